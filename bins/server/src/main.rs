@@ -1,0 +1,2 @@
+//! less-sync.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The CBOR profile of the wire (protocol §2.1).

@@ -1,0 +1,1 @@
+//! Envelopes (protocol §2.2).

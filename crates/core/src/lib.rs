@@ -1,0 +1,22 @@
+//! The vocabulary of less-sync: typed ids, cursors and epochs, error and close codes, limits, and the
+//! `less-rpc-v1` wire format (CBOR profile, envelopes, the types of every method).
+//!
+//! It knows no runtime, no socket and no database. Everything here is a pure function of its input.
+
+pub mod cbor;
+mod close;
+mod counters;
+mod dek;
+mod error_code;
+pub mod frame;
+mod id;
+pub mod limits;
+mod time;
+pub mod wire;
+
+pub use close::{Close, close_code};
+pub use counters::{Cursor, Epoch, OutOfRange};
+pub use dek::{Dek, InvalidDek};
+pub use error_code::ErrorCode;
+pub use id::{ConnectionId, FileId, InvalidId, InvitationId, RecordId, SpaceId};
+pub use time::Timestamp;

@@ -1,0 +1,1 @@
+//! Typed params, results, chunks and notifications of every method (protocol §4, §5).

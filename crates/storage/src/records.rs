@@ -1,0 +1,179 @@
+//! Records of a space: opaque blobs, each written under the cursor of its push.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_core::{Cursor, Dek, Epoch, RecordId};
+
+use crate::{ReadGrant, StorageError, WriteGrant};
+
+/// What a record holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// Ciphertext, possibly empty, and the wrapped key that opens it, when the client gave one.
+    Live {
+        /// The ciphertext.
+        blob: Bytes,
+        /// The wrapped data key.
+        dek: Option<Dek>,
+    },
+    /// Deleted; neither blob nor key are kept.
+    Tombstone,
+}
+
+/// One change of a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The record.
+    pub id: RecordId,
+    /// The cursor the writer last saw on it; [`Cursor::ZERO`] when the record must not exist yet.
+    pub expected: Cursor,
+    /// What it becomes.
+    pub state: RecordState,
+}
+
+/// Changes that take effect together or not at all.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// In the order of the request; shared with the notification that follows the commit.
+    pub changes: Arc<[Change]>,
+    /// The epoch the writer says it works under (newer-clients §3.1).
+    pub epoch: Option<Epoch>,
+}
+
+/// Bounds of a push.
+#[derive(Clone, Copy, Debug)]
+pub struct PushLimits {
+    /// Changes.
+    pub records: usize,
+    /// One blob, in bytes.
+    pub blob: usize,
+    /// All blobs together, in bytes.
+    pub bytes: usize,
+}
+
+/// Outcome of a push that was not an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// Everything was written under one new cursor. For a push without changes `cursor` = `prev`.
+    Committed {
+        /// Cursor of the space before the push, read under the lock of the space.
+        prev: Cursor,
+        /// Cursor of the space and of every changed record after it.
+        cursor: Cursor,
+        /// Key generation of the space.
+        key_generation: Epoch,
+        /// Pending rewrap, if any.
+        rewrap_epoch: Option<Epoch>,
+    },
+    /// At least one expected cursor did not match; nothing was written.
+    Conflict {
+        /// Cursor of the space.
+        cursor: Cursor,
+        /// The mismatching records, at most 100.
+        records: Vec<RecordId>,
+    },
+}
+
+/// What to do with a pull from beyond the cursor of the space (protocol D-15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CursorAhead {
+    /// Fail with [`StorageError::CursorAhead`].
+    Error,
+    /// Stream everything from the start, tombstones included, with `prev` 0.
+    Rewind,
+}
+
+/// What a pull asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct PullRequest {
+    /// Everything above this cursor. Zero: live rows only, no tombstones.
+    pub since: Cursor,
+    /// When `since` is beyond the space.
+    pub ahead: CursorAhead,
+}
+
+/// State of a space at the start of a pull; fixes the upper bound of all its pages (storage §3.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PullState {
+    /// The `since` that is served: the requested one, or 0 after a rewind.
+    pub prev: Cursor,
+    /// The upper bound C.
+    pub cursor: Cursor,
+    /// Key generation of the space.
+    pub key_generation: Epoch,
+    /// Pending rewrap, if any.
+    pub rewrap_epoch: Option<Epoch>,
+    /// Whether tombstones are part of the answer.
+    pub tombstones: bool,
+}
+
+/// Where a pull stands between two pages. Only an adapter makes one, only [`PullState::start`] begins one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PullPosition {
+    /// Cursor of the last row delivered.
+    pub cursor: Cursor,
+    /// Kind of the last row delivered: 0 record, 1 membership entry, 2 file.
+    pub rank: u8,
+    /// Id of the last row delivered.
+    pub id: [u8; 16],
+}
+
+impl PullState {
+    /// The position before the first row.
+    #[must_use]
+    pub fn start(&self) -> PullPosition {
+        PullPosition { cursor: self.prev, rank: 2, id: [0xff; 16] }
+    }
+}
+
+/// A record as a pull delivers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The record.
+    pub id: RecordId,
+    /// Cursor of its last change.
+    pub cursor: Cursor,
+    /// What it holds.
+    pub state: RecordState,
+}
+
+/// A page of a pull.
+#[derive(Clone, Debug)]
+pub struct PullPage {
+    /// Rows in order: ascending (cursor, id).
+    pub records: Vec<Record>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<PullPosition>,
+}
+
+/// Records of a space: opaque blobs, each written under the cursor of its push.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// Applies every change or none, under one new cursor (storage §3.6). When this returns `Committed` the
+    /// push is durable. No changes: reads the cursor, writes nothing. A blind repeat is a conflict.
+    ///
+    /// # Errors
+    /// Limits and duplicates as their variants say; [`StorageError::SpaceNotFound`];
+    /// [`StorageError::SpaceIsRemote`]; [`StorageError::EpochStale`] in shared spaces;
+    /// [`StorageError::Unavailable`] when the outcome is unknown.
+    async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError>;
+
+    /// Begins a pull: reads the state of the space, once, and thereby fixes its upper bound. Holds nothing
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::CursorAhead`].
+    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError>;
+
+    /// One page of rows after `position` and up to the bound of `state`: a short read of its own, limited by
+    /// the adapter's page size in rows and bytes (always at least one row while there are any). Holds nothing
+    /// afterwards. A row rewritten since the pull began has moved above the bound and is left out.
+    async fn pull_page(
+        &self,
+        grant: &ReadGrant,
+        state: &PullState,
+        position: PullPosition,
+    ) -> Result<PullPage, StorageError>;
+}

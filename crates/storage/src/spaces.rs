@@ -1,0 +1,63 @@
+//! Spaces: one row each, which orders everything that happens in them.
+
+use async_trait::async_trait;
+use less_sync_core::{Cursor, Epoch, SpaceId};
+
+use crate::StorageError;
+
+/// How a space is accessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpaceKind {
+    /// Owned by one user of one app; the token alone opens it.
+    Personal,
+    /// Opened by UCAN chains that end at this compressed P-256 key (33 bytes).
+    Shared {
+        /// The root public key.
+        root_public_key: [u8; 33],
+    },
+}
+
+/// State of a space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Its id.
+    pub id: SpaceId,
+    /// The OAuth client that created it.
+    pub client_id: String,
+    /// How it is accessed; never changes (storage P19).
+    pub kind: SpaceKind,
+    /// Where its history stands.
+    pub cursor: Cursor,
+    /// Its current key generation.
+    pub key_generation: Epoch,
+    /// The oldest key generation that a push to a shared space may use.
+    pub min_key_generation: Epoch,
+    /// Set while data keys still have to be rewrapped; then equal to `key_generation`.
+    pub rewrap_epoch: Option<Epoch>,
+    /// The server that holds it, when that is not this one.
+    pub home_server: Option<String>,
+}
+
+/// Spaces.
+#[async_trait]
+pub trait Spaces: Send + Sync {
+    /// One trivial round trip, for health checks. Must answer within two seconds or fail.
+    async fn ping(&self) -> Result<(), StorageError>;
+
+    /// The states of the spaces that exist among `ids` (at most 1000 per call are asked for), in no
+    /// particular order; missing ids are absent, repeated ids answered once. No ids: no I/O.
+    async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError>;
+
+    /// Creates a space at cursor 0, epoch 1.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceExists`] when the id is taken, also on a repeat.
+    async fn create_space(&self, id: SpaceId, client_id: &str, kind: SpaceKind) -> Result<Space, StorageError>;
+
+    /// The personal space with this id, created on first touch (auth §4.1). Concurrent callers all get the
+    /// same row; a repeat changes nothing. Costs a read when the row exists.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceKindMismatch`] when the row has a root key.
+    async fn personal_space(&self, id: SpaceId, client_id: &str) -> Result<Space, StorageError>;
+}
