@@ -1,1 +1,65 @@
-//! The CBOR profile of the wire (protocol §2.1).
+//! The CBOR profile of the wire (protocol §2.1): one strict scan per message, then typed reading that borrows
+//! from it; and byte-exact writing.
+//!
+//! Reading happens in two steps. The scan ([`frame`](crate::frame) runs it) walks the whole message once
+//! without recursion and settles everything that needs no types: truncation, depth, text keys, UTF-8,
+//! duplicate keys, trailing bytes. Decoding then looks at one scanned item through a type that the
+//! [`wire`](crate::wire) modules declare.
+
+mod field;
+mod head;
+mod map;
+mod read;
+mod scan;
+mod write;
+
+pub(crate) use field::{
+    AnyTrue, Bounded, EitherDek, Field, NonEmpty, OptionalItem, Required, StatedEpoch, ZeroIfAbsent,
+    ZeroIsAbsent, ZeroIsFirst,
+};
+pub(crate) use map::{map, words};
+pub use read::Reader;
+pub(crate) use scan::{Scanned, Scanner};
+pub(crate) use write::{map_head, text};
+
+/// Not one well-formed item within the profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a well-formed item of the CBOR profile")]
+pub struct Malformed;
+
+/// Params that cannot be decoded as asked: not a map, a member missing, of the wrong type or out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("params cannot be decoded")]
+pub struct InvalidParams;
+
+/// What can be written as one CBOR item.
+pub trait Encode {
+    /// Appends the item: definite lengths, shortest integers, keys in the documented order.
+    fn encode(&self, out: &mut Vec<u8>);
+
+    /// About how many bytes [`Encode::encode`] will append; only used to reserve room.
+    fn size_hint(&self) -> usize {
+        0
+    }
+}
+
+/// What can be read from one CBOR item, borrowing text and byte strings from it.
+pub trait Decode<'b>: Sized {
+    /// Reads one item and leaves the reader behind it.
+    ///
+    /// # Errors
+    /// The item is of another type, out of range, or lacks a member.
+    fn read(reader: &mut Reader<'b>) -> Result<Self, InvalidParams>;
+
+    /// Reads `item`, which is exactly one item of a scanned message.
+    ///
+    /// Bytes that no scan has seen are safe to pass; but duplicate keys are found by the scan alone.
+    ///
+    /// # Errors
+    /// As [`Decode::read`]; also when bytes are left over.
+    fn decode(item: &'b [u8]) -> Result<Self, InvalidParams> {
+        let mut reader = Reader::new(item);
+        let value = Self::read(&mut reader)?;
+        if reader.is_at_end() { Ok(value) } else { Err(InvalidParams) }
+    }
+}

@@ -57,7 +57,8 @@ impl Close {
     /// Keys or another dependency of authentication cannot be reached.
     pub const AUTH_UNAVAILABLE: Self = Self::new(close_code::TRY_LATER, "auth unavailable");
     /// More connections than allowed.
-    pub const TOO_MANY_CONNECTIONS: Self = Self::new(close_code::TOO_MANY_CONNECTIONS, "too many connections");
+    pub const TOO_MANY_CONNECTIONS: Self =
+        Self::new(close_code::TOO_MANY_CONNECTIONS, "too many connections");
     /// The registry refused the connection.
     pub const REGISTRATION_FAILED: Self =
         Self::new(close_code::TOO_MANY_CONNECTIONS, "failed to register connection");

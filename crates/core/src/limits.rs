@@ -37,3 +37,19 @@ pub const SPACES: usize = 1000;
 pub const SUBSCRIBE_PEERS: usize = MIB;
 /// Payload that a list answer carries at most, in bytes.
 pub const LIST_PAYLOAD: usize = 3 * MIB + MIB / 2;
+/// Data of a presence entry, in bytes.
+pub const PRESENCE_DATA: usize = KIB;
+/// Data of an ephemeral event, in bytes.
+pub const EVENT_DATA: usize = 4 * KIB;
+/// Payload of an invitation, in bytes.
+pub const INVITATION_PAYLOAD: usize = 128 * KIB;
+/// Payload of a membership entry, in bytes.
+pub const MEMBERSHIP_PAYLOAD: usize = 256 * KIB;
+/// Identifier of a UCAN in a revocation, in bytes.
+pub const UCAN_CID: usize = 128;
+/// DID of a member, in bytes.
+pub const MEMBER_DID: usize = 255;
+/// Key shares of one `epochKeys.put`.
+pub const KEY_SHARES: usize = 1000;
+/// Wrapped key of one share, in bytes.
+pub const WRAPPED_KEY: usize = 2 * KIB;

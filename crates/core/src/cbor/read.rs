@@ -1,0 +1,179 @@
+//! Typed reading of scanned items.
+
+use super::head::{FALSE, Head, Input, NULL, TRUE, UNDEFINED};
+use super::scan::Scanner;
+use super::{Decode, InvalidParams, Malformed};
+use crate::{Cursor, Epoch, FileId, InvitationId, RecordId, SpaceId};
+
+impl From<Malformed> for InvalidParams {
+    fn from(Malformed: Malformed) -> Self {
+        Self
+    }
+}
+
+/// Reads items one after the other.
+#[derive(Debug)]
+pub struct Reader<'b> {
+    input: Input<'b>,
+}
+
+/// How far an array or map has been read.
+#[derive(Debug)]
+pub(crate) struct Remaining(Option<u64>);
+
+impl<'b> Reader<'b> {
+    /// A reader at the start of `item`.
+    pub(crate) const fn new(item: &'b [u8]) -> Self {
+        Self { input: Input::new(item) }
+    }
+
+    /// Whether everything has been read.
+    pub(crate) const fn is_at_end(&self) -> bool {
+        self.input.rest().is_empty()
+    }
+
+    /// Reads an item that means "absent", if one stands here: null or undefined.
+    pub(crate) fn absent(&mut self) -> bool {
+        let mut ahead = self.input;
+        let is_absent = matches!(ahead.head(), Ok(Head::Simple(NULL | UNDEFINED)));
+        if is_absent {
+            self.input = ahead;
+        }
+        is_absent
+    }
+
+    pub(crate) fn text(&mut self) -> Result<&'b str, InvalidParams> {
+        let Head::Text(length) = self.input.head()? else { return Err(InvalidParams) };
+        std::str::from_utf8(self.input.take(length)?).map_err(|_| InvalidParams)
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&'b [u8], InvalidParams> {
+        let Head::Bytes(length) = self.input.head()? else { return Err(InvalidParams) };
+        Ok(self.input.take(length)?)
+    }
+
+    pub(crate) fn bool(&mut self) -> Result<bool, InvalidParams> {
+        match self.input.head()? {
+            Head::Simple(FALSE) => Ok(false),
+            Head::Simple(TRUE) => Ok(true),
+            _ => Err(InvalidParams),
+        }
+    }
+
+    pub(crate) fn i64(&mut self) -> Result<i64, InvalidParams> {
+        match self.input.head()? {
+            Head::Unsigned(number) => i64::try_from(number).map_err(|_| InvalidParams),
+            Head::Negative(number) => i64::try_from(number).map(|number| !number).map_err(|_| InvalidParams),
+            _ => Err(InvalidParams),
+        }
+    }
+
+    /// A number from 0 up to what an `i64` holds: the widest range the wire knows.
+    pub(crate) fn u63(&mut self) -> Result<u64, InvalidParams> {
+        u64::try_from(self.i64()?).map_err(|_| InvalidParams)
+    }
+
+    pub(crate) fn array(&mut self) -> Result<Remaining, InvalidParams> {
+        let Head::Array(length) = self.input.head()? else { return Err(InvalidParams) };
+        Ok(Remaining(length))
+    }
+
+    pub(crate) fn map(&mut self) -> Result<Remaining, InvalidParams> {
+        let Head::Map(length) = self.input.head()? else { return Err(InvalidParams) };
+        Ok(Remaining(length))
+    }
+
+    /// Whether another item or entry follows; counts it.
+    pub(crate) fn enters(&mut self, remaining: &mut Remaining) -> Result<bool, InvalidParams> {
+        match &mut remaining.0 {
+            Some(0) => Ok(false),
+            Some(number) => {
+                *number -= 1;
+                Ok(true)
+            }
+            None if self.input.peek() == Some(0xff) => Ok(self.input.head().map(|_| false)?),
+            None => Ok(true),
+        }
+    }
+
+    /// Passes over one item of any type.
+    pub(crate) fn skip(&mut self) -> Result<(), InvalidParams> {
+        let mut scanner = Scanner::new(self.input.rest());
+        scanner.item()?;
+        self.input = Input::new(scanner.rest());
+        Ok(())
+    }
+}
+
+impl<'b> Decode<'b> for &'b str {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, InvalidParams> {
+        reader.text()
+    }
+}
+
+impl<'b> Decode<'b> for &'b [u8] {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, InvalidParams> {
+        reader.bytes()
+    }
+}
+
+impl Decode<'_> for bool {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+        reader.bool()
+    }
+}
+
+impl Decode<'_> for i32 {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+        Self::try_from(reader.i64()?).map_err(|_| InvalidParams)
+    }
+}
+
+impl Decode<'_> for i64 {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+        reader.i64()
+    }
+}
+
+impl Decode<'_> for u64 {
+    /// Accepts numbers up to 2^63 − 1 (protocol appendix A).
+    fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+        reader.u63()
+    }
+}
+
+impl Decode<'_> for Cursor {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+        Self::new(reader.u63()?).map_err(|_| InvalidParams)
+    }
+}
+
+impl Decode<'_> for Epoch {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+        Self::new(i32::read(reader)?).map_err(|_| InvalidParams)
+    }
+}
+
+impl<'b, T: Decode<'b>> Decode<'b> for Vec<T> {
+    /// Reserves nothing from the declared length.
+    fn read(reader: &mut Reader<'b>) -> Result<Self, InvalidParams> {
+        let mut remaining = reader.array()?;
+        let mut items = Self::new();
+        while reader.enters(&mut remaining)? {
+            items.push(T::read(reader)?);
+        }
+        Ok(items)
+    }
+}
+
+macro_rules! read_id {
+    ($($id:ty),*) => {$(
+        impl Decode<'_> for $id {
+            fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+                reader.text()?.parse().map_err(|_| InvalidParams)
+            }
+        }
+    )*};
+}
+
+read_id!(SpaceId, RecordId, FileId, InvitationId);

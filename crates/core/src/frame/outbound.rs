@@ -1,0 +1,82 @@
+//! Whole messages, written.
+
+use bytes::Bytes;
+
+use super::{CHUNK, NOTIFICATION, REQUEST, RESPONSE};
+use crate::ErrorCode;
+use crate::cbor::{Encode, map_head, text};
+
+/// The message that says nothing but "still here": CBOR null.
+pub const KEEPALIVE: &[u8] = &[0xf6];
+
+/// Room for an envelope without its body and its texts, in bytes.
+const ENVELOPE: usize = 48;
+
+/// The successful answer to request `id`.
+#[must_use]
+pub fn response(id: &str, result: &impl Encode) -> Bytes {
+    let mut out = Vec::with_capacity(ENVELOPE + id.len() + result.size_hint());
+    begin(&mut out, 3, RESPONSE);
+    member(&mut out, "id", id);
+    member(&mut out, "result", result);
+    out.into()
+}
+
+/// The failed answer to request `id`.
+#[must_use]
+pub fn error(id: &str, code: ErrorCode, message: &str) -> Bytes {
+    error_text(id, code.as_str(), message)
+}
+
+/// The failed answer to request `id`, with a code that somebody else chose.
+#[must_use]
+pub fn error_text(id: &str, code: &str, message: &str) -> Bytes {
+    let mut out = Vec::with_capacity(ENVELOPE + id.len() + code.len() + message.len());
+    begin(&mut out, 3, RESPONSE);
+    member(&mut out, "id", id);
+    text(&mut out, "error");
+    map_head(&mut out, 2);
+    member(&mut out, "code", code);
+    member(&mut out, "message", message);
+    out.into()
+}
+
+/// The notification `method`.
+#[must_use]
+pub fn notification(method: &str, params: &impl Encode) -> Bytes {
+    let mut out = Vec::with_capacity(ENVELOPE + method.len() + params.size_hint());
+    begin(&mut out, 3, NOTIFICATION);
+    member(&mut out, "method", method);
+    member(&mut out, "params", params);
+    out.into()
+}
+
+/// Appends the chunk `name` of the answer to request `id`.
+pub fn write_chunk(out: &mut Vec<u8>, id: &str, name: &str, data: &impl Encode) {
+    out.reserve(ENVELOPE + id.len() + name.len() + data.size_hint());
+    begin(out, 4, CHUNK);
+    member(out, "id", id);
+    member(out, "name", name);
+    member(out, "data", data);
+}
+
+/// The request `id` for `method`, as a client sends it.
+#[must_use]
+pub fn request(id: &str, method: &str, params: &impl Encode) -> Bytes {
+    let mut out = Vec::with_capacity(ENVELOPE + id.len() + method.len() + params.size_hint());
+    begin(&mut out, 4, REQUEST);
+    member(&mut out, "id", id);
+    member(&mut out, "method", method);
+    member(&mut out, "params", params);
+    out.into()
+}
+
+fn begin(out: &mut Vec<u8>, members: usize, kind: i32) {
+    map_head(out, members);
+    member(out, "type", &kind);
+}
+
+fn member(out: &mut Vec<u8>, key: &str, value: &(impl Encode + ?Sized)) {
+    text(out, key);
+    value.encode(out);
+}
