@@ -1,1 +1,34 @@
-//! less-sync.
+//! The embedded storage adapter of less-sync: one SQLite database file, opened by one process.
+//!
+//! It implements the contract of `less-sync-storage` for tests, single-user hosting and examples. All writes go
+//! through one thread that commits whatever has queued as one transaction (natural batching); reads run on a few
+//! connections of their own and hold nothing between two pages. It knows neither the wire nor HTTP.
+//!
+//! ```no_run
+//! use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
+//!
+//! # async fn example() -> Result<(), less_sync_storage_sqlite::OpenError> {
+//! let storage = SqliteStorage::open(SqliteOptions::new("/var/lib/less-sync/sync.db"))?;
+//! // … serve; every 60 s: storage.checkpoint().await …
+//! storage.close().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod connection;
+mod error;
+mod files;
+mod migrate;
+mod options;
+mod pull;
+mod push;
+mod readers;
+mod records;
+mod spaces;
+mod store;
+mod writer;
+
+pub use error::OpenError;
+pub use options::SqliteOptions;
+pub use store::{Checkpoint, SqliteStorage};

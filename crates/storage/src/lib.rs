@@ -9,13 +9,14 @@ pub mod conformance;
 mod error;
 mod grant;
 mod records;
+mod rules;
 mod spaces;
 
 pub use error::StorageError;
 pub use grant::{ReadGrant, WriteGrant};
 pub use records::{
     Change, CursorAhead, PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, Record,
-    Records, RecordState,
+    RecordState, Records,
 };
 pub use spaces::{Space, SpaceKind, Spaces};
 

@@ -1,0 +1,71 @@
+//! Connections, with the settings that durability and erasure depend on (storage §8).
+
+use std::path::Path;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::OpenError;
+
+/// Statements that a connection keeps prepared; more than there are.
+const STATEMENTS: usize = 32;
+
+/// Page cache of the writer, in KiB: about what lies between two checkpoints.
+const WRITER_CACHE_KIB: i64 = 4096;
+
+/// Page cache of a reader, in KiB.
+const READER_CACHE_KIB: i64 = 1024;
+
+/// What must be so, else the database is not served.
+const REQUIRED: [(&str, &str); 7] = [
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("foreign_keys", "1"),
+    ("busy_timeout", "5000"),
+    ("secure_delete", "1"),
+    ("temp_store", "2"),
+    ("wal_autocheckpoint", "1000"),
+];
+
+/// The one connection that writes.
+pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    for (name, wanted) in REQUIRED {
+        set(&connection, name, wanted)?;
+    }
+    set(&connection, "cache_size", &(-WRITER_CACHE_KIB).to_string())?;
+    if let Some(pages) = max_pages {
+        set(&connection, "max_page_count", &pages.to_string())?;
+    }
+    for (name, wanted) in REQUIRED {
+        verify(&connection, name, wanted)?;
+    }
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set(&connection, "busy_timeout", "5000")?;
+    set(&connection, "temp_store", "2")?;
+    set(&connection, "cache_size", &(-READER_CACHE_KIB).to_string())?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// Some pragmas answer with a row and some do not; both are fine here.
+fn set(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, name, value, |_| Ok(())).optional().map(drop)
+}
+
+fn verify(connection: &Connection, name: &'static str, wanted: &'static str) -> Result<(), OpenError> {
+    let found = match connection.pragma_query_value(None, name, |row| row.get(0))? {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text,
+        Value::Null | Value::Real(_) | Value::Blob(_) => String::new(),
+    };
+    if found == wanted { Ok(()) } else { Err(OpenError::Pragma { name, wanted, found }) }
+}

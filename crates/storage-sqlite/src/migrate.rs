@@ -1,0 +1,111 @@
+//! Migrations: a linear set of our own, embedded, with the bookkeeping of storage §2.2.
+//!
+//! Each runs with its bookkeeping row in one transaction, so there is no half-applied state to repair. The lock of
+//! the database (see `files`) keeps two starters apart.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+use sha2::{Digest, Sha384};
+
+use crate::OpenError;
+
+struct Migration {
+    version: i64,
+    description: &'static str,
+    sql: &'static str,
+}
+
+/// Ascending by version, without gaps.
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    description: "spaces and records",
+    sql: include_str!("../../../migrations/sqlite/001_spaces_and_records.sql"),
+}];
+
+const BOOKKEEPING: &str = "\
+    CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+        version        BIGINT PRIMARY KEY,
+        description    TEXT NOT NULL,
+        installed_on   TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+        success        BOOLEAN NOT NULL,
+        checksum       BLOB NOT NULL,
+        execution_time BIGINT NOT NULL
+    )";
+
+struct Applied {
+    version: i64,
+    success: bool,
+    checksum: Vec<u8>,
+}
+
+/// Brings the schema up to date, or says why this database is not for this build.
+pub(crate) fn run(db: &mut Connection) -> Result<(), OpenError> {
+    let applied = history(db)?;
+    check(&applied)?;
+    for migration in MIGRATIONS.iter().skip(applied.len()) {
+        apply(db, migration)?;
+    }
+    Ok(())
+}
+
+/// What was applied so far, ascending; makes the bookkeeping table in an empty database only.
+fn history(db: &Connection) -> Result<Vec<Applied>, OpenError> {
+    if !has_table(db, "name = '_sqlx_migrations'")? {
+        if has_table(db, "name NOT LIKE 'sqlite_%'")? {
+            return Err(OpenError::UnknownSchema);
+        }
+        db.execute(BOOKKEEPING, [])?;
+    }
+    let mut select =
+        db.prepare("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")?;
+    let rows = select.query_map([], |row| {
+        Ok(Applied { version: row.get(0)?, success: row.get(1)?, checksum: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn has_table(db: &Connection, condition: &str) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND {condition})");
+    db.query_row(&sql, [], |row| row.get(0))
+}
+
+/// The rules of storage §2.3: the history must be a beginning of ours.
+fn check(applied: &[Applied]) -> Result<(), OpenError> {
+    if let Some(partial) = applied.iter().find(|row| !row.success) {
+        return Err(OpenError::PartialMigration(partial.version));
+    }
+    if let Some(unknown) =
+        applied.iter().find(|row| !MIGRATIONS.iter().any(|ours| ours.version == row.version))
+    {
+        return Err(OpenError::Newer(unknown.version));
+    }
+    for (ours, row) in MIGRATIONS.iter().zip(applied) {
+        if row.version != ours.version {
+            return Err(OpenError::MissingMigration(ours.version));
+        }
+        if row.checksum != checksum(ours) {
+            return Err(OpenError::ForeignMigration(row.version));
+        }
+    }
+    Ok(())
+}
+
+fn apply(db: &mut Connection, migration: &Migration) -> Result<(), OpenError> {
+    let (transaction, started) = (db.transaction()?, crate::clock::now_micros());
+    transaction.execute_batch(migration.sql)?;
+    let micros = u64::try_from(crate::clock::now_micros().saturating_sub(started)).unwrap_or(0);
+    let nanos = i64::try_from(Duration::from_micros(micros).as_nanos()).unwrap_or(i64::MAX);
+    transaction.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (?1, ?2, TRUE, ?3, ?4)",
+        params![migration.version, migration.description, checksum(migration), nanos],
+    )?;
+    transaction.commit()?;
+    tracing::info!(version = migration.version, description = migration.description, "migration applied");
+    Ok(())
+}
+
+fn checksum(migration: &Migration) -> Vec<u8> {
+    Sha384::digest(migration.sql.as_bytes()).to_vec()
+}

@@ -1,0 +1,35 @@
+//! What an embedded database is opened with.
+
+use std::path::PathBuf;
+
+/// Where the database lives and how much of everything it may use.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The database file. Beside it live `-wal`, `-shm` and `.lock`. Not on a network file system.
+    pub path: PathBuf,
+    /// Rows of one page of a pull (`PULL_PAGE_ROWS`).
+    pub page_rows: usize,
+    /// Blob bytes after which a page of a pull ends (`PULL_PAGE_BYTES`); its last row may exceed them.
+    pub page_bytes: usize,
+    /// Read connections at most, opened on demand.
+    pub readers: usize,
+    /// Writes that may wait for the writer; further ones wait in their callers.
+    pub queue: usize,
+    /// Bound of the database file in pages of 4096 bytes; writes beyond it fail as on a full disk. `None`: none.
+    pub max_pages: Option<u32>,
+}
+
+impl SqliteOptions {
+    /// The defaults, for the database at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            page_rows: 512,
+            page_bytes: 4 * 1024 * 1024,
+            readers: 4,
+            queue: 1024,
+            max_pages: None,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Push, inside the write transaction (storage §3.6, steps 4 to 13).
+//!
+//! Everything is compared before anything is written, so a refused push leaves no trace in the transaction that it
+//! shares with others.
+
+use less_sync_core::{Cursor, SpaceId};
+use less_sync_storage::{Change, Push, Pushed, RecordState, Space, SpaceKind, StorageError};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use crate::clock::now_micros;
+use crate::error::{CorruptRow, storage_error};
+use crate::spaces::{cursor, find};
+
+/// Mismatching records that a conflict names at most.
+const NAMED_MISMATCHES: usize = 100;
+
+const SELECT_CURSOR: &str = "SELECT cursor FROM records WHERE space_id = ?1 AND id = ?2";
+
+const INSERT: &str = "\
+    INSERT INTO records (space_id, id, cursor, deleted, wrapped_dek, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const UPDATE: &str = "\
+    UPDATE records SET cursor = ?3, deleted = ?4, wrapped_dek = ?5, blob = ?6 WHERE space_id = ?1 AND id = ?2";
+
+const MOVE_CURSOR: &str = "UPDATE spaces SET cursor = ?2, updated_at = ?3 WHERE id = ?1";
+
+/// The answer to a push without changes: where the space is.
+pub(crate) fn unchanged(db: &Connection, space: SpaceId) -> Result<Pushed, StorageError> {
+    let space = find(db, space)?.ok_or(StorageError::SpaceNotFound)?;
+    Ok(committed(&space, space.cursor))
+}
+
+/// Applies every change or none.
+pub(crate) fn apply(db: &Connection, space: SpaceId, push: &Push) -> Result<Pushed, StorageError> {
+    let space = find(db, space)?.ok_or(StorageError::SpaceNotFound)?;
+    if space.home_server.is_some() {
+        return Err(StorageError::SpaceIsRemote);
+    }
+    if space.kind != SpaceKind::Personal {
+        push.check_epoch(space.min_key_generation)?;
+    }
+    let mismatches = mismatches(db, space.id, &push.changes)?;
+    if !mismatches.is_empty() {
+        return Ok(Pushed::Conflict { cursor: space.cursor, records: mismatches });
+    }
+    let next = space.cursor.next().ok_or(StorageError::CursorExhausted)?;
+    write(db, space.id, &push.changes, next)?;
+    Ok(committed(&space, next))
+}
+
+fn committed(space: &Space, cursor: Cursor) -> Pushed {
+    Pushed::Committed {
+        prev: space.cursor,
+        cursor,
+        key_generation: space.key_generation,
+        rewrap_epoch: space.rewrap_epoch,
+    }
+}
+
+/// The records that are not where the writer believes them to be, the first hundred of them.
+fn mismatches(
+    db: &Connection,
+    space: SpaceId,
+    changes: &[Change],
+) -> Result<Vec<less_sync_core::RecordId>, StorageError> {
+    let mut select = db.prepare_cached(SELECT_CURSOR).map_err(storage_error)?;
+    let mut mismatches = Vec::new();
+    for change in changes {
+        if stored_cursor(&mut select, space, change)? != change.expected {
+            mismatches.push(change.id);
+            if mismatches.len() == NAMED_MISMATCHES {
+                break;
+            }
+        }
+    }
+    Ok(mismatches)
+}
+
+/// Where a record is; zero when there is none. A tombstone counts as present.
+fn stored_cursor(
+    select: &mut CachedStatement<'_>,
+    space: SpaceId,
+    change: &Change,
+) -> Result<Cursor, StorageError> {
+    let found = select
+        .query_row(params![space.as_bytes(), change.id.as_bytes()], |row| row.get(0))
+        .optional()
+        .map_err(storage_error)?;
+    Ok(found.map_or(Ok(Cursor::ZERO), cursor)?)
+}
+
+fn write(db: &Connection, space: SpaceId, changes: &[Change], next: Cursor) -> Result<(), StorageError> {
+    let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
+    let mut update = db.prepare_cached(UPDATE).map_err(storage_error)?;
+    for change in changes {
+        let statement = if change.expected == Cursor::ZERO { &mut insert } else { &mut update };
+        write_one(statement, space, change, next)?;
+    }
+    let mut move_cursor = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
+    one_row(move_cursor.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))
+}
+
+fn write_one(
+    statement: &mut CachedStatement<'_>,
+    space: SpaceId,
+    change: &Change,
+    next: Cursor,
+) -> Result<(), StorageError> {
+    let (blob, dek) = match &change.state {
+        RecordState::Live { blob, dek } => (Some(blob.as_ref()), dek.as_ref()),
+        RecordState::Tombstone => (None, None),
+    };
+    one_row(statement.execute(params![
+        space.as_bytes(),
+        change.id.as_bytes(),
+        next.as_i64(),
+        blob.is_none(),
+        dek.map(less_sync_core::Dek::as_bytes),
+        blob,
+    ]))
+}
+
+/// Exactly the row that was compared must change; nobody else writes, so anything else is a broken file.
+fn one_row(changed: rusqlite::Result<usize>) -> Result<(), StorageError> {
+    match changed.map_err(storage_error)? {
+        1 => Ok(()),
+        _ => Err(CorruptRow("record index").into()),
+    }
+}

@@ -1,0 +1,142 @@
+//! Spaces.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::SqliteStorage;
+use crate::clock::now_micros;
+use crate::error::{Closed, CorruptRow, database, storage_error, unavailable};
+
+/// About what a space costs in the log.
+const SPACE_BYTES: usize = 256;
+
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+const SELECT: &str = "\
+    SELECT client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server
+    FROM spaces WHERE id = ?1";
+
+const INSERT: &str = "\
+    INSERT INTO spaces (id, client_id, root_public_key, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING";
+
+#[async_trait]
+impl Spaces for SqliteStorage {
+    async fn ping(&self) -> Result<(), StorageError> {
+        if self.writer.is_closed() {
+            return Err(Closed.into());
+        }
+        let read = self.readers.read(|db| {
+            let mut select = db.prepare_cached("SELECT 1").map_err(storage_error)?;
+            select.query_row([], |_| Ok(())).map_err(storage_error)
+        });
+        tokio::time::timeout(PING_TIMEOUT, read).await.map_err(unavailable)?
+    }
+
+    async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        self.readers
+            .read(move |db| {
+                // One snapshot for all of them.
+                let snapshot = db.unchecked_transaction().map_err(storage_error)?;
+                ids.iter().filter_map(|id| find(&snapshot, *id).transpose()).collect()
+            })
+            .await
+    }
+
+    async fn create_space(
+        &self,
+        id: SpaceId,
+        client_id: &str,
+        kind: SpaceKind,
+    ) -> Result<Space, StorageError> {
+        let client_id = client_id.to_owned();
+        self.writer
+            .write(SPACE_BYTES, move |db| {
+                if insert(db, id, &client_id, &kind)? {
+                    stored(db, id)
+                } else {
+                    Err(StorageError::SpaceExists)
+                }
+            })
+            .await
+    }
+
+    async fn personal_space(&self, id: SpaceId, client_id: &str) -> Result<Space, StorageError> {
+        let found = self.readers.read(move |db| find(db, id)).await?;
+        let space = match found {
+            Some(space) => space,
+            None => self.create_personal(id, client_id.to_owned()).await?,
+        };
+        match space.kind {
+            SpaceKind::Personal => Ok(space),
+            SpaceKind::Shared { .. } => Err(StorageError::SpaceKindMismatch),
+        }
+    }
+}
+
+impl SqliteStorage {
+    /// Whatever row has this id after an attempt to make it.
+    async fn create_personal(&self, id: SpaceId, client_id: String) -> Result<Space, StorageError> {
+        self.writer
+            .write(SPACE_BYTES, move |db| {
+                insert(db, id, &client_id, &SpaceKind::Personal)?;
+                stored(db, id)
+            })
+            .await
+    }
+}
+
+/// Whether the row is new.
+fn insert(db: &Connection, id: SpaceId, client_id: &str, kind: &SpaceKind) -> Result<bool, StorageError> {
+    let root = match kind {
+        SpaceKind::Personal => None,
+        SpaceKind::Shared { root_public_key } => Some(root_public_key),
+    };
+    let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
+    let inserted =
+        insert.execute(params![id.as_bytes(), client_id, root, now_micros()]).map_err(storage_error)?;
+    Ok(inserted == 1)
+}
+
+fn stored(db: &Connection, id: SpaceId) -> Result<Space, StorageError> {
+    find(db, id)?.ok_or_else(|| database(CorruptRow("space")))
+}
+
+/// The space with this id, if there is one.
+pub(crate) fn find(db: &Connection, id: SpaceId) -> Result<Option<Space>, StorageError> {
+    let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
+    select.query_row([id.as_bytes()], |row| Ok(read(id, row))).optional().map_err(storage_error)?.transpose()
+}
+
+fn read(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError> {
+    let root: Option<[u8; 33]> = row.get(1).map_err(database)?;
+    Ok(Space {
+        id,
+        client_id: row.get(0).map_err(database)?,
+        kind: root.map_or(SpaceKind::Personal, |root_public_key| SpaceKind::Shared { root_public_key }),
+        cursor: cursor(row.get(2).map_err(database)?)?,
+        key_generation: epoch(row.get(3).map_err(database)?)?,
+        min_key_generation: epoch(row.get(4).map_err(database)?)?,
+        rewrap_epoch: row.get::<_, Option<i32>>(5).map_err(database)?.map(epoch).transpose()?,
+        home_server: row.get(6).map_err(database)?,
+    })
+}
+
+/// A stored cursor.
+pub(crate) fn cursor(number: i64) -> Result<Cursor, CorruptRow> {
+    Cursor::try_from(number).map_err(|_| CorruptRow("cursor"))
+}
+
+fn epoch(number: i32) -> Result<Epoch, CorruptRow> {
+    Epoch::new(number).map_err(|_| CorruptRow("epoch"))
+}

@@ -1,0 +1,91 @@
+//! The adapter: its parts, and its life from open to close.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use less_sync_storage::StorageError;
+
+use crate::connection::open_writer;
+use crate::files::beside;
+use crate::pull::PageLimits;
+use crate::readers::Readers;
+use crate::writer::Writer;
+use crate::{OpenError, SqliteOptions, files, migrate};
+
+/// Size of the log from which on operators should know of it.
+const LARGE_LOG_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Everything less-sync stores, in one SQLite database file.
+///
+/// Cheap to share behind an `Arc`. When it is dropped the writer finishes what has queued, empties the log and
+/// closes the file in its own time; [`SqliteStorage::close`] does the same and waits for it.
+pub struct SqliteStorage {
+    pub(crate) writer: Writer,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) pages: PageLimits,
+    options: SqliteOptions,
+}
+
+/// What a checkpoint found and did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Whether everything could be moved; a long read prevents that.
+    pub complete: bool,
+    /// Pages in the log.
+    pub log_pages: i64,
+    /// Pages of it that are in the database file now.
+    pub moved_pages: i64,
+}
+
+impl SqliteStorage {
+    /// Opens the database, making and migrating it as needed. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; in particular a database that another process has open, that a later build wrote, or
+    /// whose settings could not be made safe.
+    pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
+        let lock = files::claim(&options.path)?;
+        let mut connection = open_writer(&options.path, options.max_pages)?;
+        migrate::run(&mut connection)?;
+        let writer = Writer::start(connection, lock, options.queue).map_err(OpenError::Thread)?;
+        let readers = Arc::new(Readers::new(options.path.clone(), options.readers));
+        let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };
+        Ok(Self { writer, readers, pages, options })
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.options.path
+    }
+
+    /// Moves what the log holds into the database file as far as readers allow, gives back memory of idle readers,
+    /// and warns when the log has grown large. Meant to be called every 60 s; the writer also does it by itself when
+    /// the log reaches 1000 pages.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`], [`StorageError::Database`]; nothing is lost, the log just stays longer.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
+        let done = self.writer.checkpoint().await?;
+        self.readers.release_idle();
+        let log_bytes = beside(self.path(), "-wal").metadata().map_or(0, |log| log.len());
+        if log_bytes > LARGE_LOG_BYTES {
+            tracing::warn!(log_bytes, "log of the database is large");
+        }
+        Ok(done)
+    }
+
+    /// Finishes what has queued, empties the log, closes the file and gives up its lock. Operations after that fail
+    /// as `Unavailable`; another close does nothing.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl fmt::Debug for SqliteStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStorage").field("options", &self.options).finish_non_exhaustive()
+    }
+}

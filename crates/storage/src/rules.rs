@@ -1,0 +1,87 @@
+//! Rules of a push and a pull that need no database, so that every adapter applies the same ones.
+
+use std::collections::HashSet;
+
+use less_sync_core::Epoch;
+
+use crate::{CursorAhead, PullRequest, PullState, Push, PushLimits, RecordState, Space, StorageError};
+
+impl Push {
+    /// Checks the bounds of the push and that it names no record twice, change by change (storage §3.6, steps 1 to 3).
+    /// Returns the sum of its blobs, in bytes.
+    ///
+    /// # Errors
+    /// [`StorageError::PushRecordLimitExceeded`], [`StorageError::DuplicateRecordId`],
+    /// [`StorageError::BlobTooLarge`], [`StorageError::PushPayloadLimitExceeded`]; the first that applies, in the
+    /// order of the changes.
+    pub fn check(&self, limits: PushLimits) -> Result<usize, StorageError> {
+        if self.changes.len() > limits.records {
+            return Err(StorageError::PushRecordLimitExceeded);
+        }
+        let mut seen = HashSet::with_capacity(self.changes.len());
+        let mut bytes = 0_usize;
+        for change in &*self.changes {
+            if !seen.insert(change.id) {
+                return Err(StorageError::DuplicateRecordId(change.id));
+            }
+            let blob = change.state.blob_bytes();
+            if blob > limits.blob {
+                return Err(StorageError::BlobTooLarge);
+            }
+            bytes = bytes.saturating_add(blob);
+        }
+        if bytes > limits.bytes { Err(StorageError::PushPayloadLimitExceeded) } else { Ok(bytes) }
+    }
+
+    /// Checks the push against the oldest key generation that its space accepts; for shared spaces only. Looks at the
+    /// epoch that the writer states and at the epoch of every wrapped key, each by itself (storage §3.6, step 5;
+    /// newer-clients §3.1).
+    ///
+    /// # Errors
+    /// [`StorageError::EpochStale`].
+    pub fn check_epoch(&self, minimum: Epoch) -> Result<(), StorageError> {
+        let stated_stale = self.epoch.is_some_and(|stated| stated < minimum);
+        let stale = stated_stale || self.changes.iter().any(|change| change.state.key_is_older_than(minimum));
+        if stale { Err(StorageError::EpochStale) } else { Ok(()) }
+    }
+}
+
+impl RecordState {
+    /// Length of the blob; a tombstone has none.
+    #[must_use]
+    pub fn blob_bytes(&self) -> usize {
+        match self {
+            Self::Live { blob, .. } => blob.len(),
+            Self::Tombstone => 0,
+        }
+    }
+
+    fn key_is_older_than(&self, minimum: Epoch) -> bool {
+        match self {
+            Self::Live { dek: Some(dek), .. } => dek.epoch_prefix() < minimum.get().unsigned_abs(),
+            Self::Live { dek: None, .. } | Self::Tombstone => false,
+        }
+    }
+}
+
+impl PullState {
+    /// What a pull of `space` begins with (storage §3.7): bounds, and whether tombstones are part of it.
+    ///
+    /// # Errors
+    /// [`StorageError::CursorAhead`] when `since` is beyond the space and the request asks for an error then.
+    pub fn begin(space: &Space, request: PullRequest) -> Result<Self, StorageError> {
+        let (since, cursor) = (request.since, space.cursor);
+        let state = |prev, tombstones| Self {
+            prev,
+            cursor,
+            key_generation: space.key_generation,
+            rewrap_epoch: space.rewrap_epoch,
+            tombstones,
+        };
+        match request.ahead {
+            _ if since <= cursor => Ok(state(since, since > less_sync_core::Cursor::ZERO)),
+            CursorAhead::Error => Err(StorageError::CursorAhead { since, cursor }),
+            CursorAhead::Rewind => Ok(state(less_sync_core::Cursor::ZERO, true)),
+        }
+    }
+}
