@@ -1,1 +1,28 @@
-//! less-sync.
+//! Real things for the tests of less-sync: a server on a free port, devices, an issuer, a frame-level client
+//! for hostile input, a faulty network and a clock that a test moves by hand.
+//!
+//! Only ever a dev-dependency. Everything listens on loopback; nothing here sleeps to wait for something:
+//! waiting is a future with a deadline ([`within`]), and what is missing at the deadline is a failure that
+//! says what was awaited.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    reason = "whatever goes wrong in here has to fail a test, loudly"
+)]
+
+mod clock;
+mod deadline;
+mod issuer;
+mod notation;
+mod proxy;
+mod raw_client;
+
+pub use clock::ManualClock;
+pub use deadline::{PATIENCE, within};
+pub use issuer::{Behaviour, Claims, Issuer};
+pub use notation::{bytes, decode, encode, hex, unhex};
+pub use proxy::{Fault, FaultProxy, Link};
+pub use raw_client::{Answer, Frame, Opcode, RawClient, Received, Upgrade};

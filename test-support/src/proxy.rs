@@ -1,0 +1,277 @@
+//! A faulty network between a client and a server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const CHUNK: usize = 16 * 1024;
+
+/// What happens to bytes on their way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// Nothing: they arrive.
+    None,
+    /// They arrive later, in order.
+    Delay(Duration),
+    /// They vanish; the sender believes that all is well. Both ways: a half-open connection.
+    Swallow,
+    /// They are not taken from the sender, whose buffers fill up: a reader that stopped reading.
+    Stall,
+    /// They arrive at this many bytes per second: a slow reader.
+    Throttle(usize),
+}
+
+/// A TCP proxy on a free loopback port, one [`Link`] per connection that it carries.
+#[derive(Debug)]
+pub struct FaultProxy {
+    address: SocketAddr,
+    links: Arc<Links>,
+    _tasks: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Links {
+    all: Mutex<Vec<Link>>,
+    count: watch::Sender<usize>,
+}
+
+/// One proxied connection.
+#[derive(Clone, Debug)]
+pub struct Link {
+    to_server: watch::Sender<Fault>,
+    to_client: watch::Sender<Fault>,
+    swallowed: watch::Sender<usize>,
+    cut: watch::Sender<bool>,
+}
+
+impl FaultProxy {
+    /// A proxy in front of `server` without faults.
+    pub async fn start(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+        let address = listener.local_addr().expect("the address of a bound listener");
+        let links = Arc::new(Links { all: Mutex::default(), count: watch::Sender::new(0) });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, server, Arc::clone(&links)));
+        Self { address, links, _tasks: tasks }
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The connection that was accepted as number `index`, counted from 0; waits for it.
+    ///
+    /// # Panics
+    /// When there is no such connection in time.
+    pub async fn link(&self, index: usize) -> Link {
+        let mut count = self.links.count.subscribe();
+        let accepted = count.wait_for(|count| *count > index);
+        let reached = crate::within(format!("connection {index} of the proxy"), accepted).await.is_ok();
+        assert!(reached, "the proxy has ended");
+        self.links.all.lock().get(index).cloned().expect("as many links as were counted")
+    }
+}
+
+impl Link {
+    /// Applies `fault` to both directions from now on.
+    pub fn fault(&self, fault: Fault) {
+        self.fault_to_server(fault);
+        self.fault_to_client(fault);
+    }
+
+    /// Applies `fault` to what the client sends.
+    pub fn fault_to_server(&self, fault: Fault) {
+        self.to_server.send_replace(fault);
+    }
+
+    /// Applies `fault` to what the server sends.
+    pub fn fault_to_client(&self, fault: Fault) {
+        self.to_client.send_replace(fault);
+    }
+
+    /// Completes once at least `bytes` bytes have been swallowed, both ways together.
+    pub async fn until_swallowed(&self, bytes: usize) {
+        let mut swallowed = self.swallowed.subscribe();
+        let reached = swallowed.wait_for(|so_far| *so_far >= bytes);
+        assert!(crate::within("bytes to swallow", reached).await.is_ok(), "the proxy has ended");
+    }
+
+    /// Cuts the connection on both sides, without a goodbye.
+    pub fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+}
+
+async fn accept(listener: TcpListener, server: SocketAddr, links: Arc<Links>) {
+    let mut carried = JoinSet::new();
+    while let Ok((client, _)) = listener.accept().await {
+        let link = Link {
+            to_server: watch::Sender::new(Fault::None),
+            to_client: watch::Sender::new(Fault::None),
+            swallowed: watch::Sender::new(0),
+            cut: watch::Sender::new(false),
+        };
+        links.all.lock().push(link.clone());
+        links.count.send_modify(|count| *count += 1);
+        carried.spawn(carry(client, server, link));
+    }
+}
+
+async fn carry(mut client: TcpStream, server: SocketAddr, link: Link) {
+    let Ok(mut server) = TcpStream::connect(server).await else { return };
+    for socket in [&client, &server] {
+        if socket.set_nodelay(true).is_err() {
+            return;
+        }
+    }
+    let mut cut = link.cut.subscribe();
+    let was_cut = {
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        let there = pump(from_client, to_server, link.to_server.subscribe(), &link.swallowed);
+        let back = pump(from_server, to_client, link.to_client.subscribe(), &link.swallowed);
+        tokio::select! {
+            _ = cut.wait_for(|cut| *cut) => true,
+            _ = async { tokio::join!(there, back) } => false,
+        }
+    };
+    if was_cut {
+        let reset = client.set_zero_linger().and_then(|()| server.set_zero_linger());
+        tracing::trace!(?reset, "proxied connection cut");
+    }
+}
+
+/// Carries bytes one way until the end of the stream, which it passes on.
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut fault: watch::Receiver<Fault>,
+    swallowed: &watch::Sender<usize>,
+) {
+    let mut buffer = Vec::with_capacity(CHUNK);
+    loop {
+        let Ok(_) = fault.wait_for(|fault| *fault != Fault::Stall).await else { return };
+        let limit = read_limit(*fault.borrow_and_update());
+        buffer.clear();
+        let mut bounded = (&mut from).take(limit);
+        let read = tokio::select! {
+            biased;
+            _ = fault.changed() => continue,
+            read = bounded.read_buf(&mut buffer) => read,
+        };
+        let Ok(1..) = read else { break };
+        let now = *fault.borrow();
+        if now == Fault::Swallow {
+            swallowed.send_modify(|bytes| *bytes += buffer.len());
+        } else if deliver(&mut to, &buffer, now).await.is_err() {
+            return;
+        }
+    }
+    let closed = to.shutdown().await;
+    tracing::trace!(?closed, "proxied stream ended");
+}
+
+fn read_limit(fault: Fault) -> u64 {
+    match fault {
+        Fault::Throttle(per_second) => (per_second / 20).clamp(1, CHUNK) as u64,
+        Fault::None | Fault::Delay(_) | Fault::Swallow | Fault::Stall => CHUNK as u64,
+    }
+}
+
+async fn deliver(to: &mut WriteHalf<'_>, bytes: &[u8], fault: Fault) -> std::io::Result<()> {
+    match fault {
+        Fault::Delay(by) => tokio::time::sleep(by).await,
+        Fault::Throttle(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        Fault::None | Fault::Swallow | Fault::Stall => {}
+    }
+    to.write_all(bytes).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::within;
+
+    async fn pair() -> (FaultProxy, TcpStream, TcpStream) {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = FaultProxy::start(server.local_addr().unwrap()).await;
+        let client = TcpStream::connect(proxy.address()).await.unwrap();
+        let (accepted, _) = within("the proxied connection", server.accept()).await.unwrap();
+        (proxy, client, accepted)
+    }
+
+    async fn read_exactly(socket: &mut TcpStream, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        within("bytes through the proxy", socket.read_exact(&mut bytes)).await.unwrap();
+        bytes
+    }
+
+    #[tokio::test]
+    async fn without_a_fault_bytes_arrive_both_ways() {
+        let (_proxy, mut client, mut server) = pair().await;
+        client.write_all(b"there").await.unwrap();
+        assert_eq!(read_exactly(&mut server, 5).await, b"there");
+        server.write_all(b"back").await.unwrap();
+        assert_eq!(read_exactly(&mut client, 4).await, b"back");
+    }
+
+    #[tokio::test]
+    async fn swallowed_bytes_never_arrive_and_later_ones_do() {
+        let (proxy, mut client, mut server) = pair().await;
+        let link = proxy.link(0).await;
+        link.fault_to_server(Fault::Swallow);
+        client.write_all(b"lost").await.unwrap();
+        link.until_swallowed(4).await;
+        link.fault_to_server(Fault::None);
+        client.write_all(b"kept").await.unwrap();
+        assert_eq!(read_exactly(&mut server, 4).await, b"kept");
+    }
+
+    #[tokio::test]
+    async fn a_stalled_reader_fills_the_senders_buffers_and_loses_nothing() {
+        let (proxy, mut client, mut server) = pair().await;
+        let link = proxy.link(0).await;
+        link.fault_to_client(Fault::Stall);
+        let sent = vec![7; 64 * 1024 * 1024];
+        let mut received = vec![0; sent.len()];
+        {
+            let mut writing = std::pin::pin!(server.write_all(&sent));
+            let stuck = tokio::time::timeout(Duration::from_millis(100), writing.as_mut()).await;
+            assert!(stuck.is_err(), "64 MiB fitted into the buffers");
+            link.fault_to_client(Fault::None);
+            let (written, read) =
+                within("the rest", async { tokio::join!(writing, client.read_exact(&mut received)) }).await;
+            written.unwrap();
+            read.unwrap();
+        }
+        assert!(received == sent);
+    }
+
+    #[tokio::test]
+    async fn a_cut_ends_both_sides_at_once() {
+        let (proxy, mut client, mut server) = pair().await;
+        proxy.link(0).await.cut();
+        for side in [&mut client, &mut server] {
+            let ended = within("the end", side.read_u8()).await;
+            assert!(ended.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_stream_passes_through() {
+        let (_proxy, mut client, mut server) = pair().await;
+        client.write_all(b"bye").await.unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(read_exactly(&mut server, 3).await, b"bye");
+        assert_eq!(within("the end", server.read(&mut [0])).await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,77 @@
+//! Frames of `less-rpc-v1` over the hand-made connection, in the notation of the vectors.
+
+use serde_json::{Value, json};
+
+use super::RawClient;
+use crate::{decode, encode};
+
+impl RawClient {
+    /// Sends the auth frame.
+    pub async fn authenticate(&mut self, token: &str) {
+        self.notify("auth", &json!({ "token": token })).await;
+    }
+
+    /// Sends a notification.
+    pub async fn notify(&mut self, method: &str, params: &Value) {
+        self.send_binary(encode(&json!({ "type": 2, "method": method, "params": params }))).await;
+    }
+
+    /// Sends a request under an id of its own, which it returns, and does not wait.
+    pub async fn request(&mut self, method: &str, params: &Value) -> String {
+        self.next_id += 1;
+        let id = format!("raw-{}", self.next_id);
+        self.send_binary(encode(&json!({ "type": 0, "id": id, "method": method, "params": params }))).await;
+        id
+    }
+
+    /// Sends a request and returns its response frame, `result` or `error`; chunks and notifications before
+    /// it are passed over.
+    pub async fn call(&mut self, method: &str, params: &Value) -> Value {
+        self.call_with_chunks(method, params).await.1
+    }
+
+    /// Sends a request and returns its chunk frames and its response frame; notifications are passed over.
+    pub async fn call_with_chunks(&mut self, method: &str, params: &Value) -> (Vec<Value>, Value) {
+        let id = self.request(method, params).await;
+        let mut chunks = Vec::new();
+        loop {
+            let frame = self.receive_rpc().await;
+            match (&frame["type"], &frame["id"]) {
+                (kind, of) if *kind == 3 && *of == id.as_str() => chunks.push(frame),
+                (kind, of) if *kind == 1 && *of == id.as_str() => return (chunks, frame),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next frame that is not a keepalive.
+    ///
+    /// # Panics
+    /// When it is not within the profile of what a server may emit.
+    pub async fn receive_rpc(&mut self) -> Value {
+        let message = self.receive_message().await;
+        match decode(&message) {
+            Ok(frame) => frame,
+            Err(why) => panic!("the server emitted {}: {why}", crate::hex(&message)),
+        }
+    }
+
+    /// The params of the next notification of this method; other frames are passed over.
+    pub async fn receive_notification(&mut self, method: &str) -> Value {
+        loop {
+            let frame = self.receive_rpc().await;
+            if frame["type"] == 2 && frame["method"] == method {
+                return frame["params"].clone();
+            }
+        }
+    }
+
+    /// Whether the connection still answers: an unknown method is asked for and refused.
+    ///
+    /// # Panics
+    /// When the answer is another one.
+    pub async fn assert_alive(&mut self) {
+        let response = self.call("no.such.method", &json!({})).await;
+        assert_eq!(response["error"]["code"], "method_not_found", "{response}");
+    }
+}
