@@ -13,6 +13,7 @@
     reason = "whatever goes wrong in here has to fail a test, loudly"
 )]
 
+pub mod architecture;
 mod clock;
 mod deadline;
 mod issuer;

@@ -1,0 +1,116 @@
+//! The table. A new room gets a row here before it gets a dependency.
+
+/// A member of the workspace and what it may stand on.
+#[derive(Debug)]
+pub struct Room {
+    /// Its package.
+    pub name: &'static str,
+    /// Packages of ours that it may use.
+    pub may_use: &'static [&'static str],
+    /// Packages of others that it must not name itself.
+    pub never_directly: &'static [&'static str],
+    /// Packages of others that must not be anywhere below it.
+    pub never_below: &'static [&'static str],
+}
+
+impl Room {
+    pub(super) fn may_use(&self, package: &str) -> bool {
+        self.may_use.contains(&package)
+    }
+}
+
+/// Ours, and allowed to tests everywhere.
+pub(super) const FOR_TESTS: &[&str] = &["less-sync-test-support", "less-sync-client"];
+
+const CORE: &str = "less-sync-core";
+const AUTH: &str = "less-sync-auth";
+const STORAGE: &str = "less-sync-storage";
+const ENGINE: &str = "less-sync-engine";
+const CLIENT: &str = "less-sync-client";
+
+/// What an edge may use.
+const EDGE: &[&str] = &[CORE, AUTH, STORAGE, ENGINE];
+
+/// Everything but the tests' things.
+const ALL: &[&str] = &[
+    CORE,
+    AUTH,
+    STORAGE,
+    ENGINE,
+    CLIENT,
+    "less-sync-storage-sqlite",
+    "less-sync-realtime",
+    "less-sync-api",
+    "less-sync-app",
+];
+
+/// Runtimes, sockets, HTTP and databases.
+const THE_WORLD: &[&str] = &[
+    "tokio",
+    "mio",
+    "socket2",
+    "hyper",
+    "http",
+    "axum",
+    "reqwest",
+    "tungstenite",
+    "rustls",
+    "rusqlite",
+    "libsqlite3-sys",
+    "sqlx",
+];
+
+/// The same without `tokio`, whose synchronisation primitives need none of it.
+const SOCKETS_AND_SQL: &[&str] = &[
+    "mio",
+    "socket2",
+    "hyper",
+    "http",
+    "axum",
+    "reqwest",
+    "tungstenite",
+    "rustls",
+    "rusqlite",
+    "libsqlite3-sys",
+    "sqlx",
+];
+
+const SQL: &[&str] = &["rusqlite", "libsqlite3-sys", "sqlx"];
+
+const THE_WIRE: &[&str] = &["mio", "hyper", "http", "axum", "reqwest", "tungstenite"];
+
+/// Every room of the house.
+pub const ROOMS: &[Room] = &[
+    Room { name: CORE, may_use: &[], never_directly: &["serde_json", "anyhow"], never_below: THE_WORLD },
+    Room { name: AUTH, may_use: &[CORE], never_directly: &["anyhow"], never_below: THE_WORLD },
+    Room { name: STORAGE, may_use: &[CORE], never_directly: &["anyhow", "serde"], never_below: THE_WORLD },
+    Room {
+        name: "less-sync-storage-sqlite",
+        may_use: &[CORE, STORAGE],
+        never_directly: &["anyhow", "minicbor", "serde_json"],
+        never_below: THE_WIRE,
+    },
+    Room {
+        name: ENGINE,
+        may_use: &[CORE, AUTH, STORAGE],
+        never_directly: &["anyhow", "minicbor"],
+        never_below: SOCKETS_AND_SQL,
+    },
+    Room { name: "less-sync-realtime", may_use: EDGE, never_directly: &["anyhow"], never_below: SQL },
+    Room {
+        name: "less-sync-api",
+        may_use: EDGE,
+        never_directly: &["anyhow", "minicbor", "tokio-tungstenite"],
+        never_below: SQL,
+    },
+    Room { name: CLIENT, may_use: &[CORE], never_directly: &["anyhow"], never_below: &["axum", "rusqlite"] },
+    Room { name: "less-sync-app", may_use: ALL, never_directly: &["minicbor"], never_below: &[] },
+    Room { name: "less-sync-test-support", may_use: ALL, never_directly: &[], never_below: &[] },
+    Room { name: "less-sync-server", may_use: &["less-sync-app"], never_directly: &[], never_below: &[] },
+    Room {
+        name: "less-sync",
+        may_use: &[CORE, CLIENT],
+        never_directly: &[],
+        never_below: &["axum", "rusqlite"],
+    },
+];
