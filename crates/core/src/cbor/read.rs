@@ -53,19 +53,18 @@ impl<'b> Reader<'b> {
     }
 
     pub(crate) fn bool(&mut self) -> Result<bool, InvalidParams> {
-        match self.input.head()? {
-            Head::Simple(FALSE) => Ok(false),
-            Head::Simple(TRUE) => Ok(true),
-            _ => Err(InvalidParams),
-        }
+        let Head::Simple(value @ (FALSE | TRUE)) = self.input.head()? else { return Err(InvalidParams) };
+        Ok(value == TRUE)
     }
 
     pub(crate) fn i64(&mut self) -> Result<i64, InvalidParams> {
-        match self.input.head()? {
-            Head::Unsigned(number) => i64::try_from(number).map_err(|_| InvalidParams),
-            Head::Negative(number) => i64::try_from(number).map(|number| !number).map_err(|_| InvalidParams),
-            _ => Err(InvalidParams),
+        let head = self.input.head()?;
+        if let Head::Unsigned(number) = head {
+            return i64::try_from(number).map_err(|_| InvalidParams);
         }
+        let Head::Negative(number) = head else { return Err(InvalidParams) };
+        // −1 − n is !n in two's complement.
+        i64::try_from(number).map(|number| !number).map_err(|_| InvalidParams)
     }
 
     /// A number from 0 up to what an `i64` holds: the widest range the wire knows.

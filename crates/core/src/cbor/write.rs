@@ -4,29 +4,36 @@ use super::Encode;
 use super::head::{FALSE, TRUE};
 use crate::{Cursor, Epoch, FileId, InvitationId, RecordId, SpaceId};
 
-const UNSIGNED: u8 = 0 << 5;
-const NEGATIVE: u8 = 1 << 5;
-const BYTES: u8 = 2 << 5;
-const TEXT: u8 = 3 << 5;
-const ARRAY: u8 = 4 << 5;
-const MAP: u8 = 5 << 5;
-const SIMPLE: u8 = 7 << 5;
+/// Major types, in the place of the initial byte where they stand.
+const UNSIGNED: u8 = 0x00;
+const NEGATIVE: u8 = 0x20;
+const BYTES: u8 = 0x40;
+const TEXT: u8 = 0x60;
+const ARRAY: u8 = 0x80;
+const MAP: u8 = 0xa0;
+const SIMPLE: u8 = 0xe0;
+
+/// Says that the number follows in one, two, four or eight bytes.
+const ONE: u8 = 0x18;
+const TWO: u8 = 0x19;
+const FOUR: u8 = 0x1a;
+const EIGHT: u8 = 0x1b;
 
 #[expect(clippy::cast_possible_truncation, reason = "each arm has just compared the range")]
 fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
     match argument {
-        0..=23 => out.push(major | argument as u8),
-        24..=0xff => out.extend_from_slice(&[major | 24, argument as u8]),
+        0..24 => out.push(major | argument as u8),
+        24..=0xff => out.extend_from_slice(&[major | ONE, argument as u8]),
         0x100..=0xffff => {
-            out.push(major | 25);
+            out.push(major | TWO);
             out.extend_from_slice(&(argument as u16).to_be_bytes());
         }
         0x1_0000..=0xffff_ffff => {
-            out.push(major | 26);
+            out.push(major | FOUR);
             out.extend_from_slice(&(argument as u32).to_be_bytes());
         }
         _ => {
-            out.push(major | 27);
+            out.push(major | EIGHT);
             out.extend_from_slice(&argument.to_be_bytes());
         }
     }

@@ -18,6 +18,13 @@ impl<'b> Params<'b> {
         )
     }
 
+    /// The undecoded item, for a caller that keeps the message and decodes later; `None` when it can only be
+    /// undecodable.
+    #[must_use]
+    pub fn raw(self) -> Option<&'b [u8]> {
+        self.0
+    }
+
     /// Reads the params of one method.
     ///
     /// # Errors
