@@ -40,6 +40,7 @@ cover:
 
 # What may enter the tree: bans, licences, sources.
 deny:
+    cargo fetch --locked
     cargo deny --offline --locked check bans licenses sources
 
 # Known vulnerabilities in what we stand on. Needs the network.
