@@ -1,1 +1,45 @@
-//! less-sync.
+//! Credentials of less-sync as pure functions of (input, keys, configuration, now): access tokens, the key sets of
+//! their issuers, and the ids derived from what they say.
+//!
+//! Nothing here reads a clock, opens a socket or logs. Keys are fetched elsewhere; here is what to do with them:
+//!
+//! ```
+//! use less_sync_auth::issuer::{IssuerKey, jwks_document};
+//! use less_sync_auth::{KeySet, TokenRules, UnverifiedToken};
+//! use less_sync_core::Timestamp;
+//! use serde_json::json;
+//!
+//! let key = IssuerKey::from_bytes("key-1", &[7; 32])?;
+//! let token = key.sign(&json!({
+//!     "iss": "https://id.example", "sub": "user-1", "client_id": "notes", "scope": "sync", "exp": 1_767_229_200,
+//! }));
+//!
+//! let published = KeySet::parse(jwks_document([&key]).to_string().as_bytes())?;
+//! let token = UnverifiedToken::parse(&token)?;
+//! assert_eq!(token.issuer(), "https://id.example");
+//! let key = published.key(token.key_id()).ok_or("unknown key")?;
+//! let caller = token.verify(key, &TokenRules::default(), Timestamp::from_seconds(1_767_225_600))?;
+//! assert!(caller.scopes.contains("sync"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod base64url;
+mod caller;
+pub mod issuer;
+mod json;
+pub mod jwks;
+mod mailbox_id;
+mod p256_key;
+pub mod personal_space;
+mod root_key;
+mod scopes;
+mod token;
+
+pub use caller::Caller;
+pub use jwks::KeySet;
+pub use mailbox_id::{InvalidMailboxId, MailboxId};
+pub use p256_key::P256Key;
+pub use personal_space::{PersonalSpaceMode, PersonalSpaceNamespaces, PersonalSpaceRules};
+pub use root_key::{InvalidRootKey, RootKey};
+pub use scopes::Scopes;
+pub use token::{InvalidToken, MAX_TOKEN_BYTES, TokenError, TokenRules, UnverifiedToken};

@@ -1,0 +1,26 @@
+//! b64u: base64url without padding, canonical (auth §0).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The octets behind `text`; `None` when it is padded, uses another alphabet or has unused bits that are not zero.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+pub(crate) fn encode(octets: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_canonical_form_is_read() {
+        assert_eq!(decode("_-8"), Some(vec![0xff, 0xef]));
+        for other in ["_-8=", "/+8", "_-9", "_-8 ", "_", "_\n-8"] {
+            assert_eq!(decode(other), None, "{other:?}");
+        }
+    }
+}

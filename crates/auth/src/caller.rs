@@ -1,0 +1,99 @@
+//! Who is calling: what a verified access token says.
+
+use std::fmt;
+
+use less_sync_core::{SpaceId, Timestamp};
+
+use crate::{MailboxId, Scopes};
+
+/// A client, as its verified access token describes it (auth §1.1). `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who issued the token: one of the trusted issuers, without trailing slashes.
+    pub issuer: String,
+    /// The user, within the issuer.
+    pub user_id: String,
+    /// The app the user is using.
+    pub client_id: String,
+    /// What the user allowed the app to use.
+    pub scopes: Scopes,
+    /// The audience that a UCAN must name.
+    pub did: Option<String>,
+    /// The caller's own mailbox. The first token of an installation has none.
+    pub mailbox_id: Option<MailboxId>,
+    /// The one space in which the caller has all rights. Always there unless ids are taken from the claim.
+    pub personal_space: Option<SpaceId>,
+    /// The `exp` claim. The token is good for the leeway longer.
+    pub expires_at: Timestamp,
+    /// The `jti` claim.
+    pub token_id: Option<String>,
+}
+
+impl Caller {
+    /// Whether both are the same user of the same app at the same issuer, with the same mailbox and the same
+    /// personal space: what a refresh may not change (auth §2.6).
+    #[must_use]
+    pub fn same_identity(&self, other: &Self) -> bool {
+        self.issuer == other.issuer
+            && self.user_id == other.user_id
+            && self.client_id == other.client_id
+            && self.mailbox_id == other.mailbox_id
+            && self.personal_space == other.personal_space
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Caller([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller() -> Caller {
+        Caller {
+            issuer: "https://id.example".into(),
+            user_id: "user-1".into(),
+            client_id: "client-1".into(),
+            scopes: Scopes::new("sync"),
+            did: Some("did:key:z1".into()),
+            mailbox_id: "9f".repeat(32).parse().ok(),
+            personal_space: Some(SpaceId::from_bytes([1; 16])),
+            expires_at: Timestamp::from_seconds(1),
+            token_id: Some("jti-1".into()),
+        }
+    }
+
+    /// S-11.
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", caller()), "Caller([redacted])");
+    }
+
+    /// B-31 and A-05.
+    #[test]
+    fn identity_is_issuer_user_client_mailbox_and_personal_space() {
+        let differ = [
+            Caller { issuer: "https://other.example".into(), ..caller() },
+            Caller { user_id: "user-2".into(), ..caller() },
+            Caller { client_id: "client-2".into(), ..caller() },
+            Caller { mailbox_id: None, ..caller() },
+            Caller { personal_space: None, ..caller() },
+        ];
+        assert!(differ.iter().all(|other| !caller().same_identity(other)));
+    }
+
+    #[test]
+    fn scope_did_expiry_and_token_may_change() {
+        let refreshed = Caller {
+            scopes: Scopes::new("sync files"),
+            did: None,
+            expires_at: Timestamp::from_seconds(2),
+            token_id: None,
+            ..caller()
+        };
+        assert!(caller().same_identity(&refreshed));
+    }
+}

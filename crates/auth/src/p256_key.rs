@@ -1,0 +1,55 @@
+//! P-256 public keys: the only kind an access token or a UCAN is verified with.
+
+use std::fmt;
+
+use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+use p256::{FieldBytes, Sec1Point};
+
+const COORDINATE: usize = 32;
+
+/// A P-256 public key that verifies ES256 signatures and can do nothing else (auth S-02).
+#[derive(Clone, PartialEq, Eq)]
+pub struct P256Key(VerifyingKey);
+
+impl P256Key {
+    /// The key at (`x`, `y`), big-endian; coordinates shorter than 32 octets are padded on the left.
+    ///
+    /// `None` when a coordinate is empty or too long, or the point is not on the curve.
+    #[must_use]
+    pub fn from_coordinates(x: &[u8], y: &[u8]) -> Option<Self> {
+        let point = Sec1Point::from_affine_coordinates(&padded(x)?, &padded(y)?, false);
+        VerifyingKey::from_sec1_point(&point).ok().map(Self)
+    }
+
+    /// The key in compressed form: 33 octets, the first 0x02 or 0x03. `None` for anything else.
+    #[must_use]
+    pub fn from_compressed(octets: &[u8; 33]) -> Option<Self> {
+        if !matches!(octets.first(), Some(0x02 | 0x03)) {
+            return None;
+        }
+        VerifyingKey::from_sec1_bytes(octets).ok().map(Self)
+    }
+
+    /// Whether `signature`, 64 octets r ‖ s, is one of this key over `message`. Both s and n−s are valid.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature).is_ok_and(|signature| self.0.verify(message, &signature).is_ok())
+    }
+}
+
+impl fmt::Debug for P256Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("P256Key")
+    }
+}
+
+fn padded(coordinate: &[u8]) -> Option<FieldBytes> {
+    if coordinate.is_empty() {
+        return None;
+    }
+    let mut field = FieldBytes::default();
+    let start = COORDINATE.checked_sub(coordinate.len())?;
+    field.get_mut(start..)?.copy_from_slice(coordinate);
+    Some(field)
+}

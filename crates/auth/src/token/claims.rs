@@ -1,0 +1,171 @@
+//! The claims of a token (auth §2.3).
+
+use std::time::Duration;
+
+use less_sync_core::Timestamp;
+use serde::Deserialize;
+
+use super::{InvalidToken, TokenError, TokenRules, UnverifiedToken};
+use crate::json::Object;
+use crate::personal_space::Owner;
+use crate::{Caller, Scopes};
+
+/// The claims that are read. None of them may be repeated.
+pub(super) const NAMES: &[&str] = &[
+    "iss",
+    "sub",
+    "client_id",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "scope",
+    "did",
+    "mailbox_id",
+    "personal_space_id",
+    "jti",
+];
+
+/// The claims, each of its type. Absent texts are empty ones, except `jti`.
+pub(super) struct Claims {
+    user_id: String,
+    client_id: String,
+    audience: Vec<String>,
+    expires_at: i64,
+    not_before: Option<i64>,
+    issued_at: Option<i64>,
+    scope: String,
+    did: String,
+    mailbox_id: String,
+    personal_space_id: String,
+    token_id: Option<String>,
+}
+
+impl Claims {
+    /// Step 10: the types.
+    pub(super) fn read(payload: &str) -> Result<Self, InvalidToken> {
+        let claims = Object::read(payload, NAMES).map_err(|_| InvalidToken::Malformed)?;
+        let text = |name| optional::<String>(&claims, name).map(Option::unwrap_or_default);
+        Ok(Self {
+            user_id: text("sub")?,
+            client_id: text("client_id")?,
+            audience: optional(&claims, "aud")?.map(Audience::into_vec).unwrap_or_default(),
+            expires_at: optional(&claims, "exp")?.map(seconds).ok_or(InvalidToken::Claim("exp"))?,
+            not_before: optional(&claims, "nbf")?.map(signed_seconds),
+            issued_at: optional(&claims, "iat")?.map(signed_seconds),
+            scope: text("scope")?,
+            did: text("did")?,
+            mailbox_id: text("mailbox_id")?,
+            personal_space_id: text("personal_space_id")?,
+            token_id: optional(&claims, "jti")?,
+        })
+    }
+
+    /// Steps 11 to 13: the times, then the audience.
+    pub(super) fn check(&self, rules: &TokenRules, now: i64) -> Result<(), TokenError> {
+        let leeway = whole_seconds(rules.leeway);
+        if now > self.expires_at.saturating_add(leeway) {
+            return Err(TokenError::Expired);
+        }
+        let latest_start = now.saturating_add(leeway);
+        if [self.not_before, self.issued_at].into_iter().flatten().any(|start| start > latest_start) {
+            return Err(InvalidToken::NotYetValid.into());
+        }
+        if rules
+            .max_lifetime
+            .is_some_and(|longest| self.expires_at > latest_start.saturating_add(whole_seconds(longest)))
+        {
+            return Err(InvalidToken::Lifetime.into());
+        }
+        if !rules.audiences.is_empty()
+            && !self.audience.iter().any(|audience| rules.audiences.contains(audience))
+        {
+            return Err(InvalidToken::Audience.into());
+        }
+        Ok(())
+    }
+
+    /// Steps 14 to 16: the identity.
+    pub(super) fn into_caller(
+        self,
+        token: &UnverifiedToken<'_>,
+        rules: &TokenRules,
+    ) -> Result<Caller, InvalidToken> {
+        if !is_name(&self.user_id) || !is_name(&self.client_id) {
+            return Err(InvalidToken::Identity);
+        }
+        let mailbox_id = match self.mailbox_id.as_str() {
+            "" => None,
+            text => Some(text.parse().map_err(|_| InvalidToken::Mailbox)?),
+        };
+        let owner = Owner { issuer: token.raw_issuer(), user_id: &self.user_id, client_id: &self.client_id };
+        let personal_space = rules
+            .personal_space
+            .decide(&owner, &self.personal_space_id)
+            .map_err(|_| InvalidToken::PersonalSpace)?;
+        Ok(Caller {
+            issuer: token.issuer().to_owned(),
+            scopes: Scopes::new(self.scope),
+            did: Some(self.did).filter(|did| !did.is_empty()),
+            mailbox_id,
+            personal_space,
+            expires_at: Timestamp::from_seconds(self.expires_at),
+            token_id: self.token_id,
+            user_id: self.user_id,
+            client_id: self.client_id,
+        })
+    }
+}
+
+/// One audience or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(audience) => vec![audience],
+            Self::Several(audiences) => audiences,
+        }
+    }
+}
+
+/// An integer of either sign.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Integer {
+    Signed(i64),
+    Large(u64),
+}
+
+fn optional<'t, T: Deserialize<'t>>(
+    claims: &Object<'t>,
+    name: &'static str,
+) -> Result<Option<T>, InvalidToken> {
+    claims.get(name).map_err(|_| InvalidToken::Claim(name))
+}
+
+/// Seconds after the epoch; those no clock will show are one and the same.
+fn seconds(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn signed_seconds(value: Integer) -> i64 {
+    match value {
+        Integer::Signed(value) => value,
+        Integer::Large(value) => seconds(value),
+    }
+}
+
+fn whole_seconds(duration: Duration) -> i64 {
+    seconds(duration.as_secs())
+}
+
+/// A NUL separates the fields of derived ids and must not be part of one.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
+}

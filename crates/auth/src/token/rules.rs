@@ -1,0 +1,29 @@
+//! What a deployment demands of tokens.
+
+use std::time::Duration;
+
+use crate::PersonalSpaceRules;
+
+/// Configuration of the claim checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRules {
+    /// Audiences, one of which a token must name (`AUDIENCES`). Empty: the audience is not checked.
+    pub audiences: Vec<String>,
+    /// Tolerance of all time claims, 0 to 300 s (`JWT_LEEWAY_SECONDS`). Whole seconds count.
+    pub leeway: Duration,
+    /// How far ahead `exp` may lie (`JWT_MAX_LIFETIME_SECONDS`). `None`: any distance.
+    pub max_lifetime: Option<Duration>,
+    /// Which personal space a token gives.
+    pub personal_space: PersonalSpaceRules,
+}
+
+impl Default for TokenRules {
+    fn default() -> Self {
+        Self {
+            audiences: Vec::new(),
+            leeway: Duration::from_mins(1),
+            max_lifetime: Some(Duration::from_hours(24)),
+            personal_space: PersonalSpaceRules::default(),
+        }
+    }
+}
