@@ -3,6 +3,17 @@
 //! The engine knows no socket, no HTTP, no SQL and no CBOR. What it needs of the world it asks for through the
 //! ports in [`ports`].
 
+mod authorize;
+mod budget;
+mod create_space;
+mod engine;
+mod error;
 pub mod ports;
+mod pull;
+mod push;
+mod subscribe;
 
-pub use ports::{Clock, EventSink, PushedEvent, Spawner, SpaceEvent};
+pub use engine::{Engine, EngineSettings};
+pub use error::EngineError;
+pub use ports::{Clock, EventSink, Job, PushedEvent, SpaceEvent, Spawner};
+pub use pull::Pull;
