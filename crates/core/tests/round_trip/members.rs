@@ -1,0 +1,38 @@
+//! Membership and invitations.
+
+use less_sync_core::wire::invitation::{
+    Invitation, InvitationCreateParams, InvitationIdParams, InvitationListParams, InvitationListResult,
+};
+use less_sync_core::wire::membership::{
+    AppendKind, Entry, MembershipAppendParams, MembershipAppendResult, MembershipListParams,
+    MembershipListResult, MembershipRevokeParams,
+};
+use proptest::prelude::*;
+
+use crate::values::{bytes, int, list, maybe, some_bytes, some_text, text};
+
+wire_type!(append_params: MembershipAppendParams<'static> {
+    space: text(), ucan: some_text(), home_server: some_text(), expected_version: int(), prev_hash: some_bytes(),
+    entry_hash: bytes(), payload: bytes(), kind: maybe(kind())
+});
+wire_type!(append_result: MembershipAppendResult { chain_seq: int(), metadata_version: int() });
+wire_type!(list_params: MembershipListParams<'static> {
+    space: text(), ucan: some_text(), home_server: some_text(), since_seq: int(), until_seq: maybe(int())
+});
+wire_type!(list_result: MembershipListResult<'static> { entries: list(entry()), metadata_version: int() });
+wire_type!(entry: Entry<'static> { chain_seq: int(), prev_hash: some_bytes(), entry_hash: bytes(), payload: bytes() });
+wire_type!(revoke_params: MembershipRevokeParams<'static> {
+    space: text(), ucan: some_text(), home_server: some_text(), ucan_cid: text(), member_did: some_text()
+});
+
+fn kind() -> impl Strategy<Value = AppendKind> {
+    prop_oneof![Just(AppendKind::Accept), Just(AppendKind::Decline)]
+}
+
+wire_type!(create_params: InvitationCreateParams<'static> {
+    mailbox_id: text(), payload: text(), server: some_text(), tag: maybe(bytes())
+});
+wire_type!(invitation: Invitation<'static> { id: text(), payload: text(), created_at: text(), expires_at: text() });
+wire_type!(invitation_list_params: InvitationListParams<'static> { limit: int(), after: some_text() });
+wire_type!(invitation_list_result: InvitationListResult<'static> { invitations: list(invitation()) });
+wire_type!(invitation_id_params: InvitationIdParams<'static> { id: text() });
