@@ -1,5 +1,7 @@
 //! Key sets of issuers (auth §3.1).
 
+pub mod cache;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -106,4 +108,115 @@ fn usable_key(entry: &str) -> Option<(String, Arc<P256Key>)> {
     let coordinate = |name| base64url::decode(&required(name)?);
     let key = P256Key::from_coordinates(&coordinate("x")?, &coordinate("y")?)?;
     Some((key_id, Arc::new(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::issuer::{IssuerKey, jwks_document};
+
+    fn jwk(key_id: &str, seed: u8) -> Value {
+        IssuerKey::from_bytes(key_id, &[seed; 32]).unwrap().jwk()
+    }
+
+    fn with(name: &str, value: Value) -> Value {
+        let mut jwk = jwk("k", 7);
+        jwk[name] = value;
+        jwk
+    }
+
+    fn parse(entries: &[Value]) -> Result<KeySet, KeySetInvalid> {
+        KeySet::parse(json!({ "keys": entries }).to_string().as_bytes())
+    }
+
+    fn is_usable(entry: Value) -> bool {
+        parse(&[entry]).is_ok()
+    }
+
+    /// The four of the original that refuse a JWK, and ours.
+    #[test]
+    fn entries_that_are_not_ours_to_use_are_skipped() {
+        let x = |octets: &[u8]| with("x", base64url::encode(octets).into());
+        let wrong = [
+            json!(null),
+            json!("key"),
+            json!([]),
+            with("kty", json!("RSA")),
+            with("crv", json!("P-384")),
+            with("x", json!("not base64!")),
+            with("x", json!(7)),
+            x(&[]),
+            x(&[1; 32]),
+            x(&[1; 33]),
+            with("kid", json!("")),
+            with("kid", json!("k".repeat(257))),
+            with("kid", json!(null)),
+            with("use", json!("enc")),
+            with("use", json!(null)),
+            with("alg", json!("ES384")),
+            with("key_ops", json!([])),
+            with("key_ops", json!(["sign"])),
+            with("key_ops", json!("verify")),
+        ];
+        for entry in wrong.clone() {
+            assert!(!is_usable(entry.clone()), "{entry}");
+        }
+        let set = parse(&[&wrong[..], &[jwk("good", 7)]].concat()).unwrap();
+        assert!(set.key("good").is_some());
+        assert_eq!(set.skipped(), wrong.len());
+    }
+
+    #[test]
+    fn only_kind_point_and_name_are_required() {
+        let mut bare = jwk("k", 7);
+        bare.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "use" | "alg"));
+        assert!(is_usable(bare));
+        assert!(is_usable(with("key_ops", json!(["sign", "verify"]))));
+        assert!(is_usable(with("x5c", json!(["AAAA"]))));
+    }
+
+    #[test]
+    fn a_repeated_member_makes_an_entry_unusable() {
+        let entry = jwk("k", 7).to_string().replacen('{', r#"{"kid":"k","#, 1);
+        assert_eq!(
+            KeySet::parse(format!(r#"{{"keys":[{entry}]}}"#).as_bytes()).unwrap_err(),
+            KeySetInvalid::NoUsableKey
+        );
+    }
+
+    #[test]
+    fn the_last_usable_key_of_a_name_wins() {
+        let set = parse(&[jwk("k", 7), jwk("k", 8), with("use", json!("enc"))]).unwrap();
+        let alone = parse(&[jwk("k", 8)]).unwrap();
+        assert_eq!(set.key("k"), alone.key("k"));
+        assert_ne!(set.key("k"), parse(&[jwk("k", 7)]).unwrap().key("k"));
+    }
+
+    #[test]
+    fn a_document_that_is_none_counts_as_a_failed_fetch() {
+        let failure = |document: &str| KeySet::parse(document.as_bytes()).unwrap_err();
+        for document in
+            ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[],"keys":[]}"#, "<html>"]
+        {
+            assert_eq!(failure(document), KeySetInvalid::Malformed, "{document}");
+        }
+        assert_eq!(failure(r#"{"keys":[]}"#), KeySetInvalid::NoUsableKey);
+        assert_eq!(failure(&" ".repeat(MAX_DOCUMENT_BYTES + 1)), KeySetInvalid::TooLarge);
+    }
+
+    #[test]
+    fn a_document_has_at_most_256_entries() {
+        let keys =
+            |count: usize| -> Vec<_> { (0..count).map(|number| jwk(&number.to_string(), 7)).collect() };
+        assert!(parse(&keys(256)).is_ok());
+        assert_eq!(parse(&keys(257)).unwrap_err(), KeySetInvalid::TooManyKeys);
+    }
+
+    #[test]
+    fn what_an_issuer_publishes_is_usable() {
+        let key = IssuerKey::from_bytes("k", &[7; 32]).unwrap();
+        assert!(KeySet::parse(jwks_document([&key]).to_string().as_bytes()).unwrap().key("k").is_some());
+    }
 }

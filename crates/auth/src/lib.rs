@@ -24,6 +24,7 @@
 //! ```
 
 mod base64url;
+mod bearer;
 mod caller;
 pub mod issuer;
 mod json;
@@ -34,7 +35,9 @@ pub mod personal_space;
 mod root_key;
 mod scopes;
 mod token;
+mod trusted_issuer;
 
+pub use bearer::{BearerError, bearer_token};
 pub use caller::Caller;
 pub use jwks::KeySet;
 pub use mailbox_id::{InvalidMailboxId, MailboxId};
@@ -43,3 +46,4 @@ pub use personal_space::{PersonalSpaceMode, PersonalSpaceNamespaces, PersonalSpa
 pub use root_key::{InvalidRootKey, RootKey};
 pub use scopes::Scopes;
 pub use token::{InvalidToken, MAX_TOKEN_BYTES, TokenError, TokenRules, UnverifiedToken};
+pub use trusted_issuer::{InvalidTrustedIssuers, InvalidUrl, TrustedIssuer, parse_audiences};

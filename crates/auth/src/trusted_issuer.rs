@@ -1,0 +1,241 @@
+//! Whose tokens are accepted, and for whom they must be (auth §2.5).
+
+use std::collections::HashSet;
+
+use url::{Host, Url};
+
+const DEFAULT_KEY_SET: &str = "/.well-known/jwks.json";
+
+/// An issuer that the operator trusts, and where it publishes its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedIssuer {
+    issuer: String,
+    key_set_url: Url,
+}
+
+/// `TRUSTED_ISSUERS` cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTrustedIssuers {
+    /// No issuer at all.
+    #[error("TRUSTED_ISSUERS must be set")]
+    Empty,
+    /// An issuer is no URL of the accepted form.
+    #[error("invalid issuer URL {url:?}: {reason}")]
+    IssuerUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: InvalidUrl,
+    },
+    /// The address of a key set is no URL of the accepted form.
+    #[error("invalid jwks_url URL {url:?}: {reason}")]
+    KeySetUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: InvalidUrl,
+    },
+    /// Two entries with one issuer.
+    #[error("TRUSTED_ISSUERS names issuer {0:?} twice")]
+    Repeated(String),
+}
+
+/// What is wrong with a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUrl {
+    /// It does not parse as an absolute URL.
+    #[error("{0}")]
+    Syntax(url::ParseError),
+    /// Neither `http` nor `https`.
+    #[error("scheme must be http or https")]
+    Scheme,
+    /// It has a user name or a password.
+    #[error("must not contain user information")]
+    UserInfo,
+    /// It has a fragment.
+    #[error("must not contain a fragment")]
+    Fragment,
+}
+
+impl TrustedIssuer {
+    /// Reads one entry: `issuer` or `issuer=jwks_url`, split at the first `=`. By default the key set is at
+    /// `/.well-known/jwks.json` below the issuer.
+    ///
+    /// # Errors
+    /// [`InvalidTrustedIssuers`], naming the URL that is at fault.
+    pub fn parse(entry: &str) -> Result<Self, InvalidTrustedIssuers> {
+        let (issuer, key_set_url) = match entry.split_once('=') {
+            Some((issuer, key_set_url)) => (issuer, Some(key_set_url)),
+            None => (entry, None),
+        };
+        let refused = |reason| InvalidTrustedIssuers::IssuerUrl { url: issuer.to_owned(), reason };
+        parse_url(issuer).map_err(refused)?;
+        let issuer = issuer.trim_end_matches('/').to_owned();
+        let key_set_url = key_set_url.map_or_else(|| format!("{issuer}{DEFAULT_KEY_SET}"), str::to_owned);
+        match parse_url(&key_set_url) {
+            Ok(key_set_url) => Ok(Self { issuer, key_set_url }),
+            Err(reason) => Err(InvalidTrustedIssuers::KeySetUrl { url: key_set_url, reason }),
+        }
+    }
+
+    /// Reads `TRUSTED_ISSUERS`: entries separated by whitespace.
+    ///
+    /// # Errors
+    /// [`InvalidTrustedIssuers`]: no entry, a wrong one, or an issuer twice.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, InvalidTrustedIssuers> {
+        let issuers = text.split_ascii_whitespace().map(Self::parse).collect::<Result<Vec<_>, _>>()?;
+        if issuers.is_empty() {
+            return Err(InvalidTrustedIssuers::Empty);
+        }
+        let mut seen = HashSet::new();
+        match issuers.iter().find(|issuer| !seen.insert(issuer.issuer())) {
+            Some(repeated) => Err(InvalidTrustedIssuers::Repeated(repeated.issuer.clone())),
+            None => Ok(issuers),
+        }
+    }
+
+    /// The issuer without trailing slashes: what the `iss` of a token is compared with, octet by octet.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Where the key set is.
+    #[must_use]
+    pub const fn key_set_url(&self) -> &Url {
+        &self.key_set_url
+    }
+
+    /// Whether keys come over plain HTTP from beyond this machine and its named neighbours. Worth a warning: whoever
+    /// is on the way can replace them (auth S-23).
+    #[must_use]
+    pub fn keys_travel_in_clear(&self) -> bool {
+        self.key_set_url.scheme() == "http" && !self.key_set_url.host().is_some_and(|host| is_near(&host))
+    }
+}
+
+/// Reads `AUDIENCES`: separated by commas, blanks around them dropped, empty ones too.
+#[must_use]
+pub fn parse_audiences(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|audience| !audience.is_empty()).map(str::to_owned).collect()
+}
+
+fn parse_url(text: &str) -> Result<Url, InvalidUrl> {
+    let url = Url::parse(text).map_err(InvalidUrl::Syntax)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(InvalidUrl::Scheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidUrl::UserInfo);
+    }
+    if url.fragment().is_some() {
+        return Err(InvalidUrl::Fragment);
+    }
+    Ok(url)
+}
+
+/// Loopback, or a name without a dot, as containers of one network have.
+fn is_near(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => !name.contains('.'),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(text: &str) -> Vec<(String, String)> {
+        let issuers = TrustedIssuer::parse_list(text).unwrap();
+        issuers.iter().map(|each| (each.issuer().to_owned(), each.key_set_url().to_string())).collect()
+    }
+
+    fn refusal(text: &str) -> String {
+        TrustedIssuer::parse_list(text).unwrap_err().to_string()
+    }
+
+    fn pair(issuer: &str, key_set: &str) -> (String, String) {
+        (issuer.to_owned(), key_set.to_owned())
+    }
+
+    #[test]
+    fn an_issuer_may_name_its_key_set() {
+        let text = "https://accounts.example.com=http://accounts:5377/.well-known/jwks.json \n http://localhost:25387//";
+        assert_eq!(
+            addresses(text),
+            [
+                pair("https://accounts.example.com", "http://accounts:5377/.well-known/jwks.json"),
+                pair("http://localhost:25387", "http://localhost:25387/.well-known/jwks.json"),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_entry_is_split_at_its_first_equals_sign() {
+        assert_eq!(
+            addresses("https://a.example=https://b.example/k?v=1"),
+            [pair("https://a.example", "https://b.example/k?v=1")]
+        );
+    }
+
+    #[test]
+    fn no_issuer_at_all_is_refused() {
+        assert_eq!(refusal(""), "TRUSTED_ISSUERS must be set");
+        assert_eq!(refusal(" \n "), "TRUSTED_ISSUERS must be set");
+    }
+
+    #[test]
+    fn a_url_that_is_none_of_ours_is_named() {
+        assert_eq!(refusal("nope"), r#"invalid issuer URL "nope": relative URL without a base"#);
+        assert_eq!(
+            refusal("ftp://a.example"),
+            r#"invalid issuer URL "ftp://a.example": scheme must be http or https"#
+        );
+        assert_eq!(
+            refusal("https://a.example=file:///keys"),
+            r#"invalid jwks_url URL "file:///keys": scheme must be http or https"#
+        );
+        assert_eq!(
+            refusal("https://a.example=https://u:p@b.example"),
+            r#"invalid jwks_url URL "https://u:p@b.example": must not contain user information"#
+        );
+        assert_eq!(
+            refusal("https://a.example#x"),
+            r#"invalid issuer URL "https://a.example#x": must not contain a fragment"#
+        );
+    }
+
+    #[test]
+    fn an_issuer_may_be_named_once_only() {
+        assert_eq!(
+            refusal("https://a.example https://b.example https://a.example/=https://b.example/keys"),
+            r#"TRUSTED_ISSUERS names issuer "https://a.example" twice"#
+        );
+    }
+
+    /// S-23.
+    #[test]
+    fn plain_http_is_worth_a_warning_beyond_the_machine_and_its_neighbours() {
+        let in_clear = |entry: &str| TrustedIssuer::parse(entry).unwrap().keys_travel_in_clear();
+        for near in [
+            "http://localhost:1",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://accounts",
+            "https://a.example",
+        ] {
+            assert!(!in_clear(near), "{near}");
+        }
+        for far in ["http://a.example", "http://10.0.0.1", "https://a.example=http://b.example/keys"] {
+            assert!(in_clear(far), "{far}");
+        }
+    }
+
+    #[test]
+    fn audiences_are_trimmed_and_blanks_dropped() {
+        assert_eq!(parse_audiences(" less-sync, ,betterbase-sync,"), ["less-sync", "betterbase-sync"]);
+        assert!(parse_audiences(" , ").is_empty());
+    }
+}
