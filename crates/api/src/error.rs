@@ -1,0 +1,81 @@
+//! The one shape of error answers: `{"error": "<text>"}` (http §1).
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// A status and a fixed text; never an id, a path or a cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    text: &'static str,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+}
+
+impl ApiError {
+    pub(crate) const INTERNAL: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
+    pub(crate) const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not found");
+    pub(crate) const TIMEOUT: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout");
+    pub(crate) const SHUTTING_DOWN: Self =
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "server is shutting down");
+    pub(crate) const HEADERS_TOO_LARGE: Self =
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request header fields too large");
+
+    pub(crate) const fn new(status: StatusCode, text: &'static str) -> Self {
+        Self { status, text }
+    }
+
+    pub(crate) const fn unauthorized(text: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, text)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(ErrorBody { error: self.text })).into_response();
+        if let Some((name, value)) = companion(self.status) {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// The header that goes with every answer of this status.
+fn companion(status: StatusCode) -> Option<(header::HeaderName, &'static str)> {
+    match status {
+        StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+        StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "5")),
+        _ => None,
+    }
+}
+
+/// Gives error answers that the framework made (405 and the like) the common shape. Those that have a JSON body
+/// already stay as they are.
+pub(crate) fn complete(response: Response) -> Response {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || is_json(&response) {
+        return response;
+    }
+    let (mut parts, _plain) = response.into_parts();
+    let text = match status {
+        StatusCode::INTERNAL_SERVER_ERROR => "internal error".to_owned(),
+        _ => status.canonical_reason().unwrap_or("error").to_lowercase(),
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    let (json, body) = Json(ErrorBody { error: &text }).into_response().into_parts();
+    parts.headers.extend(json.headers);
+    Response::from_parts(parts, body)
+}
+
+fn is_json(response: &Response) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}

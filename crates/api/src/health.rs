@@ -1,0 +1,109 @@
+//! The health routes (http §4): compatibility, liveness, readiness.
+
+mod ping;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::state::ApiState;
+
+pub(crate) use ping::SharedPing;
+
+/// Answer of `/health` and `/livez`.
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+}
+
+/// Answer of `/readyz`.
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    checks: Checks,
+}
+
+/// The checks, in the order of http §4: all of them when the server is ready, else those that failed.
+#[derive(Default, Serialize)]
+struct Checks {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<Check>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Check>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draining: Option<Check>,
+}
+
+#[derive(Serialize)]
+struct Check {
+    status: &'static str,
+    /// Issuers without a usable key set. One of them does not keep the server out of service.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    without_keys: Vec<String>,
+    #[serde(skip)]
+    passed: bool,
+}
+
+impl Check {
+    fn of(passed: bool) -> Self {
+        Self { status: if passed { "ok" } else { "failed" }, without_keys: Vec::new(), passed }
+    }
+}
+
+/// `/health`: for container health checks and old clients.
+pub(crate) async fn health(State(state): State<ApiState>) -> Response {
+    if state.0.draining.has_begun() {
+        return unhealthy("shutting down");
+    }
+    if !state.0.database.answers().await {
+        return unhealthy("database unavailable");
+    }
+    Json(Health { status: "healthy", error: None }).into_response()
+}
+
+/// `/livez`: the process answers. Touches nothing.
+pub(crate) async fn livez() -> impl IntoResponse {
+    Json(Health { status: "ok", error: None })
+}
+
+/// `/readyz`: whether to send traffic here.
+pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
+    let database = Check::of(state.0.database.answers().await);
+    let keys = keys(&state);
+    let draining = Check::of(!state.0.draining.has_begun());
+    if database.passed && keys.passed && draining.passed {
+        let checks = Checks { database: Some(database), keys: Some(keys), draining: Some(draining) };
+        return Json(Readiness { status: "ready", checks }).into_response();
+    }
+    let failed = |check: Check| (!check.passed).then_some(check);
+    let checks = Checks { database: failed(database), keys: failed(keys), draining: failed(draining) };
+    unavailable(Readiness { status: "unready", checks })
+}
+
+/// Passed when at least one issuer has usable keys.
+fn keys(state: &ApiState) -> Check {
+    let issuers = state.0.authenticator.issuers();
+    let usable = issuers.iter().any(|(_, usable)| *usable);
+    let without_keys = issuers.into_iter().filter(|(_, usable)| !usable).map(|(issuer, _)| issuer).collect();
+    Check { without_keys, ..Check::of(usable) }
+}
+
+fn unhealthy(error: &'static str) -> Response {
+    unavailable(Health { status: "unhealthy", error: Some(error) })
+}
+
+fn unavailable(body: impl Serialize) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], Json(body)).into_response()
+}
+
+/// A health answer is worth something only when it is fresh.
+pub(crate) async fn never_cached(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,93 @@
+//! Bearer authentication, by the rows of http §3 and §13.
+
+use http::StatusCode;
+
+use crate::support::{Answer, Edge};
+
+const API_PATH: &str = "/api/v1/unknown";
+
+async fn with_authorization(line: &str) -> Answer {
+    Edge::new().get_with(API_PATH, &[("authorization", line)]).await
+}
+
+fn assert_unauthorized(answer: &Answer, text: &str) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.error(), text);
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+}
+
+/// `api_routes_require_authorization_header`.
+#[tokio::test]
+async fn unknown_paths_need_a_token_before_they_are_unknown() {
+    let edge = Edge::new();
+    for path in [API_PATH, "/", "/health/", "//health", "/Health", "/.well-known"] {
+        assert_unauthorized(&edge.get(path).await, "missing authorization");
+    }
+}
+
+/// `api_routes_reject_invalid_authorization_token`.
+#[tokio::test]
+async fn each_refusal_has_its_own_text() {
+    let cases = [
+        ("Basic abc", "invalid authorization header format"),
+        ("Bearer", "invalid authorization header format"),
+        ("Bearer ", "missing authorization token"),
+        ("Bearer a b", "invalid token"),
+        ("Bearer forged", "invalid token"),
+        ("Bearer expired", "token has expired"),
+        ("Bearer foreign", "untrusted token issuer"),
+    ];
+    for (line, text) in cases {
+        assert_unauthorized(&with_authorization(line).await, text);
+    }
+}
+
+/// `api_routes_accept_valid_authorization_token`.
+#[tokio::test]
+async fn with_a_valid_token_an_unknown_path_is_not_found() {
+    for line in ["Bearer good", "bearer good", "BEARER good"] {
+        let answer = with_authorization(line).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{line}");
+        assert_eq!(answer.error(), "not found");
+    }
+}
+
+/// H10: clients take any 401 for "log in again".
+#[tokio::test]
+async fn an_outage_of_the_issuer_is_never_a_401() {
+    let answer = with_authorization("Bearer outage").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.error(), "authentication temporarily unavailable");
+    assert_eq!(answer.header("retry-after"), Some("5"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn validation_that_takes_too_long_is_an_outage() {
+    let answer = with_authorization("Bearer slow").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.error(), "authentication temporarily unavailable");
+}
+
+/// `auth_middleware_rejects_oversized_ucan_header`.
+#[tokio::test]
+async fn an_oversized_ucan_is_refused_after_the_token() {
+    let edge = Edge::new();
+    let fits = "u".repeat(65_536);
+    let too_large = "u".repeat(65_537);
+    let asked = async |authorization: &str, ucan: &str| {
+        edge.get_with(API_PATH, &[("authorization", authorization), ("x-ucan", ucan)]).await
+    };
+    assert_eq!(asked("Bearer good", &fits).await.status, StatusCode::NOT_FOUND);
+    assert_unauthorized(&asked("Bearer good", &too_large).await, "X-UCAN header too large");
+    assert_unauthorized(&asked("Bearer forged", &too_large).await, "invalid token");
+}
+
+#[tokio::test]
+async fn unknown_documents_need_no_token() {
+    let edge = Edge::new();
+    for path in ["/.well-known/jwks.json", "/.well-known/", "/.well-known/a/b"] {
+        let answer = edge.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.error(), "not found");
+    }
+}

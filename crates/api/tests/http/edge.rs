@@ -1,0 +1,177 @@
+//! What surrounds every request, by the rows of http §13.
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::{Request, StatusCode};
+use less_sync_api::CorsOrigins;
+
+use crate::support::{Answer, Database, Edge, request};
+
+const PROBE: &str = "/probe";
+
+fn probes() -> Router {
+    Router::new()
+        .route(PROBE, get(async || "fine"))
+        .route("/panic", get(panics))
+        .route("/hang", get(hangs))
+        .route("/switch", get(async || StatusCode::SWITCHING_PROTOCOLS))
+        .route("/plain", get(async || (StatusCode::CONFLICT, "plain text")))
+        .route("/api/v1/ws", get(async || StatusCode::BAD_REQUEST))
+}
+
+#[expect(clippy::unused_async, clippy::panic, reason = "a handler that fails as badly as one can")]
+async fn panics() -> StatusCode {
+    panic!("no secret may come out: hunter2")
+}
+
+async fn hangs() -> StatusCode {
+    std::future::pending().await
+}
+
+fn edge() -> Edge {
+    Edge::with(Database::Up, CorsOrigins::Any, probes())
+}
+
+fn assert_common_headers(answer: &Answer) {
+    assert_eq!(answer.header("x-protocol-version"), Some("1"));
+    assert_eq!(answer.header("x-request-id"), Some("00000000-0000-0000-0000-000000000007"));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, PUT, HEAD, POST, OPTIONS, DELETE"));
+    assert_eq!(
+        answer.header("access-control-allow-headers"),
+        Some(
+            "Content-Type, Content-Length, Authorization, X-UCAN, X-Wrapped-DEK, X-Record-ID, Range, \
+             If-None-Match, If-Match, If-Range, Repr-Digest, X-Request-ID"
+        )
+    );
+    assert_eq!(
+        answer.header("access-control-expose-headers"),
+        Some(
+            "X-Wrapped-DEK, ETag, Content-Range, Accept-Ranges, Repr-Digest, Retry-After, \
+             X-Protocol-Version, X-Request-ID"
+        )
+    );
+    assert_eq!(answer.header("access-control-max-age"), Some("86400"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
+}
+
+/// `all_responses_include_protocol_version_header`, H8.
+#[tokio::test(start_paused = true)]
+async fn every_answer_carries_the_common_headers() {
+    let edge = edge();
+    let paths = [
+        (PROBE, 200),
+        ("/health", 200),
+        ("/unknown", 401),
+        ("/.well-known/unknown", 404),
+        ("/plain", 409),
+        ("/panic", 500),
+        ("/hang", 503),
+        ("/switch", 101),
+        ("/api/v1/ws", 400),
+    ];
+    for (path, status) in paths {
+        let answer = edge.get(path).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+        assert_common_headers(&answer);
+    }
+}
+
+/// H9.
+#[tokio::test(start_paused = true)]
+async fn every_error_is_json_with_one_member() {
+    let edge = edge();
+    assert_eq!(edge.get("/plain").await.error(), "conflict");
+    assert_eq!(edge.get("/panic").await.error(), "internal error");
+    assert_eq!(edge.get("/hang").await.error(), "timeout");
+    let refused = edge.send(request("POST", PROBE)).await;
+    assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.header("allow"), Some("GET,HEAD"));
+    assert_eq!(refused.error(), "method not allowed");
+}
+
+#[tokio::test]
+async fn upgrade_routes_keep_their_empty_errors() {
+    let answer = edge().get("/api/v1/ws").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.body.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_503_says_when_to_come_back() {
+    let answer = edge().get("/hang").await;
+    assert_eq!(answer.header("retry-after"), Some("5"));
+}
+
+/// `preflight_options_returns_no_content_and_cors_headers`.
+#[tokio::test]
+async fn preflight_is_answered_on_any_path_without_authorization() {
+    let edge = edge();
+    for path in ["/health", "/api/v1/spaces/x/files/y", "/api/v1/ws", "/unknown", "/"] {
+        let answer = edge.send(request("OPTIONS", path)).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{path}");
+        assert!(answer.body.is_empty());
+        assert_common_headers(&answer);
+    }
+}
+
+#[tokio::test]
+async fn a_harmless_request_id_is_echoed_and_another_replaced() {
+    let edge = edge();
+    let echoed = edge.get_with(PROBE, &[("x-request-id", "trace-0001")]).await;
+    assert_eq!(echoed.header("x-request-id"), Some("trace-0001"));
+    let replaced = edge.get_with(PROBE, &[("x-request-id", "<script>alert(1)</script>")]).await;
+    assert_eq!(replaced.header("x-request-id"), Some("00000000-0000-0000-0000-000000000007"));
+}
+
+#[tokio::test]
+async fn listed_origins_are_echoed_and_others_get_nothing() {
+    let listed = CorsOrigins::Listed(vec!["https://app.example".parse().unwrap()]);
+    let edge = Edge::with(Database::Up, listed, probes());
+    let allowed = edge.get_with(PROBE, &[("origin", "https://app.example")]).await;
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example"));
+    assert_eq!(allowed.header("vary"), Some("Origin"));
+    let refused = edge.get_with(PROBE, &[("origin", "https://evil.example")]).await;
+    assert_eq!(refused.header("access-control-allow-origin"), None);
+    assert_eq!(refused.header("vary"), Some("Origin"));
+    let document = edge.get_with("/.well-known/unknown", &[("origin", "https://evil.example")]).await;
+    assert_eq!(
+        document.header("access-control-allow-origin"),
+        Some("*"),
+        "public documents are for everybody"
+    );
+}
+
+#[tokio::test]
+async fn too_many_or_too_large_headers_are_refused() {
+    let edge = edge();
+    let with_headers = |count: usize, value: &str| {
+        let request = (0..count)
+            .fold(Request::builder().uri(PROBE), |request, n| request.header(format!("x-filler-{n}"), value));
+        request.body(Body::empty()).unwrap()
+    };
+    assert_eq!(edge.send(with_headers(100, "x")).await.status, StatusCode::OK);
+    let many = edge.send(with_headers(101, "x")).await;
+    assert_eq!(many.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(many.error(), "request header fields too large");
+    let large = edge.send(with_headers(2, &"x".repeat(66_000))).await;
+    assert_eq!(large.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_draining_server_refuses_all_but_health_and_upgrades() {
+    let edge = edge();
+    edge.draining.begin();
+    for path in [PROBE, "/unknown", "/.well-known/unknown"] {
+        let refused = edge.get(path).await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(refused.error(), "server is shutting down");
+        assert_eq!(refused.header("retry-after"), Some("5"));
+        assert_eq!(refused.header("connection"), Some("close"));
+    }
+    assert_eq!(edge.get("/livez").await.status, StatusCode::OK);
+    assert_eq!(edge.get("/api/v1/ws").await.status, StatusCode::BAD_REQUEST, "decides for itself");
+    assert_eq!(edge.send(request("OPTIONS", PROBE)).await.status, StatusCode::NO_CONTENT);
+}

@@ -1,0 +1,6 @@
+//! The HTTP edge without a network: routes and layers, asked through the service they are.
+
+mod bearer;
+mod edge;
+mod health;
+mod support;

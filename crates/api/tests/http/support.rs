@@ -1,0 +1,199 @@
+//! An HTTP edge without a network: an authenticator and a store that answer what a test wants.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot be set up has failed")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use less_sync_api::{ApiState, Authenticate, CorsOrigins, Draining, Parts, layers, router};
+use less_sync_auth::{Caller, InvalidToken, Scopes, TokenError};
+use less_sync_core::{SpaceId, Timestamp};
+use less_sync_engine::{Clock, Job};
+use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
+use serde_json::Value;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+/// What the store answers to a ping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    Up,
+    Down,
+    Hanging,
+}
+
+/// A composition for tests.
+pub(crate) struct Edge {
+    pub(crate) draining: Draining,
+    pub(crate) pings: Arc<AtomicUsize>,
+    service: Router,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Edge {
+    pub(crate) fn new() -> Self {
+        Self::with(Database::Up, CorsOrigins::Any, Router::new())
+    }
+
+    pub(crate) fn with(database: Database, cors: CorsOrigins, routes: Router) -> Self {
+        let issuers =
+            vec![("https://up.example".to_owned(), true), ("https://down.example".to_owned(), false)];
+        Self::with_issuers(issuers, database, cors, routes)
+    }
+
+    pub(crate) fn with_issuers(
+        issuers: Vec<(String, bool)>,
+        database: Database,
+        cors: CorsOrigins,
+        routes: Router,
+    ) -> Self {
+        let draining = Draining::default();
+        let pings = Arc::new(AtomicUsize::new(0));
+        let state = ApiState::new(Parts {
+            authenticator: Arc::new(Tokens { issuers }),
+            storage: Arc::new(Store { database, pings: pings.clone() }),
+            clock: Arc::new(PausedClock),
+            draining: draining.clone(),
+            cors,
+            request_ids: || Uuid::from_u128(7),
+        });
+        let service = layers(router(&state).merge(routes), &state);
+        Self { draining, pings, service }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.service.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(request("GET", path)).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut asked = Request::builder().uri(path);
+        for (name, value) in headers {
+            asked = asked.header(*name, *value);
+        }
+        self.send(asked.body(Body::empty()).unwrap()).await
+    }
+}
+
+pub(crate) fn request(method: &str, path: &str) -> Request<Body> {
+    Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn error(&self) -> String {
+        let body = self.json();
+        assert_eq!(body.as_object().unwrap().len(), 1, "exactly one member: {body}");
+        body["error"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Tokens are words that say what becomes of them.
+struct Tokens {
+    issuers: Vec<(String, bool)>,
+}
+
+#[async_trait]
+impl Authenticate for Tokens {
+    async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
+        match token {
+            "good" => Ok(caller()),
+            "expired" => Err(TokenError::Expired),
+            "foreign" => Err(TokenError::UntrustedIssuer),
+            "outage" => Err(TokenError::KeySourceUnavailable),
+            "slow" => std::future::pending().await,
+            _ => Err(TokenError::Invalid(InvalidToken::Signature)),
+        }
+    }
+
+    fn issuers(&self) -> Vec<(String, bool)> {
+        self.issuers.clone()
+    }
+}
+
+fn caller() -> Caller {
+    Caller {
+        issuer: "https://up.example".to_owned(),
+        user_id: "user-1".to_owned(),
+        client_id: "client-1".to_owned(),
+        scopes: Scopes::new("sync"),
+        did: None,
+        mailbox_id: None,
+        personal_space: None,
+        expires_at: Timestamp::from_seconds(1),
+        token_id: None,
+    }
+}
+
+struct Store {
+    database: Database,
+    pings: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Spaces for Store {
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.pings.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        match self.database {
+            Database::Up => Ok(()),
+            Database::Down => Err(StorageError::Unavailable("unplugged".into())),
+            Database::Hanging => std::future::pending().await,
+        }
+    }
+
+    async fn spaces(&self, _ids: &[SpaceId]) -> Result<Vec<Space>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, StorageError> {
+        Err(StorageError::SpaceExists)
+    }
+
+    async fn personal_space(&self, _: SpaceId, _: &str) -> Result<Space, StorageError> {
+        Err(StorageError::SpaceNotFound)
+    }
+}
+
+/// The time of a paused runtime, which moves on by itself when everybody waits.
+struct PausedClock;
+
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(0)
+    }
+
+    fn instant(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Job {
+        Box::pin(tokio::time::sleep_until(at.into()))
+    }
+}
