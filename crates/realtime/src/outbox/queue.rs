@@ -1,0 +1,117 @@
+//! A queue that knows its bounds in frames and bytes, and gives memory back after a burst.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// Capacity that an empty queue keeps: one frame now and then shall not cost an allocation each.
+const SPARE: usize = 4;
+
+/// Something with a frame.
+pub(super) trait Framed {
+    fn frame(&self) -> &Bytes;
+}
+
+/// First in, first out.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    frames: VecDeque<T>,
+    bytes: usize,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self { frames: VecDeque::new(), bytes: 0 }
+    }
+}
+
+impl<T: Framed> Queue<T> {
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Whether a frame of `size` bytes stays within the bounds. An empty queue takes any.
+    pub(super) fn fits(&self, size: usize, frames: usize, bytes: usize) -> bool {
+        self.is_empty() || (self.frames.len() < frames && self.bytes + size <= bytes)
+    }
+
+    pub(super) fn push(&mut self, framed: T) {
+        self.bytes += framed.frame().len();
+        self.frames.push_back(framed);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<T> {
+        let framed = self.frames.pop_front()?;
+        self.bytes -= framed.frame().len();
+        self.give_back();
+        Some(framed)
+    }
+
+    pub(super) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        if !self.is_empty() {
+            self.frames.retain(keep);
+            self.bytes = self.frames.iter().map(|framed| framed.frame().len()).sum();
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        if self.frames.is_empty() && self.frames.capacity() > SPARE {
+            self.frames.shrink_to(SPARE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Framed for Bytes {
+        fn frame(&self) -> &Bytes {
+            self
+        }
+    }
+
+    #[test]
+    fn a_frame_of_any_size_fits_an_empty_queue() {
+        let mut queue = Queue::<Bytes>::default();
+        assert!(queue.fits(1000, 1, 10));
+        queue.push(Bytes::from(vec![0; 1000]));
+        assert!(!queue.fits(0, 10, 10));
+    }
+
+    #[test]
+    fn either_bound_makes_a_queue_full() {
+        let mut queue = Queue::default();
+        queue.push(Bytes::from_static(b"12345"));
+        assert!(queue.fits(5, 2, 10));
+        assert!(!queue.fits(6, 2, 10), "bytes");
+        assert!(!queue.fits(1, 1, 10), "frames");
+    }
+
+    #[test]
+    fn bytes_are_given_back_by_pop_and_by_retain() {
+        let mut queue = Queue::default();
+        queue.push(Bytes::from_static(b"12345"));
+        queue.push(Bytes::from_static(b"678"));
+        queue.push(Bytes::from_static(b"9"));
+        queue.retain(|frame| frame.len() != 3);
+        assert_eq!(queue.bytes, 6);
+        assert_eq!(queue.pop(), Some(Bytes::from_static(b"12345")));
+        assert_eq!(queue.bytes, 1);
+    }
+
+    #[test]
+    fn memory_is_given_back_after_a_burst() {
+        let mut queue = Queue::default();
+        for _ in 0..1000 {
+            queue.push(Bytes::new());
+        }
+        while queue.pop().is_some() {}
+        assert!(queue.frames.capacity() <= SPARE);
+    }
+}
