@@ -1,0 +1,322 @@
+//! How many connections there may be (protocol §1.9).
+//!
+//! The newest connection is refused; existing ones are never evicted, for an evicted client would come back and evict
+//! in turn. Users and mailboxes are known here by keyed hashes only, and only while they are connected.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use less_sync_auth::Caller;
+use parking_lot::Mutex;
+
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+
+/// Why an upgrade is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AddressRefused {
+    /// The process has as many connections as it may.
+    #[error("too many connections")]
+    Total,
+    /// This address has as many unauthenticated connections as it may.
+    #[error("too many unauthenticated connections from one address")]
+    Address,
+}
+
+/// Why an authenticated connection is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConnectionRefused {
+    /// Its mailbox, or its user and client, has as many connections as it may.
+    #[error("too many connections of one mailbox")]
+    Mailbox,
+    /// Its actor has as many connections as it may.
+    #[error("too many connections of one actor")]
+    Actor,
+}
+
+/// Bounds on connections; 0 turns one off.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    per_mailbox: usize,
+    per_actor: usize,
+    total: usize,
+    unauthenticated_per_address: usize,
+}
+
+/// Counts connections. What it hands out counts until it is dropped.
+pub(crate) struct Registry {
+    bounds: Bounds,
+    hasher: RandomState,
+    counts: Mutex<Counts>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct Counts {
+    addresses: Tallies<IpAddr>,
+    mailboxes: Tallies<u64>,
+    actors: Tallies<u64>,
+    /// Connections that have not authenticated.
+    unauthenticated: usize,
+    registered: usize,
+}
+
+impl Registry {
+    pub(crate) fn new(limits: &Limits, metrics: Arc<Metrics>) -> Arc<Self> {
+        let bounds = Bounds {
+            per_mailbox: limits.max_connections_per_mailbox,
+            per_actor: limits.max_connections_per_actor,
+            total: limits.max_connections_total,
+            unauthenticated_per_address: limits.max_unauthenticated_per_address,
+        };
+        Arc::new(Self { bounds, hasher: RandomState::new(), counts: Mutex::default(), metrics })
+    }
+
+    /// A connection from `address` may be upgraded. The permit is to be held until it has authenticated.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<AddressPermit, AddressRefused> {
+        let mut counts = self.counts.lock();
+        if is_reached(self.bounds.total, counts.unauthenticated + counts.registered) {
+            return Err(AddressRefused::Total);
+        }
+        if !counts.addresses.add(address, self.bounds.unauthenticated_per_address) {
+            return Err(AddressRefused::Address);
+        }
+        counts.unauthenticated += 1;
+        Ok(AddressPermit { registry: self.clone(), address })
+    }
+
+    /// A connection of `caller` may go on. The permit is to be held for as long as it lives, and its
+    /// [`AddressPermit`] to be dropped.
+    pub(crate) fn register(self: &Arc<Self>, caller: &Caller) -> Result<ConnectionPermit, ConnectionRefused> {
+        let (mailbox, actor) = (self.mailbox_key(caller), self.actor_key(caller));
+        let mut counts = self.counts.lock();
+        if !counts.mailboxes.add(mailbox, self.bounds.per_mailbox) {
+            return Err(ConnectionRefused::Mailbox);
+        }
+        if !counts.actors.add(actor, self.bounds.per_actor) {
+            counts.mailboxes.remove(mailbox);
+            return Err(ConnectionRefused::Actor);
+        }
+        counts.registered += 1;
+        self.metrics.connections.increment();
+        Ok(ConnectionPermit { registry: self.clone(), mailbox, actor })
+    }
+
+    /// Without a mailbox an installation is known by its user and its client.
+    fn mailbox_key(&self, caller: &Caller) -> u64 {
+        match &caller.mailbox_id {
+            Some(mailbox) => self.key(("mailbox", mailbox)),
+            None => self.key(("client", &caller.issuer, &caller.user_id, &caller.client_id)),
+        }
+    }
+
+    fn actor_key(&self, caller: &Caller) -> u64 {
+        self.key(("actor", &caller.issuer, &caller.user_id))
+    }
+
+    /// Keyed anew by every process, so that a dump names nobody and nobody can aim at a collision.
+    fn key(&self, of: impl Hash) -> u64 {
+        self.hasher.hash_one(of)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+/// A connection that has not authenticated.
+#[derive(Debug)]
+pub(crate) struct AddressPermit {
+    registry: Arc<Registry>,
+    address: IpAddr,
+}
+
+impl Drop for AddressPermit {
+    fn drop(&mut self) {
+        let mut counts = self.registry.counts.lock();
+        counts.addresses.remove(self.address);
+        counts.unauthenticated -= 1;
+    }
+}
+
+/// A connection that has.
+#[derive(Debug)]
+pub(crate) struct ConnectionPermit {
+    registry: Arc<Registry>,
+    mailbox: u64,
+    actor: u64,
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        let mut counts = self.registry.counts.lock();
+        counts.mailboxes.remove(self.mailbox);
+        counts.actors.remove(self.actor);
+        counts.registered -= 1;
+        self.registry.metrics.connections.decrement();
+    }
+}
+
+/// How many there are of each.
+struct Tallies<K>(HashMap<K, usize>);
+
+impl<K> Default for Tallies<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq> Tallies<K> {
+    /// One more, unless the bound is reached.
+    fn add(&mut self, key: K, bound: usize) -> bool {
+        let count = self.0.entry(key).or_default();
+        let fits = !is_reached(bound, *count);
+        *count += usize::from(fits);
+        fits
+    }
+
+    fn remove(&mut self, key: K) {
+        if let std::collections::hash_map::Entry::Occupied(mut entry) = self.0.entry(key) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+fn is_reached(bound: usize, count: usize) -> bool {
+    bound > 0 && count >= bound
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use less_sync_core::Timestamp;
+
+    use super::*;
+
+    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn registry(mailbox: usize, actor: usize, total: usize, address: usize) -> Arc<Registry> {
+        let limits = Limits {
+            max_connections_per_mailbox: mailbox,
+            max_connections_per_actor: actor,
+            max_connections_total: total,
+            max_unauthenticated_per_address: address,
+            ..Limits::default()
+        };
+        Registry::new(&limits, Arc::default())
+    }
+
+    fn caller(user: &str, client: &str, mailbox: Option<&str>) -> Caller {
+        Caller {
+            issuer: "https://id.example".to_owned(),
+            user_id: user.to_owned(),
+            client_id: client.to_owned(),
+            scopes: less_sync_auth::Scopes::new("sync"),
+            did: None,
+            mailbox_id: mailbox.map(|digit| digit.repeat(64).parse().unwrap()),
+            personal_space: None,
+            expires_at: Timestamp::from_seconds(0),
+            token_id: None,
+        }
+    }
+
+    fn is_clean(registry: &Registry) -> bool {
+        let counts = registry.counts.lock();
+        counts.addresses.0.is_empty()
+            && counts.mailboxes.0.is_empty()
+            && counts.actors.0.is_empty()
+            && counts.unauthenticated + counts.registered == 0
+    }
+
+    /// P-223.
+    #[test]
+    fn the_newest_connection_beyond_the_limit_of_a_mailbox_is_refused() {
+        let registry = registry(2, 30, 0, 0);
+        let one = caller("user", "client", Some("a"));
+        let first = registry.register(&one).unwrap();
+        let _second = registry.register(&one).unwrap();
+        assert_eq!(registry.register(&one).unwrap_err(), ConnectionRefused::Mailbox);
+        registry.register(&caller("user", "client", Some("b"))).unwrap();
+        drop(first);
+        registry.register(&one).unwrap();
+    }
+
+    /// P-223: the limit is switchable.
+    #[test]
+    fn a_limit_of_zero_is_no_limit() {
+        let registry = registry(0, 0, 0, 0);
+        let permits: Vec<_> =
+            (0..100).map(|_| registry.register(&caller("user", "client", Some("a"))).unwrap()).collect();
+        assert_eq!(registry.metrics.connections.get(), 100);
+        drop(permits);
+        assert_eq!(registry.metrics.connections.get(), 0);
+    }
+
+    #[test]
+    fn without_a_mailbox_user_and_client_count() {
+        let registry = registry(1, 30, 0, 0);
+        let _one = registry.register(&caller("user", "client", None)).unwrap();
+        assert!(registry.register(&caller("user", "client", None)).is_err());
+        registry.register(&caller("user", "other client", None)).unwrap();
+        registry.register(&caller("other user", "client", None)).unwrap();
+        registry.register(&caller("user", "client", Some("a"))).unwrap();
+    }
+
+    #[test]
+    fn an_actor_is_limited_across_mailboxes_and_a_refusal_leaves_no_trace() {
+        let registry = registry(10, 2, 0, 0);
+        let permits =
+            ["a", "b"].map(|mailbox| registry.register(&caller("user", "client", Some(mailbox))).unwrap());
+        let third = registry.register(&caller("user", "client", Some("c")));
+        assert_eq!(third.unwrap_err(), ConnectionRefused::Actor);
+        registry.register(&caller("other user", "client", Some("c"))).unwrap();
+        drop(permits);
+        assert!(is_clean(&registry));
+    }
+
+    #[test]
+    fn the_process_is_limited_by_all_its_connections() {
+        let registry = registry(10, 30, 2, 32);
+        let address = registry.admit(ADDRESS).unwrap();
+        let connection = registry.register(&caller("user", "client", None)).unwrap();
+        drop(address);
+        let _other = registry.admit(ADDRESS).unwrap();
+        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRefused::Total);
+        drop(connection);
+        registry.admit(ADDRESS).unwrap();
+    }
+
+    #[test]
+    fn an_address_is_limited_until_its_connections_authenticate() {
+        let registry = registry(10, 30, 100, 1);
+        let first = registry.admit(ADDRESS).unwrap();
+        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRefused::Address);
+        let elsewhere = registry.admit(Ipv4Addr::new(192, 0, 2, 1).into()).unwrap();
+        let _permit = registry.register(&caller("user", "client", None)).unwrap();
+        drop(first);
+        drop(registry.admit(ADDRESS).unwrap());
+        drop(elsewhere);
+        assert!(registry.counts.lock().addresses.0.is_empty());
+    }
+
+    /// P-227. A permit cannot be given back twice: it is gone.
+    #[test]
+    fn connections_that_end_leave_no_trace() {
+        let registry = registry(3, 5, 100, 100);
+        for round in 0..10 {
+            let address = registry.admit(ADDRESS).unwrap();
+            let permits = registry.register(&caller(&round.to_string(), "client", Some("a"))).unwrap();
+            drop((address, permits));
+        }
+        assert!(is_clean(&registry));
+    }
+}
