@@ -1,0 +1,287 @@
+//! Who watches what, and what they are told (protocol §2.6, §4.19, §6.2).
+//!
+//! A subscription is registered *before* the state it answers with is read, and its events are held back until that
+//! answer is written: so nothing falls between the two. From then on each watcher is told every mutation of the space
+//! once and in order, or that it has to pull. The broker never waits: a connection that does not keep up is closed.
+
+mod audience;
+mod gaps;
+mod hint;
+mod position_check;
+mod sequencer;
+mod shard;
+mod sweep;
+mod sync;
+mod watched;
+mod watcher;
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use less_sync_core::{ConnectionId, Cursor, SpaceId};
+use less_sync_engine::{Clock, EventSink, PushedEvent, SpaceEvent};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::presence::Pseudonyms;
+use gaps::Gaps;
+pub use hint::Position;
+pub use position_check::PositionCheck;
+use sequencer::Step;
+use shard::{Context, Shard};
+pub use sweep::PresenceSweep;
+use watched::Surroundings;
+use watcher::Broadcast;
+
+/// Locks among which the spaces are spread.
+const SHARDS: usize = 64;
+
+/// Events held back per space, and per watcher whose response is not written yet (protocol §6.2).
+const HELD_EVENTS: usize = 64;
+
+/// Bounds of a broker, and its secret.
+#[derive(Clone)]
+pub struct BrokerSettings {
+    /// Durable events held back per space and per gated watcher; beyond it they are replaced by a pull hint.
+    pub held_events: usize,
+    /// Presence data, in bytes.
+    pub presence_max_data: usize,
+    /// Presence entries per space.
+    pub presence_per_space: usize,
+    /// Age at which a presence entry is stale.
+    pub presence_stale: Duration,
+    /// Event data, in bytes.
+    pub event_max_data: usize,
+    /// Random, new for every process (auth §4.4).
+    pub pseudonym_secret: [u8; 32],
+}
+
+impl BrokerSettings {
+    /// The settings within `limits`, with a random secret.
+    #[must_use]
+    pub fn new(limits: &Limits, pseudonym_secret: [u8; 32]) -> Self {
+        Self {
+            held_events: HELD_EVENTS,
+            presence_max_data: limits.presence_max_data,
+            presence_per_space: limits.presence_per_space,
+            presence_stale: limits.presence_stale,
+            event_max_data: limits.event_max_data,
+            pseudonym_secret,
+        }
+    }
+}
+
+impl fmt::Debug for BrokerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerSettings")
+            .field("held_events", &self.held_events)
+            .field("presence_per_space", &self.presence_per_space)
+            .field("presence_stale", &self.presence_stale)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells apart the subscriptions of one connection to one space: a response opens only the gate it was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GateGeneration(u64);
+
+/// Takes what happens in spaces to whoever watches them.
+pub struct Broker {
+    shards: [Mutex<Shard>; SHARDS],
+    hasher: RandomState,
+    settings: BrokerSettings,
+    clock: Arc<dyn Clock>,
+    pseudonyms: Pseudonyms,
+    metrics: Arc<Metrics>,
+    gaps: Gaps,
+}
+
+impl Broker {
+    /// A broker that nobody uses yet.
+    #[must_use]
+    pub fn new(settings: BrokerSettings, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            pseudonyms: Pseudonyms::new(&settings.pseudonym_secret),
+            settings,
+            clock,
+            metrics: Arc::default(),
+            gaps: Gaps::default(),
+        })
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    fn shard(&self, space: SpaceId) -> MutexGuard<'_, Shard> {
+        let place = self.hasher.hash_one(space) % (SHARDS as u64);
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "a remainder is in range"
+        )]
+        self.shards[place as usize].lock()
+    }
+
+    fn context(&self) -> Context<'_> {
+        let around = Surroundings { settings: &self.settings, metrics: &self.metrics };
+        Context { around, pseudonyms: &self.pseudonyms }
+    }
+}
+
+/// Subscriptions.
+impl Broker {
+    /// Registers `connection` as a watcher of `space`, its events held back. Call this before reading the state that
+    /// the response will show. On a subscription that exists already, events are held back anew; its right to speak
+    /// stays.
+    #[must_use]
+    pub fn watch(&self, space: SpaceId, connection: ConnectionId, outbox: &Arc<Outbox>) -> GateGeneration {
+        self.shard(space).watch(space, connection, outbox, self.context())
+    }
+
+    /// The watcher may watch, and its response will show `state`. Held events that are part of it are dropped.
+    pub fn settle(
+        &self,
+        space: SpaceId,
+        connection: ConnectionId,
+        generation: GateGeneration,
+        state: impl Into<Position>,
+    ) {
+        let mut shard = self.shard(space);
+        shard.settle(space, connection, generation, state.into(), self.context());
+        self.watch_gap(shard, space);
+    }
+
+    /// The response has been handed to the socket: queues what was held back, in order, or one pull hint in its place,
+    /// and passes events on from now on. Does nothing when a newer gate stands, or when the watcher never settled.
+    pub fn open(&self, space: SpaceId, connection: ConnectionId, generation: GateGeneration) {
+        self.shard(space).open(space, connection, generation, self.context());
+    }
+
+    /// Ends a subscription: its presence goes, the others are told, its queued events are dropped (protocol G4).
+    /// False when there was none.
+    pub fn unwatch(&self, space: SpaceId, connection: ConnectionId) -> bool {
+        self.shard(space).unwatch(space, connection, self.context())
+    }
+
+    /// Whether `connection` has a subscription to `space` by whose right it may speak there. True from
+    /// [`settle`](Self::settle) on: a client need not wait for the response to be written.
+    #[must_use]
+    pub fn is_live(&self, space: SpaceId, connection: ConnectionId) -> bool {
+        self.shard(space).is_settled(space, connection)
+    }
+
+    /// Up to where everything has been delivered, for every watched space.
+    #[must_use]
+    pub fn watched(&self) -> Vec<(SpaceId, Cursor)> {
+        let mut watched = Vec::new();
+        for shard in &self.shards {
+            watched.extend(shard.lock().positions());
+        }
+        watched
+    }
+}
+
+/// Presence and events: everything here is silent when it is refused (protocol §4.19).
+impl Broker {
+    /// Notes what `connection` says about itself and tells the others.
+    pub fn set_presence(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) {
+        if data.len() <= self.settings.presence_max_data {
+            let now = self.clock.instant();
+            self.shard(space).set_presence(space, connection, data, now, self.context());
+        }
+    }
+
+    /// Takes it back and tells the others, if there was anything.
+    pub fn clear_presence(&self, space: SpaceId, connection: ConnectionId) {
+        self.shard(space).clear_presence(space, connection, Some(connection), self.context());
+    }
+
+    /// Tells the others something, once.
+    pub fn send_event(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) {
+        if data.len() <= self.settings.event_max_data {
+            self.shard(space).send_event(space, connection, data, self.context());
+        }
+    }
+
+    /// Up to `max` peers present in `space` other than `except`: pseudonym and data.
+    #[must_use]
+    pub fn peers(&self, space: SpaceId, except: ConnectionId, max: usize) -> Vec<(String, Bytes)> {
+        let others = self.shard(space).others(space, except, max);
+        others.into_iter().map(|(connection, data)| (self.pseudonyms.name(connection, space), data)).collect()
+    }
+
+    /// Queues an ephemeral frame with one watcher, if it still watches.
+    pub fn tell(&self, space: SpaceId, connection: ConnectionId, frame: Bytes) {
+        self.shard(space).tell(space, connection, frame);
+    }
+
+    /// Removes every presence entry that is stale and tells all watchers. Costs what has expired, not what is there.
+    pub fn sweep_presence(&self) {
+        let Some(until) = self.clock.instant().checked_sub(self.settings.presence_stale) else { return };
+        for shard in &self.shards {
+            // The lock is given back in between: a crowd that leaves holds up nobody.
+            while shard.lock().expire_one(until, self.context()) {}
+        }
+    }
+}
+
+/// Repairs.
+impl Broker {
+    /// Tells whoever looks for gaps, if there is one that it does not know of.
+    fn watch_gap(&self, mut shard: MutexGuard<'_, Shard>, space: SpaceId) {
+        let news = shard.note_gap(space);
+        drop(shard);
+        if news {
+            self.gaps.note(space);
+        }
+    }
+
+    /// Waits for spaces in which something committed is known to be missing; answers what is.
+    async fn gaps(&self) -> Vec<(SpaceId, Position)> {
+        let noted = self.gaps.noted().await;
+        noted.into_iter().filter_map(|space| Some((space, self.shard(space).take_gap(space)?))).collect()
+    }
+
+    /// Hints at whatever was committed up to `position` and not delivered. False when nothing is missing.
+    fn repair(&self, space: SpaceId, position: Position) -> bool {
+        let mut shard = self.shard(space);
+        let repaired = shard.repair(space, position, self.context());
+        self.watch_gap(shard, space);
+        repaired
+    }
+
+    fn pushed(&self, event: &PushedEvent) {
+        let PushedEvent { space, prev, cursor, origin, .. } = *event;
+        // Whoever subscribes after this look reads a state that contains the push.
+        let Some(wanted) = self.shard(space).wants_frame(space, origin) else { return };
+        let frame = wanted.then(|| sync::encode(event));
+        let step = Step { prev, cursor, event: Broadcast { frame, origin } };
+        let mut shard = self.shard(space);
+        shard.publish(space, step, sync::position(event), self.context());
+        self.watch_gap(shard, space);
+    }
+}
+
+impl EventSink for Broker {
+    fn publish(&self, event: SpaceEvent) {
+        match event {
+            SpaceEvent::Pushed(pushed) => self.pushed(&pushed),
+        }
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

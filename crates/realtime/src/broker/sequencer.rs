@@ -1,0 +1,141 @@
+//! The order of one space, restored (architecture §3.7).
+//!
+//! Callers race after their commits, so events arrive out of order; an event whose caller died arrives never. What
+//! leaves here is in cursor order, and says so where something is missing.
+
+use less_sync_core::Cursor;
+
+/// A mutation of a space: the step from one cursor to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step<T> {
+    /// Cursor before it.
+    pub(super) prev: Cursor,
+    /// Cursor after it.
+    pub(super) cursor: Cursor,
+    /// What happened.
+    pub(super) event: T,
+}
+
+/// What the watchers are to be told, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Delivery<T> {
+    /// This happened, after everything delivered before.
+    Step(Step<T>),
+    /// Something up to here is not known any more and has to be pulled.
+    Hint(Cursor),
+}
+
+/// The sequencer of one space.
+#[derive(Debug)]
+pub(super) struct Sequencer<T> {
+    /// Where the deliveries stand; unknown until the state of the space was read.
+    delivered: Option<Cursor>,
+    /// The newest cursor heard of.
+    known: Cursor,
+    /// Steps that cannot be delivered yet, ascending, each above `delivered`.
+    held: Vec<Step<T>>,
+    /// Something was lost before `delivered` was known; what there is up to `known` has to be pulled.
+    lost: bool,
+}
+
+impl<T> Default for Sequencer<T> {
+    fn default() -> Self {
+        Self { delivered: None, known: Cursor::ZERO, held: Vec::new(), lost: false }
+    }
+}
+
+impl<T> Sequencer<T> {
+    /// Up to where everything has been delivered.
+    pub(super) fn delivered(&self) -> Option<Cursor> {
+        self.delivered
+    }
+
+    /// The newest cursor that is known to be committed and was not delivered.
+    pub(super) fn gap(&self) -> Option<Cursor> {
+        self.delivered.filter(|delivered| *delivered < self.known).map(|_| self.known)
+    }
+
+    /// A step was committed. Steps may come in any order and repeatedly; at most `limit` are held.
+    pub(super) fn accept(&mut self, step: Step<T>, limit: usize, mut deliver: impl FnMut(Delivery<T>)) {
+        self.known = self.known.max(step.cursor);
+        match self.delivered {
+            Some(delivered) if step.cursor <= delivered => {}
+            Some(delivered) if step.prev <= delivered => {
+                self.deliver(step, &mut deliver);
+                self.follow_up(&mut deliver);
+            }
+            Some(_) | None => self.hold(step, limit, &mut deliver),
+        }
+    }
+
+    /// The state of the space was read and stands at `cursor`. The first time, this is where deliveries begin. What
+    /// came early and is part of that state goes out as well: another watcher may have read an older state.
+    pub(super) fn start(&mut self, cursor: Cursor, mut deliver: impl FnMut(Delivery<T>)) {
+        self.known = self.known.max(cursor);
+        if self.delivered.is_some() {
+            return;
+        }
+        let early = self.held.partition_point(|step| step.cursor <= cursor);
+        self.held.drain(..early).for_each(|step| deliver(Delivery::Step(step)));
+        self.delivered = Some(cursor);
+        if std::mem::take(&mut self.lost) {
+            self.skip_to(self.known, &mut deliver);
+        } else {
+            self.follow_up(&mut deliver);
+        }
+    }
+
+    /// Gives up on whatever is missing up to `cursor`, which is known to be committed. False when nothing is.
+    pub(super) fn repair(&mut self, cursor: Cursor, mut deliver: impl FnMut(Delivery<T>)) -> bool {
+        self.known = self.known.max(cursor);
+        if self.delivered.is_none_or(|delivered| delivered >= cursor) {
+            return false;
+        }
+        self.skip_to(cursor, &mut deliver);
+        true
+    }
+
+    fn hold(&mut self, step: Step<T>, limit: usize, deliver: &mut impl FnMut(Delivery<T>)) {
+        let place = self.held.binary_search_by_key(&step.cursor, |held| held.cursor);
+        match place {
+            Ok(_repeated) => {}
+            Err(place) if self.held.len() < limit && !self.lost => self.held.insert(place, step),
+            Err(_) if self.delivered.is_some() => self.skip_to(self.known, deliver),
+            Err(_) => {
+                self.lost = true;
+                self.held = Vec::new();
+            }
+        }
+    }
+
+    fn skip_to(&mut self, cursor: Cursor, deliver: &mut impl FnMut(Delivery<T>)) {
+        if self.delivered.is_some_and(|delivered| delivered < cursor) {
+            self.delivered = Some(cursor);
+            deliver(Delivery::Hint(cursor));
+        }
+        self.follow_up(deliver);
+    }
+
+    /// Delivers what was held and now continues what was delivered.
+    fn follow_up(&mut self, deliver: &mut impl FnMut(Delivery<T>)) {
+        while let Some(delivered) = self.delivered
+            && self.held.first().is_some_and(|step| step.prev <= delivered)
+        {
+            let step = self.held.remove(0);
+            if step.cursor > delivered {
+                self.deliver(step, deliver);
+            }
+        }
+        if self.held.is_empty() {
+            self.held = Vec::new();
+        }
+    }
+
+    fn deliver(&mut self, step: Step<T>, deliver: &mut impl FnMut(Delivery<T>)) {
+        self.delivered = Some(step.cursor);
+        deliver(Delivery::Step(step));
+    }
+}
+
+#[cfg(test)]
+mod tests;

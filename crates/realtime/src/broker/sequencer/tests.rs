@@ -1,0 +1,157 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMIT: usize = 4;
+
+fn at(number: u64) -> Cursor {
+    Cursor::new(number).unwrap()
+}
+
+/// The step that leads to this cursor.
+fn step(number: u64) -> Step<u64> {
+    Step { prev: at(number - 1), cursor: at(number), event: number }
+}
+
+/// What came out: numbers of steps, and `-n` for a hint at n.
+fn numbers(deliveries: Vec<Delivery<u64>>) -> Vec<i64> {
+    let number = |delivery| match delivery {
+        Delivery::Step(Step { event, .. }) => i64::try_from(event).unwrap(),
+        Delivery::Hint(cursor) => -cursor.as_i64(),
+    };
+    deliveries.into_iter().map(number).collect()
+}
+
+enum In {
+    Accept(u64),
+    Start(u64),
+    Repair(u64),
+}
+use In::{Accept, Repair, Start};
+
+/// Feeds a new sequencer; answers what came out.
+fn feed(inputs: impl IntoIterator<Item = In>) -> (Sequencer<u64>, Vec<i64>) {
+    let mut sequencer = Sequencer::default();
+    let mut out = Vec::new();
+    for input in inputs {
+        let deliver = |delivery| out.push(delivery);
+        match input {
+            Accept(number) => sequencer.accept(step(number), LIMIT, deliver),
+            Start(number) => sequencer.start(at(number), deliver),
+            Repair(number) => drop(sequencer.repair(at(number), deliver)),
+        }
+    }
+    (sequencer, numbers(out))
+}
+
+#[test]
+fn steps_leave_in_cursor_order_however_they_come() {
+    let table: [(&str, Vec<In>, &[i64]); 12] = [
+        ("in order", vec![Start(5), Accept(6), Accept(7)], &[6, 7]),
+        ("swapped", vec![Start(5), Accept(7), Accept(6)], &[6, 7]),
+        ("reversed", vec![Start(5), Accept(8), Accept(7), Accept(6)], &[6, 7, 8]),
+        ("repeated", vec![Start(5), Accept(6), Accept(6), Accept(7), Accept(6)], &[6, 7]),
+        ("repeated while held", vec![Start(5), Accept(7), Accept(7), Accept(6)], &[6, 7]),
+        ("part of the state", vec![Start(5), Accept(4), Accept(5), Accept(6)], &[6]),
+        ("early, after the state", vec![Accept(7), Accept(6), Start(5)], &[6, 7]),
+        ("early, in the state: for others", vec![Accept(5), Accept(4), Start(5), Accept(6)], &[4, 5, 6]),
+        ("early, with a hole", vec![Accept(8), Start(5), Accept(6), Accept(7)], &[6, 7, 8]),
+        ("nothing before the start", vec![Accept(6), Accept(7)], &[]),
+        ("a later start changes nothing", vec![Start(5), Start(7), Accept(6)], &[6]),
+        ("missing for a while", vec![Start(5), Accept(7), Accept(9), Accept(6), Accept(8)], &[6, 7, 8, 9]),
+    ];
+    for (name, inputs, expected) in table {
+        assert_eq!(feed(inputs).1, expected, "{name}");
+    }
+}
+
+#[test]
+fn what_is_lost_becomes_a_hint() {
+    let table: [(&str, Vec<In>, &[i64]); 8] = [
+        ("too much held", vec![Start(5), Accept(7), Accept(8), Accept(9), Accept(10), Accept(11)], &[-11]),
+        ("order goes on after it", vec![Start(5), Accept(7), Repair(7), Accept(8)], &[-7, 8]),
+        ("what was held goes on after it", vec![Start(5), Accept(8), Accept(9), Repair(7)], &[-7, 8, 9]),
+        ("what was held is covered", vec![Start(5), Accept(7), Accept(8), Repair(8), Accept(6)], &[-8]),
+        ("nothing to repair", vec![Start(5), Accept(6), Repair(6), Repair(4)], &[6]),
+        ("nothing known yet", vec![Accept(6), Repair(6)], &[]),
+        (
+            "too much before the start",
+            vec![Accept(6), Accept(7), Accept(8), Accept(9), Accept(10), Start(7), Accept(11)],
+            &[-10, 11],
+        ),
+        (
+            "too much before the start, all of it in the state",
+            vec![Accept(6), Accept(7), Accept(8), Accept(9), Accept(10), Start(10), Accept(11)],
+            &[11],
+        ),
+    ];
+    for (name, inputs, expected) in table {
+        assert_eq!(feed(inputs).1, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_gap_is_known_while_there_is_one() {
+    assert_eq!(feed([Start(5)]).0.gap(), None);
+    assert_eq!(feed([Accept(7)]).0.gap(), None, "nothing delivered yet");
+    assert_eq!(feed([Start(5), Accept(7)]).0.gap(), Some(at(7)));
+    assert_eq!(feed([Start(5), Start(6)]).0.gap(), Some(at(6)), "somebody read a newer state");
+    assert_eq!(feed([Start(5), Accept(7), Accept(6)]).0.gap(), None);
+    assert_eq!(feed([Start(5), Accept(7), Repair(7)]).0.gap(), None);
+}
+
+#[test]
+fn an_idle_sequencer_holds_no_memory() {
+    let (sequencer, _) = feed([Start(5), Accept(8), Accept(7), Accept(6)]);
+    assert_eq!(sequencer.held.capacity(), 0);
+}
+
+/// A history of `steps` steps, in any order, with repeats of some.
+fn shuffled(steps: u64) -> impl Strategy<Value = Vec<u64>> {
+    proptest::collection::vec(1..=steps, 0..8)
+        .prop_map(move |repeats| (1..=steps).chain(repeats).collect::<Vec<_>>())
+        .prop_shuffle()
+}
+
+proptest! {
+    #[test]
+    fn every_step_of_a_whole_history_is_delivered_exactly_once_and_in_order(
+        order in shuffled(40),
+        start in 0_usize..48,
+    ) {
+        let mut sequencer = Sequencer::default();
+        let mut out = Vec::new();
+        for (position, number) in order.into_iter().enumerate() {
+            if position == start {
+                sequencer.start(Cursor::ZERO, |delivery| out.push(delivery));
+            }
+            sequencer.accept(step(number), 64, |delivery| out.push(delivery));
+        }
+        sequencer.start(Cursor::ZERO, |delivery| out.push(delivery));
+        prop_assert_eq!(numbers(out), (1..=40).collect::<Vec<i64>>());
+        prop_assert_eq!(sequencer.delivered(), Some(at(40)));
+    }
+
+    #[test]
+    fn with_losses_everything_is_delivered_or_covered_by_a_hint(
+        order in shuffled(40),
+        lost in proptest::collection::btree_set(1_u64..=40, 0..12),
+        limit in 0_usize..16,
+        start in 0_u64..40,
+    ) {
+        let mut sequencer = Sequencer::default();
+        let mut out = Vec::new();
+        sequencer.start(at(start), |delivery| out.push(delivery));
+        for number in order.into_iter().filter(|number| !lost.contains(number)) {
+            sequencer.accept(step(number), limit, |delivery| out.push(delivery));
+        }
+        sequencer.repair(at(40), |delivery| out.push(delivery));
+        let mut stands = start.cast_signed();
+        for number in numbers(out) {
+            prop_assert!(number == stands + 1 || -number > stands, "{} after {}", number, stands);
+            stands = number.abs();
+        }
+        prop_assert_eq!(stands, 40);
+        prop_assert!(sequencer.held.is_empty());
+    }
+}

@@ -1,0 +1,271 @@
+//! A part of the watched spaces, under one lock.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave};
+use less_sync_core::wire::method;
+use less_sync_core::{ConnectionId, Cursor, SpaceId, frame};
+
+use super::GateGeneration;
+use super::hint::Position;
+use super::sequencer::Step;
+use super::watched::{LostWatchers, Surroundings, Watched};
+use super::watcher::{Broadcast, Watcher};
+use crate::outbox::Outbox;
+use crate::presence::{Noted, Pseudonyms};
+
+/// Spaces that somebody watches.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    spaces: HashMap<SpaceId, Watched>,
+    /// Every presence entry by its age, so that a sweep looks at nothing that has not expired.
+    ages: BTreeSet<(Instant, SpaceId, ConnectionId)>,
+    generations: u64,
+}
+
+/// What a shard needs of the broker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'b> {
+    pub(super) around: Surroundings<'b>,
+    pub(super) pseudonyms: &'b Pseudonyms,
+}
+
+/// Watching.
+impl Shard {
+    pub(super) fn watch(
+        &mut self,
+        space: SpaceId,
+        connection: ConnectionId,
+        outbox: &Arc<Outbox>,
+        context: Context<'_>,
+    ) -> GateGeneration {
+        self.generations += 1;
+        let generation = GateGeneration(self.generations);
+        let metrics = context.around.metrics;
+        let watched = self.spaces.entry(space).or_insert_with(|| {
+            metrics.spaces_watched.increment();
+            Watched::new(space)
+        });
+        if watched.join(connection, outbox, generation) {
+            metrics.subscriptions.increment();
+        }
+        generation
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        space: SpaceId,
+        connection: ConnectionId,
+        generation: GateGeneration,
+        position: Position,
+        context: Context<'_>,
+    ) {
+        self.change(space, context, |watched| {
+            watched.settle(connection, generation, position, context.around)
+        });
+    }
+
+    pub(super) fn open(
+        &mut self,
+        space: SpaceId,
+        connection: ConnectionId,
+        generation: GateGeneration,
+        context: Context<'_>,
+    ) {
+        self.change(space, context, |watched| watched.open(connection, generation, context.around));
+    }
+
+    /// Removes a watcher with its presence and its queued events. False when there was none.
+    pub(super) fn unwatch(&mut self, space: SpaceId, connection: ConnectionId, context: Context<'_>) -> bool {
+        let left = self.spaces.get_mut(&space).and_then(|watched| watched.audience.leave(connection));
+        self.clear_presence(space, connection, Some(connection), context);
+        if let Some(watcher) = &left {
+            context.around.metrics.subscriptions.decrement();
+            watcher.outbox.purge(space);
+        }
+        self.free_if_empty(space, context);
+        left.is_some()
+    }
+
+    /// Whether the watcher's right to watch was established.
+    pub(super) fn is_settled(&self, space: SpaceId, connection: ConnectionId) -> bool {
+        let watcher = self.spaces.get(&space).and_then(|watched| watched.audience.find(connection));
+        watcher.is_some_and(Watcher::is_settled)
+    }
+
+    /// Queues an ephemeral frame with one watcher.
+    pub(super) fn tell(&self, space: SpaceId, connection: ConnectionId, frame: Bytes) {
+        if let Some(watcher) = self.spaces.get(&space).and_then(|watched| watched.audience.find(connection))
+            && watcher.is_live()
+        {
+            watcher.outbox.ephemeral(space, frame);
+        }
+    }
+
+    fn change(
+        &mut self,
+        space: SpaceId,
+        context: Context<'_>,
+        change: impl FnOnce(&mut Watched) -> LostWatchers,
+    ) {
+        if let Some(watched) = self.spaces.get_mut(&space)
+            && change(watched)
+        {
+            self.drop_closing(space, context);
+        }
+    }
+
+    /// Removes watchers whose connection is closing; its teardown will find nothing left to do here.
+    fn drop_closing(&mut self, space: SpaceId, context: Context<'_>) {
+        let Some(watched) = self.spaces.get_mut(&space) else { return };
+        for connection in watched.audience.drop_closing() {
+            context.around.metrics.subscriptions.decrement();
+            self.clear_presence(space, connection, Some(connection), context);
+        }
+        self.free_if_empty(space, context);
+    }
+
+    fn free_if_empty(&mut self, space: SpaceId, context: Context<'_>) {
+        if self.spaces.get(&space).is_some_and(|watched| watched.audience.is_empty()) {
+            self.spaces.remove(&space);
+            context.around.metrics.spaces_watched.decrement();
+            if self.spaces.capacity() > 64 && self.spaces.capacity() > 8 * self.spaces.len() {
+                self.spaces.shrink_to(2 * self.spaces.len());
+            }
+        }
+    }
+}
+
+/// Durable events.
+impl Shard {
+    /// Whether an event of `origin` has to be encoded; none when nobody watches the space at all.
+    pub(super) fn wants_frame(&self, space: SpaceId, origin: ConnectionId) -> Option<bool> {
+        self.spaces.get(&space).map(|watched| watched.audience.anyone_but(origin))
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        space: SpaceId,
+        step: Step<Broadcast>,
+        position: Position,
+        context: Context<'_>,
+    ) {
+        self.change(space, context, |watched| watched.publish(step, position, context.around));
+    }
+
+    /// False when nothing was missing.
+    pub(super) fn repair(&mut self, space: SpaceId, position: Position, context: Context<'_>) -> bool {
+        let mut repaired = false;
+        self.change(space, context, |watched| {
+            let outcome = watched.repair(position, context.around);
+            repaired = outcome.is_some();
+            outcome.unwrap_or(false)
+        });
+        repaired
+    }
+
+    /// Notes that something is missing in `space`. True when that is news.
+    pub(super) fn note_gap(&mut self, space: SpaceId) -> bool {
+        let Some(watched) = self.spaces.get_mut(&space) else { return false };
+        watched.gap().is_some() && !std::mem::replace(&mut watched.gap_noted, true)
+    }
+
+    /// What is missing in `space` now; forgets that it was noted.
+    pub(super) fn take_gap(&mut self, space: SpaceId) -> Option<Position> {
+        let watched = self.spaces.get_mut(&space)?;
+        watched.gap_noted = false;
+        watched.gap()
+    }
+
+    /// Where the deliveries of every space stand.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (SpaceId, Cursor)> {
+        self.spaces.iter().filter_map(|(space, watched)| Some((*space, watched.delivered()?)))
+    }
+}
+
+/// Presence and events.
+impl Shard {
+    pub(super) fn set_presence(
+        &mut self,
+        space: SpaceId,
+        connection: ConnectionId,
+        data: &[u8],
+        now: Instant,
+        context: Context<'_>,
+    ) {
+        if !self.is_settled(space, connection) {
+            return;
+        }
+        let Some(watched) = self.spaces.get_mut(&space) else { return };
+        match watched.attendance.note(connection, data, now, context.around.settings.presence_per_space) {
+            Noted::Full => return,
+            Noted::Arrived => context.around.metrics.presence_entries.increment(),
+            Noted::Repeated(before) => {
+                self.ages.remove(&(before, space, connection));
+            }
+        }
+        self.ages.insert((now, space, connection));
+        watched.audience.tell(space, Some(connection), context.around.metrics, || {
+            let peer = context.pseudonyms.name(connection, space);
+            frame::notification(method::PRESENCE, &Presence { space, peer: &peer, data })
+        });
+    }
+
+    /// Removes the presence of `connection`, if any, and tells everybody but `except`.
+    pub(super) fn clear_presence(
+        &mut self,
+        space: SpaceId,
+        connection: ConnectionId,
+        except: Option<ConnectionId>,
+        context: Context<'_>,
+    ) {
+        let Some(watched) = self.spaces.get_mut(&space) else { return };
+        let Some(set_at) = watched.attendance.forget(connection) else { return };
+        self.ages.remove(&(set_at, space, connection));
+        context.around.metrics.presence_entries.decrement();
+        watched.audience.tell(space, except, context.around.metrics, || {
+            let peer = context.pseudonyms.name(connection, space);
+            frame::notification(method::PRESENCE_LEAVE, &PresenceLeave { space, peer: &peer })
+        });
+    }
+
+    pub(super) fn send_event(
+        &self,
+        space: SpaceId,
+        connection: ConnectionId,
+        data: &[u8],
+        context: Context<'_>,
+    ) {
+        if !self.is_settled(space, connection) {
+            return;
+        }
+        let Some(watched) = self.spaces.get(&space) else { return };
+        watched.audience.tell(space, Some(connection), context.around.metrics, || {
+            let peer = context.pseudonyms.name(connection, space);
+            frame::notification(method::EVENT, &EphemeralEvent { space, peer: &peer, data })
+        });
+    }
+
+    pub(super) fn others(
+        &self,
+        space: SpaceId,
+        except: ConnectionId,
+        max: usize,
+    ) -> Vec<(ConnectionId, Bytes)> {
+        self.spaces.get(&space).map_or_else(Vec::new, |watched| watched.attendance.others(except, max))
+    }
+
+    /// Removes the oldest presence entry if it was set at `until` or before; false when there is none such.
+    pub(super) fn expire_one(&mut self, until: Instant, context: Context<'_>) -> bool {
+        match self.ages.first() {
+            Some(&(set_at, space, connection)) if set_at <= until => {
+                self.clear_presence(space, connection, None, context);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! One space that somebody watches.
+
+use std::sync::Arc;
+
+use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId};
+
+use super::audience::{Audience, Tally};
+use super::hint::{Hints, Position};
+use super::sequencer::{Delivery, Sequencer, Step};
+use super::watcher::Broadcast;
+use super::{BrokerSettings, GateGeneration};
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::presence::Attendance;
+
+/// Its order, its watchers, and who is present.
+#[derive(Debug)]
+pub(super) struct Watched {
+    space: SpaceId,
+    sequencer: Sequencer<Broadcast>,
+    pub(super) audience: Audience,
+    pub(super) attendance: Attendance,
+    /// The newest position heard of.
+    newest: Position,
+    /// The broker was told that something is missing, and has not looked yet.
+    pub(super) gap_noted: bool,
+}
+
+/// What a space needs of the broker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings<'b> {
+    pub(super) settings: &'b BrokerSettings,
+    pub(super) metrics: &'b Metrics,
+}
+
+/// Whether watchers were found to be closing, and should be removed.
+pub(super) type LostWatchers = bool;
+
+impl Watched {
+    pub(super) fn new(space: SpaceId) -> Self {
+        let newest = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
+        Self {
+            space,
+            sequencer: Sequencer::default(),
+            audience: Audience::default(),
+            attendance: Attendance::default(),
+            newest,
+            gap_noted: false,
+        }
+    }
+
+    /// Up to where everything has been delivered.
+    pub(super) fn delivered(&self) -> Option<Cursor> {
+        self.sequencer.delivered()
+    }
+
+    /// The newest position that should have been delivered and was not.
+    pub(super) fn gap(&self) -> Option<Position> {
+        self.sequencer.gap().map(|cursor| Position { cursor, ..self.newest })
+    }
+
+    pub(super) fn join(
+        &mut self,
+        connection: ConnectionId,
+        outbox: &Arc<Outbox>,
+        generation: GateGeneration,
+    ) -> bool {
+        self.audience.join(connection, outbox, generation)
+    }
+
+    /// The state of the space was read for a watcher.
+    pub(super) fn settle(
+        &mut self,
+        connection: ConnectionId,
+        generation: GateGeneration,
+        position: Position,
+        around: Surroundings<'_>,
+    ) -> LostWatchers {
+        let watcher = self.audience.find_mut(connection);
+        if !watcher.is_some_and(|watcher| watcher.settle(generation, position.cursor)) {
+            return false;
+        }
+        self.learn(position);
+        self.pass_on(around, |sequencer, deliver| sequencer.start(position.cursor, deliver))
+    }
+
+    /// The response of a watcher was written.
+    pub(super) fn open(
+        &mut self,
+        connection: ConnectionId,
+        generation: GateGeneration,
+        around: Surroundings<'_>,
+    ) -> LostWatchers {
+        let mut hints = Hints::new(self.space, self.newest);
+        let tally = self.audience.open(connection, generation, self.sequencer.delivered(), &mut hints);
+        count(tally, &hints, around)
+    }
+
+    /// A mutation was committed.
+    pub(super) fn publish(
+        &mut self,
+        step: Step<Broadcast>,
+        position: Position,
+        around: Surroundings<'_>,
+    ) -> LostWatchers {
+        self.learn(position);
+        let limit = around.settings.held_events;
+        self.pass_on(around, |sequencer, deliver| sequencer.accept(step, limit, deliver))
+    }
+
+    /// Hints at whatever has not been delivered up to `position`. None when nothing was missing.
+    pub(super) fn repair(&mut self, position: Position, around: Surroundings<'_>) -> Option<LostWatchers> {
+        self.learn(position);
+        let mut missing = false;
+        let lost = self.pass_on(around, |sequencer, deliver| {
+            missing = sequencer.repair(position.cursor, deliver);
+        });
+        missing.then_some(lost)
+    }
+
+    fn learn(&mut self, position: Position) {
+        if position.cursor >= self.newest.cursor {
+            self.newest = position;
+        }
+    }
+
+    /// Hands what the sequencer lets go to every watcher.
+    fn pass_on(
+        &mut self,
+        around: Surroundings<'_>,
+        sequence: impl FnOnce(&mut Sequencer<Broadcast>, &mut dyn FnMut(Delivery<Broadcast>)),
+    ) -> LostWatchers {
+        let mut hints = Hints::new(self.space, self.newest);
+        let mut tally = Tally::default();
+        let held = around.settings.held_events;
+        let Self { sequencer, audience, .. } = self;
+        sequence(sequencer, &mut |delivery| audience.deliver(&delivery, held, &mut hints, &mut tally));
+        count(tally, &hints, around)
+    }
+}
+
+fn count(tally: Tally, hints: &Hints, around: Surroundings<'_>) -> LostWatchers {
+    tally.count_durable(around.metrics);
+    around.metrics.pull_hints.add(hints.made());
+    tally.lost_watchers()
+}
