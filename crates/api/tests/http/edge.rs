@@ -20,7 +20,7 @@ fn probes() -> Router {
         .route("/api/v1/ws", get(async || StatusCode::BAD_REQUEST))
 }
 
-#[expect(clippy::unused_async, clippy::panic, reason = "a handler that fails as badly as one can")]
+#[expect(clippy::panic, reason = "a handler that fails as badly as one can")]
 async fn panics() -> StatusCode {
     panic!("no secret may come out: hunter2")
 }
