@@ -1,1 +1,29 @@
-//! less-sync.
+//! The WebSocket edge of less-sync: connections, methods, broker, presence.
+//!
+//! A connection is a [sans-I/O session](session) driven by a small [loop](driver) over a [socket]. Its calls are
+//! carried out by [`methods`], which hand typed commands to the engine. What happened in a space reaches everybody
+//! else through the [`Broker`], the event sink of the engine, by way of a bounded [outbox] per connection.
+//!
+//! It knows nothing of SQL and of HTTP files.
+
+mod broker;
+mod call;
+mod connection;
+mod driver;
+mod endpoint;
+mod limits;
+mod methods;
+mod metrics;
+mod outbound;
+mod outbox;
+mod presence;
+mod registry;
+mod session;
+mod socket;
+mod upgrade;
+
+pub use broker::{Broker, BrokerSettings, GateGeneration, Position, PositionCheck, PresenceSweep};
+pub use endpoint::{Endpoint, Parts};
+pub use limits::Limits;
+pub use metrics::{Counter, Gauge, Metrics, Sample};
+pub use outbox::{AfterWrite, Closed, Delivered, Gate, Outbox, OutboxLimits, Outgoing, Reply};

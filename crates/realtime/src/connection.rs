@@ -1,0 +1,105 @@
+//! What the handlers of one connection share.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use less_sync_auth::Caller;
+use less_sync_core::cbor::Encode;
+use less_sync_core::{ConnectionId, SpaceId, frame};
+use parking_lot::{Mutex, RwLock};
+
+use crate::call::Call;
+use crate::endpoint::Endpoint;
+use crate::outbound::RpcError;
+use crate::outbox::{AfterWrite, Outbox, Reply};
+
+/// One authenticated connection, as its handlers see it.
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) outbox: Arc<Outbox>,
+    caller: RwLock<Arc<Caller>>,
+    watched: Mutex<HashSet<SpaceId>>,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        id: ConnectionId,
+        endpoint: Arc<Endpoint>,
+        outbox: Arc<Outbox>,
+        caller: Caller,
+    ) -> Self {
+        Self { id, endpoint, outbox, caller: RwLock::new(Arc::new(caller)), watched: Mutex::default() }
+    }
+
+    /// Who this is, by the latest accepted token.
+    pub(crate) fn caller(&self) -> Arc<Caller> {
+        self.caller.read().clone()
+    }
+
+    /// A refreshed token was accepted.
+    pub(crate) fn set_caller(&self, caller: Caller) {
+        *self.caller.write() = Arc::new(caller);
+    }
+
+    /// Notes `space` as watched, unless that would be more than `limit` spaces. True when it may be watched.
+    pub(crate) fn note_watched(&self, space: SpaceId, limit: usize) -> bool {
+        let mut watched = self.watched.lock();
+        if watched.contains(&space) {
+            return true;
+        }
+        watched.len() < limit && watched.insert(space)
+    }
+
+    /// Whether `space` was noted as watched.
+    pub(crate) fn watches(&self, space: SpaceId) -> bool {
+        self.watched.lock().contains(&space)
+    }
+
+    /// Ends the subscription to `space`, its presence included.
+    pub(crate) fn unwatch(&self, space: SpaceId) {
+        if self.watched.lock().remove(&space) {
+            self.endpoint.broker.unwatch(space, self.id);
+        }
+    }
+
+    /// Ends every subscription: the connection is going.
+    pub(crate) fn leave(&self) {
+        let watched = std::mem::take(&mut *self.watched.lock());
+        for space in watched {
+            self.endpoint.broker.unwatch(space, self.id);
+        }
+    }
+
+    /// Queues the response to `call`, waiting for room.
+    pub(crate) async fn answer(&self, call: &Call, result: Result<impl Encode, RpcError>) {
+        self.answer_then(call, result, None).await;
+    }
+
+    /// As [`Connection::answer`], with something to do once the response has been handed to the socket.
+    pub(crate) async fn answer_then(
+        &self,
+        call: &Call,
+        result: Result<impl Encode, RpcError>,
+        after: Option<AfterWrite>,
+    ) {
+        let frame = match result {
+            Ok(result) => frame::response(call.id(), &result),
+            Err(RpcError { code, message }) => frame::error(call.id(), code, &message),
+        };
+        self.queue(frame, after).await;
+    }
+
+    /// Queues a frame that belongs to a request, waiting for room. When the connection is closing there is nobody to
+    /// tell: the caller is about to be cancelled.
+    pub(crate) async fn queue(&self, frame: Bytes, after: Option<AfterWrite>) {
+        let _closing = self.outbox.reply(Reply { frame, after }).await;
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("id", &self.id).finish_non_exhaustive()
+    }
+}

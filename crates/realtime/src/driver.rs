@@ -1,0 +1,342 @@
+//! The loop between one session and its socket.
+//!
+//! One task per connection does everything: it reads, runs the session's calls, writes what the outbox holds, and
+//! sleeps until the session's deadline. Whatever it waits for, it waits for all of it at once, so nothing blocks
+//! anything else; dropping the task cancels what runs.
+
+mod work;
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use less_sync_core::{Close, ConnectionId, frame, limits};
+use less_sync_engine::Job;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::call::Call;
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::methods::{self, Finished, Run};
+use crate::outbox::{Outbox, OutboxLimits};
+use crate::registry::{AddressPermit, ConnectionPermit};
+use crate::session::{Action, Incoming, Lane, Session};
+use crate::socket::{Gone, Socket};
+use work::{Admitted, Work, admit};
+
+/// Something the driver waited for.
+enum Event {
+    Incoming(Incoming),
+    Gone,
+    Admitted(Result<Box<Admitted>, Close>),
+    Finished(Lane, Result<Finished, work::Panicked>),
+    /// The outbox asks for the end.
+    CloseRequested(Close),
+    /// The outbox says that the server stops.
+    Draining,
+    /// Everything queued has left, and that was waited for.
+    Flushed(Close),
+    Timer,
+}
+
+/// One connection, from the upgrade to its end.
+pub(crate) struct Driver<S> {
+    id: ConnectionId,
+    endpoint: Arc<Endpoint>,
+    session: Session,
+    socket: Socket<S>,
+    outbox: Arc<Outbox>,
+    work: Work,
+    connection: Option<Arc<Connection>>,
+    /// Held until the connection is authenticated.
+    address: Option<AddressPermit>,
+    /// Held from then on.
+    permit: Option<ConnectionPermit>,
+    timer: Option<(Instant, Job)>,
+    finishing: Option<Close>,
+    draining: bool,
+    /// Since when the frame at the head of the queue has been waiting, and how many had left before it.
+    stalled: Option<(Instant, u64)>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    pub(crate) fn new(
+        id: ConnectionId,
+        endpoint: Arc<Endpoint>,
+        io: S,
+        address: AddressPermit,
+        lifetime: std::time::Duration,
+    ) -> Self {
+        let limits = endpoint.limits.clone();
+        Self {
+            id,
+            session: Session::new(limits.clone(), endpoint.clock.instant(), lifetime),
+            socket: Socket::new(io, limits::AUTH_FRAME),
+            outbox: Outbox::new(OutboxLimits::from(limits.as_ref())),
+            work: Work::default(),
+            connection: None,
+            address: Some(address),
+            permit: None,
+            timer: None,
+            finishing: None,
+            draining: false,
+            stalled: None,
+            endpoint,
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(crate) async fn run(mut self) {
+        let started = self.endpoint.clock.instant();
+        self.endpoint.opened(self.id, &self.outbox);
+        while self.act() {
+            let event = poll_fn(|cx| self.poll_event(cx)).await;
+            self.handle(event);
+        }
+        // Running calls are cancelled before anything else is torn down (protocol §1.12).
+        self.work = Work::default();
+        self.leave();
+        self.finish().await;
+        let lifetime = self.endpoint.clock.instant().saturating_duration_since(started);
+        tracing::debug!(lifetime_ms = lifetime.as_millis(), "connection ended");
+    }
+
+    fn now(&self) -> Instant {
+        self.endpoint.clock.instant()
+    }
+
+    /// Carries out what the session wants; false when the connection is over.
+    fn act(&mut self) -> bool {
+        while let Some(action) = self.session.next_action() {
+            match action {
+                Action::Authenticate(token) => {
+                    self.work.admitting = Some(admit(self.endpoint.clone(), token).boxed());
+                }
+                Action::Run(lane, call) => self.start(lane, call),
+                Action::Keepalive => {
+                    if self.socket.may_send() {
+                        self.socket.send(Bytes::from_static(frame::KEEPALIVE));
+                        self.socket.ping();
+                    }
+                }
+                Action::Finish(close) => self.finishing = Some(close),
+                Action::Close(close) => self.close(close),
+                Action::Drop => return false,
+            }
+        }
+        true
+    }
+
+    fn start(&mut self, lane: Lane, call: Call) {
+        let Some(connection) = self.connection.clone() else { return };
+        match call.known.map(|method| method.run) {
+            Some(Run::Notification(run)) => {
+                let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(&connection, &call)));
+                let now = self.now();
+                match outcome {
+                    Ok(()) => self.session.on_finished(now, lane),
+                    Err(_panic) => self.session.on_panic(now, lane),
+                }
+            }
+            Some(Run::Request(run)) => {
+                self.work.run(lane, connection.clone(), call.clone(), run(connection, call));
+            }
+            None => {
+                let answer = methods::unknown(connection.clone(), call.clone()).boxed();
+                self.work.run(lane, connection, call, answer);
+            }
+        }
+    }
+
+    fn close(&mut self, close: Close) {
+        tracing::debug!(close_code = close.code, close_reason = close.reason, "closing");
+        self.endpoint.metrics.closed(close);
+        self.work = Work::default();
+        self.outbox.close(close);
+        self.finishing = None;
+        self.socket.close(close);
+        // What a closing connection watched it no longer hears of, so it need not be held for the echo.
+        self.leave();
+    }
+
+    /// Leaves every space and gives back what the connection occupied.
+    fn leave(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.leave();
+        }
+        self.permit = None;
+        self.address = None;
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(event) = self.poll_signals() {
+            return Poll::Ready(event);
+        }
+        if let Some(event) = self.work.poll(cx) {
+            return Poll::Ready(event);
+        }
+        match self.poll_write(cx) {
+            Err(Gone) => return Poll::Ready(Event::Gone),
+            Ok(true) => {
+                if let Some(close) = self.finishing.take() {
+                    return Poll::Ready(Event::Flushed(close));
+                }
+            }
+            Ok(false) => {}
+        }
+        if let Poll::Ready(event) = self.poll_signals() {
+            return Poll::Ready(event);
+        }
+        if self.session.wants_read()
+            && self.socket.may_read()
+            && let Poll::Ready(read) = self.socket.poll_read(cx)
+        {
+            return Poll::Ready(read.map_or(Event::Gone, Event::Incoming));
+        }
+        self.poll_timer(cx).map(|()| Event::Timer)
+    }
+
+    fn poll_signals(&mut self) -> Poll<Event> {
+        if self.socket.is_closing() {
+            return Poll::Pending;
+        }
+        if let Some(close) = self.outbox.closing() {
+            return Poll::Ready(Event::CloseRequested(close));
+        }
+        if !self.draining && self.outbox.is_draining() {
+            self.draining = true;
+            return Poll::Ready(Event::Draining);
+        }
+        Poll::Pending
+    }
+
+    /// Moves frames from the outbox to the socket. True when nothing is left; then a new frame wakes the task.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
+        loop {
+            let mut took = false;
+            while self.socket.may_send()
+                && let Some(outgoing) = self.outbox.take()
+            {
+                took = true;
+                self.socket.send(outgoing.frame);
+                if let Some(after) = outgoing.after {
+                    after.run(&self.endpoint.broker, self.id);
+                }
+            }
+            match self.socket.poll_write(cx) {
+                Poll::Ready(Err(gone)) => return Err(gone),
+                Poll::Pending => {
+                    self.note_stall();
+                    return Ok(false);
+                }
+                Poll::Ready(Ok(())) => self.stalled = None,
+            }
+            // Registers for wake-ups, and catches what came in between.
+            if !took && (self.socket.is_closing() || self.outbox.poll_ready(cx).is_pending()) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn note_stall(&mut self) {
+        let written = self.socket.frames_written();
+        if self.stalled.is_none_or(|(_, before)| before != written) {
+            self.stalled = Some((self.now(), written));
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
+        [self.session.deadline(), stall].into_iter().flatten().min()
+    }
+
+    /// Ready once the deadline has passed. A timer that is set too early is left alone: it costs one look.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.deadline() else { return Poll::Pending };
+        if self.timer.as_ref().is_none_or(|(at, _)| *at > deadline) {
+            self.timer = Some((deadline, self.endpoint.clock.sleep_until(deadline)));
+        }
+        let Some((_, sleep)) = &mut self.timer else { return Poll::Pending };
+        let fired = sleep.as_mut().poll(cx);
+        if fired.is_ready() {
+            self.timer = None;
+        }
+        fired
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Incoming(incoming) => self.session.on_incoming(now, incoming),
+            Event::Gone => self.session.end(),
+            Event::Admitted(Ok(admitted)) => self.admitted(now, *admitted),
+            Event::Admitted(Err(close)) => self.session.on_refused(now, close),
+            Event::Finished(lane, Ok(finished)) => {
+                if let Some(valid_for) = finished.token_valid_for {
+                    self.session.on_token(now, valid_for);
+                }
+                self.session.on_finished(now, lane);
+            }
+            Event::Finished(lane, Err(panicked)) => {
+                panicked.tell();
+                self.session.on_panic(now, lane);
+            }
+            Event::CloseRequested(close) | Event::Flushed(close) => self.session.close(now, close),
+            Event::Draining => self.session.on_shutdown(now),
+            Event::Timer => self.on_timer(now),
+        }
+    }
+
+    fn on_timer(&mut self, now: Instant) {
+        let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
+        if stall.is_some_and(|until| now >= until) {
+            tracing::debug!("peer takes nothing: dropping the connection");
+            return self.session.end();
+        }
+        self.session.on_timer(now);
+    }
+
+    fn admitted(&mut self, now: Instant, admitted: Admitted) {
+        let Admitted { caller, permit } = admitted;
+        let valid_for = caller.expires_at.since(self.endpoint.clock.now());
+        let connection = Connection::new(self.id, self.endpoint.clone(), self.outbox.clone(), caller);
+        self.connection = Some(Arc::new(connection));
+        self.permit = Some(permit);
+        self.address = None;
+        self.socket.set_max_message(self.endpoint.limits.max_inbound_message);
+        self.session.on_authenticated(now, valid_for);
+    }
+
+    /// Says goodbye as far as the peer listens, for at most the close timeout.
+    async fn finish(&mut self) {
+        let until = self.now() + self.endpoint.limits.close_timeout;
+        let mut timeout = pin!(self.endpoint.clock.sleep_until(until));
+        poll_fn(|cx| {
+            if timeout.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            self.socket.acknowledge_close(cx);
+            match self.socket.poll_write(cx) {
+                Poll::Ready(Ok(())) => self.socket.poll_shutdown(cx),
+                Poll::Ready(Err(Gone)) => Poll::Ready(()),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+    }
+}
+
+impl<S> Drop for Driver<S> {
+    /// A task that panics or is aborted leaves no trace behind either.
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.leave();
+        }
+        self.endpoint.closed(self.id);
+    }
+}

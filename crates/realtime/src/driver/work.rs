@@ -1,0 +1,140 @@
+//! What a connection is busy with beside its socket.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use less_sync_auth::{Caller, TokenError};
+use less_sync_core::{Close, ErrorCode, frame};
+
+use super::Event;
+use crate::call::Call;
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::methods::Finished;
+use crate::outbox::Reply;
+use crate::registry::ConnectionPermit;
+use crate::session::Lane;
+
+/// A connection whose token is valid and which fits the limits.
+pub(super) struct Admitted {
+    pub(super) caller: Caller,
+    pub(super) permit: ConnectionPermit,
+}
+
+/// Validates the token and registers the connection (protocol §1.4 steps 4 and 5).
+pub(super) async fn admit(endpoint: Arc<Endpoint>, token: String) -> Result<Box<Admitted>, Close> {
+    let caller = endpoint.authenticate(&token).await.map_err(refusal)?;
+    if !caller.scopes.contains("sync") {
+        return Err(Close::auth_failed("sync scope required"));
+    }
+    let permit = endpoint.registry.register(&caller).map_err(|_refused| Close::TOO_MANY_CONNECTIONS)?;
+    Ok(Box::new(Admitted { caller, permit }))
+}
+
+fn refusal(error: TokenError) -> Close {
+    match error {
+        TokenError::Missing => Close::auth_failed("missing auth token"),
+        TokenError::Invalid(_) => Close::auth_failed("invalid auth token"),
+        TokenError::Expired => Close::auth_failed("expired auth token"),
+        TokenError::UntrustedIssuer => Close::auth_failed("untrusted auth issuer"),
+        TokenError::KeySourceUnavailable => Close::AUTH_UNAVAILABLE,
+    }
+}
+
+/// A request whose handler panicked.
+pub(super) struct Panicked {
+    connection: Arc<Connection>,
+    call: Call,
+}
+
+impl Panicked {
+    /// Answers the request, whose response is outstanding.
+    pub(super) fn tell(self) {
+        let frame = frame::error(self.call.id(), ErrorCode::Internal, "internal");
+        self.connection.outbox.try_reply(Reply { frame, after: None });
+    }
+}
+
+type Outcome = Result<Finished, Box<dyn Any + Send>>;
+
+/// Counts a request as under way for as long as it lives, however it ends.
+struct Counted(Arc<Endpoint>);
+
+impl Counted {
+    fn new(endpoint: Arc<Endpoint>) -> Self {
+        endpoint.running.fetch_add(1, Ordering::AcqRel);
+        Self(endpoint)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A request under way.
+struct Running {
+    _counted: Counted,
+    connection: Arc<Connection>,
+    call: Call,
+    future: BoxFuture<'static, Outcome>,
+}
+
+/// The futures of one connection.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) admitting: Option<BoxFuture<'static, Result<Box<Admitted>, Close>>>,
+    ordered: Option<Box<Running>>,
+    stream: Option<Box<Running>>,
+}
+
+impl Work {
+    /// Begins a request; the lane is free, the session saw to that.
+    pub(super) fn run(
+        &mut self,
+        lane: Lane,
+        connection: Arc<Connection>,
+        call: Call,
+        future: BoxFuture<'static, Finished>,
+    ) {
+        let counted = Counted::new(connection.endpoint.clone());
+        let future = AssertUnwindSafe(future).catch_unwind().boxed();
+        let running = Some(Box::new(Running { _counted: counted, connection, call, future }));
+        match lane {
+            Lane::Ordered => self.ordered = running,
+            Lane::Stream => self.stream = running,
+        }
+    }
+
+    /// Whatever has become ready, if anything has.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Event> {
+        if let Some(admitting) = &mut self.admitting
+            && let Poll::Ready(outcome) = admitting.as_mut().poll(cx)
+        {
+            self.admitting = None;
+            return Some(Event::Admitted(outcome));
+        }
+        for (lane, slot) in [(Lane::Ordered, &mut self.ordered), (Lane::Stream, &mut self.stream)] {
+            if let Some(running) = slot
+                && let Poll::Ready(outcome) = running.future.as_mut().poll(cx)
+            {
+                let finished = slot.take().map(|running| finish(*running, outcome))?;
+                return Some(Event::Finished(lane, finished));
+            }
+        }
+        None
+    }
+}
+
+fn finish(running: Running, outcome: Outcome) -> Result<Finished, Panicked> {
+    outcome.map_err(|_payload| {
+        tracing::error!(rpc = running.call.method(), "a handler panicked");
+        Panicked { connection: running.connection, call: running.call }
+    })
+}

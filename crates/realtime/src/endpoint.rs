@@ -1,0 +1,159 @@
+//! The WebSocket endpoint of a server: everything its connections share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use less_sync_auth::{Caller, TokenError};
+use less_sync_core::{Close, ConnectionId};
+use less_sync_engine::{Authenticator, Clock, Engine, Spawner};
+use parking_lot::Mutex;
+
+use crate::broker::Broker;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::registry::Registry;
+
+/// What an endpoint is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The use cases.
+    pub engine: Arc<Engine>,
+    /// Who may connect.
+    pub authenticator: Arc<Authenticator>,
+    /// Who watches what; also the event sink of the engine.
+    pub broker: Arc<Broker>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Owner of the connections' tasks.
+    pub spawner: Arc<dyn Spawner>,
+    /// Timers and bounds.
+    pub limits: Limits,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The WebSocket endpoint.
+pub struct Endpoint {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spawner: Arc<dyn Spawner>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) metrics: Arc<Metrics>,
+    draining: AtomicBool,
+    /// Requests under way on all connections.
+    pub(crate) running: AtomicUsize,
+    open: Mutex<HashMap<ConnectionId, Arc<Outbox>>>,
+}
+
+impl Endpoint {
+    /// An endpoint made of `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { engine, authenticator, broker, clock, spawner, limits } = parts;
+        Arc::new(Self {
+            registry: Registry::new(&limits, broker.metrics().clone()),
+            metrics: broker.metrics().clone(),
+            engine,
+            authenticator,
+            broker,
+            clock,
+            spawner,
+            limits: Arc::new(limits),
+            draining: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
+            open: Mutex::default(),
+        })
+    }
+
+    /// Counters of this endpoint.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Whether the endpoint is about to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    pub(crate) async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
+        self.authenticator.authenticate(token).await
+    }
+
+    pub(crate) fn opened(&self, id: ConnectionId, outbox: &Arc<Outbox>) {
+        self.open.lock().insert(id, outbox.clone());
+    }
+
+    pub(crate) fn closed(&self, id: ConnectionId) {
+        let mut open = self.open.lock();
+        open.remove(&id);
+        if open.is_empty() {
+            open.shrink_to_fit();
+        }
+    }
+
+    /// Stops the endpoint (protocol §1.12): refuses upgrades, starts no request any more, lets running ones finish
+    /// within the drain time, and closes every connection with 1001, spread evenly. Returns when all are closed or
+    /// the spread is over.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        let begun = self.clock.instant();
+        let outboxes: Vec<_> = self.open.lock().values().cloned().collect();
+        for outbox in &outboxes {
+            outbox.drain();
+        }
+        self.wait_idle(begun + self.limits.shutdown_drain).await;
+        let count = u32::try_from(outboxes.len()).unwrap_or(u32::MAX).max(1);
+        let pause = self.limits.shutdown_spread / count;
+        let mut next = self.clock.instant();
+        for outbox in outboxes {
+            outbox.close(Close::SHUTDOWN);
+            next += pause;
+            self.pause_until(next).await;
+        }
+        self.wait_empty(self.clock.instant() + self.limits.close_timeout + Duration::from_millis(500)).await;
+    }
+
+    /// Waits until no connection runs a request, or `until`.
+    async fn wait_idle(&self, until: std::time::Instant) {
+        while self.clock.instant() < until && self.running.load(Ordering::Acquire) > 0 {
+            self.pause().await;
+        }
+    }
+
+    /// Waits until every connection is gone, or `until`.
+    async fn wait_empty(&self, until: std::time::Instant) {
+        while self.clock.instant() < until && !self.open.lock().is_empty() {
+            self.pause().await;
+        }
+    }
+
+    async fn pause(&self) {
+        const STEP: Duration = Duration::from_millis(20);
+        self.clock.sleep_until(self.clock.instant() + STEP).await;
+    }
+
+    /// Sleeps when there is time to sleep; thousands of connections are closed several per tick.
+    async fn pause_until(&self, at: std::time::Instant) {
+        const TICK: Duration = Duration::from_millis(2);
+        if at > self.clock.instant() + TICK {
+            self.clock.sleep_until(at).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! The method table, and one file per family of methods.
+
+mod presence;
+mod pull;
+mod push;
+mod space;
+mod subscribe;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use less_sync_core::{ErrorCode, limits};
+
+use crate::call::Call;
+use crate::connection::Connection;
+use crate::outbound::RpcError;
+use crate::session::Lane;
+
+/// What a finished request tells the session beside its answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Finished {
+    /// A refreshed token is valid for this long.
+    pub(crate) token_valid_for: Option<Duration>,
+}
+
+type Request = fn(Arc<Connection>, Call) -> BoxFuture<'static, Finished>;
+type Notification = fn(&Connection, &Call);
+
+/// How a method is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Run {
+    /// Answers, sooner or later.
+    Request(Request),
+    /// Never answers, done at once.
+    Notification(Notification),
+}
+
+/// A method of the wire.
+#[derive(Debug)]
+pub(crate) struct Method {
+    name: &'static str,
+    /// Where it runs.
+    pub(crate) lane: Lane,
+    /// Whether it counts against the rate of presence and events.
+    pub(crate) ephemeral: bool,
+    pub(crate) run: Run,
+}
+
+const fn request(name: &'static str, lane: Lane, run: Request) -> Method {
+    Method { name, lane, ephemeral: false, run: Run::Request(run) }
+}
+
+const fn notification(name: &'static str, ephemeral: bool, run: Notification) -> Method {
+    Method { name, lane: Lane::Ordered, ephemeral, run: Run::Notification(run) }
+}
+
+static REQUESTS: &[Method] = &[
+    request("push", Lane::Ordered, |connection, call| Box::pin(push::push(connection, call))),
+    request("pull", Lane::Stream, |connection, call| Box::pin(pull::pull(connection, call))),
+    request("subscribe", Lane::Ordered, |connection, call| Box::pin(subscribe::subscribe(connection, call))),
+    request("token.refresh", Lane::Ordered, |connection, call| Box::pin(token::refresh(connection, call))),
+    request("space.create", Lane::Ordered, |connection, call| Box::pin(space::create(connection, call))),
+];
+
+static NOTIFICATIONS: &[Method] = &[
+    notification("event.send", true, presence::send_event),
+    notification("presence.set", true, presence::set),
+    notification("presence.clear", true, presence::clear),
+    notification("unsubscribe", false, subscribe::unsubscribe),
+];
+
+/// The request method of this name.
+pub(crate) fn find_request(name: &str) -> Option<&'static Method> {
+    REQUESTS.iter().find(|method| method.name == name)
+}
+
+/// The notification method of this name.
+pub(crate) fn find_notification(name: &str) -> Option<&'static Method> {
+    NOTIFICATIONS.iter().find(|method| method.name == name)
+}
+
+/// Answers a request that names no request method (protocol §2.4); the echo of the name is cut.
+pub(crate) async fn unknown(connection: Arc<Connection>, call: Call) -> Finished {
+    let mut end = call.method().len().min(limits::METHOD_NAME);
+    while !call.method().is_char_boundary(end) {
+        end -= 1;
+    }
+    let name = call.method().get(..end).unwrap_or_default();
+    let error = RpcError::new(ErrorCode::MethodNotFound, format!("unknown method: {name}"));
+    connection.answer(&call, Err::<Nothing, _>(error)).await;
+    Finished::default()
+}
+
+/// The result of a request that only ever fails.
+enum Nothing {}
+
+impl less_sync_core::cbor::Encode for Nothing {
+    fn encode(&self, _out: &mut Vec<u8>) {
+        match *self {}
+    }
+}

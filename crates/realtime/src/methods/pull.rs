@@ -1,0 +1,162 @@
+//! `pull` (protocol §4.4, §5.4).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use less_sync_core::wire::chunk;
+use less_sync_core::wire::pull::{
+    ChunkCount, OnCursorAhead, PullBegin, PullCommit, PullEntry, PullParams, PullRecord,
+};
+use less_sync_core::{Cursor, ErrorCode, SpaceId, frame, limits};
+use less_sync_engine::{EngineError, Pull};
+use less_sync_storage::{CursorAhead, PullPage, PullRequest, Record, RecordState, StorageError};
+
+use super::Finished;
+use crate::call::Call;
+use crate::connection::Connection;
+use crate::outbound::RpcError;
+
+/// `pull`. One space after the other, in request order; a space that may not be read is skipped without a word.
+pub(super) async fn pull(connection: Arc<Connection>, call: Call) -> Finished {
+    let result = stream(&connection, &call).await.map(|chunks| ChunkCount { chunks });
+    connection.answer(&call, result).await;
+    Finished::default()
+}
+
+async fn stream(connection: &Connection, call: &Call) -> Result<u64, RpcError> {
+    let params: PullParams<'_> = call.params().map_err(|cause| RpcError::invalid_params("pull", cause))?;
+    if params.spaces.len() > limits::SPACES {
+        return Err(RpcError::new(ErrorCode::BadRequest, "too many spaces in pull request"));
+    }
+    let ahead = match params.on_cursor_ahead {
+        Some(OnCursorAhead::Error) => CursorAhead::Error,
+        Some(OnCursorAhead::Rewind) | None => CursorAhead::Rewind,
+    };
+    let mut chunks = 0;
+    let mut seen = HashSet::new();
+    for entry in &params.spaces {
+        let Ok(space) = entry.id.parse::<SpaceId>() else { continue };
+        // One call streams a space once: clients reject a second `pull.begin` (newer-clients §3.2).
+        if seen.insert(space) {
+            chunks += stream_space(connection, call, space, entry, ahead).await?;
+        }
+    }
+    Ok(chunks)
+}
+
+/// Streams one space; answers how many chunks that were.
+async fn stream_space(
+    connection: &Connection,
+    call: &Call,
+    space: SpaceId,
+    entry: &PullEntry<'_>,
+    ahead: CursorAhead,
+) -> Result<u64, RpcError> {
+    // No space can be that far: beyond the ceiling of all cursors every number is equally ahead.
+    let since = Cursor::new(entry.since).unwrap_or(Cursor::MAX);
+    let request = PullRequest { since, ahead };
+    let pull = connection.endpoint.engine.pull(&connection.caller(), space, request).await;
+    let mut pull = match pull {
+        Ok(pull) => pull,
+        Err(EngineError::Forbidden) => return Ok(0),
+        Err(EngineError::Storage(StorageError::SpaceNotFound | StorageError::SpaceKindMismatch)) => {
+            return Ok(0);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let state = pull.state();
+    if ahead == CursorAhead::Rewind && since > state.cursor {
+        tracing::warn!("a client is ahead of its space: streaming it whole");
+    }
+    let chunks = Chunks { connection, call, space: entry.id };
+    let begin = PullBegin {
+        space: entry.id,
+        prev: state.prev,
+        cursor: state.cursor,
+        key_generation: state.key_generation,
+        rewrap_epoch: state.rewrap_epoch,
+    };
+    chunks.one(chunk::PULL_BEGIN, &begin).await;
+    let count = chunks.rows(&mut pull).await?;
+    let commit = PullCommit { space: entry.id, prev: state.prev, cursor: state.cursor, count };
+    chunks.one(chunk::PULL_COMMIT, &commit).await;
+    Ok(count + 2)
+}
+
+/// The chunks of one space within one request.
+struct Chunks<'a> {
+    connection: &'a Connection,
+    call: &'a Call,
+    space: &'a str,
+}
+
+impl Chunks<'_> {
+    async fn one(&self, name: &str, data: &impl less_sync_core::cbor::Encode) {
+        let mut out = Vec::new();
+        frame::write_chunk(&mut out, self.call.id(), name, data);
+        self.connection.queue(out.into(), None).await;
+    }
+
+    /// Sends every row; the next page is read while one is being sent.
+    async fn rows(&self, pull: &mut Pull) -> Result<u64, RpcError> {
+        let mut count = 0;
+        let mut page = pull.next_page().await?;
+        while let Some(current) = page {
+            count += current.records.len() as u64;
+            let frames = self.encode_page(&current);
+            drop(current);
+            let (next, ()) = futures_util::join!(pull.next_page(), self.send(frames));
+            page = next?;
+        }
+        Ok(count)
+    }
+
+    async fn send(&self, frames: Vec<Bytes>) {
+        for frame in frames {
+            self.connection.queue(frame, None).await;
+        }
+    }
+
+    /// One chunk per row, all of them in one buffer.
+    fn encode_page(&self, page: &PullPage) -> Vec<Bytes> {
+        let mut out = Vec::with_capacity(page.records.iter().map(size_hint).sum());
+        let ends: Vec<usize> = page
+            .records
+            .iter()
+            .map(|record| {
+                let data = pull_record(self.space, record);
+                frame::write_chunk(&mut out, self.call.id(), chunk::PULL_RECORD, &data);
+                out.len()
+            })
+            .collect();
+        let mut rest = Bytes::from(out);
+        let mut start = 0;
+        ends.into_iter()
+            .map(|end| {
+                let frame = rest.split_to(end - start);
+                start = end;
+                frame
+            })
+            .collect()
+    }
+}
+
+/// About what a row takes as a chunk, in bytes.
+fn size_hint(record: &Record) -> usize {
+    const ENVELOPE: usize = 384;
+    match &record.state {
+        RecordState::Live { blob, .. } => blob.len() + ENVELOPE,
+        RecordState::Tombstone => ENVELOPE,
+    }
+}
+
+fn pull_record<'a>(space: &'a str, record: &'a Record) -> PullRecord<'a> {
+    let (blob, dek, deleted) = match &record.state {
+        RecordState::Live { blob, dek } => {
+            (Some(blob.as_ref()), dek.as_ref().map(|dek| dek.as_bytes().as_slice()), false)
+        }
+        RecordState::Tombstone => (None, None, true),
+    };
+    PullRecord { space, id: record.id, blob, cursor: record.cursor, dek, deleted }
+}

@@ -1,0 +1,125 @@
+//! `push` (protocol §4.3, newer-clients §3.1).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use less_sync_core::wire::DekField;
+use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
+use less_sync_core::{Cursor, Dek, Epoch, ErrorCode, RecordId, SpaceId};
+use less_sync_storage::{Change, Push, PushLimits, Pushed, RecordState};
+
+use super::Finished;
+use crate::call::Call;
+use crate::connection::Connection;
+use crate::outbound::RpcError;
+
+/// `push`. Everything except undecodable params is answered with a result (protocol §3.1).
+pub(super) async fn push(connection: Arc<Connection>, call: Call) -> Finished {
+    let result = match call.params::<PushParams<'_>>() {
+        Ok(params) => Ok(try_push(&connection, call.message(), &params).await.unwrap_or_else(refused)),
+        Err(cause) => Err(RpcError::invalid_params("push", cause)),
+    };
+    connection.answer(&call, result).await;
+    Finished::default()
+}
+
+async fn try_push(
+    connection: &Connection,
+    message: &Bytes,
+    params: &PushParams<'_>,
+) -> Result<PushResult<'static>, ErrorCode> {
+    let space: SpaceId = params.space.parse().map_err(|_| ErrorCode::BadRequest)?;
+    let engine = &connection.endpoint.engine;
+    let code = |error: less_sync_engine::EngineError| RpcError::from(error).code;
+    let grant = engine.authorize_push(&connection.caller(), space).await.map_err(code)?;
+    let push = command(message, params, engine.push_limits())?;
+    match engine.push(&grant, push, connection.id).await.map_err(code)? {
+        Pushed::Committed { cursor, .. } => Ok(PushResult { ok: true, cursor, error: None }),
+        Pushed::Conflict { cursor, .. } => {
+            Ok(PushResult { ok: false, cursor, error: Some(ErrorCode::Conflict.as_str()) })
+        }
+    }
+}
+
+fn refused(code: ErrorCode) -> PushResult<'static> {
+    PushResult { ok: false, cursor: Cursor::ZERO, error: Some(code.as_str()) }
+}
+
+/// The changes as a command, checked in the order of protocol §4.3 rows 5 to 7.
+fn command(message: &Bytes, params: &PushParams<'_>, limits: PushLimits) -> Result<Push, ErrorCode> {
+    if params.changes.len() > limits.records {
+        return Err(ErrorCode::PayloadTooLarge);
+    }
+    let mut seen = Seen::for_changes(params.changes.len());
+    let mut total = 0;
+    let changes: Arc<[Change]> = params
+        .changes
+        .iter()
+        .map(|change| {
+            let change = checked(message, change, limits, &mut seen)?;
+            if let RecordState::Live { blob, .. } = &change.state {
+                total += blob.len();
+            }
+            Ok(change)
+        })
+        .collect::<Result<_, ErrorCode>>()?;
+    if total > limits.bytes {
+        return Err(ErrorCode::PayloadTooLarge);
+    }
+    let epoch = params.epoch.and_then(|epoch| Epoch::new(epoch).ok());
+    Ok(Push { changes, epoch })
+}
+
+fn checked(
+    message: &Bytes,
+    change: &ChangeParams<'_>,
+    limits: PushLimits,
+    seen: &mut Seen,
+) -> Result<Change, ErrorCode> {
+    let id: RecordId = change.id.parse().map_err(|_| ErrorCode::BadRequest)?;
+    if !seen.first_time(id) {
+        return Err(ErrorCode::BadRequest);
+    }
+    if change.blob.is_some_and(|blob| blob.len() > limits.blob) {
+        return Err(ErrorCode::PayloadTooLarge);
+    }
+    let expected = Cursor::try_from(change.expected_cursor);
+    let state = match change.blob {
+        Some(blob) => {
+            let dek = match change.dek {
+                DekField::Absent => None,
+                DekField::Stated(bytes) => Some(Dek::try_from(bytes).map_err(|_| ErrorCode::BadRequest)?),
+                DekField::Conflicting { .. } => return Err(ErrorCode::BadRequest),
+            };
+            RecordState::Live { blob: message.slice_ref(blob), dek }
+        }
+        None => RecordState::Tombstone,
+    };
+    // A cursor above the ceiling of all spaces is well formed and matches nothing.
+    let expected = match expected {
+        Ok(expected) => expected,
+        Err(_) if change.expected_cursor < 0 => return Err(ErrorCode::BadRequest),
+        Err(_) => Cursor::MAX,
+    };
+    Ok(Change { id, expected, state })
+}
+
+/// Ids met in one push. Most pushes have one change and need no set.
+enum Seen {
+    One,
+    Many(HashSet<RecordId>),
+}
+
+impl Seen {
+    fn for_changes(count: usize) -> Self {
+        if count > 1 { Self::Many(HashSet::with_capacity(count)) } else { Self::One }
+    }
+
+    fn first_time(&mut self, id: RecordId) -> bool {
+        match self {
+            Self::One => true,
+            Self::Many(ids) => ids.insert(id),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The one place where failures become what clients see (protocol §3).
+
+use std::borrow::Cow;
+
+use less_sync_core::ErrorCode;
+use less_sync_core::cbor::InvalidParams;
+use less_sync_engine::EngineError;
+use less_sync_storage::StorageError;
+
+/// An error response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RpcError {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Cow<'static, str>,
+}
+
+impl RpcError {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// Undecodable params of the method with this label (protocol §3.4).
+    pub(crate) fn invalid_params(label: &str, _cause: InvalidParams) -> Self {
+        Self::new(ErrorCode::InvalidParams, format!("invalid {label} params"))
+    }
+
+    /// A space id that is none.
+    pub(crate) fn invalid_space_id() -> Self {
+        Self::new(ErrorCode::BadRequest, "invalid space id")
+    }
+}
+
+impl From<EngineError> for RpcError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Forbidden => Self::new(ErrorCode::Forbidden, "forbidden"),
+            EngineError::RateLimited { .. } => Self::new(ErrorCode::RateLimited, "rate limited"),
+            EngineError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<StorageError> for RpcError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::SpaceNotFound => Self::new(ErrorCode::NotFound, "space not found"),
+            StorageError::SpaceExists => Self::new(ErrorCode::Conflict, "space already exists"),
+            StorageError::SpaceKindMismatch => {
+                tracing::error!("a personal space was found with a root key: somebody took its id");
+                Self::new(ErrorCode::Forbidden, "forbidden")
+            }
+            StorageError::DuplicateRecordId(_) => Self::new(ErrorCode::BadRequest, "duplicate record id"),
+            StorageError::BlobTooLarge
+            | StorageError::PushRecordLimitExceeded
+            | StorageError::PushPayloadLimitExceeded => {
+                Self::new(ErrorCode::PayloadTooLarge, "payload too large")
+            }
+            StorageError::CursorAhead { since, cursor } => {
+                Self::new(ErrorCode::CursorAhead, format!("since {since} exceeds current cursor {cursor}"))
+            }
+            StorageError::EpochStale => Self::new(ErrorCode::EpochStale, "epoch stale"),
+            StorageError::SpaceIsRemote
+            | StorageError::CursorExhausted
+            | StorageError::Unavailable(_)
+            | StorageError::Database(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "storage failed");
+                Self::new(ErrorCode::Internal, "internal")
+            }
+        }
+    }
+}

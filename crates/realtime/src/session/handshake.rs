@@ -1,0 +1,26 @@
+//! The first message of a connection (protocol §1.4).
+
+use less_sync_core::frame::{BadAuthFrame, parse_auth};
+use less_sync_core::{Close, limits};
+
+use super::Incoming;
+
+/// The access token in the first message; `None` when this was no message at all and the wait goes on.
+pub(super) fn read_auth_frame(incoming: Incoming) -> Result<Option<String>, Close> {
+    let message = match incoming {
+        Incoming::Binary(message) if message.len() > limits::AUTH_FRAME => return Err(Close::TOO_BIG),
+        Incoming::Binary(message) => message,
+        Incoming::Control => return Ok(None),
+        Incoming::Text => return Err(Close::auth_failed("expected binary auth frame")),
+        Incoming::Closed => return Err(Close::auth_failed("connection closed before auth")),
+        Incoming::TooBig => return Err(Close::TOO_BIG),
+        Incoming::Violation => return Err(Close::auth_failed("failed to read auth frame")),
+    };
+    match parse_auth(&message) {
+        Ok("") => Err(Close::auth_failed("empty auth token")),
+        Ok(token) => Ok(Some(token.to_owned())),
+        Err(BadAuthFrame::Empty) => Err(Close::auth_failed("empty auth frame")),
+        Err(BadAuthFrame::Invalid) => Err(Close::auth_failed("invalid auth frame")),
+        Err(BadAuthFrame::NotAuth) => Err(Close::auth_failed("first frame must be an auth notification")),
+    }
+}

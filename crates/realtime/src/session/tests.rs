@@ -1,0 +1,121 @@
+//! The session as a table of inputs and outputs: no socket, no sleep.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use less_sync_core::cbor::Encode;
+use less_sync_core::wire::token::AuthParams;
+use less_sync_core::{Close, frame};
+
+use super::{Action, Incoming, Lane, Session};
+use crate::limits::Limits;
+
+mod handshake;
+mod lanes;
+mod timers;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A session with its time in hand.
+struct Table {
+    session: Session,
+    now: Instant,
+}
+
+impl Table {
+    /// A connection just upgraded.
+    fn upgraded() -> Self {
+        Self::with(Limits::default())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any instant will do as an origin")]
+    fn with(limits: Limits) -> Self {
+        let now = Instant::now();
+        Self { session: Session::new(Arc::new(limits), now, HOUR), now }
+    }
+
+    /// A connection that has authenticated with a token good for two hours.
+    fn active() -> Self {
+        Self::active_with(Limits::default())
+    }
+
+    fn active_with(limits: Limits) -> Self {
+        let mut table = Self::with(limits);
+        table.receives(auth("token"));
+        assert!(matches!(table.next(), Some(Action::Authenticate(token)) if token == "token"));
+        table.session.on_authenticated(table.now, 2 * HOUR);
+        table
+    }
+
+    fn receives(&mut self, message: impl Into<Bytes>) {
+        self.session.on_incoming(self.now, Incoming::Binary(message.into()));
+    }
+
+    fn meets(&mut self, incoming: Incoming) {
+        self.session.on_incoming(self.now, incoming);
+    }
+
+    /// Time passes; timers fire as the session asked for them.
+    fn waits(&mut self, time: Duration) -> Vec<Action> {
+        let until = self.now + time;
+        let mut actions = Vec::new();
+        while let Some(deadline) = self.session.deadline().filter(|deadline| *deadline <= until) {
+            self.now = self.now.max(deadline);
+            self.session.on_timer(self.now);
+            actions.extend(self.all());
+        }
+        self.now = until;
+        actions
+    }
+
+    fn next(&mut self) -> Option<Action> {
+        self.session.next_action()
+    }
+
+    fn all(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.session.next_action()).collect()
+    }
+
+    fn finishes(&mut self, lane: Lane) {
+        self.session.on_finished(self.now, lane);
+    }
+
+    /// The names of the methods started since the last look.
+    fn started(&mut self) -> Vec<String> {
+        self.all()
+            .into_iter()
+            .map(|action| {
+                let Action::Run(_, call) = action else { panic!("expected a call to start, got {action:?}") };
+                call.method().to_owned()
+            })
+            .collect()
+    }
+
+    fn assert_closes(&mut self, close: Close) {
+        match self.all().as_slice() {
+            [Action::Close(given)] => assert_eq!(*given, close),
+            other => panic!("expected {close:?}, got {other:?}"),
+        }
+    }
+}
+
+struct Empty;
+
+impl Encode for Empty {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(0xa0);
+    }
+}
+
+fn auth(token: &str) -> Bytes {
+    frame::notification("auth", &AuthParams { token })
+}
+
+fn request(id: &str, method: &str) -> Bytes {
+    frame::request(id, method, &Empty)
+}
+
+fn notification(method: &str) -> Bytes {
+    frame::notification(method, &Empty)
+}

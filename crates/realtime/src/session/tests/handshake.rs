@@ -1,0 +1,159 @@
+//! Protocol §1.4 and §2.4: P-003…P-008, P-020…P-030, X-02.
+
+use super::*;
+
+fn auth_failed(reason: &'static str) -> Close {
+    Close::auth_failed(reason)
+}
+
+/// P-003
+#[test]
+fn silent_client_is_closed_with_auth_failed() {
+    let mut table = Table::upgraded();
+    let actions = table.waits(Limits::default().auth_timeout);
+    assert!(matches!(actions.as_slice(), [Action::Close(close)] if *close == auth_failed("auth timeout")));
+}
+
+/// X-02, P-004, P-006, P-007
+#[test]
+fn every_bad_first_message_has_its_reason() {
+    let binary = |bytes: &[u8]| Incoming::Binary(Bytes::copy_from_slice(bytes));
+    let rows = [
+        (Incoming::Text, auth_failed("expected binary auth frame")),
+        (binary(b""), auth_failed("empty auth frame")),
+        (binary(&[0xf6]), auth_failed("invalid auth frame")),
+        (binary(&[0xff, 0x00]), auth_failed("invalid auth frame")),
+        (Incoming::Binary(notification("auth")), auth_failed("invalid auth frame")),
+        (
+            Incoming::Binary(frame::request("1", "auth", &AuthParams { token: "t" })),
+            auth_failed("first frame must be an auth notification"),
+        ),
+        (
+            Incoming::Binary(frame::notification("hello", &AuthParams { token: "t" })),
+            auth_failed("first frame must be an auth notification"),
+        ),
+        (Incoming::Binary(auth("")), auth_failed("empty auth token")),
+        (Incoming::Closed, auth_failed("connection closed before auth")),
+        (Incoming::Violation, auth_failed("failed to read auth frame")),
+        (Incoming::TooBig, Close::TOO_BIG),
+        (Incoming::Binary(vec![0; 64 * 1024 + 1].into()), Close::TOO_BIG),
+    ];
+    for (incoming, close) in rows {
+        let mut table = Table::upgraded();
+        table.meets(incoming);
+        table.assert_closes(close);
+    }
+}
+
+/// D-43
+#[test]
+fn a_ping_before_auth_changes_nothing() {
+    let mut table = Table::upgraded();
+    table.meets(Incoming::Control);
+    assert!(table.next().is_none());
+    table.receives(auth("token"));
+    assert!(matches!(table.next(), Some(Action::Authenticate(_))));
+}
+
+#[test]
+fn nothing_is_read_while_the_token_is_validated() {
+    let mut table = Table::upgraded();
+    table.receives(auth("token"));
+    assert!(!table.session.wants_read());
+    table.session.on_authenticated(table.now, HOUR);
+    assert!(table.session.wants_read());
+}
+
+///
+#[test]
+fn validation_that_takes_too_long_is_an_outage_and_no_refusal() {
+    let mut table = Table::upgraded();
+    table.receives(auth("token"));
+    table.all();
+    let actions = table.waits(Limits::default().auth_validation_timeout);
+    assert!(matches!(actions.as_slice(), [Action::Close(close)] if *close == Close::AUTH_UNAVAILABLE));
+}
+
+#[test]
+fn a_refused_connection_closes_with_the_reason_given() {
+    let mut table = Table::upgraded();
+    table.receives(auth("token"));
+    table.all();
+    table.session.on_refused(table.now, Close::TOO_MANY_CONNECTIONS);
+    table.assert_closes(Close::TOO_MANY_CONNECTIONS);
+}
+
+/// P-020…P-023, and the request id of §1.7
+#[test]
+fn every_unreadable_message_has_its_reason() {
+    let long_id = "i".repeat(257);
+    let rows = [
+        (Incoming::Binary(Bytes::new()), Close::EMPTY_FRAME),
+        (Incoming::Text, Close::TEXT_FRAME),
+        (Incoming::Binary(vec![0xff, 0xff].into()), Close::INVALID_CBOR),
+        (Incoming::Binary(vec![0xf6, 0xf6].into()), Close::INVALID_CBOR),
+        (Incoming::Binary(request(&long_id, "push")), Close::REQUEST_ID_TOO_LONG),
+        (Incoming::TooBig, Close::TOO_BIG),
+    ];
+    for (incoming, close) in rows {
+        let mut table = Table::active();
+        table.meets(incoming);
+        table.assert_closes(close);
+    }
+}
+
+/// P-024, P-027…P-030
+#[test]
+fn what_means_nothing_from_a_client_is_ignored() {
+    let mut table = Table::active();
+    table.receives(vec![0xf6]);
+    table.receives(auth("again"));
+    table.receives(notification("push"));
+    table.receives(notification("nobody.knows"));
+    for kind in [1_u8, 3, 17] {
+        // {"type": kind}
+        table.receives(vec![0xa1, 0x64, b't', b'y', b'p', b'e', kind]);
+    }
+    assert!(table.all().is_empty());
+    assert!(table.session.wants_read());
+}
+
+/// P-025; a request that names a notification method is unknown too
+#[test]
+fn unknown_methods_are_answered_in_the_ordered_lane() {
+    for method in ["nobody.knows", "presence.set", "unsubscribe", "auth"] {
+        let mut table = Table::active();
+        table.receives(request("1", method));
+        match table.all().as_slice() {
+            [Action::Run(Lane::Ordered, call)] => {
+                assert!(call.known.is_none());
+                assert_eq!(call.id(), "1");
+            }
+            other => panic!("{method}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_close_frame_of_the_peer_ends_the_session() {
+    let mut table = Table::active();
+    table.meets(Incoming::Closed);
+    assert!(matches!(table.all().as_slice(), [Action::Drop]));
+    assert!(table.session.deadline().is_none());
+}
+
+#[test]
+fn a_closing_session_waits_for_the_echo_but_not_for_long() {
+    let mut echoed = Table::active();
+    echoed.meets(Incoming::Text);
+    echoed.all();
+    echoed.receives(request("1", "push"));
+    assert!(echoed.all().is_empty(), "nothing runs any more");
+    echoed.meets(Incoming::Closed);
+    assert!(matches!(echoed.all().as_slice(), [Action::Drop]));
+
+    let mut silent = Table::active();
+    silent.meets(Incoming::Text);
+    silent.all();
+    assert!(matches!(silent.waits(Limits::default().close_timeout).as_slice(), [Action::Drop]));
+}

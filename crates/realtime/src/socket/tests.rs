@@ -1,0 +1,214 @@
+//! The socket at the byte level (RFC 6455 §5).
+
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use less_sync_core::Close;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::{Gone, Socket};
+use crate::session::Incoming;
+
+const MASK: [u8; 4] = [1, 2, 3, 4];
+
+fn pair(buffer: usize, max_message: usize) -> (Socket<DuplexStream>, DuplexStream) {
+    let (server, client) = duplex(buffer);
+    (Socket::new(server, max_message), client)
+}
+
+/// A masked client frame.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),
+        medium => {
+            frame.push(0x80 | 0x7e);
+            frame.extend(u16::try_from(medium).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend(MASK);
+    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
+async fn read(socket: &mut Socket<DuplexStream>) -> Result<Incoming, Gone> {
+    poll_fn(|cx| socket.poll_read(cx)).await
+}
+
+async fn write(socket: &mut Socket<DuplexStream>) -> Result<(), Gone> {
+    poll_fn(|cx| socket.poll_write(cx)).await
+}
+
+async fn take(client: &mut DuplexStream, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    client.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn every_length_gets_the_shortest_header() {
+    let rows: [(usize, &[u8]); 5] = [
+        (0, &[0x82, 0]),
+        (125, &[0x82, 125]),
+        (126, &[0x82, 126, 0, 126]),
+        (0xffff, &[0x82, 126, 0xff, 0xff]),
+        (0x1_0000, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+    ];
+    for (length, header) in rows {
+        let (mut socket, mut client) = pair(1 << 20, 1024);
+        socket.send(vec![7; length].into());
+        write(&mut socket).await.unwrap();
+        assert_eq!(take(&mut client, header.len()).await, header);
+        assert_eq!(take(&mut client, length).await, vec![7; length]);
+        assert_eq!(socket.frames_written(), 1);
+    }
+}
+
+#[tokio::test]
+async fn many_frames_arrive_whole_and_in_order_through_a_narrow_stream() {
+    let (mut socket, mut client) = pair(7, 1024);
+    let frames: Vec<Vec<u8>> = (0..200_u8).map(|n| vec![n; usize::from(n)]).collect();
+    let expected: Vec<u8> = frames
+        .iter()
+        .flat_map(|frame| {
+            let length = u8::try_from(frame.len()).unwrap();
+            let head: &[u8] = if length < 126 { &[length] } else { &[126, 0, length] };
+            [&[0x82], head, frame.as_slice()].concat()
+        })
+        .collect();
+    for frame in frames {
+        socket.send(frame.into());
+    }
+    let (written, received) = tokio::join!(write(&mut socket), take(&mut client, expected.len()));
+    written.unwrap();
+    assert_eq!(received, expected);
+}
+
+#[tokio::test]
+async fn a_close_frame_overtakes_what_has_not_begun() {
+    let (mut socket, mut client) = pair(16, 1024);
+    socket.send(vec![1; 20].into());
+    socket.send(vec![2; 20].into());
+    poll_fn(|cx| {
+        assert!(socket.poll_write(cx).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    socket.close(Close::SLOW_CONSUMER);
+    assert!(!socket.may_send());
+    let (written, received) = tokio::join!(write(&mut socket), take(&mut client, 22 + 2 + 2 + 13));
+    written.unwrap();
+    let mut expected = vec![0x82, 20];
+    expected.extend([1; 20]);
+    expected.extend([0x88, 15, 0x0f, 0xa6]);
+    expected.extend(b"slow consumer");
+    assert_eq!(received, expected);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_between_our_frames() {
+    let (mut socket, mut client) = pair(1024, 1024);
+    client.write_all(&masked(0x89, b"hi")).await.unwrap();
+    client.write_all(&masked(0x82, b"x")).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Control)));
+    socket.send(Bytes::from_static(b"data"));
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(message)) if message == "x"));
+    write(&mut socket).await.unwrap();
+    assert_eq!(take(&mut client, 10).await, [&[0x82, 4][..], b"data", &[0x8a, 2], b"hi"].concat());
+}
+
+#[tokio::test]
+async fn pongs_nobody_reads_stop_the_reading() {
+    let (mut socket, mut client) = pair(1 << 20, 1024);
+    for _ in 0..1000 {
+        client.write_all(&masked(0x89, b"")).await.unwrap();
+    }
+    let mut answered = 0;
+    while socket.may_read() {
+        assert!(matches!(read(&mut socket).await, Ok(Incoming::Control)));
+        answered += 1;
+    }
+    assert!(answered < 200, "{answered} pongs wait");
+}
+
+#[tokio::test]
+async fn a_message_at_the_limit_passes_and_one_above_does_not() {
+    let (mut socket, mut client) = pair(4096, 1000);
+    client.write_all(&masked(0x82, &[9; 1000])).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(message)) if message.len() == 1000));
+    client.write_all(&masked(0x82, &[9; 1001])).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::TooBig)));
+}
+
+#[tokio::test]
+async fn the_limit_holds_for_the_reassembled_message() {
+    let (mut socket, mut client) = pair(4096, 1000);
+    client.write_all(&masked(0x02, &[9; 600])).await.unwrap();
+    client.write_all(&masked(0x80, &[9; 600])).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::TooBig)));
+}
+
+#[tokio::test]
+async fn a_raised_limit_holds_from_the_next_message_on() {
+    let (mut socket, mut client) = pair(4096, 10);
+    client.write_all(&masked(0x82, &[9; 10])).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(_))));
+    socket.set_max_message(2000);
+    client.write_all(&masked(0x82, &[9; 2000])).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(message)) if message.len() == 2000));
+}
+
+#[tokio::test]
+async fn breaches_of_the_rfc_are_told_apart_from_the_end_of_the_stream() {
+    let unmasked = [0x82, 1, b'x'].to_vec();
+    let reserved_bit = masked(0xc2, b"x");
+    let reserved_opcode = masked(0x83, b"x");
+    let stray_continuation = masked(0x80, b"x");
+    let fragmented_ping = masked(0x09, b"x");
+    for frame in [unmasked, reserved_bit, reserved_opcode, stray_continuation, fragmented_ping] {
+        let (mut socket, mut client) = pair(1024, 1024);
+        client.write_all(&frame).await.unwrap();
+        assert!(matches!(read(&mut socket).await, Ok(Incoming::Violation)), "{frame:?}");
+        drop(client);
+        assert!(read(&mut socket).await.is_err(), "what follows is drained");
+    }
+    let (mut socket, client) = pair(1024, 1024);
+    drop(client);
+    assert!(read(&mut socket).await.is_err());
+}
+
+#[tokio::test]
+async fn text_is_text_whether_it_is_utf_8_or_not() {
+    for payload in [&b"text"[..], &[0xff, 0xfe]] {
+        let (mut socket, mut client) = pair(1024, 1024);
+        client.write_all(&masked(0x81, payload)).await.unwrap();
+        assert!(matches!(read(&mut socket).await, Ok(Incoming::Text)));
+    }
+}
+
+#[tokio::test]
+async fn the_peers_close_frame_is_echoed_unless_we_said_goodbye_ourselves() {
+    let close = masked(0x88, &[0x03, 0xe8]);
+    let (mut socket, mut client) = pair(1024, 1024);
+    client.write_all(&close).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Closed)));
+    poll_fn(|cx| {
+        socket.acknowledge_close(cx);
+        std::task::Poll::Ready(())
+    })
+    .await;
+    write(&mut socket).await.unwrap();
+    assert_eq!(take(&mut client, 4).await, [0x88, 2, 0x03, 0xe8]);
+
+    let (mut socket, mut client) = pair(1024, 1024);
+    client.write_all(&close).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Closed)));
+    socket.close(Close::auth_failed("x"));
+    poll_fn(|cx| {
+        socket.acknowledge_close(cx);
+        std::task::Poll::Ready(())
+    })
+    .await;
+    write(&mut socket).await.unwrap();
+    assert_eq!(take(&mut client, 5).await, [0x88, 3, 0x0f, 0xa0, b'x']);
+}

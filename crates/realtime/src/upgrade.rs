@@ -1,0 +1,161 @@
+//! The upgrade route (protocol §1.2, §1.3).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::IntoResponse;
+use axum::routing::any;
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use less_sync_core::ConnectionId;
+use tracing::Instrument as _;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::driver::Driver;
+use crate::endpoint::Endpoint;
+use crate::registry::{AddressPermit, AddressRefused};
+
+/// Two names of one wire format; the choice is the client's.
+const SUBPROTOCOLS: [&str; 2] = ["less-rpc-v1", "betterbase-rpc-v1"];
+
+impl Endpoint {
+    /// The routes of this endpoint: `GET /api/v1/ws`. Needs [`ConnectInfo`] of a [`SocketAddr`] among the request's
+    /// extensions to tell peers apart. Query parameters are ignored.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new().route("/api/v1/ws", any(upgrade)).with_state(self.clone())
+    }
+}
+
+async fn upgrade(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response<Body> {
+    match try_upgrade(&endpoint, request) {
+        Ok(accepted) => accepted.into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// An upgrade that happens.
+struct Accepted {
+    accept: String,
+    subprotocol: &'static str,
+}
+
+/// An upgrade that does not: its status, and a header that goes with it.
+struct Refused(StatusCode, Option<(HeaderName, &'static str)>);
+
+impl Refused {
+    const METHOD: Self = Self(StatusCode::METHOD_NOT_ALLOWED, Some((header::ALLOW, "GET")));
+    const BAD_REQUEST: Self = Self(StatusCode::BAD_REQUEST, None);
+    const NO_UPGRADE: Self = Self(StatusCode::UPGRADE_REQUIRED, Some((header::UPGRADE, "websocket")));
+
+    /// Refused before the upgrade on purpose: a client backs off from a refused upgrade, and hurries back to a socket
+    /// that opened (protocol §1.2).
+    const fn for_now(status: StatusCode) -> Self {
+        Self(status, Some((header::RETRY_AFTER, "5")))
+    }
+}
+
+fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepted, Refused> {
+    if request.method() != Method::GET {
+        return Err(Refused::METHOD);
+    }
+    let accept = accept_key(request.headers()).ok_or(Refused::BAD_REQUEST)?;
+    let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(Refused::NO_UPGRADE)?;
+    if endpoint.is_draining() {
+        return Err(Refused::for_now(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    let permit = endpoint.registry.admit(remote_address(&request)).map_err(|refused| match refused {
+        AddressRefused::Total => Refused::for_now(StatusCode::SERVICE_UNAVAILABLE),
+        AddressRefused::Address => Refused::for_now(StatusCode::TOO_MANY_REQUESTS),
+    })?;
+    let subprotocol = choose_subprotocol(request.headers()).ok_or(Refused::BAD_REQUEST)?;
+    serve(endpoint.clone(), on_upgrade, permit);
+    Ok(Accepted { accept, subprotocol })
+}
+
+/// Serves the connection once its upgrade is through.
+fn serve(endpoint: Arc<Endpoint>, on_upgrade: OnUpgrade, permit: AddressPermit) {
+    let id = ConnectionId::from_bytes(rand::random());
+    let spawner = endpoint.spawner.clone();
+    let connection = async move {
+        match on_upgrade.await {
+            Ok(io) => {
+                let lifetime = lifetime(&endpoint);
+                Driver::new(id, endpoint, TokioIo::new(io), permit, lifetime).run().await;
+            }
+            Err(error) => tracing::debug!(%error, "upgrade was not completed"),
+        }
+    };
+    let span = tracing::debug_span!("connection", connection_id = %id);
+    spawner.spawn("connection", Box::pin(connection.instrument(span)));
+}
+
+/// The remote address, as far as it is known; peers without one share a bucket.
+fn remote_address(request: &Request) -> IpAddr {
+    request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical())
+}
+
+/// The configured lifetime, varied so that connections opened together do not end together.
+fn lifetime(endpoint: &Endpoint) -> Duration {
+    let jitter = f64::from(endpoint.limits.lifetime_jitter_percent) / 100.0;
+    let factor = if jitter > 0.0 { rand::random_range(1.0 - jitter..1.0 + jitter) } else { 1.0 };
+    endpoint.limits.max_lifetime.mul_f64(factor)
+}
+
+/// The answer to `Sec-WebSocket-Key`, when this is a WebSocket request of version 13 (RFC 6455 §4.2.1).
+fn accept_key(headers: &HeaderMap) -> Option<String> {
+    let upgrades =
+        lists(headers, &header::CONNECTION, "upgrade") && lists(headers, &header::UPGRADE, "websocket");
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION)?.as_bytes() == b"13";
+    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    (upgrades && version && !key.is_empty()).then(|| derive_accept_key(key.as_bytes()))
+}
+
+/// Whether a comma-separated header names `token`, in any case, on any of its lines.
+fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    items(headers, name).any(|item| item.eq_ignore_ascii_case(token))
+}
+
+fn items<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(',').map(str::trim))
+}
+
+/// The first name in the client's order that is one of ours.
+fn choose_subprotocol(headers: &HeaderMap) -> Option<&'static str> {
+    items(headers, &header::SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|offered| SUBPROTOCOLS.into_iter().find(|known| *known == offered))
+}
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response<Body> {
+        let headers = [
+            (header::CONNECTION, "Upgrade"),
+            (header::UPGRADE, "websocket"),
+            (header::SEC_WEBSOCKET_ACCEPT, self.accept.as_str()),
+            (header::SEC_WEBSOCKET_PROTOCOL, self.subprotocol),
+        ];
+        (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    }
+}
+
+impl IntoResponse for Refused {
+    /// The body is empty: these routes are exempt from the JSON error rule (http §1).
+    fn into_response(self) -> Response<Body> {
+        let Self(status, header) = self;
+        match header {
+            Some(header) => (status, [header]).into_response(),
+            None => status.into_response(),
+        }
+    }
+}
