@@ -3,17 +3,22 @@
 //! The engine knows no socket, no HTTP, no SQL and no CBOR. What it needs of the world it asks for through the
 //! ports in [`ports`].
 
+mod authenticate;
 mod authorize;
 mod budget;
 mod create_space;
 mod engine;
 mod error;
+mod issuer_keys;
+mod key_set_source;
 pub mod ports;
 mod pull;
 mod push;
 mod subscribe;
 
+pub use authenticate::{Authenticator, IssuerStatus};
 pub use engine::{Engine, EngineSettings};
 pub use error::EngineError;
+pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use ports::{Clock, EventSink, Job, PushedEvent, SpaceEvent, Spawner};
 pub use pull::Pull;
