@@ -1,0 +1,10 @@
+//! The broker, driven the way connections drive it, and judged by the frames that reach their outboxes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "whatever goes wrong in here has to fail a test")]
+
+mod events;
+mod presence;
+mod races;
+mod repair;
+mod scene;
+mod subscriptions;

@@ -1,0 +1,177 @@
+//! No deaf connections: what is lost is noticed and repaired (architecture §3.13).
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use less_sync_core::{Epoch, SpaceId};
+use less_sync_realtime::{Broker, PositionCheck};
+use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::scene::{HERE, Heard, Listener, THERE, TokioClock, audience, broker, cursor, push};
+
+/// Storage that knows cursors, and counts how often it is asked.
+#[derive(Default)]
+struct Stored {
+    cursors: Mutex<HashMap<SpaceId, u64>>,
+    looks: AtomicUsize,
+    largest: AtomicUsize,
+    failing: AtomicBool,
+}
+
+#[async_trait]
+impl Spaces for Stored {
+    async fn ping(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.largest.fetch_max(ids.len(), Ordering::Relaxed);
+        if self.failing.swap(false, Ordering::Relaxed) {
+            return Err(StorageError::Unavailable("out of order".into()));
+        }
+        let cursors = self.cursors.lock();
+        Ok(ids.iter().filter_map(|id| Some(stored(*id, *cursors.get(id)?))).collect())
+    }
+
+    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, StorageError> {
+        Err(StorageError::SpaceExists)
+    }
+
+    async fn personal_space(&self, _: SpaceId, _: &str) -> Result<Space, StorageError> {
+        Err(StorageError::SpaceNotFound)
+    }
+}
+
+fn stored(id: SpaceId, at: u64) -> Space {
+    Space {
+        id,
+        client_id: "client".to_owned(),
+        kind: SpaceKind::Personal,
+        cursor: cursor(at),
+        key_generation: Epoch::new(3).unwrap(),
+        min_key_generation: Epoch::FIRST,
+        rewrap_epoch: None,
+        home_server: None,
+    }
+}
+
+/// Runs the check beside `test`, which ends it.
+async fn checked(broker: &Arc<Broker>, stored: &Arc<Stored>, test: impl Future<Output = ()>) {
+    let check = PositionCheck {
+        broker: broker.clone(),
+        spaces: stored.clone(),
+        clock: Arc::new(TokioClock),
+        interval: Duration::from_secs(25),
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let test = async {
+        test.await;
+        stop.send(()).unwrap();
+    };
+    tokio::join!(check.run(async { stopped.await.unwrap() }), test);
+}
+
+async fn next(listener: &Listener) -> Heard {
+    poll_fn(|cx| listener.outbox.poll_ready(cx)).await;
+    listener.heard().remove(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_event_is_noticed_by_the_next_one_and_repaired_after_a_second() {
+    let (broker, [watcher]) = audience();
+    let stored = Arc::new(Stored::default());
+    let before = Instant::now();
+    checked(&broker, &stored, async {
+        push(&broker, HERE, 7);
+        assert_eq!(next(&watcher).await, Heard::Hint(7));
+        assert!(before.elapsed() >= Duration::from_secs(1));
+        assert!(before.elapsed() < Duration::from_secs(3));
+        push(&broker, HERE, 8);
+        assert_eq!(watcher.heard(), [Heard::Sync(7, 8)]);
+    })
+    .await;
+    assert_eq!(broker.metrics().repairs.get(), 1);
+    assert_eq!(stored.looks.load(Ordering::Relaxed), 0, "storage was not needed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_event_without_a_successor_is_found_in_storage() {
+    let (broker, [watcher]) = audience();
+    let elsewhere = Listener::new(9);
+    elsewhere.subscribe(&broker, THERE, 3);
+    let stored = Arc::new(Stored::default());
+    stored.cursors.lock().extend([(HERE, 6), (THERE, 3)]);
+    let before = Instant::now();
+    checked(&broker, &stored, async {
+        assert_eq!(next(&watcher).await, Heard::Hint(6));
+        assert!(before.elapsed() <= Duration::from_secs(32), "{:?}", before.elapsed());
+    })
+    .await;
+    assert_eq!(elsewhere.heard(), []);
+    assert_eq!(broker.metrics().repairs.get(), 1);
+    assert_eq!(broker.watched().into_iter().collect::<HashMap<_, _>>()[&HERE], cursor(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_only_late_is_not_repaired() {
+    let (broker, [watcher]) = audience();
+    let stored = Arc::new(Stored::default());
+    checked(&broker, &stored, async {
+        push(&broker, HERE, 7);
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        push(&broker, HERE, 6);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    })
+    .await;
+    assert_eq!(watcher.heard(), [Heard::Sync(5, 6), Heard::Sync(6, 7)]);
+    assert_eq!(broker.metrics().repairs.get(), 0);
+    assert!(stored.looks.load(Ordering::Relaxed) >= 2, "it went on looking");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_newer_than_what_was_delivered_is_a_gap_too() {
+    let (broker, [watcher]) = audience();
+    let stored = Arc::new(Stored::default());
+    checked(&broker, &stored, async {
+        Listener::new(9).subscribe(&broker, HERE, 6);
+        assert_eq!(next(&watcher).await, Heard::Hint(6));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn storage_that_fails_is_asked_again_soon() {
+    let (broker, [watcher]) = audience();
+    let stored = Arc::new(Stored::default());
+    stored.cursors.lock().insert(HERE, 6);
+    stored.failing.store(true, Ordering::Relaxed);
+    let before = Instant::now();
+    checked(&broker, &stored, async {
+        assert_eq!(next(&watcher).await, Heard::Hint(6));
+        assert!(before.elapsed() <= Duration::from_secs(37), "{:?}", before.elapsed());
+    })
+    .await;
+    assert_eq!(broker.metrics().position_check_failures.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn storage_is_asked_for_a_thousand_spaces_at_a_time() {
+    let broker = broker();
+    let watcher = Listener::new(1);
+    let stored = Arc::new(Stored::default());
+    for number in 0..2_500_u16 {
+        let mut id = [7; 16];
+        id[..2].copy_from_slice(&number.to_be_bytes());
+        watcher.subscribe(&broker, SpaceId::from_bytes(id), 1);
+    }
+    checked(&broker, &stored, tokio::time::sleep(Duration::from_secs(31))).await;
+    assert_eq!(stored.looks.load(Ordering::Relaxed), 3);
+    assert_eq!(stored.largest.load(Ordering::Relaxed), 1000);
+}
