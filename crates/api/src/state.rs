@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use less_sync_auth::{Caller, TokenError};
-use less_sync_engine::Clock;
+use less_sync_engine::{Authenticator, Clock, IssuerStatus};
 use less_sync_storage::Spaces;
 use uuid::Uuid;
 
@@ -23,6 +23,21 @@ pub trait Authenticate: Send + Sync {
 
     /// Every trusted issuer, and whether there is a usable key set of it.
     fn issuers(&self) -> Vec<(String, bool)>;
+}
+
+#[async_trait]
+impl Authenticate for Authenticator {
+    async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
+        Self::authenticate(self, token).await
+    }
+
+    fn issuers(&self) -> Vec<(String, bool)> {
+        let status = |status: IssuerStatus| {
+            let usable = status.is_usable();
+            (status.issuer, usable)
+        };
+        self.issuers_status().into_iter().map(status).collect()
+    }
 }
 
 /// What the HTTP edge is made of.

@@ -1,0 +1,148 @@
+//! Adapters, use cases and edges, put together from a configuration.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use less_sync_api::{ApiState, Draining};
+use less_sync_auth::TrustedIssuer;
+use less_sync_auth::jwks::cache::CacheTimes;
+use less_sync_engine::{Authenticator, Clock, Engine, KeySetSource, Spawner};
+use less_sync_realtime::{Broker, BrokerSettings, Endpoint, PositionCheck, PresenceSweep};
+use less_sync_storage_sqlite::SqliteStorage;
+
+use crate::clock::random_id;
+use crate::config::{Config, TokenConfig};
+use crate::dev::DevIssuer;
+use crate::key_sets::HttpKeySets;
+use crate::tasks::Tasks;
+
+const CHECKPOINT: Duration = Duration::from_mins(1);
+
+/// What the parts of a server share with each other.
+pub(crate) struct Ports {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tasks: Tasks,
+    pub(crate) draining: Draining,
+    /// Instead of the network.
+    pub(crate) key_sets: Option<Arc<dyn KeySetSource>>,
+}
+
+/// The parts of a server.
+pub(crate) struct Built {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) router: Router,
+    pub(crate) dev_issuer: Option<Arc<DevIssuer>>,
+}
+
+/// Puts a server together that will be found at `address`.
+pub(crate) fn build(
+    config: &Config,
+    storage: &Arc<SqliteStorage>,
+    address: SocketAddr,
+    ports: &Ports,
+) -> anyhow::Result<Built> {
+    let dev_issuer = dev_issuer(config, address, ports)?;
+    let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), ports)?);
+    authenticator.prefetch();
+    let endpoint = endpoint(config, storage, authenticator.clone(), ports);
+    let api = api(config, storage, authenticator, ports);
+    let mut routes = less_sync_api::router(&api).merge(endpoint.router());
+    if let Some(issuer) = &dev_issuer {
+        routes = routes.merge(issuer.router());
+    }
+    Ok(Built { endpoint, router: less_sync_api::layers(routes, &api), dev_issuer })
+}
+
+fn dev_issuer(config: &Config, address: SocketAddr, ports: &Ports) -> anyhow::Result<Option<Arc<DevIssuer>>> {
+    let Some(directory) = &config.development else { return Ok(None) };
+    let issuer = DevIssuer::open(directory, address, &config.tokens.rules, ports.clock.clone())?;
+    Ok(Some(Arc::new(issuer)))
+}
+
+fn authenticator(
+    tokens: &TokenConfig,
+    dev_issuer: Option<&Arc<DevIssuer>>,
+    ports: &Ports,
+) -> anyhow::Result<Authenticator> {
+    let (issuers, source) = issuers(tokens, dev_issuer, ports)?;
+    let times =
+        CacheTimes { fresh: tokens.keys_fresh_for, usable: tokens.keys_stale_for, ..CacheTimes::default() };
+    let spawner: Arc<dyn Spawner> = Arc::new(ports.tasks.clone());
+    Ok(Authenticator::with_times(issuers, tokens.rules.clone(), times, source, ports.clock.clone(), spawner))
+}
+
+/// Whom to trust, and where to ask for their keys.
+fn issuers(
+    tokens: &TokenConfig,
+    dev_issuer: Option<&Arc<DevIssuer>>,
+    ports: &Ports,
+) -> anyhow::Result<(Vec<TrustedIssuer>, Arc<dyn KeySetSource>)> {
+    if let Some(issuer) = dev_issuer {
+        return Ok((vec![issuer.trusted()?], issuer.clone()));
+    }
+    let source = ports.key_sets.clone().unwrap_or_else(|| Arc::new(HttpKeySets::default()));
+    Ok((tokens.issuers.clone(), source))
+}
+
+fn endpoint(
+    config: &Config,
+    storage: &Arc<SqliteStorage>,
+    authenticator: Arc<Authenticator>,
+    ports: &Ports,
+) -> Arc<Endpoint> {
+    let limits = &config.limits.realtime;
+    let clock = ports.clock.clone();
+    let broker = Broker::new(BrokerSettings::new(limits, rand::random()), clock.clone());
+    let engine = Engine::new(storage.clone(), broker.clone(), clock.clone(), config.limits.engine);
+    jobs(config, storage, &broker, ports);
+    Endpoint::new(less_sync_realtime::Parts {
+        engine: Arc::new(engine),
+        authenticator,
+        broker,
+        clock,
+        spawner: Arc::new(ports.tasks.clone()),
+        limits: limits.clone(),
+    })
+}
+
+fn api(
+    config: &Config,
+    storage: &Arc<SqliteStorage>,
+    authenticator: Arc<Authenticator>,
+    ports: &Ports,
+) -> ApiState {
+    ApiState::new(less_sync_api::Parts {
+        authenticator,
+        storage: storage.clone(),
+        clock: ports.clock.clone(),
+        draining: ports.draining.clone(),
+        cors: config.server.cors.clone(),
+        request_ids: random_id,
+    })
+}
+
+/// Background jobs (operations §4). The listener is bound by now, so two servers on one port never run them twice.
+fn jobs(config: &Config, storage: &Arc<SqliteStorage>, broker: &Arc<Broker>, ports: &Ports) {
+    let limits = &config.limits.realtime;
+    let (every, interval) = (limits.presence_sweep, limits.position_check);
+    let shared = (broker.clone(), ports.clock.clone());
+    ports.tasks.spawn_job("presence sweep", move |draining| {
+        let (broker, clock) = shared.clone();
+        PresenceSweep { broker, clock, every }.run(draining)
+    });
+    let shared = (broker.clone(), storage.clone(), ports.clock.clone());
+    ports.tasks.spawn_job("position check", move |draining| {
+        let (broker, spaces, clock) = shared.clone();
+        PositionCheck { broker, spaces, clock, interval }.run(draining)
+    });
+    let storage = storage.clone();
+    ports.tasks.spawn_periodic("sqlite checkpoint", CHECKPOINT, move || checkpoint(storage.clone()));
+}
+
+async fn checkpoint(storage: Arc<SqliteStorage>) {
+    if let Err(error) = storage.checkpoint().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed");
+    }
+}

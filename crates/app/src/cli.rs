@@ -1,0 +1,210 @@
+//! The command line of the server (operations §1, §8).
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
+
+use crate::config::{Config, Sources, Values, parse_duration};
+use crate::server::{Overrides, Server};
+use crate::{file_limit, healthcheck, telemetry};
+
+/// Where development mode keeps its data.
+const DEV_DIRECTORY: &str = "./.less-sync";
+
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+
+/// What the operating system gives to a process; read once, where it starts.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// The command line, its name included.
+    pub arguments: Vec<OsString>,
+    /// The environment.
+    pub environment: Values,
+    /// `<semver> (<git hash>)`.
+    pub version: &'static str,
+}
+
+/// A realtime sync server for local-first, end-to-end-encrypted apps.
+#[derive(Debug, Parser)]
+#[command(name = "less-sync-server", display_name = "less-sync", args_conflicts_with_subcommands = true)]
+struct Arguments {
+    /// Read settings from this TOML file: the names of the environment variables in lower case
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check the configuration, print what is in effect, and exit
+    #[arg(long)]
+    check_config: bool,
+    /// Listen here [env: `LISTEN_ADDR`]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Serve on loopback without any configuration: SQLite and an issuer of its own in ./.less-sync
+    #[arg(long)]
+    dev: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask a server whether it is ready; exits with 0 if it is, else with 1
+    Healthcheck {
+        /// Where to ask [default: /readyz on the port of `LISTEN_ADDR`]
+        #[arg(long)]
+        url: Option<Url>,
+        /// How long to wait
+        #[arg(long, default_value = "2s", value_parser = timeout)]
+        timeout: Duration,
+    },
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text).filter(|timeout| !timeout.is_zero());
+    timeout.ok_or_else(|| "expected a duration such as 500ms or 2s".to_owned())
+}
+
+/// Runs the server as `process` asks, from the command line to the exit code.
+#[must_use]
+pub fn run(process: Process) -> ExitCode {
+    let Process { arguments, environment, version } = process;
+    let matches = Arguments::command().version(version).try_get_matches_from(arguments);
+    match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(Arguments { command: Some(Command::Healthcheck { url, timeout }), .. }) => {
+            report(check_health(url, timeout, environment).map_err(Failure::from))
+        }
+        Ok(arguments) => report(serve(&arguments, environment)),
+        Err(error) => {
+            let _nobody_listens = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
+        }
+    }
+}
+
+/// What went wrong, and the exit code for it.
+struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { code: FAILURE, error }
+    }
+}
+
+impl Failure {
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: USAGE, error: error.into() }
+    }
+}
+
+/// One line for the error, its causes indented below.
+fn report(outcome: Result<(), Failure>) -> ExitCode {
+    let Err(Failure { code, error }) = outcome else { return ExitCode::SUCCESS };
+    let mut err = io::stderr().lock();
+    let mut causes = error.chain();
+    let text = causes.next().map(ToString::to_string).unwrap_or_default();
+    let _nobody_listens = writeln!(err, "error: {text}");
+    for cause in causes {
+        let _nobody_listens = writeln!(err, "  {cause}");
+    }
+    ExitCode::from(code)
+}
+
+fn check_health(url: Option<Url>, timeout: Duration, environment: Values) -> anyhow::Result<()> {
+    let url = match url {
+        Some(url) => url,
+        None => Config::own_readiness_url(&Sources::from_environment(environment))?,
+    };
+    healthcheck::check(&url, timeout)
+}
+
+fn serve(arguments: &Arguments, environment: Values) -> Result<(), Failure> {
+    let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
+    let config = configure(arguments, environment)?;
+    if arguments.check_config {
+        return Ok(show(&config).context("cannot write to standard output")?);
+    }
+    telemetry::start(&config.logging)?;
+    log(&config);
+    file_limit::raise();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let overrides = Overrides { notify_socket, ..Overrides::default() };
+    let outcome = runtime.block_on(serve_until_signalled(config, overrides));
+    // Whatever still blocks has had its time.
+    runtime.shutdown_background();
+    Ok(outcome?)
+}
+
+fn configure(arguments: &Arguments, environment: Values) -> Result<Config, Failure> {
+    let mut sources = Sources::from_environment(environment);
+    if let Some(file) = &arguments.config {
+        sources.add_file(file).map_err(Failure::usage)?;
+    }
+    if let Some(address) = &arguments.listen {
+        sources.flags.insert("LISTEN_ADDR".to_owned(), address.clone());
+    }
+    if arguments.dev {
+        sources.develop(Path::new(DEV_DIRECTORY));
+    }
+    Config::read(&sources).map_err(Failure::usage)
+}
+
+/// `--check-config`: results on standard output, warnings beside it.
+fn show(config: &Config) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (name, value) in config.effective() {
+        writeln!(out, "{name}={value}")?;
+    }
+    let mut err = io::stderr().lock();
+    config.warnings.iter().try_for_each(|warning| writeln!(err, "warning: {warning}"))
+}
+
+fn log(config: &Config) {
+    let settings: Vec<String> =
+        config.effective().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings = settings.join(" ");
+    if config.development.is_some() {
+        tracing::debug!(settings, "effective configuration");
+    } else {
+        tracing::info!(settings, "effective configuration");
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+async fn serve_until_signalled(config: Config, overrides: Overrides) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    let mut server = Server::start(config, overrides).await?;
+    if let Err(error) = server.print_next_steps() {
+        tracing::debug!(%error, "nobody reads standard output");
+    }
+    tokio::select! {
+        biased;
+        outcome = server.stopped() => return outcome,
+        _first = signalled(&mut terminate, &mut interrupt) => server.drain(),
+    }
+    tokio::select! {
+        biased;
+        outcome = server.stopped() => outcome,
+        code = signalled(&mut terminate, &mut interrupt) => std::process::exit(code),
+    }
+}
+
+/// The exit code that belongs to the next signal.
+async fn signalled(terminate: &mut Signal, interrupt: &mut Signal) -> i32 {
+    tokio::select! {
+        _ = terminate.recv() => 128 + SignalKind::terminate().as_raw_value(),
+        _ = interrupt.recv() => 128 + SignalKind::interrupt().as_raw_value(),
+    }
+}

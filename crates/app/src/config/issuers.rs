@@ -1,0 +1,109 @@
+//! Whose tokens are good, and which (auth §2.5, §16).
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use less_sync_auth::{
+    InvalidTrustedIssuers, PersonalSpaceMode, PersonalSpaceRules, TokenRules, TrustedIssuer, parse_audiences,
+};
+
+use super::reader::Reader;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Access tokens and key sets.
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    /// `TRUSTED_ISSUERS`.
+    pub issuers: Vec<TrustedIssuer>,
+    /// `AUDIENCES`, `JWT_*`, `PERSONAL_SPACE_*`.
+    pub rules: TokenRules,
+    /// `JWKS_REFRESH_SECONDS`: how long a key set is fresh.
+    pub keys_fresh_for: Duration,
+    /// `JWKS_MAX_STALE_SECONDS`: how long it is served while it cannot be fetched anew.
+    pub keys_stale_for: Duration,
+}
+
+impl TokenConfig {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let issuers = issuers(reader);
+        let seconds = Duration::from_secs;
+        let defaults = TokenRules::default();
+        let audiences = audiences(reader);
+        let personal_space = personal_space(reader);
+        let leeway = reader.duration("JWT_LEEWAY_SECONDS", defaults.leeway, seconds(0)..=seconds(300));
+        let lifetime = reader.duration("JWT_MAX_LIFETIME_SECONDS", DAY, seconds(0)..=366 * DAY);
+        let max_lifetime = (!lifetime.is_zero()).then_some(lifetime);
+        let keys_fresh_for = reader.duration("JWKS_REFRESH_SECONDS", seconds(3600), seconds(1)..=DAY);
+        let keys_stale_for = reader.duration("JWKS_MAX_STALE_SECONDS", DAY, seconds(1)..=30 * DAY);
+        if keys_stale_for < keys_fresh_for {
+            reader.problem("JWKS_MAX_STALE_SECONDS must not be less than JWKS_REFRESH_SECONDS");
+        }
+        let rules = TokenRules { audiences, leeway, max_lifetime, personal_space };
+        Some(Self { issuers: issuers?, rules, keys_fresh_for, keys_stale_for })
+    }
+}
+
+fn audiences(reader: &mut Reader<'_>) -> Vec<String> {
+    let audiences = parse_audiences(&reader.text("AUDIENCES").unwrap_or_default());
+    if audiences.is_empty() && !reader.develops() {
+        reader.warning("AUDIENCES is not set: tokens for any audience are accepted");
+    }
+    audiences
+}
+
+fn personal_space(reader: &mut Reader<'_>) -> PersonalSpaceRules {
+    let defaults = PersonalSpaceRules::default();
+    let namespaces = parsed(reader, "PERSONAL_SPACE_NAMESPACES", "less.so,betterbase.dev");
+    let mode = parsed(reader, "PERSONAL_SPACE_MODE", "derive").unwrap_or(defaults.mode);
+    if mode == PersonalSpaceMode::Claim {
+        reader
+            .warning("PERSONAL_SPACE_MODE=claim lets every trusted issuer name any space as its user's own");
+    }
+    PersonalSpaceRules { mode, namespaces: namespaces.unwrap_or(defaults.namespaces) }
+}
+
+/// A value whose type names the setting in its own error.
+fn parsed<T>(reader: &mut Reader<'_>, name: &'static str, default: &str) -> Option<T>
+where
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let Some(text) = reader.text(name) else {
+        reader.show(name, default);
+        return None;
+    };
+    text.parse().map_err(|error: T::Err| reader.problem(error.to_string())).ok()
+}
+
+fn issuers(reader: &mut Reader<'_>) -> Option<Vec<TrustedIssuer>> {
+    let text = reader.text("TRUSTED_ISSUERS");
+    if reader.develops() {
+        if text.is_some() {
+            reader.problem("--dev has an issuer of its own: TRUSTED_ISSUERS must not be set");
+        }
+        return Some(Vec::new());
+    }
+    let Some(text) = text else {
+        reader.problem("TRUSTED_ISSUERS must be set");
+        return None;
+    };
+    let mut issuers: Vec<TrustedIssuer> = Vec::new();
+    for entry in text.split_whitespace() {
+        match TrustedIssuer::parse(entry) {
+            Ok(issuer) => add(reader, &mut issuers, issuer),
+            Err(error) => reader.problem(error.to_string()),
+        }
+    }
+    Some(issuers)
+}
+
+fn add(reader: &mut Reader<'_>, issuers: &mut Vec<TrustedIssuer>, issuer: TrustedIssuer) {
+    let name = issuer.issuer();
+    if issuers.iter().any(|known| known.issuer() == name) {
+        return reader.problem(InvalidTrustedIssuers::Repeated(name.to_owned()).to_string());
+    }
+    if issuer.keys_travel_in_clear() {
+        reader.warning(format!("keys of issuer \"{name}\" are fetched over plain http"));
+    }
+    issuers.push(issuer);
+}

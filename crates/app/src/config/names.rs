@@ -1,0 +1,150 @@
+//! Names that nothing reads: misspelt ones, and ones of the specification that this version does not have yet.
+
+/// Prefixes that are ours alone; a name under them that nothing reads is a mistake.
+const OUR_PREFIXES: [&str; 8] =
+    ["FEDERATION_", "FILE_", "DATABASE_", "LESS_SYNC_", "WS_", "JWT_", "JWKS_", "PERSONAL_SPACE_"];
+
+/// Variables of the toolbox and of tests, which may share an environment with the server.
+const OF_OTHERS: [&str; 3] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_TEST_DATABASE_URL"];
+
+/// Names of the specification without effect so far. A setting must never be swallowed in silence.
+const NOT_YET: [&str; 24] = [
+    "ACCOUNTS_URL",
+    "ADMIN_ADDR",
+    "BLOB_DELETE_GRACE_SECS",
+    "DISCOVERY_IDENTITY_DOMAIN",
+    "IDENTITY_HASH_KEY",
+    "LOG_CLIENT_ADDR",
+    "MAX_FILE_SIZE",
+    "MAX_INVITATIONS_PER_MAILBOX",
+    "MAX_INVITATION_PAYLOAD",
+    "MAX_MEMBER_PAYLOAD",
+    "MEMBERSHIP_LOG_CAP",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "PUBLIC_SYNC_URL",
+    "RATE_LIMIT_INVITATIONS_PER_HOUR",
+    "RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR",
+    "RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR_ADMIN",
+    "RUN_MIGRATIONS",
+    "SPACE_SESSION_SECRET",
+    "WEBFINGER_URL",
+    "WS_INVITATION_NOTICE_DELAY",
+    "WS_INVITATION_TTL",
+    "WS_S2S_IDLE_TIMEOUT",
+    "FILE_STORAGE_BACKEND",
+    "FILE_STORAGE",
+];
+
+/// What to say of an environment variable, if anything.
+pub(crate) fn judge_variable(name: &str, known: &[&str]) -> Option<String> {
+    if is_known(name, known) || OF_OTHERS.contains(&name) {
+        return None;
+    }
+    if is_not_yet(name) {
+        return Some(format!("{name} is not supported by this version and has no effect"));
+    }
+    let ours = OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    ours.then(|| {
+        format!("unknown variable {name} has no effect; the nearest known name is {}", nearest(name, known))
+    })
+}
+
+/// What to say of an entry of the config file: a warning, a problem, or nothing.
+pub(crate) fn judge_file_entry(name: &str, known: &[&str]) -> Result<Option<String>, String> {
+    let shown = name.to_lowercase();
+    if is_known(name, known) {
+        Ok(None)
+    } else if is_not_yet(name) {
+        Ok(Some(format!("{shown} in the config file is not supported by this version and has no effect")))
+    } else {
+        let nearest = nearest(name, known).to_lowercase();
+        Err(format!("unknown name {shown} in the config file; the nearest known name is {nearest}"))
+    }
+}
+
+fn is_known(name: &str, known: &[&str]) -> bool {
+    matches_form(name, known)
+}
+
+fn is_not_yet(name: &str) -> bool {
+    matches_form(name, &NOT_YET)
+}
+
+/// Whether `name` is one of `names` or the `_FILE` form of one.
+fn matches_form(name: &str, names: &[&str]) -> bool {
+    names.contains(&name) || name.strip_suffix("_FILE").is_some_and(|plain| names.contains(&plain))
+}
+
+fn nearest<'n>(name: &str, known: &[&'n str]) -> &'n str {
+    known.iter().copied().min_by_key(|candidate| distance(name, candidate)).unwrap_or_default()
+}
+
+/// How many letters must be put in, left out or exchanged to make one of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.bytes().enumerate() {
+        let mut diagonal = above;
+        let mut left = above + 1;
+        for (cell, candidate) in row.iter_mut().skip(1).zip(other.bytes()) {
+            let exchanged = diagonal + usize::from(letter != candidate);
+            diagonal = *cell;
+            *cell = exchanged.min(diagonal + 1).min(left + 1);
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = above + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 3] = ["DATABASE_URL", "LISTEN_ADDR", "WS_AUTH_TIMEOUT"];
+
+    #[test]
+    fn distances_are_counted_in_letters() {
+        for (one, other, expected) in
+            [("", "", 0), ("abc", "abc", 0), ("abc", "abd", 1), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(distance(one, other), expected, "{one} {other}");
+            assert_eq!(distance(other, one), expected, "{other} {one}");
+        }
+        assert_eq!(distance("", "abc"), 3);
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_told_its_nearest_name() {
+        let warning = judge_variable("WS_AUTH_TIMOUT", &KNOWN).unwrap();
+        assert_eq!(
+            warning,
+            "unknown variable WS_AUTH_TIMOUT has no effect; the nearest known name is WS_AUTH_TIMEOUT"
+        );
+    }
+
+    #[test]
+    fn variables_of_others_are_none_of_our_business() {
+        for name in ["PATH", "HOME", "LESS_SYNC_TOKEN", "DATABASE_URL", "DATABASE_URL_FILE"] {
+            assert_eq!(judge_variable(name, &KNOWN), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_a_later_version_is_not_swallowed_in_silence() {
+        let warning = judge_variable("ADMIN_ADDR", &KNOWN).unwrap();
+        assert_eq!(warning, "ADMIN_ADDR is not supported by this version and has no effect");
+        assert!(matches!(judge_file_entry("ADMIN_ADDR", &KNOWN), Ok(Some(_))));
+    }
+
+    #[test]
+    fn an_unknown_entry_of_the_config_file_is_a_problem() {
+        assert_eq!(judge_file_entry("DATABASE_URL", &KNOWN), Ok(None));
+        assert_eq!(
+            judge_file_entry("LISTEN_ADR", &KNOWN),
+            Err("unknown name listen_adr in the config file; the nearest known name is listen_addr"
+                .to_owned())
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Reads typed values, and collects everything that is wrong with them.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::grammar;
+use super::names;
+use super::sources::Sources;
+
+/// Reads settings one by one. A bad value is noted and its default goes on, so that all problems come to light at once.
+pub(crate) struct Reader<'s> {
+    sources: &'s Sources,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    /// Every name that was asked for, with its effective value.
+    effective: Vec<(&'static str, String)>,
+}
+
+/// What reading has brought to light.
+pub(crate) struct Findings {
+    pub(crate) problems: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) effective: Vec<(&'static str, String)>,
+}
+
+impl<'s> Reader<'s> {
+    pub(crate) fn new(sources: &'s Sources) -> Self {
+        Self { sources, problems: Vec::new(), warnings: Vec::new(), effective: Vec::new() }
+    }
+
+    /// Whether development mode is on.
+    pub(crate) fn develops(&self) -> bool {
+        self.sources.development.is_some()
+    }
+
+    pub(crate) fn problem(&mut self, text: impl Into<String>) {
+        self.problems.push(text.into());
+    }
+
+    pub(crate) fn warning(&mut self, text: impl Into<String>) {
+        self.warnings.push(text.into());
+    }
+
+    /// The text of a setting, if it is set.
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        let value = match self.sources.look_up(name) {
+            Ok(value) => value,
+            Err(problem) => {
+                self.problem(problem);
+                None
+            }
+        };
+        self.effective.push((name, value.clone().unwrap_or_else(|| "unset".to_owned())));
+        value
+    }
+
+    /// What is shown for a setting whose effective value differs from its text.
+    pub(crate) fn show(&mut self, name: &'static str, value: impl Display) {
+        let value = value.to_string();
+        match self.effective.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, shown)) => *shown = value,
+            None => self.effective.push((name, value)),
+        }
+    }
+
+    pub(crate) fn switch(&mut self, name: &'static str, default: bool) -> bool {
+        let value = self.value(name, grammar::switch, |_| true, "true or false").unwrap_or(default);
+        self.show(name, value);
+        value
+    }
+
+    pub(crate) fn count<T>(&mut self, name: &'static str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: TryFrom<u64> + PartialOrd + Display + Copy,
+    {
+        let expected = format!("{} to {}", range.start(), range.end());
+        let parse = |text: &str| grammar::count(text).and_then(|count| T::try_from(count).ok());
+        let value = self.value(name, parse, |value| range.contains(value), &expected).unwrap_or(default);
+        self.show(name, value);
+        value
+    }
+
+    pub(crate) fn size(&mut self, name: &'static str, default: usize, range: RangeInclusive<usize>) -> usize {
+        let show = |bytes: usize| grammar::show_size(bytes as u64);
+        let expected = format!("{} to {}", show(*range.start()), show(*range.end()));
+        let parse = |text: &str| grammar::size(text).and_then(|bytes| usize::try_from(bytes).ok());
+        let value = self.value(name, parse, |value| range.contains(value), &expected).unwrap_or(default);
+        self.show(name, show(value));
+        value
+    }
+
+    pub(crate) fn duration(
+        &mut self,
+        name: &'static str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
+        let show = grammar::show_duration;
+        let expected = format!("{} to {}", show(*range.start()), show(*range.end()));
+        let value =
+            self.value(name, grammar::duration, |value| range.contains(value), &expected).unwrap_or(default);
+        self.show(name, show(value));
+        value
+    }
+
+    fn value<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        accept: impl FnOnce(&T) -> bool,
+        expected: &str,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(&text).filter(accept);
+        if value.is_none() {
+            self.problem(format!("invalid {name} value \"{text}\": expected {expected}"));
+        }
+        value
+    }
+
+    /// Ends the reading: names that nothing asked for come to light too.
+    pub(crate) fn finish(mut self) -> Findings {
+        let known: Vec<&'static str> = self.effective.iter().map(|(name, _)| *name).collect();
+        for name in self.sources.names_in_environment() {
+            if let Some(warning) = names::judge_variable(name, &known) {
+                self.warnings.push(warning);
+            }
+        }
+        for name in self.sources.names_in_file() {
+            match names::judge_file_entry(name, &known) {
+                Ok(warning) => self.warnings.extend(warning),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        let Self { problems, warnings, effective, .. } = self;
+        Findings { problems, warnings, effective }
+    }
+}

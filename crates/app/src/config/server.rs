@@ -1,0 +1,247 @@
+//! Where the server listens, whom it believes about addresses, and what it says.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::HeaderValue;
+use ipnet::IpNet;
+use less_sync_api::CorsOrigins;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::reader::Reader;
+
+const DEFAULT_PORT: u16 = 5379;
+
+/// The HTTP side of the process.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// `LISTEN_ADDR`.
+    pub listen: ListenAddress,
+    /// `CORS_ALLOWED_ORIGINS`.
+    pub cors: CorsOrigins,
+    /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `SHUTDOWN_GRACE_SECS`: how long a stopping process may take in all.
+    pub shutdown_grace: Duration,
+}
+
+/// An address to listen on: an IP address or a name, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// An IP address without brackets, or a host name.
+    pub host: String,
+    /// Zero lets the system choose.
+    pub port: u16,
+}
+
+/// `RUST_LOG` and `LOG_FORMAT`.
+#[derive(Clone, Debug)]
+pub struct LoggingConfig {
+    /// Directives of an [`EnvFilter`].
+    pub filter: String,
+    /// How lines are written; unset: text on a terminal, else JSON.
+    pub format: Option<LogFormat>,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+}
+
+impl ServerConfig {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let listen = listen(reader);
+        let cors = cors(reader);
+        let trusted_proxies = trusted_proxies(reader);
+        let seconds = Duration::from_secs;
+        let shutdown_grace = reader.duration("SHUTDOWN_GRACE_SECS", seconds(25), seconds(1)..=seconds(3600));
+        if reader.switch("HEALTH_DETAILS", false) {
+            reader.warning("HEALTH_DETAILS has no effect without federation");
+        }
+        Some(Self { listen: listen?, cors: cors?, trusted_proxies: trusted_proxies?, shutdown_grace })
+    }
+}
+
+pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenAddress> {
+    let text = reader.text("LISTEN_ADDR");
+    let address = match &text {
+        Some(text) => ListenAddress::parse(text),
+        None => Some(ListenAddress { host: "0.0.0.0".to_owned(), port: DEFAULT_PORT }),
+    };
+    match &address {
+        Some(address) => {
+            reader.show("LISTEN_ADDR", address);
+            if reader.develops() && !address.is_loopback() {
+                reader.problem(format!("--dev listens on loopback only, not on {address}"));
+            }
+        }
+        None => reader.problem(format!("invalid LISTEN_ADDR \"{}\"", text.unwrap_or_default())),
+    }
+    address
+}
+
+impl ListenAddress {
+    /// Reads `host:port`, `[v6]:port` or `:port`, which is every address of the machine.
+    fn parse(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let port = port.bytes().all(|octet| octet.is_ascii_digit()).then(|| port.parse().ok()).flatten()?;
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = match (bracketed, host) {
+            (Some(v6), _) => v6.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
+            (None, "") => "0.0.0.0".to_owned(),
+            (None, name) => is_host(name).then(|| name.to_owned())?,
+        };
+        Some(Self { host, port })
+    }
+
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+        }
+    }
+}
+
+/// A host name, or an IPv4 address.
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+    };
+    let looks_like_v4 = text.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
+    if looks_like_v4 { text.parse::<std::net::Ipv4Addr>().is_ok() } else { text.split('.').all(label) }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+fn cors(reader: &mut Reader<'_>) -> Option<CorsOrigins> {
+    let Some(text) = reader.text("CORS_ALLOWED_ORIGINS").filter(|text| text != "*") else {
+        reader.show("CORS_ALLOWED_ORIGINS", "*");
+        return Some(CorsOrigins::Any);
+    };
+    let entries = text.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty());
+    let origins: Vec<_> = entries.filter_map(|entry| origin(reader, entry)).collect();
+    (!origins.is_empty()).then_some(CorsOrigins::Listed(origins))
+}
+
+/// An origin as browsers send it: scheme, host and port that is not the default one.
+fn origin(reader: &mut Reader<'_>, entry: &str) -> Option<HeaderValue> {
+    let serialized = Url::parse(entry).map(|url| url.origin().ascii_serialization());
+    let value = HeaderValue::from_str(entry).ok();
+    let is_origin = serialized.is_ok_and(|origin| origin == entry);
+    if !is_origin {
+        reader
+            .problem(format!("invalid CORS_ALLOWED_ORIGINS entry \"{entry}\": expected scheme://host or *"));
+    }
+    value.filter(|_| is_origin)
+}
+
+fn trusted_proxies(reader: &mut Reader<'_>) -> Option<Vec<IpNet>> {
+    let text = reader.text("TRUSTED_PROXIES").unwrap_or_default();
+    let entries: Vec<_> = text.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    let networks: Vec<_> = entries.iter().filter_map(|entry| network(reader, entry)).collect();
+    (networks.len() == entries.len()).then_some(networks)
+}
+
+fn network(reader: &mut Reader<'_>, entry: &str) -> Option<IpNet> {
+    let network = entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from)).ok();
+    if network.is_none() {
+        reader
+            .problem(format!("invalid TRUSTED_PROXIES entry \"{entry}\": expected an address or a network"));
+    }
+    network
+}
+
+impl LoggingConfig {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self { filter: filter(reader), format: format(reader) }
+    }
+}
+
+fn filter(reader: &mut Reader<'_>) -> String {
+    let filter = reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    if let Err(error) = EnvFilter::try_new(&filter) {
+        reader.problem(format!("invalid RUST_LOG value \"{filter}\": {error}"));
+    }
+    reader.show("RUST_LOG", &filter);
+    filter
+}
+
+fn format(reader: &mut Reader<'_>) -> Option<LogFormat> {
+    let text = reader.text("LOG_FORMAT")?;
+    let format = match text.as_str() {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    };
+    if format.is_none() {
+        reader.problem(format!("invalid LOG_FORMAT value \"{text}\": expected text or json"));
+    }
+    format
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<String> {
+        ListenAddress::parse(text).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn addresses_are_written_in_several_ways() {
+        let cases = [
+            (":5379", "0.0.0.0:5379"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("localhost:0", "localhost:0"),
+            ("sync.example.com:443", "sync.example.com:443"),
+            ("[::1]:5379", "[::1]:5379"),
+            ("[0:0:0:0:0:0:0:1]:1", "[::1]:1"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parsed(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_things_are_no_addresses() {
+        for text in [
+            "",
+            "5379",
+            ":",
+            ":http",
+            "1.2.3:80",
+            "1.2.3.4.5:80",
+            "::1:80",
+            "host:65536",
+            "host:+1",
+            "a b:1",
+            "[x]:1",
+        ] {
+            assert_eq!(parsed(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_by_address_and_by_name() {
+        for text in ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"] {
+            assert!(ListenAddress::parse(text).unwrap().is_loopback(), "{text}");
+        }
+        for text in [":1", "0.0.0.0:1", "10.0.0.1:1", "[::]:1", "example.com:1", "localhost.example.com:1"] {
+            assert!(!ListenAddress::parse(text).unwrap().is_loopback(), "{text}");
+        }
+    }
+}

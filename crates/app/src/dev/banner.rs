@@ -1,0 +1,43 @@
+//! What a developer sees after the start.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::issuer::DevIssuer;
+
+const DEFAULT_PORT: u16 = 5379;
+
+/// Prints the address, a token and the next commands to standard output.
+///
+/// # Errors
+/// Nobody reads standard output.
+pub(crate) fn print_next_steps(issuer: &DevIssuer, address: SocketAddr, directory: &Path) -> io::Result<()> {
+    let url = format!("http://{address}");
+    let options = if address.port() == DEFAULT_PORT { String::new() } else { format!(" --url {url}") };
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "less-sync is ready for development
+
+  address  {url}
+  data     {data}
+  issuer   {issuer}
+  token    {token}
+           (user dev, valid for an hour)
+
+More tokens, for any user:
+
+  curl -X POST {url}/dev/token -d '{{\"user\": \"alice\"}}'
+
+Two devices of one user, live; each in a terminal of its own:
+
+  cargo run --release -p less-sync -- tail{options}
+  echo hello | cargo run --release -p less-sync -- push{options}
+",
+        data = directory.display(),
+        issuer = issuer.name(),
+        token = issuer.sample_token(),
+    )?;
+    out.flush()
+}

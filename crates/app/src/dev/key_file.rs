@@ -1,0 +1,89 @@
+//! The key of the built-in issuer, kept so that tokens outlive a restart.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use less_sync_auth::issuer::IssuerKey;
+use zeroize::Zeroizing;
+
+const FILE: &str = "issuer.key";
+const KEY_ID: &str = "dev-1";
+const OCTETS: usize = 32;
+
+/// The key in `directory`, made on first use and readable for its owner only.
+///
+/// # Errors
+/// The file cannot be read or made, or holds no key.
+pub(super) fn load_or_create(directory: &Path) -> anyhow::Result<IssuerKey> {
+    let path = directory.join(FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse(&Zeroizing::new(text)).with_context(|| format!("{} holds no key", path.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(directory, &path).with_context(|| format!("cannot write {}", path.display()))
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn create(directory: &Path, path: &Path) -> anyhow::Result<IssuerKey> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let (key, secret) = random_key()?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let text =
+        Zeroizing::new(secret.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}")));
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    Ok(key)
+}
+
+/// A random key: nearly every draw is one.
+fn random_key() -> anyhow::Result<(IssuerKey, Zeroizing<[u8; OCTETS]>)> {
+    let draws = std::iter::repeat_with(|| Zeroizing::new(rand::random::<[u8; OCTETS]>())).take(8);
+    let mut keys = draws.filter_map(|secret| Some((IssuerKey::from_bytes(KEY_ID, &secret).ok()?, secret)));
+    keys.next().context("the generator of random numbers is broken")
+}
+
+fn parse(text: &str) -> Option<IssuerKey> {
+    let text = text.trim_end();
+    let mut secret = Zeroizing::new([0; OCTETS]);
+    if text.len() != 2 * OCTETS || !text.is_ascii() {
+        return None;
+    }
+    for (octet, digits) in secret.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *octet = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    IssuerKey::from_bytes(KEY_ID, &secret).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_made_once_and_kept_for_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        let made = load_or_create(&data).unwrap();
+        let found = load_or_create(&data).unwrap();
+        assert_eq!(made.jwk(), found.jwk());
+        let mode = std::fs::metadata(data.join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_broken_file_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        for text in ["", "00", "zz", &"0".repeat(64), &"é".repeat(32)] {
+            std::fs::write(directory.path().join(FILE), text).unwrap();
+            let error = load_or_create(directory.path()).unwrap_err();
+            assert!(error.to_string().ends_with("issuer.key holds no key"), "{error}");
+            assert_eq!(std::fs::read_to_string(directory.path().join(FILE)).unwrap(), text);
+        }
+    }
+}

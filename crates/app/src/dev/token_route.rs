@@ -1,0 +1,89 @@
+//! `POST /dev/token` and the key set: what an accounts service would offer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::issuer::{DevIssuer, Granted, Wish};
+
+const MAX_BODY_BYTES: usize = 16 * 1024;
+const MAX_NAME_BYTES: usize = 256;
+
+/// What may be asked for; everything has a default, and the body itself may be missing.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TokenRequest {
+    user: Option<String>,
+    client: Option<String>,
+    scope: Option<String>,
+    /// Seconds.
+    ttl: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct TokenResponse {
+    token: String,
+    /// Seconds since 1970.
+    expires_at: i64,
+    personal_space: String,
+}
+
+impl DevIssuer {
+    /// The routes of this issuer, below `/dev`.
+    pub(crate) fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/dev/token", post(token).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)))
+            .route("/dev/.well-known/jwks.json", get(key_set))
+            .with_state(self.clone())
+    }
+}
+
+async fn key_set(State(issuer): State<Arc<DevIssuer>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], issuer.key_set())
+}
+
+async fn token(State(issuer): State<Arc<DevIssuer>>, body: Bytes) -> Response {
+    match asked(&body).and_then(|request| grant(&issuer, &request)) {
+        Ok(Granted { token, expires_at, personal_space }) => {
+            let personal_space = personal_space.to_string();
+            let body = TokenResponse { token, expires_at: expires_at.seconds(), personal_space };
+            ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+        }
+        Err(text) => (StatusCode::BAD_REQUEST, Json(json!({ "error": text }))).into_response(),
+    }
+}
+
+fn asked(body: &[u8]) -> Result<TokenRequest, &'static str> {
+    if body.is_empty() {
+        return Ok(TokenRequest::default());
+    }
+    serde_json::from_slice(body)
+        .map_err(|_| "expected a JSON object with user, client, scope and ttl, all optional")
+}
+
+fn grant(issuer: &DevIssuer, request: &TokenRequest) -> Result<Granted, &'static str> {
+    let usual = Wish::default();
+    let name = |given: &Option<String>| given.as_deref().is_none_or(is_name);
+    if !name(&request.user) || !name(&request.client) {
+        return Err("user and client must be 1 to 256 bytes without NUL");
+    }
+    let ttl = request.ttl.map_or(usual.ttl, Duration::from_secs).min(issuer.max_lifetime);
+    Ok(issuer.grant(&Wish {
+        user: request.user.as_deref().unwrap_or(usual.user),
+        client: request.client.as_deref().unwrap_or(usual.client),
+        scope: request.scope.as_deref().unwrap_or(usual.scope),
+        ttl,
+    }))
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.contains('\0')
+}

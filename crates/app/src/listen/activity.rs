@@ -1,0 +1,131 @@
+//! What a connection is doing, as far as its timeouts depend on it.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// From the first octet of a request to the end of its headers; and from the accept to the first request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two requests, while nothing moves.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+const EXPECTING: u8 = 0;
+const READING: u8 = 1;
+const BUSY: u8 = 2;
+const RESTING: u8 = 3;
+
+/// Shared by the socket, which sees octets move, and the service, which sees requests come and go. Both run in the
+/// task of the connection; atomics only because the compiler cannot know that.
+#[derive(Debug)]
+pub(super) struct Activity {
+    origin: Instant,
+    phase: AtomicU8,
+    /// When the phase began, or something last moved while resting; nanoseconds after `origin`.
+    since: AtomicU64,
+}
+
+/// Why a connection is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// No request came at all.
+    Silent,
+    /// A request began and its headers do not end.
+    Headers,
+    /// The connection was kept alive long enough.
+    KeepAlive,
+}
+
+impl Activity {
+    /// A connection that was accepted at `now`.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { origin: now, phase: AtomicU8::new(EXPECTING), since: AtomicU64::new(0) }
+    }
+
+    /// Octets came in. `now` is asked for only if it matters.
+    pub(super) fn read(&self, now: impl FnOnce() -> Instant) {
+        match self.phase.load(Ordering::Relaxed) {
+            EXPECTING => self.phase.store(READING, Ordering::Relaxed),
+            RESTING => self.enter(READING, now()),
+            _ => {}
+        }
+    }
+
+    /// Octets went out.
+    pub(super) fn wrote(&self, now: impl FnOnce() -> Instant) {
+        if self.phase.load(Ordering::Relaxed) == RESTING {
+            self.enter(RESTING, now());
+        }
+    }
+
+    /// A request is complete but for its body.
+    pub(super) fn request(&self, now: Instant) {
+        self.enter(BUSY, now);
+    }
+
+    /// Its answer is on the way.
+    pub(super) fn answered(&self, now: Instant) {
+        self.enter(RESTING, now);
+    }
+
+    /// When the connection becomes overdue if nothing moves, and for what.
+    pub(super) fn deadline(&self) -> Option<(Instant, Overdue)> {
+        let since = self.origin + Duration::from_nanos(self.since.load(Ordering::Relaxed));
+        match self.phase.load(Ordering::Relaxed) {
+            EXPECTING => Some((since + HEADER_TIMEOUT, Overdue::Silent)),
+            READING => Some((since + HEADER_TIMEOUT, Overdue::Headers)),
+            RESTING => Some((since + KEEP_ALIVE, Overdue::KeepAlive)),
+            _ => None,
+        }
+    }
+
+    fn enter(&self, phase: u8, now: Instant) {
+        let since = now.saturating_duration_since(self.origin).as_nanos();
+        self.since.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.phase.store(phase, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    /// H13.
+    #[test]
+    fn a_slow_head_does_not_buy_time_with_each_octet() {
+        let accepted = start();
+        let activity = Activity::new(accepted);
+        assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, Overdue::Silent)));
+        for seconds in 1..9 {
+            activity.read(|| accepted + seconds * SECOND);
+            assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, Overdue::Headers)));
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_served_has_no_deadline_here() {
+        let accepted = start();
+        let activity = Activity::new(accepted);
+        activity.request(accepted + SECOND);
+        activity.read(|| accepted + 2 * SECOND);
+        activity.wrote(|| accepted + 2 * SECOND);
+        assert_eq!(activity.deadline(), None);
+    }
+
+    #[test]
+    fn an_idle_connection_is_kept_alive_for_a_while_after_the_last_octet() {
+        let accepted = start();
+        let activity = Activity::new(accepted);
+        activity.request(accepted);
+        activity.answered(accepted + SECOND);
+        activity.wrote(|| accepted + 2 * SECOND);
+        assert_eq!(activity.deadline(), Some((accepted + 2 * SECOND + KEEP_ALIVE, Overdue::KeepAlive)));
+        activity.read(|| accepted + 30 * SECOND);
+        assert_eq!(activity.deadline(), Some((accepted + 30 * SECOND + HEADER_TIMEOUT, Overdue::Headers)));
+    }
+}

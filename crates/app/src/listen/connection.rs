@@ -1,0 +1,132 @@
+//! One HTTP/1.1 connection, until it closes or becomes something else.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use less_sync_engine::Job;
+use tower::Service as _;
+
+use super::Serving;
+use super::activity::{Activity, Overdue};
+use super::peer::client_address;
+use super::socket::Socket;
+
+/// Request line and headers. The layers refuse at 128 KiB with an answer in the common shape; this bounds the memory.
+const MAX_HEAD_BYTES: usize = 160 * 1024;
+/// As above: the layers refuse at 100.
+const MAX_HEADERS: usize = 160;
+
+/// What a peer hears whose headers do not end.
+const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
+    content-type: application/json\r\n\
+    content-length: 27\r\n\
+    x-protocol-version: 1\r\n\
+    x-content-type-options: nosniff\r\n\
+    access-control-allow-origin: *\r\n\
+    connection: close\r\n\r\n\
+    {\"error\":\"request timeout\"}";
+
+/// A connection and what it needs to be served.
+pub(super) struct Connection {
+    serving: Arc<Serving>,
+    socket: Socket,
+    peer: SocketAddr,
+}
+
+impl Connection {
+    pub(super) fn new(serving: Arc<Serving>, socket: Socket, peer: SocketAddr) -> Self {
+        Self { serving, socket, peer }
+    }
+
+    /// Serves it. An upgraded connection lives on in the task of whoever upgraded it.
+    pub(super) async fn run(self) {
+        let Self { serving, socket, peer } = self;
+        let _open = serving.open.token();
+        let activity = socket.activity().clone();
+        let service = service_fn(|request| answer(&serving, &activity, peer, request));
+        let mut connection = builder().serve_connection(TokioIo::new(socket), service).with_upgrades();
+        let mut closing = pin!(serving.closing.cancelled());
+        let mut told = false;
+        let mut timer = Timer::default();
+        let overdue = poll_fn(|cx| {
+            if let Poll::Ready(outcome) = Pin::new(&mut connection).poll(cx) {
+                note(outcome);
+                return Poll::Ready(None);
+            }
+            if !told && closing.as_mut().poll(cx).is_ready() {
+                told = true;
+                Pin::new(&mut connection).graceful_shutdown();
+                cx.waker().wake_by_ref();
+            }
+            timer.poll(&serving, &activity, cx).map(Some)
+        });
+        let Some(overdue) = overdue.await else { return };
+        tracing::debug!(?overdue, "closing an http connection");
+        if overdue == Overdue::Headers
+            && let Some(parts) = connection.into_parts()
+        {
+            parts.io.inner().try_write(TIMED_OUT);
+        }
+    }
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Timeouts are ours: hyper's would also count the rest between two requests.
+    builder.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD_BYTES);
+    builder
+}
+
+async fn answer(
+    serving: &Serving,
+    activity: &Activity,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    activity.request(serving.clock.instant());
+    let client = client_address(peer, request.headers(), &serving.trusted_proxies);
+    request.extensions_mut().insert(ConnectInfo(client));
+    let answer = serving.router.clone().call(request).await;
+    activity.answered(serving.clock.instant());
+    answer
+}
+
+/// Clients that go away in the middle of something are nothing to worry about.
+fn note(outcome: hyper::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "http connection ended early");
+    }
+}
+
+/// The timer of the deadline that holds now.
+#[derive(Default)]
+struct Timer(Option<(Instant, Job)>);
+
+impl Timer {
+    /// Ready when the connection is overdue. To be asked after everything that may have moved the deadline.
+    fn poll(&mut self, serving: &Serving, activity: &Activity, cx: &mut Context<'_>) -> Poll<Overdue> {
+        let Some((deadline, overdue)) = activity.deadline() else {
+            self.0 = None;
+            return Poll::Pending;
+        };
+        if self.0.as_ref().is_none_or(|(at, _)| *at != deadline) {
+            self.0 = Some((deadline, serving.clock.sleep_until(deadline)));
+        }
+        match &mut self.0 {
+            Some((_, sleep)) => sleep.as_mut().poll(cx).map(|()| overdue),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! An accepted TCP stream that occupies a slot and reports what moves through it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use less_sync_engine::Clock;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::activity::Activity;
+
+/// One connection. It stays what it is after an upgrade, so its slot is held until it closes.
+pub(super) struct Socket {
+    stream: TcpStream,
+    activity: Arc<Activity>,
+    clock: Arc<dyn Clock>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit, clock: Arc<dyn Clock>) -> Self {
+        let activity = Arc::new(Activity::new(clock.instant()));
+        Self { stream, activity, clock, _slot: slot }
+    }
+
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
+    /// Writes what the kernel takes at once, and no more.
+    pub(super) fn try_write(&self, octets: &[u8]) {
+        if let Err(error) = self.stream.try_write(octets) {
+            tracing::debug!(%error, "a last word could not be said");
+        }
+    }
+
+    fn wrote(&self, outcome: io::Result<usize>) -> Poll<io::Result<usize>> {
+        if outcome.as_ref().is_ok_and(|octets| *octets > 0) {
+            self.activity.wrote(|| self.clock.instant());
+        }
+        Poll::Ready(outcome)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            self.activity.read(|| self.clock.instant());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = ready!(Pin::new(&mut self.stream).poll_write(cx, octets));
+        self.wrote(outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
+        self.wrote(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

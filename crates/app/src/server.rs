@@ -1,0 +1,145 @@
+//! A server from start to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use less_sync_api::Draining;
+use less_sync_engine::{Clock, KeySetSource};
+use less_sync_storage_sqlite::SqliteStorage;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::build::{Built, Ports, build};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::dev::{DevIssuer, print_next_steps};
+use crate::listen::{self, Serving};
+use crate::service_manager::ServiceManager;
+use crate::shutdown::Shutdown;
+use crate::tasks::Tasks;
+
+/// What a test puts in place of the real world.
+#[derive(Clone, Default)]
+pub struct Overrides {
+    /// Instead of the time of this machine.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// Instead of HTTP to the issuers.
+    pub key_sets: Option<Arc<dyn KeySetSource>>,
+    /// Where the service manager listens (`NOTIFY_SOCKET`).
+    pub notify_socket: Option<String>,
+}
+
+/// A running server. Dropping it ends everything at once; [`Server::drain`] ends it in good order.
+pub struct Server {
+    address: SocketAddr,
+    tasks: Tasks,
+    draining: Draining,
+    development: Option<(Arc<DevIssuer>, PathBuf)>,
+    end: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Server {
+    /// Starts a server: opens the store, takes the address, starts the jobs, serves (operations §3).
+    ///
+    /// # Errors
+    /// The first step that fails ends it all; nothing is left behind.
+    pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
+        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let storage =
+            SqliteStorage::open(config.database.sqlite.clone()).context("cannot open the database")?;
+        let storage = Arc::new(storage);
+        let listener = listen::bind(&config.server.listen).await?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let tasks = Tasks::new(clock.clone());
+        let draining = Draining::default();
+        let stop_early = tasks.clone();
+        let ports = Ports {
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            draining: draining.clone(),
+            key_sets: overrides.key_sets,
+        };
+        let built = build(&config, &storage, address, &ports).inspect_err(|_| stop_early.stop())?;
+        let Built { endpoint, router, dev_issuer } = built;
+        let serving = Arc::new(Serving {
+            router,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            trusted_proxies: config.server.trusted_proxies,
+            closing: CancellationToken::new(),
+            open: tokio_util::task::TaskTracker::new(),
+        });
+        tasks.spawn_essential("listener", |stop| listen::serve(listener, serving.clone(), stop));
+        let service_manager = ServiceManager::new(overrides.notify_socket);
+        tracing::info!(%address, "server listening");
+        service_manager.ready();
+        let grace = config.server.shutdown_grace;
+        let end = Shutdown {
+            tasks: tasks.clone(),
+            draining: draining.clone(),
+            endpoint,
+            serving,
+            storage,
+            clock,
+            grace,
+            service_manager,
+        };
+        let end = supervise(end);
+        Ok(Self { address, tasks, draining, development: dev_issuer.zip(config.development), end })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins shutdown; a second call does nothing.
+    pub fn drain(&self) {
+        self.draining.begin();
+        self.tasks.drain();
+    }
+
+    /// Completes when the server has stopped. Dropping the future does not stop it.
+    ///
+    /// # Errors
+    /// It stopped by itself, or not within the grace period.
+    pub async fn stopped(&mut self) -> anyhow::Result<()> {
+        (&mut self.end).await.context("the shutdown itself failed")?
+    }
+
+    /// In development mode: prints what to do next.
+    pub(crate) fn print_next_steps(&self) -> std::io::Result<()> {
+        match &self.development {
+            Some((issuer, directory)) => print_next_steps(issuer, self.address, directory),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The one task outside the supervisor, because it outlives all that are inside.
+#[expect(clippy::disallowed_methods, reason = "this task waits for the end of all others")]
+fn supervise(end: Shutdown) -> JoinHandle<anyhow::Result<()>> {
+    tokio::spawn(end.run())
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end.abort();
+        self.tasks.stop();
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overrides").finish_non_exhaustive()
+    }
+}

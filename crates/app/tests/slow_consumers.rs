@@ -1,0 +1,94 @@
+//! Clients that do not read, or flood (protocol §1.6, §1.8, §1.10).
+
+use std::time::Duration;
+
+use less_sync_test_support::{Fault, FaultProxy, RawClient, TestServer, Upgrade, bytes, create};
+use serde_json::json;
+
+const BLOB: usize = 64 * 1024;
+
+/// P-226, D-19: closed with its own code instead of left deaf; nobody else notices.
+#[tokio::test]
+async fn a_watcher_that_does_not_read_is_closed_with_slow_consumer() {
+    let server = TestServer::start().await;
+    let space = server.space("alice");
+    let [mut writer, mut deaf, mut reader] =
+        [server.raw("alice").await, server.raw("alice").await, server.raw("alice").await];
+    deaf.subscribe(&space).await;
+    reader.subscribe(&space).await;
+    for push in 1..=400_i64 {
+        writer.push_ok(&space, &[create(u128::try_from(push).unwrap(), vec![7; BLOB])]).await;
+        assert_eq!(reader.receive_notification("sync").await["cursor"], push);
+    }
+    assert_eq!(deaf.receive_close().await, (4006, "slow consumer".to_owned()));
+    // It resumes where it was.
+    let mut back = server.raw("alice").await;
+    assert_eq!(back.subscribe(&space).await["cursor"], 400);
+}
+
+/// Ephemeral events are dropped, not a reason to close.
+#[tokio::test]
+async fn a_watcher_that_does_not_read_misses_ephemeral_events_only() {
+    let server = TestServer::with_limits(|limits| {
+        limits.ephemeral_rate = 1_000_000;
+        limits.ephemeral_burst = 1_000_000;
+        limits.inbound_rate = 1_000_000;
+        limits.inbound_burst = 1_000_000;
+    })
+    .await;
+    let space = server.space("alice");
+    let [mut sender, mut deaf] = [server.raw("alice").await, server.raw("alice").await];
+    deaf.subscribe(&space).await;
+    sender.subscribe(&space).await;
+    for _ in 0..5_000 {
+        sender.notify("event.send", &json!({ "space": space, "data": bytes([0; 4096]) })).await;
+    }
+    sender.push_ok(&space, &[create(1, "durable")]).await;
+    assert_eq!(deaf.receive_notification("sync").await["cursor"], 1);
+    deaf.assert_alive().await;
+}
+
+/// §1.6: one message that is not taken within 30 seconds ends the connection, without a close frame.
+#[tokio::test]
+async fn a_stalled_write_is_dropped() {
+    let server = TestServer::with_manual_clock().await;
+    let space = server.space("alice");
+    let proxy = FaultProxy::start(server.address()).await;
+    let mut writer = server.raw("alice").await;
+    for index in 0..8 {
+        writer.push_ok(&space, &[create(index, vec![7; 4 * 1024 * 1024])]).await;
+    }
+    let mut stalled = RawClient::upgrade(proxy.address(), &Upgrade::offering(&["less-rpc-v1"])).await;
+    stalled.authenticate(&server.token("alice")).await;
+    stalled.assert_alive().await;
+    let link = proxy.link(0).await;
+    link.fault_to_client(Fault::Stall);
+    stalled.request("pull", &json!({ "spaces": [{ "id": space, "since": 0 }] })).await;
+    server.clock().until_armed(Duration::from_secs(30)).await;
+    for _ in 0..4 {
+        server.clock().advance(Duration::from_secs(15));
+        writer.assert_alive().await;
+    }
+    link.fault_to_client(Fault::None);
+    stalled.receive_end().await;
+}
+
+/// §1.10: far too many messages for far too long.
+#[tokio::test]
+async fn a_flood_of_ephemeral_frames_is_cut_down() {
+    let server = TestServer::with_limits(|limits| limits.ephemeral_burst = 10).await;
+    let space = server.space("alice");
+    let [mut sender, mut watcher] = [server.raw("alice").await, server.raw("alice").await];
+    sender.subscribe(&space).await;
+    watcher.subscribe(&space).await;
+    for _ in 0..500 {
+        sender.notify("event.send", &json!({ "space": space, "data": bytes("x") })).await;
+    }
+    sender.assert_alive().await;
+    sender.push_ok(&space, &[create(1, "end")]).await;
+    let mut received = 0;
+    while watcher.receive_rpc().await["method"] == "event" {
+        received += 1;
+    }
+    assert!((10..250).contains(&received), "{received} of 500 events came through");
+}

@@ -1,0 +1,79 @@
+//! `space.create` (protocol §4.7).
+
+use less_sync_test_support::{RawClient, TestServer, bytes, unhex};
+use serde_json::{Value, json};
+
+/// A point on P-256, compressed.
+const ROOT_KEY: &str = "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+const SPACE: &str = "7b0b6a5e-9a55-4a4b-8d5a-0123456789ab";
+
+async fn create(client: &mut RawClient, id: &str, root_public_key: &[u8]) -> Value {
+    client.call("space.create", &json!({ "id": id, "root_public_key": bytes(root_public_key) })).await
+}
+
+fn bad_request(message: &str) -> Value {
+    json!({ "code": "bad_request", "message": message })
+}
+
+/// P-074, P-079; both generations' names of the epoch.
+#[tokio::test]
+async fn a_space_is_created_once() {
+    let server = TestServer::start().await;
+    let mut alice = server.raw("alice").await;
+    let first = create(&mut alice, &SPACE.to_uppercase(), &unhex(ROOT_KEY)).await;
+    assert_eq!(first["result"], json!({ "id": SPACE, "key_generation": 1, "epoch": 1 }));
+    let again = create(&mut alice, SPACE, &unhex(ROOT_KEY)).await;
+    assert_eq!(again["error"], json!({ "code": "conflict", "message": "space already exists" }));
+}
+
+/// P-075, X-26: malformed ids, and ids of the form of personal spaces.
+#[tokio::test]
+async fn ids_that_nobody_may_choose_are_refused() {
+    let server = TestServer::start().await;
+    let mut alice = server.raw("alice").await;
+    for id in ["", "not-a-uuid", "7b0b6a5e-9a55-4a4b-8d5a-0123456789a", &server.space("bob")] {
+        let response = create(&mut alice, id, &unhex(ROOT_KEY)).await;
+        assert_eq!(response["error"], bad_request("invalid space id"), "{id}");
+    }
+}
+
+/// P-076…P-078
+#[tokio::test]
+async fn what_is_not_a_compressed_point_is_no_root_key() {
+    let server = TestServer::start().await;
+    let mut alice = server.raw("alice").await;
+    let point = unhex(ROOT_KEY);
+    let uncompressed = [&[4], &point[1..]].concat();
+    // x = 1 has no point: 1 − 3 + b is not a square.
+    let off_curve = [&[2][..], &[0; 31], &[1]].concat();
+    let beyond_the_field = [&[2][..], &[0xff; 32]].concat();
+    for key in
+        [&[][..], &point[..32], &[&point[..], &[0]].concat(), &uncompressed, &off_curve, &beyond_the_field]
+    {
+        let response = create(&mut alice, SPACE, key).await;
+        assert_eq!(response["error"], bad_request("invalid root public key"), "{key:02x?}");
+    }
+}
+
+/// P-080
+#[tokio::test]
+async fn params_that_are_no_map_are_invalid() {
+    let server = TestServer::start().await;
+    let mut alice = server.raw("alice").await;
+    for params in
+        [json!(null), json!("text"), json!([]), json!({}), json!({ "id": SPACE, "root_public_key": "text" })]
+    {
+        let response = alice.call("space.create", &params).await;
+        let error = json!({ "code": "invalid_params", "message": "invalid space create params" });
+        assert_eq!(response["error"], error, "{params}");
+    }
+}
+
+/// Its creator has no rights in it without a chain of their own.
+#[tokio::test]
+async fn a_creator_has_no_rights_by_creating() {
+    let server = TestServer::start().await;
+    let mut alice = server.raw("alice").await;
+    create(&mut alice, SPACE, &unhex(ROOT_KEY)).await;
+    assert_eq!(alice.push(SPACE, &[]).await, json!({ "ok": false, "error": "forbidden" }));
+}

@@ -1,0 +1,148 @@
+//! The HTTP request before the WebSocket (protocol §1.2, §1.3).
+
+use less_sync_test_support::{Answer, RawClient, TestServer, Upgrade};
+use serde_json::json;
+
+async fn answer(request: &Upgrade) -> Answer {
+    request.answer(TestServer::start().await.address()).await
+}
+
+/// P-001
+#[tokio::test]
+async fn a_foreign_subprotocol_is_refused_with_an_empty_400() {
+    let answer = answer(&Upgrade::offering(&["graphql-ws"])).await;
+    assert_eq!((answer.status, answer.body), (400, Vec::new()));
+}
+
+/// P-002
+#[tokio::test]
+async fn a_request_without_subprotocol_is_refused() {
+    assert_eq!(answer(&Upgrade::offering(&[])).await.status, 400);
+}
+
+/// both names, the order of the client, several header lines, the exact echo.
+#[tokio::test]
+async fn the_first_acceptable_subprotocol_of_the_client_is_echoed() {
+    let server = TestServer::start().await;
+    for (lines, chosen) in [
+        (&["less-rpc-v1"][..], Some("less-rpc-v1")),
+        (&["betterbase-rpc-v1"], Some("betterbase-rpc-v1")),
+        (&["betterbase-rpc-v1, less-rpc-v1"], Some("betterbase-rpc-v1")),
+        (&["less-rpc-v1,betterbase-rpc-v1"], Some("less-rpc-v1")),
+        (&["graphql-ws", "mqtt, betterbase-rpc-v1"], Some("betterbase-rpc-v1")),
+        (&["betterbase-rpc-v1", "less-rpc-v1"], Some("betterbase-rpc-v1")),
+        (&["LESS-RPC-V1"], None),
+        (&["less-rpc-v1x"], None),
+        (&[""], None),
+    ] {
+        let answer = Upgrade::offering(lines).answer(server.address()).await;
+        assert_eq!(answer.header("sec-websocket-protocol"), chosen, "{lines:?}");
+        assert_eq!(answer.status, if chosen.is_some() { 101 } else { 400 }, "{lines:?}");
+    }
+}
+
+///
+#[tokio::test]
+async fn both_subprotocols_speak_the_same_format() {
+    let server = TestServer::start().await;
+    let mut results = Vec::new();
+    for name in ["less-rpc-v1", "betterbase-rpc-v1"] {
+        let mut client = RawClient::upgrade(server.address(), &Upgrade::offering(&[name])).await;
+        client.authenticate(&server.token(name)).await;
+        let params = json!({ "spaces": [{ "id": server.space(name), "since": 0 }] });
+        let mut state = client.call("subscribe", &params).await["result"]["spaces"][0].clone();
+        state["id"] = json!("the same");
+        results.push(state);
+    }
+    assert_eq!(results[0], results[1]);
+}
+
+#[tokio::test]
+async fn the_handshake_is_that_of_rfc_6455_without_extensions() {
+    let request =
+        Upgrade::offering(&["less-rpc-v1"]).header("Sec-WebSocket-Extensions", "permessage-deflate");
+    let answer = answer(&request).await;
+    assert_eq!(answer.status, 101);
+    assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(answer.header("sec-websocket-extensions"), None);
+}
+
+#[tokio::test]
+async fn what_is_not_a_websocket_request_is_refused() {
+    let server = TestServer::start().await;
+    let whole = Upgrade::offering(&["less-rpc-v1"]);
+    for (what, request) in [
+        ("no connection header", whole.clone().without("connection")),
+        ("no upgrade header", whole.clone().without("upgrade")),
+        ("another upgrade", whole.clone().without("upgrade").header("Upgrade", "h2c")),
+        ("no version", whole.clone().without("sec-websocket-version")),
+        (
+            "an old version",
+            whole.clone().without("sec-websocket-version").header("Sec-WebSocket-Version", "8"),
+        ),
+        ("no key", whole.clone().without("sec-websocket-key")),
+    ] {
+        assert_eq!(request.answer(server.address()).await.status, 400, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn header_values_are_lists_of_any_case() {
+    let request = Upgrade::offering(&["less-rpc-v1"]).without("connection").without("upgrade");
+    let request = request.header("Connection", "keep-alive, UPGRADE").header("Upgrade", "WebSocket");
+    assert_eq!(answer(&request).await.status, 101);
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_and_preflights_answered() {
+    let server = TestServer::start().await;
+    let whole = Upgrade::offering(&["less-rpc-v1"]);
+    for method in ["POST", "PUT", "DELETE"] {
+        assert_eq!(whole.clone().method(method).answer(server.address()).await.status, 405, "{method}");
+    }
+    let preflight = whole.method("OPTIONS").answer(server.address()).await;
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
+}
+
+#[tokio::test]
+async fn query_parameters_are_ignored() {
+    let request = Upgrade::offering(&["less-rpc-v1"]).target("/api/v1/ws?token=nonsense");
+    assert_eq!(answer(&request).await.status, 101);
+}
+
+/// Every answer has the headers of http §1.1, the 101 included.
+#[tokio::test]
+async fn every_answer_carries_the_common_headers() {
+    let server = TestServer::start().await;
+    let whole = Upgrade::offering(&["less-rpc-v1"]);
+    for request in
+        [whole.clone(), Upgrade::offering(&[]), whole.clone().method("POST"), whole.method("OPTIONS")]
+    {
+        let answer = request.answer(server.address()).await;
+        assert_eq!(answer.header("x-protocol-version"), Some("1"), "{answer:?}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
+        assert!(answer.header("x-request-id").is_some_and(|id| id.len() >= 8), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_before_the_upgrade() {
+    let server = TestServer::with_limits(|limits| limits.max_connections_total = 1).await;
+    let _first = server.raw("alice").await;
+    let answer = Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+}
+
+#[tokio::test]
+async fn an_address_has_few_unauthenticated_connections() {
+    let server = TestServer::with_limits(|limits| limits.max_unauthenticated_per_address = 2).await;
+    let mut first = RawClient::connect(server.address()).await;
+    let _second = RawClient::connect(server.address()).await;
+    let refused = Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("5")));
+    first.authenticate(&server.token("alice")).await;
+    first.assert_alive().await;
+    assert_eq!(Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await.status, 101);
+}
