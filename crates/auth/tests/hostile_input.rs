@@ -1,6 +1,8 @@
 //! Nothing that comes from outside panics, and nothing that was changed verifies (auth S-22).
 #![expect(clippy::unwrap_used, reason = "the keys of these tests are good ones")]
 
+use std::sync::LazyLock;
+
 use less_sync_auth::issuer::{IssuerKey, jwks_document};
 use less_sync_auth::{
     Caller, InvalidToken, KeySet, MAX_TOKEN_BYTES, TokenError, TokenRules, UnverifiedToken, bearer_token,
@@ -19,11 +21,14 @@ fn claims() -> Value {
     json!({ "iss": "https://id.example", "sub": "user-1", "client_id": "notes", "scope": "sync", "exp": NOW + 900 })
 }
 
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| jwks_document([&key()]).to_string());
+static PUBLISHED: LazyLock<KeySet> = LazyLock::new(|| KeySet::parse(DOCUMENT.as_bytes()).unwrap());
+static TOKEN: LazyLock<String> = LazyLock::new(|| key().sign(&claims()));
+
 /// Verifies with the one key there is, whatever the token calls it.
 fn verify(token: &str) -> Result<Caller, TokenError> {
-    let keys = KeySet::parse(jwks_document([&key()]).to_string().as_bytes()).unwrap();
     let token = UnverifiedToken::parse(token)?;
-    token.verify(keys.key("key-1").unwrap(), &TokenRules::default(), Timestamp::from_seconds(NOW))
+    token.verify(PUBLISHED.key("key-1").unwrap(), &TokenRules::default(), Timestamp::from_seconds(NOW))
 }
 
 fn refusal(header: &Value, claims: &Value) -> TokenError {
@@ -32,7 +37,7 @@ fn refusal(header: &Value, claims: &Value) -> TokenError {
 
 #[test]
 fn an_unchanged_token_verifies() {
-    assert!(verify(&key().sign(&claims())).is_ok());
+    assert!(verify(&TOKEN).is_ok());
 }
 
 /// S-25: what a UCAN looks like, signed with a key that would do.
@@ -114,13 +119,12 @@ proptest! {
     fn a_changed_token_never_verifies(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<char>()), 1..4),
     ) {
-        let original = key().sign(&claims());
-        let mut letters: Vec<char> = original.chars().collect();
+        let mut letters: Vec<char> = TOKEN.chars().collect();
         for (index, letter) in changes {
             *index.get_mut(&mut letters) = letter;
         }
         let changed: String = letters.into_iter().collect();
-        prop_assume!(changed != original);
+        prop_assume!(changed != *TOKEN);
         prop_assert!(verify(&changed).is_err());
     }
 
@@ -140,7 +144,7 @@ proptest! {
     fn a_changed_key_set_is_judged(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let mut document = jwks_document([&key()]).to_string().into_bytes();
+        let mut document = DOCUMENT.clone().into_bytes();
         for (index, octet) in changes {
             *index.get_mut(&mut document) = octet;
         }
