@@ -1,0 +1,157 @@
+//! Opening connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, Request, StatusCode};
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+
+use crate::connection::{Auth, Connection};
+use crate::endpoint::Endpoint;
+use crate::error::DialError;
+use crate::event::Events;
+use crate::options::Options;
+use crate::tls;
+
+/// Both names of the one wire format, the one we prefer first (protocol §1.3).
+const SUBPROTOCOLS: &str = "less-rpc-v1, betterbase-rpc-v1";
+const SUBPROTOCOL_HEADER: HeaderName = http::header::SEC_WEBSOCKET_PROTOCOL;
+
+/// Opens connections to one server.
+#[derive(Clone, Debug)]
+pub struct Dialer {
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    tls: Option<Arc<ClientConfig>>,
+    options: Options,
+}
+
+impl Dialer {
+    /// With default options, and trust in whom the system trusts.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, headers: HeaderMap::new(), tls: None, options: Options::default() }
+    }
+
+    /// With these timers and bounds.
+    #[must_use]
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// With this trust.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Arc<ClientConfig>) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// With one more header in the upgrade request, as signed requests need it. The subprotocol can be
+    /// replaced in this way too.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Where this dialer dials to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Opens a connection. It is not authenticated yet when this returns: see [`Connection`].
+    ///
+    /// # Errors
+    /// There is no server, it cannot be trusted, or it refuses. Cancelled, nothing is left behind.
+    pub async fn dial(&self, auth: Auth) -> Result<(Connection, Events), DialError> {
+        let socket = tokio::time::timeout(self.options.dial_timeout, self.upgrade())
+            .await
+            .map_err(|_| DialError::Timeout)??;
+        Ok(Connection::over(socket, auth, self.options.clone()))
+    }
+
+    async fn upgrade(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, DialError> {
+        let connector = self.connector()?;
+        let request = self.request()?;
+        let stream = self.connect().await?;
+        let (socket, _) =
+            client_async_tls_with_config(request, stream, Some(self.websocket_config()), Some(connector))
+                .await
+                .map_err(refusal)?;
+        Ok(socket)
+    }
+
+    fn connector(&self) -> Result<Connector, DialError> {
+        if !self.endpoint.is_encrypted() {
+            return Ok(Connector::Plain);
+        }
+        Ok(Connector::Rustls(match &self.tls {
+            Some(tls) => Arc::clone(tls),
+            None => tls::native_roots()?,
+        }))
+    }
+
+    fn request(&self) -> Result<Request<()>, DialError> {
+        let mut request = self.endpoint.url().as_str().into_client_request().map_err(refusal)?;
+        let headers = request.headers_mut();
+        headers.insert(SUBPROTOCOL_HEADER, HeaderValue::from_static(SUBPROTOCOLS));
+        headers.extend(self.headers.clone());
+        Ok(request)
+    }
+
+    async fn connect(&self) -> Result<TcpStream, DialError> {
+        let (host, port) = self.endpoint.host_and_port();
+        let addresses: Vec<_> =
+            tokio::net::lookup_host((host.as_str(), port)).await.map_err(DialError::Resolve)?.collect();
+        let stream = TcpStream::connect(addresses.as_slice()).await.map_err(DialError::Connect)?;
+        // Small requests must not wait for the acknowledgement of the one before.
+        stream.set_nodelay(true).map_err(DialError::Connect)?;
+        Ok(stream)
+    }
+
+    fn websocket_config(&self) -> WebSocketConfig {
+        let max = self.options.max_message;
+        WebSocketConfig::default()
+            .read_buffer_size(self.options.read_buffer)
+            .max_message_size(Some(max))
+            .max_frame_size(Some(max))
+    }
+}
+
+fn refusal(error: WsError) -> DialError {
+    match error {
+        WsError::Http(response) => DialError::Refused {
+            status: response.status().as_u16(),
+            retry_after: retry_after(response.status(), response.headers()),
+        },
+        WsError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => DialError::Subprotocol,
+        WsError::Io(error) => DialError::Handshake(Arc::new(error)),
+        WsError::HttpFormat(error) => DialError::Request(error),
+        WsError::ConnectionClosed
+        | WsError::AlreadyClosed
+        | WsError::Tls(_)
+        | WsError::Capacity(_)
+        | WsError::Protocol(_)
+        | WsError::WriteBufferFull(_)
+        | WsError::Utf8(_)
+        | WsError::AttackAttempt
+        | WsError::Url(_) => DialError::Handshake(Arc::new(error)),
+    }
+}
+
+/// Only where the server means it: 429 and 503 (protocol §1.2).
+fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}

@@ -1,0 +1,104 @@
+//! How connections end.
+
+use std::time::Duration;
+
+use less_sync_client::{Auth, Connection, Ended, Options};
+use less_sync_core::frame;
+use pretty_assertions::assert_eq;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::fake::{connected, pipe};
+
+#[tokio::test]
+async fn close_says_goodbye_and_waits_for_the_echo() {
+    let (connection, mut events, mut peer) = connected(Options::default()).await;
+    let server = async {
+        let goodbye = peer.receive().await;
+        while peer.receive().await.is_some() {}
+        goodbye
+    };
+    let ((), goodbye) = tokio::join!(connection.close(), server);
+    match goodbye {
+        Some(Message::Close(Some(close))) => {
+            assert_eq!((u16::from(close.code), close.reason.as_str()), (1000, "client close"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(connection.ended().is_some());
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_of_a_deaf_server_takes_a_second_and_no_more() {
+    let (connection, _events, _peer) = connected(Options::default()).await;
+    let began = tokio::time::Instant::now();
+    connection.close().await;
+    assert_eq!(began.elapsed(), Options::default().close_timeout);
+    assert!(matches!(connection.ended(), Some(Ended::ByUs)));
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_ends_the_connection() {
+    let (connection, events, mut peer) = connected(Options::default()).await;
+    let clone = connection.clone();
+    drop((connection, events));
+    assert!(clone.ended().is_none());
+    drop(clone);
+    while peer.receive().await.is_some() {}
+}
+
+#[tokio::test]
+async fn refused_token_shows_as_a_final_close() {
+    let (connection, _events, mut peer) = connected(Options::default()).await;
+    peer.close(4000, "expired auth token").await;
+    let ended = connection.until_ended().await;
+    assert!(ended.is_final());
+    assert_eq!(ended.to_string(), "the server closed the connection: 4000 expired auth token");
+    assert!(!Ended::Closed { code: 4001, reason: String::new() }.is_final());
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_that_falls_silent_is_given_up_but_keepalives_count() {
+    let (connection, _events, mut peer) = connected(Options::default()).await;
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        assert!(connection.ended().is_none());
+        peer.send(frame::KEEPALIVE).await;
+    }
+    let began = tokio::time::Instant::now();
+    assert!(matches!(connection.until_ended().await, Ended::Silent));
+    assert!(began.elapsed() <= Duration::from_secs(75));
+}
+
+#[tokio::test]
+async fn whatever_is_no_frame_ends_the_connection() {
+    for message in [
+        Message::Text("hello".into()),
+        Message::Binary(vec![0xa1].into()),
+        Message::Binary(vec![0xf6, 0xf6].into()),
+        Message::Binary(Vec::new().into()),
+    ] {
+        let (connection, _events, mut peer) = connected(Options::default()).await;
+        peer.send_message(message.clone()).await;
+        assert!(matches!(connection.until_ended().await, Ended::Unreadable), "{message:?}");
+    }
+}
+
+#[tokio::test]
+async fn pings_are_answered() {
+    let (_connection, _events, mut peer) = connected(Options::default()).await;
+    peer.send_message(Message::Ping("42".into())).await;
+    assert_eq!(peer.receive().await, Some(Message::Pong("42".into())));
+}
+
+#[tokio::test]
+async fn connection_authenticated_at_dial_sends_no_token() {
+    let (client, mut peer) = pipe().await;
+    let (connection, _events) = Connection::over(client, Auth::AtDial, Options::default());
+    let server = async {
+        let asked = peer.asked().await;
+        peer.answer(&asked, &less_sync_core::wire::Empty).await;
+    };
+    let (answer, ()) = tokio::join!(connection.call("fed.hello", &less_sync_core::wire::Empty), server);
+    answer.unwrap();
+}

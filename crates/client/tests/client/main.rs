@@ -1,0 +1,11 @@
+//! The client against a server that a test plays by hand: over memory, so that time can be paused.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+
+mod calls;
+mod dialing;
+mod endings;
+mod events;
+mod fake;
+mod pulls;
+mod sessions;
