@@ -52,7 +52,12 @@ pub trait Spaces: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceExists`] when the id is taken, also on a repeat.
-    async fn create_space(&self, id: SpaceId, client_id: &str, kind: SpaceKind) -> Result<Space, StorageError>;
+    async fn create_space(
+        &self,
+        id: SpaceId,
+        client_id: &str,
+        kind: SpaceKind,
+    ) -> Result<Space, StorageError>;
 
     /// The personal space with this id, created on first touch (auth §4.1). Concurrent callers all get the
     /// same row; a repeat changes nothing. Costs a read when the row exists.

@@ -1,0 +1,9 @@
+//! The conformance suite, on SQLite.
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+
+mod bed;
+
+use bed::SqliteBackend;
+
+less_sync_storage::conformance_tests!(SqliteBackend);

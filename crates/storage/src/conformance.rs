@@ -1,0 +1,32 @@
+//! One suite that every storage adapter must pass.
+//!
+//! An adapter implements [`Backend`] for its databases in a test of its own and instantiates everything with
+//! [`conformance_tests!`](crate::conformance_tests). The tests know nothing but the contract; behaviour that only one
+//! adapter has is a bug (storage P24). Names in quotation marks are rows of the parity list (storage §14).
+//!
+//! ```ignore
+//! struct MyBackend { /* … */ }
+//! impl less_sync_storage::conformance::Backend for MyBackend { /* … */ }
+//! less_sync_storage::conformance_tests!(MyBackend);
+//! ```
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests, kept in a library"
+)]
+#![expect(clippy::missing_panics_doc, reason = "panicking is how a test fails")]
+
+mod backend;
+mod instantiate;
+pub mod model;
+pub mod pulls;
+pub mod pushes;
+pub mod races;
+mod scene;
+pub mod spaces;
+
+pub use backend::{Arrangement, Backend, PageLimits};
+#[doc(hidden)]
+pub use instantiate::in_time;

@@ -1,0 +1,220 @@
+//! Where a test takes place: a database of its own, and short words for what happens in it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use less_sync_core::{Cursor, Dek, Epoch, RecordId, SpaceId};
+
+use super::{Arrangement, Backend, PageLimits};
+use crate::{
+    Change, CursorAhead, PullPage, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant, Record,
+    RecordState, Records as _, Space, SpaceKind, Spaces as _, StorageError, WriteGrant,
+};
+
+/// Bounds wide enough not to matter.
+pub(super) const WIDE: PushLimits = PushLimits { records: 100_000, blob: 5 << 20, bytes: 500 << 20 };
+
+/// The client id of all spaces.
+pub(super) const CLIENT: &str = "conformance";
+
+/// A root public key; storage does not check that it is on the curve.
+pub(super) const ROOT: [u8; 33] = [2; 33];
+
+pub(super) struct Scene<B: Backend> {
+    pub(super) backend: B,
+    pub(super) store: Arc<B::Store>,
+}
+
+impl<B: Backend> Scene<B> {
+    pub(super) async fn new() -> Self {
+        Self::paged(PageLimits::default()).await
+    }
+
+    pub(super) async fn paged(pages: PageLimits) -> Self {
+        let backend = B::create().await;
+        let store = backend.open(pages).await;
+        Self { backend, store }
+    }
+
+    /// Pages that end with their rows.
+    pub(super) async fn with_page_rows(rows: usize) -> Self {
+        Self::paged(PageLimits { rows, ..PageLimits::default() }).await
+    }
+
+    /// Closes the database and opens it again.
+    pub(super) async fn reopen(&mut self, pages: PageLimits) {
+        self.backend.close(Arc::clone(&self.store)).await;
+        self.store = self.backend.open(pages).await;
+    }
+
+    /// Ends the test: nothing that happened may have broken an invariant.
+    pub(super) async fn end(self) {
+        assert_eq!(self.backend.violations().await, Vec::<String>::new());
+        self.backend.close(self.store).await;
+    }
+
+    pub(super) async fn arrange(&self, space: SpaceId, arrangement: Arrangement) {
+        self.backend.arrange(space, arrangement).await;
+    }
+
+    /// A new personal space.
+    pub(super) async fn personal(&self, number: u8) -> SpaceId {
+        self.store.personal_space(space(number), CLIENT).await.unwrap().id
+    }
+
+    /// A new shared space.
+    pub(super) async fn shared(&self, number: u8) -> SpaceId {
+        let kind = SpaceKind::Shared { root_public_key: ROOT };
+        self.store.create_space(space(number), CLIENT, kind).await.unwrap().id
+    }
+
+    pub(super) async fn space(&self, id: SpaceId) -> Space {
+        self.store.spaces(&[id]).await.unwrap().pop().unwrap()
+    }
+
+    pub(super) async fn push(&self, space: SpaceId, changes: Vec<Change>) -> Result<Pushed, StorageError> {
+        self.push_within(space, changes, WIDE).await
+    }
+
+    pub(super) async fn push_within(
+        &self,
+        space: SpaceId,
+        changes: Vec<Change>,
+        limits: PushLimits,
+    ) -> Result<Pushed, StorageError> {
+        push(&*self.store, space, changes, limits).await
+    }
+
+    /// Pushes what must be accepted, and returns the new cursor.
+    pub(super) async fn commit(&self, space: SpaceId, changes: Vec<Change>) -> Cursor {
+        committed(self.push(space, changes).await)
+    }
+
+    /// A pull to its end.
+    pub(super) async fn pull(
+        &self,
+        space: SpaceId,
+        since: Cursor,
+    ) -> Result<(PullState, Vec<Record>), StorageError> {
+        pull(&*self.store, space, since, CursorAhead::Error).await
+    }
+
+    /// The rows of a pull to its end.
+    pub(super) async fn rows(&self, space: SpaceId, since: Cursor) -> Vec<Record> {
+        self.pull(space, since).await.unwrap().1
+    }
+
+    /// The pages of a pull to its end.
+    pub(super) async fn pages(&self, space: SpaceId, since: Cursor) -> Vec<PullPage> {
+        let grant = read(space);
+        let request = PullRequest { since, ahead: CursorAhead::Error };
+        let state = self.store.begin_pull(&grant, request).await.unwrap();
+        pages(&*self.store, &grant, &state).await.unwrap()
+    }
+}
+
+pub(super) async fn push<S: crate::Records + ?Sized>(
+    store: &S,
+    space: SpaceId,
+    changes: Vec<Change>,
+    limits: PushLimits,
+) -> Result<Pushed, StorageError> {
+    store.push(&write(space), Push { changes: changes.into(), epoch: None }, limits).await
+}
+
+pub(super) async fn pull<S: crate::Records + ?Sized>(
+    store: &S,
+    space: SpaceId,
+    since: Cursor,
+    ahead: CursorAhead,
+) -> Result<(PullState, Vec<Record>), StorageError> {
+    let grant = read(space);
+    let state = store.begin_pull(&grant, PullRequest { since, ahead }).await?;
+    let pages = pages(store, &grant, &state).await?;
+    Ok((state, pages.into_iter().flat_map(|page| page.records).collect()))
+}
+
+async fn pages<S: crate::Records + ?Sized>(
+    store: &S,
+    grant: &ReadGrant,
+    state: &PullState,
+) -> Result<Vec<PullPage>, StorageError> {
+    let (mut pages, mut position) = (Vec::new(), Some(state.start()));
+    while let Some(from) = position {
+        let page = store.pull_page(grant, state, from).await?;
+        position = page.next;
+        pages.push(page);
+    }
+    Ok(pages)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the suite stands where the authorizer does")]
+pub(super) fn read(space: SpaceId) -> ReadGrant {
+    ReadGrant::vouch(space)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the suite stands where the authorizer does")]
+pub(super) fn write(space: SpaceId) -> WriteGrant {
+    WriteGrant::vouch(space)
+}
+
+pub(super) fn space(number: u8) -> SpaceId {
+    SpaceId::from_bytes([number; 16])
+}
+
+pub(super) fn record(number: u64) -> RecordId {
+    RecordId::from_bytes(u128::from(number).to_be_bytes())
+}
+
+pub(super) fn cursor(number: u64) -> Cursor {
+    Cursor::new(number).unwrap()
+}
+
+pub(super) fn epoch(number: i32) -> Epoch {
+    Epoch::new(number).unwrap()
+}
+
+/// A wrapped key with this epoch prefix.
+pub(super) fn dek(prefix: u32, fill: u8) -> Dek {
+    let mut bytes = [fill; Dek::LENGTH];
+    bytes[..4].copy_from_slice(&prefix.to_be_bytes());
+    Dek::try_from(&bytes[..]).unwrap()
+}
+
+/// A record that holds `blob`, without a key.
+pub(super) fn live(id: RecordId, expected: Cursor, blob: &[u8]) -> Change {
+    Change { id, expected, state: RecordState::Live { blob: Bytes::copy_from_slice(blob), dek: None } }
+}
+
+/// A record that holds `blob` and a key.
+pub(super) fn keyed(id: RecordId, expected: Cursor, blob: &[u8], dek: Dek) -> Change {
+    Change { id, expected, state: RecordState::Live { blob: Bytes::copy_from_slice(blob), dek: Some(dek) } }
+}
+
+pub(super) fn tombstone(id: RecordId, expected: Cursor) -> Change {
+    Change { id, expected, state: RecordState::Tombstone }
+}
+
+/// The row that a change becomes.
+pub(super) fn row(change: &Change, cursor: Cursor) -> Record {
+    Record { id: change.id, cursor, state: change.state.clone() }
+}
+
+/// The new cursor of a push that must have been accepted.
+pub(super) fn committed(pushed: Result<Pushed, StorageError>) -> Cursor {
+    match pushed.unwrap() {
+        Pushed::Committed { prev, cursor, .. } => {
+            assert_eq!(Some(cursor), prev.next(), "a push moves the cursor by one");
+            cursor
+        }
+        Pushed::Conflict { cursor, records } => panic!("unexpected conflict at {cursor} over {records:?}"),
+    }
+}
+
+/// The mismatching records of a push that must have met a conflict.
+pub(super) fn conflicting(pushed: Result<Pushed, StorageError>) -> Vec<RecordId> {
+    match pushed.unwrap() {
+        Pushed::Conflict { records, .. } => records,
+        committed @ Pushed::Committed { .. } => panic!("expected a conflict, got {committed:?}"),
+    }
+}
