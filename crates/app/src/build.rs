@@ -45,6 +45,7 @@ pub(crate) fn build(
 ) -> anyhow::Result<Built> {
     let dev_issuer = dev_issuer(config, address, ports)?;
     let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), ports)?);
+    // From here on nothing fails, so whatever is started stays with a server.
     authenticator.prefetch();
     let endpoint = endpoint(config, storage, authenticator.clone(), ports);
     let api = api(config, storage, authenticator, ports);

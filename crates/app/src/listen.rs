@@ -30,19 +30,29 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the connections of a listener share.
 pub(crate) struct Serving {
-    pub(crate) router: Router,
-    pub(crate) clock: Arc<dyn Clock>,
+    router: Router,
+    clock: Arc<dyn Clock>,
     /// Owner of the connections' tasks.
-    pub(crate) tasks: Tasks,
+    tasks: Tasks,
     /// Networks whose word about the client's address is taken.
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    trusted_proxies: Vec<IpNet>,
     /// Cancelled when connections shall end as soon as they are idle.
-    pub(crate) closing: CancellationToken,
+    closing: CancellationToken,
     /// Counts the connections that are not upgraded.
-    pub(crate) open: TaskTracker,
+    open: TaskTracker,
 }
 
 impl Serving {
+    pub(crate) fn new(
+        router: Router,
+        clock: Arc<dyn Clock>,
+        tasks: Tasks,
+        trusted_proxies: Vec<IpNet>,
+    ) -> Arc<Self> {
+        let (closing, open) = (CancellationToken::new(), TaskTracker::new());
+        Arc::new(Self { router, clock, tasks, trusted_proxies, closing, open })
+    }
+
     /// Takes no more connections, ends idle ones, and waits until the others have had their answers.
     pub(crate) async fn close(&self) {
         self.closing.cancel();

@@ -9,7 +9,6 @@ use less_sync_api::Draining;
 use less_sync_engine::{Clock, KeySetSource};
 use less_sync_storage_sqlite::SqliteStorage;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::build::{Built, Ports, build};
 use crate::clock::SystemClock;
@@ -52,41 +51,26 @@ impl Server {
         let storage = Arc::new(storage);
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
-        let tasks = Tasks::new(clock.clone());
-        let draining = Draining::default();
-        let stop_early = tasks.clone();
-        let ports = Ports {
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-            draining: draining.clone(),
-            key_sets: overrides.key_sets,
-        };
-        let built = build(&config, &storage, address, &ports).inspect_err(|_| stop_early.stop())?;
-        let Built { endpoint, router, dev_issuer } = built;
-        let serving = Arc::new(Serving {
-            router,
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-            trusted_proxies: config.server.trusted_proxies,
-            closing: CancellationToken::new(),
-            open: tokio_util::task::TaskTracker::new(),
-        });
+        let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
+        let key_sets = overrides.key_sets;
+        let ports =
+            Ports { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
+        let Built { endpoint, router, dev_issuer } = build(&config, &storage, address, &ports)?;
+        let serving = Serving::new(router, clock.clone(), tasks.clone(), config.server.trusted_proxies);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, serving.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
         tracing::info!(%address, "server listening");
         service_manager.ready();
-        let grace = config.server.shutdown_grace;
-        let end = Shutdown {
+        let end = supervise(Shutdown {
             tasks: tasks.clone(),
             draining: draining.clone(),
             endpoint,
             serving,
             storage,
             clock,
-            grace,
+            grace: config.server.shutdown_grace,
             service_manager,
-        };
-        let end = supervise(end);
+        });
         Ok(Self { address, tasks, draining, development: dev_issuer.zip(config.development), end })
     }
 

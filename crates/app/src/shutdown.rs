@@ -44,7 +44,8 @@ impl Shutdown {
             () = self.in_order(began) => {}
             () = self.clock.sleep_until(began + self.grace) => return self.give_up(),
         }
-        let duration_ms = self.clock.instant().saturating_duration_since(began).as_millis();
+        let took = self.clock.instant().saturating_duration_since(began);
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(duration_ms, "stopped");
         match self.tasks.failed() {
             Some(task) => bail!("{task} ended unexpectedly"),

@@ -94,7 +94,7 @@ impl Tasks {
                 tracing::error!(
                     job = name,
                     panicked = outcome.is_err(),
-                    pause_ms = pause.as_millis(),
+                    pause_s = pause.as_secs(),
                     "job ended"
                 );
                 tasks.rest(pause).await;

@@ -123,6 +123,7 @@ struct Tokens {
 impl Authenticate for Tokens {
     async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
         match token {
+            "" => Err(TokenError::Missing),
             "good" => Ok(caller()),
             "expired" => Err(TokenError::Expired),
             "foreign" => Err(TokenError::UntrustedIssuer),
