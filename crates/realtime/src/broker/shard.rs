@@ -262,6 +262,7 @@ impl Shard {
     pub(super) fn expire_one(&mut self, until: Instant, context: Context<'_>) -> bool {
         match self.ages.first() {
             Some(&(set_at, space, connection)) if set_at <= until => {
+                self.ages.pop_first();
                 self.clear_presence(space, connection, None, context);
                 true
             }

@@ -193,7 +193,7 @@ async fn the_sweep_tells_of_stale_presence_within_a_minute() {
         listener.heard();
         std::future::poll_fn(|cx| listener.outbox.poll_ready(cx)).await;
         let age = set_at.elapsed();
-        assert!((Duration::from_secs(45)..Duration::from_secs(60)).contains(&age), "{age:?}");
+        assert!((Duration::from_secs(45)..Duration::from_mins(1)).contains(&age), "{age:?}");
         assert!(matches!(only(listener.heard()), Heard::Leave(_)));
         stop.send(()).unwrap();
     };
@@ -233,7 +233,7 @@ fn frames_for_one_watcher_follow_its_subscription() {
     push(&broker, HERE, 6);
     let frame = listener.frames().remove(0);
     broker.tell(HERE, listener.id, frame.clone());
-    assert_eq!(listener.frames(), [frame.clone()]);
+    assert_eq!(listener.frames(), std::slice::from_ref(&frame));
     broker.unwatch(HERE, listener.id);
     broker.tell(HERE, listener.id, frame);
     assert_eq!(listener.frames(), Vec::<Bytes>::new());

@@ -12,11 +12,14 @@ use crate::scene::{HERE, Heard, Listener, THERE, broker, connection, push_from, 
 
 /// Spaces whose commits are ordered by a lock, and published after it is released, as storage does it.
 #[derive(Default)]
-struct Ledger([Mutex<u64>; 2]);
+struct Ledger {
+    here: Mutex<u64>,
+    there: Mutex<u64>,
+}
 
 impl Ledger {
     fn of(&self, space: SpaceId) -> &Mutex<u64> {
-        &self.0[usize::from(space == THERE)]
+        if space == THERE { &self.there } else { &self.here }
     }
 
     fn commit(&self, space: SpaceId) -> u64 {
@@ -66,7 +69,9 @@ impl Reader {
                     assert!(cursor > self.stands, "a hint for what was known");
                     cursor
                 }
-                other => panic!("unexpected {other:?}"),
+                other @ (Heard::Presence(..) | Heard::Leave(_) | Heard::Event(..)) => {
+                    panic!("unexpected {other:?}")
+                }
             };
         }
     }
@@ -183,7 +188,9 @@ fn a_crowd_that_left_leaves_no_trace() {
                 thread::yield_now();
             }
         });
-        crowd.into_iter().for_each(|one| one.join().unwrap());
+        for one in crowd {
+            one.join().unwrap();
+        }
         done.store(true, Ordering::Release);
     });
     let metrics = broker.metrics();

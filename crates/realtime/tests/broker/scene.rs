@@ -114,7 +114,7 @@ impl Listener {
 
     /// What every frame that waits says; with the space it says it about.
     pub(crate) fn heard_where(&self) -> Vec<(SpaceId, Heard)> {
-        self.frames().iter().map(|frame| understand(frame)).collect()
+        self.frames().iter().map(understand).collect()
     }
 
     /// What every frame that waits says.
@@ -131,7 +131,9 @@ impl Listener {
 pub(crate) fn audience<const N: usize>() -> (Arc<Broker>, [Listener; N]) {
     let broker = broker();
     let listeners = std::array::from_fn(|number| Listener::new(u8::try_from(number).unwrap()));
-    listeners.iter().for_each(|listener| listener.subscribe(&broker, HERE, 5));
+    for listener in &listeners {
+        listener.subscribe(&broker, HERE, 5);
+    }
     (broker, listeners)
 }
 

@@ -76,6 +76,29 @@ fn exactly_64_held_events_are_delivered() {
 }
 
 #[test]
+fn held_events_that_are_part_of_the_state_leave_room_for_later_ones() {
+    let (broker, [listener]) = audience();
+    let gate = listener.watch(&broker, HERE);
+    (6..70).for_each(|number| push(&broker, HERE, number));
+    broker.settle(HERE, listener.id, gate, state(69));
+    (70..134).for_each(|number| push(&broker, HERE, number));
+    broker.open(HERE, listener.id, gate);
+    let told: Vec<_> = (70..134).map(|number| Heard::Sync(number - 1, number)).collect();
+    assert_eq!(listener.heard(), told);
+}
+
+#[test]
+fn a_state_older_than_what_was_told_turns_nothing_back() {
+    let (broker, [listener]) = audience();
+    push(&broker, HERE, 6);
+    assert_eq!(listener.heard(), [Heard::Sync(5, 6)]);
+    let gate = listener.watch(&broker, HERE);
+    broker.settle(HERE, listener.id, gate, state(5));
+    broker.open(HERE, listener.id, gate);
+    assert_eq!(listener.heard(), []);
+}
+
+#[test]
 fn ephemeral_events_are_dropped_until_the_response_is_written() {
     let (broker, [speaker]) = audience();
     let listener = Listener::new(1);

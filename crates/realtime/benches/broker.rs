@@ -1,0 +1,146 @@
+//! What a push, a presence and an event cost the broker, up to the outboxes of those who watch.
+//!
+//! Outboxes are drained between rounds and their tasks parked, as connections are that keep up.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use less_sync_core::{ConnectionId, Cursor, Dek, Epoch, RecordId, SpaceId, Timestamp};
+use less_sync_engine::{Clock, EventSink, Job, PushedEvent, SpaceEvent};
+use less_sync_realtime::{Broker, BrokerSettings, Limits, Outbox, OutboxLimits, Position};
+use less_sync_storage::{Change, RecordState};
+
+const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+const WATCHERS: [u64; 3] = [10, 100, 1_000];
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(0)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, _at: Instant) -> Job {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// A space with watchers.
+struct Scene {
+    broker: Arc<Broker>,
+    outboxes: Vec<Arc<Outbox>>,
+    cursor: AtomicU64,
+    changes: Arc<[Change]>,
+}
+
+fn connection(number: u64) -> ConnectionId {
+    let mut id = [0; 16];
+    id.iter_mut().zip(number.to_le_bytes()).for_each(|(byte, digit)| *byte = digit);
+    ConnectionId::from_bytes(id)
+}
+
+fn cursor(number: u64) -> Cursor {
+    Cursor::new(number).unwrap_or(Cursor::MAX)
+}
+
+impl Scene {
+    fn new(watchers: u64) -> Self {
+        let broker = Broker::new(BrokerSettings::new(&Limits::default(), [7; 32]), Arc::new(SystemClock));
+        let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
+        let subscribe = |number| {
+            let outbox = Outbox::new(OutboxLimits::default());
+            let gate = broker.watch(SPACE, connection(number), &outbox);
+            broker.settle(SPACE, connection(number), gate, state);
+            broker.open(SPACE, connection(number), gate);
+            outbox
+        };
+        let outboxes = (0..watchers).map(subscribe).collect();
+        let blob = Bytes::from(vec![0xb1; 256]);
+        let dek = Dek::try_from([0x44; 44].as_slice()).ok();
+        let state = RecordState::Live { blob, dek };
+        let change = Change { id: RecordId::from_bytes([9; 16]), expected: Cursor::ZERO, state };
+        Self { broker, outboxes, cursor: AtomicU64::new(0), changes: Arc::new([change]) }
+    }
+
+    fn push(&self) {
+        let prev = self.cursor.fetch_add(1, Ordering::Relaxed);
+        self.broker.publish(SpaceEvent::Pushed(PushedEvent {
+            space: SPACE,
+            prev: cursor(prev),
+            cursor: cursor(prev + 1),
+            key_generation: Epoch::FIRST,
+            rewrap_epoch: None,
+            changes: self.changes.clone(),
+            origin: connection(u64::MAX),
+        }));
+    }
+
+    /// Everybody reads everything and waits for more.
+    fn catch_up(&self) {
+        let cx = Context::from_waker(Waker::noop());
+        for outbox in &self.outboxes {
+            while outbox.take().is_some() {}
+            let _parked = outbox.poll_ready(&cx);
+        }
+    }
+}
+
+fn bench(criterion: &mut Criterion, name: &str, act: impl Fn(&Scene)) {
+    let mut group = criterion.benchmark_group(name);
+    group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
+    for watchers in WATCHERS {
+        let scene = Scene::new(watchers);
+        group.throughput(Throughput::Elements(watchers));
+        group.bench_with_input(BenchmarkId::from_parameter(watchers), &scene, |bencher, scene| {
+            bencher.iter_batched(|| scene.catch_up(), |()| act(scene), BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
+fn fan_out(criterion: &mut Criterion) {
+    bench(criterion, "fan-out", Scene::push);
+    bench(criterion, "presence set", |scene| {
+        scene.broker.set_presence(SPACE, connection(0), black_box(&[1; 64]));
+    });
+    bench(criterion, "event send", |scene| {
+        scene.broker.send_event(SPACE, connection(0), black_box(&[1; 64]));
+    });
+}
+
+/// A sweep that finds nothing stale among many, and what subscribing and leaving cost beside it.
+fn sweep(criterion: &mut Criterion) {
+    let scene = Scene::new(1);
+    let outbox = Outbox::new(OutboxLimits::default());
+    for number in 0..10_000 {
+        let space = SpaceId::from_bytes(*connection(number / 10).as_bytes());
+        let gate = scene.broker.watch(space, connection(number), &outbox);
+        let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
+        scene.broker.settle(space, connection(number), gate, state);
+        scene.broker.set_presence(space, connection(number), b"here");
+    }
+    criterion.bench_function("sweep of 10000 fresh entries", |bencher| {
+        bencher.iter(|| {
+            scene.broker.sweep_presence();
+        })
+    });
+    criterion.bench_function("watch and unwatch among 10000", |bencher| {
+        bencher.iter(|| {
+            black_box(scene.broker.watch(SPACE, connection(77), &outbox));
+            scene.broker.unwatch(SPACE, connection(77))
+        });
+    });
+}
+
+criterion_group!(benches, fan_out, sweep);
+criterion_main!(benches);
