@@ -69,3 +69,40 @@ fn verify(connection: &Connection, name: &'static str, wanted: &'static str) -> 
     };
     if found == wanted { Ok(()) } else { Err(OpenError::Pragma { name, wanted, found }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writer_has_every_setting_that_is_required() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let connection = open_writer(file.path(), None).unwrap();
+        for (name, wanted) in REQUIRED {
+            verify(&connection, name, wanted).unwrap();
+        }
+    }
+
+    #[test]
+    fn setting_that_did_not_take_is_noticed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let connection = open_writer(file.path(), None).unwrap();
+        for (name, other) in
+            [("journal_mode", "DELETE"), ("synchronous", "NORMAL"), ("secure_delete", "FAST")]
+        {
+            set(&connection, name, other).unwrap();
+            let wanted = REQUIRED.iter().find(|required| required.0 == name).unwrap().1;
+            let error = verify(&connection, name, wanted).unwrap_err();
+            assert!(matches!(error, OpenError::Pragma { name: named, .. } if named == name), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn reader_cannot_write() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let writer = open_writer(file.path(), None).unwrap();
+        writer.execute_batch("CREATE TABLE t (x)").unwrap();
+        let refused = open_reader(file.path()).unwrap().execute("INSERT INTO t VALUES (1)", []);
+        assert_eq!(refused.unwrap_err().sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+    }
+}

@@ -7,23 +7,20 @@
 //! its neighbours. If one fails while it writes, the whole transaction is rolled back and every operation of it
 //! runs again by itself, so only the failing one fails.
 
+mod operation;
+mod thread;
+
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
-use std::thread;
 
 use less_sync_storage::StorageError;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::error::{Closed, storage_error, unavailable};
+use self::operation::{Operation, Write};
+use self::thread::WriterThread;
+use crate::error::Closed;
 use crate::store::Checkpoint;
-
-/// Operations of one transaction at most.
-const BATCH_OPERATIONS: usize = 512;
-
-/// Bytes after which a transaction takes no more operations.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// The sending end: hands operations to the writer thread and waits for their outcome.
 #[derive(Clone)]
@@ -31,6 +28,7 @@ pub(crate) struct Writer {
     queue: mpsc::Sender<Command>,
 }
 
+/// What the thread is told.
 enum Command {
     Write(Box<dyn Operation>),
     Checkpoint(oneshot::Sender<Result<Checkpoint, StorageError>>),
@@ -41,8 +39,8 @@ impl Writer {
     /// Starts the thread. `lock` is held until the connection is closed.
     pub(crate) fn start(connection: Connection, lock: File, queue: usize) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(queue.max(1));
-        let thread = WriterThread { connection, queue: receiver, closers: Vec::new() };
-        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(lock))?;
+        let thread = WriterThread::new(connection, receiver);
+        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(lock))?;
         Ok(Self { queue: sender })
     }
 
@@ -57,8 +55,8 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StorageError> + Send + 'static,
     {
-        let (reply, outcome) = oneshot::channel();
-        self.send(Command::Write(Box::new(Write { bytes, run, result: Err(Closed.into()), reply }))).await?;
+        let (write, outcome) = Write::new(bytes, run);
+        self.send(Command::Write(Box::new(write))).await?;
         outcome.await.map_err(|_| Closed)?
     }
 
@@ -88,186 +86,148 @@ impl Writer {
     }
 }
 
-/// A write that waits for its turn, whatever its result type.
-trait Operation: Send {
-    fn bytes(&self) -> usize;
-    /// Whether nobody waits for the outcome any more.
-    fn abandoned(&self) -> bool;
-    /// Keeps the result for [`Operation::answer`]; an error means that the transaction must be rolled back.
-    fn run(&mut self, connection: &Connection) -> Result<(), StorageError>;
-    fn answer(self: Box<Self>);
-    fn fail(self: Box<Self>, error: StorageError);
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc as blocking;
 
-struct Write<T, F> {
-    bytes: usize,
-    run: F,
-    result: Result<T, StorageError>,
-    reply: oneshot::Sender<Result<T, StorageError>>,
-}
+    use tempfile::NamedTempFile;
+    use tokio::task::JoinSet;
 
-impl<T, F> Operation for Write<T, F>
-where
-    T: Send,
-    F: FnMut(&Connection) -> Result<T, StorageError> + Send,
-{
-    fn bytes(&self) -> usize {
-        self.bytes
+    use super::*;
+    use crate::connection::open_writer;
+    use crate::error::{database, storage_error};
+
+    /// A writer over a table of numbers, and the file it is in.
+    fn start() -> (Writer, NamedTempFile) {
+        let file = NamedTempFile::new().unwrap();
+        let connection = open_writer(file.path(), None).unwrap();
+        connection.execute_batch("CREATE TABLE numbers (number INTEGER)").unwrap();
+        let lock = tempfile::tempfile().unwrap();
+        (Writer::start(connection, lock, 64).unwrap(), file)
     }
 
-    fn abandoned(&self) -> bool {
-        self.reply.is_closed()
+    fn insert(db: &Connection, number: i64) -> Result<i64, StorageError> {
+        db.execute("INSERT INTO numbers VALUES (?1)", [number]).map_err(storage_error)?;
+        Ok(number)
     }
 
-    fn run(&mut self, connection: &Connection) -> Result<(), StorageError> {
-        match (self.run)(connection) {
-            Err(error @ (StorageError::Database(_) | StorageError::Unavailable(_))) => Err(error),
-            decided => {
-                self.result = decided;
-                Ok(())
-            }
+    /// Keeps the writer busy until the returned sender is used, so that others queue behind.
+    async fn occupy(
+        writer: &Writer,
+        others: &mut JoinSet<Result<i64, StorageError>>,
+    ) -> blocking::Sender<()> {
+        let (release, released) = blocking::channel();
+        let (occupied, is_occupied) = oneshot::channel();
+        let (writer, mut occupied) = (writer.clone(), Some(occupied));
+        others.spawn(async move {
+            let hold = move |_: &Connection| {
+                occupied.take().map(|occupied| occupied.send(()));
+                released.recv().map_err(database)?;
+                Ok(0)
+            };
+            writer.write(0, hold).await
+        });
+        is_occupied.await.unwrap();
+        release
+    }
+
+    /// Lets everything that was spawned reach the queue.
+    async fn queued(writer: &Writer, operations: usize) {
+        while writer.queue.max_capacity() - writer.queue.capacity() < operations {
+            tokio::task::yield_now().await;
         }
     }
 
-    fn answer(self: Box<Self>) {
-        // Whoever asked may have gone meanwhile.
-        drop(self.reply.send(self.result));
+    fn stored(file: &NamedTempFile) -> Vec<i64> {
+        let db = Connection::open(file.path()).unwrap();
+        let mut select = db.prepare("SELECT number FROM numbers ORDER BY number").unwrap();
+        select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    fn fail(self: Box<Self>, error: StorageError) {
-        drop(self.reply.send(Err(error)));
-    }
-}
-
-type Batch = Vec<Box<dyn Operation>>;
-
-/// Why a batch has no effect, or an unknown one.
-enum Failed {
-    /// The transaction could not begin or commit. After a failed commit the outcome is unknown (storage T9).
-    Transaction(rusqlite::Error),
-    /// An operation failed while it ran; rolled back.
-    Operation(StorageError),
-}
-
-struct WriterThread {
-    connection: Connection,
-    queue: mpsc::Receiver<Command>,
-    closers: Vec<oneshot::Sender<()>>,
-}
-
-impl WriterThread {
-    fn run(mut self, lock: File) {
-        while let Some(command) = self.queue.blocking_recv() {
-            let (batch, then) = self.collect(command);
-            self.commit(batch);
-            match then {
-                Some(Command::Checkpoint(reply)) => drop(reply.send(self.checkpoint())),
-                Some(Command::Close(reply)) => {
-                    self.closers.push(reply);
-                    self.queue.close();
-                }
-                Some(Command::Write(_)) | None => {}
-            }
+    #[tokio::test]
+    async fn what_has_queued_is_committed_together_before_anybody_is_answered() {
+        let ((writer, file), mut tasks) = (start(), JoinSet::new());
+        let release = occupy(&writer, &mut tasks).await;
+        let ran = Arc::new(AtomicUsize::new(0));
+        for number in 1..=20 {
+            let (writer, ran) = (writer.clone(), Arc::clone(&ran));
+            tasks.spawn(async move {
+                let counted = Arc::clone(&ran);
+                let count = move |db: &Connection| {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    insert(db, number)
+                };
+                let result = writer.write(1, count).await;
+                assert_eq!(ran.load(Ordering::SeqCst), 20, "answered before its batch was complete");
+                result
+            });
         }
-        self.finish(lock);
+        queued(&writer, 20).await;
+        release.send(()).unwrap();
+        assert!(tasks.join_all().await.into_iter().all(|result| result.is_ok()));
+        assert_eq!(stored(&file), (1..=20).collect::<Vec<_>>());
     }
 
-    /// What has queued, as far as it fits one transaction, and the command that ended it.
-    fn collect(&mut self, first: Command) -> (Batch, Option<Command>) {
-        let (mut batch, mut bytes) = (Batch::new(), 0_usize);
-        let mut next = Some(first);
-        while let Some(command) = next {
-            let Command::Write(operation) = command else { return (batch, Some(command)) };
-            if !operation.abandoned() {
-                bytes = bytes.saturating_add(operation.bytes());
-                batch.push(operation);
-            }
-            if batch.len() >= BATCH_OPERATIONS || bytes >= BATCH_BYTES {
-                break;
-            }
-            next = self.queue.try_recv().ok();
+    #[tokio::test]
+    async fn operation_that_fails_while_it_writes_leaves_no_trace_and_no_victims() {
+        let ((writer, file), mut tasks) = (start(), JoinSet::new());
+        let release = occupy(&writer, &mut tasks).await;
+        for number in 1..=5 {
+            let writer = writer.clone();
+            let run = move |db: &Connection| {
+                insert(db, number)?;
+                if number == 3 { Err(database("broken")) } else { Ok(number) }
+            };
+            tasks.spawn(async move { writer.write(1, run).await });
         }
-        (batch, None)
+        queued(&writer, 5).await;
+        release.send(()).unwrap();
+        let results = tasks.join_all().await;
+        assert_eq!(
+            results.iter().filter(|result| matches!(result, Err(StorageError::Database(_)))).count(),
+            1
+        );
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 5);
+        assert_eq!(stored(&file), [1, 2, 4, 5]);
     }
 
-    fn commit(&self, mut batch: Batch) {
-        if batch.is_empty() {
-            return;
+    #[tokio::test]
+    async fn operation_whose_caller_has_gone_is_withdrawn() {
+        let ((writer, file), mut tasks) = (start(), JoinSet::new());
+        let release = occupy(&writer, &mut tasks).await;
+        let (gone, staying) = (writer.clone(), writer.clone());
+        let leaving = tasks.spawn(async move { gone.write(1, |db| insert(db, 1)).await });
+        queued(&writer, 1).await;
+        tasks.spawn(async move { staying.write(1, |db| insert(db, 2)).await });
+        queued(&writer, 2).await;
+        leaving.abort();
+        while !leaving.is_finished() {
+            tokio::task::yield_now().await;
         }
-        match self.transaction(&mut batch) {
-            Ok(()) => batch.into_iter().for_each(Operation::answer),
-            Err(Failed::Transaction(error)) => fail_all(batch, error),
-            Err(Failed::Operation(error)) if batch.len() > 1 => {
-                tracing::warn!(%error, operations = batch.len(), "write batch rolled back, running its parts alone");
-                for operation in batch {
-                    self.commit(vec![operation]);
-                }
-            }
-            Err(Failed::Operation(error)) => {
-                if let Some(operation) = batch.pop() {
-                    operation.fail(error);
-                }
-            }
-        }
+        release.send(()).unwrap();
+        while tasks.join_next().await.is_some() {}
+        assert_eq!(stored(&file), [2]);
     }
 
-    fn transaction(&self, batch: &mut Batch) -> Result<(), Failed> {
-        self.execute("BEGIN IMMEDIATE").map_err(Failed::Transaction)?;
-        let ran = batch.iter_mut().try_for_each(|operation| operation.run(&self.connection));
-        let done = match ran {
-            Ok(()) => self.execute("COMMIT").map_err(Failed::Transaction),
-            Err(error) => Err(Failed::Operation(error)),
-        };
-        // SQLite has already rolled back after some failures (a full disk, say), and not after others.
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.execute("ROLLBACK")
-        {
-            tracing::error!(%error, "write transaction cannot be rolled back");
-        }
-        done
-    }
-
-    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
-    }
-
-    fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
-        checkpoint(&self.connection, "PASSIVE").map_err(storage_error)
-    }
-
-    /// Closes the database before the lock is given up, and answers after both.
-    fn finish(self, lock: File) {
-        if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
-            tracing::warn!(%error, "log of the database was not emptied at shutdown");
-        }
-        if let Err((_, error)) = self.connection.close() {
-            tracing::warn!(%error, "database was not closed cleanly");
-        }
-        drop(lock);
-        for closer in self.closers {
-            let _ = closer.send(());
-        }
+    #[tokio::test]
+    async fn closing_runs_what_has_queued_and_refuses_what_comes_later() {
+        let ((writer, file), mut tasks) = (start(), JoinSet::new());
+        let release = occupy(&writer, &mut tasks).await;
+        let before = writer.clone();
+        tasks.spawn(async move { before.write(1, |db| insert(db, 1)).await });
+        queued(&writer, 1).await;
+        let closing = writer.clone();
+        let mut closers = JoinSet::new();
+        closers.spawn(async move { closing.close().await });
+        queued(&writer, 2).await;
+        release.send(()).unwrap();
+        closers.join_all().await;
+        assert!(tasks.join_all().await.into_iter().all(|result| result.is_ok()));
+        let late = writer.write(1, |db| insert(db, 2)).await;
+        assert!(matches!(late, Err(StorageError::Unavailable(_))), "{late:?}");
+        assert!(writer.is_closed());
+        assert_eq!(stored(&file), [1]);
     }
 }
-
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Checkpoint> {
-    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        Ok(Checkpoint {
-            complete: row.get::<_, i64>(0)? == 0,
-            log_pages: row.get(1)?,
-            moved_pages: row.get(2)?,
-        })
-    })
-}
-
-fn fail_all(batch: Batch, error: rusqlite::Error) {
-    let error = Arc::new(error);
-    for operation in batch {
-        operation.fail(unavailable(TransactionFailed(Arc::clone(&error))));
-    }
-}
-
-/// One failure that many callers hear of.
-#[derive(Debug, thiserror::Error)]
-#[error("write transaction failed")]
-struct TransactionFailed(#[source] Arc<rusqlite::Error>);

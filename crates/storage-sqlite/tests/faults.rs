@@ -1,0 +1,232 @@
+//! What goes wrong below the adapter: full disks, foreign locks, broken rows. Nothing of it panics, and what can pass
+//! passes.
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+#![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_storage::{
+    Change, CursorAhead, PullPage, PullRequest, Push, PushLimits, Pushed, ReadGrant, RecordState,
+    Records as _, Spaces as _, StorageError, WriteGrant,
+};
+use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+const LIMITS: PushLimits = PushLimits { records: 1000, blob: 5 << 20, bytes: 1 << 26 };
+
+struct Bed {
+    directory: TempDir,
+    storage: Arc<SqliteStorage>,
+}
+
+impl Bed {
+    async fn new(options: impl FnOnce(PathBuf) -> SqliteOptions) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(options(directory.path().join("sync.db"))).unwrap();
+        for number in 1..=9 {
+            storage.personal_space(space(number), "client").await.unwrap();
+        }
+        Self { directory, storage: Arc::new(storage) }
+    }
+
+    /// A connection past the adapter.
+    fn connect(&self) -> Connection {
+        Connection::open(self.directory.path().join("sync.db")).unwrap()
+    }
+
+    async fn push(
+        &self,
+        space: SpaceId,
+        id: u8,
+        expected: Cursor,
+        bytes: usize,
+    ) -> Result<Pushed, StorageError> {
+        push(&self.storage, space, id, expected, live(bytes)).await
+    }
+
+    /// The first page of everything in a space.
+    async fn pull(&self, space: SpaceId) -> Result<PullPage, StorageError> {
+        let grant = ReadGrant::vouch(space);
+        let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
+        let state = self.storage.begin_pull(&grant, request).await?;
+        self.storage.pull_page(&grant, &state, state.start()).await
+    }
+}
+
+async fn push(
+    storage: &SqliteStorage,
+    space: SpaceId,
+    id: u8,
+    expected: Cursor,
+    state: RecordState,
+) -> Result<Pushed, StorageError> {
+    let change = Change { id: RecordId::from_bytes([id; 16]), expected, state };
+    storage.push(&WriteGrant::vouch(space), Push { changes: [change].into(), epoch: None }, LIMITS).await
+}
+
+fn live(bytes: usize) -> RecordState {
+    RecordState::Live { blob: Bytes::from(vec![0xab; bytes]), dek: None }
+}
+
+fn space(number: u8) -> SpaceId {
+    SpaceId::from_bytes([number; 16])
+}
+
+fn cursor(number: u64) -> Cursor {
+    Cursor::new(number).unwrap()
+}
+
+fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
+    matches!(pushed, Ok(Pushed::Committed { .. }))
+}
+
+/// A full disk refuses what does not fit, keeps what it has, and takes pushes again once there is room.
+#[tokio::test]
+async fn full_disk_is_unavailable_and_recovers() {
+    let bed = Bed::new(|path| SqliteOptions { max_pages: Some(400), ..SqliteOptions::new(path) }).await;
+    assert!(is_committed(&bed.push(space(1), 1, Cursor::ZERO, 1 << 20).await));
+    let refused = bed.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
+    assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    bed.storage.ping().await.unwrap();
+    let page = bed.pull(space(1)).await.unwrap();
+    assert_eq!(
+        page.records.iter().map(|row| (row.cursor, &row.state)).collect::<Vec<_>>(),
+        [(cursor(1), &live(1 << 20))]
+    );
+
+    let deleted = push(&bed.storage, space(1), 1, cursor(1), RecordState::Tombstone).await;
+    assert!(is_committed(&deleted), "{deleted:?}");
+    let accepted = bed.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
+    assert!(matches!(accepted, Ok(Pushed::Committed { cursor: at, .. }) if at == cursor(3)), "{accepted:?}");
+    bed.storage.close().await;
+}
+
+/// R26: one push of a batch does not fit on the disk; its neighbours do not suffer from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn push_that_does_not_fit_fails_alone() {
+    let bed = Bed::new(|path| SqliteOptions { max_pages: Some(400), ..SqliteOptions::new(path) }).await;
+    for round in 0..20 {
+        let mut tasks = JoinSet::new();
+        for number in 1..=9 {
+            let storage = Arc::clone(&bed.storage);
+            let bytes = if number == 5 { 4 << 20 } else { 100 };
+            tasks.spawn(async move {
+                let pushed = push(&storage, space(number), round, Cursor::ZERO, live(bytes)).await;
+                (number, pushed)
+            });
+        }
+        for (number, pushed) in tasks.join_all().await {
+            match number {
+                5 => assert!(matches!(pushed, Err(StorageError::Unavailable(_))), "{pushed:?}"),
+                _ => assert!(is_committed(&pushed), "round {round}, space {number}: {pushed:?}"),
+            }
+        }
+    }
+    for space in bed.storage.spaces(&(1..=9).map(space).collect::<Vec<_>>()).await.unwrap() {
+        let expected = if space.id == self::space(5) { 0 } else { 20 };
+        assert_eq!(space.cursor, cursor(expected));
+    }
+    bed.storage.close().await;
+}
+
+/// Somebody else writes to the file and does not stop: unavailable for the busy timeout of five seconds, then well.
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_write_lock_is_unavailable_and_passes() {
+    let bed = Bed::new(SqliteOptions::new).await;
+    let intruder = bed.connect();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = bed.push(space(1), 1, Cursor::ZERO, 10).await;
+    assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    // Readers are not concerned.
+    assert_eq!(bed.pull(space(1)).await.unwrap().records, []);
+    bed.storage.ping().await.unwrap();
+    intruder.execute_batch("ROLLBACK").unwrap();
+    assert!(is_committed(&bed.push(space(1), 1, Cursor::ZERO, 10).await));
+    bed.storage.close().await;
+}
+
+/// A foreign reader keeps the log from being moved, and nothing else.
+#[tokio::test]
+async fn foreign_reader_delays_the_checkpoint_only() {
+    let bed = Bed::new(SqliteOptions::new).await;
+    let reader = bed.connect();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM spaces").unwrap();
+    assert!(is_committed(&bed.push(space(1), 1, Cursor::ZERO, 10_000).await));
+    let delayed = bed.storage.checkpoint().await.unwrap();
+    assert!(delayed.moved_pages < delayed.log_pages, "{delayed:?}");
+    reader.execute_batch("COMMIT").unwrap();
+    let done = bed.storage.checkpoint().await.unwrap();
+    assert_eq!(done.moved_pages, done.log_pages);
+    bed.storage.close().await;
+}
+
+/// Rows that no statement of ours can have written are an error of the database, for those who meet them.
+#[tokio::test]
+async fn broken_rows_are_database_errors_and_harm_nobody_else() {
+    let bed = Bed::new(SqliteOptions::new).await;
+    for number in 1..=4 {
+        assert!(is_committed(&bed.push(space(number), 1, Cursor::ZERO, 10).await));
+    }
+    let vandal = bed.connect();
+    vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
+    let break_row = |sql: &str, number: u8| assert_eq!(vandal.execute(sql, [[number; 16]]).unwrap(), 1);
+    break_row("UPDATE spaces SET cursor = -1 WHERE id = ?1", 1);
+    break_row("UPDATE spaces SET key_generation = 0 WHERE id = ?1", 2);
+    break_row("UPDATE records SET wrapped_dek = x'00' WHERE space_id = ?1", 3);
+
+    for number in [1, 2] {
+        let pushed = bed.push(space(number), 2, Cursor::ZERO, 10).await;
+        assert!(matches!(pushed, Err(StorageError::Database(_))), "{pushed:?}");
+    }
+    for number in [1, 2, 3] {
+        let pulled = bed.pull(space(number)).await;
+        assert!(matches!(pulled, Err(StorageError::Database(_))), "{pulled:?}");
+    }
+    assert!(is_committed(&bed.push(space(4), 2, Cursor::ZERO, 10).await));
+    assert_eq!(bed.pull(space(4)).await.unwrap().records.len(), 2);
+    bed.storage.close().await;
+}
+
+/// Pushes that race with the end either happened, and are there afterwards, or were refused, and are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
+    let bed = Bed::new(SqliteOptions::new).await;
+    let mut pushes = JoinSet::new();
+    for number in 1..=9 {
+        let storage = Arc::clone(&bed.storage);
+        pushes.spawn(async move {
+            let mut committed = 0;
+            for id in 0..=u8::MAX {
+                match push(&storage, space(number), id, Cursor::ZERO, live(100)).await {
+                    Ok(Pushed::Committed { .. }) => committed += 1,
+                    Err(StorageError::Unavailable(_)) => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+            (space(number), committed)
+        });
+    }
+    let under_way = bed.push(space(1), 0xff, Cursor::ZERO, 10).await;
+    assert!(is_committed(&under_way));
+    tokio::join!(bed.storage.close(), bed.storage.close());
+    for refused in [
+        bed.storage.ping().await,
+        bed.pull(space(1)).await.map(drop),
+        bed.storage.checkpoint().await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    }
+    let acknowledged = pushes.join_all().await;
+    let storage = SqliteStorage::open(SqliteOptions::new(bed.storage.path())).unwrap();
+    for (id, committed) in acknowledged {
+        let extra = u64::from(id == space(1));
+        assert_eq!(storage.spaces(&[id]).await.unwrap()[0].cursor, cursor(committed + extra));
+    }
+    storage.close().await;
+}

@@ -1,0 +1,168 @@
+//! The files of a database: whose they are, who may open them, what is left in them.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "failing is how a test says that something is wrong")]
+#![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_storage::{
+    Change, Push, PushLimits, Pushed, RecordState, Records as _, Spaces as _, WriteGrant,
+};
+use less_sync_storage_sqlite::{OpenError, SqliteOptions, SqliteStorage};
+
+const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+const LIMITS: PushLimits = PushLimits { records: 1000, blob: 1 << 20, bytes: 1 << 24 };
+
+fn open(path: &Path) -> Result<SqliteStorage, OpenError> {
+    SqliteStorage::open(SqliteOptions::new(path))
+}
+
+async fn push(storage: &SqliteStorage, expected: Cursor, state: RecordState) -> Cursor {
+    let change = Change { id: RecordId::from_bytes([1; 16]), expected, state };
+    let push = Push { changes: [change].into(), epoch: None };
+    match storage.push(&WriteGrant::vouch(SPACE), push, LIMITS).await.unwrap() {
+        Pushed::Committed { cursor, .. } => cursor,
+        conflict @ Pushed::Conflict { .. } => panic!("{conflict:?}"),
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn everything_belongs_to_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("made/on/demand/sync.db");
+    let storage = open(&path).unwrap();
+    storage.personal_space(SPACE, "client").await.unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let file = PathBuf::from(format!("{}{suffix}", path.display()));
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    for made in path.ancestors().skip(1).take(3) {
+        assert_eq!(mode(made), 0o700, "{}", made.display());
+    }
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn second_adapter_of_one_database_is_refused_until_the_first_is_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let first = open(&path).unwrap();
+    assert!(matches!(open(&path), Err(OpenError::InUse(refused)) if refused == path));
+    first.ping().await.unwrap();
+    first.close().await;
+    open(&path).unwrap().close().await;
+}
+
+#[tokio::test]
+async fn second_process_is_refused_until_the_first_has_closed_the_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let opened_by_another_process = || {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "child_opens_the_database", "--ignored"]).env("LESS_TEST_SQLITE_PATH", &path);
+        child.output().unwrap().status.success()
+    };
+    let storage = open(&path).unwrap();
+    assert!(!opened_by_another_process());
+    storage.close().await;
+    assert!(opened_by_another_process());
+}
+
+/// Not a test of its own: the other process of the one above.
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn child_opens_the_database() {
+    let path = std::env::var_os("LESS_TEST_SQLITE_PATH").unwrap();
+    open(Path::new(&path)).unwrap();
+}
+
+#[test]
+fn file_that_is_no_database_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let text = "certainly not a database, but somebody may need it still ".repeat(50);
+    std::fs::write(&path, &text).unwrap();
+    assert!(matches!(open(&path), Err(OpenError::Sqlite(_))));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn directory_that_cannot_be_made_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = open(&file.join("sync.db")).unwrap_err();
+    assert!(matches!(&error, OpenError::Files { path, .. } if *path == file), "{error:?}");
+}
+
+/// Tombstones promise erasure (storage §8, `secure_delete`).
+#[tokio::test]
+async fn deleted_and_replaced_blobs_are_in_no_file_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let storage = open(&path).unwrap();
+    storage.personal_space(SPACE, "client").await.unwrap();
+    let live =
+        |text: &str, times: usize| RecordState::Live { blob: Bytes::from(text.repeat(times)), dek: None };
+    // Short ones live in the page of their row, long ones in pages of their own.
+    let mut at = push(&storage, Cursor::ZERO, live("replaced-long", 5000)).await;
+    at = push(&storage, at, live("replaced-short", 20)).await;
+    at = push(&storage, at, live("deleted-long", 9000)).await;
+    at = push(&storage, at, live("deleted-short", 10)).await;
+    let found = |path: &Path, text: &str| {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    let log = directory.path().join("sync.db-wal");
+    assert!(found(&log, "deleted-short"), "the test looks in the wrong place");
+    push(&storage, at, RecordState::Tombstone).await;
+    storage.close().await;
+    for text in ["replaced-long", "replaced-short", "deleted-long", "deleted-short"] {
+        assert!(!found(&path, text) && !found(&log, text), "{text} is still there");
+    }
+}
+
+#[tokio::test]
+async fn closing_empties_the_log_and_dropping_does_so_in_its_own_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let log = directory.path().join("sync.db-wal");
+    let log_bytes = || log.metadata().map_or(0, |log| log.len());
+
+    let storage = open(&path).unwrap();
+    storage.personal_space(SPACE, "client").await.unwrap();
+    push(&storage, Cursor::ZERO, RecordState::Tombstone).await;
+    assert!(log_bytes() > 0);
+    storage.close().await;
+    assert_eq!(log_bytes(), 0);
+
+    let storage = open(&path).unwrap();
+    push(&storage, Cursor::new(1).unwrap(), RecordState::Tombstone).await;
+    drop(storage);
+    let again = std::iter::repeat_with(|| open(&path))
+        .find(|opened| !matches!(opened, Err(OpenError::InUse(_))))
+        .unwrap()
+        .unwrap();
+    assert_eq!(again.spaces(&[SPACE]).await.unwrap()[0].cursor, Cursor::new(2).unwrap());
+    again.close().await;
+}
+
+#[tokio::test]
+async fn checkpoint_moves_the_log_into_the_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(&directory.path().join("sync.db")).unwrap();
+    storage.personal_space(SPACE, "client").await.unwrap();
+    let before = storage.path().metadata().unwrap().len();
+    push(&storage, Cursor::ZERO, RecordState::Live { blob: Bytes::from(vec![1; 100_000]), dek: None }).await;
+    let checkpoint = storage.checkpoint().await.unwrap();
+    assert!(checkpoint.complete && checkpoint.log_pages > 20, "{checkpoint:?}");
+    assert_eq!(checkpoint.log_pages, checkpoint.moved_pages);
+    assert!(storage.path().metadata().unwrap().len() > before + 90_000);
+    storage.close().await;
+}

@@ -1,0 +1,113 @@
+//! Which databases this build opens, and which it leaves alone (storage §2.2, §2.3).
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+
+use std::path::PathBuf;
+
+use less_sync_core::SpaceId;
+use less_sync_storage::Spaces as _;
+use less_sync_storage_sqlite::{OpenError, SqliteOptions, SqliteStorage};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+struct Bed {
+    directory: TempDir,
+}
+
+impl Bed {
+    /// A database as this build leaves it.
+    async fn migrated() -> Self {
+        let bed = Self { directory: tempfile::tempdir().unwrap() };
+        bed.open().unwrap().close().await;
+        bed
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("sync.db")
+    }
+
+    fn open(&self) -> Result<SqliteStorage, OpenError> {
+        SqliteStorage::open(SqliteOptions::new(self.path()))
+    }
+
+    fn sql(&self, sql: &str) {
+        Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+    }
+
+    fn count(&self, sql: &str) -> i64 {
+        Connection::open(self.path()).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+const HISTORY: &str = "SELECT count(*) FROM _sqlx_migrations WHERE success AND length(checksum) = 48";
+
+#[tokio::test]
+async fn each_migration_runs_once() {
+    let bed = Bed::migrated().await;
+    let applied = bed.count(HISTORY);
+    assert!(applied >= 1);
+    let storage = bed.open().unwrap();
+    let id = SpaceId::from_bytes([1; 16]);
+    storage.personal_space(id, "client").await.unwrap();
+    storage.close().await;
+    let storage = bed.open().unwrap();
+    assert_eq!(storage.spaces(&[id]).await.unwrap().len(), 1);
+    storage.close().await;
+    assert_eq!(bed.count(HISTORY), applied);
+}
+
+#[tokio::test]
+async fn database_of_a_later_build_is_refused() {
+    let bed = Bed::migrated().await;
+    bed.sql("INSERT INTO _sqlx_migrations VALUES (9000, 'from the future', '2040-01-01', TRUE, x'00', 1)");
+    assert!(matches!(bed.open(), Err(OpenError::Newer(9000))));
+    assert_eq!(bed.count("SELECT count(*) FROM _sqlx_migrations WHERE version = 9000"), 1);
+}
+
+#[tokio::test]
+async fn migration_that_was_applied_in_a_different_form_is_refused() {
+    let bed = Bed::migrated().await;
+    bed.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
+    assert!(matches!(bed.open(), Err(OpenError::ForeignMigration(1))));
+}
+
+#[tokio::test]
+async fn half_applied_migration_is_refused() {
+    let bed = Bed::migrated().await;
+    bed.sql("UPDATE _sqlx_migrations SET success = FALSE WHERE version = 1");
+    assert!(matches!(bed.open(), Err(OpenError::PartialMigration(1))));
+}
+
+#[tokio::test]
+async fn tables_that_nobody_accounts_for_are_refused_and_left_alone() {
+    let bed = Bed { directory: tempfile::tempdir().unwrap() };
+    bed.sql("CREATE TABLE records (mine TEXT)");
+    assert!(matches!(bed.open(), Err(OpenError::UnknownSchema)));
+    assert_eq!(bed.count("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+#[tokio::test]
+async fn refused_database_is_not_locked_afterwards() {
+    let bed = Bed::migrated().await;
+    bed.sql("UPDATE _sqlx_migrations SET success = FALSE");
+    assert!(bed.open().is_err());
+    bed.sql("UPDATE _sqlx_migrations SET success = TRUE");
+    bed.open().unwrap().close().await;
+}
+
+/// Storage §8: strict tables, the keys and indexes that the statements count on.
+#[tokio::test]
+async fn schema_is_strict_and_indexed() {
+    let bed = Bed::migrated().await;
+    let ours = "('spaces', 'records', 'server_settings')";
+    assert_eq!(
+        bed.count(&format!("SELECT count(*) FROM pragma_table_list WHERE name IN {ours} AND strict")),
+        3
+    );
+    let columns = |index: &str| {
+        let sql = format!("SELECT group_concat(name, ' ') FROM pragma_index_info('{index}')");
+        Connection::open(bed.path()).unwrap().query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap()
+    };
+    assert_eq!(columns("idx_records_sync"), "space_id cursor id deleted");
+    assert_eq!(columns("sqlite_autoindex_records_1"), "space_id id");
+}
