@@ -118,6 +118,48 @@ fn fan_out(criterion: &mut Criterion) {
     });
 }
 
+/// As fan-out, but with a task per watcher that has to be woken. Only the call of the publisher is timed.
+fn fan_out_to_tasks(criterion: &mut Criterion) {
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build() else { return };
+    let mut group = criterion.benchmark_group("fan-out to parked tasks");
+    group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
+    for watchers in WATCHERS {
+        let scene = Scene::new(watchers);
+        let taken = Arc::new(AtomicU64::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for outbox in scene.outboxes.iter().cloned() {
+            tasks.spawn_on(read(outbox, taken.clone()), runtime.handle());
+        }
+        group.throughput(Throughput::Elements(watchers));
+        group.bench_function(BenchmarkId::from_parameter(watchers), |bencher| {
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| timed_push(&scene, &taken)).sum());
+        });
+    }
+    group.finish();
+}
+
+/// Takes whatever comes, as the task of a connection does.
+async fn read(outbox: Arc<Outbox>, taken: Arc<AtomicU64>) {
+    loop {
+        std::future::poll_fn(|cx| outbox.poll_ready(cx)).await;
+        while outbox.take().is_some() {
+            taken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How long a push takes that finds every task parked.
+fn timed_push(scene: &Scene, taken: &AtomicU64) -> Duration {
+    let goal = taken.load(Ordering::Relaxed) + scene.outboxes.len() as u64;
+    let begun = SystemClock.instant();
+    scene.push();
+    let took = begun.elapsed();
+    while taken.load(Ordering::Relaxed) < goal {
+        std::thread::yield_now();
+    }
+    took
+}
+
 /// A sweep that finds nothing stale among many, and what subscribing and leaving cost beside it.
 fn sweep(criterion: &mut Criterion) {
     let scene = Scene::new(1);
@@ -132,7 +174,7 @@ fn sweep(criterion: &mut Criterion) {
     criterion.bench_function("sweep of 10000 fresh entries", |bencher| {
         bencher.iter(|| {
             scene.broker.sweep_presence();
-        })
+        });
     });
     criterion.bench_function("watch and unwatch among 10000", |bencher| {
         bencher.iter(|| {
@@ -142,5 +184,5 @@ fn sweep(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, fan_out, sweep);
+criterion_group!(benches, fan_out, fan_out_to_tasks, sweep);
 criterion_main!(benches);
