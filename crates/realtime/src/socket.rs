@@ -88,7 +88,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 self.peer_closed = true;
                 Incoming::Closed
             }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                // The codec queues a Pong with the read that follows its Ping: it leaves now, not with the next event.
+                return match self.poll_write(cx) {
+                    Poll::Ready(Err(gone)) => Poll::Ready(Err(gone)),
+                    Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+                };
+            }
             Err(Error::Capacity(_)) => {
                 self.broken = true;
                 Incoming::TooBig
