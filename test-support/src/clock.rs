@@ -77,20 +77,20 @@ impl ManualClock {
         self.0.time.lock().sleepers.len()
     }
 
-    /// Completes once somebody sleeps until `by` from now or later. Lets a test wait for a timer to be armed
-    /// before it moves the time on.
-    pub async fn until_somebody_sleeps(&self, by: Duration) {
+    /// Completes once somebody sleeps until exactly `by` from now. Lets a test wait for a timer to be armed before
+    /// it moves the time on.
+    pub async fn until_armed(&self, by: Duration) {
         let mut changes = self.0.sleepers.subscribe();
-        while !self.somebody_sleeps(by) {
-            if changes.changed().await.is_err() {
-                return;
-            }
+        while !self.is_armed(by) {
+            let change = crate::within(format!("a timer of {by:?}"), changes.changed()).await;
+            assert!(change.is_ok(), "the clock is gone");
         }
     }
 
-    fn somebody_sleeps(&self, by: Duration) -> bool {
+    fn is_armed(&self, by: Duration) -> bool {
         let time = self.0.time.lock();
-        time.sleepers.range((time.instant + by, 0)..).next().is_some()
+        let at = time.instant + by;
+        time.sleepers.range((at, 0)..=(at, u64::MAX)).next().is_some()
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
             let sleep = clock.sleep_until(clock.instant() + Duration::from_secs(seconds));
             tasks.spawn(sleep);
         }
-        within("the last timer", clock.until_somebody_sleeps(Duration::from_secs(100))).await;
+        clock.until_armed(Duration::from_secs(100)).await;
         clock.advance(Duration::from_secs(50));
         for _ in 0..50 {
             within("a sleeper", tasks.join_next()).await;

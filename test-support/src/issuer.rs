@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use less_sync_core::Timestamp;
 use less_sync_engine::Clock;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -58,6 +59,12 @@ impl Issuer {
     #[must_use]
     pub fn key_set_url(&self) -> String {
         format!("{}/.well-known/jwks.json", self.url())
+    }
+
+    /// The present of its clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The claims of an ordinary token for `user`, to be changed at will.
@@ -156,8 +163,7 @@ mod tests {
     }
 
     async fn fetch(issuer: &Issuer) -> Answer {
-        let request = Upgrade::offering(&[]).without("connection").without("upgrade");
-        request.target("/.well-known/jwks.json").answer(issuer.address()).await
+        Upgrade::plain_get("/.well-known/jwks.json").answer(issuer.address()).await
     }
 
     async fn published_keys(issuer: &Issuer) -> Vec<Value> {

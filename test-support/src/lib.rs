@@ -14,16 +14,22 @@
 )]
 
 pub mod architecture;
+mod changes;
 mod clock;
 mod deadline;
+mod device;
 mod issuer;
 mod notation;
 mod proxy;
 mod raw_client;
+mod server;
 
+pub use changes::{create, delete, record_id, update};
 pub use clock::ManualClock;
 pub use deadline::{PATIENCE, within};
+pub use device::{Connecting, Device};
 pub use issuer::{Behaviour, Claims, Issuer};
 pub use notation::{bytes, decode, encode, hex, unhex};
 pub use proxy::{Fault, FaultProxy, Link};
 pub use raw_client::{Answer, Frame, Opcode, RawClient, Received, Upgrade};
+pub use server::{TestServer, TestServerBuilder};

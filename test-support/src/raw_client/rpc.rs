@@ -66,6 +66,51 @@ impl RawClient {
         }
     }
 
+    /// Subscribes to one space from cursor 0 and returns its entry in the result.
+    pub async fn subscribe(&mut self, space: &str) -> Value {
+        let response = self.call("subscribe", &json!({ "spaces": [{ "id": space, "since": 0 }] })).await;
+        let entry = response["result"]["spaces"][0].clone();
+        assert!(entry.is_object(), "not subscribed: {response}");
+        entry
+    }
+
+    /// Pushes and returns the result, whether `ok` or not.
+    pub async fn push(&mut self, space: &str, changes: &[Value]) -> Value {
+        let response = self.call("push", &json!({ "space": space, "changes": changes })).await;
+        assert!(response["result"].is_object(), "a push without a result: {response}");
+        response["result"].clone()
+    }
+
+    /// Pushes, expects success and returns the new cursor.
+    pub async fn push_ok(&mut self, space: &str, changes: &[Value]) -> i64 {
+        let result = self.push(space, changes).await;
+        assert_eq!(result["ok"], true, "{result}");
+        result["cursor"].as_i64().expect("a cursor")
+    }
+
+    /// Pulls one space and returns its chunks as (name, data).
+    pub async fn pull(&mut self, space: &str, since: i64) -> Vec<(String, Value)> {
+        let params = json!({ "spaces": [{ "id": space, "since": since }] });
+        let (chunks, response) = self.call_with_chunks("pull", &params).await;
+        assert_eq!(response["result"]["_chunks"], chunks.len(), "{response}");
+        let named =
+            |chunk: &Value| (chunk["name"].as_str().unwrap_or_default().to_owned(), chunk["data"].clone());
+        chunks.iter().map(named).collect()
+    }
+
+    /// Whether nothing but answers comes: no notification waits to be read. Three rounds, since the writer of a
+    /// connection alternates between answers and events.
+    ///
+    /// # Panics
+    /// When something else comes.
+    pub async fn assert_quiet(&mut self) {
+        for _ in 0..3 {
+            let id = self.request("no.such.method", &json!({})).await;
+            let frame = self.receive_rpc().await;
+            assert_eq!(frame["id"], id.as_str(), "expected silence, received {frame}");
+        }
+    }
+
     /// Whether the connection still answers: an unknown method is asked for and refused.
     ///
     /// # Panics

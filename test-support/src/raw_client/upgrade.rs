@@ -40,6 +40,12 @@ impl Upgrade {
         subprotocols.iter().fold(request, |request, name| request.header("Sec-WebSocket-Protocol", name))
     }
 
+    /// No upgrade at all: a plain GET.
+    #[must_use]
+    pub fn plain_get(target: &str) -> Self {
+        Self { method: "GET".into(), target: target.into(), headers: Vec::new() }.header("Host", "localhost")
+    }
+
     /// Replaces the method.
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {

@@ -1,0 +1,227 @@
+//! A whole server on a free loopback port, with a database and an issuer of its own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use less_sync_app::{Config, Overrides, Server, Sources, SystemClock, Values};
+use less_sync_core::SpaceId;
+use less_sync_engine::Clock;
+use less_sync_realtime::Limits;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::{Answer, Behaviour, Issuer, ManualClock, RawClient, Upgrade, within};
+
+/// A running server. Dropping it ends it at once; [`TestServer::stop`] ends it in good order.
+#[derive(Debug)]
+pub struct TestServer {
+    server: Server,
+    issuer: Issuer,
+    clock: Option<ManualClock>,
+    config: Config,
+    folder: TempDir,
+}
+
+/// What differs from the defaults.
+#[derive(Debug, Default)]
+pub struct TestServerBuilder {
+    settings: Values,
+    limits: Limits,
+    manual_clock: bool,
+    other_issuers: Vec<String>,
+    key_set: Option<Behaviour>,
+    database_pages: Option<u32>,
+}
+
+impl TestServer {
+    /// A server as it comes.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A server whose time the test moves.
+    pub async fn with_manual_clock() -> Self {
+        Self::builder().manual_clock().start().await
+    }
+
+    /// A server with other timers and bounds.
+    pub async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        Self::builder().limits(change).start().await
+    }
+
+    /// A server with several differences.
+    #[must_use]
+    pub fn builder() -> TestServerBuilder {
+        TestServerBuilder::default()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Whose tokens it trusts.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Its time.
+    ///
+    /// # Panics
+    /// When it runs on real time.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        self.clock.as_ref().expect("a server with a manual clock")
+    }
+
+    /// An ordinary token for `user`.
+    #[must_use]
+    pub fn token(&self, user: &str) -> String {
+        self.issuer.token(user)
+    }
+
+    /// The personal space of `user` in the app `client-1`, which ordinary tokens are for.
+    #[must_use]
+    pub fn space_id(&self, user: &str) -> SpaceId {
+        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"less.so");
+        let name = [&self.issuer.url(), user, "client-1"].join("\0");
+        SpaceId::from(Uuid::new_v5(&namespace, name.as_bytes()))
+    }
+
+    /// [`TestServer::space_id`] as text.
+    #[must_use]
+    pub fn space(&self, user: &str) -> String {
+        self.space_id(user).to_string()
+    }
+
+    /// A hand-made connection that has sent an ordinary token for `user`.
+    pub async fn raw(&self, user: &str) -> RawClient {
+        self.raw_with_token(&self.token(user)).await
+    }
+
+    /// A hand-made connection that has sent this token.
+    pub async fn raw_with_token(&self, token: &str) -> RawClient {
+        let mut client = RawClient::connect(self.address()).await;
+        client.authenticate(token).await;
+        client
+    }
+
+    /// The answer to a plain GET.
+    pub async fn get(&self, target: &str) -> Answer {
+        Upgrade::plain_get(target).answer(self.address()).await
+    }
+
+    /// Where its database and whatever else it keeps is.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Begins an orderly shutdown.
+    pub fn drain(&self) {
+        self.server.drain();
+    }
+
+    /// Completes when it has stopped.
+    pub async fn stopped(&mut self) {
+        within("the server to stop", self.server.stopped()).await.expect("an orderly stop");
+    }
+
+    /// Stops it in good order and starts another one on the same database and for the same issuer.
+    pub async fn restart(mut self) -> Self {
+        self.drain();
+        self.stopped().await;
+        let Self { server, issuer, clock, config, folder } = self;
+        drop(server);
+        let server = run(config.clone(), clock.as_ref()).await;
+        Self { server, issuer, clock, config, folder }
+    }
+}
+
+impl TestServerBuilder {
+    /// Changes timers and bounds of the WebSocket endpoint, outside the accepted ranges too.
+    #[must_use]
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Sets a variable of the configuration.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Runs it on time that the test moves.
+    #[must_use]
+    pub fn manual_clock(mut self) -> Self {
+        self.manual_clock = true;
+        self
+    }
+
+    /// Trusts this issuer too, under the keys of the server's own one.
+    #[must_use]
+    pub fn also_trust(mut self, issuer: &str) -> Self {
+        self.other_issuers.push(issuer.to_owned());
+        self
+    }
+
+    /// How the key set answers from the beginning.
+    #[must_use]
+    pub fn key_set(mut self, behaviour: Behaviour) -> Self {
+        self.key_set = Some(behaviour);
+        self
+    }
+
+    /// Lets the database grow to this many pages of 4 KiB; then its disk counts as full.
+    #[must_use]
+    pub fn database_pages(mut self, pages: u32) -> Self {
+        self.database_pages = Some(pages);
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(self) -> TestServer {
+        let clock = self.manual_clock.then(ManualClock::new);
+        let issuer_clock: Arc<dyn Clock> = match &clock {
+            Some(clock) => Arc::new(clock.clone()),
+            None => Arc::new(SystemClock),
+        };
+        let issuer = Issuer::start(issuer_clock).await;
+        if let Some(behaviour) = self.key_set {
+            issuer.behave(behaviour);
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = self.config(&issuer, &folder);
+        let server = run(config.clone(), clock.as_ref()).await;
+        TestServer { server, issuer, clock, config, folder }
+    }
+
+    fn config(self, issuer: &Issuer, folder: &TempDir) -> Config {
+        let keys = issuer.key_set_url();
+        let others = self.other_issuers.iter().map(|other| format!(" {other}={keys}")).collect::<Vec<_>>();
+        let mut settings = self.settings;
+        let mut preset = |name: &str, value: String| {
+            settings.entry(name.to_owned()).or_insert(value);
+        };
+        preset("LISTEN_ADDR", "127.0.0.1:0".to_owned());
+        preset("DATABASE_URL", format!("sqlite:{}", folder.path().join("less-sync.db").display()));
+        preset("TRUSTED_ISSUERS", issuer.url() + &others.concat());
+        let mut config = Config::read(&Sources::from_environment(settings)).expect("a valid configuration");
+        config.limits.realtime = self.limits;
+        config.database.sqlite.max_pages = self.database_pages;
+        config
+    }
+}
+
+async fn run(config: Config, clock: Option<&ManualClock>) -> Server {
+    let clock = clock.map(|clock| Arc::new(clock.clone()) as Arc<dyn Clock>);
+    Server::start(config, Overrides { clock, ..Overrides::default() }).await.expect("a server that starts")
+}
