@@ -31,6 +31,15 @@ impl P256Key {
         VerifyingKey::from_sec1_bytes(octets).ok().map(Self)
     }
 
+    /// The key in compressed form.
+    #[must_use]
+    pub fn to_compressed(&self) -> [u8; 33] {
+        let point = self.0.to_sec1_point(true);
+        let mut octets = [0; 33];
+        octets.iter_mut().zip(point.as_bytes()).for_each(|(octet, byte)| *octet = *byte);
+        octets
+    }
+
     /// Whether `signature`, 64 octets r ‖ s, is one of this key over `message`. Both s and n−s are valid.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

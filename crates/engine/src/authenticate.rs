@@ -10,12 +10,14 @@ use less_sync_auth::{Caller, InvalidToken, TokenError, TokenRules, TrustedIssuer
 use crate::issuer_keys::{IssuerKeys, World};
 use crate::key_set_source::KeySetSource;
 use crate::ports::{Clock, Spawner};
+use crate::verified_signatures::VerifiedSignatures;
 
 /// Verifies access tokens of the trusted issuers. Each issuer has its own keys, its own cache and its own failures.
 pub struct Authenticator {
     issuers: BTreeMap<String, Arc<IssuerKeys>>,
     rules: TokenRules,
     clock: Arc<dyn Clock>,
+    signatures: VerifiedSignatures,
 }
 
 /// Whether tokens of an issuer can be verified now.
@@ -63,7 +65,12 @@ impl Authenticator {
             let keys = IssuerKeys::new(index, issuer.key_set_url().clone(), times, world.clone());
             (issuer.issuer().to_owned(), keys)
         };
-        Self { issuers: issuers.into_iter().enumerate().map(keys).collect(), rules, clock }
+        Self {
+            issuers: issuers.into_iter().enumerate().map(keys).collect(),
+            rules,
+            clock,
+            signatures: VerifiedSignatures::default(),
+        }
     }
 
     /// The caller that `token` describes. Waits for a fetch only if the issuer has not published the token's key
@@ -75,7 +82,9 @@ impl Authenticator {
         let token = UnverifiedToken::parse(token)?;
         let keys = self.issuers.get(token.issuer()).ok_or(TokenError::UntrustedIssuer)?;
         let key = keys.key(token.key_id()).await.map_err(refusal)?;
-        token.verify(&key, &self.rules, self.clock.now())
+        let is_signature =
+            |signed: &[u8], signature: &[u8]| self.signatures.verifies(&key, signed, signature);
+        token.verify_by(is_signature, &self.rules, self.clock.now())
     }
 
     /// Begins to fetch the key sets of all issuers in the background. Failures are logged.

@@ -15,6 +15,7 @@ pub mod ports;
 mod pull;
 mod push;
 mod subscribe;
+mod verified_signatures;
 
 pub use authenticate::{Authenticator, IssuerStatus};
 pub use engine::{Engine, EngineSettings};
