@@ -25,5 +25,5 @@ mod upgrade;
 pub use broker::{Broker, BrokerSettings, GateGeneration, Position, PositionCheck, PresenceSweep};
 pub use endpoint::{Endpoint, Parts};
 pub use limits::Limits;
-pub use metrics::{Counter, Gauge, Metrics, Sample};
+pub use metrics::{Counter, Gauge, Metrics, Sample, SampleKind};
 pub use outbox::{AfterWrite, Closed, Delivered, Gate, Outbox, OutboxLimits, Outgoing, Reply};

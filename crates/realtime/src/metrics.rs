@@ -98,7 +98,7 @@ pub struct Metrics {
 
 /// Whether a sample may go down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SampleKind {
     /// It only grows.
     Counter,
     /// It goes up and down.
@@ -113,7 +113,7 @@ pub struct Sample {
     /// What it counts.
     pub help: &'static str,
     /// Whether it may go down.
-    pub kind: Kind,
+    pub kind: SampleKind,
     /// Its label, if it has one.
     pub label: Option<(&'static str, String)>,
     /// As it stands.
@@ -167,11 +167,11 @@ impl Metrics {
 }
 
 fn gauge(name: &'static str, help: &'static str, gauge: &Gauge) -> Sample {
-    Sample { name, help, kind: Kind::Gauge, label: None, value: gauge.get() }
+    Sample { name, help, kind: SampleKind::Gauge, label: None, value: gauge.get() }
 }
 
 fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Sample {
-    Sample { name, help, kind: Kind::Counter, label: None, value: counter.get().cast_signed() }
+    Sample { name, help, kind: SampleKind::Counter, label: None, value: counter.get().cast_signed() }
 }
 
 fn closes(code: String, count: &Counter) -> Sample {

@@ -4,7 +4,10 @@ use less_sync_core::SpaceId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// A list for the one who looks after gaps. Each space is on it at most once.
+/// How many spaces wait to be looked after; more are left to the regular look.
+const NOTED: usize = 4096;
+
+/// A list for the one who looks after gaps.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
     spaces: Mutex<Vec<SpaceId>>,
@@ -13,8 +16,11 @@ pub(super) struct Gaps {
 
 impl Gaps {
     pub(super) fn note(&self, space: SpaceId) {
-        self.spaces.lock().push(space);
-        self.news.notify_one();
+        let mut spaces = self.spaces.lock();
+        if spaces.len() < NOTED {
+            spaces.push(space);
+            self.news.notify_one();
+        }
     }
 
     /// Waits until there are some, and takes them.

@@ -31,7 +31,7 @@ pub struct PositionCheck {
     pub spaces: Arc<dyn Spaces>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// How often to look, before jitter.
+    /// How often to look, before jitter; at least a second passes in between.
     pub interval: Duration,
 }
 
@@ -101,7 +101,7 @@ impl PositionCheck {
     }
 
     fn jittered(&self) -> Duration {
-        self.interval.mul_f64(rand::random_range(1.0 - JITTER..1.0 + JITTER))
+        self.interval.mul_f64(rand::random_range(1.0 - JITTER..1.0 + JITTER)).max(GRACE)
     }
 }
 

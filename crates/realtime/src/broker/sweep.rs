@@ -14,7 +14,7 @@ pub struct PresenceSweep {
     pub broker: Arc<Broker>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// How often.
+    /// How often; at least a second passes in between.
     pub every: Duration,
 }
 
@@ -30,7 +30,7 @@ impl PresenceSweep {
 
     async fn sweep(&self) {
         loop {
-            self.clock.sleep_until(self.clock.instant() + self.every).await;
+            self.clock.sleep_until(self.clock.instant() + self.every.max(Duration::from_secs(1))).await;
             self.broker.sweep_presence();
         }
     }

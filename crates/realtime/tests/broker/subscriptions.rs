@@ -1,5 +1,8 @@
 //! From registration to going live (protocol §6.2, G2, G4).
 
+use bytes::Bytes;
+use less_sync_realtime::{AfterWrite, Gate, Reply};
+
 use crate::scene::{HERE, Heard, Listener, THERE, audience, broker, push, push_from, state};
 
 /// B-13, G2.
@@ -199,6 +202,28 @@ fn whoever_read_a_newer_state_is_not_told_what_it_knows() {
     (6..=8).for_each(|number| push(&broker, HERE, number));
     assert_eq!(newer.heard(), [Heard::Sync(7, 8)]);
     assert_eq!(older.heard(), [Heard::Sync(5, 6), Heard::Sync(6, 7), Heard::Sync(7, 8)]);
+}
+
+/// G2: what a response makes possible happens once it has been handed to the socket.
+#[test]
+fn a_response_that_was_written_opens_the_gates_it_carries() {
+    let (broker, [speaker]) = audience();
+    let listener = Listener::new(1);
+    let generation = listener.watch(&broker, HERE);
+    broker.settle(HERE, listener.id, generation, state(5));
+    push(&broker, HERE, 6);
+    let peers = Bytes::from_static(b"peers that did not fit");
+    let after =
+        AfterWrite { gates: vec![Gate { space: HERE, generation }], ephemeral: vec![(HERE, peers.clone())] };
+    listener.outbox.try_reply(Reply { frame: Bytes::from_static(b"response"), after: Some(after) });
+    let response = listener.outbox.take().unwrap();
+    assert_eq!(response.frame, "response");
+    assert!(listener.outbox.is_empty(), "nothing before the response");
+    response.after.unwrap().run(&broker, listener.id);
+    broker.send_event(HERE, speaker.id, b"live");
+    let frames = listener.frames();
+    assert_eq!(frames.len(), 3);
+    assert_eq!(frames[1], peers);
 }
 
 /// P-172, G4.
