@@ -59,13 +59,15 @@ impl DevServer {
         self.child.wait().unwrap().code()
     }
 
-    /// A connection whose request never ends: a shutdown waits for it.
+    /// A request whose body never comes: a shutdown waits for it.
     fn unfinished_request(&self) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\nGET /livez HTTP/1.1\r\n").unwrap();
-        // The answer to the first request proves that the beginning of the second one has been read as well.
-        assert_eq!(first_line(&mut stream), "HTTP/1.1 200 OK");
+        let head =
+            b"POST /dev/token HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
+        stream.write_all(head).unwrap();
+        // The handler asks for the body: the request is under way.
+        assert_eq!(first_line(&mut stream), "HTTP/1.1 100 Continue");
         stream
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct DevIssuer {
     issuer: String,
     audience: Option<String>,
     namespaces: PersonalSpaceNamespaces,
-    pub(super) max_lifetime: Duration,
+    max_lifetime: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,9 +77,10 @@ impl DevIssuer {
         jwks_document([&self.key]).to_string()
     }
 
+    /// A token, for no longer than the server would accept it.
     pub(super) fn grant(&self, wish: &Wish<'_>) -> Granted {
         let now = self.clock.now();
-        let expires_at = Timestamp::from_seconds(now.plus(wish.ttl).seconds());
+        let expires_at = Timestamp::from_seconds(now.plus(wish.ttl.min(self.max_lifetime)).seconds());
         let personal_space = personal_space_id(self.namespaces.first(), &self.issuer, wish.user, wish.client);
         let mut claims = json!({
             "iss": self.issuer, "sub": wish.user, "client_id": wish.client, "scope": wish.scope,

@@ -1,0 +1,110 @@
+//! Development mode: no configuration, an issuer of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::path::Path;
+
+use http::StatusCode;
+use less_sync_app::{Config, Overrides, Server, Sources, Values};
+use less_sync_auth::KeySet;
+use serde_json::{Value, json};
+
+use crate::scene::{Answer, ask, http, url};
+
+async fn start(directory: &Path, environment: &[(&str, &str)]) -> Server {
+    start_with(directory, environment, Overrides::default()).await
+}
+
+/// A development server on a free port.
+pub(crate) async fn start_with(
+    directory: &Path,
+    environment: &[(&str, &str)],
+    overrides: Overrides,
+) -> Server {
+    let mut sources = Sources::from_environment(Values::from([("LISTEN_ADDR".into(), "127.0.0.1:0".into())]));
+    sources.environment.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    sources.develop(directory);
+    Server::start(Config::read(&sources).unwrap(), overrides).await.unwrap()
+}
+
+async fn token(server: &Server, body: &Value) -> Answer {
+    ask(http().post(url(server, "/dev/token")).body(body.to_string())).await
+}
+
+async fn key_set(server: &Server) -> Value {
+    ask(http().get(url(server, "/dev/.well-known/jwks.json"))).await.body
+}
+
+/// Whether the server takes the token: behind the authentication nothing is found, before it nobody is let in.
+async fn accepts(server: &Server, token: &str) -> bool {
+    let answer = ask(http().get(url(server, "/api/v1/unknown")).bearer_auth(token)).await;
+    assert!(matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED), "{answer:?}");
+    answer.status == StatusCode::NOT_FOUND
+}
+
+#[tokio::test]
+async fn a_token_can_be_had_without_asking_for_anything() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[]).await;
+    let granted = ask(http().post(url(&server, "/dev/token"))).await;
+    assert_eq!(granted.status, StatusCode::OK);
+    assert_eq!(granted.headers["cache-control"], "no-store");
+    assert!(accepts(&server, granted.body["token"].as_str().unwrap()).await);
+    assert_eq!(granted.body["personal_space"].as_str().unwrap().len(), 36);
+    assert!(granted.body["expires_at"].is_i64());
+}
+
+#[tokio::test]
+async fn users_and_clients_have_personal_spaces_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[("AUDIENCES", "less-sync")]).await;
+    let space = async |wish: Value| {
+        let granted = token(&server, &wish).await;
+        assert!(accepts(&server, granted.body["token"].as_str().unwrap()).await, "{wish}");
+        granted.body["personal_space"].clone()
+    };
+    let alice = space(json!({ "user": "alice" })).await;
+    assert_eq!(space(json!({ "user": "alice", "scope": "sync", "ttl": 60 })).await, alice);
+    assert_ne!(space(json!({ "user": "bob" })).await, alice);
+    assert_ne!(space(json!({ "user": "alice", "client": "notes" })).await, alice);
+}
+
+#[tokio::test]
+async fn nobody_gets_a_token_that_the_server_would_refuse() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[("JWT_MAX_LIFETIME_SECONDS", "600")]).await;
+    let eternal = token(&server, &json!({ "ttl": u64::MAX })).await;
+    assert!(accepts(&server, eternal.body["token"].as_str().unwrap()).await);
+    for wish in [json!({ "user": "" }), json!({ "user": "a\0b" }), json!({ "client": "c".repeat(257) })] {
+        let refused = token(&server, &wish).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+        assert_eq!(refused.body, json!({ "error": "user and client must be 1 to 256 bytes without NUL" }));
+    }
+    for wish in [json!([]), json!({ "usr": "typo" }), json!({ "ttl": -1 }), json!("alice")] {
+        let refused = token(&server, &wish).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{wish}");
+    }
+    let huge = token(&server, &json!({ "user": "u".repeat(20_000) })).await;
+    assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(huge.body, json!({ "error": "payload too large" }));
+}
+
+#[tokio::test]
+async fn the_key_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = start(directory.path(), &[]).await;
+    let first = key_set(&server).await;
+    assert!(KeySet::parse(first.to_string().as_bytes()).is_ok());
+    server.drain();
+    server.stopped().await.unwrap();
+    drop(server);
+    let server = start(directory.path(), &[]).await;
+    assert_eq!(key_set(&server).await, first);
+}
+
+#[tokio::test]
+async fn an_ordinary_server_hands_out_no_tokens() {
+    let scene = crate::scene::Scene::new().await;
+    let answer = ask(http().post(url(&scene.server, "/dev/token"))).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,8 @@
+//! The server in operation: start, readiness, development mode, fetching of keys, tasks, shutdown.
+
+mod dev;
+mod health;
+mod key_sets;
+mod scene;
+mod shutdown;
+mod tasks;
