@@ -1,5 +1,7 @@
 //! What the documentation says of settings is what the server does.
 
+#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+
 use less_sync_app::config::{Config, Sources, Values};
 
 const DOCUMENT: &str = include_str!("../../../docs/configuration.md");

@@ -1,5 +1,11 @@
 //! The first frame, and who may stay (protocol §1.4, §1.9).
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "whatever goes wrong in here has to fail a test, loudly"
+)]
+
 use std::time::Duration;
 
 use less_sync_core::Timestamp;

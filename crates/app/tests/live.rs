@@ -1,5 +1,11 @@
 //! Live events: who gets them, in which order, and what is never lost (protocol §2.6, §2.7, §5).
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "whatever goes wrong in here has to fail a test, loudly"
+)]
+
 use futures_util::future::join_all;
 use less_sync_test_support::{RawClient, TestServer, bytes, create, delete, record_id, update};
 use serde_json::{Value, json};
@@ -172,6 +178,6 @@ async fn writers_that_watch_see_each_other_and_not_themselves() {
     // What was still on its way. Either may have subscribed after the other's first pushes.
     let cursor_of_one = one.subscribe(&space).await["cursor"].clone();
     let cursor_of_other = other.subscribe(&space).await["cursor"].clone();
-    assert_eq!((cursor_of_one, cursor_of_other), (json!(2 * PUSHES as i64), json!(2 * PUSHES as i64)));
+    assert_eq!((cursor_of_one, cursor_of_other), (json!(100), json!(100)));
     assert!(heard_by_one <= PUSHES && heard_by_other <= PUSHES);
 }

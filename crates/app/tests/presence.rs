@@ -1,5 +1,11 @@
 //! Presence and ephemeral events (protocol §4.19).
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "whatever goes wrong in here has to fail a test, loudly"
+)]
+
 use std::time::Duration;
 
 use less_sync_test_support::{RawClient, TestServer, bytes};
@@ -177,26 +183,10 @@ async fn a_stale_entry_leaves_by_itself() {
         assert!(age <= 64, "still there after {age} s");
         server.clock().advance(Duration::from_secs(4));
         one.assert_alive().await;
-        if let Some(leave) = next_notification(&mut observer).await {
+        if let Some(leave) = observer.pending_notifications().await.pop() {
             break leave;
         }
     };
     assert_eq!(leave["method"], "presence.leave");
     assert_eq!(leave["params"], json!({ "space": space, "peer": peer }));
-}
-
-/// The notification that comes before the answers to a few requests, if any does.
-async fn next_notification(client: &mut RawClient) -> Option<Value> {
-    let mut found = None;
-    for _ in 0..10 {
-        let id = client.request("no.such.method", &json!({})).await;
-        loop {
-            let frame = client.receive_rpc().await;
-            if frame["id"] == id.as_str() {
-                break;
-            }
-            found = Some(frame);
-        }
-    }
-    found
 }

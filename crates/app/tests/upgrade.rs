@@ -1,6 +1,8 @@
 //! The HTTP request before the WebSocket (protocol §1.2, §1.3).
 
-use less_sync_test_support::{Answer, RawClient, TestServer, Upgrade};
+use std::time::Duration;
+
+use less_sync_test_support::{Answer, RawClient, TestServer, Upgrade, within};
 use serde_json::json;
 
 async fn answer(request: &Upgrade) -> Answer {
@@ -145,4 +147,22 @@ async fn an_address_has_few_unauthenticated_connections() {
     first.authenticate(&server.token("alice")).await;
     first.assert_alive().await;
     assert_eq!(Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await.status, 101);
+}
+
+/// What the original could not do: end sockets that stay silent during the HTTP request.
+#[tokio::test]
+async fn a_socket_that_never_finishes_its_request_is_closed() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = TestServer::with_manual_clock().await;
+    // From here on nothing else waits for ten seconds: the keys are there.
+    server.raw("alice").await.assert_alive().await;
+    for begun in ["", "GET /api/v1/ws HTTP/1.1\r\nHost: lo"] {
+        let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+        socket.write_all(begun.as_bytes()).await.unwrap();
+        server.clock().until_armed(Duration::from_secs(10)).await;
+        server.clock().advance(Duration::from_secs(10));
+        let mut answer = String::new();
+        within("the end of the socket", socket.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{begun:?}: {answer}");
+    }
 }

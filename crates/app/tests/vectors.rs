@@ -1,6 +1,11 @@
 //! Every malformed vector of `vectors/frames.json`, played at its stage against the server (protocol §10, X-08).
 
-#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "whatever goes wrong in here has to fail a test, loudly"
+)]
 
 use less_sync_test_support::{Frame, Opcode, RawClient, TestServer, encode, hex, unhex};
 use serde_json::{Value, json};

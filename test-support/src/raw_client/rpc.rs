@@ -98,17 +98,30 @@ impl RawClient {
         chunks.iter().map(named).collect()
     }
 
-    /// Whether nothing but answers comes: no notification waits to be read. Three rounds, since the writer of a
-    /// connection alternates between answers and events.
-    ///
-    /// # Panics
-    /// When something else comes.
-    pub async fn assert_quiet(&mut self) {
+    /// The notifications that have come by now: those before the answers to a few requests. A few, since the writer
+    /// of a connection alternates between answers and events.
+    pub async fn pending_notifications(&mut self) -> Vec<Value> {
+        let mut found = Vec::new();
         for _ in 0..3 {
             let id = self.request("no.such.method", &json!({})).await;
-            let frame = self.receive_rpc().await;
-            assert_eq!(frame["id"], id.as_str(), "expected silence, received {frame}");
+            loop {
+                let frame = self.receive_rpc().await;
+                if frame["id"] == id.as_str() {
+                    break;
+                }
+                found.push(frame);
+            }
         }
+        found
+    }
+
+    /// Whether no notification waits to be read.
+    ///
+    /// # Panics
+    /// When one does.
+    pub async fn assert_quiet(&mut self) {
+        let found = self.pending_notifications().await;
+        assert!(found.is_empty(), "expected silence, received {found:?}");
     }
 
     /// Whether the connection still answers: an unknown method is asked for and refused.

@@ -1,0 +1,40 @@
+//! Senders that vanish in the middle of a push (architecture §3.13, protocol G2).
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "whatever goes wrong in here has to fail a test, loudly"
+)]
+
+use less_sync_test_support::{TestServer, create};
+use serde_json::json;
+
+const ROUNDS: u128 = 200;
+
+/// The clock stands still, so no repair comes to the rescue: whatever was committed is told by the push itself.
+#[tokio::test]
+async fn what_a_vanished_sender_committed_is_told_to_the_watchers() {
+    let server = TestServer::builder()
+        .limits(|limits| (limits.max_connections_per_mailbox, limits.max_connections_per_actor) = (0, 0))
+        .manual_clock()
+        .start()
+        .await;
+    let space = server.space("alice");
+    let [mut watcher, mut steady] = [server.raw("alice").await, server.raw("alice").await];
+    watcher.subscribe(&space).await;
+    for round in 1..=ROUNDS {
+        let mut sender = server.raw("alice").await;
+        let changes = [create(round, "last words")];
+        sender.request("push", &json!({ "space": space, "changes": changes })).await;
+        sender.vanish();
+    }
+    let last = steady.push_ok(&space, &[create(0, "still here")]).await;
+    let mut cursor = 0;
+    while cursor < last {
+        let sync = watcher.receive_notification("sync").await;
+        assert_eq!(sync["prev"], cursor, "{sync}");
+        assert!(!sync["records"].as_array().unwrap().is_empty(), "a hint stands for something lost: {sync}");
+        cursor = sync["cursor"].as_i64().unwrap();
+    }
+    assert!(last > 1, "not one of {ROUNDS} vanished senders committed anything: the test proves nothing");
+}
