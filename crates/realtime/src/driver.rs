@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.handle(event);
         }
         // Running calls are cancelled before anything else is torn down (protocol §1.12).
-        self.work = Work::default();
+        self.stop_work();
         self.leave();
         self.finish().await;
         let lifetime = self.endpoint.clock.instant().saturating_duration_since(started);
@@ -156,12 +156,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn close(&mut self, close: Close) {
         tracing::debug!(close_code = close.code, close_reason = close.reason, "closing");
         self.endpoint.metrics.closed(close);
-        self.work = Work::default();
+        self.stop_work();
         self.outbox.close(close);
         self.finishing = None;
         self.socket.close(close);
         // What a closing connection watched it no longer hears of, so it need not be held for the echo.
         self.leave();
+    }
+
+    /// Ends what runs, see [`Work::stop`].
+    fn stop_work(&mut self) {
+        if let Some(rest) = self.work.stop() {
+            self.endpoint.spawner.spawn("mutation of a closed connection", rest);
+        }
     }
 
     /// Leaves every space and gives back what the connection occupied.
@@ -334,6 +341,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 impl<S> Drop for Driver<S> {
     /// A task that panics or is aborted leaves no trace behind either.
     fn drop(&mut self) {
+        if let Some(rest) = self.work.stop() {
+            self.endpoint.spawner.spawn("mutation of a closed connection", rest);
+        }
         if let Some(connection) = self.connection.take() {
             connection.leave();
         }

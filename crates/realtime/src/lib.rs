@@ -1,8 +1,8 @@
 //! The WebSocket edge of less-sync: connections, methods, broker, presence.
 //!
-//! A connection is a [sans-I/O session](session) driven by a small [loop](driver) over a [socket]. Its calls are
-//! carried out by [`methods`], which hand typed commands to the engine. What happened in a space reaches everybody
-//! else through the [`Broker`], the event sink of the engine, by way of a bounded [outbox] per connection.
+//! A connection is a sans-I/O session (`session`) driven by a small loop (`driver`) over a socket (`socket`). Its calls
+//! are carried out by `methods`, which hand typed commands to the engine. What happened in a space reaches everybody else
+//! through the [`Broker`], the event sink of the engine, by way of a bounded [`Outbox`] per connection.
 //!
 //! It knows nothing of SQL and of HTTP files.
 

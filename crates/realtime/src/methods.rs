@@ -45,19 +45,27 @@ pub(crate) struct Method {
     pub(crate) lane: Lane,
     /// Whether it counts against the rate of presence and events.
     pub(crate) ephemeral: bool,
+    /// Whether it is carried through even when its connection ends meanwhile: what may have been committed has to be
+    /// told to the watchers by somebody.
+    pub(crate) carried_through: bool,
     pub(crate) run: Run,
 }
 
 const fn request(name: &'static str, lane: Lane, run: Request) -> Method {
-    Method { name, lane, ephemeral: false, run: Run::Request(run) }
+    Method { name, lane, ephemeral: false, carried_through: false, run: Run::Request(run) }
+}
+
+const fn mutation(name: &'static str, run: Request) -> Method {
+    Method { carried_through: true, ..request(name, Lane::Ordered, run) }
 }
 
 const fn notification(name: &'static str, ephemeral: bool, run: Notification) -> Method {
-    Method { name, lane: Lane::Ordered, ephemeral, run: Run::Notification(run) }
+    let run = Run::Notification(run);
+    Method { name, lane: Lane::Ordered, ephemeral, carried_through: false, run }
 }
 
 static REQUESTS: &[Method] = &[
-    request("push", Lane::Ordered, |connection, call| Box::pin(push::push(connection, call))),
+    mutation("push", |connection, call| Box::pin(push::push(connection, call))),
     request("pull", Lane::Stream, |connection, call| Box::pin(pull::pull(connection, call))),
     request("subscribe", Lane::Ordered, |connection, call| Box::pin(subscribe::subscribe(connection, call))),
     request("token.refresh", Lane::Ordered, |connection, call| Box::pin(token::refresh(connection, call))),

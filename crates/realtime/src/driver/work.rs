@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use less_sync_auth::{Caller, TokenError};
 use less_sync_core::{Close, ErrorCode, frame};
+use less_sync_engine::Job;
 
 use super::Event;
 use crate::call::Call;
@@ -110,6 +111,18 @@ impl Work {
             Lane::Ordered => self.ordered = running,
             Lane::Stream => self.stream = running,
         }
+    }
+
+    /// Cancels everything, but for a mutation under way: that is left to be carried through by its own.
+    pub(super) fn stop(&mut self) -> Option<Job> {
+        let Self { ordered, .. } = std::mem::take(self);
+        let running =
+            ordered.filter(|running| running.call.known.is_some_and(|method| method.carried_through))?;
+        Some(Box::pin(async move {
+            let Running { _counted, future, .. } = *running;
+            // Nobody is left to be told of a panic, and catching it has logged it.
+            drop(future.await);
+        }))
     }
 
     /// Whatever has become ready, if anything has.
