@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use less_sync_app::{Config, Overrides, Server, Sources, SystemClock, Values};
 use less_sync_core::SpaceId;
@@ -50,10 +51,10 @@ impl TestServer {
         Self::builder().limits(change).start().await
     }
 
-    /// A server with several differences.
+    /// A server with several differences. One is always there: its closes at shutdown are not spread over seconds.
     #[must_use]
     pub fn builder() -> TestServerBuilder {
-        TestServerBuilder::default()
+        TestServerBuilder::default().limits(|limits| limits.shutdown_spread = Duration::ZERO)
     }
 
     /// Where it listens.
