@@ -1,2 +1,20 @@
-//! less-sync.
-fn main() {}
+//! The toolbox of less-sync: what one runs beside a server, or beside an app that does not sync.
+
+mod claims;
+mod cli;
+mod clock;
+mod cmd;
+mod cursor;
+mod dev_token;
+mod line;
+mod output;
+mod report;
+mod server_url;
+mod target;
+mod token_source;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

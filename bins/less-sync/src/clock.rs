@@ -1,0 +1,31 @@
+//! Time, for timestamps and for measuring; the only place that asks for it.
+
+use std::time::{Instant, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Now, as a monotonic instant.
+#[expect(clippy::disallowed_methods, reason = "this is the clock of the toolbox")]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
+}
+
+/// Now, in UTC.
+#[expect(clippy::disallowed_methods, reason = "this is the clock of the toolbox")]
+pub(crate) fn now() -> OffsetDateTime {
+    SystemTime::now().into()
+}
+
+/// With milliseconds, as RFC 3339: `2026-02-03T04:05:06.789Z`.
+pub(crate) fn rfc3339(time: OffsetDateTime) -> String {
+    let milliseconds = time.nanosecond() / 1_000_000 * 1_000_000;
+    let time = time.replace_nanosecond(milliseconds).unwrap_or(time);
+    time.format(&Rfc3339).unwrap_or_default()
+}
+
+/// With milliseconds, without the date: `04:05:06.789`.
+pub(crate) fn time_of_day(time: OffsetDateTime) -> String {
+    let (hour, minute, second) = time.to_hms();
+    format!("{hour:02}:{minute:02}:{second:02}.{:03}", time.millisecond())
+}

@@ -1,0 +1,278 @@
+//! Reads WebSocket frames by their headers and skips what is in them.
+//!
+//! A load generator shares the machine with the server, so it must not do the work of a client: payloads stay
+//! in the read buffer unless somebody has to see them.
+
+/// What one feed of bytes contained.
+pub(super) trait Sink {
+    /// A notification; its payload was skipped.
+    fn notification(&mut self);
+
+    /// A chunk; its payload was skipped.
+    fn chunk(&mut self, payload_bytes: u64);
+
+    /// A response, with its payload.
+    fn response(&mut self, payload: &[u8]);
+
+    /// A ping, with its payload, which wants an answer.
+    fn ping(&mut self, payload: &[u8]);
+
+    /// The server closes with this code.
+    fn close(&mut self, code: u16);
+}
+
+/// Where in the stream of frames the reader stands.
+#[derive(Debug, Default)]
+pub(super) struct FrameReader {
+    /// The header as far as it has come, then the first bytes of the payload that tell what it is.
+    head: Vec<u8>,
+    frame: Option<Frame>,
+}
+
+#[derive(Debug)]
+struct Frame {
+    opcode: u8,
+    left: u64,
+    /// The payload, where it has to be seen.
+    kept: Option<Vec<u8>>,
+}
+
+/// Not what a less-sync server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server sent a frame that no less-sync server sends")]
+pub(super) struct Unexpected;
+
+/// `{"type": …` of an envelope: map head, text head, four letters, value.
+const TYPE_AT: usize = 6;
+const PEEK: usize = TYPE_AT + 1;
+/// Largest payload that is kept, in bytes.
+const MAX_KEPT: u64 = 4 * 1024 * 1024;
+
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+impl FrameReader {
+    /// Takes the next bytes of the stream.
+    pub(super) fn feed(&mut self, mut bytes: &[u8], sink: &mut impl Sink) -> Result<(), Unexpected> {
+        while !bytes.is_empty() {
+            bytes = match &mut self.frame {
+                None => self.header(bytes, sink)?,
+                Some(frame) => {
+                    let take = usize::try_from(frame.left).unwrap_or(usize::MAX).min(bytes.len());
+                    let (payload, rest) = bytes.split_at(take);
+                    frame.left -= take as u64;
+                    if let Some(kept) = &mut frame.kept {
+                        kept.extend_from_slice(payload);
+                    }
+                    if frame.left == 0 {
+                        self.finish(sink)?;
+                    }
+                    rest
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Collects the header and the peek, and begins the frame when both are there.
+    fn header<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> Result<&'b [u8], Unexpected> {
+        // The usual case: everything is in the buffer, and nothing has to be collected.
+        if self.head.is_empty()
+            && let Some(begun) = begin(bytes)?
+        {
+            let rest = bytes.get(begun.header..).unwrap_or_default();
+            return self.start(begun, rest, sink);
+        }
+        let Some((byte, rest)) = bytes.split_first() else { return Ok(bytes) };
+        self.head.push(*byte);
+        let Some(begun) = begin(&self.head)? else { return Ok(rest) };
+        let head = std::mem::take(&mut self.head);
+        let peeked = head.get(begun.header..).unwrap_or_default();
+        self.start(begun, &[], sink)?;
+        self.feed(peeked, sink)?;
+        Ok(rest)
+    }
+
+    fn start<'b>(
+        &mut self,
+        begun: Begun,
+        rest: &'b [u8],
+        sink: &mut impl Sink,
+    ) -> Result<&'b [u8], Unexpected> {
+        let keeps = begun.opcode != BINARY || begun.kind == Some(RESPONSE);
+        if keeps && begun.length > MAX_KEPT {
+            return Err(Unexpected);
+        }
+        match begun.kind {
+            Some(NOTIFICATION) => sink.notification(),
+            Some(CHUNK) => sink.chunk(begun.length),
+            Some(_) | None => {}
+        }
+        let kept = keeps.then(Vec::new);
+        self.frame = Some(Frame { opcode: begun.opcode, left: begun.length, kept });
+        if begun.length == 0 {
+            self.finish(sink)?;
+        }
+        Ok(rest)
+    }
+
+    fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Unexpected> {
+        let Some(Frame { opcode, kept, .. }) = self.frame.take() else { return Ok(()) };
+        let Some(payload) = kept else { return Ok(()) };
+        match opcode {
+            BINARY => sink.response(&payload),
+            CLOSE => sink.close(payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code))),
+            PING => sink.ping(&payload),
+            PONG => {}
+            _ => return Err(Unexpected),
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn is_between_frames(&self) -> bool {
+        self.frame.is_none() && self.head.is_empty()
+    }
+}
+
+const RESPONSE: u8 = 1;
+const NOTIFICATION: u8 = 2;
+const CHUNK: u8 = 3;
+
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    opcode: u8,
+    /// Bytes of the header.
+    header: usize,
+    length: u64,
+    /// The type of the envelope in a data frame long enough for one.
+    kind: Option<u8>,
+}
+
+/// Reads a header and peeks into the payload; `None` while bytes are missing.
+fn begin(bytes: &[u8]) -> Result<Option<Begun>, Unexpected> {
+    let [first, second, ..] = *bytes else { return Ok(None) };
+    // Servers neither fragment nor mask.
+    if first & 0xf0 != 0x80 || second & 0x80 != 0 {
+        return Err(Unexpected);
+    }
+    let (header, length) = match second {
+        126 => match bytes.get(2..4).and_then(|length| length.first_chunk()) {
+            Some(length) => (4, u64::from(u16::from_be_bytes(*length))),
+            None => return Ok(None),
+        },
+        127 => match bytes.get(2..10).and_then(|length| length.first_chunk()) {
+            Some(length) => (10, u64::from_be_bytes(*length)),
+            None => return Ok(None),
+        },
+        length => (2, u64::from(length)),
+    };
+    let opcode = first & 0x0f;
+    if opcode != BINARY || length < PEEK as u64 {
+        return Ok(Some(Begun { opcode, header, length, kind: None }));
+    }
+    let kind = bytes.get(header + TYPE_AT).copied();
+    Ok(kind.map(|kind| Begun { opcode, header, length, kind: Some(kind) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use less_sync_core::wire::Empty;
+    use less_sync_core::wire::event::PresenceLeave;
+    use less_sync_core::{SpaceId, frame};
+    use pretty_assertions::assert_eq;
+
+    use super::{FrameReader, Sink, Unexpected};
+
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Seen(Vec<String>);
+
+    impl Sink for Seen {
+        fn notification(&mut self) {
+            self.0.push("notification".to_owned());
+        }
+        fn chunk(&mut self, payload_bytes: u64) {
+            self.0.push(format!("chunk {payload_bytes}"));
+        }
+        fn response(&mut self, payload: &[u8]) {
+            self.0.push(format!("response {:?}", frame::parse_server(payload).is_ok()));
+        }
+        fn ping(&mut self, payload: &[u8]) {
+            self.0.push(format!("ping {payload:?}"));
+        }
+        fn close(&mut self, code: u16) {
+            self.0.push(format!("close {code}"));
+        }
+    }
+
+    fn framed(opcode: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![0x80 | opcode];
+        match payload.len() {
+            length @ 0..126 => frame.push(u8::try_from(length).unwrap()),
+            length @ 126..65536 => {
+                frame.push(126);
+                frame.extend(u16::try_from(length).unwrap().to_be_bytes());
+            }
+            length => {
+                frame.push(127);
+                frame.extend((length as u64).to_be_bytes());
+            }
+        }
+        frame.extend(payload);
+        frame
+    }
+
+    /// Frames of every kind and of every form of length.
+    fn stream() -> (Vec<u8>, Seen) {
+        let mut stream = Vec::new();
+        let mut seen = Seen::default();
+        let notification = |peer: &str| {
+            let left = PresenceLeave { space: SpaceId::from_bytes([1; 16]), peer };
+            frame::notification("presence.leave", &left)
+        };
+        for length in [1, 100, 70_000] {
+            stream.extend(framed(2, &notification(&"x".repeat(length))));
+            seen.0.push("notification".to_owned());
+        }
+        let mut chunk = Vec::new();
+        frame::write_chunk(&mut chunk, "1", "pull.commit", &Empty);
+        stream.extend(framed(2, &chunk));
+        seen.0.push(format!("chunk {}", chunk.len()));
+        for (opcode, payload, expected) in [
+            (2, frame::response("1", &Empty).to_vec(), Some("response true")),
+            (2, vec![0xf6], None),
+            (9, vec![7], Some("ping [7]")),
+            (9, vec![], Some("ping []")),
+            (10, vec![7], None),
+            (8, [&4006_u16.to_be_bytes()[..], b"slow consumer"].concat(), Some("close 4006")),
+        ] {
+            stream.extend(framed(opcode, &payload));
+            seen.0.extend(expected.map(str::to_owned));
+        }
+        (stream, seen)
+    }
+
+    #[test]
+    fn frames_are_told_apart_however_the_bytes_are_cut() {
+        let (stream, expected) = stream();
+        for size in [1, 2, 3, 5, 7, 8, 9, 64, 1000, stream.len()] {
+            let mut reader = FrameReader::default();
+            let mut seen = Seen::default();
+            for bytes in stream.chunks(size) {
+                reader.feed(bytes, &mut seen).unwrap();
+            }
+            assert_eq!(seen, expected, "in pieces of {size}");
+            assert!(reader.is_between_frames());
+        }
+    }
+
+    #[test]
+    fn what_no_server_sends_is_an_error() {
+        for bytes in [&[0x02, 0x01][..], &[0x82, 0x80], &[0xc2, 0x01], &[0x81, 0x01, b'x']] {
+            let mut seen = Seen::default();
+            assert_eq!(FrameReader::default().feed(bytes, &mut seen), Err(Unexpected), "{bytes:?}");
+        }
+    }
+}

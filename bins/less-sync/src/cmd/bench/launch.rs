@@ -1,0 +1,161 @@
+//! A server of the bench's own, in a directory of its own, that ends with it.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::ServerArguments;
+use super::process::Process;
+use crate::clock;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOG: &str = "server.log";
+
+/// What bounds a server in the open would only bound the load here. The queues keep their sizes.
+const ENVIRONMENT: [(&str, &str); 10] = [
+    ("WS_MAX_CONNECTIONS_PER_MAILBOX", "1000000"),
+    ("WS_MAX_CONNECTIONS_PER_ACTOR", "1000000"),
+    ("WS_MAX_CONNECTIONS_TOTAL", "1000000"),
+    ("WS_MAX_UNAUTHENTICATED_PER_ADDRESS", "1000000"),
+    ("WS_INBOUND_RATE", "1000000"),
+    ("WS_INBOUND_BURST", "1000000"),
+    ("WS_EPHEMERAL_RATE", "1000000"),
+    ("WS_EPHEMERAL_BURST", "1000000"),
+    ("WS_SHUTDOWN_DRAIN", "1s"),
+    ("WS_SHUTDOWN_SPREAD", "0"),
+];
+
+/// A server that was started and is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Launched {
+    child: Child,
+    address: SocketAddr,
+    began: Instant,
+    directory: TempDir,
+}
+
+impl Launched {
+    /// Starts a server; it does not listen yet.
+    pub(super) fn start(arguments: &ServerArguments) -> anyhow::Result<Self> {
+        let directory = match &arguments.data {
+            Some(parent) => tempfile::tempdir_in(parent),
+            None => tempfile::tempdir(),
+        };
+        let directory = directory.context("cannot make a directory for the server")?;
+        let program = program(arguments)?;
+        let address = free_address()?;
+        let log = File::create(directory.path().join(LOG))?;
+        let began = clock::instant();
+        let child = Command::new(&program)
+            .args(["--dev", "--listen", &address.to_string()])
+            .envs(ENVIRONMENT)
+            .env_remove("LESS_SYNC_URL")
+            .env_remove("LESS_SYNC_TOKEN")
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self { child, address, began, directory })
+    }
+
+    /// Waits for the first 200 on `/health`; answers how long that took from before the launch.
+    pub(super) fn until_healthy(&mut self) -> anyhow::Result<Duration> {
+        const PAUSE: Duration = Duration::from_micros(200);
+        while self.began.elapsed() < PATIENCE {
+            if is_healthy(self.address) {
+                return Ok(self.began.elapsed());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the server ended with {status}:\n{}", self.log());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        bail!("the server is not healthy after {} s:\n{}", PATIENCE.as_secs(), self.log())
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn process(&self) -> Process {
+        Process::new(self.child.id())
+    }
+
+    pub(super) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// The last words of the server.
+    pub(super) fn log(&self) -> String {
+        const LINES: usize = 10;
+        let text = std::fs::read_to_string(self.directory.path().join(LOG)).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) fn stop(mut self) -> anyhow::Result<()> {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::TERM).context("cannot end the server")?;
+        }
+        let asked = clock::instant();
+        while asked.elapsed() < PATIENCE {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bail!("the server does not end:\n{}", self.log())
+    }
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        // It may have ended already, which is what is wanted.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn program(arguments: &ServerArguments) -> anyhow::Result<PathBuf> {
+    if let Some(program) = &arguments.server {
+        return std::path::absolute(program).context("no such server");
+    }
+    let own = std::env::current_exe().context("cannot find the server beside this program")?;
+    let program = own.with_file_name("less-sync-server");
+    anyhow::ensure!(
+        program.exists(),
+        "there is no {}: build it with `cargo build --release -p less-sync-server`, or give --server or --pid",
+        program.display()
+    );
+    Ok(program)
+}
+
+/// Nobody listens there now; that somebody else takes it in the next millisecond would be bad luck.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr()?)
+}
+
+fn is_healthy(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(
+            format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        Ok(status == *b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
+}

@@ -1,0 +1,11 @@
+//! The scenarios, one per file.
+
+pub(super) mod churn;
+pub(super) mod connect;
+pub(super) mod events;
+pub(super) mod fan_out;
+pub(super) mod idle;
+pub(super) mod pull;
+pub(super) mod push;
+pub(super) mod stalled;
+pub(super) mod startup;

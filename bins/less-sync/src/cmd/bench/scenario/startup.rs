@@ -1,0 +1,40 @@
+//! Launch to first answer, and memory after that.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cmd::bench::ServerArguments;
+use crate::cmd::bench::figures::{Figures, Latencies, mib};
+use crate::cmd::bench::launch::Launched;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Launches, each in a new directory
+    #[arg(long, default_value_t = 20)]
+    launches: u32,
+}
+
+/// From the first answer to the look at the memory.
+const SETTLE: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(server: &ServerArguments, arguments: &Arguments) -> anyhow::Result<Figures> {
+    anyhow::ensure!(server.pid.is_none(), "a running server cannot be launched");
+    let mut latencies = Latencies::new()?;
+    let mut resident = Vec::new();
+    for _ in 0..arguments.launches {
+        let mut launched = Launched::start(server)?;
+        latencies.record(launched.until_healthy()?);
+        tokio::time::sleep(SETTLE).await;
+        resident.push(launched.process().resident()?);
+        launched.stop()?;
+    }
+    resident.sort_unstable();
+    let mut figures = Figures::new("startup");
+    figures.add("launches", arguments.launches);
+    figures.add_latencies("healthy", &latencies);
+    let median = resident.get(resident.len() / 2).copied().unwrap_or_default();
+    figures.add_decimal("idle_resident_median_mib", mib(median));
+    figures.add_decimal("idle_resident_max_mib", mib(resident.last().copied().unwrap_or_default()));
+    Ok(figures)
+}

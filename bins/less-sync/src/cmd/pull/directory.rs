@@ -1,0 +1,67 @@
+//! Records as files.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use less_sync_client::RecordRow;
+use tempfile::NamedTempFile;
+
+/// A directory with one file per live record.
+#[derive(Debug)]
+pub(super) struct Directory(PathBuf);
+
+impl Directory {
+    /// Makes it if need be.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Writes the record to its file, whole or not at all, and answers where; removes that of a deleted one.
+    pub(super) fn keep(&self, row: &RecordRow) -> anyhow::Result<Option<PathBuf>> {
+        let path = self.0.join(row.id.to_string());
+        let Some(blob) = &row.blob else {
+            return match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    Err(error).with_context(|| format!("cannot remove {}", path.display()))
+                }
+                Ok(()) | Err(_) => Ok(None),
+            };
+        };
+        self.write(&path, blob).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Some(path))
+    }
+
+    fn write(&self, path: &Path, blob: &[u8]) -> anyhow::Result<()> {
+        let mut file = NamedTempFile::new_in(&self.0)?;
+        file.write_all(blob)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use less_sync_client::RecordRow;
+    use less_sync_core::{Cursor, RecordId};
+
+    use super::Directory;
+
+    fn row(blob: Option<&'static str>) -> RecordRow {
+        let id = RecordId::from_bytes([1; 16]);
+        RecordRow { id, cursor: Cursor::ZERO, blob: blob.map(Into::into), dek: None }
+    }
+
+    #[test]
+    fn records_are_written_replaced_and_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(&parent.path().join("a/b")).unwrap();
+        let path = directory.keep(&row(Some("one"))).unwrap().unwrap();
+        assert_eq!(directory.keep(&row(Some("two"))).unwrap().as_deref(), Some(&*path));
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(directory.keep(&row(None)).unwrap(), None);
+        assert_eq!(directory.keep(&row(None)).unwrap(), None);
+        assert_eq!(std::fs::read_dir(parent.path().join("a/b")).unwrap().count(), 0);
+    }
+}

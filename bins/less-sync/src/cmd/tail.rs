@@ -1,0 +1,221 @@
+//! `less-sync tail`
+
+mod describe;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
+use clap::Args;
+use less_sync_client::{Options, Session, SpacePlan, Tap, Update, Watch};
+use less_sync_core::{Cursor, SpaceId};
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+
+use crate::clock;
+use crate::cursor;
+use crate::line::Line;
+use crate::output::{Output, write_bare};
+use crate::report::{Failure, say};
+use crate::target::{SpaceArgument, Target, choose};
+use crate::token_source::TokenSource;
+
+/// Frames held for printing; more are counted, not kept.
+const HELD: usize = 4096;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Payloads are never shown, only their sizes. It goes on until it is interrupted, across restarts of the server."
+)]
+pub(crate) struct Arguments {
+    /// Watch these spaces [default: the personal space of the token]
+    #[arg(long)]
+    space: Vec<SpaceId>,
+    /// First pull what changed after this cursor, and again what was missed
+    #[arg(long, value_name = "CURSOR", value_parser = cursor::parse)]
+    since: Option<Cursor>,
+    /// Show what is sent, too; the access token excepted
+    #[arg(long)]
+    sent: bool,
+    /// Show keepalives, too
+    #[arg(long)]
+    keepalives: bool,
+    /// End after this many lines
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+}
+
+/// Prints frames until it is interrupted, or the server sends us away for good.
+pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
+    let tokens = target.token_source()?;
+    let plan = plan(arguments, &tokens).await?;
+    let (tap, frames) = Frames::new(arguments);
+    let options = Options { tap: Some(Arc::new(tap)), ..Options::default() };
+    let dialer = target.dialer(options)?;
+    say(&format!("watching {}", dialer.endpoint()));
+    let session = Session::start(Arc::new(dialer), Arc::new(tokens), &plan);
+    let printer = Printer { frames, output: Output::new(json), left: arguments.count };
+    show(session, printer).await
+}
+
+/// Without a word about the space, the first token says which.
+async fn plan(arguments: &Arguments, tokens: &TokenSource) -> Result<Vec<SpacePlan>, Failure> {
+    let mut spaces = arguments.space.clone();
+    if spaces.is_empty() {
+        let (_, personal) = tokens.token_and_space().await?;
+        spaces.push(choose(&SpaceArgument { space: None }, personal)?);
+    }
+    let plan = spaces.into_iter().map(|space| {
+        let watch =
+            Watch { since: arguments.since.unwrap_or_default(), presence: true, ..Watch::from(space) };
+        SpacePlan { watch, follow: arguments.since.is_some() }
+    });
+    Ok(plan.collect())
+}
+
+async fn show(mut session: Session, mut printer: Printer) -> Result<(), Failure> {
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            interrupted = tokio::signal::ctrl_c() => {
+                break interrupted.context("cannot listen for signals").map_err(Failure::from);
+            }
+            frame = printer.frames.next() => {
+                if printer.print(&frame)? == Progress::Done {
+                    break Ok(());
+                }
+            }
+            update = session.next() => match update {
+                Some(update) => told(update)?,
+                None => break Err(anyhow!("the session ended").into()),
+            },
+        }
+    };
+    tokio::select! {
+        () = session.close() => outcome,
+        // The second signal does not wait for anybody (operations §1).
+        _ = tokio::signal::ctrl_c() => std::process::exit(INTERRUPTED),
+    }
+}
+
+/// 128 and the number of SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// What people have to know about the connection.
+fn told(update: Update) -> Result<(), Failure> {
+    match update {
+        Update::Connected => say("connected"),
+        Update::Refused { space, code } => say(&format!("space {space} refused: {code}")),
+        Update::Skipped { space } => say(&format!("space {space} cannot be pulled")),
+        Update::Interrupted { cause, retry_in: None } => {
+            return Err(anyhow::Error::new(cause).context("the server does not let us in").into());
+        }
+        Update::Interrupted { cause, retry_in: Some(delay) } => {
+            let causes: Vec<String> = anyhow::Error::new(cause).chain().map(ToString::to_string).collect();
+            say(&format!("{}; next attempt in {:.1} s", causes.join(": "), delay.as_secs_f64()));
+        }
+        // The frames have told these.
+        Update::Watching(_) | Update::Pulled(_) | Update::Event(_) => {}
+    }
+    Ok(())
+}
+
+/// A message as the tap saw it.
+#[derive(Debug)]
+struct Frame {
+    time: OffsetDateTime,
+    is_sent: bool,
+    message: Bytes,
+    /// Messages before this one that came too fast to be shown.
+    lost: u64,
+}
+
+/// The end that the connection writes to.
+struct FrameTap {
+    frames: mpsc::Sender<Frame>,
+    lost: AtomicU64,
+    sent: bool,
+    keepalives: bool,
+}
+
+/// The end that is printed.
+struct Frames(mpsc::Receiver<Frame>);
+
+impl Frames {
+    fn new(arguments: &Arguments) -> (FrameTap, Self) {
+        let (frames, receiver) = mpsc::channel(HELD);
+        let Arguments { sent, keepalives, .. } = *arguments;
+        (FrameTap { frames, lost: AtomicU64::new(0), sent, keepalives }, Self(receiver))
+    }
+
+    async fn next(&mut self) -> Frame {
+        match self.0.recv().await {
+            Some(frame) => frame,
+            // The session is over, and will say so itself.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl FrameTap {
+    fn show(&self, is_sent: bool, message: &Bytes) {
+        let is_keepalive = **message == *less_sync_core::frame::KEEPALIVE;
+        if is_keepalive && !self.keepalives {
+            return;
+        }
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let frame = Frame { time: clock::now(), is_sent, message: message.clone(), lost };
+        if self.frames.try_send(frame).is_err() {
+            self.lost.fetch_add(lost + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Tap for FrameTap {
+    fn received(&self, message: &Bytes) {
+        self.show(false, message);
+    }
+
+    fn sent(&self, message: &Bytes) {
+        if self.sent {
+            self.show(true, message);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    More,
+    Done,
+}
+
+struct Printer {
+    frames: Frames,
+    output: Output,
+    left: Option<u64>,
+}
+
+impl Printer {
+    fn print(&mut self, frame: &Frame) -> anyhow::Result<Progress> {
+        if frame.lost > 0 {
+            say(&format!("{} frames came too fast to be shown", frame.lost));
+        }
+        let mut line = Line::new();
+        if self.output.is_json() {
+            line = line.with("time", clock::rfc3339(frame.time));
+        }
+        line = line.with_some("sent", frame.is_sent.then_some(true));
+        line = describe::describe(line, frame.is_sent, &frame.message);
+        self.write(frame, &line).context("cannot write the frame")?;
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        Ok(if self.left == Some(0) { Progress::Done } else { Progress::More })
+    }
+
+    fn write(&self, frame: &Frame, line: &Line) -> std::io::Result<()> {
+        if self.output.is_json() {
+            return self.output.write(line);
+        }
+        write_bare(&format!("{} {}", clock::time_of_day(frame.time), line.to_text()))
+    }
+}
