@@ -65,7 +65,7 @@ fn file_names_say_what_is_inside() {
 /// What integration tests share has to be `tests/…/mod.rs`, or it would be a test of its own.
 fn is_empty_name(file: &Path) -> bool {
     let is = |name: &&str| file.file_name() == Some(OsStr::new(name));
-    EMPTY_NAMES.iter().any(|name| is(name))
+    EMPTY_NAMES.iter().any(is)
         || (is(&"mod.rs") && !file.components().any(|part| part.as_os_str() == "tests"))
 }
 
