@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{Answer, Behaviour, Issuer, ManualClock, RawClient, Upgrade, within};
 
-/// A running server. Dropping it ends it at once; [`TestServer::stop`] ends it in good order.
+/// A running server. Dropping it ends it at once; [`TestServer::drain`] ends it in good order.
 #[derive(Debug)]
 pub struct TestServer {
     server: Server,
