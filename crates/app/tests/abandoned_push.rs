@@ -1,11 +1,5 @@
 //! Senders that vanish in the middle of a push (architecture §3.13, protocol G2).
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "whatever goes wrong in here has to fail a test, loudly"
-)]
-
 use less_sync_test_support::{TestServer, create};
 use serde_json::json;
 
