@@ -1,13 +1,13 @@
 // node check.js [URL]: two devices of one user; what one pushes, the other must print. Exits with 0 or 1.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { baseUrl, Client, devToken } from './client.js'
+import { baseUrl, Client, grant } from './client.js'
 
 setTimeout(() => { console.error('error: nothing happened for 10 s'); process.exit(1) }, 10_000).unref()
 
 try {
   const base = baseUrl(process.argv[2])
-  const { token, personal_space: space } = await devToken(base, { user: `node-check-${randomUUID()}` })
+  const { token, personal_space: space } = await grant(base, { user: `node-check-${randomUUID()}` })
   // The second device uses the older name of the same format.
   const [one, two] = [await Client.open(base, token), await Client.open(base, token, 'betterbase-rpc-v1')]
   const heard = new Promise(resolve => {

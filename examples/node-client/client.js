@@ -12,8 +12,10 @@ export function baseUrl (text = process.env.LESS_SYNC_URL || 'http://127.0.0.1:5
   return url.origin + (url.pathname === '/' ? '/api/v1' : url.pathname.replace(/\/$/, ''))
 }
 
-/** A token of the development server and the personal space that belongs to it. */
-export async function devToken (base, wish = {}) {
+/** A token and its personal space: from the environment, or else of the development server. */
+export async function grant (base, wish = {}) {
+  const { LESS_SYNC_TOKEN: token, LESS_SYNC_SPACE: personal_space } = process.env
+  if (token) return { token, personal_space }
   const answer = await fetch(new URL('/dev/token', base), { method: 'POST', body: JSON.stringify(wish) })
   if (!answer.ok) throw new Error(`no token: HTTP ${answer.status}`)
   return answer.json()
@@ -95,13 +97,12 @@ const show = record => console.log(`${record.cursor} ${record.id} ${record.delet
 /** node client.js [TEXT]: shows what is there, pushes TEXT as a new record, and goes on to show live changes. */
 async function main (text) {
   const base = baseUrl()
-  const { LESS_SYNC_TOKEN: token, LESS_SYNC_SPACE: space } = process.env
-  const grant = token ? { token, personal_space: space } : await devToken(base)
-  const client = await Client.open(base, grant.token)
+  const { token, personal_space: space } = await grant(base)
+  const client = await Client.open(base, token)
   client.onNotification = (method, params) => method === 'sync' ? params.records.forEach(show) : console.log(method)
-  await client.subscribe(grant.personal_space)
-  for (const record of (await client.pull(grant.personal_space)).records) show(record)
-  if (text !== undefined) console.log(`pushed at ${await client.push(grant.personal_space, randomUUID(), Buffer.from(text))}`)
+  await client.subscribe(space)
+  for (const record of (await client.pull(space)).records) show(record)
+  if (text !== undefined) console.log(`pushed at ${await client.push(space, randomUUID(), Buffer.from(text))}`)
   throw await client.closed
 }
 

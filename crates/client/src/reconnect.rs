@@ -168,6 +168,9 @@ impl Session {
     }
 
     /// The connection of the moment, to push and call through; it may end at any time.
+    ///
+    /// Call through it from another task than the one that takes the updates, or take updates while waiting:
+    /// a session whose updates nobody takes stops reading in the middle of a pull, and answers with it.
     #[must_use]
     pub fn connection(&self) -> Option<Connection> {
         self.current.borrow().clone()

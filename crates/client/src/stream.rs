@@ -43,7 +43,9 @@ impl Chunk {
 /// Chunks as they come, then the answer.
 ///
 /// Whoever does not read it keeps the whole connection from being read once
-/// [`Options::chunk_queue`](crate::Options::chunk_queue) is full; dropping it lets the rest pass by.
+/// [`Options::chunk_queue`](crate::Options::chunk_queue) is full; dropping it lets the rest pass by. So never wait
+/// for another call of the same connection between two chunks of a long stream: its answer may be stuck behind
+/// them.
 #[derive(Debug)]
 pub struct ChunkStream {
     chunks: Consumer<StreamItem>,
