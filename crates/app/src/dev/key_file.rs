@@ -72,8 +72,8 @@ mod tests {
         let made = load_or_create(&data).unwrap();
         let found = load_or_create(&data).unwrap();
         assert_eq!(made.jwk(), found.jwk());
-        let mode = std::fs::metadata(data.join(FILE)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let rights = std::fs::metadata(data.join(FILE)).unwrap().permissions().mode();
+        assert_eq!(rights & 0o777, 0o600);
     }
 
     #[test]
