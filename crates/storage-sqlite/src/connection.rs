@@ -13,6 +13,9 @@ const STATEMENTS: usize = 32;
 /// Page cache of the writer, in KiB: about what lies between two checkpoints.
 const WRITER_CACHE_KIB: i64 = 4096;
 
+/// What the log may keep on the disk once it has been moved, after a very large push.
+const IDLE_LOG_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Page cache of a reader, in KiB.
 const READER_CACHE_KIB: i64 = 1024;
 
@@ -35,6 +38,7 @@ pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connect
         set(&connection, name, wanted)?;
     }
     set(&connection, "cache_size", &(-WRITER_CACHE_KIB).to_string())?;
+    set(&connection, "journal_size_limit", &IDLE_LOG_BYTES.to_string())?;
     if let Some(pages) = max_pages {
         set(&connection, "max_page_count", &pages.to_string())?;
     }

@@ -49,13 +49,11 @@ pub(crate) fn run(db: &mut Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// What was applied so far, ascending; makes the bookkeeping table in an empty database only.
+/// What was applied so far, ascending.
 fn history(db: &Connection) -> Result<Vec<Applied>, OpenError> {
     if !has_table(db, "name = '_sqlx_migrations'")? {
-        if has_table(db, "name NOT LIKE 'sqlite_%'")? {
-            return Err(OpenError::UnknownSchema);
-        }
-        db.execute(BOOKKEEPING, [])?;
+        let strange = has_table(db, "name NOT LIKE 'sqlite_%'")?;
+        return if strange { Err(OpenError::UnknownSchema) } else { Ok(Vec::new()) };
     }
     let mut select =
         db.prepare("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")?;
@@ -93,6 +91,7 @@ fn check(applied: &[Applied]) -> Result<(), OpenError> {
 
 fn apply(db: &mut Connection, migration: &Migration) -> Result<(), OpenError> {
     let (transaction, started) = (db.transaction()?, crate::clock::now_micros());
+    transaction.execute(BOOKKEEPING, [])?;
     transaction.execute_batch(migration.sql)?;
     let micros = u64::try_from(crate::clock::now_micros().saturating_sub(started)).unwrap_or(0);
     let nanos = i64::try_from(Duration::from_micros(micros).as_nanos()).unwrap_or(i64::MAX);

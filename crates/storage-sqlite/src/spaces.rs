@@ -16,6 +16,9 @@ const SPACE_BYTES: usize = 256;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Trivial, but it has to look into the file.
+const PING: &str = "SELECT EXISTS (SELECT 1 FROM spaces)";
+
 const SELECT: &str = "\
     SELECT client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server
     FROM spaces WHERE id = ?1";
@@ -31,7 +34,7 @@ impl Spaces for SqliteStorage {
             return Err(Closed.into());
         }
         let read = self.readers.read(|db| {
-            let mut select = db.prepare_cached("SELECT 1").map_err(storage_error)?;
+            let mut select = db.prepare_cached(PING).map_err(storage_error)?;
             select.query_row([], |_| Ok(())).map_err(storage_error)
         });
         tokio::time::timeout(PING_TIMEOUT, read).await.map_err(unavailable)?
