@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderName, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tracing::Instrument as _;
 
 use crate::common_headers::{self, Addressed};
@@ -34,8 +34,21 @@ pub(crate) async fn envelope(State(state): State<ApiState>, request: Request, ne
     response
 }
 
-fn only(request: &Request, name: &HeaderName) -> Option<http::HeaderValue> {
+fn only(request: &Request, name: &HeaderName) -> Option<HeaderValue> {
     request.headers().get(name).cloned()
+}
+
+/// The answer to octets that do not become a request: for a listener, which has nothing to route. In the common shape,
+/// with the common headers; the connection is not to be used any more.
+pub fn rejection(status: StatusCode, state: &ApiState) -> http::Response<String> {
+    let mut response = http::Response::new(error::usual_body(status));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, error::JSON);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let addressed = Addressed { id: RequestId::of((state.0.request_ids)()), origin: None, public: false };
+    common_headers::add(headers, &addressed, &state.0.cors);
+    response
 }
 
 /// What the log says of a request. Never its path or its query, which name users and spaces.

@@ -1,9 +1,11 @@
 //! The one shape of error answers: `{"error": "<text>"}` (http §1).
 
 use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::json;
 
 /// A status and a fixed text; never an id, a path or a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +14,11 @@ pub(crate) struct ApiError {
     text: &'static str,
 }
 
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 #[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: &'a str,
+struct ErrorBody {
+    error: &'static str,
 }
 
 impl ApiError {
@@ -62,15 +66,18 @@ pub(crate) fn complete(response: Response) -> Response {
         return response;
     }
     let (mut parts, _plain) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, JSON);
+    Response::from_parts(parts, Body::from(usual_body(status)))
+}
+
+/// The body of an error about which nothing more is to be said than its status.
+pub(crate) fn usual_body(status: StatusCode) -> String {
     let text = match status {
         StatusCode::INTERNAL_SERVER_ERROR => "internal error".to_owned(),
         _ => status.canonical_reason().unwrap_or("error").to_lowercase(),
     };
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.remove(header::CONTENT_TYPE);
-    let (json, body) = Json(ErrorBody { error: &text }).into_response().into_parts();
-    parts.headers.extend(json.headers);
-    Response::from_parts(parts, body)
+    json!({ "error": text }).to_string()
 }
 
 fn is_json(response: &Response) -> bool {

@@ -23,5 +23,6 @@ mod state;
 
 pub use common_headers::CorsOrigins;
 pub use draining::Draining;
+pub use envelope::rejection;
 pub use routes::{layers, router};
 pub use state::{ApiState, Authenticate, Parts};

@@ -33,6 +33,7 @@ pub(crate) struct Ports {
 pub(crate) struct Built {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) router: Router,
+    pub(crate) api: ApiState,
     pub(crate) dev_issuer: Option<Arc<DevIssuer>>,
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn build(
     if let Some(issuer) = &dev_issuer {
         routes = routes.merge(issuer.router());
     }
-    Ok(Built { endpoint, router: less_sync_api::layers(routes, &api), dev_issuer })
+    Ok(Built { endpoint, router: less_sync_api::layers(routes, &api), api, dev_issuer })
 }
 
 fn dev_issuer(config: &Config, address: SocketAddr, ports: &Ports) -> anyhow::Result<Option<Arc<DevIssuer>>> {

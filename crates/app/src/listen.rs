@@ -3,6 +3,7 @@
 mod activity;
 mod connection;
 mod peer;
+mod rejection;
 mod socket;
 
 use std::io;
@@ -12,18 +13,19 @@ use std::time::Duration;
 
 use axum::Router;
 use ipnet::IpNet;
+use less_sync_api::ApiState;
 use less_sync_engine::{Clock, Spawner as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::ListenAddress;
+use crate::config::{Config, ListenAddress};
 use crate::tasks::Tasks;
 use connection::Connection;
 use socket::Socket;
 
-/// Connections of the process, upgraded ones included.
+/// Connections of the process, upgraded ones included; at least twice those that may be upgraded.
 const MAX_CONNECTIONS: usize = 20_000;
 /// Pause after a failed accept, for instance when there are no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -31,11 +33,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What the connections of a listener share.
 pub(crate) struct Serving {
     router: Router,
+    /// Words the answers to what is no request.
+    api: ApiState,
     clock: Arc<dyn Clock>,
     /// Owner of the connections' tasks.
     tasks: Tasks,
     /// Networks whose word about the client's address is taken.
     trusted_proxies: Vec<IpNet>,
+    max_connections: usize,
     /// Cancelled when connections shall end as soon as they are idle.
     closing: CancellationToken,
     /// Counts the connections that are not upgraded.
@@ -44,13 +49,16 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn new(
-        router: Router,
+        (router, api): (Router, ApiState),
         clock: Arc<dyn Clock>,
         tasks: Tasks,
-        trusted_proxies: Vec<IpNet>,
+        config: &Config,
     ) -> Arc<Self> {
         let (closing, open) = (CancellationToken::new(), TaskTracker::new());
-        Arc::new(Self { router, clock, tasks, trusted_proxies, closing, open })
+        let trusted_proxies = config.server.trusted_proxies.clone();
+        let max_connections =
+            config.limits.realtime.max_connections_total.saturating_mul(2).max(MAX_CONNECTIONS);
+        Arc::new(Self { router, api, clock, tasks, trusted_proxies, max_connections, closing, open })
     }
 
     /// Takes no more connections, ends idle ones, and waits until the others have had their answers.
@@ -81,7 +89,7 @@ pub(crate) async fn serve(listener: TcpListener, serving: Arc<Serving>, stop: Ca
 
 /// Accepts connections until the listener closes. Beyond the bound they are closed at once.
 async fn accept(listener: TcpListener, serving: &Arc<Serving>) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(serving.max_connections.min(Semaphore::MAX_PERMITS)));
     loop {
         let accepted = tokio::select! {
             biased;

@@ -55,8 +55,8 @@ impl Server {
         let key_sets = overrides.key_sets;
         let ports =
             Ports { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
-        let Built { endpoint, router, dev_issuer } = build(&config, &storage, address, &ports)?;
-        let serving = Serving::new(router, clock.clone(), tasks.clone(), config.server.trusted_proxies);
+        let Built { endpoint, router, api, dev_issuer } = build(&config, &storage, address, &ports)?;
+        let serving = Serving::new((router, api), clock.clone(), tasks.clone(), &config);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, serving.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
         tracing::info!(%address, "server listening");

@@ -1,5 +1,6 @@
 //! Logging (operations §6): lines on standard error, standard output is for results.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
@@ -35,10 +36,12 @@ fn suitable_format() -> LogFormat {
     if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
 }
 
-/// Panics become log lines with their place, but without their message, which could hold what a client sent.
+/// Panics become log lines with their place (and the way there, if `RUST_BACKTRACE` is set), but without their message, which could hold what a client sent.
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "panic");
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(place, backtrace, "panic");
     }));
 }

@@ -1,6 +1,6 @@
 //! What a connection is doing, as far as its timeouts depend on it.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// From the first octet of a request to the end of its headers; and from the accept to the first request.
@@ -19,6 +19,7 @@ const RESTING: u8 = 3;
 pub(super) struct Activity {
     origin: Instant,
     phase: AtomicU8,
+    used: AtomicBool,
     /// When the phase began, or something last moved while resting; nanoseconds after `origin`.
     since: AtomicU64,
 }
@@ -37,7 +38,17 @@ pub(super) enum Overdue {
 impl Activity {
     /// A connection that was accepted at `now`.
     pub(super) fn new(now: Instant) -> Self {
-        Self { origin: now, phase: AtomicU8::new(EXPECTING), since: AtomicU64::new(0) }
+        Self {
+            origin: now,
+            phase: AtomicU8::new(EXPECTING),
+            used: AtomicBool::new(false),
+            since: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether there has not been a request yet.
+    pub(super) fn is_unused(&self) -> bool {
+        !self.used.load(Ordering::Relaxed)
     }
 
     /// Octets came in. `now` is asked for only if it matters.
@@ -58,6 +69,7 @@ impl Activity {
 
     /// A request is complete but for its body.
     pub(super) fn request(&self, now: Instant) {
+        self.used.store(true, Ordering::Relaxed);
         self.enter(BUSY, now);
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,22 +21,13 @@ use tower::Service as _;
 use super::Serving;
 use super::activity::{Activity, Overdue};
 use super::peer::client_address;
+use super::rejection::to_octets;
 use super::socket::Socket;
 
 /// Request line and headers. The layers refuse at 128 KiB with an answer in the common shape; this bounds the memory.
 const MAX_HEAD_BYTES: usize = 160 * 1024;
 /// As above: the layers refuse at 100.
 const MAX_HEADERS: usize = 160;
-
-/// What a peer hears whose headers do not end.
-const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
-    content-type: application/json\r\n\
-    content-length: 27\r\n\
-    x-protocol-version: 1\r\n\
-    x-content-type-options: nosniff\r\n\
-    access-control-allow-origin: *\r\n\
-    connection: close\r\n\r\n\
-    {\"error\":\"request timeout\"}";
 
 /// A connection and what it needs to be served.
 pub(super) struct Connection {
@@ -72,13 +63,23 @@ impl Connection {
             }
             timer.poll(&serving, &activity, cx).map(Some)
         });
-        let Some(overdue) = overdue.await else { return };
-        tracing::debug!(?overdue, "closing an http connection");
-        if overdue == Overdue::Headers
-            && let Some(parts) = connection.into_parts()
-        {
-            parts.io.inner().try_write(TIMED_OUT);
+        let overdue = overdue.await;
+        if let Some(parts) = connection.into_parts() {
+            last_word(&serving, parts.io.inner(), overdue);
         }
+    }
+}
+
+/// Tells a peer that sent no request why the connection ends.
+fn last_word(serving: &Serving, socket: &Socket, overdue: Option<Overdue>) {
+    let status = match overdue {
+        Some(Overdue::Headers) => Some(StatusCode::REQUEST_TIMEOUT),
+        Some(Overdue::Silent | Overdue::KeepAlive) => None,
+        None => socket.held_back(),
+    };
+    tracing::debug!(?overdue, status = status.map(|status| status.as_u16()), "http connection ends");
+    if let Some(status) = status {
+        socket.try_write(&to_octets(&less_sync_api::rejection(status, &serving.api)));
     }
 }
 

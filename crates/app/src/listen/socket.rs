@@ -5,29 +5,47 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::StatusCode;
 use less_sync_engine::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::Activity;
+use super::rejection::status_of;
 
 /// One connection. It stays what it is after an upgrade, so its slot is held until it closes.
 pub(super) struct Socket {
     stream: TcpStream,
     activity: Arc<Activity>,
     clock: Arc<dyn Clock>,
+    /// The status of an answer that was held back because there was no request.
+    held_back: Option<StatusCode>,
     _slot: OwnedSemaphorePermit,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit, clock: Arc<dyn Clock>) -> Self {
         let activity = Arc::new(Activity::new(clock.instant()));
-        Self { stream, activity, clock, _slot: slot }
+        Self { stream, activity, clock, held_back: None, _slot: slot }
     }
 
     pub(super) fn activity(&self) -> &Arc<Activity> {
         &self.activity
+    }
+
+    /// The status of the library's answer to something that was no request, when there was one.
+    pub(super) fn held_back(&self) -> Option<StatusCode> {
+        self.held_back
+    }
+
+    /// Whether octets are to be held back: all that come before the first request.
+    fn hold_back(&mut self, octets: &[u8]) -> bool {
+        let unused = self.activity.is_unused();
+        if unused && self.held_back.is_none() {
+            self.held_back = Some(status_of(octets).unwrap_or(StatusCode::BAD_REQUEST));
+        }
+        unused
     }
 
     /// Writes what the kernel takes at once, and no more.
@@ -62,6 +80,9 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        if self.hold_back(octets) {
+            return Poll::Ready(Ok(octets.len()));
+        }
         let outcome = ready!(Pin::new(&mut self.stream).poll_write(cx, octets));
         self.wrote(outcome)
     }
@@ -71,6 +92,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.hold_back(slices.first().map_or(&[], |first| first)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         let outcome = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
         self.wrote(outcome)
     }
@@ -84,6 +108,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.held_back.is_some() {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,5 +1,6 @@
 //! The server in operation: start, readiness, development mode, fetching of keys, tasks, shutdown.
 
+mod connections;
 mod dev;
 mod health;
 mod key_sets;

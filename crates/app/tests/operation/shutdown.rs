@@ -129,43 +129,6 @@ async fn a_request_that_does_not_end_holds_nobody_up_for_longer_than_its_timeout
     within("the end", unfinished.server.stopped()).await.unwrap();
 }
 
-/// H13.
-#[tokio::test]
-async fn a_head_that_does_not_end_is_answered_with_408() {
-    let scene = Scene::new().await;
-    let mut slow = TcpStream::connect(scene.server.address()).await.unwrap();
-    slow.write_all(b"GET /livez HTTP/1.1\r\nhost").await.unwrap();
-    scene.clock.until_armed(Duration::from_secs(10)).await;
-    // Another connection that is answered later than the slow one was read.
-    scene.get("/livez").await;
-    scene.clock.advance(Duration::from_secs(10));
-    let mut answer = String::new();
-    within("the end of the connection", slow.read_to_string(&mut answer)).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
-    assert!(answer.ends_with("\r\n\r\n{\"error\":\"request timeout\"}"), "{answer}");
-}
-
-#[tokio::test]
-async fn an_idle_connection_is_kept_for_75_seconds() {
-    let scene = Scene::new().await;
-    let mut stream = TcpStream::connect(scene.server.address()).await.unwrap();
-    let request = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
-    let mut answers = Vec::new();
-    for _ in 0..2 {
-        stream.write_all(request).await.unwrap();
-        answers.clear();
-        while !answers.ends_with(b"{\"status\":\"ok\"}") {
-            assert_ne!(within("an answer", stream.read_buf(&mut answers)).await.unwrap(), 0);
-        }
-        scene.clock.until_armed(Duration::from_secs(75)).await;
-        scene.clock.advance(Duration::from_secs(74));
-    }
-    scene.clock.advance(Duration::from_secs(1));
-    answers.clear();
-    within("the end of the connection", stream.read_to_end(&mut answers)).await.unwrap();
-    assert_eq!(answers, b"");
-}
-
 #[tokio::test]
 async fn the_database_is_free_for_the_next_server() {
     let mut scene = Scene::new().await;
