@@ -42,9 +42,12 @@ struct DevServer {
 
 impl DevServer {
     fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::start_with(&[], tempfile::tempdir().unwrap(), Stdio::null())
+    }
+
+    fn start_with(arguments: &[&str], directory: TempDir, log: Stdio) -> Self {
         let mut command = command(&["--dev", "--listen", "127.0.0.1:0"], &directory);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let address = address(&mut stdout);
         Self { child, address, _stdout: stdout, _directory: directory }
@@ -248,4 +251,24 @@ fn a_second_signal_ends_it_at_once() {
         assert_eq!(server.exit_code(), Some(code), "{signal:?}");
         drop(held);
     }
+}
+
+/// SIGHUP reads the log filter again, SIGUSR1 writes what is running to the log; neither ends the server.
+#[test]
+fn the_log_filter_can_be_changed_while_the_server_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = directory.path().join("less-sync.toml");
+    std::fs::write(&settings, "rust_log = \"error\"\n").unwrap();
+    let mut server = DevServer::start_with(&["--config", "less-sync.toml"], directory, Stdio::piped());
+    let mut log = BufReader::new(server.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    std::fs::write(&settings, "rust_log = \"info\"\n").unwrap();
+    server.signal(Signal::HUP);
+    let reloaded = log.next().unwrap();
+    assert!(reloaded.contains("log filter read again"), "{reloaded}");
+    server.signal(Signal::USR1);
+    let report = log.next().unwrap();
+    assert!(report.contains("listener") && report.contains("presence sweep"), "{report}");
+    assert!(is_healthy(server.address));
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0));
 }

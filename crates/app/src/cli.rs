@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use crate::config::{Config, Sources, Values, parse_duration};
 use crate::server::{Overrides, Server};
+use crate::signals::{Request, Signals};
 use crate::{file_limit, healthcheck, telemetry};
 
 /// Where development mode keeps its data.
@@ -79,7 +79,7 @@ pub fn run(process: Process) -> ExitCode {
         Ok(Arguments { command: Some(Command::Healthcheck { url, timeout }), .. }) => {
             report(check_health(url, timeout, environment).map_err(Failure::from))
         }
-        Ok(arguments) => report(serve(&arguments, environment)),
+        Ok(arguments) => report(serve(&arguments, &environment)),
         Err(error) => {
             let _nobody_listens = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
@@ -126,26 +126,30 @@ fn check_health(url: Option<Url>, timeout: Duration, environment: Values) -> any
     healthcheck::check(&url, timeout)
 }
 
-fn serve(arguments: &Arguments, environment: Values) -> Result<(), Failure> {
-    let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
+fn serve(arguments: &Arguments, environment: &Values) -> Result<(), Failure> {
     let config = configure(arguments, environment)?;
     if arguments.check_config {
         return Ok(show(&config).context("cannot write to standard output")?);
     }
-    telemetry::start(&config.logging)?;
+    let log_filter = telemetry::start(&config.logging)?;
     log(&config);
     file_limit::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
+    let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
     let overrides = Overrides { notify_socket, ..Overrides::default() };
-    let outcome = runtime.block_on(serve_until_signalled(config, overrides));
+    let reload = || match configure(arguments, environment) {
+        Ok(config) => log_filter.set(&config.logging),
+        Err(failure) => tracing::error!(error = %failure.error, "log filter stays as it is"),
+    };
+    let outcome = runtime.block_on(serve_until_signalled(config, overrides, reload));
     // Whatever still blocks has had its time.
     runtime.shutdown_background();
     Ok(outcome?)
 }
 
-fn configure(arguments: &Arguments, environment: Values) -> Result<Config, Failure> {
-    let mut sources = Sources::from_environment(environment);
+fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, Failure> {
+    let mut sources = Sources::from_environment(environment.clone());
     if let Some(file) = &arguments.config {
         sources.add_file(file).map_err(Failure::usage)?;
     }
@@ -182,29 +186,31 @@ fn log(config: &Config) {
     }
 }
 
-async fn serve_until_signalled(config: Config, overrides: Overrides) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+async fn serve_until_signalled(
+    config: Config,
+    overrides: Overrides,
+    reload: impl Fn(),
+) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
     let mut server = Server::start(config, overrides).await?;
     if let Err(error) = server.print_next_steps() {
         tracing::debug!(%error, "nobody reads standard output");
     }
-    tokio::select! {
-        biased;
-        outcome = server.stopped() => return outcome,
-        _first = signalled(&mut terminate, &mut interrupt) => server.drain(),
-    }
-    tokio::select! {
-        biased;
-        outcome = server.stopped() => outcome,
-        code = signalled(&mut terminate, &mut interrupt) => std::process::exit(code),
-    }
-}
-
-/// The exit code that belongs to the next signal.
-async fn signalled(terminate: &mut Signal, interrupt: &mut Signal) -> i32 {
-    tokio::select! {
-        _ = terminate.recv() => 128 + SignalKind::terminate().as_raw_value(),
-        _ = interrupt.recv() => 128 + SignalKind::interrupt().as_raw_value(),
+    let mut ending = false;
+    loop {
+        let request = tokio::select! {
+            biased;
+            outcome = server.stopped() => return outcome,
+            request = signals.next() => request,
+        };
+        match request {
+            Request::End { exit_code } if ending => std::process::exit(exit_code),
+            Request::End { .. } => {
+                ending = true;
+                server.drain();
+            }
+            Request::Reload => reload(),
+            Request::Report => server.report(),
+        }
     }
 }

@@ -27,6 +27,7 @@ mod listen;
 mod server;
 mod service_manager;
 mod shutdown;
+mod signals;
 mod tasks;
 mod telemetry;
 

@@ -94,6 +94,11 @@ impl Server {
         (&mut self.end).await.context("the shutdown itself failed")?
     }
 
+    /// Writes to the log what is running.
+    pub(crate) fn report(&self) {
+        tracing::info!(running = ?self.tasks.running(), "tasks");
+    }
+
     /// In development mode: prints what to do next.
     pub(crate) fn print_next_steps(&self) -> std::io::Result<()> {
         match &self.development {

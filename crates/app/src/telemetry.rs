@@ -2,34 +2,41 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal as _;
-use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::{LogFormat, LoggingConfig};
 
-/// Starts logging, once per process; a second call does nothing.
+/// What is logged, changeable while the server runs.
+pub(crate) struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// Logs according to `config` from now on; the format stays.
+    pub(crate) fn set(&self, config: &LoggingConfig) {
+        let filter = EnvFilter::try_new(&config.filter).map_err(anyhow::Error::from);
+        match filter.and_then(|filter| Ok(self.0.reload(filter)?)) {
+            Ok(()) => tracing::info!(filter = config.filter, "log filter read again"),
+            Err(error) => tracing::error!(%error, "log filter stays as it is"),
+        }
+    }
+}
+
+/// Starts logging; once per process.
 ///
 /// # Errors
-/// The filter cannot be read.
-pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<()> {
-    static STARTED: OnceLock<()> = OnceLock::new();
-    let filter = EnvFilter::try_new(&config.filter)?;
-    let format = config.format.unwrap_or_else(suitable_format);
-    STARTED.get_or_init(|| {
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-        let registry = tracing_subscriber::registry().with(filter);
-        let started = match format {
-            LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
-            LogFormat::Json => registry.with(lines.json().flatten_event(true).with_target(false)).try_init(),
-        };
-        if started.is_ok() {
-            report_panics();
-        }
-    });
-    Ok(())
+/// The filter cannot be read, or something logs already.
+pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<LogFilter> {
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&config.filter)?);
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    match config.format.unwrap_or_else(suitable_format) {
+        LogFormat::Text => registry.with(lines).try_init()?,
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
+    }
+    report_panics();
+    Ok(LogFilter(handle))
 }
 
 fn suitable_format() -> LogFormat {
