@@ -92,6 +92,10 @@ impl Endpoint {
 
     pub(crate) fn opened(&self, id: ConnectionId, outbox: &Arc<Outbox>) {
         self.open.lock().insert(id, outbox.clone());
+        // Whoever comes after the drain has looked around is told here instead.
+        if self.is_draining() {
+            outbox.close(Close::SHUTDOWN);
+        }
     }
 
     pub(crate) fn closed(&self, id: ConnectionId) {
@@ -117,9 +121,9 @@ impl Endpoint {
         let pause = self.limits.shutdown_spread / count;
         let mut next = self.clock.instant();
         for outbox in outboxes {
+            self.pause_until(next).await;
             outbox.close(Close::SHUTDOWN);
             next += pause;
-            self.pause_until(next).await;
         }
         self.wait_empty(self.clock.instant() + self.limits.close_timeout + Duration::from_millis(500)).await;
     }
