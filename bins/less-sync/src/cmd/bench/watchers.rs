@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use super::figures::Latencies;
@@ -28,8 +28,10 @@ pub(super) async fn dial(address: &Address, users: &[User], count: usize) -> any
     stream::iter(dials).buffer_unordered(DIALS).try_collect().await.context("cannot open the connections")
 }
 
-/// Counts deliveries: the n-th notification of every watcher is the n-th thing that was sent, because one space
-/// has one order.
+/// Counts deliveries, and holds back what would be too much at once.
+///
+/// The n-th notification of every watcher is taken for the n-th thing that was sent, because one space has one
+/// order. With several writers that is so on average only: their pushes overtake each other before they are committed.
 #[derive(Debug)]
 pub(super) struct Board {
     watchers: u64,
@@ -37,6 +39,8 @@ pub(super) struct Board {
     complete: Cell<u64>,
     deliveries: Cell<u64>,
     closed: Cell<u64>,
+    /// One permit for everything that may be sent.
+    room: Semaphore,
     changed: Notify,
 }
 
@@ -59,7 +63,8 @@ pub(super) struct Tally {
 }
 
 impl Board {
-    pub(super) fn new(watchers: usize) -> anyhow::Result<Rc<Self>> {
+    /// For this many watchers, with this many things on their way at once.
+    pub(super) fn new(watchers: usize, window: usize) -> anyhow::Result<Rc<Self>> {
         let state = State { sent: Vec::new(), each: Latencies::new()?, last: Latencies::new()? };
         Ok(Rc::new(Self {
             watchers: watchers as u64,
@@ -67,6 +72,7 @@ impl Board {
             complete: Cell::new(0),
             deliveries: Cell::new(0),
             closed: Cell::new(0),
+            room: Semaphore::new(window),
             changed: Notify::new(),
         }))
     }
@@ -86,12 +92,22 @@ impl Board {
             watcher.now = None;
         }
         self.closed.set(self.closed.get() + 1);
+        self.room.close();
         self.changed.notify_one();
     }
 
-    /// Something is about to be sent.
-    pub(super) fn sending(&self) {
+    /// Whether something may be sent now; if so, it counts as sent.
+    pub(super) fn may_send(&self) -> bool {
+        let Ok(permit) = self.room.try_acquire() else { return false };
+        permit.forget();
         self.state.borrow_mut().sent.push((clock::instant(), 0));
+        true
+    }
+
+    /// Waits until something may be sent, or a watcher is gone. Safe to cancel.
+    pub(super) async fn room(&self) {
+        // It fails when a watcher is gone, which is for the caller to see.
+        let _permit = self.room.acquire().await;
     }
 
     /// Things that were sent and that not every watcher has.
@@ -108,17 +124,12 @@ impl Board {
         self.closed.get()
     }
 
-    /// Waits for something to be complete, or for a watcher to be gone.
-    pub(super) async fn changed(&self) {
-        self.changed.notified().await;
-    }
-
     /// Waits until everything that was sent is complete; `false` when nothing more arrives.
     pub(super) async fn settle(&self) -> bool {
         const PATIENCE: Duration = Duration::from_secs(5);
         while self.outstanding() > 0 && self.closed() == 0 {
             let before = self.deliveries.get();
-            let moved = tokio::time::timeout(PATIENCE, self.changed()).await.is_ok();
+            let moved = tokio::time::timeout(PATIENCE, self.changed.notified()).await.is_ok();
             if !moved && before == self.deliveries.get() {
                 return false;
             }
@@ -153,6 +164,7 @@ impl Board {
         if *count == self.watchers {
             last.record(latency);
             self.complete.set(self.complete.get() + 1);
+            self.room.add_permits(1);
             self.changed.notify_one();
         }
     }

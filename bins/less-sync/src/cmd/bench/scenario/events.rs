@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 100)]
     watchers: usize,
     /// Events that not every watcher has yet; the server holds 128 for one of them
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=128))]
-    window: u64,
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=128))]
+    window: u16,
     /// Size of an event, in bytes
     #[arg(long, default_value_t = 64)]
     size: usize,
@@ -34,14 +34,14 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     // Whoever sends must watch, too, and does not hear itself.
     let mut sender = Link::open(subject.address(), &user.token).await?;
     sender.subscribe(user.space).await?;
-    let board = Board::new(arguments.watchers)?;
+    let board = Board::new(arguments.watchers, arguments.window.into())?;
     let _watching = board.watch(links);
     let mut figures = Figures::new("events");
     let data = vec![0x5a; arguments.size];
     let params = EventSendParams { space: &user.space.to_string(), data: &data };
     let event = frame::notification(method::EVENT_SEND, &params);
     let span = Span::of(time);
-    let send = send(sender, &event, &board, arguments.window, span);
+    let send = send(sender, &event, &board, span);
     let watch = async {
         span.begin().await;
         board.clear();
@@ -64,17 +64,16 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
 }
 
 /// Sends as long as the window has room.
-async fn send(mut link: Link, event: &[u8], board: &Board, window: u64, span: Span) -> anyhow::Result<()> {
+async fn send(mut link: Link, event: &[u8], board: &Board, span: Span) -> anyhow::Result<()> {
     let mut out = Vec::new();
     while !span.is_over() {
         out.clear();
-        while board.outstanding() < window {
-            board.sending();
+        while board.may_send() {
             append(&mut out, event);
         }
         link.send_framed(&out).await.context("the sender lost its connection")?;
         tokio::select! {
-            () = board.changed() => {}
+            () = board.room() => {}
             () = span.end() => {}
         }
         ensure!(board.closed() == 0, "the server closed the connection of a watcher");

@@ -32,7 +32,7 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments) -> anyhow::Res
     tokio::time::sleep(SETTLE).await;
     let before = subject.process().resident()?;
     let links = watchers::dial(subject.address(), &users, connections).await?;
-    let board = Board::new(connections)?;
+    let board = Board::new(connections, 0)?;
     let _watching = board.watch(links);
     tokio::time::sleep(SETTLE).await;
     let meter = subject.meter()?;

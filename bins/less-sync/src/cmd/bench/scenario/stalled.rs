@@ -29,10 +29,10 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 16)]
     stalled_pulls: usize,
     /// Pushes that not every watcher has yet
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=128))]
-    window: u64,
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=128))]
+    window: u16,
     /// Size of a record, in bytes
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, default_value_t = 8192)]
     size: usize,
 }
 
@@ -51,7 +51,8 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     figures.add("stalled", arguments.stalled);
     figures.add("stalled_pulls", arguments.stalled_pulls);
     let links = watchers::dial(subject.address(), std::slice::from_ref(watched), arguments.watchers).await?;
-    let mut crowd = Crowd { board: Board::new(arguments.watchers)?, links: Some(links) };
+    let mut crowd =
+        Crowd { board: Board::new(arguments.watchers, arguments.window.into())?, links: Some(links) };
     let before = phase(subject, arguments, watched, &mut crowd, time / 2, "alone", &mut figures).await?;
     let mut deaf = stall(subject, arguments, watched, big).await?;
     let peak = phase(subject, arguments, watched, &mut crowd, time / 2, "with_stalled", &mut figures).await?;
