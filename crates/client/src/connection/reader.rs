@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use less_sync_core::frame::{self, Raw, RpcError, ServerFrame};
 use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
@@ -132,7 +133,9 @@ fn closed(close: Option<CloseFrame>) -> Ended {
 
 fn lost(error: WsError) -> Ended {
     match error {
-        WsError::ConnectionClosed | WsError::AlreadyClosed => Ended::Lost(None),
+        WsError::ConnectionClosed
+        | WsError::AlreadyClosed
+        | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Ended::Lost(None),
         WsError::Io(_) | WsError::Tls(_) => Ended::Lost(Some(Arc::new(error))),
         WsError::Capacity(_)
         | WsError::Protocol(_)

@@ -85,6 +85,13 @@ async fn whatever_is_no_frame_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn server_that_ends_without_a_word_is_a_lost_connection() {
+    let (connection, _events, peer) = connected(Options::default()).await;
+    drop(peer);
+    assert!(matches!(connection.until_ended().await, Ended::Lost(None)));
+}
+
+#[tokio::test]
 async fn pings_are_answered() {
     let (_connection, _events, mut peer) = connected(Options::default()).await;
     peer.send_message(Message::Ping("42".into())).await;
