@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use less_sync_test_support::{Fault, FaultProxy, Frame, Opcode, RawClient, Received, TestServer, Upgrade};
+use less_sync_test_support::{
+    Fault, FaultProxy, Frame, Opcode, RawClient, Received, TestServer, Upgrade, create,
+};
+use serde_json::json;
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -114,4 +117,32 @@ async fn a_connection_ends_after_its_lifetime() {
         }
     }
     panic!("still open after 68 minutes");
+}
+
+/// a pull that nobody reads defers the end by its grace and not for ever.
+#[tokio::test]
+async fn a_stuck_pull_does_not_outlive_the_connection() {
+    let server = TestServer::builder()
+        .manual_clock()
+        .limits(|limits| {
+            limits.idle_timeout = Duration::ZERO;
+            limits.write_timeout = Duration::from_hours(24);
+        })
+        .start()
+        .await;
+    let space = server.space("alice");
+    let in_a_day = server.issuer().now().plus(Duration::from_hours(20));
+    let mut client = server
+        .raw_with_token(&server.issuer().mint(&server.issuer().claims("alice").expires_at(in_a_day)))
+        .await;
+    for index in 0..8 {
+        client.push_ok(&space, &[create(index, vec![7; 4 * 1024 * 1024])]).await;
+    }
+    client.request("pull", &json!({ "spaces": [{ "id": space, "since": 0 }] })).await;
+    let Received::Frame(begun) = client.receive().await else { panic!("no pull") };
+    assert_eq!(begun.opcode, Opcode::BINARY);
+    server.clock().advance(Duration::from_mins(67));
+    server.clock().until_armed(Duration::from_secs(10)).await;
+    server.clock().advance(Duration::from_secs(10));
+    assert_eq!(client.receive_close().await, (1001, "connection lifetime reached".to_owned()));
 }
