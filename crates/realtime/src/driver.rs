@@ -164,13 +164,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.leave();
     }
 
-    /// Ends what runs, see [`Work::stop`].
-    fn stop_work(&mut self) {
-        if let Some(rest) = self.work.stop() {
-            self.endpoint.spawner.spawn("mutation of a closed connection", rest);
-        }
-    }
-
     /// Leaves every space and gives back what the connection occupied.
     fn leave(&mut self) {
         if let Some(connection) = self.connection.take() {
@@ -338,12 +331,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
-impl<S> Drop for Driver<S> {
-    /// A task that panics or is aborted leaves no trace behind either.
-    fn drop(&mut self) {
+impl<S> Driver<S> {
+    /// Ends what runs, see [`Work::stop`].
+    fn stop_work(&mut self) {
         if let Some(rest) = self.work.stop() {
             self.endpoint.spawner.spawn("mutation of a closed connection", rest);
         }
+    }
+}
+
+impl<S> Drop for Driver<S> {
+    /// A task that panics or is aborted leaves no trace behind either.
+    fn drop(&mut self) {
+        self.stop_work();
         if let Some(connection) = self.connection.take() {
             connection.leave();
         }
