@@ -39,6 +39,7 @@ const ALL: &[&str] = &[
     ENGINE,
     CLIENT,
     "less-sync-storage-sqlite",
+    "less-sync-storage-postgres",
     "less-sync-realtime",
     "less-sync-api",
     "less-sync-app",
@@ -77,6 +78,9 @@ const SOCKETS_AND_SQL: &[&str] = &[
 
 const SQL: &[&str] = &["rusqlite", "libsqlite3-sys", "sqlx"];
 
+/// What speaks to clients, without the sockets that a database on the network needs.
+const THE_WEB: &[&str] = &["hyper", "http", "axum", "reqwest", "tungstenite"];
+
 const THE_WIRE: &[&str] = &["mio", "hyper", "http", "axum", "reqwest", "tungstenite"];
 
 /// Every room of the house.
@@ -89,6 +93,12 @@ pub const ROOMS: &[Room] = &[
         may_use: &[CORE, STORAGE],
         never_directly: &["anyhow", "minicbor", "serde_json"],
         never_below: THE_WIRE,
+    },
+    Room {
+        name: "less-sync-storage-postgres",
+        may_use: &[CORE, STORAGE],
+        never_directly: &["anyhow", "minicbor", "serde_json"],
+        never_below: THE_WEB,
     },
     Room {
         name: ENGINE,
