@@ -11,6 +11,7 @@ mod error_code;
 pub mod frame;
 mod id;
 pub mod limits;
+mod permission;
 mod time;
 pub mod wire;
 
@@ -19,4 +20,5 @@ pub use counters::{Cursor, Epoch, OutOfRange};
 pub use dek::{Dek, InvalidDek};
 pub use error_code::ErrorCode;
 pub use id::{ConnectionId, FileId, InvalidId, InvitationId, RecordId, SpaceId};
+pub use permission::{InvalidPermission, Permission};
 pub use time::Timestamp;
