@@ -26,6 +26,7 @@
 mod base64url;
 mod bearer;
 mod caller;
+pub mod did_key;
 pub mod issuer;
 mod json;
 pub mod jwks;

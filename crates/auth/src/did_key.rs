@@ -1,0 +1,137 @@
+//! `did:key` for P-256: a public key as text (auth §5).
+//!
+//! Every key has exactly one text, and only that one is read: whoever compares texts compares keys.
+
+use crate::P256Key;
+
+const PREFIX: &str = "did:key:z";
+
+/// Longest text after the prefix, in characters: decoding base58 takes time that grows with the square of it.
+const MAX_BODY_CHARS: usize = 256;
+
+/// `p256-pub` in the table of multicodecs.
+const CODEC: u128 = 0x1200;
+
+/// The same as an unsigned varint.
+const CODEC_VARINT: [u8; 2] = [0x80, 0x24];
+
+/// Octets of a varint, at most.
+const MAX_VARINT_BYTES: usize = 10;
+
+/// A text that is not the `did:key` of a P-256 key. The first failure decides; `Display` shows nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDidKey {
+    /// Does not begin with `did:key:z`, or ends there.
+    #[error("not a did:key in base58")]
+    MissingPrefix,
+    /// More than 256 characters follow the prefix.
+    #[error("did:key is too long")]
+    InputTooLong,
+    /// A character that is none of base58.
+    #[error("did:key is not base58")]
+    BadBase58,
+    /// The number of the codec does not end within 10 octets.
+    #[error("codec of did:key does not end")]
+    BadVarint,
+    /// The key is of another kind.
+    #[error("did:key is of another kind of key")]
+    WrongCodec,
+    /// Not 33 octets.
+    #[error("did:key is no compressed point")]
+    WrongLength,
+    /// Not 0x02 or 0x03 and the x of a point on the curve.
+    #[error("did:key is not a point of P-256")]
+    BadPoint,
+    /// Another spelling of a key that has a text of its own.
+    #[error("did:key is not in canonical form")]
+    NonCanonical,
+}
+
+impl InvalidDidKey {
+    /// The name of the class, for metrics.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::MissingPrefix => "missing_prefix",
+            Self::InputTooLong => "input_too_long",
+            Self::BadBase58 => "bad_base58",
+            Self::BadVarint => "bad_varint",
+            Self::WrongCodec => "wrong_codec",
+            Self::WrongLength => "wrong_length",
+            Self::BadPoint => "bad_point",
+            Self::NonCanonical => "non_canonical",
+        }
+    }
+}
+
+/// The key behind `did`.
+///
+/// # Errors
+/// [`InvalidDidKey`], decided in the order of auth §5.
+pub fn decode(did: &str) -> Result<P256Key, InvalidDidKey> {
+    let body = did.strip_prefix(PREFIX).filter(|body| !body.is_empty());
+    let body = body.ok_or(InvalidDidKey::MissingPrefix)?;
+    if body.chars().nth(MAX_BODY_CHARS).is_some() {
+        return Err(InvalidDidKey::InputTooLong);
+    }
+    let octets = bs58::decode(body).into_vec().map_err(|_| InvalidDidKey::BadBase58)?;
+    let (codec, point) = varint(&octets).ok_or(InvalidDidKey::BadVarint)?;
+    if codec != CODEC {
+        return Err(InvalidDidKey::WrongCodec);
+    }
+    let point = point.try_into().map_err(|_| InvalidDidKey::WrongLength)?;
+    let key = P256Key::from_compressed(point).ok_or(InvalidDidKey::BadPoint)?;
+    if body != encoded(point) {
+        return Err(InvalidDidKey::NonCanonical);
+    }
+    Ok(key)
+}
+
+/// The text of `key`: always 57 characters.
+#[must_use]
+pub fn encode(key: &P256Key) -> String {
+    format!("{PREFIX}{}", encoded(&key.to_compressed()))
+}
+
+/// What follows the prefix.
+fn encoded(point: &[u8; 33]) -> String {
+    bs58::encode([&CODEC_VARINT[..], point].concat()).into_string()
+}
+
+/// The number that `octets` begin with, and the rest. Padded numbers are read too.
+fn varint(octets: &[u8]) -> Option<(u128, &[u8])> {
+    let length = 1 + octets.iter().take(MAX_VARINT_BYTES).position(|octet| octet & 0x80 == 0)?;
+    let (number, rest) = octets.split_at_checked(length)?;
+    Some((number.iter().rev().fold(0, |value, octet| value << 7 | u128::from(octet & 0x7f)), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varint_has_its_lowest_bits_first_and_ends_within_ten_octets() {
+        assert_eq!(varint(&[0x80, 0x24, 7]), Some((CODEC, &[7][..])));
+        assert_eq!(varint(&[0x80, 0xa4, 0x00]), Some((CODEC, &[][..])));
+        let longest = [[0xff; 9].as_slice(), &[0x7f]].concat();
+        assert_eq!(varint(&longest), Some(((1 << 70) - 1, &[][..])));
+        assert_eq!(varint(&[[0x80; 10].as_slice(), &[0]].concat()), None);
+        assert_eq!(varint(&[0x80]), None);
+        assert_eq!(varint(&[]), None);
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        assert_eq!(decode(&format!("{PREFIX}{}", "é".repeat(256))), Err(InvalidDidKey::BadBase58));
+        assert_eq!(decode(&format!("{PREFIX}{}", "é".repeat(257))), Err(InvalidDidKey::InputTooLong));
+    }
+
+    /// A leading zero octet is a `1` in base58.
+    #[test]
+    fn leading_zeros_make_no_second_text() {
+        assert_eq!(
+            decode("did:key:z1Dnaerx9CtbPJ1q36T5Ln5wYt3MQYeGRG5ehnPAmxcf5mDZpv"),
+            Err(InvalidDidKey::WrongCodec)
+        );
+    }
+}
