@@ -1,0 +1,2 @@
+-- loses data when: SELECT EXISTS (SELECT FROM invitations)
+DROP TABLE invitations;

@@ -1,0 +1,2 @@
+-- loses data
+ALTER TABLE records DROP COLUMN wrapped_dek;

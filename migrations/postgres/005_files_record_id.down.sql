@@ -1,0 +1,2 @@
+-- loses data
+ALTER TABLE files DROP COLUMN record_id;

@@ -1,0 +1,7 @@
+-- A permit can be given back, and old ones are found without reading them all.
+
+SET LOCAL lock_timeout = '5s';
+
+ALTER TABLE rate_limit_actions ADD COLUMN id UUID NOT NULL DEFAULT gen_random_uuid();
+ALTER TABLE rate_limit_actions ADD CONSTRAINT rate_limit_actions_pkey PRIMARY KEY (actor_hash, id);
+CREATE INDEX idx_rate_limit_actions_created ON rate_limit_actions (created_at);

@@ -1,0 +1,1 @@
+-- What was mended stays mended: older versions read it as well.

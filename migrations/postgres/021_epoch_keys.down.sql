@@ -1,0 +1,2 @@
+-- loses data when: SELECT EXISTS (SELECT FROM epoch_keys)
+DROP TABLE epoch_keys;
