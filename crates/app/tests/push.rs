@@ -1,5 +1,7 @@
 //! `push` (protocol §4.3).
 
+use std::collections::HashMap;
+
 use less_sync_test_support::{TestServer, bytes, create, delete, record_id, update};
 use serde_json::{Value, json};
 
@@ -193,6 +195,34 @@ async fn apps_of_one_user_are_apart() {
     let claims = server.issuer().claims("alice").client("client-2");
     let mut other_app = server.raw_with_token(&server.issuer().mint(&claims)).await;
     assert_eq!(other_app.push(&server.space("alice"), &[]).await, refused("forbidden"));
+}
+
+/// Protocol §2.5: pushes sent without waiting share commits and still take effect in the order of sending. Each expects
+/// what the one before it leaves behind; every tenth is empty, and one is malformed.
+#[tokio::test]
+async fn pushes_sent_without_waiting_take_effect_in_order() {
+    let server = TestServer::start().await;
+    let space = server.space("alice");
+    let mut alice = server.raw("alice").await;
+    let mut expected = HashMap::new();
+    let mut cursor = 0;
+    for number in 0..500 {
+        let (changes, result) = match number % 10 {
+            8 => (vec![], json!({ "ok": true, "cursor": cursor })),
+            9 => (vec![create(1, "x"), create(1, "x")], refused("bad_request")),
+            _ => {
+                cursor += 1;
+                (vec![update(1, "next", cursor - 1)], json!({ "ok": true, "cursor": cursor }))
+            }
+        };
+        let id = alice.request("push", &json!({ "space": space, "changes": changes })).await;
+        expected.insert(id, result);
+    }
+    while !expected.is_empty() {
+        let answer = alice.receive_rpc().await;
+        let result = expected.remove(answer["id"].as_str().unwrap()).unwrap();
+        assert_eq!(answer["result"], result, "{answer}");
+    }
 }
 
 /// P2 on the wire: of many writers with the same expectation exactly one wins.

@@ -41,14 +41,19 @@ use watcher::Broadcast;
 /// Locks among which the spaces are spread.
 const SHARDS: usize = 64;
 
-/// Events held back per space, and per watcher whose response is not written yet (protocol §6.2).
+/// Events held back per watcher whose response is not written yet (protocol §6.2).
 const HELD_EVENTS: usize = 64;
 
 /// Bounds of a broker, and its secret.
 #[derive(Clone)]
 pub struct BrokerSettings {
-    /// Durable events held back per space and per gated watcher; beyond it they are replaced by a pull hint.
+    /// Durable events held back per gated watcher; beyond it they are replaced by a pull hint.
     pub held_events: usize,
+    /// Durable events per space that wait for an earlier one. Beyond it they are replaced by a pull hint, as they are
+    /// beyond [`BrokerSettings::reordered_bytes`].
+    pub reordered_events: usize,
+    /// What the frames of those weigh together, in bytes.
+    pub reordered_bytes: usize,
     /// Presence data, in bytes.
     pub presence_max_data: usize,
     /// Presence entries per space.
@@ -67,6 +72,9 @@ impl BrokerSettings {
     pub fn new(limits: &Limits, pseudonym_secret: [u8; 32]) -> Self {
         Self {
             held_events: HELD_EVENTS,
+            // Half of what the queue of a watcher takes: what is held goes out all at once.
+            reordered_events: limits.event_queue / 2,
+            reordered_bytes: limits.queue_bytes / 2,
             presence_max_data: limits.presence_max_data,
             presence_per_space: limits.presence_per_space,
             presence_stale: limits.presence_stale,

@@ -21,6 +21,9 @@ pub(crate) struct Connection {
     pub(crate) outbox: Arc<Outbox>,
     caller: RwLock<Arc<Caller>>,
     watched: Mutex<HashSet<SpaceId>>,
+    /// Lets pipelined calls through one by one, first come first served, until each has taken its place in the order
+    /// of what it changes.
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Connection {
@@ -30,7 +33,8 @@ impl Connection {
         outbox: Arc<Outbox>,
         caller: Caller,
     ) -> Self {
-        Self { id, endpoint, outbox, caller: RwLock::new(Arc::new(caller)), watched: Mutex::default() }
+        let (caller, watched, turn) = (RwLock::new(Arc::new(caller)), Mutex::default(), Default::default());
+        Self { id, endpoint, outbox, caller, watched, turn }
     }
 
     /// Who this is, by the latest accepted token.

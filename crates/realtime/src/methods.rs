@@ -48,24 +48,27 @@ pub(crate) struct Method {
     /// Whether it is carried through even when its connection ends meanwhile: what may have been committed has to be
     /// told to the watchers by somebody.
     pub(crate) carried_through: bool,
+    /// Whether calls of it that follow each other run together. Such a method keeps their order by itself, see
+    /// [`Connection::turn`].
+    pub(crate) pipelined: bool,
     pub(crate) run: Run,
 }
 
 const fn request(name: &'static str, lane: Lane, run: Request) -> Method {
-    Method { name, lane, ephemeral: false, carried_through: false, run: Run::Request(run) }
+    Method { name, lane, ephemeral: false, carried_through: false, pipelined: false, run: Run::Request(run) }
 }
 
-const fn mutation(name: &'static str, run: Request) -> Method {
-    Method { carried_through: true, ..request(name, Lane::Ordered, run) }
+const fn pipelined_mutation(name: &'static str, run: Request) -> Method {
+    Method { carried_through: true, pipelined: true, ..request(name, Lane::Ordered, run) }
 }
 
 const fn notification(name: &'static str, ephemeral: bool, run: Notification) -> Method {
     let run = Run::Notification(run);
-    Method { name, lane: Lane::Ordered, ephemeral, carried_through: false, run }
+    Method { name, lane: Lane::Ordered, ephemeral, carried_through: false, pipelined: false, run }
 }
 
 static REQUESTS: &[Method] = &[
-    mutation("push", |connection, call| Box::pin(push::push(connection, call))),
+    pipelined_mutation("push", |connection, call| Box::pin(push::push(connection, call))),
     request("pull", Lane::Stream, |connection, call| Box::pin(pull::pull(connection, call))),
     request("subscribe", Lane::Ordered, |connection, call| Box::pin(subscribe::subscribe(connection, call))),
     request("token.refresh", Lane::Ordered, |connection, call| Box::pin(token::refresh(connection, call))),

@@ -24,15 +24,13 @@ const UPDATE: &str = "\
 
 const MOVE_CURSOR: &str = "UPDATE spaces SET cursor = ?2, updated_at = ?3 WHERE id = ?1";
 
-/// The answer to a push without changes: where the space is.
-pub(crate) fn unchanged(db: &Connection, space: SpaceId) -> Result<Pushed, StorageError> {
-    let space = find(db, space)?.ok_or(StorageError::SpaceNotFound)?;
-    Ok(committed(&space, space.cursor))
-}
-
-/// Applies every change or none.
+/// Applies every change or none. A push without changes only says where the space is; it comes through here as well, so
+/// that it sees what was pushed before it.
 pub(crate) fn apply(db: &Connection, space: SpaceId, push: &Push) -> Result<Pushed, StorageError> {
     let space = find(db, space)?.ok_or(StorageError::SpaceNotFound)?;
+    if push.changes.is_empty() {
+        return Ok(committed(&space, space.cursor));
+    }
     if space.home_server.is_some() {
         return Err(StorageError::SpaceIsRemote);
     }

@@ -13,9 +13,6 @@ impl Records for SqliteStorage {
     async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError> {
         let space = grant.space();
         let bytes = push.check(limits)?;
-        if push.changes.is_empty() {
-            return self.readers.read(move |db| push::unchanged(db, space)).await;
-        }
         self.writer.write(bytes, move |db| push::apply(db, space, &push)).await
     }
 

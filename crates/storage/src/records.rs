@@ -154,6 +154,9 @@ pub trait Records: Send + Sync {
     /// Applies every change or none, under one new cursor (storage §3.6). When this returns `Committed` the
     /// push is durable. No changes: reads the cursor, writes nothing. A blind repeat is a conflict.
     ///
+    /// Pushes to one space take effect in the order in which their futures were first polled, those without changes
+    /// included, provided that no poll is cut short by a cooperative budget; an edge that pipelines pushes relies on it.
+    ///
     /// # Errors
     /// Limits and duplicates as their variants say; [`StorageError::SpaceNotFound`];
     /// [`StorageError::SpaceIsRemote`]; [`StorageError::EpochStale`] in shared spaces;

@@ -3,7 +3,25 @@
 //! Callers race after their commits, so events arrive out of order; an event whose caller died arrives never. What
 //! leaves here is in cursor order, and says so where something is missing.
 
+use std::collections::VecDeque;
+
 use less_sync_core::Cursor;
+
+/// How much a sequencer may hold back. When an event that was missing arrives all of it goes out at once, so it has to
+/// fit the queues of the watchers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Steps.
+    pub(super) steps: usize,
+    /// What they weigh together, in bytes.
+    pub(super) bytes: usize,
+}
+
+/// What a held event costs.
+pub(super) trait Weigh {
+    /// Bytes it keeps alive.
+    fn bytes(&self) -> usize;
+}
 
 /// A mutation of a space: the step from one cursor to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,18 +51,20 @@ pub(super) struct Sequencer<T> {
     /// The newest cursor heard of.
     known: Cursor,
     /// Steps that cannot be delivered yet, ascending, each above `delivered`.
-    held: Vec<Step<T>>,
+    held: VecDeque<Step<T>>,
+    /// What `held` weighs.
+    held_bytes: usize,
     /// Something was lost before `delivered` was known; what there is up to `known` has to be pulled.
     lost: bool,
 }
 
 impl<T> Default for Sequencer<T> {
     fn default() -> Self {
-        Self { delivered: None, known: Cursor::ZERO, held: Vec::new(), lost: false }
+        Self { delivered: None, known: Cursor::ZERO, held: VecDeque::new(), held_bytes: 0, lost: false }
     }
 }
 
-impl<T> Sequencer<T> {
+impl<T: Weigh> Sequencer<T> {
     /// Up to where everything has been delivered.
     pub(super) fn delivered(&self) -> Option<Cursor> {
         self.delivered
@@ -55,8 +75,8 @@ impl<T> Sequencer<T> {
         self.delivered.filter(|delivered| *delivered < self.known).map(|_| self.known)
     }
 
-    /// A step was committed. Steps may come in any order and repeatedly; at most `limit` are held.
-    pub(super) fn accept(&mut self, step: Step<T>, limit: usize, mut deliver: impl FnMut(Delivery<T>)) {
+    /// A step was committed. Steps may come in any order and repeatedly; no more than fits `room` is held.
+    pub(super) fn accept(&mut self, step: Step<T>, room: Room, mut deliver: impl FnMut(Delivery<T>)) {
         self.known = self.known.max(step.cursor);
         match self.delivered {
             Some(delivered) if step.cursor <= delivered => {}
@@ -64,7 +84,7 @@ impl<T> Sequencer<T> {
                 self.deliver(step, &mut deliver);
                 self.follow_up(&mut deliver);
             }
-            Some(_) | None => self.hold(step, limit, &mut deliver),
+            Some(_) | None => self.hold(step, room, &mut deliver),
         }
     }
 
@@ -75,8 +95,9 @@ impl<T> Sequencer<T> {
         if self.delivered.is_some() {
             return;
         }
-        let early = self.held.partition_point(|step| step.cursor <= cursor);
-        self.held.drain(..early).for_each(|step| deliver(Delivery::Step(step)));
+        while let Some(step) = self.pop_held(|step| step.cursor <= cursor) {
+            deliver(Delivery::Step(step));
+        }
         self.delivered = Some(cursor);
         if std::mem::take(&mut self.lost) {
             self.skip_to(self.known, &mut deliver);
@@ -95,17 +116,29 @@ impl<T> Sequencer<T> {
         true
     }
 
-    fn hold(&mut self, step: Step<T>, limit: usize, deliver: &mut impl FnMut(Delivery<T>)) {
-        let place = self.held.binary_search_by_key(&step.cursor, |held| held.cursor);
-        match place {
+    fn hold(&mut self, step: Step<T>, room: Room, deliver: &mut impl FnMut(Delivery<T>)) {
+        let bytes = self.held_bytes.saturating_add(step.event.bytes());
+        let fits = self.held.len() < room.steps && bytes <= room.bytes;
+        match self.held.binary_search_by_key(&step.cursor, |held| held.cursor) {
             Ok(_repeated) => {}
-            Err(place) if self.held.len() < limit && !self.lost => self.held.insert(place, step),
+            Err(place) if fits && !self.lost => {
+                self.held.insert(place, step);
+                self.held_bytes = bytes;
+            }
             Err(_) if self.delivered.is_some() => self.skip_to(self.known, deliver),
             Err(_) => {
                 self.lost = true;
-                self.held = Vec::new();
+                self.held = VecDeque::new();
+                self.held_bytes = 0;
             }
         }
+    }
+
+    /// The first of the held steps, if it is due.
+    fn pop_held(&mut self, due: impl FnOnce(&Step<T>) -> bool) -> Option<Step<T>> {
+        let step = if due(self.held.front()?) { self.held.pop_front() } else { None }?;
+        self.held_bytes = self.held_bytes.saturating_sub(step.event.bytes());
+        Some(step)
     }
 
     fn skip_to(&mut self, cursor: Cursor, deliver: &mut impl FnMut(Delivery<T>)) {
@@ -119,15 +152,14 @@ impl<T> Sequencer<T> {
     /// Delivers what was held and now continues what was delivered.
     fn follow_up(&mut self, deliver: &mut impl FnMut(Delivery<T>)) {
         while let Some(delivered) = self.delivered
-            && self.held.first().is_some_and(|step| step.prev <= delivered)
+            && let Some(step) = self.pop_held(|step| step.prev <= delivered)
         {
-            let step = self.held.remove(0);
             if step.cursor > delivered {
                 self.deliver(step, deliver);
             }
         }
         if self.held.is_empty() {
-            self.held = Vec::new();
+            self.held = VecDeque::new();
         }
     }
 

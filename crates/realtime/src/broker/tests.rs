@@ -125,7 +125,11 @@ struct World {
 impl World {
     #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
     fn new(held_events: usize) -> Self {
-        let settings = BrokerSettings { held_events, ..BrokerSettings::new(&Limits::default(), [7; 32]) };
+        let settings = BrokerSettings {
+            held_events,
+            reordered_events: held_events,
+            ..BrokerSettings::new(&Limits::default(), [7; 32])
+        };
         Self {
             broker: Broker::new(settings, Arc::new(StoppedClock(Instant::now()))),
             committed: 0,

@@ -6,7 +6,7 @@ use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId};
 
 use super::audience::{Audience, Tally};
 use super::hint::{Hints, Position};
-use super::sequencer::{Delivery, Sequencer, Step};
+use super::sequencer::{Delivery, Room, Sequencer, Step};
 use super::watcher::Broadcast;
 use super::{BrokerSettings, GateGeneration};
 use crate::metrics::Metrics;
@@ -104,8 +104,8 @@ impl Watched {
         around: Surroundings<'_>,
     ) -> LostWatchers {
         self.learn(position);
-        let limit = around.settings.held_events;
-        self.pass_on(around, |sequencer, deliver| sequencer.accept(step, limit, deliver))
+        let BrokerSettings { reordered_events: steps, reordered_bytes: bytes, .. } = *around.settings;
+        self.pass_on(around, |sequencer, deliver| sequencer.accept(step, Room { steps, bytes }, deliver))
     }
 
     /// Hints at whatever has not been delivered up to `position`. None when nothing was missing.

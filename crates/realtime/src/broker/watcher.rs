@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor};
 
-use super::sequencer::{Delivery, Step};
+use super::sequencer::{Delivery, Step, Weigh};
 use super::{GateGeneration, hint::Hints};
 use crate::outbox::{Delivered, Outbox};
 
@@ -16,6 +16,12 @@ pub(super) struct Broadcast {
     pub(super) frame: Option<Bytes>,
     /// Whoever caused it does not hear of it (protocol G5).
     pub(super) origin: ConnectionId,
+}
+
+impl Weigh for Broadcast {
+    fn bytes(&self) -> usize {
+        self.frame.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// A watcher and where it stands.

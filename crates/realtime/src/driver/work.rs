@@ -2,12 +2,14 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
 use less_sync_auth::{Caller, TokenError};
 use less_sync_core::{Close, ErrorCode, frame};
 use less_sync_engine::Job;
@@ -87,11 +89,30 @@ struct Running {
     future: BoxFuture<'static, Outcome>,
 }
 
+impl Future for Running {
+    type Output = Result<Finished, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.future.as_mut().poll(cx));
+        Poll::Ready(outcome.map_err(|_payload| {
+            tracing::error!(rpc = self.call.method(), "a handler panicked");
+            Panicked { connection: self.connection.clone(), call: self.call.clone() }
+        }))
+    }
+}
+
+/// The requests that run in the ordered lane. They finish in the order in which they began.
+struct Ordered {
+    running: FuturesOrdered<Running>,
+    /// Of all of them; only calls of one method run together.
+    carried_through: bool,
+}
+
 /// The futures of one connection.
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) admitting: Option<BoxFuture<'static, Result<Box<Admitted>, Close>>>,
-    ordered: Option<Box<Running>>,
+    ordered: Option<Box<Ordered>>,
     stream: Option<Box<Running>>,
 }
 
@@ -106,22 +127,24 @@ impl Work {
     ) {
         let counted = Counted::new(connection.endpoint.clone());
         let future = AssertUnwindSafe(future).catch_unwind().boxed();
-        let running = Some(Box::new(Running { _counted: counted, connection, call, future }));
+        let carried_through = call.known.is_some_and(|method| method.carried_through);
+        let running = Running { _counted: counted, connection, call, future };
         match lane {
-            Lane::Ordered => self.ordered = running,
-            Lane::Stream => self.stream = running,
+            Lane::Ordered => {
+                let idle = || Box::new(Ordered { running: FuturesOrdered::new(), carried_through });
+                self.ordered.get_or_insert_with(idle).running.push_back(running);
+            }
+            Lane::Stream => self.stream = Some(Box::new(running)),
         }
     }
 
-    /// Cancels everything, but for a mutation under way: that is left to be carried through by its own.
+    /// Cancels everything, but for mutations under way: those are left to be carried through by their own.
     pub(super) fn stop(&mut self) -> Option<Job> {
         let Self { ordered, .. } = std::mem::take(self);
-        let running =
-            ordered.filter(|running| running.call.known.is_some_and(|method| method.carried_through))?;
+        let mut rest = ordered.filter(|ordered| ordered.carried_through)?;
         Some(Box::pin(async move {
-            let Running { _counted, future, .. } = *running;
-            // Nobody is left to be told of a panic, and catching it has logged it.
-            drop(future.await);
+            // Nobody is left to be told of an outcome, not even of a panic, and catching it has logged it.
+            while rest.running.next().await.is_some() {}
         }))
     }
 
@@ -133,21 +156,21 @@ impl Work {
             self.admitting = None;
             return Some(Event::Admitted(outcome));
         }
-        for (lane, slot) in [(Lane::Ordered, &mut self.ordered), (Lane::Stream, &mut self.stream)] {
-            if let Some(running) = slot
-                && let Poll::Ready(outcome) = running.future.as_mut().poll(cx)
-            {
-                let finished = slot.take().map(|running| finish(*running, outcome))?;
-                return Some(Event::Finished(lane, finished));
+        if let Some(ordered) = &mut self.ordered
+            && let Poll::Ready(Some(finished)) = ordered.running.poll_next_unpin(cx)
+        {
+            if ordered.running.is_empty() {
+                // An idle connection holds no queue memory.
+                self.ordered = None;
             }
+            return Some(Event::Finished(Lane::Ordered, finished));
+        }
+        if let Some(stream) = &mut self.stream
+            && let Poll::Ready(finished) = stream.as_mut().poll_unpin(cx)
+        {
+            self.stream = None;
+            return Some(Event::Finished(Lane::Stream, finished));
         }
         None
     }
-}
-
-fn finish(running: Running, outcome: Outcome) -> Result<Finished, Panicked> {
-    outcome.map_err(|_payload| {
-        tracing::error!(rpc = running.call.method(), "a handler panicked");
-        Panicked { connection: running.connection, call: running.call }
-    })
 }

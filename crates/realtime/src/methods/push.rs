@@ -1,13 +1,17 @@
 //! `push` (protocol §4.3, newer-clients §3.1).
 
 use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use less_sync_core::wire::DekField;
 use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
 use less_sync_core::{Cursor, Dek, Epoch, ErrorCode, RecordId, SpaceId};
 use less_sync_storage::{Change, Push, PushLimits, Pushed, RecordState};
+use tokio::task::unconstrained;
 
 use super::Finished;
 use crate::call::Call;
@@ -15,7 +19,15 @@ use crate::connection::Connection;
 use crate::outbound::RpcError;
 
 /// `push`. Everything except undecodable params is answered with a result (protocol §3.1).
+///
+/// Pushes of one connection run together, so that those which wait share a commit, and take effect in arrival order
+/// (protocol §2.5): each lets the next one go only when it has its place in the order of its space.
 pub(super) async fn push(connection: Arc<Connection>, call: Call) -> Finished {
+    // Outside of the runtime's budget: a poll that it cuts short would not take the place it is meant to take.
+    unconstrained(push_in_turn(connection, call)).await
+}
+
+async fn push_in_turn(connection: Arc<Connection>, call: Call) -> Finished {
     let result = match call.params::<PushParams<'_>>() {
         Ok(params) => Ok(try_push(&connection, call.message(), &params).await.unwrap_or_else(refused)),
         Err(cause) => Err(RpcError::invalid_params("push", cause)),
@@ -32,14 +44,27 @@ async fn try_push(
     let space: SpaceId = params.space.parse().map_err(|_| ErrorCode::BadRequest)?;
     let engine = &connection.endpoint.engine;
     let code = |error: less_sync_engine::EngineError| RpcError::from(error).code;
+    let turn = connection.turn.lock().await;
     let grant = engine.authorize_push(&connection.caller(), space).await.map_err(code)?;
     let push = command(message, params, engine.push_limits())?;
-    match engine.push(&grant, push, connection.id).await.map_err(code)? {
+    let mut pushing = pin!(engine.push(&grant, push, connection.id));
+    let pushed = begun(pushing.as_mut()).await;
+    drop(turn);
+    let pushed = match pushed {
+        Poll::Ready(pushed) => pushed,
+        Poll::Pending => pushing.await,
+    };
+    match pushed.map_err(code)? {
         Pushed::Committed { cursor, .. } => Ok(PushResult { ok: true, cursor, error: None }),
         Pushed::Conflict { cursor, .. } => {
             Ok(PushResult { ok: false, cursor, error: Some(ErrorCode::Conflict.as_str()) })
         }
     }
+}
+
+/// Polls once: a push that has begun has its place (storage, [`less_sync_storage::Records::push`]).
+async fn begun<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 fn refused(code: ErrorCode) -> PushResult<'static> {

@@ -1,7 +1,9 @@
 //! The two lanes of a connection (protocol §2.5).
 //!
-//! Ordered calls run one at a time in arrival order. Stream calls run one at a time too, beside them, and a stream
-//! starts only after every ordered call received before it has finished: a pull sees the pushes sent before it.
+//! Ordered calls take effect in arrival order. They run one at a time, except that pushes which follow each other run
+//! together and keep their order by themselves, so that they can share a commit. Stream calls run one at a time beside
+//! them, and a stream starts only after every ordered call received before it has finished: a pull sees the pushes sent
+//! before it.
 
 use std::collections::VecDeque;
 
@@ -10,7 +12,7 @@ use crate::call::Call;
 /// Which lane a method runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
-    /// One at a time, arrival order.
+    /// Arrival order; one at a time unless pipelined.
     Ordered,
     /// Long answers, beside the ordered lane.
     Stream,
@@ -20,7 +22,9 @@ pub(crate) enum Lane {
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     ordered: VecDeque<Call>,
-    ordered_running: bool,
+    ordered_running: usize,
+    /// Whether what runs in the ordered lane lets others like it run alongside.
+    pipelining: bool,
     ordered_accepted: u64,
     ordered_finished: u64,
     streams: VecDeque<(u64, Call)>,
@@ -40,10 +44,7 @@ impl Lanes {
 
     /// The next call that may start now, if any; it counts as running from here on.
     pub(super) fn start(&mut self) -> Option<(Lane, Call)> {
-        if !self.ordered_running
-            && let Some(call) = self.ordered.pop_front()
-        {
-            self.ordered_running = true;
+        if let Some(call) = self.next_ordered() {
             return Some((Lane::Ordered, call));
         }
         let (after, _) = self.streams.front()?;
@@ -54,10 +55,22 @@ impl Lanes {
         self.streams.pop_front().map(|(_, call)| (Lane::Stream, call))
     }
 
+    fn next_ordered(&mut self) -> Option<Call> {
+        let pipelined = self.ordered.front()?.known.is_some_and(|method| method.pipelined);
+        let alongside = self.pipelining && pipelined;
+        if self.ordered_running > 0 && !alongside {
+            return None;
+        }
+        self.ordered_running += 1;
+        self.pipelining = pipelined;
+        self.ordered.pop_front()
+    }
+
+    /// A call of this lane has finished. Calls of the ordered lane finish in arrival order.
     pub(super) fn finished(&mut self, lane: Lane) {
         match lane {
             Lane::Ordered => {
-                self.ordered_running = false;
+                self.ordered_running = self.ordered_running.saturating_sub(1);
                 self.ordered_finished += 1;
             }
             Lane::Stream => self.stream_running = false,
@@ -76,14 +89,11 @@ impl Lanes {
     }
 
     pub(super) fn running(&self) -> bool {
-        self.ordered_running || self.stream_running
+        self.ordered_running > 0 || self.stream_running
     }
 
     /// Calls accepted and not finished, in both lanes.
     pub(super) fn backlog(&self) -> usize {
-        self.ordered.len()
-            + self.streams.len()
-            + usize::from(self.ordered_running)
-            + usize::from(self.stream_running)
+        self.ordered.len() + self.streams.len() + self.ordered_running + usize::from(self.stream_running)
     }
 }

@@ -98,9 +98,9 @@ fn events_published_out_of_order_are_told_in_order_and_once() {
 #[test]
 fn too_many_events_after_a_lost_one_become_a_hint() {
     let (broker, [watcher]) = audience();
-    (7..7 + 65).for_each(|number| push(&broker, HERE, number));
-    push(&broker, HERE, 72);
-    assert_eq!(watcher.heard(), [Heard::Hint(71), Heard::Sync(71, 72)]);
+    (7..7 + 129).for_each(|number| push(&broker, HERE, number));
+    push(&broker, HERE, 136);
+    assert_eq!(watcher.heard(), [Heard::Hint(135), Heard::Sync(135, 136)]);
 }
 
 /// B-01, P-226.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::task::Poll;
 
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use tokio::sync::Barrier;
@@ -95,6 +96,52 @@ pub async fn second_writer_with_the_same_expected_cursor_gets_a_conflict<B: Back
     }
     assert_eq!(scene.space(space).await.cursor, at);
     scene.end().await;
+}
+
+/// Pushes that wait together take effect in the order in which they were first polled, whatever becomes of each: every
+/// update expects what the one before it leaves behind.
+pub async fn pushes_take_effect_in_the_order_in_which_they_began<B: Backend>() {
+    const DEPTH: u64 = 64;
+    let scene = Scene::<B>::new().await;
+    let space = scene.personal(1).await;
+    for round in 0..ROUNDS / 8 {
+        let from = round * DEPTH;
+        let mut waiting: Vec<_> = (from..from + DEPTH)
+            .map(|number| {
+                let changes = match number % 8 {
+                    7 => Vec::new(),
+                    _ => vec![live(record(number % 3), last_touch(number), &number.to_be_bytes())],
+                };
+                Box::pin(tokio::task::unconstrained(pushing(&scene, space, changes)))
+            })
+            .collect();
+        let mut early = Vec::new();
+        for push in &mut waiting {
+            early.push(std::future::poll_fn(|cx| Poll::Ready(push.as_mut().poll(cx))).await);
+        }
+        for ((number, push), early) in (from..).zip(waiting).zip(early) {
+            let pushed = match early {
+                Poll::Ready(pushed) => pushed,
+                Poll::Pending => push.await,
+            };
+            let Ok(Pushed::Committed { cursor: at, .. }) = pushed else {
+                panic!("push {number}: {pushed:?}")
+            };
+            assert_eq!(at, cursor(written(number + 1)), "push {number}");
+        }
+    }
+    scene.end().await;
+}
+
+/// How many of the first pushes of that test have changes.
+fn written(pushes: u64) -> u64 {
+    pushes - pushes / 8
+}
+
+/// Where the record that push `number` of that test changes was left by the pushes before it.
+fn last_touch(number: u64) -> Cursor {
+    let before = (0..number).rev().find(|earlier| earlier % 8 != 7 && earlier % 3 == number % 3);
+    before.map_or(NONE, |earlier| cursor(written(earlier + 1)))
 }
 
 /// R2: pushes of different records to one space all commit, each under a cursor of its own.

@@ -108,14 +108,14 @@ fn an_expired_token_lets_the_running_request_finish() {
 fn shutdown_starts_nothing_new_and_waits_for_its_turn() {
     let mut table = Table::active();
     table.receives(request("1", "push"));
-    table.receives(request("2", "push"));
+    table.receives(request("2", "subscribe"));
     assert_eq!(table.started(), ["push"]);
     table.session.on_shutdown(table.now);
     assert!(!table.session.wants_read());
     table.finishes(Lane::Ordered);
     assert!(
         table.all().is_empty(),
-        "the second push is not started, and the close is somebody else's decision"
+        "the subscription is not started, and the close is somebody else's decision"
     );
     table.session.close(table.now, Close::SHUTDOWN);
     table.assert_closes(Close::SHUTDOWN);
