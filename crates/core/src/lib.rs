@@ -4,6 +4,7 @@
 //! It knows no runtime, no socket and no database. Everything here is a pure function of its input.
 
 pub mod cbor;
+mod cid;
 mod close;
 mod counters;
 mod dek;
@@ -15,6 +16,7 @@ mod permission;
 mod time;
 pub mod wire;
 
+pub use cid::{Cid, InvalidCid};
 pub use close::{Close, close_code};
 pub use counters::{Cursor, Epoch, OutOfRange};
 pub use dek::{Dek, InvalidDek};
