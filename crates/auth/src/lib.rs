@@ -30,6 +30,7 @@ pub mod did_key;
 pub mod issuer;
 mod json;
 pub mod jwks;
+mod jws;
 mod mailbox_id;
 mod p256_key;
 pub mod personal_space;
@@ -37,6 +38,7 @@ mod root_key;
 mod scopes;
 mod token;
 mod trusted_issuer;
+pub mod ucan;
 
 pub use bearer::{BearerError, bearer_token};
 pub use caller::Caller;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use p256::ecdsa::signature::Verifier;
-use p256::ecdsa::{Signature, VerifyingKey};
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use p256::{FieldBytes, Sec1Point};
 
 const COORDINATE: usize = 32;
@@ -29,6 +29,11 @@ impl P256Key {
             return None;
         }
         VerifyingKey::from_sec1_bytes(octets).ok().map(Self)
+    }
+
+    /// The public part of `key`.
+    pub(crate) fn of(key: &SigningKey) -> Self {
+        Self(*key.verifying_key())
     }
 
     /// The key in compressed form.

@@ -1,5 +1,7 @@
 //! The key that every chain of a shared space ends at.
 
+use subtle::ConstantTimeEq;
+
 use crate::P256Key;
 
 /// Not a compressed P-256 point.
@@ -19,6 +21,17 @@ impl RootKey {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
+    }
+
+    /// Whether both are the same key; takes the same time whatever they are (auth S-01).
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl From<&P256Key> for RootKey {
+    fn from(key: &P256Key) -> Self {
+        Self(key.to_compressed())
     }
 }
 

@@ -14,7 +14,8 @@ pub(crate) use header::is_key_id;
 pub use rules::TokenRules;
 
 use crate::json::Object;
-use crate::{Caller, P256Key, base64url};
+use crate::jws::Segments;
+use crate::{Caller, P256Key};
 use claims::Claims;
 use header::Header;
 
@@ -109,27 +110,6 @@ impl<'t> UnverifiedToken<'t> {
 impl fmt::Debug for UnverifiedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("UnverifiedToken([redacted])")
-    }
-}
-
-struct Segments<'t> {
-    signed: &'t str,
-    header: Vec<u8>,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
-}
-
-impl<'t> Segments<'t> {
-    /// Exactly three, each canonical base64url.
-    fn split(token: &'t str) -> Option<Self> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, payload) = signed.split_once('.')?;
-        Some(Self {
-            signed,
-            header: base64url::decode(header)?,
-            payload: base64url::decode(payload)?,
-            signature: base64url::decode(signature)?,
-        })
     }
 }
 

@@ -1,0 +1,121 @@
+//! The claims of a UCAN (auth §6.1).
+
+use less_sync_core::{Permission, SpaceId};
+use serde::Deserialize;
+
+use super::texts::{TextOrTexts, Texts};
+use super::{InvalidUcan, UcanError};
+use crate::json::Object;
+
+/// The claims that are read. None of them may be repeated.
+const NAMES: &[&str] = &["iss", "aud", "cmd", "with", "nonce", "exp", "nbf", "prf"];
+
+/// What the resource of a space begins with.
+const RESOURCE_PREFIX: &str = "space:";
+
+/// The claims, each of its type; what they say has not been judged. Absent texts are empty ones: neither names
+/// anything.
+pub(super) struct Claims {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    command: String,
+    resource: String,
+    nonce: String,
+    expires_at: Option<u64>,
+    pub(super) not_before: u64,
+    proofs: Texts,
+}
+
+impl Claims {
+    pub(super) fn read(payload: &str) -> Result<Self, InvalidUcan> {
+        let claims = Object::read(payload, NAMES).map_err(|_| InvalidUcan::Malformed)?;
+        let text = |name| optional::<String>(&claims, name).map(Option::unwrap_or_default);
+        let audience = optional::<TextOrTexts>(&claims, "aud")?.unwrap_or_default();
+        Ok(Self {
+            issuer: text("iss")?,
+            audience: audience.0.first.unwrap_or_default(),
+            command: text("cmd")?,
+            resource: text("with")?,
+            nonce: text("nonce")?,
+            expires_at: optional(&claims, "exp")?,
+            not_before: optional(&claims, "nbf")?.unwrap_or_default(),
+            proofs: optional(&claims, "prf")?.unwrap_or_default(),
+        })
+    }
+
+    /// Steps 3 to 8: what one token must say for itself, whoever presents it. The answer is when it expires.
+    pub(super) fn check(&self, space: SpaceId, required: Permission, now: u64) -> Result<u64, UcanError> {
+        if !self.is_about(space) {
+            return Err(UcanError::ResourceMismatch);
+        }
+        if !self.permission()?.covers(required) {
+            return Err(UcanError::AttenuationViolation);
+        }
+        let expires_at = self.expires_at.ok_or(InvalidUcan::Claim("exp"))?;
+        if now > expires_at {
+            return Err(UcanError::Expired);
+        }
+        if now < self.not_before {
+            return Err(InvalidUcan::NotYetValid.into());
+        }
+        if self.nonce.is_empty() {
+            return Err(InvalidUcan::Nonce.into());
+        }
+        if self.proofs.count > 1 {
+            return Err(InvalidUcan::Proofs.into());
+        }
+        Ok(expires_at)
+    }
+
+    /// Steps 10 to 12, except what the proof must be by itself: whether `parent` lets its holder issue this.
+    pub(super) fn check_parent(&self, parent: &Self) -> Result<(), UcanError> {
+        if parent.audience != self.issuer {
+            return Err(UcanError::IdentityMismatch);
+        }
+        if !parent.permission()?.covers(self.permission()?) {
+            return Err(UcanError::AttenuationViolation);
+        }
+        // A parent without `exp` is refused for that, when it is its turn.
+        if parent.expires_at.is_some_and(|ends| self.expires_at.is_none_or(|expires_at| expires_at > ends)) {
+            return Err(UcanError::AttenuationViolation);
+        }
+        Ok(())
+    }
+
+    pub(super) fn permission(&self) -> Result<Permission, InvalidUcan> {
+        let known = Permission::ALL.into_iter().find(|permission| command(*permission) == self.command);
+        known.ok_or(InvalidUcan::Command)
+    }
+
+    /// The token by which the issuer has what it gives; none when it is the root.
+    pub(super) fn proof(&self) -> Option<&str> {
+        self.proofs.first.as_deref()
+    }
+
+    /// Octet by octet: the canonical form is the only one.
+    fn is_about(&self, space: SpaceId) -> bool {
+        let named = self.resource.strip_prefix(RESOURCE_PREFIX);
+        named.is_some_and(|named| space.with_text(|text| named == text))
+    }
+}
+
+/// What a token for `space` says in `with`.
+pub(super) fn resource(space: SpaceId) -> String {
+    format!("{RESOURCE_PREFIX}{space}")
+}
+
+/// What a token that gives `permission` says in `cmd`.
+pub(super) fn command(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Read => "/space/read",
+        Permission::Write => "/space/write",
+        Permission::Admin => "/space/admin",
+    }
+}
+
+fn optional<'t, T: Deserialize<'t>>(
+    claims: &Object<'t>,
+    name: &'static str,
+) -> Result<Option<T>, InvalidUcan> {
+    claims.get(name).map_err(|_| InvalidUcan::Claim(name))
+}
