@@ -34,6 +34,7 @@ mod jws;
 mod mailbox_id;
 mod p256_key;
 pub mod personal_space;
+pub mod rights;
 mod root_key;
 mod scopes;
 mod session_token;
