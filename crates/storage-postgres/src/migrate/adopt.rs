@@ -1,0 +1,37 @@
+//! Taking over the history that the first-generation server's tool kept.
+
+use std::time::Duration;
+
+use sqlx::{Connection as _, PgConnection};
+
+use super::position::{self, Position};
+use super::{MigrateError, catalog, files, history};
+
+/// Where that history ends.
+const GOOSE_LATEST: i64 = 11;
+
+/// Whether the history ends where it can be taken over, and the schema is really that. Changes nothing.
+pub(crate) async fn verify(db: &mut PgConnection) -> Result<i64, MigrateError> {
+    match position::find(db).await? {
+        Position::Goose(GOOSE_LATEST) => {}
+        Position::Goose(found) => return Err(MigrateError::GooseVersion { found, needed: GOOSE_LATEST }),
+        Position::At(_) => return Err(MigrateError::NothingToAdopt),
+    }
+    match catalog::drift(db, GOOSE_LATEST).await? {
+        None => Ok(GOOSE_LATEST),
+        Some(drift) => Err(MigrateError::Drift(drift)),
+    }
+}
+
+/// Writes our history up to the version at which the schema stands.
+pub(crate) async fn run(db: &mut PgConnection) -> Result<i64, MigrateError> {
+    let version = verify(db).await?;
+    let mut transaction = db.begin().await?;
+    history::prepare(&mut transaction).await?;
+    for migration in files::after(0).take_while(|migration| migration.version <= version) {
+        history::insert(&mut transaction, migration, Duration::ZERO).await?;
+    }
+    transaction.commit().await?;
+    tracing::info!(version, "history of the first-generation server adopted");
+    Ok(version)
+}

@@ -1,0 +1,64 @@
+//! The lock of a database: one migrator at a time (storage §2.2).
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::time::{Instant, sleep_until};
+
+use super::MigrateError;
+
+/// First factor of the key, as other tools with this bookkeeping compute it.
+const FACTOR: i64 = 0x3d32_ad9e;
+
+/// How often a waiting migrator asks.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Takes the lock for this session; it ends with the connection.
+///
+/// Asks again and again instead of waiting inside a statement: that would hold a snapshot, which the migrator in
+/// front must see the end of before its concurrent index is complete, so that each would wait for the other.
+pub(crate) async fn acquire(db: &mut PgConnection, patience: Duration) -> Result<(), MigrateError> {
+    let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *db).await?;
+    let key = key(&name);
+    let deadline = Instant::now() + patience;
+    loop {
+        let free: bool =
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(&mut *db).await?;
+        if free {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(MigrateError::Locked(patience));
+        }
+        sleep_until(deadline.min(Instant::now() + INTERVAL)).await;
+    }
+}
+
+/// `0x3d32ad9e × CRC32(database name)`; at most 62 bits.
+fn key(database: &str) -> i64 {
+    FACTOR * i64::from(crc32(database.as_bytes()))
+}
+
+/// The checksum of IEEE 802.3, bit by bit: names are short.
+fn crc32(bytes: &[u8]) -> u32 {
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    let shift = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), shift))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_is_the_one_that_other_tools_take() {
+        assert_eq!(key("sync"), 760_888_473_285_096_268);
+        assert_eq!(key("less_sync"), 608_219_106_519_946_168);
+    }
+
+    #[test]
+    fn crc_has_its_check_value() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32(b""), 0);
+    }
+}

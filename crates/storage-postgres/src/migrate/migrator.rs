@@ -1,0 +1,124 @@
+//! The door to it all.
+
+use std::time::Duration;
+
+use sqlx::{Connection as _, PgConnection};
+
+use super::connection::{self, DatabaseUrl};
+use super::down::{self, Down};
+use super::run::Event;
+use super::status::{self, Status};
+use super::up::{self, Up};
+use super::{MigrateError, adopt, history, lock};
+
+/// How long to wait for another migrator (storage §2.3).
+const LOCK_PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long to wait for a connection (operations §2.3).
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Migrates one database.
+///
+/// Every call opens a connection of its own and closes it, however it ends; a future that is dropped closes it too.
+/// The address must lead to the database itself: through a pooler that hands out connections by transaction the lock
+/// does not hold.
+#[derive(Clone, Debug)]
+pub struct Migrator {
+    url: DatabaseUrl,
+    lock_patience: Duration,
+    connect_patience: Duration,
+}
+
+impl Migrator {
+    /// A migrator for the database at `url`. Does not connect yet.
+    #[must_use]
+    pub fn new(url: DatabaseUrl) -> Self {
+        Self { url, lock_patience: LOCK_PATIENCE, connect_patience: CONNECT_PATIENCE }
+    }
+
+    /// How long to wait while another migrator is at work; 60 s unless said otherwise.
+    #[must_use]
+    pub fn with_lock_patience(mut self, patience: Duration) -> Self {
+        self.lock_patience = patience;
+        self
+    }
+
+    /// How long to wait for a connection; 5 s unless said otherwise.
+    #[must_use]
+    pub fn with_connect_patience(mut self, patience: Duration) -> Self {
+        self.connect_patience = patience;
+        self
+    }
+
+    /// Applies what is pending, and answers with the version that the database is at then. Tells of every step when
+    /// it is done and written down; repeated, it does nothing.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]. What was told is done.
+    pub async fn up(&self, up: &Up, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
+        let mut db = self.locked().await?;
+        let outcome = up::run(&mut db, up, tell).await;
+        close(db, outcome).await
+    }
+
+    /// Reverts what was applied, and answers with the version that the database is at then.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; in particular [`MigrateError::LosesData`], before the first step is taken.
+    pub async fn down(&self, down: &Down, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
+        let mut db = self.locked().await?;
+        let outcome = down::run(&mut db, down, tell).await;
+        close(db, outcome).await
+    }
+
+    /// Takes over the history that the first-generation server's tool kept, without migrating further: rows 1–11
+    /// are written, if the schema is that of version 11 (storage §2.3). Answers with that version.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; in particular [`MigrateError::NothingToAdopt`].
+    pub async fn adopt(&self) -> Result<i64, MigrateError> {
+        let mut db = self.locked().await?;
+        let outcome = adopt::run(&mut db).await;
+        close(db, outcome).await
+    }
+
+    /// Where the database stands. Takes no lock.
+    ///
+    /// # Errors
+    /// The database cannot be asked. Whatever is wrong with the schema is part of the answer.
+    pub async fn status(&self) -> Result<Status, MigrateError> {
+        let mut db = self.open().await?;
+        let outcome = status::read(&mut db).await;
+        close(db, outcome).await
+    }
+
+    /// The highest version that is applied; 0 for an empty database. Takes no lock.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn version(&self) -> Result<i64, MigrateError> {
+        let mut db = self.open().await?;
+        let history = history::read(&mut db).await;
+        close(db, history.map(|history| status::highest(&history)).map_err(MigrateError::from)).await
+    }
+
+    async fn open(&self) -> Result<PgConnection, MigrateError> {
+        connection::open(&self.url, self.connect_patience).await
+    }
+
+    async fn locked(&self) -> Result<PgConnection, MigrateError> {
+        let mut db = self.open().await?;
+        match lock::acquire(&mut db, self.lock_patience).await {
+            Ok(()) => Ok(db),
+            Err(error) => close(db, Err(error)).await,
+        }
+    }
+}
+
+/// Ends the session, and with it the lock and whatever was not committed.
+async fn close<T>(db: PgConnection, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
+    if let Err(error) = db.close().await {
+        tracing::debug!(%error, "connection of the migrator ended by itself");
+    }
+    outcome
+}

@@ -1,0 +1,41 @@
+//! Where a database stands before anything is done to it (storage §2.3).
+
+use sqlx::PgConnection;
+
+use super::catalog::Catalog;
+use super::{MigrateError, history, original};
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Position {
+    /// At this version of our history; 0 is a database without any table of ours.
+    At(i64),
+    /// At this version of the first-generation server's history.
+    Goose(i64),
+}
+
+/// Looks, and changes nothing.
+pub(crate) async fn find(db: &mut PgConnection) -> Result<Position, MigrateError> {
+    let history = history::read(db).await?;
+    if original::is_newer(db, &history).await? {
+        return Err(MigrateError::NewerOriginal);
+    }
+    let version = history::check(&history)?;
+    if version > 0 || Catalog::read(db, version).await?.is_empty() {
+        return Ok(Position::At(version));
+    }
+    let goose = goose_version(db).await?;
+    goose.map(Position::Goose).ok_or(MigrateError::Unrecorded)
+}
+
+/// The highest version that the first-generation server's tool has applied.
+async fn goose_version(db: &mut PgConnection) -> sqlx::Result<Option<i64>> {
+    let exists: bool =
+        sqlx::query_scalar("SELECT to_regclass('goose_db_version') IS NOT NULL").fetch_one(&mut *db).await?;
+    if !exists {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT max(version_id)::bigint FROM goose_db_version WHERE is_applied")
+        .fetch_one(db)
+        .await
+}

@@ -1,0 +1,172 @@
+//! What was applied, what is pending, and what stands in the way.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use super::catalog::{Catalog, Drift, Fingerprint};
+use super::files::{self, Migration};
+use super::history::{self, Applied};
+use super::position::{self, Position};
+use super::run::{self, Leftover};
+use super::{MigrateError, owners};
+
+/// Where a database stands. Reading it changes nothing and waits for nobody.
+#[derive(Debug)]
+pub struct Status {
+    /// The highest version that is applied; 0 if none is.
+    pub version: i64,
+    /// Every migration of this build and of the database, ascending.
+    pub entries: Vec<Entry>,
+    /// The fingerprint of the schema; nothing without one.
+    pub fingerprint: Option<Fingerprint>,
+    /// Where the schema differs from what its version should be.
+    pub drift: Option<Drift>,
+    /// Why migrating would stop before it starts, apart from drift.
+    pub obstacle: Option<MigrateError>,
+    /// Files may belong to no record of their space: the constraint has not been validated.
+    pub unvalidated: bool,
+}
+
+/// One migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its version.
+    pub version: i64,
+    /// Its name.
+    pub description: String,
+    /// How it stands.
+    pub state: State,
+    /// When it was applied, as RFC 3339 in UTC.
+    pub installed_on: Option<String>,
+    /// How long it took.
+    pub took: Option<Duration>,
+    /// What an interrupted run has left of it, and what becomes of that.
+    pub note: Option<String>,
+}
+
+/// How a migration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Done, in our form or in the original's.
+    Applied,
+    /// To be done.
+    Pending,
+    /// Done by something else; this build does not know it.
+    Foreign,
+    /// Done in a form that this build does not know.
+    Modified,
+    /// Begun by another tool, and its end never written down.
+    Partial,
+}
+
+impl State {
+    /// Its name in front of people and programs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Pending => "pending",
+            Self::Foreign => "foreign",
+            Self::Modified => "modified",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+impl Status {
+    /// Whether nothing is pending, in the way, or other than it should be.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.drift.is_none()
+            && self.obstacle.is_none()
+            && self.entries.iter().all(|entry| entry.state == State::Applied)
+    }
+}
+
+pub(crate) async fn read(db: &mut PgConnection) -> Result<Status, MigrateError> {
+    let history = history::read(db).await?;
+    let (schema_version, obstacle) = match position::find(db).await {
+        Ok(Position::At(version)) => (version, None),
+        Ok(Position::Goose(found)) => (0, Some(MigrateError::Goose(found))),
+        Err(MigrateError::Database(error)) => return Err(MigrateError::Database(error)),
+        Err(obstacle) => (0, Some(obstacle)),
+    };
+    let catalog = Catalog::read(db, schema_version).await?;
+    let drift = if obstacle.is_none() { catalog.drift_from(&Catalog::of(schema_version)) } else { None };
+    Ok(Status {
+        version: highest(&history),
+        entries: entries(db, &history, obstacle.as_ref()).await?,
+        fingerprint: (!catalog.is_empty()).then(|| catalog.fingerprint()),
+        drift,
+        obstacle,
+        unvalidated: owners::is_open(db).await?,
+    })
+}
+
+/// The highest version whose end was written down.
+pub(crate) fn highest(history: &[Applied]) -> i64 {
+    history.iter().rfind(|row| row.success).map_or(0, |row| row.version)
+}
+
+async fn entries(
+    db: &mut PgConnection,
+    history: &[Applied],
+    obstacle: Option<&MigrateError>,
+) -> Result<Vec<Entry>, MigrateError> {
+    let newer_original = matches!(obstacle, Some(MigrateError::NewerOriginal));
+    let mut entries: Vec<Entry> = history.iter().map(|row| done(row, newer_original)).collect();
+    for ours in files::after(0) {
+        if !history.iter().any(|row| row.version == ours.version) {
+            entries.push(pending(db, ours).await?);
+        }
+    }
+    entries.sort_by_key(|entry| entry.version);
+    Ok(entries)
+}
+
+fn done(row: &Applied, newer_original: bool) -> Entry {
+    let state = match files::find(row.version) {
+        _ if !row.success => State::Partial,
+        None => State::Foreign,
+        Some(ours) if row.is(ours) => State::Applied,
+        Some(_) if newer_original => State::Foreign,
+        Some(_) => State::Modified,
+    };
+    Entry {
+        version: row.version,
+        description: row.description.clone(),
+        state,
+        installed_on: Some(row.installed_on.clone()),
+        took: Some(row.took()),
+        note: None,
+    }
+}
+
+async fn pending(db: &mut PgConnection, ours: &Migration) -> sqlx::Result<Entry> {
+    let note = match ours.up().index() {
+        None => None,
+        Some(index) => run::leftover(db, index).await?.map(|leftover| explain(index, leftover)),
+    };
+    Ok(Entry {
+        version: ours.version,
+        description: ours.description(),
+        state: State::Pending,
+        installed_on: None,
+        took: None,
+        note,
+    })
+}
+
+fn explain(index: &str, leftover: Leftover) -> String {
+    match leftover {
+        Leftover::Invalid => {
+            format!(
+                "an interrupted run left index {index} unfinished; the next run drops and builds it again"
+            )
+        }
+        Leftover::Complete => {
+            format!("an interrupted run left index {index} complete; the next run keeps it")
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Forwards.
+
+use sqlx::PgConnection;
+
+use super::files::{self, Migration};
+use super::position::{self, Position};
+use super::run::{self, Event, Step};
+use super::{MigrateError, adopt, catalog, history, owners};
+
+/// How far to go, and past what.
+#[derive(Clone, Debug, Default)]
+pub struct Up {
+    /// The version to stop at; the latest unless given.
+    pub to: Option<i64>,
+    /// Take over a history that the first-generation server's tool kept.
+    pub adopt_goose: bool,
+    /// Go on although the schema is not what its version should be.
+    pub allow_drift: bool,
+    /// Say what would be done, and do nothing.
+    pub dry_run: bool,
+}
+
+/// Where news go.
+pub(crate) type Listener<'l> = &'l mut (dyn FnMut(Event) + Send);
+
+pub(crate) async fn run(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
+    let version = start(db, up, tell).await?;
+    let steps = plan(version, up.to)?;
+    if up.dry_run {
+        steps.into_iter().map(Step::planned).for_each(|step| tell(Event::Planned(step)));
+        return Ok(version);
+    }
+    history::prepare(db).await?;
+    for step in &steps {
+        tell(Event::Applied(run::apply(db, step).await?));
+    }
+    let reached = steps.last().map_or(version, |step| step.version);
+    let strays = owners::validate(db, reached).await?;
+    if !strays.is_empty() {
+        tracing::warn!(files = strays.len(), "files belong to no record of their space");
+        tell(Event::StrayFiles(strays));
+    }
+    if !steps.is_empty() {
+        judge_drift(db, reached, up, tell).await?;
+    }
+    Ok(reached)
+}
+
+/// The version to start from, if it is one to start from.
+async fn start(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
+    let version = match position::find(db).await? {
+        Position::At(version) => version,
+        Position::Goose(found) if !up.adopt_goose => return Err(MigrateError::Goose(found)),
+        Position::Goose(_) if up.dry_run => return adopt::verify(db).await,
+        Position::Goose(_) => {
+            let version = adopt::run(db).await?;
+            tell(Event::Adopted(version));
+            version
+        }
+    };
+    judge_drift(db, version, up, tell).await?;
+    Ok(version)
+}
+
+async fn judge_drift(
+    db: &mut PgConnection,
+    version: i64,
+    up: &Up,
+    tell: Listener<'_>,
+) -> Result<(), MigrateError> {
+    match catalog::drift(db, version).await? {
+        None => Ok(()),
+        Some(drift) if !up.allow_drift => Err(MigrateError::Drift(drift)),
+        Some(drift) => {
+            tracing::warn!(%drift, "schema drift");
+            tell(Event::Drifted(drift));
+            Ok(())
+        }
+    }
+}
+
+fn plan(from: i64, to: Option<i64>) -> Result<Vec<&'static Migration>, MigrateError> {
+    let to = to.unwrap_or_else(files::latest_version);
+    if to < from || to > files::latest_version() {
+        return Err(MigrateError::Target { from, to });
+    }
+    Ok(files::after(from).take_while(|migration| migration.version <= to).collect())
+}
