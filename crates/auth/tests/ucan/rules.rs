@@ -1,0 +1,87 @@
+//! What single rules say that the vectors leave open.
+
+use less_sync_auth::did_key::InvalidDidKey;
+use less_sync_auth::ucan::{self, Audience, Expectations, InvalidUcan, TokenCids, UcanError};
+use less_sync_core::{Permission, Timestamp};
+use serde_json::{Value, json};
+
+use crate::chains::{CHAIN, MEMBERS, NOW, chain, claims, expected, refusal, space, verify};
+
+/// S-08: the only other text of a signed token is the one with n − s, and both have the same two names.
+#[test]
+fn the_text_with_the_other_signature_verifies_under_the_same_names() {
+    let token = chain(&[(Permission::Write, 60)]);
+    let verified = verify(&token, 1, Permission::Write).unwrap();
+    let TokenCids { cid, alternate } = TokenCids::of(&token).unwrap();
+    assert_eq!(verified.cids(), [cid, alternate]);
+    assert!(verified.contains(cid) && verified.contains(alternate));
+    assert_eq!(ucan::cid(&token), cid);
+    assert!(!verified.contains(ucan::cid("another")));
+}
+
+/// Auth §6.4: between servers whoever is named may present the chain.
+#[test]
+fn a_bearer_is_whoever_the_token_names() {
+    let bearer = Expectations { audience: Audience::Bearer, ..expected(3, Permission::Read) };
+    let now = Timestamp::from_seconds(NOW);
+    let verified = ucan::verify(&CHAIN, &bearer, now).unwrap();
+    assert_eq!(verified.audience(), MEMBERS[3].did());
+    assert_eq!(verified.check(&bearer, now), Ok(()));
+    let nobody = MEMBERS[0].sign_text(r#"{"alg":"ES256"}"#, &claims(&json!({ "aud": "" })).to_string());
+    for audience in [Audience::Bearer, Audience::Caller("")] {
+        let expected = Expectations { audience, ..bearer };
+        assert_eq!(ucan::verify(&nobody, &expected, now), Err(UcanError::IdentityMismatch));
+    }
+}
+
+#[test]
+fn a_verified_chain_says_what_its_tokens_say() {
+    let verified = verify(&CHAIN, 3, Permission::Read).unwrap();
+    assert_eq!(verified.space(), space());
+    assert_eq!(verified.root_key(), MEMBERS[0].root_key());
+    assert_eq!(verified.permission(), Permission::Read);
+    assert_eq!(verified.expires_at(), Timestamp::from_seconds(NOW + 30));
+    assert_eq!(verified.cids().len(), 6);
+    assert_eq!(
+        format!("{verified:?} {:?}", expected(3, Permission::Read).audience),
+        "VerifiedChain([redacted]) Caller([redacted])"
+    );
+}
+
+#[test]
+fn the_first_of_several_faults_decides_the_class() {
+    let header = r#"{"alg":"ES256","typ":"JWT"}"#;
+    let with = |changes: Value| refusal(header, &claims(&changes).to_string());
+    let mut faults = json!({ "prf": ["a", "b"] });
+    let mut expect = |name: &str, value: Value, refusal: UcanError| {
+        faults[name] = value;
+        assert_eq!(with(faults.clone()), refusal, "{name}");
+    };
+    expect("prf", json!(["a", "b"]), InvalidUcan::Proofs.into());
+    expect("nonce", json!(""), InvalidUcan::Nonce.into());
+    expect("nbf", json!(NOW + 1), InvalidUcan::NotYetValid.into());
+    expect("exp", json!(NOW - 1), UcanError::Expired);
+    expect("cmd", json!("/space/read"), UcanError::AttenuationViolation);
+    expect("cmd", json!("/space/*"), InvalidUcan::Command.into());
+    expect("with", json!("space:*"), UcanError::ResourceMismatch);
+    expect("aud", json!(MEMBERS[2].did()), UcanError::IdentityMismatch);
+    expect("iss", json!(MEMBERS[2].did()), InvalidUcan::Signature.into());
+    expect("iss", json!("did:web:example.com"), InvalidUcan::Issuer(InvalidDidKey::MissingPrefix).into());
+    expect("prf", json!("a"), InvalidUcan::Claim("prf").into());
+    assert_eq!(refusal(header, "[]"), InvalidUcan::Malformed.into());
+    assert_eq!(refusal(r#"{"alg":"none"}"#, "[]"), InvalidUcan::Algorithm.into());
+}
+
+#[test]
+fn claims_of_another_type_and_repeated_claims_are_refused() {
+    let header = r#"{"alg":"ES256"}"#;
+    for name in ["iss", "aud", "cmd", "with", "nonce", "exp", "nbf", "prf"] {
+        for value in [json!(null), json!(-1), json!(1.5), json!({}), json!([7]), json!(true)] {
+            let payload = claims(&json!({ name: value })).to_string();
+            assert_eq!(refusal(header, &payload), InvalidUcan::Claim(name).into(), "{payload}");
+        }
+        let payload = claims(&json!({ "prf": [], "nbf": 0 })).to_string();
+        let repeated = format!("{{\"{name}\":0,{}", payload.strip_prefix('{').unwrap());
+        assert_eq!(refusal(header, &repeated), InvalidUcan::Malformed.into(), "{repeated}");
+    }
+}
