@@ -33,16 +33,22 @@ impl Push {
         if bytes > limits.bytes { Err(StorageError::PushPayloadLimitExceeded) } else { Ok(bytes) }
     }
 
-    /// Checks the push against the oldest key generation that its space accepts; for shared spaces only. Looks at the
-    /// epoch that the writer states and at the epoch of every wrapped key, each by itself (storage §3.6, step 5;
-    /// newer-clients §3.1).
+    /// Checks the push against the oldest key generation that its space accepts; for shared spaces only (storage §3.6,
+    /// step 5; newer-clients §3.1).
     ///
     /// # Errors
     /// [`StorageError::EpochStale`].
     pub fn check_epoch(&self, minimum: Epoch) -> Result<(), StorageError> {
-        let stated_stale = self.epoch.is_some_and(|stated| stated < minimum);
-        let stale = stated_stale || self.changes.iter().any(|change| change.state.key_is_older_than(minimum));
+        let stale = self.oldest_epoch().is_some_and(|oldest| oldest < minimum.get().unsigned_abs());
         if stale { Err(StorageError::EpochStale) } else { Ok(()) }
+    }
+
+    /// The oldest epoch that the push names, be it the one that the writer states or that of a wrapped key; each of them
+    /// counts by itself. `None`: it names none.
+    #[must_use]
+    pub fn oldest_epoch(&self) -> Option<u32> {
+        let stated = self.epoch.map(|stated| stated.get().unsigned_abs());
+        self.changes.iter().filter_map(|change| change.state.key_epoch()).chain(stated).min()
     }
 }
 
@@ -56,10 +62,10 @@ impl RecordState {
         }
     }
 
-    fn key_is_older_than(&self, minimum: Epoch) -> bool {
+    fn key_epoch(&self) -> Option<u32> {
         match self {
-            Self::Live { dek: Some(dek), .. } => dek.epoch_prefix() < minimum.get().unsigned_abs(),
-            Self::Live { dek: None, .. } | Self::Tombstone => false,
+            Self::Live { dek, .. } => dek.as_ref().map(less_sync_core::Dek::epoch_prefix),
+            Self::Tombstone => None,
         }
     }
 }
