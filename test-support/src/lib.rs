@@ -20,6 +20,7 @@ mod deadline;
 mod device;
 mod issuer;
 mod notation;
+pub mod postgres;
 mod proxy;
 mod raw_client;
 mod server;

@@ -1,0 +1,100 @@
+//! A container, through the command line of Docker.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use url::Url;
+
+use super::server::Durability;
+use super::watcher::{Until, Watcher};
+
+const IMAGE: &str = "postgres:18-alpine";
+
+const CLEAN_UP: &str = "docker rm --force --volumes \"$1\"; rm -rf \"$2\"";
+
+/// How long an engine may take to say that it is there.
+const ENGINE_PATIENCE: &str = "5";
+
+/// How long a container may take until it is ready, its image already being here.
+const READY: Duration = Duration::from_mins(1);
+
+#[derive(Debug)]
+pub(super) struct Container {
+    id: String,
+    port: u16,
+    _watcher: Watcher,
+}
+
+impl Container {
+    /// A running container, if an engine answers; `folder` goes with it. Blocks, when the image has to be fetched first
+    /// for as long as that takes.
+    pub(super) fn start(durability: Durability, until: Until, folder: &Path) -> Option<Self> {
+        if !engine_answers() {
+            return None;
+        }
+        let port = free_port();
+        let publish = format!("127.0.0.1:{port}:5432");
+        let mut arguments = vec!["run", "--detach", "--publish", &publish];
+        arguments.extend(["--env", "POSTGRES_HOST_AUTH_METHOD=trust", IMAGE, "-c", "max_connections=400"]);
+        if durability == Durability::Volatile {
+            arguments.extend([
+                "-c",
+                "fsync=off",
+                "-c",
+                "synchronous_commit=off",
+                "-c",
+                "full_page_writes=off",
+            ]);
+        }
+        let id = docker(&arguments);
+        let folder = folder.to_str().expect("a path in UTF-8");
+        let watcher = Watcher::start(Command::new("sh"), until, CLEAN_UP, &[&id, folder]);
+        let container = Self { id, port, _watcher: watcher };
+        container.await_ready();
+        Some(container)
+    }
+
+    pub(super) fn launch(&self) {
+        docker(&["start", &self.id]);
+        self.await_ready();
+    }
+
+    pub(super) fn stop(&self) {
+        docker(&["stop", "--signal", "INT", &self.id]);
+    }
+
+    pub(super) fn kill(&self) {
+        docker(&["kill", &self.id]);
+    }
+
+    pub(super) fn url(&self) -> Url {
+        Url::parse(&format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)).expect("an address")
+    }
+
+    /// Over TCP: while the image sets itself up, the server listens on its socket only.
+    fn await_ready(&self) {
+        let script = "until pg_isready --quiet --host=127.0.0.1; do sleep 0.1; done";
+        let seconds = READY.as_secs().to_string();
+        docker(&["exec", &self.id, "timeout", &seconds, "sh", "-c", script]);
+    }
+}
+
+fn engine_answers() -> bool {
+    let mut ask = Command::new("timeout");
+    ask.args([ENGINE_PATIENCE, "docker", "version", "--format", "{{.Server.Version}}"]);
+    ask.stdin(Stdio::null()).output().is_ok_and(|answer| answer.status.success())
+}
+
+/// A port that was free a moment ago; it stays the container's over a restart.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } =
+        Command::new("docker").args(arguments).stdin(Stdio::null()).output().expect("docker");
+    assert!(status.success(), "docker {arguments:?} failed: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8_lossy(&stdout).trim().to_owned()
+}

@@ -1,0 +1,161 @@
+//! A private cluster from local binaries, in a temporary directory, on a Unix socket.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use url::Url;
+
+use super::server::Durability;
+use super::watcher::{Until, Watcher};
+
+/// Where distributions keep what is not on the path; one folder per major version.
+const INSTALLED: &str = "/usr/lib/postgresql";
+
+const CLEAN_UP: &str = "\"$1\" -D \"$2/data\" -m immediate -s stop; rm -rf \"$2\"";
+
+/// For tests: nothing survives a power cut, and nothing waits for the disk.
+const VOLATILE: &str = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
+
+#[derive(Debug)]
+pub(super) struct LocalServer {
+    programs: Programs,
+    folder: PathBuf,
+    _watcher: Watcher,
+}
+
+impl LocalServer {
+    /// A running cluster in `folder`, which goes with it, if there are programs to run it. Blocks for a second.
+    pub(super) fn start(durability: Durability, until: Until, folder: &Path) -> Option<Self> {
+        let programs = Programs::find()?;
+        let folder = folder.to_owned();
+        if let Some((uid, gid)) = programs.user {
+            chown(&folder, Some(uid), Some(gid)).expect("root gives files away");
+        }
+        let path = folder.to_str().expect("a path in UTF-8").to_owned();
+        let shell = programs.command(Path::new("sh"));
+        let pg_ctl = programs.pg_ctl.to_str().expect("a path in UTF-8").to_owned();
+        let watcher = Watcher::start(shell, until, CLEAN_UP, &[&pg_ctl, &path]);
+        let server = Self { programs, folder, _watcher: watcher };
+        server.initialise(durability);
+        server.launch();
+        Some(server)
+    }
+
+    fn initialise(&self, durability: Durability) {
+        let mut initdb = self.programs.command(&self.programs.initdb);
+        initdb.args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "-D",
+        ]);
+        run(initdb.arg(self.data()));
+        let settings = self.data().join("postgresql.conf");
+        let mut text = fs::read_to_string(&settings).expect("a configuration");
+        let folder = self.folder.display();
+        text +=
+            &format!("listen_addresses = ''\nunix_socket_directories = '{folder}'\nmax_connections = 400\n");
+        text += match durability {
+            Durability::Volatile => VOLATILE,
+            Durability::Durable => "",
+        };
+        fs::write(settings, text).expect("a configuration that can be written");
+    }
+
+    /// Starts it, and returns when it takes connections.
+    pub(super) fn launch(&self) {
+        let log = self.folder.join("log");
+        run(self.pg_ctl().args(["-w", "-t", "60", "-l"]).arg(log).arg("start"));
+    }
+
+    /// Ends it in an orderly way: sessions are cut, everything is written.
+    pub(super) fn stop(&self) {
+        run(self.pg_ctl().args(["-w", "-m", "fast", "stop"]));
+    }
+
+    /// Ends it on the spot; the next start has to recover.
+    pub(super) fn kill(&self) {
+        run(self.pg_ctl().args(["-w", "-m", "immediate", "stop"]));
+    }
+
+    /// The address of its database `postgres`.
+    pub(super) fn url(&self) -> Url {
+        let mut url = Url::parse("postgres://postgres@localhost/postgres").expect("an address");
+        url.query_pairs_mut().append_pair("host", self.folder.to_str().expect("a path in UTF-8"));
+        url
+    }
+
+    fn pg_ctl(&self) -> Command {
+        let mut command = self.programs.command(&self.programs.pg_ctl);
+        command.arg("-s").arg("-D").arg(self.data());
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+}
+
+/// What runs a cluster, and as whom.
+#[derive(Debug)]
+struct Programs {
+    initdb: PathBuf,
+    pg_ctl: PathBuf,
+    /// PostgreSQL refuses to run as root, so root runs it as somebody else.
+    user: Option<(u32, u32)>,
+}
+
+impl Programs {
+    /// On the path, else the newest that is installed.
+    fn find() -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut folders: Vec<PathBuf> = std::env::split_paths(&path).chain(installed()).collect();
+        folders
+            .retain(|folder| ["initdb", "postgres", "pg_ctl"].iter().all(|name| folder.join(name).is_file()));
+        let folder = folders.into_iter().next()?;
+        let user = rustix::process::geteuid().is_root().then(unprivileged);
+        Some(Self { initdb: folder.join("initdb"), pg_ctl: folder.join("pg_ctl"), user })
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        // Another user may not enter where we are.
+        command.current_dir("/").stdin(Stdio::null());
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+/// The `bin` folders of the versions that are installed, newest first.
+fn installed() -> Vec<PathBuf> {
+    let versions = fs::read_dir(INSTALLED).into_iter().flatten().flatten();
+    let mut versions: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .collect();
+    versions.sort_unstable_by(|a, b| b.cmp(a));
+    versions.into_iter().map(|(_, folder)| folder).collect()
+}
+
+/// User and group of `postgres`, or of `nobody`.
+fn unprivileged() -> (u32, u32) {
+    let users = fs::read_to_string("/etc/passwd").expect("a list of users");
+    let find = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    find("postgres").or_else(|| find("nobody")).expect("a user postgres or nobody to run PostgreSQL as")
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("a program of PostgreSQL that starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {said}");
+}

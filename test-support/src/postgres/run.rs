@@ -1,0 +1,41 @@
+//! One server for all processes of a `cargo nextest` run: the first that needs it starts it, and it ends with the
+//! runner.
+//!
+//! A setup script of nextest could do the same, but would start a server for runs that need none, and would be a second
+//! way of starting one beside this.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::process::parent_id;
+use std::path::Path;
+
+use url::Url;
+
+use super::server::{Durability, NO_WAY, Own};
+use super::watcher::Until;
+
+/// The server of this run. `None`: this process does not belong to one.
+pub(super) fn shared_server() -> Option<Url> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is how nextest tells its processes apart from others"
+    )]
+    let run = std::env::var("NEXTEST_RUN_ID").ok()?;
+    let folder = std::env::temp_dir().join(format!("less-sync-run-{run}"));
+    if let Err(error) = fs::create_dir(&folder) {
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{} cannot be made", folder.display());
+    }
+    // One process at a time looks whether there is a server, and starts it if there is none.
+    let lock = File::create(folder.join("lock")).expect("a file to lock");
+    lock.lock().expect("a lock");
+    let url = fs::read_to_string(folder.join("url")).unwrap_or_else(|_none_yet| start(&folder));
+    Some(Url::parse(&url).expect("an address"))
+}
+
+fn start(folder: &Path) -> String {
+    // Every test is a child of the runner.
+    let own = Own::start(Durability::Volatile, Until::Gone(parent_id()), folder).expect(NO_WAY);
+    let url = String::from(own.url());
+    fs::write(folder.join("url"), &url).expect("a note for the others");
+    url
+}

@@ -1,0 +1,148 @@
+//! The server: somebody's, or one of our own.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use url::Url;
+
+use super::container::Container;
+use super::local::LocalServer;
+use super::run;
+use super::watcher::Until;
+use crate::{PATIENCE, within};
+
+pub(super) const NO_WAY: &str = "these tests need PostgreSQL, by one of three ways: \
+    (1) set LESS_TEST_DATABASE_URL to a server where the user may create databases; \
+    (2) start a Docker engine; \
+    (3) install PostgreSQL 15 or newer (initdb, postgres and pg_ctl on PATH or in /usr/lib/postgresql/*/bin). \
+    Everything else runs with: cargo nextest run -E 'not package(less-sync-storage-postgres)'";
+
+/// What a server promises about its commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing; it is fast.
+    Volatile,
+    /// What PostgreSQL promises: a commit that was acknowledged survives a power cut.
+    Durable,
+}
+
+/// A server of one test, which may do to it what it likes. Ends when it is dropped, or when the process does.
+#[derive(Debug)]
+pub struct PrivateServer(Own);
+
+#[derive(Debug)]
+pub(super) enum Own {
+    Container(Container),
+    Local(LocalServer),
+}
+
+impl Own {
+    /// A container, else a local cluster. `None`: neither is possible.
+    pub(super) fn start(durability: Durability, until: Until, folder: &Path) -> Option<Self> {
+        let container = Container::start(durability, until, folder).map(Self::Container);
+        container.or_else(|| LocalServer::start(durability, until, folder).map(Self::Local))
+    }
+
+    /// In a folder of its own, until it is dropped.
+    fn start_for_us(durability: Durability) -> Self {
+        let folder =
+            tempfile::Builder::new().prefix("less-sync-pg-").tempdir().expect("a temporary directory");
+        let own = Self::start(durability, Until::Dropped, folder.path()).expect(NO_WAY);
+        // From here on its watcher removes it.
+        drop(folder.keep());
+        own
+    }
+
+    /// The address of its database `postgres`.
+    pub(super) fn url(&self) -> Url {
+        match self {
+            Self::Container(container) => container.url(),
+            Self::Local(local) => local.url(),
+        }
+    }
+}
+
+impl PrivateServer {
+    /// Starts a server. Blocks for a second or two.
+    ///
+    /// # Panics
+    /// When there is neither a Docker engine nor PostgreSQL; a given server is nobody's to stop.
+    #[must_use]
+    pub fn start(durability: Durability) -> Self {
+        Self(Own::start_for_us(durability))
+    }
+
+    /// Ends the server in an orderly way, cutting its sessions.
+    pub fn stop(&self) {
+        match &self.0 {
+            Own::Container(container) => container.stop(),
+            Own::Local(local) => local.stop(),
+        }
+    }
+
+    /// Ends the server on the spot, as a crash does.
+    pub fn kill(&self) {
+        match &self.0 {
+            Own::Container(container) => container.kill(),
+            Own::Local(local) => local.kill(),
+        }
+    }
+
+    /// Starts the server again after [`PrivateServer::stop`] or [`PrivateServer::kill`], under the same address.
+    pub fn start_again(&self) {
+        match &self.0 {
+            Own::Container(container) => container.launch(),
+            Own::Local(local) => local.launch(),
+        }
+    }
+
+    /// The address of the database `name`, whether there is one or not.
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        with_database(&self.0.url(), name)
+    }
+
+    /// Makes an empty database, and returns its address.
+    pub async fn create_database(&self, name: &str) -> String {
+        let mut admin = connect(self.0.url().as_str()).await;
+        execute(&mut admin, format!("CREATE DATABASE {name}")).await;
+        self.url(name)
+    }
+}
+
+/// The address of the database `postgres` on the server that this process shares.
+pub(super) fn shared() -> &'static Url {
+    static SHARED: OnceLock<(Url, Option<Own>)> = OnceLock::new();
+    let (url, _server) = SHARED.get_or_init(|| {
+        if let Some(url) = given().or_else(run::shared_server) {
+            return (url, None);
+        }
+        let own = Own::start_for_us(Durability::Volatile);
+        (own.url(), Some(own))
+    });
+    url
+}
+
+fn given() -> Option<Url> {
+    #[expect(clippy::disallowed_methods, reason = "who runs the tests says where PostgreSQL is")]
+    let url = std::env::var("LESS_TEST_DATABASE_URL").ok()?;
+    Some(Url::parse(&url).expect("LESS_TEST_DATABASE_URL must be an address, postgres://…"))
+}
+
+/// The address of another database of the same server.
+pub(super) fn with_database(server: &Url, name: &str) -> String {
+    let mut url = server.clone();
+    url.set_path(name);
+    url.into()
+}
+
+pub(super) async fn connect(url: &str) -> PgConnection {
+    within("connecting to PostgreSQL", PgConnection::connect(url)).await.expect("a connection to PostgreSQL")
+}
+
+pub(super) async fn execute(connection: &mut PgConnection, sql: String) {
+    let executed = tokio::time::timeout(6 * PATIENCE, connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))));
+    executed.await.expect("an answer of PostgreSQL in time").expect("PostgreSQL does what it is told");
+}

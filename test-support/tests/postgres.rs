@@ -1,0 +1,82 @@
+//! PostgreSQL for tests is there, apart for each test, and gone afterwards.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
+use sqlx::{Connection as _, PgConnection};
+
+async fn count(database: &TestDatabase, sql: &'static str) -> i64 {
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+}
+
+const TABLES: &str = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+
+#[tokio::test]
+async fn migrated_database_has_tables_and_an_empty_one_has_none() {
+    let (migrated, empty) = (TestDatabase::migrated().await, TestDatabase::empty().await);
+    assert!(count(&migrated, TABLES).await > 5);
+    assert_eq!(count(&empty, TABLES).await, 0);
+    assert_eq!(count(&migrated, "SELECT count(*) FROM spaces").await, 0);
+}
+
+#[tokio::test]
+async fn database_goes_with_its_test_even_while_sessions_are_open() {
+    let (gone, watching) = (TestDatabase::empty().await, TestDatabase::empty().await);
+    let (name, mut session) = (gone.name().to_owned(), PgConnection::connect(gone.url()).await.unwrap());
+    drop(gone);
+    let left: i64 = {
+        let mut other = PgConnection::connect(watching.url()).await.unwrap();
+        let known = sqlx::query_scalar("SELECT count(*) FROM pg_database WHERE datname = $1").bind(name);
+        known.fetch_one(&mut other).await.unwrap()
+    };
+    assert_eq!(left, 0);
+    assert!(session.ping().await.is_err());
+}
+
+/// What was committed on a durable server is there after a crash.
+#[tokio::test]
+async fn private_server_can_be_killed_and_started_again() {
+    let server = PrivateServer::start(Durability::Durable);
+    let database = TestDatabase::migrated_on(&server).await;
+    let insert = "INSERT INTO spaces (id, client_id) VALUES (gen_random_uuid(), 'c') RETURNING 1::bigint";
+    assert_eq!(count(&database, insert).await, 1);
+    server.kill();
+    assert!(PgConnection::connect(database.url()).await.is_err());
+    server.start_again();
+    assert_eq!(count(&database, "SELECT count(*) FROM spaces").await, 1);
+    server.stop();
+    server.start_again();
+    assert_eq!(count(&database, "SELECT count(*) FROM spaces").await, 1);
+}
+
+/// Not a test of its own: a process that starts a server and is killed.
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn child_starts_a_server_and_waits_for_its_end() {
+    let server = PrivateServer::start(Durability::Volatile);
+    println!("server {}", server.url("postgres"));
+    std::thread::park();
+}
+
+#[tokio::test]
+async fn server_does_not_outlive_a_process_that_is_killed() {
+    use std::io::{BufRead as _, BufReader};
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_starts_a_server_and_waits_for_its_end", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("server postgres://")).unwrap();
+    let url = line.split_whitespace().next_back().unwrap();
+    let mut session = PgConnection::connect(url).await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The session is cut when the server goes; nobody else would.
+    let (cut, began) = (sqlx::query("SELECT pg_sleep(60)").execute(&mut session).await, Instant::now());
+    assert!(cut.is_err());
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(PgConnection::connect(url).await.is_err());
+}
