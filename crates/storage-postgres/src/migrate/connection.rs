@@ -37,6 +37,13 @@ pub enum InvalidDatabaseUrl {
     Malformed(#[source] sqlx::Error),
 }
 
+impl DatabaseUrl {
+    /// As the driver takes it.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.0
+    }
+}
+
 impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
