@@ -35,7 +35,7 @@ impl Engine {
     ) -> Result<Pushed, EngineError> {
         let changes = push.changes.clone();
         let pushed = self.storage.push(grant, push, self.settings.push_limits).await?;
-        if let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch } = pushed
+        if let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, .. } = pushed
             && cursor > prev
         {
             let space = grant.space();

@@ -59,6 +59,29 @@ impl From<StorageError> for RpcError {
                 Self::new(ErrorCode::CursorAhead, format!("since {since} exceeds current cursor {cursor}"))
             }
             StorageError::EpochStale => Self::new(ErrorCode::EpochStale, "epoch stale"),
+            StorageError::Revoked => Self::new(ErrorCode::Forbidden, "forbidden"),
+            StorageError::VersionConflict => Self::new(ErrorCode::Conflict, "conflict"),
+            StorageError::HashChainBroken => Self::new(ErrorCode::Conflict, "hash chain broken"),
+            StorageError::MembershipLogFull => Self::new(ErrorCode::PayloadTooLarge, "membership log full"),
+            StorageError::PayloadTooLarge => Self::new(ErrorCode::PayloadTooLarge, "payload too large"),
+            StorageError::EpochMismatch => Self::new(ErrorCode::Conflict, "epoch mismatch"),
+            StorageError::RewrapIncomplete { .. } => Self::new(ErrorCode::Conflict, "rewrap incomplete"),
+            StorageError::InvalidEpoch => Self::new(ErrorCode::BadRequest, "invalid epoch"),
+            StorageError::DekEpochMismatch => {
+                Self::new(ErrorCode::Conflict, "DEK epoch does not match current key generation")
+            }
+            StorageError::DekRecordNotFound => {
+                Self::new(ErrorCode::BadRequest, "one or more DEK records were not found")
+            }
+            StorageError::FileDekNotFound => {
+                Self::new(ErrorCode::BadRequest, "one or more file DEK records were not found")
+            }
+            StorageError::DekReplaced => {
+                Self::new(ErrorCode::Conflict, "wrapped DEK was replaced concurrently")
+            }
+            StorageError::InvitationNotFound => Self::new(ErrorCode::NotFound, "not found"),
+            StorageError::MailboxFull => Self::new(ErrorCode::RateLimited, "mailbox full"),
+            StorageError::RateLimited { .. } => Self::new(ErrorCode::RateLimited, "rate limited"),
             StorageError::SpaceIsRemote
             | StorageError::CursorExhausted
             | StorageError::Unavailable(_)

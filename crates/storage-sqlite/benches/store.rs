@@ -105,7 +105,7 @@ async fn pull(storage: &SqliteStorage, space: SpaceId, since: Cursor, pages: usi
     for _ in 0..pages {
         let Some(from) = position else { break };
         let page = storage.pull_page(&grant, &state, from).await.unwrap();
-        rows += black_box(&page.records).len();
+        rows += black_box(&page.rows).len();
         position = page.next;
     }
     rows

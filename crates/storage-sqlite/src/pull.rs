@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, RecordId, SpaceId};
-use less_sync_storage::{PullPage, PullPosition, PullState, Record, RecordState, StorageError};
-use rusqlite::{Connection, Row, params};
+use less_sync_storage::{PullPage, PullPosition, PullState, Record, RecordState, Row, StorageError};
+use rusqlite::{Connection, params};
 
 use crate::error::{CorruptRow, database, storage_error};
 use crate::spaces::cursor;
@@ -16,9 +16,6 @@ pub(crate) struct PageLimits {
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
 }
-
-/// Rank of records among the rows of one cursor.
-const RECORD: u8 = 0;
 
 /// An id that no id is greater than.
 const LAST_ID: [u8; 16] = [0xff; 16];
@@ -41,7 +38,7 @@ pub(crate) fn page(
     position: PullPosition,
     limits: PageLimits,
 ) -> Result<PullPage, StorageError> {
-    let after = if position.rank == RECORD { position.id } else { LAST_ID };
+    let after = if position.rank == Row::RECORD { position.id } else { LAST_ID };
     let row_limit = i64::try_from(limits.rows.saturating_add(1)).unwrap_or(i64::MAX);
     let sql = if state.tombstones { ALL } else { LIVE };
     let mut select = db.prepare_cached(sql).map_err(storage_error)?;
@@ -79,7 +76,7 @@ impl PageBuilder {
         self.rows.len() >= limits.rows || self.blobs.len() >= limits.bytes
     }
 
-    fn add(&mut self, row: &Row<'_>) -> Result<(), StorageError> {
+    fn add(&mut self, row: &rusqlite::Row<'_>) -> Result<(), StorageError> {
         let id = RecordId::from_bytes(row.get(0).map_err(database)?);
         let cursor = cursor(row.get(1).map_err(database)?)?;
         let dek = row.get_ref(2).and_then(|dek| Ok(dek.as_blob_or_null()?)).map_err(database)?;
@@ -96,13 +93,9 @@ impl PageBuilder {
 
     fn finish(self, more: bool) -> PullPage {
         let blobs = Bytes::from(self.blobs);
-        let records: Vec<Record> = self.rows.into_iter().map(|row| row.into_record(&blobs)).collect();
-        let next = records.last().filter(|_| more).map(|last| PullPosition {
-            cursor: last.cursor,
-            rank: RECORD,
-            id: *last.id.as_bytes(),
-        });
-        PullPage { records, next }
+        let rows: Vec<Row> = self.rows.into_iter().map(|row| Row::Record(row.into_record(&blobs))).collect();
+        let next = rows.last().filter(|_| more).map(Row::position);
+        PullPage { rows, next }
     }
 }
 

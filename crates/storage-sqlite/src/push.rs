@@ -52,6 +52,7 @@ fn committed(space: &Space, cursor: Cursor) -> Pushed {
         cursor,
         key_generation: space.key_generation,
         rewrap_epoch: space.rewrap_epoch,
+        deleted_files: Vec::new(),
     }
 }
 

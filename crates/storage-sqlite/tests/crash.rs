@@ -13,7 +13,7 @@ use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_storage::{
     Change, CursorAhead, PullRequest, Push, PushLimits, Pushed, ReadGrant, Record, RecordState, Records as _,
-    Spaces as _, WriteGrant,
+    Row, Spaces as _, WriteGrant,
 };
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::task::JoinSet;
@@ -35,7 +35,12 @@ async fn rows(storage: &SqliteStorage, space: SpaceId) -> Vec<Record> {
     let grant = ReadGrant::vouch(space);
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
     let state = storage.begin_pull(&grant, request).await.unwrap();
-    storage.pull_page(&grant, &state, state.start()).await.unwrap().records
+    let page = storage.pull_page(&grant, &state, state.start()).await.unwrap();
+    let record = |row| match row {
+        Row::Record(record) => record,
+        other @ (Row::Member(_) | Row::File(_)) => panic!("{other:?}"),
+    };
+    page.rows.into_iter().map(record).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_storage::{
-    Change, CursorAhead, PullPage, PullRequest, Push, PushLimits, Pushed, ReadGrant, RecordState,
-    Records as _, Spaces as _, StorageError, WriteGrant,
+    Change, CursorAhead, PullPage, PullRequest, Push, PushLimits, Pushed, ReadGrant, Record, RecordState,
+    Records as _, Row, Spaces as _, StorageError, WriteGrant,
 };
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::Connection;
@@ -95,10 +95,8 @@ async fn full_disk_is_unavailable_and_recovers() {
     assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     bed.storage.ping().await.unwrap();
     let page = bed.pull(space(1)).await.unwrap();
-    assert_eq!(
-        page.records.iter().map(|row| (row.cursor, &row.state)).collect::<Vec<_>>(),
-        [(cursor(1), &live(1 << 20))]
-    );
+    let kept = Record { id: RecordId::from_bytes([1; 16]), cursor: cursor(1), state: live(1 << 20) };
+    assert_eq!(page.rows, [Row::Record(kept)]);
 
     let deleted = push(&bed.storage, space(1), 1, cursor(1), RecordState::Tombstone).await;
     assert!(is_committed(&deleted), "{deleted:?}");
@@ -144,7 +142,7 @@ async fn foreign_write_lock_is_unavailable_and_passes() {
     let refused = bed.push(space(1), 1, Cursor::ZERO, 10).await;
     assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     // Readers are not concerned.
-    assert_eq!(bed.pull(space(1)).await.unwrap().records, []);
+    assert_eq!(bed.pull(space(1)).await.unwrap().rows, []);
     bed.storage.ping().await.unwrap();
     intruder.execute_batch("ROLLBACK").unwrap();
     assert!(is_committed(&bed.push(space(1), 1, Cursor::ZERO, 10).await));
@@ -189,7 +187,7 @@ async fn broken_rows_are_database_errors_and_harm_nobody_else() {
         assert!(matches!(pulled, Err(StorageError::Database(_))), "{pulled:?}");
     }
     assert!(is_committed(&bed.push(space(4), 2, Cursor::ZERO, 10).await));
-    assert_eq!(bed.pull(space(4)).await.unwrap().records.len(), 2);
+    assert_eq!(bed.pull(space(4)).await.unwrap().rows.len(), 2);
     bed.storage.close().await;
 }
 

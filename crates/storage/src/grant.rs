@@ -1,43 +1,129 @@
 //! Proof that somebody was authorized: storage asks for it, so a use case that forgot does not compile.
+//!
+//! A grant for a shared space carries the cids of the chain it rests on, and whatever reads or writes the space looks
+//! them up in the same transaction (storage T12). So a revocation that has committed is obeyed by the next operation.
 
 use less_sync_core::SpaceId;
 
-/// The right to read one space. Made by the engine's authorizer only (see `clippy.toml`).
+use crate::{ProofChain, Space, SpaceKind, StorageError};
+
+/// What a grant rests on: the space, and the chain of whoever came with one.
 #[derive(Clone, Debug)]
-pub struct ReadGrant {
+pub struct Access {
     space: SpaceId,
+    chain: Option<ProofChain>,
 }
 
-impl ReadGrant {
-    /// Vouches that the caller may read `space`.
-    #[must_use]
-    pub fn vouch(space: SpaceId) -> Self {
-        Self { space }
-    }
-
-    /// The space that may be read.
+impl Access {
+    /// The space.
     #[must_use]
     pub fn space(&self) -> SpaceId {
         self.space
     }
-}
 
-/// The right to write one space. Made by the engine's authorizer only (see `clippy.toml`).
-#[derive(Clone, Debug)]
-pub struct WriteGrant {
-    space: SpaceId,
-}
-
-impl WriteGrant {
-    /// Vouches that the caller may write `space`.
+    /// The chain that opens the space; none where the token alone does.
     #[must_use]
-    pub fn vouch(space: SpaceId) -> Self {
-        Self { space }
+    pub fn chain(&self) -> Option<&ProofChain> {
+        self.chain.as_ref()
     }
 
-    /// The space that may be written.
-    #[must_use]
-    pub fn space(&self) -> SpaceId {
-        self.space
+    /// Checks that this is the kind of access that `space` wants: a chain for a space with a root key, none for one
+    /// without. Says nothing about revocations.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceKindMismatch`] (storage §3.2).
+    pub fn check_kind(&self, space: &Space) -> Result<(), StorageError> {
+        match (&space.kind, &self.chain) {
+            (SpaceKind::Personal, None) | (SpaceKind::Shared { .. }, Some(_)) => Ok(()),
+            (SpaceKind::Personal, Some(_)) | (SpaceKind::Shared { .. }, None) => {
+                Err(StorageError::SpaceKindMismatch)
+            }
+        }
+    }
+}
+
+macro_rules! grant {
+    ($(#[$doc:meta])* $name:ident, $right:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(Access);
+
+        impl $name {
+            #[doc = concat!("Vouches that the owner of the personal space `space` may ", $right, " it.")]
+            #[must_use]
+            pub fn vouch(space: SpaceId) -> Self {
+                Self(Access { space, chain: None })
+            }
+
+            #[doc = concat!("Vouches that whoever presented `chain` may ", $right, " the shared space `space`, unless")]
+            /// a token of the chain was revoked: storage asks that by itself, each time.
+            #[must_use]
+            pub fn vouch_shared(space: SpaceId, chain: ProofChain) -> Self {
+                Self(Access { space, chain: Some(chain) })
+            }
+
+            /// The space that this opens.
+            #[must_use]
+            pub fn space(&self) -> SpaceId {
+                self.0.space
+            }
+
+            /// What it rests on.
+            #[must_use]
+            pub fn access(&self) -> &Access {
+                &self.0
+            }
+        }
+    };
+}
+
+grant! {
+    /// The right to read one space. Made by the engine's authorizer only (see `clippy.toml`).
+    ReadGrant, "read"
+}
+
+grant! {
+    /// The right to write one space. Made by the engine's authorizer only (see `clippy.toml`).
+    WriteGrant, "write"
+}
+
+grant! {
+    /// The right to say who may do what in one space, and to change its keys (auth §10). Made by the engine's
+    /// authorizer only (see `clippy.toml`).
+    AdminGrant, "administer"
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "these grants open nothing")]
+mod tests {
+    use less_sync_core::{Cid, Cursor, Epoch};
+
+    use super::*;
+
+    fn space(kind: SpaceKind) -> Space {
+        Space {
+            id: SpaceId::from_bytes([1; 16]),
+            client_id: "client".to_owned(),
+            kind,
+            cursor: Cursor::ZERO,
+            key_generation: Epoch::FIRST,
+            min_key_generation: Epoch::FIRST,
+            rewrap_epoch: None,
+            home_server: None,
+        }
+    }
+
+    #[test]
+    fn token_opens_personal_spaces_and_a_chain_opens_shared_ones() {
+        let chain = ProofChain::new(&[Cid::from_bytes([7; 32])]).unwrap();
+        let personal = space(SpaceKind::Personal);
+        let shared = space(SpaceKind::Shared { root_public_key: [2; 33] });
+        let token = ReadGrant::vouch(personal.id);
+        let proof = ReadGrant::vouch_shared(shared.id, chain);
+        token.access().check_kind(&personal).unwrap();
+        proof.access().check_kind(&shared).unwrap();
+        for refused in [token.access().check_kind(&shared), proof.access().check_kind(&personal)] {
+            assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
+        }
     }
 }

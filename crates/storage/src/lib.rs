@@ -7,17 +7,25 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod files;
 mod grant;
+mod members;
+mod proof_chain;
 mod records;
+mod row;
 mod rules;
 mod spaces;
 
 pub use error::StorageError;
-pub use grant::{ReadGrant, WriteGrant};
+pub use files::{FileEntry, FileState};
+pub use grant::{Access, AdminGrant, ReadGrant, WriteGrant};
+pub use members::MemberEntry;
+pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use records::{
     Change, CursorAhead, PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, Record,
     RecordState, Records,
 };
+pub use row::Row;
 pub use spaces::{Space, SpaceKind, Spaces};
 
 /// All of it. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, Epoch, RecordId};
+use less_sync_core::{Cursor, Dek, Epoch, FileId, RecordId};
 
-use crate::{ReadGrant, StorageError, WriteGrant};
+use crate::{ReadGrant, Row, StorageError, WriteGrant};
 
 /// What a record holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub enum Pushed {
         key_generation: Epoch,
         /// Pending rewrap, if any.
         rewrap_epoch: Option<Epoch>,
+        /// Files that went with the records they belonged to, in no particular order.
+        deleted_files: Vec<FileId>,
     },
     /// At least one expected cursor did not match; nothing was written.
     Conflict {
@@ -114,9 +116,9 @@ pub struct PullState {
 pub struct PullPosition {
     /// Cursor of the last row delivered.
     pub cursor: Cursor,
-    /// Kind of the last row delivered: 0 record, 1 membership entry, 2 file.
+    /// Kind of the last row delivered, see [`Row`].
     pub rank: u8,
-    /// Id of the last row delivered.
+    /// Id of the last row delivered; of a membership entry its place in the log, big endian.
     pub id: [u8; 16],
 }
 
@@ -124,7 +126,7 @@ impl PullState {
     /// The position before the first row.
     #[must_use]
     pub fn start(&self) -> PullPosition {
-        PullPosition { cursor: self.prev, rank: 2, id: [0xff; 16] }
+        PullPosition { cursor: self.prev, rank: Row::FILE, id: [0xff; 16] }
     }
 }
 
@@ -142,8 +144,8 @@ pub struct Record {
 /// A page of a pull.
 #[derive(Clone, Debug)]
 pub struct PullPage {
-    /// Rows in order: ascending (cursor, id).
-    pub records: Vec<Record>,
+    /// Rows in order: ascending cursor; then records, membership entries, files; then id.
+    pub rows: Vec<Row>,
     /// Where the next page begins; `None` after the last one.
     pub next: Option<PullPosition>,
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use less_sync_core::wire::chunk;
+use less_sync_core::wire::membership::Entry;
 use less_sync_core::wire::pull::{
-    ChunkCount, OnCursorAhead, PullBegin, PullCommit, PullEntry, PullParams, PullRecord,
+    ChunkCount, OnCursorAhead, PullBegin, PullCommit, PullEntry, PullFile, PullMembership, PullParams,
+    PullRecord,
 };
 use less_sync_core::{Cursor, ErrorCode, SpaceId, frame, limits};
 use less_sync_engine::{EngineError, Pull};
-use less_sync_storage::{CursorAhead, PullPage, PullRequest, Record, RecordState, StorageError};
+use less_sync_storage::{
+    CursorAhead, FileEntry, FileState, MemberEntry, PullPage, PullRequest, Record, RecordState, Row, StorageError,
+};
 
 use super::Finished;
 use crate::call::Call;
@@ -103,7 +107,7 @@ impl Chunks<'_> {
         let mut count = 0;
         let mut page = pull.next_page().await?;
         while let Some(current) = page {
-            count += current.records.len() as u64;
+            count += current.rows.len() as u64;
             let frames = self.encode_page(&current);
             drop(current);
             let (next, ()) = futures_util::join!(pull.next_page(), self.send(frames));
@@ -120,13 +124,12 @@ impl Chunks<'_> {
 
     /// One chunk per row, all of them in one buffer.
     fn encode_page(&self, page: &PullPage) -> Vec<Bytes> {
-        let mut out = Vec::with_capacity(page.records.iter().map(size_hint).sum());
+        let mut out = Vec::with_capacity(page.rows.iter().map(size_hint).sum());
         let ends: Vec<usize> = page
-            .records
+            .rows
             .iter()
-            .map(|record| {
-                let data = pull_record(self.space, record);
-                frame::write_chunk(&mut out, self.call.id(), chunk::PULL_RECORD, &data);
+            .map(|row| {
+                self.write_row(&mut out, row);
                 out.len()
             })
             .collect();
@@ -140,15 +143,25 @@ impl Chunks<'_> {
             })
             .collect()
     }
+
+    fn write_row(&self, out: &mut Vec<u8>, row: &Row) {
+        let id = self.call.id();
+        match row {
+            Row::Record(record) => {
+                frame::write_chunk(out, id, chunk::PULL_RECORD, &pull_record(self.space, record));
+            }
+            Row::Member(entry) => {
+                frame::write_chunk(out, id, chunk::PULL_MEMBERSHIP, &pull_membership(self.space, entry));
+            }
+            Row::File(file) => frame::write_chunk(out, id, chunk::PULL_FILE, &pull_file(self.space, file)),
+        }
+    }
 }
 
 /// About what a row takes as a chunk, in bytes.
-fn size_hint(record: &Record) -> usize {
+fn size_hint(row: &Row) -> usize {
     const ENVELOPE: usize = 384;
-    match &record.state {
-        RecordState::Live { blob, .. } => blob.len() + ENVELOPE,
-        RecordState::Tombstone => ENVELOPE,
-    }
+    row.payload_bytes() + ENVELOPE
 }
 
 fn pull_record<'a>(space: &'a str, record: &'a Record) -> PullRecord<'a> {
@@ -159,4 +172,23 @@ fn pull_record<'a>(space: &'a str, record: &'a Record) -> PullRecord<'a> {
         RecordState::Tombstone => (None, None, true),
     };
     PullRecord { space, id: record.id, blob, cursor: record.cursor, dek, deleted }
+}
+
+/// The log is read one entry at a time: each has a cursor of its own.
+fn pull_membership<'a>(space: &'a str, entry: &'a MemberEntry) -> PullMembership<'a> {
+    let entries = vec![Entry {
+        chain_seq: entry.chain_seq,
+        prev_hash: entry.prev_hash.as_ref().map(<[u8; 32]>::as_slice),
+        entry_hash: &entry.entry_hash,
+        payload: &entry.payload,
+    }];
+    PullMembership { space, cursor: entry.cursor, entries }
+}
+
+fn pull_file<'a>(space: &'a str, file: &'a FileEntry) -> PullFile<'a> {
+    let (size, dek, deleted) = match &file.state {
+        FileState::Live { size, dek } => (*size, Some(dek.as_bytes().as_slice()), false),
+        FileState::Tombstone => (0, None, true),
+    };
+    PullFile { space, id: file.id, record_id: file.record, size, dek, cursor: file.cursor, deleted }
 }

@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use self::abstract_store::AbstractStore;
 use self::history::{Step, Wish, histories};
-use super::scene::{CLIENT, ROOT, Scene, cursor, read};
+use super::scene::{CLIENT, ROOT, Scene, cursor, read, records};
 use super::{Arrangement, Backend, PageLimits};
 use crate::{
     CursorAhead, PullPage, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record, RecordState,
@@ -117,9 +117,9 @@ impl<B: Backend> Play<B> {
     /// A page is a beginning of what remains, ends for a reason, and knows whether it is the last.
     fn check_page(&self, space: SpaceId, state: &PullState, from: PullPosition, page: &PullPage) {
         let remaining = self.model.remaining(space, state, from);
-        let (here, after) = remaining.split_at(page.records.len().min(remaining.len()));
-        assert_eq!(page.records, here);
-        assert!(page.records.len() <= self.pages.rows);
+        let (here, after) = remaining.split_at(page.rows.len().min(remaining.len()));
+        assert_eq!(records(page.rows.clone()), here);
+        assert!(page.rows.len() <= self.pages.rows);
         let bytes = |rows: &[Record]| rows.iter().map(|row| row.state.blob_bytes()).sum::<usize>();
         let (all, limit) = (bytes(here), self.pages.bytes);
         assert!(

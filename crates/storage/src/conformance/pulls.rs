@@ -3,10 +3,12 @@
 use less_sync_core::{Cursor, RecordId};
 
 use super::scene::{
-    CLIENT, Scene, WIDE, cursor, epoch, live, pull, push, read, record, row, space, tombstone,
+    CLIENT, Scene, WIDE, cursor, epoch, live, pull, push, read, record, records, row, space, tombstone,
 };
 use super::{Arrangement, Backend, PageLimits};
-use crate::{Change, CursorAhead, PullRequest, PullState, Record, Records as _, Spaces as _, StorageError};
+use crate::{
+    Change, CursorAhead, PullRequest, PullState, Record, Records as _, Row, Spaces as _, StorageError,
+};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -147,7 +149,7 @@ pub async fn page_holds_no_more_rows_than_its_limit<B: Backend>() {
         let space = scene.personal(1).await;
         scene.commit(space, (1..=6).map(|n| live(record(n), NONE, b"x")).collect()).await;
         let pages = scene.pages(space, NONE).await;
-        assert_eq!(pages.iter().map(|page| page.records.len()).collect::<Vec<_>>(), expected);
+        assert_eq!(pages.iter().map(|page| page.rows.len()).collect::<Vec<_>>(), expected);
         scene.end().await;
     }
 }
@@ -163,11 +165,11 @@ pub async fn page_holds_no_more_bytes_than_its_limit_and_one_row<B: Backend>() {
     let at = scene.commit(space, changes.clone()).await;
     let pages = scene.pages(space, NONE).await;
     for page in &pages {
-        let bytes: Vec<usize> = page.records.iter().map(|row| row.state.blob_bytes()).collect();
+        let bytes: Vec<usize> = page.rows.iter().map(Row::payload_bytes).collect();
         let (_, all_but_last) = bytes.split_last().unwrap();
         assert!(all_but_last.iter().sum::<usize>() < 1000, "{bytes:?}");
     }
-    let rows: Vec<Record> = pages.into_iter().flat_map(|page| page.records).collect();
+    let rows: Vec<Record> = pages.into_iter().flat_map(|page| records(page.rows)).collect();
     assert_eq!(rows, changes.iter().map(|change| row(change, at)).collect::<Vec<_>>());
     scene.end().await;
 }
@@ -200,7 +202,7 @@ pub async fn first_sync_steps_over_tombstones<B: Backend>() {
     scene.commit(space, doomed.collect()).await;
     scene.commit(space, vec![live(record(5000), NONE, b"y")]).await;
     let pages = scene.pages(space, NONE).await;
-    assert_eq!(pages.iter().map(|page| page.records.len()).collect::<Vec<_>>(), vec![10, 10, 1]);
+    assert_eq!(pages.iter().map(|page| page.rows.len()).collect::<Vec<_>>(), vec![10, 10, 1]);
     assert_eq!(scene.rows(space, cursor(1)).await.len(), 981);
     scene.end().await;
 }
@@ -221,8 +223,8 @@ pub async fn row_rewritten_during_a_pull_comes_with_the_next<B: Backend>() {
         [live(record(1), cursor(1), b"new"), tombstone(record(3), cursor(3)), live(record(9), NONE, b"new")];
     scene.commit(space, changes.to_vec()).await;
     let second = store.pull_page(&grant, &state, first.next.unwrap()).await.unwrap();
-    let ids = |rows: &[Record]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!((ids(&first.records), ids(&second.records)), (vec![record(1), record(2)], vec![record(4)]));
+    let ids = |rows: &[Row]| records(rows.to_vec()).iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!((ids(&first.rows), ids(&second.rows)), (vec![record(1), record(2)], vec![record(4)]));
     assert_eq!(second.next, None);
     assert_eq!(scene.rows(space, state.cursor).await, changes.map(|change| row(&change, cursor(5))));
     scene.end().await;
@@ -239,7 +241,7 @@ pub async fn pull_goes_on_after_a_restart<B: Backend>() {
     let (mut position, mut seen) = (Some(state.start()), Vec::new());
     while let Some(from) = position {
         let page = scene.store.pull_page(&grant, &state, from).await.unwrap();
-        seen.extend(page.records.iter().map(|row| row.id));
+        seen.extend(records(page.rows).iter().map(|row| row.id));
         position = page.next;
         scene.reopen(PageLimits { rows: 1, ..PageLimits::default() }).await;
     }
@@ -266,7 +268,7 @@ pub async fn stalled_pulls_hold_nothing<B: Backend>() {
     }
     for (state, position) in stalled {
         let page = scene.store.pull_page(&grant, &state, position).await.unwrap();
-        assert_eq!(page.records[0].id, record(2));
+        assert_eq!(records(page.rows)[0].id, record(2));
     }
     scene.end().await;
 }

@@ -20,8 +20,13 @@ pub async fn first_push_gets_cursor_one<B: Backend>() {
     let space = scene.personal(1).await;
     let change = live(record(1), NONE, b"first");
     let pushed = scene.push(space, vec![change.clone()]).await.unwrap();
-    let expected =
-        Pushed::Committed { prev: NONE, cursor: cursor(1), key_generation: epoch(1), rewrap_epoch: None };
+    let expected = Pushed::Committed {
+        prev: NONE,
+        cursor: cursor(1),
+        key_generation: epoch(1),
+        rewrap_epoch: None,
+        deleted_files: vec![],
+    };
     assert_eq!(pushed, expected);
     assert_eq!(scene.space(space).await.cursor, cursor(1));
     assert_eq!(scene.rows(space, NONE).await, vec![row(&change, cursor(1))]);
@@ -164,6 +169,7 @@ pub async fn push_without_changes_reads_the_cursor_and_writes_nothing<B: Backend
         cursor: cursor(1),
         key_generation: epoch(3),
         rewrap_epoch: Some(epoch(3)),
+        deleted_files: vec![],
     };
     assert_eq!(pushed, expected);
     assert_eq!(scene.space(space).await, before);

@@ -10,8 +10,8 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::scene::{
-    CLIENT, ROOT, Scene, WIDE, committed, conflicting, cursor, live, pull, push, read, record, row, space,
-    tombstone,
+    CLIENT, ROOT, Scene, WIDE, committed, conflicting, cursor, live, pull, push, read, record, records, row,
+    space, tombstone,
 };
 use super::{Backend, PageLimits};
 use crate::{
@@ -348,7 +348,7 @@ pub async fn pull_under_heavy_rewriting_is_completed_by_the_next<B: Backend>() {
             let (mut position, mut rows) = (Some(state.start()), Vec::new());
             while let Some(from) = position {
                 let page = scene.store.pull_page(&grant, &state, from).await.unwrap();
-                rows.extend(page.records);
+                rows.extend(records(page.rows));
                 position = page.next;
             }
             rows

@@ -8,7 +8,7 @@ use less_sync_core::{Cursor, Dek, Epoch, RecordId, SpaceId};
 use super::{Arrangement, Backend, PageLimits};
 use crate::{
     Change, CursorAhead, PullPage, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant, Record,
-    RecordState, Records as _, Space, SpaceKind, Spaces as _, StorageError, WriteGrant,
+    RecordState, Records as _, Row, Space, SpaceKind, Spaces as _, StorageError, WriteGrant,
 };
 
 /// Bounds wide enough not to matter.
@@ -131,7 +131,7 @@ pub(super) async fn pull<S: crate::Records + ?Sized>(
     let grant = read(space);
     let state = store.begin_pull(&grant, PullRequest { since, ahead }).await?;
     let pages = pages(store, &grant, &state).await?;
-    Ok((state, pages.into_iter().flat_map(|page| page.records).collect()))
+    Ok((state, pages.into_iter().flat_map(|page| records(page.rows)).collect()))
 }
 
 async fn pages<S: crate::Records + ?Sized>(
@@ -146,6 +146,15 @@ async fn pages<S: crate::Records + ?Sized>(
         pages.push(page);
     }
     Ok(pages)
+}
+
+/// Rows of a space that holds nothing but records.
+pub(super) fn records(rows: Vec<Row>) -> Vec<Record> {
+    let record = |row| match row {
+        Row::Record(record) => record,
+        other @ (Row::Member(_) | Row::File(_)) => panic!("{other:?} in a space of records"),
+    };
+    rows.into_iter().map(record).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the suite stands where the authorizer does")]

@@ -88,7 +88,8 @@ impl AbstractStore {
             rows.insert(id, Record { id, cursor: space.cursor, state });
         }
         let Space { key_generation, rewrap_epoch, .. } = *space;
-        Ok(Pushed::Committed { prev, cursor: space.cursor, key_generation, rewrap_epoch })
+        let deleted_files = Vec::new();
+        Ok(Pushed::Committed { prev, cursor: space.cursor, key_generation, rewrap_epoch, deleted_files })
     }
 
     pub(super) fn begin_pull(&self, id: SpaceId, request: PullRequest) -> Result<PullState, StorageError> {
