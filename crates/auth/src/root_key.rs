@@ -10,7 +10,7 @@ use crate::P256Key;
 pub struct InvalidRootKey;
 
 /// The root public key of a shared space: 33 octets, a compressed point on P-256 (protocol §4.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RootKey([u8; Self::LENGTH]);
 
 impl RootKey {

@@ -15,6 +15,7 @@ pub mod ports;
 mod pull;
 mod push;
 mod subscribe;
+mod verified_chains;
 mod verified_signatures;
 
 pub use authenticate::{Authenticator, IssuerStatus};
@@ -23,3 +24,4 @@ pub use error::EngineError;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use ports::{Clock, EventSink, Job, PushedEvent, SpaceEvent, Spawner};
 pub use pull::Pull;
+pub use verified_chains::VerifiedChains;

@@ -1,0 +1,151 @@
+use less_sync_auth::ucan::{Audience, Grant, UcanKey};
+use less_sync_core::Permission;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
+const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+
+fn key(secret: u8) -> UcanKey {
+    UcanKey::from_bytes(&[secret; 32]).unwrap()
+}
+
+fn grant(audience: &str, nonce: u8) -> Grant<'_> {
+    let expires_at = NOW.plus(Duration::from_hours(1));
+    Grant { audience, permission: Permission::Write, space: SPACE, expires_at, nonce: [nonce; 16] }
+}
+
+fn expected<'a>(owner: &UcanKey, audience: &'a str) -> Expectations<'a> {
+    Expectations {
+        audience: Audience::Caller(audience),
+        permission: Permission::Read,
+        space: SPACE,
+        root_key: owner.root_key(),
+    }
+}
+
+fn remembered(chains: &VerifiedChains) -> usize {
+    let count = |shard: &Mutex<Generations>| {
+        let shard = shard.lock();
+        shard.young.len() + shard.old.len()
+    };
+    chains.shards.iter().map(count).sum()
+}
+
+#[test]
+fn a_chain_is_verified_once_and_judged_every_time() {
+    let (owner, member) = (key(7), key(8));
+    let token = owner.issue(&grant(member.did(), 1), None);
+    let chains = VerifiedChains::default();
+    let expected = expected(&owner, member.did());
+    let first = chains.verify(&token, &expected, NOW).unwrap();
+    let again = chains.verify(&token, &expected, NOW).unwrap();
+    assert!(Arc::ptr_eq(&first, &again));
+    let judged = |expected: &Expectations<'_>, now| chains.verify(&token, expected, now).map(drop);
+    let stranger = Expectations { audience: Audience::Caller(owner.did()), ..expected };
+    assert_eq!(judged(&stranger, NOW), Err(UcanError::IdentityMismatch));
+    let admin = Expectations { permission: Permission::Admin, ..expected };
+    assert_eq!(judged(&admin, NOW), Err(UcanError::AttenuationViolation));
+    assert_eq!(remembered(&chains), 1);
+}
+
+/// Within the ten minutes too.
+#[test]
+fn a_remembered_chain_expires_with_its_tokens() {
+    let (owner, member) = (key(7), key(8));
+    let last = NOW.plus(Duration::from_mins(1));
+    let token = owner.issue(&Grant { expires_at: last, ..grant(member.did(), 1) }, None);
+    let chains = VerifiedChains::default();
+    let judged = |now| chains.verify(&token, &expected(&owner, member.did()), now).map(drop);
+    assert_eq!(judged(NOW), Ok(()));
+    assert_eq!(judged(last), Ok(()));
+    assert_eq!(judged(last.plus(Duration::from_secs(1))), Err(UcanError::Expired));
+}
+
+#[test]
+fn a_chain_is_forgotten_after_ten_minutes_and_when_the_clock_goes_back() {
+    let (owner, member) = (key(7), key(8));
+    let token = owner.issue(&grant(member.did(), 1), None);
+    let chains = VerifiedChains::default();
+    let at = |now| chains.verify(&token, &expected(&owner, member.did()), now).unwrap();
+    let first = at(NOW);
+    let just_before = at(NOW.plus(Duration::from_millis(10 * 60 * 1000 - 1)));
+    assert!(Arc::ptr_eq(&first, &just_before), "use does not prolong it, and it is still there");
+    let second = at(NOW.plus(LIFETIME));
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert!(!Arc::ptr_eq(&second, &at(NOW)));
+    assert_eq!(remembered(&chains), 1);
+}
+
+/// S-14: neither a chain that was refused, nor one that is good elsewhere.
+#[test]
+fn failures_leave_nothing_behind() {
+    let (owner, member) = (key(7), key(8));
+    let token = owner.issue(&grant(member.did(), 1), None);
+    let chains = VerifiedChains::default();
+    let expected = expected(&owner, member.did());
+    let refused = |token: &str, expected: &Expectations<'_>| chains.verify(token, expected, NOW).unwrap_err();
+    assert_eq!(refused("a.b.c", &expected), InvalidUcan::Malformed.into());
+    assert_eq!(refused(&"a".repeat(MAX_UCAN_BYTES + 1), &expected), InvalidUcan::TooLong.into());
+    let other_key = Expectations { root_key: member.root_key(), ..expected };
+    assert_eq!(refused(&token, &other_key), UcanError::RootMismatch);
+    assert_eq!(remembered(&chains), 0);
+    chains.verify(&token, &expected, NOW).unwrap();
+    assert_eq!(refused(&token, &other_key), UcanError::RootMismatch, "a space made anew has another key");
+    let other_space = Expectations { space: SpaceId::from_bytes([2; 16]), ..expected };
+    assert_eq!(refused(&token, &other_space), UcanError::ResourceMismatch);
+    assert_eq!(remembered(&chains), 1);
+}
+
+#[test]
+fn memory_is_bounded_in_entries_and_octets() {
+    let owner = key(7);
+    let chains = VerifiedChains::default();
+    let long = "d".repeat(MAX_AUDIENCE_BYTES + 1);
+    let token = owner.issue(&grant(&long, 1), None);
+    chains.verify(&token, &expected(&owner, &long), NOW).unwrap();
+    assert_eq!(remembered(&chains), 0, "a long audience is judged, not kept");
+    let token = owner.issue(&grant("did", 1), None);
+    let chain = chains.verify(&token, &expected(&owner, "did"), NOW).unwrap();
+    let mut generations = Generations::default();
+    for number in 0..10_000_u32 {
+        let mut key = Asked::of(&token, &expected(&owner, "did"));
+        key.text[..4].copy_from_slice(&number.to_be_bytes());
+        generations.insert(key, Remembered { chain: Arc::clone(&chain), since: NOW });
+    }
+    assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
+}
+
+#[test]
+fn chains_are_spread_over_all_shards() {
+    let owner = key(7);
+    let chains = VerifiedChains::default();
+    let mut used = std::collections::HashSet::new();
+    for octet in 0..=u8::MAX {
+        let mut key = Asked::of("", &expected(&owner, ""));
+        key.text[0] = octet;
+        used.insert(std::ptr::from_ref(chains.shard(&key)));
+    }
+    assert_eq!(used.len(), SHARDS);
+}
+
+#[test]
+fn many_threads_agree_on_many_chains() {
+    let (owner, member, guest) = (key(7), key(8), key(9));
+    let invitation = owner.issue(&grant(member.did(), 1), None);
+    let tokens: Vec<_> =
+        (0..8).map(|nonce| member.issue(&grant(guest.did(), nonce), Some(&invitation))).collect();
+    let chains = VerifiedChains::default();
+    let (good, bad) = (expected(&owner, guest.did()), expected(&owner, member.did()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for token in tokens.iter().cycle().take(200) {
+                    assert_eq!(chains.verify(token, &good, NOW).unwrap().cids().len(), 4);
+                    assert_eq!(chains.verify(token, &bad, NOW), Err(UcanError::IdentityMismatch));
+                }
+            });
+        }
+    });
+    assert_eq!(remembered(&chains), tokens.len());
+}
