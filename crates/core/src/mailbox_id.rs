@@ -13,13 +13,19 @@ pub struct InvalidMailboxId;
 pub struct MailboxId([u8; 32]);
 
 impl MailboxId {
+    /// The mailbox with these 32 octets.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 octets.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The form of the wire: 64 lowercase hexadecimal digits.
+    /// The form of the wire and of the database: 64 lowercase hexadecimal digits.
     #[must_use]
     pub fn to_hex(&self) -> String {
         use fmt::Write as _;
