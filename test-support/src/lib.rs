@@ -24,6 +24,7 @@ pub mod postgres;
 mod proxy;
 mod raw_client;
 mod server;
+mod ucan;
 
 pub use changes::{create, delete, record_id, update};
 pub use clock::ManualClock;
@@ -34,3 +35,4 @@ pub use notation::{bytes, decode, encode, hex, unhex};
 pub use proxy::{Fault, FaultProxy, Link};
 pub use raw_client::{Answer, Frame, Opcode, RawClient, Received, Upgrade};
 pub use server::{TestServer, TestServerBuilder};
+pub use ucan::{Member, Ucan, flip_signature};

@@ -1,0 +1,205 @@
+//! Members of shared spaces, and the UCANs they give each other.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use less_sync_auth::RootKey;
+use less_sync_auth::ucan::UcanKey;
+use less_sync_core::{Permission, SpaceId, Timestamp};
+use p256::ecdsa::Signature;
+use serde_json::{Map, Value, json};
+
+/// Somebody with a key of their own: the owner of a space, or one who was let in. `did` of their access token.
+#[derive(Debug)]
+pub struct Member {
+    key: UcanKey,
+}
+
+impl Member {
+    /// Somebody nobody has met before.
+    #[must_use]
+    pub fn random() -> Self {
+        let mut drawn = std::iter::repeat_with(rand::random::<[u8; 32]>).take(8);
+        let key = drawn.find_map(|bytes| UcanKey::from_bytes(&bytes).ok());
+        Self { key: key.expect("eight draws") }
+    }
+
+    /// Their `did:key`.
+    #[must_use]
+    pub fn did(&self) -> &str {
+        self.key.did()
+    }
+
+    /// What they send with `space.create`.
+    #[must_use]
+    pub fn root_key(&self) -> RootKey {
+        self.key.root_key()
+    }
+
+    /// A UCAN of theirs, to be changed at will: the root token of an owner, for themselves, with all rights, until
+    /// long after every test.
+    #[must_use]
+    pub fn ucan(&self, space: SpaceId) -> Ucan<'_> {
+        let claims = json!({
+            "aud": [self.did()], "cmd": "/space/admin", "exp": FAR_FUTURE.seconds(), "iss": self.did(),
+            "nonce": URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()), "prf": [],
+            "with": format!("space:{space}"),
+        });
+        let Value::Object(claims) = claims else { unreachable!("an object") };
+        Ucan { issuer: self, header: json!({ "alg": "ES256", "typ": "JWT" }), claims }
+    }
+}
+
+/// The year 2096.
+const FAR_FUTURE: Timestamp = Timestamp::from_seconds(4_000_000_000);
+
+/// A UCAN before it is signed; every method changes one thing and leaves the rest.
+#[derive(Clone, Debug)]
+pub struct Ucan<'m> {
+    issuer: &'m Member,
+    header: Value,
+    claims: Map<String, Value>,
+}
+
+impl Ucan<'_> {
+    /// Gives it to `member`.
+    #[must_use]
+    pub fn to(self, member: &Member) -> Self {
+        self.with("aud", json!([member.did()]))
+    }
+
+    /// Gives these rights.
+    #[must_use]
+    pub fn permission(self, permission: Permission) -> Self {
+        let command = match permission {
+            Permission::Read => "/space/read",
+            Permission::Write => "/space/write",
+            Permission::Admin => "/space/admin",
+        };
+        self.with("cmd", command)
+    }
+
+    /// Is good through the second of `at`.
+    #[must_use]
+    pub fn expires_at(self, at: Timestamp) -> Self {
+        self.with("exp", at.seconds())
+    }
+
+    /// Is good for `lifetime` from `now`.
+    #[must_use]
+    pub fn lives(self, lifetime: Duration, now: Timestamp) -> Self {
+        self.expires_at(now.plus(lifetime))
+    }
+
+    /// Is derived from `token`, which the issuer was given.
+    #[must_use]
+    pub fn proof(self, token: &str) -> Self {
+        self.with("prf", json!([token]))
+    }
+
+    /// Replaces or adds a claim, valid or not.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Removes a claim.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Replaces the header, whatever it says.
+    #[must_use]
+    pub fn header(mut self, header: Value) -> Self {
+        self.header = header;
+        self
+    }
+
+    /// The token, with a true signature of its issuer.
+    #[must_use]
+    pub fn sign(&self) -> String {
+        self.sign_as(self.issuer)
+    }
+
+    /// The token, signed by `other` in the name of the issuer.
+    #[must_use]
+    pub fn sign_as(&self, other: &Member) -> String {
+        other.key.sign_text(&self.header.to_string(), &Value::Object(self.claims.clone()).to_string())
+    }
+}
+
+/// The other valid text of the same token: with the signature (r, n − s). Anybody can make it (auth §6.5).
+///
+/// # Panics
+/// When `token` is not a signed one.
+#[must_use]
+pub fn flip_signature(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').expect("segments");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let (r, s) = Signature::from_slice(&signature).expect("a signature").split_scalars();
+    let flipped = Signature::from_scalars(r, -s).expect("a signature");
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(flipped.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use less_sync_auth::ucan::{self, Audience, Expectations, InvalidUcan, TokenCids, UcanError};
+
+    use super::*;
+
+    const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+
+    fn verify(token: &str, owner: &Member, caller: &Member) -> Result<Permission, UcanError> {
+        let expected = Expectations {
+            audience: Audience::Caller(caller.did()),
+            permission: Permission::Read,
+            space: SPACE,
+            root_key: owner.root_key(),
+        };
+        ucan::verify(token, &expected, Timestamp::from_seconds(0)).map(|chain| chain.permission())
+    }
+
+    #[test]
+    fn an_owner_invites_a_member_who_invites_a_guest() {
+        let [owner, member, guest] = std::array::from_fn(|_| Member::random());
+        let root = owner.ucan(SPACE).sign();
+        let invitation = owner.ucan(SPACE).to(&member).permission(Permission::Write).proof(&root).sign();
+        let second = member.ucan(SPACE).to(&guest).permission(Permission::Read).proof(&invitation).sign();
+        assert_eq!(verify(&root, &owner, &owner), Ok(Permission::Admin));
+        assert_eq!(verify(&invitation, &owner, &member), Ok(Permission::Write));
+        assert_eq!(verify(&second, &owner, &guest), Ok(Permission::Read));
+        assert_eq!(verify(&second, &owner, &member), Err(UcanError::IdentityMismatch));
+        assert_eq!(verify(&second, &member, &guest), Err(UcanError::RootMismatch));
+    }
+
+    #[test]
+    fn what_is_changed_is_what_is_refused() {
+        let [owner, other] = std::array::from_fn(|_| Member::random());
+        let refusal = |token: String| verify(&token, &owner, &owner).unwrap_err();
+        let good = || owner.ucan(SPACE);
+        let past = Timestamp::from_seconds(-10);
+        assert_eq!(refusal(good().sign_as(&other)), InvalidUcan::Signature.into());
+        assert_eq!(refusal(good().without("nonce").sign()), InvalidUcan::Nonce.into());
+        assert_eq!(refusal(good().with("nbf", 1).sign()), InvalidUcan::NotYetValid.into());
+        assert_eq!(refusal(good().header(json!({ "alg": "none" })).sign()), InvalidUcan::Algorithm.into());
+        assert_eq!(
+            refusal(good().lives(Duration::from_secs(1), past).sign()),
+            InvalidUcan::Claim("exp").into()
+        );
+        assert_eq!(refusal(good().to(&other).sign()), UcanError::IdentityMismatch);
+    }
+
+    #[test]
+    fn a_flipped_signature_is_another_text_of_the_same_token() {
+        let owner = Member::random();
+        let token = owner.ucan(SPACE).sign();
+        let flipped = flip_signature(&token);
+        assert_eq!(verify(&flipped, &owner, &owner), Ok(Permission::Admin));
+        assert_eq!(TokenCids::of(&token).unwrap().alternate, ucan::cid(&flipped));
+        assert_eq!(flip_signature(&flipped), token);
+    }
+}
