@@ -6,28 +6,59 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod database_time;
+mod deks;
+mod epoch_keys;
+mod epochs;
 mod error;
 mod files;
 mod grant;
+mod invitations;
 mod members;
 mod proof_chain;
+mod rate_limits;
 mod records;
+mod revocations;
 mod row;
 mod rules;
 mod spaces;
 
+pub use database_time::DatabaseTime;
+pub use deks::{
+    DEK_PAGE_ROWS, DekListing, DekPage, DekPosition, Deks, Rewrap, RewrapGuard, Rewrapped, StoredDek,
+};
+pub use epoch_keys::{EpochKeys, InvalidKeyShares, KeyShares};
+pub use epochs::{Advanced, COUNTED_LEFTOVERS, Epochs};
 pub use error::StorageError;
 pub use files::{FileEntry, FileState};
 pub use grant::{Access, AdminGrant, ReadGrant, WriteGrant};
-pub use members::MemberEntry;
+pub use invitations::{
+    INVITATION_LIFETIME, Invitation, Invitations, MailboxLimits, MailboxPage, NewInvitation,
+};
+pub use members::{
+    Appended, InvalidMember, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
+    MembersHead, NewMember,
+};
 pub use proof_chain::{InvalidProofChain, ProofChain};
+pub use rate_limits::{ActorHash, Permit, RateAction, RateLimit, RateLimits};
 pub use records::{
     Change, CursorAhead, PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, Record,
     RecordState, Records,
 };
+pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
 pub use row::Row;
 pub use spaces::{Space, SpaceKind, Spaces};
 
-/// All of it. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.
+/// All that personal spaces need. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.
 pub trait Storage: Spaces + Records {}
 impl<T: Spaces + Records + ?Sized> Storage for T {}
+
+/// All of it: what shared spaces need beside [`Storage`].
+pub trait SharedStorage:
+    Storage + Revocations + Members + Invitations + Epochs + Deks + EpochKeys + RateLimits
+{
+}
+impl<T> SharedStorage for T where
+    T: Storage + Revocations + Members + Invitations + Epochs + Deks + EpochKeys + RateLimits + ?Sized
+{
+}

@@ -1,7 +1,14 @@
 //! The membership log of a space: append-only, chained by hashes, opaque to the server (storage §3.9).
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::Cursor;
+use less_sync_core::{Cursor, Epoch};
+use sha2::{Digest, Sha256};
+
+use crate::{ReadGrant, StorageError};
+
+/// What an entry counts in the size of a log and of a list, in bytes, beside its payload.
+pub const MEMBER_OVERHEAD: usize = 128;
 
 /// An entry of the membership log, as it is stored for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,4 +23,173 @@ pub struct MemberEntry {
     pub entry_hash: [u8; 32],
     /// Ciphertext.
     pub payload: Bytes,
+}
+
+/// A membership entry that cannot be appended to any log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMember {
+    /// There is nothing in it.
+    #[error("membership payload is empty")]
+    Empty,
+    /// Its hash is that of something else.
+    #[error("entry hash is not the hash of the payload")]
+    Hash,
+}
+
+/// An entry to append: a payload with its hash, which was compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMember {
+    prev_hash: Option<[u8; 32]>,
+    entry_hash: [u8; 32],
+    payload: Bytes,
+}
+
+impl NewMember {
+    /// The entry with this payload, which says that it follows the entry with the hash `prev_hash`, or is the first.
+    ///
+    /// # Errors
+    /// [`InvalidMember`] (storage §3.9, step 1).
+    pub fn new(
+        prev_hash: Option<[u8; 32]>,
+        entry_hash: [u8; 32],
+        payload: Bytes,
+    ) -> Result<Self, InvalidMember> {
+        if payload.is_empty() {
+            return Err(InvalidMember::Empty);
+        }
+        let hash: [u8; 32] = Sha256::digest(&payload).into();
+        if hash == entry_hash {
+            Ok(Self { prev_hash, entry_hash, payload })
+        } else {
+            Err(InvalidMember::Hash)
+        }
+    }
+
+    /// Hash of the entry that this one follows.
+    #[must_use]
+    pub fn prev_hash(&self) -> Option<&[u8; 32]> {
+        self.prev_hash.as_ref()
+    }
+
+    /// SHA-256 of the payload.
+    #[must_use]
+    pub fn entry_hash(&self) -> &[u8; 32] {
+        &self.entry_hash
+    }
+
+    /// Ciphertext, never empty.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// What the entry adds to the size of its log, in bytes.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        (self.payload.len() + MEMBER_OVERHEAD) as u64
+    }
+}
+
+/// Bounds of a membership log.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberLimits {
+    /// One payload, in bytes (`MAX_MEMBER_PAYLOAD`).
+    pub payload: usize,
+    /// All payloads and [`MEMBER_OVERHEAD`] for each of them, in bytes (`MEMBERSHIP_LOG_CAP`).
+    pub log: u64,
+}
+
+/// An entry was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Place of the entry, from 1.
+    pub chain_seq: i32,
+    /// Cursor of the space before.
+    pub prev: Cursor,
+    /// Cursor of the entry, and of the space now.
+    pub cursor: Cursor,
+    /// Entries of the log now.
+    pub metadata_version: i32,
+    /// Key generation of the space.
+    pub key_generation: Epoch,
+    /// Pending rewrap, if any.
+    pub rewrap_epoch: Option<Epoch>,
+}
+
+/// Which entries of a log are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberRange {
+    /// Only entries after this place.
+    pub since: i32,
+    /// Only entries up to this place.
+    pub until: Option<i32>,
+    /// Payloads and [`MEMBER_OVERHEAD`] for each, together; the oldest entries beyond that are left out.
+    pub max_bytes: usize,
+}
+
+/// Entries of a log, and what the log was like in the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberList {
+    /// Ascending, without gaps.
+    pub entries: Vec<MemberEntry>,
+    /// Entries of the whole log.
+    pub metadata_version: i32,
+}
+
+/// Where a log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembersHead {
+    /// Entries of the log.
+    pub metadata_version: i32,
+    /// Place and hash of the last one, if there is any.
+    pub last: Option<(i32, [u8; 32])>,
+}
+
+/// The membership log.
+#[async_trait]
+pub trait Members: Send + Sync {
+    /// Appends `entry` under a new cursor, when the log still has `expected_version` entries and ends with the hash that
+    /// the entry names. A blind repeat is a version conflict. The right to read is enough (auth §10): whoever was
+    /// invited says so here.
+    ///
+    /// # Errors
+    /// [`StorageError::PayloadTooLarge`]; [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`],
+    /// [`StorageError::SpaceIsRemote`], [`StorageError::Revoked`]; [`StorageError::VersionConflict`];
+    /// [`StorageError::HashChainBroken`]; [`StorageError::MembershipLogFull`]; [`StorageError::CursorExhausted`]. The
+    /// first that applies, in this order; nothing is written then.
+    async fn append_member(
+        &self,
+        grant: &ReadGrant,
+        expected_version: i32,
+        entry: NewMember,
+        limits: MemberLimits,
+    ) -> Result<Appended, StorageError>;
+
+    /// The entries of a range, as far as they fit, and the version of the log they are from: one snapshot.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].
+    async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError>;
+
+    /// Where the log ends; cheap, for caches that are valid as long as that does not move.
+    ///
+    /// # Errors
+    /// As [`Members::list_members`].
+    async fn members_head(&self, grant: &ReadGrant) -> Result<MembersHead, StorageError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_needs_a_payload_and_its_hash() {
+        let payload = Bytes::from_static(b"abc");
+        let hash: [u8; 32] = Sha256::digest(b"abc").into();
+        let entry = NewMember::new(None, hash, payload.clone()).unwrap();
+        assert_eq!((entry.payload(), entry.entry_hash(), entry.log_bytes()), (&payload, &hash, 131));
+        assert_eq!(NewMember::new(None, [0; 32], payload), Err(InvalidMember::Hash));
+        let nothing: [u8; 32] = Sha256::digest(b"").into();
+        assert_eq!(NewMember::new(None, nothing, Bytes::new()), Err(InvalidMember::Empty));
+    }
 }

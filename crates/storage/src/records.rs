@@ -153,7 +153,8 @@ pub struct PullPage {
 /// Records of a space: opaque blobs, each written under the cursor of its push.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Applies every change or none, under one new cursor (storage §3.6). When this returns `Committed` the
+    /// Applies every change or none, under one new cursor (storage §3.6). Files of records that become tombstones become
+    /// tombstones with them, and their objects are doomed. When this returns `Committed` the
     /// push is durable. No changes: reads the cursor, writes nothing. A blind repeat is a conflict.
     ///
     /// Pushes to one space take effect in the order in which their futures were first polled, those without changes
@@ -161,7 +162,8 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     /// Limits and duplicates as their variants say; [`StorageError::SpaceNotFound`];
-    /// [`StorageError::SpaceIsRemote`]; [`StorageError::EpochStale`] in shared spaces;
+    /// [`StorageError::SpaceKindMismatch`]; [`StorageError::SpaceIsRemote`]; in shared spaces
+    /// [`StorageError::Revoked`], then [`StorageError::EpochStale`]; [`StorageError::CursorExhausted`];
     /// [`StorageError::Unavailable`] when the outcome is unknown.
     async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError>;
 
@@ -169,7 +171,8 @@ pub trait Records: Send + Sync {
     /// afterwards.
     ///
     /// # Errors
-    /// [`StorageError::SpaceNotFound`], [`StorageError::CursorAhead`].
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`],
+    /// [`StorageError::CursorAhead`].
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError>;
 
     /// One page of rows after `position` and up to the bound of `state`: a short read of its own, limited by

@@ -1,0 +1,120 @@
+//! The key of an epoch, wrapped for one member each (newer-clients §4.1, §8).
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_core::limits;
+
+use crate::{AdminGrant, ReadGrant, StorageError};
+
+/// Shares that cannot be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeyShares {
+    /// None, or more than [`limits::KEY_SHARES`].
+    #[error("keys must contain 1..=1000 shares")]
+    Count,
+    /// A DID that is empty or longer than [`limits::MEMBER_DID`], or a key that is empty or longer than
+    /// [`limits::WRAPPED_KEY`].
+    #[error("invalid epoch key share")]
+    Share,
+}
+
+/// The shares of one epoch: at most one per member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyShares(BTreeMap<String, Bytes>);
+
+impl KeyShares {
+    /// The shares of these members. Of several for one member the last one counts.
+    ///
+    /// # Errors
+    /// [`InvalidKeyShares`]: the count first, then entry by entry.
+    pub fn new(shares: Vec<(String, Bytes)>) -> Result<Self, InvalidKeyShares> {
+        if !(1..=limits::KEY_SHARES).contains(&shares.len()) {
+            return Err(InvalidKeyShares::Count);
+        }
+        let fits = |(member, key): &(String, Bytes)| {
+            (1..=limits::MEMBER_DID).contains(&member.len()) && (1..=limits::WRAPPED_KEY).contains(&key.len())
+        };
+        if shares.iter().all(fits) {
+            Ok(Self(shares.into_iter().collect()))
+        } else {
+            Err(InvalidKeyShares::Share)
+        }
+    }
+
+    /// DID of a member and the key wrapped for it, ascending by DID.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Bytes)> {
+        self.0.iter().map(|(member, key)| (member.as_str(), key))
+    }
+
+    /// About what they take in a database, in bytes.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.iter().map(|(member, key)| member.len() + key.len()).sum()
+    }
+}
+
+/// Shares of the keys of epochs. [`complete_rewrap`](crate::Epochs::complete_rewrap) deletes those that nobody needs any
+/// more.
+#[async_trait]
+pub trait EpochKeys: Send + Sync {
+    /// Replaces all shares of an epoch, or none. A repeat changes nothing. Moves no cursor.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
+    /// [`StorageError::Revoked`]; [`StorageError::InvalidEpoch`] for an epoch below 1 or after the next one.
+    async fn put_epoch_keys(
+        &self,
+        grant: &AdminGrant,
+        epoch: i32,
+        shares: KeyShares,
+    ) -> Result<(), StorageError>;
+
+    /// The share of one member. `None` means that it was looked up and is not there: clients take that as definitive and
+    /// derive the key by themselves. Every failure must be an error.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`]; failures of the
+    /// database.
+    async fn epoch_key(
+        &self,
+        grant: &ReadGrant,
+        epoch: i32,
+        member_did: &str,
+    ) -> Result<Option<Bytes>, StorageError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(count: usize, member: usize, key: usize) -> Result<KeyShares, InvalidKeyShares> {
+        let share = |number: usize| (format!("{number:0>member$}"), Bytes::from(vec![1; key]));
+        KeyShares::new((0..count).map(share).collect())
+    }
+
+    /// G-08, as far as it concerns the store.
+    #[test]
+    fn shares_have_bounds() {
+        assert_eq!(shares(0, 5, 5), Err(InvalidKeyShares::Count));
+        assert_eq!(shares(1, 5, 5).unwrap().payload_bytes(), 10);
+        assert_eq!(shares(1000, 255, 2048).unwrap().payload_bytes(), 2_303_000);
+        assert_eq!(shares(1001, 5, 5), Err(InvalidKeyShares::Count));
+        assert_eq!(shares(1, 5, 0), Err(InvalidKeyShares::Share));
+        assert_eq!(shares(1, 5, 2049), Err(InvalidKeyShares::Share));
+        assert_eq!(shares(1, 256, 1), Err(InvalidKeyShares::Share));
+        assert_eq!(
+            KeyShares::new(vec![(String::new(), Bytes::from_static(b"k"))]),
+            Err(InvalidKeyShares::Share)
+        );
+    }
+
+    #[test]
+    fn last_share_of_a_member_counts() {
+        let share = |member: &str, key: &'static [u8]| (member.to_owned(), Bytes::from_static(key));
+        let shares = KeyShares::new(vec![share("b", b"1"), share("a", b"2"), share("b", b"3")]).unwrap();
+        let expected = [("a", &Bytes::from_static(b"2")), ("b", &Bytes::from_static(b"3"))];
+        assert_eq!(shares.iter().collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,57 @@
+//! Epochs: the key generations of a space, and the rewrap that each of them starts (storage §3.11).
+
+use async_trait::async_trait;
+use less_sync_core::Epoch;
+
+use crate::{AdminGrant, ReadGrant, Space, StorageError};
+
+/// Left-over keys that a refused completion counts at most, of each kind.
+pub const COUNTED_LEFTOVERS: usize = 1000;
+
+/// Outcome of an attempt to begin an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advanced {
+    /// The epoch is current, and its rewrap is pending.
+    Begun(Epoch),
+    /// Another epoch was due, or a rewrap is pending; nothing changed.
+    Conflict {
+        /// The current key generation.
+        key_generation: Epoch,
+        /// The pending rewrap, if any.
+        rewrap_epoch: Option<Epoch>,
+    },
+}
+
+/// Epochs. None of these operations moves the cursor.
+#[async_trait]
+pub trait Epochs: Send + Sync {
+    /// The state of the space, for somebody who may read it.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].
+    async fn space_state(&self, grant: &ReadGrant) -> Result<Space, StorageError>;
+
+    /// Begins `epoch` if it is the next one and no rewrap is pending; with `raise_minimum`, pushes under older epochs
+    /// are refused from now on. `epoch` is whatever the caller says, and any number that is not the next one is a
+    /// conflict. A repeat is a conflict in which both epochs are `epoch`.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
+    /// [`StorageError::Revoked`].
+    async fn advance_epoch(
+        &self,
+        grant: &AdminGrant,
+        epoch: i32,
+        raise_minimum: bool,
+    ) -> Result<Advanced, StorageError>;
+
+    /// Ends the rewrap of `epoch`: no live data key of a record or a file may be older. Raises the minimum to `epoch`,
+    /// and deletes the key shares of epochs up to `epoch` − 2 (newer-clients §4.2). A repeat, when nothing is pending and
+    /// `epoch` ≥ 2 is current, changes nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
+    /// [`StorageError::Revoked`]; [`StorageError::EpochMismatch`]; [`StorageError::RewrapIncomplete`], with the minimum
+    /// raised all the same, so that writers under the old epoch cannot put off the end for ever.
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), StorageError>;
+}

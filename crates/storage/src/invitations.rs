@@ -1,0 +1,102 @@
+//! Invitations: sealed letters that wait in a mailbox (storage §3.14).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_core::{InvitationId, MailboxId};
+
+use crate::{DatabaseTime, StorageError};
+
+/// How long an invitation waits.
+pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// An invitation to store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewInvitation {
+    /// Random, made by the server.
+    pub id: InvitationId,
+    /// Ciphertext.
+    pub payload: Bytes,
+    /// The server that delivered it, when that is not this one.
+    pub origin_peer: Option<String>,
+}
+
+/// A stored invitation. Who sent it is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its id.
+    pub id: InvitationId,
+    /// Ciphertext, as it came.
+    pub payload: Bytes,
+    /// When it was stored.
+    pub created_at: DatabaseTime,
+    /// From when on nobody sees it any more.
+    pub expires_at: DatabaseTime,
+}
+
+/// Bounds of a mailbox.
+#[derive(Clone, Copy, Debug)]
+pub struct MailboxLimits {
+    /// Unexpired invitations (`MAX_INVITATIONS_PER_MAILBOX`).
+    pub invitations: usize,
+    /// Of these, from one and the same peer.
+    pub from_one_peer: usize,
+}
+
+/// Which invitations of a mailbox are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct MailboxPage {
+    /// Only what comes after this one.
+    pub after: Option<InvitationId>,
+    /// Invitations at most.
+    pub limit: usize,
+    /// Bytes of payload after which the page ends; its last invitation may exceed them.
+    pub max_bytes: usize,
+}
+
+/// Invitations. They belong to no space: whoever holds the mailbox holds them, and the caller has checked that.
+#[async_trait]
+pub trait Invitations: Send + Sync {
+    /// Stores an invitation for [`INVITATION_LIFETIME`], unless the mailbox is full; both in one statement. A repeat with
+    /// another id is another invitation.
+    ///
+    /// # Errors
+    /// [`StorageError::MailboxFull`].
+    async fn create_invitation(
+        &self,
+        mailbox: MailboxId,
+        invitation: NewInvitation,
+        limits: MailboxLimits,
+    ) -> Result<Invitation, StorageError>;
+
+    /// Unexpired invitations of a mailbox, oldest first (time of creation, then id). An invitation that has expired still
+    /// serves as the position `after`; one that is unknown, deleted or in another mailbox gives an empty page.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn invitations(
+        &self,
+        mailbox: MailboxId,
+        page: MailboxPage,
+    ) -> Result<Vec<Invitation>, StorageError>;
+
+    /// One unexpired invitation of a mailbox.
+    ///
+    /// # Errors
+    /// [`StorageError::InvitationNotFound`], also when it is in another mailbox.
+    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, StorageError>;
+
+    /// Deletes one invitation of a mailbox, expired or not.
+    ///
+    /// # Errors
+    /// [`StorageError::InvitationNotFound`], also when it is in another mailbox, and on a repeat.
+    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), StorageError>;
+
+    /// Deletes up to `batch` expired invitations, the longest expired first, and returns how many. Fewer than `batch`:
+    /// there are no more (storage §3.18).
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn purge_invitations(&self, batch: usize) -> Result<usize, StorageError>;
+}
