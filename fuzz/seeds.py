@@ -48,6 +48,30 @@ def write_key_sets():
         write("key_set", name, json.dumps(document).encode())
 
 
+def write_dids():
+    file = vectors("didkey.json")
+    for case in file["cases"]:
+        write("did_key", case["name"], case["inputs"]["did"].encode())
+    for case in file["encode"]:
+        write("did_key", case["name"], case["expected"]["did"].encode())
+
+
+def write_ucans():
+    """Each chain as it is, and the claims of its leaf for the target to sign, as a root and as the child of one."""
+    for case in vectors("ucan.json")["cases"]:
+        token = case["inputs"]["token"]
+        write("ucan", case["name"], token.encode())
+        try:
+            claims = json.loads(decode(token.split(".")[1]))
+        except (IndexError, ValueError):
+            continue
+        claims |= {"iss": "OWNER", "aud": ["OWNER"], "prf": []}
+        child = claims | {"prf": ["PROOF"]}
+        write("ucan", case["name"] + ".signed", "".join("\0" + json.dumps(each) for each in [claims, child]).encode())
+
+
 write_frames()
 write_tokens()
 write_key_sets()
+write_dids()
+write_ucans()
