@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 
-use super::files;
+use super::{MigrateError, files};
 
 /// The tables of ours. Whatever else lies in the schema is not our business.
 pub(crate) const TABLES: &[&str] = &[
@@ -134,6 +134,11 @@ impl Catalog {
 fn names_index(line: &str, index: &str) -> bool {
     let name = line.strip_prefix("index ").and_then(|rest| rest.split_whitespace().next());
     name.and_then(|name| name.split_once('.')).is_some_and(|(_table, name)| name == index)
+}
+
+/// The lines of the schema as it is.
+pub(crate) async fn read(db: &mut PgConnection) -> Result<Vec<String>, MigrateError> {
+    Ok(Catalog::read(db, files::latest_version()).await?.0)
 }
 
 /// How the schema differs from what `version` should have, if it does.

@@ -5,9 +5,8 @@ use sqlx::PgConnection;
 use super::MigrateError;
 use super::files::{self, MIGRATIONS, Migration};
 use super::position::{self, Position};
-use super::run::{self, Event, Step};
+use super::run::{self, Event, Listener, Step};
 use super::script::Loss;
-use super::up::Listener;
 
 /// Where a run back ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +49,7 @@ pub(crate) async fn run(db: &mut PgConnection, down: &Down, tell: Listener<'_>) 
     }
     clear_leftovers(db, version).await?;
     for step in steps {
+        tell(Event::Started(Step::planned(step)));
         tell(Event::Reverted(run::revert(db, step).await?));
     }
     Ok(reached)

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep_until};
 
 use super::MigrateError;
+use super::run::{Event, Listener};
 
 /// First factor of the key, as other tools with this bookkeeping compute it.
 const FACTOR: i64 = 0x3d32_ad9e;
@@ -17,21 +18,32 @@ const INTERVAL: Duration = Duration::from_millis(100);
 ///
 /// Asks again and again instead of waiting inside a statement: that would hold a snapshot, which the migrator in
 /// front must see the end of before its concurrent index is complete, so that each would wait for the other.
-pub(crate) async fn acquire(db: &mut PgConnection, patience: Duration) -> Result<(), MigrateError> {
+pub(crate) async fn acquire(
+    db: &mut PgConnection,
+    patience: Duration,
+    tell: Listener<'_>,
+) -> Result<(), MigrateError> {
     let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *db).await?;
     let key = key(&name);
     let deadline = Instant::now() + patience;
+    if attempt(db, key).await? {
+        return Ok(());
+    }
+    tell(Event::Waiting);
+    tracing::info!("another migrator is at work; waiting");
     loop {
-        let free: bool =
-            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(&mut *db).await?;
-        if free {
-            return Ok(());
-        }
         if Instant::now() >= deadline {
             return Err(MigrateError::Locked(patience));
         }
         sleep_until(deadline.min(Instant::now() + INTERVAL)).await;
+        if attempt(db, key).await? {
+            return Ok(());
+        }
     }
+}
+
+async fn attempt(db: &mut PgConnection, key: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(db).await
 }
 
 /// `0x3d32ad9e × CRC32(database name)`; at most 62 bits.

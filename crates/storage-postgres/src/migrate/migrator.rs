@@ -6,10 +6,10 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::connection::{self, DatabaseUrl};
 use super::down::{self, Down};
-use super::run::Event;
+use super::run::{Event, Listener};
 use super::status::{self, Status};
 use super::up::{self, Up};
-use super::{MigrateError, adopt, history, lock};
+use super::{MigrateError, adopt, catalog, history, lock};
 
 /// How long to wait for another migrator (storage §2.3).
 const LOCK_PATIENCE: Duration = Duration::from_mins(1);
@@ -56,7 +56,7 @@ impl Migrator {
     /// # Errors
     /// See [`MigrateError`]. What was told is done.
     pub async fn up(&self, up: &Up, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
-        let mut db = self.locked().await?;
+        let mut db = self.locked(tell).await?;
         let outcome = up::run(&mut db, up, tell).await;
         close(db, outcome).await
     }
@@ -66,7 +66,7 @@ impl Migrator {
     /// # Errors
     /// See [`MigrateError`]; in particular [`MigrateError::LosesData`], before the first step is taken.
     pub async fn down(&self, down: &Down, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
-        let mut db = self.locked().await?;
+        let mut db = self.locked(tell).await?;
         let outcome = down::run(&mut db, down, tell).await;
         close(db, outcome).await
     }
@@ -77,7 +77,7 @@ impl Migrator {
     /// # Errors
     /// See [`MigrateError`]; in particular [`MigrateError::NothingToAdopt`].
     pub async fn adopt(&self) -> Result<i64, MigrateError> {
-        let mut db = self.locked().await?;
+        let mut db = self.locked(&mut |_event| {}).await?;
         let outcome = adopt::run(&mut db).await;
         close(db, outcome).await
     }
@@ -102,13 +102,23 @@ impl Migrator {
         close(db, history.map(|history| status::highest(&history)).map_err(MigrateError::from)).await
     }
 
+    /// The objects of the schema, one a line, sorted: what the fingerprint is over. Takes no lock.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn catalog(&self) -> Result<Vec<String>, MigrateError> {
+        let mut db = self.open().await?;
+        let outcome = catalog::read(&mut db).await;
+        close(db, outcome).await
+    }
+
     async fn open(&self) -> Result<PgConnection, MigrateError> {
         connection::open(&self.url, self.connect_patience).await
     }
 
-    async fn locked(&self) -> Result<PgConnection, MigrateError> {
+    async fn locked(&self, tell: Listener<'_>) -> Result<PgConnection, MigrateError> {
         let mut db = self.open().await?;
-        match lock::acquire(&mut db, self.lock_patience).await {
+        match lock::acquire(&mut db, self.lock_patience, tell).await {
             Ok(()) => Ok(db),
             Err(error) => close(db, Err(error)).await,
         }

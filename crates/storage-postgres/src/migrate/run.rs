@@ -26,6 +26,10 @@ pub struct Step {
 /// What a run tells while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Another migrator is at work, and this one waits for it to end.
+    Waiting,
+    /// A step begins, in either direction. It may take a while.
+    Started(Step),
     /// The history of the first-generation server was taken over, up to this version.
     Adopted(i64),
     /// A migration is done and written down.
@@ -39,6 +43,9 @@ pub enum Event {
     /// Files that belong to no record of their space; the first of them. The constraint stays NOT VALID.
     StrayFiles(Vec<StrayFile>),
 }
+
+/// Where news go.
+pub(crate) type Listener<'l> = &'l mut (dyn FnMut(Event) + Send);
 
 impl Step {
     pub(crate) fn planned(migration: &Migration) -> Self {

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::files::{self, Migration};
 use super::position::{self, Position};
-use super::run::{self, Event, Step};
+use super::run::{self, Event, Listener, Step};
 use super::{MigrateError, adopt, catalog, history, owners};
 
 /// How far to go, and past what.
@@ -20,9 +20,6 @@ pub struct Up {
     pub dry_run: bool,
 }
 
-/// Where news go.
-pub(crate) type Listener<'l> = &'l mut (dyn FnMut(Event) + Send);
-
 pub(crate) async fn run(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
     let version = start(db, up, tell).await?;
     let steps = plan(version, up.to)?;
@@ -32,6 +29,7 @@ pub(crate) async fn run(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> R
     }
     history::prepare(db).await?;
     for step in &steps {
+        tell(Event::Started(Step::planned(step)));
         tell(Event::Applied(run::apply(db, step).await?));
     }
     let reached = steps.last().map_or(version, |step| step.version);

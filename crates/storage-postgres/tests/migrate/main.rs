@@ -1,0 +1,14 @@
+//! The migrator on a real PostgreSQL: storage §2, §13 S28, §14; race R20; newer-clients G-16.
+
+#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+
+mod adoption;
+mod back;
+mod catalog;
+mod drift;
+mod history;
+mod interrupted;
+mod original;
+mod owners;
+mod scene;
+mod together;
