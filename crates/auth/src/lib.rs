@@ -1,5 +1,6 @@
 //! Credentials of less-sync as pure functions of (input, keys, configuration, now): access tokens, the key sets of
-//! their issuers, and the ids derived from what they say.
+//! their issuers, the ids derived from what they say, chains of UCANs for shared spaces ([`ucan`]), and what each
+//! method asks of its caller ([`rights`]).
 //!
 //! Nothing here reads a clock, opens a socket or logs. Keys are fetched elsewhere; here is what to do with them:
 //!

@@ -1,5 +1,7 @@
 //! The key that every chain of a shared space ends at.
 
+use std::fmt;
+
 use subtle::ConstantTimeEq;
 
 use crate::P256Key;
@@ -9,8 +11,9 @@ use crate::P256Key;
 #[error("not a compressed P-256 public key")]
 pub struct InvalidRootKey;
 
-/// The root public key of a shared space: 33 octets, a compressed point on P-256 (protocol §4.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The root public key of a shared space: 33 octets, a compressed point on P-256 (protocol §4.7). It is the owner's
+/// DID in another spelling, so `Debug` does not show it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RootKey([u8; Self::LENGTH]);
 
 impl RootKey {
@@ -26,6 +29,12 @@ impl RootKey {
     /// Whether both are the same key; takes the same time whatever they are (auth S-01).
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootKey([redacted])")
     }
 }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_auth::RootKey;
-use less_sync_auth::ucan::{self, Expectations, InvalidUcan, MAX_UCAN_BYTES, UcanError, VerifiedChain};
+use less_sync_auth::ucan::{
+    self, Audience, Expectations, InvalidUcan, MAX_UCAN_BYTES, UcanError, VerifiedChain,
+};
 use less_sync_core::{SpaceId, Timestamp};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -85,6 +87,23 @@ impl VerifiedChains {
             self.shard(&key).lock().insert(key, remembered);
         }
         Ok(chain)
+    }
+
+    /// Whether the chain inside `token` is one in itself, for a space that is not there: as
+    /// [`ucan::verify_to_own_root`], of which only the signatures are remembered.
+    ///
+    /// # Errors
+    /// [`UcanError`], but nothing about the key of the space or revocation.
+    pub fn verify_to_own_root(
+        &self,
+        token: &str,
+        audience: Audience<'_>,
+        space: SpaceId,
+        now: Timestamp,
+    ) -> Result<(), UcanError> {
+        let judge =
+            |key: &_, signed: &[u8], signature: &[u8]| self.signatures.verifies(key, signed, signature);
+        ucan::verify_to_own_root(judge, token, audience, space, now)
     }
 
     fn compute(

@@ -72,7 +72,7 @@ pub enum InvalidUcan {
     /// `typ` names another kind of token.
     #[error("ucan is of another type")]
     Type,
-    /// A claim is not of its type, or `iss` or `exp` is missing.
+    /// A claim is not of its type, or `exp` is missing.
     #[error("claim {0} is missing or of the wrong type")]
     Claim(&'static str),
     /// `iss` is not the `did:key` of a P-256 key.

@@ -1,4 +1,4 @@
-use less_sync_auth::ucan::{Audience, Grant, UcanKey};
+use less_sync_auth::ucan::{Grant, UcanKey};
 use less_sync_core::Permission;
 
 use super::*;
@@ -95,6 +95,18 @@ fn failures_leave_nothing_behind() {
     let other_space = Expectations { space: SpaceId::from_bytes([2; 16]), ..expected };
     assert_eq!(refused(&token, &other_space), UcanError::ResourceMismatch);
     assert_eq!(remembered(&chains), 1);
+}
+
+#[test]
+fn a_chain_for_a_lost_space_is_judged_and_not_kept() {
+    let (owner, member) = (key(7), key(8));
+    let token = owner.issue(&grant(member.did(), 1), None);
+    let chains = VerifiedChains::default();
+    let judged = |did, space| chains.verify_to_own_root(&token, Audience::Caller(did), space, NOW);
+    assert_eq!(judged(member.did(), SPACE), Ok(()));
+    assert_eq!(judged(owner.did(), SPACE), Err(UcanError::IdentityMismatch));
+    assert_eq!(judged(member.did(), SpaceId::from_bytes([2; 16])), Err(UcanError::ResourceMismatch));
+    assert_eq!(remembered(&chains), 0);
 }
 
 #[test]
