@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use less_sync_api::{ApiState, Draining};
@@ -10,15 +9,13 @@ use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_engine::{Authenticator, Clock, Engine, KeySetSource, Spawner};
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, PositionCheck, PresenceSweep};
-use less_sync_storage_sqlite::SqliteStorage;
 
 use crate::clock::random_id;
 use crate::config::{Config, TokenConfig};
 use crate::dev::DevIssuer;
 use crate::key_sets::HttpKeySets;
+use crate::store::Store;
 use crate::tasks::Tasks;
-
-const CHECKPOINT: Duration = Duration::from_mins(1);
 
 /// What the parts of a server share with each other.
 pub(crate) struct Ports {
@@ -40,7 +37,7 @@ pub(crate) struct Built {
 /// Puts a server together that will be found at `address`.
 pub(crate) fn build(
     config: &Config,
-    storage: &Arc<SqliteStorage>,
+    store: &Store,
     address: SocketAddr,
     ports: &Ports,
 ) -> anyhow::Result<Built> {
@@ -48,8 +45,8 @@ pub(crate) fn build(
     let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), ports)?);
     // From here on nothing fails, so whatever is started stays with a server.
     authenticator.prefetch();
-    let endpoint = endpoint(config, storage, authenticator.clone(), ports);
-    let api = api(config, storage, authenticator, ports);
+    let endpoint = endpoint(config, store, authenticator.clone(), ports);
+    let api = api(config, store, authenticator, ports);
     let mut routes = less_sync_api::router(&api).merge(endpoint.router());
     if let Some(issuer) = &dev_issuer {
         routes = routes.merge(issuer.router());
@@ -90,15 +87,15 @@ fn issuers(
 
 fn endpoint(
     config: &Config,
-    storage: &Arc<SqliteStorage>,
+    store: &Store,
     authenticator: Arc<Authenticator>,
     ports: &Ports,
 ) -> Arc<Endpoint> {
     let limits = &config.limits.realtime;
     let clock = ports.clock.clone();
     let broker = Broker::new(BrokerSettings::new(limits, rand::random()), clock.clone());
-    let engine = Engine::new(storage.clone(), broker.clone(), clock.clone(), config.limits.engine);
-    jobs(config, storage, &broker, ports);
+    let engine = Engine::new(store.storage(), broker.clone(), clock.clone(), config.limits.engine);
+    jobs(config, store, &broker, ports);
     Endpoint::new(less_sync_realtime::Parts {
         engine: Arc::new(engine),
         authenticator,
@@ -109,15 +106,10 @@ fn endpoint(
     })
 }
 
-fn api(
-    config: &Config,
-    storage: &Arc<SqliteStorage>,
-    authenticator: Arc<Authenticator>,
-    ports: &Ports,
-) -> ApiState {
+fn api(config: &Config, store: &Store, authenticator: Arc<Authenticator>, ports: &Ports) -> ApiState {
     ApiState::new(less_sync_api::Parts {
         authenticator,
-        storage: storage.clone(),
+        storage: store.storage(),
         clock: ports.clock.clone(),
         draining: ports.draining.clone(),
         cors: config.server.cors.clone(),
@@ -126,7 +118,7 @@ fn api(
 }
 
 /// Background jobs (operations §4). The listener is bound by now, so two servers on one port never run them twice.
-fn jobs(config: &Config, storage: &Arc<SqliteStorage>, broker: &Arc<Broker>, ports: &Ports) {
+fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, ports: &Ports) {
     let limits = &config.limits.realtime;
     let (every, interval) = (limits.presence_sweep, limits.position_check);
     let shared = (broker.clone(), ports.clock.clone());
@@ -134,17 +126,10 @@ fn jobs(config: &Config, storage: &Arc<SqliteStorage>, broker: &Arc<Broker>, por
         let (broker, clock) = shared.clone();
         PresenceSweep { broker, clock, every }.run(draining)
     });
-    let shared = (broker.clone(), storage.clone(), ports.clock.clone());
+    let shared = (broker.clone(), store.storage(), ports.clock.clone());
     ports.tasks.spawn_job("position check", move |draining| {
         let (broker, spaces, clock) = shared.clone();
         PositionCheck { broker, spaces, clock, interval }.run(draining)
     });
-    let storage = storage.clone();
-    ports.tasks.spawn_periodic("sqlite checkpoint", CHECKPOINT, move || checkpoint(storage.clone()));
-}
-
-async fn checkpoint(storage: Arc<SqliteStorage>) {
-    if let Err(error) = storage.checkpoint().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed");
-    }
+    store.spawn_upkeep(&ports.tasks);
 }

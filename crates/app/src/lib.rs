@@ -28,6 +28,7 @@ mod server;
 mod service_manager;
 mod shutdown;
 mod signals;
+mod store;
 mod tasks;
 mod telemetry;
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use less_sync_api::Draining;
 use less_sync_engine::{Clock, KeySetSource};
-use less_sync_storage_sqlite::SqliteStorage;
 use tokio::task::JoinHandle;
 
 use crate::build::{Built, Ports, build};
@@ -17,6 +16,7 @@ use crate::dev::{DevIssuer, print_next_steps};
 use crate::listen::{self, Serving};
 use crate::service_manager::ServiceManager;
 use crate::shutdown::Shutdown;
+use crate::store::Store;
 use crate::tasks::Tasks;
 
 /// What a test puts in place of the real world.
@@ -46,16 +46,14 @@ impl Server {
     /// The first step that fails ends it all; nothing is left behind.
     pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let storage =
-            SqliteStorage::open(config.database.sqlite.clone()).context("cannot open the database")?;
-        let storage = Arc::new(storage);
+        let store = Store::open(&config.database)?;
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
         let key_sets = overrides.key_sets;
         let ports =
             Ports { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
-        let Built { endpoint, router, api, dev_issuer } = build(&config, &storage, address, &ports)?;
+        let Built { endpoint, router, api, dev_issuer } = build(&config, &store, address, &ports)?;
         let serving = Serving::new((router, api), clock.clone(), tasks.clone(), &config);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, serving.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
@@ -66,7 +64,7 @@ impl Server {
             draining: draining.clone(),
             endpoint,
             serving,
-            storage,
+            store,
             clock,
             grace: config.server.shutdown_grace,
             service_manager,

@@ -7,10 +7,10 @@ use anyhow::bail;
 use less_sync_api::Draining;
 use less_sync_engine::Clock;
 use less_sync_realtime::Endpoint;
-use less_sync_storage_sqlite::SqliteStorage;
 
 use crate::listen::Serving;
 use crate::service_manager::ServiceManager;
+use crate::store::Store;
 use crate::tasks::Tasks;
 
 /// What is left of the grace period for storage when everything else must have ended.
@@ -22,7 +22,7 @@ pub(crate) struct Shutdown {
     pub(crate) draining: Draining,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) serving: Arc<Serving>,
-    pub(crate) storage: Arc<SqliteStorage>,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) grace: Duration,
     pub(crate) service_manager: ServiceManager,
@@ -63,7 +63,7 @@ impl Shutdown {
         }
         self.tasks.stop();
         self.tasks.join().await;
-        self.storage.close().await;
+        self.store.close().await;
     }
 
     fn give_up(&self) -> anyhow::Result<()> {

@@ -1,0 +1,57 @@
+//! The store, whichever adapter it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use less_sync_storage::Storage;
+use less_sync_storage_sqlite::SqliteStorage;
+
+use crate::config::DatabaseConfig;
+use crate::tasks::Tasks;
+
+const CHECKPOINT: Duration = Duration::from_mins(1);
+
+/// An open database, and what it needs beside the contract.
+#[derive(Clone)]
+pub(crate) enum Store {
+    Sqlite(Arc<SqliteStorage>),
+}
+
+impl Store {
+    /// Opens the database, brings its tables up to date.
+    pub(crate) fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        let storage = SqliteStorage::open(config.sqlite.clone()).context("cannot open the database")?;
+        Ok(Self::Sqlite(Arc::new(storage)))
+    }
+
+    /// The contract, without the adapter.
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        match self {
+            Self::Sqlite(storage) => storage.clone(),
+        }
+    }
+
+    /// Starts what keeps the database in good order.
+    pub(crate) fn spawn_upkeep(&self, tasks: &Tasks) {
+        match self {
+            Self::Sqlite(storage) => {
+                let storage = storage.clone();
+                tasks.spawn_periodic("sqlite checkpoint", CHECKPOINT, move || checkpoint(storage.clone()));
+            }
+        }
+    }
+
+    /// Finishes what has begun and closes the database.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(storage) => storage.close().await,
+        }
+    }
+}
+
+async fn checkpoint(storage: Arc<SqliteStorage>) {
+    if let Err(error) = storage.checkpoint().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed");
+    }
+}
