@@ -45,7 +45,7 @@ fn offence(room: &Room, dependency: &Value, ours: &BTreeSet<&str>) -> Option<Str
 #[must_use]
 pub fn forbidden_foundations(room: &Room, tree: &str) -> Vec<String> {
     let below: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    let wrong = room.never_below.iter().filter(|name| below.contains(*name));
+    let wrong = room.never_below.iter().copied().flatten().filter(|name| below.contains(*name));
     wrong.map(|name| format!("{} stands on {name}", room.name)).collect()
 }
 

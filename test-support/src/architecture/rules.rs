@@ -10,7 +10,7 @@ pub struct Room {
     /// Packages of others that it must not name itself.
     pub never_directly: &'static [&'static str],
     /// Packages of others that must not be anywhere below it.
-    pub never_below: &'static [&'static str],
+    pub never_below: &'static [&'static [&'static str]],
 }
 
 impl Room {
@@ -27,6 +27,7 @@ const AUTH: &str = "less-sync-auth";
 const STORAGE: &str = "less-sync-storage";
 const ENGINE: &str = "less-sync-engine";
 const CLIENT: &str = "less-sync-client";
+const HISTORY: &str = "less-sync-history";
 
 /// What an edge may use.
 const EDGE: &[&str] = &[CORE, AUTH, STORAGE, ENGINE];
@@ -38,6 +39,7 @@ const ALL: &[&str] = &[
     STORAGE,
     ENGINE,
     CLIENT,
+    HISTORY,
     "less-sync-storage-sqlite",
     "less-sync-storage-postgres",
     "less-sync-realtime",
@@ -45,43 +47,17 @@ const ALL: &[&str] = &[
     "less-sync-app",
 ];
 
-/// Runtimes, sockets, HTTP and databases.
-const THE_WORLD: &[&str] = &[
-    "tokio",
-    "mio",
-    "socket2",
-    "hyper",
-    "http",
-    "axum",
-    "reqwest",
-    "tungstenite",
-    "rustls",
-    "rusqlite",
-    "libsqlite3-sys",
-    "sqlx",
-];
-
-/// The same without `tokio`, whose synchronisation primitives need none of it.
-const SOCKETS_AND_SQL: &[&str] = &[
-    "mio",
-    "socket2",
-    "hyper",
-    "http",
-    "axum",
-    "reqwest",
-    "tungstenite",
-    "rustls",
-    "rusqlite",
-    "libsqlite3-sys",
-    "sqlx",
-];
+/// Whose synchronisation primitives need no socket.
+const A_RUNTIME: &[&str] = &["tokio"];
 
 const SQL: &[&str] = &["rusqlite", "libsqlite3-sys", "sqlx"];
 
-/// What speaks to clients, without the sockets that a database on the network needs.
+const SOCKETS: &[&str] = &["mio", "socket2", "rustls"];
+
+/// What speaks to clients.
 const THE_WEB: &[&str] = &["hyper", "http", "axum", "reqwest", "tungstenite"];
 
-const THE_WIRE: &[&str] = &["mio", "hyper", "http", "axum", "reqwest", "tungstenite"];
+const THE_WORLD: &[&[&str]] = &[A_RUNTIME, SOCKETS, THE_WEB, SQL];
 
 /// Every room of the house.
 pub const ROOMS: &[Room] = &[
@@ -92,35 +68,41 @@ pub const ROOMS: &[Room] = &[
         name: "less-sync-storage-sqlite",
         may_use: &[CORE, STORAGE],
         never_directly: &["anyhow", "minicbor", "serde_json"],
-        never_below: THE_WIRE,
+        never_below: &[&["mio"], THE_WEB],
     },
     Room {
         name: "less-sync-storage-postgres",
         may_use: &[CORE, STORAGE],
         never_directly: &["anyhow", "minicbor", "serde_json"],
-        never_below: THE_WEB,
+        never_below: &[THE_WEB],
     },
     Room {
         name: ENGINE,
         may_use: &[CORE, AUTH, STORAGE],
         never_directly: &["anyhow", "minicbor"],
-        never_below: SOCKETS_AND_SQL,
+        never_below: &[SOCKETS, THE_WEB, SQL],
     },
-    Room { name: "less-sync-realtime", may_use: EDGE, never_directly: &["anyhow"], never_below: SQL },
+    Room { name: "less-sync-realtime", may_use: EDGE, never_directly: &["anyhow"], never_below: &[SQL] },
     Room {
         name: "less-sync-api",
         may_use: EDGE,
         never_directly: &["anyhow", "minicbor", "tokio-tungstenite"],
-        never_below: SQL,
+        never_below: &[SQL],
     },
-    Room { name: CLIENT, may_use: &[CORE], never_directly: &["anyhow"], never_below: &["axum", "rusqlite"] },
+    Room { name: CLIENT, may_use: &[CORE], never_directly: &["anyhow"], never_below: &[&["axum"], SQL] },
     Room { name: "less-sync-app", may_use: ALL, never_directly: &["minicbor"], never_below: &[] },
     Room { name: "less-sync-test-support", may_use: ALL, never_directly: &[], never_below: &[] },
     Room { name: "less-sync-server", may_use: &["less-sync-app"], never_directly: &[], never_below: &[] },
     Room {
+        name: HISTORY,
+        may_use: &[CORE],
+        never_directly: &["anyhow"],
+        never_below: THE_WORLD,
+    },
+    Room {
         name: "less-sync",
-        may_use: &[CORE, CLIENT],
+        may_use: &[CORE, CLIENT, HISTORY],
         never_directly: &[],
-        never_below: &["axum", "rusqlite"],
+        never_below: &[&["axum"], SQL],
     },
 ];

@@ -1,0 +1,215 @@
+//! Small histories and what they come to.
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+
+use less_sync_history::{Change, Event, Recorder, Row, Verdict, check};
+
+/// One word per line of a history: `push 1 a=x` (a was seen at 0), `push 2 a=y@1`, `push 3 a=-@2` (deleted).
+fn event(text: &str) -> Event {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let number = |place: usize| words[place].parse::<u64>().unwrap();
+    let space = "s".to_owned();
+    match words[0] {
+        "push" => Event::Push {
+            op: number(1),
+            space,
+            changes: words[2..].iter().map(|word| change(word)).collect(),
+        },
+        "pushed" => Event::Pushed { op: number(1), cursor: number(2) },
+        "refused" => Event::Refused { op: number(1) },
+        "lost" => Event::Lost { op: number(1) },
+        "pull" => Event::Pull { op: number(1), space, since: number(2) },
+        "pulled" => Event::Pulled {
+            op: number(1),
+            cursor: number(2),
+            rows: words[3..].iter().map(|word| row(word)).collect(),
+        },
+        "sync" => Event::Sync {
+            subscription: words[1].to_owned(),
+            space,
+            prev: number(2),
+            cursor: number(3),
+            rows: words[4..].iter().map(|word| row(word)).collect(),
+        },
+        other => Event::Note { text: other.to_owned() },
+    }
+}
+
+/// `record=value@cursor`; without a cursor 0, and `-` for no value.
+fn parts(word: &str) -> (String, Option<String>, u64) {
+    let (record, rest) = word.split_once('=').unwrap();
+    let (value, cursor) = rest.split_once('@').unwrap_or((rest, "0"));
+    (record.to_owned(), Some(value.to_owned()).filter(|value| value != "-"), cursor.parse().unwrap())
+}
+
+fn change(word: &str) -> Change {
+    let (record, value, expected) = parts(word);
+    Change { record, expected, value }
+}
+
+fn row(word: &str) -> Row {
+    let (record, value, cursor) = parts(word);
+    Row { record, cursor, value }
+}
+
+fn judge(lines: &[&str]) -> Verdict {
+    let recorder = Recorder::new(Vec::new());
+    lines.iter().for_each(|line| recorder.record(&event(line)).unwrap());
+    check(recorder.into_inner().as_slice()).unwrap()
+}
+
+#[test]
+fn what_a_server_may_do_is_accepted() {
+    let histories: [(&str, &[&str]); 14] = [
+        ("nothing", &[]),
+        ("a push and a pull", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1 a=x@1"]),
+        (
+            "a refusal",
+            &["push 1 a=x", "pushed 1 1", "push 2 a=y", "refused 2", "pull 3 0", "pulled 3 1 a=x@1"],
+        ),
+        (
+            "an update",
+            &["push 1 a=x", "pushed 1 1", "push 2 a=y@1", "pushed 2 2", "pull 3 1", "pulled 3 2 a=y@2"],
+        ),
+        (
+            "a deletion, left out of a first pull",
+            &["push 1 a=x b=z", "pushed 1 1", "push 2 a=-@1", "pushed 2 2", "pull 3 0", "pulled 3 2 b=z@1"],
+        ),
+        (
+            "a deletion, told to those who knew the record",
+            &["push 1 a=x", "pushed 1 1", "push 2 a=-@1", "pushed 2 2", "pull 3 1", "pulled 3 2 a=-@2"],
+        ),
+        ("a push of unknown fate that happened", &["push 1 a=x", "lost 1", "pull 2 0", "pulled 2 1 a=x@1"]),
+        ("a push of unknown fate that did not", &["push 1 a=x", "lost 1", "pull 2 0", "pulled 2 0"]),
+        (
+            "one that nobody ever saw, and was replaced",
+            &["push 1 a=x", "lost 1", "push 2 a=y@1", "pushed 2 2", "pull 3 0", "pulled 3 2 a=y@2"],
+        ),
+        (
+            "a deletion of unknown fate",
+            &["push 1 a=x", "pushed 1 1", "push 2 a=-@1", "lost 2", "pull 3 1", "pulled 3 2 a=-@2"],
+        ),
+        (
+            "answers out of order",
+            &["push 1 a=x", "push 2 b=y", "pushed 2 2", "pushed 1 1", "pull 3 0", "pulled 3 2 a=x@1 b=y@2"],
+        ),
+        (
+            "a pull that began before the push was answered",
+            &["push 1 a=x", "pull 2 0", "pushed 1 1", "pulled 2 0"],
+        ),
+        (
+            "a record that was rewritten while its pages were read",
+            &["push 1 a=x b=z", "pushed 1 1", "pull 2 0", "push 3 a=y@1", "pushed 3 2", "pulled 2 1 b=z@1"],
+        ),
+        (
+            "live events, and a hint",
+            &[
+                "push 1 a=x",
+                "sync c 0 1 a=x@1",
+                "pushed 1 1",
+                "push 2 a=y@1",
+                "pushed 2 2",
+                "sync c 2 2",
+                "push 3 a=z@2",
+                "pushed 3 3",
+                "sync c 2 3 a=z@3",
+            ],
+        ),
+    ];
+    for (name, lines) in histories {
+        assert_eq!(judge(lines).violations, [], "{name}");
+    }
+}
+
+#[test]
+fn what_a_server_must_not_do_is_found() {
+    let histories: [(&str, &[&str]); 19] = [
+        ("lost", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1"]),
+        ("lost", &["push 1 a=x", "pushed 1 1", "push 2 a=y@1", "pushed 2 2", "pull 3 0", "pulled 3 2 a=x@1"]),
+        ("lost", &["push 1 a=x", "pushed 1 1", "push 2 b=y", "pushed 2 2", "pull 3 1", "pulled 3 2"]),
+        ("1 was seen before", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 0"]),
+        (
+            "is missing",
+            &["push 1 a=x", "pushed 1 1", "push 2 b=y", "pull 3 0", "pushed 2 2", "pulled 3 2 b=y@2"],
+        ),
+        ("and again at 2", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 2 a=x@2"]),
+        ("nobody pushed", &["pull 1 0", "pulled 1 1 a=x@1"]),
+        ("was refused and took effect", &["push 1 a=x", "refused 1", "pull 2 0", "pulled 2 1 a=x@1"]),
+        ("is not above 1", &["push 1 a=x", "pushed 1 1", "push 2 b=y", "pushed 2 1"]),
+        ("was given to push", &["push 1 a=x", "push 2 b=y", "pushed 1 1", "pushed 2 1"]),
+        (
+            "only a part is there",
+            &[
+                "push 1 a=x b=y",
+                "pushed 1 1",
+                "push 2 a=z@1 b=z@1",
+                "lost 2",
+                "pull 3 0",
+                "pulled 3 2 b=y@1 a=z@2",
+            ],
+        ),
+        ("is missing", &["push 1 a=x b=y", "lost 1", "pull 2 0", "pulled 2 1 a=x@1"]),
+        ("though it expected", &["push 1 a=x", "pushed 1 1", "push 2 a=y", "pushed 2 2"]),
+        ("by nobody", &["push 1 a=x", "pushed 1 1", "pull 2 1", "pulled 2 2 a=-@2"]),
+        ("belong to no push", &["push 1 a=x", "pushed 1 3"]),
+        ("comes after", &["push 1 a=x", "push 2 b=y", "pull 3 0", "pulled 3 2 b=y@2 a=x@1"]),
+        ("comes twice", &["push 1 a=x", "pull 3 0", "pulled 3 1 a=x@1 a=x@1"]),
+        (
+            "stands at 1",
+            &["push 1 a=x", "sync c 0 1 a=x@1", "push 2 b=x", "pushed 2 2", "push 3 c=x", "sync c 2 3 c=x@3"],
+        ),
+        ("a part of push 1 only", &["push 1 a=x b=y", "sync c 0 1 a=x@1"]),
+    ];
+    for (what, lines) in histories {
+        let violations = judge(lines).violations;
+        assert!(violations.iter().any(|violation| violation.what.contains(what)), "{what}: {violations:?}");
+    }
+}
+
+#[test]
+fn a_verdict_counts() {
+    let verdict = judge(&[
+        "push 1 a=x",
+        "pushed 1 1",
+        "push 2 a=y",
+        "refused 2",
+        "push 3 b=y",
+        "lost 3",
+        "push 4 c=y",
+        "lost 4",
+        "pull 5 0",
+        "pulled 5 2 a=x@1 b=y@2",
+        "sync c 0 1 a=x@1",
+        "remark",
+    ]);
+    let expected = Verdict {
+        acknowledged: 1,
+        unknown: 2,
+        unknown_seen: 1,
+        refused: 1,
+        pulls: 1,
+        events: 1,
+        violations: Vec::new(),
+    };
+    assert_eq!(verdict, expected);
+}
+
+#[test]
+fn what_is_no_history_is_refused_with_its_line() {
+    for (text, expected) in [
+        ("{}", "line 1 is no event"),
+        ("\n\nnot json", "line 3 is no event"),
+        (r#"{"event":"pushed","op":1,"cursor":1}"#, "line 1: op 1 never began"),
+        (r#"{"event":"note","text":"x","more":1}"#, "line 1 is no event"),
+        (
+            "{\"event\":\"pull\",\"op\":1,\"space\":\"s\",\"since\":0}\n{\"event\":\"pull\",\"op\":1,\"space\":\"s\",\"since\":0}",
+            "line 2: op 1 begins for the second time",
+        ),
+        (
+            "{\"event\":\"pull\",\"op\":1,\"space\":\"s\",\"since\":0}\n{\"event\":\"pushed\",\"op\":1,\"cursor\":1}",
+            "line 2: op 1 is not under way",
+        ),
+    ] {
+        assert_eq!(check(text.as_bytes()).unwrap_err().to_string(), expected);
+    }
+}
