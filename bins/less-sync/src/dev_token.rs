@@ -70,7 +70,10 @@ impl DevTokens {
         let body = response.bytes().await.context("the answer of the token route broke off")?;
         match status {
             StatusCode::OK => granted(&body),
-            StatusCode::NOT_FOUND => bail!("the server gives no tokens: it was not started with --dev"),
+            // A server without that route asks for credentials before it says what there is.
+            StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED => {
+                bail!("the server gives no tokens: it was not started with --dev")
+            }
             _ => bail!("the token route answered {status}: {}", String::from_utf8_lossy(&body)),
         }
     }

@@ -261,3 +261,13 @@ async fn tail_that_the_server_sends_away_for_good_fails() {
     assert!(text.contains("error: the server does not let us in\n"), "{text}");
     assert!(text.ends_with("4000 invalid auth token\n"), "{text}");
 }
+
+#[tokio::test]
+async fn a_server_that_is_not_in_development_gives_no_tokens_and_is_said_so() {
+    let server = TestServer::start().await;
+    let mut token = Command::new(env!("CARGO_BIN_EXE_less-sync"));
+    token.arg("token").env("LESS_SYNC_URL", format!("http://{}", server.address()));
+    let output = within("the command to end", token.output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("it was not started with --dev"), "{}", text(&output.stderr));
+}
