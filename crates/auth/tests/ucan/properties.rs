@@ -31,6 +31,18 @@ fn an_unchanged_chain_verifies() {
     assert!(verify(&CHAIN, 3, Permission::Read).is_ok());
 }
 
+/// The letter after the right one differs in the lowest bits, which the ends of segments do not use.
+#[test]
+fn every_octet_of_a_chain_counts() {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A";
+    let token = chain(&[(Permission::Admin, 90), (Permission::Write, 60)]);
+    for (index, letter) in token.char_indices() {
+        let after = LETTERS.split_once(letter).and_then(|(_, rest)| rest.chars().next()).unwrap_or('A');
+        let changed = format!("{}{after}{}", &token[..index], &token[index + 1..]);
+        assert!(verify(&changed, 2, Permission::Read).is_err(), "octet {index}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -87,6 +87,35 @@ fn the_first_of_several_faults_decides_the_class() {
     assert_eq!(refusal(r#"{"alg":"none"}"#, "[]"), InvalidUcan::Algorithm.into());
 }
 
+/// What a child is refused with whose parent says this: the child lets member 2 write as long as member 1 may.
+fn refusal_of_child(parent: &Value) -> UcanError {
+    let header = r#"{"alg":"ES256"}"#;
+    let parent = MEMBERS[0].sign_text(header, &parent.to_string());
+    let child = json!({ "iss": MEMBERS[1].did(), "aud": [MEMBERS[2].did()], "prf": [parent] });
+    let child = MEMBERS[1].sign_text(header, &claims(&child).to_string());
+    verify(&child, 2, Permission::Read).unwrap_err()
+}
+
+#[test]
+fn a_parent_is_compared_with_its_child_before_it_is_judged_itself() {
+    let mut parent = claims(&json!({}));
+    let mut expect = |name: &str, value: Value, refusal: UcanError| {
+        parent[name] = value;
+        assert_eq!(refusal_of_child(&parent), refusal, "{name}");
+    };
+    expect("prf", json!(["a", "b"]), InvalidUcan::Proofs.into());
+    expect("nonce", json!(""), InvalidUcan::Nonce.into());
+    expect("nbf", json!(NOW + 1), InvalidUcan::NotYetValid.into());
+    expect("with", json!("space:*"), UcanError::ResourceMismatch);
+    expect("exp", json!(NOW + 59), UcanError::AttenuationViolation);
+    expect("cmd", json!("/space/*"), InvalidUcan::Command.into());
+    expect("aud", json!([MEMBERS[2].did(), MEMBERS[1].did()]), UcanError::IdentityMismatch);
+    expect("iss", json!(MEMBERS[2].did()), InvalidUcan::Signature.into());
+    let mut endless = claims(&json!({ "nonce": "" }));
+    endless.as_object_mut().unwrap().remove("exp");
+    assert_eq!(refusal_of_child(&endless), InvalidUcan::Claim("exp").into());
+}
+
 #[test]
 fn claims_of_another_type_and_repeated_claims_are_refused() {
     let header = r#"{"alg":"ES256"}"#;
