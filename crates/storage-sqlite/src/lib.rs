@@ -30,5 +30,6 @@ mod store;
 mod writer;
 
 pub use error::OpenError;
+pub use migrate::{SchemaEntry, SchemaState, SchemaStatus, SchemaStep, migrate, schema_status};
 pub use options::SqliteOptions;
 pub use store::{Checkpoint, SqliteStorage};

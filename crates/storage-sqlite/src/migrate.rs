@@ -3,12 +3,29 @@
 //! Each runs with its bookkeeping row in one transaction, so there is no half-applied state to repair. The lock of
 //! the database (see `files`) keeps two starters apart.
 
+mod status;
+
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha384};
 
-use crate::OpenError;
+use crate::connection::open_writer;
+use crate::{OpenError, files};
+
+pub use status::{SchemaEntry, SchemaState, SchemaStatus, schema_status};
+
+/// A migration that was run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaStep {
+    /// Its version.
+    pub version: i64,
+    /// Its name.
+    pub description: &'static str,
+    /// How long it took.
+    pub took: Duration,
+}
 
 struct Migration {
     version: i64,
@@ -35,18 +52,28 @@ const BOOKKEEPING: &str = "\
 
 struct Applied {
     version: i64,
+    description: String,
+    installed_on: String,
     success: bool,
     checksum: Vec<u8>,
+    /// In nanoseconds.
+    execution_time: i64,
+}
+
+/// Makes or migrates the database at `path` without serving it; what opening it would do. Answers with what was run.
+///
+/// # Errors
+/// As [`crate::SqliteStorage::open`]; in particular while a server has the database open.
+pub fn migrate(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
+    let _lock = files::claim(path)?;
+    run(&mut open_writer(path, None)?)
 }
 
 /// Brings the schema up to date, or says why this database is not for this build.
-pub(crate) fn run(db: &mut Connection) -> Result<(), OpenError> {
+pub(crate) fn run(db: &mut Connection) -> Result<Vec<SchemaStep>, OpenError> {
     let applied = history(db)?;
     check(&applied)?;
-    for migration in MIGRATIONS.iter().skip(applied.len()) {
-        apply(db, migration)?;
-    }
-    Ok(())
+    MIGRATIONS.iter().skip(applied.len()).map(|migration| apply(db, migration)).collect()
 }
 
 /// What was applied so far, ascending.
@@ -55,10 +82,20 @@ fn history(db: &Connection) -> Result<Vec<Applied>, OpenError> {
         let strange = has_table(db, "name NOT LIKE 'sqlite_%'")?;
         return if strange { Err(OpenError::UnknownSchema) } else { Ok(Vec::new()) };
     }
-    let mut select =
-        db.prepare("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")?;
+    let mut select = db.prepare(
+        "SELECT version, description, strftime('%Y-%m-%dT%H:%M:%SZ', installed_on), success, checksum,
+                execution_time
+         FROM _sqlx_migrations ORDER BY version",
+    )?;
     let rows = select.query_map([], |row| {
-        Ok(Applied { version: row.get(0)?, success: row.get(1)?, checksum: row.get(2)? })
+        Ok(Applied {
+            version: row.get(0)?,
+            description: row.get(1)?,
+            installed_on: row.get(2)?,
+            success: row.get(3)?,
+            checksum: row.get(4)?,
+            execution_time: row.get(5)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -89,12 +126,13 @@ fn check(applied: &[Applied]) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn apply(db: &mut Connection, migration: &Migration) -> Result<(), OpenError> {
+fn apply(db: &mut Connection, migration: &Migration) -> Result<SchemaStep, OpenError> {
     let (transaction, started) = (db.transaction()?, crate::clock::now_micros());
     transaction.execute(BOOKKEEPING, [])?;
     transaction.execute_batch(migration.sql)?;
     let micros = u64::try_from(crate::clock::now_micros().saturating_sub(started)).unwrap_or(0);
-    let nanos = i64::try_from(Duration::from_micros(micros).as_nanos()).unwrap_or(i64::MAX);
+    let took = Duration::from_micros(micros);
+    let nanos = i64::try_from(took.as_nanos()).unwrap_or(i64::MAX);
     transaction.execute(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (?1, ?2, TRUE, ?3, ?4)",
@@ -102,7 +140,7 @@ fn apply(db: &mut Connection, migration: &Migration) -> Result<(), OpenError> {
     )?;
     transaction.commit()?;
     tracing::info!(version = migration.version, description = migration.description, "migration applied");
-    Ok(())
+    Ok(SchemaStep { version: migration.version, description: migration.description, took })
 }
 
 fn checksum(migration: &Migration) -> Vec<u8> {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use less_sync_core::SpaceId;
 use less_sync_storage::Spaces as _;
-use less_sync_storage_sqlite::{OpenError, SqliteOptions, SqliteStorage};
+use less_sync_storage_sqlite::{
+    OpenError, SchemaState, SqliteOptions, SqliteStorage, migrate, schema_status,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -110,4 +112,40 @@ async fn schema_is_strict_and_indexed() {
     };
     assert_eq!(columns("idx_records_sync"), "space_id cursor id deleted");
     assert_eq!(columns("sqlite_autoindex_records_1"), "space_id id");
+}
+
+#[tokio::test]
+async fn status_is_read_beside_a_server() {
+    let bed = Bed::migrated().await;
+    let storage = bed.open().unwrap();
+    let status = schema_status(&bed.path()).unwrap();
+    assert!(status.obstacle.is_none() && status.version >= 1, "{status:?}");
+    assert!(status.entries.iter().all(|entry| entry.state == SchemaState::Applied));
+    let installed_on = status.entries[0].installed_on.clone().unwrap();
+    assert!(installed_on.starts_with("20") && installed_on.ends_with('Z'), "{installed_on}");
+    assert!(matches!(migrate(&bed.path()), Err(OpenError::InUse(_))));
+    storage.close().await;
+}
+
+#[test]
+fn status_of_a_missing_file_is_that_of_an_empty_database_and_makes_none() {
+    let bed = Bed { directory: tempfile::tempdir().unwrap() };
+    let status = schema_status(&bed.path()).unwrap();
+    assert_eq!(status.version, 0);
+    assert!(status.entries.iter().all(|entry| entry.state == SchemaState::Pending));
+    assert!(!bed.path().exists());
+    assert_eq!(migrate(&bed.path()).unwrap().len(), status.entries.len());
+    assert_eq!(migrate(&bed.path()).unwrap(), []);
+}
+
+#[tokio::test]
+async fn status_says_why_a_database_would_not_open() {
+    let bed = Bed::migrated().await;
+    bed.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
+    let status = schema_status(&bed.path()).unwrap();
+    assert!(matches!(status.obstacle, Some(OpenError::ForeignMigration(1))), "{status:?}");
+    assert_eq!(status.entries[0].state, SchemaState::Modified);
+    bed.sql("DROP TABLE _sqlx_migrations");
+    let status = schema_status(&bed.path()).unwrap();
+    assert!(matches!(status.obstacle, Some(OpenError::UnknownSchema)), "{status:?}");
 }
