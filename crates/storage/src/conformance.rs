@@ -19,6 +19,7 @@
 #![expect(clippy::missing_panics_doc, reason = "panicking is how a test fails")]
 
 mod backend;
+mod grants;
 mod instantiate;
 pub mod model;
 pub mod pulls;

@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use self::abstract_store::AbstractStore;
 use self::history::{Step, Wish, histories};
-use super::scene::{CLIENT, ROOT, Scene, cursor, read, records};
+use super::scene::{CLIENT, ROOT, Scene, cursor, records};
 use super::{Arrangement, Backend, PageLimits};
 use crate::{
     CursorAhead, PullPage, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record, RecordState,
@@ -86,6 +86,9 @@ impl<B: Backend> Play<B> {
     async fn create(&mut self, space: SpaceId, shared: bool) {
         let kind = if shared { SpaceKind::Shared { root_public_key: ROOT } } else { SpaceKind::Personal };
         let created = self.scene.store.create_space(space, CLIENT, kind.clone()).await;
+        if created.is_ok() && shared {
+            self.scene.is_shared(space);
+        }
         agree(&created, &self.model.create_space(space, kind));
     }
 
@@ -99,7 +102,7 @@ impl<B: Backend> Play<B> {
 
     /// Pulls page by page, with a push before each page but the first.
     async fn pull(&mut self, space: SpaceId, since: u64, ahead: CursorAhead, between: Vec<Vec<Wish>>) {
-        let (grant, request) = (read(space), PullRequest { since: cursor(since), ahead });
+        let (grant, request) = (self.scene.grant(space), PullRequest { since: cursor(since), ahead });
         let begun = self.scene.store.begin_pull(&grant, request).await;
         agree(&begun, &self.model.begin_pull(space, request));
         let Ok(state) = begun else { return };

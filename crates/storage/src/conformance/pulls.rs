@@ -2,8 +2,9 @@
 
 use less_sync_core::{Cursor, RecordId};
 
+use super::grants::read;
 use super::scene::{
-    CLIENT, Scene, WIDE, cursor, epoch, live, pull, push, read, record, records, row, space, tombstone,
+    CLIENT, Scene, WIDE, cursor, epoch, live, pull, push, record, records, row, space, tombstone,
 };
 use super::{Arrangement, Backend, PageLimits};
 use crate::{

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::Cursor;
 
+use super::grants::write;
 use super::scene::{
     Scene, WIDE, committed, conflicting, cursor, dek, epoch, keyed, live, record, row, space, tombstone,
-    write,
 };
 use super::{Arrangement, Backend, PageLimits};
 use crate::{Change, Push, PushLimits, Pushed, RecordState, Records as _, StorageError};
@@ -349,11 +349,11 @@ pub async fn shared_space_refuses_stale_epochs<B: Backend>() {
     scene
         .arrange(
             space,
-            Arrangement::Epochs { key_generation: epoch(6), minimum: epoch(5), rewrap_pending: false },
+            Arrangement::Epochs { key_generation: epoch(6), minimum: epoch(5), rewrap_pending: true },
         )
         .await;
     let push = |change: Change, stated: Option<i32>| {
-        let (store, grant) = (Arc::clone(&scene.store), write(space));
+        let (store, grant) = (Arc::clone(&scene.store), scene.grant(space));
         async move { store.push(&grant, Push { changes: [change].into(), epoch: stated.map(epoch) }, WIDE).await }
     };
     let with_key = |number: u64, prefix: u32| keyed(record(number), NONE, b"a", dek(prefix, 0));

@@ -9,9 +9,10 @@ use less_sync_core::{Cursor, RecordId, SpaceId};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use super::grants::read;
 use super::scene::{
-    CLIENT, ROOT, Scene, WIDE, committed, conflicting, cursor, live, pull, push, read, record, records, row,
-    space, tombstone,
+    CLIENT, ROOT, Scene, WIDE, committed, conflicting, cursor, live, pull, push, record, records, row, space,
+    tombstone,
 };
 use super::{Backend, PageLimits};
 use crate::{

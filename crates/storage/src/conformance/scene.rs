@@ -1,14 +1,16 @@
 //! Where a test takes place: a database of its own, and short words for what happens in it.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, Epoch, RecordId, SpaceId};
 
+use super::grants::{Grant, owner, read, write};
 use super::{Arrangement, Backend, PageLimits};
 use crate::{
     Change, CursorAhead, PullPage, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant, Record,
-    RecordState, Records as _, Row, Space, SpaceKind, Spaces as _, StorageError, WriteGrant,
+    RecordState, Records as _, Row, Space, SpaceKind, Spaces as _, StorageError,
 };
 
 /// Bounds wide enough not to matter.
@@ -23,6 +25,8 @@ pub(super) const ROOT: [u8; 33] = [2; 33];
 pub(super) struct Scene<B: Backend> {
     pub(super) backend: B,
     pub(super) store: Arc<B::Store>,
+    /// Spaces that are opened with a chain.
+    shared: Mutex<HashSet<SpaceId>>,
 }
 
 impl<B: Backend> Scene<B> {
@@ -33,7 +37,7 @@ impl<B: Backend> Scene<B> {
     pub(super) async fn paged(pages: PageLimits) -> Self {
         let backend = B::create().await;
         let store = backend.open(pages).await;
-        Self { backend, store }
+        Self { backend, store, shared: Mutex::default() }
     }
 
     /// Pages that end with their rows.
@@ -65,7 +69,20 @@ impl<B: Backend> Scene<B> {
     /// A new shared space.
     pub(super) async fn shared(&self, number: u8) -> SpaceId {
         let kind = SpaceKind::Shared { root_public_key: ROOT };
-        self.store.create_space(space(number), CLIENT, kind).await.unwrap().id
+        let id = self.store.create_space(space(number), CLIENT, kind).await.unwrap().id;
+        self.is_shared(id);
+        id
+    }
+
+    /// Remembers that a space is opened with a chain.
+    pub(super) fn is_shared(&self, space: SpaceId) {
+        self.shared.lock().unwrap().insert(space);
+    }
+
+    /// A grant of the kind that the space wants, for its owner.
+    pub(super) fn grant<G: Grant>(&self, space: SpaceId) -> G {
+        let is_shared = self.shared.lock().unwrap().contains(&space);
+        if is_shared { G::shared(space, owner()) } else { G::personal(space) }
     }
 
     pub(super) async fn space(&self, id: SpaceId) -> Space {
@@ -82,7 +99,8 @@ impl<B: Backend> Scene<B> {
         changes: Vec<Change>,
         limits: PushLimits,
     ) -> Result<Pushed, StorageError> {
-        push(&*self.store, space, changes, limits).await
+        let push = Push { changes: changes.into(), epoch: None };
+        self.store.push(&self.grant(space), push, limits).await
     }
 
     /// Pushes what must be accepted, and returns the new cursor.
@@ -96,7 +114,7 @@ impl<B: Backend> Scene<B> {
         space: SpaceId,
         since: Cursor,
     ) -> Result<(PullState, Vec<Record>), StorageError> {
-        pull(&*self.store, space, since, CursorAhead::Error).await
+        pull_with(&*self.store, &self.grant(space), since, CursorAhead::Error).await
     }
 
     /// The rows of a pull to its end.
@@ -106,13 +124,14 @@ impl<B: Backend> Scene<B> {
 
     /// The pages of a pull to its end.
     pub(super) async fn pages(&self, space: SpaceId, since: Cursor) -> Vec<PullPage> {
-        let grant = read(space);
+        let grant = self.grant(space);
         let request = PullRequest { since, ahead: CursorAhead::Error };
         let state = self.store.begin_pull(&grant, request).await.unwrap();
         pages(&*self.store, &grant, &state).await.unwrap()
     }
 }
 
+/// A push to a personal space.
 pub(super) async fn push<S: crate::Records + ?Sized>(
     store: &S,
     space: SpaceId,
@@ -122,19 +141,28 @@ pub(super) async fn push<S: crate::Records + ?Sized>(
     store.push(&write(space), Push { changes: changes.into(), epoch: None }, limits).await
 }
 
+/// A pull of a personal space, to its end.
 pub(super) async fn pull<S: crate::Records + ?Sized>(
     store: &S,
     space: SpaceId,
     since: Cursor,
     ahead: CursorAhead,
 ) -> Result<(PullState, Vec<Record>), StorageError> {
-    let grant = read(space);
-    let state = store.begin_pull(&grant, PullRequest { since, ahead }).await?;
-    let pages = pages(store, &grant, &state).await?;
+    pull_with(store, &read(space), since, ahead).await
+}
+
+async fn pull_with<S: crate::Records + ?Sized>(
+    store: &S,
+    grant: &ReadGrant,
+    since: Cursor,
+    ahead: CursorAhead,
+) -> Result<(PullState, Vec<Record>), StorageError> {
+    let state = store.begin_pull(grant, PullRequest { since, ahead }).await?;
+    let pages = pages(store, grant, &state).await?;
     Ok((state, pages.into_iter().flat_map(|page| records(page.rows)).collect()))
 }
 
-async fn pages<S: crate::Records + ?Sized>(
+pub(super) async fn pages<S: crate::Records + ?Sized>(
     store: &S,
     grant: &ReadGrant,
     state: &PullState,
@@ -155,16 +183,6 @@ pub(super) fn records(rows: Vec<Row>) -> Vec<Record> {
         other @ (Row::Member(_) | Row::File(_)) => panic!("{other:?} in a space of records"),
     };
     rows.into_iter().map(record).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the suite stands where the authorizer does")]
-pub(super) fn read(space: SpaceId) -> ReadGrant {
-    ReadGrant::vouch(space)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the suite stands where the authorizer does")]
-pub(super) fn write(space: SpaceId) -> WriteGrant {
-    WriteGrant::vouch(space)
 }
 
 pub(super) fn space(number: u8) -> SpaceId {
