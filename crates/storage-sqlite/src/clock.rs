@@ -1,6 +1,6 @@
 //! The clock of the database: the one place where row timestamps come from (storage §8).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, in microseconds since 1970, UTC.
 #[expect(
@@ -10,4 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) fn now_micros() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A span of time, in microseconds.
+pub(crate) fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

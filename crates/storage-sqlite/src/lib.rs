@@ -15,16 +15,26 @@
 //! # }
 //! ```
 
+mod access;
+mod burial;
 mod clock;
 mod connection;
+mod deks;
+mod epoch_keys;
+mod epochs;
 mod error;
 mod files;
+mod invitations;
+mod members;
 mod migrate;
 mod options;
 mod pull;
 mod push;
+mod random;
+mod rate_limits;
 mod readers;
 mod records;
+mod revocations;
 mod spaces;
 mod store;
 mod writer;

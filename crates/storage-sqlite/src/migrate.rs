@@ -34,11 +34,23 @@ struct Migration {
 }
 
 /// Ascending by version, without gaps.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    description: "spaces and records",
-    sql: include_str!("../../../migrations/sqlite/001_spaces_and_records.sql"),
-}];
+const MIGRATIONS: [Migration; 3] = [
+    Migration {
+        version: 1,
+        description: "spaces and records",
+        sql: include_str!("../../../migrations/sqlite/001_spaces_and_records.sql"),
+    },
+    Migration {
+        version: 2,
+        description: "shared spaces",
+        sql: include_str!("../../../migrations/sqlite/002_shared_spaces.sql"),
+    },
+    Migration {
+        version: 3,
+        description: "files",
+        sql: include_str!("../../../migrations/sqlite/003_files.sql"),
+    },
+];
 
 const BOOKKEEPING: &str = "\
     CREATE TABLE IF NOT EXISTS _sqlx_migrations (

@@ -3,13 +3,15 @@
 //! Everything is compared before anything is written, so a refused push leaves no trace in the transaction that it
 //! shares with others.
 
-use less_sync_core::{Cursor, SpaceId};
-use less_sync_storage::{Change, Push, Pushed, RecordState, Space, SpaceKind, StorageError};
+use less_sync_core::{Cursor, FileId, SpaceId};
+use less_sync_storage::{Access, Change, Push, Pushed, RecordState, Space, SpaceKind, StorageError};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use crate::access::{for_reading, for_writing};
+use crate::burial::bury_files;
 use crate::clock::now_micros;
 use crate::error::{CorruptRow, storage_error};
-use crate::spaces::{cursor, find};
+use crate::spaces::cursor;
 
 /// Mismatching records that a conflict names at most.
 const NAMED_MISMATCHES: usize = 100;
@@ -26,14 +28,12 @@ const MOVE_CURSOR: &str = "UPDATE spaces SET cursor = ?2, updated_at = ?3 WHERE 
 
 /// Applies every change or none. A push without changes only says where the space is; it comes through here as well, so
 /// that it sees what was pushed before it.
-pub(crate) fn apply(db: &Connection, space: SpaceId, push: &Push) -> Result<Pushed, StorageError> {
-    let space = find(db, space)?.ok_or(StorageError::SpaceNotFound)?;
+pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pushed, StorageError> {
     if push.changes.is_empty() {
-        return Ok(committed(&space, space.cursor));
+        let space = for_reading(db, access)?;
+        return Ok(committed(&space, space.cursor, Vec::new()));
     }
-    if space.home_server.is_some() {
-        return Err(StorageError::SpaceIsRemote);
-    }
+    let space = for_writing(db, access)?;
     if space.kind != SpaceKind::Personal {
         push.check_epoch(space.min_key_generation)?;
     }
@@ -42,17 +42,17 @@ pub(crate) fn apply(db: &Connection, space: SpaceId, push: &Push) -> Result<Push
         return Ok(Pushed::Conflict { cursor: space.cursor, records: mismatches });
     }
     let next = space.cursor.next().ok_or(StorageError::CursorExhausted)?;
-    write(db, space.id, &push.changes, next)?;
-    Ok(committed(&space, next))
+    let buried = write(db, space.id, &push.changes, next)?;
+    Ok(committed(&space, next, buried))
 }
 
-fn committed(space: &Space, cursor: Cursor) -> Pushed {
+fn committed(space: &Space, cursor: Cursor, deleted_files: Vec<FileId>) -> Pushed {
     Pushed::Committed {
         prev: space.cursor,
         cursor,
         key_generation: space.key_generation,
         rewrap_epoch: space.rewrap_epoch,
-        deleted_files: Vec::new(),
+        deleted_files,
     }
 }
 
@@ -88,15 +88,29 @@ fn stored_cursor(
     Ok(found.map_or(Ok(Cursor::ZERO), cursor)?)
 }
 
-fn write(db: &Connection, space: SpaceId, changes: &[Change], next: Cursor) -> Result<(), StorageError> {
+/// Returns the files that went with their records.
+fn write(
+    db: &Connection,
+    space: SpaceId,
+    changes: &[Change],
+    next: Cursor,
+) -> Result<Vec<FileId>, StorageError> {
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     let mut update = db.prepare_cached(UPDATE).map_err(storage_error)?;
+    let mut buried = Vec::new();
     for change in changes {
-        let statement = if change.expected == Cursor::ZERO { &mut insert } else { &mut update };
-        write_one(statement, space, change, next)?;
+        if change.expected == Cursor::ZERO {
+            write_one(&mut insert, space, change, next)?;
+            continue;
+        }
+        write_one(&mut update, space, change, next)?;
+        if change.state == RecordState::Tombstone {
+            bury_files(db, space, change.id, next, &mut buried)?;
+        }
     }
     let mut move_cursor = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
-    one_row(move_cursor.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))
+    one_row(move_cursor.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))?;
+    Ok(buried)
 }
 
 fn write_one(

@@ -43,6 +43,19 @@ impl Readers {
         reading.await.map_err(database)?
     }
 
+    /// The same, with everything that `work` reads from one moment.
+    pub(crate) async fn snapshot<T, F>(self: &Arc<Self>, work: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    {
+        self.read(|db| {
+            let snapshot = db.unchecked_transaction().map_err(storage_error)?;
+            work(&snapshot)
+        })
+        .await
+    }
+
     /// A connection whose read failed is not used again: opening another one costs less than wondering.
     fn read_now<T>(
         &self,

@@ -6,20 +6,21 @@ use less_sync_storage::{
     StorageError, WriteGrant,
 };
 
-use crate::{SqliteStorage, pull, push, spaces};
+use crate::access::for_reading;
+use crate::{SqliteStorage, pull, push};
 
 #[async_trait]
 impl Records for SqliteStorage {
     async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError> {
-        let space = grant.space();
+        let access = grant.access().clone();
         let bytes = push.check(limits)?;
-        self.writer.write(bytes, move |db| push::apply(db, space, &push)).await
+        self.writer.write(bytes, move |db| push::apply(db, &access, &push)).await
     }
 
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError> {
-        let id = grant.space();
-        let found = self.readers.read(move |db| spaces::find(db, id)).await?;
-        PullState::begin(&found.ok_or(StorageError::SpaceNotFound)?, request)
+        let access = grant.access().clone();
+        let space = self.readers.snapshot(move |db| for_reading(db, &access)).await?;
+        PullState::begin(&space, request)
     }
 
     async fn pull_page(
@@ -29,6 +30,6 @@ impl Records for SqliteStorage {
         position: PullPosition,
     ) -> Result<PullPage, StorageError> {
         let (space, state, limits) = (grant.space(), *state, self.pages);
-        self.readers.read(move |db| pull::page(db, space, &state, position, limits)).await
+        self.readers.snapshot(move |db| pull::page(db, space, &state, position, limits)).await
     }
 }

@@ -47,13 +47,7 @@ impl Spaces for SqliteStorage {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        self.readers
-            .read(move |db| {
-                // One snapshot for all of them.
-                let snapshot = db.unchecked_transaction().map_err(storage_error)?;
-                ids.iter().filter_map(|id| find(&snapshot, *id).transpose()).collect()
-            })
-            .await
+        self.readers.snapshot(move |db| ids.iter().filter_map(|id| find(db, *id).transpose()).collect()).await
     }
 
     async fn create_space(
@@ -140,6 +134,7 @@ pub(crate) fn cursor(number: i64) -> Result<Cursor, CorruptRow> {
     Cursor::try_from(number).map_err(|_| CorruptRow("cursor"))
 }
 
-fn epoch(number: i32) -> Result<Epoch, CorruptRow> {
+/// A stored epoch.
+pub(crate) fn epoch(number: i32) -> Result<Epoch, CorruptRow> {
     Epoch::new(number).map_err(|_| CorruptRow("epoch"))
 }

@@ -1,0 +1,55 @@
+//! The gate in front of every operation on a space: its row, and whether the caller's chain is still good (storage T4,
+//! T11, T12).
+
+use less_sync_core::{Cid, SpaceId};
+use less_sync_storage::{Access, Space, StorageError};
+use rusqlite::{Connection, params};
+
+use crate::error::storage_error;
+use crate::spaces::find;
+
+const IS_REVOKED: &str = "SELECT EXISTS (SELECT 1 FROM revocations WHERE space_id = ?1 AND ucan_cid = ?2)";
+
+/// The space, for somebody who may look at it. To be called in the snapshot that reads the space.
+pub(crate) fn for_reading(db: &Connection, access: &Access) -> Result<Space, StorageError> {
+    let space = of_kind(db, access)?;
+    check_chain(db, access)?;
+    Ok(space)
+}
+
+/// The space, for somebody who may change it. To be called in the transaction that does.
+pub(crate) fn for_writing(db: &Connection, access: &Access) -> Result<Space, StorageError> {
+    let space = of_kind(db, access)?;
+    if space.home_server.is_some() {
+        return Err(StorageError::SpaceIsRemote);
+    }
+    check_chain(db, access)?;
+    Ok(space)
+}
+
+fn of_kind(db: &Connection, access: &Access) -> Result<Space, StorageError> {
+    let space = find(db, access.space())?.ok_or(StorageError::SpaceNotFound)?;
+    access.check_kind(&space)?;
+    Ok(space)
+}
+
+fn check_chain(db: &Connection, access: &Access) -> Result<(), StorageError> {
+    let cids = access.chain().map_or(&[][..], |chain| chain.cids());
+    if any_revoked(db, access.space(), cids)? { Err(StorageError::Revoked) } else { Ok(()) }
+}
+
+/// Whether any of `cids` is revoked. A look-up for each: in this process that costs less than to parse a list of them.
+pub(crate) fn any_revoked(db: &Connection, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {
+    for cid in cids {
+        if is_revoked(db, space, &cid.to_hex())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether `cid` is revoked.
+pub(crate) fn is_revoked(db: &Connection, space: SpaceId, cid: &str) -> Result<bool, StorageError> {
+    let mut select = db.prepare_cached(IS_REVOKED).map_err(storage_error)?;
+    select.query_row(params![space.as_bytes(), cid], |row| row.get(0)).map_err(storage_error)
+}

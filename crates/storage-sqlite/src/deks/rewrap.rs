@@ -1,0 +1,105 @@
+//! Rewrap, inside the write transaction (storage §3.12, newer-clients §4.4). Everything is compared before anything is
+//! written.
+
+use std::collections::BTreeMap;
+
+use less_sync_core::{Cursor, Dek};
+use less_sync_storage::{Access, Rewrap, RewrapGuard, Rewrapped, Space, StorageError};
+use rusqlite::{CachedStatement, Connection, MAIN_DB, OptionalExtension, params};
+
+use super::keyed::Keyed;
+use crate::access::for_writing;
+use crate::error::storage_error;
+use crate::spaces::cursor;
+
+/// Replaces keys, all or nothing.
+pub(super) fn apply<Id: Keyed>(
+    db: &Connection,
+    access: &Access,
+    entries: &[Rewrap<Id>],
+    guard: RewrapGuard,
+) -> Result<Rewrapped, StorageError> {
+    let space = for_writing(db, access)?;
+    let current = space.key_generation.get().unsigned_abs();
+    if entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
+        return Err(StorageError::DekEpochMismatch);
+    }
+    let replacements = decide(db, &space, entries, guard)?;
+    write::<Id>(db, &replacements)?;
+    Ok(Rewrapped { replaced: replacements.len(), skipped: entries.len() - replacements.len() })
+}
+
+/// The rows to change, each with its new key.
+fn decide<'a, Id: Keyed>(
+    db: &Connection,
+    space: &Space,
+    entries: &'a [Rewrap<Id>],
+    guard: RewrapGuard,
+) -> Result<Vec<(i64, &'a Dek)>, StorageError> {
+    // The last entry for an id counts; in the order of ids the rows are found fastest.
+    let last: BTreeMap<[u8; 16], &Rewrap<Id>> =
+        entries.iter().map(|entry| (entry.id.bytes(), entry)).collect();
+    let mut find = db.prepare_cached(Id::FIND).map_err(storage_error)?;
+    let (mut replacements, mut outdated) = (Vec::with_capacity(last.len()), false);
+    for (id, entry) in last {
+        match (stored(&mut find, space, id)?, &entry.observed) {
+            (None, None) => return Err(Id::not_found()),
+            (Some(stored), Some(observed)) if stored.dek == **observed && !stored.dek.is_empty() => {
+                replacements.push((stored.rowid, &entry.dek));
+            }
+            (_, Some(_)) => outdated = true,
+            (Some(stored), None) if stored.admits(guard, &entry.dek) => {
+                replacements.push((stored.rowid, &entry.dek));
+            }
+            (Some(_), None) => {}
+        }
+    }
+    if outdated { Err(StorageError::DekReplaced) } else { Ok(replacements) }
+}
+
+/// A row as it is.
+struct Stored {
+    rowid: i64,
+    cursor: Cursor,
+    /// Empty where there is none: tombstones, and records that were pushed without one.
+    dek: Vec<u8>,
+}
+
+impl Stored {
+    /// Whether an entry that does not say what it was made from may replace the key.
+    fn admits(&self, guard: RewrapGuard, new: &Dek) -> bool {
+        let rewrapped = || self.dek.get(..4) == new.as_bytes().get(..4);
+        let guarded = match guard {
+            RewrapGuard::Listed(bound) => self.cursor > bound,
+            RewrapGuard::Unlisted => rewrapped(),
+            RewrapGuard::Off => false,
+        };
+        !self.dek.is_empty() && !guarded
+    }
+}
+
+fn stored(
+    find: &mut CachedStatement<'_>,
+    space: &Space,
+    id: [u8; 16],
+) -> Result<Option<Stored>, StorageError> {
+    let row = find
+        .query_row(params![space.id.as_bytes(), id], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
+        })
+        .optional()
+        .map_err(storage_error)?;
+    let Some((rowid, at, dek)) = row else { return Ok(None) };
+    Ok(Some(Stored { rowid, cursor: cursor(at)?, dek: dek.unwrap_or_default() }))
+}
+
+/// Writes the keys into their rows. An UPDATE would write each row anew, blob and all; the bytes of a key can be replaced
+/// where they are, because its length never changes and no index knows it.
+fn write<Id: Keyed>(db: &Connection, replacements: &[(i64, &Dek)]) -> Result<(), StorageError> {
+    let Some((first, _)) = replacements.first() else { return Ok(()) };
+    let mut key = db.blob_open(MAIN_DB, Id::TABLE, "wrapped_dek", *first, false).map_err(storage_error)?;
+    for (rowid, dek) in replacements {
+        key.reopen(*rowid).and_then(|()| key.write_all_at(dek.as_bytes(), 0)).map_err(storage_error)?;
+    }
+    key.close().map_err(storage_error)
+}

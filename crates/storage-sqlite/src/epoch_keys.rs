@@ -1,0 +1,75 @@
+//! Shares of the keys of epochs.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_core::SpaceId;
+use less_sync_storage::{Access, AdminGrant, EpochKeys, KeyShares, ReadGrant, StorageError};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::SqliteStorage;
+use crate::access::{for_reading, for_writing};
+use crate::clock::now_micros;
+use crate::error::storage_error;
+
+const DELETE: &str = "DELETE FROM epoch_keys WHERE space_id = ?1 AND epoch = ?2";
+
+const INSERT: &str = "\
+    INSERT INTO epoch_keys (space_id, epoch, member_did, wrapped_key, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+const SELECT: &str = "\
+    SELECT wrapped_key FROM epoch_keys WHERE space_id = ?1 AND epoch = ?2 AND member_did = ?3";
+
+const PRUNE: &str = "DELETE FROM epoch_keys WHERE space_id = ?1 AND epoch <= ?2";
+
+#[async_trait]
+impl EpochKeys for SqliteStorage {
+    async fn put_epoch_keys(
+        &self,
+        grant: &AdminGrant,
+        epoch: i32,
+        shares: KeyShares,
+    ) -> Result<(), StorageError> {
+        let access = grant.access().clone();
+        self.writer.write(shares.payload_bytes(), move |db| put(db, &access, epoch, &shares)).await
+    }
+
+    async fn epoch_key(
+        &self,
+        grant: &ReadGrant,
+        epoch: i32,
+        member_did: &str,
+    ) -> Result<Option<Bytes>, StorageError> {
+        let (access, member) = (grant.access().clone(), member_did.to_owned());
+        self.readers
+            .snapshot(move |db| {
+                let space = for_reading(db, &access)?;
+                let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
+                let share = params![space.id.as_bytes(), epoch, member];
+                let key = select.query_row(share, |row| row.get::<_, Vec<u8>>(0)).optional();
+                Ok(key.map_err(storage_error)?.map(Bytes::from))
+            })
+            .await
+    }
+}
+
+fn put(db: &Connection, access: &Access, epoch: i32, shares: &KeyShares) -> Result<(), StorageError> {
+    let space = for_writing(db, access)?;
+    let due = i64::from(space.key_generation.get()) + 1;
+    if epoch < 1 || i64::from(epoch) > due {
+        return Err(StorageError::InvalidEpoch);
+    }
+    let id = space.id.as_bytes();
+    let mut delete = db.prepare_cached(DELETE).map_err(storage_error)?;
+    delete.execute(params![id, epoch]).map_err(storage_error)?;
+    let (mut insert, now) = (db.prepare_cached(INSERT).map_err(storage_error)?, now_micros());
+    for (member, key) in shares.iter() {
+        insert.execute(params![id, epoch, member, key.as_ref(), now]).map_err(storage_error)?;
+    }
+    Ok(())
+}
+
+/// Deletes what nobody needs once `epoch` is complete; the epoch before it stays for devices that come late.
+pub(crate) fn prune(db: &Connection, space: SpaceId, epoch: i32) -> Result<(), StorageError> {
+    let mut prune = db.prepare_cached(PRUNE).map_err(storage_error)?;
+    prune.execute(params![space.as_bytes(), epoch.saturating_sub(2)]).map(drop).map_err(storage_error)
+}

@@ -1,0 +1,164 @@
+//! Invitations.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_core::{InvitationId, MailboxId};
+use less_sync_storage::{
+    DatabaseTime, INVITATION_LIFETIME, Invitation, Invitations, MailboxLimits, MailboxPage, NewInvitation,
+    StorageError,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::SqliteStorage;
+use crate::clock::{micros, now_micros};
+use crate::error::storage_error;
+
+/// About what an invitation costs in the log beside its payload; a purged one as well.
+const INVITATION_BYTES: usize = 512;
+
+const COUNT: &str = "\
+    SELECT count(*), count(*) FILTER (WHERE origin_peer = ?3) FROM invitations
+    WHERE mailbox_id = ?1 AND expires_at > ?2";
+
+const INSERT: &str = "\
+    INSERT INTO invitations (id, mailbox_id, created_at, expires_at, origin_peer, payload)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const SELECT_POSITION: &str = "SELECT created_at FROM invitations WHERE id = ?1 AND mailbox_id = ?2";
+
+const SELECT_PAGE: &str = "\
+    SELECT id, payload, created_at, expires_at FROM invitations
+    WHERE mailbox_id = ?1 AND expires_at > ?2 AND (created_at, id) > (?3, ?4)
+    ORDER BY created_at, id LIMIT ?5";
+
+const SELECT: &str = "\
+    SELECT id, payload, created_at, expires_at FROM invitations
+    WHERE id = ?1 AND mailbox_id = ?2 AND expires_at > ?3";
+
+const DELETE: &str = "DELETE FROM invitations WHERE id = ?1 AND mailbox_id = ?2";
+
+const PURGE: &str = "\
+    DELETE FROM invitations WHERE id IN (
+        SELECT id FROM invitations WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2
+    )";
+
+#[async_trait]
+impl Invitations for SqliteStorage {
+    async fn create_invitation(
+        &self,
+        mailbox: MailboxId,
+        invitation: NewInvitation,
+        limits: MailboxLimits,
+    ) -> Result<Invitation, StorageError> {
+        let bytes = INVITATION_BYTES + invitation.payload.len();
+        self.writer.write(bytes, move |db| create(db, mailbox, &invitation, limits)).await
+    }
+
+    async fn invitations(
+        &self,
+        mailbox: MailboxId,
+        page: MailboxPage,
+    ) -> Result<Vec<Invitation>, StorageError> {
+        self.readers.snapshot(move |db| list(db, mailbox, page)).await
+    }
+
+    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, StorageError> {
+        self.readers
+            .read(move |db| {
+                let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
+                let wanted = params![id.as_bytes(), mailbox.to_hex(), now_micros()];
+                let found = select.query_row(wanted, read).optional().map_err(storage_error)?;
+                found.ok_or(StorageError::InvitationNotFound)
+            })
+            .await
+    }
+
+    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), StorageError> {
+        self.writer
+            .write(INVITATION_BYTES, move |db| {
+                let mut delete = db.prepare_cached(DELETE).map_err(storage_error)?;
+                match delete.execute(params![id.as_bytes(), mailbox.to_hex()]).map_err(storage_error)? {
+                    0 => Err(StorageError::InvitationNotFound),
+                    _ => Ok(()),
+                }
+            })
+            .await
+    }
+
+    async fn purge_invitations(&self, batch: usize) -> Result<usize, StorageError> {
+        self.writer
+            .write(INVITATION_BYTES.saturating_mul(batch), move |db| {
+                let mut purge = db.prepare_cached(PURGE).map_err(storage_error)?;
+                let batch = i64::try_from(batch).unwrap_or(i64::MAX);
+                purge.execute(params![now_micros(), batch]).map_err(storage_error)
+            })
+            .await
+    }
+}
+
+fn create(
+    db: &Connection,
+    mailbox: MailboxId,
+    invitation: &NewInvitation,
+    limits: MailboxLimits,
+) -> Result<Invitation, StorageError> {
+    let (mailbox, now) = (mailbox.to_hex(), now_micros());
+    let mut count = db.prepare_cached(COUNT).map_err(storage_error)?;
+    let (all, from_peer): (u32, u32) = count
+        .query_row(params![mailbox, now, invitation.origin_peer], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(storage_error)?;
+    let peer_is_done = invitation.origin_peer.is_some() && from_peer as usize >= limits.from_one_peer;
+    if all as usize >= limits.invitations || peer_is_done {
+        return Err(StorageError::MailboxFull);
+    }
+    let NewInvitation { id, payload, origin_peer } = invitation;
+    let expires = now.saturating_add(micros(INVITATION_LIFETIME));
+    let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
+    insert
+        .execute(params![id.as_bytes(), mailbox, now, expires, origin_peer, payload.as_ref()])
+        .map_err(storage_error)?;
+    Ok(Invitation {
+        id: *id,
+        payload: payload.clone(),
+        created_at: DatabaseTime::from_micros(now),
+        expires_at: DatabaseTime::from_micros(expires),
+    })
+}
+
+fn list(db: &Connection, mailbox: MailboxId, page: MailboxPage) -> Result<Vec<Invitation>, StorageError> {
+    let mailbox = mailbox.to_hex();
+    let Some((time, id)) = position(db, &mailbox, page.after)? else { return Ok(Vec::new()) };
+    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+    let mut select = db.prepare_cached(SELECT_PAGE).map_err(storage_error)?;
+    let mut rows = select.query(params![mailbox, now_micros(), time, id, limit]).map_err(storage_error)?;
+    let (mut invitations, mut bytes) = (Vec::new(), 0);
+    while bytes < page.max_bytes
+        && let Some(row) = rows.next().map_err(storage_error)?
+    {
+        let invitation = read(row).map_err(storage_error)?;
+        bytes += invitation.payload.len();
+        invitations.push(invitation);
+    }
+    Ok(invitations)
+}
+
+/// Where a page begins; nowhere, when it is to follow an invitation that is not in the mailbox.
+fn position(
+    db: &Connection,
+    mailbox: &str,
+    after: Option<InvitationId>,
+) -> Result<Option<(i64, Vec<u8>)>, StorageError> {
+    let Some(id) = after else { return Ok(Some((i64::MIN, Vec::new()))) };
+    let mut select = db.prepare_cached(SELECT_POSITION).map_err(storage_error)?;
+    let time = select.query_row(params![id.as_bytes(), mailbox], |row| row.get(0)).optional();
+    Ok(time.map_err(storage_error)?.map(|time| (time, id.as_bytes().to_vec())))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Invitation> {
+    Ok(Invitation {
+        id: InvitationId::from_bytes(row.get(0)?),
+        payload: Bytes::from(row.get::<_, Vec<u8>>(1)?),
+        created_at: DatabaseTime::from_micros(row.get(2)?),
+        expires_at: DatabaseTime::from_micros(row.get(3)?),
+    })
+}

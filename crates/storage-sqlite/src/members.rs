@@ -1,0 +1,159 @@
+//! The membership log.
+
+use async_trait::async_trait;
+use less_sync_storage::{
+    Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members, MembersHead,
+    NewMember, ReadGrant, StorageError,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::SqliteStorage;
+use crate::access::{for_reading, for_writing};
+use crate::clock::now_micros;
+use crate::error::{CorruptRow, database, storage_error};
+use crate::spaces::cursor;
+
+const SELECT_SIZE: &str = "SELECT metadata_version, members_bytes FROM spaces WHERE id = ?1";
+
+const SELECT_LAST: &str = "\
+    SELECT chain_seq, entry_hash FROM members WHERE space_id = ?1 ORDER BY chain_seq DESC LIMIT 1";
+
+const INSERT: &str = "\
+    INSERT INTO members (space_id, chain_seq, cursor, prev_hash, entry_hash, payload)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const GROW: &str = "\
+    UPDATE spaces SET cursor = ?2, metadata_version = ?3, members_bytes = ?4, updated_at = ?5 WHERE id = ?1";
+
+/// Newest first: those are wanted when not all fit.
+const SELECT: &str = "\
+    SELECT chain_seq, cursor, prev_hash, entry_hash, length(payload), payload FROM members
+    WHERE space_id = ?1 AND chain_seq > ?2 AND chain_seq <= ?3 ORDER BY chain_seq DESC";
+
+#[async_trait]
+impl Members for SqliteStorage {
+    async fn append_member(
+        &self,
+        grant: &ReadGrant,
+        expected_version: i32,
+        entry: NewMember,
+        limits: MemberLimits,
+    ) -> Result<Appended, StorageError> {
+        if entry.payload().len() > limits.payload {
+            return Err(StorageError::PayloadTooLarge);
+        }
+        let (grant, bytes) = (grant.clone(), entry.payload().len());
+        self.writer.write(bytes, move |db| append(db, &grant, expected_version, &entry, limits.log)).await
+    }
+
+    async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {
+        let grant = grant.clone();
+        self.readers.snapshot(move |db| list(db, &grant, range)).await
+    }
+
+    async fn members_head(&self, grant: &ReadGrant) -> Result<MembersHead, StorageError> {
+        let grant = grant.clone();
+        self.readers
+            .snapshot(move |db| {
+                for_reading(db, grant.access())?;
+                Ok(MembersHead { metadata_version: size(db, &grant)?.version, last: last(db, &grant)? })
+            })
+            .await
+    }
+}
+
+/// Everything is compared before anything is written.
+fn append(
+    db: &Connection,
+    grant: &ReadGrant,
+    expected_version: i32,
+    entry: &NewMember,
+    cap: u64,
+) -> Result<Appended, StorageError> {
+    let space = for_writing(db, grant.access())?;
+    let size = size(db, grant)?;
+    if size.version != expected_version {
+        return Err(StorageError::VersionConflict);
+    }
+    let last = last(db, grant)?;
+    if last.as_ref().map(|(_, hash)| hash) != entry.prev_hash() {
+        return Err(StorageError::HashChainBroken);
+    }
+    let bytes = size.bytes.saturating_add(entry.log_bytes());
+    if bytes > cap {
+        return Err(StorageError::MembershipLogFull);
+    }
+    let chain_seq = next(last.map_or(0, |(seq, _)| seq))?;
+    let version = next(size.version)?;
+    let at = space.cursor.next().ok_or(StorageError::CursorExhausted)?;
+    let id = space.id.as_bytes();
+    let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
+    let hash = entry.entry_hash();
+    insert
+        .execute(params![id, chain_seq, at.as_i64(), entry.prev_hash(), hash, entry.payload().as_ref()])
+        .map_err(storage_error)?;
+    let mut grow = db.prepare_cached(GROW).map_err(storage_error)?;
+    let bytes = i64::try_from(bytes).map_err(database)?;
+    grow.execute(params![id, at.as_i64(), version, bytes, now_micros()]).map_err(storage_error)?;
+    Ok(Appended {
+        chain_seq,
+        prev: space.cursor,
+        cursor: at,
+        metadata_version: version,
+        key_generation: space.key_generation,
+        rewrap_epoch: space.rewrap_epoch,
+    })
+}
+
+/// The number after this one. A log that has used them all takes no more.
+fn next(number: i32) -> Result<i32, StorageError> {
+    number.checked_add(1).ok_or(StorageError::MembershipLogFull)
+}
+
+struct LogSize {
+    version: i32,
+    bytes: u64,
+}
+
+fn size(db: &Connection, grant: &ReadGrant) -> Result<LogSize, StorageError> {
+    let mut select = db.prepare_cached(SELECT_SIZE).map_err(storage_error)?;
+    let (version, bytes): (i32, i64) = select
+        .query_row([grant.space().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(storage_error)?;
+    Ok(LogSize { version, bytes: u64::try_from(bytes).map_err(|_| CorruptRow("size of a log"))? })
+}
+
+fn last(db: &Connection, grant: &ReadGrant) -> Result<Option<(i32, [u8; 32])>, StorageError> {
+    let mut select = db.prepare_cached(SELECT_LAST).map_err(storage_error)?;
+    let found = select.query_row([grant.space().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+    found.map_err(storage_error)
+}
+
+fn list(db: &Connection, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {
+    for_reading(db, grant.access())?;
+    let metadata_version = size(db, grant)?.version;
+    let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
+    let until = range.until.unwrap_or(i32::MAX);
+    let mut rows =
+        select.query(params![grant.space().as_bytes(), range.since, until]).map_err(storage_error)?;
+    let (mut entries, mut left) = (Vec::new(), range.max_bytes);
+    while let Some(row) = rows.next().map_err(storage_error)? {
+        let payload: u32 = row.get(4).map_err(database)?;
+        let Some(rest) = left.checked_sub(payload as usize + MEMBER_OVERHEAD) else { break };
+        left = rest;
+        entries.push(entry(row)?);
+    }
+    entries.reverse();
+    Ok(MemberList { entries, metadata_version })
+}
+
+fn entry(row: &Row<'_>) -> Result<MemberEntry, StorageError> {
+    let payload = row.get_ref(5).and_then(|payload| Ok(payload.as_blob()?)).map_err(database)?;
+    Ok(MemberEntry {
+        chain_seq: row.get(0).map_err(database)?,
+        cursor: cursor(row.get(1).map_err(database)?)?,
+        prev_hash: row.get(2).map_err(database)?,
+        entry_hash: row.get(3).map_err(database)?,
+        payload: bytes::Bytes::copy_from_slice(payload),
+    })
+}

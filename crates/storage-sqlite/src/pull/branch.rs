@@ -1,0 +1,200 @@
+//! The rows of one table, in the order of a pull.
+
+use bytes::Bytes;
+use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
+use less_sync_storage::{
+    FileEntry, FileState, MemberEntry, PullPosition, Record, RecordState, Row, StorageError,
+};
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
+use rusqlite::types::Value;
+use rusqlite::{CachedStatement, Rows, params};
+
+use super::page_builder::PageBuilder;
+use crate::error::{CorruptRow, database, storage_error};
+use crate::spaces::cursor;
+
+/// Kinds of rows, in the order in which those of one cursor are delivered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Record,
+    Member,
+    File,
+}
+
+/// Place of a row on the timeline: cursor, kind, id.
+pub(super) type Key = (Cursor, Kind, [u8; 16]);
+
+const LIVE_RECORDS: &str = "\
+    SELECT id, cursor, wrapped_dek, blob FROM records
+    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4 AND deleted = 0
+    ORDER BY cursor, id";
+
+const ALL_RECORDS: &str = "\
+    SELECT id, cursor, wrapped_dek, blob FROM records
+    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4
+    ORDER BY cursor, id";
+
+const MEMBERS: &str = "\
+    SELECT chain_seq, cursor, prev_hash, entry_hash, payload FROM members
+    WHERE space_id = ?1 AND (cursor, chain_seq) > (?2, ?3) AND cursor <= ?4
+    ORDER BY cursor, chain_seq";
+
+const LIVE_FILES: &str = "\
+    SELECT id, cursor, record_id, deleted, size, wrapped_dek FROM files
+    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4 AND deleted = 0
+    ORDER BY cursor, id";
+
+const ALL_FILES: &str = "\
+    SELECT id, cursor, record_id, deleted, size, wrapped_dek FROM files
+    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4
+    ORDER BY cursor, id";
+
+impl Kind {
+    /// The statement: space, position (cursor, id), bound. Columns 0 and 1 are id and cursor. It has no limit: rows are
+    /// taken one by one, and no more than a page needs.
+    pub(super) fn sql(self, tombstones: bool) -> &'static str {
+        match (self, tombstones) {
+            (Self::Record, false) => LIVE_RECORDS,
+            (Self::Record, true) => ALL_RECORDS,
+            (Self::Member, _) => MEMBERS,
+            (Self::File, false) => LIVE_FILES,
+            (Self::File, true) => ALL_FILES,
+        }
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Record => Row::RECORD,
+            Self::Member => Row::MEMBER,
+            Self::File => Row::FILE,
+        }
+    }
+
+    /// The last row of this kind that a pull at `position` has passed (storage §3.7). Never "the cursor with the lowest
+    /// id": the nil UUID is an id like any other.
+    fn passed(self, position: PullPosition) -> (i64, Value) {
+        let cursor = position.cursor.as_i64();
+        match self.rank().cmp(&position.rank) {
+            std::cmp::Ordering::Less => (cursor, self.id(u128::MAX)),
+            std::cmp::Ordering::Equal => (cursor, self.id(u128::from_be_bytes(position.id))),
+            std::cmp::Ordering::Greater => (cursor - 1, self.id(u128::MAX)),
+        }
+    }
+
+    /// An id as its table holds it.
+    fn id(self, id: u128) -> Value {
+        match self {
+            Self::Record | Self::File => Value::Blob(id.to_be_bytes().to_vec()),
+            Self::Member => Value::Integer(i64::try_from(id).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
+/// Rows of one kind that a pull has still to deliver.
+pub(super) struct Branch<'statement> {
+    kind: Kind,
+    rows: Rows<'statement>,
+    /// Of the row that `rows` stands at.
+    key: Option<Key>,
+}
+
+impl<'statement> Branch<'statement> {
+    /// The rows after `position` and up to `bound`.
+    pub(super) fn open(
+        kind: Kind,
+        statement: &'statement mut CachedStatement<'_>,
+        space: SpaceId,
+        bound: Cursor,
+        position: PullPosition,
+    ) -> Result<Self, StorageError> {
+        let (cursor, id) = kind.passed(position);
+        let rows =
+            statement.query(params![space.as_bytes(), cursor, id, bound.as_i64()]).map_err(storage_error)?;
+        let mut branch = Self { kind, rows, key: None };
+        branch.advance()?;
+        Ok(branch)
+    }
+
+    /// Where the next row stands on the timeline, if there is one.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.key
+    }
+
+    /// Puts the next row into a page.
+    pub(super) fn take(&mut self, page: &mut PageBuilder) -> Result<(), StorageError> {
+        if let (Some((cursor, kind, id)), Some(row)) = (self.key, self.rows.get()) {
+            match kind {
+                Kind::Record => add_record(page, RecordId::from_bytes(id), cursor, row)?,
+                Kind::Member => add_member(page, cursor, row)?,
+                Kind::File => add_file(page, FileId::from_bytes(id), cursor, row)?,
+            }
+        }
+        self.advance()
+    }
+
+    fn advance(&mut self) -> Result<(), StorageError> {
+        self.rows.advance().map_err(storage_error)?;
+        self.key = self.rows.get().map(|row| key(self.kind, row)).transpose()?;
+        Ok(())
+    }
+}
+
+fn key(kind: Kind, row: &rusqlite::Row<'_>) -> Result<Key, StorageError> {
+    let id = match kind {
+        Kind::Record | Kind::File => row.get(0).map_err(database)?,
+        Kind::Member => u128::from(row.get::<_, u32>(0).map_err(database)?).to_be_bytes(),
+    };
+    Ok((cursor(row.get(1).map_err(database)?)?, kind, id))
+}
+
+fn add_record(
+    page: &mut PageBuilder,
+    id: RecordId,
+    cursor: Cursor,
+    row: &rusqlite::Row<'_>,
+) -> Result<(), StorageError> {
+    let dek = row.get_ref(2).and_then(|dek| Ok(dek.as_blob_or_null()?)).map_err(database)?;
+    let blob = row.get_ref(3).and_then(|blob| Ok(blob.as_blob_or_null()?)).map_err(database)?;
+    let dek = dek.map(stored_dek).transpose()?;
+    let state = match blob {
+        Some(_) => RecordState::Live { blob: Bytes::new(), dek },
+        None => RecordState::Tombstone,
+    };
+    page.add(Row::Record(Record { id, cursor, state }), blob.unwrap_or_default());
+    Ok(())
+}
+
+fn add_member(page: &mut PageBuilder, cursor: Cursor, row: &rusqlite::Row<'_>) -> Result<(), StorageError> {
+    let chain_seq = row.get(0).map_err(database)?;
+    let prev_hash = row.get(2).map_err(database)?;
+    let entry_hash = row.get(3).map_err(database)?;
+    let payload = row.get_ref(4).and_then(|payload| Ok(payload.as_blob()?)).map_err(database)?;
+    let entry = MemberEntry { chain_seq, cursor, prev_hash, entry_hash, payload: Bytes::new() };
+    page.add(Row::Member(entry), payload);
+    Ok(())
+}
+
+fn add_file(
+    page: &mut PageBuilder,
+    id: FileId,
+    cursor: Cursor,
+    row: &rusqlite::Row<'_>,
+) -> Result<(), StorageError> {
+    let record = RecordId::from_bytes(row.get(2).map_err(database)?);
+    let state = if row.get(3).map_err(database)? {
+        FileState::Tombstone
+    } else {
+        let size = row.get::<_, i64>(4).map_err(database)?;
+        let dek = row.get_ref(5).and_then(|dek| Ok(dek.as_blob()?)).map_err(database)?;
+        FileState::Live {
+            size: u64::try_from(size).map_err(|_| CorruptRow("size of a file"))?,
+            dek: stored_dek(dek)?,
+        }
+    };
+    page.add(Row::File(FileEntry { id, record, cursor, state }), &[]);
+    Ok(())
+}
+
+fn stored_dek(bytes: &[u8]) -> Result<Dek, StorageError> {
+    Ok(Dek::try_from(bytes).map_err(|_| CorruptRow("wrapped key"))?)
+}

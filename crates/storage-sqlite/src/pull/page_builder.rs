@@ -1,0 +1,50 @@
+//! A page that grows: what its rows carry shares one allocation.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use less_sync_storage::{PullPage, RecordState, Row};
+
+use super::PageLimits;
+
+#[derive(Default)]
+pub(super) struct PageBuilder {
+    payload: Vec<u8>,
+    /// Rows without what they carry, and where in `payload` that is.
+    rows: Vec<(Row, Range<usize>)>,
+}
+
+impl PageBuilder {
+    pub(super) fn is_full(&self, limits: PageLimits) -> bool {
+        self.rows.len() >= limits.rows || self.payload.len() >= limits.bytes
+    }
+
+    /// Adds a row that is to carry `payload`.
+    pub(super) fn add(&mut self, row: Row, payload: &[u8]) {
+        let start = self.payload.len();
+        self.payload.extend_from_slice(payload);
+        self.rows.push((row, start..self.payload.len()));
+    }
+
+    /// The page; `more` when there are rows after it.
+    pub(super) fn finish(self, more: bool) -> PullPage {
+        let payload = Bytes::from(self.payload);
+        let rows: Vec<Row> =
+            self.rows.into_iter().map(|(row, range)| carrying(row, payload.slice(range))).collect();
+        let next = rows.last().filter(|_| more).map(Row::position);
+        PullPage { rows, next }
+    }
+}
+
+fn carrying(mut row: Row, payload: Bytes) -> Row {
+    match &mut row {
+        Row::Record(record) => {
+            if let RecordState::Live { blob, .. } = &mut record.state {
+                *blob = payload;
+            }
+        }
+        Row::Member(entry) => entry.payload = payload,
+        Row::File(_) => {}
+    }
+    row
+}

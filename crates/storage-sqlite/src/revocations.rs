@@ -1,0 +1,38 @@
+//! Revocations.
+
+use async_trait::async_trait;
+use less_sync_core::{Cid, SpaceId};
+use less_sync_storage::{AdminGrant, Revocations, RevokedCid, StorageError};
+use rusqlite::params;
+
+use crate::error::storage_error;
+use crate::{SqliteStorage, access};
+
+/// About what a revocation costs in the log.
+const REVOCATION_BYTES: usize = 256;
+
+const INSERT: &str = "INSERT INTO revocations (space_id, ucan_cid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+#[async_trait]
+impl Revocations for SqliteStorage {
+    async fn revoke(&self, grant: &AdminGrant, cid: &RevokedCid) -> Result<(), StorageError> {
+        let (access, cid) = (grant.access().clone(), cid.clone());
+        self.writer
+            .write(REVOCATION_BYTES, move |db| {
+                let space = access::for_writing(db, &access)?;
+                let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
+                insert.execute(params![space.id.as_bytes(), cid.as_str()]).map(drop).map_err(storage_error)
+            })
+            .await
+    }
+
+    async fn is_revoked(&self, space: SpaceId, cid: &RevokedCid) -> Result<bool, StorageError> {
+        let cid = cid.clone();
+        self.readers.read(move |db| access::is_revoked(db, space, cid.as_str())).await
+    }
+
+    async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {
+        let cids = cids.to_vec();
+        self.readers.snapshot(move |db| access::any_revoked(db, space, &cids)).await
+    }
+}
