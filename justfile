@@ -34,6 +34,10 @@ fuzz target seconds="600":
 bench *filter:
     cargo bench --workspace --locked {{filter}}
 
+# Kills the server, and the database, this many times while clients write; nothing acknowledged may be lost.
+crashes kills="200":
+    LESS_SYNC_KILLS={{kills}} cargo nextest run -p less-sync-server --test crashes --no-capture
+
 # Coverage of the tests. Needs cargo-llvm-cov.
 cover:
     cargo llvm-cov nextest --workspace --html

@@ -16,6 +16,7 @@
 pub mod architecture;
 mod changes;
 mod clock;
+pub mod crashes;
 mod deadline;
 mod device;
 mod issuer;

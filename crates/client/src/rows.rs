@@ -61,15 +61,11 @@ impl<F: Fn(&[u8]) -> Bytes> Slicer for F {
 impl RecordRow {
     pub(crate) fn pulled(record: &PullRecord<'_>, slicer: &impl Slicer) -> Self {
         let PullRecord { id, blob, cursor, dek, deleted, .. } = *record;
-        Self::of(RecordEntry { id, blob, cursor, dek, deleted }, slicer)
+        Self::heard(&RecordEntry { id, blob, cursor, dek, deleted }, slicer)
     }
 
     pub(crate) fn heard(record: &RecordEntry<'_>, slicer: &impl Slicer) -> Self {
-        Self::of(RecordEntry { ..*record }, slicer)
-    }
-
-    fn of(record: RecordEntry<'_>, slicer: &impl Slicer) -> Self {
-        let RecordEntry { id, blob, cursor, dek, deleted } = record;
+        let RecordEntry { id, blob, cursor, dek, deleted } = *record;
         let slice = |part| slicer.slice(part);
         Self { id, cursor, blob: blob.filter(|_| !deleted).map(slice), dek: dek.map(slice) }
     }

@@ -93,7 +93,10 @@ impl Checker {
     fn read(&mut self, line: usize, event: Event) -> Result<(), String> {
         match event {
             Event::Push { op, space, changes } => self.begin(op, space)?.push(op, line, changes),
-            Event::Pull { op, space, since } => self.begin(op, space)?.pull(op, line, since),
+            Event::Pull { op, space, since } => {
+                self.begin(op, space)?.pull(op, line, since);
+                Ok(())
+            }
             Event::Pushed { op, cursor } => self.of(op)?.pushed(op, line, cursor),
             Event::Refused { op } => self.of(op)?.refused(op),
             Event::Lost { op } => self.of(op)?.lost(op),

@@ -33,7 +33,8 @@ impl Connection {
         outbox: Arc<Outbox>,
         caller: Caller,
     ) -> Self {
-        let (caller, watched, turn) = (RwLock::new(Arc::new(caller)), Mutex::default(), Default::default());
+        let (caller, watched, turn) =
+            (RwLock::new(Arc::new(caller)), Mutex::default(), tokio::sync::Mutex::default());
         Self { id, endpoint, outbox, caller, watched, turn }
     }
 

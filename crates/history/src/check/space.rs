@@ -114,9 +114,8 @@ impl Space {
         Ok(())
     }
 
-    pub(super) fn pull(&mut self, op: u64, line: usize, since: u64) -> Result<(), String> {
+    pub(super) fn pull(&mut self, op: u64, line: usize, since: u64) {
         self.pulls.insert(op, Pull { line, since, after: self.newest });
-        Ok(())
     }
 
     fn open_push(&self, op: u64) -> Result<usize, String> {

@@ -9,7 +9,7 @@ fn main() {
     // The log of HEAD grows with every commit; without one, a change of the sources has to do.
     match git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         Some(log) if std::path::Path::new(&log).exists() => println!("cargo::rerun-if-changed={log}"),
-        _ => println!("cargo::rerun-if-changed=../version.rs"),
+        _ => println!("cargo::rerun-if-changed=../build.rs"),
     }
 }
 

@@ -1,0 +1,27 @@
+//! The server is killed at any moment; nothing acknowledged is lost (storage §5, P1, P5, P9–P12).
+//!
+//! `LESS_SYNC_KILLS` says how often; `just crashes` runs it at length.
+
+use less_sync_history::Verdict;
+use less_sync_test_support::crashes::{Crashes, ServerProcess};
+
+const SERVER: &str = env!("CARGO_BIN_EXE_less-sync-server");
+
+fn crashes() -> Crashes {
+    #[expect(clippy::disallowed_methods, reason = "who runs the tests says how long they take")]
+    let kills = std::env::var("LESS_SYNC_KILLS").ok().and_then(|kills| kills.parse().ok());
+    Crashes { kills: kills.unwrap_or(8), users: 2, devices: 3 }
+}
+
+/// A run in which nothing was at stake proves nothing.
+fn assert_telling(verdict: &Verdict) {
+    assert!(verdict.acknowledged > 0 && verdict.refused > 0 && verdict.pulls > 0, "{verdict:?}");
+    assert!(verdict.events > 0 && verdict.unknown > 0, "{verdict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_store_loses_nothing_when_the_server_is_killed() {
+    let mut server = ServerProcess::start(SERVER, None).await;
+    let verdict = crashes().run(&mut server, async |server| server.kill_and_restart().await).await;
+    assert_telling(&verdict);
+}

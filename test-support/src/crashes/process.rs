@@ -1,0 +1,127 @@
+//! The server as a process that can be killed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::watch;
+
+use super::User;
+use crate::within;
+
+/// A development server with a directory of its own, which outlives the process.
+#[derive(Debug)]
+pub struct ServerProcess {
+    program: PathBuf,
+    database: Option<String>,
+    directory: TempDir,
+    running: Running,
+    address: watch::Sender<SocketAddr>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    /// Kept open, so that the server may print what it likes.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl ServerProcess {
+    /// Starts `program` on a free port, on the database with this address instead of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(program: impl Into<PathBuf>, database: Option<String>) -> Self {
+        let (program, directory) = (program.into(), tempfile::tempdir().expect("a directory"));
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (running, address) = launch(&program, anywhere, database.as_deref(), &directory).await;
+        Self { program, database, directory, running, address: watch::Sender::new(address) }
+    }
+
+    /// Kills the process on the spot and starts another one on the same data, at the same address: tokens name it.
+    ///
+    /// # Panics
+    /// When it does not start again.
+    pub async fn kill_and_restart(&mut self) {
+        self.running.child.kill().await.expect("a process to kill");
+        let address = *self.address.borrow();
+        let (running, address) =
+            launch(&self.program, address, self.database.as_deref(), &self.directory).await;
+        self.running = running;
+        self.address.send_replace(address);
+    }
+
+    /// Where it listens; counts as changed with every restart.
+    pub(super) fn address(&self) -> watch::Receiver<SocketAddr> {
+        self.address.subscribe()
+    }
+
+    /// A user with a token, which stays valid when the server comes back.
+    pub(super) async fn user(&self, name: &str) -> User {
+        let address = *self.address.borrow();
+        let body = format!(r#"{{"user": "{name}", "ttl": 86400}}"#);
+        let answer = within("a token", post(address, "/dev/token", &body)).await;
+        let text = |member: &str| answer[member].as_str().expect("a text").to_owned();
+        let space = text("personal_space").parse().expect("a space");
+        User { name: name.to_owned(), token: text("token"), space }
+    }
+}
+
+async fn launch(
+    program: &PathBuf,
+    listen: SocketAddr,
+    database: Option<&str>,
+    directory: &TempDir,
+) -> (Running, SocketAddr) {
+    let log = std::fs::File::options().create(true).append(true).open(directory.path().join("log"));
+    let mut command = Command::new(program);
+    command
+        .args(["--dev", "--listen", &listen.to_string()])
+        .env_clear()
+        .envs(database.map(|database| ("DATABASE_URL", database)))
+        // The load is meant to hurt, not to be held back.
+        .envs([("WS_INBOUND_RATE", "100000"), ("WS_INBOUND_BURST", "100000")])
+        .envs([("WS_MAX_CONNECTIONS_PER_MAILBOX", "1000"), ("WS_MAX_CONNECTIONS_PER_ACTOR", "1000")])
+        .current_dir(directory.path())
+        .stdout(Stdio::piped())
+        .stderr(log.expect("a log"))
+        .kill_on_drop(true);
+    let mut child = command.spawn().expect("the server to start");
+    let mut stdout = BufReader::new(child.stdout.take().expect("what it prints"));
+    let address = tokio::time::timeout(super::RECOVERY, printed_address(&mut stdout)).await;
+    let address = address.ok().flatten();
+    let Some(address) = address else {
+        let log = std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
+        panic!("the server did not start: {log}");
+    };
+    (Running { child, _stdout: stdout }, address)
+}
+
+async fn printed_address(stdout: &mut BufReader<ChildStdout>) -> Option<SocketAddr> {
+    let mut lines = stdout.lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(url) = line.trim().strip_prefix("address") {
+            return url.trim().strip_prefix("http://")?.parse().ok();
+        }
+    }
+    None
+}
+
+async fn post(address: SocketAddr, path: &str, body: &str) -> Value {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("a request that is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let (_head, body) = answer.split_once("\r\n\r\n").expect("an answer with a body");
+    serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}"))
+}
