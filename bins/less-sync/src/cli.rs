@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{bench, pull, push, tail, token};
+use crate::cmd::{bench, history_check, pull, push, tail, token};
 use crate::report::{Failure, report};
 use crate::target::Target;
 
@@ -36,6 +36,8 @@ enum Command {
     Tail(tail::Arguments),
     /// Measure a server
     Bench(bench::Arguments),
+    /// Judge recorded histories of pushes and pulls
+    HistoryCheck(history_check::Arguments),
 }
 
 /// Does what the command line says.
@@ -62,6 +64,7 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
             Command::Pull(arguments) => pull::run(&target, &arguments, json).await,
             Command::Tail(arguments) => tail::run(&target, &arguments, json).await,
             Command::Bench(arguments) => bench::run(&target, &arguments, json).await,
+            Command::HistoryCheck(arguments) => history_check::run(&arguments, json),
         }
     });
     // A read of standard input that nobody waits for any more must not keep the process alive.

@@ -1,6 +1,7 @@
 //! The commands, one per file.
 
 pub(crate) mod bench;
+pub(crate) mod history_check;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod tail;

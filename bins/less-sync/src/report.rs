@@ -16,6 +16,14 @@ impl Failure {
     /// Usage or configuration error.
     pub(crate) const USAGE: u8 = 2;
 
+    /// The command did its work and found what should not be.
+    const FOUND: u8 = 3;
+
+    /// What was looked for is there, and should not be.
+    pub(crate) fn found(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: Self::FOUND, error: error.into() }
+    }
+
     /// The command line or the environment is at fault.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self { code: Self::USAGE, error: error.into() }

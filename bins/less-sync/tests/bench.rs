@@ -1,0 +1,70 @@
+//! Every scenario of `less-sync bench` runs to its end and counts something. What it counts is nobody's business here.
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Runs a scenario under a load that is done in a moment. `figure` is one that cannot be zero.
+fn measures(figure: &str, scenario: &[&str]) {
+    let toolbox = Path::new(env!("CARGO_BIN_EXE_less-sync"));
+    let server = toolbox.with_file_name("less-sync-server");
+    assert!(server.exists(), "no server to measure: run `cargo build -p less-sync-server`");
+    let mut bench = Command::new(toolbox);
+    bench.arg("bench").args(scenario).args(["--json", "--time", "1", "--server"]).arg(&server);
+    let output = bench.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let counted = figures.get(figure).and_then(Value::as_f64);
+    assert!(counted.is_some_and(|counted| counted > 0.0), "no {figure}: {figures}");
+}
+
+#[test]
+fn startup() {
+    measures("healthy_p50_ms", &["startup", "--launches", "1"]);
+}
+
+#[test]
+fn idle() {
+    measures("connections", &["idle", "--connections", "3"]);
+}
+
+#[test]
+fn push() {
+    measures("pushes_per_s", &["push", "--connections", "2", "--window", "3"]);
+}
+
+#[test]
+fn fan_out() {
+    measures("deliveries_per_s", &["fan-out", "--watchers", "3", "--writers", "2", "--window", "8"]);
+}
+
+#[test]
+fn events() {
+    measures("deliveries_per_s", &["events", "--watchers", "3", "--window", "4"]);
+}
+
+#[test]
+fn pull() {
+    measures("mb_per_s", &["pull", "--records", "2000"]);
+}
+
+#[test]
+fn connect() {
+    measures("connects_per_s", &["connect", "--users", "2"]);
+}
+
+#[test]
+fn churn() {
+    measures("resident_after_mib", &["churn", "--connections", "20", "--at-once", "4"]);
+}
+
+#[test]
+fn stalled() {
+    measures(
+        "alone_deliveries_per_s",
+        &["stalled", "--watchers", "2", "--stalled", "1", "--stalled-pulls", "1"],
+    );
+}
