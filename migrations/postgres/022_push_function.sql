@@ -10,15 +10,22 @@
 -- during a rolling upgrade. A changed meaning or signature is a new function in a new migration.
 --
 -- Outcomes: 0 committed, 1 conflict, 2 no such space, 3 homed on another server, 4 epoch too old, 5 the last cursor
--- was used before, 6 the space is locked by somebody else (only without p_wait).
+-- was used before, 6 the space is locked by somebody else (only without p_wait), 7 access of the wrong kind for the
+-- space, 8 a token of the chain is revoked.
 --
 -- The planner settings: every statement finds its rows by key. A plan that was made and kept while the tables were
 -- nearly empty must not scan them when they no longer are.
 
 -- Tombstones the live files of dead records, and dooms their objects for the sweeper, which leaves them alone for a
 -- minute in favour of running downloads (storage §3.6 step 12, §4.6). The caller has locked the spaces.
-CREATE FUNCTION less_sync_bury_files_1(p_spaces uuid[], p_records uuid[], p_cursors bigint[])
-RETURNS void
+-- Says which files they are, and which record of the list took each with it.
+CREATE FUNCTION less_sync_bury_files_1(
+    p_spaces   uuid[],
+    p_records  uuid[],
+    p_cursors  bigint[],
+    OUT files  uuid[],
+    OUT dead   bigint[]
+)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 SET enable_hashjoin = off
@@ -28,15 +35,19 @@ BEGIN
     INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, doomed, not_before)
     SELECT f.space_id, gen_random_uuid(), f.id,
            coalesce(f.object_key, 'spaces/' || f.space_id || '/files/' || f.id), true, now() + interval '60 seconds'
-    FROM unnest(p_spaces, p_records) AS dead (space_id, record_id)
-    JOIN files f ON f.space_id = dead.space_id AND f.record_id = dead.record_id
+    FROM unnest(p_spaces, p_records) AS r (space_id, id)
+    JOIN files f ON f.space_id = r.space_id AND f.record_id = r.id
     WHERE NOT f.deleted;
 
     IF FOUND THEN
-        UPDATE files f
-        SET deleted = true, size = 0, wrapped_dek = '', object_key = NULL, sha256 = NULL, cursor = dead.cursor
-        FROM unnest(p_spaces, p_records, p_cursors) AS dead (space_id, record_id, cursor)
-        WHERE f.space_id = dead.space_id AND f.record_id = dead.record_id AND NOT f.deleted;
+        WITH buried AS (
+            UPDATE files f
+            SET deleted = true, size = 0, wrapped_dek = '', object_key = NULL, sha256 = NULL, cursor = r.cursor
+            FROM unnest(p_spaces, p_records, p_cursors) WITH ORDINALITY AS r (space_id, id, cursor, place)
+            WHERE f.space_id = r.space_id AND f.record_id = r.id AND NOT f.deleted
+            RETURNING f.id, r.place
+        )
+        SELECT array_agg(buried.id), array_agg(buried.place) INTO files, dead FROM buried;
     END IF;
 END
 $$;
@@ -45,6 +56,7 @@ $$;
 CREATE FUNCTION less_sync_push_one_1(
     p_wait       boolean,  -- whether to wait for the lock of the space
     p_space      uuid,
+    p_chain      text[],   -- the cids that open a shared space; NULL: none, as for a personal one
     p_oldest     bigint,   -- the oldest epoch that the push names; NULL: none
     p_id         uuid,
     p_expected   bigint,   -- 0: the record must not exist
@@ -53,40 +65,51 @@ CREATE FUNCTION less_sync_push_one_1(
     OUT outcome         integer,
     OUT space_cursor    bigint,   -- afterwards
     OUT key_generation  integer,
-    OUT rewrap_epoch    integer
+    OUT rewrap_epoch    integer,
+    OUT deleted_files   uuid[]
 )
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 AS $$
 DECLARE
-    minimum  integer;
+    shared   boolean;
     remote   boolean;
+    minimum  integer;
     stored   bigint;
     written  integer;
 BEGIN
     IF p_wait THEN
-        SELECT s.cursor, s.key_generation, s.rewrap_epoch, s.home_server IS NOT NULL,
-               CASE WHEN s.root_public_key IS NOT NULL THEN s.min_key_generation END
-        INTO space_cursor, key_generation, rewrap_epoch, remote, minimum
+        SELECT s.cursor, s.key_generation, s.rewrap_epoch,
+               s.root_public_key IS NOT NULL, s.home_server IS NOT NULL, s.min_key_generation
+        INTO space_cursor, key_generation, rewrap_epoch, shared, remote, minimum
         FROM spaces s WHERE s.id = p_space FOR NO KEY UPDATE;
     ELSE
-        SELECT s.cursor, s.key_generation, s.rewrap_epoch, s.home_server IS NOT NULL,
-               CASE WHEN s.root_public_key IS NOT NULL THEN s.min_key_generation END
-        INTO space_cursor, key_generation, rewrap_epoch, remote, minimum
+        SELECT s.cursor, s.key_generation, s.rewrap_epoch,
+               s.root_public_key IS NOT NULL, s.home_server IS NOT NULL, s.min_key_generation
+        INTO space_cursor, key_generation, rewrap_epoch, shared, remote, minimum
         FROM spaces s WHERE s.id = p_space FOR NO KEY UPDATE SKIP LOCKED;
     END IF;
     IF NOT FOUND THEN
         outcome := CASE WHEN EXISTS (SELECT FROM spaces s WHERE s.id = p_space) THEN 6 ELSE 2 END;
         RETURN;
+    ELSIF shared = (p_chain IS NULL) THEN
+        outcome := 7;
+        RETURN;
     ELSIF remote THEN
         outcome := 3;
         RETURN;
-    ELSIF p_oldest < minimum THEN
-        outcome := 4;
-        RETURN;
     END IF;
 
-    -- A later statement than the lock: see the snapshot trap above.
+    -- Later statements than the lock: see the snapshot trap above.
+    IF shared THEN
+        IF EXISTS (SELECT FROM revocations r WHERE r.space_id = p_space AND r.ucan_cid = ANY (p_chain)) THEN
+            outcome := 8;
+            RETURN;
+        ELSIF p_oldest < minimum THEN
+            outcome := 4;
+            RETURN;
+        END IF;
+    END IF;
     SELECT r.cursor INTO stored FROM records r WHERE r.space_id = p_space AND r.id = p_id;
     IF coalesce(stored, 0) <> p_expected THEN
         outcome := 1;
@@ -111,7 +134,8 @@ BEGIN
         RAISE SQLSTATE '40001' USING MESSAGE = 'a record was written without the lock of its space';
     END IF;
     IF p_blob IS NULL THEN
-        PERFORM less_sync_bury_files_1(ARRAY[p_space], ARRAY[p_id], ARRAY[space_cursor]);
+        SELECT b.files INTO deleted_files
+        FROM less_sync_bury_files_1(ARRAY[p_space], ARRAY[p_id], ARRAY[space_cursor]) AS b;
     END IF;
     UPDATE spaces s SET cursor = space_cursor, updated_at = now() WHERE s.id = p_space;
 END
@@ -123,9 +147,13 @@ CREATE FUNCTION less_sync_push_1(
     p_wait      boolean,    -- whether to wait for the locks of the spaces
     -- Per push:
     p_spaces    uuid[],
+    p_shared    boolean[],  -- whether it comes with a chain
     p_oldest    bigint[],   -- the oldest epoch that the push names; NULL: none
     p_sizes     integer[],  -- changes of it
     p_updates   integer[],  -- those that expect a record
+    -- Per cid of a chain:
+    p_bearer    integer[],  -- its push, from 1
+    p_cids      text[],
     -- Per change, push by push:
     p_push      integer[],  -- its push, from 1
     p_ids       uuid[],
@@ -137,8 +165,11 @@ CREATE FUNCTION less_sync_push_1(
     OUT space_cursors    bigint[],   -- after the push
     OUT key_generations  integer[],
     OUT rewrap_epochs    integer[],
-    -- Changes, from 1, whose record is not where it is expected; NULL: none
-    OUT mismatches       integer[]
+    -- Changes, from 1, whose record is not where it is expected, ascending
+    OUT mismatches       integer[],
+    -- Per deleted file:
+    OUT deleted_files    uuid[],
+    OUT deleted_by       integer[]   -- the push, from 1
 )
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
@@ -154,6 +185,8 @@ DECLARE
     at        bigint;              -- cursor of that space so far
     last      integer := 0;        -- last change of a push
     mismatch  integer := 1;        -- next element of mismatches
+    minimums  integer[];           -- oldest epoch that the space accepts; NULL: any
+    revoked   integer[] := '{}';   -- pushes with a revoked cid
     moved     uuid[] := '{}';      -- spaces with a committed push,
     moved_to  bigint[] := '{}';    -- and their cursors
     creates   integer := 0;
@@ -163,13 +196,13 @@ BEGIN
     -- Ascending ids: two batches that wait never wait for each other.
     IF p_wait THEN
         OPEN spaces_by_id NO SCROLL FOR
-            SELECT s.id, s.cursor, s.key_generation, s.rewrap_epoch, s.home_server IS NOT NULL AS remote,
-                   CASE WHEN s.root_public_key IS NOT NULL THEN s.min_key_generation END AS minimum
+            SELECT s.id, s.cursor, s.key_generation, s.min_key_generation, s.rewrap_epoch,
+                   s.root_public_key IS NOT NULL AS shared, s.home_server IS NOT NULL AS remote
             FROM spaces s WHERE s.id = ANY (p_spaces) ORDER BY s.id FOR NO KEY UPDATE;
     ELSE
         OPEN spaces_by_id NO SCROLL FOR
-            SELECT s.id, s.cursor, s.key_generation, s.rewrap_epoch, s.home_server IS NOT NULL AS remote,
-                   CASE WHEN s.root_public_key IS NOT NULL THEN s.min_key_generation END AS minimum
+            SELECT s.id, s.cursor, s.key_generation, s.min_key_generation, s.rewrap_epoch,
+                   s.root_public_key IS NOT NULL AS shared, s.home_server IS NOT NULL AS remote
             FROM spaces s WHERE s.id = ANY (p_spaces) ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED;
     END IF;
     LOOP
@@ -180,10 +213,11 @@ BEGIN
             place := place + 1;
         END LOOP;
         WHILE p_spaces[place] = locked.id LOOP
-            outcomes[place] := CASE WHEN locked.remote THEN 3 WHEN p_oldest[place] < locked.minimum THEN 4 ELSE 0 END;
+            outcomes[place] := CASE WHEN locked.shared <> p_shared[place] THEN 7 WHEN locked.remote THEN 3 ELSE 0 END;
             space_cursors[place] := locked.cursor;
             key_generations[place] := locked.key_generation;
             rewrap_epochs[place] := locked.rewrap_epoch;
+            minimums[place] := CASE WHEN locked.shared THEN locked.min_key_generation END;
             place := place + 1;
         END LOOP;
     END LOOP;
@@ -192,7 +226,13 @@ BEGIN
         outcomes[rest] := 2;
     END LOOP;
 
-    -- A later statement than the locks: see the snapshot trap above.
+    -- Later statements than the locks: see the snapshot trap above.
+    IF cardinality(p_cids) > 0 THEN
+        revoked := ARRAY (
+            SELECT p_bearer[cid] FROM generate_series(1, cardinality(p_cids)) AS cid
+            WHERE EXISTS (
+                SELECT FROM revocations r WHERE r.space_id = p_spaces[p_bearer[cid]] AND r.ucan_cid = p_cids[cid]));
+    END IF;
     mismatches := ARRAY (
         SELECT change
         FROM generate_series(1, cardinality(p_ids)) AS change
@@ -210,7 +250,11 @@ BEGIN
                 outcomes[push] := 6;
             END IF;
         ELSIF outcomes[push] = 0 THEN
-            IF mismatches[mismatch] <= last THEN
+            IF push = ANY (revoked) THEN
+                outcomes[push] := 8;
+            ELSIF p_oldest[push] < minimums[push] THEN
+                outcomes[push] := 4;
+            ELSIF mismatches[mismatch] <= last THEN
                 outcomes[push] := 1;
             ELSIF at >= 9007199254740991 THEN
                 outcomes[push] := 5;
@@ -257,10 +301,13 @@ BEGIN
         END IF;
     END IF;
     IF array_position(p_blobs, NULL) IS NOT NULL THEN
-        PERFORM less_sync_bury_files_1(array_agg(p_spaces[p_push[change]]), array_agg(p_ids[change]),
-                                       array_agg(space_cursors[p_push[change]]))
-        FROM generate_series(1, cardinality(p_ids)) AS change
-        WHERE p_blobs[change] IS NULL AND outcomes[p_push[change]] = 0;
+        SELECT b.files, ARRAY (SELECT dead.pushes[record] FROM unnest(b.dead) AS record) INTO deleted_files, deleted_by
+        FROM (
+            SELECT array_agg(p_spaces[p_push[change]]) AS spaces, array_agg(p_ids[change]) AS ids,
+                   array_agg(space_cursors[p_push[change]]) AS cursors, array_agg(p_push[change]) AS pushes
+            FROM generate_series(1, cardinality(p_ids)) AS change
+            WHERE p_blobs[change] IS NULL AND outcomes[p_push[change]] = 0
+        ) AS dead, less_sync_bury_files_1(dead.spaces, dead.ids, dead.cursors) AS b;
     END IF;
     UPDATE spaces s SET cursor = m.cursor, updated_at = now()
     FROM unnest(moved, moved_to) AS m (id, cursor)

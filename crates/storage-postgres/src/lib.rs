@@ -1,5 +1,34 @@
 //! The PostgreSQL storage adapter of less-sync: the contract of `less-sync-storage` on a shared database.
 //!
-//! It brings its own schema ([`migrate`]) and knows neither the wire nor HTTP.
+//! A push is one round trip, and pushes that wait at the same time share a transaction (natural batching). A pull reads
+//! a page at a time and holds nothing between two pages. The schema comes with the adapter ([`migrate`]). It knows
+//! neither the wire nor HTTP.
+//!
+//! ```no_run
+//! use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = "postgres://less_sync@localhost/less_sync".parse()?;
+//! let storage = PostgresStorage::open(PostgresOptions::new(url)).await?;
+//! // … serve …
+//! storage.close().await;
+//! # Ok(())
+//! # }
+//! ```
 
+mod connector;
+mod error;
 pub mod migrate;
+mod options;
+mod pool;
+mod pull;
+mod push;
+mod records;
+mod retry;
+mod spaces;
+mod sqlstate;
+mod store;
+
+pub use error::OpenError;
+pub use options::PostgresOptions;
+pub use store::PostgresStorage;

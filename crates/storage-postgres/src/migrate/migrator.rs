@@ -125,9 +125,11 @@ impl Migrator {
     }
 }
 
-/// Ends the session, and with it the lock and whatever was not committed.
-async fn close<T>(db: PgConnection, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
-    if let Err(error) = db.close().await {
+/// Gives up the lock and ends the session, and with it whatever was not committed. A session that is gone has given
+/// up its lock already; one that ends lives on for a moment, in which the next migrator need not wait.
+async fn close<T>(mut db: PgConnection, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
+    let unlocked = sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut db).await.map(drop);
+    if let Err(error) = unlocked.and(db.close().await) {
         tracing::debug!(%error, "connection of the migrator ended by itself");
     }
     outcome

@@ -1,0 +1,108 @@
+//! How a connection is made, and what every session is told first.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use tokio::time::{Instant, timeout};
+
+use crate::{OpenError, PostgresOptions};
+
+/// The oldest PostgreSQL that will do (operations §11.3).
+const OLDEST_SERVER: u32 = 15;
+
+/// A server that restarts, or a firewall, may end a connection without anybody noticing, and nobody can tell whether a
+/// push that was sent over a broken connection took effect. A round trip now and then is cheaper than such a push.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// Makes connections that are ready for use.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector {
+    options: PgConnectOptions,
+    settings: String,
+    patience: Duration,
+}
+
+impl Connector {
+    pub(crate) fn new(options: &PostgresOptions) -> Self {
+        Self {
+            options: options
+                .url
+                .options()
+                .clone()
+                .application_name("less-sync")
+                .statement_cache_capacity(options.statement_cache)
+                .disable_statement_logging(),
+            settings: settings(options),
+            patience: options.connect_timeout,
+        }
+    }
+
+    /// A connection with our settings.
+    pub(crate) async fn connect(&self) -> Result<PgConnection, OpenError> {
+        let connecting = async {
+            let mut connection = self.options.connect().await?;
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(self.settings.clone()))).await?;
+            Ok(connection)
+        };
+        let connected = timeout(self.patience, connecting).await;
+        let connection = connected.map_err(|_| OpenError::ConnectTimeout(self.patience))?;
+        recent(connection.map_err(OpenError::Connect)?)
+    }
+}
+
+/// A connection that nobody uses at the moment.
+#[derive(Debug)]
+pub(crate) struct Resting {
+    connection: PgConnection,
+    since: Instant,
+}
+
+impl Resting {
+    pub(crate) fn new(connection: PgConnection) -> Self {
+        Self { connection, since: Instant::now() }
+    }
+
+    /// For how long nobody has used it.
+    pub(crate) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// The connection, unless it turns out to be broken. It is tried when it has rested for longer than
+    /// [`TRUSTED`].
+    pub(crate) async fn wake(mut self) -> Option<PgConnection> {
+        let sound = self.age() < TRUSTED || self.connection.ping().await.is_ok();
+        sound.then_some(self.connection)
+    }
+
+    /// Ends the session in good order.
+    pub(crate) async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "connection ended by itself");
+        }
+    }
+}
+
+/// Storage §3.3, T1 and T8: one statement for all of them, since a proxy may refuse them in the start-up message.
+fn settings(options: &PostgresOptions) -> String {
+    format!(
+        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 60000; \
+         SET timezone = 'UTC'; SET standard_conforming_strings = on; \
+         SET default_transaction_isolation = 'read committed'",
+        millis(options.statement_timeout),
+        millis(options.lock_timeout),
+    )
+}
+
+/// As PostgreSQL takes it.
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+fn recent(connection: PgConnection) -> Result<PgConnection, OpenError> {
+    let version = connection.server_version_num().unwrap_or(0) / 10_000;
+    if version < OLDEST_SERVER {
+        return Err(OpenError::ServerTooOld { found: version, needed: OLDEST_SERVER });
+    }
+    Ok(connection)
+}

@@ -1,0 +1,65 @@
+//! What the adapter is opened with.
+
+use std::time::Duration;
+
+use crate::migrate::DatabaseUrl;
+
+/// Where the database is and how much of everything may be used (operations §2.3).
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    /// The database (`DATABASE_URL`).
+    pub url: DatabaseUrl,
+    /// Another way to it for migrations, which need a session of their own (`DATABASE_MIGRATION_URL`). `None`: `url`.
+    pub migration_url: Option<DatabaseUrl>,
+    /// Whether to bring the schema up to date when opening (`RUN_MIGRATIONS`).
+    pub run_migrations: bool,
+    /// Connections at most, 3 to 500 (`DATABASE_MAX_CONNECTIONS`).
+    pub max_connections: u32,
+    /// Connections that are opened at the start and kept (`DATABASE_MIN_CONNECTIONS`).
+    pub min_connections: u32,
+    /// How long an operation waits for a connection (`DATABASE_ACQUIRE_TIMEOUT_MS`).
+    pub acquire_timeout: Duration,
+    /// How long one attempt to connect may take (`DATABASE_CONNECT_TIMEOUT_MS`).
+    pub connect_timeout: Duration,
+    /// How long to keep trying when the database cannot be reached at the start (`DATABASE_STARTUP_WAIT`).
+    pub startup_wait: Duration,
+    /// How long one statement may take (`DATABASE_STATEMENT_TIMEOUT_MS`); zero: for ever.
+    pub statement_timeout: Duration,
+    /// How long a statement may wait for a lock (`DATABASE_LOCK_TIMEOUT_MS`); zero: for ever.
+    pub lock_timeout: Duration,
+    /// Prepared statements kept per connection (`DATABASE_STATEMENT_CACHE`); zero behind proxies that pool transactions.
+    pub statement_cache: usize,
+    /// Rows of one page of a pull (`PULL_PAGE_ROWS`).
+    pub page_rows: usize,
+    /// Blob bytes after which a page of a pull ends (`PULL_PAGE_BYTES`); its last row may exceed them.
+    pub page_bytes: usize,
+    /// Pushes that may wait for their turn; further ones are refused as `Unavailable`.
+    pub queue: usize,
+    /// Whether pushes that wait at the same time may share a transaction. Off where spaces are distributed over several
+    /// machines (storage §9.1, T3).
+    pub batching: bool,
+}
+
+impl PostgresOptions {
+    /// The defaults, for the database at `url`.
+    #[must_use]
+    pub fn new(url: DatabaseUrl) -> Self {
+        Self {
+            url,
+            migration_url: None,
+            run_migrations: true,
+            max_connections: 20,
+            min_connections: 2,
+            acquire_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            startup_wait: Duration::from_mins(1),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(5),
+            statement_cache: 256,
+            page_rows: 512,
+            page_bytes: 4 * 1024 * 1024,
+            queue: 8192,
+            batching: true,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Connections for everything but the committers, which have their own: classes that cannot starve each other, fair
+//! queues, and nothing held between two operations (storage §3.4).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use less_sync_storage::StorageError;
+use parking_lot::Mutex;
+use sqlx::PgConnection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::connector::{Connector, Resting};
+use crate::error::{Closed, NoConnection};
+use crate::sqlstate::{leaves_connection, storage_error};
+use crate::{OpenError, PostgresOptions};
+
+/// Connections beyond those that are kept are ended when nobody has needed them for so long.
+const UNUSED: Duration = Duration::from_mins(10);
+
+/// What a connection is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Anything short.
+    Request,
+    /// A page of a stream. At most half of the connections, so that readers never stop writers.
+    Stream,
+    /// A push that is big, or waits for a lock. At most a quarter, since it may take seconds.
+    Push,
+    /// Health checks and background jobs; one connection is reserved for them.
+    Job,
+}
+
+type Permits = [Option<OwnedSemaphorePermit>; 2];
+
+/// Connections, opened on demand and kept.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    connector: Connector,
+    patience: Duration,
+    /// Connections that are kept however long nobody uses them.
+    kept: usize,
+    /// The one that was used last at the end.
+    idle: Mutex<Vec<Resting>>,
+    shared: Turns,
+    streams: Turns,
+    pushes: Turns,
+    jobs: Turns,
+}
+
+/// So many at once, the others in a fair queue.
+#[derive(Debug)]
+struct Turns {
+    semaphore: Arc<Semaphore>,
+    count: u32,
+}
+
+impl Pool {
+    /// A pool of `size` connections at most, one of them for jobs. Opens none yet.
+    pub(crate) fn new(connector: Connector, size: u32, options: &PostgresOptions) -> Self {
+        let shared = size.saturating_sub(1).max(1);
+        Self {
+            connector,
+            patience: options.acquire_timeout,
+            kept: options.min_connections as usize,
+            idle: Mutex::default(),
+            shared: Turns::new(shared),
+            streams: Turns::new((shared / 2).max(1)),
+            pushes: Turns::new((shared / 4).max(1)),
+            jobs: Turns::new(1),
+        }
+    }
+
+    /// A connection, as soon as one is free. Whoever stops waiting, or drops the lease, gives up its place at once.
+    pub(crate) async fn lease(self: &Arc<Self>, class: Class) -> Result<Lease, NoConnection> {
+        let granted = timeout(self.patience, self.grant(class)).await;
+        let permits = granted.map_err(|_| NoConnection::Exhausted(self.patience))??;
+        let connection = self.connection().await?;
+        Ok(Lease { connection, pool: Arc::clone(self), _permits: permits })
+    }
+
+    /// The right to a connection of the class.
+    async fn grant(&self, class: Class) -> Result<Permits, Closed> {
+        match class {
+            Class::Request => Ok([Some(self.shared.take().await?), None]),
+            Class::Stream => {
+                let turn = self.streams.take().await?;
+                Ok([Some(self.shared.take().await?), Some(turn)])
+            }
+            Class::Push => {
+                let turn = self.pushes.take().await?;
+                Ok([Some(self.shared.take().await?), Some(turn)])
+            }
+            Class::Job => Ok([Some(self.jobs.take().await?), None]),
+        }
+    }
+
+    /// The connection that was used last, or a new one.
+    async fn connection(&self) -> Result<PgConnection, OpenError> {
+        loop {
+            let resting = self.idle.lock().pop();
+            let Some(resting) = resting else {
+                return self.connector.connect().await;
+            };
+            if let Some(connection) = resting.wake().await {
+                return Ok(connection);
+            }
+            self.distrust();
+        }
+    }
+
+    /// Opens connections until `count` of them are idle.
+    pub(crate) async fn warm_up(&self, count: u32) -> Result<(), OpenError> {
+        for _ in 0..count {
+            self.keep(self.connector.connect().await?);
+        }
+        Ok(())
+    }
+
+    /// Keeps a connection for the next operation, and ends one that nobody has needed for long.
+    fn keep(&self, connection: PgConnection) {
+        let mut idle = self.idle.lock();
+        idle.push(Resting::new(connection));
+        let longest = idle.first().is_some_and(|first| first.age() > UNUSED);
+        let ended = (longest && idle.len() > self.kept).then(|| idle.remove(0));
+        drop(idle);
+        drop(ended);
+    }
+
+    /// Ends what is idle: the server that cut one session has probably cut the others.
+    fn distrust(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        drop(idle);
+    }
+
+    /// Lets running operations finish, refuses all further ones, and ends the sessions.
+    pub(crate) async fn close(&self) {
+        for turns in [&self.streams, &self.pushes, &self.shared, &self.jobs] {
+            turns.close().await;
+        }
+        let idle = std::mem::take(&mut *self.idle.lock());
+        for resting in idle {
+            resting.close().await;
+        }
+    }
+}
+
+impl Turns {
+    fn new(count: u32) -> Self {
+        Self { semaphore: Arc::new(Semaphore::new(count as usize)), count }
+    }
+
+    async fn take(&self) -> Result<OwnedSemaphorePermit, Closed> {
+        Arc::clone(&self.semaphore).acquire_owned().await.map_err(|_| Closed)
+    }
+
+    /// Waits for those who have a turn, and gives no more.
+    async fn close(&self) {
+        if let Ok(all) = self.semaphore.acquire_many(self.count).await {
+            self.semaphore.close();
+            drop(all);
+        }
+    }
+}
+
+/// A connection for one operation. Dropping it ends the session, and whatever it was doing.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    connection: PgConnection,
+    pool: Arc<Pool>,
+    _permits: Permits,
+}
+
+impl Lease {
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// Ends the operation, and passes its outcome on as the contract has it.
+    pub(crate) fn settle<T>(self, outcome: Result<T, sqlx::Error>) -> Result<T, StorageError> {
+        self.end(&outcome);
+        outcome.map_err(storage_error)
+    }
+
+    /// Ends the operation: keeps the connection if it is still good after this outcome.
+    pub(crate) fn end<T>(self, outcome: &Result<T, sqlx::Error>) {
+        if outcome.as_ref().err().is_none_or(leaves_connection) {
+            self.pool.keep(self.connection);
+        } else {
+            self.pool.distrust();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Pushes that take their time: big ones, those whose space somebody else has locked, and those that only
+//! ask where the space is when their turn has come.
+
+use std::sync::Arc;
+
+use less_sync_storage::Pushed;
+use sqlx::PgConnection;
+use tokio_util::task::TaskTracker;
+
+use super::failure::Failure;
+use super::job::Job;
+use super::outcome::Verdict;
+use super::shared::Busy;
+use super::{batch, big};
+use crate::error::{NoConnection, unavailable};
+use crate::pool::{Class, Pool};
+use crate::retry::Retries;
+use crate::spaces;
+
+/// Runs them in tasks of their own, on connections of the pool.
+#[derive(Debug)]
+pub(super) struct Alone {
+    pool: Arc<Pool>,
+    tasks: TaskTracker,
+}
+
+impl Alone {
+    pub(super) fn new(pool: &Arc<Pool>, tasks: &TaskTracker) -> Self {
+        Self { pool: Arc::clone(pool), tasks: tasks.clone() }
+    }
+
+    /// Takes over pushes of one space, which stays busy until they are answered.
+    pub(super) fn spawn(&self, busy: Busy, jobs: Vec<Job>) {
+        let pool = Arc::clone(&self.pool);
+        self.tasks.spawn(async move {
+            run(&pool, jobs).await;
+            drop(busy);
+        });
+    }
+}
+
+async fn run(pool: &Arc<Pool>, mut jobs: Vec<Job>) {
+    let leased = pool.lease(Class::Push).await.map_err(NoConnection::into);
+    jobs.retain(|job| !job.abandoned());
+    let verdicts = match leased {
+        Ok(mut lease) => {
+            let applied = apply(lease.connection(), &jobs).await;
+            lease.end(&applied);
+            applied.map_err(Failure::from)
+        }
+        Err(failure) => Err(failure),
+    };
+    let verdicts = verdicts.unwrap_or_else(|failure: Failure| failure.verdicts(jobs.len()));
+    for (job, verdict) in jobs.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::Decided(outcome) => job.answer(outcome),
+            // Those that wait for the lock either get it or fail.
+            Verdict::Busy => job.answer(Err(unavailable(SpaceLocked))),
+        }
+    }
+}
+
+/// Waits for the lock of the space.
+async fn apply(connection: &mut PgConnection, jobs: &[Job]) -> Result<Vec<Verdict>, sqlx::Error> {
+    let mut retries = Retries::default();
+    loop {
+        let applied = match jobs {
+            [] => return Ok(Vec::new()),
+            [job] if job.is_empty() => unchanged(connection, job).await.map(|verdict| vec![verdict]),
+            [job] if job.is_big() => big::apply(connection, job).await.map(|verdict| vec![verdict]),
+            jobs => batch::apply(connection, true, jobs).await,
+        };
+        match applied {
+            Err(error) if retries.again(&error).await => {}
+            decided => return decided,
+        }
+    }
+}
+
+/// A push without changes says where the space is, and locks nothing.
+async fn unchanged(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
+    let found = spaces::for_reading(connection, &job.access).await?;
+    Ok(Verdict::Decided(found.map(|space| Pushed::Committed {
+        prev: space.cursor,
+        cursor: space.cursor,
+        key_generation: space.key_generation,
+        rewrap_epoch: space.rewrap_epoch,
+        deleted_files: Vec::new(),
+    })))
+}
+
+/// The database did not wait although it was told to.
+#[derive(Debug, thiserror::Error)]
+#[error("space is locked")]
+struct SpaceLocked;

@@ -1,0 +1,154 @@
+//! A batch of pushes as one statement.
+
+use less_sync_core::RecordId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::job::Job;
+use super::outcome::{Answer, Verdict};
+use super::single::{self, content};
+use crate::error::CorruptRow;
+
+/// Applies the pushes, each all or nothing by itself, in one round trip and one transaction. `jobs` are ordered by
+/// space, touch no record twice, and get their verdicts in the same order. `wait`: for the locks of the spaces.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    wait: bool,
+    jobs: &[Job],
+) -> Result<Vec<Verdict>, sqlx::Error> {
+    if let [job] = jobs
+        && let [change] = &*job.push.changes
+    {
+        let answer = single::apply(connection, wait, job, change).await?;
+        return Ok(vec![answer.verdict(std::iter::once(change.id))]);
+    }
+    let answers = Parameters::of(jobs).send(connection, wait).await?;
+    answers.verdicts(jobs).ok_or_else(|| sqlx::Error::Decode(CorruptRow("outcomes of a batch").into()))
+}
+
+/// The pushes as columns.
+#[derive(Default)]
+struct Parameters<'j> {
+    spaces: Vec<Uuid>,
+    shared: Vec<bool>,
+    oldest: Vec<Option<i64>>,
+    sizes: Vec<i32>,
+    updates: Vec<i32>,
+    bearer: Vec<i32>,
+    cids: Vec<String>,
+    push: Vec<i32>,
+    ids: Vec<Uuid>,
+    expected: Vec<i64>,
+    blobs: Vec<Option<&'j [u8]>>,
+    deks: Vec<Option<&'j [u8]>>,
+}
+
+impl<'j> Parameters<'j> {
+    fn of(jobs: &'j [Job]) -> Self {
+        let mut parameters = Self::default();
+        for (job, number) in jobs.iter().zip(1..) {
+            parameters.add(job, number);
+        }
+        parameters
+    }
+
+    fn add(&mut self, job: &'j Job, number: i32) {
+        let mut updates = 0;
+        for change in &*job.push.changes {
+            let (blob, dek) = content(&change.state);
+            let expected = change.expected.as_i64();
+            updates += i32::from(expected != 0);
+            self.push.push(number);
+            self.ids.push(change.id.as_uuid());
+            self.expected.push(expected);
+            self.blobs.push(blob);
+            self.deks.push(dek);
+        }
+        let cids = job.cids();
+        self.spaces.push(job.space.as_uuid());
+        self.shared.push(cids.is_some());
+        for cid in cids.into_iter().flatten() {
+            self.bearer.push(number);
+            self.cids.push(cid);
+        }
+        self.oldest.push(job.push.oldest_epoch().map(i64::from));
+        // At most STATEMENT_ROWS.
+        self.sizes.push(i32::try_from(job.rows()).unwrap_or(i32::MAX));
+        self.updates.push(updates);
+    }
+
+    async fn send(self, connection: &mut PgConnection, wait: bool) -> Result<Answers, sqlx::Error> {
+        let applied = sqlx::query_as!(
+            Answers,
+            r#"SELECT outcomes AS "outcomes!", space_cursors AS "space_cursors!: Vec<Option<i64>>",
+                      key_generations AS "key_generations!: Vec<Option<i32>>",
+                      rewrap_epochs AS "rewrap_epochs!: Vec<Option<i32>>", mismatches AS "mismatches!",
+                      deleted_files, deleted_by
+               FROM less_sync_push_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"#,
+            wait,
+            &self.spaces,
+            &self.shared,
+            // The macro knows no arrays with holes in them; `as` says what they are.
+            &self.oldest as &[Option<i64>],
+            &self.sizes,
+            &self.updates,
+            &self.bearer,
+            &self.cids,
+            &self.push,
+            &self.ids,
+            &self.expected,
+            &self.blobs as &[Option<&[u8]>],
+            &self.deks as &[Option<&[u8]>],
+        );
+        // Reads to the end of the answer: only then is it committed.
+        applied.fetch_one(connection).await
+    }
+}
+
+/// The answers as columns; an element per push, but for `mismatches`.
+struct Answers {
+    outcomes: Vec<i32>,
+    space_cursors: Vec<Option<i64>>,
+    key_generations: Vec<Option<i32>>,
+    rewrap_epochs: Vec<Option<i32>>,
+    /// Changes, numbered from 1 through all pushes, ascending.
+    mismatches: Vec<i32>,
+    deleted_files: Option<Vec<Uuid>>,
+    /// The push, numbered from 1, of each of those.
+    deleted_by: Option<Vec<i32>>,
+}
+
+impl Answers {
+    /// `None`: an answer is missing.
+    fn verdicts(&self, jobs: &[Job]) -> Option<Vec<Verdict>> {
+        let (mut mismatches, mut first) = (self.mismatches.iter().copied().peekable(), 1);
+        let mut verdicts = Vec::with_capacity(jobs.len());
+        for (place, job) in jobs.iter().enumerate() {
+            let after = first + i32::try_from(job.rows()).ok()?;
+            let of_job = std::iter::from_fn(|| mismatches.next_if(|change| *change < after));
+            let of_job: Vec<RecordId> = of_job.filter_map(|change| record(job, change - first)).collect();
+            verdicts.push(self.answer(place)?.verdict(of_job.into_iter()));
+            first = after;
+        }
+        Some(verdicts)
+    }
+
+    fn answer(&self, place: usize) -> Option<Answer> {
+        Some(Answer {
+            outcome: *self.outcomes.get(place)?,
+            space_cursor: self.space_cursors.get(place).copied().flatten(),
+            key_generation: self.key_generations.get(place).copied().flatten(),
+            rewrap_epoch: self.rewrap_epochs.get(place).copied().flatten(),
+            deleted_files: self.files_deleted_by(i32::try_from(place).ok()? + 1),
+        })
+    }
+
+    fn files_deleted_by(&self, push: i32) -> Vec<Uuid> {
+        let files = self.deleted_files.iter().flatten().zip(self.deleted_by.iter().flatten());
+        files.filter(|(_, by)| **by == push).map(|(file, _)| *file).collect()
+    }
+}
+
+fn record(job: &Job, place: i32) -> Option<RecordId> {
+    job.push.changes.get(usize::try_from(place).ok()?).map(|change| change.id)
+}

@@ -1,0 +1,280 @@
+//! A push that is too big for one statement: a transaction of several, none of which takes too much (storage T5).
+//!
+//! The rules are those of the functions in `migrations/postgres/022_push_function.sql`, in the same order. Each
+//! statement has a snapshot of its own, so the records are read after the space is locked.
+
+use less_sync_core::{Cursor, RecordId};
+use less_sync_storage::{Change, RecordState};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use uuid::Uuid;
+
+use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
+use super::outcome::{Answer, NAMED_MISMATCHES, Verdict};
+use super::single::content;
+
+/// Applies every change or none, and waits for the lock of the space.
+pub(super) async fn apply(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    // Every statement finds its rows by key, however few there were when it was planned.
+    let planner =
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+    transaction.execute(sqlx::raw_sql(planner)).await?;
+    let (mut answer, mismatches) = decide(&mut transaction, job).await?;
+    if let (0, Some(at)) = (answer.outcome, answer.space_cursor) {
+        for changes in statements(&job.push.changes) {
+            let files = write(&mut transaction, job.space.as_uuid(), changes, at).await?;
+            answer.deleted_files.extend(files);
+        }
+        move_cursor(&mut transaction, job.space.as_uuid(), at).await?;
+        transaction.commit().await?;
+    } else {
+        transaction.rollback().await?;
+    }
+    Ok(answer.verdict(mismatches.into_iter()))
+}
+
+/// The space as it is under its lock.
+struct Locked {
+    cursor: i64,
+    key_generation: i32,
+    rewrap_epoch: Option<i32>,
+    shared: bool,
+    remote: bool,
+    /// The oldest epoch that it accepts, when it is shared.
+    minimum: i32,
+}
+
+/// The outcome, with the cursor that the space will have, and the records that are not where they are expected.
+async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(Answer, Vec<RecordId>), sqlx::Error> {
+    let mut answer = Answer {
+        outcome: 2,
+        space_cursor: None,
+        key_generation: None,
+        rewrap_epoch: None,
+        deleted_files: Vec::new(),
+    };
+    let Some(space) = lock(connection, job.space.as_uuid()).await? else {
+        return Ok((answer, Vec::new()));
+    };
+    answer.space_cursor = Some(space.cursor);
+    answer.key_generation = Some(space.key_generation);
+    answer.rewrap_epoch = space.rewrap_epoch;
+    if let Some(refusal) = refusal(connection, job, &space).await? {
+        answer.outcome = refusal;
+        return Ok((answer, Vec::new()));
+    }
+    let mismatches = mismatches(connection, job).await?;
+    answer.outcome = match space.cursor.checked_add(1) {
+        _ if !mismatches.is_empty() => 1,
+        Some(next) if next <= Cursor::MAX.as_i64() => {
+            answer.space_cursor = Some(next);
+            0
+        }
+        _ => 5,
+    };
+    Ok((answer, mismatches))
+}
+
+/// Why the push may not write this space, whatever is in it.
+async fn refusal(
+    connection: &mut PgConnection,
+    job: &Job,
+    space: &Locked,
+) -> Result<Option<i32>, sqlx::Error> {
+    let cids = job.cids();
+    if cids.is_some() != space.shared {
+        return Ok(Some(7));
+    }
+    if space.remote {
+        return Ok(Some(3));
+    }
+    let Some(cids) = cids else { return Ok(None) };
+    if any_revoked(connection, job.space.as_uuid(), &cids).await? {
+        return Ok(Some(8));
+    }
+    let stale = job.push.oldest_epoch().is_some_and(|oldest| i64::from(oldest) < i64::from(space.minimum));
+    Ok(stale.then_some(4))
+}
+
+async fn any_revoked(
+    connection: &mut PgConnection,
+    space: Uuid,
+    cids: &[String],
+) -> Result<bool, sqlx::Error> {
+    let revoked = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!""#,
+        space,
+        cids,
+    );
+    revoked.fetch_one(connection).await
+}
+
+async fn lock(connection: &mut PgConnection, space: Uuid) -> Result<Option<Locked>, sqlx::Error> {
+    let locked = sqlx::query_as!(
+        Locked,
+        r#"SELECT cursor, key_generation, rewrap_epoch, root_public_key IS NOT NULL AS "shared!",
+                  home_server IS NOT NULL AS "remote!", min_key_generation AS minimum
+           FROM spaces WHERE id = $1 FOR NO KEY UPDATE"#,
+        space,
+    );
+    locked.fetch_optional(connection).await
+}
+
+/// The first of them, as many as a conflict names.
+async fn mismatches(connection: &mut PgConnection, job: &Job) -> Result<Vec<RecordId>, sqlx::Error> {
+    let mut found = Vec::new();
+    for changes in job.push.changes.chunks(STATEMENT_ROWS) {
+        let (ids, expected): (Vec<Uuid>, Vec<i64>) =
+            changes.iter().map(|change| (change.id.as_uuid(), change.expected.as_i64())).unzip();
+        let mismatching = sqlx::query_scalar!(
+            r#"SELECT change.id AS "id!"
+               FROM unnest($2::uuid[], $3::bigint[]) WITH ORDINALITY AS change (id, expected, place)
+               WHERE expected <> coalesce((
+                   SELECT r.cursor FROM records r WHERE r.space_id = $1 AND r.id = change.id), 0)
+               ORDER BY place LIMIT $4"#,
+            job.space.as_uuid(),
+            &ids,
+            &expected,
+            i64::try_from(NAMED_MISMATCHES - found.len()).unwrap_or(0),
+        );
+        found.extend(mismatching.fetch_all(&mut *connection).await?.into_iter().map(RecordId::from));
+        if found.len() >= NAMED_MISMATCHES {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The changes in pieces for one statement each, in their order. A blob larger than a piece is one by itself.
+fn statements(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+    let mut rest = changes;
+    std::iter::from_fn(move || {
+        let (mut rows, mut bytes) = (0, 0);
+        for change in rest.iter().take(STATEMENT_ROWS) {
+            bytes += change.state.blob_bytes();
+            if rows > 0 && bytes > STATEMENT_BYTES {
+                break;
+            }
+            rows += 1;
+        }
+        let (piece, left) = rest.split_at_checked(rows)?;
+        rest = left;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Writes a piece of the push under the new cursor `at`. Returns the files that went with their records.
+async fn write(
+    connection: &mut PgConnection,
+    space: Uuid,
+    changes: &[Change],
+    at: i64,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let (creates, updates): (Vec<_>, Vec<_>) =
+        changes.iter().partition(|change| change.expected == Cursor::ZERO);
+    insert(connection, space, &creates, at).await?;
+    update(connection, space, &updates, at).await?;
+    let dead = changes.iter().filter(|change| change.state == RecordState::Tombstone);
+    let dead: Vec<Uuid> = dead.map(|change| change.id.as_uuid()).collect();
+    if dead.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (spaces, cursors) = (vec![space; dead.len()], vec![at; dead.len()]);
+    let bury =
+        sqlx::query_scalar!("SELECT files FROM less_sync_bury_files_1($1, $2, $3)", &spaces, &dead, &cursors);
+    Ok(bury.fetch_one(connection).await?.unwrap_or_default())
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    space: Uuid,
+    changes: &[&Change],
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    let (ids, _, blobs, deks) = columns(changes);
+    let inserted = sqlx::query!(
+        "INSERT INTO records (space_id, id, cursor, deleted, wrapped_dek, blob)
+         SELECT $1, change.id, $2, change.blob IS NULL, change.dek, change.blob
+         FROM unnest($3::uuid[], $4::bytea[], $5::bytea[]) AS change (id, blob, dek)
+         ON CONFLICT (space_id, id) DO NOTHING",
+        space,
+        at,
+        &ids,
+        // The macro knows no arrays with holes in them; `as` says what they are.
+        &blobs as &[Option<&[u8]>],
+        &deks as &[Option<&[u8]>],
+    );
+    all_of(changes, inserted.execute(connection).await?.rows_affected())
+}
+
+async fn update(
+    connection: &mut PgConnection,
+    space: Uuid,
+    changes: &[&Change],
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    let (ids, expected, blobs, deks) = columns(changes);
+    let updated = sqlx::query!(
+        "UPDATE records r SET cursor = $2, deleted = change.blob IS NULL, wrapped_dek = change.dek, blob = change.blob
+         FROM unnest($3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[]) AS change (id, expected, blob, dek)
+         WHERE r.space_id = $1 AND r.id = change.id AND r.cursor = change.expected",
+        space,
+        at,
+        &ids,
+        &expected,
+        &blobs as &[Option<&[u8]>],
+        &deks as &[Option<&[u8]>],
+    );
+    all_of(changes, updated.execute(connection).await?.rows_affected())
+}
+
+type Columns<'c> = (Vec<Uuid>, Vec<i64>, Vec<Option<&'c [u8]>>, Vec<Option<&'c [u8]>>);
+
+fn columns<'c>(changes: &[&'c Change]) -> Columns<'c> {
+    let ids = changes.iter().map(|change| change.id.as_uuid()).collect();
+    let expected = changes.iter().map(|change| change.expected.as_i64()).collect();
+    let (blobs, deks) = changes.iter().map(|change| content(&change.state)).unzip();
+    (ids, expected, blobs, deks)
+}
+
+/// The records were compared under the lock of their space, so all of them are written, or somebody has written
+/// without it.
+fn all_of(changes: &[&Change], written: u64) -> Result<(), sqlx::Error> {
+    if usize::try_from(written) == Ok(changes.len()) {
+        return Ok(());
+    }
+    Err(sqlx::Error::Protocol("records were written without the lock of their space".to_owned()))
+}
+
+async fn move_cursor(connection: &mut PgConnection, space: Uuid, at: i64) -> Result<(), sqlx::Error> {
+    let moved = sqlx::query!("UPDATE spaces SET cursor = $2, updated_at = now() WHERE id = $1", space, at);
+    moved.execute(connection).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn pieces(sizes: &[usize]) -> Vec<usize> {
+        let change = |(number, size): (usize, &usize)| Change {
+            id: RecordId::from_bytes((number as u128).to_be_bytes()),
+            expected: Cursor::ZERO,
+            state: RecordState::Live { blob: Bytes::from(vec![0; *size]), dek: None },
+        };
+        let changes: Vec<Change> = sizes.iter().enumerate().map(change).collect();
+        let pieces: Vec<&[Change]> = statements(&changes).collect();
+        assert_eq!(pieces.concat(), changes);
+        pieces.into_iter().map(<[Change]>::len).collect()
+    }
+
+    #[test]
+    fn pieces_end_with_their_rows_or_their_bytes() {
+        assert_eq!(pieces(&[]), [0; 0]);
+        assert_eq!(pieces(&[0; 4_500]), [2_000, 2_000, 500]);
+        assert_eq!(pieces(&[3 << 20; 5]), [2, 2, 1]);
+        assert_eq!(pieces(&[1, 9 << 20, 9 << 20, 1, 1]), [1, 1, 1, 2]);
+    }
+}

@@ -1,0 +1,47 @@
+//! One push of one change: the most frequent statement of all.
+
+use less_sync_core::Dek;
+use less_sync_storage::{Change, RecordState};
+use sqlx::PgConnection;
+
+use super::job::Job;
+use super::outcome::Answer;
+
+/// Applies the push in one round trip, in a transaction of its own. `wait`: for the lock of the space.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    wait: bool,
+    job: &Job,
+    change: &Change,
+) -> Result<Answer, sqlx::Error> {
+    let ((blob, dek), cids) = (content(&change.state), job.cids());
+    let applied = sqlx::query!(
+        r#"SELECT outcome AS "outcome!", space_cursor, key_generation, rewrap_epoch, deleted_files
+           FROM less_sync_push_one_1($1, $2, $3, $4, $5, $6, $7, $8)"#,
+        wait,
+        job.space.as_uuid(),
+        cids.as_deref(),
+        job.push.oldest_epoch().map(i64::from),
+        change.id.as_uuid(),
+        change.expected.as_i64(),
+        blob,
+        dek,
+    );
+    // Reads to the end of the answer: only then is it committed.
+    let row = applied.fetch_one(connection).await?;
+    Ok(Answer {
+        outcome: row.outcome,
+        space_cursor: row.space_cursor,
+        key_generation: row.key_generation,
+        rewrap_epoch: row.rewrap_epoch,
+        deleted_files: row.deleted_files.unwrap_or_default(),
+    })
+}
+
+/// The columns of a state. A tombstone has neither, whatever the client sent.
+pub(super) fn content(state: &RecordState) -> (Option<&[u8]>, Option<&[u8]>) {
+    match state {
+        RecordState::Live { blob, dek } => (Some(blob), dek.as_ref().map(|dek: &Dek| &dek.as_bytes()[..])),
+        RecordState::Tombstone => (None, None),
+    }
+}

@@ -1,0 +1,35 @@
+//! Records: pushes go to the committers, pulls read a page at a time.
+
+use async_trait::async_trait;
+use less_sync_storage::{
+    PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant, Records,
+    StorageError, WriteGrant,
+};
+
+use crate::pool::Class;
+use crate::{PostgresStorage, pull, spaces};
+
+#[async_trait]
+impl Records for PostgresStorage {
+    async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError> {
+        let bytes = push.check(limits)?;
+        self.pusher.push(grant.access().clone(), push, bytes).await
+    }
+
+    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let space = spaces::for_reading(lease.connection(), grant.access()).await;
+        PullState::begin(&lease.settle(space)??, request)
+    }
+
+    async fn pull_page(
+        &self,
+        grant: &ReadGrant,
+        state: &PullState,
+        position: PullPosition,
+    ) -> Result<PullPage, StorageError> {
+        let mut lease = self.pool.lease(Class::Stream).await?;
+        let rows = pull::select(lease.connection(), grant.space(), state, position, self.pages).await;
+        Ok(pull::page(lease.settle(rows)?)?)
+    }
+}

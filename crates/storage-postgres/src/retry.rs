@@ -1,0 +1,51 @@
+//! Trying again what the database rolled back for reasons of its own (storage T7).
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use crate::sqlstate::{Meaning, meaning};
+
+/// Attempts at most.
+const ATTEMPTS: u32 = 3;
+
+/// Counts the attempts of one transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Retries {
+    failed: u32,
+}
+
+impl Retries {
+    /// Whether to try again after `error`, and after a pause if so: when the transaction lost against another one and
+    /// has not done so three times.
+    pub(crate) async fn again(&mut self, error: &sqlx::Error) -> bool {
+        self.failed += 1;
+        if meaning(error) != Meaning::Retry || self.failed >= ATTEMPTS {
+            return false;
+        }
+        tracing::debug!(%error, "transaction lost against another one, trying again");
+        tokio::time::sleep(pause()).await;
+        true
+    }
+}
+
+/// 5 to 50 ms, so that two that met do not meet again.
+fn pause() -> Duration {
+    Duration::from_millis(5 + RandomState::new().hash_one(()) % 46)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_differ_and_stay_in_their_range() {
+        let pauses: Vec<Duration> = (0..200).map(|_| pause()).collect();
+        assert!(pauses.iter().all(|pause| (5..=50).contains(&pause.as_millis())));
+        assert!(pauses.iter().any(|pause| pause != &pauses[0]));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_lost_race_is_not_tried_again() {
+        assert!(!Retries::default().again(&sqlx::Error::RowNotFound).await);
+    }
+}

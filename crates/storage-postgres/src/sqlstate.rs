@@ -1,0 +1,119 @@
+//! What PostgreSQL's codes mean to the contract: the one table (storage §3.2).
+
+use less_sync_storage::StorageError;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
+use crate::error::{database, unavailable};
+
+/// What a failed statement asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Nothing happened; the same again may succeed at once (storage T7).
+    Retry,
+    /// It may pass.
+    Unavailable,
+    /// A row refers to a space that does not exist.
+    SpaceNotFound,
+    /// The id of a space is taken.
+    SpaceExists,
+    /// Nobody expected this.
+    Bug,
+}
+
+/// The meaning of a code, with the name of the constraint for those that have one.
+fn meaning_of(code: &str, constraint: Option<&str>) -> Meaning {
+    match code {
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Meaning::Retry,
+        // foreign_key_violation
+        "23503" if constraint.is_some_and(|name| name.ends_with("_space_id_fkey")) => Meaning::SpaceNotFound,
+        // unique_violation
+        "23505" if constraint == Some("spaces_pkey") => Meaning::SpaceExists,
+        // lock_not_available; query_canceled: the statement timeout; read_only_sql_transaction: a standby, or on its
+        // way to become one; idle_in_transaction_session_timeout; statement_completion_unknown, transaction_resolution_unknown
+        "55P03" | "57014" | "25006" | "25P03" | "40003" | "08007" => Meaning::Unavailable,
+        // connection_exception; insufficient_resources: disk, memory, connections; operator_intervention: shutdown, crash,
+        // starting up; system_error
+        _ if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Meaning::Unavailable,
+        _ => Meaning::Bug,
+    }
+}
+
+/// The meaning of whatever the driver reports.
+pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
+    match error {
+        sqlx::Error::Database(error) => meaning_of(&error.code().unwrap_or_default(), error.constraint()),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Meaning::Unavailable,
+        _ => Meaning::Bug,
+    }
+}
+
+/// What a caller hears of it.
+pub(crate) fn storage_error(error: sqlx::Error) -> StorageError {
+    match meaning(&error) {
+        Meaning::Retry | Meaning::Unavailable => unavailable(error),
+        Meaning::SpaceNotFound => StorageError::SpaceNotFound,
+        Meaning::SpaceExists => StorageError::SpaceExists,
+        Meaning::Bug => database(error),
+    }
+}
+
+/// Whether the connection is still good after `error`. Otherwise nobody knows whether a statement under way took
+/// effect (storage T9).
+pub(crate) fn leaves_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            let severity = error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
+            !matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic)) && !is_read_only(&**error)
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => true,
+        _ => false,
+    }
+}
+
+/// After a failover an old connection may lead to what is now a standby; a new one finds the primary.
+fn is_read_only(error: &dyn DatabaseError) -> bool {
+    error.code().as_deref() == Some("25006")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_mean_what_the_contract_says() {
+        for (code, constraint, expected) in [
+            ("40001", None, Meaning::Retry),
+            ("40P01", None, Meaning::Retry),
+            ("55P03", None, Meaning::Unavailable),
+            ("57014", None, Meaning::Unavailable),
+            ("57P01", None, Meaning::Unavailable),
+            ("53300", None, Meaning::Unavailable),
+            ("53100", None, Meaning::Unavailable),
+            ("08006", None, Meaning::Unavailable),
+            ("25006", None, Meaning::Unavailable),
+            ("58030", None, Meaning::Unavailable),
+            ("23503", Some("records_space_id_fkey"), Meaning::SpaceNotFound),
+            ("23503", Some("revocations_space_id_fkey"), Meaning::SpaceNotFound),
+            ("23503", Some("files_record_fk"), Meaning::Bug),
+            ("23505", Some("spaces_pkey"), Meaning::SpaceExists),
+            ("23505", Some("records_pkey"), Meaning::Bug),
+            ("23514", Some("files_not_deleted_check"), Meaning::Bug),
+            ("22001", None, Meaning::Bug),
+            ("42883", None, Meaning::Bug),
+            ("XX000", None, Meaning::Bug),
+            ("", None, Meaning::Bug),
+        ] {
+            assert_eq!(meaning_of(code, constraint), expected, "{code} {constraint:?}");
+        }
+    }
+
+    #[test]
+    fn lost_connection_is_unavailable_and_not_used_again() {
+        let lost = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(!leaves_connection(&lost));
+        assert!(matches!(storage_error(lost), StorageError::Unavailable(_)));
+        assert!(matches!(storage_error(sqlx::Error::RowNotFound), StorageError::Database(_)));
+    }
+}

@@ -1,0 +1,108 @@
+//! The adapter: its parts, and its life from open to close.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::connector::Connector;
+use crate::migrate::{Migrator, Up, latest_version};
+use crate::pool::Pool;
+use crate::pull::PageLimits;
+use crate::push::{Pusher, QueueLimits};
+use crate::{OpenError, PostgresOptions};
+
+/// Pushes of one batch at most.
+const BATCH_PUSHES: usize = 512;
+
+/// The first and the longest pause between two attempts to reach the database at the start.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// Everything less-sync stores, in a PostgreSQL database.
+///
+/// Cheap to share behind an `Arc`. When it is dropped, pushes that have queued are finished in the background;
+/// [`PostgresStorage::close`] does the same and waits for it.
+pub struct PostgresStorage {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) pusher: Pusher,
+    pub(crate) pages: PageLimits,
+    options: PostgresOptions,
+}
+
+impl PostgresStorage {
+    /// Reaches the database, waiting for it if need be, brings its schema up to date unless told otherwise, and opens
+    /// the first connections.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; when the database could not be reached, the last real reason.
+    pub async fn open(options: PostgresOptions) -> Result<Self, OpenError> {
+        let connector = Connector::new(&options);
+        reach(&connector, options.startup_wait).await?;
+        migrate(&options).await?;
+        let connections = options.max_connections.clamp(3, 500);
+        let committers = committers(connections);
+        let pool = Arc::new(Pool::new(connector.clone(), connections - committers, &options));
+        pool.warm_up(options.min_connections.min(connections - committers)).await?;
+        let batch = if options.batching { BATCH_PUSHES } else { 1 };
+        let limits = QueueLimits { waiting: options.queue.max(1), batch };
+        let pusher = Pusher::start(&connector, &pool, committers, limits);
+        let pages =
+            PageLimits { rows: at_least_one(options.page_rows), bytes: at_least_one(options.page_bytes) };
+        Ok(Self { pool, pusher, pages, options })
+    }
+
+    /// Finishes what has queued or is running, refuses everything else as `Unavailable`, and ends the sessions.
+    /// Another close does nothing.
+    pub async fn close(&self) {
+        self.pusher.close().await;
+        self.pool.close().await;
+    }
+}
+
+impl fmt::Debug for PostgresStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStorage").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Two batches at a time, so that one is executed while the other waits for the disk; more only where there is plenty.
+fn committers(connections: u32) -> u32 {
+    (connections / 8).clamp(1, 4)
+}
+
+/// Waits until the database lets us in, with growing pauses.
+async fn reach(connector: &Connector, patience: Duration) -> Result<(), OpenError> {
+    let (deadline, (mut pause, longest)) = (Instant::now() + patience, PAUSES);
+    loop {
+        match connector.connect().await {
+            Ok(connection) => {
+                drop(connection);
+                return Ok(());
+            }
+            Err(error) if error.may_pass() && Instant::now() + pause <= deadline => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "database is not reachable yet");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(longest);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn migrate(options: &PostgresOptions) -> Result<(), OpenError> {
+    let url = options.migration_url.as_ref().unwrap_or(&options.url);
+    let migrator = Migrator::new(url.clone()).with_connect_patience(options.connect_timeout);
+    if options.run_migrations {
+        migrator.up(&Up::default(), &mut |event| tracing::info!(?event, "schema migrated")).await?;
+        return Ok(());
+    }
+    match (migrator.version().await?, latest_version()) {
+        (found, needed) if found < needed => Err(OpenError::SchemaBehind { found, needed }),
+        _ => Ok(()),
+    }
+}
+
+fn at_least_one(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX - 1).max(1)
+}

@@ -1,0 +1,55 @@
+-- Rows that break an invariant of storage §5, each with the name of what it breaks.
+SELECT 'P3: cursor out of range: record ' || r.id
+FROM records r JOIN spaces s ON s.id = r.space_id WHERE r.cursor NOT BETWEEN 1 AND s.cursor
+UNION ALL
+SELECT 'P3: cursor out of range: member ' || m.chain_seq || ' of ' || m.space_id
+FROM members m JOIN spaces s ON s.id = m.space_id WHERE m.cursor NOT BETWEEN 1 AND s.cursor
+UNION ALL
+SELECT 'P3: cursor out of range: file ' || f.id
+FROM files f JOIN spaces s ON s.id = f.space_id WHERE f.cursor NOT BETWEEN 1 AND s.cursor
+UNION ALL
+SELECT 'P3: no row carries the cursor: space ' || s.id
+FROM spaces s WHERE s.cursor > 0
+AND NOT EXISTS (SELECT FROM records r WHERE r.space_id = s.id AND r.cursor = s.cursor)
+AND NOT EXISTS (SELECT FROM members m WHERE m.space_id = s.id AND m.cursor = s.cursor)
+AND NOT EXISTS (SELECT FROM files f WHERE f.space_id = s.id AND f.cursor = s.cursor)
+UNION ALL
+SELECT 'P5: a cursor of two mutations: ' || m.cursor || ' of ' || m.space_id
+FROM members m
+WHERE EXISTS (SELECT FROM records r WHERE r.space_id = m.space_id AND r.cursor = m.cursor)
+OR EXISTS (SELECT FROM files f WHERE f.space_id = m.space_id AND f.cursor = m.cursor)
+UNION ALL
+SELECT 'P6: membership log: entry ' || m.chain_seq || ' of ' || m.space_id
+FROM (
+    SELECT *, lag(entry_hash) OVER log AS before, row_number() OVER log AS place
+    FROM members WINDOW log AS (PARTITION BY space_id ORDER BY chain_seq)
+) AS m
+WHERE m.chain_seq <> m.place OR m.prev_hash IS DISTINCT FROM m.before OR m.entry_hash <> sha256(m.payload)
+UNION ALL
+SELECT 'P6: version of the membership log: space ' || s.id
+FROM spaces s WHERE s.metadata_version <> (SELECT count(*) FROM members m WHERE m.space_id = s.id)
+UNION ALL
+SELECT 'P7: tombstone with content: record ' || id
+FROM records WHERE deleted AND (blob IS NOT NULL OR wrapped_dek IS NOT NULL)
+UNION ALL
+SELECT 'P7: live record without a blob: record ' || id
+FROM records WHERE NOT deleted AND blob IS NULL
+UNION ALL
+SELECT 'P7: tombstone with content: file ' || id
+FROM files WHERE deleted AND (size <> 0 OR wrapped_dek <> '' OR object_key IS NOT NULL OR sha256 IS NOT NULL)
+UNION ALL
+SELECT 'P7: live file without a key: file ' || id
+FROM files WHERE NOT deleted AND length(wrapped_dek) <> 44
+UNION ALL
+SELECT 'P8: live file of a dead record: file ' || f.id
+FROM files f WHERE NOT f.deleted
+AND NOT EXISTS (SELECT FROM records r WHERE r.space_id = f.space_id AND r.id = f.record_id AND NOT r.deleted)
+UNION ALL
+SELECT 'P13: epochs: space ' || id
+FROM spaces WHERE min_key_generation > key_generation OR rewrap_epoch <> key_generation
+UNION ALL
+SELECT 'P18: primary keys: ' || count(*)
+FROM federation_signing_keys WHERE is_primary HAVING count(*) > 1 OR NOT bool_and(is_active)
+UNION ALL
+SELECT 'P19: root key: space ' || id
+FROM spaces WHERE length(root_public_key) <> 33
