@@ -11,15 +11,13 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use url::Url;
 
 use crate::config::{Config, Sources, Values, parse_duration};
+use crate::failure::Failure;
 use crate::server::{Overrides, Server};
 use crate::signals::{Request, Signals};
 use crate::{file_limit, healthcheck, telemetry};
 
 /// Where development mode keeps its data.
 const DEV_DIRECTORY: &str = "./.less-sync";
-
-const FAILURE: u8 = 1;
-const USAGE: u8 = 2;
 
 /// What the operating system gives to a process; read once, where it starts.
 #[derive(Clone, Debug)]
@@ -82,40 +80,13 @@ pub fn run(process: Process) -> ExitCode {
         Ok(arguments) => report(serve(&arguments, &environment)),
         Err(error) => {
             let _nobody_listens = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE))
         }
     }
 }
 
-/// What went wrong, and the exit code for it.
-struct Failure {
-    code: u8,
-    error: anyhow::Error,
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self { code: FAILURE, error }
-    }
-}
-
-impl Failure {
-    fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: USAGE, error: error.into() }
-    }
-}
-
-/// One line for the error, its causes indented below.
 fn report(outcome: Result<(), Failure>) -> ExitCode {
-    let Err(Failure { code, error }) = outcome else { return ExitCode::SUCCESS };
-    let mut err = io::stderr().lock();
-    let mut causes = error.chain();
-    let text = causes.next().map(ToString::to_string).unwrap_or_default();
-    let _nobody_listens = writeln!(err, "error: {text}");
-    for cause in causes {
-        let _nobody_listens = writeln!(err, "  {cause}");
-    }
-    ExitCode::from(code)
+    outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
 fn check_health(url: Option<Url>, timeout: Duration, environment: Values) -> anyhow::Result<()> {
@@ -140,7 +111,7 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), Failure> {
     let overrides = Overrides { notify_socket, ..Overrides::default() };
     let reload = || match configure(arguments, environment) {
         Ok(config) => log_filter.set(&config.logging),
-        Err(failure) => tracing::error!(error = %failure.error, "log filter stays as it is"),
+        Err(failure) => tracing::error!(error = %failure.error(), "log filter stays as it is"),
     };
     let outcome = runtime.block_on(serve_until_signalled(config, overrides, reload));
     // Whatever still blocks has had its time.

@@ -93,12 +93,8 @@ pub const ROOMS: &[Room] = &[
     Room { name: "less-sync-app", may_use: ALL, never_directly: &["minicbor"], never_below: &[] },
     Room { name: "less-sync-test-support", may_use: ALL, never_directly: &[], never_below: &[] },
     Room { name: "less-sync-server", may_use: &["less-sync-app"], never_directly: &[], never_below: &[] },
-    Room {
-        name: HISTORY,
-        may_use: &[CORE],
-        never_directly: &["anyhow"],
-        never_below: THE_WORLD,
-    },
+    Room { name: "less-sync-migrate", may_use: &["less-sync-app"], never_directly: &[], never_below: &[] },
+    Room { name: HISTORY, may_use: &[CORE], never_directly: &["anyhow"], never_below: THE_WORLD },
     Room {
         name: "less-sync",
         may_use: &[CORE, CLIENT, HISTORY],

@@ -1,0 +1,43 @@
+//! Runs the binary and keeps what it said.
+
+use std::process::{Command, Stdio};
+
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.out.lines().collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32, err: &str) {
+        assert_eq!((self.code, self.err.trim_end()), (code, err), "{}", self.out);
+    }
+}
+
+/// With nothing in the environment but what is given.
+pub(crate) fn migrator(environment: &[(&str, &str)], arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync-migrate"));
+    command.env_clear().envs(environment.iter().copied()).args(arguments).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    Said {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// On the database at `url`.
+pub(crate) fn on(url: &str, arguments: &[&str]) -> Said {
+    migrator(&[("DATABASE_URL", url)], arguments)
+}

@@ -1,0 +1,39 @@
+//! The embedded database.
+
+use serde_json::Value;
+
+use crate::command::on;
+
+#[test]
+fn embedded_database_is_made_and_described() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let url = format!("sqlite:{}", path.display());
+    assert_eq!(on(&url, &["version"]).succeeded().out, "0\n");
+    let planned = on(&url, &["up", "--dry-run"]).succeeded();
+    assert!(planned.lines().iter().all(|line| line.starts_with("planned version=")), "{}", planned.out);
+    assert!(!path.exists(), "looking makes nothing");
+    assert_eq!(on(&url, &["status", "--check"]).code, 3);
+
+    let said = on(&url, &["up"]).succeeded();
+    assert!(said.lines()[0].starts_with("applied version=1 name=spaces_and_records ms="), "{}", said.out);
+    assert_eq!(said.lines().len(), planned.lines().len() + 1);
+    assert_eq!(said.lines().last(), Some(&"migrations complete"));
+    assert_eq!(on(&url, &[]).succeeded().out, "migrations complete\n");
+
+    on(&url, &["status", "--check"]).succeeded();
+    let status: Value = serde_json::from_str(&on(&url, &["status", "--json"]).succeeded().out).unwrap();
+    assert_eq!(status["version"], status["latest"]);
+    assert_eq!(status["migrations"][0]["state"], "applied");
+    assert_eq!(on(&url, &["version"]).succeeded().out, format!("{}\n", status["version"]));
+}
+
+#[test]
+fn embedded_database_goes_neither_back_nor_half_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("sync.db").display());
+    on(&url, &["down"]).failed(2, "error: sqlite databases have no down");
+    on(&url, &["adopt"]).failed(2, "error: sqlite databases have no adopt");
+    let refusal = "error: sqlite databases have no up --to, --adopt-goose or --allow-drift";
+    on(&url, &["up", "--to", "1"]).failed(2, refusal);
+}

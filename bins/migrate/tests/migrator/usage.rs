@@ -1,0 +1,50 @@
+//! What is understood, and what is refused (operations §1, §15: the command surface of the first generation).
+
+use crate::command::{migrator, on};
+
+#[test]
+fn version_and_help_are_printed() {
+    let version = migrator(&[], &["--version"]).succeeded();
+    assert!(version.out.starts_with("less-sync ") && version.out.contains(" ("), "{}", version.out);
+    let help = migrator(&[], &["--help"]).succeeded();
+    for command in ["up", "down", "status", "version", "create", "adopt"] {
+        assert!(help.out.contains(command), "{command}");
+    }
+}
+
+/// Operations O4: `down` must never migrate up because nobody looked at it.
+#[test]
+fn unknown_arguments_end_with_2() {
+    for arguments in [&["sideways"][..], &["--verbose"], &["up", "12"], &["down", "--steps", "0"]] {
+        let said = on("sqlite:/nowhere/at/all.db", arguments);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(said.err.starts_with("error: "), "{}", said.err);
+    }
+}
+
+#[test]
+fn missing_address_ends_with_2() {
+    for arguments in [&[][..], &["up"], &["down"], &["status"], &["version"], &["adopt"]] {
+        migrator(&[], arguments).failed(2, "error: DATABASE_URL is not set");
+        migrator(&[("DATABASE_URL", " ")], arguments).failed(2, "error: DATABASE_URL is not set");
+    }
+}
+
+#[test]
+fn unusable_address_ends_with_2_and_is_not_repeated() {
+    let expected = "error: invalid database address\n  unsupported database scheme";
+    on("mysql://root:hush@localhost/sync", &["up"]).failed(2, expected);
+    on("sqlite::memory:", &["up"])
+        .failed(2, "error: invalid database address: expected sqlite: and the path of a file");
+}
+
+/// Operations O8, O9: the real reason, and no backtrace.
+#[test]
+fn database_that_is_not_there_ends_with_1_and_the_reason() {
+    let said = on("postgres://127.0.0.1:1/sync?sslmode=disable", &["up"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    let mut lines = said.err.lines();
+    assert_eq!(lines.next(), Some("error: cannot connect to the database"));
+    assert!(lines.all(|line| line.starts_with("  ")), "{}", said.err);
+    assert!(said.err.contains("refused"), "{}", said.err);
+}

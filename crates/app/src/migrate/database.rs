@@ -1,0 +1,102 @@
+//! Which database is meant, and what kind it is.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use less_sync_storage_postgres::migrate::{DatabaseUrl, Migrator};
+
+use super::arguments::Connection;
+use super::schema::Schema;
+use super::{postgres, sqlite};
+use crate::config::{Sources, Values};
+use crate::failure::Failure;
+
+/// The database to work on.
+#[derive(Debug)]
+pub(super) enum Database {
+    Postgres(Box<Migrator>),
+    Sqlite(PathBuf),
+}
+
+impl Database {
+    /// From the command line, else `DATABASE_MIGRATION_URL`, else `DATABASE_URL`.
+    pub(super) fn find(connection: &Connection, environment: &Values) -> Result<Self, Failure> {
+        let url = address(connection, environment).map_err(Failure::usage)?;
+        Self::at(&url).map_err(Failure::usage)
+    }
+
+    fn at(url: &str) -> anyhow::Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return sqlite::path(path).map(Self::Sqlite);
+        }
+        let url: DatabaseUrl = url.parse().context("invalid database address")?;
+        Ok(Self::Postgres(Box::new(Migrator::new(url))))
+    }
+
+    /// Where it stands.
+    pub(super) async fn schema(&self) -> Result<Schema, Failure> {
+        match self {
+            Self::Postgres(migrator) => postgres::schema(migrator).await,
+            Self::Sqlite(path) => sqlite::schema(path),
+        }
+    }
+}
+
+fn address(connection: &Connection, environment: &Values) -> anyhow::Result<String> {
+    if let Some(given) = &connection.database_url {
+        let Some(path) = given.strip_prefix('@') else { return Ok(given.clone()) };
+        let text = std::fs::read_to_string(path);
+        return Ok(text.with_context(|| format!("cannot read \"{path}\""))?.trim().to_owned());
+    }
+    let mut sources = Sources::from_environment(environment.clone());
+    if let Some(file) = &connection.config {
+        sources.add_file(file)?;
+    }
+    for name in ["DATABASE_MIGRATION_URL", "DATABASE_URL"] {
+        if let Some(url) = sources.look_up(name).map_err(|problem| anyhow!(problem))? {
+            return Ok(url);
+        }
+    }
+    Err(anyhow!("DATABASE_URL is not set"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Values {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn address_comes_from_the_first_place_that_has_one() {
+        let both = environment(&[("DATABASE_URL", "sqlite:a"), ("DATABASE_MIGRATION_URL", "sqlite:b")]);
+        let given = Connection { database_url: Some("sqlite:c".into()), config: None };
+        assert_eq!(address(&given, &both).unwrap(), "sqlite:c");
+        assert_eq!(address(&Connection::default(), &both).unwrap(), "sqlite:b");
+        let one = environment(&[("DATABASE_URL", "sqlite:a"), ("DATABASE_MIGRATION_URL", " ")]);
+        assert_eq!(address(&Connection::default(), &one).unwrap(), "sqlite:a");
+        let none = address(&Connection::default(), &Values::new()).unwrap_err();
+        assert_eq!(none.to_string(), "DATABASE_URL is not set");
+    }
+
+    #[test]
+    fn address_can_be_kept_in_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "sqlite:secret\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let given = Connection { database_url: Some(format!("@{path}")), config: None };
+        assert_eq!(address(&given, &Values::new()).unwrap(), "sqlite:secret");
+        let variable = environment(&[("DATABASE_URL_FILE", path)]);
+        assert_eq!(address(&Connection::default(), &variable).unwrap(), "sqlite:secret");
+    }
+
+    #[test]
+    fn kind_of_a_database_is_known_by_its_address() {
+        assert!(matches!(Database::at("postgres://localhost/x").unwrap(), Database::Postgres(_)));
+        assert!(matches!(Database::at("postgresql://localhost/x").unwrap(), Database::Postgres(_)));
+        assert!(matches!(Database::at("sqlite:x.db").unwrap(), Database::Sqlite(_)));
+        let other = Database::at("mysql://localhost/x").unwrap_err();
+        assert_eq!(format!("{other:#}"), "invalid database address: unsupported database scheme");
+    }
+}

@@ -1,0 +1,111 @@
+//! Where a database stands, in front of people and programs.
+
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// The answer of `status`.
+#[derive(Debug, Serialize)]
+pub(super) struct Schema {
+    /// The highest version that is applied.
+    pub(super) version: i64,
+    /// The version that this build needs.
+    pub(super) latest: i64,
+    /// Whether there is nothing to do.
+    pub(super) current: bool,
+    pub(super) migrations: Vec<Migration>,
+    pub(super) fingerprint: Option<String>,
+    pub(super) drift: Option<String>,
+    /// Why `up` would stop before it starts.
+    pub(super) obstacle: Option<String>,
+    pub(super) notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Migration {
+    pub(super) version: i64,
+    pub(super) name: String,
+    pub(super) state: &'static str,
+    pub(super) installed_on: Option<String>,
+    pub(super) ms: Option<u64>,
+}
+
+impl Schema {
+    pub(super) fn to_json(&self) -> anyhow::Result<String> {
+        serde_json::to_string(self).context("cannot write JSON")
+    }
+
+    /// A table, and below it what is true of the whole.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = format!("{:>7}  {:<26}{:<10}{:<22}{}", "version", "name", "state", "applied at", "ms");
+        for migration in &self.migrations {
+            text.push('\n');
+            text.push_str(&migration.to_text());
+        }
+        let mut line = |name: &str, value: &str| {
+            let _infallible = write!(text, "\n{name}={value}");
+        };
+        if let Some(fingerprint) = &self.fingerprint {
+            line("fingerprint", fingerprint);
+        }
+        if let Some(drift) = &self.drift {
+            line("drift", drift);
+        }
+        if let Some(obstacle) = &self.obstacle {
+            line("obstacle", obstacle);
+        }
+        self.notes.iter().for_each(|note| line("note", note));
+        text
+    }
+}
+
+impl Migration {
+    fn to_text(&self) -> String {
+        let installed_on = self.installed_on.as_deref().unwrap_or_default();
+        let ms = self.ms.map(|ms| ms.to_string()).unwrap_or_default();
+        let line = format!("{:>7}  {:<26}{:<10}{installed_on:<22}{ms}", self.version, self.name, self.state);
+        line.trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_shows_what_is_done_and_what_is_not() {
+        let done = Migration {
+            version: 1,
+            name: "initial".into(),
+            state: "applied",
+            installed_on: Some("2026-01-02T03:04:05Z".into()),
+            ms: Some(12),
+        };
+        let pending = Migration {
+            version: 2,
+            name: "revocations".into(),
+            state: "pending",
+            installed_on: None,
+            ms: None,
+        };
+        let schema = Schema {
+            version: 1,
+            latest: 2,
+            current: false,
+            migrations: vec![done, pending],
+            fingerprint: Some("ab".into()),
+            drift: Some("missing a".into()),
+            obstacle: None,
+            notes: vec!["n".into()],
+        };
+        let expected = "\
+version  name                      state     applied at            ms
+      1  initial                   applied   2026-01-02T03:04:05Z  12
+      2  revocations               pending
+fingerprint=ab
+drift=missing a
+note=n";
+        assert_eq!(schema.to_text(), expected);
+    }
+}
