@@ -180,7 +180,7 @@ DECLARE
     pushes    CONSTANT integer := cardinality(p_spaces);
     spaces_by_id       refcursor;
     locked    record;
-    place     integer := 1;        -- next push without an outcome
+    place     integer := 1;        -- next push whose space is looked for
     space     uuid;                -- of the push before
     at        bigint;              -- cursor of that space so far
     last      integer := 0;        -- last change of a push
@@ -193,6 +193,12 @@ DECLARE
     updates   integer := 0;
     written   integer;
 BEGIN
+    outcomes := array_fill(2, ARRAY[pushes]);
+    space_cursors := array_fill(NULL::bigint, ARRAY[pushes]);
+    key_generations := array_fill(NULL::integer, ARRAY[pushes]);
+    rewrap_epochs := key_generations;
+    minimums := key_generations;
+
     -- Ascending ids: two batches that wait never wait for each other.
     IF p_wait THEN
         OPEN spaces_by_id NO SCROLL FOR
@@ -209,7 +215,6 @@ BEGIN
         FETCH spaces_by_id INTO locked;
         EXIT WHEN NOT FOUND;
         WHILE p_spaces[place] < locked.id LOOP
-            outcomes[place] := 2;
             place := place + 1;
         END LOOP;
         WHILE p_spaces[place] = locked.id LOOP
@@ -222,9 +227,6 @@ BEGIN
         END LOOP;
     END LOOP;
     CLOSE spaces_by_id;
-    FOR rest IN place..pushes LOOP
-        outcomes[rest] := 2;
-    END LOOP;
 
     -- Later statements than the locks: see the snapshot trap above.
     IF cardinality(p_cids) > 0 THEN
