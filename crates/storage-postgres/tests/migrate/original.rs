@@ -1,8 +1,6 @@
 //! A database that the original filled, migrated: what is mended, and that nothing else changes (storage §2.4 row 19,
 //! §13 S11, S28).
 
-use pretty_assertions::assert_eq;
-
 use crate::scene::Scene;
 
 const ROWS: &str = include_str!("data/version_12.sql");
