@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use less_sync_app::config::DatabaseConfig;
 use less_sync_app::{Config, Overrides, Server, Sources, SystemClock, Values};
 use less_sync_core::SpaceId;
 use less_sync_engine::Clock;
@@ -12,7 +13,11 @@ use less_sync_realtime::Limits;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::postgres::TestDatabase;
 use crate::{Answer, Behaviour, Issuer, ManualClock, RawClient, Upgrade, within};
+
+/// `postgres` lets servers under test keep their data there instead of in a file.
+const STORE: &str = "LESS_TEST_STORE";
 
 /// A running server. Dropping it ends it at once; [`TestServer::drain`] ends it in good order.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct TestServer {
     clock: Option<ManualClock>,
     config: Config,
     folder: TempDir,
+    /// Dropped after the server.
+    database: Option<TestDatabase>,
 }
 
 /// What differs from the defaults.
@@ -33,6 +40,7 @@ pub struct TestServerBuilder {
     other_issuers: Vec<String>,
     key_set: Option<Behaviour>,
     database_pages: Option<u32>,
+    embedded: bool,
 }
 
 impl TestServer {
@@ -135,10 +143,10 @@ impl TestServer {
     pub async fn restart(mut self) -> Self {
         self.drain();
         self.stopped().await;
-        let Self { server, issuer, clock, config, folder } = self;
+        let Self { server, issuer, clock, config, folder, database } = self;
         drop(server);
         let server = run(config.clone(), clock.as_ref()).await;
-        Self { server, issuer, clock, config, folder }
+        Self { server, issuer, clock, config, folder, database }
     }
 }
 
@@ -178,11 +186,18 @@ impl TestServerBuilder {
         self
     }
 
-    /// Lets the database grow to this many pages of 4 KiB; then its disk counts as full.
+    /// Keeps its data in a file of its folder, on whichever store the other tests run.
+    #[must_use]
+    pub fn embedded(mut self) -> Self {
+        self.embedded = true;
+        self
+    }
+
+    /// Lets the file with its data grow to this many pages of 4 KiB; then its disk counts as full.
     #[must_use]
     pub fn database_pages(mut self, pages: u32) -> Self {
         self.database_pages = Some(pages);
-        self
+        self.embedded()
     }
 
     /// Starts it.
@@ -200,12 +215,20 @@ impl TestServerBuilder {
             issuer.behave(behaviour);
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let config = self.config(&issuer, &folder);
+        let database = if self.wants_postgres() { Some(TestDatabase::migrated().await) } else { None };
+        let config = self.config(&issuer, &folder, database.as_ref());
         let server = run(config.clone(), clock.as_ref()).await;
-        TestServer { server, issuer, clock, config, folder }
+        TestServer { server, issuer, clock, config, folder, database }
     }
 
-    fn config(self, issuer: &Issuer, folder: &TempDir) -> Config {
+    /// Unless the test is about a file, or says itself where the data is.
+    fn wants_postgres(&self) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "who runs the tests says on which store")]
+        let chosen = std::env::var(STORE).is_ok_and(|store| store == "postgres");
+        chosen && !self.embedded && !self.settings.contains_key("DATABASE_URL")
+    }
+
+    fn config(self, issuer: &Issuer, folder: &TempDir, database: Option<&TestDatabase>) -> Config {
         let keys = issuer.key_set_url();
         let others = self.other_issuers.iter().map(|other| format!(" {other}={keys}")).collect::<Vec<_>>();
         let mut settings = self.settings;
@@ -213,11 +236,14 @@ impl TestServerBuilder {
             settings.entry(name.to_owned()).or_insert(value);
         };
         preset("LISTEN_ADDR", "127.0.0.1:0".to_owned());
-        preset("DATABASE_URL", format!("sqlite:{}", folder.path().join("less-sync.db").display()));
+        let file = || format!("sqlite:{}", folder.path().join("less-sync.db").display());
+        preset("DATABASE_URL", database.map_or_else(file, |database| database.url().to_owned()));
         preset("TRUSTED_ISSUERS", issuer.url() + &others.concat());
         let mut config = Config::read(&Sources::from_environment(settings)).expect("a valid configuration");
         config.limits.realtime = self.limits;
-        config.database.sqlite.max_pages = self.database_pages;
+        if let DatabaseConfig::Sqlite(options) = &mut config.database {
+            options.max_pages = self.database_pages;
+        }
         config
     }
 }

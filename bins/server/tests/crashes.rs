@@ -1,9 +1,10 @@
-//! The server is killed at any moment; nothing acknowledged is lost (storage §5, P1, P5, P9–P12).
+//! The server and its database are killed at any moment; nothing acknowledged is lost (storage §5, P1, P5, P9–P12).
 //!
 //! `LESS_SYNC_KILLS` says how often; `just crashes` runs it at length.
 
 use less_sync_history::Verdict;
 use less_sync_test_support::crashes::{Crashes, ServerProcess};
+use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_less-sync-server");
 
@@ -23,5 +24,30 @@ fn assert_telling(verdict: &Verdict) {
 async fn embedded_store_loses_nothing_when_the_server_is_killed() {
     let mut server = ServerProcess::start(SERVER, None).await;
     let verdict = crashes().run(&mut server, async |server| server.kill_and_restart().await).await;
+    assert_telling(&verdict);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgresql_loses_nothing_when_the_server_is_killed() {
+    let postgres = PrivateServer::start(Durability::Durable);
+    let database = TestDatabase::migrated_on(&postgres).await;
+    let mut server = ServerProcess::start(SERVER, Some(database.url().to_owned())).await;
+    let verdict = crashes().run(&mut server, async |server| server.kill_and_restart().await).await;
+    assert_telling(&verdict);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgresql_loses_nothing_when_it_is_killed_itself() {
+    let postgres = PrivateServer::start(Durability::Durable);
+    let database = TestDatabase::migrated_on(&postgres).await;
+    let mut server = ServerProcess::start(SERVER, Some(database.url().to_owned())).await;
+    let verdict = crashes()
+        .run(&mut server, async |_| {
+            tokio::task::block_in_place(|| {
+                postgres.kill();
+                postgres.start_again();
+            })
+        })
+        .await;
     assert_telling(&verdict);
 }

@@ -163,7 +163,11 @@ async fn serve_until_signalled(
     reload: impl Fn(),
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let mut server = Server::start(config, overrides).await?;
+    let mut server = tokio::select! {
+        server = Server::start(config, overrides) => server?,
+        // The database may keep a start waiting.
+        () = signals.end() => return Ok(()),
+    };
     if let Err(error) = server.print_next_steps() {
         tracing::debug!(%error, "nobody reads standard output");
     }

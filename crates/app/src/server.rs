@@ -46,7 +46,7 @@ impl Server {
     /// The first step that fails ends it all; nothing is left behind.
     pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let store = Store::open(&config.database)?;
+        let store = Store::open(&config.database).await?;
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());

@@ -40,6 +40,11 @@ impl Signals {
         })
     }
 
+    /// Completes when the end is asked for.
+    pub(crate) async fn end(&mut self) {
+        while !matches!(self.next().await, Request::End { .. }) {}
+    }
+
     pub(crate) async fn next(&mut self) -> Request {
         let end = |kind: SignalKind| Request::End { exit_code: 128 + kind.as_raw_value() };
         tokio::select! {

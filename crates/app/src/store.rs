@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use less_sync_storage::Storage;
+use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_storage_sqlite::SqliteStorage;
 
 use crate::config::DatabaseConfig;
@@ -16,19 +17,29 @@ const CHECKPOINT: Duration = Duration::from_mins(1);
 #[derive(Clone)]
 pub(crate) enum Store {
     Sqlite(Arc<SqliteStorage>),
+    Postgres(Arc<PostgresStorage>),
 }
 
 impl Store {
-    /// Opens the database, brings its tables up to date.
-    pub(crate) fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
-        let storage = SqliteStorage::open(config.sqlite.clone()).context("cannot open the database")?;
-        Ok(Self::Sqlite(Arc::new(storage)))
+    /// Opens the database and brings its tables up to date. Waits for a server that is not there yet.
+    pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        const FAILED: &str = "cannot open the database";
+        Ok(match config {
+            DatabaseConfig::Sqlite(options) => {
+                Self::Sqlite(Arc::new(SqliteStorage::open(options.clone()).context(FAILED)?))
+            }
+            DatabaseConfig::Postgres(options) => {
+                let options = PostgresOptions::clone(options);
+                Self::Postgres(Arc::new(PostgresStorage::open(options).await.context(FAILED)?))
+            }
+        })
     }
 
     /// The contract, without the adapter.
     pub(crate) fn storage(&self) -> Arc<dyn Storage> {
         match self {
             Self::Sqlite(storage) => storage.clone(),
+            Self::Postgres(storage) => storage.clone(),
         }
     }
 
@@ -39,6 +50,7 @@ impl Store {
                 let storage = storage.clone();
                 tasks.spawn_periodic("sqlite checkpoint", CHECKPOINT, move || checkpoint(storage.clone()));
             }
+            Self::Postgres(_) => {}
         }
     }
 
@@ -46,6 +58,7 @@ impl Store {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(storage) => storage.close().await,
+            Self::Postgres(storage) => storage.close().await,
         }
     }
 }

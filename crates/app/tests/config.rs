@@ -1,13 +1,16 @@
 //! The configuration, by the rows of operations §2 and §15.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use less_sync_api::CorsOrigins;
+use less_sync_app::config::DatabaseConfig;
 use less_sync_app::{Config, Sources, Values};
 use less_sync_auth::PersonalSpaceMode;
+use less_sync_storage_postgres::PostgresOptions;
+use less_sync_storage_sqlite::SqliteOptions;
 
 /// What every configuration needs.
 const REQUIRED: [(&str, &str); 3] = [
@@ -39,6 +42,53 @@ fn effective(config: &Config, name: &str) -> String {
     config.effective().iter().find(|(known, _)| *known == name).unwrap().1.clone()
 }
 
+fn sqlite(config: &Config) -> &SqliteOptions {
+    match &config.database {
+        DatabaseConfig::Sqlite(options) => options,
+        DatabaseConfig::Postgres(_) => panic!("a file was asked for"),
+    }
+}
+
+fn postgres(settings: &[(&str, &str)]) -> PostgresOptions {
+    let url = ("DATABASE_URL", "postgres://less:secret@db.example.com/less");
+    match config(&[&[url], settings].concat()).database {
+        DatabaseConfig::Postgres(options) => *options,
+        DatabaseConfig::Sqlite(_) => panic!("a server was asked for"),
+    }
+}
+
+/// Operations §2.3.
+#[test]
+fn a_database_server_has_the_documented_settings() {
+    let options = postgres(&[]);
+    let defaults = PostgresOptions::new("postgres://less:secret@db.example.com/less".parse().unwrap());
+    assert_eq!(format!("{options:?}"), format!("{defaults:?}"));
+    assert!(!format!("{options:?}").contains("secret"), "{options:?}");
+    let options = postgres(&[
+        ("DATABASE_MAX_CONNECTIONS", "40"),
+        ("DATABASE_MIN_CONNECTIONS", "7"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "1"),
+        ("DATABASE_CONNECT_TIMEOUT_MS", "2"),
+        ("DATABASE_STARTUP_WAIT", "3s"),
+        ("DATABASE_STATEMENT_TIMEOUT_MS", "4"),
+        ("DATABASE_LOCK_TIMEOUT_MS", "0"),
+        ("DATABASE_STATEMENT_CACHE", "0"),
+        ("DATABASE_MIGRATION_URL", "postgres://direct.example.com/less"),
+        ("DATABASE_DIALECT", "citus"),
+        ("RUN_MIGRATIONS", "false"),
+        ("PULL_PAGE_ROWS", "5"),
+        ("PULL_PAGE_BYTES", "6 KiB"),
+    ]);
+    assert_eq!((options.max_connections, options.min_connections), (40, 7));
+    assert_eq!(options.acquire_timeout, Duration::from_millis(1));
+    assert_eq!(options.connect_timeout, Duration::from_millis(2));
+    assert_eq!(options.startup_wait, Duration::from_secs(3));
+    assert_eq!(options.statement_timeout, Duration::from_millis(4));
+    assert_eq!((options.lock_timeout, options.statement_cache), (Duration::ZERO, 0));
+    assert!(options.migration_url.is_some() && !options.batching && !options.run_migrations);
+    assert_eq!((options.page_rows, options.page_bytes), (5, 6 * 1024));
+}
+
 /// `from_values_uses_default_listen_addr`.
 #[test]
 fn a_minimal_configuration_has_the_documented_defaults() {
@@ -46,9 +96,9 @@ fn a_minimal_configuration_has_the_documented_defaults() {
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:5379");
     assert_eq!(config.server.cors, CorsOrigins::Any);
     assert_eq!(config.server.shutdown_grace, Duration::from_secs(25));
-    assert_eq!(config.database.sqlite.path, PathBuf::from("/var/lib/less-sync/sync.db"));
-    assert_eq!(config.database.sqlite.page_rows, 512);
-    assert_eq!(config.database.sqlite.page_bytes, 4 * 1024 * 1024);
+    let sqlite = sqlite(&config);
+    assert_eq!(sqlite.path, PathBuf::from("/var/lib/less-sync/sync.db"));
+    assert_eq!((sqlite.page_rows, sqlite.page_bytes), (512, 4 * 1024 * 1024));
     assert_eq!(config.tokens.rules.leeway, Duration::from_mins(1));
     assert_eq!(config.tokens.rules.max_lifetime, Some(Duration::from_hours(24)));
     assert_eq!(config.tokens.rules.personal_space.mode, PersonalSpaceMode::Derive);
@@ -158,7 +208,17 @@ fn each_problem_has_its_text() {
     let cases = [
         ("LISTEN_ADDR", "localhost", "invalid LISTEN_ADDR \"localhost\""),
         ("DATABASE_URL", "mysql://x", "unsupported database scheme"),
-        ("DATABASE_URL", "postgres://user:secret@host/db", "unsupported database scheme"),
+        (
+            "DATABASE_URL",
+            "postgres://user:secret@host:port/db",
+            "invalid DATABASE_URL: expected postgres://USER:PASSWORD@HOST/DATABASE",
+        ),
+        ("DATABASE_MAX_CONNECTIONS", "2", "invalid DATABASE_MAX_CONNECTIONS value \"2\": expected 3 to 500"),
+        (
+            "DATABASE_DIALECT",
+            "oracle",
+            "invalid DATABASE_DIALECT value \"oracle\": expected auto, postgres, citus, cockroach or yugabyte",
+        ),
         ("DATABASE_URL", "sqlite::memory:", "invalid DATABASE_URL: expected sqlite: and the path of a file"),
         ("DATABASE_URL", "sqlite:", "invalid DATABASE_URL: expected sqlite: and the path of a file"),
         (
@@ -324,7 +384,7 @@ fn development_needs_nothing_and_stays_at_home() {
     };
     let config = develop(&[]).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:5379");
-    assert_eq!(config.database.sqlite.path, PathBuf::from("./.less-sync/less-sync.db"));
+    assert_eq!(sqlite(&config).path, PathBuf::from("./.less-sync/less-sync.db"));
     assert_eq!(config.warnings, Vec::<String>::new());
     assert!(develop(&[("LISTEN_ADDR", "[::1]:0")]).is_ok());
     let exposed = develop(&[("LISTEN_ADDR", ":5379")]).unwrap_err();

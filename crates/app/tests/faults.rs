@@ -36,7 +36,7 @@ async fn a_pull_from_a_broken_disk_ends_with_an_error() {
     const ROWS: u128 = 12;
     const ROW: usize = 1024 * 1024;
     for intact in [1, 5, 9] {
-        let server = TestServer::builder().setting("PULL_PAGE_ROWS", "1").start().await;
+        let server = TestServer::builder().embedded().setting("PULL_PAGE_ROWS", "1").start().await;
         let space = server.space("alice");
         let mut alice = server.raw("alice").await;
         for index in 0..ROWS {
