@@ -18,16 +18,27 @@
 )]
 #![expect(clippy::missing_panics_doc, reason = "panicking is how a test fails")]
 
+pub mod access;
 mod backend;
+pub mod deks;
+pub mod epoch_keys;
+pub mod epochs;
 mod grants;
 mod instantiate;
+pub mod invitations;
+pub mod members;
 pub mod model;
 pub mod pulls;
 pub mod pushes;
 pub mod races;
+pub mod rate_limits;
+pub mod revocations;
 mod scene;
+pub mod shared_races;
+mod shared_scene;
 pub mod spaces;
+pub mod timeline;
 
-pub use backend::{Arrangement, Backend, PageLimits};
+pub use backend::{Arrangement, Backend, PageLimits, SharedBackend};
 #[doc(hidden)]
 pub use instantiate::in_time;

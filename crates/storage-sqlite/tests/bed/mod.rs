@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use less_sync_core::SpaceId;
-use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
+use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::conformance::{Arrangement, Backend, PageLimits, SharedBackend};
+use less_sync_storage::{FileEntry, FileState};
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 pub(crate) struct SqliteBackend {
@@ -57,9 +60,13 @@ impl Backend for SqliteBackend {
                 db.execute(sql, params![id, key_generation.get(), minimum.get(), rewrap]).unwrap();
             }
             Arrangement::Cursor(cursor) => {
-                let rows = "UPDATE records SET cursor = ?2 WHERE space_id = ?1
-                            AND cursor = (SELECT cursor FROM spaces WHERE id = ?1)";
-                db.execute(rows, params![id, cursor.as_i64()]).unwrap();
+                for table in ["records", "members", "files"] {
+                    let rows = format!(
+                        "UPDATE {table} SET cursor = ?2 WHERE space_id = ?1
+                         AND cursor = (SELECT cursor FROM spaces WHERE id = ?1)"
+                    );
+                    db.execute(&rows, params![id, cursor.as_i64()]).unwrap();
+                }
                 db.execute("UPDATE spaces SET cursor = ?2 WHERE id = ?1", params![id, cursor.as_i64()])
                     .unwrap();
             }
@@ -73,6 +80,48 @@ impl Backend for SqliteBackend {
             check.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
         let integrity: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         found.extend((integrity != "ok").then_some(integrity));
+        found.extend(foreign_hashes(&db));
         found
     }
+}
+
+impl SharedBackend for SqliteBackend {
+    async fn let_time_pass(&self, by: Duration) {
+        let (db, by) = (self.connect(), i64::try_from(by.as_micros()).unwrap());
+        db.execute("UPDATE invitations SET created_at = created_at - ?1, expires_at = expires_at - ?1", [by])
+            .unwrap();
+        db.execute("UPDATE rate_limit_actions SET created_at = created_at - ?1", [by]).unwrap();
+    }
+
+    async fn put_file(&self, space: SpaceId, file: FileEntry, object_key: Option<String>) {
+        let FileState::Live { size, dek } = file.state else { panic!("{file:?} is not live") };
+        let db = self.connect();
+        let sql = "INSERT INTO files (space_id, id, record_id, cursor, size, wrapped_dek, object_key)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (space, at) = (space.as_bytes(), file.cursor.as_i64());
+        let (id, record, size) = (file.id.as_bytes(), file.record.as_bytes(), i64::try_from(size).unwrap());
+        db.execute(sql, params![space, id, record, at, size, dek.as_bytes(), object_key]).unwrap();
+        db.execute("UPDATE spaces SET cursor = ?2 WHERE id = ?1", params![space, at]).unwrap();
+    }
+
+    async fn doomed(&self, space: SpaceId) -> Vec<(FileId, String)> {
+        let db = self.connect();
+        let sql =
+            "SELECT file_id, object_key FROM blob_uploads WHERE space_id = ?1 AND doomed = 1 ORDER BY 1";
+        let mut select = db.prepare(sql).unwrap();
+        let rows =
+            select.query_map([space.as_bytes()], |row| Ok((FileId::from_bytes(row.get(0)?), row.get(1)?)));
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+}
+
+/// P6: membership entries whose hash is that of something else. SQL cannot say it.
+fn foreign_hashes(db: &Connection) -> Vec<String> {
+    let mut select = db.prepare("SELECT chain_seq, entry_hash, payload FROM members").unwrap();
+    let rows = select.query_map([], |row| {
+        let (seq, hash, payload): (i32, [u8; 32], Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let right = Sha256::digest(&payload)[..] == hash;
+        Ok((!right).then(|| format!("P6: hash is not that of the payload: entry {seq}")))
+    });
+    rows.unwrap().filter_map(|row| row.unwrap()).collect()
 }

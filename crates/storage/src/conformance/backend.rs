@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_core::{Cursor, Epoch, FileId, SpaceId};
 
-use crate::Storage;
+use crate::{FileEntry, SharedStorage, Storage};
 
 /// Limits of a page of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,26 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// Changes the row of a space; called while the database is open and idle.
     fn arrange(&self, space: SpaceId, arrangement: Arrangement) -> impl Future<Output = ()> + Send;
 
-    /// Looks at the tables themselves and names every row that breaks an invariant (storage §5: P3, P7, P13, P19). Called
+    /// Looks at the tables themselves and names every row that breaks an invariant (storage §5: P3, P6 to
+    /// P8, P13, P14). Called
     /// at the end of every test, while the database is open and idle.
     fn violations(&self) -> impl Future<Output = Vec<String>> + Send;
+}
+
+/// What the suite needs beside that, when the adapter can do all that shared spaces need.
+pub trait SharedBackend: Backend<Store: SharedStorage> {
+    /// Makes everything that ages older: invitations and counted actions.
+    fn let_time_pass(&self, by: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Adds a live file of a live record under the next cursor of the space, which `file` carries, as an upload that has
+    /// ended does. `object_key`: where its object is, when not under the key that its ids give.
+    fn put_file(
+        &self,
+        space: SpaceId,
+        file: FileEntry,
+        object_key: Option<String>,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// The objects that are to be removed, ascending by file: whose they were, and their keys.
+    fn doomed(&self, space: SpaceId) -> impl Future<Output = Vec<(FileId, String)>> + Send;
 }

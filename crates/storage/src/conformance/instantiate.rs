@@ -109,6 +109,123 @@ macro_rules! conformance_tests {
     };
 }
 
+/// Makes one test of every part of the suite that concerns shared spaces, for the backend that is named. Instantiated beside
+/// [`conformance_tests!`](crate::conformance_tests), in a module or file of its own.
+#[macro_export]
+macro_rules! conformance_tests_shared {
+    ($backend:ident) => {
+        $crate::conformance_tests! { @suite $backend access:
+            revoked_chain_opens_nothing
+            revocation_elsewhere_closes_nothing
+            access_of_the_wrong_kind_opens_nothing
+            owner_of_a_personal_space_may_do_everything
+            unknown_space_is_found_by_nothing
+            space_homed_elsewhere_is_read_only
+            everything_shared_works_through_the_trait_object
+        }
+        $crate::conformance_tests! { @suite $backend revocations:
+            revocation_is_for_good_and_for_one_space
+            unknown_space_has_no_revocations
+            any_revoked_finds_one_of_sixteen
+            any_text_can_be_revoked
+        }
+        $crate::conformance_tests! { @suite $backend members:
+            appends_chain_and_count_versions
+            append_compares_the_version_and_then_the_chain
+            append_sent_again_is_a_version_conflict
+            append_and_list_need_a_space
+            list_is_bounded_on_both_sides
+            empty_log_has_no_entries_and_no_head
+            head_follows_the_log
+            oldest_entries_are_left_out_of_a_large_list
+            payload_may_reach_its_limit_but_not_exceed_it
+            log_may_reach_its_cap_but_not_exceed_it
+            entries_come_back_as_they_went
+            logs_of_two_spaces_do_not_meet
+            last_cursor_ends_the_log
+        }
+        $crate::conformance_tests! { @suite $backend epochs:
+            epoch_after_epoch
+            only_the_next_epoch_can_begin
+            last_epoch_has_no_successor
+            only_the_pending_epoch_can_be_completed
+            rewrap_ends_when_no_old_key_is_left
+            rewrap_waits_for_the_keys_of_files
+            leftovers_are_counted_up_to_a_thousand
+            personal_space_rotates_its_key
+            completion_deletes_shares_that_nobody_needs
+            state_is_that_of_the_space
+        }
+        $crate::conformance_tests! { @suite $backend deks:
+            keys_are_listed_and_rewrapped
+            rewrap_touches_nothing_but_the_key
+            listing_of_many_pages_is_in_order
+            listing_steps_over_what_has_no_key
+            listing_ends_where_the_space_was
+            listing_loses_no_id
+            rewrap_of_nothing_does_nothing
+            last_entry_for_a_record_counts
+            rewrap_gives_no_key_to_what_has_none
+            listed_key_does_not_replace_a_newer_one
+            unlisted_key_does_not_replace_a_current_one
+            observed_key_must_be_the_stored_one
+            mixed_rewrap_is_all_or_nothing
+            rewrap_stays_in_its_space
+            twenty_thousand_keys_are_rewrapped_at_once
+            keys_of_files_are_listed_after_a_cursor
+            keys_of_files_are_rewrapped
+            prefixes_are_unsigned
+        }
+        $crate::conformance_tests! { @suite $backend epoch_keys:
+            share_is_for_one_member_epoch_and_space
+            put_replaces_the_shares_of_an_epoch
+            shares_are_for_epochs_up_to_the_next
+            shares_come_back_as_they_went
+        }
+        $crate::conformance_tests! { @suite $backend timeline:
+            rows_of_all_kinds_come_in_the_order_of_their_cursors
+            files_die_with_their_record
+            object_is_doomed_under_its_own_key
+            refused_push_kills_no_file
+            files_of_a_revived_record_stay_gone
+            files_of_another_space_survive
+            payloads_of_members_fill_a_page
+            entry_appended_during_a_pull_comes_with_the_next
+            rewound_pull_tells_of_dead_files
+        }
+        $crate::conformance_tests! { @suite $backend invitations:
+            invitation_belongs_to_its_mailbox
+            expired_invitation_is_seen_by_nobody
+            page_after_nothing_known_is_empty
+            pages_deliver_each_invitation_once
+            page_ends_with_its_bytes
+            mailbox_may_be_full
+            peer_may_fill_its_part_of_a_mailbox
+            payloads_come_back_as_they_went
+            purge_of_invitations_works_in_batches
+        }
+        $crate::conformance_tests! { @suite $backend rate_limits:
+            actions_are_counted_by_actor_and_kind
+            permit_that_is_given_back_does_not_count
+            window_slides
+            wait_is_at_least_a_second
+            purge_of_actions_works_in_batches
+        }
+        $crate::conformance_tests! { @suite $backend shared_races:
+            one_of_many_appends_wins
+            one_of_many_begins_an_epoch
+            push_comes_before_the_epoch_or_is_stale
+            endless_pushes_cannot_put_off_the_end_of_a_rewrap
+            pushed_key_survives_a_rewrap_of_the_old_listing
+            record_that_dies_during_a_rewrap_has_no_key
+            revocation_and_long_pushes_do_not_fail_each_other
+            callers_together_get_no_more_permits_than_the_limit
+            purge_disturbs_no_reader_of_a_mailbox
+            what_starts_after_a_revocation_is_refused
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -119,6 +236,16 @@ mod tests {
             include_str!("pushes.rs"),
             include_str!("pulls.rs"),
             include_str!("races.rs"),
+            include_str!("access.rs"),
+            include_str!("revocations.rs"),
+            include_str!("members.rs"),
+            include_str!("epochs.rs"),
+            include_str!("deks.rs"),
+            include_str!("epoch_keys.rs"),
+            include_str!("timeline.rs"),
+            include_str!("invitations.rs"),
+            include_str!("rate_limits.rs"),
+            include_str!("shared_races.rs"),
         ] {
             let names =
                 source.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('<').next());

@@ -22,10 +22,10 @@ use crate::{
 
 const NONE: Cursor = Cursor::ZERO;
 const CALLERS: u64 = 8;
-const ROUNDS: u64 = 200;
+pub(super) const ROUNDS: u64 = 200;
 
 /// Runs `act` for callers 0 to `callers` − 1 at the same moment, and returns what they got in that order.
-async fn together<T, F>(callers: u64, act: impl Fn(u64) -> F) -> Vec<T>
+pub(super) async fn together<T, F>(callers: u64, act: impl Fn(u64) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

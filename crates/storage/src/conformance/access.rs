@@ -1,0 +1,202 @@
+//! Who gets into a space: the same rules for every operation (storage T11, T12, §3.2).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use less_sync_core::{Cursor, SpaceId};
+
+use super::grants::{Grant, chain, cid};
+use super::scene::{ROOT, Scene, WIDE, live, record, space};
+use super::shared_scene::{ALL, WIDE_LOG, file, member, rewrap};
+use super::{Arrangement, SharedBackend};
+use crate::{
+    ActorHash, Deks as _, EpochKeys as _, Epochs as _, KeyShares, Members as _, ProofChain, Push, RateAction,
+    RateLimit, Records as _, Revocations as _, RewrapGuard, SharedStorage, SpaceKind, StorageError,
+};
+
+/// How an operation of some name went.
+type Outcome = (&'static str, Result<(), StorageError>);
+
+/// Whoever asks, with rights to everything.
+#[derive(Clone)]
+struct Caller {
+    space: SpaceId,
+    chain: Option<ProofChain>,
+}
+
+impl Caller {
+    fn grant<G: Grant>(&self) -> G {
+        match &self.chain {
+            None => G::personal(self.space),
+            Some(chain) => G::shared(self.space, chain.clone()),
+        }
+    }
+
+    /// Everything that reads a space.
+    async fn reads<B: SharedBackend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
+        let store = &scene.store;
+        let grant = self.grant();
+        vec![
+            ("pull", scene.try_pull(&grant).await),
+            ("space state", store.space_state(&grant).await.map(drop)),
+            ("list members", store.list_members(&grant, ALL).await.map(drop)),
+            ("members head", store.members_head(&grant).await.map(drop)),
+            ("list keys", store.begin_deks(&grant, Cursor::ZERO).await.map(drop)),
+            ("has files", store.has_files(&grant).await.map(drop)),
+            ("epoch key", store.epoch_key(&grant, 1, "did:key:z").await.map(drop)),
+            ("empty push", self.push(scene, vec![]).await),
+        ]
+    }
+
+    /// Everything that writes a space. It would change nothing that another of these depends on.
+    async fn writes<B: SharedBackend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
+        let store = &scene.store;
+        let (read, admin) = (self.grant(), self.grant());
+        let shares = KeyShares::new(vec![("did:key:z".to_owned(), Bytes::from_static(b"key"))]).unwrap();
+        vec![
+            ("push", self.push(scene, vec![live(record(1), Cursor::ZERO, b"a")]).await),
+            ("append", store.append_member(&read, 0, member(None, b"a"), WIDE_LOG).await.map(drop)),
+            ("revoke", store.revoke(&admin, &cid(99).into()).await),
+            ("put epoch keys", store.put_epoch_keys(&admin, 1, shares).await),
+            ("rewrap", self.rewrap_nothing(scene).await),
+            ("rewrap files", self.rewrap_no_file(scene).await),
+            ("advance", store.advance_epoch(&admin, 2, false).await.map(drop)),
+            ("complete", store.complete_rewrap(&admin, 2).await),
+        ]
+    }
+
+    async fn push<B: SharedBackend>(
+        &self,
+        scene: &Scene<B>,
+        changes: Vec<crate::Change>,
+    ) -> Result<(), StorageError> {
+        let push = Push { changes: changes.into(), epoch: None };
+        scene.store.push(&self.grant(), push, WIDE).await.map(drop)
+    }
+
+    /// A rewrap that gets as far as to find that there is no such record.
+    async fn rewrap_nothing<B: SharedBackend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
+        let entries = vec![rewrap(record(9), 1, 0)];
+        match scene.store.rewrap_deks(&self.grant(), entries, RewrapGuard::Off).await {
+            Err(StorageError::DekRecordNotFound) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn rewrap_no_file<B: SharedBackend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
+        let entries = vec![rewrap(file(9), 1, 0)];
+        match scene.store.rewrap_file_deks(&self.grant(), entries, RewrapGuard::Off).await {
+            Err(StorageError::FileDekNotFound) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn everything<B: SharedBackend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
+        let mut outcomes = self.reads(scene).await;
+        outcomes.extend(self.writes(scene).await);
+        outcomes
+    }
+}
+
+fn all_allowed(outcomes: Vec<Outcome>) {
+    for (name, outcome) in outcomes {
+        assert!(outcome.is_ok(), "{name}: {outcome:?}");
+    }
+}
+
+fn all_refused(outcomes: Vec<Outcome>, expected: fn(&StorageError) -> bool) {
+    for (name, outcome) in outcomes {
+        assert!(outcome.as_ref().is_err_and(expected), "{name}: {outcome:?}");
+    }
+}
+
+/// T12: once any token of a chain is revoked, nothing opens to the chain any more, and everything to others.
+pub async fn revoked_chain_opens_nothing<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let id = scene.shared(1).await;
+    let caller = |numbers: &[u8]| Caller { space: id, chain: Some(chain(numbers)) };
+    scene.store.revoke(&scene.grant(id), &cid(5).into()).await.unwrap();
+    let before = scene.space(id).await;
+    for revoked in
+        [&[5][..], &[1, 2, 3, 5], &[5, 6, 7, 8], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]]
+    {
+        let outcomes = caller(revoked).everything(&scene).await;
+        all_refused(outcomes, |error| matches!(error, StorageError::Revoked));
+    }
+    assert_eq!(scene.space(id).await, before);
+    assert!(!scene.store.is_revoked(id, &cid(99).into()).await.unwrap());
+    all_allowed(caller(&[1, 2, 3, 4]).everything(&scene).await);
+    scene.end().await;
+}
+
+/// A revocation in one space says nothing about another. P20.
+pub async fn revocation_elsewhere_closes_nothing<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let (here, elsewhere) = (scene.shared(1).await, scene.shared(2).await);
+    scene.store.revoke(&scene.grant(elsewhere), &cid(5).into()).await.unwrap();
+    all_allowed(Caller { space: here, chain: Some(chain(&[5])) }.everything(&scene).await);
+    scene.end().await;
+}
+
+/// A token alone does not open a space with a root key, whatever is asked for, and a chain opens no other.
+pub async fn access_of_the_wrong_kind_opens_nothing<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let (shared, personal) = (scene.shared(1).await, scene.personal(2).await);
+    let spaces = [scene.space(shared).await, scene.space(personal).await];
+    for caller in
+        [Caller { space: shared, chain: None }, Caller { space: personal, chain: Some(chain(&[1, 2])) }]
+    {
+        let outcomes = caller.everything(&scene).await;
+        all_refused(outcomes, |error| matches!(error, StorageError::SpaceKindMismatch));
+    }
+    assert_eq!([scene.space(shared).await, scene.space(personal).await], spaces);
+    scene.end().await;
+}
+
+/// Personal spaces have a log, epochs and keys like any other.
+pub async fn owner_of_a_personal_space_may_do_everything<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let space = scene.personal(1).await;
+    all_allowed(Caller { space, chain: None }.everything(&scene).await);
+    scene.end().await;
+}
+
+/// "advance on unknown space", and everything else.
+pub async fn unknown_space_is_found_by_nothing<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    for chain in [None, Some(chain(&[1, 2]))] {
+        let outcomes = Caller { space: space(7), chain }.everything(&scene).await;
+        all_refused(outcomes, |error| matches!(error, StorageError::SpaceNotFound));
+    }
+    scene.end().await;
+}
+
+/// T11: a space that lives elsewhere can be read and not written.
+pub async fn space_homed_elsewhere_is_read_only<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let id = scene.shared(1).await;
+    scene.arrange(id, Arrangement::HomeServer("elsewhere.example".to_owned())).await;
+    let before = scene.space(id).await;
+    let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
+    all_allowed(caller.reads(&scene).await);
+    all_refused(caller.writes(&scene).await, |error| matches!(error, StorageError::SpaceIsRemote));
+    assert_eq!(scene.space(id).await, before);
+    scene.end().await;
+}
+
+/// "operations through the umbrella trait object", those for shared spaces.
+pub async fn everything_shared_works_through_the_trait_object<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let store: &dyn SharedStorage = &*scene.store;
+    let id = space(1);
+    store.create_space(id, "conformance", SpaceKind::Shared { root_public_key: ROOT }).await.unwrap();
+    let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
+    store.append_member(&caller.grant(), 0, member(None, b"a"), WIDE_LOG).await.unwrap();
+    assert_eq!(store.list_members(&caller.grant(), ALL).await.unwrap().metadata_version, 1);
+    store.revoke(&caller.grant(), &cid(1).into()).await.unwrap();
+    assert!(matches!(store.space_state(&caller.grant()).await, Err(StorageError::Revoked)));
+    let limit = RateLimit { actions: 1, window: Duration::from_mins(1) };
+    let permit = store.acquire(RateAction::Invitation, ActorHash::from_bytes([1; 32]), limit).await.unwrap();
+    store.release(permit).await.unwrap();
+    scene.end().await;
+}

@@ -1,0 +1,187 @@
+//! Records, membership entries and files on one timeline (storage §3.6 step 12, §3.7).
+
+use less_sync_core::Cursor;
+
+use super::scene::{Scene, committed, cursor, dek, epoch, keyed, live, record, row, tombstone};
+use super::shared_scene::{ALL, file};
+use super::{PageLimits, SharedBackend};
+use crate::{
+    CursorAhead, FileEntry, FileState, PullRequest, Pushed, ReadGrant, Records as _, Row, StorageError,
+};
+
+const NONE: Cursor = Cursor::ZERO;
+
+/// The tombstone of a file.
+fn gone(file: &FileEntry, at: Cursor) -> Row {
+    Row::File(FileEntry { cursor: at, state: FileState::Tombstone, ..file.clone() })
+}
+
+/// "record, membership, file in cursor order with epoch meta", on pages of any size. P10, P23.
+pub async fn rows_of_all_kinds_come_in_the_order_of_their_cursors<B: SharedBackend>() {
+    for page_rows in 1..=7 {
+        let scene = Scene::<B>::with_page_rows(page_rows).await;
+        let space = scene.shared(1).await;
+        let mut expected = Vec::new();
+        for number in 1..=3 {
+            let change = keyed(record(10 - number), NONE, b"blob", dek(1, 1));
+            let at = scene.commit(space, vec![change.clone()]).await;
+            expected.push(Row::Record(row(&change, at)));
+            let fill = u8::try_from(number).unwrap();
+            scene.append(space, &[fill; 9]).await;
+            let entries = scene.members(space, ALL).await.entries;
+            expected.push(Row::Member(entries.last().unwrap().clone()));
+            let put = scene.put_file(space, file(20 - number), record(10 - number), dek(1, fill)).await;
+            expected.push(Row::File(put));
+        }
+        scene.advance(space, 2).await;
+        for since in 0..=9 {
+            let rows = scene.timeline(space, cursor(since)).await;
+            assert_eq!(rows, expected[usize::try_from(since).unwrap()..], "{page_rows} since {since}");
+        }
+        let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
+        let state = scene.store.begin_pull(&scene.grant(space), request).await.unwrap();
+        assert_eq!((state.cursor, state.key_generation), (cursor(9), epoch(2)));
+        assert_eq!(state.rewrap_epoch, Some(epoch(2)));
+        scene.end().await;
+    }
+}
+
+/// "tombstone removes the record's files, ids returned, not found afterwards": they become tombstones under the cursor of
+/// the push, after its records, and their objects are to be removed. P5, P7, P8.
+pub async fn files_die_with_their_record<B: SharedBackend>() {
+    for page_rows in [1, 2, 3, 100] {
+        let scene = Scene::<B>::with_page_rows(page_rows).await;
+        let space = scene.shared(1).await;
+        let at = scene.commit(space, (1..=3).map(|n| live(record(n), NONE, b"a")).collect()).await;
+        let first = scene.put_file(space, file(2), record(1), dek(1, 1)).await;
+        let second = scene.put_file(space, file(1), record(1), dek(1, 2)).await;
+        let staying = scene.put_file(space, file(3), record(2), dek(1, 3)).await;
+        let changes = vec![tombstone(record(1), at), live(record(2), at, b"b"), tombstone(record(3), at)];
+        let pushed = scene.push(space, changes.clone()).await.unwrap();
+        let Pushed::Committed { cursor: at, deleted_files, .. } = pushed else { panic!("{pushed:?}") };
+        let mut deleted = deleted_files;
+        deleted.sort_unstable();
+        assert_eq!(deleted, [file(1), file(2)]);
+        let mut expected: Vec<Row> = changes.iter().map(|change| Row::Record(row(change, at))).collect();
+        expected.extend([gone(&second, at), gone(&first, at)]);
+        assert_eq!(scene.timeline(space, staying.cursor).await, expected);
+        let first_sync = [Row::File(staying.clone()), Row::Record(row(&changes[1], at))];
+        assert_eq!(scene.timeline(space, NONE).await, first_sync);
+        let key = |number: u64| format!("spaces/{space}/files/{}", file(number));
+        assert_eq!(scene.backend.doomed(space).await, [(file(1), key(1)), (file(2), key(2))]);
+        scene.end().await;
+    }
+}
+
+/// An object with a key of its own is removed under that key.
+pub async fn object_is_doomed_under_its_own_key<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let space = scene.shared(1).await;
+    let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
+    let state = FileState::Live { size: 0, dek: dek(1, 1) };
+    let put = FileEntry { id: file(1), record: record(1), cursor: cursor(2), state };
+    scene.backend.put_file(space, put, Some("v1/somewhere/else".to_owned())).await;
+    scene.commit(space, vec![tombstone(record(1), at)]).await;
+    assert_eq!(scene.backend.doomed(space).await, [(file(1), "v1/somewhere/else".to_owned())]);
+    scene.end().await;
+}
+
+/// A push that is refused leaves the files of its records alone. P11.
+pub async fn refused_push_kills_no_file<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let space = scene.shared(1).await;
+    let at = scene.commit(space, (1..=2).map(|n| live(record(n), NONE, b"a")).collect()).await;
+    let put = scene.put_file(space, file(1), record(1), dek(1, 1)).await;
+    let conflict = scene.push(space, vec![tombstone(record(1), at), tombstone(record(2), put.cursor)]).await;
+    assert!(matches!(conflict, Ok(Pushed::Conflict { .. })), "{conflict:?}");
+    assert_eq!(scene.timeline(space, at).await, [Row::File(put)]);
+    assert_eq!(scene.backend.doomed(space).await, []);
+    scene.end().await;
+}
+
+/// A record that comes back comes back without its files, and they do not die twice.
+pub async fn files_of_a_revived_record_stay_gone<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let space = scene.shared(1).await;
+    let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
+    let put = scene.put_file(space, file(1), record(1), dek(1, 1)).await;
+    let died = scene.commit(space, vec![tombstone(record(1), at)]).await;
+    let back = scene.commit(space, vec![live(record(1), died, b"b")]).await;
+    let again = scene.push(space, vec![tombstone(record(1), back)]).await;
+    assert!(
+        matches!(&again, Ok(Pushed::Committed { deleted_files, .. }) if deleted_files.is_empty()),
+        "{again:?}"
+    );
+    committed(again);
+    let rows = scene.timeline(space, put.cursor).await;
+    assert_eq!(rows[0], gone(&put, died));
+    assert_eq!((rows.len(), scene.backend.doomed(space).await.len()), (2, 1));
+    scene.end().await;
+}
+
+/// Files of another space survive, whatever ids they and their records have. P20.
+pub async fn files_of_another_space_survive<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let (one, two) = (scene.shared(1).await, scene.personal(2).await);
+    for space in [one, two] {
+        scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
+    }
+    scene.put_file(one, file(1), record(1), dek(1, 1)).await;
+    let survivor = scene.put_file(two, file(1), record(1), dek(1, 2)).await;
+    scene.commit(one, vec![tombstone(record(1), cursor(1))]).await;
+    assert_eq!(scene.timeline(two, cursor(1)).await, [Row::File(survivor)]);
+    assert_eq!(scene.backend.doomed(two).await, []);
+    scene.end().await;
+}
+
+/// Payloads of membership entries count against the bytes of a page.
+pub async fn payloads_of_members_fill_a_page<B: SharedBackend>() {
+    let scene = Scene::<B>::paged(PageLimits { rows: 100, bytes: 1000 }).await;
+    let space = scene.shared(1).await;
+    for length in [400, 400, 400, 3000, 1, 1] {
+        scene.append(space, &vec![7; length]).await;
+    }
+    scene.commit(space, vec![live(record(1), NONE, &[1; 998]), live(record(2), NONE, b"last")]).await;
+    let pages = scene.pages(space, NONE).await;
+    assert_eq!(pages.iter().map(|page| page.rows.len()).collect::<Vec<_>>(), [3, 1, 3, 1]);
+    scene.end().await;
+}
+
+/// What is appended during a pull comes with the next one. P10.
+pub async fn entry_appended_during_a_pull_comes_with_the_next<B: SharedBackend>() {
+    let scene = Scene::<B>::with_page_rows(1).await;
+    let space = scene.shared(1).await;
+    let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
+    let put = scene.put_file(space, file(1), record(1), dek(1, 1)).await;
+    let grant: ReadGrant = scene.grant(space);
+    let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
+    let state = scene.store.begin_pull(&grant, request).await.unwrap();
+    let page = scene.store.pull_page(&grant, &state, state.start()).await.unwrap();
+    scene.append(space, b"late").await;
+    scene.commit(space, vec![tombstone(record(1), at)]).await;
+    let rest = scene.store.pull_page(&grant, &state, page.next.unwrap()).await.unwrap();
+    assert_eq!((rest.rows, rest.next), (vec![], None), "the file has moved above the bound");
+    let rows = scene.timeline(space, state.cursor).await;
+    assert!(matches!(&rows[..], [Row::Member(_), Row::Record(_), Row::File(_)]), "{rows:?}");
+    assert_eq!(rows[2], gone(&put, cursor(4)));
+    scene.end().await;
+}
+
+/// A reader from the future that starts again is told of dead files as well.
+pub async fn rewound_pull_tells_of_dead_files<B: SharedBackend>() {
+    let scene = Scene::<B>::new().await;
+    let space = scene.shared(1).await;
+    let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
+    let put = scene.put_file(space, file(1), record(1), dek(1, 1)).await;
+    let died = scene.commit(space, vec![tombstone(record(1), at)]).await;
+    assert_eq!(scene.timeline(space, NONE).await, []);
+    let grant: ReadGrant = scene.grant(space);
+    let request = PullRequest { since: Cursor::MAX, ahead: CursorAhead::Rewind };
+    let state = scene.store.begin_pull(&grant, request).await.unwrap();
+    let page = scene.store.pull_page(&grant, &state, state.start()).await.unwrap();
+    assert_eq!(page.rows, [Row::Record(row(&tombstone(record(1), at), died)), gone(&put, died)]);
+    let request = PullRequest { ahead: CursorAhead::Error, ..request };
+    let refused = scene.store.begin_pull(&grant, request).await;
+    assert!(matches!(refused, Err(StorageError::CursorAhead { .. })), "{refused:?}");
+    scene.end().await;
+}
