@@ -109,9 +109,10 @@ impl Pool {
         }
     }
 
-    /// Opens connections until `count` of them are idle.
-    pub(crate) async fn warm_up(&self, count: u32) -> Result<(), OpenError> {
-        for _ in 0..count {
+    /// Keeps the `first` connection, and opens more until there are `count`.
+    pub(crate) async fn warm_up(&self, first: PgConnection, count: u32) -> Result<(), OpenError> {
+        self.keep(first);
+        for _ in 1..count {
             self.keep(self.connector.connect().await?);
         }
         Ok(())

@@ -41,6 +41,10 @@ fn meaning_of(code: &str, constraint: Option<&str>) -> Meaning {
 }
 
 /// The meaning of whatever the driver reports.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the driver may add errors, and every one we do not know is a bug"
+)]
 pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
     match error {
         sqlx::Error::Database(error) => meaning_of(&error.code().unwrap_or_default(), error.constraint()),
@@ -61,6 +65,7 @@ pub(crate) fn storage_error(error: sqlx::Error) -> StorageError {
 
 /// Whether the connection is still good after `error`. Otherwise nobody knows whether a statement under way took
 /// effect (storage T9).
+#[expect(clippy::wildcard_enum_match_arm, reason = "after an error that we do not know nothing is certain")]
 pub(crate) fn leaves_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {

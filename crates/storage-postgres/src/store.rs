@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::connector::Connector;
@@ -38,12 +39,12 @@ impl PostgresStorage {
     /// See [`OpenError`]; when the database could not be reached, the last real reason.
     pub async fn open(options: PostgresOptions) -> Result<Self, OpenError> {
         let connector = Connector::new(&options);
-        reach(&connector, options.startup_wait).await?;
+        let first = reach(&connector, options.startup_wait).await?;
         migrate(&options).await?;
         let connections = options.max_connections.clamp(3, 500);
         let committers = committers(connections);
         let pool = Arc::new(Pool::new(connector.clone(), connections - committers, &options));
-        pool.warm_up(options.min_connections.min(connections - committers)).await?;
+        pool.warm_up(first, options.min_connections.min(connections - committers)).await?;
         let batch = if options.batching { BATCH_PUSHES } else { 1 };
         let limits = QueueLimits { waiting: options.queue.max(1), batch };
         let pusher = Pusher::start(&connector, &pool, committers, limits);
@@ -71,15 +72,12 @@ fn committers(connections: u32) -> u32 {
     (connections / 8).clamp(1, 4)
 }
 
-/// Waits until the database lets us in, with growing pauses.
-async fn reach(connector: &Connector, patience: Duration) -> Result<(), OpenError> {
+/// The first connection, as soon as the database lets us in; asks again with growing pauses.
+async fn reach(connector: &Connector, patience: Duration) -> Result<PgConnection, OpenError> {
     let (deadline, (mut pause, longest)) = (Instant::now() + patience, PAUSES);
     loop {
         match connector.connect().await {
-            Ok(connection) => {
-                drop(connection);
-                return Ok(());
-            }
+            Ok(connection) => return Ok(connection),
             Err(error) if error.may_pass() && Instant::now() + pause <= deadline => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "database is not reachable yet");
                 tokio::time::sleep(pause).await;

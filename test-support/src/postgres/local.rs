@@ -56,15 +56,15 @@ impl LocalServer {
         ]);
         run(initdb.arg(self.data()));
         let settings = self.data().join("postgresql.conf");
-        let mut text = fs::read_to_string(&settings).expect("a configuration");
+        let given = fs::read_to_string(&settings).expect("a configuration");
         let folder = self.folder.display();
-        text +=
-            &format!("listen_addresses = ''\nunix_socket_directories = '{folder}'\nmax_connections = 400\n");
-        text += match durability {
+        let durability = match durability {
             Durability::Volatile => VOLATILE,
             Durability::Durable => "",
         };
-        fs::write(settings, text).expect("a configuration that can be written");
+        let ours =
+            format!("listen_addresses = ''\nunix_socket_directories = '{folder}'\nmax_connections = 400\n");
+        fs::write(settings, given + &ours + durability).expect("a configuration that can be written");
     }
 
     /// Starts it, and returns when it takes connections.

@@ -36,7 +36,8 @@ impl Committer {
             match work {
                 Work::Batch(jobs) => self.commit(jobs).await,
                 Work::Apart(job) => {
-                    self.alone.spawn(Busy::new(&self.shared, std::slice::from_ref(&job)), vec![job])
+                    let jobs = vec![job];
+                    self.alone.spawn(Busy::new(&self.shared, &jobs), jobs);
                 }
             }
         }

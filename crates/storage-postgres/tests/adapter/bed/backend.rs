@@ -1,4 +1,4 @@
-//! A database of its own on a real server, and a way to its tables past the adapter.
+//! What the conformance suite needs.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
 use sqlx::{Connection as _, PgConnection};
 
+use super::options;
+
 pub(crate) struct PostgresBackend {
     database: TestDatabase,
 }
@@ -15,15 +17,6 @@ pub(crate) struct PostgresBackend {
 impl PostgresBackend {
     async fn connect(&self) -> PgConnection {
         PgConnection::connect(self.database.url()).await.unwrap()
-    }
-}
-
-/// Options for tests: what cannot be reached is not waited for.
-pub(crate) fn options(database: &TestDatabase) -> PostgresOptions {
-    PostgresOptions {
-        run_migrations: false,
-        startup_wait: std::time::Duration::ZERO,
-        ..PostgresOptions::new(database.url().parse().unwrap())
     }
 }
 

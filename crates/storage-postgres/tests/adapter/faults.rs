@@ -1,0 +1,273 @@
+//! What goes wrong below the adapter: servers that stop, sessions that are cut, locks that nobody gives back. Nothing of
+//! it panics, nothing is acknowledged that was not committed, and what can pass passes by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use less_sync_core::{Cursor, SpaceId};
+use less_sync_storage::{Pushed, Spaces as _, StorageError};
+use less_sync_storage_postgres::{OpenError, PostgresOptions, PostgresStorage};
+use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
+use less_sync_test_support::within;
+use tokio::task::JoinSet;
+
+use crate::bed::{
+    Bed, await_sessions, cursor, execute, is_committed, is_unavailable, live, options, pull, push, space,
+};
+
+const NONE: Cursor = Cursor::ZERO;
+
+const CUT_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'less-sync'";
+
+/// Pushes again and again to one space, and returns how many were acknowledged, until the store is unavailable.
+async fn push_until_it_fails(storage: Arc<PostgresStorage>, space: SpaceId) -> (SpaceId, u64) {
+    let mut acknowledged = 0;
+    loop {
+        match push(
+            &storage,
+            space,
+            vec![live(acknowledged, NONE, 100), live(1 << 40 | acknowledged, NONE, 100)],
+        )
+        .await
+        {
+            Ok(Pushed::Committed { cursor, .. }) => {
+                acknowledged += 1;
+                assert_eq!(cursor.get(), acknowledged);
+            }
+            Err(StorageError::Unavailable(_)) => return (space, acknowledged),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// R26: the server is killed while batches are committed. Every acknowledged push is there afterwards, none is there by
+/// half, and the adapter finds the server again by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_push_survives_a_killed_server() {
+    let server = tokio::task::spawn_blocking(|| PrivateServer::start(Durability::Durable)).await.unwrap();
+    let bed = Bed::on(&server).await;
+    let server = Arc::new(server);
+    let mut writers = JoinSet::new();
+    for number in 1..=8 {
+        writers.spawn(push_until_it_fails(Arc::clone(&bed.storage), space(number)));
+    }
+    // Well under way.
+    within("a few pushes", async {
+        while bed.storage.spaces(&[space(1)]).await.unwrap()[0].cursor < cursor(20) {}
+    })
+    .await;
+    let to_kill = Arc::clone(&server);
+    tokio::task::spawn_blocking(move || to_kill.kill()).await.unwrap();
+    let acknowledged = within("the end of the writers", writers.join_all()).await;
+    assert!(is_unavailable(&bed.storage.ping().await));
+    assert!(is_unavailable(&pull(&bed.storage, space(1)).await));
+    let to_start = Arc::clone(&server);
+    tokio::task::spawn_blocking(move || to_start.start_again()).await.unwrap();
+    for (id, acknowledged) in acknowledged {
+        let stored = bed.storage.spaces(&[id]).await.unwrap()[0].cursor;
+        // The last one may have been committed without anybody hearing of it.
+        assert!(
+            (acknowledged..=acknowledged + 1).contains(&stored.get()),
+            "{acknowledged} told, {stored} stored"
+        );
+        assert_eq!(pushed_twice(&bed, id).await, 2 * stored.get());
+        let next = push(&bed.storage, id, vec![live(1 << 50, NONE, 1)]).await;
+        assert!(is_committed(&next), "{next:?}");
+    }
+    bed.end().await;
+}
+
+/// How many records a space has.
+async fn pushed_twice(bed: &Bed, space: SpaceId) -> u64 {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM records WHERE space_id = $1")
+        .bind(space.as_uuid())
+        .fetch_one(&mut bed.connect().await)
+        .await
+        .unwrap();
+    count.unsigned_abs()
+}
+
+/// R23: a session is cut in the middle of a push: unavailable, no partial effect, and the next push goes through.
+#[tokio::test(flavor = "multi_thread")]
+async fn session_that_is_cut_within_a_push_leaves_nothing_behind() {
+    let bed = Bed::new(|options| options).await;
+    let mut intruder = bed.connect().await;
+    for round in 0..20 {
+        // The push has locked its space, and is within.
+        execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
+        let mut pushes = JoinSet::new();
+        for number in 1..=3 {
+            let storage = Arc::clone(&bed.storage);
+            pushes.spawn(async move { push(&storage, space(number), vec![live(round, NONE, 10)]).await });
+        }
+        await_sessions(&mut intruder, "wait_event_type = 'Lock'", 2).await;
+        execute(&mut intruder, CUT_ALL).await;
+        execute(&mut intruder, "ROLLBACK").await;
+        let results = pushes.join_all().await;
+        assert!(results.iter().any(is_unavailable), "{results:?}");
+        assert!(results.iter().all(|result| is_unavailable(result) || is_committed(result)), "{results:?}");
+        for number in 1..=3 {
+            let again = push(&bed.storage, space(number), vec![live(1 << 32 | round, NONE, 10)]).await;
+            assert!(is_committed(&again), "{again:?}");
+        }
+    }
+    bed.end().await;
+}
+
+/// R23: the same within a page of a pull.
+#[tokio::test(flavor = "multi_thread")]
+async fn session_that_is_cut_within_a_page_is_replaced() {
+    let bed = Bed::new(|options| options).await;
+    assert!(is_committed(&bed.push(space(1), 1, NONE, 10).await));
+    let mut intruder = bed.connect().await;
+    for _ in 0..20 {
+        execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
+        let storage = Arc::clone(&bed.storage);
+        let reader = tokio::spawn(async move { pull(&storage, space(1)).await });
+        await_sessions(&mut intruder, "wait_event_type = 'Lock'", 1).await;
+        execute(&mut intruder, CUT_ALL).await;
+        execute(&mut intruder, "ROLLBACK").await;
+        assert!(is_unavailable(&reader.await.unwrap()));
+        assert_eq!(pull(&bed.storage, space(1)).await.unwrap().rows.len(), 1);
+    }
+    bed.end().await;
+}
+
+/// A lock that nobody gives back costs the pushes to its space their time limit, and nobody anything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn lock_that_is_not_given_back_is_unavailable_and_passes() {
+    let short = Duration::from_millis(100);
+    let bed = Bed::new(|options| PostgresOptions { lock_timeout: short, ..options }).await;
+    let mut intruder = bed.connect().await;
+    execute(
+        &mut intruder,
+        "BEGIN; SELECT 1 FROM spaces WHERE id = '01010101-0101-0101-0101-010101010101' FOR UPDATE",
+    )
+    .await;
+    let (locked, free) = tokio::join!(bed.push(space(1), 1, NONE, 1), bed.push(space(2), 1, NONE, 1));
+    assert!(is_unavailable(&locked) && is_committed(&free), "{locked:?} {free:?}");
+    execute(&mut intruder, "ROLLBACK").await;
+    assert!(is_committed(&bed.push(space(1), 1, NONE, 1).await));
+    bed.end().await;
+}
+
+/// Statements that take too long are ended by the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn statement_that_takes_too_long_is_unavailable() {
+    let bed = Bed::new(|options| PostgresOptions {
+        statement_timeout: Duration::from_millis(100),
+        lock_timeout: Duration::ZERO,
+        ..options
+    })
+    .await;
+    let mut intruder = bed.connect().await;
+    execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
+    let (pushed, pulled) = tokio::join!(bed.push(space(1), 1, NONE, 1), pull(&bed.storage, space(1)));
+    assert!(is_unavailable(&pushed) && is_unavailable(&pulled));
+    execute(&mut intruder, "ROLLBACK").await;
+    assert!(is_committed(&bed.push(space(1), 1, NONE, 1).await));
+    bed.end().await;
+}
+
+/// A database that may only be read, as a standby is: reads go on, pushes are unavailable until it is writable.
+#[tokio::test]
+async fn read_only_database_is_unavailable_to_pushes_and_recovers() {
+    let bed = Bed::new(|options| options).await;
+    assert!(is_committed(&bed.push(space(1), 1, NONE, 1).await));
+    let mut admin = bed.connect().await;
+    let name = bed.database.name();
+    set(&mut admin, format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
+    execute(&mut admin, CUT_ALL).await;
+    await_sessions(&mut admin, "true", 0).await;
+    // The first one of each kind may meet a session that was cut.
+    drop((bed.push(space(1), 2, NONE, 1).await, pull(&bed.storage, space(1)).await));
+    assert!(is_unavailable(&bed.push(space(1), 3, NONE, 1).await));
+    assert_eq!(pull(&bed.storage, space(1)).await.unwrap().rows.len(), 1);
+    set(&mut admin, format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
+    assert!(is_committed(&bed.push(space(1), 4, NONE, 1).await));
+    bed.end().await;
+}
+
+async fn set(db: &mut sqlx::PgConnection, sql: String) {
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(db).await.unwrap();
+}
+
+/// R26: one push of a batch breaks a rule of the database; its neighbours do not suffer from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn push_that_the_database_refuses_fails_alone() {
+    let bed = Bed::new(|options| options).await;
+    let mut admin = bed.connect().await;
+    execute(&mut admin, "ALTER TABLE records ADD CONSTRAINT no_666 CHECK (octet_length(blob) <> 666)").await;
+    for round in 0..50 {
+        let mut pushes = JoinSet::new();
+        for number in 1..=9 {
+            let storage = Arc::clone(&bed.storage);
+            let bytes = if number == 5 { 666 } else { 10 };
+            pushes.spawn(async move {
+                (number, push(&storage, space(number), vec![live(round, NONE, bytes)]).await)
+            });
+        }
+        for (number, pushed) in pushes.join_all().await {
+            match number {
+                5 => assert!(matches!(pushed, Err(StorageError::Database(_))), "{pushed:?}"),
+                _ => assert!(is_committed(&pushed), "round {round}, space {number}: {pushed:?}"),
+            }
+        }
+    }
+    bed.end().await;
+}
+
+/// What reaches nobody, or is let in by nobody, says so in time and with the real reason.
+#[tokio::test]
+async fn database_that_cannot_be_reached_is_a_typed_error() {
+    let database = TestDatabase::empty().await;
+    let refused = PostgresOptions {
+        url: "postgres://nobody@127.0.0.1:1/nothing".parse().unwrap(),
+        startup_wait: Duration::from_millis(600),
+        ..options(&database)
+    };
+    let error = PostgresStorage::open(refused).await.unwrap_err();
+    let OpenError::Connect(sqlx::Error::Io(reason)) = &error else { panic!("{error:?}") };
+    assert_eq!(reason.kind(), std::io::ErrorKind::ConnectionRefused);
+
+    let elsewhere = database.url().replace(database.name(), "no_such_database");
+    // Waiting does not help, so nobody waits.
+    let missing = PostgresOptions {
+        url: elsewhere.parse().unwrap(),
+        startup_wait: Duration::from_hours(1),
+        ..options(&database)
+    };
+    let error = within("a refusal", PostgresStorage::open(missing)).await.unwrap_err();
+    assert!(matches!(error, OpenError::Connect(sqlx::Error::Database(_))), "{error:?}");
+
+    let error = PostgresStorage::open(options(&database)).await.unwrap_err();
+    assert!(matches!(error, OpenError::SchemaBehind { found: 0, .. }), "{error:?}");
+    let migrating = PostgresOptions { run_migrations: true, ..options(&database) };
+    PostgresStorage::open(migrating).await.unwrap().close().await;
+    PostgresStorage::open(options(&database)).await.unwrap().close().await;
+}
+
+/// Pushes that race with the end either happened, and are there afterwards, or were refused, and are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
+    let bed = Bed::new(|options| options).await;
+    let mut writers = JoinSet::new();
+    for number in 1..=9 {
+        writers.spawn(push_until_it_fails(Arc::clone(&bed.storage), space(number)));
+    }
+    within("some pushes", async {
+        while bed.storage.spaces(&[space(1)]).await.unwrap()[0].cursor < cursor(20) {}
+    })
+    .await;
+    tokio::join!(bed.storage.close(), bed.storage.close());
+    assert!(is_unavailable(&bed.storage.ping().await));
+    assert!(is_unavailable(&pull(&bed.storage, space(1)).await));
+    let acknowledged = writers.join_all().await;
+    let storage = PostgresStorage::open(options(&bed.database)).await.unwrap();
+    for (id, acknowledged) in acknowledged {
+        assert_eq!(storage.spaces(&[id]).await.unwrap()[0].cursor, cursor(acknowledged));
+    }
+    storage.close().await;
+    bed.end().await;
+}

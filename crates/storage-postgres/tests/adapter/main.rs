@@ -1,0 +1,15 @@
+//! The adapter, on real servers.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stands where the authorizer does, and failing is how it says that something is wrong"
+)]
+
+mod bed;
+mod conformance;
+mod faults;
+mod plans;
+mod pool;
+mod races;
