@@ -20,7 +20,7 @@ impl Room {
 }
 
 /// Ours, and allowed to tests everywhere.
-pub(super) const FOR_TESTS: &[&str] = &["less-sync-test-support", "less-sync-client"];
+pub(super) const FOR_TESTS: &[&str] = &["less-sync-test-support", "less-sync-client", "less-sync-history"];
 
 const CORE: &str = "less-sync-core";
 const AUTH: &str = "less-sync-auth";
