@@ -223,6 +223,12 @@ macro_rules! conformance_tests_shared {
             purge_disturbs_no_reader_of_a_mailbox
             what_starts_after_a_revocation_is_refused
         }
+        mod model {
+            #[test]
+            fn random_shared_histories_agree_with_the_model() {
+                $crate::conformance::model::random_shared_histories_agree_with_the_model::<super::$backend>();
+            }
+        }
     };
 }
 

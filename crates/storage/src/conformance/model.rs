@@ -6,6 +6,9 @@
 
 mod abstract_store;
 mod history;
+mod shared;
+mod shared_history;
+mod shared_store;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +17,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use self::abstract_store::AbstractStore;
 use self::history::{Step, Wish, histories};
+pub use self::shared::random_shared_histories_agree_with_the_model;
 use super::scene::{CLIENT, ROOT, Scene, cursor, records};
 use super::{Arrangement, Backend, PageLimits};
 use crate::{

@@ -24,6 +24,17 @@ impl AbstractStore {
         self.spaces.get(&id).map(|(space, _)| space.clone())
     }
 
+    /// A space that exists, to be changed.
+    pub(super) fn parts(&mut self, id: SpaceId) -> (&mut Space, &mut BTreeMap<RecordId, Record>) {
+        let (space, rows) = self.spaces.get_mut(&id).unwrap();
+        (space, rows)
+    }
+
+    /// All records of a space, the dead ones included.
+    pub(super) fn rows(&self, id: SpaceId) -> Vec<Record> {
+        self.spaces.get(&id).into_iter().flat_map(|(_, rows)| rows.values().cloned()).collect()
+    }
+
     pub(super) fn create_space(&mut self, id: SpaceId, kind: SpaceKind) -> Result<Space, StorageError> {
         if self.has(id) {
             return Err(StorageError::SpaceExists);
@@ -129,7 +140,7 @@ impl AbstractStore {
     }
 }
 
-fn within(changes: &[Change], limits: PushLimits) -> Result<(), StorageError> {
+pub(super) fn within(changes: &[Change], limits: PushLimits) -> Result<(), StorageError> {
     if changes.len() > limits.records {
         return Err(StorageError::PushRecordLimitExceeded);
     }

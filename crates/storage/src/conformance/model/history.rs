@@ -88,7 +88,7 @@ fn ahead() -> impl Strategy<Value = CursorAhead> {
 }
 
 /// Mostly different records; now and then one of them twice.
-fn pushes() -> impl Strategy<Value = Vec<Wish>> {
+pub(super) fn pushes() -> impl Strategy<Value = Vec<Wish>> {
     let records = subsequence((0..RECORDS).collect::<Vec<_>>(), 0..=7).prop_shuffle();
     (records, vec((guesses(), states()), 8), prop::bool::weighted(0.05)).prop_map(
         |(mut records, parts, again)| {
@@ -102,7 +102,7 @@ fn pushes() -> impl Strategy<Value = Vec<Wish>> {
 }
 
 /// The first and the last id that there can be are among them.
-fn record_id(number: u8) -> RecordId {
+pub(super) fn record_id(number: u8) -> RecordId {
     RecordId::from_bytes([if number == RECORDS - 1 { 0xff } else { number }; 16])
 }
 

@@ -1,0 +1,109 @@
+//! What may happen in a history of shared spaces.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::history::{Wish, pushes};
+use super::shared_store::{PERSONAL, SHARED};
+use less_sync_core::SpaceId;
+
+/// Chains that come by. The second rests on the first; nobody revokes the last.
+pub(super) const CHAINS: [&[u8]; 3] = [&[10, 11], &[20, 21, 10, 11], &[30, 31]];
+
+/// Cids that are revoked: of the second chain, of the first two, of nobody's.
+const REVOKED: [u8; 3] = [20, 11, 99];
+
+/// Somebody does something in a space.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) space: SpaceId,
+    /// Place in [`CHAINS`]; personal spaces need none.
+    pub(super) bearer: usize,
+    pub(super) act: Act,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    Push(Vec<Wish>),
+    /// `behind`: how many versions the writer has missed. `stray`: it names a wrong entry before it.
+    Append {
+        behind: i32,
+        stray: bool,
+        length: usize,
+    },
+    Revoke(u8),
+    /// `skew`: distance to the next epoch.
+    Advance {
+        skew: i32,
+        raise_minimum: bool,
+    },
+    /// `skew`: distance to the current epoch.
+    Complete {
+        skew: i32,
+    },
+    /// Lists the keys of records and remembers them.
+    List,
+    /// `skew`: distance to the current epoch. `every`: only each so-many-th of the keys that were listed last.
+    Rewrap {
+        how: How,
+        skew: i32,
+        every: usize,
+    },
+    RewrapFiles,
+    PutFile {
+        file: u64,
+        record: u8,
+        prefix: u32,
+    },
+    /// `skew`: distance to the current epoch.
+    PutShares {
+        skew: i32,
+        fill: u8,
+    },
+    Look {
+        since: u64,
+    },
+    Reopen,
+}
+
+/// Whether an entry of a rewrap says what it was made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum How {
+    /// By the bound of the listing.
+    Listed,
+    /// By the key itself.
+    Observed,
+}
+
+pub(super) fn histories() -> impl Strategy<Value = Vec<Step>> {
+    vec(steps(), 1..40)
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let space = prop_oneof![4 => Just(SHARED), 1 => Just(PERSONAL)];
+    let bearer = prop_oneof![1 => Just(0_usize), 1 => Just(1_usize), 6 => Just(2_usize)];
+    (space, bearer, acts()).prop_map(|(space, bearer, act)| Step { space, bearer, act })
+}
+
+/// Mostly what a good client does; now and then a little off.
+fn acts() -> impl Strategy<Value = Act> {
+    let skews = || prop_oneof![12 => Just(0), 1 => Just(-1), 1 => Just(1)];
+    let how = prop_oneof![Just(How::Listed), Just(How::Observed)];
+    prop_oneof![
+        8 => pushes().prop_map(Act::Push),
+        4 => (prop_oneof![6 => Just(0), 1 => Just(1)], prop::bool::weighted(0.1), 1..40_usize)
+            .prop_map(|(behind, stray, length)| Act::Append { behind, stray, length }),
+        1 => prop::sample::select(&REVOKED[..]).prop_map(Act::Revoke),
+        4 => (skews(), any::<bool>()).prop_map(|(skew, raise_minimum)| Act::Advance { skew, raise_minimum }),
+        4 => skews().prop_map(|skew| Act::Complete { skew }),
+        3 => Just(Act::List),
+        6 => (how, skews(), prop_oneof![3 => Just(1), 1 => Just(2)])
+            .prop_map(|(how, skew, every)| Act::Rewrap { how, skew, every }),
+        2 => Just(Act::RewrapFiles),
+        2 => (0..4_u64, 0..8_u8, 1..5_u32)
+            .prop_map(|(file, record, prefix)| Act::PutFile { file, record, prefix }),
+        2 => (-2..=2_i32, any::<u8>()).prop_map(|(skew, fill)| Act::PutShares { skew, fill }),
+        3 => (0..12_u64).prop_map(|since| Act::Look { since }),
+        1 => Just(Act::Reopen),
+    ]
+}
