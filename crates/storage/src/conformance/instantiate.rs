@@ -228,6 +228,11 @@ macro_rules! conformance_tests_shared {
             fn random_shared_histories_agree_with_the_model() {
                 $crate::conformance::model::random_shared_histories_agree_with_the_model::<super::$backend>();
             }
+
+            #[test]
+            fn what_ages_agrees_with_the_model() {
+                $crate::conformance::model::what_ages_agrees_with_the_model::<super::$backend>();
+            }
         }
     };
 }

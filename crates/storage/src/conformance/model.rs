@@ -5,6 +5,7 @@
 //! record ids. `PROPTEST_CASES` sets the number of histories, 256 when it is not set.
 
 mod abstract_store;
+mod ageing;
 mod history;
 mod shared;
 mod shared_history;
@@ -16,6 +17,7 @@ use less_sync_core::{Cursor, RecordId, SpaceId};
 use proptest::test_runner::{Config, TestRunner};
 
 use self::abstract_store::AbstractStore;
+pub use self::ageing::what_ages_agrees_with_the_model;
 use self::history::{Step, Wish, histories};
 pub use self::shared::random_shared_histories_agree_with_the_model;
 use super::scene::{CLIENT, ROOT, Scene, cursor, records};
