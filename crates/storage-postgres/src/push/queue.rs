@@ -147,3 +147,6 @@ impl Batch {
         (!self.jobs.is_empty()).then_some(Work::Batch(self.jobs))
     }
 }
+
+#[cfg(test)]
+mod tests;

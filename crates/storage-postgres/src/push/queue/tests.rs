@@ -1,0 +1,143 @@
+use bytes::Bytes;
+use less_sync_core::Cursor;
+use less_sync_storage::{Change, Push, Pushed, RecordState, WriteGrant};
+use tokio::sync::oneshot;
+
+use super::*;
+
+/// The end at which a caller waits.
+type Caller = oneshot::Receiver<Result<Pushed, StorageError>>;
+
+/// A push of these records, each of so many bytes.
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+fn push(space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
+    let (reply, caller) = oneshot::channel();
+    let change = |number: &u64| Change {
+        id: RecordId::from_bytes(u128::from(*number).to_be_bytes()),
+        expected: Cursor::ZERO,
+        state: RecordState::Live { blob: Bytes::from(vec![0; bytes]), dek: None },
+    };
+    let push = Push { changes: records.iter().map(change).collect(), epoch: None };
+    let grant = WriteGrant::vouch(SpaceId::from_bytes([space; 16]));
+    (Job::new(grant.access().clone(), push, bytes * records.len(), reply), caller)
+}
+
+/// A queue that holds these pushes, and their callers.
+fn queue(limits: QueueLimits, jobs: impl IntoIterator<Item = (Job, Caller)>) -> (Queue, Vec<Caller>) {
+    let mut queue = Queue::new(limits);
+    let callers = jobs.into_iter().map(|(job, caller)| {
+        queue.add(job).unwrap();
+        caller
+    });
+    let callers = callers.collect();
+    (queue, callers)
+}
+
+const WIDE: QueueLimits = QueueLimits { waiting: 10_000, batch: 512 };
+
+/// Spaces and first records of the next batch; what stands apart is a batch by itself.
+fn next(queue: &mut Queue) -> Vec<(u8, u64)> {
+    let jobs = match queue.take() {
+        None => Vec::new(),
+        Some(Work::Batch(jobs)) => jobs,
+        Some(Work::Apart(job)) => vec![job],
+    };
+    let first = |job: &Job| job.records().next().map_or(0, |id| u64::from(id.as_bytes()[15]));
+    jobs.iter().map(|job| (job.space.as_bytes()[0], first(job))).collect()
+}
+
+fn release(queue: &mut Queue, spaces: &[u8]) {
+    queue.release(spaces.iter().map(|space| SpaceId::from_bytes([*space; 16])));
+}
+
+#[test]
+fn what_waits_goes_together_by_space_and_then_by_arrival() {
+    let jobs = [push(3, &[1], 1), push(1, &[2], 1), push(3, &[3], 1), push(2, &[4], 1), push(1, &[5], 1)];
+    let (mut queue, _callers) = queue(WIDE, jobs);
+    assert_eq!(next(&mut queue), [(1, 2), (1, 5), (2, 4), (3, 1), (3, 3)]);
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn second_push_of_a_record_waits_and_keeps_the_order_of_its_space() {
+    let jobs = [push(1, &[1, 2], 1), push(1, &[3, 2], 1), push(1, &[4], 1), push(2, &[2], 1)];
+    let (mut queue, _callers) = queue(WIDE, jobs);
+    assert_eq!(next(&mut queue), [(1, 1), (2, 2)]);
+    assert_eq!(next(&mut queue), []);
+    release(&mut queue, &[1]);
+    assert_eq!(next(&mut queue), [(1, 3), (1, 4)]);
+}
+
+#[test]
+fn busy_space_does_not_hold_up_the_others() {
+    let (mut queue, mut callers) = queue(WIDE, [push(1, &[1], 1), push(2, &[1], 1)]);
+    assert_eq!(next(&mut queue), [(1, 1), (2, 1)]);
+    for (job, caller) in [push(1, &[2], 1), push(3, &[2], 1), push(2, &[2], 1)] {
+        queue.add(job).unwrap();
+        callers.push(caller);
+    }
+    assert_eq!(next(&mut queue), [(3, 2)]);
+    release(&mut queue, &[2]);
+    assert_eq!(next(&mut queue), [(2, 2)]);
+}
+
+#[test]
+fn batch_ends_with_its_pushes_its_rows_or_its_bytes() {
+    let small = || (0..5).map(|number| push(1, &[number], 1));
+    let (mut queue_of_two, _callers) = queue(QueueLimits { batch: 2, ..WIDE }, small());
+    assert_eq!(next(&mut queue_of_two), [(1, 0), (1, 1)]);
+    release(&mut queue_of_two, &[1]);
+    assert_eq!(next(&mut queue_of_two), [(1, 2), (1, 3)]);
+
+    let thousand = |from: u64| (from..from + 1000).collect::<Vec<u64>>();
+    let rows = [push(1, &thousand(0), 1), push(2, &thousand(0), 1), push(3, &[1], 1), push(4, &[1], 1)];
+    let (mut full_of_rows, _callers) = queue(WIDE, rows);
+    assert_eq!(next(&mut full_of_rows), [(1, 0), (2, 0)]);
+    assert_eq!(next(&mut full_of_rows), [(3, 1), (4, 1)]);
+
+    let (mut full_of_bytes, _callers) = queue(WIDE, [push(1, &[1], 5 << 20), push(2, &[1], 5 << 20)]);
+    assert_eq!(next(&mut full_of_bytes), [(1, 1)]);
+    assert_eq!(next(&mut full_of_bytes), [(2, 1)]);
+}
+
+#[test]
+fn big_and_empty_pushes_go_apart_when_their_turn_has_come() {
+    let big = || push(1, &(0..2001).collect::<Vec<u64>>(), 1);
+    let (mut queue, _callers) =
+        queue(WIDE, [push(1, &[7], 1), big(), push(1, &[], 1), push(1, &[8], 1), push(2, &[9], 1)]);
+    assert_eq!(next(&mut queue), [(1, 7), (2, 9)]);
+    for expected in [[(1, 0)], [(1, 0)], [(1, 8)]] {
+        assert_eq!(next(&mut queue), []);
+        release(&mut queue, &[1]);
+        assert_eq!(next(&mut queue), expected);
+    }
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn push_whose_caller_has_gone_is_withdrawn() {
+    let (mut queue, mut callers) = queue(WIDE, [push(1, &[1], 1), push(1, &[2], 1)]);
+    drop(callers.remove(0));
+    assert_eq!(next(&mut queue), [(1, 2)]);
+}
+
+#[test]
+fn full_queue_refuses_until_somebody_goes() {
+    let limits = QueueLimits { waiting: 2, ..WIDE };
+    let (mut queue, mut callers) = queue(limits, [push(1, &[1], 1), push(1, &[2], 1)]);
+    assert!(matches!(queue.add(push(2, &[3], 1).0), Err(StorageError::Unavailable(_))));
+    drop(callers.pop());
+    let (job, _caller) = push(2, &[4], 1);
+    queue.add(job).unwrap();
+    assert_eq!(next(&mut queue), [(1, 1), (2, 4)]);
+}
+
+#[test]
+fn closed_queue_takes_no_more_and_is_over_when_it_is_empty() {
+    let (mut queue, _callers) = queue(WIDE, [push(1, &[1], 1)]);
+    queue.close();
+    assert!(matches!(queue.add(push(1, &[2], 1).0), Err(StorageError::Unavailable(_))));
+    assert!(!queue.is_over());
+    assert_eq!(next(&mut queue), [(1, 1)]);
+    assert!(queue.is_over());
+}
