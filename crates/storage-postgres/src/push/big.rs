@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn pieces_end_with_their_rows_or_their_bytes() {
         assert_eq!(pieces(&[]), [0; 0]);
-        assert_eq!(pieces(&[0; 4_500]), [2_000, 2_000, 500]);
+        assert_eq!(pieces(&vec![0; 4_500]), [2_000, 2_000, 500]);
         assert_eq!(pieces(&[3 << 20; 5]), [2, 2, 1]);
         assert_eq!(pieces(&[1, 9 << 20, 9 << 20, 1, 1]), [1, 1, 1, 2]);
     }

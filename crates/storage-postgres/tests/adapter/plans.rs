@@ -66,7 +66,9 @@ fn assert_plan(plan: &Value, indexes: &[&str]) {
     all(plan, "Node Type", &mut nodes);
     all(plan, "Index Name", &mut used);
     assert!(!nodes.contains(&"Seq Scan") && !nodes.contains(&"Sort"), "{plan:#}");
-    indexes.iter().for_each(|index| assert!(used.contains(index), "{index} in {plan:#}"));
+    for index in indexes {
+        assert!(used.contains(index), "{index} in {plan:#}");
+    }
 }
 
 /// "pull page": three branches in index order, merged and sorted within a cursor only; at the start, in the middle, with
@@ -92,15 +94,11 @@ async fn page_of_a_pull_reads_three_indexes_in_order() {
             assert_plan(&plan, &["idx_records_sync", "idx_members_cursor", "idx_files_sync"]);
         }
     }
-    execute(
-        &mut db,
-        "DELETE FROM files; DELETE FROM members; DELETE FROM records; UPDATE spaces SET cursor = 0",
-    )
-    .await;
+    execute(&mut db, EMPTY).await;
     bed.end().await;
 }
 
-/// "get_spaces", and the state that a pull begins with.
+/// The batch read of spaces, and the state that a pull begins with.
 #[tokio::test]
 async fn spaces_are_found_by_their_keys() {
     let bed = Bed::new(|options| options).await;
@@ -119,11 +117,7 @@ async fn spaces_are_found_by_their_keys() {
         let state = plan(&mut db, mode, "state (md5('space 1')::uuid, ARRAY['cid 1', 'cid 2'])").await;
         assert_plan(&state, &["spaces_pkey", "revocations_pkey"]);
     }
-    execute(
-        &mut db,
-        "DELETE FROM files; DELETE FROM members; DELETE FROM records; UPDATE spaces SET cursor = 0",
-    )
-    .await;
+    execute(&mut db, EMPTY).await;
     bed.end().await;
 }
 
@@ -172,11 +166,7 @@ async fn functions_planned_on_empty_tables_never_scan_full_ones() {
             .await;
             assert_eq!(scans(&mut db, table, index).await.0, seq_scans, "{mode}: {table} was scanned");
         }
-        execute(
-            &mut db,
-            "DELETE FROM files; DELETE FROM members; DELETE FROM records; UPDATE spaces SET cursor = 0",
-        )
-        .await;
+        execute(&mut db, EMPTY).await;
         bed.end().await;
     }
 }

@@ -122,7 +122,7 @@ async fn batches_of_two_servers_over_the_same_spaces_never_deadlock() {
     let mut expected = BTreeMap::<SpaceId, u64>::new();
     for round in 0..200 {
         let target = move |caller: u64| space(u8::try_from((caller * 7 + round) % 9 + 1).unwrap());
-        let in_vain = move |caller: u64| (caller + round) % 5 == 0;
+        let in_vain = move |caller: u64| (caller + round).is_multiple_of(5);
         let results = together(&servers, 24, move |caller, server| async move {
             let id = round << 8 | caller;
             let second = if in_vain(caller) { Cursor::MAX } else { NONE };
@@ -132,7 +132,7 @@ async fn batches_of_two_servers_over_the_same_spaces_never_deadlock() {
         for (caller, result) in (0..).zip(results) {
             match result {
                 Ok(Pushed::Committed { .. }) if !in_vain(caller) => {
-                    *expected.entry(target(caller)).or_default() += 1
+                    *expected.entry(target(caller)).or_default() += 1;
                 }
                 Ok(Pushed::Conflict { records, .. }) if in_vain(caller) => {
                     assert_eq!(records, [record(1 << 40 | round << 8 | caller)]);
@@ -164,10 +164,9 @@ async fn locked_space_does_not_hold_up_its_neighbours() {
     }
     await_sessions(&mut bed.connect().await, "wait_event_type = 'Lock'", 1).await;
     for round in 1..=200 {
-        let neighbours = (2..=9).map(|number| push(&bed.storage, space(number), vec![live(round, NONE, 1)]));
-        let mut tasks = Vec::from_iter(neighbours);
-        for task in tasks.drain(..) {
-            assert!(is_committed(&within("a neighbour", task).await));
+        for number in 2..=9 {
+            let neighbour = push(&bed.storage, space(number), vec![live(round, NONE, 1)]);
+            assert!(is_committed(&within("a neighbour", neighbour).await));
         }
     }
     assert!(waiting.try_join_next().is_none(), "the locked space was written");
