@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_core::{Cursor, Dek, RecordId, SpaceId};
 use less_sync_storage::{
-    Change, CursorAhead, PullRequest, Push, PushLimits, Pushed, ReadGrant, RecordState, Records, Spaces,
-    WriteGrant,
+    AdminGrant, Change, CursorAhead, Deks, PullRequest, Push, PushLimits, Pushed, ReadGrant, RecordState,
+    Records, Rewrap, RewrapGuard, Spaces, WriteGrant,
 };
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use tempfile::TempDir;
@@ -53,6 +53,15 @@ impl Bed {
         }
         space
     }
+
+    /// The same with a key for each record.
+    async fn keyed(&self, rows: u64) -> SpaceId {
+        let space = self.space(1).await;
+        for batch in 0..rows / 100 {
+            push_with(&self.storage, space, batch * 100..(batch + 1) * 100, Some(first_key())).await;
+        }
+        space
+    }
 }
 
 /// Ids as clients make them: without any order.
@@ -65,8 +74,12 @@ fn record_id(seed: u64) -> RecordId {
 }
 
 async fn push(storage: &SqliteStorage, space: SpaceId, seeds: std::ops::Range<u64>) {
+    push_with(storage, space, seeds, None).await;
+}
+
+async fn push_with(storage: &SqliteStorage, space: SpaceId, seeds: std::ops::Range<u64>, dek: Option<Dek>) {
     static BYTES: [u8; BLOB] = [0xa5; BLOB];
-    let state = RecordState::Live { blob: Bytes::from_static(&BYTES), dek: None };
+    let state = RecordState::Live { blob: Bytes::from_static(&BYTES), dek };
     let changes = seeds
         .map(|seed| Change { id: record_id(seed), expected: Cursor::ZERO, state: state.clone() })
         .collect();
@@ -192,5 +205,32 @@ fn interleaved(criterion: &mut Criterion, runtime: &Runtime) {
     group.finish();
 }
 
-criterion_group!(store, pushes, pulls);
+/// All keys of a large space wrapped anew in one call, beside blobs of 1 KiB (storage §3.12: below half a second).
+fn rewraps(criterion: &mut Criterion) {
+    const KEYS: u64 = 20_000;
+    let (runtime, bed) = (Runtime::new().unwrap(), Bed::new());
+    let space = runtime.block_on(bed.keyed(KEYS));
+    let mut group = criterion.benchmark_group("rewrap");
+    group.throughput(Throughput::Elements(KEYS)).sample_size(10);
+    group.bench_function("20k", |bencher| {
+        bencher.iter(|| {
+            let entries =
+                (0..KEYS).map(|seed| Rewrap { id: record_id(seed), dek: first_key(), observed: None });
+            let rewrap =
+                bed.storage.rewrap_deks(&AdminGrant::vouch(space), entries.collect(), RewrapGuard::Off);
+            assert_eq!(runtime.block_on(rewrap).unwrap().replaced as u64, KEYS);
+        });
+    });
+    group.finish();
+    runtime.block_on(bed.storage.close());
+}
+
+/// A wrapped key of the first epoch.
+fn first_key() -> Dek {
+    let mut bytes = [7; Dek::LENGTH];
+    bytes[..4].copy_from_slice(&1_u32.to_be_bytes());
+    Dek::try_from(&bytes[..]).unwrap()
+}
+
+criterion_group!(store, pushes, pulls, rewraps);
 criterion_main!(store);

@@ -101,10 +101,11 @@ async fn refused_database_is_not_locked_afterwards() {
 #[tokio::test]
 async fn schema_is_strict_and_indexed() {
     let bed = Bed::migrated().await;
-    let ours = "('spaces', 'records', 'server_settings')";
+    let ours = "name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' AND type = 'table'";
+    let strict = bed.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours} AND strict"));
     assert_eq!(
-        bed.count(&format!("SELECT count(*) FROM pragma_table_list WHERE name IN {ours} AND strict")),
-        3
+        (strict, bed.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours}"))),
+        (10, 10)
     );
     let columns = |index: &str| {
         let sql = format!("SELECT group_concat(name, ' ') FROM pragma_index_info('{index}')");
@@ -112,6 +113,11 @@ async fn schema_is_strict_and_indexed() {
     };
     assert_eq!(columns("idx_records_sync"), "space_id cursor id deleted");
     assert_eq!(columns("sqlite_autoindex_records_1"), "space_id id");
+    assert_eq!(columns("idx_members_sync"), "space_id cursor chain_seq");
+    assert_eq!(columns("idx_files_sync"), "space_id cursor id deleted");
+    assert_eq!(columns("idx_files_space_record"), "space_id record_id");
+    assert_eq!(columns("idx_invitations_mailbox"), "mailbox_id created_at id");
+    assert_eq!(columns("idx_rate_limit_actions_lookup"), "action actor_hash created_at");
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ pub mod pushes;
 pub mod races;
 pub mod rate_limits;
 pub mod revocations;
+pub mod rewraps;
 mod scene;
 pub mod shared_races;
 mod shared_scene;

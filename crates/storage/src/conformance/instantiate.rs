@@ -157,12 +157,16 @@ macro_rules! conformance_tests_shared {
             state_is_that_of_the_space
         }
         $crate::conformance_tests! { @suite $backend deks:
-            keys_are_listed_and_rewrapped
-            rewrap_touches_nothing_but_the_key
             listing_of_many_pages_is_in_order
             listing_steps_over_what_has_no_key
             listing_ends_where_the_space_was
             listing_loses_no_id
+            keys_of_files_are_listed_after_a_cursor
+            prefixes_are_unsigned
+        }
+        $crate::conformance_tests! { @suite $backend rewraps:
+            keys_are_listed_and_rewrapped
+            rewrap_touches_nothing_but_the_key
             rewrap_of_nothing_does_nothing
             last_entry_for_a_record_counts
             rewrap_gives_no_key_to_what_has_none
@@ -172,9 +176,7 @@ macro_rules! conformance_tests_shared {
             mixed_rewrap_is_all_or_nothing
             rewrap_stays_in_its_space
             twenty_thousand_keys_are_rewrapped_at_once
-            keys_of_files_are_listed_after_a_cursor
             keys_of_files_are_rewrapped
-            prefixes_are_unsigned
         }
         $crate::conformance_tests! { @suite $backend epoch_keys:
             share_is_for_one_member_epoch_and_space
@@ -252,6 +254,7 @@ mod tests {
             include_str!("members.rs"),
             include_str!("epochs.rs"),
             include_str!("deks.rs"),
+            include_str!("rewraps.rs"),
             include_str!("epoch_keys.rs"),
             include_str!("timeline.rs"),
             include_str!("invitations.rs"),

@@ -1,0 +1,119 @@
+//! What goes wrong below shared spaces: a full disk, a closed database. Nothing is done by half, and no failure is taken for
+//! an answer.
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+#![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
+
+use bytes::Bytes;
+use less_sync_core::{Cid, Cursor, Dek, RecordId, SpaceId};
+use less_sync_storage::{
+    AdminGrant, Change, Deks as _, EpochKeys as _, Epochs as _, KeyShares, ProofChain, Push, PushLimits,
+    ReadGrant, RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, SpaceKind, Spaces as _,
+    StorageError, WriteGrant,
+};
+use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
+use tempfile::TempDir;
+
+const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+const LIMITS: PushLimits = PushLimits { records: 1000, blob: 5 << 20, bytes: 1 << 26 };
+
+struct Bed {
+    _directory: TempDir,
+    storage: SqliteStorage,
+}
+
+impl Bed {
+    /// A shared space in a database of so many pages.
+    async fn new(max_pages: u32) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sync.db");
+        let options = SqliteOptions { max_pages: Some(max_pages), ..SqliteOptions::new(path) };
+        let storage = SqliteStorage::open(options).unwrap();
+        let kind = SpaceKind::Shared { root_public_key: [2; 33] };
+        storage.create_space(SPACE, "client", kind).await.unwrap();
+        Self { _directory: directory, storage }
+    }
+
+    async fn share(&self, epoch: i32, member: usize) -> Result<Option<Bytes>, StorageError> {
+        self.storage.epoch_key(&ReadGrant::vouch_shared(SPACE, chain()), epoch, &did(member)).await
+    }
+}
+
+fn chain() -> ProofChain {
+    ProofChain::new(&[Cid::from_bytes([1; 32])]).unwrap()
+}
+
+fn admin() -> AdminGrant {
+    AdminGrant::vouch_shared(SPACE, chain())
+}
+
+fn did(member: usize) -> String {
+    format!("did:key:{member}")
+}
+
+fn shares(members: usize, key: &[u8]) -> KeyShares {
+    KeyShares::new((0..members).map(|member| (did(member), Bytes::copy_from_slice(key))).collect()).unwrap()
+}
+
+/// G-07: a put that does not fit on the disk leaves the old set of shares, whole.
+#[tokio::test]
+async fn put_that_fails_leaves_the_old_shares() {
+    let bed = Bed::new(150).await;
+    bed.storage.put_epoch_keys(&admin(), 2, shares(20, b"old")).await.unwrap();
+    let refused = bed.storage.put_epoch_keys(&admin(), 2, shares(1000, &[7; 2048])).await;
+    assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    for member in 0..20 {
+        assert_eq!(bed.share(2, member).await.unwrap().as_deref(), Some(&b"old"[..]));
+    }
+    assert_eq!(bed.share(2, 20).await.unwrap(), None);
+    bed.storage.put_epoch_keys(&admin(), 2, shares(1, b"new")).await.unwrap();
+    assert_eq!(bed.share(2, 0).await.unwrap().as_deref(), Some(&b"new"[..]));
+    assert_eq!(bed.share(2, 1).await.unwrap(), None);
+    bed.storage.close().await;
+}
+
+/// G-06: when nobody can look, nobody says that there is no share. Nor that nothing is revoked.
+#[tokio::test]
+async fn closed_database_answers_nothing() {
+    let bed = Bed::new(1000).await;
+    bed.storage.close().await;
+    let share = bed.share(1, 0).await;
+    assert!(matches!(share, Err(StorageError::Unavailable(_))), "{share:?}");
+    for refused in [
+        bed.storage.is_revoked(SPACE, &Cid::from_bytes([1; 32]).into()).await.map(drop),
+        bed.storage.any_revoked(SPACE, chain().cids()).await.map(drop),
+        bed.storage.space_state(&ReadGrant::vouch_shared(SPACE, chain())).await.map(drop),
+        bed.storage.complete_rewrap(&admin(), 2).await,
+        bed.storage.revoke(&admin(), &Cid::from_bytes([1; 32]).into()).await,
+    ] {
+        assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    }
+}
+
+/// A rewrap that meets a broken row has changed no other, although it writes past the statements.
+#[tokio::test]
+async fn rewrap_that_fails_while_it_writes_changes_nothing() {
+    let bed = Bed::new(1000).await;
+    let key = |fill: u8| {
+        let mut bytes = [fill; Dek::LENGTH];
+        bytes[..4].copy_from_slice(&1_u32.to_be_bytes());
+        Dek::try_from(&bytes[..]).unwrap()
+    };
+    let state = RecordState::Live { blob: Bytes::from_static(b"blob"), dek: Some(key(1)) };
+    let id = |number: u8| RecordId::from_bytes([number; 16]);
+    let changes =
+        [1, 2].map(|number| Change { id: id(number), expected: Cursor::ZERO, state: state.clone() });
+    let push = Push { changes: changes.into(), epoch: None };
+    bed.storage.push(&WriteGrant::vouch_shared(SPACE, chain()), push, LIMITS).await.unwrap();
+    let vandal = rusqlite::Connection::open(bed.storage.path()).unwrap();
+    vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
+    vandal.execute("UPDATE records SET wrapped_dek = x'00000001' WHERE id = ?1", [[2_u8; 16]]).unwrap();
+    let entries = [1, 2].map(|number| Rewrap { id: id(number), dek: key(2), observed: None }).to_vec();
+    let refused = bed.storage.rewrap_deks(&admin(), entries, RewrapGuard::Off).await;
+    assert!(matches!(refused, Err(StorageError::Database(_))), "{refused:?}");
+    let stored: Vec<u8> = vandal
+        .query_row("SELECT wrapped_dek FROM records WHERE id = ?1", [[1_u8; 16]], |row| row.get(0))
+        .unwrap();
+    assert_eq!(stored, key(1).as_bytes());
+    bed.storage.close().await;
+}
