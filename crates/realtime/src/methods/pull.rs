@@ -13,7 +13,8 @@ use less_sync_core::wire::pull::{
 use less_sync_core::{Cursor, ErrorCode, SpaceId, frame, limits};
 use less_sync_engine::{EngineError, Pull};
 use less_sync_storage::{
-    CursorAhead, FileEntry, FileState, MemberEntry, PullPage, PullRequest, Record, RecordState, Row, StorageError,
+    CursorAhead, FileEntry, FileState, MemberEntry, PullPage, PullRequest, Record, RecordState, Row,
+    StorageError,
 };
 
 use super::Finished;
@@ -63,10 +64,12 @@ async fn stream_space(
     let pull = connection.endpoint.engine.pull(&connection.caller(), space, request).await;
     let mut pull = match pull {
         Ok(pull) => pull,
-        Err(EngineError::Forbidden) => return Ok(0),
-        Err(EngineError::Storage(StorageError::SpaceNotFound | StorageError::SpaceKindMismatch)) => {
-            return Ok(0);
-        }
+        Err(
+            EngineError::Forbidden
+            | EngineError::Storage(
+                StorageError::SpaceNotFound | StorageError::SpaceKindMismatch | StorageError::Revoked,
+            ),
+        ) => return Ok(0),
         Err(error) => return Err(error.into()),
     };
     let state = pull.state();
