@@ -26,6 +26,13 @@ test-fast:
 dev *flags:
     cargo run --release -p less-sync-server -- --dev {{flags}}
 
+# Writes down anew what the compiler knows of PostgreSQL's statements. `url`: a database with the current schema.
+db-prepare url:
+    rm -rf crates/storage-postgres/.sqlx && mkdir crates/storage-postgres/.sqlx
+    touch crates/storage-postgres/src/lib.rs
+    SQLX_OFFLINE_DIR={{justfile_directory()}}/crates/storage-postgres/.sqlx LESS_POSTGRES_URL={{url}} \
+        cargo check --locked -p less-sync-storage-postgres
+
 # Fuzzes one target, ten minutes unless said otherwise. Needs nightly and cargo-fuzz.
 fuzz target seconds="600":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}

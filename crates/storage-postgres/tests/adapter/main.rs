@@ -7,6 +7,7 @@
     reason = "a test stands where the authorizer does, and failing is how it says that something is wrong"
 )]
 
+mod access;
 mod bed;
 mod conformance;
 mod faults;
