@@ -214,10 +214,10 @@ fn rewraps(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(KEYS)).sample_size(10);
     group.bench_function("20k", |bencher| {
         bencher.iter(|| {
-            let entries =
-                (0..KEYS).map(|seed| Rewrap { id: record_id(seed), dek: first_key(), observed: None });
-            let rewrap =
-                bed.storage.rewrap_deks(&AdminGrant::vouch(space), entries.collect(), RewrapGuard::Off);
+            let entry = |seed| Rewrap { id: record_id(seed), dek: first_key(), observed: None };
+            let entries = (0..KEYS).map(entry).collect();
+            let grant = AdminGrant::vouch(space);
+            let rewrap = bed.storage.rewrap_deks(&grant, entries, RewrapGuard::Off);
             assert_eq!(runtime.block_on(rewrap).unwrap().replaced as u64, KEYS);
         });
     });

@@ -76,7 +76,7 @@ pub async fn window_slides<B: SharedBackend>() {
     scene.backend.let_time_pass(Duration::from_secs(5)).await;
     drop(acquire().await.unwrap());
     let wait = retry_after(acquire().await);
-    assert!(wait <= HOUR / 6 && wait > Duration::from_mins(9), "{wait:?}");
+    assert!(wait < Duration::from_mins(11) && wait > Duration::from_mins(9), "{wait:?}");
     let counted = scene.store.count_actions(RateAction::MembershipAppend, actor(1), HOUR / 3).await.unwrap();
     assert_eq!(counted, 1);
     scene.end().await;
