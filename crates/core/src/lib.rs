@@ -3,6 +3,7 @@
 //!
 //! It knows no runtime, no socket and no database. Everything here is a pure function of its input.
 
+mod causes;
 pub mod cbor;
 mod cid;
 mod close;
@@ -17,6 +18,7 @@ mod permission;
 mod time;
 pub mod wire;
 
+pub use causes::Causes;
 pub use cid::{Cid, InvalidCid};
 pub use close::{Close, close_code};
 pub use counters::{Cursor, Epoch, OutOfRange};

@@ -3,7 +3,6 @@
 //! [`KeyCache`] decides; this carries it out. Every fetch is a task of its own, so that a caller who goes away does
 //! not cancel what others wait for.
 
-use std::error::Error;
 use std::future::Future;
 use std::mem;
 use std::ops::RangeInclusive;
@@ -157,7 +156,7 @@ impl IssuerKeys {
         match &parsed {
             Ok((set, _)) => tracing::debug!(issuer = self.index, skipped = set.skipped(), "key set fetched"),
             Err(error) => {
-                tracing::warn!(issuer = self.index, error = error as &dyn Error, "key set fetch failed");
+                tracing::warn!(issuer = self.index, error = %less_sync_core::Causes(error), "key set fetch failed");
             }
         }
         parsed.map_err(|_| FetchFailed)

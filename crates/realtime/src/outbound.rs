@@ -86,7 +86,7 @@ impl From<StorageError> for RpcError {
             | StorageError::CursorExhausted
             | StorageError::Unavailable(_)
             | StorageError::Database(_) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "storage failed");
+                tracing::error!(error = %less_sync_core::Causes(&error), "storage failed");
                 Self::new(ErrorCode::Internal, "internal")
             }
         }

@@ -49,7 +49,7 @@ impl SharedPing {
             }
         };
         if let Err(error) = &outcome {
-            tracing::warn!(error = error as &dyn std::error::Error, "database does not answer");
+            tracing::warn!(error = %less_sync_core::Causes(error), "database does not answer");
         }
         outcome.is_ok()
     }

@@ -145,7 +145,7 @@ fn lost(error: WsError) -> Ended {
         | WsError::Url(_)
         | WsError::Http(_)
         | WsError::HttpFormat(_) => {
-            tracing::debug!(error = &error as &dyn std::error::Error, "unreadable message");
+            tracing::debug!(error = %less_sync_core::Causes(&error), "unreadable message");
             Ended::Unreadable
         }
     }

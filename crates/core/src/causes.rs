@@ -1,0 +1,37 @@
+//! Errors as a log line wants them.
+
+use std::error::Error;
+use std::fmt;
+
+/// An error and all its causes in one line, outermost first, separated by colons.
+///
+/// For logs only: whatever a client is told is an error code.
+///
+/// ```
+/// use less_sync_core::Causes;
+///
+/// # #[derive(Debug)] struct Failed(std::fmt::Error);
+/// # impl std::fmt::Display for Failed {
+/// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("nothing was written") }
+/// # }
+/// # impl std::error::Error for Failed {
+/// #     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> { Some(&self.0) }
+/// # }
+/// let error = Failed(std::fmt::Error);
+/// let line = Causes(&error).to_string();
+/// assert_eq!(line, "nothing was written: an error occurred when formatting an argument");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Causes<'e>(pub &'e dyn Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
