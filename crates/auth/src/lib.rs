@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod actor_hash;
 mod base64url;
 mod bearer;
 mod caller;
@@ -42,6 +43,7 @@ mod token;
 mod trusted_issuer;
 pub mod ucan;
 
+pub use actor_hash::{IdentityHashKey, InvalidIdentityHashKey};
 pub use bearer::{BearerError, bearer_token};
 pub use caller::Caller;
 pub use jwks::KeySet;

@@ -1,0 +1,81 @@
+//! The only form in which a user is stored: a hash under a key of the deployment (auth §4.3).
+
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::Caller;
+
+/// Octets of a key.
+const KEY: usize = 32;
+
+/// Octets of a block of SHA-256.
+const BLOCK: usize = 64;
+
+/// A text that is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidIdentityHashKey {
+    /// Not pairs of hexadecimal digits.
+    #[error("not hexadecimal")]
+    Digits,
+    /// Not 32 octets, but this many.
+    #[error("not 32 octets but {0}")]
+    Length(usize),
+}
+
+/// The key under which users are hashed, erased on drop. It can be neither copied nor shown (auth S-12):
+///
+/// ```compile_fail
+/// fn shown(key: less_sync_auth::IdentityHashKey) -> String { format!("{key:?}") }
+/// ```
+///
+/// ```compile_fail
+/// fn copied(key: &less_sync_auth::IdentityHashKey) -> less_sync_auth::IdentityHashKey { key.clone() }
+/// ```
+#[expect(missing_debug_implementations, reason = "keys are not shown (auth S-12)")]
+pub struct IdentityHashKey {
+    /// The 32 octets, filled up with zeros to a block of the hash, as HMAC does.
+    block: Zeroizing<[u8; BLOCK]>,
+}
+
+impl IdentityHashKey {
+    /// HMAC-SHA256 of the caller's issuer, a zero octet and the user.
+    #[must_use]
+    pub fn actor(&self, caller: &Caller) -> [u8; 32] {
+        let mac: Hmac<Sha256> = Hmac::new(&(*self.block).into());
+        mac.chain_update(&caller.issuer)
+            .chain_update([0])
+            .chain_update(&caller.user_id)
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+}
+
+impl FromStr for IdentityHashKey {
+    type Err = InvalidIdentityHashKey;
+
+    /// Takes digits of either case and passes over white space around them. What is empty is no key: ask before.
+    fn from_str(text: &str) -> Result<Self, InvalidIdentityHashKey> {
+        let (pairs, odd) = text.trim().as_bytes().as_chunks::<2>();
+        let is_hex = |pair: &[u8; 2]| pair.iter().all(u8::is_ascii_hexdigit);
+        if !odd.is_empty() || !pairs.iter().all(is_hex) {
+            return Err(InvalidIdentityHashKey::Digits);
+        }
+        if pairs.len() != KEY {
+            return Err(InvalidIdentityHashKey::Length(pairs.len()));
+        }
+        let mut block = Zeroizing::new([0; BLOCK]);
+        for (octet, [high, low]) in block.iter_mut().zip(pairs) {
+            *octet = digit(*high)? << 4 | digit(*low)?;
+        }
+        Ok(Self { block })
+    }
+}
+
+fn digit(letter: u8) -> Result<u8, InvalidIdentityHashKey> {
+    let digit = char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    digit.ok_or(InvalidIdentityHashKey::Digits)
+}

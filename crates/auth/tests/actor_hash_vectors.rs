@@ -1,0 +1,52 @@
+//! `vectors/ratelimit.json`: under which hash an actor is stored, and what is a key for it.
+
+use less_sync_auth::{Caller, IdentityHashKey, Scopes};
+use less_sync_core::Timestamp;
+use serde_json::Value;
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("../../../vectors/ratelimit.json")).unwrap()
+}
+
+fn caller(issuer: &str, user: &str) -> Caller {
+    Caller {
+        issuer: issuer.into(),
+        user_id: user.into(),
+        client_id: String::new(),
+        scopes: Scopes::default(),
+        did: None,
+        mailbox_id: None,
+        personal_space: None,
+        expires_at: Timestamp::from_seconds(0),
+        token_id: None,
+    }
+}
+
+/// P-228: deterministic, separated by a zero octet, different for every issuer, user and key.
+#[test]
+fn every_actor_has_the_stated_hash() {
+    let vectors = vectors();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert!(cases.len() >= 8);
+    for case in cases {
+        let inputs = &case["inputs"];
+        let text = |name: &str| inputs[name].as_str().unwrap();
+        let key: IdentityHashKey = text("key_hex").parse().unwrap();
+        let hash = key.actor(&caller(text("issuer"), text("user_id")));
+        let hex: String = hash.iter().map(|octet| format!("{octet:02x}")).collect();
+        assert_eq!(hex, case["expected"]["actor_hash"].as_str().unwrap(), "{}", case["name"]);
+    }
+}
+
+#[test]
+fn every_setting_is_a_key_or_a_mistake() {
+    let vectors = vectors();
+    for case in vectors["identity_hash_key_setting"].as_array().unwrap() {
+        let Some(value) = case["inputs"]["value"].as_str().filter(|value| !value.is_empty()) else {
+            assert_eq!(case["expected"]["result"], "unset");
+            continue;
+        };
+        let result = if value.parse::<IdentityHashKey>().is_ok() { "ok" } else { "error" };
+        assert_eq!(case["expected"]["result"], result, "{}", case["name"]);
+    }
+}
