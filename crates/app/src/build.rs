@@ -94,7 +94,13 @@ fn endpoint(
     let limits = &config.limits.realtime;
     let clock = ports.clock.clone();
     let broker = Broker::new(BrokerSettings::new(limits, rand::random()), clock.clone());
-    let engine = Engine::new(store.storage(), broker.clone(), clock.clone(), config.limits.engine);
+    let key = config.identity.hash_key.clone();
+    if key.is_none() && config.development.is_none() {
+        tracing::warn!(
+            "IDENTITY_HASH_KEY is unset: each process counts the actions of users for itself, in memory"
+        );
+    }
+    let engine = Engine::new(store.storage(), broker.clone(), clock.clone(), key, config.limits.engine);
     jobs(config, store, &broker, ports);
     Endpoint::new(less_sync_realtime::Parts {
         engine: Arc::new(engine),

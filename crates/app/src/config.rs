@@ -5,6 +5,7 @@
 
 mod database;
 mod grammar;
+mod identity;
 mod issuers;
 mod limits;
 mod names;
@@ -16,6 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use database::DatabaseConfig;
+pub use identity::IdentityConfig;
 pub use issuers::TokenConfig;
 pub use limits::LimitsConfig;
 pub use server::{ListenAddress, LogFormat, LoggingConfig, ServerConfig};
@@ -34,6 +36,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Whose tokens are good, and which.
     pub tokens: TokenConfig,
+    /// How users are counted.
+    pub identity: IdentityConfig,
     /// Bounds of the endpoint and of the use cases.
     pub limits: LimitsConfig,
     /// What is logged, and how.
@@ -63,6 +67,7 @@ impl Config {
         let server = ServerConfig::read(&mut reader);
         let database = DatabaseConfig::read(&mut reader);
         let tokens = TokenConfig::read(&mut reader);
+        let identity = IdentityConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader);
         let logging = LoggingConfig::read(&mut reader);
         let Findings { problems, warnings, effective } = reader.finish();
@@ -70,7 +75,17 @@ impl Config {
             (Some(server), Some(database), Some(tokens)) if problems.is_empty() => {
                 let limits = limits.with_token_leeway(tokens.rules.leeway);
                 let development = sources.development.clone();
-                Ok(Self { server, database, tokens, limits, logging, development, warnings, effective })
+                Ok(Self {
+                    server,
+                    database,
+                    tokens,
+                    identity,
+                    limits,
+                    logging,
+                    development,
+                    warnings,
+                    effective,
+                })
             }
             _ => Err(InvalidConfig { problems }),
         }

@@ -1,15 +1,18 @@
 //! The store, whichever adapter it is.
 
+mod personal_only;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use less_sync_storage::Storage;
+use less_sync_storage::SharedStorage;
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_storage_sqlite::SqliteStorage;
 
 use crate::config::DatabaseConfig;
 use crate::tasks::Tasks;
+use personal_only::PersonalOnly;
 
 const CHECKPOINT: Duration = Duration::from_mins(1);
 
@@ -36,10 +39,10 @@ impl Store {
     }
 
     /// The contract, without the adapter.
-    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+    pub(crate) fn storage(&self) -> Arc<dyn SharedStorage> {
         match self {
             Self::Sqlite(storage) => storage.clone(),
-            Self::Postgres(storage) => storage.clone(),
+            Self::Postgres(storage) => Arc::new(PersonalOnly(storage.clone())),
         }
     }
 

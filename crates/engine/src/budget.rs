@@ -12,7 +12,6 @@ use parking_lot::Mutex;
 ///
 /// Actors are known here by a hash under a key of this process only.
 pub(crate) struct Budget {
-    limit: usize,
     window: Duration,
     actors: RandomState,
     successes: Mutex<HashMap<u64, VecDeque<Timestamp>>>,
@@ -23,16 +22,16 @@ impl Budget {
     /// actors are refused rather than memory taken.
     const CAPACITY: usize = 100_000;
 
-    pub(crate) fn new(limit: usize, window: Duration) -> Self {
-        Self { limit, window, actors: RandomState::new(), successes: Mutex::default() }
+    pub(crate) fn new(window: Duration) -> Self {
+        Self { window, actors: RandomState::new(), successes: Mutex::default() }
     }
 
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
+    pub(crate) fn window(&self) -> Duration {
+        self.window
     }
 
-    /// Takes one from the caller's budget, if any is left. Dropping the reservation gives it back.
-    pub(crate) fn reserve(&self, caller: &Caller, now: Timestamp) -> Option<Reservation<'_>> {
+    /// Takes one from the caller's budget of `limit`, if any is left. Dropping the reservation gives it back.
+    pub(crate) fn reserve(&self, caller: &Caller, limit: usize, now: Timestamp) -> Option<Reservation<'_>> {
         let actor = self.actors.hash_one((&caller.issuer, &caller.user_id));
         let mut successes = self.successes.lock();
         if successes.len() >= Self::CAPACITY && !successes.contains_key(&actor) {
@@ -45,7 +44,7 @@ impl Budget {
         while times.front().is_some_and(|first| now.since(*first) >= self.window) {
             times.pop_front();
         }
-        if times.len() >= self.limit {
+        if times.len() >= limit {
             return None;
         }
         times.push_back(now);
@@ -111,33 +110,44 @@ mod tests {
 
     #[test]
     fn successes_count_until_their_window_has_passed() {
-        let budget = Budget::new(2, HOUR);
+        let budget = Budget::new(HOUR);
         let start = Timestamp::from_seconds(1000);
-        budget.reserve(&caller("a"), start).unwrap().keep();
-        budget.reserve(&caller("a"), start.plus(HOUR / 2)).unwrap().keep();
-        assert!(budget.reserve(&caller("a"), start.plus(HOUR / 2)).is_none());
-        assert!(budget.reserve(&caller("b"), start).is_some(), "budgets are per actor");
-        assert!(budget.reserve(&caller("a"), start.plus(HOUR)).is_some());
+        budget.reserve(&caller("a"), 2, start).unwrap().keep();
+        budget.reserve(&caller("a"), 2, start.plus(HOUR / 2)).unwrap().keep();
+        assert!(budget.reserve(&caller("a"), 2, start.plus(HOUR / 2)).is_none());
+        assert!(budget.reserve(&caller("b"), 2, start).is_some(), "budgets are per actor");
+        assert!(budget.reserve(&caller("a"), 2, start.plus(HOUR)).is_some());
+    }
+
+    /// Whoever may do more has not used up more: both limits count the same actions.
+    #[test]
+    fn a_greater_limit_counts_the_same_successes() {
+        let budget = Budget::new(HOUR);
+        let now = Timestamp::from_seconds(1000);
+        budget.reserve(&caller("a"), 1, now).unwrap().keep();
+        assert!(budget.reserve(&caller("a"), 1, now).is_none());
+        budget.reserve(&caller("a"), 2, now).unwrap().keep();
+        assert!(budget.reserve(&caller("a"), 2, now).is_none());
     }
 
     #[test]
     fn a_failed_action_gives_its_share_back() {
-        let budget = Budget::new(1, HOUR);
+        let budget = Budget::new(HOUR);
         let now = Timestamp::from_seconds(1000);
-        drop(budget.reserve(&caller("a"), now).unwrap());
+        drop(budget.reserve(&caller("a"), 1, now).unwrap());
         assert!(budget.successes.lock().is_empty());
-        assert!(budget.reserve(&caller("a"), now).is_some());
+        assert!(budget.reserve(&caller("a"), 1, now).is_some());
     }
 
     /// B-15: checking and counting are one step
     #[test]
     fn parallel_reservations_never_exceed_the_limit() {
-        let budget = Budget::new(10, HOUR);
+        let budget = Budget::new(HOUR);
         let now = Timestamp::from_seconds(1000);
         let granted: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..50)
                 .map(|_| {
-                    scope.spawn(|| match budget.reserve(&caller("a"), now) {
+                    scope.spawn(|| match budget.reserve(&caller("a"), 10, now) {
                         Some(reservation) => {
                             reservation.keep();
                             1

@@ -2,7 +2,7 @@
 
 use less_sync_auth::{Caller, RootKey};
 use less_sync_core::SpaceId;
-use less_sync_storage::{Space, SpaceKind, StorageError};
+use less_sync_storage::{RateAction, Space, SpaceKind};
 
 use crate::{Engine, EngineError};
 
@@ -11,23 +11,17 @@ impl Engine {
     /// by it. Counts against the caller's daily budget unless it fails.
     ///
     /// # Errors
-    /// [`EngineError::RateLimited`]; [`StorageError::SpaceExists`] when the id is taken, also on a repeat.
+    /// [`EngineError::RateLimited`]; [`less_sync_storage::StorageError::SpaceExists`] when the id is taken, also on a
+    /// repeat.
     pub async fn create_space(
         &self,
         caller: &Caller,
         id: SpaceId,
         root: &RootKey,
     ) -> Result<Space, EngineError> {
-        let reservation = self
-            .space_budget
-            .reserve(caller, self.clock.now())
-            .ok_or(EngineError::RateLimited { limit: self.space_budget.limit() })?;
+        let (limit, now) = (self.settings.spaces_per_day, self.clock.now());
+        let counted = self.actions.count(RateAction::SpaceCreate, caller, limit, now).await?;
         let kind = SpaceKind::Shared { root_public_key: *root.as_bytes() };
-        let created: Result<Space, StorageError> =
-            self.storage.create_space(id, &caller.client_id, kind).await;
-        if created.is_ok() {
-            reservation.keep();
-        }
-        Ok(created?)
+        counted.settle(self.storage.create_space(id, &caller.client_id, kind).await).await
     }
 }

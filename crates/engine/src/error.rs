@@ -8,6 +8,12 @@ pub enum EngineError {
     /// A definite authorization decision; never an outage (protocol D-29).
     #[error("forbidden")]
     Forbidden,
+    /// The space is not here, though the caller's chain for it is good in itself (protocol §4.1 step 3).
+    #[error("space is unknown to a caller with a chain of their own")]
+    UnknownSpace,
+    /// Another server holds the space, and this one cannot reach it.
+    #[error("home server of the space is unavailable")]
+    HomeUnavailable,
     /// A counted limit is used up.
     #[error("rate limited to {limit}")]
     RateLimited {

@@ -3,25 +3,34 @@
 //! The engine knows no socket, no HTTP, no SQL and no CBOR. What it needs of the world it asks for through the
 //! ports in [`ports`].
 
+mod action_limits;
 mod authenticate;
 mod authorize;
 mod budget;
 mod create_space;
+mod credentials;
 mod engine;
 mod error;
 mod issuer_keys;
 mod key_set_source;
+mod known_spaces;
+mod membership;
 pub mod ports;
 mod pull;
 mod push;
+mod revocation;
 mod subscribe;
 mod verified_chains;
 mod verified_signatures;
 
 pub use authenticate::{Authenticator, IssuerStatus};
+pub use credentials::Credentials;
 pub use engine::{Engine, EngineSettings};
 pub use error::EngineError;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
-pub use ports::{Clock, EventSink, Job, PushedEvent, SpaceEvent, Spawner};
+pub use membership::Append;
+pub use ports::{AppendedEvent, Clock, EventSink, Job, PushedEvent, RevokedEvent, SpaceEvent, Spawner};
 pub use pull::Pull;
+pub use revocation::Revocation;
+pub use subscribe::{CatchUp, Subscribed};
 pub use verified_chains::VerifiedChains;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId, Timestamp};
-use less_sync_storage::Change;
+use less_sync_storage::{Change, MemberEntry};
+
+use crate::Revocation;
 
 /// A boxed future without a borrow.
 pub type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -34,6 +36,10 @@ pub trait Spawner: Send + Sync {
 pub enum SpaceEvent {
     /// Records were pushed.
     Pushed(PushedEvent),
+    /// The membership log grew.
+    Appended(AppendedEvent),
+    /// A token was revoked. Moves no cursor.
+    Revoked(RevokedEvent),
 }
 
 /// A committed push.
@@ -52,6 +58,34 @@ pub struct PushedEvent {
     /// What changed, in the order of the push.
     pub changes: Arc<[Change]>,
     /// The connection that pushed; it does not hear of it (protocol G5).
+    pub origin: ConnectionId,
+}
+
+/// A committed entry of the membership log.
+#[derive(Clone, Debug)]
+pub struct AppendedEvent {
+    /// Where.
+    pub space: SpaceId,
+    /// Cursor of the space before the append.
+    pub prev: Cursor,
+    /// Key generation of the space at that moment.
+    pub key_generation: Epoch,
+    /// Pending rewrap at that moment.
+    pub rewrap_epoch: Option<Epoch>,
+    /// The entry; its cursor is that of the space after the append.
+    pub entry: MemberEntry,
+    /// The connection that appended; it does not hear of it (protocol G5).
+    pub origin: ConnectionId,
+}
+
+/// A committed revocation.
+#[derive(Clone, Debug)]
+pub struct RevokedEvent {
+    /// Where.
+    pub space: SpaceId,
+    /// What it ends.
+    pub revocation: Revocation,
+    /// The connection that revoked; it does not hear of it (protocol G5).
     pub origin: ConnectionId,
 }
 

@@ -2,42 +2,48 @@
 
 use std::sync::Arc;
 
-use less_sync_auth::Caller;
 use less_sync_core::SpaceId;
-use less_sync_storage::{PullPage, PullPosition, PullRequest, PullState, ReadGrant, Storage};
+use less_sync_core::wire::method;
+use less_sync_storage::{PullPage, PullPosition, PullRequest, PullState, ReadGrant, SharedStorage};
 use tokio::sync::Semaphore;
 
-use crate::{Engine, EngineError};
+use crate::{Credentials, Engine, EngineError};
 
 impl Engine {
     /// Begins a pull of `space`. Nothing is held in the store between pages, so a reader may take its time.
     ///
     /// # Errors
-    /// [`EngineError::Forbidden`]; as [`less_sync_storage::Records::begin_pull`].
+    /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; as
+    /// [`less_sync_storage::Records::begin_pull`]. Storage failures are no refusal.
     pub async fn pull(
         &self,
-        caller: &Caller,
+        credentials: Credentials<'_>,
         space: SpaceId,
         request: PullRequest,
     ) -> Result<Pull, EngineError> {
-        let grant = self.authorizer.read(caller, space).await?;
+        let grant = self.authorizer.admit(method::PULL, credentials, space).await?.reading()?;
         let state = {
             let _turn = self.page_reads.acquire().await;
             self.storage.begin_pull(&grant, request).await?
         };
-        Ok(Pull {
+        Ok(self.pages(grant, state))
+    }
+
+    /// The pages of a pull that has begun.
+    pub(crate) fn pages(&self, grant: ReadGrant, state: PullState) -> Pull {
+        Pull {
             storage: self.storage.clone(),
             page_reads: self.page_reads.clone(),
             grant,
             state,
             next: Some(state.start()),
-        })
+        }
     }
 }
 
 /// A pull under way.
 pub struct Pull {
-    storage: Arc<dyn Storage>,
+    storage: Arc<dyn SharedStorage>,
     /// Page reads at once in this process, in a fair queue (protocol B-05).
     page_reads: Arc<Semaphore>,
     grant: ReadGrant,

@@ -1,19 +1,24 @@
 //! Push: store a batch of encrypted changes, then tell the watchers of the space.
 
-use less_sync_auth::Caller;
+use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, SpaceId};
 use less_sync_storage::{Push, PushLimits, Pushed, WriteGrant};
 
-use crate::{Engine, EngineError, PushedEvent, SpaceEvent};
+use crate::{Credentials, Engine, EngineError, PushedEvent, SpaceEvent};
 
 impl Engine {
     /// The right to push to `space` (protocol §4.3, check 2). Separate from [`Engine::push`] because an edge
     /// answers for malformed changes only after this.
     ///
     /// # Errors
-    /// [`EngineError::Forbidden`]; storage failures, which are no refusal.
-    pub async fn authorize_push(&self, caller: &Caller, space: SpaceId) -> Result<WriteGrant, EngineError> {
-        self.authorizer.write(caller, space).await
+    /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; storage failures,
+    /// which are no refusal.
+    pub async fn authorize_push(
+        &self,
+        credentials: Credentials<'_>,
+        space: SpaceId,
+    ) -> Result<WriteGrant, EngineError> {
+        self.authorizer.admit(method::PUSH, credentials, space).await?.writing()
     }
 
     /// The bounds of a push, for edges that check them while they decode.

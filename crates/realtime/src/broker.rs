@@ -4,12 +4,15 @@
 //! answer is written: so nothing falls between the two. From then on each watcher is told every mutation of the space
 //! once and in order, or that it has to pull. The broker never waits: a connection that does not keep up is closed.
 
+mod appended;
 mod audience;
+mod ending;
 mod gaps;
 mod hint;
 mod position_check;
 mod sequencer;
 mod shard;
+mod start;
 mod sweep;
 mod sync;
 mod watched;
@@ -22,18 +25,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor, SpaceId};
-use less_sync_engine::{Clock, EventSink, PushedEvent, SpaceEvent};
+use less_sync_engine::{AppendedEvent, Clock, EventSink, PushedEvent, RevokedEvent, SpaceEvent};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::presence::Pseudonyms;
+use ending::Ended;
 use gaps::Gaps;
 pub use hint::Position;
 pub use position_check::PositionCheck;
 use sequencer::Step;
 use shard::{Context, Shard};
+pub use start::{Settled, Start};
 pub use sweep::PresenceSweep;
 use watched::Surroundings;
 use watcher::Broadcast;
@@ -156,23 +161,43 @@ impl Broker {
         self.shard(space).watch(space, connection, outbox, self.context())
     }
 
-    /// The watcher may watch, and its response will show `state`. Held events that are part of it are dropped.
+    /// The watcher may watch, and its response will show where it starts. Held events that are part of that are
+    /// dropped. When the answer is [`Settled::Doubtful`], nothing has changed, and the watcher has to be registered and
+    /// authorized anew.
     pub fn settle(
         &self,
         space: SpaceId,
         connection: ConnectionId,
         generation: GateGeneration,
-        state: impl Into<Position>,
-    ) {
+        start: impl Into<Start>,
+    ) -> Settled {
         let mut shard = self.shard(space);
-        shard.settle(space, connection, generation, state.into(), self.context());
+        let settled = shard.settle(space, connection, generation, start.into(), self.context());
         self.watch_gap(shard, space);
+        settled
     }
 
     /// The response has been handed to the socket: queues what was held back, in order, or one pull hint in its place,
     /// and passes events on from now on. Does nothing when a newer gate stands, or when the watcher never settled.
     pub fn open(&self, space: SpaceId, connection: ConnectionId, generation: GateGeneration) {
         self.shard(space).open(space, connection, generation, self.context());
+    }
+
+    /// The rights by which `connection` watches `spaces` have ended: it is told to subscribe again, and what it watched
+    /// there is gone with its presence. Whoever still waits for a response is told right after it.
+    pub(crate) fn end(&self, spaces: Vec<SpaceId>, connection: ConnectionId, outbox: &Outbox) {
+        let mut gone = spaces;
+        gone.retain(|space| {
+            let farewell = || ending::resubscribe(vec![*space]);
+            let ended = self.shard(*space).end(*space, connection, farewell, self.context());
+            matches!(ended, Some(Ended::Now))
+        });
+        for space in &gone {
+            outbox.purge(*space);
+        }
+        if !gone.is_empty() {
+            outbox.durable(None, ending::resubscribe(gone));
+        }
     }
 
     /// Ends a subscription: its presence goes, the others are told, its queued events are dropped (protocol G4).
@@ -274,9 +299,25 @@ impl Broker {
         let Some(wanted) = self.shard(space).wants_frame(space, origin) else { return };
         let frame = wanted.then(|| sync::encode(event));
         let step = Step { prev, cursor, event: Broadcast { frame, origin } };
+        self.step(space, step, sync::position(event));
+    }
+
+    fn appended(&self, event: &AppendedEvent) {
+        let AppendedEvent { space, prev, origin, .. } = *event;
+        let Some(wanted) = self.shard(space).wants_frame(space, origin) else { return };
+        let frame = wanted.then(|| appended::encode(space, &event.entry));
+        let step = Step { prev, cursor: event.entry.cursor, event: Broadcast { frame, origin } };
+        self.step(space, step, appended::position(event));
+    }
+
+    fn step(&self, space: SpaceId, step: Step<Broadcast>, position: Position) {
         let mut shard = self.shard(space);
-        shard.publish(space, step, sync::position(event), self.context());
+        shard.publish(space, step, position, self.context());
         self.watch_gap(shard, space);
+    }
+
+    fn revoked(&self, event: &RevokedEvent) {
+        self.shard(event.space).revoke(event, self.context());
     }
 }
 
@@ -284,6 +325,8 @@ impl EventSink for Broker {
     fn publish(&self, event: SpaceEvent) {
         match event {
             SpaceEvent::Pushed(pushed) => self.pushed(&pushed),
+            SpaceEvent::Appended(appended) => self.appended(&appended),
+            SpaceEvent::Revoked(revoked) => self.revoked(&revoked),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What the handlers of one connection share.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use less_sync_auth::Caller;
+use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::cbor::Encode;
 use less_sync_core::{ConnectionId, SpaceId, frame};
 use parking_lot::{Mutex, RwLock};
@@ -13,6 +14,7 @@ use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::outbound::RpcError;
 use crate::outbox::{AfterWrite, Outbox, Reply};
+use crate::subscriptions::{Now, Subscriptions};
 
 /// One authenticated connection, as its handlers see it.
 pub(crate) struct Connection {
@@ -20,7 +22,7 @@ pub(crate) struct Connection {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) outbox: Arc<Outbox>,
     caller: RwLock<Arc<Caller>>,
-    watched: Mutex<HashSet<SpaceId>>,
+    watched: Mutex<Subscriptions>,
     /// Lets pipelined calls through one by one, first come first served, until each has taken its place in the order
     /// of what it changes.
     pub(crate) turn: tokio::sync::Mutex<()>,
@@ -43,28 +45,48 @@ impl Connection {
         self.caller.read().clone()
     }
 
-    /// A refreshed token was accepted.
+    /// A refreshed token was accepted. Subscriptions that rest on chains for another DID end (protocol §6.3).
     pub(crate) fn set_caller(&self, caller: Caller) {
+        let foreign = self.watched.lock().take_foreign(caller.did.as_deref());
         *self.caller.write() = Arc::new(caller);
+        self.endpoint.broker.end(foreign, self.id, &self.outbox);
     }
 
     /// Notes `space` as watched, unless that would be more than `limit` spaces. True when it may be watched.
     pub(crate) fn note_watched(&self, space: SpaceId, limit: usize) -> bool {
         let mut watched = self.watched.lock();
-        if watched.contains(&space) {
-            return true;
+        if watched.len() >= limit && !watched.contains(space) {
+            // Some may have ended by a revocation.
+            watched.retain(|space| self.endpoint.broker.is_live(space, self.id));
+            if watched.len() >= limit {
+                return false;
+            }
         }
-        watched.len() < limit && watched.insert(space)
+        watched.add(space);
+        true
     }
 
-    /// Whether `space` was noted as watched.
-    pub(crate) fn watches(&self, space: SpaceId) -> bool {
-        self.watched.lock().contains(&space)
+    /// Notes what the subscription to `space` rests on.
+    pub(crate) fn rest_on(&self, space: SpaceId, chain: Option<Arc<VerifiedChain>>) {
+        let clock = &self.endpoint.clock;
+        let now = Now { wall: clock.now(), instant: clock.instant() };
+        self.watched.lock().rest_on(space, chain, now);
+    }
+
+    /// When to look for subscriptions whose right has ended.
+    pub(crate) fn first_end(&self) -> Option<Instant> {
+        self.watched.lock().first_end()
+    }
+
+    /// Ends the subscriptions whose right has ended by `now`, and tells so (protocol §5.3).
+    pub(crate) fn end_expired(&self, now: Instant) {
+        let expired = self.watched.lock().take_ended(now);
+        self.endpoint.broker.end(expired, self.id, &self.outbox);
     }
 
     /// Ends the subscription to `space`, its presence included.
     pub(crate) fn unwatch(&self, space: SpaceId) {
-        if self.watched.lock().remove(&space) {
+        if self.watched.lock().remove(space) {
             self.endpoint.broker.unwatch(space, self.id);
         }
     }
@@ -72,7 +94,7 @@ impl Connection {
     /// Ends every subscription: the connection is going.
     pub(crate) fn leave(&self) {
         let watched = std::mem::take(&mut *self.watched.lock());
-        for space in watched {
+        for space in watched.into_spaces() {
             self.endpoint.broker.unwatch(space, self.id);
         }
     }

@@ -252,7 +252,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn deadline(&self) -> Option<Instant> {
         let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
-        [self.session.deadline(), stall].into_iter().flatten().min()
+        let first_end = self.connection.as_ref().and_then(|connection| connection.first_end());
+        [self.session.deadline(), stall, first_end].into_iter().flatten().min()
     }
 
     /// Ready once the deadline has passed. A timer that is set too early is left alone: it costs one look.
@@ -297,6 +298,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if stall.is_some_and(|until| now >= until) {
             tracing::debug!("peer takes nothing: dropping the connection");
             return self.session.end();
+        }
+        if let Some(connection) = &self.connection {
+            connection.end_expired(now);
         }
         self.session.on_timer(now);
     }

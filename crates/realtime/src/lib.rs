@@ -20,9 +20,13 @@ mod presence;
 mod registry;
 mod session;
 mod socket;
+mod subscriptions;
 mod upgrade;
+mod wire;
 
-pub use broker::{Broker, BrokerSettings, GateGeneration, Position, PositionCheck, PresenceSweep};
+pub use broker::{
+    Broker, BrokerSettings, GateGeneration, Position, PositionCheck, PresenceSweep, Settled, Start,
+};
 pub use endpoint::{Endpoint, Parts};
 pub use limits::Limits;
 pub use metrics::{Counter, Gauge, Metrics, Sample, SampleKind};

@@ -1,5 +1,6 @@
 //! The method table, and one file per family of methods.
 
+mod membership;
 mod presence;
 mod pull;
 mod push;
@@ -58,8 +59,12 @@ const fn request(name: &'static str, lane: Lane, run: Request) -> Method {
     Method { name, lane, ephemeral: false, carried_through: false, pipelined: false, run: Run::Request(run) }
 }
 
+const fn mutation(name: &'static str, run: Request) -> Method {
+    Method { carried_through: true, ..request(name, Lane::Ordered, run) }
+}
+
 const fn pipelined_mutation(name: &'static str, run: Request) -> Method {
-    Method { carried_through: true, pipelined: true, ..request(name, Lane::Ordered, run) }
+    Method { pipelined: true, ..mutation(name, run) }
 }
 
 const fn notification(name: &'static str, ephemeral: bool, run: Notification) -> Method {
@@ -72,7 +77,12 @@ static REQUESTS: &[Method] = &[
     request("pull", Lane::Stream, |connection, call| Box::pin(pull::pull(connection, call))),
     request("subscribe", Lane::Ordered, |connection, call| Box::pin(subscribe::subscribe(connection, call))),
     request("token.refresh", Lane::Ordered, |connection, call| Box::pin(token::refresh(connection, call))),
-    request("space.create", Lane::Ordered, |connection, call| Box::pin(space::create(connection, call))),
+    mutation("space.create", |connection, call| Box::pin(space::create(connection, call))),
+    mutation("membership.append", |connection, call| Box::pin(membership::append(connection, call))),
+    request("membership.list", Lane::Ordered, |connection, call| {
+        Box::pin(membership::list(connection, call))
+    }),
+    mutation("membership.revoke", |connection, call| Box::pin(membership::revoke(connection, call))),
 ];
 
 static NOTIFICATIONS: &[Method] = &[

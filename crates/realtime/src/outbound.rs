@@ -34,6 +34,8 @@ impl From<EngineError> for RpcError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Forbidden => Self::new(ErrorCode::Forbidden, "forbidden"),
+            EngineError::UnknownSpace => Self::new(ErrorCode::NotFound, "space not found"),
+            EngineError::HomeUnavailable => Self::new(ErrorCode::HomeUnavailable, "home server unavailable"),
             EngineError::RateLimited { .. } => Self::new(ErrorCode::RateLimited, "rate limited"),
             EngineError::Storage(error) => error.into(),
         }

@@ -127,7 +127,21 @@ fn engine(reader: &mut Reader<'_>, realtime: &Limits) -> EngineSettings {
     limits.blob = limits.blob.min(realtime.max_inbound_message - wire::INBOUND_HEADROOM);
     reader.show("MAX_RECORD_BLOB_SIZE", super::grammar::show_size(limits.blob as u64));
     settings.pull_concurrency = reader.count("MAX_CONCURRENT_PULLS", settings.pull_concurrency, 1..=1000);
+    membership(reader, &mut settings);
     settings.spaces_per_day =
         reader.count("RATE_LIMIT_SPACES_PER_DAY", settings.spaces_per_day, 1..=1_000_000);
     settings
+}
+
+fn membership(reader: &mut Reader<'_>, settings: &mut EngineSettings) {
+    let limits = &mut settings.member_limits;
+    // An entry has to fit into one frame, a notification or an answer, beside what surrounds it.
+    limits.payload = reader.size("MAX_MEMBER_PAYLOAD", limits.payload, 1024..=3 * MIB);
+    let log = reader.size("MEMBERSHIP_LOG_CAP", 64 * MIB, MIB..=4096 * MIB);
+    limits.log = log as u64;
+    let any = 1..=1_000_000;
+    settings.appends_per_hour =
+        reader.count("RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR", settings.appends_per_hour, any.clone());
+    settings.appends_per_hour_admin =
+        reader.count("RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR_ADMIN", settings.appends_per_hour_admin, any);
 }

@@ -76,11 +76,12 @@ impl Audience {
         connection: ConnectionId,
         outbox: &Arc<Outbox>,
         generation: GateGeneration,
+        revocations: u64,
     ) -> bool {
         match self.place(connection) {
             Ok(_) => {
                 if let Some(watcher) = self.find_mut(connection) {
-                    watcher.close_gate(generation);
+                    watcher.close_gate(generation, revocations);
                 }
                 false
             }
@@ -89,7 +90,8 @@ impl Audience {
                     // Most spaces have one or two watchers; room for four would be wasted on them.
                     self.watchers.reserve_exact(1);
                 }
-                self.watchers.insert(place, Watcher::new(connection, outbox.clone(), generation));
+                let watcher = Watcher::new(connection, outbox.clone(), generation, revocations);
+                self.watchers.insert(place, watcher);
                 true
             }
         }
@@ -151,19 +153,24 @@ impl Audience {
         tally.count_ephemeral(metrics);
     }
 
-    /// Opens the gate of `connection`.
+    /// Opens the gate of `connection`. `None` when the watcher's right has ended: it is gone.
     pub(super) fn open(
         &mut self,
         connection: ConnectionId,
         generation: GateGeneration,
         delivered: Option<Cursor>,
         hints: &mut Hints,
-    ) -> Tally {
+    ) -> Option<Tally> {
         let mut tally = Tally::default();
         if let Some(watcher) = self.find_mut(connection) {
-            watcher.open(generation, delivered, hints).into_iter().for_each(|each| tally.add(each));
+            watcher.open(generation, delivered, hints)?.into_iter().for_each(|each| tally.add(each));
         }
-        tally
+        Some(tally)
+    }
+
+    /// Everybody.
+    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Watcher> {
+        self.watchers.iter_mut()
     }
 
     fn place(&self, connection: ConnectionId) -> Result<usize, usize> {

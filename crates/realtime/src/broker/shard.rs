@@ -8,10 +8,13 @@ use bytes::Bytes;
 use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave};
 use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, Cursor, SpaceId, frame};
+use less_sync_engine::RevokedEvent;
 
 use super::GateGeneration;
+use super::ending::Ended;
 use super::hint::Position;
 use super::sequencer::Step;
+use super::start::{Settled, Start};
 use super::watched::{LostWatchers, Surroundings, Watched};
 use super::watcher::{Broadcast, Watcher};
 use crate::outbox::Outbox;
@@ -60,12 +63,16 @@ impl Shard {
         space: SpaceId,
         connection: ConnectionId,
         generation: GateGeneration,
-        position: Position,
+        start: Start,
         context: Context<'_>,
-    ) {
+    ) -> Settled {
+        let mut settled = Settled::Superseded;
         self.change(space, context, |watched| {
-            watched.settle(connection, generation, position, context.around)
+            let lost;
+            (settled, lost) = watched.settle(connection, generation, start, context.around);
+            lost
         });
+        settled
     }
 
     pub(super) fn open(
@@ -75,19 +82,71 @@ impl Shard {
         generation: GateGeneration,
         context: Context<'_>,
     ) {
-        self.change(space, context, |watched| watched.open(connection, generation, context.around));
+        let mut stays = true;
+        self.change(space, context, |watched| {
+            let opened = watched.open(connection, generation, context.around);
+            stays = opened.is_some();
+            opened.unwrap_or_default()
+        });
+        if !stays {
+            self.remove(space, connection, context);
+        }
+    }
+
+    /// A right was revoked: tells everybody, then removes whoever had it with their presence.
+    pub(super) fn revoke(&mut self, event: &RevokedEvent, context: Context<'_>) {
+        let mut gone = Vec::new();
+        self.change(event.space, context, |watched| {
+            let lost;
+            (gone, lost) = watched.revoke(event, context.around);
+            lost
+        });
+        for (connection, ended) in gone {
+            self.take_leave(event.space, connection, ended, context);
+        }
+    }
+
+    /// The right of one watcher has ended; `farewell` is told if it cannot be told at once. `None`: it does not watch, or
+    /// is leaving already.
+    pub(super) fn end(
+        &mut self,
+        space: SpaceId,
+        connection: ConnectionId,
+        farewell: impl FnOnce() -> Bytes,
+        context: Context<'_>,
+    ) -> Option<Ended> {
+        let watcher = self.spaces.get_mut(&space)?.audience.find_mut(connection)?;
+        if watcher.is_leaving() {
+            return None;
+        }
+        let ended = if watcher.is_live() { Ended::Now } else { watcher.end(space, farewell()) };
+        self.take_leave(space, connection, ended, context);
+        Some(ended)
+    }
+
+    fn take_leave(&mut self, space: SpaceId, connection: ConnectionId, ended: Ended, context: Context<'_>) {
+        match ended {
+            Ended::Now => self.remove(space, connection, context),
+            Ended::Later => self.clear_presence(space, connection, Some(connection), context),
+        }
     }
 
     /// Removes a watcher with its presence and its queued events. False when there was none.
     pub(super) fn unwatch(&mut self, space: SpaceId, connection: ConnectionId, context: Context<'_>) -> bool {
+        let found = self.spaces.get(&space).and_then(|watched| watched.audience.find(connection));
+        let was_there = found.map(|watcher| watcher.outbox.purge(space)).is_some();
+        self.remove(space, connection, context);
+        was_there
+    }
+
+    /// Removes a watcher, if it is one, with its presence. What is queued stays queued.
+    fn remove(&mut self, space: SpaceId, connection: ConnectionId, context: Context<'_>) {
         let left = self.spaces.get_mut(&space).and_then(|watched| watched.audience.leave(connection));
         self.clear_presence(space, connection, Some(connection), context);
-        if let Some(watcher) = &left {
+        if left.is_some() {
             context.around.metrics.subscriptions.decrement();
-            watcher.outbox.purge(space);
         }
         self.free_if_empty(space, context);
-        left.is_some()
     }
 
     /// Whether the watcher's right to watch was established.

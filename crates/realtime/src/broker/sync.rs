@@ -8,6 +8,7 @@ use less_sync_engine::PushedEvent;
 use less_sync_storage::{Change, RecordState};
 
 use super::hint::{self, Position};
+use crate::wire;
 
 /// The least that a record adds to a frame beside its blob, in bytes.
 const RECORD_ENVELOPE: usize = 48;
@@ -41,12 +42,7 @@ fn sync(event: &PushedEvent) -> Sync<'_> {
 }
 
 fn record(change: &Change, cursor: Cursor) -> RecordEntry<'_> {
-    let (blob, dek, deleted) = match &change.state {
-        RecordState::Live { blob, dek } => {
-            (Some(blob.as_ref()), dek.as_ref().map(|dek| dek.as_bytes().as_slice()), false)
-        }
-        RecordState::Tombstone => (None, None, true),
-    };
+    let (blob, dek, deleted) = wire::record(&change.state);
     RecordEntry { id: change.id, blob, cursor, dek, deleted }
 }
 

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId};
+use less_sync_engine::RevokedEvent;
 
 use super::audience::{Audience, Tally};
+use super::ending::{self, Ended};
 use super::hint::{Hints, Position};
 use super::sequencer::{Delivery, Room, Sequencer, Step};
-use super::watcher::Broadcast;
+use super::start::{Settled, Start};
+use super::watcher::{Broadcast, Footing};
 use super::{BrokerSettings, GateGeneration};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
@@ -24,6 +27,8 @@ pub(super) struct Watched {
     newest: Position,
     /// The broker was told that something is missing, and has not looked yet.
     pub(super) gap_noted: bool,
+    /// How many revocations there were while somebody watched.
+    revocations: u64,
 }
 
 /// What a space needs of the broker.
@@ -46,6 +51,7 @@ impl Watched {
             attendance: Attendance::default(),
             newest,
             gap_noted: false,
+            revocations: 0,
         }
     }
 
@@ -65,35 +71,67 @@ impl Watched {
         outbox: &Arc<Outbox>,
         generation: GateGeneration,
     ) -> bool {
-        self.audience.join(connection, outbox, generation)
+        self.audience.join(connection, outbox, generation, self.revocations)
     }
 
-    /// The state of the space was read for a watcher.
+    /// The state of the space was read for a watcher. Nothing is settled while that read may be older than a revocation.
     pub(super) fn settle(
         &mut self,
         connection: ConnectionId,
         generation: GateGeneration,
-        position: Position,
+        start: Start,
         around: Surroundings<'_>,
-    ) -> LostWatchers {
+    ) -> (Settled, LostWatchers) {
+        let Start { position, told, chain } = start;
+        let footing = Footing { told, state: position.cursor, chain };
         let watcher = self.audience.find_mut(connection);
-        if !watcher.is_some_and(|watcher| watcher.settle(generation, position.cursor)) {
-            return false;
+        match watcher.and_then(|watcher| watcher.settle(generation, footing, self.revocations)) {
+            Some(true) => {
+                self.learn(position);
+                let lost =
+                    self.pass_on(around, |sequencer, deliver| sequencer.start(position.cursor, deliver));
+                (Settled::Watching, lost)
+            }
+            Some(false) => (Settled::Doubtful, false),
+            None => (Settled::Superseded, false),
         }
-        self.learn(position);
-        self.pass_on(around, |sequencer, deliver| sequencer.start(position.cursor, deliver))
     }
 
-    /// The response of a watcher was written.
+    /// The response of a watcher was written. `None` when the watcher's right has ended: it is gone.
     pub(super) fn open(
         &mut self,
         connection: ConnectionId,
         generation: GateGeneration,
         around: Surroundings<'_>,
-    ) -> LostWatchers {
+    ) -> Option<LostWatchers> {
         let mut hints = Hints::new(self.space, self.newest);
-        let tally = self.audience.open(connection, generation, self.sequencer.delivered(), &mut hints);
-        count(tally, &hints, around)
+        let tally = self.audience.open(connection, generation, self.sequencer.delivered(), &mut hints)?;
+        Some(count(tally, &hints, around))
+    }
+
+    /// A right was revoked: everybody but the origin is told, and whoever had it leaves. Answers who that was.
+    pub(super) fn revoke(
+        &mut self,
+        event: &RevokedEvent,
+        around: Surroundings<'_>,
+    ) -> (Vec<(ConnectionId, Ended)>, LostWatchers) {
+        self.revocations += 1;
+        let (notice, mut tally) = (ending::revoked(self.space), Tally::default());
+        let mut ended = Vec::new();
+        for watcher in self.audience.iter_mut() {
+            if watcher.rests_on(|chain| event.revocation.ends(chain)) {
+                // Whoever revoked an older chain of their own is not told of it, only that the subscription is gone.
+                let is_origin = watcher.connection == event.origin;
+                let farewell = if is_origin { ending::resubscribe(vec![self.space]) } else { notice.clone() };
+                ended.push((watcher.connection, watcher.end(self.space, farewell)));
+            } else if watcher.connection != event.origin
+                && let Some(delivered) = watcher.notice(self.space, notice.clone())
+            {
+                tally.add(delivered);
+            }
+        }
+        tally.count_durable(around.metrics);
+        (ended, tally.lost_watchers())
     }
 
     /// A mutation was committed.

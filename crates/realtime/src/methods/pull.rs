@@ -5,22 +5,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use less_sync_core::wire::chunk;
-use less_sync_core::wire::membership::Entry;
 use less_sync_core::wire::pull::{
     ChunkCount, OnCursorAhead, PullBegin, PullCommit, PullEntry, PullFile, PullMembership, PullParams,
     PullRecord,
 };
 use less_sync_core::{Cursor, ErrorCode, SpaceId, frame, limits};
-use less_sync_engine::{EngineError, Pull};
+use less_sync_engine::{Credentials, EngineError, Pull};
 use less_sync_storage::{
-    CursorAhead, FileEntry, FileState, MemberEntry, PullPage, PullRequest, Record, RecordState, Row,
-    StorageError,
+    CursorAhead, FileEntry, MemberEntry, PullPage, PullRequest, Record, Row, StorageError,
 };
 
 use super::Finished;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::outbound::RpcError;
+use crate::wire;
 
 /// `pull`. One space after the other, in request order; a space that may not be read is skipped without a word.
 pub(super) async fn pull(connection: Arc<Connection>, call: Call) -> Finished {
@@ -61,15 +60,11 @@ async fn stream_space(
     // No space can be that far: beyond the ceiling of all cursors every number is equally ahead.
     let since = Cursor::new(entry.since).unwrap_or(Cursor::MAX);
     let request = PullRequest { since, ahead };
-    let pull = connection.endpoint.engine.pull(&connection.caller(), space, request).await;
-    let mut pull = match pull {
+    let caller = connection.caller();
+    let credentials = Credentials { caller: &caller, ucan: entry.ucan };
+    let mut pull = match connection.endpoint.engine.pull(credentials, space, request).await {
         Ok(pull) => pull,
-        Err(
-            EngineError::Forbidden
-            | EngineError::Storage(
-                StorageError::SpaceNotFound | StorageError::SpaceKindMismatch | StorageError::Revoked,
-            ),
-        ) => return Ok(0),
+        Err(error) if is_skipped(&error) => return Ok(0),
         Err(error) => return Err(error.into()),
     };
     let state = pull.state();
@@ -89,6 +84,18 @@ async fn stream_space(
     let commit = PullCommit { space: entry.id, prev: state.prev, cursor: state.cursor, count };
     chunks.one(chunk::PULL_COMMIT, &commit).await;
     Ok(count + 2)
+}
+
+/// Whether a space is left out without a word (protocol §4.4). A failure is none of these: it fails the request.
+fn is_skipped(error: &EngineError) -> bool {
+    match error {
+        EngineError::Forbidden | EngineError::UnknownSpace | EngineError::HomeUnavailable => true,
+        EngineError::RateLimited { .. } => false,
+        EngineError::Storage(error) => matches!(
+            error,
+            StorageError::SpaceNotFound | StorageError::SpaceKindMismatch | StorageError::Revoked
+        ),
+    }
 }
 
 /// The chunks of one space within one request.
@@ -168,30 +175,16 @@ fn size_hint(row: &Row) -> usize {
 }
 
 fn pull_record<'a>(space: &'a str, record: &'a Record) -> PullRecord<'a> {
-    let (blob, dek, deleted) = match &record.state {
-        RecordState::Live { blob, dek } => {
-            (Some(blob.as_ref()), dek.as_ref().map(|dek| dek.as_bytes().as_slice()), false)
-        }
-        RecordState::Tombstone => (None, None, true),
-    };
+    let (blob, dek, deleted) = wire::record(&record.state);
     PullRecord { space, id: record.id, blob, cursor: record.cursor, dek, deleted }
 }
 
 /// The log is read one entry at a time: each has a cursor of its own.
 fn pull_membership<'a>(space: &'a str, entry: &'a MemberEntry) -> PullMembership<'a> {
-    let entries = vec![Entry {
-        chain_seq: entry.chain_seq,
-        prev_hash: entry.prev_hash.as_ref().map(<[u8; 32]>::as_slice),
-        entry_hash: &entry.entry_hash,
-        payload: &entry.payload,
-    }];
-    PullMembership { space, cursor: entry.cursor, entries }
+    PullMembership { space, cursor: entry.cursor, entries: vec![wire::entry(entry)] }
 }
 
 fn pull_file<'a>(space: &'a str, file: &'a FileEntry) -> PullFile<'a> {
-    let (size, dek, deleted) = match &file.state {
-        FileState::Live { size, dek } => (*size, Some(dek.as_bytes().as_slice()), false),
-        FileState::Tombstone => (0, None, true),
-    };
+    let (size, dek, deleted) = wire::file(file);
     PullFile { space, id: file.id, record_id: file.record, size, dek, cursor: file.cursor, deleted }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use less_sync_core::wire::DekField;
 use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
 use less_sync_core::{Cursor, Dek, Epoch, ErrorCode, RecordId, SpaceId};
+use less_sync_engine::{Credentials, EngineError};
 use less_sync_storage::{Change, Push, PushLimits, Pushed, RecordState};
 use tokio::task::unconstrained;
 
@@ -43,9 +44,10 @@ async fn try_push(
 ) -> Result<PushResult<'static>, ErrorCode> {
     let space: SpaceId = params.space.parse().map_err(|_| ErrorCode::BadRequest)?;
     let engine = &connection.endpoint.engine;
-    let code = |error: less_sync_engine::EngineError| RpcError::from(error).code;
+    let caller = connection.caller();
+    let credentials = Credentials { caller: &caller, ucan: params.ucan };
     let turn = connection.turn.lock().await;
-    let grant = engine.authorize_push(&connection.caller(), space).await.map_err(code)?;
+    let grant = engine.authorize_push(credentials, space).await.map_err(code)?;
     let push = command(message, params, engine.push_limits())?;
     let mut pushing = pin!(engine.push(&grant, push, connection.id));
     let pushed = begun(pushing.as_mut()).await;
@@ -59,6 +61,18 @@ async fn try_push(
         Pushed::Conflict { cursor, .. } => {
             Ok(PushResult { ok: false, cursor, error: Some(ErrorCode::Conflict.as_str()) })
         }
+    }
+}
+
+/// The code in the result. A client gives a record up for good after some codes (newer-clients §3.1), so a space that is
+/// not here, of which the client holds a chain, is one whose home is not found.
+fn code(error: EngineError) -> ErrorCode {
+    match error {
+        EngineError::UnknownSpace => ErrorCode::HomeUnavailable,
+        error @ (EngineError::Forbidden
+        | EngineError::HomeUnavailable
+        | EngineError::RateLimited { .. }
+        | EngineError::Storage(_)) => RpcError::from(error).code,
     }
 }
 

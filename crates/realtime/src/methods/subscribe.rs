@@ -1,5 +1,8 @@
 //! `subscribe` and `unsubscribe` (protocol §4.2, §4.6).
 
+mod catch_up;
+mod entered;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,14 +17,18 @@ use less_sync_engine::EngineError;
 use less_sync_storage::Space;
 
 use super::Finished;
-use crate::broker::GateGeneration;
+use crate::broker::{GateGeneration, Settled};
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::outbound::RpcError;
 use crate::outbox::{AfterWrite, Gate};
+use entered::Entered;
 
 /// Peers listed per space.
 const PEERS: usize = 100;
+
+/// How often a subscription is tried while others are being revoked in its space.
+const ATTEMPTS: usize = 8;
 
 /// `subscribe`. Every listed space is watched before its state is read, and its events are held back until the
 /// response has been written (protocol G2).
@@ -109,35 +116,56 @@ impl<'p> Answer<'p> {
         if let Some(seen) = self.seen.get(&space) {
             return seen.clone();
         }
-        let outcome = self.watch(connection, space).await;
+        let outcome = self.watch(connection, space, entry).await;
         self.seen.insert(space, outcome.clone());
         outcome
     }
 
-    async fn watch(&mut self, connection: &Connection, space: SpaceId) -> Result<Space, ErrorCode> {
-        let again = connection.watches(space);
+    /// Registers, authorizes, reads. When something is revoked in between, all of it again: what was read may be older.
+    async fn watch(
+        &mut self,
+        connection: &Connection,
+        space: SpaceId,
+        entry: &SubscribeEntry<'p>,
+    ) -> Result<Space, ErrorCode> {
+        let endpoint = &connection.endpoint;
+        let again = endpoint.broker.is_live(space, connection.id);
         if !connection.note_watched(space, limits::SPACES) {
             return Err(ErrorCode::RateLimited);
         }
-        let endpoint = &connection.endpoint;
-        let generation = endpoint.broker.watch(space, connection.id, &connection.outbox);
-        match endpoint.engine.subscribe(&connection.caller(), space).await {
-            Ok(state) => {
-                endpoint.broker.settle(space, connection.id, generation, &state);
-                self.gate(space, generation);
-                Ok(state)
+        for _ in 0..ATTEMPTS {
+            let generation = endpoint.broker.watch(space, connection.id, &connection.outbox);
+            let entered = match Entered::read(connection, space, entry).await {
+                Ok(entered) => entered,
+                Err(error) => return Err(self.refuse(connection, again.then_some(generation), space, error)),
+            };
+            if endpoint.broker.settle(space, connection.id, generation, entered.start()) == Settled::Doubtful
+            {
+                continue;
             }
-            Err(error) => {
-                let code = RpcError::from_subscribe(error);
-                // An outage does not end a subscription that was live before (protocol §4.2).
-                if again && code != ErrorCode::Forbidden {
-                    self.gate(space, generation);
-                } else {
-                    connection.unwatch(space);
-                }
-                Err(code)
-            }
+            self.gate(space, generation);
+            return Ok(entered.begin(connection).await);
         }
+        connection.unwatch(space);
+        Err(ErrorCode::Internal)
+    }
+
+    /// The code of a refusal. An outage does not end a subscription that was live before, `again` (protocol §4.2).
+    fn refuse(
+        &mut self,
+        connection: &Connection,
+        again: Option<GateGeneration>,
+        space: SpaceId,
+        error: EngineError,
+    ) -> ErrorCode {
+        let code = RpcError::from(error).code;
+        match again {
+            Some(generation) if matches!(code, ErrorCode::Internal | ErrorCode::HomeUnavailable) => {
+                self.gate(space, generation);
+            }
+            Some(_) | None => connection.unwatch(space),
+        }
+        code
     }
 
     fn gate(&mut self, space: SpaceId, generation: GateGeneration) {
@@ -174,14 +202,5 @@ impl<'p> Answer<'p> {
             }
         }
         listed
-    }
-}
-
-impl RpcError {
-    /// The per-space code of a failed subscription: a space that is not there is as good as forbidden here
-    /// (protocol §4.1 step 3).
-    fn from_subscribe(error: EngineError) -> ErrorCode {
-        let code = Self::from(error).code;
-        if code == ErrorCode::NotFound { ErrorCode::Forbidden } else { code }
     }
 }

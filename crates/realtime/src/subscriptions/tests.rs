@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use less_sync_auth::ucan::{self, Audience, Expectations, Grant, UcanKey};
+use less_sync_core::Permission;
+
+use super::*;
+
+const SHARED: SpaceId = SpaceId::from_bytes([1; 16]);
+const PERSONAL: SpaceId = SpaceId::from_bytes([2; 16]);
+const WALL: Timestamp = Timestamp::from_millis(1_000_000_500);
+
+fn key(seed: u8) -> UcanKey {
+    UcanKey::from_bytes(&[seed; 32]).unwrap()
+}
+
+/// A chain of one token by which the holder of key 1 may read until `expires_at`.
+fn chain(space: SpaceId, expires_at: Timestamp) -> Arc<VerifiedChain> {
+    let owner = key(1);
+    let grant =
+        Grant { audience: owner.did(), permission: Permission::Admin, space, expires_at, nonce: [1; 16] };
+    let expected = Expectations {
+        audience: Audience::Caller(owner.did()),
+        permission: Permission::Read,
+        space,
+        root_key: owner.root_key(),
+    };
+    Arc::new(ucan::verify(&owner.issue(&grant, None), &expected, WALL).unwrap())
+}
+
+#[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
+fn now() -> Now {
+    Now { wall: WALL, instant: Instant::now() }
+}
+
+fn resting(space: SpaceId, chain: Option<Arc<VerifiedChain>>, now: Now) -> Subscriptions {
+    let mut subscriptions = Subscriptions::default();
+    subscriptions.add(space);
+    subscriptions.rest_on(space, chain, now);
+    subscriptions
+}
+
+/// Auth §6.1: now ≤ exp, in whole seconds.
+#[test]
+fn right_ends_with_the_second_after_its_last_one() {
+    let now = now();
+    let mut subscriptions = resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    let end = now.instant + Duration::from_millis(2500);
+    assert_eq!(subscriptions.first_end(), Some(end));
+    assert_eq!(subscriptions.take_ended(end.checked_sub(Duration::from_millis(1)).unwrap()), []);
+    assert_eq!(subscriptions.take_ended(end), [SHARED]);
+    assert_eq!((subscriptions.first_end(), subscriptions.len()), (None, 0));
+}
+
+#[test]
+fn personal_spaces_and_rights_without_end_never_end() {
+    let now = now();
+    let much_later = now.instant + Duration::from_hours(24 * 365 * 10);
+    for mut subscriptions in [
+        resting(PERSONAL, None, now),
+        resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(i64::MAX / 1000))), now),
+    ] {
+        assert_eq!(subscriptions.take_ended(much_later), []);
+        assert_eq!(subscriptions.len(), 1);
+    }
+}
+
+#[test]
+fn renewed_right_counts_from_its_renewal() {
+    let now = now();
+    let mut subscriptions = resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    subscriptions.rest_on(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_060))), now);
+    assert_eq!(subscriptions.take_ended(now.instant + Duration::from_secs(10)), []);
+    assert_eq!(subscriptions.first_end(), Some(now.instant + Duration::from_millis(60_500)));
+    assert_eq!(subscriptions.take_ended(now.instant + Duration::from_mins(2)), [SHARED]);
+}
+
+#[test]
+fn right_of_what_was_left_meanwhile_is_not_noted() {
+    let now = now();
+    let mut subscriptions = Subscriptions::default();
+    subscriptions.rest_on(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    assert_eq!((subscriptions.len(), subscriptions.first_end()), (0, None));
+}
+
+#[test]
+fn another_did_takes_what_rests_on_chains_for_this_one() {
+    let now = now();
+    let mine = || resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    assert_eq!(mine().take_foreign(Some(key(1).did())), []);
+    assert_eq!(mine().take_foreign(Some(key(2).did())), [SHARED]);
+    assert_eq!(mine().take_foreign(None), [SHARED]);
+    assert_eq!(resting(PERSONAL, None, now).take_foreign(None), []);
+}
