@@ -16,18 +16,28 @@
 //! # }
 //! ```
 
+mod access;
+mod clock;
 mod connector;
+mod deks;
+mod epoch_keys;
+mod epochs;
 mod error;
+mod invitations;
+mod members;
 pub mod migrate;
 mod options;
 mod pool;
 mod pull;
 mod push;
+mod rate_limits;
 mod records;
 mod retry;
+mod revocations;
 mod spaces;
 mod sqlstate;
 mod store;
+mod transaction;
 
 pub use error::OpenError;
 pub use options::PostgresOptions;

@@ -25,7 +25,7 @@ pub(crate) enum Class {
     Request,
     /// A page of a stream. At most half of the connections, so that readers never stop writers.
     Stream,
-    /// A push that is big, or waits for a lock. At most a quarter, since it may take seconds.
+    /// A push that is big, and whatever else waits for the lock of a space. At most a quarter, since it may take seconds.
     Push,
     /// Health checks and background jobs; one connection is reserved for them.
     Job,

@@ -143,10 +143,12 @@ impl PageRow {
     }
 }
 
-fn dek(bytes: &[u8]) -> Result<Dek, CorruptRow> {
+/// A stored key.
+pub(crate) fn dek(bytes: &[u8]) -> Result<Dek, CorruptRow> {
     Dek::try_from(bytes).map_err(|_| CorruptRow("wrapped key"))
 }
 
-fn hash(bytes: Vec<u8>) -> Result<[u8; 32], CorruptRow> {
+/// A stored SHA-256.
+pub(crate) fn hash(bytes: Vec<u8>) -> Result<[u8; 32], CorruptRow> {
     bytes.try_into().map_err(|_| CorruptRow("hash"))
 }

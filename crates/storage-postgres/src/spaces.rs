@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_core::{Cid, Cursor, Epoch, SpaceId};
+use less_sync_core::{Cursor, Epoch, SpaceId};
 use less_sync_storage::{Access, Space, SpaceKind, Spaces, StorageError};
 use sqlx::PgConnection;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
+use crate::access::cids;
 use crate::error::{CorruptRow, unavailable};
 use crate::pool::Class;
 
@@ -140,14 +141,12 @@ pub(crate) async fn for_reading(
     connection: &mut PgConnection,
     access: &Access,
 ) -> Result<Result<Space, StorageError>, sqlx::Error> {
-    let cids: Vec<String> =
-        access.chain().map_or_else(Vec::new, |chain| chain.cids().iter().map(Cid::to_hex).collect());
     let found = sqlx::query!(
         r#"SELECT id, client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server,
                   EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!"
            FROM spaces WHERE id = $1"#,
         access.space().as_uuid(),
-        &cids,
+        &cids(access),
     );
     let Some(row) = found.fetch_optional(connection).await? else {
         return Ok(Err(StorageError::SpaceNotFound));

@@ -3,3 +3,9 @@
 use crate::bed::PostgresBackend;
 
 less_sync_storage::conformance_tests!(PostgresBackend);
+
+mod shared {
+    use crate::bed::PostgresBackend;
+
+    less_sync_storage::conformance_tests_shared!(PostgresBackend);
+}

@@ -1,9 +1,11 @@
 //! What the conformance suite needs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use less_sync_core::SpaceId;
-use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
+use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::conformance::{Arrangement, Backend, PageLimits, SharedBackend};
+use less_sync_storage::{FileEntry, FileState};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
 use sqlx::{Connection as _, PgConnection};
@@ -65,9 +67,15 @@ impl Backend for PostgresBackend {
                     .await
             }
             Arrangement::Cursor(cursor) => {
-                let sql = "WITH carrying AS (
+                let sql = "WITH records AS (
                                UPDATE records r SET cursor = $2 FROM spaces s
                                WHERE s.id = $1 AND r.space_id = s.id AND r.cursor = s.cursor
+                           ), members AS (
+                               UPDATE members m SET cursor = $2 FROM spaces s
+                               WHERE s.id = $1 AND m.space_id = s.id AND m.cursor = s.cursor
+                           ), files AS (
+                               UPDATE files f SET cursor = $2 FROM spaces s
+                               WHERE s.id = $1 AND f.space_id = s.id AND f.cursor = s.cursor
                            )
                            UPDATE spaces SET cursor = $2 WHERE id = $1";
                 sqlx::query(sql).bind(id).bind(cursor.as_i64()).execute(&mut db).await
@@ -78,5 +86,43 @@ impl Backend for PostgresBackend {
 
     async fn violations(&self) -> Vec<String> {
         violations(&mut self.connect().await).await
+    }
+}
+
+impl SharedBackend for PostgresBackend {
+    async fn let_time_pass(&self, by: Duration) {
+        let (mut db, by) = (self.connect().await, i64::try_from(by.as_micros()).unwrap());
+        for sql in [
+            "UPDATE invitations SET created_at = created_at - $1 * interval '1 microsecond',
+                                    expires_at = expires_at - $1 * interval '1 microsecond'",
+            "UPDATE rate_limit_actions SET created_at = created_at - $1 * interval '1 microsecond'",
+        ] {
+            sqlx::query(sql).bind(by).execute(&mut db).await.unwrap();
+        }
+    }
+
+    async fn put_file(&self, space: SpaceId, file: FileEntry, object_key: Option<String>) {
+        let FileState::Live { size, dek } = file.state else { panic!("{file:?} is not live") };
+        let sql = "WITH moved AS (UPDATE spaces SET cursor = $4 WHERE id = $1)
+                   INSERT INTO files (space_id, id, record_id, cursor, size, wrapped_dek, object_key)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        sqlx::query(sql)
+            .bind(space.as_uuid())
+            .bind(file.id.as_uuid())
+            .bind(file.record.as_uuid())
+            .bind(file.cursor.as_i64())
+            .bind(i64::try_from(size).unwrap())
+            .bind(&dek.as_bytes()[..])
+            .bind(object_key)
+            .execute(&mut self.connect().await)
+            .await
+            .unwrap();
+    }
+
+    async fn doomed(&self, space: SpaceId) -> Vec<(FileId, String)> {
+        let sql = "SELECT file_id, object_key FROM blob_uploads WHERE space_id = $1 AND doomed ORDER BY 1";
+        let rows: Vec<(uuid::Uuid, String)> =
+            sqlx::query_as(sql).bind(space.as_uuid()).fetch_all(&mut self.connect().await).await.unwrap();
+        rows.into_iter().map(|(file, key)| (file.into(), key)).collect()
     }
 }

@@ -18,16 +18,22 @@ SELECT 'P5: a cursor of two mutations: ' || m.cursor || ' of ' || m.space_id
 FROM members m
 WHERE EXISTS (SELECT FROM records r WHERE r.space_id = m.space_id AND r.cursor = m.cursor)
 OR EXISTS (SELECT FROM files f WHERE f.space_id = m.space_id AND f.cursor = m.cursor)
+OR EXISTS (
+    SELECT FROM members n WHERE n.space_id = m.space_id AND n.cursor = m.cursor AND n.chain_seq <> m.chain_seq)
 UNION ALL
 SELECT 'P6: membership log: entry ' || m.chain_seq || ' of ' || m.space_id
 FROM (
-    SELECT *, lag(entry_hash) OVER log AS before, row_number() OVER log AS place
+    SELECT *, lag(entry_hash) OVER log AS before, row_number() OVER log AS place,
+        lag(cursor, 1, 0::bigint) OVER log AS cursor_before
     FROM members WINDOW log AS (PARTITION BY space_id ORDER BY chain_seq)
 ) AS m
 WHERE m.chain_seq <> m.place OR m.prev_hash IS DISTINCT FROM m.before OR m.entry_hash <> sha256(m.payload)
+OR m.cursor <= m.cursor_before
 UNION ALL
-SELECT 'P6: version of the membership log: space ' || s.id
-FROM spaces s WHERE s.metadata_version <> (SELECT count(*) FROM members m WHERE m.space_id = s.id)
+SELECT 'P6: version or size of the membership log: space ' || s.id
+FROM spaces s,
+    LATERAL (SELECT count(*), sum(length(payload) + 128) AS bytes FROM members m WHERE m.space_id = s.id) AS log
+WHERE s.metadata_version <> log.count OR s.members_bytes <> coalesce(log.bytes, 0)
 UNION ALL
 SELECT 'P7: tombstone with content: record ' || id
 FROM records WHERE deleted AND (blob IS NOT NULL OR wrapped_dek IS NOT NULL)
@@ -47,6 +53,19 @@ AND NOT EXISTS (SELECT FROM records r WHERE r.space_id = f.space_id AND r.id = f
 UNION ALL
 SELECT 'P13: epochs: space ' || id
 FROM spaces WHERE min_key_generation > key_generation OR rewrap_epoch <> key_generation
+UNION ALL
+SELECT 'P14: old key although the rewrap has ended: record ' || r.id
+FROM records r JOIN spaces s ON s.id = r.space_id
+WHERE s.root_public_key IS NOT NULL AND s.rewrap_epoch IS NULL AND s.key_generation >= 2
+AND NOT r.deleted AND length(r.wrapped_dek) = 44 AND substr(r.wrapped_dek, 1, 4) < int4send(s.key_generation)
+UNION ALL
+SELECT 'P14: old key although the rewrap has ended: file ' || f.id
+FROM files f JOIN spaces s ON s.id = f.space_id
+WHERE s.root_public_key IS NOT NULL AND s.rewrap_epoch IS NULL AND s.key_generation >= 2
+AND NOT f.deleted AND length(f.wrapped_dek) = 44 AND substr(f.wrapped_dek, 1, 4) < int4send(s.key_generation)
+UNION ALL
+SELECT 'key share of an epoch that is not due: space ' || k.space_id
+FROM epoch_keys k JOIN spaces s ON s.id = k.space_id WHERE k.epoch > s.key_generation + 1
 UNION ALL
 SELECT 'P18: primary keys: ' || count(*)
 FROM federation_signing_keys WHERE is_primary HAVING count(*) > 1 OR NOT bool_and(is_active)

@@ -1,0 +1,91 @@
+//! The gate in front of every operation on a space: its row, and whether the caller's chain is still good (storage T2,
+//! T4, T11, T12).
+
+use less_sync_core::{Cid, Cursor, Epoch};
+use less_sync_storage::{Access, StorageError};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::spaces::{cursor, epoch};
+use crate::transaction::Aborted;
+
+/// The texts of the cids that have to be looked up; none for access that rests on a token alone.
+pub(crate) fn cids(access: &Access) -> Vec<String> {
+    access.chain().map_or_else(Vec::new, |chain| chain.cids().iter().map(Cid::to_hex).collect())
+}
+
+/// What decides whether somebody may look at a space.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate {
+    /// The space has a root key.
+    pub(crate) shared: bool,
+    /// A token of the caller's chain is revoked.
+    pub(crate) revoked: bool,
+}
+
+impl Gate {
+    pub(crate) fn admit(self, access: &Access) -> Result<(), StorageError> {
+        check_kind(access, self.shared)?;
+        if self.revoked { Err(StorageError::Revoked) } else { Ok(()) }
+    }
+}
+
+/// A chain for a space with a root key, none for one without.
+pub(crate) fn check_kind(access: &Access, shared: bool) -> Result<(), StorageError> {
+    if access.chain().is_some() == shared { Ok(()) } else { Err(StorageError::SpaceKindMismatch) }
+}
+
+/// A space under its lock.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    pub(crate) id: Uuid,
+    pub(crate) cursor: Cursor,
+    pub(crate) key_generation: Epoch,
+    pub(crate) rewrap_epoch: Option<Epoch>,
+    /// Entries of the membership log.
+    pub(crate) metadata_version: i32,
+    /// Size of the membership log.
+    pub(crate) members_bytes: i64,
+}
+
+/// Locks the space for somebody who may change it. The chain is looked up by a later statement than the one that locks,
+/// and so against everything that was committed before the lock was granted.
+pub(crate) async fn for_writing(db: &mut PgConnection, access: &Access) -> Result<Locked, Aborted> {
+    let id = access.space().as_uuid();
+    let locked = sqlx::query!(
+        r#"SELECT cursor, key_generation, rewrap_epoch, metadata_version, members_bytes,
+                  root_public_key IS NOT NULL AS "shared!", home_server IS NOT NULL AS "remote!"
+           FROM spaces WHERE id = $1 FOR NO KEY UPDATE"#,
+        id,
+    );
+    let row = locked.fetch_optional(&mut *db).await?.ok_or(StorageError::SpaceNotFound)?;
+    check_kind(access, row.shared)?;
+    if row.remote {
+        return Err(StorageError::SpaceIsRemote.into());
+    }
+    if row.shared && any_revoked(db, id, &cids(access)).await? {
+        return Err(StorageError::Revoked.into());
+    }
+    Ok(Locked {
+        id,
+        cursor: cursor(row.cursor)?,
+        key_generation: epoch(row.key_generation)?,
+        rewrap_epoch: row.rewrap_epoch.map(epoch).transpose()?,
+        metadata_version: row.metadata_version,
+        members_bytes: row.members_bytes,
+    })
+}
+
+/// Whether any of `cids` is revoked in the space: one statement for all of them.
+pub(crate) async fn any_revoked(
+    db: &mut PgConnection,
+    space: Uuid,
+    cids: &[String],
+) -> Result<bool, sqlx::Error> {
+    let revoked = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!""#,
+        space,
+        cids,
+    );
+    revoked.fetch_one(db).await
+}

@@ -1,0 +1,106 @@
+//! Rewrap, under the lock of the space (storage §3.12, newer-clients §4.4). Everything is compared before anything is
+//! written.
+
+use std::collections::{BTreeMap, HashMap};
+
+use less_sync_core::Dek;
+use less_sync_storage::{Access, Rewrap, RewrapGuard, Rewrapped, StorageError};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::keyed::{Keyed, Stored};
+use crate::access::for_writing;
+use crate::transaction::{Aborted, Transaction, plan_by_key};
+
+/// What one statement takes at most (storage T5).
+const STATEMENT_ROWS: usize = 2_000;
+
+/// Replaces keys, all or nothing.
+pub(super) struct Rewrapping<'a, Id> {
+    pub(super) access: &'a Access,
+    pub(super) entries: &'a [Rewrap<Id>],
+    pub(super) guard: RewrapGuard,
+}
+
+impl<Id: Keyed> Transaction for Rewrapping<'_, Id> {
+    type Outcome = Rewrapped;
+
+    async fn run(&self, db: &mut PgConnection) -> Result<Rewrapped, Aborted> {
+        let space = for_writing(db, self.access).await?;
+        let current = space.key_generation.get().unsigned_abs();
+        if self.entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
+            return Err(StorageError::DekEpochMismatch.into());
+        }
+        plan_by_key(db).await?;
+        let (ids, deks) = self.decide(db, space.id).await?;
+        for (ids, deks) in ids.chunks(STATEMENT_ROWS).zip(deks.chunks(STATEMENT_ROWS)) {
+            Id::replace(db, space.id, ids, deks).await?;
+        }
+        Ok(Rewrapped { replaced: ids.len(), skipped: self.entries.len() - ids.len() })
+    }
+}
+
+impl<'a, Id: Keyed> Rewrapping<'a, Id> {
+    /// The rows to change in the order of their ids (storage T3), each with its new key.
+    async fn decide(
+        &self,
+        db: &mut PgConnection,
+        space: Uuid,
+    ) -> Result<(Vec<Uuid>, Vec<&'a [u8]>), Aborted> {
+        // The last entry for an id counts.
+        let last: BTreeMap<Id, &'a Rewrap<Id>> = self.entries.iter().map(|entry| (entry.id, entry)).collect();
+        let last: Vec<(Uuid, &'a Rewrap<Id>)> =
+            last.into_iter().map(|(id, entry)| (id.uuid(), entry)).collect();
+        let (mut replaced, mut outdated) = ((Vec::new(), Vec::new()), false);
+        for entries in last.chunks(STATEMENT_ROWS) {
+            let ids: Vec<Uuid> = entries.iter().map(|(id, _)| *id).collect();
+            let stored = Id::find(db, space, &ids).await?;
+            let stored: HashMap<Uuid, Stored> = stored.into_iter().map(|row| (row.id, row)).collect();
+            for (id, entry) in entries {
+                match verdict(stored.get(id), entry, self.guard) {
+                    Verdict::Replace => {
+                        replaced.0.push(*id);
+                        replaced.1.push(&entry.dek.as_bytes()[..]);
+                    }
+                    Verdict::Skip => {}
+                    Verdict::Outdated => outdated = true,
+                    Verdict::Unknown => return Err(Id::not_found().into()),
+                }
+            }
+        }
+        if outdated { Err(StorageError::DekReplaced.into()) } else { Ok(replaced) }
+    }
+}
+
+/// What becomes of an entry.
+enum Verdict {
+    Replace,
+    Skip,
+    /// The stored key is not the observed one.
+    Outdated,
+    /// There is no such row.
+    Unknown,
+}
+
+fn verdict<Id>(stored: Option<&Stored>, entry: &Rewrap<Id>, guard: RewrapGuard) -> Verdict {
+    let key = stored.and_then(|stored| stored.dek.as_deref());
+    match (stored, &entry.observed) {
+        (None, None) => Verdict::Unknown,
+        (_, Some(observed)) if key == Some(&observed[..]) => Verdict::Replace,
+        (_, Some(_)) => Verdict::Outdated,
+        (Some(stored), None) if stored.admits(guard, &entry.dek) => Verdict::Replace,
+        (Some(_), None) => Verdict::Skip,
+    }
+}
+
+impl Stored {
+    /// Whether an entry that does not say what it was made from may replace the key.
+    fn admits(&self, guard: RewrapGuard, new: &Dek) -> bool {
+        let Some(key) = &self.dek else { return false };
+        match guard {
+            RewrapGuard::Listed(bound) => self.cursor <= bound.as_i64(),
+            RewrapGuard::Unlisted => key.get(..4) != new.as_bytes().get(..4),
+            RewrapGuard::Off => true,
+        }
+    }
+}

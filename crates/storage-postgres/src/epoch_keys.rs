@@ -1,0 +1,110 @@
+//! Shares of the keys of epochs.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_storage::{Access, AdminGrant, EpochKeys, KeyShares, ReadGrant, StorageError};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::PostgresStorage;
+use crate::access::{Gate, cids, for_writing};
+use crate::pool::Class;
+use crate::transaction::{Aborted, Transaction};
+
+#[async_trait]
+impl EpochKeys for PostgresStorage {
+    async fn put_epoch_keys(
+        &self,
+        grant: &AdminGrant,
+        epoch: i32,
+        shares: KeyShares,
+    ) -> Result<(), StorageError> {
+        self.transact(Class::Push, &Put { access: grant.access(), epoch, shares: &shares }).await
+    }
+
+    async fn epoch_key(
+        &self,
+        grant: &ReadGrant,
+        epoch: i32,
+        member_did: &str,
+    ) -> Result<Option<Bytes>, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let key = select(lease.connection(), grant.access(), epoch, member_did).await;
+        lease.conclude(key)
+    }
+}
+
+struct Put<'a> {
+    access: &'a Access,
+    epoch: i32,
+    shares: &'a KeyShares,
+}
+
+impl Transaction for Put<'_> {
+    type Outcome = ();
+
+    async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted> {
+        let space = for_writing(db, self.access).await?;
+        let due = i64::from(space.key_generation.get()) + 1;
+        if self.epoch < 1 || i64::from(self.epoch) > due {
+            return Err(StorageError::InvalidEpoch.into());
+        }
+        delete(db, space.id, self.epoch).await?;
+        insert(db, space.id, self.epoch, self.shares).await?;
+        Ok(())
+    }
+}
+
+async fn delete(db: &mut PgConnection, space: Uuid, epoch: i32) -> Result<(), sqlx::Error> {
+    let deleted = sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch = $2", space, epoch);
+    deleted.execute(db).await.map(drop)
+}
+
+/// There are at most a thousand, so one statement takes them all (storage T5).
+async fn insert(
+    db: &mut PgConnection,
+    space: Uuid,
+    epoch: i32,
+    shares: &KeyShares,
+) -> Result<(), sqlx::Error> {
+    let (members, keys): (Vec<&str>, Vec<&[u8]>) =
+        shares.iter().map(|(member, key)| (member, key.as_ref())).unzip();
+    let inserted = sqlx::query!(
+        "INSERT INTO epoch_keys (space_id, epoch, member_did, wrapped_key)
+         SELECT $1, $2, member, key FROM unnest($3::text[], $4::bytea[]) AS share (member, key)",
+        space,
+        epoch,
+        &members as &[&str],
+        &keys as &[&[u8]],
+    );
+    inserted.execute(db).await.map(drop)
+}
+
+/// One row for a space that exists, whether there is a share or not.
+async fn select(
+    db: &mut PgConnection,
+    access: &Access,
+    epoch: i32,
+    member: &str,
+) -> Result<Option<Bytes>, Aborted> {
+    let selected = sqlx::query!(
+        r#"SELECT root_public_key IS NOT NULL AS "shared!",
+                  EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",
+                  (SELECT wrapped_key FROM epoch_keys WHERE space_id = $1 AND epoch = $3 AND member_did = $4) AS key
+           FROM spaces WHERE id = $1"#,
+        access.space().as_uuid(),
+        &cids(access),
+        epoch,
+        member,
+    );
+    let row = selected.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
+    Gate { shared: row.shared, revoked: row.revoked }.admit(access)?;
+    Ok(row.key.map(Bytes::from))
+}
+
+/// Deletes what nobody needs once `epoch` is complete; the epoch before it stays for devices that come late.
+pub(crate) async fn prune(db: &mut PgConnection, space: Uuid, epoch: i32) -> Result<(), sqlx::Error> {
+    let last = epoch.saturating_sub(2);
+    let pruned = sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch <= $2", space, last);
+    pruned.execute(db).await.map(drop)
+}

@@ -1,0 +1,85 @@
+//! Epochs, and the end of a rewrap.
+
+mod completion;
+
+use async_trait::async_trait;
+use less_sync_core::Epoch;
+use less_sync_storage::{Access, AdminGrant, Advanced, Epochs, ReadGrant, Space, StorageError};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use self::completion::{Completion, Leftovers};
+use crate::PostgresStorage;
+use crate::access::for_writing;
+use crate::pool::Class;
+use crate::spaces::for_reading;
+use crate::transaction::{Aborted, Transaction};
+
+#[async_trait]
+impl Epochs for PostgresStorage {
+    async fn space_state(&self, grant: &ReadGrant) -> Result<Space, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let space = for_reading(lease.connection(), grant.access()).await;
+        lease.settle(space)?
+    }
+
+    async fn advance_epoch(
+        &self,
+        grant: &AdminGrant,
+        epoch: i32,
+        raise_minimum: bool,
+    ) -> Result<Advanced, StorageError> {
+        self.transact(Class::Push, &Advance { access: grant.access(), epoch, raise_minimum }).await
+    }
+
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let probed = completion::probe(lease.connection(), grant.access(), epoch).await;
+        let probed = lease.conclude(probed)?;
+        let completion = Completion { access: grant.access(), epoch, probed };
+        match self.transact(Class::Push, &completion).await? {
+            Leftovers { records: 0, files: 0 } => Ok(()),
+            Leftovers { records, files } => Err(StorageError::RewrapIncomplete { records, files }),
+        }
+    }
+}
+
+struct Advance<'a> {
+    access: &'a Access,
+    epoch: i32,
+    raise_minimum: bool,
+}
+
+impl Transaction for Advance<'_> {
+    type Outcome = Advanced;
+
+    async fn run(&self, db: &mut PgConnection) -> Result<Advanced, Aborted> {
+        let space = for_writing(db, self.access).await?;
+        let (key_generation, rewrap_epoch) = (space.key_generation, space.rewrap_epoch);
+        let is_next = i64::from(key_generation.get()) + 1 == i64::from(self.epoch);
+        match Epoch::new(self.epoch) {
+            Ok(begun) if is_next && rewrap_epoch.is_none() => {
+                begin(db, space.id, begun, self.raise_minimum).await?;
+                Ok(Advanced::Begun(begun))
+            }
+            _ => Ok(Advanced::Conflict { key_generation, rewrap_epoch }),
+        }
+    }
+}
+
+async fn begin(
+    db: &mut PgConnection,
+    space: Uuid,
+    epoch: Epoch,
+    raise_minimum: bool,
+) -> Result<(), sqlx::Error> {
+    let begun = sqlx::query!(
+        "UPDATE spaces SET key_generation = $2, rewrap_epoch = $2, updated_at = now(),
+                min_key_generation = CASE WHEN $3 THEN $2 ELSE min_key_generation END
+         WHERE id = $1",
+        space,
+        epoch.get(),
+        raise_minimum,
+    );
+    begun.execute(db).await.map(drop)
+}

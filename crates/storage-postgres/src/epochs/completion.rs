@@ -1,0 +1,123 @@
+//! The end of a rewrap (storage §3.11): no live key is older than its epoch.
+//!
+//! The whole space is looked at before its lock is taken, since that may take a while. Under the lock it is only what
+//! has come since: a push moves its row above the cursor of the first look, so below it keys can only have become newer.
+
+use less_sync_core::{Cursor, Epoch};
+use less_sync_storage::{Access, COUNTED_LEFTOVERS, StorageError};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::access::for_writing;
+use crate::epoch_keys;
+use crate::spaces::for_reading;
+use crate::transaction::{Aborted, Transaction};
+
+/// Live keys that are too old.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Leftovers {
+    pub(super) records: usize,
+    pub(super) files: usize,
+}
+
+/// What was found while others could go on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probed {
+    /// Rows up to this cursor were looked at.
+    cursor: Cursor,
+    leftovers: Leftovers,
+}
+
+/// Looks at the space as it is; not at all when there is no rewrap to end.
+pub(super) async fn probe(db: &mut PgConnection, access: &Access, epoch: i32) -> Result<Probed, Aborted> {
+    let space = for_reading(db, access).await??;
+    if !is_pending(space.rewrap_epoch, epoch) {
+        return Ok(Probed { cursor: Cursor::ZERO, leftovers: Leftovers::default() });
+    }
+    let leftovers = leftovers(db, space.id.as_uuid(), Cursor::ZERO, space.cursor, epoch).await?;
+    Ok(Probed { cursor: space.cursor, leftovers })
+}
+
+/// Comes to what keeps the rewrap from ending; to nothing, when it has ended.
+pub(super) struct Completion<'a> {
+    pub(super) access: &'a Access,
+    pub(super) epoch: i32,
+    pub(super) probed: Probed,
+}
+
+impl Transaction for Completion<'_> {
+    type Outcome = Leftovers;
+
+    async fn run(&self, db: &mut PgConnection) -> Result<Leftovers, Aborted> {
+        let space = for_writing(db, self.access).await?;
+        if !is_pending(space.rewrap_epoch, self.epoch) {
+            let is_current = space.key_generation.get() == self.epoch && self.epoch >= 2;
+            let is_repeat = space.rewrap_epoch.is_none() && is_current;
+            return if is_repeat {
+                Ok(Leftovers::default())
+            } else {
+                Err(StorageError::EpochMismatch.into())
+            };
+        }
+        let since = leftovers(db, space.id, self.probed.cursor, space.cursor, self.epoch).await?;
+        let left = Leftovers {
+            records: (since.records + self.probed.leftovers.records).min(COUNTED_LEFTOVERS),
+            files: (since.files + self.probed.leftovers.files).min(COUNTED_LEFTOVERS),
+        };
+        let ended = left.records == 0 && left.files == 0;
+        end(db, space.id, self.epoch, ended).await?;
+        if ended {
+            epoch_keys::prune(db, space.id, self.epoch).await?;
+        }
+        Ok(left)
+    }
+}
+
+fn is_pending(rewrap_epoch: Option<Epoch>, epoch: i32) -> bool {
+    rewrap_epoch.is_some_and(|pending| pending.get() == epoch)
+}
+
+/// Raises the minimum in any case, so that writers under the old epoch cannot put off the end for ever.
+async fn end(db: &mut PgConnection, space: Uuid, epoch: i32, ended: bool) -> Result<(), sqlx::Error> {
+    let updated = sqlx::query!(
+        "UPDATE spaces SET min_key_generation = greatest(min_key_generation, $2), updated_at = now(),
+                rewrap_epoch = CASE WHEN $3 THEN NULL ELSE rewrap_epoch END
+         WHERE id = $1",
+        space,
+        epoch,
+        ended,
+    );
+    updated.execute(db).await.map(drop)
+}
+
+/// Live keys older than `epoch` in rows above `since` and up to `until`, counted up to a limit. `bytea` is compared octet
+/// by octet, which is the unsigned order of epoch prefixes. Keys of another length open nothing, and do not count. The
+/// order keeps the plan on the index of pulls.
+async fn leftovers(
+    db: &mut PgConnection,
+    space: Uuid,
+    since: Cursor,
+    until: Cursor,
+    epoch: i32,
+) -> Result<Leftovers, sqlx::Error> {
+    let counted = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM (
+                       SELECT FROM records
+                       WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
+                         AND length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4
+                       ORDER BY cursor, id LIMIT $5) AS old) AS "records!",
+                  (SELECT count(*) FROM (
+                       SELECT FROM files
+                       WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
+                         AND length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4
+                       ORDER BY cursor, id LIMIT $5) AS old) AS "files!""#,
+        space,
+        since.as_i64(),
+        until.as_i64(),
+        &epoch.to_be_bytes()[..],
+        i64::try_from(COUNTED_LEFTOVERS).unwrap_or(i64::MAX),
+    );
+    let row = counted.fetch_one(db).await?;
+    let count = |rows: i64| usize::try_from(rows).unwrap_or(COUNTED_LEFTOVERS);
+    Ok(Leftovers { records: count(row.records), files: count(row.files) })
+}

@@ -1,0 +1,177 @@
+//! Invitations. Mailbox ids are `character(64)`: a parameter that came as text would be compared with the column as
+//! text, which no index serves, so each of them is cast (storage §7.2).
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_core::{InvitationId, MailboxId};
+use less_sync_storage::{
+    DatabaseTime, INVITATION_LIFETIME, Invitation, Invitations, MailboxLimits, MailboxPage, NewInvitation,
+    StorageError,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::PostgresStorage;
+use crate::clock::micros;
+use crate::pool::Class;
+
+#[async_trait]
+impl Invitations for PostgresStorage {
+    async fn create_invitation(
+        &self,
+        mailbox: MailboxId,
+        invitation: NewInvitation,
+        limits: MailboxLimits,
+    ) -> Result<Invitation, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let created = insert(lease.connection(), mailbox, &invitation, limits).await;
+        let (created_at, expires_at) = lease.settle(created)?.ok_or(StorageError::MailboxFull)?;
+        Ok(Invitation { id: invitation.id, payload: invitation.payload, created_at, expires_at })
+    }
+
+    async fn invitations(
+        &self,
+        mailbox: MailboxId,
+        page: MailboxPage,
+    ) -> Result<Vec<Invitation>, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let rows = select_page(lease.connection(), mailbox, page).await;
+        Ok(lease.settle(rows)?.into_iter().map(Row::read).collect())
+    }
+
+    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let row = select(lease.connection(), mailbox, id).await;
+        lease.settle(row)?.map(Row::read).ok_or(StorageError::InvitationNotFound)
+    }
+
+    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let deleted = delete(lease.connection(), mailbox, id).await;
+        if lease.settle(deleted)? { Ok(()) } else { Err(StorageError::InvitationNotFound) }
+    }
+
+    async fn purge_invitations(&self, batch: usize) -> Result<usize, StorageError> {
+        let mut lease = self.pool.lease(Class::Job).await?;
+        let purged = purge(lease.connection(), i64::try_from(batch).unwrap_or(i64::MAX)).await;
+        lease.settle(purged).map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
+    }
+}
+
+/// A stored invitation; times in microseconds since 1970.
+struct Row {
+    id: Uuid,
+    payload: Vec<u8>,
+    created_at: i64,
+    expires_at: i64,
+}
+
+impl Row {
+    fn read(self) -> Invitation {
+        Invitation {
+            id: self.id.into(),
+            payload: Bytes::from(self.payload),
+            created_at: DatabaseTime::from_micros(self.created_at),
+            expires_at: DatabaseTime::from_micros(self.expires_at),
+        }
+    }
+}
+
+/// When it was stored and when it expires; `None`: the mailbox is full.
+async fn insert(
+    db: &mut PgConnection,
+    mailbox: MailboxId,
+    invitation: &NewInvitation,
+    limits: MailboxLimits,
+) -> Result<Option<(DatabaseTime, DatabaseTime)>, sqlx::Error> {
+    let inserted = sqlx::query!(
+        r#"WITH held AS (
+               SELECT count(*) AS invitations, count(*) FILTER (WHERE origin_peer = $3) AS from_one_peer
+               FROM invitations WHERE mailbox_id = $2::bpchar AND expires_at > now()
+           )
+           INSERT INTO invitations (id, mailbox_id, origin_peer, payload, expires_at)
+           SELECT $1, $2::bpchar, $3, $4, now() + $7::bigint * interval '1 microsecond' FROM held
+           WHERE invitations < $5 AND ($3::text IS NULL OR from_one_peer < $6)
+           RETURNING (extract(epoch FROM created_at) * 1000000)::bigint AS "created_at!",
+                     (extract(epoch FROM expires_at) * 1000000)::bigint AS "expires_at!""#,
+        invitation.id.as_uuid(),
+        mailbox.to_hex(),
+        invitation.origin_peer.as_deref(),
+        &invitation.payload[..],
+        i64::try_from(limits.invitations).unwrap_or(i64::MAX),
+        i64::try_from(limits.from_one_peer).unwrap_or(i64::MAX),
+        micros(INVITATION_LIFETIME),
+    );
+    let row = inserted.fetch_optional(db).await?;
+    Ok(row.map(|row| (DatabaseTime::from_micros(row.created_at), DatabaseTime::from_micros(row.expires_at))))
+}
+
+/// The position is looked up by the same statement; one that is not in the mailbox is no position, and nothing comes
+/// after it.
+async fn select_page(
+    db: &mut PgConnection,
+    mailbox: MailboxId,
+    page: MailboxPage,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT id, payload, (extract(epoch FROM created_at) * 1000000)::bigint AS "created_at!",
+                  (extract(epoch FROM expires_at) * 1000000)::bigint AS "expires_at!"
+           FROM (
+               SELECT *, sum(octet_length(payload)) OVER page - octet_length(payload) AS before
+               FROM (
+                   SELECT id, payload, created_at, expires_at FROM invitations
+                   WHERE mailbox_id = $1::bpchar AND expires_at > now()
+                     AND ($2::uuid IS NULL OR (created_at, id) > (
+                         SELECT p.created_at, p.id FROM invitations p
+                         WHERE p.id = $2::uuid AND p.mailbox_id = $1::bpchar))
+                   ORDER BY created_at, id LIMIT $3
+               ) AS oldest
+               WINDOW page AS (ORDER BY created_at, id ROWS UNBOUNDED PRECEDING)
+           ) AS weighed
+           WHERE before < $4::bigint
+           ORDER BY weighed.created_at, id"#,
+        mailbox.to_hex(),
+        page.after.map(|after| after.as_uuid()),
+        i64::try_from(page.limit).unwrap_or(i64::MAX),
+        i64::try_from(page.max_bytes).unwrap_or(i64::MAX),
+    );
+    rows.fetch_all(db).await
+}
+
+async fn select(
+    db: &mut PgConnection,
+    mailbox: MailboxId,
+    id: InvitationId,
+) -> Result<Option<Row>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT id, payload, (extract(epoch FROM created_at) * 1000000)::bigint AS "created_at!",
+                  (extract(epoch FROM expires_at) * 1000000)::bigint AS "expires_at!"
+           FROM invitations WHERE id = $1 AND mailbox_id = $2::bpchar AND expires_at > now()"#,
+        id.as_uuid(),
+        mailbox.to_hex(),
+    );
+    row.fetch_optional(db).await
+}
+
+/// Whether it was there.
+async fn delete(db: &mut PgConnection, mailbox: MailboxId, id: InvitationId) -> Result<bool, sqlx::Error> {
+    let deleted = sqlx::query!(
+        "DELETE FROM invitations WHERE id = $1 AND mailbox_id = $2::bpchar",
+        id.as_uuid(),
+        mailbox.to_hex(),
+    );
+    Ok(deleted.execute(db).await?.rows_affected() == 1)
+}
+
+/// The ids are an array, so that they are looked for once, whatever the plan. What somebody else is deleting is theirs.
+async fn purge(db: &mut PgConnection, batch: i64) -> Result<u64, sqlx::Error> {
+    let purged = sqlx::query!(
+        "DELETE FROM invitations WHERE id = ANY (ARRAY (
+             SELECT id FROM invitations WHERE expires_at < now()
+             ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))",
+        batch,
+    );
+    Ok(purged.execute(db).await?.rows_affected())
+}

@@ -1,0 +1,159 @@
+//! Rate limits. Whoever counts and takes holds a lock of the actor and the action meanwhile, so no two do it at the same
+//! time (storage §3.15). Actor hashes are cast like mailbox ids (storage §7.2).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimits, StorageError};
+use sqlx::PgConnection;
+
+use crate::PostgresStorage;
+use crate::clock::micros;
+use crate::pool::Class;
+use crate::transaction::{Aborted, Transaction};
+
+#[async_trait]
+impl RateLimits for PostgresStorage {
+    async fn acquire(
+        &self,
+        action: RateAction,
+        actor: ActorHash,
+        limit: RateLimit,
+    ) -> Result<Permit, StorageError> {
+        self.transact(Class::Request, &Acquire { action, actor, limit }).await
+    }
+
+    async fn release(&self, permit: Permit) -> Result<(), StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let released = release(lease.connection(), &permit).await;
+        lease.settle(released)
+    }
+
+    async fn count_actions(
+        &self,
+        action: RateAction,
+        actor: ActorHash,
+        window: Duration,
+    ) -> Result<usize, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let counted = count(lease.connection(), action, actor, window).await;
+        lease.settle(counted).map(|actions| usize::try_from(actions).unwrap_or(0))
+    }
+
+    async fn purge_actions(&self, age: Duration, batch: usize) -> Result<usize, StorageError> {
+        let mut lease = self.pool.lease(Class::Job).await?;
+        let purged = purge(lease.connection(), age, i64::try_from(batch).unwrap_or(i64::MAX)).await;
+        lease.settle(purged).map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
+    }
+}
+
+struct Acquire {
+    action: RateAction,
+    actor: ActorHash,
+    limit: RateLimit,
+}
+
+impl Transaction for Acquire {
+    type Outcome = Permit;
+
+    async fn run(&self, db: &mut PgConnection) -> Result<Permit, Aborted> {
+        let (action, actor) = (self.action.as_str(), self.actor.to_hex());
+        lock(db, action, &actor).await?;
+        match take(db, action, &actor, self.limit).await? {
+            Taken::Permit(id) => Ok(Permit { actor: self.actor, id }),
+            Taken::Nothing(retry_after) => Err(StorageError::RateLimited { retry_after }.into()),
+        }
+    }
+}
+
+/// Until the end of the transaction. By itself: what comes next must see what was committed while this waited.
+async fn lock(db: &mut PgConnection, action: &str, actor: &str) -> Result<(), sqlx::Error> {
+    let locked = sqlx::query!(
+        r#"SELECT 1 AS "one!" FROM pg_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))"#,
+        action,
+        actor
+    );
+    locked.fetch_one(db).await.map(drop)
+}
+
+enum Taken {
+    Permit([u8; 16]),
+    /// For so long.
+    Nothing(Duration),
+}
+
+async fn take(
+    db: &mut PgConnection,
+    action: &str,
+    actor: &str,
+    limit: RateLimit,
+) -> Result<Taken, sqlx::Error> {
+    let taken = sqlx::query!(
+        r#"WITH counted AS (
+               SELECT count(*) AS actions, min(created_at) AS oldest FROM rate_limit_actions
+               WHERE action = $1 AND actor_hash = $2::bpchar
+                 AND created_at > now() - $3::bigint * interval '1 microsecond'
+           ), taken AS (
+               INSERT INTO rate_limit_actions (action, actor_hash)
+               SELECT $1, $2::bpchar FROM counted WHERE actions < $4
+               RETURNING id
+           )
+           SELECT taken.id AS "id?", (extract(epoch FROM coalesce(oldest, now()) - now()) * 1000000)::bigint AS "age!"
+           FROM counted LEFT JOIN taken ON true"#,
+        action,
+        actor,
+        micros(limit.window),
+        i64::try_from(limit.actions).unwrap_or(i64::MAX),
+    );
+    let row = taken.fetch_one(db).await?;
+    Ok(match row.id {
+        Some(id) => Taken::Permit(id.into_bytes()),
+        None => Taken::Nothing(wait(micros(limit.window).saturating_add(row.age))),
+    })
+}
+
+/// At least a second: whoever is told to come back is not told to come back at once.
+fn wait(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0)).max(Duration::from_secs(1))
+}
+
+async fn release(db: &mut PgConnection, permit: &Permit) -> Result<(), sqlx::Error> {
+    let released = sqlx::query!(
+        "DELETE FROM rate_limit_actions WHERE actor_hash = $1::bpchar AND id = $2",
+        permit.actor.to_hex(),
+        uuid::Uuid::from_bytes(permit.id),
+    );
+    released.execute(db).await.map(drop)
+}
+
+async fn count(
+    db: &mut PgConnection,
+    action: RateAction,
+    actor: ActorHash,
+    window: Duration,
+) -> Result<i64, sqlx::Error> {
+    let counted = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "actions!" FROM rate_limit_actions
+           WHERE action = $1 AND actor_hash = $2::bpchar
+             AND created_at > now() - $3::bigint * interval '1 microsecond'"#,
+        action.as_str(),
+        actor.to_hex(),
+        micros(window),
+    );
+    counted.fetch_one(db).await
+}
+
+/// The keys are a table of their own, so that they are looked for once, whatever the plan.
+async fn purge(db: &mut PgConnection, age: Duration, batch: i64) -> Result<u64, sqlx::Error> {
+    let purged = sqlx::query!(
+        "WITH old AS MATERIALIZED (
+             SELECT actor_hash, id FROM rate_limit_actions
+             WHERE created_at < now() - $1::bigint * interval '1 microsecond'
+             ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+         )
+         DELETE FROM rate_limit_actions a USING old WHERE a.actor_hash = old.actor_hash AND a.id = old.id",
+        micros(age),
+        batch,
+    );
+    Ok(purged.execute(db).await?.rows_affected())
+}

@@ -1,0 +1,66 @@
+//! Revocations.
+
+use async_trait::async_trait;
+use less_sync_core::{Cid, SpaceId};
+use less_sync_storage::{Access, AdminGrant, Revocations, RevokedCid, StorageError};
+use sqlx::PgConnection;
+
+use crate::PostgresStorage;
+use crate::access::{Gate, any_revoked, check_kind, cids};
+use crate::pool::Class;
+use crate::transaction::Aborted;
+
+#[async_trait]
+impl Revocations for PostgresStorage {
+    async fn revoke(&self, grant: &AdminGrant, cid: &RevokedCid) -> Result<(), StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let revoked = revoke(lease.connection(), grant.access(), cid).await;
+        lease.conclude(revoked)
+    }
+
+    async fn is_revoked(&self, space: SpaceId, cid: &RevokedCid) -> Result<bool, StorageError> {
+        self.any_of(space, &[cid.as_str().to_owned()]).await
+    }
+
+    async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {
+        if cids.is_empty() {
+            return Ok(false);
+        }
+        self.any_of(space, &cids.iter().map(Cid::to_hex).collect::<Vec<_>>()).await
+    }
+}
+
+impl PostgresStorage {
+    async fn any_of(&self, space: SpaceId, cids: &[String]) -> Result<bool, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let revoked = any_revoked(lease.connection(), space.as_uuid(), cids).await;
+        lease.settle(revoked)
+    }
+}
+
+/// One statement, and no lock of the space: a revocation changes nothing that the lock protects, and must not wait for
+/// the push that holds it. The foreign key asks only that the space stays (storage T2).
+async fn revoke(db: &mut PgConnection, access: &Access, cid: &RevokedCid) -> Result<(), Aborted> {
+    let revoked = sqlx::query!(
+        r#"WITH space AS (
+               SELECT id, root_public_key IS NOT NULL AS shared, home_server IS NOT NULL AS remote,
+                      EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS revoked
+               FROM spaces WHERE id = $1
+           ), added AS (
+               INSERT INTO revocations (space_id, ucan_cid)
+               SELECT id, $3 FROM space WHERE shared = $4 AND NOT remote AND NOT revoked
+               ON CONFLICT (space_id, ucan_cid) DO NOTHING
+           )
+           SELECT shared AS "shared!", remote AS "remote!", revoked AS "revoked!" FROM space"#,
+        access.space().as_uuid(),
+        &cids(access),
+        cid.as_str(),
+        access.chain().is_some(),
+    );
+    let space = revoked.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
+    check_kind(access, space.shared)?;
+    if space.remote {
+        return Err(StorageError::SpaceIsRemote.into());
+    }
+    Ok(Gate { shared: space.shared, revoked: space.revoked }.admit(access)?)
+}
