@@ -37,6 +37,11 @@ fn push() {
 }
 
 #[test]
+fn push_at_a_rate() {
+    measures("pushes_per_s", &["push", "--connections", "2", "--rate", "50"]);
+}
+
+#[test]
 fn fan_out() {
     measures("deliveries_per_s", &["fan-out", "--watchers", "3", "--writers", "2", "--window", "8"]);
 }
@@ -48,7 +53,7 @@ fn events() {
 
 #[test]
 fn pull() {
-    measures("mb_per_s", &["pull", "--records", "2000"]);
+    measures("mb_per_s", &["pull", "--records", "2000", "--slowly"]);
 }
 
 #[test]

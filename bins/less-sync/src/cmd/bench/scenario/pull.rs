@@ -13,7 +13,7 @@ use crate::cmd::bench::figures::{Figures, Latencies, mib, rate};
 use crate::cmd::bench::frames::Sink;
 use crate::cmd::bench::link::{Link, result};
 use crate::cmd::bench::loads::{self, Span};
-use crate::cmd::bench::subject::Subject;
+use crate::cmd::bench::subject::{Subject, User};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -26,10 +26,17 @@ pub(crate) struct Arguments {
     /// Newest records for the returning client
     #[arg(long, default_value_t = 10)]
     newest: usize,
+    /// Pull once more with a client that reads slowly, and watch the memory of the server
+    #[arg(long)]
+    slowly: bool,
 }
 
+/// What the kernel holds for a slow client, in bytes, and how long it rests after it has taken that.
+const SLOW_BUFFER: u32 = 64 * 1024;
+const SLOW_PAUSE: Duration = Duration::from_millis(1);
+
 pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration) -> anyhow::Result<Figures> {
-    let Arguments { records, size, newest } = *arguments;
+    let Arguments { records, size, newest, slowly } = *arguments;
     ensure!(records >= newest, "there are not {newest} newest of {records} records");
     let user = subject.user().await?;
     let mut link = Link::open(subject.address(), &user.token).await?;
@@ -42,7 +49,29 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     let space = user.space;
     whole(subject, &mut link, space, (records, size), time / 2, &mut figures).await?;
     returning(&mut link, space, before, newest, time / 2, &mut figures).await?;
+    if slowly {
+        slow(subject, &user, records, &mut figures).await?;
+    }
     Ok(figures)
+}
+
+/// One pull whose reader takes a little at a time; the most memory that the server held meanwhile.
+async fn slow(subject: &Subject, user: &User, records: usize, figures: &mut Figures) -> anyhow::Result<()> {
+    let mut link = Link::dial(subject.address(), Some(SLOW_BUFFER)).await?;
+    link.authenticate(&user.token).await?;
+    let (process, before) = (subject.process(), subject.process().resident()?);
+    let (mut peak, began) = (before, clock::instant());
+    let mut seen = request(&mut link, user.space, Cursor::ZERO).await?;
+    while seen.response.is_none() {
+        link.read(&mut seen).await?;
+        seen.check()?;
+        peak = peak.max(process.resident()?);
+        tokio::time::sleep(SLOW_PAUSE).await;
+    }
+    ensure!(seen.count == records as u64 + 2, "{} chunks for {records} records", seen.count);
+    figures.add_decimal("slow_pull_s", began.elapsed().as_secs_f64());
+    figures.add_decimal("slow_pull_growth_mib", mib(peak.saturating_sub(before)));
+    Ok(())
 }
 
 /// Everything, again and again.
@@ -106,17 +135,11 @@ struct Pulled {
 
 /// One pull, its count checked against what came and what must come.
 async fn pull(link: &mut Link, space: SpaceId, since: Cursor, expected: usize) -> anyhow::Result<Pulled> {
-    let id = space.to_string();
-    let entry = PullEntry { id: &id, since: since.get(), ucan: None, token: None, home_server: None };
-    let params = PullParams { spaces: vec![entry], on_cursor_ahead: None };
     let began = clock::instant();
-    link.send(&frame::request("1", method::PULL, &params)).await?;
-    let mut seen = Chunks::default();
+    let mut seen = request(link, space, since).await?;
     while seen.response.is_none() {
-        if let Some(code) = seen.closed {
-            bail!("the server closed the connection: {code}");
-        }
         link.read(&mut seen).await?;
+        seen.check()?;
     }
     let whole = began.elapsed();
     let announced = result::<ChunkCount>(seen.response.as_deref().unwrap_or_default())?.chunks;
@@ -125,12 +148,30 @@ async fn pull(link: &mut Link, space: SpaceId, since: Cursor, expected: usize) -
     Ok(Pulled { first_record: seen.first_record.map_or(whole, |at| at - began), whole })
 }
 
+/// Asks for a pull; nothing of the answer has been read.
+async fn request(link: &mut Link, space: SpaceId, since: Cursor) -> anyhow::Result<Chunks> {
+    let id = space.to_string();
+    let entry = PullEntry { id: &id, since: since.get(), ucan: None, token: None, home_server: None };
+    let params = PullParams { spaces: vec![entry], on_cursor_ahead: None };
+    link.send(&frame::request("1", method::PULL, &params)).await?;
+    Ok(Chunks::default())
+}
+
 #[derive(Default)]
 struct Chunks {
     count: u64,
     first_record: Option<Instant>,
     response: Option<Vec<u8>>,
     closed: Option<u16>,
+}
+
+impl Chunks {
+    fn check(&self) -> anyhow::Result<()> {
+        match self.closed {
+            Some(code) => bail!("the server closed the connection: {code}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Sink for Chunks {

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::cmd::bench::figures::{Figures, Latencies, rate};
 use crate::cmd::bench::link::Link;
 use crate::cmd::bench::loads::{Acks, Span, Writes};
-use crate::cmd::bench::subject::{Subject, User};
+use crate::cmd::bench::subject::Subject;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// Push to one space of one user from all connections
     #[arg(long)]
     same_space: bool,
+    /// Pushes per second of all connections together, each timed from when it was due [default: as many as the windows take]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
 }
 
 pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration) -> anyhow::Result<Figures> {
@@ -46,7 +49,9 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     let latencies = Rc::new(RefCell::new(Latencies::new()?));
     let mut tasks = JoinSet::new();
     for (link, user) in links {
-        tasks.spawn_local(write(link, writes(arguments, &user), arguments.window, span, latencies.clone()));
+        let writes = Writes::new(user.space, arguments.records, arguments.size);
+        let schedule = Schedule::new(arguments);
+        tasks.spawn_local(write(link, writes, schedule, span, latencies.clone()));
     }
     span.begin().await;
     let meter = subject.meter()?;
@@ -65,15 +70,49 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     Ok(figures)
 }
 
-fn writes(arguments: &Arguments, user: &User) -> Writes {
-    Writes::new(user.space, arguments.records, arguments.size)
+/// When a connection may push.
+struct Schedule {
+    window: usize,
+    /// Between two pushes, and when the next one is due.
+    pace: Option<(Duration, Instant)>,
 }
 
-/// Keeps the window full until the time is over, then waits for the rest.
+impl Schedule {
+    fn new(arguments: &Arguments) -> Self {
+        let between = |rate: u32| Duration::from_secs(arguments.connections as u64) / rate;
+        let pace = arguments.rate.map(between).map(|pause| {
+            // Connections take turns within the pause.
+            (pause, clock::instant() + pause.mul_f64(rand::random_range(0.0..1.0)))
+        });
+        Self { window: arguments.window as usize, pace }
+    }
+
+    /// The moment from which the next push counts, if it may leave while so many have no answer.
+    fn take(&mut self, unanswered: usize) -> Option<Instant> {
+        let now = clock::instant();
+        if unanswered >= self.window {
+            return None;
+        }
+        let Some((pause, due)) = &mut self.pace else { return Some(now) };
+        let taken = (*due <= now).then_some(*due)?;
+        *due += *pause;
+        Some(taken)
+    }
+
+    /// Waits until the next push is due; for ever when only the window counts.
+    async fn due(&self) {
+        match self.pace {
+            Some((_, due)) => tokio::time::sleep_until(due.into()).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Keeps to the schedule until the time is over, then waits for the rest.
 async fn write(
     mut link: Link,
     mut writes: Writes,
-    window: u32,
+    mut schedule: Schedule,
     span: Span,
     latencies: Rc<RefCell<Latencies>>,
 ) -> anyhow::Result<()> {
@@ -82,15 +121,21 @@ async fn write(
     let mut acks = Acks::default();
     loop {
         out.clear();
-        while sent.len() < window as usize && !span.is_over() {
+        while !span.is_over()
+            && let Some(at) = schedule.take(sent.len())
+        {
             writes.append(&mut out);
-            sent.push_back(clock::instant());
+            sent.push_back(at);
         }
-        if sent.is_empty() {
+        if sent.is_empty() && span.is_over() {
             return Ok(());
         }
         link.send_framed(&out).await.context("a writer lost its connection")?;
-        link.read(&mut acks).await.context("a writer lost its connection")?;
+        tokio::select! {
+            read = link.read(&mut acks), if !sent.is_empty() => read.context("a writer lost its connection")?,
+            () = schedule.due(), if sent.len() < schedule.window => {}
+            () = span.end(), if sent.is_empty() => {}
+        }
         acks.check()?;
         let now = clock::instant();
         for _ in acks.cursors.drain(..) {
