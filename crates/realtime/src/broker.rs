@@ -185,7 +185,7 @@ impl Broker {
 
     /// The rights by which `connection` watches `spaces` have ended: it is told to subscribe again, and what it watched
     /// there is gone with its presence. Whoever still waits for a response is told right after it.
-    pub(crate) fn end(&self, spaces: Vec<SpaceId>, connection: ConnectionId, outbox: &Outbox) {
+    pub fn end(&self, spaces: Vec<SpaceId>, connection: ConnectionId, outbox: &Outbox) {
         let mut gone = spaces;
         gone.retain(|space| {
             let farewell = || ending::resubscribe(vec![*space]);

@@ -6,5 +6,6 @@ mod events;
 mod presence;
 mod races;
 mod repair;
+mod revocations;
 mod scene;
 mod subscriptions;

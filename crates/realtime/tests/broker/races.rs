@@ -69,7 +69,11 @@ impl Reader {
                     assert!(cursor > self.stands, "a hint for what was known");
                     cursor
                 }
-                other @ (Heard::Presence(..) | Heard::Leave(_) | Heard::Event(..)) => {
+                other @ (Heard::Presence(..)
+                | Heard::Leave(_)
+                | Heard::Event(..)
+                | Heard::Revoked
+                | Heard::Resubscribe(_)) => {
                     panic!("unexpected {other:?}")
                 }
             };

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use less_sync_core::frame::{self, ServerFrame};
-use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave, Sync};
+use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave, Resubscribe, Revoked, Sync};
 use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, Cursor, Epoch, RecordId, SpaceId, Timestamp};
 use less_sync_engine::{Clock, EventSink, Job, PushedEvent, SpaceEvent};
@@ -83,6 +83,8 @@ pub(crate) enum Heard {
     Presence(String, Vec<u8>),
     Leave(String),
     Event(String, Vec<u8>),
+    Revoked,
+    Resubscribe(Vec<SpaceId>),
 }
 
 /// A connection.
@@ -147,7 +149,9 @@ pub(crate) fn only(heard: Vec<Heard>) -> Heard {
 pub(crate) fn peer_of(heard: Vec<Heard>) -> String {
     match only(heard) {
         Heard::Presence(peer, _) | Heard::Leave(peer) | Heard::Event(peer, _) => peer,
-        other @ (Heard::Sync(..) | Heard::Hint(_)) => panic!("nobody speaks in {other:?}"),
+        other @ (Heard::Sync(..) | Heard::Hint(_) | Heard::Revoked | Heard::Resubscribe(_)) => {
+            panic!("nobody speaks in {other:?}")
+        }
     }
 }
 
@@ -173,6 +177,15 @@ fn understand(frame: &Bytes) -> (SpaceId, Heard) {
         method::EVENT => {
             let EphemeralEvent { space, peer, data } = params.decode().unwrap();
             (space, Heard::Event(peer.to_owned(), data.to_vec()))
+        }
+        method::REVOKED => {
+            let Revoked { space, reason } = params.decode().unwrap();
+            assert_eq!(reason, "ucan_revoked");
+            (space, Heard::Revoked)
+        }
+        method::RESUBSCRIBE => {
+            let Resubscribe { spaces } = params.decode().unwrap();
+            (*spaces.first().unwrap(), Heard::Resubscribe(spaces))
         }
         other => panic!("unexpected notification {other}"),
     }
