@@ -25,6 +25,7 @@ pub mod postgres;
 mod proxy;
 mod raw_client;
 mod server;
+mod shared_space;
 mod ucan;
 
 pub use changes::{create, delete, record_id, update};
@@ -36,4 +37,5 @@ pub use notation::{bytes, decode, encode, hex, unhex};
 pub use proxy::{Fault, FaultProxy, Link};
 pub use raw_client::{Answer, Frame, Opcode, RawClient, Received, Upgrade};
 pub use server::{TestServer, TestServerBuilder};
+pub use shared_space::{SharedSpace, derived_space, random_space};
 pub use ucan::{Member, Ucan, flip_signature};

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::postgres::TestDatabase;
-use crate::{Answer, Behaviour, Issuer, ManualClock, RawClient, Upgrade, within};
+use crate::{Answer, Behaviour, Issuer, ManualClock, Member, RawClient, Upgrade, within};
 
 /// `postgres` lets servers under test keep their data there instead of in a file.
 const STORE: &str = "LESS_TEST_STORE";
@@ -116,6 +116,17 @@ impl TestServer {
         let mut client = RawClient::connect(self.address()).await;
         client.authenticate(token).await;
         client
+    }
+
+    /// A hand-made connection of `user`, whose chains are for `member`.
+    pub async fn raw_as(&self, user: &str, member: &Member) -> RawClient {
+        self.raw_with_token(&self.token_as(user, member)).await
+    }
+
+    /// An ordinary token for `user`, whose chains are for `member`.
+    #[must_use]
+    pub fn token_as(&self, user: &str, member: &Member) -> String {
+        self.issuer.mint(&self.issuer.claims(user).with("did", member.did()))
     }
 
     /// The answer to a plain GET.

@@ -1,6 +1,6 @@
 //! `space.create` (protocol §4.7).
 
-use less_sync_test_support::{RawClient, TestServer, bytes, unhex};
+use less_sync_test_support::{RawClient, TestServer, bytes, random_space, unhex};
 use serde_json::{Value, json};
 
 /// A point on P-256, compressed.
@@ -76,4 +76,25 @@ async fn a_creator_has_no_rights_by_creating() {
     let mut alice = server.raw("alice").await;
     create(&mut alice, SPACE, &unhex(ROOT_KEY)).await;
     assert_eq!(alice.push(SPACE, &[]).await, json!({ "ok": false, "error": "forbidden" }));
+}
+
+/// Protocol §1.10: what fails does not count, and the message says the configured number, with counters in the store and
+/// without.
+#[tokio::test]
+async fn a_user_creates_so_many_spaces_a_day() {
+    let key = "3031323334353637383930313233343536373839303132333435363738393031";
+    for key in ["", key] {
+        let builder = TestServer::builder().setting("RATE_LIMIT_SPACES_PER_DAY", "2");
+        let server = builder.setting("IDENTITY_HASH_KEY", key).start().await;
+        let mut alice = server.raw("alice").await;
+        let [one, two, three] = [(); 3].map(|()| random_space().to_string());
+        assert!(create(&mut alice, &one, &unhex(ROOT_KEY)).await["result"].is_object());
+        assert_eq!(create(&mut alice, &one, &unhex(ROOT_KEY)).await["error"]["code"], "conflict");
+        assert!(create(&mut alice, &two, &unhex(ROOT_KEY)).await["result"].is_object());
+        let limited = json!({
+            "code": "rate_limited", "message": "rate limit exceeded: max 2 spaces per day",
+        });
+        assert_eq!(create(&mut alice, &three, &unhex(ROOT_KEY)).await["error"], limited);
+        assert!(create(&mut server.raw("bob").await, &three, &unhex(ROOT_KEY)).await["result"].is_object());
+    }
 }

@@ -74,6 +74,21 @@ impl RawClient {
         entry
     }
 
+    /// Subscribes to one space by a chain and returns its entry in the result.
+    pub async fn subscribe_with(&mut self, space: &str, ucan: &str) -> Value {
+        let params = json!({ "spaces": [{ "id": space, "since": 0, "ucan": ucan }] });
+        let response = self.call("subscribe", &params).await;
+        let entry = response["result"]["spaces"][0].clone();
+        assert!(entry.is_object(), "not subscribed: {response}");
+        entry
+    }
+
+    /// Pushes by a chain and returns the result, whether `ok` or not.
+    pub async fn push_with(&mut self, space: &str, ucan: &str, changes: &[Value]) -> Value {
+        let params = json!({ "space": space, "ucan": ucan, "changes": changes });
+        self.call("push", &params).await["result"].clone()
+    }
+
     /// Pushes and returns the result, whether `ok` or not.
     pub async fn push(&mut self, space: &str, changes: &[Value]) -> Value {
         let response = self.call("push", &json!({ "space": space, "changes": changes })).await;
