@@ -406,3 +406,24 @@ fn what_is_shown_can_be_read_back() {
     let again = Config::read(&Sources::from_environment(values(&shown))).unwrap();
     assert_eq!(again.effective(), config.effective());
 }
+
+/// Vectors `identity_hash_key_setting`; S-11: the key is in no output.
+#[test]
+fn identity_hash_key_is_32_octets_in_hex_and_not_shown() {
+    const NAME: &str = "IDENTITY_HASH_KEY";
+    let key = "0f".repeat(32);
+    for value in [&key, &key.to_uppercase(), &format!(" {key} ")] {
+        let config = config(&[(NAME, value)]);
+        assert!(config.identity.hash_key.is_some());
+        assert_eq!(effective(&config, NAME), "set");
+        assert!(!format!("{config:?}").contains(&key));
+    }
+    for value in ["", "  "] {
+        let config = config(&[(NAME, value)]);
+        assert!(config.identity.hash_key.is_none());
+        assert_eq!(effective(&config, NAME), "unset");
+    }
+    assert_eq!(problems(&[(NAME, "not-hex")]), ["IDENTITY_HASH_KEY must be valid hex"]);
+    let short = "IDENTITY_HASH_KEY must be 64 hex characters (32 bytes), got 16 bytes";
+    assert_eq!(problems(&[(NAME, &key[..32])]), [short]);
+}

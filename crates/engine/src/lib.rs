@@ -23,6 +23,7 @@ mod subscribe;
 mod verified_chains;
 mod verified_signatures;
 
+pub use action_limits::purge_actions;
 pub use authenticate::{Authenticator, IssuerStatus};
 pub use credentials::Credentials;
 pub use engine::{Engine, EngineSettings};
