@@ -235,3 +235,15 @@ async fn unknown_space_is_not_found_by_a_chain_of_ones_own_and_forbidden_else() 
         expect_refusals(&mut client, &space.to_string(), chain.as_deref(), why).await;
     }
 }
+
+/// Auth §4.1 rule 3, §18.8: a row with a root key is never personal, whatever a token claims.
+#[tokio::test]
+async fn shared_space_that_a_token_claims_as_personal_opens_to_nobody_by_that() {
+    let server = TestServer::builder().setting("PERSONAL_SPACE_MODE", "claim").start().await;
+    let space = SharedSpace::create(&server).await;
+    let claims = server.issuer().claims("mallory").with("personal_space_id", space.text());
+    let mut client = server.raw_with_token(&server.issuer().mint(&claims)).await;
+    expect_refusals(&mut client, &space.text(), None, "a claim").await;
+    let answer = outcome(&mut space.owner_client().await, "push", &space.text(), Some(space.root())).await;
+    assert_eq!(answer, "ok");
+}
