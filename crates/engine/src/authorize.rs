@@ -140,3 +140,6 @@ fn opening(kind: &SpaceKind) -> Opening {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use less_sync_auth::Scopes;
+use less_sync_auth::ucan::{Grant, UcanKey};
+use less_sync_core::wire::method;
+use less_sync_core::{Cursor, Epoch, Timestamp};
+use less_sync_storage::StorageError;
+
+use super::*;
+use crate::ports::Job;
+
+const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+
+/// Time that stands still.
+struct Still(Instant);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(1000)
+    }
+
+    fn instant(&self) -> Instant {
+        self.0
+    }
+
+    fn sleep_until(&self, _: Instant) -> Job {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// One space, or none.
+struct Rows {
+    space: Option<Space>,
+    reads: AtomicUsize,
+    is_down: AtomicBool,
+}
+
+#[async_trait]
+impl Spaces for Rows {
+    async fn ping(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(StorageError::Unavailable("down".into()));
+        }
+        Ok(self.space.iter().filter(|space| ids.contains(&space.id)).cloned().collect())
+    }
+
+    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, StorageError> {
+        Err(StorageError::SpaceExists)
+    }
+
+    async fn personal_space(&self, id: SpaceId, _: &str) -> Result<Space, StorageError> {
+        self.spaces(&[id]).await?.pop().ok_or(StorageError::SpaceKindMismatch)
+    }
+}
+
+fn owner() -> UcanKey {
+    UcanKey::from_bytes(&[1; 32]).unwrap()
+}
+
+fn shared(root_public_key: [u8; 33], home_server: Option<&str>) -> Space {
+    Space {
+        id: SPACE,
+        client_id: "client".into(),
+        kind: SpaceKind::Shared { root_public_key },
+        cursor: Cursor::ZERO,
+        key_generation: Epoch::FIRST,
+        min_key_generation: Epoch::FIRST,
+        rewrap_epoch: None,
+        home_server: home_server.map(str::to_owned),
+    }
+}
+
+fn here() -> Space {
+    shared(*owner().root_key().as_bytes(), None)
+}
+
+#[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
+fn authorizer(space: Option<Space>) -> (Authorizer, Arc<Rows>) {
+    let rows = Arc::new(Rows { space, reads: AtomicUsize::new(0), is_down: AtomicBool::new(false) });
+    (Authorizer::new(rows.clone(), Arc::new(Still(Instant::now()))), rows)
+}
+
+fn caller(personal_space: Option<SpaceId>) -> Caller {
+    Caller {
+        issuer: "https://id.example".into(),
+        user_id: "user".into(),
+        client_id: "client".into(),
+        scopes: Scopes::new("sync"),
+        did: Some(owner().did().to_owned()),
+        mailbox_id: None,
+        personal_space,
+        expires_at: Timestamp::from_seconds(2000),
+        token_id: None,
+    }
+}
+
+fn token(permission: Permission) -> String {
+    let audience = owner();
+    let expires_at = Timestamp::from_seconds(1500);
+    let grant = Grant { audience: audience.did(), permission, space: SPACE, expires_at, nonce: [1; 16] };
+    owner().issue(&grant, None)
+}
+
+async fn admit(gate: &Authorizer, method: &str, ucan: Option<&str>) -> Result<Admission, EngineError> {
+    let caller = caller(None);
+    gate.admit(method, Credentials { caller: &caller, ucan }, SPACE).await
+}
+
+#[tokio::test]
+async fn shared_space_is_looked_up_once() {
+    let (gate, rows) = authorizer(Some(here()));
+    let token = token(Permission::Write);
+    for _ in 0..10 {
+        let admission = admit(&gate, method::PUSH, Some(&token)).await.unwrap();
+        assert_eq!(admission.writing().unwrap().space(), SPACE);
+    }
+    assert_eq!(rows.reads.load(Ordering::Relaxed), 1);
+}
+
+/// What a grant gives is what was asked of the method, even if the chain would give more.
+#[tokio::test]
+async fn admission_gives_no_more_than_it_was_asked_for() {
+    let (gate, _) = authorizer(Some(here()));
+    let admission = admit(&gate, method::PULL, Some(&token(Permission::Admin))).await.unwrap();
+    assert!(admission.reading().is_ok());
+    assert!(matches!(admission.writing(), Err(EngineError::Forbidden)));
+    assert!(matches!(admission.administering(), Err(EngineError::Forbidden)));
+    assert_eq!(admission.permission(), Permission::Admin);
+}
+
+#[tokio::test]
+async fn grant_carries_both_cids_of_every_token() {
+    let (gate, _) = authorizer(Some(here()));
+    let admission = admit(&gate, method::PULL, Some(&token(Permission::Read))).await.unwrap();
+    let grant = admission.reading().unwrap();
+    assert_eq!(grant.access().chain().unwrap().cids(), admission.chain().unwrap().cids());
+    assert_eq!(grant.access().chain().unwrap().cids().len(), 2);
+}
+
+/// Federation RT-4: only who could enter it here learns that it is elsewhere. Routes change, so that is asked each time.
+#[tokio::test]
+async fn space_that_is_elsewhere_is_unavailable_to_its_members_and_forbidden_to_others() {
+    let (gate, rows) = authorizer(Some(shared(*owner().root_key().as_bytes(), Some("home.example"))));
+    for _ in 0..2 {
+        let member = admit(&gate, method::PULL, Some(&token(Permission::Read))).await;
+        assert!(matches!(member, Err(EngineError::HomeUnavailable)));
+    }
+    assert!(matches!(admit(&gate, method::PULL, None).await, Err(EngineError::Forbidden)));
+    assert_eq!(rows.reads.load(Ordering::Relaxed), 3);
+}
+
+/// D-29: also for those who would have been refused anyhow.
+#[tokio::test]
+async fn store_that_is_down_refuses_nobody() {
+    let (gate, rows) = authorizer(Some(here()));
+    rows.is_down.store(true, Ordering::Relaxed);
+    let token = token(Permission::Read);
+    for ucan in [Some(token.as_str()), Some("no chain"), None] {
+        let answer = admit(&gate, method::PULL, ucan).await;
+        assert!(matches!(answer, Err(EngineError::Storage(StorageError::Unavailable(_)))), "{answer:?}");
+    }
+}
+
+/// Databases of the original may hold 33 octets that are no point.
+#[tokio::test]
+async fn space_with_a_key_that_is_none_opens_to_nobody() {
+    let (gate, _) = authorizer(Some(shared([0xff; 33], None)));
+    let answer = admit(&gate, method::PULL, Some(&token(Permission::Admin))).await;
+    assert!(matches!(answer, Err(EngineError::Forbidden)));
+}
+
+#[tokio::test]
+async fn unknown_space_is_told_to_the_holder_of_a_chain_and_is_not_remembered() {
+    let (gate, rows) = authorizer(None);
+    let token = token(Permission::Read);
+    assert!(matches!(admit(&gate, method::PULL, Some(&token)).await, Err(EngineError::UnknownSpace)));
+    assert!(matches!(admit(&gate, method::PULL, None).await, Err(EngineError::Forbidden)));
+    assert_eq!(rows.reads.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn method_that_asks_for_no_level_lets_nobody_in() {
+    let (gate, rows) = authorizer(Some(here()));
+    for method in [method::PRESENCE_SET, method::SPACE_CREATE, method::INVITATION_LIST, "unknown"] {
+        let answer = admit(&gate, method, Some(&token(Permission::Admin))).await;
+        assert!(matches!(answer, Err(EngineError::Forbidden)), "{method}");
+    }
+    assert_eq!(rows.reads.load(Ordering::Relaxed), 0);
+}
+
+/// Auth §4.1 rules 1 and 2.
+#[tokio::test]
+async fn own_space_is_touched_once_and_needs_no_chain() {
+    let personal = Space { kind: SpaceKind::Personal, ..here() };
+    let (gate, rows) = authorizer(Some(personal));
+    let caller = caller(Some(SPACE));
+    for _ in 0..10 {
+        let credentials = Credentials { caller: &caller, ucan: Some("ignored") };
+        let admission = gate.admit(method::MEMBERSHIP_REVOKE, credentials, SPACE).await.unwrap();
+        assert!(admission.administering().unwrap().access().chain().is_none());
+    }
+    assert_eq!(rows.reads.load(Ordering::Relaxed), 1);
+}
