@@ -1,6 +1,10 @@
 //! A server on PostgreSQL while PostgreSQL is not at its best (storage §3.4, T8, T9, S1, S32; operations O8).
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "failing is how a test says that something is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "failing is how a test says that something is wrong"
+)]
 
 use std::time::Duration;
 
@@ -196,7 +200,8 @@ async fn a_start_waits_for_the_database() {
     tokio::task::block_in_place(|| postgres.stop());
     let start = server_on(database.url());
     let bring_back = async { tokio::task::block_in_place(|| postgres.start_again()) };
-    let (server, ()) = within("the start", async { tokio::join!(start, bring_back) }).await;
+    let both = Box::pin(async { tokio::join!(start, bring_back) });
+    let (server, ()) = within("the start", both).await;
     let mut alice = server.raw("alice").await;
     assert_eq!(alice.push_ok(&server.space("alice"), &[create(1, "x")]).await, 1);
 }
