@@ -46,7 +46,7 @@ async fn postgresql_loses_nothing_when_it_is_killed_itself() {
             tokio::task::block_in_place(|| {
                 postgres.kill();
                 postgres.start_again();
-            })
+            });
         })
         .await;
     assert_telling(&verdict);
