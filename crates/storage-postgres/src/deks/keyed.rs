@@ -60,6 +60,10 @@ pub(super) trait Keyed: Copy + Ord + Send + Sync + 'static {
 }
 
 /// The statements are checked at compile time, so the name of their table has to be part of them.
+///
+/// What the planner must not do, since it plans for a space of average size, and most of them are small: look at a whole
+/// space and sort what fits (so the rows come in order from within an `OFFSET 0`, which it does not see through), or
+/// compare each row of a space with each id (so the space is not a constant, but comes with each id).
 macro_rules! keyed {
     ($id:ty, $table:literal, $not_found:ident) => {
         impl Keyed for $id {
@@ -69,10 +73,15 @@ macro_rules! keyed {
 
             async fn page(db: &mut PgConnection, bounds: Bounds) -> Result<Vec<StoredDek<Self>>, Aborted> {
                 let page = sqlx::query!(
-                    r#"SELECT id, cursor, wrapped_dek AS "wrapped_dek!" FROM "# + $table + r#"
-                       WHERE space_id = $1 AND (cursor, id) > ($2, $3) AND cursor <= $4 AND NOT deleted
-                         AND length(wrapped_dek) = 44
-                       ORDER BY cursor, id LIMIT $5"#,
+                    r#"SELECT id, cursor, wrapped_dek AS "wrapped_dek!"
+                       FROM (
+                           SELECT id, cursor, wrapped_dek FROM "#
+                        + $table
+                        + r#"
+                           WHERE space_id = $1 AND (cursor, id) > ($2, $3) AND cursor <= $4 AND NOT deleted
+                           ORDER BY cursor, id OFFSET 0
+                       ) AS live
+                       WHERE length(wrapped_dek) = 44 ORDER BY cursor, id LIMIT $5"#,
                     bounds.space,
                     bounds.position.cursor.as_i64(),
                     Uuid::from_bytes(bounds.position.id),
@@ -92,9 +101,12 @@ macro_rules! keyed {
             ) -> Result<Vec<Stored>, sqlx::Error> {
                 let rows = sqlx::query_as!(
                     Stored,
-                    r#"SELECT id, cursor, nullif(wrapped_dek, '') AS dek FROM "# + $table + r#"
-                       WHERE space_id = $1 AND id = ANY ($2)"#,
-                    space,
+                    r#"SELECT row.id, row.cursor, nullif(row.wrapped_dek, '') AS dek
+                       FROM unnest($1::uuid[], $2::uuid[]) AS wanted (space_id, id)
+                       JOIN "#
+                        + $table
+                        + " AS row ON row.space_id = wanted.space_id AND row.id = wanted.id",
+                    &vec![space; ids.len()],
                     ids,
                 );
                 rows.fetch_all(db).await
@@ -107,10 +119,12 @@ macro_rules! keyed {
                 deks: &[&[u8]],
             ) -> Result<(), sqlx::Error> {
                 let replaced = sqlx::query!(
-                    "UPDATE " + $table + " AS row SET wrapped_dek = new.dek
-                     FROM unnest($2::uuid[], $3::bytea[]) AS new (id, dek)
-                     WHERE row.space_id = $1 AND row.id = new.id",
-                    space,
+                    "UPDATE "
+                        + $table
+                        + " AS row SET wrapped_dek = new.dek
+                           FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS new (space_id, id, dek)
+                           WHERE row.space_id = new.space_id AND row.id = new.id",
+                    &vec![space; ids.len()],
                     ids,
                     deks as &[&[u8]],
                 );

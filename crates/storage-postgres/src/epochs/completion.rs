@@ -92,7 +92,7 @@ async fn end(db: &mut PgConnection, space: Uuid, epoch: i32, ended: bool) -> Res
 
 /// Live keys older than `epoch` in rows above `since` and up to `until`, counted up to a limit. `bytea` is compared octet
 /// by octet, which is the unsigned order of epoch prefixes. Keys of another length open nothing, and do not count. The
-/// order keeps the plan on the index of pulls.
+/// order keeps the plan on the index of pulls, and `OFFSET 0` keeps the planner from guessing how few rows will be left.
 async fn leftovers(
     db: &mut PgConnection,
     space: Uuid,
@@ -102,15 +102,17 @@ async fn leftovers(
 ) -> Result<Leftovers, sqlx::Error> {
     let counted = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM (
-                       SELECT FROM records
-                       WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
-                         AND length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4
-                       ORDER BY cursor, id LIMIT $5) AS old) AS "records!",
+                       SELECT FROM (
+                           SELECT wrapped_dek FROM records
+                           WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
+                           ORDER BY cursor, id OFFSET 0) AS live
+                       WHERE length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4 LIMIT $5) AS old) AS "records!",
                   (SELECT count(*) FROM (
-                       SELECT FROM files
-                       WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
-                         AND length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4
-                       ORDER BY cursor, id LIMIT $5) AS old) AS "files!""#,
+                       SELECT FROM (
+                           SELECT wrapped_dek FROM files
+                           WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
+                           ORDER BY cursor, id OFFSET 0) AS live
+                       WHERE length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4 LIMIT $5) AS old) AS "files!""#,
         space,
         since.as_i64(),
         until.as_i64(),

@@ -5,20 +5,19 @@
 
 use less_sync_core::{Cursor, RecordId};
 use less_sync_storage::{Change, RecordState};
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
 use super::outcome::{Answer, NAMED_MISMATCHES, Verdict};
 use super::single::content;
+use crate::access::any_revoked;
+use crate::transaction::plan_by_key;
 
 /// Applies every change or none, and waits for the lock of the space.
 pub(super) async fn apply(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    // Every statement finds its rows by key, however few there were when it was planned.
-    let planner =
-        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
-    transaction.execute(sqlx::raw_sql(planner)).await?;
+    plan_by_key(&mut transaction).await?;
     let (mut answer, mismatches) = decide(&mut transaction, job).await?;
     if let (0, Some(at)) = (answer.outcome, answer.space_cursor) {
         for changes in statements(&job.push.changes) {
@@ -94,19 +93,6 @@ async fn refusal(
     }
     let stale = job.push.oldest_epoch().is_some_and(|oldest| i64::from(oldest) < i64::from(space.minimum));
     Ok(stale.then_some(4))
-}
-
-async fn any_revoked(
-    connection: &mut PgConnection,
-    space: Uuid,
-    cids: &[String],
-) -> Result<bool, sqlx::Error> {
-    let revoked = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!""#,
-        space,
-        cids,
-    );
-    revoked.fetch_one(connection).await
 }
 
 async fn lock(connection: &mut PgConnection, space: Uuid) -> Result<Option<Locked>, sqlx::Error> {
@@ -216,9 +202,11 @@ async fn update(
     let (ids, expected, blobs, deks) = columns(changes);
     let updated = sqlx::query!(
         "UPDATE records r SET cursor = $2, deleted = change.blob IS NULL, wrapped_dek = change.dek, blob = change.blob
-         FROM unnest($3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[]) AS change (id, expected, blob, dek)
-         WHERE r.space_id = $1 AND r.id = change.id AND r.cursor = change.expected",
-        space,
+         FROM unnest($1::uuid[], $3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[])
+              AS change (space_id, id, expected, blob, dek)
+         WHERE r.space_id = change.space_id AND r.id = change.id AND r.cursor = change.expected",
+        // With each change: for one space, of average size, the planner would compare all its rows with all changes.
+        &vec![space; changes.len()],
         at,
         &ids,
         &expected,

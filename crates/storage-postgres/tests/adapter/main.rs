@@ -14,3 +14,4 @@ mod faults;
 mod plans;
 mod pool;
 mod races;
+mod shared_plans;
