@@ -15,3 +15,4 @@ mod plans;
 mod pool;
 mod races;
 mod shared_plans;
+mod shared_races;
