@@ -9,7 +9,7 @@ use less_sync_api::{ApiState, Draining};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_engine::{Authenticator, Clock, Engine, KeySetSource, Spawner};
-use less_sync_realtime::{Broker, BrokerSettings, Endpoint, PositionCheck, PresenceSweep};
+use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotices, PositionCheck, PresenceSweep};
 use less_sync_storage::SharedStorage;
 
 use crate::clock::random_id;
@@ -141,6 +141,11 @@ fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, ports: &Ports) {
     ports.tasks.spawn_job("position check", move |draining| {
         let (broker, spaces, clock) = shared.clone();
         PositionCheck { broker, spaces, clock, interval }.run(draining)
+    });
+    let shared = (broker.clone(), ports.clock.clone());
+    ports.tasks.spawn_job("mailbox notices", move |draining| {
+        let (broker, clock) = shared.clone();
+        MailboxNotices { broker, clock }.run(draining)
     });
     if config.identity.hash_key.is_some() {
         let storage = store.storage();

@@ -93,7 +93,7 @@ pub async fn purge_actions(counters: &dyn RateLimits) -> Result<(), StorageError
 
 impl Counted<'_> {
     /// Lets a success count and gives a failure back.
-    pub(crate) async fn settle<T>(self, outcome: Result<T, StorageError>) -> Result<T, EngineError> {
+    pub(crate) async fn settle<T, E>(self, outcome: Result<T, E>) -> Result<T, E> {
         match self {
             Self::Local(reservation) if outcome.is_ok() => reservation.keep(),
             Self::Local(reservation) => drop(reservation),
@@ -106,6 +106,6 @@ impl Counted<'_> {
                 }
             }
         }
-        Ok(outcome?)
+        outcome
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_auth::IdentityHashKey;
 use less_sync_core::limits;
-use less_sync_storage::{MemberLimits, PushLimits, SharedStorage};
+use less_sync_storage::{MailboxLimits, MemberLimits, PushLimits, SharedStorage};
 use tokio::sync::Semaphore;
 
 use crate::action_limits::ActionLimits;
@@ -26,6 +26,12 @@ pub struct EngineSettings {
     pub appends_per_hour: usize,
     /// The same, of an actor who may administer the space (`RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR_ADMIN`).
     pub appends_per_hour_admin: usize,
+    /// Payload of an invitation, in bytes (`MAX_INVITATION_PAYLOAD`).
+    pub invitation_payload: usize,
+    /// Bounds of a mailbox (`MAX_INVITATIONS_PER_MAILBOX`).
+    pub mailbox_limits: MailboxLimits,
+    /// Invitations an actor may send per hour (`RATE_LIMIT_INVITATIONS_PER_HOUR`).
+    pub invitations_per_hour: usize,
 }
 
 impl Default for EngineSettings {
@@ -41,6 +47,9 @@ impl Default for EngineSettings {
             spaces_per_day: 200,
             appends_per_hour: 120,
             appends_per_hour_admin: 1200,
+            invitation_payload: limits::INVITATION_PAYLOAD,
+            mailbox_limits: MailboxLimits { invitations: 500, from_one_peer: 100 },
+            invitations_per_hour: 60,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId, Timestamp};
+use less_sync_core::{ConnectionId, Cursor, Epoch, MailboxId, SpaceId, Timestamp};
 use less_sync_storage::{Change, MemberEntry};
 
 use crate::Revocation;
@@ -89,9 +89,12 @@ pub struct RevokedEvent {
     pub origin: ConnectionId,
 }
 
-/// Takes events to whoever watches a space.
+/// Takes events to whoever watches a space, and notices to whoever owns a mailbox.
 pub trait EventSink: Send + Sync {
     /// Hands over an event of a committed mutation. Never blocks. Events of one space may arrive out of order
     /// when several callers race; the sink restores the order by `prev` and `cursor` (architecture §3.7).
     fn publish(&self, event: SpaceEvent);
+
+    /// Has the owner of a mailbox told that something new is in it, some time later (auth P-7). Never blocks.
+    fn invited(&self, mailbox: MailboxId);
 }

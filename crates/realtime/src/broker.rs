@@ -20,15 +20,17 @@ mod watcher;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{ConnectionId, Cursor, SpaceId};
+use less_sync_core::{ConnectionId, Cursor, MailboxId, SpaceId};
 use less_sync_engine::{AppendedEvent, Clock, EventSink, PushedEvent, RevokedEvent, SpaceEvent};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::limits::Limits;
+use crate::mailboxes::Mailboxes;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::presence::Pseudonyms;
@@ -67,6 +69,8 @@ pub struct BrokerSettings {
     pub presence_stale: Duration,
     /// Event data, in bytes.
     pub event_max_data: usize,
+    /// How long after an invitation its mailbox hears of it, at random.
+    pub invitation_notice_delay: RangeInclusive<Duration>,
     /// Random, new for every process (auth §4.4).
     pub pseudonym_secret: [u8; 32],
 }
@@ -84,6 +88,7 @@ impl BrokerSettings {
             presence_per_space: limits.presence_per_space,
             presence_stale: limits.presence_stale,
             event_max_data: limits.event_max_data,
+            invitation_notice_delay: limits.invitation_notice_delay.clone(),
             pseudonym_secret,
         }
     }
@@ -112,6 +117,7 @@ pub struct Broker {
     pseudonyms: Pseudonyms,
     metrics: Arc<Metrics>,
     gaps: Gaps,
+    mailboxes: Mailboxes,
 }
 
 impl Broker {
@@ -122,6 +128,7 @@ impl Broker {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             pseudonyms: Pseudonyms::new(&settings.pseudonym_secret),
+            mailboxes: Mailboxes::new(settings.invitation_notice_delay.clone()),
             settings,
             clock,
             metrics: Arc::default(),
@@ -133,6 +140,11 @@ impl Broker {
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// Who is told of what arrives in mailboxes.
+    pub(crate) fn mailboxes(&self) -> &Mailboxes {
+        &self.mailboxes
     }
 
     fn shard(&self, space: SpaceId) -> MutexGuard<'_, Shard> {
@@ -328,6 +340,10 @@ impl EventSink for Broker {
             SpaceEvent::Appended(appended) => self.appended(&appended),
             SpaceEvent::Revoked(revoked) => self.revoked(&revoked),
         }
+    }
+
+    fn invited(&self, mailbox: MailboxId) {
+        self.mailboxes.note(mailbox, self.clock.instant());
     }
 }
 

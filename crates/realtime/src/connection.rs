@@ -35,6 +35,9 @@ impl Connection {
         outbox: Arc<Outbox>,
         caller: Caller,
     ) -> Self {
+        if let Some(mailbox) = caller.mailbox_id {
+            endpoint.broker.mailboxes().attend(mailbox, id, &outbox);
+        }
         let (caller, watched, turn) =
             (RwLock::new(Arc::new(caller)), Mutex::default(), tokio::sync::Mutex::default());
         Self { id, endpoint, outbox, caller, watched, turn }
@@ -91,8 +94,11 @@ impl Connection {
         }
     }
 
-    /// Ends every subscription: the connection is going.
+    /// Ends every subscription, and leaves the mailbox: the connection is going.
     pub(crate) fn leave(&self) {
+        if let Some(mailbox) = self.caller().mailbox_id {
+            self.endpoint.broker.mailboxes().depart(mailbox, self.id);
+        }
         let watched = std::mem::take(&mut *self.watched.lock());
         for space in watched.into_spaces() {
             self.endpoint.broker.unwatch(space, self.id);

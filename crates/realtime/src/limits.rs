@@ -1,5 +1,6 @@
 //! Every timer and bound of the WebSocket endpoint (protocol §11).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use less_sync_core::limits as wire;
@@ -71,6 +72,8 @@ pub struct Limits {
     pub presence_sweep: Duration,
     /// Event data, in bytes (`WS_EVENT_MAX_DATA`).
     pub event_max_data: usize,
+    /// How long after an invitation its mailbox hears of it, at random (auth P-7).
+    pub invitation_notice_delay: RangeInclusive<Duration>,
     /// Cadence of the position check, before jitter (architecture §3.13).
     pub position_check: Duration,
     /// How long running requests may take once the server stops (`WS_SHUTDOWN_DRAIN`).
@@ -115,6 +118,7 @@ impl Default for Limits {
             presence_stale: seconds(45),
             presence_sweep: seconds(15),
             event_max_data: 4096,
+            invitation_notice_delay: seconds(1)..=seconds(5),
             position_check: seconds(25),
             shutdown_drain: seconds(10),
             shutdown_spread: seconds(5),

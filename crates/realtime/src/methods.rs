@@ -1,5 +1,6 @@
 //! The method table, and one file per family of methods.
 
+mod invitation;
 mod membership;
 mod presence;
 mod pull;
@@ -83,6 +84,14 @@ static REQUESTS: &[Method] = &[
         Box::pin(membership::list(connection, call))
     }),
     mutation("membership.revoke", |connection, call| Box::pin(membership::revoke(connection, call))),
+    mutation("invitation.create", |connection, call| Box::pin(invitation::create(connection, call))),
+    request("invitation.list", Lane::Ordered, |connection, call| {
+        Box::pin(invitation::list(connection, call))
+    }),
+    request("invitation.get", Lane::Ordered, |connection, call| Box::pin(invitation::get(connection, call))),
+    request("invitation.delete", Lane::Ordered, |connection, call| {
+        Box::pin(invitation::delete(connection, call))
+    }),
 ];
 
 static NOTIFICATIONS: &[Method] = &[

@@ -128,6 +128,7 @@ fn engine(reader: &mut Reader<'_>, realtime: &Limits) -> EngineSettings {
     reader.show("MAX_RECORD_BLOB_SIZE", super::grammar::show_size(limits.blob as u64));
     settings.pull_concurrency = reader.count("MAX_CONCURRENT_PULLS", settings.pull_concurrency, 1..=1000);
     membership(reader, &mut settings);
+    invitations(reader, &mut settings);
     settings.spaces_per_day =
         reader.count("RATE_LIMIT_SPACES_PER_DAY", settings.spaces_per_day, 1..=1_000_000);
     settings
@@ -144,4 +145,15 @@ fn membership(reader: &mut Reader<'_>, settings: &mut EngineSettings) {
         reader.count("RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR", settings.appends_per_hour, any.clone());
     settings.appends_per_hour_admin =
         reader.count("RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR_ADMIN", settings.appends_per_hour_admin, any);
+}
+
+fn invitations(reader: &mut Reader<'_>, settings: &mut EngineSettings) {
+    let any = 1..=1_000_000;
+    // A page may end with one that lies across its end, and all of it has to fit into one frame.
+    let payload = 1024..=wire::OUTBOUND_FRAME - wire::LIST_PAYLOAD - MIB / 8;
+    settings.invitation_payload = reader.size("MAX_INVITATION_PAYLOAD", settings.invitation_payload, payload);
+    let mailbox = &mut settings.mailbox_limits;
+    mailbox.invitations = reader.count("MAX_INVITATIONS_PER_MAILBOX", mailbox.invitations, any.clone());
+    settings.invitations_per_hour =
+        reader.count("RATE_LIMIT_INVITATIONS_PER_HOUR", settings.invitations_per_hour, any);
 }

@@ -8,18 +8,15 @@ const OUR_PREFIXES: [&str; 8] =
 const OF_OTHERS: [&str; 3] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_TEST_DATABASE_URL"];
 
 /// Names of the specification without effect so far. A setting must never be swallowed in silence.
-const NOT_YET: [&str; 19] = [
+const NOT_YET: [&str; 16] = [
     "ACCOUNTS_URL",
     "ADMIN_ADDR",
     "BLOB_DELETE_GRACE_SECS",
     "DISCOVERY_IDENTITY_DOMAIN",
     "LOG_CLIENT_ADDR",
     "MAX_FILE_SIZE",
-    "MAX_INVITATIONS_PER_MAILBOX",
-    "MAX_INVITATION_PAYLOAD",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "PUBLIC_SYNC_URL",
-    "RATE_LIMIT_INVITATIONS_PER_HOUR",
     "RUN_MIGRATIONS",
     "SPACE_SESSION_SECRET",
     "WEBFINGER_URL",
