@@ -7,15 +7,12 @@
     reason = "whatever goes wrong in here has to fail a test, loudly"
 )]
 
-use less_sync_test_support::{Frame, Opcode, RawClient, TestServer, encode, hex, unhex};
+use less_sync_test_support::{Frame, Opcode, RawClient, TestServer, encode, unhex};
 use serde_json::{Value, json};
 
 /// The identity behind the vectors.
 const ISSUER: &str = "https://accounts.example.com";
 const PERSONAL_SPACE: &str = "abf74849-a5ab-5b86-b0ca-bb32c3f469c4";
-
-/// Methods of rooms that are still to be built. An entry goes when its method comes; the test says when.
-const METHODS_TO_COME: &[&str] = &["epoch.", "deks."];
 
 fn vectors() -> Vec<Value> {
     serde_json::from_str(include_str!("../../../vectors/frames.json")).unwrap()
@@ -54,11 +51,6 @@ fn expected_error(vector: &Value) -> Value {
     json!({ "code": expect["error_code"], "message": expect["message"] })
 }
 
-fn method_to_come(vector: &Value) -> Option<&'static str> {
-    let frame = vector["hex"].as_str()?;
-    METHODS_TO_COME.iter().find(|method| frame.contains(&hex(method.as_bytes()))).copied()
-}
-
 async fn play(server: &TestServer, vector: &Value) {
     let name = &vector["name"];
     let mut client = match vector["stage"].as_str().unwrap() {
@@ -82,13 +74,7 @@ async fn play(server: &TestServer, vector: &Value) {
         "error_response" => {
             let response = client.receive_rpc().await;
             assert_eq!(response["id"], expect["id"], "{name}");
-            match method_to_come(vector) {
-                Some(method) => assert_eq!(
-                    response["error"]["code"], "method_not_found",
-                    "{name}: {method} has come, play its vectors"
-                ),
-                None => assert_eq!(response["error"], expected_error(vector), "{name}"),
-            }
+            assert_eq!(response["error"], expected_error(vector), "{name}");
         }
         "result" => {
             let response = client.receive_rpc().await;

@@ -1,5 +1,6 @@
 //! What a use case can answer instead of its result.
 
+use less_sync_auth::rights::Scope;
 use less_sync_storage::StorageError;
 
 /// Refusal or failure of a use case.
@@ -14,6 +15,9 @@ pub enum EngineError {
     /// Another server holds the space, and this one cannot reach it.
     #[error("home server of the space is unavailable")]
     HomeUnavailable,
+    /// The caller's token lacks a scope.
+    #[error("scope {} is missing", .0.as_str())]
+    ScopeMissing(Scope),
     /// A counted limit is used up.
     #[error("rate limited to {limit}")]
     RateLimited {

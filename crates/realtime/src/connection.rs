@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::call::Call;
 use crate::endpoint::Endpoint;
+use crate::listed_deks::ListedDeks;
 use crate::outbound::RpcError;
 use crate::outbox::{AfterWrite, Outbox, Reply};
 use crate::subscriptions::{Now, Subscriptions};
@@ -23,6 +24,7 @@ pub(crate) struct Connection {
     pub(crate) outbox: Arc<Outbox>,
     caller: RwLock<Arc<Caller>>,
     watched: Mutex<Subscriptions>,
+    pub(crate) listed_deks: ListedDeks,
     /// Lets pipelined calls through one by one, first come first served, until each has taken its place in the order
     /// of what it changes.
     pub(crate) turn: tokio::sync::Mutex<()>,
@@ -40,7 +42,7 @@ impl Connection {
         }
         let (caller, watched, turn) =
             (RwLock::new(Arc::new(caller)), Mutex::default(), tokio::sync::Mutex::default());
-        Self { id, endpoint, outbox, caller, watched, turn }
+        Self { id, endpoint, outbox, caller, watched, listed_deks: ListedDeks::default(), turn }
     }
 
     /// Who this is, by the latest accepted token.

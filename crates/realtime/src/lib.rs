@@ -12,6 +12,7 @@ mod connection;
 mod driver;
 mod endpoint;
 mod limits;
+mod listed_deks;
 mod mailboxes;
 mod methods;
 mod metrics;

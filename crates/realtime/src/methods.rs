@@ -1,5 +1,9 @@
 //! The method table, and one file per family of methods.
 
+mod chunks;
+mod deks;
+mod epoch;
+mod epoch_keys;
 mod invitation;
 mod membership;
 mod presence;
@@ -13,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use less_sync_core::{ErrorCode, limits};
+use less_sync_core::{ErrorCode, FileId, RecordId, limits};
 
 use crate::call::Call;
 use crate::connection::Connection;
@@ -92,7 +96,25 @@ static REQUESTS: &[Method] = &[
     request("invitation.delete", Lane::Ordered, |connection, call| {
         Box::pin(invitation::delete(connection, call))
     }),
+    request("epoch.begin", Lane::Ordered, |connection, call| Box::pin(epoch::begin(connection, call))),
+    request("epoch.complete", Lane::Ordered, |connection, call| Box::pin(epoch::complete(connection, call))),
+    request("epochKeys.put", Lane::Ordered, |connection, call| Box::pin(epoch_keys::put(connection, call))),
+    request("epochKeys.get", Lane::Ordered, |connection, call| Box::pin(epoch_keys::get(connection, call))),
+    request("deks.get", Lane::Stream, deks_get::<RecordId>),
+    request("deks.rewrap", Lane::Ordered, deks_rewrap::<RecordId>),
+    request("deks.getFiles", Lane::Stream, deks_get::<FileId>),
+    request("file.deks.get", Lane::Stream, deks_get::<FileId>),
+    request("deks.rewrapFiles", Lane::Ordered, deks_rewrap::<FileId>),
+    request("file.deks.rewrap", Lane::Ordered, deks_rewrap::<FileId>),
 ];
+
+fn deks_get<Id: deks::DekRows>(connection: Arc<Connection>, call: Call) -> BoxFuture<'static, Finished> {
+    Box::pin(deks::get::<Id>(connection, call))
+}
+
+fn deks_rewrap<Id: deks::DekRows>(connection: Arc<Connection>, call: Call) -> BoxFuture<'static, Finished> {
+    Box::pin(deks::rewrap::<Id>(connection, call))
+}
 
 static NOTIFICATIONS: &[Method] = &[
     notification("event.send", true, presence::send_event),

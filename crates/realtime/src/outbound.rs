@@ -36,6 +36,9 @@ impl From<EngineError> for RpcError {
             EngineError::Forbidden => Self::new(ErrorCode::Forbidden, "forbidden"),
             EngineError::UnknownSpace => Self::new(ErrorCode::NotFound, "space not found"),
             EngineError::HomeUnavailable => Self::new(ErrorCode::HomeUnavailable, "home server unavailable"),
+            EngineError::ScopeMissing(scope) => {
+                Self::new(ErrorCode::Forbidden, format!("{} scope required", scope.as_str()))
+            }
             EngineError::RateLimited { .. } => Self::new(ErrorCode::RateLimited, "rate limited"),
             EngineError::Storage(error) => error.into(),
         }

@@ -16,6 +16,7 @@ use less_sync_storage::{
 };
 
 use super::Finished;
+use super::chunks::{Chunks, frames};
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::outbound::RpcError;
@@ -71,7 +72,7 @@ async fn stream_space(
     if ahead == CursorAhead::Rewind && since > state.cursor {
         tracing::warn!("a client is ahead of its space: streaming it whole");
     }
-    let chunks = Chunks { connection, call, space: entry.id };
+    let chunks = Chunks { connection, call };
     let begin = PullBegin {
         space: entry.id,
         prev: state.prev,
@@ -80,7 +81,7 @@ async fn stream_space(
         rewrap_epoch: state.rewrap_epoch,
     };
     chunks.one(chunk::PULL_BEGIN, &begin).await;
-    let count = chunks.rows(&mut pull).await?;
+    let count = SpaceChunks { chunks, space: entry.id }.rows(&mut pull).await?;
     let commit = PullCommit { space: entry.id, prev: state.prev, cursor: state.cursor, count };
     chunks.one(chunk::PULL_COMMIT, &commit).await;
     Ok(count + 2)
@@ -90,7 +91,7 @@ async fn stream_space(
 fn is_skipped(error: &EngineError) -> bool {
     match error {
         EngineError::Forbidden | EngineError::UnknownSpace | EngineError::HomeUnavailable => true,
-        EngineError::RateLimited { .. } => false,
+        EngineError::ScopeMissing(_) | EngineError::RateLimited { .. } => false,
         EngineError::Storage(error) => matches!(
             error,
             StorageError::SpaceNotFound | StorageError::SpaceKindMismatch | StorageError::Revoked
@@ -99,19 +100,12 @@ fn is_skipped(error: &EngineError) -> bool {
 }
 
 /// The chunks of one space within one request.
-struct Chunks<'a> {
-    connection: &'a Connection,
-    call: &'a Call,
+struct SpaceChunks<'a> {
+    chunks: Chunks<'a>,
     space: &'a str,
 }
 
-impl Chunks<'_> {
-    async fn one(&self, name: &str, data: &impl less_sync_core::cbor::Encode) {
-        let mut out = Vec::new();
-        frame::write_chunk(&mut out, self.call.id(), name, data);
-        self.connection.queue(out.into(), None).await;
-    }
-
+impl SpaceChunks<'_> {
     /// Sends every row; the next page is read while one is being sent.
     async fn rows(&self, pull: &mut Pull) -> Result<u64, RpcError> {
         let mut count = 0;
@@ -120,42 +114,19 @@ impl Chunks<'_> {
             count += current.rows.len() as u64;
             let frames = self.encode_page(&current);
             drop(current);
-            let (next, ()) = futures_util::join!(pull.next_page(), self.send(frames));
+            let (next, ()) = futures_util::join!(pull.next_page(), self.chunks.send(frames));
             page = next?;
         }
         Ok(count)
     }
 
-    async fn send(&self, frames: Vec<Bytes>) {
-        for frame in frames {
-            self.connection.queue(frame, None).await;
-        }
-    }
-
-    /// One chunk per row, all of them in one buffer.
     fn encode_page(&self, page: &PullPage) -> Vec<Bytes> {
-        let mut out = Vec::with_capacity(page.rows.iter().map(size_hint).sum());
-        let ends: Vec<usize> = page
-            .rows
-            .iter()
-            .map(|row| {
-                self.write_row(&mut out, row);
-                out.len()
-            })
-            .collect();
-        let mut rest = Bytes::from(out);
-        let mut start = 0;
-        ends.into_iter()
-            .map(|end| {
-                let frame = rest.split_to(end - start);
-                start = end;
-                frame
-            })
-            .collect()
+        let capacity = page.rows.iter().map(size_hint).sum();
+        frames(&page.rows, capacity, |out, row| self.write_row(out, row))
     }
 
     fn write_row(&self, out: &mut Vec<u8>, row: &Row) {
-        let id = self.call.id();
+        let id = self.chunks.call.id();
         match row {
             Row::Record(record) => {
                 frame::write_chunk(out, id, chunk::PULL_RECORD, &pull_record(self.space, record));

@@ -71,6 +71,7 @@ fn code(error: EngineError) -> ErrorCode {
         EngineError::UnknownSpace => ErrorCode::HomeUnavailable,
         error @ (EngineError::Forbidden
         | EngineError::HomeUnavailable
+        | EngineError::ScopeMissing(_)
         | EngineError::RateLimited { .. }
         | EngineError::Storage(_)) => RpcError::from(error).code,
     }

@@ -1,0 +1,40 @@
+//! Epochs: a space gets a new key, and every data key is wrapped anew under it (protocol §4.14, §4.15).
+
+use less_sync_core::SpaceId;
+use less_sync_core::wire::method;
+use less_sync_storage::Advanced;
+
+use crate::{Credentials, Engine, EngineError};
+
+impl Engine {
+    /// Begins `epoch`, if it is the next one and no rewrap is pending. With `raise_minimum`, pushes under older epochs
+    /// are refused from now on. Nobody is told: the epoch travels with every state of the space.
+    ///
+    /// # Errors
+    /// As [`Engine::pull`]; as [`less_sync_storage::Epochs::advance_epoch`].
+    pub async fn begin_epoch(
+        &self,
+        credentials: Credentials<'_>,
+        space: SpaceId,
+        epoch: i32,
+        raise_minimum: bool,
+    ) -> Result<Advanced, EngineError> {
+        let admission = self.authorizer.admit(method::EPOCH_BEGIN, credentials, space).await?;
+        Ok(self.storage.advance_epoch(&admission.administering()?, epoch, raise_minimum).await?)
+    }
+
+    /// Ends the rewrap of `epoch`, unless older data keys are left, and forgets the key shares that nobody needs any
+    /// more (newer-clients §4.2).
+    ///
+    /// # Errors
+    /// As [`Engine::pull`]; as [`less_sync_storage::Epochs::complete_rewrap`].
+    pub async fn complete_epoch(
+        &self,
+        credentials: Credentials<'_>,
+        space: SpaceId,
+        epoch: i32,
+    ) -> Result<(), EngineError> {
+        let admission = self.authorizer.admit(method::EPOCH_COMPLETE, credentials, space).await?;
+        Ok(self.storage.complete_rewrap(&admission.administering()?, epoch).await?)
+    }
+}
