@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use less_sync_api::{ApiState, Draining};
@@ -10,17 +9,14 @@ use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_engine::{Authenticator, Clock, Engine, KeySetSource, Spawner};
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotices, PositionCheck, PresenceSweep};
-use less_sync_storage::SharedStorage;
 
 use crate::clock::random_id;
 use crate::config::{Config, TokenConfig};
 use crate::dev::DevIssuer;
 use crate::key_sets::HttpKeySets;
+use crate::purge;
 use crate::store::Store;
 use crate::tasks::Tasks;
-
-/// How often actions that no limit counts any more are deleted (storage §3.15).
-const ACTION_PURGE: Duration = Duration::from_mins(10);
 
 /// What the parts of a server share with each other.
 pub(crate) struct Ports {
@@ -147,15 +143,6 @@ fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, ports: &Ports) {
         let (broker, clock) = shared.clone();
         MailboxNotices { broker, clock }.run(draining)
     });
-    if config.identity.hash_key.is_some() {
-        let storage = store.storage();
-        ports.tasks.spawn_periodic("purge of counted actions", ACTION_PURGE, move || purge(storage.clone()));
-    }
+    purge::spawn(config, &ports.tasks, &store.storage());
     store.spawn_upkeep(&ports.tasks);
-}
-
-async fn purge(storage: Arc<dyn SharedStorage>) {
-    if let Err(error) = less_sync_engine::purge_actions(storage.as_ref()).await {
-        tracing::warn!(error = %less_sync_core::Causes(&error), "purge of counted actions failed");
-    }
 }

@@ -26,6 +26,7 @@ mod healthcheck;
 mod key_sets;
 mod listen;
 mod migrate;
+mod purge;
 mod server;
 mod service_manager;
 mod shutdown;

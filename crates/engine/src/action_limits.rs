@@ -81,16 +81,6 @@ impl ActionLimits {
     }
 }
 
-/// Deletes what no window reaches any more, in small steps (storage §3.15). Nothing is lost when it stops half-way.
-///
-/// # Errors
-/// Failures of the store.
-pub async fn purge_actions(counters: &dyn RateLimits) -> Result<(), StorageError> {
-    const BATCH: usize = 1000;
-    while counters.purge_actions(DAY, BATCH).await? >= BATCH {}
-    Ok(())
-}
-
 impl Counted<'_> {
     /// Lets a success count and gives a failure back.
     pub(crate) async fn settle<T, E>(self, outcome: Result<T, E>) -> Result<T, E> {
