@@ -1,6 +1,10 @@
 //! Small histories and what they come to.
 
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "failing is how a test says that something is wrong"
+)]
 
 use less_sync_history::{Change, Event, Recorder, Row, Verdict, check};
 
@@ -54,7 +58,9 @@ fn row(word: &str) -> Row {
 
 fn judge(lines: &[&str]) -> Verdict {
     let recorder = Recorder::new(Vec::new());
-    lines.iter().for_each(|line| recorder.record(&event(line)).unwrap());
+    for line in lines {
+        recorder.record(&event(line)).unwrap();
+    }
     check(recorder.into_inner().as_slice()).unwrap()
 }
 
