@@ -1,7 +1,5 @@
 //! The store, whichever adapter it is.
 
-mod personal_only;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +10,6 @@ use less_sync_storage_sqlite::SqliteStorage;
 
 use crate::config::DatabaseConfig;
 use crate::tasks::Tasks;
-use personal_only::PersonalOnly;
 
 const CHECKPOINT: Duration = Duration::from_mins(1);
 
@@ -42,7 +39,7 @@ impl Store {
     pub(crate) fn storage(&self) -> Arc<dyn SharedStorage> {
         match self {
             Self::Sqlite(storage) => storage.clone(),
-            Self::Postgres(storage) => Arc::new(PersonalOnly(storage.clone())),
+            Self::Postgres(storage) => storage.clone(),
         }
     }
 

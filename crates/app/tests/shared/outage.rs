@@ -23,7 +23,7 @@ fn failure(method: &str, response: &Value) -> Value {
 /// X-07, P-098, G-17, auth §18.8: `internal` from every method, in shared and in personal spaces, with a chain and without.
 #[tokio::test]
 async fn every_method_says_internal_while_the_store_is_down() {
-    let server = TestServer::start().await;
+    let server = TestServer::builder().embedded().start().await;
     let (member, personal) = (Member::random(), server.space("bob"));
     let (shared, ucan) = {
         let space = SharedSpace::create(&server).await;
