@@ -111,7 +111,8 @@ const OTHER_KINDS: &str = "
     INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor, deleted)
         SELECT space_id, '77777777-7777-7777-7777-777777777777', 0, '', id, 5, true FROM records;
     UPDATE records SET cursor = 5;
-    UPDATE spaces SET cursor = 5, metadata_version = 2 WHERE id = '01010101-0101-0101-0101-010101010101'";
+    UPDATE spaces SET cursor = 5, metadata_version = 2, members_bytes = 2 * (3 + 128)
+    WHERE id = '01010101-0101-0101-0101-010101010101'";
 
 /// Cursor and rank of every row above `since`, page by page.
 async fn rows(bed: &Bed, since: u64) -> Vec<(u64, u8)> {
