@@ -105,9 +105,11 @@ impl PageRow {
     fn record(self) -> Result<Record, CorruptRow> {
         let state = match self.content {
             _ if self.deleted => RecordState::Tombstone,
+            // The original server took keys of any length. One of another length opens nothing (storage §3.11), and must
+            // not keep the records after it from those who pull.
             Some(blob) => RecordState::Live {
                 blob: Bytes::from(blob),
-                dek: self.wrapped_dek.as_deref().map(dek).transpose()?,
+                dek: self.wrapped_dek.and_then(|key| Dek::try_from(&*key).ok()),
             },
             None => return Err(CorruptRow("blob")),
         };

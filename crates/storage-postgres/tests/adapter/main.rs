@@ -11,6 +11,7 @@ mod access;
 mod bed;
 mod conformance;
 mod faults;
+mod original;
 mod plans;
 mod pool;
 mod races;
