@@ -90,7 +90,12 @@ pub const ROOMS: &[Room] = &[
         never_below: &[SQL],
     },
     Room { name: CLIENT, may_use: &[CORE], never_directly: &["anyhow"], never_below: &[&["axum"], SQL] },
-    Room { name: "less-sync-app", may_use: ALL, never_directly: &["minicbor"], never_below: &[] },
+    Room {
+        name: "less-sync-app",
+        may_use: ALL,
+        never_directly: &["minicbor", "rusqlite", "sqlx"],
+        never_below: &[],
+    },
     Room { name: "less-sync-test-support", may_use: ALL, never_directly: &[], never_below: &[] },
     Room { name: "less-sync-server", may_use: &["less-sync-app"], never_directly: &[], never_below: &[] },
     Room { name: "less-sync-migrate", may_use: &["less-sync-app"], never_directly: &[], never_below: &[] },
