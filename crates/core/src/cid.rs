@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hex;
+
 /// Not 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the cid of a ucan")]
@@ -28,8 +30,7 @@ impl Cid {
     /// The form of the wire and of the database: 64 lowercase hexadecimal digits.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        let digits = self.0.iter().flat_map(|octet| [octet >> 4, octet & 0x0f]);
-        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+        hex::encode(&self.0)
     }
 }
 
@@ -38,23 +39,7 @@ impl FromStr for Cid {
 
     /// Uppercase digits are refused: equal cids have equal texts.
     fn from_str(text: &str) -> Result<Self, InvalidCid> {
-        let (pairs, odd) = text.as_bytes().as_chunks::<2>();
-        if pairs.len() != 32 || !odd.is_empty() {
-            return Err(InvalidCid);
-        }
-        let mut octets = [0; 32];
-        for (octet, [high, low]) in octets.iter_mut().zip(pairs) {
-            *octet = digit(*high)? << 4 | digit(*low)?;
-        }
-        Ok(Self(octets))
-    }
-}
-
-fn digit(letter: u8) -> Result<u8, InvalidCid> {
-    match letter {
-        b'0'..=b'9' => Ok(letter - b'0'),
-        b'a'..=b'f' => Ok(letter - b'a' + 10),
-        _ => Err(InvalidCid),
+        hex::decode_32(text).map(Self).ok_or(InvalidCid)
     }
 }
 

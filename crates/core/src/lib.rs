@@ -11,6 +11,7 @@ mod counters;
 mod dek;
 mod error_code;
 pub mod frame;
+pub mod hex;
 mod id;
 pub mod limits;
 mod mailbox_id;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hex;
+
 /// Not 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a mailbox id")]
@@ -28,12 +30,7 @@ impl MailboxId {
     /// The form of the wire and of the database: 64 lowercase hexadecimal digits.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        use fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(64), |mut text, octet| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{octet:02x}");
-            text
-        })
+        hex::encode(&self.0)
     }
 }
 
@@ -41,23 +38,7 @@ impl FromStr for MailboxId {
     type Err = InvalidMailboxId;
 
     fn from_str(text: &str) -> Result<Self, InvalidMailboxId> {
-        let (pairs, odd) = text.as_bytes().as_chunks::<2>();
-        if pairs.len() != 32 || !odd.is_empty() {
-            return Err(InvalidMailboxId);
-        }
-        let mut octets = [0; 32];
-        for (octet, [high, low]) in octets.iter_mut().zip(pairs) {
-            *octet = digit(*high)? << 4 | digit(*low)?;
-        }
-        Ok(Self(octets))
-    }
-}
-
-fn digit(letter: u8) -> Result<u8, InvalidMailboxId> {
-    match letter {
-        b'0'..=b'9' => Ok(letter - b'0'),
-        b'a'..=b'f' => Ok(letter - b'a' + 10),
-        _ => Err(InvalidMailboxId),
+        hex::decode_32(text).map(Self).ok_or(InvalidMailboxId)
     }
 }
 

@@ -48,8 +48,7 @@ impl ActorHash {
     /// The form of the database: 64 lowercase hexadecimal digits.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        let digits = self.0.iter().flat_map(|octet| [octet >> 4, octet & 0x0f]);
-        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+        less_sync_core::hex::encode(&self.0)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The schema as the database describes it, and its fingerprint (storage §2.5).
 
 use std::cmp::Ordering;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
+use less_sync_core::hex;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 
@@ -105,10 +106,7 @@ impl Catalog {
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let digest = Sha256::digest(self.0.join("\n").as_bytes());
-        Fingerprint(digest.iter().fold(String::new(), |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        }))
+        Fingerprint(hex::encode(&digest))
     }
 
     /// The first difference from `wanted`.

@@ -1,7 +1,6 @@
 //! What databases of the original server look like (storage §2.2, newer-clients §8).
 
-use std::fmt::Write as _;
-
+use less_sync_core::hex;
 use sqlx::PgConnection;
 
 use super::history::Applied;
@@ -31,7 +30,9 @@ const PARTED: &str = "epoch keys";
 /// Whether the original ran this very migration. Ours leads to the same schema.
 pub(crate) fn wrote(row: &Applied) -> bool {
     let position = usize::try_from(row.version - 1).ok();
-    position.and_then(|position| CHECKSUMS.get(position)).is_some_and(|known| *known == hex(&row.checksum))
+    position
+        .and_then(|position| CHECKSUMS.get(position))
+        .is_some_and(|known| *known == hex::encode(&row.checksum))
 }
 
 /// Whether the original's second generation has been here: its numbers from 13 on mean something else, and some
@@ -49,11 +50,4 @@ pub(crate) async fn is_newer(db: &mut PgConnection, history: &[Applied]) -> sqlx
     )
     .fetch_one(db)
     .await
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
 }
