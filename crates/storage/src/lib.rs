@@ -47,6 +47,7 @@ pub use records::{
 };
 pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
 pub use row::Row;
+pub use rules::{KeyedRow, RewrapVerdict};
 pub use spaces::{Space, SpaceKind, Spaces};
 
 /// All that personal spaces need. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.

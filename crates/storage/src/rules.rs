@@ -1,8 +1,12 @@
-//! Rules of a push and a pull that need no database, so that every adapter applies the same ones.
+//! Rules that need no database, so that every adapter applies the same ones.
+
+mod rewrap;
 
 use std::collections::HashSet;
 
 use less_sync_core::Epoch;
+
+pub use rewrap::{KeyedRow, RewrapVerdict};
 
 use crate::{CursorAhead, PullRequest, PullState, Push, PushLimits, RecordState, Space, StorageError};
 

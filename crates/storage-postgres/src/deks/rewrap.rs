@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use less_sync_core::Dek;
-use less_sync_storage::{Access, Rewrap, RewrapGuard, Rewrapped, StorageError};
+use less_sync_storage::{Access, KeyedRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::keyed::{Keyed, Stored};
 use crate::access::for_writing;
+use crate::error::CorruptRow;
+use crate::spaces::cursor;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
 /// What one statement takes at most (storage T5).
@@ -57,14 +58,15 @@ impl<'a, Id: Keyed> Rewrapping<'a, Id> {
             let stored = Id::find(db, space, &ids).await?;
             let stored: HashMap<Uuid, Stored> = stored.into_iter().map(|row| (row.id, row)).collect();
             for (id, entry) in entries {
-                match verdict(stored.get(id), entry, self.guard) {
-                    Verdict::Replace => {
+                let row = stored.get(id).map(Stored::row).transpose()?;
+                match entry.verdict(row, self.guard) {
+                    RewrapVerdict::Replace => {
                         replaced.0.push(*id);
                         replaced.1.push(&entry.dek.as_bytes()[..]);
                     }
-                    Verdict::Skip => {}
-                    Verdict::Outdated => outdated = true,
-                    Verdict::Unknown => return Err(Id::not_found().into()),
+                    RewrapVerdict::Skip => {}
+                    RewrapVerdict::Outdated => outdated = true,
+                    RewrapVerdict::Unknown => return Err(Id::not_found().into()),
                 }
             }
         }
@@ -72,35 +74,8 @@ impl<'a, Id: Keyed> Rewrapping<'a, Id> {
     }
 }
 
-/// What becomes of an entry.
-enum Verdict {
-    Replace,
-    Skip,
-    /// The stored key is not the observed one.
-    Outdated,
-    /// There is no such row.
-    Unknown,
-}
-
-fn verdict<Id>(stored: Option<&Stored>, entry: &Rewrap<Id>, guard: RewrapGuard) -> Verdict {
-    let key = stored.and_then(|stored| stored.dek.as_deref());
-    match (stored, &entry.observed) {
-        (None, None) => Verdict::Unknown,
-        (_, Some(observed)) if key == Some(&observed[..]) => Verdict::Replace,
-        (_, Some(_)) => Verdict::Outdated,
-        (Some(stored), None) if stored.admits(guard, &entry.dek) => Verdict::Replace,
-        (Some(_), None) => Verdict::Skip,
-    }
-}
-
 impl Stored {
-    /// Whether an entry that does not say what it was made from may replace the key.
-    fn admits(&self, guard: RewrapGuard, new: &Dek) -> bool {
-        let Some(key) = &self.dek else { return false };
-        match guard {
-            RewrapGuard::Listed(bound) => self.cursor <= bound.as_i64(),
-            RewrapGuard::Unlisted => key.get(..4) != new.as_bytes().get(..4),
-            RewrapGuard::Off => true,
-        }
+    fn row(&self) -> Result<KeyedRow<'_>, CorruptRow> {
+        Ok(KeyedRow { cursor: cursor(self.cursor)?, key: self.dek.as_deref() })
     }
 }

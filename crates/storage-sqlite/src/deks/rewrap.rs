@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use less_sync_core::{Cursor, Dek};
-use less_sync_storage::{Access, Rewrap, RewrapGuard, Rewrapped, Space, StorageError};
+use less_sync_storage::{
+    Access, KeyedRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, Space, StorageError,
+};
 use rusqlite::{CachedStatement, Connection, MAIN_DB, OptionalExtension, params};
 
 use super::keyed::Keyed;
@@ -42,16 +44,12 @@ fn decide<'a, Id: Keyed>(
     let mut find = db.prepare_cached(Id::FIND).map_err(storage_error)?;
     let (mut replacements, mut outdated) = (Vec::with_capacity(last.len()), false);
     for (id, entry) in last {
-        match (stored(&mut find, space, id)?, &entry.observed) {
-            (None, None) => return Err(Id::not_found()),
-            (Some(stored), Some(observed)) if stored.dek == **observed && !stored.dek.is_empty() => {
-                replacements.push((stored.rowid, &entry.dek));
-            }
-            (_, Some(_)) => outdated = true,
-            (Some(stored), None) if stored.admits(guard, &entry.dek) => {
-                replacements.push((stored.rowid, &entry.dek));
-            }
-            (Some(_), None) => {}
+        let row = stored(&mut find, space, id)?;
+        match entry.verdict(row.as_ref().map(Stored::row), guard) {
+            RewrapVerdict::Replace => replacements.extend(row.map(|row| (row.rowid, &entry.dek))),
+            RewrapVerdict::Skip => {}
+            RewrapVerdict::Outdated => outdated = true,
+            RewrapVerdict::Unknown => return Err(Id::not_found()),
         }
     }
     if outdated { Err(StorageError::DekReplaced) } else { Ok(replacements) }
@@ -66,15 +64,8 @@ struct Stored {
 }
 
 impl Stored {
-    /// Whether an entry that does not say what it was made from may replace the key.
-    fn admits(&self, guard: RewrapGuard, new: &Dek) -> bool {
-        let rewrapped = || self.dek.get(..4) == new.as_bytes().get(..4);
-        let guarded = match guard {
-            RewrapGuard::Listed(bound) => self.cursor > bound,
-            RewrapGuard::Unlisted => rewrapped(),
-            RewrapGuard::Off => false,
-        };
-        !self.dek.is_empty() && !guarded
+    fn row(&self) -> KeyedRow<'_> {
+        KeyedRow { cursor: self.cursor, key: Some(&*self.dek).filter(|key| !key.is_empty()) }
     }
 }
 
