@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::Causes;
-use less_sync_storage::{SharedStorage, StorageError};
+use less_sync_storage::{Storage, StorageError};
 
 use crate::config::Config;
 use crate::tasks::Tasks;
@@ -12,7 +12,7 @@ use crate::tasks::Tasks;
 const PERIOD: Duration = Duration::from_mins(10);
 
 /// Starts the jobs. Actions are stored only under a key (auth §4.3).
-pub(crate) fn spawn(config: &Config, tasks: &Tasks, storage: &Arc<dyn SharedStorage>) {
+pub(crate) fn spawn(config: &Config, tasks: &Tasks, storage: &Arc<dyn Storage>) {
     let store = storage.clone();
     tasks.spawn_periodic("purge of invitations", PERIOD, move || invitations(store.clone()));
     if config.identity.hash_key.is_some() {
@@ -21,11 +21,11 @@ pub(crate) fn spawn(config: &Config, tasks: &Tasks, storage: &Arc<dyn SharedStor
     }
 }
 
-async fn invitations(storage: Arc<dyn SharedStorage>) {
+async fn invitations(storage: Arc<dyn Storage>) {
     report("invitations", less_sync_engine::purge_invitations(storage.as_ref()).await);
 }
 
-async fn actions(storage: Arc<dyn SharedStorage>) {
+async fn actions(storage: Arc<dyn Storage>) {
     report("counted actions", less_sync_engine::purge_actions(storage.as_ref()).await);
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use less_sync_storage::SharedStorage;
+use less_sync_storage::Storage;
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_storage_sqlite::SqliteStorage;
 
@@ -36,7 +36,7 @@ impl Store {
     }
 
     /// The contract, without the adapter.
-    pub(crate) fn storage(&self) -> Arc<dyn SharedStorage> {
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
         match self {
             Self::Sqlite(storage) => storage.clone(),
             Self::Postgres(storage) => storage.clone(),

@@ -8,7 +8,7 @@ use less_sync_auth::Caller;
 use less_sync_auth::rights::{Scope, rights};
 use less_sync_core::{Cursor, SpaceId};
 use less_sync_storage::{
-    AdminGrant, DekListing, DekPage, DekPosition, ReadGrant, Rewrap, RewrapGuard, Rewrapped, SharedStorage,
+    AdminGrant, DekListing, DekPage, DekPosition, ReadGrant, Rewrap, RewrapGuard, Rewrapped, Storage,
 };
 use tokio::sync::Semaphore;
 
@@ -105,7 +105,7 @@ fn missing_scope<Id: Keyed>(caller: &Caller, method: &str) -> Result<Option<Scop
 
 /// A listing of data keys under way.
 pub struct Listing<Id> {
-    storage: Arc<dyn SharedStorage>,
+    storage: Arc<dyn Storage>,
     /// Page reads at once in this process, shared with pulls (protocol B-05).
     page_reads: Arc<Semaphore>,
     grant: ReadGrant,

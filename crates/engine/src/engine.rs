@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_auth::IdentityHashKey;
 use less_sync_core::limits;
-use less_sync_storage::{MailboxLimits, MemberLimits, PushLimits, SharedStorage};
+use less_sync_storage::{MailboxLimits, MemberLimits, PushLimits, Storage};
 use tokio::sync::Semaphore;
 
 use crate::action_limits::ActionLimits;
@@ -56,7 +56,7 @@ impl Default for EngineSettings {
 
 /// The use cases, over one store.
 pub struct Engine {
-    pub(crate) storage: Arc<dyn SharedStorage>,
+    pub(crate) storage: Arc<dyn Storage>,
     pub(crate) authorizer: Authorizer,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -70,7 +70,7 @@ impl Engine {
     /// the store (auth §4.3).
     #[must_use]
     pub fn new(
-        storage: Arc<dyn SharedStorage>,
+        storage: Arc<dyn Storage>,
         events: Arc<dyn EventSink>,
         clock: Arc<dyn Clock>,
         identity_hash_key: Option<Arc<IdentityHashKey>>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_core::SpaceId;
 use less_sync_core::wire::method;
-use less_sync_storage::{PullPage, PullPosition, PullRequest, PullState, ReadGrant, SharedStorage};
+use less_sync_storage::{PullPage, PullPosition, PullRequest, PullState, ReadGrant, Storage};
 use tokio::sync::Semaphore;
 
 use crate::{Credentials, Engine, EngineError};
@@ -43,7 +43,7 @@ impl Engine {
 
 /// A pull under way.
 pub struct Pull {
-    storage: Arc<dyn SharedStorage>,
+    storage: Arc<dyn Storage>,
     /// Page reads at once in this process, in a fair queue (protocol B-05).
     page_reads: Arc<Semaphore>,
     grant: ReadGrant,

@@ -40,6 +40,6 @@ mod shared_scene;
 pub mod spaces;
 pub mod timeline;
 
-pub use backend::{Arrangement, Backend, PageLimits, SharedBackend};
+pub use backend::{Arrangement, Backend, PageLimits};
 #[doc(hidden)]
 pub use instantiate::in_time;

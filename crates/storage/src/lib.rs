@@ -1,7 +1,7 @@
 //! The storage contract of less-sync: small traits by capability, their value types and errors, and one
 //! conformance suite (feature `conformance`) that every adapter must pass.
 //!
-//! It knows no database, no runtime and no wire format. One method is one transaction; its documentation
+//! It knows no database, no object store, no runtime and no wire format. One method is one transaction; its documentation
 //! says what is atomic, what a repeat does and which errors mean what.
 
 #[cfg(feature = "conformance")]
@@ -50,16 +50,21 @@ pub use row::Row;
 pub use rules::{KeyedRow, RewrapVerdict};
 pub use spaces::{Space, SpaceKind, Spaces};
 
-/// All that personal spaces need. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.
-pub trait Storage: Spaces + Records {}
-impl<T: Spaces + Records + ?Sized> Storage for T {}
-
-/// All of it: what shared spaces need beside [`Storage`].
-pub trait SharedStorage:
-    Storage + Revocations + Members + Invitations + Epochs + Deks + EpochKeys + RateLimits
+/// All of it. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.
+pub trait Storage:
+    Spaces + Records + Revocations + Members + Invitations + Epochs + Deks + EpochKeys + RateLimits
 {
 }
-impl<T> SharedStorage for T where
-    T: Storage + Revocations + Members + Invitations + Epochs + Deks + EpochKeys + RateLimits + ?Sized
+impl<T> Storage for T where
+    T: Spaces
+        + Records
+        + Revocations
+        + Members
+        + Invitations
+        + Epochs
+        + Deks
+        + EpochKeys
+        + RateLimits
+        + ?Sized
 {
 }

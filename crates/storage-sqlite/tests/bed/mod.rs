@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::conformance::{Arrangement, Backend, PageLimits, SharedBackend};
+use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{FileEntry, FileState};
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::{Connection, params};
@@ -83,9 +83,7 @@ impl Backend for SqliteBackend {
         found.extend(foreign_hashes(&db));
         found
     }
-}
 
-impl SharedBackend for SqliteBackend {
     async fn let_time_pass(&self, by: Duration) {
         let (db, by) = (self.connect(), i64::try_from(by.as_micros()).unwrap());
         db.execute("UPDATE invitations SET created_at = created_at - ?1, expires_at = expires_at - ?1", [by])

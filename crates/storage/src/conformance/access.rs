@@ -8,10 +8,10 @@ use less_sync_core::{Cursor, SpaceId};
 use super::grants::{Grant, chain, cid};
 use super::scene::{ROOT, Scene, WIDE, live, record, space};
 use super::shared_scene::{ALL, WIDE_LOG, file, member, rewrap};
-use super::{Arrangement, SharedBackend};
+use super::{Arrangement, Backend};
 use crate::{
     ActorHash, Deks as _, EpochKeys as _, Epochs as _, KeyShares, Members as _, ProofChain, Push, RateAction,
-    RateLimit, Records as _, Revocations as _, RewrapGuard, SharedStorage, SpaceKind, StorageError,
+    RateLimit, Records as _, Revocations as _, RewrapGuard, SpaceKind, Storage, StorageError,
 };
 
 /// How an operation of some name went.
@@ -33,7 +33,7 @@ impl Caller {
     }
 
     /// Everything that reads a space.
-    async fn reads<B: SharedBackend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
+    async fn reads<B: Backend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
         let store = &scene.store;
         let grant = self.grant();
         vec![
@@ -49,7 +49,7 @@ impl Caller {
     }
 
     /// Everything that writes a space. It would change nothing that another of these depends on.
-    async fn writes<B: SharedBackend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
+    async fn writes<B: Backend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
         let store = &scene.store;
         let (read, admin) = (self.grant(), self.grant());
         let shares = KeyShares::new(vec![("did:key:z".to_owned(), Bytes::from_static(b"key"))]).unwrap();
@@ -65,7 +65,7 @@ impl Caller {
         ]
     }
 
-    async fn push<B: SharedBackend>(
+    async fn push<B: Backend>(
         &self,
         scene: &Scene<B>,
         changes: Vec<crate::Change>,
@@ -75,7 +75,7 @@ impl Caller {
     }
 
     /// A rewrap that gets as far as to find that there is no such record.
-    async fn rewrap_nothing<B: SharedBackend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
+    async fn rewrap_nothing<B: Backend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
         let entries = vec![rewrap(record(9), 1, 0)];
         match scene.store.rewrap_deks(&self.grant(), entries, RewrapGuard::Off).await {
             Err(StorageError::DekRecordNotFound) => Ok(()),
@@ -83,7 +83,7 @@ impl Caller {
         }
     }
 
-    async fn rewrap_no_file<B: SharedBackend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
+    async fn rewrap_no_file<B: Backend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
         let entries = vec![rewrap(file(9), 1, 0)];
         match scene.store.rewrap_file_deks(&self.grant(), entries, RewrapGuard::Off).await {
             Err(StorageError::FileDekNotFound) => Ok(()),
@@ -91,7 +91,7 @@ impl Caller {
         }
     }
 
-    async fn everything<B: SharedBackend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
+    async fn everything<B: Backend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
         let mut outcomes = self.reads(scene).await;
         outcomes.extend(self.writes(scene).await);
         outcomes
@@ -111,7 +111,7 @@ fn all_refused(outcomes: Vec<Outcome>, expected: fn(&StorageError) -> bool) {
 }
 
 /// T12: once any token of a chain is revoked, nothing opens to the chain any more, and everything to others.
-pub async fn revoked_chain_opens_nothing<B: SharedBackend>() {
+pub async fn revoked_chain_opens_nothing<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let id = scene.shared(1).await;
     let caller = |numbers: &[u8]| Caller { space: id, chain: Some(chain(numbers)) };
@@ -130,7 +130,7 @@ pub async fn revoked_chain_opens_nothing<B: SharedBackend>() {
 }
 
 /// A revocation in one space says nothing about another. P20.
-pub async fn revocation_elsewhere_closes_nothing<B: SharedBackend>() {
+pub async fn revocation_elsewhere_closes_nothing<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (here, elsewhere) = (scene.shared(1).await, scene.shared(2).await);
     scene.store.revoke(&scene.grant(elsewhere), &cid(5).into()).await.unwrap();
@@ -139,7 +139,7 @@ pub async fn revocation_elsewhere_closes_nothing<B: SharedBackend>() {
 }
 
 /// A token alone does not open a space with a root key, whatever is asked for, and a chain opens no other.
-pub async fn access_of_the_wrong_kind_opens_nothing<B: SharedBackend>() {
+pub async fn access_of_the_wrong_kind_opens_nothing<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (shared, personal) = (scene.shared(1).await, scene.personal(2).await);
     let spaces = [scene.space(shared).await, scene.space(personal).await];
@@ -154,7 +154,7 @@ pub async fn access_of_the_wrong_kind_opens_nothing<B: SharedBackend>() {
 }
 
 /// Personal spaces have a log, epochs and keys like any other.
-pub async fn owner_of_a_personal_space_may_do_everything<B: SharedBackend>() {
+pub async fn owner_of_a_personal_space_may_do_everything<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.personal(1).await;
     all_allowed(Caller { space, chain: None }.everything(&scene).await);
@@ -162,7 +162,7 @@ pub async fn owner_of_a_personal_space_may_do_everything<B: SharedBackend>() {
 }
 
 /// "advance on unknown space", and everything else.
-pub async fn unknown_space_is_found_by_nothing<B: SharedBackend>() {
+pub async fn unknown_space_is_found_by_nothing<B: Backend>() {
     let scene = Scene::<B>::new().await;
     for chain in [None, Some(chain(&[1, 2]))] {
         let outcomes = Caller { space: space(7), chain }.everything(&scene).await;
@@ -172,7 +172,7 @@ pub async fn unknown_space_is_found_by_nothing<B: SharedBackend>() {
 }
 
 /// T11: a space that lives elsewhere can be read and not written.
-pub async fn space_homed_elsewhere_is_read_only<B: SharedBackend>() {
+pub async fn space_homed_elsewhere_is_read_only<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let id = scene.shared(1).await;
     scene.arrange(id, Arrangement::HomeServer("elsewhere.example".to_owned())).await;
@@ -185,9 +185,9 @@ pub async fn space_homed_elsewhere_is_read_only<B: SharedBackend>() {
 }
 
 /// "operations through the umbrella trait object", those for shared spaces.
-pub async fn everything_shared_works_through_the_trait_object<B: SharedBackend>() {
+pub async fn everything_shared_works_through_the_trait_object<B: Backend>() {
     let scene = Scene::<B>::new().await;
-    let store: &dyn SharedStorage = &*scene.store;
+    let store: &dyn Storage = &*scene.store;
     let id = space(1);
     store.create_space(id, "conformance", SpaceKind::Shared { root_public_key: ROOT }).await.unwrap();
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use less_sync_core::{Cursor, Epoch, FileId, SpaceId};
 
-use crate::{FileEntry, SharedStorage, Storage};
+use crate::{FileEntry, Storage};
 
 /// Limits of a page of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +63,7 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// P8, P13, P14). Called
     /// at the end of every test, while the database is open and idle.
     fn violations(&self) -> impl Future<Output = Vec<String>> + Send;
-}
 
-/// What the suite needs beside that, when the adapter can do all that shared spaces need.
-pub trait SharedBackend: Backend<Store: SharedStorage> {
     /// Makes everything that ages older: invitations and counted actions.
     fn let_time_pass(&self, by: Duration) -> impl Future<Output = ()> + Send;
 

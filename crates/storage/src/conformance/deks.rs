@@ -4,13 +4,13 @@ use less_sync_core::Cursor;
 
 use super::scene::{Scene, cursor, dek, epoch, keyed, live, record, tombstone};
 use super::shared_scene::{file, rewrap};
-use super::{Arrangement, SharedBackend};
+use super::{Arrangement, Backend};
 use crate::{DEK_PAGE_ROWS, Deks as _, RewrapGuard, StorageError, StoredDek};
 
 const NONE: Cursor = Cursor::ZERO;
 
 /// A listing of several pages is complete and in order (cursor, id), above where it begins.
-pub async fn listing_of_many_pages_is_in_order<B: SharedBackend>() {
+pub async fn listing_of_many_pages_is_in_order<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     // Each push fills a page, in no order of its ids.
@@ -32,7 +32,7 @@ pub async fn listing_of_many_pages_is_in_order<B: SharedBackend>() {
 }
 
 /// Only live records with a key are listed, none of them twice, whatever lies between.
-pub async fn listing_steps_over_what_has_no_key<B: SharedBackend>() {
+pub async fn listing_steps_over_what_has_no_key<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let first = scene.commit(space, (0..50).map(|n| keyed(record(n), NONE, b"", dek(1, 1))).collect()).await;
@@ -45,7 +45,7 @@ pub async fn listing_steps_over_what_has_no_key<B: SharedBackend>() {
 }
 
 /// What is pushed during a listing has moved above its bound; what is rewrapped comes with its new key.
-pub async fn listing_ends_where_the_space_was<B: SharedBackend>() {
+pub async fn listing_ends_where_the_space_was<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, (1..=3).map(|n| keyed(record(n), NONE, b"", dek(1, 1))).collect()).await;
@@ -62,7 +62,7 @@ pub async fn listing_ends_where_the_space_was<B: SharedBackend>() {
 }
 
 /// The first and the last id there can be are listed, wherever they stand.
-pub async fn listing_loses_no_id<B: SharedBackend>() {
+pub async fn listing_loses_no_id<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let edges = [[0x00; 16], [0xff; 16]].map(less_sync_core::RecordId::from_bytes);
@@ -76,7 +76,7 @@ pub async fn listing_loses_no_id<B: SharedBackend>() {
 }
 
 /// "file DEKs after a cursor": live files only, streamed like those of records.
-pub async fn keys_of_files_are_listed_after_a_cursor<B: SharedBackend>() {
+pub async fn keys_of_files_are_listed_after_a_cursor<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b""), live(record(2), NONE, b"")]).await;
@@ -98,7 +98,7 @@ pub async fn keys_of_files_are_listed_after_a_cursor<B: SharedBackend>() {
 }
 
 /// A key below the epoch one is as old as can be.
-pub async fn prefixes_are_unsigned<B: SharedBackend>() {
+pub async fn prefixes_are_unsigned<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.personal(1).await;
     let prefixes = [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX];

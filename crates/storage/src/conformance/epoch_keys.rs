@@ -4,7 +4,7 @@ use bytes::Bytes;
 use less_sync_core::SpaceId;
 
 use super::scene::Scene;
-use super::{PageLimits, SharedBackend};
+use super::{Backend, PageLimits};
 use crate::{EpochKeys as _, KeyShares, StorageError};
 
 fn shares(members: &[(&str, &[u8])]) -> KeyShares {
@@ -12,7 +12,7 @@ fn shares(members: &[(&str, &[u8])]) -> KeyShares {
     KeyShares::new(owned.collect()).unwrap()
 }
 
-async fn put<B: SharedBackend>(
+async fn put<B: Backend>(
     scene: &Scene<B>,
     space: SpaceId,
     epoch: i32,
@@ -21,12 +21,12 @@ async fn put<B: SharedBackend>(
     scene.store.put_epoch_keys(&scene.grant(space), epoch, shares(members)).await
 }
 
-async fn get<B: SharedBackend>(scene: &Scene<B>, space: SpaceId, epoch: i32, member: &str) -> Option<Bytes> {
+async fn get<B: Backend>(scene: &Scene<B>, space: SpaceId, epoch: i32, member: &str) -> Option<Bytes> {
     scene.store.epoch_key(&scene.grant(space), epoch, member).await.unwrap()
 }
 
 /// G-05: a share is for one member, one epoch and one space. Who has none is told so, which is not an error.
-pub async fn share_is_for_one_member_epoch_and_space<B: SharedBackend>() {
+pub async fn share_is_for_one_member_epoch_and_space<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     let (space, other) = (scene.shared(1).await, scene.shared(2).await);
     let before = scene.space(space).await;
@@ -50,7 +50,7 @@ pub async fn share_is_for_one_member_epoch_and_space<B: SharedBackend>() {
 }
 
 /// A put replaces all shares of its epoch, and those of no other. A repeat changes nothing.
-pub async fn put_replaces_the_shares_of_an_epoch<B: SharedBackend>() {
+pub async fn put_replaces_the_shares_of_an_epoch<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     put(&scene, space, 1, &[("alice", b"one")]).await.unwrap();
@@ -66,7 +66,7 @@ pub async fn put_replaces_the_shares_of_an_epoch<B: SharedBackend>() {
 }
 
 /// Shares are for epochs up to the next one; a refused put leaves what there is (newer-clients §4.1).
-pub async fn shares_are_for_epochs_up_to_the_next<B: SharedBackend>() {
+pub async fn shares_are_for_epochs_up_to_the_next<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     scene.advance(space, 2).await;
@@ -82,7 +82,7 @@ pub async fn shares_are_for_epochs_up_to_the_next<B: SharedBackend>() {
 }
 
 /// G-08, P23: a thousand shares of the largest size, every byte of them.
-pub async fn shares_come_back_as_they_went<B: SharedBackend>() {
+pub async fn shares_come_back_as_they_went<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let did = |number: usize| format!("{number:0>255}");

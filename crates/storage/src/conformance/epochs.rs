@@ -5,19 +5,19 @@ use less_sync_core::{Cursor, SpaceId};
 
 use super::scene::{Scene, cursor, dek, epoch, keyed, live, record, space, tombstone};
 use super::shared_scene::{file, rewrap};
-use super::{Arrangement, PageLimits, SharedBackend};
+use super::{Arrangement, Backend, PageLimits};
 use crate::{Advanced, Deks as _, EpochKeys as _, Epochs as _, KeyShares, RewrapGuard, Space, StorageError};
 
 const NONE: Cursor = Cursor::ZERO;
 
 /// Key generation, minimum and pending rewrap.
-async fn epochs<B: SharedBackend>(scene: &Scene<B>, space: SpaceId) -> (i32, i32, Option<i32>) {
+async fn epochs<B: Backend>(scene: &Scene<B>, space: SpaceId) -> (i32, i32, Option<i32>) {
     let Space { key_generation, min_key_generation, rewrap_epoch, .. } = scene.space(space).await;
     (key_generation.get(), min_key_generation.get(), rewrap_epoch.map(less_sync_core::Epoch::get))
 }
 
 /// "advance, conflict while pending, complete, advance again". No cursor moves.
-pub async fn epoch_after_epoch<B: SharedBackend>() {
+pub async fn epoch_after_epoch<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     for space in [scene.shared(1).await, scene.personal(2).await] {
         scene.append(space, b"first").await;
@@ -40,7 +40,7 @@ pub async fn epoch_after_epoch<B: SharedBackend>() {
 }
 
 /// "skipping an epoch conflicts; set-min raises the minimum". No number overflows (S34).
-pub async fn only_the_next_epoch_can_begin<B: SharedBackend>() {
+pub async fn only_the_next_epoch_can_begin<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for number in [3, 1, 0, -1, i32::MIN, i32::MAX] {
@@ -57,7 +57,7 @@ pub async fn only_the_next_epoch_can_begin<B: SharedBackend>() {
 }
 
 /// The last epoch has no successor.
-pub async fn last_epoch_has_no_successor<B: SharedBackend>() {
+pub async fn last_epoch_has_no_successor<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let last = epoch(i32::MAX);
@@ -71,7 +71,7 @@ pub async fn last_epoch_has_no_successor<B: SharedBackend>() {
 }
 
 /// "complete: nothing pending, wrong epoch, right epoch, unknown space", and the right one again.
-pub async fn only_the_pending_epoch_can_be_completed<B: SharedBackend>() {
+pub async fn only_the_pending_epoch_can_be_completed<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let id = scene.shared(1).await;
     let mismatch = |refused: Result<(), StorageError>| {
@@ -99,7 +99,7 @@ pub async fn only_the_pending_epoch_can_be_completed<B: SharedBackend>() {
 
 /// S17: a rewrap does not end while old keys are in use, and says how many. The minimum rises all the same, so what is
 /// left is a closed set: the second attempt succeeds. P14.
-pub async fn rewrap_ends_when_no_old_key_is_left<B: SharedBackend>() {
+pub async fn rewrap_ends_when_no_old_key_is_left<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let changes = vec![
@@ -130,7 +130,7 @@ pub async fn rewrap_ends_when_no_old_key_is_left<B: SharedBackend>() {
 }
 
 /// Keys of files count as well; those of deleted files do not.
-pub async fn rewrap_waits_for_the_keys_of_files<B: SharedBackend>() {
+pub async fn rewrap_waits_for_the_keys_of_files<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b"a"), live(record(2), NONE, b"b")]).await;
@@ -150,7 +150,7 @@ pub async fn rewrap_waits_for_the_keys_of_files<B: SharedBackend>() {
 }
 
 /// What is left is counted up to a thousand of each kind.
-pub async fn leftovers_are_counted_up_to_a_thousand<B: SharedBackend>() {
+pub async fn leftovers_are_counted_up_to_a_thousand<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let push = |range: std::ops::Range<u64>| range.map(|n| keyed(record(n), NONE, b"a", dek(1, 1))).collect();
@@ -172,7 +172,7 @@ pub async fn leftovers_are_counted_up_to_a_thousand<B: SharedBackend>() {
 }
 
 /// Personal spaces rotate too; their keys are checked when a rewrap ends, and never by a push.
-pub async fn personal_space_rotates_its_key<B: SharedBackend>() {
+pub async fn personal_space_rotates_its_key<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.personal(1).await;
     let at = scene.commit(space, vec![keyed(record(1), NONE, b"a", dek(0, 1))]).await;
@@ -187,7 +187,7 @@ pub async fn personal_space_rotates_its_key<B: SharedBackend>() {
 
 /// The shares of an epoch stay until the epoch after the next is complete; a failed completion deletes nothing
 /// (newer-clients §4.2, G-05).
-pub async fn completion_deletes_shares_that_nobody_needs<B: SharedBackend>() {
+pub async fn completion_deletes_shares_that_nobody_needs<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (space, other) = (scene.shared(1).await, scene.shared(2).await);
     let put = async |space: SpaceId, number: i32| {
@@ -221,7 +221,7 @@ pub async fn completion_deletes_shares_that_nobody_needs<B: SharedBackend>() {
 }
 
 /// The state of a space is the one that others see.
-pub async fn state_is_that_of_the_space<B: SharedBackend>() {
+pub async fn state_is_that_of_the_space<B: Backend>() {
     let scene = Scene::<B>::new().await;
     for space in [scene.shared(1).await, scene.personal(2).await] {
         scene.append(space, b"first").await;

@@ -90,30 +90,6 @@ macro_rules! conformance_tests {
             readers_converge_while_writers_write
             pull_under_heavy_rewriting_is_completed_by_the_next
         }
-        mod model {
-            #[test]
-            fn random_histories_agree_with_the_model() {
-                $crate::conformance::model::random_histories_agree_with_the_model::<super::$backend>();
-            }
-        }
-    };
-    (@suite $backend:ident $area:ident: $($name:ident)*) => {
-        mod $area {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-                async fn $name() {
-                    $crate::conformance::in_time($crate::conformance::$area::$name::<super::$backend>()).await;
-                }
-            )*
-        }
-    };
-}
-
-/// Makes one test of every part of the suite that concerns shared spaces, for the backend that is named. Instantiated beside
-/// [`conformance_tests!`](crate::conformance_tests), in a module or file of its own.
-#[macro_export]
-macro_rules! conformance_tests_shared {
-    ($backend:ident) => {
         $crate::conformance_tests! { @suite $backend access:
             revoked_chain_opens_nothing
             revocation_elsewhere_closes_nothing
@@ -227,6 +203,11 @@ macro_rules! conformance_tests_shared {
         }
         mod model {
             #[test]
+            fn random_histories_agree_with_the_model() {
+                $crate::conformance::model::random_histories_agree_with_the_model::<super::$backend>();
+            }
+
+            #[test]
             fn random_shared_histories_agree_with_the_model() {
                 $crate::conformance::model::random_shared_histories_agree_with_the_model::<super::$backend>();
             }
@@ -235,6 +216,16 @@ macro_rules! conformance_tests_shared {
             fn what_ages_agrees_with_the_model() {
                 $crate::conformance::model::what_ages_agrees_with_the_model::<super::$backend>();
             }
+        }
+    };
+    (@suite $backend:ident $area:ident: $($name:ident)*) => {
+        mod $area {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    $crate::conformance::in_time($crate::conformance::$area::$name::<super::$backend>()).await;
+                }
+            )*
         }
     };
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 
 use super::scene::Scene;
-use super::{PageLimits, SharedBackend};
+use super::{Backend, PageLimits};
 use crate::{
     INVITATION_LIFETIME, Invitation, Invitations as _, MailboxLimits, MailboxPage, NewInvitation,
     StorageError,
@@ -29,7 +29,7 @@ fn letter(number: u64, payload: &'static [u8]) -> NewInvitation {
     NewInvitation { id: id(number), payload: Bytes::from_static(payload), origin_peer: None }
 }
 
-impl<B: SharedBackend> Scene<B> {
+impl<B: Backend> Scene<B> {
     async fn invite(&self, mailbox: MailboxId, number: u64) -> Invitation {
         self.store.create_invitation(mailbox, letter(number, b"letter"), WIDE).await.unwrap()
     }
@@ -40,7 +40,7 @@ impl<B: SharedBackend> Scene<B> {
 }
 
 /// "invitation life cycle within its mailbox". P22.
-pub async fn invitation_belongs_to_its_mailbox<B: SharedBackend>() {
+pub async fn invitation_belongs_to_its_mailbox<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     let (mine, other) = (mailbox(1), mailbox(2));
     let created = scene.store.create_invitation(mine, letter(1, b"come"), WIDE).await.unwrap();
@@ -71,7 +71,7 @@ pub async fn invitation_belongs_to_its_mailbox<B: SharedBackend>() {
 }
 
 /// "expiry hides, paging, purge": an expired invitation can still be deleted, and is still a position.
-pub async fn expired_invitation_is_seen_by_nobody<B: SharedBackend>() {
+pub async fn expired_invitation_is_seen_by_nobody<B: Backend>() {
     let scene = Scene::<B>::new().await;
     scene.invite(mailbox(1), 1).await;
     scene.invite(mailbox(1), 2).await;
@@ -95,7 +95,7 @@ pub async fn expired_invitation_is_seen_by_nobody<B: SharedBackend>() {
 }
 
 /// "foreign cursor, unknown cursor, limit 0 → empty"
-pub async fn page_after_nothing_known_is_empty<B: SharedBackend>() {
+pub async fn page_after_nothing_known_is_empty<B: Backend>() {
     let scene = Scene::<B>::new().await;
     scene.invite(mailbox(1), 1).await;
     scene.invite(mailbox(2), 2).await;
@@ -113,7 +113,7 @@ pub async fn page_after_nothing_known_is_empty<B: SharedBackend>() {
 }
 
 /// Pages deliver each invitation once, oldest first; those of one moment by id. P22.
-pub async fn pages_deliver_each_invitation_once<B: SharedBackend>() {
+pub async fn pages_deliver_each_invitation_once<B: Backend>() {
     let scene = Scene::<B>::new().await;
     // Ids in no order: what counts first is the time.
     let numbers: Vec<u64> = (0..50).map(|n| n * 37 % 50).collect();
@@ -138,7 +138,7 @@ pub async fn pages_deliver_each_invitation_once<B: SharedBackend>() {
 }
 
 /// A page ends with its bytes, and the invitation that reaches them is part of it.
-pub async fn page_ends_with_its_bytes<B: SharedBackend>() {
+pub async fn page_ends_with_its_bytes<B: Backend>() {
     let scene = Scene::<B>::new().await;
     for number in 1..=5 {
         scene.invite(mailbox(1), number).await;
@@ -151,7 +151,7 @@ pub async fn page_ends_with_its_bytes<B: SharedBackend>() {
 }
 
 /// A mailbox holds so many unexpired invitations and no more (storage §3.14).
-pub async fn mailbox_may_be_full<B: SharedBackend>() {
+pub async fn mailbox_may_be_full<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let limits = MailboxLimits { invitations: 3, from_one_peer: 3 };
     let invite = async |number: u64| {
@@ -176,7 +176,7 @@ pub async fn mailbox_may_be_full<B: SharedBackend>() {
 }
 
 /// Of the invitations in a mailbox, so many may come from one and the same server.
-pub async fn peer_may_fill_its_part_of_a_mailbox<B: SharedBackend>() {
+pub async fn peer_may_fill_its_part_of_a_mailbox<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let limits = MailboxLimits { invitations: 5, from_one_peer: 2 };
     let invite = async |number: u64, peer: Option<&str>| {
@@ -199,7 +199,7 @@ pub async fn peer_may_fill_its_part_of_a_mailbox<B: SharedBackend>() {
 }
 
 /// P23: every byte comes back.
-pub async fn payloads_come_back_as_they_went<B: SharedBackend>() {
+pub async fn payloads_come_back_as_they_went<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
     let payloads = [Bytes::new(), Bytes::from_static(&[0]), all_bytes.repeat(512).into()];
@@ -212,7 +212,7 @@ pub async fn payloads_come_back_as_they_went<B: SharedBackend>() {
 }
 
 /// Storage §3.18: a purge takes the longest expired first, and no more than it is told.
-pub async fn purge_of_invitations_works_in_batches<B: SharedBackend>() {
+pub async fn purge_of_invitations_works_in_batches<B: Backend>() {
     let scene = Scene::<B>::new().await;
     for number in 1..=25 {
         scene.invite(mailbox(u8::try_from(number % 3).unwrap()), number).await;

@@ -4,14 +4,14 @@ use less_sync_core::Cursor;
 
 use super::scene::{Scene, cursor, epoch, live, record, space};
 use super::shared_scene::{ALL, WIDE_LOG, member, sha256};
-use super::{Arrangement, PageLimits, SharedBackend};
+use super::{Arrangement, Backend, PageLimits};
 use crate::{
     Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members as _, MembersHead,
     StorageError,
 };
 
 /// "two appends chain and count versions": each under a cursor of its own. P1, P6.
-pub async fn appends_chain_and_count_versions<B: SharedBackend>() {
+pub async fn appends_chain_and_count_versions<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     scene.commit(space, vec![live(record(1), Cursor::ZERO, b"a")]).await;
@@ -42,7 +42,7 @@ pub async fn appends_chain_and_count_versions<B: SharedBackend>() {
 }
 
 /// "wrong version; first entry with prev; wrong prev": the version is looked at first. Nothing is written.
-pub async fn append_compares_the_version_and_then_the_chain<B: SharedBackend>() {
+pub async fn append_compares_the_version_and_then_the_chain<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let stranger = Some([9; 32]);
@@ -65,7 +65,7 @@ pub async fn append_compares_the_version_and_then_the_chain<B: SharedBackend>() 
 }
 
 /// R11: an append that is sent again after its answer was lost is a version conflict, and no second entry.
-pub async fn append_sent_again_is_a_version_conflict<B: SharedBackend>() {
+pub async fn append_sent_again_is_a_version_conflict<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for round in 0..200 {
@@ -83,7 +83,7 @@ pub async fn append_sent_again_is_a_version_conflict<B: SharedBackend>() {
 }
 
 /// "append/list on unknown space"
-pub async fn append_and_list_need_a_space<B: SharedBackend>() {
+pub async fn append_and_list_need_a_space<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let nowhere = space(1);
     let refused = scene.try_append(nowhere, 0, member(None, b"x")).await;
@@ -96,7 +96,7 @@ pub async fn append_and_list_need_a_space<B: SharedBackend>() {
 }
 
 /// "list after a sequence number", and up to one.
-pub async fn list_is_bounded_on_both_sides<B: SharedBackend>() {
+pub async fn list_is_bounded_on_both_sides<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for number in 1..=5 {
@@ -122,7 +122,7 @@ pub async fn list_is_bounded_on_both_sides<B: SharedBackend>() {
 }
 
 /// "list of an empty log"
-pub async fn empty_log_has_no_entries_and_no_head<B: SharedBackend>() {
+pub async fn empty_log_has_no_entries_and_no_head<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (shared, personal) = (scene.shared(1).await, scene.personal(2).await);
     for space in [shared, personal] {
@@ -135,7 +135,7 @@ pub async fn empty_log_has_no_entries_and_no_head<B: SharedBackend>() {
 }
 
 /// The head is the last entry.
-pub async fn head_follows_the_log<B: SharedBackend>() {
+pub async fn head_follows_the_log<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for number in 1..=3 {
@@ -148,7 +148,7 @@ pub async fn head_follows_the_log<B: SharedBackend>() {
 }
 
 /// A list that is too large loses its oldest entries, and no others (protocol §2.7).
-pub async fn oldest_entries_are_left_out_of_a_large_list<B: SharedBackend>() {
+pub async fn oldest_entries_are_left_out_of_a_large_list<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for (number, length) in [(1_u8, 10), (2, 5000), (3, 100), (4, 200)] {
@@ -174,7 +174,7 @@ pub async fn oldest_entries_are_left_out_of_a_large_list<B: SharedBackend>() {
 }
 
 /// A payload may reach its limit; a larger one is refused before anything else is looked at.
-pub async fn payload_may_reach_its_limit_but_not_exceed_it<B: SharedBackend>() {
+pub async fn payload_may_reach_its_limit_but_not_exceed_it<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let limits = MemberLimits { payload: 1000, ..WIDE_LOG };
@@ -188,7 +188,7 @@ pub async fn payload_may_reach_its_limit_but_not_exceed_it<B: SharedBackend>() {
 }
 
 /// A log may reach its cap: payloads, and a constant for each entry (storage §3.9 step 5).
-pub async fn log_may_reach_its_cap_but_not_exceed_it<B: SharedBackend>() {
+pub async fn log_may_reach_its_cap_but_not_exceed_it<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let limits = MemberLimits { log: 3 * MEMBER_OVERHEAD as u64 + 60, ..WIDE_LOG };
@@ -207,7 +207,7 @@ pub async fn log_may_reach_its_cap_but_not_exceed_it<B: SharedBackend>() {
 }
 
 /// P23: every byte comes back, and the log is there after a restart.
-pub async fn entries_come_back_as_they_went<B: SharedBackend>() {
+pub async fn entries_come_back_as_they_went<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
@@ -223,7 +223,7 @@ pub async fn entries_come_back_as_they_went<B: SharedBackend>() {
 }
 
 /// Logs of different spaces do not meet. P20.
-pub async fn logs_of_two_spaces_do_not_meet<B: SharedBackend>() {
+pub async fn logs_of_two_spaces_do_not_meet<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (one, two) = (scene.shared(1).await, scene.shared(2).await);
     scene.append(one, b"one").await;
@@ -234,7 +234,7 @@ pub async fn logs_of_two_spaces_do_not_meet<B: SharedBackend>() {
 }
 
 /// An append needs a cursor like everything else.
-pub async fn last_cursor_ends_the_log<B: SharedBackend>() {
+pub async fn last_cursor_ends_the_log<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     scene.append(space, b"first").await;

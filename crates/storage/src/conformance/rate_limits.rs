@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scene::Scene;
-use super::{PageLimits, SharedBackend};
+use super::{Backend, PageLimits};
 use crate::{ActorHash, Permit, RateAction, RateLimit, RateLimits as _, StorageError};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -21,7 +21,7 @@ fn retry_after(refused: Result<Permit, StorageError>) -> Duration {
 }
 
 /// "count, other actor, purge": each action and each actor for itself. P17.
-pub async fn actions_are_counted_by_actor_and_kind<B: SharedBackend>() {
+pub async fn actions_are_counted_by_actor_and_kind<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     for action in RateAction::ALL {
         for number in 1..=2 {
@@ -44,7 +44,7 @@ pub async fn actions_are_counted_by_actor_and_kind<B: SharedBackend>() {
 }
 
 /// An action that failed gives its permit back, once.
-pub async fn permit_that_is_given_back_does_not_count<B: SharedBackend>() {
+pub async fn permit_that_is_given_back_does_not_count<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let acquire = || scene.store.acquire(RateAction::Invitation, actor(1), LIMIT);
     let permits = [acquire().await.unwrap(), acquire().await.unwrap(), acquire().await.unwrap()];
@@ -61,7 +61,7 @@ pub async fn permit_that_is_given_back_does_not_count<B: SharedBackend>() {
 }
 
 /// The window slides: an action is free again when it is as old as the window, and the caller is told when that will be.
-pub async fn window_slides<B: SharedBackend>() {
+pub async fn window_slides<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let acquire = || scene.store.acquire(RateAction::MembershipAppend, actor(1), LIMIT);
     for _ in 0..3 {
@@ -83,7 +83,7 @@ pub async fn window_slides<B: SharedBackend>() {
 }
 
 /// Nobody is told to come back at once.
-pub async fn wait_is_at_least_a_second<B: SharedBackend>() {
+pub async fn wait_is_at_least_a_second<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let act = |limit: RateLimit| scene.store.acquire(RateAction::Invitation, actor(1), limit);
     let none = RateLimit { actions: 0, window: HOUR };
@@ -103,7 +103,7 @@ pub async fn wait_is_at_least_a_second<B: SharedBackend>() {
 }
 
 /// Storage §3.18: a purge takes the oldest first, and no more than it is told.
-pub async fn purge_of_actions_works_in_batches<B: SharedBackend>() {
+pub async fn purge_of_actions_works_in_batches<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let wide = RateLimit { actions: 100, window: 24 * HOUR };
     for number in 0..25 {

@@ -4,11 +4,11 @@ use less_sync_core::Cid;
 
 use super::grants::cid;
 use super::scene::{Scene, space};
-use super::{PageLimits, SharedBackend};
+use super::{Backend, PageLimits};
 use crate::{Revocations as _, RevokedCid, StorageError};
 
 /// "revoke, isolation, repeat". Moves no cursor, and lasts. P16.
-pub async fn revocation_is_for_good_and_for_one_space<B: SharedBackend>() {
+pub async fn revocation_is_for_good_and_for_one_space<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     let (one, two) = (scene.shared(1).await, scene.shared(2).await);
     let before = scene.space(one).await;
@@ -25,7 +25,7 @@ pub async fn revocation_is_for_good_and_for_one_space<B: SharedBackend>() {
 }
 
 /// S27: there is nothing to revoke in a space that does not exist, and nothing is revoked there.
-pub async fn unknown_space_has_no_revocations<B: SharedBackend>() {
+pub async fn unknown_space_has_no_revocations<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let nowhere = space(1);
     let refused = scene.store.revoke(&scene.grant(nowhere), &cid(1).into()).await;
@@ -36,7 +36,7 @@ pub async fn unknown_space_has_no_revocations<B: SharedBackend>() {
 }
 
 /// One question is enough for a whole chain, wherever in it the revoked token is.
-pub async fn any_revoked_finds_one_of_sixteen<B: SharedBackend>() {
+pub async fn any_revoked_finds_one_of_sixteen<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (space, other) = (scene.shared(1).await, scene.shared(2).await);
     let chain: Vec<Cid> = (0..16).map(cid).collect();
@@ -54,7 +54,7 @@ pub async fn any_revoked_finds_one_of_sixteen<B: SharedBackend>() {
 }
 
 /// Nobody checks that a cid is the hash of a token; any text within its bounds is kept as it is. P23.
-pub async fn any_text_can_be_revoked<B: SharedBackend>() {
+pub async fn any_text_can_be_revoked<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let texts = ["a", "A", " a", "ä", "'; --", "%", &"x".repeat(128), &"é".repeat(64), &"AB".repeat(32)];

@@ -5,14 +5,14 @@ use less_sync_core::Cursor;
 
 use super::scene::{Scene, committed, dek, epoch, keyed, live, record, row, space, tombstone};
 use super::shared_scene::{file, rewrap, rewrap_of};
-use super::{PageLimits, SharedBackend};
+use super::{Backend, PageLimits};
 use crate::{Deks as _, Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
 
 const NONE: Cursor = Cursor::ZERO;
 
 /// "DEK list, wrong epoch, bad id, good rewrap, unknown id": all epochs are looked at before any record. (That an id
 /// parses is not a matter of the store.)
-pub async fn keys_are_listed_and_rewrapped<B: SharedBackend>() {
+pub async fn keys_are_listed_and_rewrapped<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![keyed(record(1), NONE, b"a", dek(1, 7))]).await;
@@ -40,7 +40,7 @@ pub async fn keys_are_listed_and_rewrapped<B: SharedBackend>() {
 }
 
 /// P4, P23: a rewrap changes the key and nothing else, whatever the size of the blob beside it.
-pub async fn rewrap_touches_nothing_but_the_key<B: SharedBackend>() {
+pub async fn rewrap_touches_nothing_but_the_key<B: Backend>() {
     let mut scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let sizes = [0, 1, 100, 4000, 100_000];
@@ -61,7 +61,7 @@ pub async fn rewrap_touches_nothing_but_the_key<B: SharedBackend>() {
 }
 
 /// "empty rewrap": a success without a look at the space.
-pub async fn rewrap_of_nothing_does_nothing<B: SharedBackend>() {
+pub async fn rewrap_of_nothing_does_nothing<B: Backend>() {
     let scene = Scene::<B>::new().await;
     for guard in [RewrapGuard::Off, RewrapGuard::Unlisted, RewrapGuard::Listed(NONE)] {
         assert_eq!(scene.rewrap(space(9), vec![], guard).await.unwrap(), Rewrapped::default());
@@ -72,7 +72,7 @@ pub async fn rewrap_of_nothing_does_nothing<B: SharedBackend>() {
 }
 
 /// Of several entries for one record the last one counts.
-pub async fn last_entry_for_a_record_counts<B: SharedBackend>() {
+pub async fn last_entry_for_a_record_counts<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     scene
@@ -88,7 +88,7 @@ pub async fn last_entry_for_a_record_counts<B: SharedBackend>() {
 }
 
 /// R16, in slow motion: a tombstone has no key and gets none, nor does a record that was pushed without one. P7, P15.
-pub async fn rewrap_gives_no_key_to_what_has_none<B: SharedBackend>() {
+pub async fn rewrap_gives_no_key_to_what_has_none<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, (1..=3).map(|n| keyed(record(n), NONE, b"", dek(1, 0))).collect()).await;
@@ -104,7 +104,7 @@ pub async fn rewrap_gives_no_key_to_what_has_none<B: SharedBackend>() {
 }
 
 /// S18, R15 in slow motion: a key that was listed before its record was pushed again does not replace the newer one.
-pub async fn listed_key_does_not_replace_a_newer_one<B: SharedBackend>() {
+pub async fn listed_key_does_not_replace_a_newer_one<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, (1..=2).map(|n| keyed(record(n), NONE, b"old", dek(1, 1))).collect()).await;
@@ -121,7 +121,7 @@ pub async fn listed_key_does_not_replace_a_newer_one<B: SharedBackend>() {
 }
 
 /// Whoever does not say what was listed replaces old keys only; a tool may replace any.
-pub async fn unlisted_key_does_not_replace_a_current_one<B: SharedBackend>() {
+pub async fn unlisted_key_does_not_replace_a_current_one<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     scene
@@ -139,7 +139,7 @@ pub async fn unlisted_key_does_not_replace_a_current_one<B: SharedBackend>() {
 }
 
 /// G-09: with an observed key, the stored one is replaced only if it still is that one; else nothing changes at all.
-pub async fn observed_key_must_be_the_stored_one<B: SharedBackend>() {
+pub async fn observed_key_must_be_the_stored_one<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let stored = dek(1, 1);
@@ -177,7 +177,7 @@ pub async fn observed_key_must_be_the_stored_one<B: SharedBackend>() {
 
 /// Entries with and without an observed key, each by its own rule, all or nothing. An unknown record goes before a
 /// replaced key, and the epochs of all before both.
-pub async fn mixed_rewrap_is_all_or_nothing<B: SharedBackend>() {
+pub async fn mixed_rewrap_is_all_or_nothing<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, (1..=3).map(|n| keyed(record(n), NONE, b"", dek(1, 1))).collect()).await;
@@ -202,7 +202,7 @@ pub async fn mixed_rewrap_is_all_or_nothing<B: SharedBackend>() {
 }
 
 /// Records of another space with the same ids keep their keys. P20.
-pub async fn rewrap_stays_in_its_space<B: SharedBackend>() {
+pub async fn rewrap_stays_in_its_space<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (one, two) = (scene.shared(1).await, scene.shared(2).await);
     for space in [one, two] {
@@ -217,7 +217,7 @@ pub async fn rewrap_stays_in_its_space<B: SharedBackend>() {
 }
 
 /// The keys of a large space, listed and rewrapped in one call each way (storage §3.12).
-pub async fn twenty_thousand_keys_are_rewrapped_at_once<B: SharedBackend>() {
+pub async fn twenty_thousand_keys_are_rewrapped_at_once<B: Backend>() {
     const COUNT: u64 = 20_000;
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
@@ -242,7 +242,7 @@ pub async fn twenty_thousand_keys_are_rewrapped_at_once<B: SharedBackend>() {
 }
 
 /// "rewrap a file DEK", "wrong epoch", "unknown file": the rules are those of records.
-pub async fn keys_of_files_are_rewrapped<B: SharedBackend>() {
+pub async fn keys_of_files_are_rewrapped<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b""), live(record(2), NONE, b"")]).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use less_sync_core::{Cursor, InvitationId, MailboxId, RecordId, SpaceId};
 
-use super::SharedBackend;
+use super::Backend;
 use super::grants::{Grant, chain, cid};
 use super::races::{ROUNDS, together};
 use super::scene::{Scene, WIDE, cursor, dek, epoch, keyed, live, record, tombstone};
@@ -26,7 +26,7 @@ fn push_of(changes: Vec<Change>) -> Push {
 }
 
 /// R10: many append to the same version; one does, the others are told, and the chain is whole. P6.
-pub async fn one_of_many_appends_wins<B: SharedBackend>() {
+pub async fn one_of_many_appends_wins<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for round in 0..ROUNDS {
@@ -47,7 +47,7 @@ pub async fn one_of_many_appends_wins<B: SharedBackend>() {
 }
 
 /// R12: many begin the same epoch; one does.
-pub async fn one_of_many_begins_an_epoch<B: SharedBackend>() {
+pub async fn one_of_many_begins_an_epoch<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for number in 2..i32::try_from(ROUNDS).unwrap() + 2 {
@@ -68,7 +68,7 @@ pub async fn one_of_many_begins_an_epoch<B: SharedBackend>() {
 
 /// R13: an epoch that raises the minimum begins while others push under the old one: each push came before it, or is
 /// stale. What came before is there to be rewrapped.
-pub async fn push_comes_before_the_epoch_or_is_stale<B: SharedBackend>() {
+pub async fn push_comes_before_the_epoch_or_is_stale<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for round in 0..ROUNDS {
@@ -109,7 +109,7 @@ pub async fn push_comes_before_the_epoch_or_is_stale<B: SharedBackend>() {
 }
 
 /// Lists the keys of a space and wraps each of them anew, as a client does.
-async fn rewrap_all<B: SharedBackend>(scene: &Scene<B>, space: SpaceId, prefix: u32) {
+async fn rewrap_all<B: Backend>(scene: &Scene<B>, space: SpaceId, prefix: u32) {
     let (listing, deks) = scene.deks(space, NONE).await;
     let entries = deks.iter().map(|stored| rewrap(stored.id, prefix, 2)).collect();
     scene.rewrap(space, entries, RewrapGuard::Listed(listing.cursor)).await.unwrap();
@@ -117,7 +117,7 @@ async fn rewrap_all<B: SharedBackend>(scene: &Scene<B>, space: SpaceId, prefix: 
 
 /// R14: writers push under the old epoch without end while a client completes the new one. At most one attempt fails;
 /// then every such push is stale. P14 holds in the end.
-pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: SharedBackend>() {
+pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for round in 0..ROUNDS {
@@ -157,7 +157,7 @@ pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: SharedBackend>
 
 /// R15: a record is pushed anew between the listing of its key and the rewrap. It keeps the key that belongs to what it
 /// holds. P15.
-pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: SharedBackend>() {
+pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let mut at = scene.commit(space, vec![keyed(record(1), NONE, &0_u64.to_be_bytes(), dek(1, 0))]).await;
@@ -193,7 +193,7 @@ pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: SharedBackend>()
 }
 
 /// R16: a listed record dies while it is rewrapped. The rewrap succeeds, and the dead have no key. P7.
-pub async fn record_that_dies_during_a_rewrap_has_no_key<B: SharedBackend>() {
+pub async fn record_that_dies_during_a_rewrap_has_no_key<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for round in 0..ROUNDS {
@@ -219,7 +219,7 @@ pub async fn record_that_dies_during_a_rewrap_has_no_key<B: SharedBackend>() {
 
 /// R17: a revocation and long pushes of the same space: none fails because of the other. That the revocation does not wait
 /// for the push either is up to the locks of an adapter that has any (storage T2).
-pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: SharedBackend>() {
+pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     for round in 0..ROUNDS {
@@ -244,7 +244,7 @@ pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: SharedBackend>
 }
 
 /// R18: fifty at once for one actor get no more permits than the limit, and all of them when none is left over. P17.
-pub async fn callers_together_get_no_more_permits_than_the_limit<B: SharedBackend>() {
+pub async fn callers_together_get_no_more_permits_than_the_limit<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let limit = RateLimit { actions: 10, window: Duration::from_hours(1) };
     for round in 0..ROUNDS {
@@ -263,7 +263,7 @@ pub async fn callers_together_get_no_more_permits_than_the_limit<B: SharedBacken
 
 /// R24: a purge while invitations are listed, read and deleted: no error, and nobody sees one twice or one that is not
 /// there any more.
-pub async fn purge_disturbs_no_reader_of_a_mailbox<B: SharedBackend>() {
+pub async fn purge_disturbs_no_reader_of_a_mailbox<B: Backend>() {
     const LETTERS: u64 = 6;
     let scene = Scene::<B>::new().await;
     let limits = MailboxLimits { invitations: 1000, from_one_peer: 1000 };
@@ -313,7 +313,7 @@ pub async fn purge_disturbs_no_reader_of_a_mailbox<B: SharedBackend>() {
 
 /// R27: a chain is revoked while its bearer pushes, pulls and looks at the space. What starts after the revocation has
 /// committed is refused, and no push is done by half.
-pub async fn what_starts_after_a_revocation_is_refused<B: SharedBackend>() {
+pub async fn what_starts_after_a_revocation_is_refused<B: Backend>() {
     let scene = Scene::<B>::new().await;
     for round in 0..ROUNDS {
         let space = scene.shared(u8::try_from(round).unwrap()).await;
@@ -348,7 +348,7 @@ pub async fn what_starts_after_a_revocation_is_refused<B: SharedBackend>() {
 }
 
 /// What a caller does with the chain, for the nth time: one pushes two records, one pulls, one looks.
-async fn act<S: crate::SharedStorage>(
+async fn act<S: crate::Storage>(
     store: &S,
     space: SpaceId,
     bearer: &crate::ProofChain,

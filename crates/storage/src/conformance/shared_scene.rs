@@ -4,7 +4,7 @@ use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 use sha2::{Digest, Sha256};
 
-use super::SharedBackend;
+use super::Backend;
 use super::scene::{Scene, dek};
 use crate::{
     Advanced, Appended, CursorAhead, DekListing, Deks as _, Epochs as _, FileEntry, FileState, MemberLimits,
@@ -18,7 +18,7 @@ pub(super) const WIDE_LOG: MemberLimits = MemberLimits { payload: 262_144, log: 
 /// All entries of a log.
 pub(super) const ALL: MemberRange = MemberRange { since: 0, until: None, max_bytes: usize::MAX };
 
-impl<B: SharedBackend> Scene<B> {
+impl<B: Backend> Scene<B> {
     /// Appends what must be accepted: the log says what it follows.
     pub(super) async fn append(&self, space: SpaceId, payload: &[u8]) -> Appended {
         let head = self.store.members_head(&self.grant(space)).await.unwrap();

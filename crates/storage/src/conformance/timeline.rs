@@ -4,7 +4,7 @@ use less_sync_core::Cursor;
 
 use super::scene::{Scene, committed, cursor, dek, epoch, keyed, live, record, row, tombstone};
 use super::shared_scene::{ALL, file};
-use super::{PageLimits, SharedBackend};
+use super::{Backend, PageLimits};
 use crate::{
     CursorAhead, FileEntry, FileState, PullRequest, Pushed, ReadGrant, Records as _, Row, StorageError,
 };
@@ -17,7 +17,7 @@ fn gone(file: &FileEntry, at: Cursor) -> Row {
 }
 
 /// "record, membership, file in cursor order with epoch meta", on pages of any size. P10, P23.
-pub async fn rows_of_all_kinds_come_in_the_order_of_their_cursors<B: SharedBackend>() {
+pub async fn rows_of_all_kinds_come_in_the_order_of_their_cursors<B: Backend>() {
     for page_rows in 1..=7 {
         let scene = Scene::<B>::with_page_rows(page_rows).await;
         let space = scene.shared(1).await;
@@ -48,7 +48,7 @@ pub async fn rows_of_all_kinds_come_in_the_order_of_their_cursors<B: SharedBacke
 
 /// "tombstone removes the record's files, ids returned, not found afterwards": they become tombstones under the cursor of
 /// the push, after its records, and their objects are to be removed. P5, P7, P8.
-pub async fn files_die_with_their_record<B: SharedBackend>() {
+pub async fn files_die_with_their_record<B: Backend>() {
     for page_rows in [1, 2, 3, 100] {
         let scene = Scene::<B>::with_page_rows(page_rows).await;
         let space = scene.shared(1).await;
@@ -74,7 +74,7 @@ pub async fn files_die_with_their_record<B: SharedBackend>() {
 }
 
 /// An object with a key of its own is removed under that key.
-pub async fn object_is_doomed_under_its_own_key<B: SharedBackend>() {
+pub async fn object_is_doomed_under_its_own_key<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -87,7 +87,7 @@ pub async fn object_is_doomed_under_its_own_key<B: SharedBackend>() {
 }
 
 /// A push that is refused leaves the files of its records alone. P11.
-pub async fn refused_push_kills_no_file<B: SharedBackend>() {
+pub async fn refused_push_kills_no_file<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, (1..=2).map(|n| live(record(n), NONE, b"a")).collect()).await;
@@ -100,7 +100,7 @@ pub async fn refused_push_kills_no_file<B: SharedBackend>() {
 }
 
 /// A record that comes back comes back without its files, and they do not die twice.
-pub async fn files_of_a_revived_record_stay_gone<B: SharedBackend>() {
+pub async fn files_of_a_revived_record_stay_gone<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -120,7 +120,7 @@ pub async fn files_of_a_revived_record_stay_gone<B: SharedBackend>() {
 }
 
 /// Files of another space survive, whatever ids they and their records have. P20.
-pub async fn files_of_another_space_survive<B: SharedBackend>() {
+pub async fn files_of_another_space_survive<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let (one, two) = (scene.shared(1).await, scene.personal(2).await);
     for space in [one, two] {
@@ -135,7 +135,7 @@ pub async fn files_of_another_space_survive<B: SharedBackend>() {
 }
 
 /// Payloads of membership entries count against the bytes of a page.
-pub async fn payloads_of_members_fill_a_page<B: SharedBackend>() {
+pub async fn payloads_of_members_fill_a_page<B: Backend>() {
     let scene = Scene::<B>::paged(PageLimits { rows: 100, bytes: 1000 }).await;
     let space = scene.shared(1).await;
     for length in [400, 400, 400, 3000, 1, 1] {
@@ -148,7 +148,7 @@ pub async fn payloads_of_members_fill_a_page<B: SharedBackend>() {
 }
 
 /// What is appended during a pull comes with the next one. P10.
-pub async fn entry_appended_during_a_pull_comes_with_the_next<B: SharedBackend>() {
+pub async fn entry_appended_during_a_pull_comes_with_the_next<B: Backend>() {
     let scene = Scene::<B>::with_page_rows(1).await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -168,7 +168,7 @@ pub async fn entry_appended_during_a_pull_comes_with_the_next<B: SharedBackend>(
 }
 
 /// A reader from the future that starts again is told of dead files as well.
-pub async fn rewound_pull_tells_of_dead_files<B: SharedBackend>() {
+pub async fn rewound_pull_tells_of_dead_files<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::conformance::{Arrangement, Backend, PageLimits, SharedBackend};
+use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{FileEntry, FileState};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
@@ -87,9 +87,7 @@ impl Backend for PostgresBackend {
     async fn violations(&self) -> Vec<String> {
         violations(&mut self.connect().await).await
     }
-}
 
-impl SharedBackend for PostgresBackend {
     async fn let_time_pass(&self, by: Duration) {
         let (mut db, by) = (self.connect().await, i64::try_from(by.as_micros()).unwrap());
         for sql in [

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::super::scene::Scene;
-use super::super::{PageLimits, SharedBackend};
+use super::super::{Backend, PageLimits};
 use crate::{
     ActorHash, INVITATION_LIFETIME, Invitations as _, MailboxLimits, MailboxPage, NewInvitation, Permit,
     RateAction, RateLimit, RateLimits as _, StorageError,
@@ -61,7 +61,7 @@ enum Step {
 }
 
 /// P17, P22, P23: every answer of the store is the answer of the model.
-pub fn what_ages_agrees_with_the_model<B: SharedBackend>() {
+pub fn what_ages_agrees_with_the_model<B: Backend>() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let verdict = runner.run(&vec(steps(), 1..40), |steps| {
@@ -114,7 +114,7 @@ struct Taken {
     gone: bool,
 }
 
-struct Play<B: SharedBackend> {
+struct Play<B: Backend> {
     scene: Scene<B>,
     /// Time that has passed.
     now: Duration,
@@ -131,7 +131,7 @@ fn id(nth: usize) -> InvitationId {
     InvitationId::from_bytes([u8::try_from(nth * 151 % 256).unwrap(); 16])
 }
 
-impl<B: SharedBackend> Play<B> {
+impl<B: Backend> Play<B> {
     async fn new() -> Self {
         let scene = Scene::<B>::new().await;
         Self { scene, now: Duration::ZERO, letters: Vec::new(), permits: Vec::new() }

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::super::grants::{Grant, chain, cid};
 use super::super::scene::{CLIENT, Scene, cursor, dek};
 use super::super::shared_scene::{WIDE_LOG, file, member, record_deks, rewrap};
-use super::super::{PageLimits, SharedBackend};
+use super::super::{Backend, PageLimits};
 use super::history::{Wish, record_id};
 use super::shared_history::{Act, CHAINS, How, Step, histories};
 use super::shared_store::{PERSONAL, SHARED, SharedStore};
@@ -26,7 +26,7 @@ use crate::{
 const MEMBER: &str = "did:key:zMember";
 
 /// Every answer of the store is the answer of the model. P1 to P8, P10, P11, P13 to P16, P19, P20, P23, P24.
-pub fn random_shared_histories_agree_with_the_model<B: SharedBackend>() {
+pub fn random_shared_histories_agree_with_the_model<B: Backend>() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let verdict = runner.run(&histories(), |steps| {
@@ -45,7 +45,7 @@ pub fn random_shared_histories_agree_with_the_model<B: SharedBackend>() {
 }
 
 /// A store and the model that it has to agree with.
-struct Play<B: SharedBackend> {
+struct Play<B: Backend> {
     scene: Scene<B>,
     model: SharedStore,
     /// What was listed last in each space.
@@ -58,7 +58,7 @@ fn grant<G: Grant>(space: SpaceId, bearer: usize) -> G {
     if space == SHARED { G::shared(space, chain(CHAINS[bearer])) } else { G::personal(space) }
 }
 
-impl<B: SharedBackend> Play<B> {
+impl<B: Backend> Play<B> {
     async fn new() -> Self {
         let scene = Scene::<B>::paged(PAGES).await;
         scene.shared(SHARED.as_bytes()[0]).await;

@@ -1,9 +1,0 @@
-//! The part of the conformance suite that concerns shared spaces, on SQLite.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "failing is how a test says that something is wrong")]
-
-mod bed;
-
-use bed::SqliteBackend;
-
-less_sync_storage::conformance_tests_shared!(SqliteBackend);
