@@ -87,7 +87,12 @@ impl From<StorageError> for RpcError {
             StorageError::InvitationNotFound => Self::new(ErrorCode::NotFound, "not found"),
             StorageError::MailboxFull => Self::new(ErrorCode::RateLimited, "mailbox full"),
             StorageError::RateLimited { .. } => Self::new(ErrorCode::RateLimited, "rate limited"),
-            StorageError::SpaceIsRemote
+            // Files come over HTTP, so no method of the socket meets their errors.
+            StorageError::RecordNotFound
+            | StorageError::FileNotFound
+            | StorageError::FileOwnedElsewhere
+            | StorageError::UploadLost
+            | StorageError::SpaceIsRemote
             | StorageError::CursorExhausted
             | StorageError::Unavailable(_)
             | StorageError::Database(_) => {

@@ -87,6 +87,18 @@ pub enum StorageError {
     /// A data key is not the one that the caller had seen.
     #[error("wrapped data key was replaced concurrently")]
     DekReplaced,
+    /// The record that shall own a file is not there, or deleted.
+    #[error("record of a file not found")]
+    RecordNotFound,
+    /// No such file, or a deleted one.
+    #[error("file not found")]
+    FileNotFound,
+    /// The file belongs to another record.
+    #[error("file belongs to another record")]
+    FileOwnedElsewhere,
+    /// The upload took too long, and its object is being removed; a new one may succeed.
+    #[error("upload lost")]
+    UploadLost,
     /// No such invitation in this mailbox.
     #[error("invitation not found")]
     InvitationNotFound,

@@ -1,6 +1,11 @@
-//! Files of a space, as far as a pull and the rotation of keys know them.
+//! Files of a space: what is known of them here, while their bytes lie in the object store (storage §3.13).
 
-use less_sync_core::{Cursor, Dek, FileId, RecordId};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use less_sync_core::{Cursor, Dek, Epoch, FileId, RecordId};
+
+use crate::{ObjectKey, ReadGrant, StorageError, UploadId, WriteGrant};
 
 /// What is known of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,4 +32,154 @@ pub struct FileEntry {
     pub cursor: Cursor,
     /// What is known of it.
     pub state: FileState,
+}
+
+/// A live file as a download needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// The record that owns it.
+    pub record: RecordId,
+    /// Cursor of its last change.
+    pub cursor: Cursor,
+    /// Length of the ciphertext, in bytes.
+    pub size: u64,
+    /// The wrapped data key; a rewrap changes it.
+    pub dek: Dek,
+    /// Where its object is.
+    pub object: ObjectKey,
+    /// SHA-256 of the object; not known of those that the original wrote.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// What somebody wants to upload, known before the first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The file.
+    pub file: FileId,
+    /// The record that shall own it.
+    pub record: RecordId,
+    /// The wrapped data key.
+    pub dek: Dek,
+}
+
+/// Whether there is anything to upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The file is not there, or was deleted.
+    Free,
+    /// The file is there already, and of this record: what was uploaded first stays.
+    Exists,
+}
+
+/// An attempt that has been written down, and where its object goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// The attempt.
+    pub id: UploadId,
+    /// Where its object goes.
+    pub object: ObjectKey,
+}
+
+/// What an upload left in the object store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Length, in bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: [u8; 32],
+}
+
+/// Outcome of [`Files::commit_file`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileCommit {
+    /// The file exists from now on.
+    Created(FileChange),
+    /// Somebody else was first; nothing changed.
+    Exists,
+}
+
+/// A mutation of one file, as it took place under the lock of the space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// Cursor of the space before.
+    pub prev: Cursor,
+    /// Cursor of the space and of the file after it.
+    pub cursor: Cursor,
+    /// Key generation of the space.
+    pub key_generation: Epoch,
+    /// Pending rewrap, if any.
+    pub rewrap_epoch: Option<Epoch>,
+    /// The record that owns the file, or did.
+    pub record: RecordId,
+}
+
+/// Files.
+///
+/// A file comes into existence by [`Files::commit_file`] and by nothing else. An object in the store means nothing
+/// without a row.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// Looks whether an upload would be accepted, before its body is read (http §7.2, checks 15 to 17). Writes nothing,
+    /// promises nothing: [`Files::commit_file`] checks again.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
+    /// [`StorageError::Revoked`]; [`StorageError::RecordNotFound`] when the owner is no live record of the space;
+    /// [`StorageError::FileOwnedElsewhere`] when a live file belongs to another record; [`StorageError::EpochStale`] when
+    /// the space is shared and the key older than it accepts. The first that applies, in this order; a file that is
+    /// there already is [`Claimed::Exists`] whatever its key.
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, StorageError>;
+
+    /// Writes down that an object is about to be written, so that it cannot be forgotten: unless the upload is committed
+    /// within `lifetime`, the object will be removed. Returns where it goes.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
+    /// [`StorageError::Revoked`].
+    async fn begin_upload(
+        &self,
+        grant: &WriteGrant,
+        file: FileId,
+        lifetime: Duration,
+    ) -> Result<Upload, StorageError>;
+
+    /// Makes the object of `upload` the content of the file of `claim`, which must be the one that the upload was begun
+    /// for: one transaction that inserts the row, or revives a tombstone (newer-clients §7), moves the cursor of the space
+    /// by one and forgets the attempt. A file that exists already changes nothing.
+    ///
+    /// # Errors
+    /// As [`Files::claim_file`], and then [`StorageError::UploadLost`] when the attempt is over already: it took
+    /// longer than its lifetime, or was committed. [`StorageError::CursorExhausted`]. On every error, and on
+    /// [`FileCommit::Exists`], nothing changed and the object is still to be removed: see [`Files::abort_upload`].
+    async fn commit_file(
+        &self,
+        grant: &WriteGrant,
+        upload: &Upload,
+        claim: &Claim,
+        content: Content,
+    ) -> Result<FileCommit, StorageError>;
+
+    /// Has the object of an attempt removed, at once. A repeat changes nothing; an attempt that the store has forgotten is
+    /// written down again. Must not be called for an attempt that was committed, or may have been: a commit whose outcome
+    /// is unknown is left to its lifetime.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn abort_upload(&self, upload: &Upload) -> Result<(), StorageError>;
+
+    /// A live file.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`];
+    /// [`StorageError::FileNotFound`] for a tombstone as for a file that never was.
+    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, StorageError>;
+
+    /// Makes a tombstone of a live file at the next cursor of the space, drops its key and has its object removed: one
+    /// transaction (newer-clients §7). `None`, and nothing changed, when there is no such file or it is deleted already.
+    ///
+    /// # Errors
+    /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
+    /// [`StorageError::Revoked`], [`StorageError::CursorExhausted`].
+    async fn delete_file(&self, grant: &WriteGrant, file: FileId)
+    -> Result<Option<FileChange>, StorageError>;
 }

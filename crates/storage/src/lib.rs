@@ -4,6 +4,7 @@
 //! It knows no database, no object store, no runtime and no wire format. One method is one transaction; its documentation
 //! says what is atomic, what a repeat does and which errors mean what.
 
+mod blobs;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod database_time;
@@ -15,6 +16,8 @@ mod files;
 mod grant;
 mod invitations;
 mod members;
+mod object_key;
+mod objects;
 mod proof_chain;
 mod rate_limits;
 mod records;
@@ -23,6 +26,7 @@ mod row;
 mod rules;
 mod spaces;
 
+pub use blobs::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob};
 pub use database_time::DatabaseTime;
 pub use deks::{
     DEK_PAGE_ROWS, DekListing, DekPage, DekPosition, Deks, Rewrap, RewrapGuard, Rewrapped, StoredDek,
@@ -30,7 +34,9 @@ pub use deks::{
 pub use epoch_keys::{EpochKeys, InvalidKeyShares, KeyShares};
 pub use epochs::{Advanced, COUNTED_LEFTOVERS, Epochs};
 pub use error::StorageError;
-pub use files::{FileEntry, FileState};
+pub use files::{
+    Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileState, Files, StoredFile, Upload,
+};
 pub use grant::{Access, AdminGrant, ReadGrant, WriteGrant};
 pub use invitations::{
     INVITATION_LIFETIME, Invitation, Invitations, MailboxLimits, MailboxPage, NewInvitation,
@@ -39,6 +45,8 @@ pub use members::{
     Appended, InvalidMember, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
     MembersHead, NewMember,
 };
+pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
+pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
 pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use rate_limits::{ActorHash, Permit, RateAction, RateLimit, RateLimits};
 pub use records::{

@@ -1,0 +1,109 @@
+//! The object store: where the bytes of files are (storage §4).
+
+use std::error::Error;
+use std::ops::Range;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use crate::ObjectKey;
+
+/// Failure of the object store. Sources are for operators.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// No such object.
+    #[error("object not found")]
+    NotFound,
+    /// There is no room for it, or hardly any left (storage §4.8).
+    #[error("object store is full")]
+    Full,
+    /// The store cannot be reached, is overloaded or did not answer in time; a retry may help.
+    #[error("object store unavailable")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// Anything unexpected.
+    #[error("object store failed")]
+    Failed(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// An object that is being read.
+pub struct BlobReader {
+    /// Size of the whole object, in bytes, whatever part of it is read.
+    pub size: u64,
+    /// The bytes that were asked for, in pieces of at most 256 KiB; nothing is read ahead of the reader but one piece. A
+    /// stream that ends without an error has delivered all of them.
+    pub bytes: BoxStream<'static, Result<Bytes, BlobError>>,
+}
+
+/// An object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedBlob {
+    /// Its name, which need not be one of ours.
+    pub name: String,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// How long ago it was written.
+    pub age: Duration,
+}
+
+/// An object that is being written.
+///
+/// Nobody sees it before [`BlobWriter::finish`] has succeeded, and whoever drops it without that leaves nothing behind but
+/// what [`Blobs::delete`] of the same key removes. Holds at most 15 MiB at a time.
+#[async_trait]
+pub trait BlobWriter: Send {
+    /// Adds bytes. May return before they are stored; waits when too many are on their way.
+    ///
+    /// # Errors
+    /// [`BlobError`]; the writer is then only good for [`BlobWriter::abort`].
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError>;
+
+    /// Makes everything that was written one object, durable when this returns.
+    ///
+    /// # Errors
+    /// [`BlobError`]: whether the object exists is then unknown.
+    async fn finish(self: Box<Self>) -> Result<(), BlobError>;
+
+    /// Gives up, and removes what was stored so far as well as it can be done.
+    async fn abort(self: Box<Self>);
+}
+
+/// Objects by name: immutable, written once under a name that nobody else uses.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Begins an object of `size` bytes.
+    ///
+    /// # Errors
+    /// [`BlobError::Full`] when the store has no room for it; [`BlobError::Unavailable`], [`BlobError::Failed`].
+    async fn create(&self, key: &ObjectKey, size: u64) -> Result<Box<dyn BlobWriter>, BlobError>;
+
+    /// Opens an object, or the part of it between two offsets, which must lie within it.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`]; [`BlobError::Unavailable`], [`BlobError::Failed`].
+    async fn open(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<BlobReader, BlobError>;
+
+    /// Removes what is stored under a name, unfinished uploads of it as far as the store knows them by name. Nothing
+    /// there is success.
+    ///
+    /// # Errors
+    /// [`BlobError::Unavailable`], [`BlobError::Failed`].
+    async fn delete(&self, name: &str) -> Result<(), BlobError>;
+
+    /// All objects below `spaces/`, or those of one space (`spaces/{space}/`), ascending by name where the store can do
+    /// that; read page by page as the stream is polled.
+    fn list(&self, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>>;
+
+    /// Writes, reads and removes an object of its own (storage §4.8).
+    ///
+    /// # Errors
+    /// What went wrong.
+    async fn probe(&self) -> Result<(), BlobError>;
+}
+
+impl std::fmt::Debug for BlobReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlobReader").field("size", &self.size).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! The other side of files: objects that must be removed, and whose they are (storage §4.6, §4.7).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use less_sync_core::{FileId, SpaceId};
+
+use crate::{ObjectKey, StorageError, UploadId};
+
+/// How long a doomed object is left alone at least, in favour of downloads that have begun (storage §4.6).
+pub const OBJECT_GRACE: Duration = Duration::from_mins(1);
+
+/// An object that is to be removed now, claimed by the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueObject {
+    /// The space of its file.
+    pub space: SpaceId,
+    /// Its entry in the queue; for an attempt, the attempt.
+    pub entry: UploadId,
+    /// Its name; another than ours where a database says so.
+    pub key: String,
+    /// How often its removal has failed.
+    pub attempts: u32,
+}
+
+/// What is to be removed, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimDue {
+    /// Objects at most.
+    pub limit: usize,
+    /// For how long nobody else is to claim them.
+    pub lease: Duration,
+    /// How long objects of deleted files are kept after their deletion (`BLOB_DELETE_GRACE_SECS`); less than
+    /// [`OBJECT_GRACE`] counts as that.
+    pub grace: Duration,
+}
+
+/// What the database knows of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectUse {
+    /// It is the content of a live file.
+    Live {
+        /// What its size should be.
+        size: u64,
+    },
+    /// It is being uploaded or removed.
+    Queued,
+    /// Nothing.
+    Orphan,
+}
+
+/// A live file and where its object should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveObject {
+    /// The name of the object.
+    pub key: String,
+    /// The space of the file.
+    pub space: SpaceId,
+    /// The file.
+    pub file: FileId,
+    /// Length of the object, in bytes.
+    pub size: u64,
+}
+
+/// How full the queue of objects is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ObjectQueueState {
+    /// Uploads under way, or given up by a process that died.
+    pub uploads: u64,
+    /// Objects that are to be removed.
+    pub doomed: u64,
+    /// How long the oldest entry that is due has been.
+    pub oldest_due: Option<Duration>,
+}
+
+/// The queue of objects.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Claims objects that are due, those first that have been for longest: attempts whose lifetime is over, which can no
+    /// longer be committed from now on, and objects of files that are gone. Several processes never claim the same one at
+    /// once; what is not reported back within the lease is due again.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn claim_due_objects(&self, claim: ClaimDue) -> Result<Vec<DueObject>, StorageError>;
+
+    /// Forgets an object that is gone. A repeat does nothing.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn forget_object(&self, space: SpaceId, entry: UploadId) -> Result<(), StorageError>;
+
+    /// Notes that an object could not be removed, to be due again after `delay`.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn postpone_object(
+        &self,
+        space: SpaceId,
+        entry: UploadId,
+        delay: Duration,
+    ) -> Result<(), StorageError>;
+
+    /// What is known of each of these objects, at most 1 000, in their order. One read.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn object_uses(&self, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, StorageError>;
+
+    /// Live files in ascending order of (space, file), after a given one, of one space or of all; at most `limit`.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn live_objects(
+        &self,
+        only: Option<SpaceId>,
+        after: Option<(SpaceId, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<LiveObject>, StorageError>;
+
+    /// Has an object removed that nothing refers to; unless something does by now, which is looked up in the same
+    /// transaction. Says whether it will be removed.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError>;
+
+    /// How full the queue is.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn object_queue(&self) -> Result<ObjectQueueState, StorageError>;
+}
