@@ -148,9 +148,10 @@ pub trait Files: Send + Sync {
     /// by one and forgets the attempt. A file that exists already changes nothing.
     ///
     /// # Errors
-    /// As [`Files::claim_file`], and then [`StorageError::UploadLost`] when the attempt is over already: it took
-    /// longer than its lifetime, or was committed. [`StorageError::CursorExhausted`]. On every error, and on
-    /// [`FileCommit::Exists`], nothing changed and the object is still to be removed: see [`Files::abort_upload`].
+    /// As [`Files::claim_file`], and then [`StorageError::CursorExhausted`], and [`StorageError::UploadLost`] when the
+    /// attempt is over already: it took longer than its lifetime, was aborted or committed, or is for another file. On every
+    /// error, and on [`FileCommit::Exists`], nothing changed and the object is still to be removed: see
+    /// [`Files::abort_upload`].
     async fn commit_file(
         &self,
         grant: &WriteGrant,
@@ -159,9 +160,10 @@ pub trait Files: Send + Sync {
         content: Content,
     ) -> Result<FileCommit, StorageError>;
 
-    /// Has the object of an attempt removed, at once. A repeat changes nothing; an attempt that the store has forgotten is
-    /// written down again. Must not be called for an attempt that was committed, or may have been: a commit whose outcome
-    /// is unknown is left to its lifetime.
+    /// Has the object of an attempt removed, at once: its lifetime ends now. A repeat changes nothing; an attempt that the
+    /// store has forgotten is written down again. Must not be called for an attempt that was committed, or may have been: a
+    /// commit whose outcome is unknown is left to its lifetime. Where it is called all the same, the object of a live file
+    /// stays where it is.
     ///
     /// # Errors
     /// Failures of the database only.

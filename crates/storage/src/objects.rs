@@ -19,7 +19,7 @@ pub struct DueObject {
     pub entry: UploadId,
     /// Its name; another than ours where a database says so.
     pub key: String,
-    /// How often its removal has failed.
+    /// How often it was claimed before, each time in vain.
     pub attempts: u32,
 }
 
@@ -43,7 +43,7 @@ pub enum ObjectUse {
         /// What its size should be.
         size: u64,
     },
-    /// It is being uploaded or removed.
+    /// It is being uploaded, or to be removed.
     Queued,
     /// Nothing.
     Orphan,
@@ -65,32 +65,38 @@ pub struct LiveObject {
 /// How full the queue of objects is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ObjectQueueState {
-    /// Uploads under way, or given up by a process that died.
+    /// Uploads within their lifetime.
     pub uploads: u64,
-    /// Objects that are to be removed.
+    /// Objects that are to be removed, now or when their grace is over.
     pub doomed: u64,
     /// How long the oldest entry that is due has been.
     pub oldest_due: Option<Duration>,
 }
 
-/// The queue of objects.
+/// The queue of objects: attempts to upload, and objects that must go. What an entry is due for follows from the entry:
+///
+/// - An attempt is due when its lifetime is over. Being aborted ends it, and an orphan is written down like that.
+/// - An object of a deleted file is due when its grace is over, reckoned from the deletion.
+/// - Whatever was claimed before is due when its lease, or the delay of its postponement, is over. It has had its grace.
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Claims objects that are due, those first that have been for longest: attempts whose lifetime is over, which can no
     /// longer be committed from now on, and objects of files that are gone. Several processes never claim the same one at
-    /// once; what is not reported back within the lease is due again.
+    /// once; what is not reported back within the lease is due again. Nothing is held while the caller removes them.
     ///
     /// # Errors
     /// Failures of the database only.
     async fn claim_due_objects(&self, claim: ClaimDue) -> Result<Vec<DueObject>, StorageError>;
 
-    /// Forgets an object that is gone. A repeat does nothing.
+    /// Forgets an object that is gone. A repeat does nothing, and neither does an entry that was never claimed and is no
+    /// object of a deleted file: an upload under way stays what it is.
     ///
     /// # Errors
     /// Failures of the database only.
     async fn forget_object(&self, space: SpaceId, entry: UploadId) -> Result<(), StorageError>;
 
-    /// Notes that an object could not be removed, to be due again after `delay`.
+    /// Notes that an object could not be removed, to be due again after `delay`. Changes nothing where
+    /// [`Objects::forget_object`] would not either.
     ///
     /// # Errors
     /// Failures of the database only.
@@ -118,16 +124,16 @@ pub trait Objects: Send + Sync {
         limit: usize,
     ) -> Result<Vec<LiveObject>, StorageError>;
 
-    /// Has an object removed that nothing refers to; unless something does by now, which is looked up in the same
-    /// transaction. Says whether it will be removed.
+    /// Has an object removed, at once, that nothing refers to; unless something does by now, which is looked up in the same
+    /// transaction. Says whether it will be removed: also when it was to be removed already, in its own time.
     ///
     /// # Errors
     /// Failures of the database only.
     async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError>;
 
-    /// How full the queue is.
+    /// How full the queue is, when objects of deleted files are kept for `grace` (see [`ClaimDue::grace`]). One read.
     ///
     /// # Errors
     /// Failures of the database only.
-    async fn object_queue(&self) -> Result<ObjectQueueState, StorageError>;
+    async fn object_queue(&self, grace: Duration) -> Result<ObjectQueueState, StorageError>;
 }

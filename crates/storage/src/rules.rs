@@ -1,5 +1,6 @@
 //! Rules that need no database, so that every adapter applies the same ones.
 
+mod claim;
 mod rewrap;
 
 use std::collections::HashSet;
