@@ -94,6 +94,14 @@ pub enum Code {
     Unknown(String),
 }
 
+impl Code {
+    /// Whether it is this one.
+    #[must_use]
+    pub fn is(&self, code: ErrorCode) -> bool {
+        *self == Self::Known(code)
+    }
+}
+
 impl From<&str> for Code {
     fn from(text: &str) -> Self {
         ErrorCode::parse(text).map_or_else(|| Self::Unknown(text.to_owned()), Self::Known)
@@ -130,6 +138,31 @@ pub enum CallError {
     /// An answer that does not fit the method.
     #[error("the answer cannot be decoded")]
     Undecodable,
+}
+
+impl CallError {
+    /// Whether the server answered with this error.
+    #[must_use]
+    pub fn is(&self, expected: ErrorCode) -> bool {
+        match self {
+            Self::Failed { code, .. } => code.is(expected),
+            Self::Ended(_) | Self::Timeout | Self::Undecodable => false,
+        }
+    }
+}
+
+/// A membership log that could not be read, or must not be believed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LogError {
+    /// No answer worth the name.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// An entry is missing, or is not what its hash says.
+    #[error("the membership log is broken at entry {seq}")]
+    Broken {
+        /// Its place.
+        seq: i32,
+    },
 }
 
 /// A push that did not happen, or may not have.

@@ -9,7 +9,7 @@
 //! remembered as a gap ([`Event::Lagged`]). Dropping a handle ends its tasks. Blobs and keys are slices of the
 //! message they came in.
 //!
-//! It knows nothing of a server's insides, keeps no data, and encrypts nothing.
+//! It knows nothing of a server's insides, and keeps no data.
 //!
 //! ```no_run
 //! use less_sync_client::{AccessToken, Auth, Change, Dialer, Endpoint, PullItem, PullSpace};
@@ -33,13 +33,18 @@
 //! # }
 //! ```
 
+mod access;
 mod backoff;
 mod call;
 mod connection;
+mod deks;
 mod dial;
 mod endpoint;
+mod epoch;
 mod error;
 mod event;
+mod invitation;
+mod membership;
 mod options;
 mod pending;
 mod pull;
@@ -52,13 +57,18 @@ mod subscribe;
 mod tls;
 mod token;
 
+pub use access::Access;
 pub use backoff::Backoff;
 pub use call::Answer;
 pub use connection::{Auth, Connection};
+pub use deks::{DekRow, DekStream, Keyed, Rewrap};
 pub use dial::Dialer;
 pub use endpoint::{Endpoint, InvalidEndpoint};
-pub use error::{CallError, Cause, Code, DialError, Ended, PullError, PushError};
+pub use epoch::{Begun, Share};
+pub use error::{CallError, Cause, Code, DialError, Ended, LogError, PullError, PushError};
 pub use event::{Event, Events, FilesEvent, MembershipEvent, PeerEvent, SyncEvent};
+pub use invitation::Invitation;
+pub use membership::{AppendKind, Log, LogHead};
 pub use options::{Bound, Options, Tap};
 pub use pull::{OnCursorAhead, PullItem, PullSpace, PullStream, PullSummary};
 pub use push::{Change, PushOptions};

@@ -15,6 +15,12 @@ impl Dek {
     /// Length in bytes.
     pub const LENGTH: usize = 44;
 
+    /// The key with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes, as they came and as they go.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Dek::LENGTH] {

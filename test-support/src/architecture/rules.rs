@@ -89,7 +89,7 @@ pub const ROOMS: &[Room] = &[
         never_directly: &["anyhow", "minicbor", "tokio-tungstenite"],
         never_below: &[SQL],
     },
-    Room { name: CLIENT, may_use: &[CORE], never_directly: &["anyhow"], never_below: &[&["axum"], SQL] },
+    Room { name: CLIENT, may_use: &[CORE, AUTH], never_directly: &["anyhow"], never_below: &[&["axum"], SQL] },
     Room {
         name: "less-sync-app",
         may_use: ALL,
@@ -102,7 +102,7 @@ pub const ROOMS: &[Room] = &[
     Room { name: HISTORY, may_use: &[CORE], never_directly: &["anyhow"], never_below: THE_WORLD },
     Room {
         name: "less-sync",
-        may_use: &[CORE, CLIENT, HISTORY],
+        may_use: &[CORE, AUTH, CLIENT, HISTORY],
         never_directly: &[],
         never_below: &[&["axum"], SQL],
     },

@@ -1,0 +1,221 @@
+//! The membership log of a shared space (protocol §4.8–§4.10).
+
+use less_sync_core::wire::Empty;
+use less_sync_core::wire::membership::{
+    MembershipAppendParams, MembershipAppendResult, MembershipListParams, MembershipListResult,
+    MembershipRevokeParams,
+};
+use less_sync_core::wire::method;
+use less_sync_core::{Cid, limits};
+use sha2::{Digest as _, Sha256};
+
+use crate::access::Access;
+use crate::connection::Connection;
+use crate::error::{CallError, LogError};
+use crate::rows::MembershipEntry;
+
+pub use less_sync_core::wire::membership::AppendKind;
+
+/// Octets of a log that are read at most: what a server keeps of one (protocol §11).
+const LOG_BYTES: usize = 64 * limits::MIB;
+
+/// Where a log ends: what the next entry must follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogHead {
+    /// Place of the last entry, and the number of entries; 0 in an empty log.
+    pub seq: i32,
+    /// Hash of the last entry.
+    pub hash: Option<[u8; 32]>,
+}
+
+impl LogHead {
+    /// Where the log ends after `payload` was appended here; the place of that entry.
+    #[must_use]
+    pub fn followed_by(&self, payload: &[u8]) -> Self {
+        Self { seq: self.seq.saturating_add(1), hash: Some(Sha256::digest(payload).into()) }
+    }
+
+    /// Takes one more entry.
+    fn advance(&mut self, entry: &MembershipEntry) -> Result<(), LogError> {
+        let next = self.followed_by(&entry.payload);
+        let is_next = entry.chain_seq == next.seq
+            && entry.prev_hash.as_deref() == self.hash.as_ref().map(<[u8; 32]>::as_slice)
+            && Some(&*entry.entry_hash) == next.hash.as_ref().map(<[u8; 32]>::as_slice);
+        if !is_next {
+            return Err(LogError::Broken { seq: entry.chain_seq });
+        }
+        *self = next;
+        Ok(())
+    }
+}
+
+/// A whole log whose hashes were verified from the first entry to the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// From the first on.
+    pub entries: Vec<MembershipEntry>,
+    /// Where it ends.
+    pub head: LogHead,
+}
+
+impl Log {
+    /// Verifies that these entries follow each other from the beginning.
+    ///
+    /// # Errors
+    /// One is missing, or is not what its hash says.
+    pub fn verify(entries: Vec<MembershipEntry>) -> Result<Self, LogError> {
+        let mut head = LogHead::default();
+        entries.iter().try_for_each(|entry| head.advance(entry))?;
+        Ok(Self { entries, head })
+    }
+}
+
+impl Connection {
+    /// Appends an entry after `head` and answers where the log ends now. The payload is ciphertext, up to 256 KiB.
+    ///
+    /// Not safe to repeat blindly: after a lost answer the repetition is a conflict.
+    ///
+    /// # Errors
+    /// See [`CallError`]; `conflict` when the log has grown meanwhile.
+    pub async fn append_membership(
+        &self,
+        access: Access<'_>,
+        head: &LogHead,
+        payload: &[u8],
+        kind: Option<AppendKind>,
+    ) -> Result<LogHead, CallError> {
+        let space = access.space.to_string();
+        let next = head.followed_by(payload);
+        let params = MembershipAppendParams {
+            space: &space,
+            ucan: access.ucan,
+            home_server: None,
+            expected_version: head.seq,
+            prev_hash: head.hash.as_ref().map(<[u8; 32]>::as_slice),
+            entry_hash: next.hash.as_ref().map_or(&[], <[u8; 32]>::as_slice),
+            payload,
+            kind,
+        };
+        let answer = self.call(method::MEMBERSHIP_APPEND, &params).await?;
+        let appended: MembershipAppendResult = answer.decode()?;
+        if appended.chain_seq == next.seq { Ok(next) } else { Err(CallError::Undecodable) }
+    }
+
+    /// Reads the whole log, in several calls if it must, and verifies its hashes.
+    ///
+    /// # Errors
+    /// See [`LogError`].
+    pub async fn membership_log(&self, access: Access<'_>) -> Result<Log, LogError> {
+        let mut entries = self.entries_up_to(access, None).await?;
+        let mut bytes = size(&entries);
+        // A list that does not fit one frame lacks its oldest entries.
+        while let Some(first) = entries.first().map(|entry| entry.chain_seq).filter(|first| *first > 1) {
+            let mut older = self.entries_up_to(access, Some(first - 1)).await?;
+            bytes += size(&older);
+            if older.is_empty() || bytes > LOG_BYTES {
+                return Err(LogError::Broken { seq: first });
+            }
+            older.append(&mut entries);
+            entries = older;
+        }
+        Log::verify(entries)
+    }
+
+    async fn entries_up_to(
+        &self,
+        access: Access<'_>,
+        until_seq: Option<i32>,
+    ) -> Result<Vec<MembershipEntry>, CallError> {
+        let space = access.space.to_string();
+        let params = MembershipListParams {
+            space: &space,
+            ucan: access.ucan,
+            home_server: None,
+            since_seq: 0,
+            until_seq,
+        };
+        let answer = self.call(method::MEMBERSHIP_LIST, &params).await?;
+        let list: MembershipListResult<'_> = answer.decode()?;
+        let slicer = |part: &[u8]| answer.slice(part);
+        Ok(list.entries.iter().map(|entry| MembershipEntry::of(entry, &slicer)).collect())
+    }
+
+    /// Ends the rights that the token named `cid` gives, and everything derived from it, at once and for ever. With
+    /// `member_did`, whatever that member has open in the space ends too. Safe to repeat.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn revoke(
+        &self,
+        access: Access<'_>,
+        cid: Cid,
+        member_did: Option<&str>,
+    ) -> Result<(), CallError> {
+        let (space, ucan_cid) = (access.space.to_string(), cid.to_hex());
+        let params = MembershipRevokeParams {
+            space: &space,
+            ucan: access.ucan,
+            home_server: None,
+            ucan_cid: &ucan_cid,
+            member_did,
+        };
+        self.call(method::MEMBERSHIP_REVOKE, &params).await?.decode::<Empty>().map(drop)
+    }
+}
+
+fn size(entries: &[MembershipEntry]) -> usize {
+    entries.iter().map(|entry| entry.payload.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn entry_after(head: &LogHead, payload: &'static str) -> MembershipEntry {
+        let payload = Bytes::from(payload);
+        let next = head.followed_by(&payload);
+        let bytes = |hash: Option<[u8; 32]>| hash.map(|hash| Bytes::copy_from_slice(&hash));
+        MembershipEntry {
+            chain_seq: next.seq,
+            prev_hash: bytes(head.hash),
+            entry_hash: bytes(next.hash).unwrap(),
+            payload,
+        }
+    }
+
+    fn log(payloads: &[&'static str]) -> Vec<MembershipEntry> {
+        let mut head = LogHead::default();
+        let follow = |payload: &&'static str| {
+            let entry = entry_after(&head, payload);
+            head = head.followed_by(payload.as_bytes());
+            entry
+        };
+        payloads.iter().map(follow).collect()
+    }
+
+    #[test]
+    fn a_log_is_whole_from_its_first_entry_to_its_last() {
+        let entries = log(&["one", "two", "three"]);
+        let verified = Log::verify(entries.clone()).unwrap();
+        assert_eq!((verified.head.seq, verified.entries), (3, entries));
+        assert_eq!(Log::verify(Vec::new()).unwrap().head, LogHead::default());
+    }
+
+    #[test]
+    fn missing_changed_and_swapped_entries_are_noticed() {
+        let whole = log(&["one", "two", "three"]);
+        let changed = |change: &dyn Fn(&mut Vec<MembershipEntry>)| {
+            let mut entries = whole.clone();
+            change(&mut entries);
+            Log::verify(entries).unwrap_err().to_string()
+        };
+        let broken = |seq| format!("the membership log is broken at entry {seq}");
+        assert_eq!(changed(&|entries| drop(entries.remove(0))), broken(2));
+        assert_eq!(changed(&|entries| drop(entries.remove(1))), broken(3));
+        assert_eq!(changed(&|entries| entries.swap(1, 2)), broken(3));
+        assert_eq!(changed(&|entries| entries[1].payload = "TWO".into()), broken(2));
+        assert_eq!(changed(&|entries| entries[2].prev_hash = None), broken(3));
+    }
+}
