@@ -9,6 +9,9 @@
 //! remembered as a gap ([`Event::Lagged`]). Dropping a handle ends its tasks. Blobs and keys are slices of the
 //! message they came in.
 //!
+//! [`crypto`] and [`sharing`] are for spaces that several people share: encryption of records, invitations, members,
+//! rotation of keys. The rest moves octets and does not care what is in them.
+//!
 //! It knows nothing of a server's insides, and keeps no data.
 //!
 //! ```no_run
@@ -37,6 +40,7 @@ mod access;
 mod backoff;
 mod call;
 mod connection;
+pub mod crypto;
 mod deks;
 mod dial;
 mod endpoint;
@@ -52,6 +56,7 @@ mod push;
 mod queue;
 mod reconnect;
 mod rows;
+pub mod sharing;
 mod stream;
 mod subscribe;
 mod tls;

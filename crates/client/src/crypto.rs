@@ -1,0 +1,39 @@
+//! End-to-end encryption for shared spaces, as pure functions of keys and octets.
+//!
+//! An [`Identity`] is a P-256 key that signs and opens. A [`KeyRing`] holds the keys of one space, one per epoch; a
+//! record is encrypted under a key of its own, and that key is wrapped with the key of an epoch, so that a rotation
+//! rewraps 44 octets per record and never touches content. The formats, and why they are what they are, stand in
+//! `docs/decisions/0009-the-toolbox-shares-with-real-keys.md`; the server sees none of them.
+//!
+//! Whatever is secret is erased when it is dropped, and `Debug` shows nothing of it.
+//!
+//! ```
+//! use less_sync_client::crypto::{KeyRing, SpaceKey};
+//! use less_sync_core::{Epoch, RecordId, SpaceId};
+//!
+//! let (space, record) = (SpaceId::from_bytes([1; 16]), RecordId::from_bytes([2; 16]));
+//! let mut ring = KeyRing::new(space);
+//! ring.insert(SpaceKey::random(space, Epoch::FIRST));
+//!
+//! let sealed = ring.seal_record(Epoch::FIRST, record, b"hello")?;
+//! assert_eq!(ring.open_record(record, &sealed.blob, Some(sealed.dek.as_bytes()))?, "hello");
+//! # Ok::<(), less_sync_client::crypto::Unreadable>(())
+//! ```
+
+mod aead;
+mod identity;
+mod key_ring;
+mod mailbox;
+mod record;
+mod sealed_box;
+mod secret;
+mod space_key;
+pub(crate) mod statement;
+
+pub use identity::{Identity, InvalidIdentity};
+pub use key_ring::{KeyRing, SealedRecord};
+pub use mailbox::mailbox_id;
+pub use record::{RECORD_OVERHEAD, Unreadable};
+pub use sealed_box::{NotForUs, seal};
+pub use secret::Secret;
+pub use space_key::SpaceKey;

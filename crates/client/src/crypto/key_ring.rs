@@ -1,0 +1,204 @@
+//! The keys of one space.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use less_sync_core::{Dek, Epoch, RecordId, SpaceId};
+
+use super::{Secret, SpaceKey, Unreadable, record};
+
+/// Keys that are kept: those of the newest epochs. Content is rewrapped with every rotation, so older ones open
+/// nothing but forgotten entries of the membership log.
+const KEPT: usize = 64;
+
+/// A record as it goes to the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRecord {
+    /// The ciphertext.
+    pub blob: Bytes,
+    /// Its key, wrapped.
+    pub dek: Dek,
+}
+
+/// The keys of one space, one for each epoch that we have seen; the newest 64 of them.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    space: SpaceId,
+    keys: BTreeMap<Epoch, SpaceKey>,
+}
+
+impl KeyRing {
+    /// Without any key.
+    #[must_use]
+    pub fn new(space: SpaceId) -> Self {
+        Self { space, keys: BTreeMap::new() }
+    }
+
+    /// Of which space.
+    #[must_use]
+    pub fn space(&self) -> SpaceId {
+        self.space
+    }
+
+    /// Adds the key of an epoch, or replaces it. A key of another space is not taken.
+    pub fn insert(&mut self, key: SpaceKey) {
+        if key.space() == self.space {
+            self.keys.insert(key.epoch(), key);
+        }
+        while self.keys.len() > KEPT {
+            self.keys.pop_first();
+        }
+    }
+
+    /// The key of `epoch`.
+    ///
+    /// # Errors
+    /// [`Unreadable::NoKey`].
+    pub fn key(&self, epoch: Epoch) -> Result<&SpaceKey, Unreadable> {
+        self.keys.get(&epoch).ok_or(Unreadable::NoKey(epoch))
+    }
+
+    /// The key of the newest epoch that we know.
+    #[must_use]
+    pub fn newest(&self) -> Option<&SpaceKey> {
+        self.keys.values().next_back()
+    }
+
+    /// All of them, oldest first.
+    pub fn keys(&self) -> impl Iterator<Item = &SpaceKey> {
+        self.keys.values()
+    }
+
+    /// Encrypts a record under a key of its own, wrapped with that of `epoch`.
+    ///
+    /// # Errors
+    /// [`Unreadable::NoKey`].
+    pub fn seal_record(
+        &self,
+        epoch: Epoch,
+        record: RecordId,
+        content: &[u8],
+    ) -> Result<SealedRecord, Unreadable> {
+        let space_key = self.key(epoch)?;
+        let key = Secret::random();
+        let blob = record::seal(&key, self.space, record, content);
+        Ok(SealedRecord { blob, dek: space_key.wrap(&key) })
+    }
+
+    /// The content of a record, which must be the one that was encrypted.
+    ///
+    /// # Errors
+    /// See [`Unreadable`].
+    pub fn open_record(
+        &self,
+        record: RecordId,
+        blob: &[u8],
+        dek: Option<&[u8]>,
+    ) -> Result<Bytes, Unreadable> {
+        let dek = Dek::try_from(dek.ok_or(Unreadable::NotEncrypted)?);
+        let key = self.unwrap(&dek.map_err(|_| Unreadable::NotEncrypted)?)?;
+        record::open(&key, self.space, record, blob)
+    }
+
+    /// The same key, wrapped with that of `epoch`.
+    ///
+    /// # Errors
+    /// See [`Unreadable`].
+    pub fn rewrap(&self, dek: &[u8], epoch: Epoch) -> Result<Dek, Unreadable> {
+        let dek = Dek::try_from(dek).map_err(|_| Unreadable::NotEncrypted)?;
+        Ok(self.key(epoch)?.wrap(&self.unwrap(&dek)?))
+    }
+
+    fn unwrap(&self, dek: &Dek) -> Result<Secret, Unreadable> {
+        self.key(epoch_of(dek)?)?.unwrap(dek)
+    }
+}
+
+/// The epoch that a wrapped key names; no space has one beyond 2³¹ − 1.
+pub(crate) fn epoch_of(dek: &Dek) -> Result<Epoch, Unreadable> {
+    let number = i32::try_from(dek.epoch_prefix()).map_err(|_| Unreadable::NotEncrypted)?;
+    Epoch::new(number).map_err(|_| Unreadable::NotEncrypted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::RECORD_OVERHEAD;
+
+    const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+    const RECORD: RecordId = RecordId::from_bytes([2; 16]);
+
+    fn epoch(number: i32) -> Epoch {
+        Epoch::new(number).unwrap()
+    }
+
+    fn ring(space: SpaceId, epochs: impl IntoIterator<Item = i32>) -> KeyRing {
+        let mut ring = KeyRing::new(space);
+        epochs.into_iter().for_each(|number| ring.insert(SpaceKey::random(space, epoch(number))));
+        ring
+    }
+
+    #[test]
+    fn a_record_is_opened_by_whoever_has_the_key_of_its_epoch() {
+        let ring = ring(SPACE, [1, 2]);
+        for number in [1, 2] {
+            let sealed = ring.seal_record(epoch(number), RECORD, b"content").unwrap();
+            assert_eq!(sealed.blob.len(), b"content".len() + RECORD_OVERHEAD);
+            let opened = ring.open_record(RECORD, &sealed.blob, Some(sealed.dek.as_bytes()));
+            assert_eq!(opened.unwrap(), "content");
+        }
+        assert_eq!(ring.seal_record(epoch(3), RECORD, b""), Err(Unreadable::NoKey(epoch(3))));
+    }
+
+    #[test]
+    fn every_write_has_a_key_of_its_own() {
+        let ring = ring(SPACE, [1]);
+        let [one, two] = std::array::from_fn(|_| ring.seal_record(epoch(1), RECORD, b"same").unwrap());
+        assert_ne!(one, two);
+        let mixed = ring.open_record(RECORD, &one.blob, Some(two.dek.as_bytes()));
+        assert_eq!(mixed, Err(Unreadable::Damaged));
+    }
+
+    #[test]
+    fn a_record_in_the_place_of_another_is_noticed() {
+        let ring = ring(SPACE, [1]);
+        let sealed = ring.seal_record(epoch(1), RECORD, b"content").unwrap();
+        let elsewhere = RecordId::from_bytes([3; 16]);
+        let opened = ring.open_record(elsewhere, &sealed.blob, Some(sealed.dek.as_bytes()));
+        assert_eq!(opened, Err(Unreadable::Damaged));
+    }
+
+    #[test]
+    fn what_is_not_encrypted_is_said_to_be_so() {
+        let ring = ring(SPACE, [1]);
+        let dek = ring.seal_record(epoch(1), RECORD, b"").unwrap().dek;
+        let beyond = [&[0xff; 4][..], &[0; 40]].concat();
+        for (blob, dek) in [
+            (&b"plain"[..], None),
+            (b"plain", Some(&dek.as_bytes()[..])),
+            (b"", Some(&dek.as_bytes()[..])),
+            (b"\x01", Some(b"short")),
+            (b"\x01", Some(&beyond)),
+        ] {
+            assert_eq!(ring.open_record(RECORD, blob, dek), Err(Unreadable::NotEncrypted), "{blob:?}");
+        }
+    }
+
+    #[test]
+    fn rewrapping_changes_the_wrapping_and_not_the_key() {
+        let ring = ring(SPACE, [1, 2]);
+        let sealed = ring.seal_record(epoch(1), RECORD, b"content").unwrap();
+        let dek = ring.rewrap(sealed.dek.as_bytes(), epoch(2)).unwrap();
+        assert_eq!(dek.epoch_prefix(), 2);
+        assert_eq!(ring.open_record(RECORD, &sealed.blob, Some(dek.as_bytes())).unwrap(), "content");
+    }
+
+    #[test]
+    fn the_newest_sixty_four_keys_are_kept_and_no_key_of_another_space() {
+        let mut ring = ring(SPACE, 1..=70);
+        assert_eq!((ring.keys().count(), ring.newest().unwrap().epoch()), (KEPT, epoch(70)));
+        assert_eq!(ring.key(epoch(6)).unwrap_err(), Unreadable::NoKey(epoch(6)));
+        ring.insert(SpaceKey::random(SpaceId::from_bytes([9; 16]), epoch(71)));
+        assert_eq!(ring.newest().unwrap().epoch(), epoch(70));
+    }
+}

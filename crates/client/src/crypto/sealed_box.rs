@@ -1,0 +1,101 @@
+//! Something that only the holder of one key can open, and anybody can make (ECIES on P-256).
+//!
+//! ```text
+//! 0x01 ‖ ephemeral public key, compressed (33) ‖ nonce (12) ‖ ciphertext ‖ tag (16)
+//! key = HKDF-SHA-256(salt "less-sync sealed box v1", ECDH(ephemeral, recipient), info = ephemeral ‖ recipient)
+//! ```
+//!
+//! It says nothing about who made it: whoever must know signs what is inside.
+
+use less_sync_auth::P256Key;
+use p256::ecdh::diffie_hellman;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use p256::{PublicKey, SecretKey};
+
+use super::{Secret, aead};
+
+const VERSION: u8 = 1;
+const POINT: usize = 33;
+const SALT: &[u8] = b"less-sync sealed box v1";
+
+/// Sealed for somebody else, in another context, or changed on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("sealed for somebody else, or damaged")]
+pub struct NotForUs;
+
+/// Seals `plain` for the holder of `recipient`, to be opened in this context and no other.
+#[must_use]
+pub fn seal(recipient: &P256Key, context: &[u8], plain: &[u8]) -> Vec<u8> {
+    let recipient = recipient.to_compressed();
+    let ephemeral = ephemeral();
+    let public = compressed(&ephemeral.public_key());
+    // A key that was decoded once is decoded again.
+    let Ok(key) = key(&ephemeral, &recipient, &public, &recipient) else { return Vec::new() };
+    let sealed = aead::seal(&key, context, plain);
+    [&[VERSION][..], &public, &sealed].concat()
+}
+
+pub(super) fn open(secret: &SecretKey, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotForUs> {
+    let (version, rest) = sealed.split_first().ok_or(NotForUs)?;
+    let (ephemeral, sealed) = rest.split_first_chunk::<POINT>().ok_or(NotForUs)?;
+    if *version != VERSION {
+        return Err(NotForUs);
+    }
+    let key = key(secret, ephemeral, ephemeral, &compressed(&secret.public_key()))?;
+    aead::open(&key, context, sealed).ok_or(NotForUs)
+}
+
+fn key(
+    ours: &SecretKey,
+    theirs: &[u8; POINT],
+    ephemeral: &[u8; POINT],
+    recipient: &[u8; POINT],
+) -> Result<Secret, NotForUs> {
+    let theirs = PublicKey::from_sec1_bytes(theirs).map_err(|_| NotForUs)?;
+    let shared = diffie_hellman(ours.to_nonzero_scalar(), theirs.as_affine());
+    Ok(Secret::derive(SALT, shared.raw_secret_bytes(), &[ephemeral, recipient]))
+}
+
+fn ephemeral() -> SecretKey {
+    loop {
+        // One draw in 2³² is no key.
+        if let Ok(key) = SecretKey::from_slice(Secret::random().expose()) {
+            return key;
+        }
+    }
+}
+
+fn compressed(key: &PublicKey) -> [u8; POINT] {
+    let point = key.to_sec1_point(true);
+    let mut octets = [0; POINT];
+    octets.iter_mut().zip(point.as_bytes()).for_each(|(octet, byte)| *octet = *byte);
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Identity;
+    use super::*;
+
+    #[test]
+    fn only_the_recipient_opens_it_and_only_in_its_context() {
+        let [recipient, other] = std::array::from_fn(|_| Identity::random());
+        let sealed = seal(recipient.public(), b"here", b"secret");
+        assert_eq!(recipient.open(b"here", &sealed).unwrap(), b"secret");
+        assert_eq!(recipient.open(b"there", &sealed), Err(NotForUs));
+        assert_eq!(other.open(b"here", &sealed), Err(NotForUs));
+        assert_ne!(seal(recipient.public(), b"here", b"secret"), sealed);
+    }
+
+    #[test]
+    fn what_was_changed_or_cut_is_not_opened() {
+        let recipient = Identity::random();
+        let sealed = seal(recipient.public(), b"", b"secret");
+        for index in 0..sealed.len() {
+            let mut tampered = sealed.clone();
+            tampered[index] ^= 1;
+            assert_eq!(recipient.open(b"", &tampered), Err(NotForUs), "octet {index}");
+            assert_eq!(recipient.open(b"", &sealed[..index]), Err(NotForUs), "cut at {index}");
+        }
+    }
+}

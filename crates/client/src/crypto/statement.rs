@@ -1,0 +1,84 @@
+//! What somebody says and signs: a compact JWS (ES256) whose `typ` says what it is for, so that none can be taken for
+//! another, or for a UCAN.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use less_sync_auth::did_key;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Identity;
+
+/// What a statement says, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Signed<T> {
+    /// The `did:key` of whoever signed it.
+    pub(crate) by: String,
+    #[serde(flatten)]
+    pub(crate) body: T,
+}
+
+/// The statement of `author`.
+pub(crate) fn sign<T: Serialize>(author: &Identity, purpose: &str, body: T) -> String {
+    let statement = Signed { by: author.did().to_owned(), body };
+    // Texts, numbers and lists of them are always JSON.
+    let payload = Zeroizing::new(serde_json::to_string(&statement).unwrap_or_default());
+    author.signing().sign_text(&header(purpose), &payload)
+}
+
+/// The statement, if whoever it names has signed it for this purpose.
+pub(crate) fn verify<T: DeserializeOwned>(purpose: &str, text: &str) -> Option<Signed<T>> {
+    let (signed, signature) = text.rsplit_once('.')?;
+    let (header_segment, payload) = signed.split_once('.')?;
+    if header_segment != BASE64.encode(header(purpose)) {
+        return None;
+    }
+    let statement: Signed<T> = serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()?;
+    let author = did_key::decode(&statement.by).ok()?;
+    author.verifies(signed.as_bytes(), &BASE64.decode(signature).ok()?).then_some(statement)
+}
+
+fn header(purpose: &str) -> String {
+    format!(r#"{{"alg":"ES256","typ":"{purpose}"}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PURPOSE: &str = "test";
+
+    #[test]
+    fn a_statement_names_who_signed_it() {
+        let author = Identity::random();
+        let text = sign(
+            &author,
+            PURPOSE,
+            [("a".to_owned(), 1)].into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        );
+        let statement: Signed<std::collections::BTreeMap<String, i32>> = verify(PURPOSE, &text).unwrap();
+        assert_eq!((statement.by.as_str(), statement.body["a"]), (author.did(), 1));
+    }
+
+    #[test]
+    fn other_purposes_other_authors_and_other_words_are_refused() {
+        let [author, other] = std::array::from_fn(|_| Identity::random());
+        let body = || serde_json::json!({ "a": 1 });
+        let text = sign(&author, PURPOSE, body());
+        let accepts = |text: &str| verify::<serde_json::Value>(PURPOSE, text).is_some();
+        assert!(accepts(&text));
+        assert_eq!(verify::<serde_json::Value>("other", &text), None);
+        let forged = Signed { by: author.did().to_owned(), body: body() };
+        let forged = serde_json::to_string(&forged).unwrap();
+        assert!(!accepts(&other.signing().sign_text(&header(PURPOSE), &forged)));
+        assert!(!accepts(&sign(&author, "JWT", body())));
+        let other_words = sign(&author, PURPOSE, serde_json::json!({ "a": 2 }));
+        let (signed, _) = other_words.rsplit_once('.').unwrap();
+        let (_, signature) = text.rsplit_once('.').unwrap();
+        assert!(!accepts(&format!("{signed}.{signature}")));
+        for nonsense in ["", ".", "..", "a.b.c", &text[1..], &text[..text.len() - 1]] {
+            assert!(!accepts(nonsense), "{nonsense}");
+        }
+    }
+}

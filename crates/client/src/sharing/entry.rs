@@ -1,0 +1,192 @@
+//! Entries of the membership log.
+//!
+//! ```text
+//! payload = 0x01 ‖ epoch (4, big-endian) ‖ nonce (12) ‖ ciphertext ‖ tag (16)
+//! associated data = "less-sync log v1" ‖ 0x00 ‖ space id (16) ‖ chain_seq (4, big-endian) ‖ previous hash (32 or 0)
+//! plain = JWS { by, space, seq, prev?, proof, act }, typ "less-sync-log"
+//! ```
+
+use less_sync_core::{Epoch, SpaceId, hex};
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::{Identity, KeyRing, SpaceKey, Unreadable, statement};
+use crate::membership::LogHead;
+use crate::rows::MembershipEntry;
+
+const VERSION: u8 = 1;
+const PURPOSE: &str = "less-sync-log";
+
+/// Members of one [`Act::Admit`]: eight tokens deep they still fit an entry.
+pub const MOST_ADMISSIONS: usize = 10;
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// These are in, or invited; also said again for everybody after a rotation, under the new key.
+    Admit(Vec<Admission>),
+    /// The author has accepted the invitation, and goes by this name.
+    Join {
+        /// For people.
+        name: String,
+    },
+    /// Somebody is out, with everything that was derived from these tokens.
+    Remove {
+        /// Who.
+        did: String,
+        /// Names of the tokens that were revoked.
+        cids: Vec<String>,
+    },
+}
+
+/// Somebody in, or invited.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// Who.
+    pub did: String,
+    /// For people.
+    pub name: String,
+    /// Their rights.
+    pub ucan: String,
+    /// Whether they have accepted.
+    pub joined: bool,
+}
+
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admission")
+            .field("did", &self.did)
+            .field("joined", &self.joined)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is signed.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    space: String,
+    seq: i32,
+    prev: Option<String>,
+    proof: String,
+    act: Act,
+}
+
+/// An entry that its author signed.
+pub(super) struct Opened {
+    pub(super) by: String,
+    pub(super) proof: String,
+    pub(super) epoch: Epoch,
+    pub(super) act: Act,
+}
+
+/// The payload of the entry after `head`, said by `author` with the rights of `proof`.
+#[must_use]
+pub fn seal_entry(author: &Identity, proof: &str, key: &SpaceKey, head: &LogHead, act: Act) -> Vec<u8> {
+    let body = Body {
+        space: key.space().to_string(),
+        seq: head.seq.saturating_add(1),
+        prev: head.hash.map(|hash| hex::encode(&hash)),
+        proof: proof.to_owned(),
+        act,
+    };
+    let context = context(key.space(), body.seq, head.hash.as_ref().map_or(&[], <[u8; 32]>::as_slice));
+    let sealed = key.seal(&context, statement::sign(author, PURPOSE, body).as_bytes());
+    [&[VERSION][..], &key.epoch().get().to_be_bytes(), &sealed].concat()
+}
+
+/// What the entry says; its place in the log has been verified.
+pub(super) fn open_entry(keys: &KeyRing, entry: &MembershipEntry) -> Result<Opened, Unreadable> {
+    let sealed = entry.payload.strip_prefix(&[VERSION]).ok_or(Unreadable::NotEncrypted)?;
+    let (epoch, sealed) = sealed.split_first_chunk().ok_or(Unreadable::NotEncrypted)?;
+    let epoch = Epoch::new(i32::from_be_bytes(*epoch)).map_err(|_| Unreadable::NotEncrypted)?;
+    let prev = entry.prev_hash.as_deref().unwrap_or_default();
+    let context = context(keys.space(), entry.chain_seq, prev);
+    let plain = keys.key(epoch)?.open(&context, sealed).ok_or(Unreadable::Damaged)?;
+    let text = str::from_utf8(&plain).map_err(|_| Unreadable::Damaged)?;
+    let signed = statement::verify::<Body>(PURPOSE, text).ok_or(Unreadable::Damaged)?;
+    let Body { space, seq, prev: said, proof, act } = signed.body;
+    let is_here = space == keys.space().to_string()
+        && seq == entry.chain_seq
+        && said.unwrap_or_default() == hex::encode(prev);
+    if is_here { Ok(Opened { by: signed.by, proof, epoch, act }) } else { Err(Unreadable::Damaged) }
+}
+
+fn context(space: SpaceId, seq: i32, prev: &[u8]) -> Vec<u8> {
+    [&b"less-sync log v1\0"[..], space.as_bytes(), &seq.to_be_bytes(), prev].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+
+    fn ring() -> KeyRing {
+        let mut ring = KeyRing::new(SPACE);
+        ring.insert(SpaceKey::random(SPACE, Epoch::FIRST));
+        ring
+    }
+
+    fn entry(head: &LogHead, payload: Vec<u8>) -> MembershipEntry {
+        let next = head.followed_by(&payload);
+        let bytes = |hash: [u8; 32]| Bytes::copy_from_slice(&hash);
+        MembershipEntry {
+            chain_seq: next.seq,
+            prev_hash: head.hash.map(bytes),
+            entry_hash: next.hash.map(bytes).unwrap(),
+            payload: payload.into(),
+        }
+    }
+
+    fn joined() -> Act {
+        Act::Join { name: "Bob".to_owned() }
+    }
+
+    #[test]
+    fn an_entry_is_read_by_whoever_has_the_key_and_in_its_place_only() {
+        let (author, ring) = (Identity::random(), ring());
+        let head = LogHead { seq: 4, hash: Some([9; 32]) };
+        let payload = seal_entry(&author, "proof", ring.newest().unwrap(), &head, joined());
+        let opened = open_entry(&ring, &entry(&head, payload.clone())).ok().unwrap();
+        assert_eq!((opened.by.as_str(), opened.act, opened.epoch), (author.did(), joined(), Epoch::FIRST));
+        for elsewhere in
+            [LogHead { seq: 5, ..head }, LogHead { hash: Some([8; 32]), ..head }, LogHead::default()]
+        {
+            let moved = open_entry(&ring, &entry(&elsewhere, payload.clone()));
+            assert_eq!(moved.err(), Some(Unreadable::Damaged));
+        }
+        let stranger = KeyRing::new(SPACE);
+        let unread = open_entry(&stranger, &entry(&head, payload)).err();
+        assert_eq!(unread, Some(Unreadable::NoKey(Epoch::FIRST)));
+    }
+
+    /// Whoever has the key can encrypt, but not sign for others, nor move what they signed.
+    #[test]
+    fn a_statement_is_bound_to_its_place_by_its_author() {
+        let (author, ring) = (Identity::random(), ring());
+        let key = ring.newest().unwrap();
+        let body = Body { space: SPACE.to_string(), seq: 1, prev: None, proof: String::new(), act: joined() };
+        let statement = statement::sign(&author, PURPOSE, body);
+        let sealed = |seq: i32| {
+            let sealed = key.seal(&context(SPACE, seq, &[]), statement.as_bytes());
+            let payload = [&[VERSION][..], &1_i32.to_be_bytes(), &sealed].concat();
+            entry(&LogHead { seq: seq - 1, hash: None }, payload)
+        };
+        assert!(open_entry(&ring, &sealed(1)).is_ok());
+        assert_eq!(open_entry(&ring, &sealed(2)).err(), Some(Unreadable::Damaged));
+    }
+
+    #[test]
+    fn the_largest_entry_fits_the_wire() {
+        let ring = ring();
+        let ucan = "u".repeat(14_000);
+        let admission =
+            Admission { did: "d".repeat(57), name: "n".repeat(256), ucan: ucan.clone(), joined: true };
+        let act = Act::Admit(vec![admission; MOST_ADMISSIONS]);
+        let payload =
+            seal_entry(&Identity::random(), &ucan, ring.newest().unwrap(), &LogHead::default(), act);
+        assert!(payload.len() <= less_sync_core::limits::MEMBERSHIP_PAYLOAD, "{}", payload.len());
+    }
+}

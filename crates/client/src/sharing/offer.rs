@@ -1,0 +1,191 @@
+//! An invitation on its way.
+//!
+//! ```text
+//! payload = base64url(sealed box for the invitee, context "less-sync invitation v1")
+//! plain   = JWS { by, space, root, name, ucan, epoch, key }, typ "less-sync-invitation"
+//! ```
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use less_sync_auth::ucan::UcanError;
+use less_sync_auth::{RootKey, did_key};
+use less_sync_core::{Epoch, Permission, SpaceId, Timestamp};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Address, Chain, Membership};
+use crate::crypto::{Identity, KeyRing, Secret, SpaceKey, seal, statement};
+
+const PURPOSE: &str = "less-sync-invitation";
+const CONTEXT: &[u8] = b"less-sync invitation v1";
+
+/// Why an invitation is worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OfferError {
+    /// It cannot be opened.
+    #[error("it is for somebody else, or damaged")]
+    NotForUs,
+    /// It can be opened, and is not what a member writes.
+    #[error("it was not written by who it says")]
+    Forged,
+    /// It gives no rights.
+    #[error("it gives no rights")]
+    Worthless(#[source] UcanError),
+}
+
+/// An invitation that was opened, and verified: whoever sent it has the rights that they give.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The `did:key` of the member who sent it.
+    pub from: String,
+    /// What one may do.
+    pub permission: Permission,
+    /// The last second in which one may.
+    pub expires_at: Timestamp,
+    /// The space, as one who accepts will know it.
+    pub membership: Membership,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    space: String,
+    root: String,
+    name: String,
+    ucan: String,
+    epoch: i32,
+    key: Secret,
+}
+
+impl Offer {
+    /// The payload that gives the holder of `address` the rights of `ucan`, which `author` has issued, and the newest
+    /// key. `None` without one.
+    #[must_use]
+    pub fn seal(author: &Identity, membership: &Membership, address: &Address, ucan: &str) -> Option<String> {
+        let key = membership.keys.newest()?;
+        let body = Body {
+            space: membership.space().to_string(),
+            root: BASE64.encode(membership.root_key.as_bytes()),
+            name: membership.name.clone(),
+            ucan: ucan.to_owned(),
+            epoch: key.epoch().get(),
+            key: key.secret().clone(),
+        };
+        let statement = Zeroizing::new(statement::sign(author, PURPOSE, body));
+        let recipient = did_key::decode(address.did()).ok()?;
+        Some(BASE64.encode(seal(&recipient, CONTEXT, statement.as_bytes())))
+    }
+
+    /// Opens a payload that is for `identity`.
+    ///
+    /// # Errors
+    /// See [`OfferError`].
+    pub fn open(identity: &Identity, payload: &str, now: Timestamp) -> Result<Self, OfferError> {
+        let sealed = BASE64.decode(payload).map_err(|_| OfferError::NotForUs)?;
+        let plain = identity.open(CONTEXT, &sealed).map_err(|_| OfferError::NotForUs)?;
+        let plain = Zeroizing::new(plain);
+        let text = str::from_utf8(&plain).map_err(|_| OfferError::Forged)?;
+        let signed = statement::verify::<Body>(PURPOSE, text).ok_or(OfferError::Forged)?;
+        let membership = membership(&signed.body).ok_or(OfferError::Forged)?;
+        let chain = membership.verify(identity.did(), now).map_err(OfferError::Worthless)?;
+        // The server has seen the chain of everybody: only who issued it may offer a key with it.
+        if issuer(&membership.ucan.0).as_deref() != Some(signed.by.as_str()) {
+            return Err(OfferError::Forged);
+        }
+        let (permission, expires_at) = (chain.permission(), chain.expires_at());
+        Ok(Self { from: signed.by, permission, expires_at, membership })
+    }
+}
+
+fn membership(body: &Body) -> Option<Membership> {
+    let space: SpaceId = body.space.parse().ok()?;
+    let root = BASE64.decode(&body.root).ok()?;
+    let mut keys = KeyRing::new(space);
+    keys.insert(SpaceKey::new(space, Epoch::new(body.epoch).ok()?, body.key.clone()));
+    let root_key = RootKey::try_from(root.as_slice()).ok()?;
+    let (name, ucan) = (body.name.clone(), Chain(body.ucan.clone()));
+    Some(Membership { name, root_key, ucan, keys })
+}
+
+/// Who issued a token whose signature was verified.
+fn issuer(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        iss: String,
+    }
+    let payload = BASE64.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice::<Claims>(&payload).ok().map(|claims| claims.iss)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+    const END: Timestamp = Timestamp::from_seconds(2_000_000);
+
+    struct Scene {
+        owner: Identity,
+        invitee: Identity,
+        address: Address,
+        membership: Membership,
+        ucan: String,
+    }
+
+    fn scene() -> Scene {
+        let [owner, invitee] = std::array::from_fn(|_| Identity::random());
+        let root = owner.grant(owner.did(), Permission::Admin, SPACE, END, None);
+        let ucan = owner.grant(invitee.did(), Permission::Write, SPACE, END, Some(&root));
+        let mut keys = KeyRing::new(SPACE);
+        keys.insert(SpaceKey::random(SPACE, Epoch::FIRST));
+        let membership =
+            Membership { name: "notes".to_owned(), root_key: owner.root_key(), ucan: Chain(root), keys };
+        let address = Address::new(invitee.did(), invitee.mailbox("i", "u")).unwrap();
+        Scene { owner, invitee, address, membership, ucan }
+    }
+
+    #[test]
+    fn the_invitee_learns_the_space_its_key_and_who_invited() {
+        let Scene { owner, invitee, address, membership, ucan } = scene();
+        let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
+        let offer = Offer::open(&invitee, &payload, NOW).unwrap();
+        assert_eq!(
+            (offer.from.as_str(), offer.permission, offer.expires_at),
+            (owner.did(), Permission::Write, END)
+        );
+        assert_eq!((offer.membership.name.as_str(), offer.membership.space()), ("notes", SPACE));
+        let [ours, theirs] =
+            [&membership, &offer.membership].map(|known| *known.keys.newest().unwrap().secret().expose());
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn nobody_else_can_open_it() {
+        let Scene { owner, membership, address, ucan, .. } = scene();
+        let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
+        for identity in [&owner, &Identity::random()] {
+            assert_eq!(Offer::open(identity, &payload, NOW).unwrap_err(), OfferError::NotForUs);
+        }
+        assert_eq!(Offer::open(&owner, "nonsense", NOW).unwrap_err(), OfferError::NotForUs);
+    }
+
+    /// A server knows the chains that members present, and could otherwise offer a key of its own with them.
+    #[test]
+    fn only_who_issued_the_rights_can_offer_them() {
+        let Scene { membership, invitee, address, ucan, .. } = scene();
+        let payload = Offer::seal(&Identity::random(), &membership, &address, &ucan).unwrap();
+        assert_eq!(Offer::open(&invitee, &payload, NOW).unwrap_err(), OfferError::Forged);
+    }
+
+    #[test]
+    fn rights_that_ran_out_or_are_for_somebody_else_are_worthless() {
+        let Scene { owner, invitee, address, membership, ucan } = scene();
+        let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
+        let late = Timestamp::from_seconds(END.seconds() + 1);
+        let expired = Offer::open(&invitee, &payload, late).unwrap_err();
+        assert_eq!(expired, OfferError::Worthless(UcanError::Expired));
+        let payload = Offer::seal(&owner, &membership, &address, &membership.ucan.0).unwrap();
+        let foreign = Offer::open(&invitee, &payload, NOW).unwrap_err();
+        assert_eq!(foreign, OfferError::Worthless(UcanError::IdentityMismatch));
+    }
+}

@@ -1,0 +1,213 @@
+//! Who is in a space, as its membership log says.
+
+use std::collections::{BTreeMap, HashSet};
+
+use less_sync_auth::ucan::{self, TokenCids, VerifiedChain};
+use less_sync_core::{Cid, Epoch, Permission, Timestamp};
+
+use super::entry::{Opened, open_entry};
+use super::{Act, Admission, Membership};
+use crate::crypto::Unreadable;
+use crate::membership::Log;
+
+/// Whether a chain has run out is asked when it matters; that it was good once is true for ever.
+const AT_ANY_TIME: Timestamp = Timestamp::from_seconds(0);
+
+/// A chain that gives somebody rights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What they may do.
+    pub permission: Permission,
+    /// The last second in which they may.
+    pub expires_at: Timestamp,
+    /// The name of its outermost token, by which it is revoked.
+    pub cid: Cid,
+    ucan: super::Chain,
+    /// Both names of every token in it.
+    cids: Box<[Cid]>,
+}
+
+/// Somebody who is in, or invited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub did: String,
+    /// For people; what they call themselves, or what somebody called them.
+    pub name: String,
+    /// Whether they have accepted their invitation.
+    pub joined: bool,
+    /// Their rights; at least one.
+    pub tokens: Vec<Token>,
+    /// The epoch under whose key they were last listed.
+    listed: Epoch,
+}
+
+/// Everybody who is in a space, or invited. Everybody's rights have been verified up to the root key; removals count
+/// if an administrator signed them.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    members: BTreeMap<String, Member>,
+    revoked: HashSet<Cid>,
+    removed: BTreeMap<String, Epoch>,
+    skipped: usize,
+}
+
+impl Member {
+    /// The most that they may do at `now`; `None` when all their rights have run out.
+    #[must_use]
+    pub fn permission(&self, now: Timestamp) -> Option<Permission> {
+        let valid = self.tokens.iter().filter(|token| token.expires_at >= now);
+        valid.map(|token| token.permission).max()
+    }
+
+    /// The last second in which they may do anything.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.tokens.iter().map(|token| token.expires_at).max()
+    }
+}
+
+impl Roster {
+    /// Reads the log as far as `membership` has the keys for it. Entries that it cannot read are older than what it
+    /// needs, or damaged; they are counted and passed over.
+    #[must_use]
+    pub fn read(log: &Log, membership: &Membership) -> Self {
+        let mut roster = Self::default();
+        for entry in &log.entries {
+            match open_entry(&membership.keys, entry) {
+                Ok(opened) => roster.apply(opened, membership),
+                Err(Unreadable::NoKey(_)) => {}
+                Err(Unreadable::NotEncrypted | Unreadable::Damaged) => roster.skipped += 1,
+            }
+        }
+        roster
+    }
+
+    /// Everybody with rights that were not taken back, by DID.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn member(&self, did: &str) -> Option<&Member> {
+        self.members.get(did)
+    }
+
+    /// Under the key of which epoch it was said last that the holder of `did` is out; `None` when they were never
+    /// removed, or are in again.
+    #[must_use]
+    pub fn removal(&self, did: &str) -> Option<Epoch> {
+        self.removed.get(did).copied()
+    }
+
+    /// Entries that are not what members write.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Whether no token of the chain was revoked, as far as the log says.
+    #[must_use]
+    pub fn is_live(&self, chain: &VerifiedChain) -> bool {
+        chain.cids().iter().all(|cid| !self.revoked.contains(cid))
+    }
+
+    /// Who would lose their rights, too, if the rights of `did` were revoked: whom they let in.
+    #[must_use]
+    pub fn dependents(&self, did: &str) -> Vec<&Member> {
+        let own: HashSet<Cid> = self.tokens_of(did).map(|token| token.cid).collect();
+        let falls = |token: &Token| token.cids.iter().any(|cid| own.contains(cid));
+        let others = self.members().filter(|member| member.did != did);
+        others.filter(|member| member.tokens.iter().all(falls)).collect()
+    }
+
+    /// What has to be said again under the key of `epoch`: everybody who was last listed under an older one.
+    #[must_use]
+    pub fn to_be_listed(&self, epoch: Epoch) -> Vec<Admission> {
+        let members = self.members().filter(|member| member.listed < epoch);
+        members.flat_map(admissions).collect()
+    }
+
+    fn tokens_of(&self, did: &str) -> impl Iterator<Item = &Token> {
+        self.member(did).into_iter().flat_map(|member| &member.tokens)
+    }
+
+    fn apply(&mut self, opened: Opened, membership: &Membership) {
+        let Opened { by, proof, epoch, act } = opened;
+        let author = membership.verify_chain(&proof, &by, Permission::Read, AT_ANY_TIME);
+        let Some(author) = author.ok().filter(|author| self.is_live(author)) else {
+            self.skipped += 1;
+            return;
+        };
+        match act {
+            Act::Admit(admissions) => {
+                for admission in admissions {
+                    self.admit(admission, epoch, membership);
+                }
+            }
+            Act::Join { name } => {
+                if let Some(member) = self.members.get_mut(&by) {
+                    (member.name, member.joined) = (name, true);
+                }
+            }
+            Act::Remove { did, cids } if author.permission().covers(Permission::Admin) => {
+                self.remove(&did, &cids, epoch);
+            }
+            Act::Remove { .. } => self.skipped += 1,
+        }
+    }
+
+    fn admit(&mut self, admission: Admission, epoch: Epoch, membership: &Membership) {
+        let Admission { did, name, ucan, joined } = admission;
+        let chain = membership.verify_chain(&ucan, &did, Permission::Read, AT_ANY_TIME);
+        let Some(chain) = chain.ok().filter(|chain| self.is_live(chain)) else { return };
+        let token = Token {
+            permission: chain.permission(),
+            expires_at: chain.expires_at(),
+            cid: ucan::cid(&ucan),
+            ucan: super::Chain(ucan),
+            cids: chain.cids().into(),
+        };
+        self.removed.remove(&did);
+        let nobody =
+            || Member { did: did.clone(), name: String::new(), joined, tokens: Vec::new(), listed: epoch };
+        let member = self.members.entry(did.clone()).or_insert_with(nobody);
+        member.joined |= joined;
+        member.listed = epoch;
+        if member.name.is_empty() || !member.joined {
+            member.name = name;
+        }
+        if !member.tokens.contains(&token) {
+            member.tokens.push(token);
+        }
+    }
+
+    fn remove(&mut self, did: &str, cids: &[String], epoch: Epoch) {
+        let own: Vec<Cid> = self.tokens_of(did).flat_map(both_names).collect();
+        self.revoked.extend(own);
+        self.revoked.extend(cids.iter().filter_map(|cid| cid.parse::<Cid>().ok()));
+        let revoked = &self.revoked;
+        for member in self.members.values_mut() {
+            member.tokens.retain(|token| token.cids.iter().all(|cid| !revoked.contains(cid)));
+        }
+        self.members.retain(|_, member| !member.tokens.is_empty());
+        self.removed.insert(did.to_owned(), epoch);
+    }
+}
+
+fn both_names(token: &Token) -> Vec<Cid> {
+    TokenCids::of(&token.ucan.0).map_or_else(|| vec![token.cid], |cids| vec![cids.cid, cids.alternate])
+}
+
+fn admissions(member: &Member) -> impl Iterator<Item = Admission> {
+    member.tokens.iter().map(|token| Admission {
+        did: member.did.clone(),
+        name: member.name.clone(),
+        ucan: token.ucan.0.clone(),
+        joined: member.joined,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+use bytes::Bytes;
+use less_sync_core::SpaceId;
+
+use super::*;
+use crate::crypto::{Identity, KeyRing, SpaceKey};
+use crate::membership::LogHead;
+use crate::rows::MembershipEntry;
+use crate::sharing::{Chain, seal_entry};
+
+const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+const END: Timestamp = Timestamp::from_seconds(4_000_000_000);
+
+/// A space on paper: its owner's membership, and the log as it grows.
+struct Scene {
+    owner: Identity,
+    membership: Membership,
+    head: LogHead,
+    entries: Vec<MembershipEntry>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let owner = Identity::random();
+        let root = owner.grant(owner.did(), Permission::Admin, SPACE, END, None);
+        let mut keys = KeyRing::new(SPACE);
+        keys.insert(SpaceKey::random(SPACE, Epoch::FIRST));
+        let membership =
+            Membership { name: String::new(), root_key: owner.root_key(), ucan: Chain(root.clone()), keys };
+        let mut scene = Self { owner, membership, head: LogHead::default(), entries: Vec::new() };
+        scene.say_as_owner(Act::Admit(vec![Admission { joined: true, ..scene.admission_of_owner(&root) }]));
+        scene
+    }
+
+    fn admission_of_owner(&self, root: &str) -> Admission {
+        admission(&self.owner, root)
+    }
+
+    fn root(&self) -> String {
+        self.membership.ucan.0.clone()
+    }
+
+    fn invitation(&self, member: &Identity, permission: Permission) -> String {
+        self.owner.grant(member.did(), permission, SPACE, END, Some(&self.membership.ucan.0))
+    }
+
+    fn say(&mut self, author: &Identity, proof: &str, act: Act) {
+        let key = self.membership.keys.newest().unwrap();
+        let payload = Bytes::from(seal_entry(author, proof, key, &self.head, act));
+        let next = self.head.followed_by(&payload);
+        let bytes = |hash: [u8; 32]| Bytes::copy_from_slice(&hash);
+        self.entries.push(MembershipEntry {
+            chain_seq: next.seq,
+            prev_hash: self.head.hash.map(bytes),
+            entry_hash: next.hash.map(bytes).unwrap(),
+            payload,
+        });
+        self.head = next;
+    }
+
+    fn say_as_owner(&mut self, act: Act) {
+        let owner = Identity::from_secret(self.owner.secret().clone()).unwrap();
+        self.say(&owner, &self.root(), act);
+    }
+
+    fn invite(&mut self, member: &Identity, permission: Permission) -> String {
+        let ucan = self.invitation(member, permission);
+        self.say_as_owner(Act::Admit(vec![admission(member, &ucan)]));
+        ucan
+    }
+
+    fn roster(&self) -> Roster {
+        Roster::read(&Log::verify(self.entries.clone()).unwrap(), &self.membership)
+    }
+
+    fn dids(&self) -> Vec<String> {
+        self.roster().members().map(|member| member.did.clone()).collect()
+    }
+}
+
+fn admission(member: &Identity, ucan: &str) -> Admission {
+    Admission { did: member.did().to_owned(), name: "n".to_owned(), ucan: ucan.to_owned(), joined: false }
+}
+
+fn removal(member: &Identity) -> Act {
+    Act::Remove { did: member.did().to_owned(), cids: Vec::new() }
+}
+
+fn sorted(members: &[&Identity]) -> Vec<String> {
+    let mut dids: Vec<String> = members.iter().map(|member| member.did().to_owned()).collect();
+    dids.sort();
+    dids
+}
+
+#[test]
+fn members_are_invited_join_and_are_removed() {
+    let mut scene = Scene::new();
+    let member = Identity::random();
+    let ucan = scene.invite(&member, Permission::Write);
+    let invited = scene.roster().member(member.did()).unwrap().clone();
+    assert_eq!((invited.joined, invited.permission(END)), (false, Some(Permission::Write)));
+    assert_eq!(invited.permission(Timestamp::from_seconds(END.seconds() + 1)), None);
+
+    scene.say(&member, &ucan, Act::Join { name: "Bob".to_owned() });
+    let joined = scene.roster().member(member.did()).unwrap().clone();
+    assert_eq!((joined.joined, joined.name.as_str()), (true, "Bob"));
+
+    scene.say_as_owner(removal(&member));
+    assert_eq!(scene.dids(), [scene.owner.did()]);
+    assert_eq!(scene.roster().removal(member.did()), Some(Epoch::FIRST));
+}
+
+#[test]
+fn whoever_was_removed_comes_back_with_a_new_invitation_and_not_with_the_old_one() {
+    let mut scene = Scene::new();
+    let member = Identity::random();
+    let old = scene.invite(&member, Permission::Write);
+    scene.say_as_owner(removal(&member));
+    scene.say_as_owner(Act::Admit(vec![admission(&member, &old)]));
+    assert_eq!(scene.dids(), [scene.owner.did()]);
+    scene.invite(&member, Permission::Read);
+    assert_eq!(scene.dids(), sorted(&[&scene.owner, &member]));
+    assert_eq!(scene.roster().removal(member.did()), None);
+}
+
+#[test]
+fn only_administrators_remove() {
+    let mut scene = Scene::new();
+    let [writer, other] = std::array::from_fn(|_| Identity::random());
+    let ucan = scene.invite(&writer, Permission::Write);
+    scene.invite(&other, Permission::Read);
+    scene.say(&writer, &ucan, removal(&other));
+    assert_eq!((scene.dids().len(), scene.roster().skipped()), (3, 1));
+}
+
+#[test]
+fn whom_the_removed_let_in_goes_too() {
+    let mut scene = Scene::new();
+    let [member, guest] = std::array::from_fn(|_| Identity::random());
+    let ucan = scene.invite(&member, Permission::Admin);
+    let derived = member.grant(guest.did(), Permission::Read, SPACE, END, Some(&ucan));
+    scene.say(&member, &ucan, Act::Admit(vec![admission(&guest, &derived)]));
+    let roster = scene.roster();
+    let dependents: Vec<&str> =
+        roster.dependents(member.did()).iter().map(|other| other.did.as_str()).collect();
+    assert_eq!(dependents, [guest.did()]);
+    scene.say_as_owner(removal(&member));
+    assert_eq!(scene.dids(), [scene.owner.did()]);
+    scene.say(&member, &ucan, removal(&scene_owner(&scene)));
+    assert_eq!((scene.dids().len(), scene.roster().skipped()), (1, 1));
+}
+
+fn scene_owner(scene: &Scene) -> Identity {
+    Identity::from_secret(scene.owner.secret().clone()).unwrap()
+}
+
+#[test]
+fn strangers_and_chains_of_other_spaces_are_passed_over() {
+    let mut scene = Scene::new();
+    let stranger = Identity::random();
+    let own = stranger.grant(stranger.did(), Permission::Admin, SPACE, END, None);
+    scene.say(&stranger, &own, removal(&scene_owner(&scene)));
+    let elsewhere = SpaceId::from_bytes([2; 16]);
+    let other = scene.owner.grant(stranger.did(), Permission::Admin, elsewhere, END, None);
+    scene.say_as_owner(Act::Admit(vec![admission(&stranger, &own), admission(&stranger, &other)]));
+    assert_eq!(scene.dids(), [scene.owner.did()]);
+}
+
+#[test]
+fn everybody_is_listed_anew_under_a_new_key_for_those_who_have_only_that() {
+    let mut scene = Scene::new();
+    let member = Identity::random();
+    scene.invite(&member, Permission::Read);
+    let second = Epoch::new(2).unwrap();
+    scene.membership.keys.insert(SpaceKey::random(SPACE, second));
+    let again = scene.roster().to_be_listed(second);
+    assert_eq!(again.len(), 2);
+    scene.say_as_owner(Act::Admit(again));
+    assert_eq!(scene.roster().to_be_listed(second), []);
+
+    let everybody = scene.dids();
+    let newest = scene.membership.keys.key(second).unwrap().clone();
+    scene.membership.keys = KeyRing::new(SPACE);
+    scene.membership.keys.insert(newest);
+    assert_eq!(scene.dids(), everybody);
+}

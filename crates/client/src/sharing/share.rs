@@ -1,0 +1,175 @@
+//! The key of an epoch for one member.
+//!
+//! ```text
+//! wrapped_key = sealed box for the member, context "less-sync epoch key v1" ‖ 0x00 ‖ space id (16) ‖ epoch (4)
+//! plain       = JWS { by, space, epoch, for, key }, typ "less-sync-epoch-key" ‖ "~" ‖ UCAN of the author
+//! ```
+//!
+//! It is signed because anybody can seal a box, the server included: without the signature of an administrator it
+//! could give everybody a key of its own.
+
+use bytes::Bytes;
+use less_sync_auth::did_key;
+use less_sync_auth::ucan::VerifiedChain;
+use less_sync_core::{Epoch, Permission, SpaceId, Timestamp, limits};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Membership;
+use crate::crypto::{Identity, Secret, SpaceKey, seal, statement};
+use crate::epoch::Share;
+
+const PURPOSE: &str = "less-sync-epoch-key";
+
+/// A share that cannot be made, or must not be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidShare {
+    /// The recipient is no `did:key`.
+    #[error("a member without a key")]
+    Recipient,
+    /// The author's chain is too long to travel with the key; chains of two tokens fit.
+    #[error("whoever changes the key must have been invited by the owner of the space")]
+    TooLarge,
+    /// It is for somebody else, or damaged.
+    #[error("the share of the key cannot be opened")]
+    NotForUs,
+    /// No administrator of the space has made it.
+    #[error("the share of the key was not made by an administrator")]
+    Forged,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    space: String,
+    epoch: i32,
+    r#for: String,
+    key: Secret,
+}
+
+/// The share of `key` for the holder of `member_did`, made by `author` with the rights of `proof`.
+///
+/// # Errors
+/// [`InvalidShare::Recipient`], [`InvalidShare::TooLarge`].
+pub fn seal_share(
+    author: &Identity,
+    proof: &str,
+    key: &SpaceKey,
+    member_did: &str,
+) -> Result<Share, InvalidShare> {
+    let recipient = did_key::decode(member_did).map_err(|_| InvalidShare::Recipient)?;
+    let body = Body {
+        space: key.space().to_string(),
+        epoch: key.epoch().get(),
+        r#for: member_did.to_owned(),
+        key: key.secret().clone(),
+    };
+    let plain = Zeroizing::new(format!("{}~{proof}", statement::sign(author, PURPOSE, body)));
+    let wrapped_key = seal(&recipient, &context(key.space(), key.epoch()), plain.as_bytes());
+    if wrapped_key.len() > limits::WRAPPED_KEY {
+        return Err(InvalidShare::TooLarge);
+    }
+    Ok(Share { member_did: member_did.to_owned(), wrapped_key: wrapped_key.into() })
+}
+
+/// The key of `epoch` from the share of `identity`, and the chain of whoever made it: ask the log whether that was
+/// revoked.
+///
+/// # Errors
+/// [`InvalidShare::NotForUs`], [`InvalidShare::Forged`].
+pub fn open_share(
+    identity: &Identity,
+    membership: &Membership,
+    epoch: Epoch,
+    wrapped_key: &Bytes,
+    now: Timestamp,
+) -> Result<(SpaceKey, VerifiedChain), InvalidShare> {
+    let space = membership.space();
+    let plain = identity.open(&context(space, epoch), wrapped_key).map_err(|_| InvalidShare::NotForUs)?;
+    let plain = Zeroizing::new(plain);
+    let text = str::from_utf8(&plain).map_err(|_| InvalidShare::Forged)?;
+    let (statement, proof) = text.split_once('~').ok_or(InvalidShare::Forged)?;
+    let signed = statement::verify::<Body>(PURPOSE, statement).ok_or(InvalidShare::Forged)?;
+    let Body { space: said, epoch: number, r#for: member, key } = signed.body;
+    if said != space.to_string() || number != epoch.get() || member != identity.did() {
+        return Err(InvalidShare::Forged);
+    }
+    let author = membership.verify_chain(proof, &signed.by, Permission::Admin, now);
+    Ok((SpaceKey::new(space, epoch, key), author.map_err(|_| InvalidShare::Forged)?))
+}
+
+fn context(space: SpaceId, epoch: Epoch) -> Vec<u8> {
+    [&b"less-sync epoch key v1\0"[..], space.as_bytes(), &epoch.get().to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::KeyRing;
+    use crate::sharing::Chain;
+
+    const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+    const END: Timestamp = Timestamp::from_seconds(4_000_000_000);
+
+    fn scene() -> (Identity, Membership, SpaceKey) {
+        let owner = Identity::random();
+        let root = owner.grant(owner.did(), Permission::Admin, SPACE, END, None);
+        let membership = Membership {
+            name: String::new(),
+            root_key: owner.root_key(),
+            ucan: Chain(root),
+            keys: KeyRing::new(SPACE),
+        };
+        (owner, membership, SpaceKey::random(SPACE, Epoch::new(2).unwrap()))
+    }
+
+    fn opened(
+        member: &Identity,
+        membership: &Membership,
+        epoch: i32,
+        share: &Share,
+    ) -> Result<[u8; 32], InvalidShare> {
+        let epoch = Epoch::new(epoch).unwrap();
+        let (key, _) = open_share(member, membership, epoch, &share.wrapped_key, NOW)?;
+        Ok(*key.secret().expose())
+    }
+
+    #[test]
+    fn a_member_gets_the_key_of_its_epoch_from_an_administrator() {
+        let ((owner, membership, key), member) = (scene(), Identity::random());
+        let deputy = Identity::random();
+        let proof = owner.grant(deputy.did(), Permission::Admin, SPACE, END, Some(&membership.ucan.0));
+        for (author, proof) in [(&owner, &membership.ucan.0), (&deputy, &proof)] {
+            let share = seal_share(author, proof, &key, member.did()).unwrap();
+            assert_eq!(opened(&member, &membership, 2, &share), Ok(*key.secret().expose()));
+            assert_eq!(opened(&member, &membership, 3, &share), Err(InvalidShare::NotForUs));
+            assert_eq!(opened(&deputy, &membership, 2, &share), Err(InvalidShare::NotForUs));
+        }
+    }
+
+    #[test]
+    fn a_key_from_anybody_else_is_refused() {
+        let ((owner, membership, key), member) = (scene(), Identity::random());
+        let writer = Identity::random();
+        let write = owner.grant(writer.did(), Permission::Write, SPACE, END, Some(&membership.ucan.0));
+        let stranger = Identity::random();
+        let own = stranger.grant(stranger.did(), Permission::Admin, SPACE, END, None);
+        for (author, proof) in
+            [(&writer, &write), (&stranger, &own), (&stranger, &membership.ucan.0), (&owner, &write)]
+        {
+            let share = seal_share(author, proof, &key, member.did()).unwrap();
+            assert_eq!(opened(&member, &membership, 2, &share), Err(InvalidShare::Forged));
+        }
+    }
+
+    #[test]
+    fn a_chain_of_two_tokens_fits_and_one_of_three_does_not() {
+        let (owner, membership, key) = scene();
+        let [deputy, second] = std::array::from_fn(|_| Identity::random());
+        let two = owner.grant(deputy.did(), Permission::Admin, SPACE, END, Some(&membership.ucan.0));
+        let three = deputy.grant(second.did(), Permission::Admin, SPACE, END, Some(&two));
+        assert!(seal_share(&deputy, &two, &key, owner.did()).is_ok());
+        assert_eq!(seal_share(&second, &three, &key, owner.did()), Err(InvalidShare::TooLarge));
+        assert_eq!(seal_share(&owner, &two, &key, "did:key:z"), Err(InvalidShare::Recipient));
+    }
+}
