@@ -49,20 +49,23 @@ pub struct ListedBlob {
 
 /// An object that is being written.
 ///
-/// Nobody sees it before [`BlobWriter::finish`] has succeeded, and whoever drops it without that leaves nothing behind but
-/// what [`Blobs::delete`] of the same key removes. Holds at most 15 MiB at a time.
+/// Nobody can open it before [`BlobWriter::finish`] has put all of it into its place, and whoever drops the writer, or one
+/// of its futures, without that leaves nothing behind but what [`Blobs::delete`] of the same key removes. Holds at most
+/// 15 MiB at a time (storage §4.4).
 #[async_trait]
 pub trait BlobWriter: Send {
     /// Adds bytes. May return before they are stored; waits when too many are on their way.
     ///
     /// # Errors
-    /// [`BlobError`]; the writer is then only good for [`BlobWriter::abort`].
+    /// [`BlobError::Failed`] for more bytes than were announced; the others as they happen. After an error the writer is
+    /// only good for [`BlobWriter::abort`].
     async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError>;
 
     /// Makes everything that was written one object, durable when this returns.
     ///
     /// # Errors
-    /// [`BlobError`]: whether the object exists is then unknown.
+    /// [`BlobError::Failed`] for fewer bytes than were announced: there is no object then. After any other error it is
+    /// unknown whether there is one.
     async fn finish(self: Box<Self>) -> Result<(), BlobError>;
 
     /// Gives up, and removes what was stored so far as well as it can be done.
@@ -72,7 +75,7 @@ pub trait BlobWriter: Send {
 /// Objects by name: immutable, written once under a name that nobody else uses.
 #[async_trait]
 pub trait Blobs: Send + Sync {
-    /// Begins an object of `size` bytes.
+    /// Begins an object of exactly `size` bytes.
     ///
     /// # Errors
     /// [`BlobError::Full`] when the store has no room for it; [`BlobError::Unavailable`], [`BlobError::Failed`].
@@ -81,18 +84,20 @@ pub trait Blobs: Send + Sync {
     /// Opens an object, or the part of it between two offsets, which must lie within it.
     ///
     /// # Errors
-    /// [`BlobError::NotFound`]; [`BlobError::Unavailable`], [`BlobError::Failed`].
+    /// [`BlobError::NotFound`]; [`BlobError::Failed`] for a range that is not within the object, and else;
+    /// [`BlobError::Unavailable`].
     async fn open(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<BlobReader, BlobError>;
 
     /// Removes what is stored under a name, unfinished uploads of it as far as the store knows them by name. Nothing
     /// there is success.
     ///
     /// # Errors
-    /// [`BlobError::Unavailable`], [`BlobError::Failed`].
+    /// [`BlobError::Failed`] for a name that leads out of the store, and else; [`BlobError::Unavailable`].
     async fn delete(&self, name: &str) -> Result<(), BlobError>;
 
     /// All objects below `spaces/`, or those of one space (`spaces/{space}/`), ascending by name where the store can do
-    /// that; read page by page as the stream is polled.
+    /// that; read page by page as the stream is polled. Uploads that a dead process left are among them where they have a
+    /// name. Ends with the first error.
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>>;
 
     /// Writes, reads and removes an object of its own (storage §4.8).

@@ -20,6 +20,7 @@
 
 pub mod access;
 mod backend;
+pub mod blobs;
 pub mod deks;
 pub mod epoch_keys;
 pub mod epochs;

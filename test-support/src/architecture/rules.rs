@@ -42,6 +42,7 @@ const ALL: &[&str] = &[
     HISTORY,
     "less-sync-storage-sqlite",
     "less-sync-storage-postgres",
+    "less-sync-storage-objects",
     "less-sync-realtime",
     "less-sync-api",
     "less-sync-app",
@@ -75,6 +76,12 @@ pub const ROOMS: &[Room] = &[
         may_use: &[CORE, STORAGE],
         never_directly: &["anyhow", "minicbor", "serde_json"],
         never_below: &[THE_WEB],
+    },
+    Room {
+        name: "less-sync-storage-objects",
+        may_use: &[CORE, STORAGE],
+        never_directly: &["anyhow", "minicbor", "serde_json"],
+        never_below: &[&["axum", "tungstenite"], SQL],
     },
     Room {
         name: ENGINE,

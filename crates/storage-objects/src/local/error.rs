@@ -1,0 +1,80 @@
+//! What failures of the file system mean.
+
+use std::io::{self, ErrorKind};
+
+use less_sync_storage::BlobError;
+use rustix::io::Errno;
+
+/// Failures of everything but opening an object.
+pub(super) fn blob_error(error: io::Error) -> BlobError {
+    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        BlobError::Full
+    } else if may_pass(&error) {
+        BlobError::Unavailable(Box::new(error))
+    } else {
+        BlobError::Failed(Box::new(error))
+    }
+}
+
+/// Failures of opening an object.
+pub(super) fn open_error(error: io::Error) -> BlobError {
+    if is_missing(&error) { BlobError::NotFound } else { blob_error(error) }
+}
+
+/// Whether there is nothing under the name.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Too many open files, or a file system in the network that is away.
+fn may_pass(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::STALE))
+        || matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::ResourceBusy)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
+    use super::*;
+
+    fn of(errno: Errno) -> BlobError {
+        blob_error(errno.into())
+    }
+
+    #[test]
+    fn full_disk_and_spent_quota_are_full() {
+        assert!(matches!(of(Errno::NOSPC), BlobError::Full));
+        assert!(matches!(of(Errno::DQUOT), BlobError::Full));
+    }
+
+    #[test]
+    fn device_that_is_full_says_so() {
+        let error = OpenOptions::new().write(true).open("/dev/full").unwrap().write_all(b"x").unwrap_err();
+        assert!(matches!(blob_error(error), BlobError::Full));
+    }
+
+    #[test]
+    fn what_may_pass_is_unavailable() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::STALE, Errno::TIMEDOUT, Errno::BUSY] {
+            assert!(matches!(of(errno), BlobError::Unavailable(_)), "{errno}");
+        }
+    }
+
+    #[test]
+    fn everything_else_has_failed() {
+        for errno in [Errno::IO, Errno::ROFS, Errno::ACCESS, Errno::NOENT] {
+            assert!(matches!(of(errno), BlobError::Failed(_)), "{errno}");
+        }
+    }
+
+    #[test]
+    fn only_opening_finds_nothing() {
+        for errno in [Errno::NOENT, Errno::NOTDIR] {
+            assert!(matches!(open_error(errno.into()), BlobError::NotFound), "{errno}");
+        }
+        assert!(matches!(open_error(Errno::ACCESS.into()), BlobError::Failed(_)));
+    }
+}

@@ -1,0 +1,59 @@
+//! Names that cannot lead out of the store.
+
+use less_sync_storage::ObjectKey;
+
+use uuid::Uuid;
+
+use crate::Violation;
+
+/// A relative name with `/` between its parts, none of which is empty, `.` or `..`, or has a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObjectName(String);
+
+impl ObjectName {
+    pub(crate) fn parse(text: &str) -> Result<Self, Violation> {
+        let fits = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
+        if text.split('/').all(fits) { Ok(Self(text.to_owned())) } else { Err(Violation::Name) }
+    }
+
+    /// Where an object is that shows whether the store works.
+    pub(crate) fn probe(id: Uuid) -> Self {
+        Self(format!(".less-sync-probe/{id}"))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Everything before the last part; empty for a name of one part.
+    pub(crate) fn parent(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(parent, _)| parent)
+    }
+}
+
+impl From<&ObjectKey> for ObjectName {
+    fn from(key: &ObjectKey) -> Self {
+        Self(key.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_our_objects_and_of_others_are_names() {
+        for good in ["spaces/a/files/b.c", "spaces/a/files/b#1", ".less-sync-probe/1", "one", "…"] {
+            assert_eq!(ObjectName::parse(good).unwrap().as_str(), good);
+        }
+        assert_eq!(ObjectName::parse("a/b/c").unwrap().parent(), "a/b");
+        assert_eq!(ObjectName::parse("a").unwrap().parent(), "");
+    }
+
+    #[test]
+    fn name_that_leads_elsewhere_is_refused() {
+        for bad in ["", "/", "/etc/passwd", "a//b", "a/", "../a", "a/../b", "a/.", "a\0b", "a\nb"] {
+            assert_eq!(ObjectName::parse(bad), Err(Violation::Name), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The conformance suite, on a local directory.
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+
+use std::fs;
+
+use less_sync_storage::conformance::blobs::BlobsBackend;
+use less_sync_storage_objects::LocalBlobs;
+use tempfile::TempDir;
+
+struct LocalBackend {
+    directory: TempDir,
+}
+
+impl BlobsBackend for LocalBackend {
+    type Store = LocalBlobs;
+
+    async fn create() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    async fn open(&self) -> LocalBlobs {
+        LocalBlobs::open(self.directory.path()).await.unwrap()
+    }
+
+    async fn put(&self, name: &str, content: &[u8]) {
+        let path = self.directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+less_sync_storage::blobs_conformance_tests!(LocalBackend);

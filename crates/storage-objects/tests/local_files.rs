@@ -1,0 +1,208 @@
+//! What is particular to objects in a directory (storage §4.8).
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::{BlobError, BlobWriter, Blobs, ListedBlob, ObjectKey, UploadId};
+use less_sync_storage_objects::{LocalBlobs, Room, Violation, Volume};
+use tempfile::TempDir;
+
+const PIECE: usize = 256 * 1024;
+const GIB: u64 = 1 << 30;
+
+fn key() -> ObjectKey {
+    let (space, file) = (SpaceId::from_bytes([1; 16]), FileId::from_bytes([2; 16]));
+    ObjectKey::attempt(space, file, UploadId::from_bytes([3; 16]))
+}
+
+struct Bed {
+    directory: TempDir,
+    blobs: LocalBlobs,
+}
+
+impl Bed {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let blobs = LocalBlobs::open(directory.path()).await.unwrap();
+        Self { directory, blobs }
+    }
+
+    fn path(&self, suffix: &str) -> PathBuf {
+        self.directory.path().join(format!("{}{suffix}", key()))
+    }
+
+    async fn begun(&self, size: usize, written: usize) -> Box<dyn BlobWriter> {
+        let mut writer = self.blobs.create(&key(), size as u64).await.unwrap();
+        writer.write(vec![7; written].into()).await.unwrap();
+        writer
+    }
+
+    async fn list(&self) -> Vec<ListedBlob> {
+        self.blobs.list("spaces/").try_collect().await.unwrap()
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn violation(error: &BlobError) -> Option<Violation> {
+    let BlobError::Failed(source) = error else { return None };
+    source.downcast_ref().copied()
+}
+
+#[tokio::test]
+async fn files_are_for_their_owner_alone() {
+    let bed = Bed::new().await;
+    let writer = bed.begun(3 * PIECE, 3 * PIECE).await;
+    assert_eq!(mode(&bed.path("#1")), 0o600);
+    writer.finish().await.unwrap();
+    assert_eq!(mode(&bed.path("")), 0o600);
+    assert!(!bed.path("#1").exists());
+}
+
+#[tokio::test]
+async fn store_does_not_open_where_it_cannot_write() {
+    let bed = Bed::new().await;
+    fs::write(bed.directory.path().join("file"), b"").unwrap();
+    for root in [bed.directory.path().join("file"), bed.directory.path().join("file/below"), "/proc".into()] {
+        let opened = LocalBlobs::open(&root).await;
+        assert!(matches!(opened, Err(BlobError::Failed(_))), "{}: {opened:?}", root.display());
+    }
+}
+
+#[tokio::test]
+async fn name_that_is_being_written_is_not_written_twice() {
+    let bed = Bed::new().await;
+    let first = bed.begun(PIECE + 1, PIECE + 1).await;
+    assert!(matches!(bed.blobs.create(&key(), PIECE as u64 + 1).await.map(drop), Err(BlobError::Failed(_))));
+    first.finish().await.unwrap();
+    assert_eq!(fs::metadata(bed.path("")).unwrap().len(), PIECE as u64 + 1);
+}
+
+/// Storage §4.7: what a killed process left is found, and the sweeper removes it with its object's name.
+#[tokio::test]
+async fn upload_of_a_dead_process_is_listed_and_removed() {
+    let bed = Bed::new().await;
+    for name in [key().to_string(), format!("{}#1", key())] {
+        fs::create_dir_all(bed.path("").parent().unwrap()).unwrap();
+        fs::write(bed.path("#1"), b"half").unwrap();
+        let listed = bed.list().await;
+        assert_eq!((listed[0].name.clone(), listed[0].size), (format!("{}#1", key()), 4));
+        bed.blobs.delete(&name).await.unwrap();
+        assert_eq!(bed.list().await, []);
+    }
+}
+
+/// http §7.6: without anybody deleting it.
+#[tokio::test]
+async fn dropped_upload_removes_its_file_itself() {
+    let bed = Bed::new().await;
+    drop(bed.begun(3 * PIECE, 2 * PIECE).await);
+    let gone = async {
+        while bed.path("#1").exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn upload_whose_file_was_removed_fails() {
+    let bed = Bed::new().await;
+    let writer = bed.begun(3 * PIECE, 3 * PIECE).await;
+    bed.blobs.delete(&key().to_string()).await.unwrap();
+    assert!(matches!(writer.finish().await, Err(BlobError::Failed(_))));
+    assert_eq!(bed.list().await, []);
+}
+
+#[tokio::test]
+async fn directory_that_somebody_removed_is_made_again() {
+    let bed = Bed::new().await;
+    for size in [10, PIECE + 1] {
+        bed.begun(size, size).await.finish().await.unwrap();
+        fs::remove_dir_all(bed.directory.path().join("spaces")).unwrap();
+    }
+    bed.begun(10, 10).await.finish().await.unwrap();
+    assert_eq!(bed.list().await.len(), 1);
+}
+
+/// H6: an object that shrinks under its reader. At most one piece had been read ahead.
+#[tokio::test]
+async fn object_that_is_cut_ends_in_an_error() {
+    let bed = Bed::new().await;
+    bed.begun(8 * PIECE, 8 * PIECE).await.finish().await.unwrap();
+    let mut reader = bed.blobs.open(&key(), None).await.unwrap();
+    assert_eq!(reader.bytes.next().await.unwrap().unwrap().len(), PIECE);
+    OpenOptions::new().write(true).open(bed.path("")).unwrap().set_len(0).unwrap();
+    let (mut pieces, mut ends) = (0, Vec::new());
+    while let Some(piece) = reader.bytes.next().await {
+        match piece {
+            Ok(_) => pieces += 1,
+            Err(error) => ends.push(violation(&error)),
+        }
+    }
+    assert!(pieces <= 1, "{pieces} pieces were read ahead");
+    assert_eq!(ends, [Some(Violation::EndedEarly)]);
+}
+
+/// H6: an object that grows has the size that was announced.
+#[tokio::test]
+async fn object_that_grows_ends_where_it_did() {
+    let bed = Bed::new().await;
+    for size in [10, 2 * PIECE + 1] {
+        bed.begun(size, size).await.finish().await.unwrap();
+        let reader = bed.blobs.open(&key(), None).await.unwrap();
+        OpenOptions::new().write(true).open(bed.path("")).unwrap().set_len(10 * PIECE as u64).unwrap();
+        let read: Vec<Bytes> = reader.bytes.try_collect().await.unwrap();
+        assert_eq!((reader.size, read.concat().len()), (size as u64, size));
+        bed.blobs.delete(&key().to_string()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn directory_is_no_object() {
+    let bed = Bed::new().await;
+    fs::create_dir_all(bed.path("")).unwrap();
+    assert!(matches!(bed.blobs.open(&key(), None).await, Err(BlobError::NotFound)));
+    assert_eq!(bed.list().await, []);
+}
+
+#[derive(Debug)]
+struct Nearly(io::Result<u64>);
+
+impl Volume for Nearly {
+    fn room(&self) -> io::Result<Room> {
+        let free = self.0.as_ref().map_err(|error| io::Error::from(error.kind()))?;
+        Ok(Room { free: *free, total: 10 * GIB })
+    }
+}
+
+/// Storage §4.8: known before the body is read.
+#[tokio::test]
+async fn object_that_would_fill_the_disk_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let volume = Arc::new(Nearly(Ok(GIB + 100)));
+    let blobs = LocalBlobs::open_on(directory.path(), volume).await.unwrap();
+    assert!(matches!(blobs.create(&key(), 101).await.map(drop), Err(BlobError::Full)));
+    let mut writer = blobs.create(&key(), 100).await.unwrap();
+    writer.write(vec![0; 100].into()).await.unwrap();
+    writer.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn disk_that_does_not_answer_is_no_empty_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let volume = Arc::new(Nearly(Err(io::ErrorKind::TimedOut.into())));
+    let blobs = LocalBlobs::open_on(directory.path(), volume).await.unwrap();
+    assert!(matches!(blobs.create(&key(), 1).await.map(drop), Err(BlobError::Unavailable(_))));
+}
