@@ -10,7 +10,7 @@ use bytes::Bytes;
 use less_sync_auth::issuer::{IssuerKey, jwks_document};
 use less_sync_auth::personal_space::personal_space_id;
 use less_sync_auth::{PersonalSpaceNamespaces, TokenRules, TrustedIssuer};
-use less_sync_core::{SpaceId, Timestamp};
+use less_sync_core::{MailboxId, SpaceId, Timestamp};
 use less_sync_engine::{Clock, FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 use serde_json::json;
 use url::Url;
@@ -33,6 +33,10 @@ pub(super) struct Wish<'w> {
     pub(super) client: &'w str,
     pub(super) scope: &'w str,
     pub(super) ttl: Duration,
+    /// Whom UCANs must name; as a `did:key`.
+    pub(super) did: Option<&'w str>,
+    /// Where invitations arrive.
+    pub(super) mailbox: Option<MailboxId>,
 }
 
 /// A token and what one needs to know of it.
@@ -86,8 +90,14 @@ impl DevIssuer {
             "iss": self.issuer, "sub": wish.user, "client_id": wish.client, "scope": wish.scope,
             "iat": now.seconds(), "exp": expires_at.seconds(), "personal_space_id": personal_space.to_string(),
         });
-        if let (Some(audience), Some(claims)) = (&self.audience, claims.as_object_mut()) {
-            claims.insert("aud".to_owned(), json!(audience));
+        for (name, value) in [
+            ("aud", self.audience.clone()),
+            ("did", wish.did.map(str::to_owned)),
+            ("mailbox_id", wish.mailbox.as_ref().map(MailboxId::to_hex)),
+        ] {
+            if let (Some(value), Some(claims)) = (value, claims.as_object_mut()) {
+                claims.insert(name.to_owned(), json!(value));
+            }
         }
         Granted { token: self.key.sign(&claims), expires_at, personal_space }
     }
@@ -100,7 +110,7 @@ impl DevIssuer {
 
 impl Default for Wish<'_> {
     fn default() -> Self {
-        Self { user: "dev", client: "less-sync-dev", scope: "sync files", ttl: Duration::from_hours(1) }
+        Self { user: "dev", client: "less-sync-dev", scope: "sync files", ttl: Duration::from_hours(1), did: None, mailbox: None }
     }
 }
 

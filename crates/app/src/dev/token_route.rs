@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http::{StatusCode, header};
+use less_sync_auth::did_key;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -26,6 +27,8 @@ struct TokenRequest {
     scope: Option<String>,
     /// Seconds.
     ttl: Option<u64>,
+    did: Option<String>,
+    mailbox: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +71,8 @@ fn asked(body: &[u8]) -> Result<TokenRequest, &'static str> {
     // By way of a map: a struct would also be read from a list.
     let object = serde_json::from_slice::<Map<String, Value>>(body).map(Value::Object);
     let request = object.and_then(serde_json::from_value);
-    request.map_err(|_| "expected a JSON object with user, client, scope and ttl, all optional")
+    request
+        .map_err(|_| "expected a JSON object with user, client, scope, ttl, did and mailbox, all optional")
 }
 
 fn grant(issuer: &DevIssuer, request: &TokenRequest) -> Result<Granted, &'static str> {
@@ -77,12 +81,20 @@ fn grant(issuer: &DevIssuer, request: &TokenRequest) -> Result<Granted, &'static
     if !name(&request.user) || !name(&request.client) {
         return Err("user and client must be 1 to 256 bytes without NUL");
     }
+    let did = request.did.as_deref();
+    if did.is_some_and(|did| did_key::decode(did).is_err()) {
+        return Err("did must be the did:key of a P-256 key");
+    }
+    let mailbox = request.mailbox.as_deref().map(str::parse).transpose();
+    let mailbox = mailbox.map_err(|_| "mailbox must be 64 lowercase hexadecimal digits")?;
     let ttl = request.ttl.map_or(usual.ttl, Duration::from_secs);
     Ok(issuer.grant(&Wish {
         user: request.user.as_deref().unwrap_or(usual.user),
         client: request.client.as_deref().unwrap_or(usual.client),
         scope: request.scope.as_deref().unwrap_or(usual.scope),
         ttl,
+        did,
+        mailbox,
     }))
 }
 

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use http::StatusCode;
 use less_sync_app::{Config, Overrides, Server, Sources, Values};
 use less_sync_auth::KeySet;
@@ -87,6 +89,29 @@ async fn nobody_gets_a_token_that_the_server_would_refuse() {
     let huge = token(&server, &json!({ "user": "u".repeat(20_000) })).await;
     assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(huge.body, json!({ "error": "payload too large" }));
+}
+
+/// Auth §1.1: whom chains must name, and where invitations arrive, stand in the token.
+#[tokio::test]
+async fn a_token_names_the_identity_and_the_mailbox_that_were_asked_for_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[]).await;
+    let did = "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169";
+    let mailbox = "0508709e48d2b9898f850e221f2acc2f027ef7d215407705bc5bc472b495ba11";
+    let granted = token(&server, &json!({ "did": did, "mailbox": mailbox })).await;
+    let text = granted.body["token"].as_str().unwrap();
+    assert!(accepts(&server, text).await);
+    let claims = URL_SAFE_NO_PAD.decode(text.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!([&claims["did"], &claims["mailbox_id"]], [&json!(did), &json!(mailbox)]);
+    for (wish, error) in [
+        (json!({ "did": "did:web:example.com" }), "did must be the did:key of a P-256 key"),
+        (json!({ "did": "" }), "did must be the did:key of a P-256 key"),
+        (json!({ "mailbox": "AB" }), "mailbox must be 64 lowercase hexadecimal digits"),
+    ] {
+        let refused = token(&server, &wish).await;
+        assert_eq!((refused.status, refused.body), (StatusCode::BAD_REQUEST, json!({ "error": error })));
+    }
 }
 
 #[tokio::test]
