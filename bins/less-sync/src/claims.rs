@@ -6,16 +6,28 @@ use less_sync_client::AccessToken;
 use less_sync_core::SpaceId;
 use serde::Deserialize;
 
-#[derive(Deserialize)]
-struct Claims {
+/// What the toolbox reads of a token.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Claims {
     personal_space_id: Option<String>,
+    #[serde(rename = "iss")]
+    pub(crate) issuer: Option<String>,
+    #[serde(rename = "sub")]
+    pub(crate) user: Option<String>,
+    pub(crate) did: Option<String>,
+    pub(crate) mailbox_id: Option<String>,
+}
+
+/// What the token says; nothing, when it cannot be read.
+pub(crate) fn read(token: &AccessToken) -> Claims {
+    let payload = token.expose().split('.').nth(1).unwrap_or_default();
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+    serde_json::from_slice(&payload).unwrap_or_default()
 }
 
 /// The personal space that the token names, if it names one.
 pub(crate) fn personal_space(token: &AccessToken) -> Option<SpaceId> {
-    let payload = token.expose().split('.').nth(1)?;
-    let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice::<Claims>(&payload).ok()?.personal_space_id?.parse().ok()
+    read(token).personal_space_id?.parse().ok()
 }
 
 #[cfg(test)]

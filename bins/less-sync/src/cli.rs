@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{bench, history_check, pull, push, tail, token};
+use crate::cmd::{bench, history_check, identity, pull, push, space, tail, token};
 use crate::report::{Failure, report};
 use crate::target::Target;
 
-/// Talks to a less-sync server: mints tokens, pushes and pulls records, shows frames, measures.
+/// Talks to a less-sync server: mints tokens, pushes and pulls records, shares spaces, shows frames, measures.
 ///
-/// Records are sent and shown as they are: the toolbox neither encrypts nor decrypts.
+/// In shared spaces whose keys you have, records are encrypted and decrypted; elsewhere they are sent and shown as they
+/// are.
 #[derive(Debug, Parser)]
 #[command(name = "less-sync", version = env!("LESS_SYNC_VERSION"), max_term_width = 100)]
 struct Arguments {
@@ -28,6 +29,10 @@ struct Arguments {
 enum Command {
     /// Ask the development server for an access token
     Token(token::Arguments),
+    /// Print the address at which others can invite you
+    Identity(identity::Arguments),
+    /// Share spaces: create, invite, accept, revoke
+    Space(space::Arguments),
     /// Write files, or standard input, as one record each
     Push(push::Arguments),
     /// Read what changed
@@ -60,6 +65,8 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
     let outcome = runtime.block_on(async {
         match command {
             Command::Token(arguments) => token::run(&target, &arguments, json).await,
+            Command::Identity(arguments) => identity::run(&target, &arguments, json).await,
+            Command::Space(arguments) => space::run(&target, &arguments, json).await,
             Command::Push(arguments) => push::run(&target, &arguments, json).await,
             Command::Pull(arguments) => pull::run(&target, &arguments, json).await,
             Command::Tail(arguments) => tail::run(&target, &arguments, json).await,

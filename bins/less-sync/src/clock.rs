@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use less_sync_core::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -28,4 +29,14 @@ pub(crate) fn rfc3339(time: OffsetDateTime) -> String {
 pub(crate) fn time_of_day(time: OffsetDateTime) -> String {
     let (hour, minute, second) = time.to_hms();
     format!("{hour:02}:{minute:02}:{second:02}.{:03}", time.millisecond())
+}
+
+/// Now, as the protocol counts it.
+pub(crate) fn timestamp() -> Timestamp {
+    Timestamp::from_seconds(now().unix_timestamp())
+}
+
+/// A moment of the protocol, as RFC 3339; empty beyond the year 9999.
+pub(crate) fn moment(timestamp: Timestamp) -> String {
+    OffsetDateTime::from_unix_timestamp(timestamp.seconds()).map(rfc3339).unwrap_or_default()
 }

@@ -2,7 +2,9 @@
 
 pub(crate) mod bench;
 pub(crate) mod history_check;
+pub(crate) mod identity;
 pub(crate) mod pull;
 pub(crate) mod push;
+pub(crate) mod space;
 pub(crate) mod tail;
 pub(crate) mod token;

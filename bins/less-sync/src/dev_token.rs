@@ -26,6 +26,12 @@ pub(crate) struct Wish {
     /// Seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ttl: Option<u64>,
+    /// Whom UCANs must name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) did: Option<String>,
+    /// Where invitations arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mailbox: Option<String>,
 }
 
 /// A token and what one needs to know of it.

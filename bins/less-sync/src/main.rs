@@ -4,12 +4,15 @@ mod claims;
 mod cli;
 mod clock;
 mod cmd;
+mod content;
 mod cursor;
 mod dev_token;
+mod keys;
 mod line;
 mod output;
 mod report;
 mod server_url;
+mod shared;
 mod target;
 mod token_source;
 

@@ -29,6 +29,11 @@ impl Failure {
         Self { code: Self::USAGE, error: error.into() }
     }
 
+    /// What went wrong, for whoever has an exit code of their own.
+    pub(crate) fn into_error(self) -> anyhow::Error {
+        self.error
+    }
+
     /// Standard output was closed by whoever read it, which is their right.
     fn is_broken_pipe(&self) -> bool {
         let cause = self.error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());

@@ -1,13 +1,19 @@
 //! Which server, and who we are there.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use less_sync_client::{Auth, Connection, Dialer, Options};
-use less_sync_core::SpaceId;
+use less_sync_client::crypto::Identity;
+use less_sync_client::{AccessToken, Auth, Connection, Dialer, Options, PullSpace};
+use less_sync_core::{Cursor, SpaceId};
 
+use crate::claims::{self, Claims};
 use crate::dev_token::{DevTokens, Wish};
+use crate::keys::KeyDirectory;
 use crate::report::Failure;
 use crate::server_url::ServerUrl;
+use crate::shared::Shared;
 use crate::token_source::TokenSource;
 
 /// Flags that every command has.
@@ -31,6 +37,9 @@ pub(crate) struct Target {
     /// For which app
     #[arg(long, global = true)]
     pub(crate) client: Option<String>,
+    /// Directory with your identity and the keys of your shared spaces [default: below the XDG data directory]
+    #[arg(long, global = true, env = "LESS_SYNC_KEYS", value_name = "DIR")]
+    keys: Option<PathBuf>,
 }
 
 /// The space a command works in.
@@ -45,6 +54,24 @@ pub(crate) struct SpaceArgument {
 pub(crate) struct Opened {
     pub(crate) connection: Connection,
     pub(crate) space: SpaceId,
+    /// The keys and rights for a space that we share; what is pushed and pulled there is encrypted.
+    pub(crate) shared: Option<Shared>,
+}
+
+impl Opened {
+    /// The space from `since` on, as it is pulled.
+    pub(crate) fn pull_space(&self, since: Cursor) -> PullSpace {
+        match &self.shared {
+            Some(shared) => shared.pull_space(since),
+            None => PullSpace::from(self.space, since),
+        }
+    }
+}
+
+/// An open connection of an identity.
+pub(crate) struct Insider {
+    pub(crate) connection: Connection,
+    pub(crate) claims: Claims,
 }
 
 impl Target {
@@ -66,8 +93,27 @@ impl Target {
         match self.token.as_deref().filter(|text| !text.trim().is_empty()) {
             Some(_) if asks => Err(Failure::usage(anyhow!("--user and --client go without --token"))),
             Some(text) => Ok(TokenSource::parse(text)),
-            None => Ok(TokenSource::Dev { tokens: self.dev_tokens()?, wish: self.wish() }),
+            None => Ok(TokenSource::Dev { tokens: self.dev_tokens()?, wish: Box::new(self.wish()) }),
         }
+    }
+
+    /// Tokens of this identity.
+    ///
+    /// # Errors
+    /// The token that was given belongs to another one.
+    pub(crate) fn token_source_of(&self, identity: &Identity) -> Result<TokenSource, Failure> {
+        match self.token_source()? {
+            TokenSource::Dev { tokens, mut wish } => {
+                wish.did = Some(identity.did().to_owned());
+                Ok(TokenSource::Dev { tokens, wish })
+            }
+            other @ (TokenSource::Given(_) | TokenSource::File(_)) => Ok(other),
+        }
+    }
+
+    /// Where keys are.
+    pub(crate) fn key_directory(&self) -> Result<KeyDirectory, Failure> {
+        KeyDirectory::choose(self.keys.as_deref())
     }
 
     pub(crate) fn dialer(&self, options: Options) -> Result<Dialer, Failure> {
@@ -75,16 +121,61 @@ impl Target {
         Ok(Dialer::new(endpoint).with_options(options))
     }
 
-    /// Dials once, without another try.
-    pub(crate) async fn open(&self, space: &SpaceArgument) -> Result<Opened, Failure> {
+    /// Dials once, without another try. In a space that is among the keys, with what it takes to read and write it.
+    pub(crate) async fn open(&self, asked: &SpaceArgument) -> Result<Opened, Failure> {
+        let shared = match asked.space {
+            Some(space) => Shared::find(&self.key_directory()?, space)?,
+            None => None,
+        };
+        if let Some(mut shared) = shared {
+            let connection = self.open_as(&shared.identity).await?.connection;
+            shared.catch_up(&connection).await?;
+            return Ok(Opened { connection, space: shared.space(), shared: Some(shared) });
+        }
         let (token, personal) = self.token_source()?.token_and_space().await?;
-        let space = choose(space, personal)?;
+        let space = choose(asked, personal)?;
+        Ok(Opened { connection: self.dial(token).await?, space, shared: None })
+    }
+
+    /// Dials once, as this identity and with its mailbox.
+    pub(crate) async fn open_as(&self, identity: &Identity) -> Result<Insider, Failure> {
+        let (token, claims) = self.token_of(identity).await?;
+        Ok(Insider { connection: self.dial(token).await?, claims })
+    }
+
+    /// A token that names this identity and its mailbox, and what it says.
+    pub(crate) async fn token_of(&self, identity: &Identity) -> Result<(AccessToken, Claims), Failure> {
+        let mut source = self.token_source_of(identity)?;
+        let (mut token, _) = source.token_and_space().await?;
+        let mut claims = claims::read(&token);
+        if let TokenSource::Dev { wish, .. } = &mut source {
+            // The mailbox depends on the user, whom the first token names (auth §2.3).
+            let (issuer, user) = (claims.issuer.unwrap_or_default(), claims.user.unwrap_or_default());
+            wish.mailbox = Some(identity.mailbox(&issuer, &user).to_hex());
+            (token, _) = source.token_and_space().await?;
+            claims = claims::read(&token);
+        }
+        check_identity(&claims, identity)?;
+        Ok((token, claims))
+    }
+
+    async fn dial(&self, token: AccessToken) -> Result<Connection, Failure> {
         let dialer = self.dialer(Options::default())?;
         let dialled = dialer.dial(Auth::Token(token)).await;
         let (connection, _unheard) =
             dialled.with_context(|| format!("cannot reach {}", dialer.endpoint()))?;
-        Ok(Opened { connection, space })
+        Ok(connection)
     }
+}
+
+/// The server lets nobody into a shared space whose token names somebody else (auth §6.3).
+pub(crate) fn check_identity(claims: &Claims, identity: &Identity) -> Result<(), Failure> {
+    if claims.did.as_deref() == Some(identity.did()) {
+        return Ok(());
+    }
+    let named = claims.did.as_deref().unwrap_or("nobody");
+    let error = anyhow!("the access token is for {named}, and your keys are those of {}", identity.did());
+    Err(Failure::usage(error))
 }
 
 /// The space that was asked for, or else the personal one.

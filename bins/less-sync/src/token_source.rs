@@ -15,7 +15,7 @@ use crate::dev_token::{DevTokens, Wish};
 pub(crate) enum TokenSource {
     Given(AccessToken),
     File(PathBuf),
-    Dev { tokens: DevTokens, wish: Wish },
+    Dev { tokens: DevTokens, wish: Box<Wish> },
 }
 
 impl TokenSource {

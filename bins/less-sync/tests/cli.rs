@@ -50,6 +50,10 @@ fn usage_errors_exit_with_2_and_say_nothing_on_standard_output() {
         &["pull", "--token", "t"],
         &["pull", "--token", "t", "--user", "alice", "--space", record],
         &["token", "--url", "https://sync.example"],
+        &["space"],
+        &["space", "members", "--keys", "/nowhere"],
+        &["space", "invite", "did:key:z@00"],
+        &["space", "accept", "x"],
         &["bench"],
         &["bench", "nonsense"],
         &["bench", "push", "--time", "0"],
@@ -104,7 +108,13 @@ fn token_is_read_from_a_file_that_must_exist() {
 
 #[test]
 fn help_and_version_go_to_standard_output_and_never_show_the_token() {
-    for arguments in [&["--help"][..], &["push", "--help"], &["bench", "fan-out", "--help"], &["--version"]] {
+    for arguments in [
+        &["--help"][..],
+        &["push", "--help"],
+        &["bench", "fan-out", "--help"],
+        &["space", "invite", "--help"],
+        &["--version"],
+    ] {
         let output = less_sync(arguments, &[("LESS_SYNC_TOKEN", "secret")]);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{arguments:?}");

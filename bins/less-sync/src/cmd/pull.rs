@@ -9,19 +9,21 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use indicatif::ProgressBar;
-use less_sync_client::{FileRow, MembershipEntry, PullItem, PullSpace, RecordRow};
+use less_sync_client::{FileRow, MembershipEntry, PullItem, RecordRow};
 use less_sync_core::Cursor;
 
+use crate::content;
 use crate::cursor;
 use crate::line::Line;
 use crate::output::{Output, counter};
-use crate::report::Failure;
+use crate::report::{Failure, say};
+use crate::shared::Shared;
 use crate::target::{Opened, SpaceArgument, Target};
 use directory::Directory;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The last line says where the space stands: give its cursor to --since to read on from there."
+    after_help = "In a shared space whose keys you have, records are decrypted; one that cannot be is said on standard error, and the exit code is 3. The last line says where the space stands: give its cursor to --since to read on from there."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -37,36 +39,51 @@ pub(crate) struct Arguments {
 /// Reads one space. Nothing is left out in silence: a pull that is not whole fails.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let opened = target.open(&arguments.space).await?;
-    let pulled = pull(&opened, arguments, Output::new(json)).await;
+    let unreadable = pull(&opened, arguments, Output::new(json)).await;
     opened.connection.close().await;
-    Ok(pulled?)
+    match unreadable? {
+        0 => Ok(()),
+        1 => Err(Failure::found(anyhow!("1 record cannot be decrypted"))),
+        several => Err(Failure::found(anyhow!("{several} records cannot be decrypted"))),
+    }
 }
 
-async fn pull(opened: &Opened, arguments: &Arguments, output: Output) -> anyhow::Result<()> {
+/// How many records could not be decrypted.
+async fn pull(opened: &Opened, arguments: &Arguments, output: Output) -> anyhow::Result<u64> {
     let directory = arguments.out.as_deref().map(Directory::open).transpose()?;
-    let rows = Rows { directory, output, bar: counter("rows") };
-    let space = PullSpace::from(opened.space, arguments.since);
+    let shared = opened.shared.as_ref();
+    let mut rows = Rows { directory, output, bar: counter("rows"), shared, unreadable: 0 };
+    let space = opened.pull_space(arguments.since);
     let mut pull = opened.connection.pull(&[space]).await.context("cannot pull")?;
     while let Some(item) = pull.next().await {
         rows.take(item.context("the pull failed; what was written so far is not complete")?)?;
     }
     let summary = pull.finish().await.context("the pull failed; what was written so far is not complete")?;
     rows.bar.finish_and_clear();
-    if summary.skipped.is_empty() { Ok(()) } else { Err(anyhow!("the server does not show this space")) }
+    if summary.skipped.is_empty() {
+        Ok(rows.unreadable)
+    } else {
+        Err(anyhow!("the server does not show this space"))
+    }
 }
 
 /// Where rows go.
-struct Rows {
+struct Rows<'a> {
     directory: Option<Directory>,
     output: Output,
     bar: ProgressBar,
+    shared: Option<&'a Shared>,
+    unreadable: u64,
 }
 
-impl Rows {
-    fn take(&self, item: PullItem) -> anyhow::Result<()> {
+impl Rows<'_> {
+    fn take(&mut self, item: PullItem) -> anyhow::Result<()> {
         let line = match item {
             PullItem::Begin { .. } => return Ok(()),
-            PullItem::Record(row) => self.record(&row)?,
+            PullItem::Record(row) => match self.opened(&row) {
+                Some(row) => self.record(&row)?,
+                None => return Ok(()),
+            },
             PullItem::Membership { cursor, entries } => {
                 for entry in &entries {
                     self.write(&membership(cursor, entry))?;
@@ -84,6 +101,17 @@ impl Rows {
         self.write(&line)
     }
 
+    /// The record as its writer wrote it; `None` when that cannot be known, which has been said then.
+    fn opened(&mut self, row: &RecordRow) -> Option<RecordRow> {
+        let Some(shared) = self.shared else { return Some(row.clone()) };
+        let opened = shared.open(row);
+        if let Err(why) = &opened {
+            self.unreadable += 1;
+            say(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor));
+        }
+        opened.ok()
+    }
+
     fn record(&self, row: &RecordRow) -> anyhow::Result<Line> {
         let line = Line::new()
             .with("kind", "record")
@@ -92,6 +120,9 @@ impl Rows {
             .with_some("size", row.blob.as_ref().map(bytes::Bytes::len))
             .with_some("deleted", row.is_deleted().then_some(true));
         let Some(directory) = &self.directory else {
+            if self.shared.is_some() {
+                return Ok(content::shown(line, row));
+            }
             let blob = row.blob.as_ref().map(|blob| BASE64_STANDARD.encode(blob));
             let dek = row.dek.as_ref().map(|dek| BASE64_STANDARD.encode(dek));
             return Ok(line.with_some("blob", blob).with_some("dek", dek));

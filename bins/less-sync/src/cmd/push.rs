@@ -10,19 +10,20 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
 use less_sync_client::Change;
-use less_sync_core::{Cursor, RecordId};
+use less_sync_core::{Cursor, ErrorCode, RecordId};
 
 use crate::cursor;
 use crate::line::Line;
 use crate::output::{Output, progress};
 use crate::report::{Failure, say};
+use crate::shared::Shared;
 use crate::target::{Opened, SpaceArgument, Target};
 use input::Input;
 use send::{Item, Outcome};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Records go as they are: nothing is encrypted. A file of more than 5 MiB is refused by the server."
+    after_help = "In a shared space whose keys you have, records are encrypted; elsewhere they go as they are. A record of more than 5 MiB is refused by the server."
 )]
 pub(crate) struct Arguments {
     /// Files to write as one record each; - or nothing for standard input
@@ -72,7 +73,7 @@ async fn push(opened: &Opened, arguments: &Arguments, output: Output) -> Result<
     if arguments.delete.is_empty() {
         let inputs = input::inputs(&arguments.files);
         let count = inputs.len();
-        let items = stream::iter(inputs).then(|input| read(input, arguments.id, &expected));
+        let items = stream::iter(inputs).then(|input| read(input, arguments.id, &expected, opened));
         return send(opened, items, count, output).await;
     }
     let missing = arguments.delete.iter().find(|id| expected(id) == Cursor::ZERO);
@@ -82,7 +83,7 @@ async fn push(opened: &Opened, arguments: &Arguments, output: Output) -> Result<
     let items = arguments
         .delete
         .iter()
-        .map(|id| Ok(Item { change: Change::delete(*id, expected(id)), source: None }));
+        .map(|id| Ok(Item { change: Change::delete(*id, expected(id)), source: None, size: None }));
     send(opened, stream::iter(items), arguments.delete.len(), output).await
 }
 
@@ -90,10 +91,24 @@ async fn read(
     input: Input,
     id: Option<RecordId>,
     expected: &impl Fn(&RecordId) -> Cursor,
+    opened: &Opened,
 ) -> anyhow::Result<Item> {
     let id = id.unwrap_or_else(input::new_record_id);
-    let blob = input.read().await?;
-    Ok(Item { change: Change::update(id, expected(&id), blob), source: Some(input.name()) })
+    let content = input.read().await?;
+    let size = Some(content.len());
+    let change = match &opened.shared {
+        Some(shared) => sealed(shared, id, expected(&id), &content)?,
+        None => Change::update(id, expected(&id), content),
+    };
+    Ok(Item { change, source: Some(input.name()), size })
+}
+
+/// The change, encrypted under the newest key.
+fn sealed(shared: &Shared, id: RecordId, expected: Cursor, content: &[u8]) -> anyhow::Result<Change> {
+    let keys = &shared.membership().keys;
+    let newest = keys.newest().context("there is no key for this space")?;
+    let sealed = keys.seal_record(newest.epoch(), id, content)?;
+    Ok(Change::update(id, expected, sealed.blob).with_dek(sealed.dek.as_bytes().to_vec()))
 }
 
 async fn send(
@@ -104,7 +119,7 @@ async fn send(
 ) -> Result<(), Failure> {
     let bar = progress(count as u64, "records");
     let batches = send::batches(items);
-    let mut outcomes = std::pin::pin!(send::outcomes(&opened.connection, opened.space, batches));
+    let mut outcomes = std::pin::pin!(send::outcomes(opened, batches));
     let mut refused = 0_u64;
     while let Some(batch) = outcomes.next().await {
         for outcome in batch? {
@@ -138,7 +153,9 @@ fn tell(outcome: &Outcome, output: Output) -> anyhow::Result<bool> {
         }
         Err(code) => {
             let name = source.clone().unwrap_or_else(|| record.to_string());
-            say(&format!("refused: {name}: {code}"));
+            let hint =
+                if code.is(ErrorCode::EpochStale) { " (the keys are being changed; try again)" } else { "" };
+            say(&format!("refused: {name}: {code}{hint}"));
             Ok(false)
         }
     }

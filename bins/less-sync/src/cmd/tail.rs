@@ -1,6 +1,7 @@
 //! `less-sync tail`
 
 mod describe;
+mod reader;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +20,14 @@ use crate::line::Line;
 use crate::output::{Output, write_bare};
 use crate::report::{Failure, say};
 use crate::target::{SpaceArgument, Target, choose};
-use crate::token_source::TokenSource;
+use reader::Reader;
 
 /// Frames held for printing; more are counted, not kept.
 const HELD: usize = 4096;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Payloads are never shown, only their sizes. It goes on until it is interrupted, across restarts of the server."
+    after_help = "Of payloads only the sizes are shown; in a shared space whose keys you have, what its records say follows their frame. It goes on until it is interrupted, across restarts of the server."
 )]
 pub(crate) struct Arguments {
     /// Watch these spaces [default: the personal space of the token]
@@ -48,33 +49,34 @@ pub(crate) struct Arguments {
 
 /// Prints frames until it is interrupted, or the server sends us away for good.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let tokens = target.token_source()?;
-    let plan = plan(arguments, &tokens).await?;
+    let output = Output::new(json);
+    let reader = Reader::new(target, &arguments.space, output)?;
+    let plan = plan(arguments, &reader).await?;
     let (tap, frames) = Frames::new(arguments);
     let options = Options { tap: Some(Arc::new(tap)), ..Options::default() };
     let dialer = target.dialer(options)?;
     say(&format!("watching {}", dialer.endpoint()));
-    let session = Session::start(Arc::new(dialer), Arc::new(tokens), &plan);
-    let printer = Printer { frames, output: Output::new(json), left: arguments.count };
-    show(session, printer).await
+    let session = Session::start(Arc::new(dialer), Arc::new(reader.tokens().clone()), &plan);
+    let printer = Printer { frames, output, left: arguments.count };
+    show(session, printer, reader).await
 }
 
 /// Without a word about the space, the first token says which.
-async fn plan(arguments: &Arguments, tokens: &TokenSource) -> Result<Vec<SpacePlan>, Failure> {
+async fn plan(arguments: &Arguments, reader: &Reader) -> Result<Vec<SpacePlan>, Failure> {
     let mut spaces = arguments.space.clone();
     if spaces.is_empty() {
-        let (_, personal) = tokens.token_and_space().await?;
+        let (_, personal) = reader.tokens().token_and_space().await?;
         spaces.push(choose(&SpaceArgument { space: None }, personal)?);
     }
     let plan = spaces.into_iter().map(|space| {
         let watch =
-            Watch { since: arguments.since.unwrap_or_default(), presence: true, ..Watch::from(space) };
+            Watch { since: arguments.since.unwrap_or_default(), presence: true, ..reader.watch(space) };
         SpacePlan { watch, follow: arguments.since.is_some() }
     });
     Ok(plan.collect())
 }
 
-async fn show(mut session: Session, mut printer: Printer) -> Result<(), Failure> {
+async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) -> Result<(), Failure> {
     let outcome = loop {
         tokio::select! {
             biased;
@@ -87,7 +89,10 @@ async fn show(mut session: Session, mut printer: Printer) -> Result<(), Failure>
                 }
             }
             update = session.next() => match update {
-                Some(update) => told(update)?,
+                Some(update) => {
+                    reader.read(&update).await?;
+                    told(update)?;
+                }
                 None => break Err(anyhow!("the session ended").into()),
             },
         }

@@ -9,7 +9,7 @@ use crate::output::{Output, write_bare};
 use crate::report::Failure;
 use crate::target::Target;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Arguments {
     /// What the token allows, separated by spaces
     #[arg(long)]
@@ -17,12 +17,19 @@ pub(crate) struct Arguments {
     /// How long it is valid, in seconds
     #[arg(long)]
     ttl: Option<u64>,
+    /// Whom UCANs name: the did:key of an identity
+    #[arg(long)]
+    did: Option<String>,
+    /// Where invitations arrive: 64 hexadecimal digits
+    #[arg(long)]
+    mailbox: Option<String>,
 }
 
 /// Prints a token, alone, so that `less-sync token > file` makes a file for `--token @file`; as JSON, with
 /// everything about it.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let wish = Wish { scope: arguments.scope.clone(), ttl: arguments.ttl, ..target.wish() };
+    let Arguments { scope, ttl, did, mailbox } = arguments.clone();
+    let wish = Wish { scope, ttl, did, mailbox, ..target.wish() };
     let granted = target.dev_tokens()?.grant(&wish).await?;
     let token = granted.token.expose();
     let output = Output::new(json);

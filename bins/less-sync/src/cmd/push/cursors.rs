@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Context as _;
-use less_sync_client::{OnCursorAhead, PullItem, PullSpace};
+use less_sync_client::{OnCursorAhead, PullItem};
 use less_sync_core::{Cursor, RecordId};
 
 use crate::target::Opened;
@@ -32,7 +32,7 @@ async fn search(
     records: &[RecordId],
     cursors: &mut HashMap<RecordId, Cursor>,
 ) -> anyhow::Result<()> {
-    let space = [PullSpace::from(opened.space, since)];
+    let space = [opened.pull_space(since)];
     let mut pull = opened.connection.pull_with(&space, Some(OnCursorAhead::Rewind)).await?;
     while let Some(item) = pull.next().await {
         if let PullItem::Record(row) = item?

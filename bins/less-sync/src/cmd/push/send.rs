@@ -4,9 +4,12 @@ use std::pin::Pin;
 
 use anyhow::Context as _;
 use futures_util::{Stream, StreamExt as _};
-use less_sync_client::{Change, Code, Connection, PushError};
+use less_sync_client::{Change, Code, PushError, PushOptions};
 use less_sync_core::limits::MIB;
-use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_core::{Cursor, RecordId};
+
+use crate::shared::Shared;
+use crate::target::Opened;
 
 /// Records of one push, as apps send them (protocol §4.3).
 const BATCH_RECORDS: usize = 50;
@@ -20,10 +23,12 @@ const IN_FLIGHT: usize = 4;
 pub(super) struct Item {
     pub(super) change: Change,
     pub(super) source: Option<String>,
+    /// Of the content before it was encrypted, in bytes; `None` for a deletion.
+    pub(super) size: Option<usize>,
 }
 
 impl Item {
-    fn size(&self) -> usize {
+    fn blob_size(&self) -> usize {
         self.change.blob.as_ref().map_or(0, bytes::Bytes::len)
     }
 }
@@ -33,7 +38,7 @@ impl Item {
 pub(super) struct Outcome {
     pub(super) record: RecordId,
     pub(super) source: Option<String>,
-    /// Of the blob, in bytes; `None` for a deletion.
+    /// Of the content, in bytes; `None` for a deletion.
     pub(super) size: Option<usize>,
     pub(super) result: Result<Cursor, Code>,
 }
@@ -62,10 +67,11 @@ impl<S: Stream<Item = anyhow::Result<Item>>> Batcher<S> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while let Some(item) = self.item().await {
-            let is_full = |item: &Item| batch.len() == BATCH_RECORDS || bytes + item.size() > BATCH_BYTES;
+            let is_full =
+                |item: &Item| batch.len() == BATCH_RECORDS || bytes + item.blob_size() > BATCH_BYTES;
             match item {
                 Ok(item) if batch.is_empty() || !is_full(&item) => {
-                    bytes += item.size();
+                    bytes += item.blob_size();
                     batch.push(item);
                 }
                 Err(error) if batch.is_empty() => return Err(error),
@@ -88,28 +94,37 @@ impl<S: Stream<Item = anyhow::Result<Item>>> Batcher<S> {
 
 /// Pushes the batches, a few at a time, and tells what became of them in order.
 pub(super) fn outcomes(
-    connection: &Connection,
-    space: SpaceId,
+    opened: &Opened,
     batches: impl Stream<Item = anyhow::Result<Vec<Item>>>,
 ) -> impl Stream<Item = anyhow::Result<Vec<Outcome>>> {
+    let options = options(opened.shared.as_ref());
     batches
-        .map(move |batch| async move {
-            match batch {
-                Ok(batch) => push(connection, space, batch).await,
-                Err(error) => Err(error),
-            }
+        .map(move |batch| {
+            let options = options.clone();
+            async move { push(opened, &options, batch?).await }
         })
         .buffered(IN_FLIGHT)
 }
 
+/// In a shared space: the right to write, and the epoch of the key.
+fn options(shared: Option<&Shared>) -> PushOptions {
+    let membership = shared.map(Shared::membership);
+    PushOptions {
+        ucan: membership.map(|membership| membership.ucan.0.clone()),
+        epoch: membership.and_then(|membership| Some(membership.keys.newest()?.epoch().get())),
+    }
+}
+
 /// A push is refused as a whole, so what was refused together is tried one by one.
-async fn push(connection: &Connection, space: SpaceId, batch: Vec<Item>) -> anyhow::Result<Vec<Outcome>> {
-    let changes: Vec<Change> = batch.iter().map(|item| item.change.clone()).collect();
-    match connection.push(space, &changes).await {
+async fn push(opened: &Opened, options: &PushOptions, batch: Vec<Item>) -> anyhow::Result<Vec<Outcome>> {
+    let send = |changes: Vec<Change>| async move {
+        opened.connection.push_with(opened.space, &changes, options).await
+    };
+    match send(batch.iter().map(|item| item.change.clone()).collect()).await {
         Err(PushError::Refused { .. }) if batch.len() > 1 => {
             let mut outcomes = Vec::new();
             for item in batch {
-                let result = accepted(connection.push(space, std::slice::from_ref(&item.change)).await)?;
+                let result = accepted(send(vec![item.change.clone()]).await)?;
                 outcomes.push(outcome(item, result));
             }
             Ok(outcomes)
@@ -130,6 +145,5 @@ fn accepted(result: Result<Cursor, PushError>) -> anyhow::Result<Result<Cursor, 
 }
 
 fn outcome(item: Item, result: Result<Cursor, Code>) -> Outcome {
-    let size = item.change.blob.as_ref().map(bytes::Bytes::len);
-    Outcome { record: item.change.id, source: item.source, size, result }
+    Outcome { record: item.change.id, source: item.source, size: item.size, result }
 }

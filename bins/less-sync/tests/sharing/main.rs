@@ -1,0 +1,15 @@
+//! People who share a space with the toolbox: a real server, a key directory for everybody, the real program.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod development;
+mod person;
+mod refusals;
+mod removal;
+mod rotation;
+mod together;

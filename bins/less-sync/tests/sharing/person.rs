@@ -1,0 +1,200 @@
+//! Somebody at a terminal.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use less_sync_client::crypto::Identity;
+use less_sync_client::sharing::Address;
+use less_sync_client::{AccessToken, Auth, Connection, Dialer, Endpoint};
+use less_sync_core::SpaceId;
+use less_sync_test_support::{TestServer, within};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// A person with an identity, a key directory and tokens.
+pub(crate) struct Person {
+    pub(crate) identity: Identity,
+    pub(crate) address: Address,
+    url: String,
+    token: String,
+    folder: TempDir,
+}
+
+impl Person {
+    pub(crate) fn new(server: &TestServer, user: &str) -> Self {
+        let identity = Identity::random();
+        let mailbox = identity.mailbox(&server.issuer().url(), user);
+        let claims = server.issuer().claims(user).with("did", identity.did()).mailbox(&mailbox.to_hex());
+        let person = Self {
+            address: Address::new(identity.did(), mailbox).unwrap(),
+            url: format!("http://{}", server.address()),
+            token: server.issuer().mint(&claims),
+            folder: tempfile::tempdir().unwrap(),
+            identity,
+        };
+        person.write_identity();
+        person
+    }
+
+    fn write_identity(&self) {
+        std::fs::create_dir(self.keys()).unwrap();
+        std::fs::set_permissions(self.keys(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let content = json!({ "version": 1, "secret": self.identity.secret() });
+        let path = self.keys().join("identity.json");
+        std::fs::write(&path, content.to_string()).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.folder.path().join("keys")
+    }
+
+    pub(crate) fn did(&self) -> &str {
+        self.identity.did()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync"));
+        command
+            .args(arguments)
+            .env("LESS_SYNC_URL", &self.url)
+            .env("LESS_SYNC_TOKEN", &self.token)
+            .env("LESS_SYNC_KEYS", self.keys())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// What a command says and how it ends.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        within("the command to end", self.command(arguments).output()).await.unwrap()
+    }
+
+    /// The results of a command that must succeed.
+    pub(crate) async fn results(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.run(&[arguments, &["--json"]].concat()).await;
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        lines(&output)
+    }
+
+    /// The one result of a command that must succeed.
+    pub(crate) async fn result(&self, arguments: &[&str]) -> Value {
+        let mut results = self.results(arguments).await;
+        assert_eq!(results.len(), 1, "{arguments:?}: {results:?}");
+        results.remove(0)
+    }
+
+    /// What a command that must fail says, and its exit code.
+    pub(crate) async fn failure(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments).await;
+        assert!(!output.status.success(), "{arguments:?} succeeded");
+        (output.status.code().unwrap(), stderr(&output))
+    }
+
+    pub(crate) async fn create(&self, name: &str) -> String {
+        self.result(&["space", "create", name]).await["space"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn invite(&self, other: &Self, right: &str) {
+        self.result(&["space", "invite", &other.address.to_string(), "--as", right]).await;
+    }
+
+    pub(crate) async fn accept(&self) -> Value {
+        self.result(&["space", "accept"]).await
+    }
+
+    /// Pushes `content` and answers the id of the record.
+    pub(crate) async fn push(&self, space: &str, content: &str) -> String {
+        let output = self.push_output(space, content).await;
+        assert!(output.status.success(), "{}", stderr(&output));
+        lines(&output)[0]["record"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn push_output(&self, space: &str, content: &str) -> Output {
+        let mut command = self.command(&["push", "--json", "--space", space]);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // One that is refused does not read.
+        let _refused = stdin.write_all(content.as_bytes()).await;
+        drop(stdin);
+        within("the push to end", child.wait_with_output()).await.unwrap()
+    }
+
+    /// What the records of a space say, in order.
+    pub(crate) async fn texts(&self, space: &str) -> Vec<String> {
+        texts(&self.results(&["pull", "--space", space]).await)
+    }
+
+    /// A connection of theirs, for what the toolbox would not do.
+    pub(crate) async fn connect(&self) -> Connection {
+        let endpoint = Endpoint::from_base(&format!("{}/api/v1", self.url)).unwrap();
+        let token = AccessToken::from(self.token.as_str());
+        let dialer = Dialer::new(endpoint);
+        within("a connection", Box::pin(dialer.dial(Auth::Token(token)))).await.unwrap().0
+    }
+
+    /// What the key directory has about a space.
+    pub(crate) fn stored(&self, space: &str) -> Value {
+        let path = self.keys().join("spaces").join(format!("{space}.json"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    pub(crate) fn ucan(&self, space: &str) -> String {
+        self.stored(space)["ucan"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn id(space: &str) -> SpaceId {
+    space.parse().unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub(crate) fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn texts(rows: &[Value]) -> Vec<String> {
+    rows.iter().filter_map(|row| row["text"].as_str()).map(str::to_owned).collect()
+}
+
+/// A `tail` that runs.
+pub(crate) struct Tail {
+    _child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Tail {
+    /// Of a space, once it is watched.
+    pub(crate) async fn start(person: &Person, space: &str) -> Self {
+        let mut command = person.command(&["tail", "--json", "--since", "0", "--space", space]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut tail = Self { _child: child, lines };
+        tail.until(|line| line["kind"] == "response" && line.get("spaces").is_some()).await;
+        tail
+    }
+
+    /// The next line of which this is true.
+    pub(crate) async fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let line = within("a line of tail", self.lines.next_line()).await.unwrap();
+            let line = serde_json::from_str(&line.unwrap_or_else(|| panic!("tail has ended"))).unwrap();
+            if is_it(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// What the next record says.
+    pub(crate) async fn text(&mut self) -> String {
+        self.until(|line| line["kind"] == "record").await["text"].as_str().unwrap().to_owned()
+    }
+}

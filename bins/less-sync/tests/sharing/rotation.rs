@@ -1,0 +1,144 @@
+//! Changing keys.
+
+use less_sync_client::{Access, Begun, Change};
+use less_sync_core::{Cursor, Dek, Epoch, RecordId};
+use less_sync_test_support::TestServer;
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use crate::person::{Person, id};
+
+fn epoch(number: i32) -> Epoch {
+    Epoch::new(number).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_and_new_records_stay_readable_over_several_rotations_by_several_people() {
+    let server = TestServer::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "admin").await;
+    bob.accept().await;
+    alice.push(&space, "one").await;
+    for (person, number) in [(&alice, 2), (&bob, 3), (&alice, 4)] {
+        let rotated = person.result(&["space", "rotate"]).await;
+        assert_eq!((&rotated["epoch"], &rotated["records"]), (&number.into(), &(number - 1).into()));
+        person.push(&space, &format!("under {number}")).await;
+    }
+    for person in [&alice, &bob] {
+        assert_eq!(person.texts(&space).await, ["one", "under 2", "under 3", "under 4"]);
+        assert!(person.stored(&space).get("rotation").is_none());
+    }
+}
+
+/// Whoever joins has the newest key only, and needs no more: for records, and to see who is in.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_later_reads_everything_with_the_newest_key() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.push(&space, "old").await;
+    alice.invite(&bob, "read").await;
+    bob.accept().await;
+    alice.result(&["space", "rotate"]).await;
+    alice.invite(&carol, "read").await;
+    carol.accept().await;
+    assert_eq!(carol.stored(&space)["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(carol.texts(&space).await, ["old"]);
+    assert_eq!(carol.results(&["space", "members"]).await.len(), 3);
+}
+
+/// A record whose key nobody can read interrupts a rotation in the middle.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_rotation_goes_on_where_it_was() {
+    let server = TestServer::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "admin").await;
+    bob.accept().await;
+    alice.push(&space, "content").await;
+    let record = block(&alice, &space).await;
+    let (code, text) = alice.failure(&["space", "rotate"]).await;
+    assert_eq!(code, 1);
+    assert!(text.starts_with(&format!("error: {record} stands in the way")), "{text}");
+    assert_eq!(alice.stored(&space)["rotation"]["epoch"], 2);
+    // Meanwhile everybody reads and writes on, and nobody is let in.
+    bob.push(&space, "in between").await;
+    let (_, text) = bob.failure(&["space", "invite", &alice.address.to_string()]).await;
+    assert!(text.starts_with("error: the keys of the space are being changed"), "{text}");
+
+    alice.result(&["push", "--space", &space, "--delete", &record]).await;
+    let rotated = alice.result(&["space", "rotate"]).await;
+    assert_eq!(json!([rotated["epoch"], rotated["resumed"], rotated["records"]]), json!([2, true, 1]));
+    for person in [&alice, &bob] {
+        assert_eq!(person.texts(&space).await, ["content", "in between"]);
+    }
+    assert_eq!(alice.result(&["space", "rotate"]).await["epoch"], 3);
+}
+
+/// The same by another administrator, who has only the share that was left.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_administrator_completes_what_one_began_and_a_removal_begins_anew() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    for (person, right) in [(&bob, "admin"), (&carol, "read")] {
+        alice.invite(person, right).await;
+        person.accept().await;
+    }
+    alice.push(&space, "content").await;
+    let record = block(&alice, &space).await;
+    alice.failure(&["space", "rotate"]).await;
+    bob.result(&["push", "--space", &space, "--delete", &record]).await;
+    let revoked = bob.result(&["space", "revoke", carol.did()]).await;
+    assert_eq!((&revoked["epoch"], &revoked["records"]), (&3.into(), &1.into()));
+    for person in [&alice, &bob] {
+        assert_eq!(person.texts(&space).await, ["content"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_removal_is_completed_by_running_it_again() {
+    let server = TestServer::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "write").await;
+    bob.accept().await;
+    let record = block(&alice, &space).await;
+    alice.failure(&["space", "revoke", bob.did()]).await;
+    assert_eq!(bob.failure(&["pull", "--space", &space]).await.0, 1);
+    alice.result(&["push", "--space", &space, "--delete", &record]).await;
+    let revoked = alice.result(&["space", "revoke", bob.did()]).await;
+    assert_eq!(json!([revoked["epoch"], revoked["resumed"]]), json!([2, true]));
+}
+
+/// The one who began is gone, and has left no key: nobody guesses, somebody has to say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_without_a_key_is_taken_over_only_when_asked_to() {
+    let server = TestServer::start().await;
+    let alice = Person::new(&server, "alice");
+    let space = alice.create("notes").await;
+    alice.push(&space, "content").await;
+    let (connection, ucan) = (alice.connect().await, alice.ucan(&space));
+    let begun = connection.begin_epoch(Access::shared(id(&space), &ucan), epoch(2), false).await;
+    assert_eq!(begun.unwrap(), Begun::Ours);
+    let (code, text) = alice.failure(&["space", "rotate"]).await;
+    assert!(code == 1 && text.contains("less-sync space rotate --take-over"), "{text}");
+    assert_eq!(alice.texts(&space).await, ["content"]);
+    alice.push(&space, "under the key before").await;
+    let rotated = alice.result(&["space", "rotate", "--take-over"]).await;
+    assert_eq!(json!([rotated["epoch"], rotated["records"]]), json!([2, 2]));
+    assert_eq!(alice.texts(&space).await, ["content", "under the key before"]);
+}
+
+/// Writes a record whose wrapped key is none.
+async fn block(person: &Person, space: &str) -> String {
+    let (connection, ucan) = (person.connect().await, person.ucan(space));
+    let record = RecordId::from_bytes([0x42; 16]);
+    let mut dek = [7; Dek::LENGTH];
+    dek[..4].copy_from_slice(&1_u32.to_be_bytes());
+    let change = Change::update(record, Cursor::ZERO, "\u{1}nonsense").with_dek(dek.to_vec());
+    let options = less_sync_client::PushOptions { ucan: Some(ucan), epoch: Some(1) };
+    connection.push_with(id(space), &[change], &options).await.unwrap();
+    record.to_string()
+}
