@@ -61,18 +61,21 @@ export class Client {
     })
   }
 
-  /** Watches a space; answers its cursor. Its changes come as notifications from now on. */
-  async subscribe (space) {
-    const { spaces, errors } = await this.call('subscribe', { spaces: [{ id: space, since: 0 }] })
+  /** Says something that has no answer. */
+  notify (method, params) { this.#send({ type: NOTIFICATION, method, params }) }
+
+  /** Watches a space, a shared one by the right of `ucan`; answers its cursor. Its changes come as notifications from now on. */
+  async subscribe (space, ucan) {
+    const { spaces, errors } = await this.call('subscribe', { spaces: [{ id: space, since: 0, ucan }] })
     if (!spaces.length) throw new Error(`cannot watch: ${errors[0].error}`)
     return spaces[0].cursor
   }
 
   /** What changed after `since`, and the cursor to go on from; an error unless it is whole. */
-  async pull (space, since = 0) {
+  async pull (space, since = 0, ucan) {
     const pulled = { records: [], cursor: since }
     let [rows, chunks, isWhole] = [0, 0, false]
-    const { _chunks } = await this.call('pull', { spaces: [{ id: space, since }] }, (name, data) => {
+    const { _chunks } = await this.call('pull', { spaces: [{ id: space, since, ucan }] }, (name, data) => {
       chunks++
       if (name === 'pull.record') pulled.records.push(data)
       if (/^pull\.(record|membership|file)$/.test(name)) rows++
@@ -83,8 +86,8 @@ export class Client {
   }
 
   /** Writes one record (`blob` null deletes it) that was last written at `expected`; answers the cursor of the space. */
-  async push (space, id, blob, expected = 0) {
-    const { ok, cursor, error } = await this.call('push', { space, changes: [{ id, blob, expected_cursor: expected }] })
+  async push (space, id, blob, expected = 0, ucan) {
+    const { ok, cursor, error } = await this.call('push', { space, ucan, changes: [{ id, blob, expected_cursor: expected }] })
     if (!ok) throw new Error(`push refused: ${error}`)
     return cursor
   }

@@ -1,25 +1,46 @@
 //! The client in `examples/node-client`, which shares no code with the server, against the server.
 
-use std::path::Path;
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use less_sync_test_support::TestServer;
+#[path = "sharing/development_server.rs"]
+mod development_server;
+
+use std::path::{Path, PathBuf};
+
+use less_sync_test_support::{TestServer, within};
+use pretty_assertions::assert_eq;
 use tokio::process::Command;
+
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/node-client");
+    assert!(folder.join("node_modules").exists(), "`npm ci` in examples/node-client first, or run ./test");
+    folder
+}
+
+/// What a script says when all is well.
+async fn said(script: &mut Command) -> String {
+    let check = within("the script to end", script.current_dir(folder()).output()).await.unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    String::from_utf8(check.stdout).unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn independent_client_hears_what_another_device_pushes() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/node-client");
-    assert!(folder.join("node_modules").exists(), "`npm ci` in examples/node-client first, or run ./test");
     let server = TestServer::start().await;
-    let check = Command::new("node")
+    let mut check = Command::new("node");
+    check
         .arg("check.js")
         .arg(format!("http://{}", server.address()))
-        .current_dir(folder)
         .env("LESS_SYNC_TOKEN", server.token("alice"))
-        .env("LESS_SYNC_SPACE", server.space("alice"))
-        .output()
-        .await
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(check.status.success(), "{}", text(&check.stderr));
-    assert_eq!(text(&check.stdout), "heard [\"hello\",\"hello again\",null]\n");
+        .env("LESS_SYNC_SPACE", server.space("alice"));
+    assert_eq!(said(&mut check).await, "heard [\"hello\",\"hello again\",null]\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn independent_clients_share_a_space_until_one_is_shut_out() {
+    let data = tempfile::tempdir().unwrap();
+    let (_server, url) = development_server::start(data.path()).await;
+    let mut check = Command::new("node");
+    check.arg("check-shared.js").arg(url).env_remove("LESS_SYNC_TOKEN");
+    assert_eq!(said(&mut check).await, "shared, and revoked\n");
 }

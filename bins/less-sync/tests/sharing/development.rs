@@ -1,37 +1,17 @@
 //! The same against a development server, which gives everybody the tokens that they need.
 
-use std::path::Path;
 use std::process::Stdio;
 
 use less_sync_test_support::within;
 use pretty_assertions::assert_eq;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-/// A development server with a folder of its own, and its address.
-async fn server(folder: &Path) -> (Child, String) {
-    let program = Path::new(env!("CARGO_BIN_EXE_less-sync")).with_file_name("less-sync-server");
-    assert!(program.exists(), "no server: run `cargo build -p less-sync-server`");
-    let mut command = Command::new(program);
-    command.arg("--dev").current_dir(folder).env("LISTEN_ADDR", "127.0.0.1:0");
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = within("the address of the server", async {
-        loop {
-            let line = lines.next_line().await.unwrap().unwrap();
-            if let Some(address) = line.trim().strip_prefix("address") {
-                return address.trim().to_owned();
-            }
-        }
-    });
-    let address = address.await;
-    (child, address)
-}
+use crate::development_server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_need_nothing_but_a_development_server() {
     let folder = tempfile::tempdir().unwrap();
-    let (_server, url) = server(folder.path()).await;
+    let (_server, url) = development_server::start(folder.path()).await;
     let run = async |user: &str, arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync"));
         command.args(["--user", user]).args(arguments).stdin(Stdio::null());

@@ -8,6 +8,7 @@
 )]
 
 mod development;
+mod development_server;
 mod person;
 mod refusals;
 mod removal;
