@@ -71,6 +71,10 @@ impl Shared {
     pub(crate) async fn catch_up(&mut self, connection: &Connection) -> anyhow::Result<Epoch> {
         let state = self.state(connection).await?;
         let current = state.key_generation;
+        if let (Some(_), Ok(before)) = (state.rewrap_epoch, Epoch::new(current.get() - 1)) {
+            // Some records are still under the key before.
+            self.learn(connection, before).await?;
+        }
         if self.learn(connection, current).await? {
             return Ok(current);
         }
