@@ -42,6 +42,26 @@ fn push_at_a_rate() {
 }
 
 #[test]
+fn push_to_shared_spaces() {
+    measures("pushes_per_s", &["push", "--connections", "2", "--shared"]);
+}
+
+#[test]
+fn presence() {
+    measures("deliveries_per_s", &["presence", "--peers", "5", "--window", "4"]);
+}
+
+#[test]
+fn revoke() {
+    measures("last_notice_p50_ms", &["revoke", "--watchers", "5"]);
+}
+
+#[test]
+fn rewrap() {
+    measures("deks_per_s", &["rewrap", "--deks", "200"]);
+}
+
+#[test]
 fn fan_out() {
     measures("deliveries_per_s", &["fan-out", "--watchers", "3", "--writers", "2", "--window", "8"]);
 }

@@ -10,6 +10,7 @@ mod link;
 mod loads;
 mod process;
 mod scenario;
+mod sharing;
 mod subject;
 mod watchers;
 
@@ -23,7 +24,9 @@ use crate::output::Output;
 use crate::report::Failure;
 use crate::target::Target;
 use figures::Figures;
-use scenario::{churn, connect, events, fan_out, idle, pull, push, stalled, startup};
+use scenario::{
+    churn, connect, events, fan_out, idle, presence, pull, push, revoke, rewrap, stalled, startup,
+};
 use subject::Subject;
 
 #[derive(Debug, Args)]
@@ -67,6 +70,12 @@ enum Scenario {
     FanOut(fan_out::Arguments),
     /// Ephemeral events to many watchers of one space
     Events(events::Arguments),
+    /// Peers of one space who tell each other where they are
+    Presence(presence::Arguments),
+    /// A member is shut out while their connections watch
+    Revoke(revoke::Arguments),
+    /// All wrapped keys of a space replaced by one call
+    Rewrap(rewrap::Arguments),
     /// Memory of connections that do nothing
     Idle(idle::Arguments),
     /// Launch to first answer, and memory after that
@@ -102,6 +111,9 @@ async fn measure(target: &Target, arguments: &Arguments) -> anyhow::Result<Figur
         Scenario::Pull(arguments) => pull::run(&subject, arguments, time).await,
         Scenario::FanOut(arguments) => fan_out::run(&subject, arguments, time).await,
         Scenario::Events(arguments) => events::run(&subject, arguments, time).await,
+        Scenario::Presence(arguments) => presence::run(&subject, arguments, time).await,
+        Scenario::Revoke(arguments) => revoke::run(&subject, arguments, time).await,
+        Scenario::Rewrap(arguments) => rewrap::run(&subject, arguments, time).await,
         Scenario::Idle(arguments) => idle::run(&subject, arguments).await,
         Scenario::Connect(arguments) => connect::run(&subject, arguments, time).await,
         Scenario::Churn(arguments) => churn::run(&subject, arguments).await,

@@ -63,6 +63,17 @@ impl Latencies {
         self.0.reset();
     }
 
+    /// Takes the samples of `other`, too.
+    pub(super) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
+        self.0.add(&other.0).context("cannot add histograms")
+    }
+
+    /// All samples together.
+    #[expect(clippy::cast_precision_loss, reason = "a figure has three digits")]
+    pub(super) fn sum_ms(&self) -> f64 {
+        self.0.mean() * self.0.len() as f64 / 1e6
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "a minute of nanoseconds fits the mantissa")]
     pub(super) fn quantile_ms(&self, quantile: f64) -> f64 {
         if self.0.is_empty() {

@@ -94,9 +94,9 @@ impl Link {
     }
 
     /// Watches one space and waits until the server has said yes.
-    pub(super) async fn subscribe(&mut self, space: SpaceId) -> anyhow::Result<()> {
+    pub(super) async fn subscribe(&mut self, space: SpaceId, ucan: Option<&str>) -> anyhow::Result<()> {
         let id = space.to_string();
-        let answer = self.call(method::SUBSCRIBE, &subscribe_params(&id)).await?;
+        let answer = self.call(method::SUBSCRIBE, &subscribe_params(&id, ucan)).await?;
         let result: SubscribeResult<'_> = result(&answer)?;
         ensure!(result.spaces.len() == 1, "the space cannot be watched");
         Ok(())
@@ -172,11 +172,11 @@ pub(super) fn append(out: &mut Vec<u8>, message: &[u8]) {
 }
 
 /// The params of a subscription to one space.
-pub(super) fn subscribe_params(id: &str) -> SubscribeParams<'_> {
+pub(super) fn subscribe_params<'a>(id: &'a str, ucan: Option<&'a str>) -> SubscribeParams<'a> {
     let entry = SubscribeEntry {
         id,
         since: 0,
-        ucan: None,
+        ucan,
         token: None,
         presence: false,
         catchup: false,

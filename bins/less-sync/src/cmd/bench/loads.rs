@@ -10,6 +10,7 @@ use less_sync_core::{Cursor, RecordId, SpaceId};
 
 use super::frames::Sink;
 use super::link::{Link, append, result};
+use super::subject::User;
 use crate::clock;
 
 /// The part of a run that counts, and the warm-up before it.
@@ -57,6 +58,7 @@ pub(super) struct Writes {
     blob: Vec<u8>,
     ids: Vec<String>,
     next: u64,
+    ucan: Option<String>,
 }
 
 /// As apps send it: four bytes of epoch, forty that nobody understands.
@@ -70,7 +72,12 @@ impl Writes {
     /// `records` records of `size` bytes in every push.
     pub(super) fn new(space: SpaceId, records: usize, size: usize) -> Self {
         let blob = (0..size).map(|_| rand::random()).collect();
-        Self { space: space.to_string(), records, blob, ids: Vec::new(), next: 0 }
+        Self { space: space.to_string(), records, blob, ids: Vec::new(), next: 0, ucan: None }
+    }
+
+    /// The same, into the space of this user and by their right.
+    pub(super) fn of(user: &User, records: usize, size: usize) -> Self {
+        Self { ucan: user.ucan.clone(), ..Self::new(user.space, records, size) }
     }
 
     /// Appends the next push, framed; requests are numbered from 0.
@@ -85,7 +92,7 @@ impl Writes {
         };
         let params = PushParams {
             space: &self.space,
-            ucan: None,
+            ucan: self.ucan.as_deref(),
             epoch: None,
             home_server: None,
             changes: self.ids.iter().map(|id| change(id)).collect(),
@@ -115,6 +122,19 @@ pub(super) async fn fill(
         left -= count;
     }
     Ok(cursor)
+}
+
+/// Writes some records in one push, by the right of this user.
+pub(super) async fn fill_as(
+    link: &mut Link,
+    user: &User,
+    records: usize,
+    size: usize,
+) -> anyhow::Result<Cursor> {
+    let mut message = Vec::new();
+    Writes::of(user, records, size).append(&mut message);
+    link.send_framed(&message).await?;
+    acknowledged(link).await
 }
 
 /// The cursor of a space: an empty push writes nothing and answers it (protocol §4.3).

@@ -33,6 +33,8 @@ pub(super) struct Subject {
 pub(super) struct User {
     pub(super) token: AccessToken,
     pub(super) space: SpaceId,
+    /// The right in a space that is shared.
+    pub(super) ucan: Option<String>,
 }
 
 impl Subject {
@@ -78,13 +80,19 @@ impl Subject {
         for number in 0..count {
             let wish = Wish { user: Some(format!("bench-{number}")), ..Wish::default() };
             let granted = self.tokens.grant(&wish).await?;
-            users.push(User { token: granted.token, space: granted.personal_space });
+            users.push(User { token: granted.token, space: granted.personal_space, ucan: None });
         }
         Ok(users)
     }
 
     pub(super) async fn user(&self) -> anyhow::Result<User> {
         self.users(1).await?.pop().context("no user")
+    }
+
+    /// A token for `user` that names this identity.
+    pub(super) async fn token_of(&self, user: &str, did: &str) -> anyhow::Result<AccessToken> {
+        let wish = Wish { user: Some(user.to_owned()), did: Some(did.to_owned()), ..Wish::default() };
+        Ok(self.tokens.grant(&wish).await?.token)
     }
 
     /// What the disk of the server can do, beside figures of durable writes.

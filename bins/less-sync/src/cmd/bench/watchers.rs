@@ -9,10 +9,11 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use super::figures::Latencies;
+use super::figures::{Figures, Latencies};
 use super::frames::Sink;
 use super::link::{Address, Link};
-use super::subject::User;
+use super::loads::Span;
+use super::subject::{Subject, User};
 use crate::clock;
 
 /// Dials at once; the listen queue of a server is finite.
@@ -22,10 +23,47 @@ const DIALS: usize = 64;
 pub(super) async fn dial(address: &Address, users: &[User], count: usize) -> anyhow::Result<Vec<Link>> {
     let dials = users.iter().cycle().take(count).map(|user| async move {
         let mut link = Link::open(address, &user.token).await?;
-        link.subscribe(user.space).await?;
+        link.subscribe(user.space, user.ucan.as_deref()).await?;
         anyhow::Ok(link)
     });
     stream::iter(dials).buffer_unordered(DIALS).try_collect().await.context("cannot open the connections")
+}
+
+/// Connections that watch the space of one user, and are read until this is dropped.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    pub(super) board: Rc<Board>,
+    _readers: JoinSet<()>,
+}
+
+impl Crowd {
+    /// Opens `count` connections, with `window` things on their way to them at once.
+    pub(super) async fn gather(
+        subject: &Subject,
+        user: &User,
+        count: usize,
+        window: u16,
+    ) -> anyhow::Result<Self> {
+        let links = dial(subject.address(), std::slice::from_ref(user), count).await?;
+        let board = Board::new(count, window.into())?;
+        let readers = board.watch(links);
+        Ok(Self { board, _readers: readers })
+    }
+
+    /// What reaches them within the span, and what it costs the server.
+    pub(super) async fn measure(
+        &self,
+        subject: &Subject,
+        span: Span,
+        figures: &mut Figures,
+    ) -> anyhow::Result<Tally> {
+        span.begin().await;
+        self.board.clear();
+        let meter = subject.meter()?;
+        span.end().await;
+        meter.add_to(figures)?;
+        Ok(self.board.tally())
+    }
 }
 
 /// Counts deliveries, and holds back what would be too much at once.

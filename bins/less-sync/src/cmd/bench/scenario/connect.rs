@@ -59,7 +59,7 @@ async fn connect(
     for user in turns.take_while(|_| !span.is_over()) {
         let began = clock::instant();
         let mut link = Link::open(&address, &user.token).await?;
-        link.subscribe(user.space).await?;
+        link.subscribe(user.space, None).await?;
         let now = clock::instant();
         if span.counts(now) {
             latencies.borrow_mut().record(now - began);

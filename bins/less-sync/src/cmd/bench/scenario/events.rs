@@ -12,7 +12,7 @@ use crate::cmd::bench::figures::{Figures, rate};
 use crate::cmd::bench::link::{Link, append};
 use crate::cmd::bench::loads::Span;
 use crate::cmd::bench::subject::Subject;
-use crate::cmd::bench::watchers::{self, Board};
+use crate::cmd::bench::watchers::{Board, Crowd};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -29,28 +29,17 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration) -> anyhow::Result<Figures> {
     let user = subject.user().await?;
-    let users = std::slice::from_ref(&user);
-    let links = watchers::dial(subject.address(), users, arguments.watchers).await?;
+    let crowd = Crowd::gather(subject, &user, arguments.watchers, arguments.window).await?;
     // Whoever sends must watch, too, and does not hear itself.
     let mut sender = Link::open(subject.address(), &user.token).await?;
-    sender.subscribe(user.space).await?;
-    let board = Board::new(arguments.watchers, arguments.window.into())?;
-    let _watching = board.watch(links);
+    sender.subscribe(user.space, None).await?;
     let mut figures = Figures::new("events");
     let data = vec![0x5a; arguments.size];
     let params = EventSendParams { space: &user.space.to_string(), data: &data };
     let event = frame::notification(method::EVENT_SEND, &params);
     let span = Span::of(time);
-    let send = send(sender, &event, &board, span);
-    let watch = async {
-        span.begin().await;
-        board.clear();
-        let meter = subject.meter()?;
-        span.end().await;
-        meter.add_to(&mut figures)?;
-        Ok(board.tally())
-    };
-    let ((), tally) = tokio::try_join!(send, watch)?;
+    let send = send(sender, &event, &crowd.board, span);
+    let ((), tally) = tokio::try_join!(send, crowd.measure(subject, span, &mut figures))?;
     figures.add("watchers", arguments.watchers);
     figures.add("window", arguments.window);
     figures.add("event_bytes", arguments.size);

@@ -10,7 +10,7 @@ use crate::cmd::bench::figures::{Figures, rate};
 use crate::cmd::bench::link::Link;
 use crate::cmd::bench::loads::{Acks, Span, Writes};
 use crate::cmd::bench::subject::Subject;
-use crate::cmd::bench::watchers::{self, Board};
+use crate::cmd::bench::watchers::{Board, Crowd};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -30,10 +30,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration) -> anyhow::Result<Figures> {
     let user = subject.user().await?;
-    let users = std::slice::from_ref(&user);
-    let links = watchers::dial(subject.address(), users, arguments.watchers).await?;
-    let board = Board::new(arguments.watchers, arguments.window.into())?;
-    let _watching = board.watch(links);
+    let crowd = Crowd::gather(subject, &user, arguments.watchers, arguments.window).await?;
+    let board = &crowd.board;
     let mut writers = Vec::new();
     for _ in 0..arguments.writers {
         writers.push(Link::open(subject.address(), &user.token).await?);
@@ -45,17 +43,9 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     let write = try_join_all(
         writers
             .into_iter()
-            .map(|writer| write(writer, Writes::new(user.space, 1, arguments.size), &board, share, span)),
+            .map(|writer| write(writer, Writes::new(user.space, 1, arguments.size), board, share, span)),
     );
-    let watch = async {
-        span.begin().await;
-        board.clear();
-        let meter = subject.meter()?;
-        span.end().await;
-        meter.add_to(&mut figures)?;
-        Ok(board.tally())
-    };
-    let (_, tally) = tokio::try_join!(write, watch)?;
+    let (_, tally) = tokio::try_join!(write, crowd.measure(subject, span, &mut figures))?;
     ensure!(board.settle().await, "not everything was delivered: {} outstanding", board.outstanding());
     figures.add("watchers", arguments.watchers);
     figures.add("window", arguments.window);

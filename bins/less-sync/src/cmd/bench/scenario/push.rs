@@ -13,7 +13,8 @@ use crate::clock;
 use crate::cmd::bench::figures::{Figures, Latencies, rate};
 use crate::cmd::bench::link::Link;
 use crate::cmd::bench::loads::{Acks, Span, Writes};
-use crate::cmd::bench::subject::Subject;
+use crate::cmd::bench::sharing::SharedSpace;
+use crate::cmd::bench::subject::{Subject, User};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -32,13 +33,16 @@ pub(crate) struct Arguments {
     /// Push to one space of one user from all connections
     #[arg(long)]
     same_space: bool,
+    /// Push to shared spaces, by chains of three tokens
+    #[arg(long)]
+    shared: bool,
     /// Pushes per second of all connections together, each timed from when it was due [default: as many as the windows take]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 }
 
 pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration) -> anyhow::Result<Figures> {
-    let users = subject.users(if arguments.same_space { 1 } else { arguments.connections }).await?;
+    let users = users(subject, arguments).await?;
     let mut links = Vec::new();
     for user in users.iter().cycle().take(arguments.connections) {
         links.push((Link::open(subject.address(), &user.token).await?, user.clone()));
@@ -49,7 +53,7 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     let latencies = Rc::new(RefCell::new(Latencies::new()?));
     let mut tasks = JoinSet::new();
     for (link, user) in links {
-        let writes = Writes::new(user.space, arguments.records, arguments.size);
+        let writes = Writes::of(&user, arguments.records, arguments.size);
         let schedule = Schedule::new(arguments);
         tasks.spawn_local(write(link, writes, schedule, span, latencies.clone()));
     }
@@ -62,12 +66,29 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     let latencies = latencies.borrow();
     figures.add("connections", arguments.connections);
     figures.add("window", arguments.window);
+    figures.add("chain_tokens", if arguments.shared { DEPTH } else { 0 });
     figures.add("record_bytes", arguments.size);
     figures.add("records_per_push", arguments.records);
     figures.add("pushes", latencies.count());
     figures.add_decimal("pushes_per_s", rate(latencies.count(), span.time()));
     figures.add_latencies("push", &latencies);
     Ok(figures)
+}
+
+/// Tokens of a chain from the owner of a space to whoever pushes.
+const DEPTH: usize = 3;
+
+async fn users(subject: &Subject, arguments: &Arguments) -> anyhow::Result<Vec<User>> {
+    let count = if arguments.same_space { 1 } else { arguments.connections };
+    if !arguments.shared {
+        return subject.users(count).await;
+    }
+    let mut users = Vec::with_capacity(count);
+    for number in 0..count {
+        let space = SharedSpace::create(subject).await?;
+        users.push(space.member(subject, &format!("bench-{number}"), DEPTH).await?);
+    }
+    Ok(users)
 }
 
 /// When a connection may push.

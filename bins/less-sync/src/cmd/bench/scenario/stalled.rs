@@ -15,7 +15,7 @@ use crate::cmd::bench::link::{Link, subscribe_params};
 use crate::cmd::bench::loads::{self, Span, Writes};
 use crate::cmd::bench::process::Process;
 use crate::cmd::bench::subject::{Subject, User};
-use crate::cmd::bench::watchers::{self, Board};
+use crate::cmd::bench::watchers::Crowd;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -50,12 +50,10 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     figures.add("watchers", arguments.watchers);
     figures.add("stalled", arguments.stalled);
     figures.add("stalled_pulls", arguments.stalled_pulls);
-    let links = watchers::dial(subject.address(), std::slice::from_ref(watched), arguments.watchers).await?;
-    let mut crowd =
-        Crowd { board: Board::new(arguments.watchers, arguments.window.into())?, links: Some(links) };
-    let before = phase(subject, arguments, watched, &mut crowd, time / 2, "alone", &mut figures).await?;
+    let crowd = Crowd::gather(subject, watched, arguments.watchers, arguments.window).await?;
+    let before = phase(subject, arguments, watched, &crowd, time / 2, "alone", &mut figures).await?;
     let mut deaf = stall(subject, arguments, watched, big).await?;
-    let peak = phase(subject, arguments, watched, &mut crowd, time / 2, "with_stalled", &mut figures).await?;
+    let peak = phase(subject, arguments, watched, &crowd, time / 2, "with_stalled", &mut figures).await?;
     figures.add_decimal("resident_growth_mib", mib(peak.saturating_sub(before)));
     let count = (deaf.len() as u64).max(1);
     figures.add_decimal("growth_per_stalled_kib", kib(peak.saturating_sub(before) / count));
@@ -64,25 +62,16 @@ pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration
     Ok(figures)
 }
 
-/// Watchers that read, for both phases.
-struct Crowd {
-    board: std::rc::Rc<Board>,
-    links: Option<Vec<Link>>,
-}
-
 /// Fan-out for a while; answers the most memory that the server held.
 async fn phase(
     subject: &Subject,
     arguments: &Arguments,
     user: &User,
-    crowd: &mut Crowd,
+    crowd: &Crowd,
     time: Duration,
     name: &str,
     figures: &mut Figures,
 ) -> anyhow::Result<u64> {
-    if let Some(links) = crowd.links.take() {
-        crowd.board.watch(links).detach_all();
-    }
     let board = &crowd.board;
     let writer = Link::open(subject.address(), &user.token).await?;
     let span = Span::of(time);
@@ -119,7 +108,7 @@ async fn stall(
     big: &User,
 ) -> anyhow::Result<Vec<Link>> {
     let id = watched.space.to_string();
-    let subscribe = frame::request("1", method::SUBSCRIBE, &subscribe_params(&id));
+    let subscribe = frame::request("1", method::SUBSCRIBE, &subscribe_params(&id, None));
     let id = big.space.to_string();
     let entry = PullEntry { id: &id, since: 0, ucan: None, token: None, home_server: None };
     let pull = frame::request("1", method::PULL, &PullParams { spaces: vec![entry], on_cursor_ahead: None });

@@ -1,0 +1,129 @@
+//! One call that replaces every wrapped key of a space.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use less_sync_core::wire::deks::{
+    DeksGetParams, DeksResult, DeksRewrapParams, DeksRewrapResult, RewrapEntry,
+};
+use less_sync_core::wire::epoch::{EpochBeginParams, EpochBeginResult, EpochCompleteParams};
+use less_sync_core::wire::{DekField, Empty, method};
+use less_sync_core::{Dek, SpaceId};
+
+use crate::clock;
+use crate::cmd::bench::figures::{Figures, Latencies, rate};
+use crate::cmd::bench::link::{Link, result};
+use crate::cmd::bench::loads::{self, Span};
+use crate::cmd::bench::subject::Subject;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Records in the space, all of whose keys are replaced at once
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=30_000))]
+    deks: u32,
+    /// Size of a record, in bytes
+    #[arg(long, default_value_t = 64)]
+    size: usize,
+}
+
+pub(crate) async fn run(subject: &Subject, arguments: &Arguments, time: Duration) -> anyhow::Result<Figures> {
+    let user = subject.user().await?;
+    let mut link = Link::open(subject.address(), &user.token).await?;
+    loads::fill(&mut link, user.space, arguments.deks as usize, arguments.size).await?;
+    let mut figures = Figures::new("rewrap");
+    subject.probe_disk(&mut figures)?;
+    let mut rotation = Rotation { link, space: user.space, epoch: 1 };
+    let (mut list, mut rewrap) = (Latencies::new()?, Latencies::new()?);
+    let (span, meter) = (Span::of(time), subject.meter()?);
+    // At least once, however long that takes.
+    loop {
+        rotation.round(arguments.deks as usize, &mut list, &mut rewrap).await?;
+        if span.is_over() {
+            break;
+        }
+    }
+    meter.add_to(&mut figures)?;
+    figures.add("deks", arguments.deks);
+    figures.add("rewraps", rewrap.count());
+    let spent = Duration::from_secs_f64(rewrap.sum_ms() / 1000.0);
+    figures.add_decimal("deks_per_s", rate(rewrap.count() * u64::from(arguments.deks), spent));
+    figures.add_latencies("list", &list);
+    figures.add_latencies("rewrap", &rewrap);
+    Ok(figures)
+}
+
+/// Rotations of one space, one after the other.
+struct Rotation {
+    link: Link,
+    space: SpaceId,
+    epoch: i32,
+}
+
+impl Rotation {
+    async fn round(
+        &mut self,
+        expected: usize,
+        list: &mut Latencies,
+        rewrap: &mut Latencies,
+    ) -> anyhow::Result<()> {
+        self.epoch += 1;
+        self.begin().await?;
+        let began = clock::instant();
+        let listed = self.list().await?;
+        list.record(began.elapsed());
+        let rows = result::<DeksResult<'_>>(&listed)?.deks.context("no list of keys")?;
+        ensure!(rows.len() == expected, "{} keys of {expected} were listed", rows.len());
+        let ids: Vec<String> = rows.iter().map(|row| row.id.to_string()).collect();
+        let dek = self.dek();
+        let entry = |(id, observed)| RewrapEntry {
+            id,
+            dek: DekField::Stated(&dek),
+            observed_wrapped_dek: Some(observed),
+        };
+        let entries = ids.iter().map(String::as_str).zip(rows.iter().map(|row| row.wrapped_dek)).map(entry);
+        let space = self.space.to_string();
+        let params =
+            DeksRewrapParams { space: &space, ucan: None, home_server: None, deks: entries.collect() };
+        let began = clock::instant();
+        let answer = self.link.call(method::DEKS_REWRAP, &params).await?;
+        rewrap.record(began.elapsed());
+        let count = result::<DeksRewrapResult>(&answer)?.count;
+        ensure!(count == expected as u64, "{count} keys of {expected} were replaced");
+        self.complete().await
+    }
+
+    async fn begin(&mut self) -> anyhow::Result<()> {
+        let space = self.space.to_string();
+        let params = EpochBeginParams {
+            space: &space,
+            ucan: None,
+            home_server: None,
+            epoch: self.epoch,
+            set_min_key_generation: false,
+        };
+        let answer = self.link.call(method::EPOCH_BEGIN, &params).await?;
+        let begun: EpochBeginResult<'_> = result(&answer)?;
+        ensure!(matches!(begun, EpochBeginResult::Begun(_)), "the epoch did not begin");
+        Ok(())
+    }
+
+    async fn list(&mut self) -> anyhow::Result<Vec<u8>> {
+        let space = self.space.to_string();
+        let params = DeksGetParams { space: &space, ucan: None, home_server: None, since: 0 };
+        self.link.call(method::DEKS_GET, &params).await
+    }
+
+    async fn complete(&mut self) -> anyhow::Result<()> {
+        let space = self.space.to_string();
+        let params = EpochCompleteParams { space: &space, ucan: None, home_server: None, epoch: self.epoch };
+        let answer = self.link.call(method::EPOCH_COMPLETE, &params).await?;
+        result::<Empty>(&answer).map(drop)
+    }
+
+    fn dek(&self) -> [u8; Dek::LENGTH] {
+        let mut dek = [0xa5; Dek::LENGTH];
+        dek.iter_mut().zip(self.epoch.to_be_bytes()).for_each(|(octet, byte)| *octet = byte);
+        dek
+    }
+}
