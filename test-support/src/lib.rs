@@ -24,6 +24,8 @@ mod notation;
 pub mod postgres;
 mod proxy;
 mod raw_client;
+#[cfg(feature = "s3")]
+pub mod s3;
 mod server;
 mod shared_space;
 mod ucan;

@@ -96,7 +96,12 @@ pub const ROOMS: &[Room] = &[
         never_directly: &["anyhow", "minicbor", "tokio-tungstenite"],
         never_below: &[SQL],
     },
-    Room { name: CLIENT, may_use: &[CORE, AUTH], never_directly: &["anyhow"], never_below: &[&["axum"], SQL] },
+    Room {
+        name: CLIENT,
+        may_use: &[CORE, AUTH],
+        never_directly: &["anyhow"],
+        never_below: &[&["axum"], SQL],
+    },
     Room {
         name: "less-sync-app",
         may_use: ALL,

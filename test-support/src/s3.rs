@@ -1,0 +1,153 @@
+//! A store that speaks S3, in the process of the test, on a directory that goes away with it.
+
+mod service;
+mod trouble;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use service::Service;
+use trouble::Weather;
+pub use trouble::{Gauge, Trouble};
+
+const BUCKET: &str = "blobs";
+const ACCESS_KEY: &str = "less-sync-tests";
+const SECRET_KEY: &str = "not much of a secret";
+
+/// A server for one bucket. It checks signatures, keeps objects as files, and fails when it is told to.
+///
+/// Everything it does ends when it is dropped.
+#[derive(Debug)]
+pub struct S3Server {
+    address: SocketAddr,
+    directory: TempDir,
+    weather: Arc<Weather>,
+    _server: JoinSet<()>,
+}
+
+impl S3Server {
+    /// Starts one with an empty bucket.
+    pub async fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir(directory.path().join(BUCKET)).expect("a directory for the bucket");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+        let address = listener.local_addr().expect("the address of a bound listener");
+        let weather = Arc::new(Weather::default());
+        let service = Service::new(store(directory.path()), Arc::clone(&weather));
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, service));
+        Self { address, directory, weather, _server: server }
+    }
+
+    /// `http://127.0.0.1:{port}` (`FILE_S3_ENDPOINT`).
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its only bucket (`FILE_S3_BUCKET`).
+    #[must_use]
+    pub fn bucket(&self) -> &'static str {
+        BUCKET
+    }
+
+    /// Who may enter (`FILE_S3_ACCESS_KEY`).
+    #[must_use]
+    pub fn access_key(&self) -> &'static str {
+        ACCESS_KEY
+    }
+
+    /// And with what (`FILE_S3_SECRET_KEY`).
+    #[must_use]
+    pub fn secret_key(&self) -> &'static str {
+        SECRET_KEY
+    }
+
+    /// From now on every request meets this.
+    pub fn trouble(&self, trouble: Trouble) {
+        self.weather.from(1, trouble);
+    }
+
+    /// The `nth` request from now on, counted from 1, meets this, and so do all after it.
+    pub fn trouble_from(&self, nth: usize, trouble: Trouble) {
+        self.weather.from(nth, trouble);
+    }
+
+    /// The `nth` request from now on, counted from 1, meets this, and no other.
+    pub fn trouble_once(&self, nth: usize, trouble: Trouble) {
+        self.weather.once(nth, trouble);
+    }
+
+    /// No more trouble. What was held back goes on.
+    pub fn calm(&self) {
+        self.weather.calm();
+    }
+
+    /// What was asked of it so far.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
+        self.weather.gauge()
+    }
+
+    /// Waits until it has received this many requests in all.
+    pub async fn until_requests(&self, count: usize) {
+        self.weather.until(|gauge| gauge.requests >= count, format!("request {count} to the store")).await;
+    }
+
+    /// Waits until this many requests are held back.
+    pub async fn until_held(&self, count: usize) {
+        self.weather.until(|gauge| gauge.held >= count, format!("{count} requests held by the store")).await;
+    }
+
+    /// Puts an object into the bucket, past everybody.
+    pub fn put(&self, name: &str, content: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a name of two parts")).expect("a directory for the object");
+        fs::write(path, content).expect("a file for the object");
+    }
+
+    /// The file of an object.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(BUCKET).join(name)
+    }
+
+    /// How many multipart uploads were begun and neither completed nor aborted.
+    #[must_use]
+    pub fn open_uploads(&self) -> usize {
+        let entries = fs::read_dir(self.directory.path()).expect("the directory of the store");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        names.filter(|name| name.to_string_lossy().starts_with(".upload-")).count()
+    }
+}
+
+fn store(root: &Path) -> s3s::service::S3Service {
+    let files = FileSystem::new(root).expect("a directory to keep objects in");
+    let mut builder = S3ServiceBuilder::new(files);
+    builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    builder.build()
+}
+
+async fn serve(listener: TcpListener, service: Service) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((socket, _)) = listener.accept().await else { return };
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone());
+        connections.spawn(async move {
+            let ended = connection.await;
+            tracing::debug!(?ended, "connection to the store ended");
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}

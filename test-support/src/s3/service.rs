@@ -1,0 +1,105 @@
+//! The store behind its weather.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use http::{Request, Response, StatusCode};
+use http_body_util::StreamBody;
+use hyper::body::{Frame, Incoming};
+use s3s::service::S3Service;
+
+use super::trouble::{Trouble, Weather};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Failure>>>>;
+
+/// As S3 says it.
+const NO_BUCKET: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>NoSuchBucket</Code></Error>";
+
+/// A service for one connection after the other.
+#[derive(Clone)]
+pub(super) struct Service {
+    store: S3Service,
+    weather: Arc<Weather>,
+}
+
+impl Service {
+    pub(super) fn new(store: S3Service, weather: Arc<Weather>) -> Self {
+        Self { store, weather }
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Answer, Failure> {
+        let is_part = request.uri().query().is_some_and(|query| query.contains("partNumber="));
+        let _part = is_part.then(|| self.weather.part());
+        match self.weather.arrival() {
+            None => self.serve(request, usize::MAX).await,
+            Some(Trouble::Hold) => {
+                self.weather.hold().await;
+                self.serve(request, usize::MAX).await
+            }
+            Some(Trouble::Status(code)) => Ok(answer(code, "")),
+            Some(Trouble::HangUp) => Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
+            Some(Trouble::CutAfter(bytes)) => self.serve(request, bytes).await,
+        }
+    }
+
+    /// Passes the request on, and at most so many bytes of the answer back.
+    async fn serve(&self, request: Request<Incoming>, bytes: usize) -> Result<Answer, Failure> {
+        // The store below would make the bucket; a real one does not.
+        if request.uri().path().split('/').nth(1) != Some(super::BUCKET) {
+            return Ok(answer(404, NO_BUCKET));
+        }
+        let request = request.map(s3s::Body::from);
+        let response = self.store.call(request).await.map_err(|error| format!("{error:?}"))?;
+        Ok(response.map(|body| frames(cut(body.map_err(Failure::from).boxed(), bytes))))
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Answer;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(self.clone().answer(request))
+    }
+}
+
+fn answer(code: u16, text: &'static str) -> Answer {
+    let body = futures_util::stream::once(async { Ok(Bytes::from_static(text.as_bytes())) });
+    let mut response = Response::new(frames(body.boxed()));
+    *response.status_mut() = StatusCode::from_u16(code).expect("a status");
+    response
+}
+
+fn frames(
+    body: BoxStream<'static, Result<Bytes, Failure>>,
+) -> StreamBody<BoxStream<'static, Result<Frame<Bytes>, Failure>>> {
+    StreamBody::new(body.map_ok(Frame::data).boxed())
+}
+
+/// The first bytes of a body, and a failure when there are more.
+fn cut(
+    body: BoxStream<'static, Result<Bytes, Failure>>,
+    bytes: usize,
+) -> BoxStream<'static, Result<Bytes, Failure>> {
+    let cut = body.scan(Some(bytes), |left, piece| {
+        let next = left.map(|bytes| match piece {
+            Ok(piece) if piece.len() > bytes => {
+                *left = None;
+                Err(io::Error::from(io::ErrorKind::ConnectionReset).into())
+            }
+            Ok(piece) => {
+                *left = Some(bytes - piece.len());
+                Ok(piece)
+            }
+            Err(error) => Err(error),
+        });
+        std::future::ready(next)
+    });
+    cut.boxed()
+}
