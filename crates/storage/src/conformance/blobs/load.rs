@@ -63,7 +63,7 @@ pub async fn writers_side_by_side_hold_little<B: BlobsBackend>() {
     join_all(uploads).await;
     assert!(held.most.load(Ordering::SeqCst) <= usize::from(WRITERS) * PER_WRITER);
     assert_eq!(held.now.load(Ordering::SeqCst), 0, "nothing is held when all have finished");
-    for number in 0..WRITERS {
+    for number in [0, WRITERS / 2, WRITERS - 1] {
         assert!(scene.read(&key(1, number, 1)).await == bytes);
     }
 }

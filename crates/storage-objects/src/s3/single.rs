@@ -1,0 +1,52 @@
+//! An object that fits into one request.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use less_sync_storage::{BlobError, BlobWriter};
+use object_store::ObjectStoreExt;
+use object_store::aws::AmazonS3;
+use object_store::path::Path;
+
+use super::error::blob_error;
+use crate::Violation;
+
+/// Keeps the object in memory until it is complete.
+pub(super) struct SingleWriter {
+    store: Arc<AmazonS3>,
+    path: Path,
+    size: usize,
+    /// None when more was written than was announced.
+    buffer: Option<Vec<u8>>,
+}
+
+impl SingleWriter {
+    pub(super) fn create(store: Arc<AmazonS3>, path: Path, size: usize) -> Self {
+        Self { store, path, size, buffer: Some(Vec::with_capacity(size)) }
+    }
+}
+
+#[async_trait]
+impl BlobWriter for SingleWriter {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        let Some(buffer) = &mut self.buffer else { return Err(Violation::TooLong.into()) };
+        if bytes.len() > self.size - buffer.len() {
+            self.buffer = None;
+            return Err(Violation::TooLong.into());
+        }
+        buffer.extend_from_slice(&bytes);
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<(), BlobError> {
+        let buffer = self.buffer.take().ok_or(Violation::TooLong)?;
+        if buffer.len() < self.size {
+            return Err(Violation::TooShort.into());
+        }
+        self.store.put(&self.path, buffer.into()).await.map_err(blob_error)?;
+        Ok(())
+    }
+
+    async fn abort(self: Box<Self>) {}
+}

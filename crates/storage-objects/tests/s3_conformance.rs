@@ -1,0 +1,31 @@
+//! The conformance suite, on a bucket of S3.
+
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+
+mod bucket;
+
+use less_sync_storage::conformance::blobs::BlobsBackend;
+use less_sync_storage_objects::S3Blobs;
+use less_sync_test_support::s3::S3Server;
+
+struct S3Backend {
+    server: S3Server,
+}
+
+impl BlobsBackend for S3Backend {
+    type Store = S3Blobs;
+
+    async fn create() -> Self {
+        Self { server: S3Server::start().await }
+    }
+
+    async fn open(&self) -> S3Blobs {
+        bucket::connect(&bucket::options(&self.server))
+    }
+
+    async fn put(&self, name: &str, content: &[u8]) {
+        self.server.put(name, content);
+    }
+}
+
+less_sync_storage::blobs_conformance_tests!(S3Backend);
