@@ -150,6 +150,25 @@ mod tests {
         assert_eq!(ring.seal_record(epoch(3), RECORD, b""), Err(Unreadable::NoKey(epoch(3))));
     }
 
+    /// Written by another implementation of AES-GCM, AES-KW and HKDF: space key 00 01 … 1f, epoch 3, record key 64 65 … 83,
+    /// nonce 00 01 … 0b.
+    #[test]
+    fn records_of_other_clients_are_opened() {
+        let secret = Secret::from_bytes(std::array::from_fn(|index| u8::try_from(index).unwrap()));
+        let mut ring = KeyRing::new(SPACE);
+        ring.insert(SpaceKey::new(SPACE, epoch(3), secret));
+        let dek = octets(
+            "00000003a931f277059b505901fe36812ec468bbf0b999aeead74309615fb4372f799aa84ba13cef4cf8e031",
+        );
+        let blob = octets("01000102030405060708090a0bf7ce5420d2ea587c2dc9277961a0c048d281b8fa80");
+        assert_eq!(ring.open_record(RECORD, &blob, Some(&dek)).unwrap(), "hello");
+    }
+
+    fn octets(hex: &str) -> Vec<u8> {
+        let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(digits).collect()
+    }
+
     #[test]
     fn every_write_has_a_key_of_its_own() {
         let ring = ring(SPACE, [1]);

@@ -87,6 +87,17 @@ mod tests {
         assert_ne!(seal(recipient.public(), b"here", b"secret"), sealed);
     }
 
+    /// Made by another implementation: recipient 07 07 …, ephemeral key 08 08 …, nonce 00 01 … 0b.
+    #[test]
+    fn boxes_of_other_clients_are_opened() {
+        let hex = "01033adab15d66256bf15cd716035b3f041444e512fed1dd64d4ba75597d20e366f1000102030405060708090a0bcfb10edb70c4\
+                   85d0c738272a0f3ccaaebedfd581f796";
+        let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        let sealed: Vec<u8> = (0..hex.len()).step_by(2).map(digits).collect();
+        let recipient = Identity::from_secret(Secret::from_bytes([7; 32])).unwrap();
+        assert_eq!(recipient.open(b"context", &sealed).unwrap(), b"secret");
+    }
+
     #[test]
     fn what_was_changed_or_cut_is_not_opened() {
         let recipient = Identity::random();

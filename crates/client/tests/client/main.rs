@@ -9,3 +9,4 @@ mod events;
 mod fake;
 mod pulls;
 mod sessions;
+mod shared;
