@@ -139,8 +139,12 @@ impl Person {
 
     /// What the key directory has about a space.
     pub(crate) fn stored(&self, space: &str) -> Value {
-        let path = self.keys().join("spaces").join(format!("{space}.json"));
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+        serde_json::from_str(&std::fs::read_to_string(self.stored_path(space)).unwrap()).unwrap()
+    }
+
+    /// Where it has that.
+    pub(crate) fn stored_path(&self, space: &str) -> PathBuf {
+        self.keys().join("spaces").join(format!("{space}.json"))
     }
 
     pub(crate) fn ucan(&self, space: &str) -> String {

@@ -1,5 +1,6 @@
 //! Changing keys.
 
+use less_sync_client::crypto::Secret;
 use less_sync_client::{Access, Begun, Change};
 use less_sync_core::{Cursor, Dek, Epoch, RecordId};
 use less_sync_test_support::TestServer;
@@ -129,6 +130,46 @@ async fn a_rotation_without_a_key_is_taken_over_only_when_asked_to() {
     let rotated = alice.result(&["space", "rotate", "--take-over"]).await;
     assert_eq!(json!([rotated["epoch"], rotated["records"]]), json!([2, 2]));
     assert_eq!(alice.texts(&space).await, ["content", "under the key before"]);
+}
+
+/// Whoever began, and was interrupted before the shares were left, goes on with the key that was kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_began_goes_on_with_the_key_that_was_kept() {
+    let server = TestServer::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "read").await;
+    bob.accept().await;
+    alice.push(&space, "content").await;
+    let (connection, ucan) = (alice.connect().await, alice.ucan(&space));
+    connection.begin_epoch(Access::shared(id(&space), &ucan), epoch(2), false).await.unwrap();
+    let kept = Secret::random();
+    let mut stored = alice.stored(&space);
+    stored["rotation"] = json!({ "epoch": 2, "key": kept, "removes": false, "begun": true });
+    // Written in place, so that it stays readable by its owner only.
+    std::fs::write(alice.stored_path(&space), stored.to_string()).unwrap();
+    assert_eq!(alice.result(&["space", "rotate"]).await["epoch"], 2);
+    assert_eq!(alice.stored(&space)["keys"][1]["key"], json!(kept));
+    assert_eq!(bob.texts(&space).await, ["content"]);
+    assert_eq!(bob.stored(&space)["keys"][1]["key"], json!(kept));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_administrators_who_rotate_at_once_agree_on_the_keys() {
+    let server = TestServer::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "admin").await;
+    bob.accept().await;
+    alice.push(&space, "content").await;
+    for _ in 0..3 {
+        tokio::join!(alice.result(&["space", "rotate"]), bob.result(&["space", "rotate"]));
+        alice.push(&space, "more").await;
+    }
+    let texts = alice.texts(&space).await;
+    assert_eq!((texts.len(), &texts), (4, &bob.texts(&space).await));
+    let keys = [&alice, &bob].map(|person| person.stored(&space)["keys"].as_array().unwrap().last().cloned());
+    assert_eq!(keys[0], keys[1]);
 }
 
 /// Writes a record whose wrapped key is none.

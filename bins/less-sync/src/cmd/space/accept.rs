@@ -129,7 +129,12 @@ fn merged(known: Option<StoredSpace>, offered: Membership) -> Result<StoredSpace
     if known.membership.root_key != offered.root_key {
         return Err(anyhow!("the invitation is for another space that bears the id of one of yours").into());
     }
-    offered.keys.keys().for_each(|key| known.membership.keys.insert(key.clone()));
+    for key in offered.keys.keys() {
+        // One that we have is the one that was used; nobody replaces it.
+        if known.membership.keys.key(key.epoch()).is_err() {
+            known.membership.keys.insert(key.clone());
+        }
+    }
     known.membership.ucan = offered.ucan;
     Ok(known)
 }

@@ -88,5 +88,7 @@ async fn is_over(room: &Room, removed: Epoch) -> anyhow::Result<bool> {
 
 fn warn(member: &Member) {
     let name = if member.name.is_empty() { &member.did } else { &member.name };
+    // Names are what others say of themselves.
+    let name = name.escape_debug();
     say(&format!("{name} was let in by them, and is out too: invite them again if they shall stay"));
 }

@@ -4,6 +4,8 @@
 //! every point somebody has what it takes to go on. Only whoever began an epoch leaves its shares, so that it has one
 //! key.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
 use less_sync_client::crypto::SpaceKey;
 use less_sync_client::sharing::{
@@ -22,6 +24,10 @@ use crate::shared::explain;
 
 /// Rotations of others that are completed before ours is given up.
 const PATIENCE: usize = 5;
+
+/// Looks for a key that somebody may be about to leave, and the time between two of them.
+const LOOKS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What shall be reached.
 #[derive(Clone, Copy, Debug)]
@@ -133,13 +139,12 @@ async fn complete(room: &mut Room, epoch: Epoch, takes_over: bool, resumed: bool
 
 /// The key of an epoch that has begun: the one that was left for us, or the one that is ours to leave.
 async fn key_of(room: &mut Room, epoch: Epoch, takes_over: bool) -> anyhow::Result<SpaceKey> {
-    let membership = room.shared.membership();
-    let left = adopt(&room.connection, &room.shared.identity, membership, epoch, clock::timestamp()).await;
-    if let Some(key) = left.context("cannot get the new key")? {
-        return Ok(key);
-    }
     let ours = room.shared.stored.rotation.as_ref();
     let ours = ours.filter(|ours| ours.key.epoch() == epoch && (ours.begun || takes_over));
+    let may_be_on_its_way = ours.is_none() && !takes_over;
+    if let Some(key) = left_for_us(room, epoch, if may_be_on_its_way { LOOKS } else { 1 }).await? {
+        return Ok(key);
+    }
     let key = match ours {
         Some(ours) => ours.key.clone(),
         None if takes_over => SpaceKey::random(room.shared.space(), epoch),
@@ -153,6 +158,20 @@ async fn key_of(room: &mut Room, epoch: Epoch, takes_over: bool) -> anyhow::Resu
     }
     leave_shares(room, &key).await?;
     Ok(key)
+}
+
+/// The key that an administrator left for us, if there is one by the last look.
+async fn left_for_us(room: &Room, epoch: Epoch, looks: usize) -> anyhow::Result<Option<SpaceKey>> {
+    let (membership, identity) = (room.shared.membership(), &room.shared.identity);
+    for look in 1..=looks {
+        let left = adopt(&room.connection, identity, membership, epoch, clock::timestamp()).await;
+        let left = left.context("cannot get the new key")?;
+        if left.is_some() || look == looks {
+            return Ok(left);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(None)
 }
 
 /// Leaves the key for everybody who is in, ourselves included.
