@@ -73,7 +73,9 @@ async fn invite(room: &mut Room, arguments: &Arguments) -> anyhow::Result<Line> 
     };
     // The log first: what is not in it, nobody can revoke.
     log::append(room, None, |_| Some(Act::Admit(vec![admission.clone()]))).await?;
-    let offer = Offer::seal(&room.shared.identity, membership, address, &ucan);
+    // A rotation that begins from now on counts them in; one that was faster has left us its key.
+    room.shared.catch_up(&room.connection).await?;
+    let offer = Offer::seal(&room.shared.identity, room.shared.membership(), address, &ucan);
     let offer = offer.context("there is no key for this space")?;
     let invitation = room.connection.invite(address.mailbox(), &offer).await;
     let invitation = invitation.context("cannot leave the invitation in their mailbox")?;
