@@ -27,11 +27,14 @@ pub(super) struct Directories {
 }
 
 impl Directories {
-    /// Makes the root and its parents where they are missing.
+    /// Makes the root and its parents where they are missing, durably. What was there already is left alone: we may not even
+    /// read it.
     pub(super) fn open(root: PathBuf) -> Result<Self, BlobError> {
+        let is_missing = |above: &&Path| !above.as_os_str().is_empty() && !above.exists();
+        let missing = root.ancestors().take_while(is_missing).count();
         make(&root).map_err(blob_error)?;
         let root = fs::canonicalize(root).map_err(blob_error)?;
-        root.ancestors().skip(1).take(1).try_for_each(synchronise).map_err(blob_error)?;
+        root.ancestors().skip(1).take(missing).try_for_each(synchronise).map_err(blob_error)?;
         Ok(Self { root, durable: Mutex::default() })
     }
 
