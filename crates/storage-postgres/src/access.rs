@@ -30,6 +30,22 @@ impl Gate {
     }
 }
 
+/// What decides whether somebody may change a space, where its row need not be locked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WriteGate {
+    pub(crate) gate: Gate,
+    /// The space lives on another server.
+    pub(crate) remote: bool,
+}
+
+impl WriteGate {
+    /// The same order as under a lock.
+    pub(crate) fn admit(self, access: &Access) -> Result<(), StorageError> {
+        check_kind(access, self.gate.shared)?;
+        if self.remote { Err(StorageError::SpaceIsRemote) } else { self.gate.admit(access) }
+    }
+}
+
 /// A chain for a space with a root key, none for one without.
 pub(crate) fn check_kind(access: &Access, shared: bool) -> Result<(), StorageError> {
     if access.chain().is_some() == shared { Ok(()) } else { Err(StorageError::SpaceKindMismatch) }
@@ -42,6 +58,8 @@ pub(crate) struct Locked {
     pub(crate) cursor: Cursor,
     pub(crate) key_generation: Epoch,
     pub(crate) rewrap_epoch: Option<Epoch>,
+    /// The oldest epoch that keys may be of; personal spaces never ask.
+    pub(crate) minimum: Option<Epoch>,
     /// Entries of the membership log.
     pub(crate) metadata_version: i32,
     /// Size of the membership log.
@@ -53,7 +71,7 @@ pub(crate) struct Locked {
 pub(crate) async fn for_writing(db: &mut PgConnection, access: &Access) -> Result<Locked, Aborted> {
     let id = access.space().as_uuid();
     let locked = sqlx::query!(
-        r#"SELECT cursor, key_generation, rewrap_epoch, metadata_version, members_bytes,
+        r#"SELECT cursor, key_generation, rewrap_epoch, min_key_generation, metadata_version, members_bytes,
                   root_public_key IS NOT NULL AS "shared!", home_server IS NOT NULL AS "remote!"
            FROM spaces WHERE id = $1 FOR NO KEY UPDATE"#,
         id,
@@ -71,6 +89,7 @@ pub(crate) async fn for_writing(db: &mut PgConnection, access: &Access) -> Resul
         cursor: cursor(row.cursor)?,
         key_generation: epoch(row.key_generation)?,
         rewrap_epoch: row.rewrap_epoch.map(epoch).transpose()?,
+        minimum: row.shared.then(|| epoch(row.min_key_generation)).transpose()?,
         metadata_version: row.metadata_version,
         members_bytes: row.members_bytes,
     })

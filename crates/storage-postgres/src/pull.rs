@@ -130,10 +130,7 @@ impl PageRow {
     fn file(self) -> Result<FileEntry, CorruptRow> {
         let state = match (self.size, self.wrapped_dek) {
             _ if self.deleted => FileState::Tombstone,
-            (Some(size), Some(key)) => FileState::Live {
-                size: u64::try_from(size).map_err(|_| CorruptRow("size of a file"))?,
-                dek: dek(&key)?,
-            },
+            (Some(size), Some(key)) => FileState::Live { size: crate::files::size(size)?, dek: dek(&key)? },
             _ => return Err(CorruptRow("file")),
         };
         Ok(FileEntry {

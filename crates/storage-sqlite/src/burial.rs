@@ -1,18 +1,19 @@
-//! What happens to the files of records that die (storage §3.6, step 12).
+//! How files die: their rows become tombstones, and their objects are to be removed (storage §3.6, step 12; newer-clients
+//! §7).
 
 use less_sync_core::{Cursor, FileId, RecordId, SpaceId};
-use less_sync_storage::StorageError;
-use rusqlite::{Connection, params};
+use less_sync_storage::{OBJECT_GRACE, ObjectKey, StorageError};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::clock::now_micros;
-use crate::error::storage_error;
+use crate::clock::{micros, now_micros};
+use crate::error::{one_row, storage_error};
 use crate::random;
 
-/// How long the sweeper leaves a doomed object alone, in favour of downloads that have begun (storage §4.6).
-const GRACE_MICROS: i64 = 60 * 1_000_000;
+const SELECT_OF_RECORD: &str = "\
+    SELECT id, record_id, object_key FROM files WHERE space_id = ?1 AND record_id = ?2 AND deleted = 0";
 
-const SELECT_LIVE: &str = "\
-    SELECT id, object_key FROM files WHERE space_id = ?1 AND record_id = ?2 AND deleted = 0";
+const SELECT: &str = "\
+    SELECT id, record_id, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
 
 const DOOM: &str = "\
     INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, doomed, not_before)
@@ -20,9 +21,53 @@ const DOOM: &str = "\
 
 const BURY: &str = "\
     UPDATE files SET cursor = ?3, deleted = 1, size = 0, wrapped_dek = x'', object_key = NULL, sha256 = NULL
-    WHERE space_id = ?1 AND record_id = ?2 AND deleted = 0";
+    WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
 
-/// Makes tombstones of the live files of a record and dooms their objects. Adds the files to `buried`.
+/// A file that is still alive.
+pub(crate) struct LiveFile {
+    id: FileId,
+    pub(crate) record: RecordId,
+    /// `None`: its object lies where its ids say.
+    object_key: Option<String>,
+}
+
+impl LiveFile {
+    /// The file, unless it is dead or never was.
+    pub(crate) fn find(db: &Connection, space: SpaceId, file: FileId) -> Result<Option<Self>, StorageError> {
+        let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
+        let found = select.query_row(params![space.as_bytes(), file.as_bytes()], Self::read).optional();
+        found.map_err(storage_error)
+    }
+
+    fn of_record(db: &Connection, space: SpaceId, record: RecordId) -> Result<Vec<Self>, StorageError> {
+        let mut select = db.prepare_cached(SELECT_OF_RECORD).map_err(storage_error)?;
+        let rows = select.query_map(params![space.as_bytes(), record.as_bytes()], Self::read);
+        rows.and_then(Iterator::collect).map_err(storage_error)
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: FileId::from_bytes(row.get(0)?),
+            record: RecordId::from_bytes(row.get(1)?),
+            object_key: row.get(2)?,
+        })
+    }
+
+    /// Makes a tombstone of it under `cursor`, and dooms its object. The sweeper leaves that alone for a while, in favour
+    /// of downloads that have begun.
+    pub(crate) fn bury(&self, db: &Connection, space: SpaceId, cursor: Cursor) -> Result<(), StorageError> {
+        let legacy = || ObjectKey::legacy(space, self.id).to_string();
+        let key = self.object_key.clone().unwrap_or_else(legacy);
+        let not_before = now_micros().saturating_add(micros(OBJECT_GRACE));
+        let mut doom = db.prepare_cached(DOOM).map_err(storage_error)?;
+        let (space, file) = (space.as_bytes(), self.id.as_bytes());
+        one_row(doom.execute(params![space, random::uuid(db)?, file, key, not_before]))?;
+        let mut bury = db.prepare_cached(BURY).map_err(storage_error)?;
+        one_row(bury.execute(params![space, file, cursor.as_i64()]))
+    }
+}
+
+/// Buries the live files of a record that dies. Adds them to `buried`.
 pub(crate) fn bury_files(
     db: &Connection,
     space: SpaceId,
@@ -30,34 +75,9 @@ pub(crate) fn bury_files(
     cursor: Cursor,
     buried: &mut Vec<FileId>,
 ) -> Result<(), StorageError> {
-    let objects = live_objects(db, space, record)?;
-    if objects.is_empty() {
-        return Ok(());
+    for file in LiveFile::of_record(db, space, record)? {
+        file.bury(db, space, cursor)?;
+        buried.push(file.id);
     }
-    let mut doom = db.prepare_cached(DOOM).map_err(storage_error)?;
-    for (file, key) in objects {
-        let key = key.unwrap_or_else(|| format!("spaces/{space}/files/{file}"));
-        let not_before = now_micros().saturating_add(GRACE_MICROS);
-        doom.execute(params![space.as_bytes(), random::uuid(db)?, file.as_bytes(), key, not_before])
-            .map_err(storage_error)?;
-        buried.push(file);
-    }
-    let mut bury = db.prepare_cached(BURY).map_err(storage_error)?;
-    bury.execute(params![space.as_bytes(), record.as_bytes(), cursor.as_i64()]).map_err(storage_error)?;
     Ok(())
-}
-
-/// The live files of a record, each with the key of its object unless that follows from its ids.
-fn live_objects(
-    db: &Connection,
-    space: SpaceId,
-    record: RecordId,
-) -> Result<Vec<(FileId, Option<String>)>, StorageError> {
-    let mut select = db.prepare_cached(SELECT_LIVE).map_err(storage_error)?;
-    let rows = select
-        .query_map(params![space.as_bytes(), record.as_bytes()], |row| {
-            Ok((FileId::from_bytes(row.get(0)?), row.get(1)?))
-        })
-        .map_err(storage_error)?;
-    rows.collect::<Result<_, _>>().map_err(storage_error)
 }

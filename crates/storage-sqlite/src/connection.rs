@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::OpenError;
 
 /// Statements that a connection keeps prepared; more than there are.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 128;
 
 /// Page cache of the writer, in KiB: about what lies between two checkpoints.
 const WRITER_CACHE_KIB: i64 = 4096;

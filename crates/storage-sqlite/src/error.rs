@@ -96,6 +96,14 @@ impl From<CorruptRow> for StorageError {
     }
 }
 
+/// Exactly the row that was compared must change; nobody else writes, so anything else is a broken file.
+pub(crate) fn one_row(changed: rusqlite::Result<usize>) -> Result<(), StorageError> {
+    match changed.map_err(storage_error)? {
+        1 => Ok(()),
+        _ => Err(CorruptRow("record index").into()),
+    }
+}
+
 /// The adapter was closed, or its writer is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("database is closed")]

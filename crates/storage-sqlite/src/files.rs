@@ -1,63 +1,153 @@
-//! The files of a database: made for their owner only, and claimed by one process.
+//! Files: what is known of them. Their objects are elsewhere.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
+mod upload;
 
-use crate::OpenError;
+use std::time::Duration;
 
-/// Makes what is missing and takes the lock of the database; it is held until the file is dropped.
-///
-/// The lock is a file of its own: whoever opens and closes the database file itself beside SQLite would drop the
-/// locks that SQLite holds on it.
-pub(crate) fn claim(path: &Path) -> Result<File, OpenError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        make_directory(parent).map_err(|source| OpenError::Files { path: parent.to_owned(), source })?;
+use async_trait::async_trait;
+use less_sync_core::{Dek, Epoch, FileId, RecordId, SpaceId};
+use less_sync_storage::{
+    Access, Claim, Claimed, Content, FileChange, FileCommit, Files, ObjectKey, ReadGrant, Space, SpaceKind,
+    StorageError, StoredFile, Upload, WriteGrant,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::SqliteStorage;
+use crate::access::{for_reading, for_writing};
+use crate::burial::LiveFile;
+use crate::error::{CorruptRow, database, storage_error};
+use crate::spaces::{cursor, move_cursor};
+
+pub(crate) use self::upload::intend;
+
+/// About what a change of a file costs in the log.
+const FILE_BYTES: usize = 1024;
+
+const SELECT: &str = "\
+    SELECT record_id, cursor, size, wrapped_dek, object_key, sha256 FROM files
+    WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
+
+const RECORD_IS_LIVE: &str =
+    "SELECT EXISTS (SELECT 1 FROM records WHERE space_id = ?1 AND id = ?2 AND deleted = 0)";
+
+#[async_trait]
+impl Files for SqliteStorage {
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, StorageError> {
+        let (access, claim) = (grant.access().clone(), *claim);
+        self.readers
+            .snapshot(move |db| {
+                let space = for_writing(db, &access)?;
+                verdict(db, &space, &claim)
+            })
+            .await
     }
-    let lock = lock(path)?;
-    make_private_file(path).map_err(|source| OpenError::Files { path: path.to_owned(), source })?;
-    Ok(lock)
-}
 
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let name = beside(path, ".lock");
-    let file = open_private(&name).map_err(|source| OpenError::Files { path: name.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(OpenError::Files { path: name, source }),
+    async fn begin_upload(
+        &self,
+        grant: &WriteGrant,
+        file: FileId,
+        lifetime: Duration,
+    ) -> Result<Upload, StorageError> {
+        let access = grant.access().clone();
+        self.writer.write(FILE_BYTES, move |db| upload::begin(db, &access, file, lifetime)).await
+    }
+
+    async fn commit_file(
+        &self,
+        grant: &WriteGrant,
+        upload: &Upload,
+        claim: &Claim,
+        content: Content,
+    ) -> Result<FileCommit, StorageError> {
+        let (access, upload, claim) = (grant.access().clone(), upload.clone(), *claim);
+        self.writer.write(FILE_BYTES, move |db| upload::commit(db, &access, &upload, &claim, content)).await
+    }
+
+    async fn abort_upload(&self, upload: &Upload) -> Result<(), StorageError> {
+        let upload = upload.clone();
+        self.writer.write(FILE_BYTES, move |db| upload::abort(db, &upload)).await
+    }
+
+    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, StorageError> {
+        let access = grant.access().clone();
+        self.readers
+            .snapshot(move |db| {
+                let space = for_reading(db, &access)?;
+                stored(db, space.id, file)?.ok_or(StorageError::FileNotFound)
+            })
+            .await
+    }
+
+    async fn delete_file(
+        &self,
+        grant: &WriteGrant,
+        file: FileId,
+    ) -> Result<Option<FileChange>, StorageError> {
+        let access = grant.access().clone();
+        self.writer.write(FILE_BYTES, move |db| delete(db, &access, file)).await
     }
 }
 
-/// The name of a file that belongs to the database: its path with `suffix` appended.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
+/// What there is to do about a claim. To be asked in the transaction that acts on it.
+fn verdict(db: &Connection, space: &Space, claim: &Claim) -> Result<Claimed, StorageError> {
+    let owned_by = LiveFile::find(db, space.id, claim.file)?.map(|file| file.record);
+    claim.verdict(is_live(db, space.id, claim.record)?, owned_by, oldest_accepted(space))
 }
 
-/// Creates the database file unless it exists. SQLite gives `-wal` and `-shm` the permissions of this one.
-fn make_private_file(path: &Path) -> io::Result<()> {
-    match path.symlink_metadata() {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => open_private(path).map(drop),
-        Err(error) => Err(error),
-    }
+/// The oldest epoch that keys may be of; personal spaces never ask.
+fn oldest_accepted(space: &Space) -> Option<Epoch> {
+    (space.kind != SpaceKind::Personal).then_some(space.min_key_generation)
 }
 
-fn open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+fn is_live(db: &Connection, space: SpaceId, record: RecordId) -> Result<bool, StorageError> {
+    let mut select = db.prepare_cached(RECORD_IS_LIVE).map_err(storage_error)?;
+    select.query_row(params![space.as_bytes(), record.as_bytes()], |row| row.get(0)).map_err(storage_error)
 }
 
-fn make_directory(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+fn stored(db: &Connection, space: SpaceId, file: FileId) -> Result<Option<StoredFile>, StorageError> {
+    let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
+    let found =
+        select.query_row(params![space.as_bytes(), file.as_bytes()], |row| Ok(read(space, file, row)));
+    found.optional().map_err(storage_error)?.transpose()
+}
+
+fn read(space: SpaceId, file: FileId, row: &Row<'_>) -> Result<StoredFile, StorageError> {
+    let dek = row.get_ref(3).and_then(|dek| Ok(dek.as_blob()?)).map_err(database)?;
+    let key: Option<String> = row.get(4).map_err(database)?;
+    Ok(StoredFile {
+        record: RecordId::from_bytes(row.get(0).map_err(database)?),
+        cursor: cursor(row.get(1).map_err(database)?)?,
+        size: size(row.get(2).map_err(database)?)?,
+        dek: Dek::try_from(dek).map_err(|_| CorruptRow("wrapped key"))?,
+        object: match key {
+            None => ObjectKey::legacy(space, file),
+            Some(key) => ObjectKey::parse(&key).map_err(|_| CorruptRow("name of an object"))?,
+        },
+        sha256: row.get(5).map_err(database)?,
+    })
+}
+
+/// A stored size.
+pub(crate) fn size(bytes: i64) -> Result<u64, CorruptRow> {
+    u64::try_from(bytes).map_err(|_| CorruptRow("size of a file"))
+}
+
+fn delete(db: &Connection, access: &Access, file: FileId) -> Result<Option<FileChange>, StorageError> {
+    let space = for_writing(db, access)?;
+    let Some(live) = LiveFile::find(db, space.id, file)? else { return Ok(None) };
+    let change = change(&space, live.record)?;
+    live.bury(db, space.id, change.cursor)?;
+    move_cursor(db, space.id, change.cursor)?;
+    Ok(Some(change))
+}
+
+/// The next mutation of the space, which is one of a file of `record`.
+fn change(space: &Space, record: RecordId) -> Result<FileChange, StorageError> {
+    Ok(FileChange {
+        prev: space.cursor,
+        cursor: space.cursor.next().ok_or(StorageError::CursorExhausted)?,
+        key_generation: space.key_generation,
+        rewrap_epoch: space.rewrap_epoch,
+        record,
+    })
 }

@@ -1,7 +1,7 @@
 //! Migrations: a linear set of our own, embedded, with the bookkeeping of storage §2.2.
 //!
 //! Each runs with its bookkeeping row in one transaction, so there is no half-applied state to repair. The lock of
-//! the database (see `files`) keeps two starters apart.
+//! the database (see `database_file`) keeps two starters apart.
 
 mod status;
 
@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha384};
 
 use crate::connection::open_writer;
-use crate::{OpenError, files};
+use crate::{OpenError, database_file};
 
 pub use status::{SchemaEntry, SchemaState, SchemaStatus, schema_status};
 
@@ -34,7 +34,7 @@ struct Migration {
 }
 
 /// Ascending by version, without gaps.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         description: "spaces and records",
@@ -49,6 +49,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         description: "files",
         sql: include_str!("../../../migrations/sqlite/003_files.sql"),
+    },
+    Migration {
+        version: 4,
+        description: "object queue",
+        sql: include_str!("../../../migrations/sqlite/004_object_queue.sql"),
     },
 ];
 
@@ -77,7 +82,7 @@ struct Applied {
 /// # Errors
 /// As [`crate::SqliteStorage::open`]; in particular while a server has the database open.
 pub fn migrate(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
-    let _lock = files::claim(path)?;
+    let _lock = database_file::claim(path)?;
     run(&mut open_writer(path, None)?)
 }
 

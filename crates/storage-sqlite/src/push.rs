@@ -9,9 +9,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::access::{for_reading, for_writing};
 use crate::burial::bury_files;
-use crate::clock::now_micros;
-use crate::error::{CorruptRow, storage_error};
-use crate::spaces::cursor;
+use crate::error::{one_row, storage_error};
+use crate::spaces::{cursor, move_cursor};
 
 /// Mismatching records that a conflict names at most.
 const NAMED_MISMATCHES: usize = 100;
@@ -23,8 +22,6 @@ const INSERT: &str = "\
 
 const UPDATE: &str = "\
     UPDATE records SET cursor = ?3, deleted = ?4, wrapped_dek = ?5, blob = ?6 WHERE space_id = ?1 AND id = ?2";
-
-const MOVE_CURSOR: &str = "UPDATE spaces SET cursor = ?2, updated_at = ?3 WHERE id = ?1";
 
 /// Applies every change or none. A push without changes only says where the space is; it comes through here as well, so
 /// that it sees what was pushed before it.
@@ -108,8 +105,7 @@ fn write(
             bury_files(db, space, change.id, next, &mut buried)?;
         }
     }
-    let mut move_cursor = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
-    one_row(move_cursor.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))?;
+    move_cursor(db, space, next)?;
     Ok(buried)
 }
 
@@ -131,12 +127,4 @@ fn write_one(
         dek.map(less_sync_core::Dek::as_bytes),
         blob,
     ]))
-}
-
-/// Exactly the row that was compared must change; nobody else writes, so anything else is a broken file.
-fn one_row(changed: rusqlite::Result<usize>) -> Result<(), StorageError> {
-    match changed.map_err(storage_error)? {
-        1 => Ok(()),
-        _ => Err(CorruptRow("record index").into()),
-    }
 }

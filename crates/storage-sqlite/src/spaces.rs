@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::SqliteStorage;
 use crate::clock::now_micros;
-use crate::error::{Closed, CorruptRow, database, storage_error, unavailable};
+use crate::error::{Closed, CorruptRow, database, one_row, storage_error, unavailable};
 
 /// About what a space costs in the log.
 const SPACE_BYTES: usize = 256;
@@ -26,6 +26,8 @@ const SELECT: &str = "\
 const INSERT: &str = "\
     INSERT INTO spaces (id, client_id, root_public_key, created_at, updated_at)
     VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING";
+
+const MOVE_CURSOR: &str = "UPDATE spaces SET cursor = ?2, updated_at = ?3 WHERE id = ?1";
 
 #[async_trait]
 impl Spaces for SqliteStorage {
@@ -127,6 +129,12 @@ fn read(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError> {
         rewrap_epoch: row.get::<_, Option<i32>>(5).map_err(database)?.map(epoch).transpose()?,
         home_server: row.get(6).map_err(database)?,
     })
+}
+
+/// Says that the space has seen another mutation.
+pub(crate) fn move_cursor(db: &Connection, space: SpaceId, next: Cursor) -> Result<(), StorageError> {
+    let mut update = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
+    one_row(update.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))
 }
 
 /// A stored cursor.

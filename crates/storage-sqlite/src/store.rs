@@ -7,11 +7,11 @@ use std::sync::Arc;
 use less_sync_storage::StorageError;
 
 use crate::connection::open_writer;
-use crate::files::beside;
+use crate::database_file::beside;
 use crate::pull::PageLimits;
 use crate::readers::Readers;
 use crate::writer::Writer;
-use crate::{OpenError, SqliteOptions, files, migrate};
+use crate::{OpenError, SqliteOptions, database_file, migrate};
 
 /// Size of the log from which on operators should know of it.
 const LARGE_LOG_BYTES: u64 = 256 * 1024 * 1024;
@@ -45,7 +45,7 @@ impl SqliteStorage {
     /// See [`OpenError`]; in particular a database that another process has open, that a later build wrote, or
     /// whose settings could not be made safe.
     pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
-        let lock = files::claim(&options.path)?;
+        let lock = database_file::claim(&options.path)?;
         let mut connection = open_writer(&options.path, options.max_pages)?;
         migrate::run(&mut connection)?;
         let writer = Writer::start(connection, lock, options.queue).map_err(OpenError::Thread)?;

@@ -1,6 +1,6 @@
 //! The conformance suite, on SQLite.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "failing is how a test says that something is wrong")]
+#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
 
 mod bed;
 

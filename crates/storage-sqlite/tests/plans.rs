@@ -42,6 +42,9 @@ fn statements_of(source: &str) -> Vec<String> {
     sql.collect()
 }
 
+/// What is there to look at a whole table: whether the file can be read at all, and how full the queue of objects is.
+const WHOLE: [&str; 2] = ["EXISTS (SELECT 1 FROM spaces)", "count(*), min(not_before)"];
+
 #[tokio::test]
 async fn no_statement_scans_or_sorts() {
     let directory = tempfile::tempdir().unwrap();
@@ -49,7 +52,7 @@ async fn no_statement_scans_or_sorts() {
     let db = Connection::open(storage.path()).unwrap();
     let statements = statements();
     assert!(statements.len() > 30, "the test looks in the wrong place: {statements:#?}");
-    for sql in statements.iter().filter(|sql| !sql.contains("EXISTS (SELECT 1 FROM spaces)")) {
+    for sql in statements.iter().filter(|sql| !WHOLE.iter().any(|whole| sql.contains(whole))) {
         let plan = plan(&db, sql);
         // What is neither a table nor an index may be walked: a counted subquery, a row of constants.
         let is_scan = |step: &str| {

@@ -60,12 +60,24 @@ pub use spaces::{Space, SpaceKind, Spaces};
 
 /// All of it. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.
 pub trait Storage:
-    Spaces + Records + Revocations + Members + Invitations + Epochs + Deks + EpochKeys + RateLimits
+    Spaces
+    + Records
+    + Files
+    + Objects
+    + Revocations
+    + Members
+    + Invitations
+    + Epochs
+    + Deks
+    + EpochKeys
+    + RateLimits
 {
 }
 impl<T> Storage for T where
     T: Spaces
         + Records
+        + Files
+        + Objects
         + Revocations
         + Members
         + Invitations

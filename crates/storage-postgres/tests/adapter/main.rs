@@ -11,6 +11,7 @@ mod access;
 mod bed;
 mod conformance;
 mod faults;
+mod file_plans;
 mod original;
 mod plans;
 mod pool;

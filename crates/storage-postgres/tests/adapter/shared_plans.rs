@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::bed::{Bed, LIMITS, await_sessions, cursor, execute, options};
 
-const MODES: [&str; 2] = ["auto", "force_generic_plan"];
+pub(crate) const MODES: [&str; 2] = ["auto", "force_generic_plan"];
 
 /// Space 1 is shared, and has 100 000 records, 20 000 files, 500 members and 100 000 revocations between those of
 /// others. Mailboxes and actors have five rows each; a part of all of them has expired. Foreign keys would take most of
@@ -58,7 +58,7 @@ const FILL: &str = "
 
 /// The rows above come from nowhere, so the invariants need not hold for them.
 const EMPTY: &str = "
-    TRUNCATE files, members, records, revocations;
+    TRUNCATE files, members, records, revocations, blob_uploads;
     UPDATE spaces SET cursor = 0, root_public_key = NULL WHERE cursor > 0";
 
 /// What every operation and every start of a server reads.
@@ -77,13 +77,13 @@ async fn counts(db: &mut PgConnection) -> Counts {
 }
 
 /// A database that is full, and a way to see what is read in it.
-struct Scene {
+pub(crate) struct Scene {
     bed: Bed,
-    db: PgConnection,
+    pub(crate) db: PgConnection,
 }
 
 impl Scene {
-    async fn new(mode: &str) -> Self {
+    pub(crate) async fn new(mode: &str) -> Self {
         let bed = Bed::new(|options| options).await;
         let mut db = bed.connect().await;
         execute(&mut db, FILL).await;
@@ -95,7 +95,7 @@ impl Scene {
 
     /// What `act` reads, beside the row of its space: each index and table with the rows of it. Sessions report when they
     /// end, so it gets some of its own.
-    async fn reads(&mut self, act: impl AsyncFnOnce(&PostgresStorage)) -> BTreeMap<String, i64> {
+    pub(crate) async fn reads(&mut self, act: impl AsyncFnOnce(&PostgresStorage)) -> BTreeMap<String, i64> {
         await_sessions(&mut self.db, "true", 0).await;
         let before = counts(&mut self.db).await;
         let storage = PostgresStorage::open(options(&self.bed.database)).await.unwrap();
@@ -113,14 +113,14 @@ impl Scene {
         read
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         execute(&mut self.db, EMPTY).await;
         self.bed.end().await;
     }
 }
 
 /// Exactly these indexes were used, none of them for more rows than that.
-fn assert_reads(read: &BTreeMap<String, i64>, expected: &[(&str, i64)]) {
+pub(crate) fn assert_reads(read: &BTreeMap<String, i64>, expected: &[(&str, i64)]) {
     let names: Vec<&str> = read.keys().map(String::as_str).collect();
     let mut allowed: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
     allowed.sort_unstable();
@@ -131,15 +131,15 @@ fn assert_reads(read: &BTreeMap<String, i64>, expected: &[(&str, i64)]) {
 }
 
 /// The one that is large.
-const LARGE: SpaceId = SpaceId::from_bytes([1; 16]);
+pub(crate) const LARGE: SpaceId = SpaceId::from_bytes([1; 16]);
 
 /// A chain of sixteen cids, none of which is revoked.
-fn chain() -> ProofChain {
+pub(crate) fn chain() -> ProofChain {
     let cids: Vec<Cid> = (0..16).map(|number| Cid::from_bytes([number; 32])).collect();
     ProofChain::new(&cids).unwrap()
 }
 
-fn reader() -> ReadGrant {
+pub(crate) fn reader() -> ReadGrant {
     ReadGrant::vouch_shared(LARGE, chain())
 }
 

@@ -186,10 +186,7 @@ fn add_file(
     } else {
         let size = row.get::<_, i64>(4).map_err(database)?;
         let dek = row.get_ref(5).and_then(|dek| Ok(dek.as_blob()?)).map_err(database)?;
-        FileState::Live {
-            size: u64::try_from(size).map_err(|_| CorruptRow("size of a file"))?,
-            dek: stored_dek(dek)?,
-        }
+        FileState::Live { size: crate::files::size(size)?, dek: stored_dek(dek)? }
     };
     page.add(Row::File(FileEntry { id, record, cursor, state }), &[]);
     Ok(())

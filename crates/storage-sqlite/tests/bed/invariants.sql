@@ -65,6 +65,20 @@ WHERE s.root_public_key IS NOT NULL AND s.rewrap_epoch IS NULL AND s.key_generat
 AND NOT f.deleted AND length(f.wrapped_dek) = 44
 AND hex(substr(f.wrapped_dek, 1, 4)) < printf('%08X', s.key_generation)
 UNION ALL
+SELECT 'P21: object of a live file in the queue: file ' || hex(f.id)
+FROM files f JOIN blob_uploads u ON u.space_id = f.space_id AND u.file_id = f.id
+WHERE NOT f.deleted
+AND (u.object_key = f.object_key OR f.object_key IS NULL AND u.object_key NOT LIKE '%.%')
+UNION ALL
+SELECT 'P21: object of two files: ' || object_key
+FROM files WHERE NOT deleted AND object_key IS NOT NULL GROUP BY object_key HAVING count(*) > 1
+UNION ALL
+SELECT 'P21: object twice in the queue: ' || object_key
+FROM blob_uploads GROUP BY object_key HAVING count(*) > 1
+UNION ALL
+SELECT 'claimed object that may be committed: ' || object_key
+FROM blob_uploads WHERE attempts > 0 AND NOT doomed
+UNION ALL
 SELECT 'key share of an epoch that is not due: space ' || hex(s.id)
 FROM spaces s WHERE EXISTS (
     SELECT 1 FROM epoch_keys k WHERE k.space_id = s.id AND k.epoch > s.key_generation + 1

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
 use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
-use less_sync_storage::{FileEntry, FileState};
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
@@ -59,6 +58,10 @@ impl Backend for SqliteBackend {
                 let sql = "UPDATE spaces SET key_generation = ?2, min_key_generation = ?3, rewrap_epoch = ?4 WHERE id = ?1";
                 db.execute(sql, params![id, key_generation.get(), minimum.get(), rewrap]).unwrap();
             }
+            Arrangement::Object { file, key } => {
+                let sql = "UPDATE files SET object_key = ?3, sha256 = NULL WHERE space_id = ?1 AND id = ?2";
+                assert_eq!(db.execute(sql, params![id, file.as_bytes(), key]).unwrap(), 1);
+            }
             Arrangement::Cursor(cursor) => {
                 for table in ["records", "members", "files"] {
                     let rows = format!(
@@ -89,23 +92,13 @@ impl Backend for SqliteBackend {
         db.execute("UPDATE invitations SET created_at = created_at - ?1, expires_at = expires_at - ?1", [by])
             .unwrap();
         db.execute("UPDATE rate_limit_actions SET created_at = created_at - ?1", [by]).unwrap();
-    }
-
-    async fn put_file(&self, space: SpaceId, file: FileEntry, object_key: Option<String>) {
-        let FileState::Live { size, dek } = file.state else { panic!("{file:?} is not live") };
-        let db = self.connect();
-        let sql = "INSERT INTO files (space_id, id, record_id, cursor, size, wrapped_dek, object_key)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let (space, at) = (space.as_bytes(), file.cursor.as_i64());
-        let (id, record, size) = (file.id.as_bytes(), file.record.as_bytes(), i64::try_from(size).unwrap());
-        db.execute(sql, params![space, id, record, at, size, dek.as_bytes(), object_key]).unwrap();
-        db.execute("UPDATE spaces SET cursor = ?2 WHERE id = ?1", params![space, at]).unwrap();
+        db.execute("UPDATE blob_uploads SET not_before = not_before - ?1", [by]).unwrap();
     }
 
     async fn doomed(&self, space: SpaceId) -> Vec<(FileId, String)> {
         let db = self.connect();
-        let sql =
-            "SELECT file_id, object_key FROM blob_uploads WHERE space_id = ?1 AND doomed = 1 ORDER BY 1";
+        let sql = "SELECT file_id, object_key FROM blob_uploads WHERE space_id = ?1
+                   AND (doomed = 1 OR not_before <= unixepoch('subsec') * 1000000) ORDER BY 1";
         let mut select = db.prepare(sql).unwrap();
         let rows =
             select.query_map([space.as_bytes()], |row| Ok((FileId::from_bytes(row.get(0)?), row.get(1)?)));

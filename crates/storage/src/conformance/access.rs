@@ -5,13 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use less_sync_core::{Cursor, SpaceId};
 
+use super::file_scene::{claim, content};
 use super::grants::{Grant, chain, cid};
-use super::scene::{ROOT, Scene, WIDE, live, record, space};
+use super::scene::{ROOT, Scene, WIDE, dek, live, record, space};
 use super::shared_scene::{ALL, WIDE_LOG, file, member, rewrap};
 use super::{Arrangement, Backend};
 use crate::{
-    ActorHash, Deks as _, EpochKeys as _, Epochs as _, KeyShares, Members as _, ProofChain, Push, RateAction,
-    RateLimit, Records as _, Revocations as _, RewrapGuard, SpaceKind, Storage, StorageError,
+    ActorHash, Deks as _, EpochKeys as _, Epochs as _, Files as _, KeyShares, Members as _, ObjectKey,
+    ObjectQueueState, Objects as _, ProofChain, Push, RateAction, RateLimit, Records as _, Revocations as _,
+    RewrapGuard, SpaceKind, Storage, StorageError, Upload, UploadId,
 };
 
 /// How an operation of some name went.
@@ -43,6 +45,7 @@ impl Caller {
             ("members head", store.members_head(&grant).await.map(drop)),
             ("list keys", store.begin_deks(&grant, Cursor::ZERO).await.map(drop)),
             ("has files", store.has_files(&grant).await.map(drop)),
+            ("file", found(store.file(&grant, file(9)).await)),
             ("epoch key", store.epoch_key(&grant, 1, "did:key:z").await.map(drop)),
             ("empty push", self.push(scene, vec![]).await),
         ]
@@ -51,18 +54,29 @@ impl Caller {
     /// Everything that writes a space. It would change nothing that another of these depends on.
     async fn writes<B: Backend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
         let store = &scene.store;
-        let (read, admin) = (self.grant(), self.grant());
+        let (read, write, admin) = (self.grant(), self.grant(), self.grant());
+        let claim = claim(file(9), record(9), dek(1, 1));
         let shares = KeyShares::new(vec![("did:key:z".to_owned(), Bytes::from_static(b"key"))]).unwrap();
         vec![
             ("push", self.push(scene, vec![live(record(1), Cursor::ZERO, b"a")]).await),
             ("append", store.append_member(&read, 0, member(None, b"a"), WIDE_LOG).await.map(drop)),
             ("revoke", store.revoke(&admin, &cid(99).into()).await),
             ("put epoch keys", store.put_epoch_keys(&admin, 1, shares).await),
+            ("claim file", found(store.claim_file(&write, &claim).await)),
+            ("begin upload", store.begin_upload(&write, file(9), Duration::ZERO).await.map(drop)),
+            ("commit file", found(store.commit_file(&write, &self.upload(), &claim, content()).await)),
+            ("delete file", store.delete_file(&write, file(9)).await.map(drop)),
             ("rewrap", self.rewrap_nothing(scene).await),
             ("rewrap files", self.rewrap_no_file(scene).await),
             ("advance", store.advance_epoch(&admin, 2, false).await.map(drop)),
             ("complete", store.complete_rewrap(&admin, 2).await),
         ]
+    }
+
+    /// An attempt that nobody has begun.
+    fn upload(&self) -> Upload {
+        let id = UploadId::from_bytes([9; 16]);
+        Upload { id, object: ObjectKey::attempt(self.space, file(9), id) }
     }
 
     async fn push<B: Backend>(
@@ -98,6 +112,14 @@ impl Caller {
     }
 }
 
+/// An operation that gets as far as to find that there is no such file or owner.
+fn found<T>(outcome: Result<T, StorageError>) -> Result<(), StorageError> {
+    match outcome {
+        Err(StorageError::FileNotFound | StorageError::RecordNotFound) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 fn all_allowed(outcomes: Vec<Outcome>) {
     for (name, outcome) in outcomes {
         assert!(outcome.is_ok(), "{name}: {outcome:?}");
@@ -124,6 +146,7 @@ pub async fn revoked_chain_opens_nothing<B: Backend>() {
         all_refused(outcomes, |error| matches!(error, StorageError::Revoked));
     }
     assert_eq!(scene.space(id).await, before);
+    assert_eq!(scene.store.object_queue(Duration::ZERO).await.unwrap(), ObjectQueueState::default());
     assert!(!scene.store.is_revoked(id, &cid(99).into()).await.unwrap());
     all_allowed(caller(&[1, 2, 3, 4]).everything(&scene).await);
     scene.end().await;

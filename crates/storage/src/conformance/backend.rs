@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use less_sync_core::{Cursor, Epoch, FileId, SpaceId};
 
-use crate::{FileEntry, Storage};
+use crate::Storage;
 
 /// Limits of a page of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,14 @@ pub enum Arrangement {
         /// Whether a rewrap to `key_generation` is pending.
         rewrap_pending: bool,
     },
+    /// The object of a live file has this name, and its hash is not known; without a name, as the original left it: under the
+    /// one that its ids give.
+    Object {
+        /// The file.
+        file: FileId,
+        /// The name.
+        key: Option<String>,
+    },
     /// Moves the cursor of the space, and of the rows that carry it, as after a restore (operations §12).
     Cursor(Cursor),
 }
@@ -60,22 +68,13 @@ pub trait Backend: Sized + Send + Sync + 'static {
     fn arrange(&self, space: SpaceId, arrangement: Arrangement) -> impl Future<Output = ()> + Send;
 
     /// Looks at the tables themselves and names every row that breaks an invariant (storage §5: P3, P6 to
-    /// P8, P13, P14). Called
-    /// at the end of every test, while the database is open and idle.
+    /// P8, P13, P14, and of P21 what the tables can show). Called at the end of every test, while the database is open and
+    /// idle.
     fn violations(&self) -> impl Future<Output = Vec<String>> + Send;
 
-    /// Makes everything that ages older: invitations and counted actions.
+    /// Makes everything that ages older: invitations, counted actions, and what waits in the queue of objects.
     fn let_time_pass(&self, by: Duration) -> impl Future<Output = ()> + Send;
 
-    /// Adds a live file of a live record under the next cursor of the space, which `file` carries, as an upload that has
-    /// ended does. `object_key`: where its object is, when not under the key that its ids give.
-    fn put_file(
-        &self,
-        space: SpaceId,
-        file: FileEntry,
-        object_key: Option<String>,
-    ) -> impl Future<Output = ()> + Send;
-
-    /// The objects that are to be removed, ascending by file: whose they were, and their keys.
+    /// The objects that are to be removed, now or later, ascending by file: whose they were, and their keys.
     fn doomed(&self, space: SpaceId) -> impl Future<Output = Vec<(FileId, String)>> + Send;
 }

@@ -171,6 +171,44 @@ macro_rules! conformance_tests {
             entry_appended_during_a_pull_comes_with_the_next
             rewound_pull_tells_of_dead_files
         }
+        $crate::conformance_tests! { @suite $backend files:
+            uploaded_file_is_there
+            change_of_a_file_tells_the_epochs
+            second_upload_of_a_file_changes_nothing
+            file_is_seen_in_its_space_only
+            owner_must_be_a_live_record
+            file_of_another_record_is_left_alone
+            old_key_is_refused_in_shared_spaces_only
+            first_objection_to_an_upload_decides
+            attempts_do_not_share_a_place
+            attempt_ends_with_its_lifetime
+            attempt_is_good_for_one_commit
+            deleted_file_is_a_tombstone
+            upload_revives_a_deleted_file
+            file_of_a_dead_record_can_be_revived
+            last_cursor_ends_the_files
+            aborted_attempt_is_due_at_once
+            attempt_outlives_its_space
+            abort_spares_the_object_of_a_live_file
+            file_of_the_original_lies_under_its_ids
+            what_is_known_of_files_comes_back_as_it_went
+            rewrapped_key_is_the_key_of_the_file
+            files_work_through_the_trait_object
+        }
+        $crate::conformance_tests! { @suite $backend objects:
+            attempt_that_is_over_is_claimed_once
+            object_of_a_deleted_file_has_its_grace
+            claimed_object_is_due_again_after_the_lease
+            postponed_object_is_due_after_its_delay
+            postponement_counts_as_a_claim
+            forgotten_object_does_not_come_back
+            objects_come_in_the_order_of_their_due_times
+            use_of_each_object_is_told
+            live_files_are_walked_in_order
+            orphan_is_doomed_unless_somebody_needs_it
+            doomed_object_is_not_doomed_twice
+            queue_is_counted
+        }
         $crate::conformance_tests! { @suite $backend invitations:
             invitation_belongs_to_its_mailbox
             expired_invitation_is_seen_by_nobody
@@ -200,6 +238,13 @@ macro_rules! conformance_tests {
             callers_together_get_no_more_permits_than_the_limit
             purge_disturbs_no_reader_of_a_mailbox
             what_starts_after_a_revocation_is_refused
+        }
+        $crate::conformance_tests! { @suite $backend file_races:
+            file_of_a_dying_record_is_dead_or_refused
+            one_of_many_uploads_of_a_file_stays
+            late_commit_is_lost_or_its_object_stays
+            sweepers_never_claim_the_same_object
+            deletions_and_revivals_take_turns
         }
         mod model {
             #[test]
@@ -248,9 +293,12 @@ mod tests {
             include_str!("rewraps.rs"),
             include_str!("epoch_keys.rs"),
             include_str!("timeline.rs"),
+            include_str!("files.rs"),
+            include_str!("objects.rs"),
             include_str!("invitations.rs"),
             include_str!("rate_limits.rs"),
             include_str!("shared_races.rs"),
+            include_str!("file_races.rs"),
         ] {
             let names =
                 source.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('<').next());

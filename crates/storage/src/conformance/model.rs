@@ -6,14 +6,17 @@
 
 mod abstract_store;
 mod ageing;
+mod file_store;
 mod history;
 mod shared;
+mod shared_files;
 mod shared_history;
 mod shared_store;
 
 use std::collections::BTreeMap;
 
 use less_sync_core::{Cursor, RecordId, SpaceId};
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
 
 use self::abstract_store::AbstractStore;
@@ -32,16 +35,21 @@ const LIMITS: PushLimits = PushLimits { records: 6, blob: 64, bytes: 200 };
 
 /// Every answer of the store is the answer of the model. P1 to P5, P7, P9 to P11, P19, P20, P24.
 pub fn random_histories_agree_with_the_model<B: Backend>() {
+    play_all(&histories(), async |steps| {
+        let mut play = Play::<B>::new().await;
+        for step in steps {
+            play.step(step).await;
+        }
+        play.end().await;
+    });
+}
+
+/// Plays so many random histories, and the shortest one that goes wrong if any does.
+fn play_all<H: Strategy>(histories: &H, play: impl AsyncFn(H::Value)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
-    let verdict = runner.run(&histories(), |steps| {
-        runtime.block_on(async {
-            let mut play = Play::<B>::new().await;
-            for step in steps {
-                play.step(step).await;
-            }
-            play.end().await;
-        });
+    let verdict = runner.run(histories, |steps| {
+        runtime.block_on(play(steps));
         Ok(())
     });
     if let Err(failure) = verdict {

@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use super::Backend;
 use super::scene::{Scene, dek};
 use crate::{
-    Advanced, Appended, CursorAhead, DekListing, Deks as _, Epochs as _, FileEntry, FileState, MemberLimits,
-    MemberList, MemberRange, Members as _, NewMember, PullRequest, ReadGrant, Records as _, Rewrap,
-    RewrapGuard, Rewrapped, Row, StorageError, StoredDek,
+    Advanced, Appended, CursorAhead, DekListing, Deks as _, Epochs as _, MemberLimits, MemberList,
+    MemberRange, Members as _, NewMember, PullRequest, ReadGrant, Records as _, Rewrap, RewrapGuard,
+    Rewrapped, Row, StorageError, StoredDek,
 };
 
 /// Bounds of a membership log that do not matter.
@@ -80,14 +80,6 @@ impl<B: Backend> Scene<B> {
     pub(super) async fn dek_of(&self, space: SpaceId, id: RecordId) -> Option<Dek> {
         let (_, deks) = self.deks(space, Cursor::ZERO).await;
         deks.into_iter().find(|stored| stored.id == id).map(|stored| stored.dek)
-    }
-
-    /// A live file of a live record, under the next cursor.
-    pub(super) async fn put_file(&self, space: SpaceId, id: FileId, record: RecordId, dek: Dek) -> FileEntry {
-        let cursor = self.space(space).await.cursor.next().unwrap();
-        let file = FileEntry { id, record, cursor, state: FileState::Live { size: 1 << 33, dek } };
-        self.backend.put_file(space, file.clone(), None).await;
-        file
     }
 
     /// Rows of all kinds, to the end of a pull.

@@ -4,9 +4,10 @@ use less_sync_core::Cursor;
 
 use super::scene::{Scene, committed, cursor, dek, epoch, keyed, live, record, row, tombstone};
 use super::shared_scene::{ALL, file};
-use super::{Backend, PageLimits};
+use super::{Arrangement, Backend, PageLimits};
 use crate::{
-    CursorAhead, FileEntry, FileState, PullRequest, Pushed, ReadGrant, Records as _, Row, StorageError,
+    CursorAhead, FileEntry, FileState, ObjectKey, PullRequest, Pushed, ReadGrant, Records as _, Row,
+    StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -56,6 +57,7 @@ pub async fn files_die_with_their_record<B: Backend>() {
         let first = scene.put_file(space, file(2), record(1), dek(1, 1)).await;
         let second = scene.put_file(space, file(1), record(1), dek(1, 2)).await;
         let staying = scene.put_file(space, file(3), record(2), dek(1, 3)).await;
+        let (one, two) = (scene.file(space, file(1)).await.object, scene.file(space, file(2)).await.object);
         let changes = vec![tombstone(record(1), at), live(record(2), at, b"b"), tombstone(record(3), at)];
         let pushed = scene.push(space, changes.clone()).await.unwrap();
         let Pushed::Committed { cursor: at, deleted_files, .. } = pushed else { panic!("{pushed:?}") };
@@ -67,22 +69,26 @@ pub async fn files_die_with_their_record<B: Backend>() {
         assert_eq!(scene.timeline(space, staying.cursor).await, expected);
         let first_sync = [Row::File(staying.clone()), Row::Record(row(&changes[1], at))];
         assert_eq!(scene.timeline(space, NONE).await, first_sync);
-        let key = |number: u64| format!("spaces/{space}/files/{}", file(number));
-        assert_eq!(scene.backend.doomed(space).await, [(file(1), key(1)), (file(2), key(2))]);
+        let doomed = [(file(1), one.to_string()), (file(2), two.to_string())];
+        assert_eq!(scene.backend.doomed(space).await, doomed);
         scene.end().await;
     }
 }
 
-/// An object with a key of its own is removed under that key.
+/// An object is removed under the key that the database has for it, be it no name of ours; under the one of its ids when it
+/// has none.
 pub async fn object_is_doomed_under_its_own_key<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let space = scene.shared(1).await;
     let at = scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
-    let state = FileState::Live { size: 0, dek: dek(1, 1) };
-    let put = FileEntry { id: file(1), record: record(1), cursor: cursor(2), state };
-    scene.backend.put_file(space, put, Some("v1/somewhere/else".to_owned())).await;
+    let foreign = "v1/somewhere/else".to_owned();
+    for (number, key) in [(1, Some(foreign.clone())), (2, None)] {
+        scene.put_file(space, file(number), record(1), dek(1, 1)).await;
+        scene.arrange(space, Arrangement::Object { file: file(number), key }).await;
+    }
     scene.commit(space, vec![tombstone(record(1), at)]).await;
-    assert_eq!(scene.backend.doomed(space).await, [(file(1), "v1/somewhere/else".to_owned())]);
+    let legacy = ObjectKey::legacy(space, file(2)).to_string();
+    assert_eq!(scene.backend.doomed(space).await, [(file(1), foreign), (file(2), legacy)]);
     scene.end().await;
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
 use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
-use less_sync_storage::{FileEntry, FileState};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
 use sqlx::{Connection as _, PgConnection};
@@ -66,6 +65,10 @@ impl Backend for PostgresBackend {
                     .execute(&mut db)
                     .await
             }
+            Arrangement::Object { file, key } => {
+                let sql = "UPDATE files SET object_key = $3, sha256 = NULL WHERE space_id = $1 AND id = $2";
+                sqlx::query(sql).bind(id).bind(file.as_uuid()).bind(key).execute(&mut db).await
+            }
             Arrangement::Cursor(cursor) => {
                 let sql = "WITH records AS (
                                UPDATE records r SET cursor = $2 FROM spaces s
@@ -94,31 +97,15 @@ impl Backend for PostgresBackend {
             "UPDATE invitations SET created_at = created_at - $1 * interval '1 microsecond',
                                     expires_at = expires_at - $1 * interval '1 microsecond'",
             "UPDATE rate_limit_actions SET created_at = created_at - $1 * interval '1 microsecond'",
+            "UPDATE blob_uploads SET not_before = not_before - $1 * interval '1 microsecond'",
         ] {
             sqlx::query(sql).bind(by).execute(&mut db).await.unwrap();
         }
     }
 
-    async fn put_file(&self, space: SpaceId, file: FileEntry, object_key: Option<String>) {
-        let FileState::Live { size, dek } = file.state else { panic!("{file:?} is not live") };
-        let sql = "WITH moved AS (UPDATE spaces SET cursor = $4 WHERE id = $1)
-                   INSERT INTO files (space_id, id, record_id, cursor, size, wrapped_dek, object_key)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        sqlx::query(sql)
-            .bind(space.as_uuid())
-            .bind(file.id.as_uuid())
-            .bind(file.record.as_uuid())
-            .bind(file.cursor.as_i64())
-            .bind(i64::try_from(size).unwrap())
-            .bind(&dek.as_bytes()[..])
-            .bind(object_key)
-            .execute(&mut self.connect().await)
-            .await
-            .unwrap();
-    }
-
     async fn doomed(&self, space: SpaceId) -> Vec<(FileId, String)> {
-        let sql = "SELECT file_id, object_key FROM blob_uploads WHERE space_id = $1 AND doomed ORDER BY 1";
+        let sql = "SELECT file_id, object_key FROM blob_uploads
+                   WHERE space_id = $1 AND (doomed OR not_before <= now()) ORDER BY 1";
         let rows: Vec<(uuid::Uuid, String)> =
             sqlx::query_as(sql).bind(space.as_uuid()).fetch_all(&mut self.connect().await).await.unwrap();
         rows.into_iter().map(|(file, key)| (file.into(), key)).collect()

@@ -64,6 +64,19 @@ FROM files f JOIN spaces s ON s.id = f.space_id
 WHERE s.root_public_key IS NOT NULL AND s.rewrap_epoch IS NULL AND s.key_generation >= 2
 AND NOT f.deleted AND length(f.wrapped_dek) = 44 AND substr(f.wrapped_dek, 1, 4) < int4send(s.key_generation)
 UNION ALL
+SELECT 'P21: object of a live file in the queue: file ' || f.id
+FROM files f JOIN blob_uploads u ON u.space_id = f.space_id AND u.file_id = f.id
+WHERE NOT f.deleted AND u.object_key = coalesce(f.object_key, 'spaces/' || f.space_id || '/files/' || f.id)
+UNION ALL
+SELECT 'P21: object of two files: ' || object_key
+FROM files WHERE NOT deleted AND object_key IS NOT NULL GROUP BY object_key HAVING count(*) > 1
+UNION ALL
+SELECT 'P21: object twice in the queue: ' || object_key
+FROM blob_uploads GROUP BY object_key HAVING count(*) > 1
+UNION ALL
+SELECT 'claimed object that may be committed: ' || object_key
+FROM blob_uploads WHERE attempts > 0 AND NOT doomed
+UNION ALL
 SELECT 'key share of an epoch that is not due: space ' || k.space_id
 FROM epoch_keys k JOIN spaces s ON s.id = k.space_id WHERE k.epoch > s.key_generation + 1
 UNION ALL

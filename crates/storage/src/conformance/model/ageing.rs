@@ -7,10 +7,10 @@ use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 
 use super::super::scene::Scene;
 use super::super::{Backend, PageLimits};
+use super::play_all;
 use crate::{
     ActorHash, INVITATION_LIFETIME, Invitations as _, MailboxLimits, MailboxPage, NewInvitation, Permit,
     RateAction, RateLimit, RateLimits as _, StorageError,
@@ -62,21 +62,13 @@ enum Step {
 
 /// P17, P22, P23: every answer of the store is the answer of the model.
 pub fn what_ages_agrees_with_the_model<B: Backend>() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
-    let verdict = runner.run(&vec(steps(), 1..40), |steps| {
-        runtime.block_on(async {
-            let mut play = Play::<B>::new().await;
-            for step in steps {
-                play.step(step).await;
-            }
-            play.scene.end().await;
-        });
-        Ok(())
+    play_all(&vec(steps(), 1..40), async |steps| {
+        let mut play = Play::<B>::new().await;
+        for step in steps {
+            play.step(step).await;
+        }
+        play.scene.end().await;
     });
-    if let Err(failure) = verdict {
-        panic!("{failure}");
-    }
 }
 
 fn steps() -> impl Strategy<Value = Step> {

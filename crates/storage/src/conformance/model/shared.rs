@@ -1,4 +1,4 @@
-//! Random histories of shared spaces: pushes, appends, revocations, epochs, rewraps, shares, files.
+//! Random histories of shared spaces: pushes, appends, revocations, epochs, rewraps, shares, files and their objects.
 //!
 //! The content of a record and the key that goes with it carry the same mark, and a rewrap of a listing keeps the mark of
 //! what was listed. So a key that does not belong to its content shows (P15).
@@ -7,54 +7,49 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, RecordId, SpaceId};
-use proptest::test_runner::{Config, TestRunner};
 
 use super::super::grants::{Grant, chain, cid};
 use super::super::scene::{CLIENT, Scene, cursor, dek};
 use super::super::shared_scene::{WIDE_LOG, file, member, record_deks, rewrap};
 use super::super::{Backend, PageLimits};
-use super::history::{Wish, record_id};
+use super::history::Wish;
 use super::shared_history::{Act, CHAINS, How, Step, histories};
 use super::shared_store::{PERSONAL, SHARED, SharedStore};
-use super::{LIMITS, agree};
+use super::{LIMITS, agree, play_all};
 use crate::{
-    DekListing, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberRange, Members as _, Push, Pushed,
-    RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, Row, SpaceKind, Spaces as _,
-    StorageError, StoredDek,
+    DekListing, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberRange, Members as _, ObjectKey,
+    Push, Pushed, RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, Row, SpaceKind,
+    Spaces as _, StorageError, StoredDek, Upload,
 };
 
 const MEMBER: &str = "did:key:zMember";
 
-/// Every answer of the store is the answer of the model. P1 to P8, P10, P11, P13 to P16, P19, P20, P23, P24.
+/// Every answer of the store is the answer of the model. P1 to P8, P10, P11, P13 to P16, P19 to P21, P23, P24.
 pub fn random_shared_histories_agree_with_the_model<B: Backend>() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
-    let verdict = runner.run(&histories(), |steps| {
-        runtime.block_on(async {
-            let mut play = Play::<B>::new().await;
-            for step in steps {
-                play.step(step).await;
-            }
-            play.end().await;
-        });
-        Ok(())
+    play_all(&histories(), async |steps| {
+        let mut play = Play::<B>::new().await;
+        for step in steps {
+            play.step(step).await;
+        }
+        play.end().await;
     });
-    if let Err(failure) = verdict {
-        panic!("{failure}");
-    }
 }
 
 /// A store and the model that it has to agree with.
-struct Play<B: Backend> {
-    scene: Scene<B>,
-    model: SharedStore,
+pub(super) struct Play<B: Backend> {
+    pub(super) scene: Scene<B>,
+    pub(super) model: SharedStore,
+    /// Uploads that are not committed.
+    pub(super) uploads: Vec<(SpaceId, Upload)>,
+    /// Objects of those that were.
+    pub(super) known: Vec<ObjectKey>,
     /// What was listed last in each space.
     listed: BTreeMap<SpaceId, (DekListing, Vec<StoredDek<RecordId>>)>,
 }
 
 const PAGES: PageLimits = PageLimits { rows: 3, bytes: 100 };
 
-fn grant<G: Grant>(space: SpaceId, bearer: usize) -> G {
+pub(super) fn grant<G: Grant>(space: SpaceId, bearer: usize) -> G {
     if space == SHARED { G::shared(space, chain(CHAINS[bearer])) } else { G::personal(space) }
 }
 
@@ -63,7 +58,8 @@ impl<B: Backend> Play<B> {
         let scene = Scene::<B>::paged(PAGES).await;
         scene.shared(SHARED.as_bytes()[0]).await;
         scene.store.create_space(PERSONAL, CLIENT, SpaceKind::Personal).await.unwrap();
-        Self { scene, model: SharedStore::new(), listed: BTreeMap::new() }
+        let (uploads, known) = (Vec::new(), Vec::new());
+        Self { scene, model: SharedStore::new(), uploads, known, listed: BTreeMap::new() }
     }
 
     async fn step(&mut self, Step { space, bearer, act }: Step) {
@@ -81,13 +77,14 @@ impl<B: Backend> Play<B> {
             Act::List => self.list(space).await,
             Act::Rewrap { how, skew, every } => self.rewrap(space, bearer, how, skew, every).await,
             Act::RewrapFiles => self.rewrap_files(space).await,
-            Act::PutFile { file: number, record, prefix } => {
-                let (id, owner) = (file(number), record_id(record));
-                let put = self.model.put_file(space, id, owner, dek(prefix, 1));
-                if let Some(entry) = put {
-                    self.scene.backend.put_file(space, entry, None).await;
-                }
+            Act::BeginUpload { file: number } => self.begin_upload(space, bearer, file(number)).await,
+            Act::CommitUpload { nth, record, prefix } => {
+                self.commit_upload(bearer, nth, record, prefix).await;
             }
+            Act::AbortUpload { nth } => self.abort_upload(nth).await,
+            Act::DeleteFile { file: number } => self.delete_file(space, bearer, file(number)).await,
+            Act::Sweep { grace, fate } => self.sweep(grace, fate).await,
+            Act::TimePasses(by) => self.let_time_pass(by).await,
             Act::PutShares { skew, fill } => self.put_shares(space, bearer, skew, fill).await,
             Act::Look { since } => self.look(space, bearer, cursor(since)).await,
             Act::Reopen => self.scene.reopen(PAGES).await,
@@ -225,6 +222,7 @@ impl<B: Backend> Play<B> {
             assert_eq!(key.as_ref(), extra.shares.get(&number));
         }
         assert_eq!(self.scene.file_deks(space, Cursor::ZERO).await, self.model.file_deks(space));
+        self.look_at_files(space, bearer).await;
     }
 
     /// In the end everything is as the model has it.

@@ -1,8 +1,11 @@
 //! What may happen in a history of shared spaces.
 
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::file_store::Fate;
 use super::history::{Wish, pushes};
 use super::shared_store::{PERSONAL, SHARED};
 use less_sync_core::SpaceId;
@@ -12,6 +15,17 @@ pub(super) const CHAINS: [&[u8]; 3] = [&[10, 11], &[20, 21, 10, 11], &[30, 31]];
 
 /// Cids that are revoked: of the second chain, of the first two, of nobody's.
 const REVOKED: [u8; 3] = [20, 11, 99];
+
+/// Files are numbered up to this.
+pub(super) const FILES: u64 = 4;
+
+/// What objects of deleted files get from sweepers.
+const GRACES: [Duration; 2] = [Duration::ZERO, Duration::from_mins(97)];
+
+const FATES: [Fate; 3] = [Fate::Removed, Fate::Postponed, Fate::Forsaken];
+
+/// No sum of these is a lifetime, a lease, a delay or a grace.
+const SPANS: [Duration; 2] = [Duration::from_mins(7), Duration::from_mins(37)];
 
 /// Somebody does something in a space.
 #[derive(Clone, Debug)]
@@ -50,11 +64,27 @@ pub(super) enum Act {
         every: usize,
     },
     RewrapFiles,
-    PutFile {
+    BeginUpload {
         file: u64,
+    },
+    /// `nth`: of the latest uploads that are not committed.
+    CommitUpload {
+        nth: usize,
         record: u8,
         prefix: u32,
     },
+    AbortUpload {
+        nth: usize,
+    },
+    DeleteFile {
+        file: u64,
+    },
+    Sweep {
+        grace: Duration,
+        fate: Fate,
+    },
+    /// Never so much, together, that something is due to the minute.
+    TimePasses(Duration),
     /// `skew`: distance to the current epoch.
     PutShares {
         skew: i32,
@@ -100,8 +130,14 @@ fn acts() -> impl Strategy<Value = Act> {
         6 => (how, skews(), prop_oneof![3 => Just(1), 1 => Just(2)])
             .prop_map(|(how, skew, every)| Act::Rewrap { how, skew, every }),
         2 => Just(Act::RewrapFiles),
-        2 => (0..4_u64, 0..8_u8, 1..5_u32)
-            .prop_map(|(file, record, prefix)| Act::PutFile { file, record, prefix }),
+        6 => (0..FILES).prop_map(|file| Act::BeginUpload { file }),
+        6 => (prop_oneof![4 => Just(0_usize), 1 => 1..3_usize], 0..8_u8, 1..5_u32)
+            .prop_map(|(nth, record, prefix)| Act::CommitUpload { nth, record, prefix }),
+        1 => (0..3_usize).prop_map(|nth| Act::AbortUpload { nth }),
+        2 => (0..FILES).prop_map(|file| Act::DeleteFile { file }),
+        3 => (prop::sample::select(&GRACES[..]), prop::sample::select(&FATES[..]))
+            .prop_map(|(grace, fate)| Act::Sweep { grace, fate }),
+        2 => prop::sample::select(&SPANS[..]).prop_map(Act::TimePasses),
         2 => (-2..=2_i32, any::<u8>()).prop_map(|(skew, fill)| Act::PutShares { skew, fill }),
         3 => (0..12_u64).prop_map(|since| Act::Look { since }),
         1 => Just(Act::Reopen),

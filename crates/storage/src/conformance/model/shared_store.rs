@@ -9,6 +9,7 @@ use super::super::scene::{ROOT, epoch};
 use super::super::shared_scene::sha256;
 use super::LIMITS;
 use super::abstract_store::AbstractStore;
+use super::file_store::ObjectStore;
 use super::shared_history::CHAINS;
 use crate::{
     Advanced, Appended, Change, FileEntry, FileState, MemberEntry, Pushed, Record, RecordState, Rewrap,
@@ -24,6 +25,7 @@ pub(super) const PERSONAL: SpaceId = SpaceId::from_bytes([2; 16]);
 pub(super) struct SharedStore {
     base: AbstractStore,
     extras: BTreeMap<SpaceId, Extra>,
+    pub(super) objects: ObjectStore,
 }
 
 /// Everything in a space but its records.
@@ -42,7 +44,7 @@ impl SharedStore {
         base.create_space(SHARED, SpaceKind::Shared { root_public_key: ROOT }).unwrap();
         base.create_space(PERSONAL, SpaceKind::Personal).unwrap();
         let extras = [SHARED, PERSONAL].map(|space| (space, Extra::default())).into();
-        Self { base, extras }
+        Self { base, extras, objects: ObjectStore::default() }
     }
 
     pub(super) fn space(&self, id: SpaceId) -> Space {
@@ -51,6 +53,15 @@ impl SharedStore {
 
     pub(super) fn extra(&self, id: SpaceId) -> &Extra {
         &self.extras[&id]
+    }
+
+    pub(super) fn extra_mut(&mut self, id: SpaceId) -> &mut Extra {
+        self.extras.get_mut(&id).unwrap()
+    }
+
+    /// The row of a space, and its records.
+    pub(super) fn parts(&mut self, id: SpaceId) -> (&mut Space, &mut BTreeMap<RecordId, Record>) {
+        self.base.parts(id)
     }
 
     pub(super) fn cursor_of(&self, id: SpaceId, record: RecordId) -> Cursor {
@@ -80,6 +91,7 @@ impl SharedStore {
         let mut deleted_files = Vec::new();
         for file in self.extras.get_mut(&id).unwrap().files.values_mut().filter(|file| dead(file)) {
             (file.state, file.cursor) = (FileState::Tombstone, cursor);
+            self.objects.bury(id, file.id);
             deleted_files.push(file.id);
         }
         Ok(Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, deleted_files })
@@ -221,29 +233,6 @@ impl SharedStore {
                 *dek = new;
             }
         }
-    }
-
-    /// The file as an upload leaves it, if its owner is alive, its id free and its key new enough.
-    pub(super) fn put_file(
-        &mut self,
-        id: SpaceId,
-        file: FileId,
-        record: RecordId,
-        dek: Dek,
-    ) -> Option<FileEntry> {
-        let (space, rows) = self.base.parts(id);
-        let is_alive = rows.get(&record).is_some_and(|row| row.state != RecordState::Tombstone);
-        let files = &mut self.extras.get_mut(&id).unwrap().files;
-        let minimum = i64::from(space.min_key_generation.get());
-        let is_stale = id == SHARED && i64::from(dek.epoch_prefix()) < minimum;
-        if !is_alive || is_stale || files.contains_key(&file) {
-            return None;
-        }
-        space.cursor = space.cursor.next().unwrap();
-        let state = FileState::Live { size: 7, dek };
-        let entry = FileEntry { id: file, record, cursor: space.cursor, state };
-        files.insert(file, entry.clone());
-        Some(entry)
     }
 
     pub(super) fn put_shares(&mut self, id: SpaceId, number: i32, key: Bytes) -> Result<(), StorageError> {

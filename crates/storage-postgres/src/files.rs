@@ -1,0 +1,124 @@
+//! Files: what is known of them. Their objects are elsewhere.
+
+mod claim;
+mod delete;
+mod upload;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use less_sync_core::FileId;
+use less_sync_storage::{
+    Access, Claim, Claimed, Content, FileChange, FileCommit, Files, ObjectKey, ReadGrant, StorageError,
+    StoredFile, Upload, WriteGrant,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use self::delete::Delete;
+use self::upload::{Abort, Commit};
+use crate::PostgresStorage;
+use crate::access::{Gate, Locked, cids};
+use crate::error::CorruptRow;
+use crate::pool::Class;
+use crate::pull::{dek, hash};
+use crate::spaces::cursor;
+use crate::transaction::Aborted;
+
+#[async_trait]
+impl Files for PostgresStorage {
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let claimed = claim::look(lease.connection(), grant.access(), claim).await;
+        lease.conclude(claimed)
+    }
+
+    async fn begin_upload(
+        &self,
+        grant: &WriteGrant,
+        file: FileId,
+        lifetime: Duration,
+    ) -> Result<Upload, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let begun = upload::begin(lease.connection(), grant.access(), file, lifetime).await;
+        lease.conclude(begun)
+    }
+
+    async fn commit_file(
+        &self,
+        grant: &WriteGrant,
+        upload: &Upload,
+        claim: &Claim,
+        content: Content,
+    ) -> Result<FileCommit, StorageError> {
+        let commit = Commit { access: grant.access(), upload, claim, content };
+        self.transact(Class::Push, &commit).await
+    }
+
+    async fn abort_upload(&self, upload: &Upload) -> Result<(), StorageError> {
+        self.transact(Class::Request, &Abort { upload }).await
+    }
+
+    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let found = find(lease.connection(), grant.access(), file).await;
+        lease.conclude(found)
+    }
+
+    async fn delete_file(
+        &self,
+        grant: &WriteGrant,
+        file: FileId,
+    ) -> Result<Option<FileChange>, StorageError> {
+        self.transact(Class::Push, &Delete { access: grant.access(), file }).await
+    }
+}
+
+/// A live file, and whether the caller may know of it, in one snapshot.
+async fn find(db: &mut PgConnection, access: &Access, file: FileId) -> Result<StoredFile, Aborted> {
+    let found = sqlx::query!(
+        r#"SELECT root_public_key IS NOT NULL AS "shared!",
+                  EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",
+                  f.record_id AS "record_id?", f.cursor AS "cursor?", f.size AS "size?",
+                  f.wrapped_dek AS "wrapped_dek?", f.object_key, f.sha256
+           FROM spaces LEFT JOIN files f ON f.space_id = spaces.id AND f.id = $3 AND NOT f.deleted
+           WHERE spaces.id = $1"#,
+        access.space().as_uuid(),
+        &cids(access),
+        file.as_uuid(),
+    );
+    let row = found.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
+    Gate { shared: row.shared, revoked: row.revoked }.admit(access)?;
+    let (Some(record), Some(at), Some(bytes), Some(key)) =
+        (row.record_id, row.cursor, row.size, row.wrapped_dek)
+    else {
+        return Err(StorageError::FileNotFound.into());
+    };
+    Ok(StoredFile {
+        record: record.into(),
+        cursor: cursor(at)?,
+        size: size(bytes)?,
+        dek: dek(&key)?,
+        object: match row.object_key {
+            None => ObjectKey::legacy(access.space(), file),
+            Some(key) => ObjectKey::parse(&key).map_err(|_| CorruptRow("name of an object"))?,
+        },
+        sha256: row.sha256.map(hash).transpose()?,
+    })
+}
+
+/// A stored size.
+pub(crate) fn size(bytes: i64) -> Result<u64, CorruptRow> {
+    u64::try_from(bytes).map_err(|_| CorruptRow("size of a file"))
+}
+
+/// The next mutation of a space, which is one of a file of `record`.
+fn change(space: &Locked, record: Uuid) -> Result<FileChange, StorageError> {
+    Ok(FileChange {
+        prev: space.cursor,
+        cursor: space.cursor.next().ok_or(StorageError::CursorExhausted)?,
+        key_generation: space.key_generation,
+        rewrap_epoch: space.rewrap_epoch,
+        record: record.into(),
+    })
+}

@@ -1,0 +1,42 @@
+//! What stands against an upload.
+
+use less_sync_storage::{Access, Claim, Claimed, StorageError};
+use sqlx::PgConnection;
+
+use crate::access::{Gate, Locked, WriteGate, cids};
+use crate::spaces::epoch;
+use crate::transaction::Aborted;
+
+/// Looks, in one snapshot, and promises nothing.
+pub(super) async fn look(db: &mut PgConnection, access: &Access, claim: &Claim) -> Result<Claimed, Aborted> {
+    let found = sqlx::query!(
+        r#"SELECT root_public_key IS NOT NULL AS "shared!", home_server IS NOT NULL AS "remote!", min_key_generation,
+                  EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",
+                  EXISTS (SELECT FROM records WHERE space_id = $1 AND id = $3 AND NOT deleted) AS "owner_is_live!",
+                  (SELECT record_id FROM files WHERE space_id = $1 AND id = $4 AND NOT deleted) AS owned_by
+           FROM spaces WHERE id = $1"#,
+        access.space().as_uuid(),
+        &cids(access),
+        claim.record.as_uuid(),
+        claim.file.as_uuid(),
+    );
+    let row = found.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
+    let gate = Gate { shared: row.shared, revoked: row.revoked };
+    WriteGate { gate, remote: row.remote }.admit(access)?;
+    let minimum = row.shared.then(|| epoch(row.min_key_generation)).transpose()?;
+    Ok(claim.verdict(row.owner_is_live, row.owned_by.map(Into::into), minimum)?)
+}
+
+/// The same under the lock of the space: by a later statement than the one that locks, so that nothing of it is older than
+/// the lock.
+pub(super) async fn settle(db: &mut PgConnection, space: &Locked, claim: &Claim) -> Result<Claimed, Aborted> {
+    let found = sqlx::query!(
+        r#"SELECT EXISTS (SELECT FROM records WHERE space_id = $1 AND id = $2 AND NOT deleted) AS "owner_is_live!",
+                  (SELECT record_id FROM files WHERE space_id = $1 AND id = $3 AND NOT deleted) AS owned_by"#,
+        space.id,
+        claim.record.as_uuid(),
+        claim.file.as_uuid(),
+    );
+    let row = found.fetch_one(db).await?;
+    Ok(claim.verdict(row.owner_is_live, row.owned_by.map(Into::into), space.minimum)?)
+}

@@ -1,0 +1,63 @@
+//! The end of one file (newer-clients §7). Those that die with their record are up to the functions that push.
+
+use less_sync_core::FileId;
+use less_sync_storage::{Access, FileChange, OBJECT_GRACE, ObjectKey};
+use sqlx::PgConnection;
+
+use super::change;
+use crate::access::{Locked, for_writing};
+use crate::clock::micros;
+use crate::transaction::{Aborted, Transaction};
+
+/// Comes to nothing when there is no such file.
+pub(super) struct Delete<'a> {
+    pub(super) access: &'a Access,
+    pub(super) file: FileId,
+}
+
+impl Transaction for Delete<'_> {
+    type Outcome = Option<FileChange>;
+
+    async fn run(&self, db: &mut PgConnection) -> Result<Option<FileChange>, Aborted> {
+        let space = for_writing(db, self.access).await?;
+        let owner = sqlx::query_scalar!(
+            "SELECT record_id FROM files WHERE space_id = $1 AND id = $2 AND NOT deleted",
+            space.id,
+            self.file.as_uuid(),
+        );
+        let Some(record) = owner.fetch_optional(&mut *db).await? else { return Ok(None) };
+        let change = change(&space, record)?;
+        self.bury(db, &space, &change).await?;
+        Ok(Some(change))
+    }
+}
+
+impl Delete<'_> {
+    /// The same as happens to the files of a dead record: tombstone, doomed object, and the cursor of the space.
+    async fn bury(
+        &self,
+        db: &mut PgConnection,
+        space: &Locked,
+        change: &FileChange,
+    ) -> Result<(), sqlx::Error> {
+        let buried = sqlx::query!(
+            "WITH doomed AS (
+                 INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, doomed, not_before)
+                 SELECT space_id, gen_random_uuid(), id, coalesce(object_key, $4), true,
+                        now() + $5::bigint * interval '1 microsecond'
+                 FROM files WHERE space_id = $1 AND id = $2 AND NOT deleted
+             ), buried AS (
+                 UPDATE files
+                 SET deleted = true, size = 0, wrapped_dek = '', object_key = NULL, sha256 = NULL, cursor = $3
+                 WHERE space_id = $1 AND id = $2 AND NOT deleted
+             )
+             UPDATE spaces SET cursor = $3, updated_at = now() WHERE id = $1",
+            space.id,
+            self.file.as_uuid(),
+            change.cursor.as_i64(),
+            ObjectKey::legacy(self.access.space(), self.file).to_string(),
+            micros(OBJECT_GRACE),
+        );
+        buried.execute(db).await.map(drop)
+    }
+}

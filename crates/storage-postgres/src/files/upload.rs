@@ -1,0 +1,141 @@
+//! An upload from its intent to its end (storage §3.13, §4.3).
+//!
+//! The intent row decides: whoever deletes it makes the file, and whoever claims it for removal has marked it first. So an
+//! object is either that of a file or on its way out, never both.
+
+use std::time::Duration;
+
+use less_sync_core::FileId;
+use less_sync_storage::{
+    Access, Claim, Claimed, Content, FileChange, FileCommit, ObjectKey, StorageError, Upload, UploadId,
+};
+use sqlx::PgConnection;
+
+use super::{change, claim};
+use crate::access::{Gate, Locked, WriteGate, cids, for_writing};
+use crate::clock::micros;
+use crate::error::database;
+use crate::objects::{is_live, write_down};
+use crate::transaction::{Aborted, Transaction};
+
+/// Writes down that an object is about to be written: in one statement, without the lock of the space, and only for
+/// somebody who may.
+pub(super) async fn begin(
+    db: &mut PgConnection,
+    access: &Access,
+    file: FileId,
+    lifetime: Duration,
+) -> Result<Upload, Aborted> {
+    let begun = sqlx::query!(
+        r#"WITH gate AS MATERIALIZED (
+               SELECT gen_random_uuid() AS upload_id,
+                      root_public_key IS NOT NULL AS shared, home_server IS NOT NULL AS remote,
+                      EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS revoked
+               FROM spaces WHERE id = $1
+           ), intent AS (
+               INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, not_before)
+               SELECT $1, upload_id, $3, $4 || '.' || upload_id, now() + $5::bigint * interval '1 microsecond'
+               FROM gate WHERE shared = $6 AND NOT remote AND NOT revoked
+           )
+           SELECT upload_id AS "upload_id!", shared AS "shared!", remote AS "remote!", revoked AS "revoked!" FROM gate"#,
+        access.space().as_uuid(),
+        &cids(access),
+        file.as_uuid(),
+        ObjectKey::legacy(access.space(), file).to_string(),
+        micros(lifetime),
+        access.chain().is_some(),
+    );
+    let row = begun.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
+    let gate = Gate { shared: row.shared, revoked: row.revoked };
+    WriteGate { gate, remote: row.remote }.admit(access)?;
+    let id = UploadId::from_bytes(row.upload_id.into_bytes());
+    Ok(Upload { id, object: ObjectKey::attempt(access.space(), file, id) })
+}
+
+/// Makes a file of an attempt. Everything is compared before anything is written.
+pub(super) struct Commit<'a> {
+    pub(super) access: &'a Access,
+    pub(super) upload: &'a Upload,
+    pub(super) claim: &'a Claim,
+    pub(super) content: Content,
+}
+
+impl Transaction for Commit<'_> {
+    type Outcome = FileCommit;
+
+    async fn run(&self, db: &mut PgConnection) -> Result<FileCommit, Aborted> {
+        let space = for_writing(db, self.access).await?;
+        if claim::settle(db, &space, self.claim).await? == Claimed::Exists {
+            return Ok(FileCommit::Exists);
+        }
+        let change = change(&space, self.claim.record.as_uuid())?;
+        if self.put(db, &space, &change).await? {
+            Ok(FileCommit::Created(change))
+        } else {
+            Err(StorageError::UploadLost.into())
+        }
+    }
+}
+
+impl Commit<'_> {
+    /// Forgets the attempt, writes the row and moves the cursor, in one statement; nothing of it without the attempt. The
+    /// time is that of this statement: the transaction may have waited for the space.
+    async fn put(&self, db: &mut PgConnection, space: &Locked, change: &FileChange) -> Result<bool, Aborted> {
+        let size = i64::try_from(self.content.size).map_err(database)?;
+        let put = sqlx::query!(
+            "WITH intent AS (
+                 DELETE FROM blob_uploads
+                 WHERE space_id = $1 AND upload_id = $2 AND file_id = $3 AND object_key = $4
+                   AND NOT doomed AND not_before > clock_timestamp()
+                 RETURNING object_key
+             ), file AS (
+                 INSERT INTO files AS f (space_id, id, record_id, cursor, size, wrapped_dek, object_key, sha256)
+                 SELECT $1, $3, $5, $6, $7, $8, object_key, $9 FROM intent
+                 ON CONFLICT (space_id, id) DO UPDATE
+                 SET record_id = excluded.record_id, cursor = excluded.cursor, deleted = false, size = excluded.size,
+                     wrapped_dek = excluded.wrapped_dek, object_key = excluded.object_key, sha256 = excluded.sha256
+                 WHERE f.deleted
+                 RETURNING f.cursor
+             )
+             UPDATE spaces SET cursor = file.cursor, updated_at = now() FROM file WHERE id = $1",
+            space.id,
+            uuid(self.upload.id),
+            self.claim.file.as_uuid(),
+            self.upload.object.to_string(),
+            self.claim.record.as_uuid(),
+            change.cursor.as_i64(),
+            size,
+            &self.claim.dek.as_bytes()[..],
+            &self.content.sha256[..],
+        );
+        Ok(put.execute(db).await?.rows_affected() == 1)
+    }
+}
+
+/// Ends an attempt now, unless it has become a file.
+pub(super) struct Abort<'a> {
+    pub(super) upload: &'a Upload,
+}
+
+impl Transaction for Abort<'_> {
+    type Outcome = ();
+
+    /// The first statement waits for a commit that has taken the attempt; the others see what became of it.
+    async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted> {
+        let Upload { id, object } = self.upload;
+        let expired = sqlx::query!(
+            "UPDATE blob_uploads SET not_before = least(not_before, clock_timestamp())
+             WHERE space_id = $1 AND upload_id = $2 AND NOT doomed",
+            object.space().as_uuid(),
+            uuid(*id),
+        );
+        if expired.execute(&mut *db).await?.rows_affected() == 0 && !is_live(db, object).await? {
+            write_down(db, object, Some(*id)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn uuid(id: UploadId) -> uuid::Uuid {
+    uuid::Uuid::from_bytes(*id.as_bytes())
+}

@@ -1,0 +1,87 @@
+//! What is due in the queue, and since when.
+//!
+//! Objects of deleted files are written down as doomed, for the time when the shortest grace is over; a longer one is added
+//! to it when they are looked for. Whoever claims an entry counts that in `attempts`, and so says that it has had its grace.
+
+use std::time::Duration;
+
+use less_sync_storage::{ClaimDue, DueObject, OBJECT_GRACE, ObjectQueueState, UploadId};
+use sqlx::PgConnection;
+
+use crate::clock::micros;
+use crate::error::CorruptRow;
+use crate::transaction::{Aborted, Transaction, plan_by_key};
+
+/// Claims what has been due for longest.
+pub(super) struct Claiming {
+    pub(super) claim: ClaimDue,
+}
+
+impl Transaction for Claiming {
+    type Outcome = Vec<DueObject>;
+
+    /// Each branch reads an index of its own, in order, and steps over what others are about to claim. From then on no
+    /// commit finds an attempt that was claimed (storage R7).
+    async fn run(&self, db: &mut PgConnection) -> Result<Vec<DueObject>, Aborted> {
+        plan_by_key(db).await?;
+        let claimed = sqlx::query!(
+            r#"WITH past AS MATERIALIZED (
+                   SELECT space_id, upload_id, not_before AS since FROM blob_uploads
+                   WHERE (NOT doomed OR attempts > 0) AND not_before <= now()
+                   ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED
+               ), past_grace AS MATERIALIZED (
+                   SELECT space_id, upload_id, not_before + $2::bigint * interval '1 microsecond' AS since
+                   FROM blob_uploads
+                   WHERE doomed AND attempts = 0 AND not_before <= now() - $2::bigint * interval '1 microsecond'
+                   ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED
+               ), due AS MATERIALIZED (
+                   SELECT * FROM past UNION ALL SELECT * FROM past_grace ORDER BY since LIMIT $1
+               )
+               UPDATE blob_uploads u
+               SET doomed = true, attempts = attempts + 1, not_before = now() + $3::bigint * interval '1 microsecond'
+               FROM due WHERE u.space_id = due.space_id AND u.upload_id = due.upload_id
+               RETURNING u.space_id, u.upload_id, u.object_key, u.attempts - 1 AS "attempts!",
+                         (extract(epoch FROM due.since) * 1000000)::bigint AS "since!""#,
+            i64::try_from(self.claim.limit).unwrap_or(i64::MAX),
+            beyond_shortest(self.claim.grace),
+            micros(self.claim.lease),
+        );
+        let mut rows = claimed.fetch_all(db).await?;
+        rows.sort_by_key(|row| row.since);
+        let due = rows.into_iter().map(|row| {
+            Ok(DueObject {
+                space: row.space_id.into(),
+                entry: UploadId::from_bytes(row.upload_id.into_bytes()),
+                key: row.object_key,
+                attempts: u32::try_from(row.attempts).map_err(|_| CorruptRow("count of attempts"))?,
+            })
+        });
+        due.collect()
+    }
+}
+
+/// What the queue looks like to a sweeper with this grace.
+pub(super) async fn state(db: &mut PgConnection, grace: Duration) -> Result<ObjectQueueState, sqlx::Error> {
+    let counted = sqlx::query!(
+        r#"SELECT count(*) FILTER (WHERE NOT doomed AND not_before > now()) AS "uploads!",
+                  count(*) FILTER (WHERE doomed OR not_before <= now()) AS "doomed!",
+                  (extract(epoch FROM now() - least(
+                      min(not_before) FILTER (WHERE NOT doomed OR attempts > 0),
+                      min(not_before) FILTER (WHERE doomed AND attempts = 0) + $1::bigint * interval '1 microsecond'
+                  )) * 1000000)::bigint AS overdue
+           FROM blob_uploads"#,
+        beyond_shortest(grace),
+    );
+    let row = counted.fetch_one(db).await?;
+    let overdue = row.overdue.and_then(|overdue| u64::try_from(overdue).ok());
+    Ok(ObjectQueueState {
+        uploads: row.uploads.unsigned_abs(),
+        doomed: row.doomed.unsigned_abs(),
+        oldest_due: overdue.map(Duration::from_micros),
+    })
+}
+
+/// What is added to the grace that doomed objects are written down with.
+fn beyond_shortest(grace: Duration) -> i64 {
+    micros(grace.saturating_sub(OBJECT_GRACE))
+}

@@ -1,0 +1,101 @@
+//! What is known of an object, and the end of those of which nothing is.
+
+use less_sync_storage::{ObjectKey, ObjectUse, UploadId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::CorruptRow;
+use crate::files::size;
+use crate::transaction::{Aborted, Transaction};
+
+/// What each object is, in one snapshot.
+pub(super) async fn look_up(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, Aborted> {
+    select(db, keys).await?.into_iter().map(|row| row.object_use().map_err(Aborted::from)).collect()
+}
+
+/// Whether the object is the content of a live file.
+pub(crate) async fn is_live(db: &mut PgConnection, key: &ObjectKey) -> Result<bool, Aborted> {
+    Ok(select(db, std::slice::from_ref(key)).await?.iter().any(|row| row.size.is_some()))
+}
+
+/// An object in the tables.
+struct Row {
+    /// That of the live file whose content it is.
+    size: Option<i64>,
+    /// Whether it is to be removed, rather than being written; `None` when the queue does not know it.
+    doomed: Option<bool>,
+}
+
+impl Row {
+    fn object_use(&self) -> Result<ObjectUse, CorruptRow> {
+        Ok(match (self.size, self.doomed) {
+            (Some(bytes), _) => ObjectUse::Live { size: size(bytes)? },
+            (None, Some(_)) => ObjectUse::Queued,
+            (None, None) => ObjectUse::Orphan,
+        })
+    }
+}
+
+/// One row for each key, in their order. Each is looked up by itself, whatever the planner believes of the tables.
+async fn select(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<Row>, sqlx::Error> {
+    let spaces: Vec<Uuid> = keys.iter().map(|key| key.space().as_uuid()).collect();
+    let files: Vec<Uuid> = keys.iter().map(|key| key.file().as_uuid()).collect();
+    let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let legacy: Vec<bool> = keys.iter().map(|key| key.upload().is_none()).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT (SELECT f.size FROM files f
+                   WHERE f.space_id = k.space_id AND f.id = k.file_id AND NOT f.deleted
+                     AND (f.object_key = k.name OR f.object_key IS NULL AND k.legacy)) AS size,
+                  (SELECT u.doomed OR u.not_before <= now() FROM blob_uploads u
+                   WHERE u.space_id = k.space_id AND u.file_id = k.file_id AND u.object_key = k.name
+                   LIMIT 1) AS doomed
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[])
+                WITH ORDINALITY AS k (space_id, file_id, name, legacy, place)
+           ORDER BY k.place"#,
+        &spaces,
+        &files,
+        &names,
+        &legacy,
+    );
+    rows.fetch_all(db).await
+}
+
+/// An entry that is due at once, unless there is one with this id.
+pub(crate) async fn write_down(
+    db: &mut PgConnection,
+    object: &ObjectKey,
+    id: Option<UploadId>,
+) -> Result<(), sqlx::Error> {
+    let written = sqlx::query!(
+        "INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, not_before)
+         VALUES ($1, coalesce($2, gen_random_uuid()), $3, $4, now()) ON CONFLICT DO NOTHING",
+        object.space().as_uuid(),
+        id.map(|id| Uuid::from_bytes(*id.as_bytes())),
+        object.file().as_uuid(),
+        object.to_string(),
+    );
+    written.execute(db).await.map(drop)
+}
+
+/// Has an orphan removed. It leaves like an attempt that is over: nobody can be reading it. What is an orphan stays one:
+/// no commit finds an attempt for it.
+pub(super) struct Dooming<'a> {
+    pub(super) key: &'a ObjectKey,
+}
+
+impl Transaction for Dooming<'_> {
+    type Outcome = bool;
+
+    async fn run(&self, db: &mut PgConnection) -> Result<bool, Aborted> {
+        let known = select(db, std::slice::from_ref(self.key)).await?;
+        match known.first() {
+            Some(Row { size: Some(_), .. }) => Ok(false),
+            Some(Row { doomed: Some(doomed), .. }) => Ok(*doomed),
+            Some(Row { size: None, doomed: None }) | None => {
+                write_down(db, self.key, self.key.upload()).await?;
+                Ok(true)
+            }
+        }
+    }
+}

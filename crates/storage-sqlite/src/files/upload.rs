@@ -1,0 +1,113 @@
+//! An upload from its intent to its end, inside write transactions (storage §3.13, §4.3).
+//!
+//! The intent row decides: whoever deletes it makes the file, and whoever claims it for removal has marked it first. So an
+//! object is either that of a file or on its way out, never both.
+
+use std::time::Duration;
+
+use less_sync_core::FileId;
+use less_sync_storage::{
+    Access, Claim, Claimed, Content, FileCommit, ObjectKey, StorageError, Upload, UploadId,
+};
+use rusqlite::{Connection, params};
+
+use super::{change, verdict};
+use crate::access::for_writing;
+use crate::clock::{micros, now_micros};
+use crate::error::{database, one_row, storage_error};
+use crate::objects::is_live;
+use crate::random;
+use crate::spaces::move_cursor;
+
+const INTEND: &str = "\
+    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, not_before) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT DO NOTHING";
+
+const TAKE: &str = "\
+    DELETE FROM blob_uploads
+    WHERE space_id = ?1 AND upload_id = ?2 AND file_id = ?3 AND object_key = ?4 AND doomed = 0 AND not_before > ?5";
+
+const PUT: &str = "\
+    INSERT INTO files (space_id, id, record_id, cursor, size, wrapped_dek, object_key, sha256)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (space_id, id) DO UPDATE SET
+        record_id = excluded.record_id, cursor = excluded.cursor, deleted = 0, size = excluded.size,
+        wrapped_dek = excluded.wrapped_dek, object_key = excluded.object_key, sha256 = excluded.sha256
+    WHERE deleted = 1";
+
+const EXPIRE: &str = "\
+    UPDATE blob_uploads SET not_before = min(not_before, ?3)
+    WHERE space_id = ?1 AND upload_id = ?2 AND doomed = 0";
+
+/// Writes down that an object is about to be written.
+pub(super) fn begin(
+    db: &Connection,
+    access: &Access,
+    file: FileId,
+    lifetime: Duration,
+) -> Result<Upload, StorageError> {
+    let space = for_writing(db, access)?;
+    let id = UploadId::from_bytes(random::uuid(db)?);
+    let upload = Upload { id, object: ObjectKey::attempt(space.id, file, id) };
+    one_row(intend(db, &upload.object, id, now_micros().saturating_add(micros(lifetime))))?;
+    Ok(upload)
+}
+
+/// An entry that is due from `not_before` on, unless there is one with this id.
+pub(crate) fn intend(
+    db: &Connection,
+    object: &ObjectKey,
+    id: UploadId,
+    not_before: i64,
+) -> rusqlite::Result<usize> {
+    let (space, file) = (object.space(), object.file());
+    let mut insert = db.prepare_cached(INTEND)?;
+    insert.execute(params![space.as_bytes(), id.as_bytes(), file.as_bytes(), object.to_string(), not_before])
+}
+
+/// Makes a file of an attempt. Everything is compared before anything is written.
+pub(super) fn commit(
+    db: &Connection,
+    access: &Access,
+    upload: &Upload,
+    claim: &Claim,
+    content: Content,
+) -> Result<FileCommit, StorageError> {
+    let space = for_writing(db, access)?;
+    if verdict(db, &space, claim)? == Claimed::Exists {
+        return Ok(FileCommit::Exists);
+    }
+    let change = change(&space, claim.record)?;
+    let (space, key) = (space.id, upload.object.to_string());
+    let size = i64::try_from(content.size).map_err(database)?;
+    let (id, file) = (upload.id.as_bytes(), claim.file.as_bytes());
+    let mut take = db.prepare_cached(TAKE).map_err(storage_error)?;
+    let taken = take.execute(params![space.as_bytes(), id, file, key, now_micros()]);
+    if taken.map_err(storage_error)? == 0 {
+        return Err(StorageError::UploadLost);
+    }
+    let mut put = db.prepare_cached(PUT).map_err(storage_error)?;
+    one_row(put.execute(params![
+        space.as_bytes(),
+        file,
+        claim.record.as_bytes(),
+        change.cursor.as_i64(),
+        size,
+        claim.dek.as_bytes(),
+        key,
+        content.sha256,
+    ]))?;
+    move_cursor(db, space, change.cursor)?;
+    Ok(FileCommit::Created(change))
+}
+
+/// Ends an attempt now, unless it has become a file. One that is not written down any more is written down again.
+pub(super) fn abort(db: &Connection, upload: &Upload) -> Result<(), StorageError> {
+    let now = now_micros();
+    let mut expire = db.prepare_cached(EXPIRE).map_err(storage_error)?;
+    let expired = expire.execute(params![upload.object.space().as_bytes(), upload.id.as_bytes(), now]);
+    if expired.map_err(storage_error)? == 0 && !is_live(db, &upload.object)? {
+        intend(db, &upload.object, upload.id, now).map_err(storage_error)?;
+    }
+    Ok(())
+}

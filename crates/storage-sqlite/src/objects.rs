@@ -1,0 +1,172 @@
+//! The queue of objects, and whose objects are.
+
+mod due;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::{
+    ClaimDue, DueObject, LiveObject, ObjectKey, ObjectQueueState, ObjectUse, Objects, StorageError, UploadId,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::SqliteStorage;
+use crate::clock::{micros, now_micros};
+use crate::error::{database, storage_error};
+use crate::files::{intend, size};
+use crate::random;
+
+/// About what a change of an entry costs in the log.
+const ENTRY_BYTES: usize = 512;
+
+/// Whoever deletes a file dooms its object, and so does whoever claims an attempt.
+const FORGET: &str = "DELETE FROM blob_uploads WHERE space_id = ?1 AND upload_id = ?2 AND doomed = 1";
+
+const POSTPONE: &str = "\
+    UPDATE blob_uploads SET not_before = ?3, attempts = max(attempts, 1)
+    WHERE space_id = ?1 AND upload_id = ?2 AND doomed = 1";
+
+const SELECT_CONTENT: &str =
+    "SELECT size, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
+
+/// Whether it is to be removed; no row when the queue does not know it.
+const SELECT_QUEUED: &str = "\
+    SELECT doomed = 1 OR not_before <= ?4 FROM blob_uploads
+    WHERE space_id = ?1 AND file_id = ?2 AND object_key = ?3";
+
+/// No blob is less than the empty one.
+const SELECT_LIVE: &str = "\
+    SELECT space_id, id, size, object_key FROM files
+    WHERE (space_id, id) > (?1, ?2) AND space_id <= ?3 AND deleted = 0
+    ORDER BY space_id, id LIMIT ?4";
+
+#[async_trait]
+impl Objects for SqliteStorage {
+    async fn claim_due_objects(&self, claim: ClaimDue) -> Result<Vec<DueObject>, StorageError> {
+        let bytes = ENTRY_BYTES.saturating_mul(claim.limit);
+        self.writer.write(bytes, move |db| due::claim(db, claim)).await
+    }
+
+    async fn forget_object(&self, space: SpaceId, entry: UploadId) -> Result<(), StorageError> {
+        self.writer
+            .write(ENTRY_BYTES, move |db| {
+                let mut delete = db.prepare_cached(FORGET).map_err(storage_error)?;
+                delete.execute(params![space.as_bytes(), entry.as_bytes()]).map(drop).map_err(storage_error)
+            })
+            .await
+    }
+
+    async fn postpone_object(
+        &self,
+        space: SpaceId,
+        entry: UploadId,
+        delay: Duration,
+    ) -> Result<(), StorageError> {
+        self.writer
+            .write(ENTRY_BYTES, move |db| {
+                let then = now_micros().saturating_add(micros(delay));
+                let mut update = db.prepare_cached(POSTPONE).map_err(storage_error)?;
+                let ids = params![space.as_bytes(), entry.as_bytes(), then];
+                update.execute(ids).map(drop).map_err(storage_error)
+            })
+            .await
+    }
+
+    async fn object_uses(&self, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, StorageError> {
+        let keys = keys.to_vec();
+        self.readers.snapshot(move |db| keys.iter().map(|key| object_use(db, key)).collect()).await
+    }
+
+    async fn live_objects(
+        &self,
+        only: Option<SpaceId>,
+        after: Option<(SpaceId, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<LiveObject>, StorageError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers.read(move |db| live(db, only, after, limit)).await
+    }
+
+    async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError> {
+        let key = key.clone();
+        self.writer.write(ENTRY_BYTES, move |db| doom_orphan(db, &key)).await
+    }
+
+    async fn object_queue(&self, grace: Duration) -> Result<ObjectQueueState, StorageError> {
+        self.readers.snapshot(move |db| due::state(db, grace)).await
+    }
+}
+
+fn object_use(db: &Connection, key: &ObjectKey) -> Result<ObjectUse, StorageError> {
+    if let Some(size) = content(db, key)? {
+        return Ok(ObjectUse::Live { size });
+    }
+    Ok(if is_doomed(db, key)?.is_some() { ObjectUse::Queued } else { ObjectUse::Orphan })
+}
+
+/// Whether the object is the content of a live file.
+pub(crate) fn is_live(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
+    Ok(content(db, key)?.is_some())
+}
+
+/// How much of it there should be, if the object is the content of a live file.
+fn content(db: &Connection, key: &ObjectKey) -> Result<Option<u64>, StorageError> {
+    let (space, file) = (key.space(), key.file());
+    let mut select = db.prepare_cached(SELECT_CONTENT).map_err(storage_error)?;
+    let found: Option<(i64, Option<String>)> = select
+        .query_row(params![space.as_bytes(), file.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(storage_error)?;
+    let Some((bytes, stored)) = found else { return Ok(None) };
+    let is_this = stored.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string()) == key.to_string();
+    Ok(is_this.then(|| size(bytes)).transpose()?)
+}
+
+/// Whether the object is to be removed, rather than being written; `None` when the queue does not know it.
+fn is_doomed(db: &Connection, key: &ObjectKey) -> Result<Option<bool>, StorageError> {
+    let (space, file) = (key.space(), key.file());
+    let mut select = db.prepare_cached(SELECT_QUEUED).map_err(storage_error)?;
+    let named = params![space.as_bytes(), file.as_bytes(), key.to_string(), now_micros()];
+    select.query_row(named, |row| row.get(0)).optional().map_err(storage_error)
+}
+
+/// An orphan leaves like an attempt that is over: nobody can be reading it.
+fn doom_orphan(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
+    if is_live(db, key)? {
+        return Ok(false);
+    }
+    if let Some(doomed) = is_doomed(db, key)? {
+        return Ok(doomed);
+    }
+    let id = match key.upload() {
+        Some(id) => id,
+        None => UploadId::from_bytes(random::uuid(db)?),
+    };
+    intend(db, key, id, now_micros()).map_err(storage_error)?;
+    Ok(true)
+}
+
+fn live(
+    db: &Connection,
+    only: Option<SpaceId>,
+    after: Option<(SpaceId, FileId)>,
+    limit: i64,
+) -> Result<Vec<LiveObject>, StorageError> {
+    let start = only.map_or((Vec::new(), Vec::new()), |space| (space.as_bytes().to_vec(), Vec::new()));
+    let after = after.map(|(space, file)| (space.as_bytes().to_vec(), file.as_bytes().to_vec()));
+    let (space, file) = after.map_or(start.clone(), |after| after.max(start));
+    let last = only.map_or([0xff; 16], |space| *space.as_bytes());
+    let mut select = db.prepare_cached(SELECT_LIVE).map_err(storage_error)?;
+    let mut rows = select.query(params![space, file, last, limit]).map_err(storage_error)?;
+    let mut live = Vec::new();
+    while let Some(row) = rows.next().map_err(storage_error)? {
+        let space = SpaceId::from_bytes(row.get(0).map_err(database)?);
+        let file = FileId::from_bytes(row.get(1).map_err(database)?);
+        let size = size(row.get(2).map_err(database)?)?;
+        let key: Option<String> = row.get(3).map_err(database)?;
+        let key = key.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string());
+        live.push(LiveObject { key, space, file, size });
+    }
+    Ok(live)
+}
