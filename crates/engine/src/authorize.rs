@@ -4,6 +4,7 @@
 //! looks them up in the same transaction (storage T12).
 
 mod admission;
+mod file_gate;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::known_spaces::{KnownSpaces, Opening};
 use crate::ports::Clock;
 use crate::{Credentials, EngineError, VerifiedChains};
 pub(crate) use admission::Admission;
+pub(crate) use file_gate::FileRefusal;
 
 /// Decides about access to spaces, and is the only one that makes grants.
 pub(crate) struct Authorizer {

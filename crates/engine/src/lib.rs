@@ -14,6 +14,8 @@ mod engine;
 mod epoch_keys;
 mod epochs;
 mod error;
+pub mod files;
+pub mod fsck;
 mod invitations;
 mod issuer_keys;
 mod key_set_source;
@@ -33,10 +35,13 @@ pub use credentials::Credentials;
 pub use deks::{Keyed, Listing};
 pub use engine::{Engine, EngineSettings};
 pub use error::EngineError;
+pub use files::Files;
 pub use invitations::Letter;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use membership::Append;
-pub use ports::{AppendedEvent, Clock, EventSink, Job, PushedEvent, RevokedEvent, SpaceEvent, Spawner};
+pub use ports::{
+    AppendedEvent, Clock, EventSink, FileEvent, Job, PushedEvent, RevokedEvent, SpaceEvent, Spawner,
+};
 pub use pull::Pull;
 pub use purge::{purge_actions, purge_invitations};
 pub use revocation::Revocation;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use less_sync_core::{ConnectionId, Cursor, Epoch, MailboxId, SpaceId, Timestamp};
-use less_sync_storage::{Change, MemberEntry};
+use less_sync_storage::{Change, FileEntry, MemberEntry};
 
 use crate::Revocation;
 
@@ -38,6 +38,8 @@ pub enum SpaceEvent {
     Pushed(PushedEvent),
     /// The membership log grew.
     Appended(AppendedEvent),
+    /// A file was uploaded or deleted.
+    FileChanged(FileEvent),
     /// A token was revoked. Moves no cursor.
     Revoked(RevokedEvent),
 }
@@ -76,6 +78,22 @@ pub struct AppendedEvent {
     pub entry: MemberEntry,
     /// The connection that appended; it does not hear of it (protocol G5).
     pub origin: ConnectionId,
+}
+
+/// A committed upload or deletion of a file.
+#[derive(Clone, Debug)]
+pub struct FileEvent {
+    /// Where.
+    pub space: SpaceId,
+    /// Cursor of the space before.
+    pub prev: Cursor,
+    /// Key generation of the space at that moment.
+    pub key_generation: Epoch,
+    /// Pending rewrap at that moment.
+    pub rewrap_epoch: Option<Epoch>,
+    /// The file as it is now; its cursor is that of the space after the change. It came over HTTP, so every watcher
+    /// hears of it, those of the uploader included (http §7.3).
+    pub file: FileEntry,
 }
 
 /// A committed revocation.

@@ -7,6 +7,7 @@
 mod appended;
 mod audience;
 mod ending;
+mod file_changed;
 mod gaps;
 mod hint;
 mod position_check;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor, MailboxId, SpaceId};
-use less_sync_engine::{AppendedEvent, Clock, EventSink, PushedEvent, RevokedEvent, SpaceEvent};
+use less_sync_engine::{AppendedEvent, Clock, EventSink, FileEvent, PushedEvent, RevokedEvent, SpaceEvent};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::limits::Limits;
@@ -308,18 +309,27 @@ impl Broker {
     fn pushed(&self, event: &PushedEvent) {
         let PushedEvent { space, prev, cursor, origin, .. } = *event;
         // Whoever subscribes after this look reads a state that contains the push.
-        let Some(wanted) = self.shard(space).wants_frame(space, origin) else { return };
+        let Some(wanted) = self.shard(space).wants_frame(space, Some(origin)) else { return };
         let frame = wanted.then(|| sync::encode(event));
-        let step = Step { prev, cursor, event: Broadcast { frame, origin } };
+        let step = Step { prev, cursor, event: Broadcast { frame, origin: Some(origin) } };
         self.step(space, step, sync::position(event));
     }
 
     fn appended(&self, event: &AppendedEvent) {
         let AppendedEvent { space, prev, origin, .. } = *event;
-        let Some(wanted) = self.shard(space).wants_frame(space, origin) else { return };
+        let Some(wanted) = self.shard(space).wants_frame(space, Some(origin)) else { return };
         let frame = wanted.then(|| appended::encode(space, &event.entry));
-        let step = Step { prev, cursor: event.entry.cursor, event: Broadcast { frame, origin } };
+        let step =
+            Step { prev, cursor: event.entry.cursor, event: Broadcast { frame, origin: Some(origin) } };
         self.step(space, step, appended::position(event));
+    }
+
+    fn file_changed(&self, event: &FileEvent) {
+        let FileEvent { space, prev, .. } = *event;
+        let Some(wanted) = self.shard(space).wants_frame(space, None) else { return };
+        let frame = wanted.then(|| file_changed::encode(space, &event.file));
+        let step = Step { prev, cursor: event.file.cursor, event: Broadcast { frame, origin: None } };
+        self.step(space, step, file_changed::position(event));
     }
 
     fn step(&self, space: SpaceId, step: Step<Broadcast>, position: Position) {
@@ -338,6 +348,7 @@ impl EventSink for Broker {
         match event {
             SpaceEvent::Pushed(pushed) => self.pushed(&pushed),
             SpaceEvent::Appended(appended) => self.appended(&appended),
+            SpaceEvent::FileChanged(changed) => self.file_changed(&changed),
             SpaceEvent::Revoked(revoked) => self.revoked(&revoked),
         }
     }

@@ -52,14 +52,6 @@ impl S3Blobs {
         let (store, patience) = (Arc::new(options.connect()?), options.patience);
         Ok(Self { store, patience, aborts: TaskTracker::new() })
     }
-
-    /// Waits until the uploads whose writers were dropped so far are aborted, as far as that can be done. For an orderly
-    /// shutdown.
-    pub async fn settled(&self) {
-        self.aborts.close();
-        self.aborts.wait().await;
-        self.aborts.reopen();
-    }
 }
 
 #[async_trait]
@@ -91,6 +83,18 @@ impl Blobs for S3Blobs {
             Ok(prefix) => self.store.list(Some(&prefix)).map_ok(listed).map_err(blob_error).boxed(),
             Err(error) => stream::once(async { Err(error) }).boxed(),
         }
+    }
+
+    /// Waits until the uploads whose writers were dropped so far are aborted, as far as that can be done.
+    async fn close(&self) {
+        self.aborts.close();
+        self.aborts.wait().await;
+        self.aborts.reopen();
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<u64, BlobError> {
+        let head = self.store.head(&path(&ObjectName::from(key))?).await.map_err(open_error)?;
+        Ok(head.size)
     }
 
     async fn probe(&self) -> Result<(), BlobError> {

@@ -91,7 +91,7 @@ impl Bed {
 
     /// Nothing is left once the bucket is calm.
     async fn nothing_is_left(&self) {
-        within("the aborts", self.blobs.settled()).await;
+        within("the aborts", self.blobs.close()).await;
         assert_eq!(self.server.open_uploads(), 0);
         assert!(matches!(self.blobs.open(&key(), None).await, Err(BlobError::NotFound)));
     }

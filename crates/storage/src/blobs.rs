@@ -88,6 +88,14 @@ pub trait Blobs: Send + Sync {
     /// [`BlobError::Unavailable`].
     async fn open(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<BlobReader, BlobError>;
 
+    /// Size of an object, in bytes.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`]; [`BlobError::Unavailable`], [`BlobError::Failed`].
+    async fn size(&self, key: &ObjectKey) -> Result<u64, BlobError> {
+        self.open(key, None).await.map(|opened| opened.size)
+    }
+
     /// Removes what is stored under a name, unfinished uploads of it as far as the store knows them by name. Nothing
     /// there is success.
     ///
@@ -105,6 +113,9 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// What went wrong.
     async fn probe(&self) -> Result<(), BlobError>;
+
+    /// Finishes what goes on behind the back of its callers, such as giving up uploads. For an orderly shutdown.
+    async fn close(&self) {}
 }
 
 impl std::fmt::Debug for BlobReader {

@@ -112,8 +112,8 @@ impl Audience {
     }
 
     /// Whether an event of `origin` has anybody to go to.
-    pub(super) fn anyone_but(&self, origin: ConnectionId) -> bool {
-        self.watchers.iter().any(|watcher| watcher.connection != origin)
+    pub(super) fn anyone_but(&self, origin: Option<ConnectionId>) -> bool {
+        self.watchers.iter().any(|watcher| Some(watcher.connection) != origin)
     }
 
     /// Passes a delivery on to everybody.

@@ -201,7 +201,7 @@ impl Shard {
 /// Durable events.
 impl Shard {
     /// Whether an event of `origin` has to be encoded; none when nobody watches the space at all.
-    pub(super) fn wants_frame(&self, space: SpaceId, origin: ConnectionId) -> Option<bool> {
+    pub(super) fn wants_frame(&self, space: SpaceId, origin: Option<ConnectionId>) -> Option<bool> {
         self.spaces.get(&space).map(|watched| watched.audience.anyone_but(origin))
     }
 

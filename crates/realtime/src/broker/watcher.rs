@@ -17,7 +17,7 @@ pub(super) struct Broadcast {
     /// The encoded notification; none when nobody but the origin was watching.
     pub(super) frame: Option<Bytes>,
     /// Whoever caused it does not hear of it (protocol G5).
-    pub(super) origin: ConnectionId,
+    pub(super) origin: Option<ConnectionId>,
 }
 
 impl Weigh for Broadcast {
@@ -207,7 +207,7 @@ impl Watcher {
         self.position = Some(to);
         match delivery {
             Delivery::Step(step) if step.prev <= from => {
-                if step.event.origin == self.connection {
+                if step.event.origin == Some(self.connection) {
                     return None;
                 }
                 Some(step.event.frame.clone().unwrap_or_else(|| hints.frame(to)))

@@ -1,0 +1,34 @@
+//! Deletion of one file (newer-clients §7).
+
+use less_sync_core::FileId;
+use less_sync_storage::{FileChange, FileEntry, FileState, WriteGrant};
+
+use super::{FileError, Files};
+use crate::{FileEvent, SpaceEvent};
+
+impl Files {
+    /// Deletes `file` and tells every watcher; its object is removed after the grace period. A file that is deleted
+    /// already, or never was, is no error and changes nothing.
+    ///
+    /// # Errors
+    /// As [`less_sync_storage::Files::delete_file`].
+    pub async fn delete(&self, grant: &WriteGrant, file: FileId) -> Result<(), FileError> {
+        // What was committed is announced, whether or not anybody waits for the answer.
+        let (this, grant) = (self.clone(), grant.clone());
+        self.detached("file deletion", async move {
+            let deleted = this.0.engine.storage.delete_file(&grant, file).await?;
+            if let Some(change) = deleted {
+                this.announce(&grant, file, change, FileState::Tombstone);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) fn announce(&self, grant: &WriteGrant, id: FileId, change: FileChange, state: FileState) {
+        let FileChange { prev, cursor, key_generation, rewrap_epoch, record } = change;
+        let file = FileEntry { id, record, cursor, state };
+        let event = FileEvent { space: grant.space(), prev, key_generation, rewrap_epoch, file };
+        self.0.engine.events.publish(SpaceEvent::FileChanged(event));
+    }
+}
