@@ -41,6 +41,7 @@ pub struct TestServerBuilder {
     key_set: Option<Behaviour>,
     database_pages: Option<u32>,
     embedded: bool,
+    files: bool,
 }
 
 impl TestServer {
@@ -176,6 +177,13 @@ impl TestServerBuilder {
         self
     }
 
+    /// Keeps files in `files` of its folder.
+    #[must_use]
+    pub fn files(mut self) -> Self {
+        self.files = true;
+        self
+    }
+
     /// Runs it on time that the test moves.
     #[must_use]
     pub fn manual_clock(mut self) -> Self {
@@ -249,6 +257,10 @@ impl TestServerBuilder {
         preset("LISTEN_ADDR", "127.0.0.1:0".to_owned());
         let file = || format!("sqlite:{}", folder.path().join("less-sync.db").display());
         preset("DATABASE_URL", database.map_or_else(file, |database| database.url().to_owned()));
+        if self.files {
+            preset("FILE_STORAGE_BACKEND", "local".to_owned());
+            preset("FILE_STORAGE_PATH", folder.path().join("files").display().to_string());
+        }
         preset("TRUSTED_ISSUERS", issuer.url() + &others.concat());
         let mut config = Config::read(&Sources::from_environment(settings)).expect("a valid configuration");
         config.limits.realtime = self.limits;

@@ -1,5 +1,7 @@
 //! The one shape of error answers: `{"error": "<text>"}` (http §1).
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -7,18 +9,20 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
 
-/// A status and a fixed text; never an id, a path or a cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A status and a text that says nothing but what the specification does; never an id, a path or a cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     status: StatusCode,
-    text: &'static str,
+    text: Cow<'static, str>,
+    /// After how many seconds another try may succeed; only where it is not the usual number.
+    retry_after: Option<&'static str>,
 }
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 #[derive(Serialize)]
-struct ErrorBody {
-    error: &'static str,
+struct ErrorBody<'e> {
+    error: &'e str,
 }
 
 impl ApiError {
@@ -30,8 +34,37 @@ impl ApiError {
     pub(crate) const HEADERS_TOO_LARGE: Self =
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request header fields too large");
 
+    pub(crate) const SCOPE_REQUIRED: Self = Self::new(StatusCode::FORBIDDEN, "files scope required");
+    pub(crate) const PRECONDITION_FAILED: Self =
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition failed");
+    pub(crate) const REQUEST_TIMEOUT: Self = Self::new(StatusCode::REQUEST_TIMEOUT, "request timeout");
+    pub(crate) const TEMPORARILY_UNAVAILABLE: Self =
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily unavailable");
+    pub(crate) const TOO_MANY_UPLOADS: Self = Self::soon("too many uploads");
+    pub(crate) const TOO_MANY_DOWNLOADS: Self = Self::soon("too many downloads");
+
     pub(crate) const fn new(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text }
+        Self { status, text: Cow::Borrowed(text), retry_after: None }
+    }
+
+    /// An answer to whoever may well succeed in a second.
+    const fn soon(text: &'static str) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, text: Cow::Borrowed(text), retry_after: Some("1") }
+    }
+
+    pub(crate) const fn bad_request(text: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// `limit` in bytes.
+    pub(crate) fn file_too_large(limit: u64) -> Self {
+        let text = format!("file exceeds {} MB limit", limit / (1024 * 1024));
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, text: Cow::Owned(text), retry_after: None }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) const fn unauthorized(text: &'static str) -> Self {
@@ -41,8 +74,9 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(ErrorBody { error: self.text })).into_response();
-        if let Some((name, value)) = companion(self.status) {
+        let mut response = (self.status, Json(ErrorBody { error: &self.text })).into_response();
+        if let Some((name, usual)) = companion(self.status) {
+            let value = self.retry_after.unwrap_or(usual);
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response

@@ -1,6 +1,6 @@
 //! The health routes (http §4): compatibility, liveness, readiness.
 
-mod ping;
+mod shared_check;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::state::ApiState;
 
-pub(crate) use ping::SharedPing;
+pub(crate) use shared_check::SharedCheck;
 
 /// Answer of `/health` and `/livez`.
 #[derive(Serialize)]
@@ -33,6 +33,9 @@ struct Readiness {
 struct Checks {
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<Check>,
+    /// Where there are files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blobs: Option<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,33 +59,67 @@ impl Check {
 }
 
 /// `/health`: for container health checks and old clients.
+#[utoipa::path(get, path = "/health", tag = "health", responses(
+        (status = 200, description = "Healthy"),
+        (status = 503, description = "Not so, and why"),
+))]
 pub(crate) async fn health(State(state): State<ApiState>) -> Response {
     if state.0.draining.has_begun() {
         return unhealthy("shutting down");
     }
-    if !state.0.database.answers().await {
+    if !state.0.database.passes().await {
         return unhealthy("database unavailable");
     }
     Json(Health { status: "healthy", error: None }).into_response()
 }
 
 /// `/livez`: the process answers. Touches nothing.
+#[utoipa::path(get, path = "/livez", tag = "health", responses(
+        (status = 200, description = "Alive"),
+))]
 pub(crate) async fn livez() -> impl IntoResponse {
     Json(Health { status: "ok", error: None })
 }
 
 /// `/readyz`: whether to send traffic here.
+#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+        (status = 200, description = "Ready"),
+        (status = 503, description = "Not so, and why"),
+))]
 pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
-    let database = Check::of(state.0.database.answers().await);
-    let keys = keys(&state);
-    let draining = Check::of(!state.0.draining.has_begun());
-    if database.passed && keys.passed && draining.passed {
-        let checks = Checks { database: Some(database), keys: Some(keys), draining: Some(draining) };
-        return Json(Readiness { status: "ready", checks }).into_response();
+    let checks = Checks {
+        database: Some(Check::of(state.0.database.passes().await)),
+        blobs: blobs(&state).await,
+        keys: Some(keys(&state)),
+        draining: Some(Check::of(!state.0.draining.has_begun())),
+    };
+    if checks.all_passed() {
+        Json(Readiness { status: "ready", checks }).into_response()
+    } else {
+        unavailable(Readiness { status: "unready", checks: checks.failed() })
     }
-    let failed = |check: Check| (!check.passed).then_some(check);
-    let checks = Checks { database: failed(database), keys: failed(keys), draining: failed(draining) };
-    unavailable(Readiness { status: "unready", checks })
+}
+
+async fn blobs(state: &ApiState) -> Option<Check> {
+    Some(Check::of(state.0.blobs.as_ref()?.passes().await))
+}
+
+impl Checks {
+    fn all_passed(&self) -> bool {
+        let Self { database, blobs, keys, draining } = self;
+        [database, blobs, keys, draining].into_iter().flatten().all(|check| check.passed)
+    }
+
+    fn failed(self) -> Self {
+        let failed = |check: Option<Check>| check.filter(|check| !check.passed);
+        let Self { database, blobs, keys, draining } = self;
+        Self {
+            database: failed(database),
+            blobs: failed(blobs),
+            keys: failed(keys),
+            draining: failed(draining),
+        }
+    }
 }
 
 /// Passed when at least one issuer has usable keys.

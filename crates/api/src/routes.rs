@@ -12,7 +12,7 @@ use crate::envelope::envelope;
 use crate::error::ApiError;
 use crate::gates::gates;
 use crate::state::ApiState;
-use crate::{bearer, health};
+use crate::{bearer, files, health, openapi, well_known};
 
 /// Where public documents are.
 pub(crate) const WELL_KNOWN: &str = "/.well-known/";
@@ -30,11 +30,16 @@ pub fn router(state: &ApiState) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .layer(from_fn(health::never_cached))
-        .route(WELL_KNOWN, any(not_found))
-        .route("/.well-known/{*document}", any(not_found))
+        .merge(openapi::routes())
+        .merge(well_known::routes(state.0.metadata.as_ref()))
+        .route(WELL_KNOWN, any(well_known::not_found))
+        .route("/.well-known/{*document}", any(well_known::not_found))
         .with_state(state.clone());
-    let protected =
-        Router::new().fallback(not_found).layer(from_fn_with_state(state.clone(), bearer::require));
+    let files = if state.0.files.is_some() { files::routes() } else { Router::new() };
+    let protected = files
+        .with_state(state.clone())
+        .fallback(not_found)
+        .layer(from_fn_with_state(state.clone(), bearer::require));
     protected.merge(public)
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use less_sync_auth::{Caller, TokenError};
-use less_sync_engine::{Authenticator, Clock, IssuerStatus};
+use less_sync_engine::{Authenticator, Clock, Files, IssuerStatus, Spawner};
 use less_sync_storage::Spaces;
 use uuid::Uuid;
 
 use crate::common_headers::CorsOrigins;
 use crate::draining::Draining;
-use crate::health::SharedPing;
+use crate::health::SharedCheck;
+use crate::well_known::ServerMetadata;
 
 /// Who may call, and whether that can be decided at all.
 #[async_trait]
@@ -47,12 +48,18 @@ pub struct Parts {
     pub authenticator: Arc<dyn Authenticate>,
     /// Asked for a sign of life.
     pub storage: Arc<dyn Spaces>,
+    /// Files, if there is a place for them; without, their routes do not exist.
+    pub files: Option<Files>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Runs what outlives its request.
+    pub spawner: Arc<dyn Spawner>,
     /// Raised when shutdown begins.
     pub draining: Draining,
     /// Which origins browsers may call from.
     pub cors: CorsOrigins,
+    /// What the public metadata say, if there are any.
+    pub metadata: Option<ServerMetadata>,
     /// A fresh random id for a request that brings none.
     pub request_ids: fn() -> Uuid,
 }
@@ -63,10 +70,14 @@ pub struct ApiState(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) authenticator: Arc<dyn Authenticate>,
-    pub(crate) database: SharedPing,
+    pub(crate) database: SharedCheck,
+    pub(crate) blobs: Option<SharedCheck>,
+    pub(crate) files: Option<Files>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) draining: Draining,
     pub(crate) cors: CorsOrigins,
+    pub(crate) metadata: Option<ServerMetadata>,
     pub(crate) request_ids: fn() -> Uuid,
 }
 
@@ -74,9 +85,22 @@ impl ApiState {
     /// State made of `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { authenticator, storage, clock, draining, cors, request_ids } = parts;
-        let database = SharedPing::new(storage, clock.clone());
-        Self(Arc::new(Shared { authenticator, database, clock, draining, cors, request_ids }))
+        let Parts { authenticator, storage, files, clock, spawner, draining, cors, metadata, request_ids } =
+            parts;
+        let database = SharedCheck::of_database(storage, clock.clone());
+        let blobs = files.clone().map(|files| SharedCheck::of_blobs(files, clock.clone()));
+        Self(Arc::new(Shared {
+            authenticator,
+            database,
+            blobs,
+            files,
+            clock,
+            spawner,
+            draining,
+            cors,
+            metadata,
+            request_ids,
+        }))
     }
 }
 

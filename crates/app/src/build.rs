@@ -7,9 +7,11 @@ use axum::Router;
 use less_sync_api::{ApiState, Draining};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
-use less_sync_engine::{Authenticator, Clock, Engine, KeySetSource, Spawner};
+use less_sync_engine::{Authenticator, Clock, Engine, Files, KeySetSource, Spawner};
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotices, PositionCheck, PresenceSweep};
+use less_sync_storage::Blobs;
 
+use crate::blobs;
 use crate::clock::random_id;
 use crate::config::{Config, TokenConfig};
 use crate::dev::DevIssuer;
@@ -35,10 +37,17 @@ pub(crate) struct Built {
     pub(crate) dev_issuer: Option<Arc<DevIssuer>>,
 }
 
+/// Where the data lives.
+pub(crate) struct Stores {
+    pub(crate) database: Store,
+    /// None where there are no files.
+    pub(crate) blobs: Option<Arc<dyn Blobs>>,
+}
+
 /// Puts a server together that will be found at `address`.
 pub(crate) fn build(
     config: &Config,
-    store: &Store,
+    stores: &Stores,
     address: SocketAddr,
     ports: &Ports,
 ) -> anyhow::Result<Built> {
@@ -46,8 +55,14 @@ pub(crate) fn build(
     let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), ports)?);
     // From here on nothing fails, so whatever is started stays with a server.
     authenticator.prefetch();
-    let endpoint = endpoint(config, store, authenticator.clone(), ports);
-    let api = api(config, store, authenticator, ports);
+    let store = &stores.database;
+    let broker =
+        Broker::new(BrokerSettings::new(&config.limits.realtime, rand::random()), ports.clock.clone());
+    let engine = Arc::new(engine(config, store, &broker, ports));
+    jobs(config, store, &broker, ports);
+    let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, ports));
+    let api = api(config, store, authenticator.clone(), files, ports);
+    let endpoint = endpoint(config, engine, broker, authenticator, ports);
     let mut routes = less_sync_api::router(&api).merge(endpoint.router());
     if let Some(issuer) = &dev_issuer {
         routes = routes.merge(issuer.router());
@@ -86,40 +101,56 @@ fn issuers(
     Ok((tokens.issuers.clone(), source))
 }
 
-fn endpoint(
-    config: &Config,
-    store: &Store,
-    authenticator: Arc<Authenticator>,
-    ports: &Ports,
-) -> Arc<Endpoint> {
-    let limits = &config.limits.realtime;
-    let clock = ports.clock.clone();
-    let broker = Broker::new(BrokerSettings::new(limits, rand::random()), clock.clone());
+fn engine(config: &Config, store: &Store, broker: &Arc<Broker>, ports: &Ports) -> Engine {
     let key = config.identity.hash_key.clone();
     if key.is_none() && config.development.is_none() {
         tracing::warn!(
             "IDENTITY_HASH_KEY is unset: each process counts the actions of users for itself, in memory"
         );
     }
-    let engine = Engine::new(store.storage(), broker.clone(), clock.clone(), key, config.limits.engine);
-    jobs(config, store, &broker, ports);
+    Engine::new(store.storage(), broker.clone(), ports.clock.clone(), key, config.limits.engine)
+}
+
+fn files(config: &Config, engine: &Arc<Engine>, blobs: Arc<dyn Blobs>, ports: &Ports) -> Files {
+    let spawner = Arc::new(ports.tasks.clone());
+    let files = Files::new(engine.clone(), blobs, spawner, config.files.settings);
+    blobs::spawn_sweeper(&files, &ports.tasks);
+    files
+}
+
+fn endpoint(
+    config: &Config,
+    engine: Arc<Engine>,
+    broker: Arc<Broker>,
+    authenticator: Arc<Authenticator>,
+    ports: &Ports,
+) -> Arc<Endpoint> {
     Endpoint::new(less_sync_realtime::Parts {
-        engine: Arc::new(engine),
+        engine,
         authenticator,
         broker,
-        clock,
+        clock: ports.clock.clone(),
         spawner: Arc::new(ports.tasks.clone()),
-        limits: limits.clone(),
+        limits: config.limits.realtime.clone(),
     })
 }
 
-fn api(config: &Config, store: &Store, authenticator: Arc<Authenticator>, ports: &Ports) -> ApiState {
+fn api(
+    config: &Config,
+    store: &Store,
+    authenticator: Arc<Authenticator>,
+    files: Option<Files>,
+    ports: &Ports,
+) -> ApiState {
     ApiState::new(less_sync_api::Parts {
         authenticator,
         storage: store.storage(),
+        files,
         clock: ports.clock.clone(),
+        spawner: Arc::new(ports.tasks.clone()),
         draining: ports.draining.clone(),
         cors: config.server.cors.clone(),
+        metadata: config.metadata.clone(),
         request_ids: random_id,
     })
 }

@@ -4,6 +4,8 @@
 //! and reported together; defaults are those of the crates that the settings belong to.
 
 mod database;
+mod discovery;
+mod files;
 mod grammar;
 mod identity;
 mod issuers;
@@ -17,6 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use database::DatabaseConfig;
+pub use files::{FilePlace, FilesConfig};
 pub use identity::IdentityConfig;
 pub use issuers::TokenConfig;
 pub use limits::LimitsConfig;
@@ -24,6 +27,7 @@ pub use server::{ListenAddress, LogFormat, LoggingConfig, ServerConfig};
 pub use sources::{Sources, Values};
 
 pub(crate) use grammar::duration as parse_duration;
+use less_sync_api::ServerMetadata;
 use reader::{Findings, Reader};
 use url::Url;
 
@@ -34,6 +38,11 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where the data lives.
     pub database: DatabaseConfig,
+    /// `DISCOVERY_IDENTITY_DOMAIN`, `PUBLIC_SYNC_URL`, `ACCOUNTS_URL`, `WEBFINGER_URL`: what clients are told about the
+    /// deployment.
+    pub metadata: Option<ServerMetadata>,
+    /// Where files are, if there are any.
+    pub files: FilesConfig,
     /// Whose tokens are good, and which.
     pub tokens: TokenConfig,
     /// How users are counted.
@@ -65,7 +74,9 @@ impl Config {
     pub fn read(sources: &Sources) -> Result<Self, InvalidConfig> {
         let mut reader = Reader::new(sources);
         let server = ServerConfig::read(&mut reader);
+        let metadata = discovery::read(&mut reader);
         let database = DatabaseConfig::read(&mut reader);
+        let files = FilesConfig::read(&mut reader);
         let tokens = TokenConfig::read(&mut reader);
         let identity = IdentityConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader);
@@ -78,6 +89,8 @@ impl Config {
                 Ok(Self {
                     server,
                     database,
+                    metadata,
+                    files,
                     tokens,
                     identity,
                     limits,
@@ -87,6 +100,20 @@ impl Config {
                     effective,
                 })
             }
+            _ => Err(InvalidConfig { problems }),
+        }
+    }
+
+    /// Reads where the data lives, and nothing else: for tools that work on it.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`], with all problems at once.
+    pub(crate) fn read_stores(sources: &Sources) -> Result<(DatabaseConfig, FilesConfig), InvalidConfig> {
+        let mut reader = Reader::new(sources);
+        let (database, files) = (DatabaseConfig::read(&mut reader), FilesConfig::read(&mut reader));
+        let problems = reader.into_problems();
+        match database {
+            Some(database) if problems.is_empty() => Ok((database, files)),
             _ => Err(InvalidConfig { problems }),
         }
     }

@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod blobs;
 mod build;
 mod cli;
 mod clock;

@@ -2,6 +2,7 @@
 
 mod activity;
 mod connection;
+mod outgoing;
 mod peer;
 mod rejection;
 mod socket;
@@ -41,6 +42,8 @@ pub(crate) struct Serving {
     /// Networks whose word about the client's address is taken.
     trusted_proxies: Vec<IpNet>,
     max_connections: usize,
+    /// How long a body may stand still that is being sent.
+    patience: Duration,
     /// Cancelled when connections shall end as soon as they are idle.
     closing: CancellationToken,
     /// Counts the connections that are not upgraded.
@@ -58,7 +61,18 @@ impl Serving {
         let trusted_proxies = config.server.trusted_proxies.clone();
         let max_connections =
             config.limits.realtime.max_connections_total.saturating_mul(2).max(MAX_CONNECTIONS);
-        Arc::new(Self { router, api, clock, tasks, trusted_proxies, max_connections, closing, open })
+        let patience = config.files.settings.idle_timeout;
+        Arc::new(Self {
+            router,
+            api,
+            clock,
+            tasks,
+            trusted_proxies,
+            max_connections,
+            patience,
+            closing,
+            open,
+        })
     }
 
     /// Takes no more connections, ends idle ones, and waits until the others have had their answers.
@@ -117,7 +131,11 @@ fn welcome(serving: &Arc<Serving>, slots: &Arc<Semaphore>, stream: TcpStream, pe
         tracing::debug!(%error, "connection was gone at once");
         return;
     }
-    let connection = Connection::new(serving.clone(), Socket::new(stream, slot, serving.clock.clone()), peer);
+    let connection = Connection::new(
+        serving.clone(),
+        Socket::new(stream, slot, serving.clock.clone(), serving.patience),
+        peer,
+    );
     serving.tasks.spawn("http connection", Box::pin(connection.run()));
 }
 

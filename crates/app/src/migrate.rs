@@ -1,6 +1,7 @@
 //! The command line of the migrator (operations §10.1).
 
 mod arguments;
+mod blobs;
 mod create;
 mod database;
 mod postgres;
@@ -16,7 +17,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::cli::Process;
 use crate::failure::Failure;
 
-use arguments::{Arguments, Command, StatusArguments};
+use arguments::{Arguments, BlobsCommand, Command, StatusArguments};
 use database::Database;
 
 /// There is work to do.
@@ -42,9 +43,12 @@ fn obey(arguments: Arguments, process: &Process) -> Result<ExitCode, Failure> {
         create::run(create)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let database = Database::find(&connection, &process.environment)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
+    if let Command::Blobs(BlobsCommand::Fsck(fsck)) = &command {
+        return runtime.block_on(blobs::fsck(&connection, &process.environment, fsck));
+    }
+    let database = Database::find(&connection, &process.environment)?;
     runtime.block_on(work(&database, &command))
 }
 
@@ -58,7 +62,7 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, Failur
         (Database::Sqlite(path), Command::Up(up)) => sqlite::up(path, up)?,
         (Database::Sqlite(_), Command::Down(_)) => return Err(sqlite::cannot("down")),
         (Database::Sqlite(_), Command::Adopt) => return Err(sqlite::cannot("adopt")),
-        (_, Command::Create(_)) => {}
+        (_, Command::Create(_) | Command::Blobs(_)) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

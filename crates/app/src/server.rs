@@ -9,7 +9,8 @@ use less_sync_api::Draining;
 use less_sync_engine::{Clock, KeySetSource};
 use tokio::task::JoinHandle;
 
-use crate::build::{Built, Ports, build};
+use crate::blobs;
+use crate::build::{Built, Ports, Stores, build};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::dev::{DevIssuer, print_next_steps};
@@ -46,14 +47,15 @@ impl Server {
     /// The first step that fails ends it all; nothing is left behind.
     pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let store = Store::open(&config.database).await?;
+        let blobs = blobs::open(&config.files).await?;
+        let stores = Stores { database: Store::open(&config.database).await?, blobs };
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
         let key_sets = overrides.key_sets;
         let ports =
             Ports { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
-        let Built { endpoint, router, api, dev_issuer } = build(&config, &store, address, &ports)?;
+        let Built { endpoint, router, api, dev_issuer } = build(&config, &stores, address, &ports)?;
         let serving = Serving::new((router, api), clock.clone(), tasks.clone(), &config);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, serving.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
@@ -64,7 +66,8 @@ impl Server {
             draining: draining.clone(),
             endpoint,
             serving,
-            store,
+            store: stores.database,
+            blobs: stores.blobs,
             clock,
             grace: config.server.shutdown_grace,
             service_manager,

@@ -7,6 +7,7 @@ use anyhow::bail;
 use less_sync_api::Draining;
 use less_sync_engine::Clock;
 use less_sync_realtime::Endpoint;
+use less_sync_storage::Blobs;
 
 use crate::listen::Serving;
 use crate::service_manager::ServiceManager;
@@ -23,6 +24,7 @@ pub(crate) struct Shutdown {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) serving: Arc<Serving>,
     pub(crate) store: Store,
+    pub(crate) blobs: Option<Arc<dyn Blobs>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) grace: Duration,
     pub(crate) service_manager: ServiceManager,
@@ -63,6 +65,9 @@ impl Shutdown {
         }
         self.tasks.stop();
         self.tasks.join().await;
+        if let Some(blobs) = &self.blobs {
+            blobs.close().await;
+        }
         self.store.close().await;
     }
 

@@ -316,10 +316,11 @@ fn dubious_settings_are_warned_of() {
             "PERSONAL_SPACE_MODE=claim lets every trusted issuer name any space as its user's own",
         ),
         ("HEALTH_DETAILS", "yes", "HEALTH_DETAILS has no effect without federation"),
+        ("ADMIN_ADDR", ":9090", "ADMIN_ADDR is not supported by this version and has no effect"),
         (
-            "FILE_STORAGE_BACKEND",
-            "s3",
-            "FILE_STORAGE_BACKEND is not supported by this version and has no effect",
+            "ACCOUNTS_URL",
+            "https://accounts.example.com",
+            "the public metadata are not served: they need DISCOVERY_IDENTITY_DOMAIN, PUBLIC_SYNC_URL and ACCOUNTS_URL",
         ),
         (
             "DATABASE_ULR",

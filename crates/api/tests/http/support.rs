@@ -1,6 +1,11 @@
 //! An HTTP edge without a network: an authenticator and a store that answer what a test wants.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot be set up has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,10 +16,10 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use less_sync_api::{ApiState, Authenticate, CorsOrigins, Draining, Parts, layers, router};
+use less_sync_api::{ApiState, Authenticate, CorsOrigins, Draining, Parts, ServerMetadata, layers, router};
 use less_sync_auth::{Caller, InvalidToken, Scopes, TokenError};
 use less_sync_core::{SpaceId, Timestamp};
-use less_sync_engine::{Clock, Job};
+use less_sync_engine::{Clock, Job, Spawner};
 use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -33,6 +38,15 @@ pub(crate) struct Edge {
     pub(crate) draining: Draining,
     pub(crate) pings: Arc<AtomicUsize>,
     service: Router,
+}
+
+/// Without files nothing outlives its request.
+struct Nobody;
+
+impl Spawner for Nobody {
+    fn spawn(&self, name: &'static str, _job: Job) {
+        panic!("nobody runs {name}");
+    }
 }
 
 /// An answer, read to its end.
@@ -59,16 +73,32 @@ impl Edge {
         cors: CorsOrigins,
         routes: Router,
     ) -> Self {
+        Self::composed(database, routes, |parts| Parts {
+            authenticator: Arc::new(Tokens { issuers }),
+            cors,
+            ..parts
+        })
+    }
+
+    /// With public metadata.
+    pub(crate) fn with_metadata(metadata: ServerMetadata, cors: CorsOrigins) -> Self {
+        Self::composed(Database::Up, Router::new(), |parts| Parts { metadata: Some(metadata), cors, ..parts })
+    }
+
+    fn composed(database: Database, routes: Router, change: impl FnOnce(Parts) -> Parts) -> Self {
         let draining = Draining::default();
         let pings = Arc::new(AtomicUsize::new(0));
-        let state = ApiState::new(Parts {
-            authenticator: Arc::new(Tokens { issuers }),
+        let state = ApiState::new(change(Parts {
+            authenticator: Arc::new(Tokens { issuers: Vec::new() }),
             storage: Arc::new(Store { database, pings: pings.clone() }),
+            files: None,
             clock: Arc::new(PausedClock),
+            spawner: Arc::new(Nobody),
             draining: draining.clone(),
-            cors,
+            cors: CorsOrigins::Any,
+            metadata: None,
             request_ids: || Uuid::from_u128(7),
-        });
+        }));
         let service = layers(router(&state).merge(routes), &state);
         Self { draining, pings, service }
     }

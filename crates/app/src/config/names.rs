@@ -8,23 +8,14 @@ const OUR_PREFIXES: [&str; 8] =
 const OF_OTHERS: [&str; 3] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_TEST_DATABASE_URL"];
 
 /// Names of the specification without effect so far. A setting must never be swallowed in silence.
-const NOT_YET: [&str; 16] = [
-    "ACCOUNTS_URL",
+const NOT_YET: [&str; 7] = [
     "ADMIN_ADDR",
-    "BLOB_DELETE_GRACE_SECS",
-    "DISCOVERY_IDENTITY_DOMAIN",
     "LOG_CLIENT_ADDR",
-    "MAX_FILE_SIZE",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "PUBLIC_SYNC_URL",
-    "RUN_MIGRATIONS",
     "SPACE_SESSION_SECRET",
-    "WEBFINGER_URL",
     "WS_INVITATION_NOTICE_DELAY",
     "WS_INVITATION_TTL",
     "WS_S2S_IDLE_TIMEOUT",
-    "FILE_STORAGE_BACKEND",
-    "FILE_STORAGE",
 ];
 
 /// What to say of an environment variable, if anything.

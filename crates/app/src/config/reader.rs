@@ -15,6 +15,8 @@ pub(crate) struct Reader<'s> {
     warnings: Vec<String>,
     /// Every name that was asked for, with its effective value.
     effective: Vec<(&'static str, String)>,
+    /// Other names of settings among those.
+    aliases: Vec<&'static str>,
 }
 
 /// What reading has brought to light.
@@ -26,7 +28,13 @@ pub(crate) struct Findings {
 
 impl<'s> Reader<'s> {
     pub(crate) fn new(sources: &'s Sources) -> Self {
-        Self { sources, problems: Vec::new(), warnings: Vec::new(), effective: Vec::new() }
+        Self {
+            sources,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            effective: Vec::new(),
+            aliases: Vec::new(),
+        }
     }
 
     /// Whether development mode is on.
@@ -44,13 +52,23 @@ impl<'s> Reader<'s> {
 
     /// The text of a setting, if it is set.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
-        let value = match self.sources.look_up(name) {
-            Ok(value) => value,
-            Err(problem) => {
-                self.problem(problem);
-                None
-            }
-        };
+        let found = self.sources.look_up(name);
+        self.found(name, found)
+    }
+
+    /// The text of a setting with two names, which must not contradict each other.
+    pub(crate) fn either(&mut self, name: &'static str, alias: &'static str) -> Option<String> {
+        let found = self.sources.look_up_either(name, alias);
+        let value = self.found(name, found);
+        self.aliases.push(alias);
+        value
+    }
+
+    fn found(&mut self, name: &'static str, found: Result<Option<String>, String>) -> Option<String> {
+        let value = found.unwrap_or_else(|problem| {
+            self.problem(problem);
+            None
+        });
         self.effective.push((name, value.clone().unwrap_or_else(|| "unset".to_owned())));
         value
     }
@@ -96,10 +114,22 @@ impl<'s> Reader<'s> {
         default: Duration,
         range: RangeInclusive<Duration>,
     ) -> Duration {
+        let text = self.text(name);
+        self.duration_of(name, text, default, range)
+    }
+
+    /// The same for a setting whose text was found already.
+    pub(crate) fn duration_of(
+        &mut self,
+        name: &'static str,
+        text: Option<String>,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
         let show = grammar::show_duration;
         let expected = format!("{} to {}", show(*range.start()), show(*range.end()));
-        let value =
-            self.value(name, grammar::duration, |value| range.contains(value), &expected).unwrap_or(default);
+        let within = |value: &Duration| range.contains(value);
+        let value = self.value_of(name, text, grammar::duration, within, &expected).unwrap_or(default);
         self.show(name, show(value));
         value
     }
@@ -111,7 +141,19 @@ impl<'s> Reader<'s> {
         accept: impl FnOnce(&T) -> bool,
         expected: &str,
     ) -> Option<T> {
-        let text = self.text(name)?;
+        let text = self.text(name);
+        self.value_of(name, text, parse, accept, expected)
+    }
+
+    fn value_of<T>(
+        &mut self,
+        name: &'static str,
+        text: Option<String>,
+        parse: impl FnOnce(&str) -> Option<T>,
+        accept: impl FnOnce(&T) -> bool,
+        expected: &str,
+    ) -> Option<T> {
+        let text = text?;
         let value = parse(&text).filter(accept);
         if value.is_none() {
             self.problem(format!("invalid {name} value \"{text}\": expected {expected}"));
@@ -119,9 +161,15 @@ impl<'s> Reader<'s> {
         value
     }
 
+    /// Ends the reading of a part of the settings; names that nothing asked for are left to whoever reads all of them.
+    pub(crate) fn into_problems(self) -> Vec<String> {
+        self.problems
+    }
+
     /// Ends the reading: names that nothing asked for come to light too.
     pub(crate) fn finish(mut self) -> Findings {
-        let known: Vec<&'static str> = self.effective.iter().map(|(name, _)| *name).collect();
+        let known: Vec<&'static str> =
+            self.effective.iter().map(|(name, _)| *name).chain(self.aliases.iter().copied()).collect();
         for name in self.sources.names_in_environment() {
             if let Some(warning) = names::judge_variable(name, &known) {
                 self.warnings.push(warning);

@@ -33,7 +33,13 @@ impl Sources {
     /// Turns development mode on, with all its data in `directory`.
     pub fn develop(&mut self, directory: &Path) {
         let database = format!("sqlite:{}", directory.join("less-sync.db").display());
-        let presets = [("LISTEN_ADDR", "127.0.0.1:5379"), ("DATABASE_URL", &database)];
+        let files = directory.join("files").display().to_string();
+        let presets = [
+            ("LISTEN_ADDR", "127.0.0.1:5379"),
+            ("DATABASE_URL", &database),
+            ("FILE_STORAGE_BACKEND", "local"),
+            ("FILE_STORAGE_PATH", &files),
+        ];
         self.presets.extend(presets.map(|(name, value)| (name.to_owned(), value.to_owned())));
         self.development = Some(directory.to_owned());
     }
@@ -56,6 +62,20 @@ impl Sources {
         for layer in self.layers() {
             if let Some(value) = look_up_in(layer, name)? {
                 return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same for a setting with two names: one of them in the highest layer that has any.
+    pub(crate) fn look_up_either(&self, name: &str, alias: &str) -> Result<Option<String>, String> {
+        for layer in self.layers() {
+            match (look_up_in(layer, name)?, look_up_in(layer, alias)?) {
+                (Some(value), Some(other)) if value != other => {
+                    return Err(format!("{name} and {alias} have different values"));
+                }
+                (None, None) => {}
+                (value, other) => return Ok(value.or(other)),
             }
         }
         Ok(None)

@@ -110,7 +110,14 @@ impl DevIssuer {
 
 impl Default for Wish<'_> {
     fn default() -> Self {
-        Self { user: "dev", client: "less-sync-dev", scope: "sync files", ttl: Duration::from_hours(1), did: None, mailbox: None }
+        Self {
+            user: "dev",
+            client: "less-sync-dev",
+            scope: "sync files",
+            ttl: Duration::from_hours(1),
+            did: None,
+            mailbox: None,
+        }
     }
 }
 

@@ -71,8 +71,7 @@ fn asked(body: &[u8]) -> Result<TokenRequest, &'static str> {
     // By way of a map: a struct would also be read from a list.
     let object = serde_json::from_slice::<Map<String, Value>>(body).map(Value::Object);
     let request = object.and_then(serde_json::from_value);
-    request
-        .map_err(|_| "expected a JSON object with user, client, scope, ttl, did and mailbox, all optional")
+    request.map_err(|_| "expected a JSON object with user, client, scope, ttl, did and mailbox, all optional")
 }
 
 fn grant(issuer: &DevIssuer, request: &TokenRequest) -> Result<Granted, &'static str> {

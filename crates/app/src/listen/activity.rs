@@ -12,6 +12,7 @@ const EXPECTING: u8 = 0;
 const READING: u8 = 1;
 const BUSY: u8 = 2;
 const RESTING: u8 = 3;
+const SENDING: u8 = 4;
 
 /// Shared by the socket, which sees octets move, and the service, which sees requests come and go. Both run in the
 /// task of the connection; atomics only because the compiler cannot know that.
@@ -20,8 +21,10 @@ pub(super) struct Activity {
     origin: Instant,
     phase: AtomicU8,
     used: AtomicBool,
-    /// When the phase began, or something last moved while resting; nanoseconds after `origin`.
+    /// When the phase began, or something last moved while resting or sending; nanoseconds after `origin`.
     since: AtomicU64,
+    /// How long a body may stand still that is being sent (http §7.6).
+    patience: Duration,
 }
 
 /// Why a connection is to be closed.
@@ -33,16 +36,19 @@ pub(super) enum Overdue {
     Headers,
     /// The connection was kept alive long enough.
     KeepAlive,
+    /// Nobody takes the body that is being sent.
+    Stalled,
 }
 
 impl Activity {
-    /// A connection that was accepted at `now`.
-    pub(super) fn new(now: Instant) -> Self {
+    /// A connection that was accepted at `now`; bodies that are sent may stand still for `patience`.
+    pub(super) fn new(now: Instant, patience: Duration) -> Self {
         Self {
             origin: now,
             phase: AtomicU8::new(EXPECTING),
             used: AtomicBool::new(false),
             since: AtomicU64::new(0),
+            patience,
         }
     }
 
@@ -62,8 +68,8 @@ impl Activity {
 
     /// Octets went out.
     pub(super) fn wrote(&self, now: impl FnOnce() -> Instant) {
-        if self.phase.load(Ordering::Relaxed) == RESTING {
-            self.enter(RESTING, now());
+        if let phase @ (RESTING | SENDING) = self.phase.load(Ordering::Relaxed) {
+            self.enter(phase, now());
         }
     }
 
@@ -73,7 +79,12 @@ impl Activity {
         self.enter(BUSY, now);
     }
 
-    /// Its answer is on the way.
+    /// The head of its answer is on the way, and a body that is made while it is sent.
+    pub(super) fn sending(&self, now: Instant) {
+        self.enter(SENDING, now);
+    }
+
+    /// Its answer is on the way, all of it.
     pub(super) fn answered(&self, now: Instant) {
         self.enter(RESTING, now);
     }
@@ -85,6 +96,7 @@ impl Activity {
             EXPECTING => Some((since + HEADER_TIMEOUT, Overdue::Silent)),
             READING => Some((since + HEADER_TIMEOUT, Overdue::Headers)),
             RESTING => Some((since + KEEP_ALIVE, Overdue::KeepAlive)),
+            SENDING => Some((since + self.patience, Overdue::Stalled)),
             _ => None,
         }
     }
@@ -101,6 +113,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
     fn start() -> Instant {
@@ -111,7 +124,7 @@ mod tests {
     #[test]
     fn a_slow_head_does_not_buy_time_with_each_octet() {
         let accepted = start();
-        let activity = Activity::new(accepted);
+        let activity = Activity::new(accepted, PATIENCE);
         assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, Overdue::Silent)));
         for seconds in 1..9 {
             activity.read(|| accepted + seconds * SECOND);
@@ -122,17 +135,32 @@ mod tests {
     #[test]
     fn a_request_that_is_served_has_no_deadline_here() {
         let accepted = start();
-        let activity = Activity::new(accepted);
+        let activity = Activity::new(accepted, PATIENCE);
         activity.request(accepted + SECOND);
         activity.read(|| accepted + 2 * SECOND);
         activity.wrote(|| accepted + 2 * SECOND);
         assert_eq!(activity.deadline(), None);
     }
 
+    /// http §7.6.
+    #[test]
+    fn a_body_that_is_sent_must_move() {
+        let accepted = start();
+        let activity = Activity::new(accepted, PATIENCE);
+        activity.request(accepted);
+        activity.sending(accepted + SECOND);
+        assert_eq!(activity.deadline(), Some((accepted + SECOND + PATIENCE, Overdue::Stalled)));
+        activity.wrote(|| accepted + 9 * SECOND);
+        activity.read(|| accepted + 10 * SECOND);
+        assert_eq!(activity.deadline(), Some((accepted + 9 * SECOND + PATIENCE, Overdue::Stalled)));
+        activity.answered(accepted + 20 * SECOND);
+        assert_eq!(activity.deadline(), Some((accepted + 20 * SECOND + KEEP_ALIVE, Overdue::KeepAlive)));
+    }
+
     #[test]
     fn an_idle_connection_is_kept_alive_for_a_while_after_the_last_octet() {
         let accepted = start();
-        let activity = Activity::new(accepted);
+        let activity = Activity::new(accepted, PATIENCE);
         activity.request(accepted);
         activity.answered(accepted + SECOND);
         activity.wrote(|| accepted + 2 * SECOND);

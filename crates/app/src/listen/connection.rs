@@ -18,11 +18,11 @@ use hyper_util::rt::TokioIo;
 use less_sync_engine::Job;
 use tower::Service as _;
 
-use super::Serving;
 use super::activity::{Activity, Overdue};
 use super::peer::client_address;
 use super::rejection::to_octets;
 use super::socket::Socket;
+use super::{Serving, outgoing};
 
 /// Request line and headers. The layers refuse at 128 KiB with an answer in the common shape; this bounds the memory.
 const MAX_HEAD_BYTES: usize = 160 * 1024;
@@ -74,7 +74,7 @@ impl Connection {
 fn last_word(serving: &Serving, socket: &Socket, overdue: Option<Overdue>) {
     let status = match overdue {
         Some(Overdue::Headers) => Some(StatusCode::REQUEST_TIMEOUT),
-        Some(Overdue::Silent | Overdue::KeepAlive) => None,
+        Some(Overdue::Silent | Overdue::KeepAlive | Overdue::Stalled) => None,
         None => socket.held_back(),
     };
     tracing::debug!(?overdue, status = status.map(|status| status.as_u16()), "http connection ends");
@@ -92,16 +92,15 @@ fn builder() -> http1::Builder {
 
 async fn answer(
     serving: &Serving,
-    activity: &Activity,
+    activity: &Arc<Activity>,
     peer: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     activity.request(serving.clock.instant());
     let client = client_address(peer, request.headers(), &serving.trusted_proxies);
     request.extensions_mut().insert(ConnectInfo(client));
-    let answer = serving.router.clone().call(request).await;
-    activity.answered(serving.clock.instant());
-    answer
+    let Ok(answer) = serving.router.clone().call(request).await;
+    Ok(answer.map(|body| outgoing::watched(body, activity, &serving.clock)))
 }
 
 /// Clients that go away in the middle of something are nothing to worry about.

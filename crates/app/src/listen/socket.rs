@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::StatusCode;
 use less_sync_engine::Clock;
@@ -25,8 +26,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit, clock: Arc<dyn Clock>) -> Self {
-        let activity = Arc::new(Activity::new(clock.instant()));
+    pub(super) fn new(
+        stream: TcpStream,
+        slot: OwnedSemaphorePermit,
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+    ) -> Self {
+        let activity = Arc::new(Activity::new(clock.instant(), patience));
         Self { stream, activity, clock, held_back: None, _slot: slot }
     }
 

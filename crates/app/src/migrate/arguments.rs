@@ -1,8 +1,12 @@
 //! What one may ask of the migrator.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use less_sync_core::SpaceId;
+
+use crate::config::parse_duration;
 
 /// Brings the schema of a less-sync database to the version that a server needs, and back.
 #[derive(Debug, Parser)]
@@ -39,6 +43,36 @@ pub(super) enum Command {
     Create(CreateArguments),
     /// Take over the history that the first-generation server's tool kept, and migrate nothing
     Adopt,
+    /// Look after the objects of files
+    #[command(subcommand)]
+    Blobs(BlobsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BlobsCommand {
+    /// Compare the object store with the database: objects that nothing refers to, files without their object, objects of
+    /// another size, leftovers of dead processes. Settings are those of the server (`FILE_*`)
+    Fsck(FsckArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FsckArguments {
+    /// Have the server remove what nothing refers to
+    #[arg(long)]
+    pub(super) delete: bool,
+    /// Leave younger objects alone
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = age)]
+    pub(super) min_age: Duration,
+    /// One space only
+    #[arg(long, value_name = "ID")]
+    pub(super) space: Option<SpaceId>,
+    /// One JSON object per line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "expected seconds, or a number with ms, s, m or h".to_owned())
 }
 
 impl Command {

@@ -42,7 +42,7 @@ impl Database {
     }
 }
 
-fn address(connection: &Connection, environment: &Values) -> anyhow::Result<String> {
+pub(super) fn address(connection: &Connection, environment: &Values) -> anyhow::Result<String> {
     if let Some(given) = &connection.database_url {
         let Some(path) = given.strip_prefix('@') else { return Ok(given.clone()) };
         let text = std::fs::read_to_string(path);

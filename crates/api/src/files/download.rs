@@ -1,0 +1,155 @@
+//! `GET` and `HEAD` of a file (http §7.4, §7.5).
+
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use less_sync_core::FileId;
+use less_sync_engine::files::FileError;
+use less_sync_storage::StoredFile;
+
+use super::range::{Selected, select};
+use super::{Asked, digest, etag};
+use crate::error::ApiError;
+use crate::state::ApiState;
+
+const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-dek");
+
+/// The file, or the part of it that is asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/spaces/{space_id}/files/{id}",
+    tag = "files",
+    params(
+        ("space_id" = String, Path, description = "UUID with hyphens or as 32 digits, in any case"),
+        ("id" = String, Path, description = "UUID of the file, likewise"),
+        ("X-UCAN" = Option<String>, Header, description = "The chain for a shared space, at most 64 KiB"),
+        ("Range" = Option<String>, Header, description = "One range of bytes"),
+        ("If-Range" = Option<String>, Header, description = "The part only if it is of this file"),
+        ("If-None-Match" = Option<String>, Header, description = "304 if the copy is still good"),
+        ("If-Match" = Option<String>, Header, description = "412 unless it is this file"),
+    ),
+    security(("token" = ["files"])),
+    responses(
+        (status = 200, description = "All of it", body = Vec<u8>, content_type = "application/octet-stream", headers(("ETag" = String), ("X-Wrapped-DEK" = String, description = "Base64; changes when the key of the space is rotated"), ("Repr-Digest" = String), ("Accept-Ranges" = String), ("Cache-Control" = String))),
+        (status = 206, description = "The part that was asked for", body = Vec<u8>, content_type = "application/octet-stream", headers(("ETag" = String), ("X-Wrapped-DEK" = String, description = "Base64; changes when the key of the space is rotated"), ("Repr-Digest" = String), ("Accept-Ranges" = String), ("Cache-Control" = String))),
+        (status = 304, description = "Not modified; X-Wrapped-DEK is the current key"),
+        (status = 400, description = "`invalid space ID`, `invalid file ID`", body = crate::openapi::Error),
+        (status = 401, description = "The token, or `authorization required` without a chain for a shared space", body = crate::openapi::Error),
+        (status = 403, description = "`files scope required`, `access denied`", body = crate::openapi::Error),
+        (status = 404, description = "`file not found`", body = crate::openapi::Error),
+        (status = 412, description = "`precondition failed`", body = crate::openapi::Error),
+        (status = 416, description = "`range not satisfiable`", body = crate::openapi::Error),
+        (status = 500, description = "`internal error`", body = crate::openapi::Error),
+        (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
+        (status = 503, description = "`temporarily unavailable`, with Retry-After", body = crate::openapi::Error),
+    ),
+)]
+pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Response {
+    answer(&state, &request.into_parts().0, true).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// What `GET` would say without a range, from what is known here: the object store is not touched.
+#[utoipa::path(
+    head,
+    path = "/api/v1/spaces/{space_id}/files/{id}",
+    tag = "files",
+    params(
+        ("space_id" = String, Path, description = "UUID with hyphens or as 32 digits, in any case"),
+        ("id" = String, Path, description = "UUID of the file, likewise"),
+        ("X-UCAN" = Option<String>, Header, description = "The chain for a shared space, at most 64 KiB"),
+    ),
+    security(("token" = ["files"])),
+    responses(
+        (status = 200, description = "What GET would say", headers(("ETag" = String), ("X-Wrapped-DEK" = String, description = "Base64; changes when the key of the space is rotated"), ("Repr-Digest" = String), ("Accept-Ranges" = String), ("Cache-Control" = String))),
+        (status = 304, description = "Not modified"),
+        (status = 400, description = "An id"),
+        (status = 401, description = "The token or a chain"),
+        (status = 403, description = "Scope or chain"),
+        (status = 404, description = "No such file"),
+    ),
+)]
+pub(crate) async fn head(State(state): State<ApiState>, request: Request) -> Response {
+    answer(&state, &request.into_parts().0, false).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answer(state: &ApiState, request: &Parts, with_body: bool) -> Result<Response, ApiError> {
+    let asked = Asked::read(state, request)?;
+    let (id, headers) = (asked.address.file, &request.headers);
+    let file = find(&asked).await.map_err(hidden)?;
+    if etag::matches(headers, header::IF_MATCH, id, false) == Some(false) {
+        return Err(ApiError::PRECONDITION_FAILED);
+    }
+    if etag::matches(headers, header::IF_NONE_MATCH, id, true) == Some(true) {
+        return Ok(not_modified(id, &file));
+    }
+    let selected = if with_body { select(headers, file.size, &etag::etag(id)) } else { Selected::Whole };
+    let (part, status) = match selected {
+        Selected::Whole => (0..file.size, StatusCode::OK),
+        Selected::Part(part) => (part, StatusCode::PARTIAL_CONTENT),
+        Selected::Unsatisfiable => return Ok(unsatisfiable(file.size)),
+    };
+    let body = if with_body { body(&asked, &file, &part).await? } else { Body::empty() };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    describe(response.headers_mut(), id, &file);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(part.end - part.start));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {}-{}/{}", part.start, part.end - 1, file.size);
+        response.headers_mut().insert(header::CONTENT_RANGE, super::ascii(&range));
+    }
+    Ok(response)
+}
+
+async fn find(asked: &Asked<'_>) -> Result<StoredFile, FileError> {
+    let grant = asked.files.authorize_read(asked.credentials(), asked.address.space).await?;
+    asked.files.file(&grant, asked.address.file).await
+}
+
+/// Whoever reads does not learn whether there is a space without the file.
+fn hidden(error: FileError) -> FileError {
+    if matches!(error, FileError::SpaceNotFound) { FileError::FileNotFound } else { error }
+}
+
+async fn body(asked: &Asked<'_>, file: &StoredFile, part: &Range<u64>) -> Result<Body, ApiError> {
+    let range = (*part != (0..file.size)).then(|| part.clone());
+    let download = asked.files.download(file, range).await?;
+    Ok(Body::from_stream(download.bytes))
+}
+
+fn describe(headers: &mut HeaderMap, id: FileId, file: &StoredFile) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(sha256) = &file.sha256 {
+        headers.insert(digest::REPR_DIGEST, digest::written(sha256));
+    }
+    validate(headers, id, file);
+}
+
+/// The headers of an answer that says no more than that a copy is still good (http §7.5).
+fn validate(headers: &mut HeaderMap, id: FileId, file: &StoredFile) {
+    headers.insert(header::ETAG, etag::etag(id));
+    headers.insert(X_WRAPPED_DEK, super::ascii(&STANDARD.encode(file.dek.as_bytes())));
+    // A copy of the bytes stays good; the key beside them may have changed.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-UCAN"));
+}
+
+fn not_modified(id: FileId, file: &StoredFile) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    validate(response.headers_mut(), id, file);
+    response
+}
+
+fn unsatisfiable(size: u64) -> Response {
+    let refusal = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable");
+    let mut response = refusal.into_response();
+    response.headers_mut().insert(header::CONTENT_RANGE, super::ascii(&format!("bytes */{size}")));
+    response
+}

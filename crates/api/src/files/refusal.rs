@@ -1,0 +1,57 @@
+//! Refusals and failures of files as answers (http §7.2, §7.4, §7.7).
+
+use http::StatusCode;
+use less_sync_core::Causes;
+use less_sync_engine::files::FileError;
+use less_sync_storage::{BlobError, StorageError};
+
+use crate::error::ApiError;
+
+impl From<FileError> for ApiError {
+    fn from(error: FileError) -> Self {
+        use StatusCode as Status;
+        let answer = |status, text| Self::new(status, text);
+        match error {
+            FileError::ScopeMissing => Self::SCOPE_REQUIRED,
+            FileError::SpaceNotFound => answer(Status::NOT_FOUND, "space not found"),
+            FileError::AuthorizationRequired => Self::unauthorized("authorization required"),
+            FileError::AccessDenied => answer(Status::FORBIDDEN, "access denied"),
+            FileError::Remote => answer(Status::NOT_IMPLEMENTED, "remote space files are not supported"),
+            FileError::FileNotFound => answer(Status::NOT_FOUND, "file not found"),
+            FileError::RecordNotFound => Self::bad_request("record not found in this space"),
+            FileError::OwnedElsewhere => answer(Status::CONFLICT, "file belongs to another record"),
+            FileError::KeyGenerationStale => answer(Status::CONFLICT, "key generation stale"),
+            FileError::TooLarge => answer(Status::PAYLOAD_TOO_LARGE, "file too large"),
+            FileError::TooManyUploads => Self::TOO_MANY_UPLOADS,
+            FileError::TooManyDownloads => Self::TOO_MANY_DOWNLOADS,
+            FileError::StorageFull => answer(Status::INSUFFICIENT_STORAGE, "insufficient storage"),
+            FileError::LengthMismatch => {
+                Self::bad_request("Content-Length does not match request body length")
+            }
+            FileError::DigestMismatch => Self::bad_request("digest mismatch"),
+            FileError::Damaged { .. } => Self::INTERNAL,
+            FileError::Stopping => Self::SHUTTING_DOWN,
+            failed @ (FileError::UploadLost | FileError::Storage(_) | FileError::Blobs(_)) => {
+                failure(&failed)
+            }
+        }
+    }
+}
+
+/// The cause is for the operator; the client hears whether it is worth trying again.
+fn failure(error: &FileError) -> ApiError {
+    let passes = matches!(
+        error,
+        FileError::UploadLost
+            | FileError::Storage(StorageError::Unavailable(_))
+            | FileError::Blobs(BlobError::Unavailable(_))
+    );
+    let error = Causes(error);
+    if passes {
+        tracing::warn!(%error, "a file request failed");
+        ApiError::TEMPORARILY_UNAVAILABLE
+    } else {
+        tracing::error!(%error, "a file request failed");
+        ApiError::INTERNAL
+    }
+}

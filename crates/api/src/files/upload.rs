@@ -1,0 +1,144 @@
+//! `PUT` of a file (http §7.1 to §7.3).
+
+mod head;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt as _};
+use http::request::Parts;
+use http::{StatusCode, header};
+use less_sync_core::FileId;
+use less_sync_engine::files::{Begun, Finished, UploadInProgress};
+use less_sync_storage::Claim;
+
+use super::{Asked, digest, etag, leftover};
+use crate::error::ApiError;
+use crate::state::ApiState;
+use head::{Head, announced_length};
+
+/// Creates a file, once: a repeat changes nothing.
+#[utoipa::path(
+    put,
+    path = "/api/v1/spaces/{space_id}/files/{id}",
+    tag = "files",
+    params(
+        ("space_id" = String, Path, description = "UUID with hyphens or as 32 digits, in any case"),
+        ("id" = String, Path, description = "UUID of the file, likewise"),
+        ("X-UCAN" = Option<String>, Header, description = "The chain for a shared space, at most 64 KiB"),
+        ("Content-Length" = u64, Header, description = "Of the body, in bytes"),
+        ("X-Record-ID" = String, Header, description = "UUID of the live record that owns the file"),
+        ("X-Wrapped-DEK" = String, Header, description = "Base64 of 44 bytes: the wrapped key of the file"),
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:…:`, verified; Content-Digest likewise"),
+        ("If-None-Match" = Option<String>, Header, description = "`*` turns 204 into 412"),
+    ),
+    security(("token" = ["files"])),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "Ciphertext"),
+    responses(
+        (status = 201, description = "Created", headers(("ETag" = String), ("Repr-Digest" = String))),
+        (status = 204, description = "There already, of this record; bytes and key are those of the first upload", headers(("ETag" = String))),
+        (status = 400, description = "An id, a header, `record not found in this space`, `Content-Length does not match request body length`, `digest mismatch`", body = crate::openapi::Error),
+        (status = 401, description = "The token, or `authorization required` without a chain for a shared space", body = crate::openapi::Error),
+        (status = 403, description = "`files scope required`, `access denied`", body = crate::openapi::Error),
+        (status = 404, description = "`space not found`", body = crate::openapi::Error),
+        (status = 408, description = "`request timeout`", body = crate::openapi::Error),
+        (status = 409, description = "`file belongs to another record`, `key generation stale`", body = crate::openapi::Error),
+        (status = 411, description = "`Content-Length required`", body = crate::openapi::Error),
+        (status = 412, description = "`precondition failed`", body = crate::openapi::Error),
+        (status = 413, description = "`file exceeds 100 MB limit`", body = crate::openapi::Error),
+        (status = 415, description = "`Content-Encoding is not supported`", body = crate::openapi::Error),
+        (status = 500, description = "`internal error`", body = crate::openapi::Error),
+        (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
+        (status = 503, description = "`too many uploads`, `temporarily unavailable`, with Retry-After", body = crate::openapi::Error),
+        (status = 507, description = "`insufficient storage`", body = crate::openapi::Error),
+    ),
+)]
+pub(crate) async fn put(State(state): State<ApiState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match begin(&state, &parts).await {
+        Ok((upload, head, id)) => receive(&state, upload, &head, body, id).await,
+        Err(Unread(mut response)) => {
+            leftover::dispose(&state, body, announced_length(&parts.headers), &mut response);
+            response
+        }
+    }
+}
+
+/// An answer that is given without having read the body.
+struct Unread(Response);
+
+impl From<ApiError> for Unread {
+    fn from(error: ApiError) -> Self {
+        Self(error.into_response())
+    }
+}
+
+/// Everything that can be decided before the body is read.
+async fn begin(state: &ApiState, request: &Parts) -> Result<(Box<UploadInProgress>, Head, FileId), Unread> {
+    let asked = Asked::read(state, request)?;
+    let (file, headers) = (asked.address.file, &request.headers);
+    let grant = asked.files.authorize_write(asked.credentials(), asked.address.space).await;
+    let grant = grant.map_err(ApiError::from)?;
+    let head = Head::read(headers, asked.files.settings().max_size)?;
+    let claim = Claim { file, record: head.record, dek: head.dek };
+    let begun = asked.files.begin_upload(&grant, claim, head.length).await.map_err(ApiError::from)?;
+    match begun {
+        Begun::Upload(upload) => Ok((upload, head, file)),
+        // "None of these": there is one.
+        Begun::Exists if etag::matches(headers, header::IF_NONE_MATCH, file, true) == Some(true) => {
+            Err(ApiError::PRECONDITION_FAILED.into())
+        }
+        Begun::Exists => Err(Unread(exists(file))),
+    }
+}
+
+async fn receive(
+    state: &ApiState,
+    mut upload: Box<UploadInProgress>,
+    head: &Head,
+    body: Body,
+    id: FileId,
+) -> Response {
+    let outcome = match read(state, &mut upload, body.into_data_stream()).await {
+        Ok(()) => upload.finish(head.digest).await.map_err(ApiError::from),
+        // What is left of the body is in the way of the next request.
+        Err(error) => return ([(header::CONNECTION, "close")], error).into_response(),
+    };
+    match outcome {
+        Ok(Finished::Created { sha256 }) => created(id, &sha256),
+        Ok(Finished::Exists) => exists(id),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Passes the body on piece by piece. A peer that stands still for too long is given up (http §7.6).
+async fn read(
+    state: &ApiState,
+    upload: &mut UploadInProgress,
+    mut pieces: impl Stream<Item = Result<bytes::Bytes, axum::Error>> + Unpin,
+) -> Result<(), ApiError> {
+    let (clock, idle) = (&state.0.clock, upload.idle_timeout());
+    loop {
+        let too_long = clock.sleep_until(clock.instant() + idle);
+        let piece = tokio::select! {
+            biased;
+            piece = pieces.next() => piece,
+            () = too_long => return Err(ApiError::REQUEST_TIMEOUT),
+        };
+        match piece {
+            Some(Ok(piece)) => upload.write(piece).await?,
+            // Cut off, or not what HTTP allows: either way it is shorter than announced.
+            Some(Err(_)) => return Err(ApiError::from(less_sync_engine::files::FileError::LengthMismatch)),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn created(id: FileId, sha256: &[u8; 32]) -> Response {
+    let headers = [(header::ETAG, etag::etag(id)), (digest::REPR_DIGEST, digest::written(sha256))];
+    (StatusCode::CREATED, headers).into_response()
+}
+
+fn exists(id: FileId) -> Response {
+    (StatusCode::NO_CONTENT, [(header::ETAG, etag::etag(id))]).into_response()
+}

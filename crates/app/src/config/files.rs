@@ -1,0 +1,128 @@
+//! Where the bytes of files are, and how many may be on their way (operations §2.5).
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use less_sync_engine::files::FileSettings;
+use less_sync_storage_objects::{Patience, S3Options};
+use secrecy::SecretString;
+
+use super::reader::Reader;
+
+const GIB: usize = 1024 * 1024 * 1024;
+
+/// Files over HTTP.
+#[derive(Clone, Debug)]
+pub struct FilesConfig {
+    /// `FILE_STORAGE_BACKEND`; without one there are no files.
+    pub place: Option<FilePlace>,
+    /// `FILE_STORAGE_PROBE`: whether the place is tried out before the server starts.
+    pub probe: bool,
+    /// `MAX_FILE_SIZE`, `FILE_*`, `BLOB_DELETE_GRACE_SECS`.
+    pub settings: FileSettings,
+}
+
+/// An object store.
+#[derive(Clone, Debug)]
+pub enum FilePlace {
+    /// A directory of this machine.
+    Local(PathBuf),
+    /// A bucket.
+    S3(Box<S3Options>),
+}
+
+/// What `FILE_STORAGE_BACKEND` says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Backend {
+    Nowhere,
+    Local,
+    S3,
+}
+
+impl FilesConfig {
+    /// Reads the settings of every place, whichever is chosen: a name that is known is never a misspelt one.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let backend = backend(reader);
+        let directory = reader.either("FILE_STORAGE_PATH", "FILE_FS_PATH");
+        let directory = PathBuf::from(directory.unwrap_or_else(|| "./data/files".to_owned()));
+        reader.show("FILE_STORAGE_PATH", directory.display());
+        let bucket = bucket(reader, backend == Backend::S3);
+        let place = match backend {
+            Backend::Nowhere => None,
+            Backend::Local => Some(FilePlace::Local(directory)),
+            Backend::S3 => bucket.map(|bucket| FilePlace::S3(Box::new(bucket))),
+        };
+        Self { place, probe: reader.switch("FILE_STORAGE_PROBE", true), settings: settings(reader) }
+    }
+}
+
+fn backend(reader: &mut Reader<'_>) -> Backend {
+    let text = reader.either("FILE_STORAGE_BACKEND", "FILE_STORAGE").unwrap_or_else(|| "none".to_owned());
+    reader.show("FILE_STORAGE_BACKEND", &text);
+    match text.as_str() {
+        "none" => Backend::Nowhere,
+        "local" | "fs" => Backend::Local,
+        "s3" => Backend::S3,
+        _ => {
+            reader.problem(format!(
+                "invalid FILE_STORAGE_BACKEND \"{text}\": expected \"none\", \"local\", or \"s3\""
+            ));
+            Backend::Nowhere
+        }
+    }
+}
+
+/// `None` when something is missing, which is a problem only where the bucket is `wanted`.
+fn bucket(reader: &mut Reader<'_>, wanted: bool) -> Option<S3Options> {
+    let mut needed = |name: &'static str| {
+        let value = reader.text(name);
+        if value.is_some() && name.ends_with("_KEY") {
+            reader.show(name, "set");
+        }
+        if value.is_none() && wanted {
+            reader.problem(format!("{name} is required when FILE_STORAGE_BACKEND=s3"));
+        }
+        value
+    };
+    let endpoint = needed("FILE_S3_ENDPOINT");
+    let access_key = needed("FILE_S3_ACCESS_KEY");
+    let secret_key = needed("FILE_S3_SECRET_KEY").map(SecretString::from);
+    let bucket = needed("FILE_S3_BUCKET");
+    let region = reader.text("FILE_S3_REGION").unwrap_or_else(|| "us-east-1".to_owned());
+    reader.show("FILE_S3_REGION", &region);
+    let use_ssl = reader.switch("FILE_S3_USE_SSL", true);
+    Some(S3Options {
+        endpoint: endpoint?,
+        use_ssl,
+        region,
+        bucket: bucket?,
+        access_key: access_key?,
+        secret_key: secret_key?,
+        patience: Patience::default(),
+    })
+}
+
+fn settings(reader: &mut Reader<'_>) -> FileSettings {
+    let defaults = FileSettings::default();
+    let max_size = usize::try_from(defaults.max_size).unwrap_or(usize::MAX);
+    FileSettings {
+        max_size: reader.size("MAX_FILE_SIZE", max_size, 1..=5 * 1024 * GIB) as u64,
+        uploads: reader.count("FILE_UPLOAD_CONCURRENCY", defaults.uploads, 1..=100_000),
+        downloads: reader.count("FILE_DOWNLOAD_CONCURRENCY", defaults.downloads, 1..=100_000),
+        idle_timeout: reader.duration("FILE_IDLE_TIMEOUT_SECS", defaults.idle_timeout, seconds(1..=3600)),
+        delete_grace: delete_grace(reader, defaults.delete_grace),
+    }
+}
+
+/// `FILE_DELETION_GRACE_SECS` is the name of the newer original (newer-clients §7).
+fn delete_grace(reader: &mut Reader<'_>, default: Duration) -> Duration {
+    const NAME: &str = "BLOB_DELETE_GRACE_SECS";
+    const ALIAS: &str = "FILE_DELETION_GRACE_SECS";
+    let text = reader.either(NAME, ALIAS);
+    reader.duration_of(NAME, text, default, seconds(60..=366 * 86_400))
+}
+
+fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
+    Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
+}

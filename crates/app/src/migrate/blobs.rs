@@ -1,0 +1,90 @@
+//! `blobs fsck`: compares the object store with the database (storage §4.7).
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use less_sync_engine::fsck::{Finding, Fsck, FsckOptions, FsckSummary};
+use serde_json::{Value, json};
+
+use super::WORK_TO_DO;
+use super::arguments::{Connection, FsckArguments};
+use super::words::print;
+use crate::blobs;
+use crate::config::{Config, DatabaseConfig, Sources, Values};
+use crate::failure::Failure;
+use crate::store::Store;
+
+/// Reports every finding on a line of its own. Exits with 3 when something is left that nobody will remove.
+pub(super) async fn fsck(
+    connection: &Connection,
+    environment: &Values,
+    arguments: &FsckArguments,
+) -> Result<ExitCode, Failure> {
+    let sources = sources(connection, environment).map_err(Failure::usage)?;
+    let (mut database, files) = Config::read_stores(&sources).map_err(Failure::usage)?;
+    if let DatabaseConfig::Postgres(options) = &mut database {
+        options.run_migrations = false;
+    }
+    let blobs = blobs::open(&files).await?;
+    let blobs = blobs
+        .ok_or_else(|| Failure::usage(anyhow!("FILE_STORAGE_BACKEND is not set: there are no files")))?;
+    let store = Store::open(&database).await?;
+    let FsckArguments { delete, min_age, space, json } = *arguments;
+    let options = FsckOptions { only: space, min_age, delete };
+    let mut printed = Ok(());
+    let fsck = Fsck::new(store.objects(), blobs, options);
+    let summary = fsck.run(|finding| {
+        if printed.is_ok() {
+            printed = print(&if json { as_json(&finding).to_string() } else { as_text(&finding) });
+        }
+    });
+    let summary = summary.await.context("the comparison was not finished");
+    store.close().await;
+    printed?;
+    let summary = summary?;
+    print(&if json { summary_as_json(&summary).to_string() } else { summary_as_text(&summary) })?;
+    Ok(if summary.findings > summary.doomed { ExitCode::from(WORK_TO_DO) } else { ExitCode::SUCCESS })
+}
+
+fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
+    let mut sources = Sources::from_environment(environment.clone());
+    if let Some(file) = &connection.config {
+        sources.add_file(file)?;
+    }
+    sources.flags.insert("DATABASE_URL".to_owned(), super::database::address(connection, environment)?);
+    Ok(sources)
+}
+
+fn as_text(finding: &Finding) -> String {
+    match finding {
+        Finding::Orphan { name, size } => format!("orphan {name} ({size} bytes)"),
+        Finding::Leftover { name } => format!("leftover {name}"),
+        Finding::Stranger { name } => format!("stranger {name}"),
+        Finding::Missing { name } => format!("missing {name}"),
+        Finding::WrongSize { name, expected, actual } => {
+            format!("wrong size {name} ({actual} bytes instead of {expected})")
+        }
+    }
+}
+
+fn as_json(finding: &Finding) -> Value {
+    match finding {
+        Finding::Orphan { name, size } => json!({ "finding": "orphan", "name": name, "size": size }),
+        Finding::Leftover { name } => json!({ "finding": "leftover", "name": name }),
+        Finding::Stranger { name } => json!({ "finding": "stranger", "name": name }),
+        Finding::Missing { name } => json!({ "finding": "missing", "name": name }),
+        Finding::WrongSize { name, expected, actual } => {
+            json!({ "finding": "wrong_size", "name": name, "expected": expected, "actual": actual })
+        }
+    }
+}
+
+fn summary_as_text(summary: &FsckSummary) -> String {
+    let FsckSummary { objects, files, findings, doomed } = summary;
+    format!("{objects} objects, {files} files, {findings} findings, {doomed} to be removed")
+}
+
+fn summary_as_json(summary: &FsckSummary) -> Value {
+    let FsckSummary { objects, files, findings, doomed } = summary;
+    json!({ "objects": objects, "files": files, "findings": findings, "doomed": doomed })
+}

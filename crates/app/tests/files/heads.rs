@@ -1,0 +1,93 @@
+//! What only a hand-made client can send: bodies that never come, lengths that lie (H3, H14).
+
+use less_sync_test_support::within;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::scene::{Scene, content, dek, fresh_id, record};
+
+/// Sends `head` with these additional lines, `body`, and reads until the server closes.
+async fn sent(scene: &Scene, token: &str, lines: &str, body: &[u8]) -> String {
+    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
+    let head = format!(
+        "PUT /api/v1/spaces/{}/files/{} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Record-ID: {}\r\n\
+         X-Wrapped-DEK: {}\r\n{lines}\r\n",
+        scene.space,
+        fresh_id(),
+        record(),
+        dek(7),
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    within("the server to close", socket.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// H3, W2: the answer comes although the body never does, and the connection is closed.
+#[tokio::test]
+async fn refused_upload_is_answered_without_its_body() {
+    let scene = Scene::new().await;
+    let narrow = scene.server.issuer().mint(&scene.server.issuer().claims("alice").scope("sync"));
+    for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
+        let answer = sent(&scene, token, "Content-Length: 104857600\r\n", b"").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+/// Nobody is told to go on who is going to be refused; whoever is not refused is.
+#[tokio::test]
+async fn expectation_is_met_only_by_good_uploads() {
+    let scene = Scene::new().await;
+    let expecting = "Content-Length: 2000000\r\nExpect: 100-continue\r\n";
+    let answer = sent(&scene, "nonsense", expecting, b"").await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let closing = "Content-Length: 4\r\nConnection: close\r\nExpect: 100-continue\r\n";
+    let answer = sent(&scene, &scene.server.token("alice"), closing, b"body").await;
+    assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "), "{answer}");
+}
+
+/// H14: two lengths, a length beside chunks, folded lines. Of a length beside chunks the handler hears nothing, as if it
+/// were not there: that is 411, and the connection is closed (RFC 9112 §6.3).
+#[tokio::test]
+async fn smuggling_is_refused() {
+    let scene = Scene::new().await;
+    let token = scene.server.token("alice");
+    for lines in [
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "Content-Length: 4, 5\r\n",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nX-Folded: a\r\n b\r\n",
+        "Content-Length: four\r\n",
+        "Content-Length: -4\r\n",
+        "Content-Length: +4\r\n",
+    ] {
+        let answer = sent(&scene, &token, lines, b"4\r\nbody\r\n0\r\n\r\n").await;
+        let status = if lines.contains("chunked") { "411" } else { "400" };
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{lines:?}: {answer}");
+        assert!(scene.objects().is_empty(), "{lines:?}");
+    }
+}
+
+/// Row 19, `put_file_rejects_content_length_mismatch`: cut off in the middle.
+#[tokio::test]
+async fn truncated_upload_leaves_nothing() {
+    let scene = Scene::new().await;
+    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
+    let id = fresh_id();
+    let head = format!(
+        "PUT /api/v1/spaces/{}/files/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nX-Record-ID: {}\r\n\
+         X-Wrapped-DEK: {}\r\nContent-Length: 2000000\r\n\r\n",
+        scene.space,
+        scene.server.token("alice"),
+        record(),
+        dek(7),
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(&content(1_000_000, 1)).await.unwrap();
+    scene.until_an_object_is_written().await;
+    drop(socket);
+    scene.until_no_object_is_left().await;
+    assert_eq!(scene.get(&id).await.status(), http::StatusCode::NOT_FOUND);
+}

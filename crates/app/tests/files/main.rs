@@ -1,0 +1,15 @@
+//! Files over HTTP, end to end: a real server, a real HTTP client, a real directory (http §7, newer-clients §7).
+
+mod buckets;
+mod deletion;
+mod downloads;
+mod events;
+mod faults;
+mod heads;
+mod limits;
+mod owners;
+mod refusals;
+mod repeats;
+mod scene;
+mod shared_spaces;
+mod uploads;
