@@ -7,6 +7,7 @@
 
 mod device;
 mod process;
+mod uploads;
 mod watcher;
 
 use std::fs::File;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::within;
 use device::Device;
 pub use process::ServerProcess;
+pub use uploads::{UploadCrashes, Uploaded};
 
 /// Pushes that are acknowledged between two kills, at most.
 const ACKNOWLEDGED_BETWEEN_KILLS: u64 = 40;

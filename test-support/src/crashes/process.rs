@@ -56,6 +56,15 @@ impl ServerProcess {
         self.address.send_replace(address);
     }
 
+    /// Kills the process for good; its data are in the directory that is left.
+    ///
+    /// # Panics
+    /// When there is nothing to kill.
+    pub async fn stop(mut self) -> TempDir {
+        self.running.child.kill().await.expect("a process to kill");
+        self.directory
+    }
+
     /// Where it listens; counts as changed with every restart.
     pub(super) fn address(&self) -> watch::Receiver<SocketAddr> {
         self.address.subscribe()
