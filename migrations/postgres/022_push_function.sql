@@ -169,7 +169,7 @@ CREATE FUNCTION less_sync_push_1(
     OUT mismatches       integer[],
     -- Per deleted file:
     OUT deleted_files    uuid[],
-    OUT deleted_by       integer[]   -- the push, from 1
+    OUT deleted_by       integer[]   -- the change that deleted its record, from 1
 )
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
@@ -303,10 +303,10 @@ BEGIN
         END IF;
     END IF;
     IF array_position(p_blobs, NULL) IS NOT NULL THEN
-        SELECT b.files, ARRAY (SELECT dead.pushes[record] FROM unnest(b.dead) AS record) INTO deleted_files, deleted_by
+        SELECT b.files, ARRAY (SELECT dead.changes[record] FROM unnest(b.dead) AS record) INTO deleted_files, deleted_by
         FROM (
             SELECT array_agg(p_spaces[p_push[change]]) AS spaces, array_agg(p_ids[change]) AS ids,
-                   array_agg(space_cursors[p_push[change]]) AS cursors, array_agg(p_push[change]) AS pushes
+                   array_agg(space_cursors[p_push[change]]) AS cursors, array_agg(change) AS changes
             FROM generate_series(1, cardinality(p_ids)) AS change
             WHERE p_blobs[change] IS NULL AND outcomes[p_push[change]] = 0
         ) AS dead, less_sync_bury_files_1(dead.spaces, dead.ids, dead.cursors) AS b;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use less_sync_core::{ConnectionId, Cursor, Epoch, MailboxId, SpaceId, Timestamp};
-use less_sync_storage::{Change, FileEntry, MemberEntry};
+use less_sync_storage::{Change, DeletedFile, FileEntry, MemberEntry};
 
 use crate::Revocation;
 
@@ -59,6 +59,8 @@ pub struct PushedEvent {
     pub rewrap_epoch: Option<Epoch>,
     /// What changed, in the order of the push.
     pub changes: Arc<[Change]>,
+    /// Files that went with their records.
+    pub deleted_files: Vec<DeletedFile>,
     /// The connection that pushed; it does not hear of it (protocol G5).
     pub origin: ConnectionId,
 }

@@ -40,12 +40,19 @@ impl Engine {
     ) -> Result<Pushed, EngineError> {
         let changes = push.changes.clone();
         let pushed = self.storage.push(grant, push, self.settings.push_limits).await?;
-        if let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, .. } = pushed
+        if let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, deleted_files } = &pushed
             && cursor > prev
         {
-            let space = grant.space();
-            let event = PushedEvent { space, prev, cursor, key_generation, rewrap_epoch, changes, origin };
-            self.events.publish(SpaceEvent::Pushed(event));
+            self.events.publish(SpaceEvent::Pushed(PushedEvent {
+                space: grant.space(),
+                prev: *prev,
+                cursor: *cursor,
+                key_generation: *key_generation,
+                rewrap_epoch: *rewrap_epoch,
+                changes,
+                deleted_files: deleted_files.clone(),
+                origin,
+            }));
         }
         Ok(pushed)
     }

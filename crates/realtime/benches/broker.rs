@@ -81,6 +81,7 @@ impl Scene {
             key_generation: Epoch::FIRST,
             rewrap_epoch: None,
             changes: self.changes.clone(),
+            deleted_files: Vec::new(),
             origin: connection(u64::MAX),
         }));
     }

@@ -311,7 +311,8 @@ impl Broker {
         // Whoever subscribes after this look reads a state that contains the push.
         let Some(wanted) = self.shard(space).wants_frame(space, Some(origin)) else { return };
         let frame = wanted.then(|| sync::encode(event));
-        let step = Step { prev, cursor, event: Broadcast { frame, origin: Some(origin) } };
+        let second = wanted.then(|| file_changed::encode_deleted(event)).flatten();
+        let step = Step { prev, cursor, event: Broadcast { frame, second, origin: Some(origin) } };
         self.step(space, step, sync::position(event));
     }
 
@@ -319,8 +320,11 @@ impl Broker {
         let AppendedEvent { space, prev, origin, .. } = *event;
         let Some(wanted) = self.shard(space).wants_frame(space, Some(origin)) else { return };
         let frame = wanted.then(|| appended::encode(space, &event.entry));
-        let step =
-            Step { prev, cursor: event.entry.cursor, event: Broadcast { frame, origin: Some(origin) } };
+        let step = Step {
+            prev,
+            cursor: event.entry.cursor,
+            event: Broadcast { frame, second: None, origin: Some(origin) },
+        };
         self.step(space, step, appended::position(event));
     }
 
@@ -328,7 +332,8 @@ impl Broker {
         let FileEvent { space, prev, .. } = *event;
         let Some(wanted) = self.shard(space).wants_frame(space, None) else { return };
         let frame = wanted.then(|| file_changed::encode(space, &event.file));
-        let step = Step { prev, cursor: event.file.cursor, event: Broadcast { frame, origin: None } };
+        let step =
+            Step { prev, cursor: event.file.cursor, event: Broadcast { frame, second: None, origin: None } };
         self.step(space, step, file_changed::position(event));
     }
 

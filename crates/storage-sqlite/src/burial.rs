@@ -2,7 +2,7 @@
 //! §7).
 
 use less_sync_core::{Cursor, FileId, RecordId, SpaceId};
-use less_sync_storage::{OBJECT_GRACE, ObjectKey, StorageError};
+use less_sync_storage::{DeletedFile, OBJECT_GRACE, ObjectKey, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::clock::{micros, now_micros};
@@ -73,11 +73,11 @@ pub(crate) fn bury_files(
     space: SpaceId,
     record: RecordId,
     cursor: Cursor,
-    buried: &mut Vec<FileId>,
+    buried: &mut Vec<DeletedFile>,
 ) -> Result<(), StorageError> {
     for file in LiveFile::of_record(db, space, record)? {
         file.bury(db, space, cursor)?;
-        buried.push(file.id);
+        buried.push(DeletedFile { id: file.id, record });
     }
     Ok(())
 }

@@ -3,8 +3,10 @@
 //! Everything is compared before anything is written, so a refused push leaves no trace in the transaction that it
 //! shares with others.
 
-use less_sync_core::{Cursor, FileId, SpaceId};
-use less_sync_storage::{Access, Change, Push, Pushed, RecordState, Space, SpaceKind, StorageError};
+use less_sync_core::{Cursor, SpaceId};
+use less_sync_storage::{
+    Access, Change, DeletedFile, Push, Pushed, RecordState, Space, SpaceKind, StorageError,
+};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::access::{for_reading, for_writing};
@@ -43,7 +45,7 @@ pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pus
     Ok(committed(&space, next, buried))
 }
 
-fn committed(space: &Space, cursor: Cursor, deleted_files: Vec<FileId>) -> Pushed {
+fn committed(space: &Space, cursor: Cursor, deleted_files: Vec<DeletedFile>) -> Pushed {
     Pushed::Committed {
         prev: space.cursor,
         cursor,
@@ -91,7 +93,7 @@ fn write(
     space: SpaceId,
     changes: &[Change],
     next: Cursor,
-) -> Result<Vec<FileId>, StorageError> {
+) -> Result<Vec<DeletedFile>, StorageError> {
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     let mut update = db.prepare_cached(UPDATE).map_err(storage_error)?;
     let mut buried = Vec::new();

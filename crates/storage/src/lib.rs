@@ -50,8 +50,8 @@ pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueStat
 pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use rate_limits::{ActorHash, Permit, RateAction, RateLimit, RateLimits};
 pub use records::{
-    Change, CursorAhead, PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, Record,
-    RecordState, Records,
+    Change, CursorAhead, DeletedFile, PullPage, PullPosition, PullRequest, PullState, Push, PushLimits,
+    Pushed, Record, RecordState, Records,
 };
 pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
 pub use row::Row;

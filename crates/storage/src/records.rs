@@ -67,7 +67,7 @@ pub enum Pushed {
         /// Pending rewrap, if any.
         rewrap_epoch: Option<Epoch>,
         /// Files that went with the records they belonged to, in no particular order.
-        deleted_files: Vec<FileId>,
+        deleted_files: Vec<DeletedFile>,
     },
     /// At least one expected cursor did not match; nothing was written.
     Conflict {
@@ -76,6 +76,15 @@ pub enum Pushed {
         /// The mismatching records, at most 100.
         records: Vec<RecordId>,
     },
+}
+
+/// A file that went with the record it belonged to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeletedFile {
+    /// The file.
+    pub id: FileId,
+    /// The record that was deleted.
+    pub record: RecordId,
 }
 
 /// What to do with a pull from beyond the cursor of the space (protocol D-15).

@@ -198,7 +198,11 @@ impl World {
 
 fn random_bytes() -> Bytes {
     let mut random = rand::rng();
-    let length = if random.random_bool(0.2) { random.random_range(0..LARGEST) } else { random.random_range(0..20_000) };
+    let length = if random.random_bool(0.2) {
+        random.random_range(0..LARGEST)
+    } else {
+        random.random_range(0..20_000)
+    };
     let mut bytes = vec![0; length];
     random.fill(&mut bytes[..]);
     bytes.into()
@@ -206,12 +210,14 @@ fn random_bytes() -> Bytes {
 
 /// What the objects below `directory` have that its database does not know, and the other way round.
 async fn findings(directory: &std::path::Path) -> Vec<Finding> {
-    let storage = SqliteStorage::open(SqliteOptions::new(directory.join("less-sync.db"))).expect("its database");
+    let storage =
+        SqliteStorage::open(SqliteOptions::new(directory.join("less-sync.db"))).expect("its database");
     let storage = Arc::new(storage);
     let blobs = LocalBlobs::open(directory.join("files")).await.expect("its objects");
     let options = FsckOptions { only: None, min_age: std::time::Duration::ZERO, delete: false };
     let mut found = Vec::new();
-    let summary = Fsck::new(storage.clone(), Arc::new(blobs), options).run(|finding| found.push(finding)).await;
+    let summary =
+        Fsck::new(storage.clone(), Arc::new(blobs), options).run(|finding| found.push(finding)).await;
     let summary = summary.expect("a comparison");
     assert!(summary.files > 0 && summary.objects >= summary.files, "{summary:?}");
     storage.close().await;

@@ -157,6 +157,7 @@ impl World {
             key_generation: Epoch::FIRST,
             rewrap_epoch: None,
             changes: Arc::new([change]),
+            deleted_files: Vec::new(),
             origin,
         }));
     }

@@ -16,13 +16,15 @@ use crate::outbox::{Delivered, Outbox};
 pub(super) struct Broadcast {
     /// The encoded notification; none when nobody but the origin was watching.
     pub(super) frame: Option<Bytes>,
+    /// A second notification about the same event, for those who get the first.
+    pub(super) second: Option<Bytes>,
     /// Whoever caused it does not hear of it (protocol G5).
     pub(super) origin: Option<ConnectionId>,
 }
 
 impl Weigh for Broadcast {
     fn bytes(&self) -> usize {
-        self.frame.as_ref().map_or(0, Bytes::len)
+        self.frame.iter().chain(&self.second).map(Bytes::len).sum()
     }
 }
 
@@ -193,12 +195,17 @@ impl Watcher {
             gate.hold(delivery, limit);
             return None;
         }
-        let frame = self.next_frame(delivery, hints)?;
-        Some(self.outbox.durable(Some(hints.space()), frame))
+        let (frame, second) = self.next_frames(delivery, hints)?;
+        let delivered = self.outbox.durable(Some(hints.space()), frame);
+        Some(second.map_or(delivered, |second| self.outbox.durable(Some(hints.space()), second)))
     }
 
-    /// Moves on to what the delivery says; answers the frame to tell it with, if it is news.
-    fn next_frame(&mut self, delivery: &Delivery<Broadcast>, hints: &mut Hints) -> Option<Bytes> {
+    /// Moves on to what the delivery says; answers the frames to tell it with, if it is news.
+    fn next_frames(
+        &mut self,
+        delivery: &Delivery<Broadcast>,
+        hints: &mut Hints,
+    ) -> Option<(Bytes, Option<Bytes>)> {
         let to = match delivery {
             Delivery::Step(step) => step.cursor,
             Delivery::Hint(cursor) => *cursor,
@@ -210,9 +217,11 @@ impl Watcher {
                 if step.event.origin == Some(self.connection) {
                     return None;
                 }
-                Some(step.event.frame.clone().unwrap_or_else(|| hints.frame(to)))
+                let Broadcast { frame, second, .. } = &step.event;
+                let frame = frame.clone().unwrap_or_else(|| hints.frame(to));
+                Some((frame, second.clone()))
             }
-            Delivery::Step(_) | Delivery::Hint(_) => Some(hints.frame(to)),
+            Delivery::Step(_) | Delivery::Hint(_) => Some((hints.frame(to), None)),
         }
     }
 }

@@ -61,6 +61,7 @@ pub(crate) fn push_of(space: SpaceId, number: u64, origin: ConnectionId, size: u
         key_generation: Epoch::new(3).unwrap(),
         rewrap_epoch: None,
         changes: Arc::new([change]),
+        deleted_files: Vec::new(),
         origin,
     }
 }

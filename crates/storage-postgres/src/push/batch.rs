@@ -1,6 +1,9 @@
 //! A batch of pushes as one statement.
 
+use std::ops::Range;
+
 use less_sync_core::RecordId;
+use less_sync_storage::DeletedFile;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -114,7 +117,7 @@ struct Answers {
     /// Changes, numbered from 1 through all pushes, ascending.
     mismatches: Vec<i32>,
     deleted_files: Option<Vec<Uuid>>,
-    /// The push, numbered from 1, of each of those.
+    /// The change, numbered from 1 through all pushes, that deleted the record of each of those.
     deleted_by: Option<Vec<i32>>,
 }
 
@@ -127,25 +130,31 @@ impl Answers {
             let after = first + i32::try_from(job.rows()).ok()?;
             let of_job = std::iter::from_fn(|| mismatches.next_if(|change| *change < after));
             let of_job: Vec<RecordId> = of_job.filter_map(|change| record(job, change - first)).collect();
-            verdicts.push(self.answer(place)?.verdict(of_job.into_iter()));
+            let deleted_files = self.deleted_by(job, first..after);
+            verdicts.push(self.answer(place, deleted_files)?.verdict(of_job.into_iter()));
             first = after;
         }
         Some(verdicts)
     }
 
-    fn answer(&self, place: usize) -> Option<Answer> {
+    fn answer(&self, place: usize, deleted_files: Vec<DeletedFile>) -> Option<Answer> {
         Some(Answer {
             outcome: *self.outcomes.get(place)?,
             space_cursor: self.space_cursors.get(place).copied().flatten(),
             key_generation: self.key_generations.get(place).copied().flatten(),
             rewrap_epoch: self.rewrap_epochs.get(place).copied().flatten(),
-            deleted_files: self.files_deleted_by(i32::try_from(place).ok()? + 1),
+            deleted_files,
         })
     }
 
-    fn files_deleted_by(&self, push: i32) -> Vec<Uuid> {
+    /// The files that went with records of one push, whose changes are these.
+    fn deleted_by(&self, job: &Job, changes: Range<i32>) -> Vec<DeletedFile> {
         let files = self.deleted_files.iter().flatten().zip(self.deleted_by.iter().flatten());
-        files.filter(|(_, by)| **by == push).map(|(file, _)| *file).collect()
+        let of_job = files.filter(|(_, by)| changes.contains(*by));
+        let deleted = |(file, by): (&Uuid, &i32)| {
+            Some(DeletedFile { id: (*file).into(), record: record(job, *by - changes.start)? })
+        };
+        of_job.filter_map(deleted).collect()
     }
 }
 

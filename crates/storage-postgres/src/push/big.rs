@@ -4,7 +4,7 @@
 //! statement has a snapshot of its own, so the records are read after the space is locked.
 
 use less_sync_core::{Cursor, RecordId};
-use less_sync_storage::{Change, RecordState};
+use less_sync_storage::{Change, DeletedFile, RecordState};
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
@@ -155,7 +155,7 @@ async fn write(
     space: Uuid,
     changes: &[Change],
     at: i64,
-) -> Result<Vec<Uuid>, sqlx::Error> {
+) -> Result<Vec<DeletedFile>, sqlx::Error> {
     let (creates, updates): (Vec<_>, Vec<_>) =
         changes.iter().partition(|change| change.expected == Cursor::ZERO);
     insert(connection, space, &creates, at).await?;
@@ -167,8 +167,16 @@ async fn write(
     }
     let (spaces, cursors) = (vec![space; dead.len()], vec![at; dead.len()]);
     let bury =
-        sqlx::query_scalar!("SELECT files FROM less_sync_bury_files_1($1, $2, $3)", &spaces, &dead, &cursors);
-    Ok(bury.fetch_one(connection).await?.unwrap_or_default())
+        sqlx::query!("SELECT files, dead FROM less_sync_bury_files_1($1, $2, $3)", &spaces, &dead, &cursors);
+    let buried = bury.fetch_one(connection).await?;
+    let files = buried.files.into_iter().flatten().zip(buried.dead.into_iter().flatten());
+    Ok(files.filter_map(|(file, place)| deleted(file, &dead, place)).collect())
+}
+
+/// A file, and the record at this place of `dead`, counted from 1.
+fn deleted(file: Uuid, dead: &[Uuid], place: i64) -> Option<DeletedFile> {
+    let record = dead.get(usize::try_from(place.checked_sub(1)?).ok()?)?;
+    Some(DeletedFile { id: file.into(), record: (*record).into() })
 }
 
 async fn insert(

@@ -1,8 +1,7 @@
 //! What the functions of the database answer (see `migrations/postgres/022_push_function.sql`).
 
-use less_sync_core::{Cursor, FileId, RecordId};
-use less_sync_storage::{Pushed, StorageError};
-use uuid::Uuid;
+use less_sync_core::{Cursor, RecordId};
+use less_sync_storage::{DeletedFile, Pushed, StorageError};
 
 use crate::error::CorruptRow;
 use crate::spaces::{cursor, epoch};
@@ -17,7 +16,7 @@ pub(super) struct Answer {
     pub(super) space_cursor: Option<i64>,
     pub(super) key_generation: Option<i32>,
     pub(super) rewrap_epoch: Option<i32>,
-    pub(super) deleted_files: Vec<Uuid>,
+    pub(super) deleted_files: Vec<DeletedFile>,
 }
 
 /// What became of a push.
@@ -54,7 +53,7 @@ impl Answer {
             cursor: at,
             key_generation: epoch(self.key_generation.ok_or(CorruptRow("epoch"))?)?,
             rewrap_epoch: self.rewrap_epoch.map(epoch).transpose()?,
-            deleted_files: self.deleted_files.into_iter().map(FileId::from).collect(),
+            deleted_files: self.deleted_files,
         })
     }
 

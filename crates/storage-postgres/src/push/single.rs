@@ -1,8 +1,9 @@
 //! One push of one change: the most frequent statement of all.
 
 use less_sync_core::Dek;
-use less_sync_storage::{Change, RecordState};
+use less_sync_storage::{Change, DeletedFile, RecordState};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::job::Job;
 use super::outcome::Answer;
@@ -27,6 +28,7 @@ pub(super) async fn apply(
         blob,
         dek,
     );
+    let deleted = |file: Uuid| DeletedFile { id: file.into(), record: change.id };
     // Reads to the end of the answer: only then is it committed.
     let row = applied.fetch_one(connection).await?;
     Ok(Answer {
@@ -34,7 +36,7 @@ pub(super) async fn apply(
         space_cursor: row.space_cursor,
         key_generation: row.key_generation,
         rewrap_epoch: row.rewrap_epoch,
-        deleted_files: row.deleted_files.unwrap_or_default(),
+        deleted_files: row.deleted_files.into_iter().flatten().map(deleted).collect(),
     })
 }
 

@@ -235,7 +235,7 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
                 .fetch_all(&mut db)
                 .await
                 .unwrap();
-        let mut told: Vec<uuid::Uuid> = deleted_files.iter().map(less_sync_core::FileId::as_uuid).collect();
+        let mut told: Vec<uuid::Uuid> = deleted_files.iter().map(|file| file.id.as_uuid()).collect();
         told.sort_unstable();
         assert_eq!(told.len() as u64, 2 * count);
         assert_eq!(told, buried);

@@ -12,8 +12,8 @@ use super::races::{ROUNDS, together};
 use super::scene::{Scene, WIDE, dek, live, record, tombstone};
 use super::shared_scene::file;
 use crate::{
-    ClaimDue, Content, FileCommit, Files as _, OBJECT_GRACE, ObjectUse, Objects as _, Push, Pushed,
-    Records as _, StorageError,
+    ClaimDue, Content, DeletedFile, FileCommit, Files as _, OBJECT_GRACE, ObjectUse, Objects as _, Push,
+    Pushed, Records as _, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -50,7 +50,9 @@ pub async fn file_of_a_dying_record_is_dead_or_refused<B: Backend>() {
         .await;
         assert!(!scene.has_file(space, id).await, "round {round}");
         match &outcomes[..] {
-            [Ok(_), Ok(deleted)] => assert_eq!(*deleted, [id], "round {round}"),
+            [Ok(_), Ok(deleted)] => {
+                assert_eq!(*deleted, [DeletedFile { id, record: owner }], "round {round}");
+            }
             [Err(StorageError::RecordNotFound), Ok(deleted)] => assert_eq!(*deleted, [], "round {round}"),
             other => panic!("round {round}: {other:?}"),
         }

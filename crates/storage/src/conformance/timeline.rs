@@ -6,8 +6,8 @@ use super::scene::{Scene, committed, cursor, dek, epoch, keyed, live, record, ro
 use super::shared_scene::{ALL, file};
 use super::{Arrangement, Backend, PageLimits};
 use crate::{
-    CursorAhead, FileEntry, FileState, ObjectKey, PullRequest, Pushed, ReadGrant, Records as _, Row,
-    StorageError,
+    CursorAhead, DeletedFile, FileEntry, FileState, ObjectKey, PullRequest, Pushed, ReadGrant, Records as _,
+    Row, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -63,7 +63,8 @@ pub async fn files_die_with_their_record<B: Backend>() {
         let Pushed::Committed { cursor: at, deleted_files, .. } = pushed else { panic!("{pushed:?}") };
         let mut deleted = deleted_files;
         deleted.sort_unstable();
-        assert_eq!(deleted, [file(1), file(2)]);
+        let gone_with = |id| DeletedFile { id, record: record(1) };
+        assert_eq!(deleted, [gone_with(file(1)), gone_with(file(2))]);
         let mut expected: Vec<Row> = changes.iter().map(|change| Row::Record(row(change, at))).collect();
         expected.extend([gone(&second, at), gone(&first, at)]);
         assert_eq!(scene.timeline(space, staying.cursor).await, expected);

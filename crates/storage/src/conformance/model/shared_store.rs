@@ -12,8 +12,8 @@ use super::abstract_store::AbstractStore;
 use super::file_store::ObjectStore;
 use super::shared_history::CHAINS;
 use crate::{
-    Advanced, Appended, Change, FileEntry, FileState, MemberEntry, Pushed, Record, RecordState, Rewrap,
-    RewrapGuard, Rewrapped, Row, Space, SpaceKind, StorageError, StoredDek,
+    Advanced, Appended, Change, DeletedFile, FileEntry, FileState, MemberEntry, Pushed, Record, RecordState,
+    Rewrap, RewrapGuard, Rewrapped, Row, Space, SpaceKind, StorageError, StoredDek,
 };
 
 /// The space that is opened with a chain.
@@ -92,7 +92,7 @@ impl SharedStore {
         for file in self.extras.get_mut(&id).unwrap().files.values_mut().filter(|file| dead(file)) {
             (file.state, file.cursor) = (FileState::Tombstone, cursor);
             self.objects.bury(id, file.id);
-            deleted_files.push(file.id);
+            deleted_files.push(DeletedFile { id: file.id, record: file.record });
         }
         Ok(Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, deleted_files })
     }
