@@ -2,6 +2,7 @@
 
 mod due;
 mod uses;
+mod walk;
 
 use std::time::Duration;
 
@@ -15,11 +16,10 @@ use uuid::Uuid;
 
 use self::due::Claiming;
 use self::uses::Dooming;
+use self::walk::Walk;
 use crate::PostgresStorage;
 use crate::clock::micros;
-use crate::files::size;
 use crate::pool::Class;
-use crate::transaction::Aborted;
 
 pub(crate) use self::uses::{is_live, write_down};
 
@@ -58,9 +58,7 @@ impl Objects for PostgresStorage {
         after: Option<(SpaceId, FileId)>,
         limit: usize,
     ) -> Result<Vec<LiveObject>, StorageError> {
-        let mut lease = self.pool.lease(Class::Job).await?;
-        let live = live(lease.connection(), only, after, limit).await;
-        lease.conclude(live)
+        self.transact(Class::Job, &Walk { only, after, limit }).await
     }
 
     async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError> {
@@ -99,34 +97,4 @@ async fn postpone(
         micros(delay),
     );
     postponed.execute(db).await.map(drop)
-}
-
-/// The row that the caller has seen comes first, if it is still there, and is left out: there is no id before the first one
-/// from which a statement could begin.
-async fn live(
-    db: &mut PgConnection,
-    only: Option<SpaceId>,
-    after: Option<(SpaceId, FileId)>,
-    limit: usize,
-) -> Result<Vec<LiveObject>, Aborted> {
-    let start = (only.unwrap_or(SpaceId::from_bytes([0; 16])), FileId::from_bytes([0; 16]));
-    let from = after.map_or(start, |after| after.max(start));
-    let rows = sqlx::query!(
-        "SELECT space_id, id, size, object_key FROM files
-         WHERE (space_id, id) >= ($1, $2) AND space_id <= $3 AND NOT deleted
-         ORDER BY space_id, id LIMIT $4",
-        from.0.as_uuid(),
-        from.1.as_uuid(),
-        only.map_or(Uuid::max(), |space| space.as_uuid()),
-        i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX),
-    );
-    let mut live = Vec::new();
-    for row in rows.fetch_all(db).await? {
-        let (space, file) = (SpaceId::from(row.space_id), FileId::from(row.id));
-        let key = row.object_key.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string());
-        live.push(LiveObject { key, space, file, size: size(row.size)? });
-    }
-    live.retain(|object| Some((object.space, object.file)) != after);
-    live.truncate(limit);
-    Ok(live)
 }

@@ -79,14 +79,16 @@ impl Transaction for Commit<'_> {
 
 impl Commit<'_> {
     /// Forgets the attempt, writes the row and moves the cursor, in one statement; nothing of it without the attempt. The
-    /// time is that of this statement: the transaction may have waited for the space.
+    /// time is that of this statement: the transaction may have waited for the space. An attempt to upload another file has
+    /// another key.
     async fn put(&self, db: &mut PgConnection, space: &Locked, change: &FileChange) -> Result<bool, Aborted> {
         let size = i64::try_from(self.content.size).map_err(database)?;
+        let key = ObjectKey::attempt(self.access.space(), self.claim.file, self.upload.id);
         let put = sqlx::query!(
             "WITH intent AS (
                  DELETE FROM blob_uploads
-                 WHERE space_id = $1 AND upload_id = $2 AND file_id = $3 AND object_key = $4
-                   AND NOT doomed AND not_before > clock_timestamp()
+                 WHERE space_id = $1 AND upload_id = $2 AND object_key = $4 AND NOT doomed
+                   AND not_before > clock_timestamp()
                  RETURNING object_key
              ), file AS (
                  INSERT INTO files AS f (space_id, id, record_id, cursor, size, wrapped_dek, object_key, sha256)
@@ -101,7 +103,7 @@ impl Commit<'_> {
             space.id,
             uuid(self.upload.id),
             self.claim.file.as_uuid(),
-            self.upload.object.to_string(),
+            key.to_string(),
             self.claim.record.as_uuid(),
             change.cursor.as_i64(),
             size,

@@ -41,6 +41,8 @@ async fn existing(scene: &mut Scene, skipped: i64) -> (FileId, RecordId) {
     let sql = "SELECT id, record_id FROM files WHERE space_id = $1 ORDER BY id OFFSET $2 LIMIT 1";
     let (id, record): (Uuid, Uuid) =
         sqlx::query_as(sql).bind(LARGE.as_uuid()).bind(skipped).fetch_one(&mut scene.db).await.unwrap();
+    // What this session has read is not to be counted later.
+    execute(&mut scene.db, "SELECT pg_stat_force_next_flush()").await;
     (id.into(), record.into())
 }
 
@@ -73,7 +75,8 @@ async fn files_are_found_by_their_keys() {
             storage.delete_file(&writer(), old).await.unwrap().unwrap();
             assert_eq!(storage.delete_file(&writer(), old).await.unwrap(), None);
         };
-        assert_reads(&scene.reads(delete).await, &[("files_pkey", 4), ("revocations_pkey", 0)]);
+        // To know it, to doom its object, to bury it; the second time both versions of the row are seen.
+        assert_reads(&scene.reads(delete).await, &[("files_pkey", 6), ("revocations_pkey", 0)]);
         let abort = async |storage: &PostgresStorage| {
             for id in [UploadId::from_bytes([8; 16]), UploadId::from_bytes([9; 16])] {
                 let upload = Upload { id, object: ObjectKey::attempt(LARGE, new, id) };
@@ -81,7 +84,8 @@ async fn files_are_found_by_their_keys() {
                 storage.abort_upload(&upload).await.unwrap();
             }
         };
-        let expected = [("blob_uploads_pkey", 2), ("files_pkey", 2), ("idx_blob_uploads_file", 0)];
+        // The queue has seen three attempts of this file by then.
+        let expected = [("blob_uploads_pkey", 2), ("files_pkey", 2), ("idx_blob_uploads_file", 3)];
         assert_reads(&scene.reads(abort).await, &expected);
         scene.end().await;
     }
@@ -107,7 +111,8 @@ async fn sweeper_reads_no_more_than_it_claims() {
                 storage.forget_object(LARGE, claimed[0].entry).await.unwrap();
                 storage.postpone_object(LARGE, claimed[1].entry, DAY).await.unwrap();
             };
-            assert_reads(&scene.reads(report).await, &[("blob_uploads_pkey", 2)]);
+            // Each row was claimed, and the version from before that counts as well.
+            assert_reads(&scene.reads(report).await, &[("blob_uploads_pkey", 4)]);
         }
         scene.end().await;
     }
@@ -127,7 +132,7 @@ async fn objects_are_looked_up_by_the_keys_of_their_files() {
             let orphan = ObjectKey::legacy(LARGE, FileId::from_bytes([7; 16]));
             assert!(storage.doom_orphan(&orphan).await.unwrap());
         };
-        let expected = [("files_pkey", 1001), ("idx_blob_uploads_file", 0)];
+        let expected = [("files_pkey", 1001), ("idx_blob_uploads_file", 0), ("blob_uploads_pkey", 0)];
         assert_reads(&scene.reads(look).await, &expected);
         for only in [None, Some(LARGE)] {
             let walk = async |storage: &PostgresStorage| {

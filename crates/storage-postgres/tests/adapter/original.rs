@@ -39,3 +39,28 @@ async fn key_of_another_length_does_not_stop_a_pull() {
     *dek = None;
     assert_eq!(states, expected);
 }
+
+/// The original took no such key for a file: the constraint was there from its first version on, and still is. So a file with
+/// one cannot come from anywhere, and whoever meets one has found a broken database.
+#[tokio::test]
+async fn key_of_another_length_cannot_belong_to_a_file() {
+    let bed = Bed::new(|options| options).await;
+    let owner = live(1, Cursor::ZERO, 7);
+    let push = Push { changes: [owner.clone()].into(), epoch: None };
+    assert!(is_committed(&bed.storage.push(&WriteGrant::vouch(space(1)), push, LIMITS).await));
+    for length in [0, 3, 43, 44, 45] {
+        let inserted = sqlx::query(
+            "INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor)
+             VALUES ($1, gen_random_uuid(), 1, $2, $3, 1)",
+        )
+        .bind(space(1).as_uuid())
+        .bind(vec![7_u8; length])
+        .bind(owner.id.as_uuid())
+        .execute(&mut bed.connect().await)
+        .await;
+        let refused = inserted.err().map(|error| error.into_database_error().unwrap());
+        let constraint = refused.as_ref().and_then(|error| error.constraint());
+        assert_eq!(constraint, (length != 44).then_some("files_not_deleted_check"), "{length}");
+    }
+    bed.end().await;
+}

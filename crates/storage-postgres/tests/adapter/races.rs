@@ -217,9 +217,9 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
             new_cursor(push(&bed.storage, space(1), ids.clone().map(|id| live(id, NONE, 1)).collect()).await);
         // Two files for each record, one of them under a key of its own, and one that is dead already.
         let sql = "INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor, deleted, object_key)
-                   SELECT r.space_id, gen_random_uuid(), kind.size, kind.dek, r.id, r.cursor, kind.size = 0, kind.key
+                   SELECT r.space_id, gen_random_uuid(), kind.size, kind.dek, r.id, r.cursor, kind.size = 0, kind.key || r.id
                    FROM records r, (VALUES (7, decode(repeat('ab', 44), 'hex'), NULL),
-                                           (8, decode(repeat('cd', 44), 'hex'), 'elsewhere'),
+                                           (8, decode(repeat('cd', 44), 'hex'), 'elsewhere '),
                                            (0, '', NULL)) AS kind (size, dek, key)
                    WHERE r.cursor = $1";
         sqlx::query(sql).bind(at.as_i64()).execute(&mut db).await.unwrap();
@@ -242,13 +242,13 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
         let doomed: i64 = sqlx::query_scalar(
             "SELECT count(DISTINCT u.object_key) FROM blob_uploads u JOIN files f ON f.id = u.file_id
              WHERE u.doomed AND f.cursor = $1 AND u.not_before > now()
-             AND u.object_key IN ('elsewhere', 'spaces/' || f.space_id || '/files/' || f.id)",
+             AND u.object_key IN ('elsewhere ' || f.record_id, 'spaces/' || f.space_id || '/files/' || f.id)",
         )
         .bind(moved.as_i64())
         .fetch_one(&mut db)
         .await
         .unwrap();
-        assert_eq!(doomed.unsigned_abs(), count + 1);
+        assert_eq!(doomed.unsigned_abs(), 2 * count);
     }
     bed.end().await;
 }

@@ -25,7 +25,7 @@ const INTEND: &str = "\
 
 const TAKE: &str = "\
     DELETE FROM blob_uploads
-    WHERE space_id = ?1 AND upload_id = ?2 AND file_id = ?3 AND object_key = ?4 AND doomed = 0 AND not_before > ?5";
+    WHERE space_id = ?1 AND upload_id = ?2 AND object_key = ?3 AND doomed = 0 AND not_before > ?4";
 
 const PUT: &str = "\
     INSERT INTO files (space_id, id, record_id, cursor, size, wrapped_dek, object_key, sha256)
@@ -78,11 +78,12 @@ pub(super) fn commit(
         return Ok(FileCommit::Exists);
     }
     let change = change(&space, claim.record)?;
-    let (space, key) = (space.id, upload.object.to_string());
+    // An attempt to upload another file has another key.
+    let (space, key) = (space.id, ObjectKey::attempt(space.id, claim.file, upload.id).to_string());
     let size = i64::try_from(content.size).map_err(database)?;
     let (id, file) = (upload.id.as_bytes(), claim.file.as_bytes());
     let mut take = db.prepare_cached(TAKE).map_err(storage_error)?;
-    let taken = take.execute(params![space.as_bytes(), id, file, key, now_micros()]);
+    let taken = take.execute(params![space.as_bytes(), id, key, now_micros()]);
     if taken.map_err(storage_error)? == 0 {
         return Err(StorageError::UploadLost);
     }

@@ -142,6 +142,45 @@ pub async fn late_commit_is_lost_or_its_object_stays<B: Backend>() {
     scene.end().await;
 }
 
+/// An attempt is aborted while it is committed, which nobody should do. Either there is a file and its object stays, or the
+/// upload is lost and its object goes. P21.
+pub async fn abort_and_commit_never_both_succeed<B: Backend>() {
+    let scene = Scene::<B>::new().await;
+    let space = scene.shared(1).await;
+    scene.commit(space, vec![live(record(1), NONE, b"a")]).await;
+    for round in 0..ROUNDS {
+        let id = file(round);
+        let upload = scene.begin(space, id).await;
+        let committed = together(2, |caller| {
+            let (store, write, upload) = (Arc::clone(&scene.store), scene.grant(space), upload.clone());
+            async move {
+                if caller == 0 {
+                    let claim = claim(id, record(1), dek(1, 1));
+                    return Some(store.commit_file(&write, &upload, &claim, content(1)).await);
+                }
+                store.abort_upload(&upload).await.unwrap();
+                None
+            }
+        })
+        .await;
+        let (due, key) = (scene.due().await, upload.object.to_string());
+        match &committed[0] {
+            Some(Ok(FileCommit::Created(_))) => {
+                assert_eq!(
+                    (scene.file(space, id).await.object, due),
+                    (upload.object, vec![]),
+                    "round {round}"
+                );
+            }
+            Some(Err(StorageError::UploadLost)) => {
+                assert_eq!((scene.has_file(space, id).await, due), (false, vec![key]), "round {round}");
+            }
+            other => panic!("round {round}: {other:?}"),
+        }
+    }
+    scene.end().await;
+}
+
 /// Several sweepers divide the queue among them: each object is claimed by one.
 pub async fn sweepers_never_claim_the_same_object<B: Backend>() {
     const OBJECTS: u64 = 6;

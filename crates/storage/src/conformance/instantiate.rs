@@ -243,6 +243,7 @@ macro_rules! conformance_tests {
             file_of_a_dying_record_is_dead_or_refused
             one_of_many_uploads_of_a_file_stays
             late_commit_is_lost_or_its_object_stays
+            abort_and_commit_never_both_succeed
             sweepers_never_claim_the_same_object
             deletions_and_revivals_take_turns
         }

@@ -86,7 +86,10 @@ impl<B: Backend> Play<B> {
             Act::Sweep { grace, fate } => self.sweep(grace, fate).await,
             Act::TimePasses(by) => self.let_time_pass(by).await,
             Act::PutShares { skew, fill } => self.put_shares(space, bearer, skew, fill).await,
-            Act::Look { since } => self.look(space, bearer, cursor(since)).await,
+            Act::Look { since } => {
+                self.look(space, bearer, cursor(since)).await;
+                self.look_at_files(space).await;
+            }
             Act::Reopen => self.scene.reopen(PAGES).await,
         }
         assert_eq!(self.scene.space(space).await, self.model.space(space));
@@ -222,7 +225,6 @@ impl<B: Backend> Play<B> {
             assert_eq!(key.as_ref(), extra.shares.get(&number));
         }
         assert_eq!(self.scene.file_deks(space, Cursor::ZERO).await, self.model.file_deks(space));
-        self.look_at_files(space, bearer).await;
     }
 
     /// In the end everything is as the model has it.
@@ -230,6 +232,7 @@ impl<B: Backend> Play<B> {
         for space in [SHARED, PERSONAL] {
             self.look(space, 2, Cursor::ZERO).await;
             self.look(space, 2, cursor(1)).await;
+            self.look_at_files(space).await;
             self.list(space).await;
             for number in [10, 11, 20, 21, 30, 31, 99] {
                 let revoked = self.scene.store.is_revoked(space, &cid(number).into()).await.unwrap();

@@ -1,0 +1,55 @@
+//! Live files, page by page.
+
+use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::{LiveObject, ObjectKey};
+use sqlx::{Executor as _, PgConnection};
+use uuid::Uuid;
+
+use crate::files::size;
+use crate::transaction::{Aborted, Transaction};
+
+/// A page of live files in the order of their keys.
+pub(super) struct Walk {
+    pub(super) only: Option<SpaceId>,
+    pub(super) after: Option<(SpaceId, FileId)>,
+    pub(super) limit: usize,
+}
+
+impl Transaction for Walk {
+    type Outcome = Vec<LiveObject>;
+
+    /// The row that the caller has seen comes first, if it is still there, and is left out: there is no id before the first
+    /// one from which a statement could begin.
+    async fn run(&self, db: &mut PgConnection) -> Result<Vec<LiveObject>, Aborted> {
+        in_order(db).await?;
+        let nil = [0; 16];
+        let start = (self.only.unwrap_or(SpaceId::from_bytes(nil)), FileId::from_bytes(nil));
+        let (space, file) = self.after.map_or(start, |after| after.max(start));
+        let rows = sqlx::query!(
+            "SELECT space_id, id, size, object_key FROM files
+             WHERE (space_id, id) >= ($1, $2) AND space_id <= $3 AND NOT deleted
+             ORDER BY space_id, id LIMIT $4",
+            space.as_uuid(),
+            file.as_uuid(),
+            self.only.map_or(Uuid::max(), |space| space.as_uuid()),
+            i64::try_from(self.limit.saturating_add(1)).unwrap_or(i64::MAX),
+        );
+        let mut live = Vec::new();
+        for row in rows.fetch_all(db).await? {
+            let (space, file) = (SpaceId::from(row.space_id), FileId::from(row.id));
+            let key = row.object_key.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string());
+            live.push(LiveObject { key, space, file, size: size(row.size)? });
+        }
+        live.retain(|object| Some((object.space, object.file)) != self.after);
+        live.truncate(self.limit);
+        Ok(live)
+    }
+}
+
+/// Other indexes of files begin with the space as well; whoever takes one of them has to sort whole spaces. A generic plan
+/// does not even look at their ends to guess how many rows there are.
+async fn in_order(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let planner = "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off;
+                   SET LOCAL plan_cache_mode = force_generic_plan";
+    db.execute(sqlx::raw_sql(planner)).await.map(drop)
+}
