@@ -2,8 +2,9 @@
 //!
 //! An [`Identity`] is a P-256 key that signs and opens. A [`KeyRing`] holds the keys of one space, one per epoch; a
 //! record is encrypted under a key of its own, and that key is wrapped with the key of an epoch, so that a rotation
-//! rewraps 44 octets per record and never touches content. The formats, and why they are what they are, stand in
-//! `docs/decisions/0009-the-toolbox-shares-with-real-keys.md`; the server sees none of them.
+//! rewraps 44 octets per record and never touches content. Files are encrypted in the same way, in segments. The formats,
+//! and why they are what they are, stand in `docs/decisions/0009-the-toolbox-shares-with-real-keys.md` and
+//! `docs/decisions/0011-files-are-encrypted-in-segments.md`; the server sees none of them.
 //!
 //! Whatever is secret is erased when it is dropped, and `Debug` shows nothing of it.
 //!
@@ -21,6 +22,7 @@
 //! ```
 
 mod aead;
+mod file;
 mod identity;
 mod key_ring;
 mod mailbox;
@@ -30,6 +32,7 @@ mod secret;
 mod space_key;
 pub(crate) mod statement;
 
+pub use file::{FILE_SEGMENT, FileOpener, FileSealer, sealed_size, segment_offset};
 pub use identity::{Identity, InvalidIdentity};
 pub use key_ring::{KeyRing, SealedRecord};
 pub use mailbox::mailbox_id;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use less_sync_core::{Dek, Epoch, RecordId, SpaceId};
+use less_sync_core::{Dek, Epoch, FileId, RecordId, SpaceId};
 
-use super::{Secret, SpaceKey, Unreadable, record};
+use super::{FileOpener, FileSealer, Secret, SpaceKey, Unreadable, record};
 
 /// Keys that are kept: those of the newest epochs. Content is rewrapped with every rotation, so older ones open
 /// nothing but forgotten entries of the membership log.
@@ -98,6 +98,25 @@ impl KeyRing {
         let dek = Dek::try_from(dek.ok_or(Unreadable::NotEncrypted)?);
         let key = self.unwrap(&dek.map_err(|_| Unreadable::NotEncrypted)?)?;
         record::open(&key, self.space, record, blob)
+    }
+
+    /// Begins to encrypt a file under a key of its own, which comes wrapped with that of `epoch`. Begin anew for every
+    /// attempt to upload.
+    ///
+    /// # Errors
+    /// [`Unreadable::NoKey`].
+    pub fn seal_file(&self, epoch: Epoch, file: FileId) -> Result<(FileSealer, Dek), Unreadable> {
+        let space_key = self.key(epoch)?;
+        let key = Secret::random();
+        Ok((FileSealer::new(&key, self.space, file), space_key.wrap(&key)))
+    }
+
+    /// Begins to decrypt a file from its segment number `from` on.
+    ///
+    /// # Errors
+    /// See [`Unreadable`].
+    pub fn open_file(&self, file: FileId, dek: &Dek, from: u64) -> Result<FileOpener, Unreadable> {
+        Ok(FileOpener::new(&self.unwrap(dek)?, self.space, file, from))
     }
 
     /// The same key, wrapped with that of `epoch`.
@@ -210,6 +229,23 @@ mod tests {
         let dek = ring.rewrap(sealed.dek.as_bytes(), epoch(2)).unwrap();
         assert_eq!(dek.epoch_prefix(), 2);
         assert_eq!(ring.open_record(RECORD, &sealed.blob, Some(dek.as_bytes())).unwrap(), "content");
+    }
+
+    #[test]
+    fn a_file_is_opened_by_its_key_however_often_that_was_rewrapped() {
+        let (ring, file) = (ring(SPACE, [1, 2]), FileId::from_bytes([4; 16]));
+        let (mut sealer, dek) = ring.seal_file(epoch(1), file).unwrap();
+        let mut sealed = Vec::new();
+        sealer.update(b"content", &mut sealed);
+        sealer.finish(&mut sealed);
+        for dek in [dek, ring.rewrap(dek.as_bytes(), epoch(2)).unwrap()] {
+            let (mut opener, mut content) = (ring.open_file(file, &dek, 0).unwrap(), Vec::new());
+            opener.update(&sealed, &mut content).unwrap();
+            opener.finish(&mut content).unwrap();
+            assert_eq!(content, b"content");
+        }
+        assert_eq!(ring.seal_file(epoch(3), file).unwrap_err(), Unreadable::NoKey(epoch(3)));
+        assert_ne!(ring.seal_file(epoch(1), file).unwrap().1, ring.seal_file(epoch(1), file).unwrap().1);
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! Encrypting a file as it is read.
+
+use std::fmt;
+
+use less_sync_core::{FileId, SpaceId};
+
+use super::{Cutter, FILE_SEGMENT, Secret, Segments, VERSION};
+
+/// Encrypts one file, from its beginning to its end, in memory for one segment.
+pub struct FileSealer {
+    segments: Segments,
+    cutter: Cutter,
+}
+
+impl FileSealer {
+    pub(crate) fn new(key: &Secret, space: SpaceId, file: FileId) -> Self {
+        Self { segments: Segments::new(key, space, file, 0), cutter: Cutter::new(FILE_SEGMENT) }
+    }
+
+    /// Takes the next octets of the content, and appends to `sealed` what can be sent.
+    pub fn update(&mut self, mut content: &[u8], sealed: &mut Vec<u8>) {
+        loop {
+            content = self.cutter.fill(content);
+            if content.is_empty() {
+                return;
+            }
+            self.seal(false, sealed);
+        }
+    }
+
+    /// Appends the end.
+    pub fn finish(mut self, sealed: &mut Vec<u8>) {
+        self.seal(true, sealed);
+    }
+
+    fn seal(&mut self, is_last: bool, sealed: &mut Vec<u8>) {
+        if self.segments.number == 0 {
+            sealed.push(VERSION);
+        }
+        sealed.extend_from_slice(&self.segments.seal(&self.cutter.held, is_last));
+        self.cutter.held.clear();
+    }
+}
+
+impl fmt::Debug for FileSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSealer").field("segment", &self.segments.number).finish_non_exhaustive()
+    }
+}
