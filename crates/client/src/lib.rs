@@ -10,7 +10,8 @@
 //! message they came in.
 //!
 //! [`crypto`] and [`sharing`] are for spaces that several people share: encryption of records, invitations, members,
-//! rotation of keys. The rest moves octets and does not care what is in them.
+//! rotation of keys. [`FileClient`] takes files there and back over HTTP. The rest moves octets and does not care what is
+//! in them.
 //!
 //! It knows nothing of a server's insides, and keeps no data.
 //!
@@ -47,6 +48,7 @@ mod endpoint;
 mod epoch;
 mod error;
 mod event;
+mod files;
 mod invitation;
 mod membership;
 mod options;
@@ -72,6 +74,9 @@ pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use epoch::{Begun, Share};
 pub use error::{CallError, Cause, Code, DialError, Ended, LogError, PullError, PushError};
 pub use event::{Event, Events, FilesEvent, MembershipEvent, PeerEvent, SyncEvent};
+pub use files::{
+    Download, FileClient, FileDescription, FileError, FileHead, NotAFile, RemoteFile, Stored, Upload,
+};
 pub use invitation::Invitation;
 pub use membership::{AppendKind, Log, LogHead};
 pub use options::{Bound, Options, Tap};

@@ -235,12 +235,12 @@ mod tests {
     fn a_file_is_opened_by_its_key_however_often_that_was_rewrapped() {
         let (ring, file) = (ring(SPACE, [1, 2]), FileId::from_bytes([4; 16]));
         let (mut sealer, dek) = ring.seal_file(epoch(1), file).unwrap();
-        let mut sealed = Vec::new();
-        sealer.update(b"content", &mut sealed);
-        sealer.finish(&mut sealed);
+        let mut object = Vec::new();
+        sealer.update(b"content", &mut object);
+        sealer.finish(&mut object);
         for dek in [dek, ring.rewrap(dek.as_bytes(), epoch(2)).unwrap()] {
             let (mut opener, mut content) = (ring.open_file(file, &dek, 0).unwrap(), Vec::new());
-            opener.update(&sealed, &mut content).unwrap();
+            opener.update(&object, &mut content).unwrap();
             opener.finish(&mut content).unwrap();
             assert_eq!(content, b"content");
         }

@@ -7,6 +7,7 @@ mod dialing;
 mod endings;
 mod events;
 mod fake;
+mod files;
 mod pulls;
 mod sessions;
 mod shared;

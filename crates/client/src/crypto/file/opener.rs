@@ -88,10 +88,10 @@ mod tests {
     }
 
     fn sealed(content: &[u8]) -> Vec<u8> {
-        let (mut sealer, mut sealed) = (FileSealer::new(&key(), SPACE, FILE), Vec::new());
-        sealer.update(content, &mut sealed);
-        sealer.finish(&mut sealed);
-        sealed
+        let (mut sealer, mut object) = (FileSealer::new(&key(), SPACE, FILE), Vec::new());
+        sealer.update(content, &mut object);
+        sealer.finish(&mut object);
+        object
     }
 
     fn opened_from(number: u64, sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
