@@ -75,7 +75,7 @@ impl UploadCrashes {
     /// When something acknowledged is missing or has become something else, or an object is left that nothing refers to.
     pub async fn run(self, mut server: ServerProcess) -> Uploaded {
         let user = server.user("uploader").await;
-        let world = Arc::new(World::new(&server, user).await);
+        let world = Arc::new(Box::pin(World::new(&server, user)).await);
         let mut uploaders = JoinSet::new();
         for _ in 0..self.uploaders {
             uploaders.spawn(world.clone().upload());
@@ -103,7 +103,7 @@ impl World {
         let endpoint = Endpoint::from_base(&format!("http://{address}/api/v1")).expect("an address");
         let token = AccessToken::from(user.token.as_str());
         let dialer = Dialer::new(endpoint);
-        let dialled = within("a connection", dialer.dial(Auth::Token(token))).await;
+        let dialled = Box::pin(within("a connection", dialer.dial(Auth::Token(token)))).await;
         let (connection, _events) = dialled.expect("a connection");
         let owner = [Change::create(record, "owner")];
         within("a push", connection.push(user.space, &owner)).await.expect("a record");
