@@ -77,7 +77,7 @@ async fn download_that_breaks_off_is_no_whole_body() {
     let scene = scene(&s3).await;
     let bytes = content(3 * MIB, 1);
     let id = scene.stored(&bytes).await;
-    s3.trouble(Trouble::CutAfter(1000));
+    s3.trouble(Trouble::CutAfter(300_000));
     let response = scene.get(&id).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(within("the end of the body", response.bytes()).await.is_err());
@@ -118,7 +118,8 @@ async fn bucket_is_tried_out() {
     ];
     let values: Values = values.map(|(name, value)| (name.to_owned(), value)).into();
     let config = Config::read(&Sources::from_environment(values)).unwrap();
-    let started = within("a refusal to start", Server::start(config, Overrides::default())).await;
+    let starting = Box::pin(Server::start(config, Overrides::default()));
+    let started = within("a refusal to start", starting).await;
     let refused = format!("{:#}", started.unwrap_err());
     assert!(refused.starts_with("the place of files does not work"), "{refused}");
 

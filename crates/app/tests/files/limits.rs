@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
-use less_sync_test_support::within;
+use less_sync_test_support::{TestServerBuilder, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::scene::{Scene, answer, content, dek, fresh_id, header, record};
+use crate::scene::{Scene, answer, content, dek, fresh_id, header, record, sending};
 
 /// A body of which nothing more comes until its sender is dropped.
 fn held_back(first: Bytes) -> (reqwest::Body, tokio::sync::oneshot::Sender<()>) {
@@ -29,7 +29,7 @@ async fn uploads_have_places() {
     let scene = Scene::with(|server| server.setting("FILE_UPLOAD_CONCURRENCY", "1")).await;
     let (body, held) = held_back(content(1_000_000, 1));
     let slow = scene.streamed(&fresh_id(), 2_000_000, body);
-    let slow = tokio::spawn(slow.send());
+    let slow = sending(slow);
     scene.until_an_object_is_written().await;
     let refused = answer(scene.upload(&fresh_id(), "x")).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -52,7 +52,7 @@ async fn uploads_have_places() {
 /// H13: whoever stops sending in the middle of a body is told, and gone.
 #[tokio::test]
 async fn upload_that_stands_still_is_given_up() {
-    let scene = Scene::with(|server| server.manual_clock()).await;
+    let scene = Scene::with(TestServerBuilder::manual_clock).await;
     let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
     let head = format!(
         "PUT /api/v1/spaces/{}/files/{} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nX-Record-ID: {}\r\n\

@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use less_sync_test_support::delete;
 
-use crate::scene::{Scene, content, fresh_id};
+use crate::scene::{Scene, content, fresh_id, sending};
 
 /// H12: the owner dies while the bytes are on their way.
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn upload_for_a_record_that_dies_meanwhile_is_refused() {
     let (more, rest) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     let rest = stream::unfold(rest, |mut rest| async move { Some((rest.recv().await?, rest)) });
     let slow = scene.streamed(&id, 2_000_000, reqwest::Body::wrap_stream(rest.boxed()));
-    let slow = tokio::spawn(slow.send());
+    let slow = sending(slow);
     more.send(Ok(content(1_000_000, 1))).await.unwrap();
     scene.until_an_object_is_written().await;
     scene.alice.push_ok(&scene.space.clone(), &[delete(1, 1)]).await;

@@ -1,7 +1,7 @@
 //! Requests that are refused: each with its status and its words (http §7.2).
 
 use http::{Method, StatusCode};
-use less_sync_test_support::{TestServer, create, delete};
+use less_sync_test_support::{TestServer, TestServerBuilder, create, delete};
 
 use crate::scene::{Scene, answer, content, dek, fresh_id, record, refused};
 
@@ -69,7 +69,7 @@ async fn personal_spaces_of_others_are_not_there() {
 /// W10: reading never makes a space; row 5b. Writing does.
 #[tokio::test]
 async fn only_writing_creates_a_personal_space() {
-    let scene = Scene::with(|server| server.embedded()).await;
+    let scene = Scene::with(TestServerBuilder::embedded).await;
     let (token, space) = (scene.server.token("carol"), scene.server.space("carol"));
     let spaces = || {
         let db = rusqlite::Connection::open(scene.server.folder().join("less-sync.db")).unwrap();

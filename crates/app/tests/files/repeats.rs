@@ -5,9 +5,9 @@ use futures_util::{StreamExt as _, future, stream};
 use http::{Method, StatusCode};
 use less_sync_test_support::create;
 
-use crate::scene::{Scene, answer, body, content, dek, fresh_id, header, refused};
+use crate::scene::{Scene, answer, body, content, dek, fresh_id, header, refused, sending};
 
-/// "put_file_is_idempotent": the first upload stays, bytes and key.
+/// `put_file_is_idempotent`: the first upload stays, bytes and key.
 #[tokio::test]
 async fn repeat_changes_nothing() {
     let scene = Scene::new().await;
@@ -82,7 +82,7 @@ async fn upload_under_way_is_no_file_yet() {
     let (more, rest) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     let rest = stream::unfold(rest, |mut rest| async move { Some((rest.recv().await?, rest)) });
     let slow = scene.streamed(&id, 20, reqwest::Body::wrap_stream(rest.boxed()));
-    let slow = tokio::spawn(slow.send());
+    let slow = sending(slow);
     more.send(Ok(Bytes::from_static(b"0123456789"))).await.unwrap();
     assert_eq!(scene.get(&id).await.status(), StatusCode::NOT_FOUND);
     let quick = content(50, 1);

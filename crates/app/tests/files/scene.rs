@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use less_sync_test_support::{RawClient, TestServer, TestServerBuilder, create, within};
 use reqwest::{RequestBuilder, Response};
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
 
 /// A server on which alice has the record [`RECORD`] in her personal space.
 pub(crate) struct Scene {
@@ -163,6 +164,12 @@ impl Scene {
         names.sort();
         names
     }
+}
+
+/// A request that is on its way while the test goes on.
+#[expect(clippy::disallowed_methods, reason = "the test owns it, and waits for it")]
+pub(crate) fn sending(request: RequestBuilder) -> JoinHandle<reqwest::Result<Response>> {
+    tokio::spawn(request.send())
 }
 
 /// The head of an answer.

@@ -124,9 +124,9 @@ async fn key_older_than_the_space_accepts_is_stale() {
     let scene = Scene::new().await;
     let space = shared(&scene).await;
     let mut owner = space.owner_client().await;
-    let begin =
+    let params =
         json!({ "space": space.text(), "ucan": space.root(), "epoch": 2, "set_min_key_generation": true });
-    let begun = owner.call("epoch.begin", &begin).await;
+    let begun = owner.call("epoch.begin", &params).await;
     assert_eq!(begun["result"]["epoch"], 2, "{begun}");
     let id = fresh_id();
     let put = || ask(&scene, Method::PUT, &space, &id, space.owner(), space.root());

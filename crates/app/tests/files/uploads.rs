@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 
 use crate::scene::{Scene, answer, body, content, dek, digest, fresh_id, header, record};
 
-/// "put_get_and_head_file_succeeds"; http §7.3, §7.4.
+/// `put_get_and_head_file_succeeds`; http §7.3, §7.4.
 #[tokio::test]
 async fn what_is_put_can_be_got_with_its_key() {
     let scene = Scene::new().await;
@@ -104,6 +104,6 @@ async fn files_survive_a_restart() {
     let objects = scene.objects();
     assert_eq!(objects.len(), 1);
     assert!(objects[0].starts_with(&format!("{id}.")), "{objects:?}");
-    let scene = scene.restart().await;
+    let scene = Box::pin(scene.restart()).await;
     assert_eq!(body(scene.get(&id).await).await, bytes);
 }
