@@ -12,6 +12,7 @@ use crate::state::ApiState;
 /// 204, whether the file was live, deleted already or never there.
 #[utoipa::path(
     delete,
+    operation_id = "deleteFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
@@ -26,6 +27,7 @@ use crate::state::ApiState;
         (status = 401, description = "The token, or `authorization required` without a chain for a shared space", body = crate::openapi::Error),
         (status = 403, description = "`files scope required`, `access denied`", body = crate::openapi::Error),
         (status = 404, description = "`space not found`", body = crate::openapi::Error),
+        (status = 431, description = "`request header fields too large`", body = crate::openapi::Error),
         (status = 500, description = "`internal error`", body = crate::openapi::Error),
         (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
         (status = 503, description = "`temporarily unavailable`, with Retry-After", body = crate::openapi::Error),

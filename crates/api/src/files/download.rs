@@ -23,6 +23,7 @@ const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-dek");
 /// The file, or the part of it that is asked for.
 #[utoipa::path(
     get,
+    operation_id = "getFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
@@ -45,6 +46,7 @@ const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-dek");
         (status = 404, description = "`file not found`", body = crate::openapi::Error),
         (status = 412, description = "`precondition failed`", body = crate::openapi::Error),
         (status = 416, description = "`range not satisfiable`", body = crate::openapi::Error),
+        (status = 431, description = "`request header fields too large`", body = crate::openapi::Error),
         (status = 500, description = "`internal error`", body = crate::openapi::Error),
         (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
         (status = 503, description = "`temporarily unavailable`, with Retry-After", body = crate::openapi::Error),
@@ -57,6 +59,7 @@ pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Resp
 /// What `GET` would say without a range, from what is known here: the object store is not touched.
 #[utoipa::path(
     head,
+    operation_id = "headFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
@@ -72,6 +75,11 @@ pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Resp
         (status = 401, description = "The token or a chain"),
         (status = 403, description = "Scope or chain"),
         (status = 404, description = "No such file"),
+        (status = 412, description = "Another file"),
+        (status = 431, description = "`request header fields too large`"),
+        (status = 500, description = "A failure"),
+        (status = 501, description = "A space of another server"),
+        (status = 503, description = "An outage, with Retry-After"),
     ),
 )]
 pub(crate) async fn head(State(state): State<ApiState>, request: Request) -> Response {

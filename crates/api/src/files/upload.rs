@@ -20,6 +20,7 @@ use head::{Head, announced_length};
 /// Creates a file, once: a repeat changes nothing.
 #[utoipa::path(
     put,
+    operation_id = "putFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
@@ -47,6 +48,7 @@ use head::{Head, announced_length};
         (status = 412, description = "`precondition failed`", body = crate::openapi::Error),
         (status = 413, description = "`file exceeds 100 MB limit`", body = crate::openapi::Error),
         (status = 415, description = "`Content-Encoding is not supported`", body = crate::openapi::Error),
+        (status = 431, description = "`request header fields too large`", body = crate::openapi::Error),
         (status = 500, description = "`internal error`", body = crate::openapi::Error),
         (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
         (status = 503, description = "`too many uploads`, `temporarily unavailable`, with Retry-After", body = crate::openapi::Error),

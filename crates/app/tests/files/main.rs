@@ -9,6 +9,7 @@
 )]
 
 mod buckets;
+mod conformity;
 mod deletion;
 mod downloads;
 mod events;
