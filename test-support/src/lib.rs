@@ -29,6 +29,7 @@ pub mod s3;
 mod server;
 mod shared_space;
 mod ucan;
+mod upload;
 
 pub use changes::{create, delete, record_id, update};
 pub use clock::ManualClock;

@@ -4,6 +4,7 @@
 
 mod command;
 mod create;
+mod fsck;
 mod postgres;
 mod sqlite;
 mod usage;

@@ -1,0 +1,172 @@
+//! `blobs fsck`: objects against rows (storage §4.7, P21).
+
+use std::path::PathBuf;
+
+use less_sync_test_support::postgres::TestDatabase;
+use less_sync_test_support::{TestServer, within};
+use serde_json::Value;
+
+use crate::command::{Said, migrator};
+
+const KEPT: &str = "5f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
+const LOST: &str = "6f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
+const TORN: &str = "7f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
+
+/// A server that has three files, and is not running.
+struct Scene {
+    server: TestServer,
+    database: String,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let mut server = TestServer::builder().embedded().files().start().await;
+        for id in [KEPT, LOST, TORN] {
+            server.upload("alice", id, b"ciphertext").await;
+        }
+        server.drain();
+        server.stopped().await;
+        let database = format!("sqlite:{}", server.folder().join("less-sync.db").display());
+        Self { server, database }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.server.folder().join("files")
+    }
+
+    /// The names of its objects below the root, in order.
+    fn objects(&self) -> Vec<String> {
+        let folder = format!("spaces/{}/files", self.server.space("alice"));
+        let entries = std::fs::read_dir(self.root().join(&folder)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| format!("{folder}/{}", entry.unwrap().file_name().display())).collect();
+        names.sort();
+        names
+    }
+
+    /// Of objects of every age.
+    fn fsck(&self, arguments: &[&str]) -> Said {
+        self.run(&[&["--min-age", "0"], arguments].concat())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let root = self.root();
+        let environment = [
+            ("DATABASE_URL", self.database.as_str()),
+            ("FILE_STORAGE_BACKEND", "local"),
+            ("FILE_STORAGE_PATH", root.to_str().unwrap()),
+        ];
+        migrator(&environment, &[&["blobs", "fsck"], arguments].concat())
+    }
+}
+
+#[tokio::test]
+async fn store_in_good_order_has_no_findings() {
+    let scene = Scene::new().await;
+    let said = scene.fsck(&[]).succeeded();
+    assert_eq!(said.lines(), ["3 objects, 3 files, 0 findings, 0 to be removed"]);
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_named() {
+    let scene = Scene::new().await;
+    let objects = scene.objects();
+    let [kept, lost, torn] = &objects[..] else { panic!("{objects:?}") };
+    std::fs::remove_file(scene.root().join(lost)).unwrap();
+    std::fs::write(scene.root().join(torn), b"cipher").unwrap();
+    let space = scene.server.space("alice");
+    let orphan = format!("spaces/{space}/files/8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60");
+    let leftover = format!("{kept}#1");
+    let stranger = format!("spaces/{space}/files/notes.txt");
+    for name in [&orphan, &leftover, &stranger] {
+        std::fs::write(scene.root().join(name), b"what is this").unwrap();
+    }
+    let expected = |doomed: usize| {
+        let mut lines = vec![
+            format!("leftover {leftover}"),
+            format!("missing {lost}"),
+            format!("orphan {orphan} (12 bytes)"),
+            format!("stranger {stranger}"),
+            format!("wrong size {torn} (6 bytes instead of 10)"),
+        ];
+        lines.push(format!("5 objects, 3 files, 5 findings, {doomed} to be removed"));
+        lines
+    };
+    let sorted = |said: &Said| {
+        let mut lines: Vec<String> = said.lines().iter().map(|line| (*line).to_owned()).collect();
+        let (sum, findings) = lines.split_last_mut().unwrap();
+        findings.sort();
+        assert!(sum.contains("findings"), "{sum}");
+        lines
+    };
+    let said = scene.fsck(&[]);
+    assert_eq!((said.code, sorted(&said)), (3, expected(0)));
+    // Another space has nothing of this; a day ago there was nothing either.
+    let elsewhere = ["--space", "8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60"];
+    assert_eq!(
+        scene.fsck(&elsewhere).succeeded().lines(),
+        ["0 objects, 0 files, 0 findings, 0 to be removed"]
+    );
+    let said = scene.run(&[]);
+    assert_eq!(
+        said.lines(),
+        [format!("missing {lost}"), "5 objects, 3 files, 1 findings, 0 to be removed".to_owned()]
+    );
+    // What nothing refers to is left to the sweeper; what may be needed is touched by nobody.
+    let said = scene.fsck(&["--delete"]);
+    assert_eq!((said.code, sorted(&said)), (3, expected(1)));
+    let said = scene.fsck(&["--json"]);
+    let lines: Vec<Value> = said.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!lines.iter().any(|line| line["finding"] == "orphan"), "it is in the queue by now: {lines:?}");
+    assert_eq!(lines.last().unwrap()["findings"], 4);
+}
+
+#[tokio::test]
+async fn server_removes_what_was_doomed() {
+    let scene = Scene::new().await;
+    let space = scene.server.space("alice");
+    let orphan = scene.root().join(format!("spaces/{space}/files/8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60"));
+    std::fs::write(&orphan, b"left behind by the original").unwrap();
+    let said = scene.fsck(&["--delete"]).succeeded();
+    assert_eq!(said.lines()[1], "4 objects, 3 files, 1 findings, 1 to be removed");
+    let root = scene.root();
+    let database = scene.database.clone();
+    // Another server on the same data, whose clock this test moves.
+    let server = TestServer::builder()
+        .manual_clock()
+        .setting("DATABASE_URL", &database)
+        .setting("FILE_STORAGE_BACKEND", "local")
+        .setting("FILE_STORAGE_PATH", root.to_str().unwrap())
+        .start()
+        .await;
+    let removed = async {
+        while orphan.exists() {
+            server.clock().advance(std::time::Duration::from_mins(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the sweeper", removed).await;
+    assert_eq!(scene.objects().len(), 3);
+}
+
+/// On PostgreSQL the server need not be stopped, and its uploads under way are no findings.
+#[tokio::test]
+async fn running_server_is_compared_on_postgresql() {
+    let database = TestDatabase::migrated().await;
+    let server = TestServer::builder().setting("DATABASE_URL", database.url()).files().start().await;
+    server.upload("alice", KEPT, b"ciphertext").await;
+    let root = server.folder().join("files");
+    let environment = [
+        ("DATABASE_URL", database.url()),
+        ("FILE_STORAGE_BACKEND", "local"),
+        ("FILE_STORAGE_PATH", root.to_str().unwrap()),
+    ];
+    let said = migrator(&environment, &["blobs", "fsck", "--min-age", "0"]).succeeded();
+    assert_eq!(said.lines(), ["1 objects, 1 files, 0 findings, 0 to be removed"]);
+}
+
+#[test]
+fn without_a_place_there_is_nothing_to_compare() {
+    let said = migrator(&[("DATABASE_URL", "sqlite:nowhere.db")], &["blobs", "fsck"]);
+    said.failed(2, "error: FILE_STORAGE_BACKEND is not set: there are no files");
+}
