@@ -16,6 +16,7 @@ mod events;
 mod faults;
 mod heads;
 mod limits;
+mod outages;
 mod owners;
 mod refusals;
 mod repeats;

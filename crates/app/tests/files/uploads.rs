@@ -51,6 +51,19 @@ async fn files_of_all_sizes_come_back_as_they_went() {
     }
 }
 
+/// H1: as large as files may be, both ways.
+#[tokio::test]
+async fn largest_file_comes_back_as_it_went() {
+    let scene = Scene::new().await;
+    let bytes = content(100 * 1024 * 1024, 1);
+    let id = scene.stored(&bytes).await;
+    let response = scene.get(&id).await;
+    assert_eq!(header(&response, "repr-digest"), digest(&bytes));
+    assert!(body(response).await == bytes);
+    let last = answer(scene.ask(Method::GET, &id).header("Range", "bytes=-1000")).await;
+    assert_eq!(body(last).await, bytes.slice(bytes.len() - 1000..));
+}
+
 /// The limit itself is allowed; one more is refused before any of it is sent.
 #[tokio::test]
 async fn limit_may_be_reached_but_not_exceeded() {
