@@ -5,6 +5,7 @@
 
 mod address;
 pub(crate) mod deletion;
+mod described;
 mod digest;
 pub(crate) mod download;
 mod etag;

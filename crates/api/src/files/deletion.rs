@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::Asked;
+use super::described::{BadAddress, Chain, Place, Refusals};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
@@ -15,23 +16,9 @@ use crate::state::ApiState;
     operation_id = "deleteFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
-    params(
-        ("space_id" = String, Path, description = "UUID with hyphens or as 32 digits, in any case"),
-        ("id" = String, Path, description = "UUID of the file, likewise"),
-        ("X-UCAN" = Option<String>, Header, description = "The chain for a shared space, at most 64 KiB"),
-    ),
+    params(Place, Chain),
     security(("token" = ["files"])),
-    responses(
-        (status = 204, description = "Deleted, or never there"),
-        (status = 400, description = "`invalid space ID`, `invalid file ID`", body = crate::openapi::Error),
-        (status = 401, description = "The token, or `authorization required` without a chain for a shared space", body = crate::openapi::Error),
-        (status = 403, description = "`files scope required`, `access denied`", body = crate::openapi::Error),
-        (status = 404, description = "`space not found`", body = crate::openapi::Error),
-        (status = 431, description = "`request header fields too large`", body = crate::openapi::Error),
-        (status = 500, description = "`internal error`", body = crate::openapi::Error),
-        (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
-        (status = 503, description = "`temporarily unavailable`, with Retry-After", body = crate::openapi::Error),
-    ),
+    responses((status = 204, description = "Deleted, or never there"), BadAddress, Refusals),
 )]
 pub(crate) async fn delete(State(state): State<ApiState>, request: Request) -> Response {
     match deleted(&state, &request.into_parts().0).await {

@@ -13,6 +13,9 @@ use less_sync_core::FileId;
 use less_sync_engine::files::FileError;
 use less_sync_storage::StoredFile;
 
+use super::described::{
+    BadAddress, Chain, FailedPrecondition, NotModified, Part, Place, Refusals, Unsatisfiable, Whole,
+};
 use super::range::{Selected, select};
 use super::{Asked, digest, etag};
 use crate::error::ApiError;
@@ -27,30 +30,15 @@ const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-dek");
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
-        ("space_id" = String, Path, description = "UUID with hyphens or as 32 digits, in any case"),
-        ("id" = String, Path, description = "UUID of the file, likewise"),
-        ("X-UCAN" = Option<String>, Header, description = "The chain for a shared space, at most 64 KiB"),
+        Place,
+        Chain,
         ("Range" = Option<String>, Header, description = "One range of bytes"),
         ("If-Range" = Option<String>, Header, description = "The part only if it is of this file"),
         ("If-None-Match" = Option<String>, Header, description = "304 if the copy is still good"),
         ("If-Match" = Option<String>, Header, description = "412 unless it is this file"),
     ),
     security(("token" = ["files"])),
-    responses(
-        (status = 200, description = "All of it", body = Vec<u8>, content_type = "application/octet-stream", headers(("ETag" = String), ("X-Wrapped-DEK" = String, description = "Base64; changes when the key of the space is rotated"), ("Repr-Digest" = String), ("Accept-Ranges" = String), ("Cache-Control" = String))),
-        (status = 206, description = "The part that was asked for", body = Vec<u8>, content_type = "application/octet-stream", headers(("ETag" = String), ("X-Wrapped-DEK" = String, description = "Base64; changes when the key of the space is rotated"), ("Repr-Digest" = String), ("Accept-Ranges" = String), ("Cache-Control" = String))),
-        (status = 304, description = "Not modified; X-Wrapped-DEK is the current key"),
-        (status = 400, description = "`invalid space ID`, `invalid file ID`", body = crate::openapi::Error),
-        (status = 401, description = "The token, or `authorization required` without a chain for a shared space", body = crate::openapi::Error),
-        (status = 403, description = "`files scope required`, `access denied`", body = crate::openapi::Error),
-        (status = 404, description = "`file not found`", body = crate::openapi::Error),
-        (status = 412, description = "`precondition failed`", body = crate::openapi::Error),
-        (status = 416, description = "`range not satisfiable`", body = crate::openapi::Error),
-        (status = 431, description = "`request header fields too large`", body = crate::openapi::Error),
-        (status = 500, description = "`internal error`", body = crate::openapi::Error),
-        (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
-        (status = 503, description = "`temporarily unavailable`, with Retry-After", body = crate::openapi::Error),
-    ),
+    responses(Whole, Part, NotModified, BadAddress, FailedPrecondition, Unsatisfiable, Refusals),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Response {
     answer(&state, &request.into_parts().0, true).await.unwrap_or_else(IntoResponse::into_response)
@@ -62,25 +50,9 @@ pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Resp
     operation_id = "headFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
-    params(
-        ("space_id" = String, Path, description = "UUID with hyphens or as 32 digits, in any case"),
-        ("id" = String, Path, description = "UUID of the file, likewise"),
-        ("X-UCAN" = Option<String>, Header, description = "The chain for a shared space, at most 64 KiB"),
-    ),
+    params(Place, Chain),
     security(("token" = ["files"])),
-    responses(
-        (status = 200, description = "What GET would say", headers(("ETag" = String), ("X-Wrapped-DEK" = String, description = "Base64; changes when the key of the space is rotated"), ("Repr-Digest" = String), ("Accept-Ranges" = String), ("Cache-Control" = String))),
-        (status = 304, description = "Not modified"),
-        (status = 400, description = "An id"),
-        (status = 401, description = "The token or a chain"),
-        (status = 403, description = "Scope or chain"),
-        (status = 404, description = "No such file"),
-        (status = 412, description = "Another file"),
-        (status = 431, description = "`request header fields too large`"),
-        (status = 500, description = "A failure"),
-        (status = 501, description = "A space of another server"),
-        (status = 503, description = "An outage, with Retry-After"),
-    ),
+    responses(Whole, NotModified, BadAddress, FailedPrecondition, Refusals),
 )]
 pub(crate) async fn head(State(state): State<ApiState>, request: Request) -> Response {
     answer(&state, &request.into_parts().0, false).await.unwrap_or_else(IntoResponse::into_response)

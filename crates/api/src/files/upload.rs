@@ -12,8 +12,10 @@ use less_sync_core::FileId;
 use less_sync_engine::files::{Begun, Finished, UploadInProgress};
 use less_sync_storage::Claim;
 
+use super::described::{Chain, FailedPrecondition, Place, Refusals};
 use super::{Asked, digest, etag, leftover};
 use crate::error::ApiError;
+use crate::openapi::Error;
 use crate::state::ApiState;
 use head::{Head, announced_length};
 
@@ -24,9 +26,8 @@ use head::{Head, announced_length};
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
-        ("space_id" = String, Path, description = "UUID with hyphens or as 32 digits, in any case"),
-        ("id" = String, Path, description = "UUID of the file, likewise"),
-        ("X-UCAN" = Option<String>, Header, description = "The chain for a shared space, at most 64 KiB"),
+        Place,
+        Chain,
         ("Content-Length" = u64, Header, description = "Of the body, in bytes"),
         ("X-Record-ID" = String, Header, description = "UUID of the live record that owns the file"),
         ("X-Wrapped-DEK" = String, Header, description = "Base64 of 44 bytes: the wrapped key of the file"),
@@ -37,22 +38,16 @@ use head::{Head, announced_length};
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "Ciphertext"),
     responses(
         (status = 201, description = "Created", headers(("ETag" = String), ("Repr-Digest" = String))),
-        (status = 204, description = "There already, of this record; bytes and key are those of the first upload", headers(("ETag" = String))),
-        (status = 400, description = "An id, a header, `record not found in this space`, `Content-Length does not match request body length`, `digest mismatch`", body = crate::openapi::Error),
-        (status = 401, description = "The token, or `authorization required` without a chain for a shared space", body = crate::openapi::Error),
-        (status = 403, description = "`files scope required`, `access denied`", body = crate::openapi::Error),
-        (status = 404, description = "`space not found`", body = crate::openapi::Error),
-        (status = 408, description = "`request timeout`", body = crate::openapi::Error),
-        (status = 409, description = "`file belongs to another record`, `key generation stale`", body = crate::openapi::Error),
-        (status = 411, description = "`Content-Length required`", body = crate::openapi::Error),
-        (status = 412, description = "`precondition failed`", body = crate::openapi::Error),
-        (status = 413, description = "`file exceeds 100 MB limit`", body = crate::openapi::Error),
-        (status = 415, description = "`Content-Encoding is not supported`", body = crate::openapi::Error),
-        (status = 431, description = "`request header fields too large`", body = crate::openapi::Error),
-        (status = 500, description = "`internal error`", body = crate::openapi::Error),
-        (status = 501, description = "`remote space files are not supported`", body = crate::openapi::Error),
-        (status = 503, description = "`too many uploads`, `temporarily unavailable`, with Retry-After", body = crate::openapi::Error),
-        (status = 507, description = "`insufficient storage`", body = crate::openapi::Error),
+        (status = 204, description = "There already; bytes and key are those of the first upload", headers(("ETag" = String))),
+        (status = 400, description = "An id, a header, the owner, the length or the digest", body = Error),
+        (status = 408, description = "`request timeout`", body = Error),
+        (status = 409, description = "`file belongs to another record`, `key generation stale`", body = Error),
+        (status = 411, description = "`Content-Length required`", body = Error),
+        FailedPrecondition,
+        (status = 413, description = "`file exceeds 100 MB limit`", body = Error),
+        (status = 415, description = "`Content-Encoding is not supported`", body = Error),
+        (status = 507, description = "`insufficient storage`", body = Error),
+        Refusals,
     ),
 )]
 pub(crate) async fn put(State(state): State<ApiState>, request: Request) -> Response {
