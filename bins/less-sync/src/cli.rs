@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{bench, history_check, identity, pull, push, space, tail, token};
+use crate::cmd::{bench, file, history_check, identity, pull, push, space, tail, token};
 use crate::report::{Failure, report};
 use crate::target::Target;
 
-/// Talks to a less-sync server: mints tokens, pushes and pulls records, shares spaces, shows frames, measures.
+/// Talks to a less-sync server: mints tokens, pushes and pulls records, keeps files, shares spaces, shows frames, measures.
 ///
-/// In shared spaces whose keys you have, records are encrypted and decrypted; elsewhere they are sent and shown as they
-/// are.
+/// Files are always encrypted. In shared spaces whose keys you have, records are, too; elsewhere they are sent and shown as
+/// they are.
 #[derive(Debug, Parser)]
 #[command(name = "less-sync", version = env!("LESS_SYNC_VERSION"), max_term_width = 100)]
 struct Arguments {
@@ -37,6 +37,8 @@ enum Command {
     Push(push::Arguments),
     /// Read what changed
     Pull(pull::Arguments),
+    /// Keep files, end-to-end encrypted: put, get, ls, rm
+    File(file::Arguments),
     /// Show frames as they arrive: what they are and how large, never what is in them
     Tail(tail::Arguments),
     /// Measure a server
@@ -69,6 +71,7 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
             Command::Space(arguments) => space::run(&target, &arguments, json).await,
             Command::Push(arguments) => push::run(&target, &arguments, json).await,
             Command::Pull(arguments) => pull::run(&target, &arguments, json).await,
+            Command::File(arguments) => file::run(&target, &arguments, json).await,
             Command::Tail(arguments) => tail::run(&target, &arguments, json).await,
             Command::Bench(arguments) => bench::run(&target, &arguments, json).await,
             Command::HistoryCheck(arguments) => history_check::run(&arguments, json),

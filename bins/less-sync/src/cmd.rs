@@ -1,6 +1,7 @@
 //! The commands, one per file.
 
 pub(crate) mod bench;
+pub(crate) mod file;
 pub(crate) mod history_check;
 pub(crate) mod identity;
 pub(crate) mod pull;

@@ -3,11 +3,13 @@
 //! ```text
 //! identity.json          the private key
 //! spaces/<space>.json    rights, keys, and a rotation that is under way
+//! personal/<space>.json  the key of a personal space
 //! lock                   held while a file is changed
 //! ```
 //!
 //! Everything is readable by its owner only, is replaced as a whole, and is refused when others can read it.
 
+mod personal;
 mod private_file;
 mod stored_space;
 

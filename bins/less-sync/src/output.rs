@@ -48,6 +48,18 @@ pub(crate) fn progress(length: u64, unit: &str) -> ProgressBar {
     visible(ProgressBar::with_draw_target(Some(length), target()), &template)
 }
 
+/// A bar for a transfer of so many bytes; invisible unless standard error is a terminal. Its owner clears it before results
+/// are written.
+pub(crate) fn transfer(name: &str, size: u64) -> ProgressBar {
+    let target = if io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(size), target).with_message(name.to_owned());
+    visible(bar, "{msg} {bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")
+}
+
 /// A counter for work of unknown length.
 pub(crate) fn counter(unit: &str) -> ProgressBar {
     visible(

@@ -29,6 +29,11 @@ impl Failure {
         Self { code: Self::USAGE, error: error.into() }
     }
 
+    /// Whether it is about what was found, and not about finding it.
+    pub(crate) fn is_found(&self) -> bool {
+        self.code == Self::FOUND
+    }
+
     /// What went wrong, for whoever has an exit code of their own.
     pub(crate) fn into_error(self) -> anyhow::Error {
         self.error

@@ -29,6 +29,11 @@ impl ServerUrl {
         Endpoint::from_base(self.0.as_str())
     }
 
+    /// Where the API is, as it was given.
+    pub(crate) fn base(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Another route of the same server, over HTTP.
     pub(crate) fn route(&self, path: &str) -> Url {
         let scheme = if matches!(self.0.scheme(), "https" | "wss") { "https" } else { "http" };

@@ -27,7 +27,7 @@ const HELD: usize = 4096;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Of payloads only the sizes are shown; in a shared space whose keys you have, what its records say follows their frame. It goes on until it is interrupted, across restarts of the server."
+    after_help = "Of payloads only the sizes are shown; in a shared space whose keys you have, what its records say follows their frame, and everywhere what became of files. It goes on until it is interrupted, across restarts of the server."
 )]
 pub(crate) struct Arguments {
     /// Watch these spaces [default: the personal space of the token]

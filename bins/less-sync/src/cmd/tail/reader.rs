@@ -1,13 +1,13 @@
-//! What the records of shared spaces say, as they arrive.
+//! What the records of shared spaces say, and which files come and go, as they arrive.
 
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Context as _;
 use less_sync_client::crypto::Unreadable;
 use less_sync_client::{
-    Auth, Dialer, Event, Options, PullItem, RecordRow, TokenProvider as _, Update, Watch,
+    Auth, Dialer, Event, FileRow, Options, PullItem, RecordRow, TokenProvider as _, Update, Watch,
 };
-use less_sync_core::{Epoch, SpaceId};
+use less_sync_core::{Cursor, Epoch, SpaceId};
 
 use crate::content;
 use crate::line::Line;
@@ -56,7 +56,7 @@ impl Reader {
         self.spaces.get(&space).map_or_else(|| Watch::from(space), Shared::watch)
     }
 
-    /// Prints the records of an update, decrypted.
+    /// Prints the records of an update, decrypted, and its files.
     pub(super) async fn read(&mut self, update: &Update) -> anyhow::Result<()> {
         match update {
             Update::Pulled(PullItem::Begin { space, .. }) => self.pulled = Some(*space),
@@ -68,6 +68,16 @@ impl Reader {
             Update::Event(Event::Sync(sync)) => {
                 for row in &sync.records {
                     self.show(sync.space, row).await?;
+                }
+            }
+            Update::Pulled(PullItem::File { cursor, file }) => {
+                if let Some(space) = self.pulled {
+                    self.show_file(space, *cursor, file)?;
+                }
+            }
+            Update::Event(Event::Files(changed)) => {
+                for file in &changed.files {
+                    self.show_file(changed.space, changed.cursor, file)?;
                 }
             }
             Update::Pulled(_)
@@ -94,6 +104,18 @@ impl Reader {
             Err(why) => say(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor)),
         }
         Ok(())
+    }
+
+    fn show_file(&self, space: SpaceId, cursor: Cursor, file: &FileRow) -> anyhow::Result<()> {
+        let line = Line::new()
+            .with("kind", "file")
+            .with("space", space.to_string())
+            .with("file", file.id.to_string())
+            .with("record", file.record_id.to_string())
+            .with("cursor", cursor.get())
+            .with_some("size", (!file.deleted).then_some(file.size))
+            .with_some("deleted", file.deleted.then_some(true));
+        self.output.write(&line).context("cannot write the file")
     }
 
     /// Asks for a key that we have not heard of, on a connection of its own: the one that is watched may be in the
