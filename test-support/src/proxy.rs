@@ -1,5 +1,6 @@
 //! A faulty network between a client and a server.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct FaultProxy {
 struct Links {
     all: Mutex<Vec<Link>>,
     count: watch::Sender<usize>,
+    /// For what the server sends on connections to come.
+    preset: Mutex<HashMap<usize, Fault>>,
 }
 
 /// One proxied connection.
@@ -56,7 +59,8 @@ impl FaultProxy {
     pub async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("the address of a bound listener");
-        let links = Arc::new(Links { all: Mutex::default(), count: watch::Sender::new(0) });
+        let links =
+            Arc::new(Links { all: Mutex::default(), count: watch::Sender::new(0), preset: Mutex::default() });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, server, Arc::clone(&links)));
         Self { address, links, _tasks: tasks }
@@ -66,6 +70,12 @@ impl FaultProxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Lets the connection that will be accepted as number `index`, counted from 0, begin with `fault` applied to what the
+    /// server sends.
+    pub fn preset(&self, index: usize, fault: Fault) {
+        self.links.preset.lock().insert(index, fault);
     }
 
     /// The connection that was accepted as number `index`, counted from 0; waits for it.
@@ -114,9 +124,11 @@ impl Link {
 async fn accept(listener: TcpListener, server: SocketAddr, links: Arc<Links>) {
     let mut carried = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
+        let index = links.all.lock().len();
+        let to_client = links.preset.lock().remove(&index).unwrap_or(Fault::None);
         let link = Link {
             to_server: watch::Sender::new(Fault::None),
-            to_client: watch::Sender::new(Fault::None),
+            to_client: watch::Sender::new(to_client),
             swallowed: watch::Sender::new(0),
             cut: watch::Sender::new(false),
         };
@@ -234,6 +246,23 @@ mod tests {
         link.fault_to_server(Fault::None);
         client.write_all(b"kept").await.unwrap();
         assert_eq!(read_exactly(&mut server, 4).await, b"kept");
+    }
+
+    #[tokio::test]
+    async fn a_connection_to_come_can_begin_with_a_fault() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = FaultProxy::start(server.local_addr().unwrap()).await;
+        proxy.preset(1, Fault::Swallow);
+        for swallowed in [false, true, false] {
+            let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+            let (mut accepted, _) = within("the proxied connection", server.accept()).await.unwrap();
+            accepted.write_all(b"answer").await.unwrap();
+            if swallowed {
+                proxy.link(1).await.until_swallowed(6).await;
+            } else {
+                assert_eq!(read_exactly(&mut client, 6).await, b"answer");
+            }
+        }
     }
 
     #[tokio::test]
