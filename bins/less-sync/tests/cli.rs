@@ -54,6 +54,10 @@ fn usage_errors_exit_with_2_and_say_nothing_on_standard_output() {
         &["space", "members", "--keys", "/nowhere"],
         &["space", "invite", "did:key:z@00"],
         &["space", "accept", "x"],
+        &["file"],
+        &["file", "put"],
+        &["file", "get"],
+        &["file", "rm"],
         &["bench"],
         &["bench", "nonsense"],
         &["bench", "push", "--time", "0"],
@@ -70,7 +74,7 @@ fn usage_errors_exit_with_2_and_say_nothing_on_standard_output() {
 #[test]
 fn failures_at_run_time_exit_with_1_and_name_their_causes() {
     let nobody = nobody();
-    for arguments in [&["token"][..], &["pull"], &["push", "/"], &["tail"]] {
+    for arguments in [&["token"][..], &["pull"], &["push", "/"], &["tail"], &["file", "ls"]] {
         let output = less_sync(arguments, &[("LESS_SYNC_URL", &nobody)]);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         let text = stderr(&output);

@@ -9,6 +9,7 @@
 
 mod development;
 mod development_server;
+mod files;
 mod person;
 mod refusals;
 mod removal;

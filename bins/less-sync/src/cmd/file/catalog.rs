@@ -184,7 +184,9 @@ mod tests {
 
     fn entries(ring: &KeyRing, records: &[RecordRow], files: &[FileRow]) -> Vec<Entry> {
         let mut rows = Rows::default();
-        records.iter().for_each(|row| rows.record(ring, row));
+        for row in records {
+            rows.record(ring, row);
+        }
         rows.files.extend(files.iter().map(|row| (row.id, row.clone())));
         rows.entries()
     }

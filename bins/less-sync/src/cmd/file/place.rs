@@ -24,7 +24,7 @@ impl<'t> Place<'t> {
         let keys = target.key_directory()?;
         if opened.shared.is_none() {
             let (_, personal) = target.token_source()?.token_and_space().await?;
-            if personal != Some(opened.space) {
+            if personal.is_some_and(|personal| personal != opened.space) {
                 let path = keys.path().display();
                 return Err(Failure::usage(anyhow!(
                     "the space {} is not among the keys in {path}",

@@ -84,6 +84,6 @@ mod tests {
         assert_eq!([1, 2, 3].map(|in_vain| pause(in_vain, None).as_millis()), [250, 500, 1000]);
         assert_eq!(pause(40, None), LONGEST_PAUSE);
         assert_eq!(pause(1, Some(Duration::from_secs(3))), Duration::from_secs(3));
-        assert_eq!(pause(1, Some(Duration::from_secs(3600))), LONGEST_PAUSE);
+        assert_eq!(pause(1, Some(Duration::from_hours(1))), LONGEST_PAUSE);
     }
 }

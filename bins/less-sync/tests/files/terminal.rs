@@ -1,0 +1,215 @@
+//! A terminal in which alice works.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use less_sync_client::{AccessToken, FileClient};
+use less_sync_core::{FileId, SpaceId};
+use less_sync_test_support::{TestServer, within};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// A terminal with a folder and a key directory.
+pub(crate) struct Terminal {
+    url: String,
+    token: String,
+    pub(crate) space: String,
+    folder: TempDir,
+    keys: PathBuf,
+}
+
+/// A server that keeps files.
+pub(crate) async fn server() -> TestServer {
+    TestServer::builder().files().start().await
+}
+
+/// Octets that differ from place to place.
+pub(crate) fn content(size: usize) -> Vec<u8> {
+    (0..size).map(|index| u8::try_from((index ^ (index >> 8) ^ (index >> 16)) % 251).unwrap()).collect()
+}
+
+impl Terminal {
+    pub(crate) fn new(server: &TestServer) -> Self {
+        let (folder, space) = (tempfile::tempdir().unwrap(), server.space("alice"));
+        let claims = server.issuer().claims("alice").with("personal_space_id", space.as_str());
+        Self {
+            url: format!("http://{}", server.address()),
+            token: server.issuer().mint(&claims),
+            space,
+            keys: folder.path().join("keys"),
+            folder,
+        }
+    }
+
+    /// Another terminal of alice: the same keys, another folder.
+    pub(crate) fn another(&self) -> Self {
+        let (url, token) = (self.url.clone(), self.token.clone());
+        Self {
+            url,
+            token,
+            space: self.space.clone(),
+            keys: self.keys.clone(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// One that reaches the server by way of this address.
+    pub(crate) fn by_way_of(&self, proxy: SocketAddr) -> Self {
+        Self { url: format!("http://{proxy}"), ..self.another() }
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync"));
+        command
+            .args(arguments)
+            .env("LESS_SYNC_URL", &self.url)
+            .env("LESS_SYNC_TOKEN", &self.token)
+            .env("LESS_SYNC_KEYS", &self.keys)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        within("the command to end", self.command(arguments).output()).await.unwrap()
+    }
+
+    /// The results of a command that must succeed.
+    pub(crate) async fn results(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.run(&[arguments, &["--json"]].concat()).await;
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        lines(&output)
+    }
+
+    /// The one result of a command that must succeed.
+    pub(crate) async fn result(&self, arguments: &[&str]) -> Value {
+        let mut results = self.results(arguments).await;
+        assert_eq!(results.len(), 1, "{arguments:?}: {results:?}");
+        results.remove(0)
+    }
+
+    /// What a command that must fail says, and its exit code.
+    pub(crate) async fn failure(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments).await;
+        assert!(!output.status.success(), "{arguments:?} succeeded");
+        (output.status.code().unwrap(), stderr(&output))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// Names of all files here, in order; the keys excepted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != "keys");
+        names.sort();
+        names
+    }
+
+    /// Puts a file of this name and answers its id.
+    pub(crate) async fn put(&self, name: &str, content: &[u8]) -> String {
+        self.write(name, content);
+        self.result(&["file", "put", name]).await["file"].as_str().unwrap().to_owned()
+    }
+
+    /// Deletes a file behind the back of its record.
+    pub(crate) async fn delete_object(&self, id: &str) {
+        let files = FileClient::new(&format!("{}/api/v1", self.url)).unwrap();
+        let (token, space): (_, SpaceId) =
+            (AccessToken::from(self.token.as_str()), self.space.parse().unwrap());
+        let id: FileId = id.parse().unwrap();
+        within("an answer", files.file(&token, space.into(), id).delete()).await.unwrap();
+    }
+
+    /// Returns when the file of this name has so many octets.
+    pub(crate) async fn until_there_are(&self, octets: u64, name: &str) {
+        let path = self.path(name);
+        let grown = async {
+            while std::fs::metadata(&path).map_or(0, |metadata| metadata.len()) < octets {
+                tokio::task::yield_now().await;
+            }
+        };
+        within("a part of the file", grown).await;
+    }
+}
+
+/// Where the server keeps the one object that it has.
+pub(crate) fn object(server: &TestServer) -> PathBuf {
+    let mut found = Vec::new();
+    collect(&server.folder().join("files/spaces"), &mut found);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub(crate) fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A `tail` that runs.
+pub(crate) struct Tail {
+    _child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Tail {
+    /// Of the personal space, once it is watched.
+    pub(crate) async fn start(terminal: &Terminal) -> Self {
+        let mut command = terminal.command(&["tail", "--json"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut tail = Self { _child: child, lines };
+        tail.until(|line| line["kind"] == "response" && line.get("spaces").is_some()).await;
+        tail
+    }
+
+    /// The next word about a file.
+    pub(crate) async fn file(&mut self) -> Value {
+        self.until(|line| line["kind"] == "file").await
+    }
+
+    /// The next push.
+    pub(crate) async fn record(&mut self) -> Value {
+        self.until(|line| line["method"] == "sync").await
+    }
+
+    async fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let line = within("a line of tail", self.lines.next_line()).await.unwrap();
+            let line = serde_json::from_str(&line.unwrap_or_else(|| panic!("tail has ended"))).unwrap();
+            if is_it(&line) {
+                return line;
+            }
+        }
+    }
+}

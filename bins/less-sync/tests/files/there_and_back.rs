@@ -1,0 +1,94 @@
+//! Files that go to the server and come back.
+
+use less_sync_client::crypto::sealed_size;
+use pretty_assertions::assert_eq;
+
+use crate::terminal::{Tail, Terminal, content, object, server};
+
+const SEGMENT: usize = 64 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_every_size_come_back_as_they_were() {
+    let server = server().await;
+    let terminal = Terminal::new(&server);
+    let sizes = [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 5 * 1024 * 1024];
+    let names: Vec<String> = sizes.iter().map(|size| format!("file of {size}")).collect();
+    for (name, size) in names.iter().zip(sizes) {
+        terminal.write(name, &content(size));
+    }
+    let arguments: Vec<&str> = ["file", "put"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let put = terminal.results(&arguments).await;
+    let other = terminal.another();
+    for ((name, size), line) in names.iter().zip(sizes).zip(&put) {
+        assert_eq!((&line["name"], &line["size"]), (&name.as_str().into(), &size.into()));
+        let got = other.result(&["file", "get", line["file"].as_str().unwrap()]).await;
+        assert_eq!((&got["path"], got.get("resumed_from")), (&name.as_str().into(), None));
+        assert!(other.read(name) == content(size), "{size} octets");
+    }
+    assert_eq!(other.names().len(), names.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_terminal_puts_another_one_hears_of_and_decrypts() {
+    let server = server().await;
+    let terminal = Terminal::new(&server);
+    let other = terminal.another();
+    let mut tail = Tail::start(&other).await;
+    let id = terminal.put("a note.txt", b"hello").await;
+    let heard = tail.file().await;
+    assert_eq!((&heard["file"], &heard["size"]), (&id.as_str().into(), &sealed_size(5).into()));
+    assert_eq!((&heard["space"], heard.get("deleted")), (&terminal.space.as_str().into(), None));
+    other.result(&["file", "get", "a note.txt"]).await;
+    assert_eq!(other.read("a note.txt"), b"hello");
+
+    terminal.result(&["file", "rm", "a note.txt"]).await;
+    let heard = tail.file().await;
+    assert_eq!((&heard["file"], &heard["deleted"]), (&id.as_str().into(), &true.into()));
+}
+
+/// Neither content nor name are anywhere in what the server keeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_has_ciphertext() {
+    let server = server().await;
+    let terminal = Terminal::new(&server);
+    let secret = b"this is nobody else's business".repeat(10);
+    terminal.put("diary.txt", &secret).await;
+    let stored = std::fs::read(object(&server)).unwrap();
+    assert_eq!(stored.len() as u64, sealed_size(secret.len() as u64));
+    assert!(!stored.windows(8).any(|octets| octets == &secret[..8]));
+    let records = terminal.results(&["pull"]).await;
+    assert!(!serde_json::to_string(&records).unwrap().contains("diary"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_destination_can_be_chosen_and_only_a_chosen_one_is_replaced() {
+    let server = server().await;
+    let terminal = Terminal::new(&server);
+    terminal.put("note", b"new").await;
+    let other = terminal.another();
+    other.write("note", b"old");
+    let (code, text) = other.failure(&["file", "get", "note"]).await;
+    assert_eq!((code, text.as_str()), (1, "error: note is there already: give -o to replace it\n"));
+    assert_eq!(other.read("note"), b"old");
+    other.result(&["file", "get", "note", "-o", "note"]).await;
+    assert_eq!(other.read("note"), b"new");
+    std::fs::create_dir(other.path("folder")).unwrap();
+    other.result(&["file", "get", "note", "-o", "folder"]).await;
+    assert_eq!(other.read("folder/note"), b"new");
+    assert_eq!(other.names(), ["folder", "note"]);
+}
+
+/// Somebody who has the tokens of alice and not her keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_key_nothing_is_readable() {
+    let server = server().await;
+    let terminal = Terminal::new(&server);
+    let id = terminal.put("note", b"content").await;
+    let thief = Terminal::new(&server);
+    let (code, text) = thief.failure(&["file", "ls"]).await;
+    assert_eq!((code, text.as_str()), (3, "error: 1 file cannot be read\n"));
+    let (code, text) = thief.failure(&["file", "get", &id]).await;
+    assert_eq!(code, 3);
+    assert_eq!(text, format!("error: {id} cannot be read\n  the key of epoch 1 is not here\n"));
+    assert!(thief.names().is_empty());
+}
