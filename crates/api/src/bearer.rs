@@ -10,6 +10,7 @@ use less_sync_auth::{BearerError, Caller, TokenError, bearer_token};
 use less_sync_core::limits;
 
 use crate::error::ApiError;
+use crate::leftover;
 use crate::state::ApiState;
 
 const VALIDATION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +26,12 @@ pub(crate) async fn require(State(state): State<ApiState>, mut request: Request,
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            let (head, body) = request.into_parts();
+            let mut response = refusal.into_response();
+            leftover::dispose(&state, &head.headers, body, &mut response);
+            response
+        }
     }
 }
 

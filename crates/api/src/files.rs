@@ -9,7 +9,6 @@ mod described;
 mod digest;
 pub(crate) mod download;
 mod etag;
-mod leftover;
 mod range;
 mod refusal;
 pub(crate) mod upload;

@@ -18,6 +18,7 @@ mod error;
 mod files;
 mod gates;
 mod health;
+mod leftover;
 mod openapi;
 mod request_id;
 mod routes;

@@ -13,11 +13,12 @@ use less_sync_engine::files::{Begun, Finished, UploadInProgress};
 use less_sync_storage::Claim;
 
 use super::described::{Chain, FailedPrecondition, Place, Refusals};
-use super::{Asked, digest, etag, leftover};
+use super::{Asked, digest, etag};
 use crate::error::ApiError;
+use crate::leftover;
 use crate::openapi::Error;
 use crate::state::ApiState;
-use head::{Head, announced_length};
+use head::Head;
 
 /// Creates a file, once: a repeat changes nothing.
 #[utoipa::path(
@@ -55,7 +56,7 @@ pub(crate) async fn put(State(state): State<ApiState>, request: Request) -> Resp
     match begin(&state, &parts).await {
         Ok((upload, head, id)) => receive(&state, upload, &head, body, id).await,
         Err(Unread(mut response)) => {
-            leftover::dispose(&state, body, announced_length(&parts.headers), &mut response);
+            leftover::dispose(&state, &parts.headers, body, &mut response);
             response
         }
     }

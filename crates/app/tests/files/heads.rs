@@ -35,6 +35,38 @@ async fn refused_upload_is_answered_without_its_body() {
     }
 }
 
+/// RFC 9112 §9.6: a client that sends everything before it reads gets its answer all the same.
+#[tokio::test]
+async fn refused_upload_is_answered_to_those_who_go_on_sending() {
+    let scene = Scene::new().await;
+    let narrow = scene.server.issuer().mint(&scene.server.issuer().claims("alice").scope("sync"));
+    let body = content(20_000_000, 1);
+    for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
+        let answer = sent(&scene, token, "Content-Length: 20000000\r\n", &body).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+/// And a small body does not cost the connection.
+#[tokio::test]
+async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
+    let scene = Scene::new().await;
+    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
+    let path = format!("/api/v1/spaces/{}/files/{}", scene.space, fresh_id());
+    for status in ["401", "401", "401"] {
+        let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(&content(100_000, 1)).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            let mut octet = [0];
+            within("an answer", socket.read_exact(&mut octet)).await.unwrap();
+            answer.push(octet[0]);
+        }
+        assert!(answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()));
+    }
+}
+
 /// Nobody is told to go on who is going to be refused; whoever is not refused is.
 #[tokio::test]
 async fn expectation_is_met_only_by_good_uploads() {

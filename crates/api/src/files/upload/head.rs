@@ -35,11 +35,6 @@ impl Head {
     }
 }
 
-/// How long the body says it is.
-pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
-    digits(headers.get(header::CONTENT_LENGTH)?)
-}
-
 fn record(headers: &HeaderMap) -> Result<RecordId, ApiError> {
     let value = headers.get(X_RECORD_ID).ok_or(ApiError::bad_request("X-Record-ID header required"))?;
     let id = value.to_str().ok().and_then(address::id);
