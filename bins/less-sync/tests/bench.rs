@@ -62,6 +62,16 @@ fn rewrap() {
 }
 
 #[test]
+fn files() {
+    measures("put_mb_per_s", &["files", "--size", "1000000", "--connections", "2"]);
+}
+
+#[test]
+fn small_files() {
+    measures("gets_per_s", &["files", "--small"]);
+}
+
+#[test]
 fn fan_out() {
     measures("deliveries_per_s", &["fan-out", "--watchers", "3", "--writers", "2", "--window", "8"]);
 }

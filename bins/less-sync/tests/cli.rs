@@ -62,6 +62,8 @@ fn usage_errors_exit_with_2_and_say_nothing_on_standard_output() {
         &["bench", "nonsense"],
         &["bench", "push", "--time", "0"],
         &["bench", "push", "--window", "65"],
+        &["bench", "files", "--size", "0"],
+        &["bench", "files", "--size", "1", "--small"],
         &["bench", "push", "--pid", "1", "--server", "x"],
     ] {
         let output = less_sync(arguments, &[]);

@@ -25,7 +25,7 @@ use crate::report::Failure;
 use crate::target::Target;
 use figures::Figures;
 use scenario::{
-    churn, connect, events, fan_out, idle, presence, pull, push, revoke, rewrap, stalled, startup,
+    churn, connect, events, fan_out, files, idle, presence, pull, push, revoke, rewrap, stalled, startup,
 };
 use subject::Subject;
 
@@ -76,6 +76,8 @@ enum Scenario {
     Revoke(revoke::Arguments),
     /// All wrapped keys of a space replaced by one call
     Rewrap(rewrap::Arguments),
+    /// Files, uploaded and downloaded
+    Files(files::Arguments),
     /// Memory of connections that do nothing
     Idle(idle::Arguments),
     /// Launch to first answer, and memory after that
@@ -114,6 +116,7 @@ async fn measure(target: &Target, arguments: &Arguments) -> anyhow::Result<Figur
         Scenario::Presence(arguments) => presence::run(&subject, arguments, time).await,
         Scenario::Revoke(arguments) => revoke::run(&subject, arguments, time).await,
         Scenario::Rewrap(arguments) => rewrap::run(&subject, arguments, time).await,
+        Scenario::Files(arguments) => files::run(&subject, arguments, time).await,
         Scenario::Idle(arguments) => idle::run(&subject, arguments).await,
         Scenario::Connect(arguments) => connect::run(&subject, arguments, time).await,
         Scenario::Churn(arguments) => churn::run(&subject, arguments).await,

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LOG: &str = "server.log";
 
 /// What bounds a server in the open would only bound the load here. The queues keep their sizes.
-const ENVIRONMENT: [(&str, &str); 10] = [
+const ENVIRONMENT: [(&str, &str); 11] = [
     ("WS_MAX_CONNECTIONS_PER_MAILBOX", "1000000"),
     ("WS_MAX_CONNECTIONS_PER_ACTOR", "1000000"),
     ("WS_MAX_CONNECTIONS_TOTAL", "1000000"),
@@ -28,6 +28,7 @@ const ENVIRONMENT: [(&str, &str); 10] = [
     ("WS_INBOUND_BURST", "1000000"),
     ("WS_EPHEMERAL_RATE", "1000000"),
     ("WS_EPHEMERAL_BURST", "1000000"),
+    ("MAX_FILE_SIZE", "4GiB"),
     ("WS_SHUTDOWN_DRAIN", "1s"),
     ("WS_SHUTDOWN_SPREAD", "0"),
 ];

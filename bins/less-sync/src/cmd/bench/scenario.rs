@@ -4,6 +4,7 @@ pub(super) mod churn;
 pub(super) mod connect;
 pub(super) mod events;
 pub(super) mod fan_out;
+pub(super) mod files;
 pub(super) mod idle;
 pub(super) mod presence;
 pub(super) mod pull;
