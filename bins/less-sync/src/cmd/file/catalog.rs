@@ -53,9 +53,10 @@ impl Entry {
         }
     }
 
-    /// For people.
+    /// For people: the name that its owner gave it, unless that would do something to their terminal.
     pub(super) fn name(&self) -> String {
-        self.description().map_or_else(|| self.file.to_string(), |described| described.name.clone())
+        let name = self.description().and_then(FileDescription::path_name);
+        name.map_or_else(|| self.file.to_string(), str::to_owned)
     }
 }
 
@@ -199,6 +200,13 @@ mod tests {
         let told: Vec<_> = listed.iter().map(|entry| (entry.name(), entry.state)).collect();
         let expected = [("a", State::Deleted), ("b", State::Stored(18)), ("c", State::Missing)];
         assert_eq!(told, expected.map(|(name, state)| (name.to_owned(), state)));
+    }
+
+    #[test]
+    fn a_name_that_would_move_the_cursor_is_not_shown() {
+        let ring = ring();
+        let listed = entries(&ring, &[described(&ring, 1, "\u{1b}[2Ja")], &[]);
+        assert_eq!(listed[0].name(), file(1).to_string());
     }
 
     /// A record cannot lay claim to what belongs to another.

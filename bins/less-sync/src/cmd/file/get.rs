@@ -54,7 +54,7 @@ async fn get(place: &mut Place<'_>, arguments: &Arguments) -> Result<Line, Failu
     let mut fetch = Fetch {
         description,
         part: Part::open(destination.path())?,
-        bar: transfer(&description.name, description.size),
+        bar: transfer(&entry.name(), description.size),
         resumed: None,
     };
     let outcome = fetch.run(place).await;
