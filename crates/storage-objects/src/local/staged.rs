@@ -61,6 +61,11 @@ impl Staged {
         Ok(())
     }
 
+    /// The open file, to be synchronised by somebody else.
+    pub(super) fn handle(&self) -> Result<File, BlobError> {
+        self.file.try_clone().map_err(blob_error)
+    }
+
     /// Puts the file into its place. Durable when this returns.
     pub(super) fn publish(&self, directories: &Directories, name: &ObjectName) -> Result<(), BlobError> {
         if self.written.load(Ordering::Relaxed) != self.size {

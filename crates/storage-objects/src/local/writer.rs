@@ -15,6 +15,9 @@ use super::{Store, pool};
 use crate::object_name::ObjectName;
 use crate::{PIECE, Violation};
 
+/// So many bytes are written before the disk is told to begin with them: then not all of it is left to the end.
+const EARLY: usize = 8 * 1024 * 1024;
+
 /// An object on its way to the disk, in two buffers of [`PIECE`] bytes at most: one is filled while the other is written.
 ///
 /// An object that fits into one buffer touches the disk in one go when it is complete; so most objects cost two visits to
@@ -29,6 +32,10 @@ pub(super) struct LocalWriter {
     staged: Option<Arc<Staged>>,
     /// The other buffer, while its bytes are being written.
     writing: Option<JoinHandle<Result<Vec<u8>, BlobError>>>,
+    /// Bytes that nobody has synchronised yet.
+    unsynchronised: usize,
+    /// A synchronisation that goes on beside the writing.
+    synchronising: Option<JoinHandle<Result<(), BlobError>>>,
     fate: Fate,
 }
 
@@ -36,7 +43,18 @@ impl LocalWriter {
     pub(super) async fn create(store: Arc<Store>, name: ObjectName, size: u64) -> Result<Self, BlobError> {
         let (fate, buffer) = (Fate::default(), Vec::with_capacity(buffer_for(size)));
         // Whoever drops this future drops the writer, which gives up.
-        let mut writer = Self { store, name, size, accepted: 0, buffer, staged: None, writing: None, fate };
+        let mut writer = Self {
+            store,
+            name,
+            size,
+            accepted: 0,
+            buffer,
+            staged: None,
+            writing: None,
+            unsynchronised: 0,
+            synchronising: None,
+            fate,
+        };
         let (store, name, fate) = (Arc::clone(&writer.store), writer.name.clone(), writer.fate.clone());
         writer.staged = pool::run(move || begin(&store, &name, size, fate)).await?;
         Ok(writer)
@@ -46,13 +64,37 @@ impl LocalWriter {
     async fn turn(&mut self) -> Result<(), BlobError> {
         let spare = self.settle().await?;
         let Some(staged) = self.staged.clone() else { return Err(Violation::GivenUp.into()) };
+        self.synchronise_early(&staged).await?;
         let mut full = mem::replace(&mut self.buffer, spare);
+        self.unsynchronised += full.len();
         self.writing = Some(pool::begin(move || {
             staged.append(&full)?;
             full.clear();
             Ok(full)
         }));
         Ok(())
+    }
+
+    /// Has the disk begin with what was written so far, if that is much and it is not busy with it already.
+    async fn synchronise_early(&mut self, staged: &Staged) -> Result<(), BlobError> {
+        let is_busy = self.synchronising.as_ref().is_some_and(|running| !running.is_finished());
+        if self.unsynchronised < EARLY || is_busy {
+            return Ok(());
+        }
+        self.synchronised().await?;
+        self.unsynchronised = 0;
+        // The same open file under a number of its own: it keeps nobody from removing the file.
+        let file = staged.handle()?;
+        self.synchronising = Some(pool::begin(move || file.sync_data().map_err(blob_error)));
+        Ok(())
+    }
+
+    /// Waits for the synchronisation that is under way. Its error is told to nobody else.
+    async fn synchronised(&mut self) -> Result<(), BlobError> {
+        match self.synchronising.take() {
+            Some(running) => pool::joined(running.await),
+            None => Ok(()),
+        }
     }
 
     /// Waits for what is being written. Answers with an empty buffer.
@@ -84,6 +126,7 @@ impl BlobWriter for LocalWriter {
 
     async fn finish(mut self: Box<Self>) -> Result<(), BlobError> {
         self.settle().await?;
+        self.synchronised().await?;
         let (store, name, size) = (Arc::clone(&self.store), self.name.clone(), self.size);
         let (staged, rest, fate) = (self.staged.take(), mem::take(&mut self.buffer), self.fate.clone());
         pool::run(move || end(&store, &name, size, staged, &rest, fate)).await
