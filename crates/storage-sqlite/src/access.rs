@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use crate::error::storage_error;
 use crate::spaces::find;
 
+const HAS_REVOCATIONS: &str = "SELECT EXISTS (SELECT 1 FROM revocations WHERE space_id = ?1)";
 const IS_REVOKED: &str = "SELECT EXISTS (SELECT 1 FROM revocations WHERE space_id = ?1 AND ucan_cid = ?2)";
 
 /// The space, for somebody who may look at it. To be called in the snapshot that reads the space.
@@ -38,14 +39,23 @@ fn check_chain(db: &Connection, access: &Access) -> Result<(), StorageError> {
     if any_revoked(db, access.space(), cids)? { Err(StorageError::Revoked) } else { Ok(()) }
 }
 
-/// Whether any of `cids` is revoked. A look-up for each: in this process that costs less than to parse a list of them.
+/// Whether any of `cids` is revoked. A look-up for each: in this process that costs less than to parse a list of them; and
+/// a single one where nothing was ever revoked.
 pub(crate) fn any_revoked(db: &Connection, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {
+    if cids.is_empty() || !has_revocations(db, space)? {
+        return Ok(false);
+    }
     for cid in cids {
         if is_revoked(db, space, &cid.to_hex())? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+fn has_revocations(db: &Connection, space: SpaceId) -> Result<bool, StorageError> {
+    let mut select = db.prepare_cached(HAS_REVOCATIONS).map_err(storage_error)?;
+    select.query_row([space.as_bytes()], |row| row.get(0)).map_err(storage_error)
 }
 
 /// Whether `cid` is revoked.
