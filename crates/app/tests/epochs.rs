@@ -35,7 +35,7 @@ async fn begin(client: &mut RawClient, space: &SharedSpace<'_>, number: i64) -> 
     epoch(client, "begin", space, number).await["result"].clone()
 }
 
-/// P-130, P-133, P-138: an epoch begins, is told with every state of the space, and ends. Both are safe to repeat.
+/// P-130, P-133, P-134, P-138: an epoch begins, is told with every state of the space, and ends. Both are safe to repeat.
 #[tokio::test]
 async fn epoch_begins_and_ends() {
     let server = TestServer::start().await;

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use less_sync_test_support::{RawClient, TestServer, bytes, create, delete, record_id, update};
 use serde_json::{Value, json};
 
-/// P-185, P-046, P-224, G5: the whole notification, in both generations' names.
+/// P-185, P-046, P-224, P-260, G5: the whole notification, in both generations' names.
 #[tokio::test]
 async fn a_push_reaches_every_other_watcher_and_not_its_sender() {
     let server = TestServer::start().await;

@@ -30,7 +30,7 @@ async fn peers(client: &mut RawClient, space: &str) -> Value {
     client.call("subscribe", &params).await["result"]["spaces"][0]["peers"].clone()
 }
 
-/// P-211, P-212, P-218: set, again, clear; one pseudonym for all of it.
+/// P-211, P-212, P-218, P-263: set, again, clear; one pseudonym for all of it.
 #[tokio::test]
 async fn presence_reaches_the_others_under_one_pseudonym() {
     let server = TestServer::start().await;
@@ -95,16 +95,19 @@ async fn what_is_too_large_is_ignored() {
     assert_eq!(other.receive_notification("event").await["data"], bytes([2; 4096]));
 }
 
-/// P-215
+/// P-215, P-264: delivered to the watchers of the space, and in no other.
 #[tokio::test]
 async fn events_reach_the_others_and_are_not_kept() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut one, mut other] = watchers(&server).await;
+    let mut elsewhere = server.raw("bob").await;
+    elsewhere.subscribe(&server.space("bob")).await;
     one.notify("event.send", &json!({ "space": space, "data": bytes("wave") })).await;
     let event = other.receive_notification("event").await;
     assert_eq!(event, json!({ "space": space, "peer": event["peer"], "data": bytes("wave") }));
     one.assert_quiet().await;
+    elsewhere.assert_quiet().await;
     let [mut late] = watchers(&server).await;
     late.assert_quiet().await;
 }

@@ -7,7 +7,7 @@ use less_sync_test_support::create;
 
 use crate::scene::{Scene, answer, body, content, dek, fresh_id, header, refused, sending};
 
-/// `put_file_is_idempotent`: the first upload stays, bytes and key.
+/// P-202, `put_file_is_idempotent`: the first upload stays, bytes and key.
 #[tokio::test]
 async fn repeat_changes_nothing() {
     let scene = Scene::new().await;

@@ -36,7 +36,7 @@ pub(crate) async fn both(client: &mut RawClient) -> (Value, Value) {
     (answer, told["params"].clone())
 }
 
-/// X-13, P-096, D-09: everybody is told; who had the token hears nothing after that and is not heard of any more; the
+/// X-13, P-096, P-262, D-09: everybody is told; who had the token hears nothing after that and is not heard of any more; the
 /// others go on.
 #[tokio::test]
 async fn revoked_member_is_told_and_then_gone() {

@@ -82,7 +82,7 @@ pub async fn append_sent_again_is_a_version_conflict<B: Backend>() {
     scene.end().await;
 }
 
-/// "append/list on unknown space"
+/// P-102, "append/list on unknown space"
 pub async fn append_and_list_need_a_space<B: Backend>() {
     let scene = Scene::<B>::new().await;
     let nowhere = space(1);
