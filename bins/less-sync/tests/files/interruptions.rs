@@ -5,7 +5,8 @@ use std::process::Stdio;
 use less_sync_test_support::{Fault, FaultProxy, within};
 use pretty_assertions::assert_eq;
 
-use crate::terminal::{Terminal, content, lines, server, stderr};
+use crate::program::{Runs as _, lines, stderr};
+use crate::terminal::{Terminal, content, server};
 
 const SEGMENT: u64 = 64 * 1024;
 const SIZE: usize = 5 * 1024 * 1024;

@@ -6,7 +6,8 @@ use less_sync_test_support::{Fault, FaultProxy};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::terminal::{Tail, Terminal, server};
+use crate::program::Runs as _;
+use crate::terminal::{Terminal, server};
 
 fn names(listed: &[Value]) -> Vec<&str> {
     listed.iter().map(|line| line["name"].as_str().unwrap()).collect()
@@ -79,7 +80,7 @@ async fn a_file_that_never_came_is_marked_and_can_be_cleared_away() {
     proxy.preset(1, Fault::Stall);
     let slow = terminal.by_way_of(proxy.address());
     slow.write("large", &vec![7; 32 * 1024 * 1024]);
-    let mut tail = Tail::start(&terminal).await;
+    let mut tail = terminal.tail(&[]).await;
     let mut put = slow.command(&["file", "put", "large"]).stdout(Stdio::null()).spawn().unwrap();
     let link = proxy.link(1).await;
     link.cut();

@@ -3,7 +3,8 @@
 use less_sync_test_support::TestServer;
 use pretty_assertions::assert_eq;
 
-use crate::terminal::{Terminal, content, lines, server, stderr};
+use crate::program::{Runs as _, lines, stderr};
+use crate::terminal::{Terminal, content, server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_above_the_limit_are_refused_in_the_words_of_the_server_and_leave_nothing() {

@@ -2,6 +2,7 @@
 
 use pretty_assertions::assert_eq;
 
+use crate::program::Runs as _;
 use crate::terminal::{Terminal, content, object, server};
 
 const SEGMENT: usize = 64 * 1024;

@@ -2,15 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
 
 use less_sync_client::{AccessToken, FileClient};
 use less_sync_core::{FileId, SpaceId};
 use less_sync_test_support::{TestServer, within};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
+
+use crate::program::{Runs, Tail, program};
 
 /// A terminal with a folder and a key directory.
 pub(crate) struct Terminal {
@@ -59,44 +59,6 @@ impl Terminal {
     /// One that reaches the server by way of this address.
     pub(crate) fn by_way_of(&self, proxy: SocketAddr) -> Self {
         Self { url: format!("http://{proxy}"), ..self.another() }
-    }
-
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync"));
-        command
-            .args(arguments)
-            .env("LESS_SYNC_URL", &self.url)
-            .env("LESS_SYNC_TOKEN", &self.token)
-            .env("LESS_SYNC_KEYS", &self.keys)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        command
-    }
-
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
-        within("the command to end", self.command(arguments).output()).await.unwrap()
-    }
-
-    /// The results of a command that must succeed.
-    pub(crate) async fn results(&self, arguments: &[&str]) -> Vec<Value> {
-        let output = self.run(&[arguments, &["--json"]].concat()).await;
-        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-        lines(&output)
-    }
-
-    /// The one result of a command that must succeed.
-    pub(crate) async fn result(&self, arguments: &[&str]) -> Value {
-        let mut results = self.results(arguments).await;
-        assert_eq!(results.len(), 1, "{arguments:?}: {results:?}");
-        results.remove(0)
-    }
-
-    /// What a command that must fail says, and its exit code.
-    pub(crate) async fn failure(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.run(arguments).await;
-        assert!(!output.status.success(), "{arguments:?} succeeded");
-        (output.status.code().unwrap(), stderr(&output))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -148,6 +110,20 @@ impl Terminal {
     }
 }
 
+impl Runs for Terminal {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let keys = self.keys.to_str().unwrap();
+        let environment = [
+            ("LESS_SYNC_URL", self.url.as_str()),
+            ("LESS_SYNC_TOKEN", &self.token),
+            ("LESS_SYNC_KEYS", keys),
+        ];
+        let mut command = program(arguments, environment);
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
 /// Where the server keeps the one object that it has.
 pub(crate) fn object(server: &TestServer) -> PathBuf {
     let mut found = Vec::new();
@@ -167,32 +143,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-pub(crate) fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-pub(crate) fn lines(output: &Output) -> Vec<Value> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// A `tail` that runs.
-pub(crate) struct Tail {
-    _child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
 impl Tail {
-    /// Of the personal space, once it is watched.
-    pub(crate) async fn start(terminal: &Terminal) -> Self {
-        let mut command = terminal.command(&["tail", "--json"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut tail = Self { _child: child, lines };
-        tail.until(|line| line["kind"] == "response" && line.get("spaces").is_some()).await;
-        tail
-    }
-
     /// The next word about a file.
     pub(crate) async fn file(&mut self) -> Value {
         self.until(|line| line["kind"] == "file").await
@@ -201,15 +152,5 @@ impl Tail {
     /// The next push.
     pub(crate) async fn record(&mut self) -> Value {
         self.until(|line| line["method"] == "sync").await
-    }
-
-    async fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let line = within("a line of tail", self.lines.next_line()).await.unwrap();
-            let line = serde_json::from_str(&line.unwrap_or_else(|| panic!("tail has ended"))).unwrap();
-            if is_it(&line) {
-                return line;
-            }
-        }
     }
 }

@@ -3,7 +3,8 @@
 use less_sync_client::crypto::sealed_size;
 use pretty_assertions::assert_eq;
 
-use crate::terminal::{Tail, Terminal, content, object, server};
+use crate::program::Runs as _;
+use crate::terminal::{Terminal, content, object, server};
 
 const SEGMENT: usize = 64 * 1024;
 
@@ -33,7 +34,7 @@ async fn what_one_terminal_puts_another_one_hears_of_and_decrypts() {
     let server = server().await;
     let terminal = Terminal::new(&server);
     let other = terminal.another();
-    let mut tail = Tail::start(&other).await;
+    let mut tail = other.tail(&[]).await;
     let id = terminal.put("a note.txt", b"hello").await;
     let heard = tail.file().await;
     assert_eq!((&heard["file"], &heard["size"]), (&id.as_str().into(), &sealed_size(5).into()));

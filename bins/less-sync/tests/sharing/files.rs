@@ -5,7 +5,8 @@ use less_sync_test_support::TestServer;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::person::{Person, Tail, id, stderr};
+use crate::person::{Person, id};
+use crate::program::{Runs as _, stderr};
 
 async fn server() -> TestServer {
     TestServer::builder().files().start().await
@@ -57,7 +58,7 @@ async fn what_one_member_puts_the_others_hear_of_and_read() {
     let before = hers.put("before he came", b"old").await;
     alice.invite(&bob, "write").await;
     bob.accept().await;
-    let mut tail = Tail::start(&bob, &space).await;
+    let mut tail = bob.tail(&["--since", "0", "--space", &space]).await;
     let heard = tail.until(|line| line["kind"] == "file").await;
     assert_eq!(heard["file"], before.as_str());
     let new = hers.put("map.png", b"a map").await;

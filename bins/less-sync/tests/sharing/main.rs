@@ -7,6 +7,9 @@
     reason = "helpers of tests fail the test"
 )]
 
+#[path = "../program/mod.rs"]
+mod program;
+
 mod development;
 mod development_server;
 mod files;

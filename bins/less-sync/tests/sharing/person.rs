@@ -11,8 +11,10 @@ use less_sync_core::SpaceId;
 use less_sync_test_support::{TestServer, within};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::program::{Runs, Tail, lines, program, stderr};
 
 /// A person with an identity, a key directory and tokens.
 pub(crate) struct Person {
@@ -54,44 +56,6 @@ impl Person {
 
     pub(crate) fn did(&self) -> &str {
         self.identity.did()
-    }
-
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync"));
-        command
-            .args(arguments)
-            .env("LESS_SYNC_URL", &self.url)
-            .env("LESS_SYNC_TOKEN", &self.token)
-            .env("LESS_SYNC_KEYS", self.keys())
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        command
-    }
-
-    /// What a command says and how it ends.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
-        within("the command to end", self.command(arguments).output()).await.unwrap()
-    }
-
-    /// The results of a command that must succeed.
-    pub(crate) async fn results(&self, arguments: &[&str]) -> Vec<Value> {
-        let output = self.run(&[arguments, &["--json"]].concat()).await;
-        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-        lines(&output)
-    }
-
-    /// The one result of a command that must succeed.
-    pub(crate) async fn result(&self, arguments: &[&str]) -> Value {
-        let mut results = self.results(arguments).await;
-        assert_eq!(results.len(), 1, "{arguments:?}: {results:?}");
-        results.remove(0)
-    }
-
-    /// What a command that must fail says, and its exit code.
-    pub(crate) async fn failure(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.run(arguments).await;
-        assert!(!output.status.success(), "{arguments:?} succeeded");
-        (output.status.code().unwrap(), stderr(&output))
     }
 
     pub(crate) async fn create(&self, name: &str) -> String {
@@ -156,47 +120,24 @@ pub(crate) fn id(space: &str) -> SpaceId {
     space.parse().unwrap()
 }
 
-pub(crate) fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-pub(crate) fn lines(output: &Output) -> Vec<Value> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 pub(crate) fn texts(rows: &[Value]) -> Vec<String> {
     rows.iter().filter_map(|row| row["text"].as_str()).map(str::to_owned).collect()
 }
 
-/// A `tail` that runs.
-pub(crate) struct Tail {
-    _child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+impl Runs for Person {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let keys = self.keys();
+        let keys = keys.to_str().unwrap();
+        let environment = [
+            ("LESS_SYNC_URL", self.url.as_str()),
+            ("LESS_SYNC_TOKEN", &self.token),
+            ("LESS_SYNC_KEYS", keys),
+        ];
+        program(arguments, environment)
+    }
 }
 
 impl Tail {
-    /// Of a space, once it is watched.
-    pub(crate) async fn start(person: &Person, space: &str) -> Self {
-        let mut command = person.command(&["tail", "--json", "--since", "0", "--space", space]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut tail = Self { _child: child, lines };
-        tail.until(|line| line["kind"] == "response" && line.get("spaces").is_some()).await;
-        tail
-    }
-
-    /// The next line of which this is true.
-    pub(crate) async fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let line = within("a line of tail", self.lines.next_line()).await.unwrap();
-            let line = serde_json::from_str(&line.unwrap_or_else(|| panic!("tail has ended"))).unwrap();
-            if is_it(&line) {
-                return line;
-            }
-        }
-    }
-
     /// What the next record says.
     pub(crate) async fn text(&mut self) -> String {
         self.until(|line| line["kind"] == "record").await["text"].as_str().unwrap().to_owned()

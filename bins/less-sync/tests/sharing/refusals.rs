@@ -7,7 +7,8 @@ use less_sync_core::{Cursor, RecordId};
 use less_sync_test_support::TestServer;
 use pretty_assertions::assert_eq;
 
-use crate::person::{Person, id, stderr, texts};
+use crate::person::{Person, id, texts};
+use crate::program::{Runs as _, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_that_others_can_read_are_refused() {
@@ -75,7 +76,7 @@ async fn ciphertext_that_was_tampered_with_is_said_and_hides_nothing_else() {
     );
     assert!(text.contains("at 6 cannot be decrypted: it is not encrypted as shared spaces are"), "{text}");
     assert!(text.ends_with("error: 2 records cannot be decrypted\n"), "{text}");
-    assert_eq!(texts(&crate::person::lines(&output)), ["also true"]);
+    assert_eq!(texts(&crate::program::lines(&output)), ["also true"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +121,7 @@ async fn of_several_invitations_one_is_chosen() {
     }
     let output = bob.run(&["space", "accept", "--json"]).await;
     assert_eq!(output.status.code(), Some(1));
-    let waiting = crate::person::lines(&output);
+    let waiting = crate::program::lines(&output);
     assert_eq!(waiting.len(), 2);
     let second = waiting[1]["invitation"].as_str().unwrap();
     assert_eq!(bob.result(&["space", "accept", second]).await["name"], "two");

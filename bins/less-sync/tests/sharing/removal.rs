@@ -5,7 +5,8 @@ use less_sync_test_support::TestServer;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::person::{Person, Tail, stderr};
+use crate::person::Person;
+use crate::program::{Runs as _, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_revoked_can_neither_pull_nor_read_what_is_new() {
@@ -17,7 +18,7 @@ async fn whoever_is_revoked_can_neither_pull_nor_read_what_is_new() {
         alice.invite(person, "write").await;
         person.accept().await;
     }
-    let mut tail = Tail::start(&bob, &space).await;
+    let mut tail = bob.tail(&["--since", "0", "--space", &space]).await;
     assert_eq!(tail.text().await, "old");
 
     let revoked = alice.result(&["space", "revoke", bob.did()]).await;

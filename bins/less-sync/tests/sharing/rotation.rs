@@ -8,6 +8,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::person::{Person, id};
+use crate::program::Runs as _;
 
 fn epoch(number: i32) -> Epoch {
     Epoch::new(number).unwrap()

@@ -5,7 +5,8 @@ use less_sync_test_support::TestServer;
 use pretty_assertions::assert_eq;
 use serde_json::Value;
 
-use crate::person::{Person, Tail, id, stderr};
+use crate::person::{Person, id};
+use crate::program::{Runs as _, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_writes_the_other_reads_and_the_server_does_not() {
@@ -49,7 +50,7 @@ async fn live_changes_are_decrypted_as_they_arrive_across_a_rotation() {
     let space = alice.create("notes").await;
     alice.invite(&bob, "read").await;
     bob.accept().await;
-    let mut tail = Tail::start(&bob, &space).await;
+    let mut tail = bob.tail(&["--since", "0", "--space", &space]).await;
     alice.push(&space, "live").await;
     assert_eq!(tail.text().await, "live");
     alice.result(&["space", "rotate"]).await;
