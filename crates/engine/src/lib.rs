@@ -7,6 +7,7 @@ mod action_limits;
 mod authenticate;
 mod authorize;
 mod budget;
+mod counters;
 mod create_space;
 mod credentials;
 mod deks;
@@ -31,6 +32,7 @@ mod verified_chains;
 mod verified_signatures;
 
 pub use authenticate::{Authenticator, IssuerStatus};
+pub use counters::{Counter, Gauge};
 pub use credentials::Credentials;
 pub use deks::{Keyed, Listing};
 pub use engine::{Engine, EngineSettings};

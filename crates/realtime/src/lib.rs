@@ -33,5 +33,5 @@ pub use broker::{
 pub use endpoint::{Endpoint, Parts};
 pub use limits::Limits;
 pub use mailboxes::MailboxNotices;
-pub use metrics::{Counter, Gauge, Metrics, Sample, SampleKind};
+pub use metrics::{Metrics, Sample, SampleKind};
 pub use outbox::{AfterWrite, Closed, Delivered, Gate, Outbox, OutboxLimits, Outgoing, Reply};

@@ -1,54 +1,7 @@
 //! What the WebSocket edge counts. The process exports it under the names given here (operations §7.2).
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-
 use less_sync_core::{Close, close_code};
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Counts one more.
-    pub fn increment(&self) {
-        self.add(1);
-    }
-
-    /// Counts `more`.
-    pub fn add(&self, more: u64) {
-        if more > 0 {
-            self.0.fetch_add(more, Ordering::Relaxed);
-        }
-    }
-
-    /// The count so far.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A number that goes up and down.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicI64);
-
-impl Gauge {
-    /// One more.
-    pub fn increment(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// One less.
-    pub fn decrement(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// As it stands.
-    #[must_use]
-    pub fn get(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use less_sync_engine::{Counter, Gauge};
 
 /// The close codes that are counted apart.
 const CLOSE_CODES: [u16; 13] = [

@@ -1,26 +1,7 @@
 //! What transfers count. The process exports it under the names given here (operations §7.2).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::Files;
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub(super) struct Count(AtomicU64);
-
-impl Count {
-    pub(super) fn increment(&self) {
-        self.add(1);
-    }
-
-    pub(super) fn add(&self, more: u64) {
-        self.0.fetch_add(more, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::Counter;
 
 /// A metric: its name, its label and its value.
 pub type Sample = (&'static str, Option<(&'static str, &'static str)>, u64);
@@ -28,16 +9,16 @@ pub type Sample = (&'static str, Option<(&'static str, &'static str)>, u64);
 /// What files count.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
-    pub(super) uploads: Count,
-    pub(super) repeated: Count,
-    pub(super) abandoned: Count,
-    pub(super) downloads: Count,
-    pub(super) bytes_up: Count,
-    pub(super) bytes_down: Count,
-    pub(super) missing: Count,
-    pub(super) damaged: Count,
-    pub(super) swept: Count,
-    pub(super) sweep_failed: Count,
+    pub(super) uploads: Counter,
+    pub(super) repeated: Counter,
+    pub(super) abandoned: Counter,
+    pub(super) downloads: Counter,
+    pub(super) bytes_up: Counter,
+    pub(super) bytes_down: Counter,
+    pub(super) missing: Counter,
+    pub(super) damaged: Counter,
+    pub(super) swept: Counter,
+    pub(super) sweep_failed: Counter,
 }
 
 impl Files {
