@@ -19,7 +19,6 @@ use crate::known_spaces::{KnownSpaces, Opening};
 use crate::ports::Clock;
 use crate::{Credentials, EngineError, VerifiedChains};
 pub(crate) use admission::Admission;
-pub(crate) use file_gate::FileRefusal;
 
 /// Decides about access to spaces, and is the only one that makes grants.
 pub(crate) struct Authorizer {

@@ -20,7 +20,6 @@ use less_sync_auth::rights::{self, Scope};
 use less_sync_core::SpaceId;
 use less_sync_storage::{Blobs, ReadGrant, WriteGrant};
 
-use crate::authorize::FileRefusal;
 use crate::{Credentials, Engine, Spawner};
 pub use download::Download;
 pub use error::FileError;
@@ -118,7 +117,7 @@ impl Files {
     ) -> Result<WriteGrant, FileError> {
         let authorizer = &self.0.engine.authorizer;
         let admission = authorizer.admit_to_files(rights::UPLOAD, credentials, space).await?;
-        admission.writing().map_err(|_| FileRefusal::Denied.into())
+        Ok(admission.writing()?)
     }
 
     /// The right to download from `space`.
@@ -132,7 +131,7 @@ impl Files {
     ) -> Result<ReadGrant, FileError> {
         let authorizer = &self.0.engine.authorizer;
         let admission = authorizer.admit_to_files(rights::DOWNLOAD, credentials, space).await?;
-        admission.reading().map_err(|_| FileRefusal::Denied.into())
+        Ok(admission.reading()?)
     }
 }
 

@@ -3,7 +3,6 @@
 use less_sync_storage::{BlobError, StorageError};
 
 use crate::EngineError;
-use crate::authorize::FileRefusal;
 
 /// Refusal or failure of a use case of files; one variant per row of http §7.2 and §7.4.
 #[derive(Debug, thiserror::Error)]
@@ -103,14 +102,15 @@ impl From<BlobError> for FileError {
     }
 }
 
-impl From<FileRefusal> for FileError {
-    fn from(refusal: FileRefusal) -> Self {
-        match refusal {
-            FileRefusal::SpaceNotFound => Self::SpaceNotFound,
-            FileRefusal::ChainNeeded => Self::AuthorizationRequired,
-            FileRefusal::Remote => Self::Remote,
-            FileRefusal::Engine(EngineError::Storage(error)) => error.into(),
-            FileRefusal::Denied | FileRefusal::Engine(_) => Self::AccessDenied,
+impl From<EngineError> for FileError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Storage(error) => error.into(),
+            EngineError::Forbidden
+            | EngineError::UnknownSpace
+            | EngineError::HomeUnavailable
+            | EngineError::ScopeMissing(_)
+            | EngineError::RateLimited { .. } => Self::AccessDenied,
         }
     }
 }
