@@ -14,7 +14,7 @@ use crate::leftover;
 use crate::state::ApiState;
 
 const VALIDATION_TIMEOUT: Duration = Duration::from_secs(10);
-const X_UCAN: HeaderName = HeaderName::from_static("x-ucan");
+pub(crate) const X_UCAN: HeaderName = HeaderName::from_static("x-ucan");
 
 const UNAVAILABLE: ApiError =
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "authentication temporarily unavailable");

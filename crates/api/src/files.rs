@@ -15,18 +15,19 @@ pub(crate) mod upload;
 
 use axum::Router;
 use axum::routing::put;
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use less_sync_auth::Caller;
 use less_sync_engine::{Credentials, Files};
 
+use crate::bearer::X_UCAN;
 use crate::error::ApiError;
 use crate::state::ApiState;
 use address::Address;
 pub(crate) use address::is_file_path;
 
 const ROUTE: &str = "/api/v1/spaces/{space_id}/files/{id}";
-const X_UCAN: &str = "x-ucan";
+const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-dek");
 
 /// The route of files.
 pub(crate) fn routes() -> Router<ApiState> {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use less_sync_core::FileId;
 use less_sync_engine::files::FileError;
 use less_sync_storage::StoredFile;
@@ -17,11 +17,9 @@ use super::described::{
     BadAddress, Chain, FailedPrecondition, NotModified, Part, Place, Refusals, Unsatisfiable, Whole,
 };
 use super::range::{Selected, select};
-use super::{Asked, digest, etag};
+use super::{Asked, X_WRAPPED_DEK, digest, etag};
 use crate::error::ApiError;
 use crate::state::ApiState;
-
-const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-dek");
 
 /// The file, or the part of it that is asked for.
 #[utoipa::path(

@@ -1,6 +1,5 @@
 //! Where the bytes of files are, and how many may be on their way (operations §2.5).
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use less_sync_engine::files::FileSettings;
 use less_sync_storage_objects::{Patience, S3Options};
 use secrecy::SecretString;
 
+use super::limits::seconds;
 use super::reader::Reader;
 
 const GIB: usize = 1024 * 1024 * 1024;
@@ -121,8 +121,4 @@ fn delete_grace(reader: &mut Reader<'_>, default: Duration) -> Duration {
     const ALIAS: &str = "FILE_DELETION_GRACE_SECS";
     let text = reader.either(NAME, ALIAS);
     reader.duration_of(NAME, text, default, seconds(60..=366 * 86_400))
-}
-
-fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
-    Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
 }

@@ -41,7 +41,7 @@ impl LimitsConfig {
 }
 
 /// Whole seconds, both ends included.
-fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
+pub(super) fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
     Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
 }
 

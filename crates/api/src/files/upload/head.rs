@@ -7,10 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use less_sync_core::{Dek, RecordId};
 
 use crate::error::ApiError;
-use crate::files::{address, digest};
+use crate::files::{X_WRAPPED_DEK, address, digest};
 
 const X_RECORD_ID: HeaderName = HeaderName::from_static("x-record-id");
-const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-dek");
 
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, PAD);
 
