@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use less_sync_storage::{Objects, Storage};
+use less_sync_storage::Storage;
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_storage_sqlite::SqliteStorage;
 
@@ -37,14 +37,6 @@ impl Store {
 
     /// The contract, without the adapter.
     pub(crate) fn storage(&self) -> Arc<dyn Storage> {
-        match self {
-            Self::Sqlite(storage) => storage.clone(),
-            Self::Postgres(storage) => storage.clone(),
-        }
-    }
-
-    /// The part of the contract that is about objects.
-    pub(crate) fn objects(&self) -> Arc<dyn Objects> {
         match self {
             Self::Sqlite(storage) => storage.clone(),
             Self::Postgres(storage) => storage.clone(),

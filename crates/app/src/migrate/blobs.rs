@@ -32,7 +32,7 @@ pub(super) async fn fsck(
     let FsckArguments { delete, min_age, space, json } = *arguments;
     let options = FsckOptions { only: space, min_age, delete };
     let mut printed = Ok(());
-    let fsck = Fsck::new(store.objects(), blobs, options);
+    let fsck = Fsck::new(store.storage(), blobs, options);
     let summary = fsck.run(|finding| {
         if printed.is_ok() {
             printed = print(&if json { as_json(&finding).to_string() } else { as_text(&finding) });
