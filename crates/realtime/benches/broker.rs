@@ -36,7 +36,7 @@ impl Clock for SystemClock {
 }
 
 /// A space with watchers.
-struct Scene {
+struct Fixture {
     broker: Arc<Broker>,
     outboxes: Vec<Arc<Outbox>>,
     cursor: AtomicU64,
@@ -53,7 +53,7 @@ fn cursor(number: u64) -> Cursor {
     Cursor::new(number).unwrap_or(Cursor::MAX)
 }
 
-impl Scene {
+impl Fixture {
     fn new(watchers: u64) -> Self {
         let broker = Broker::new(BrokerSettings::new(&Limits::default(), [7; 32]), Arc::new(SystemClock));
         let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
@@ -96,26 +96,26 @@ impl Scene {
     }
 }
 
-fn bench(criterion: &mut Criterion, name: &str, act: impl Fn(&Scene)) {
+fn bench(criterion: &mut Criterion, name: &str, act: impl Fn(&Fixture)) {
     let mut group = criterion.benchmark_group(name);
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
     for watchers in WATCHERS {
-        let scene = Scene::new(watchers);
+        let fixture = Fixture::new(watchers);
         group.throughput(Throughput::Elements(watchers));
-        group.bench_with_input(BenchmarkId::from_parameter(watchers), &scene, |bencher, scene| {
-            bencher.iter_batched(|| scene.catch_up(), |()| act(scene), BatchSize::PerIteration);
+        group.bench_with_input(BenchmarkId::from_parameter(watchers), &fixture, |bencher, fixture| {
+            bencher.iter_batched(|| fixture.catch_up(), |()| act(fixture), BatchSize::PerIteration);
         });
     }
     group.finish();
 }
 
 fn fan_out(criterion: &mut Criterion) {
-    bench(criterion, "fan-out", Scene::push);
-    bench(criterion, "presence set", |scene| {
-        scene.broker.set_presence(SPACE, connection(0), black_box(&[1; 64]));
+    bench(criterion, "fan-out", Fixture::push);
+    bench(criterion, "presence set", |fixture| {
+        fixture.broker.set_presence(SPACE, connection(0), black_box(&[1; 64]));
     });
-    bench(criterion, "event send", |scene| {
-        scene.broker.send_event(SPACE, connection(0), black_box(&[1; 64]));
+    bench(criterion, "event send", |fixture| {
+        fixture.broker.send_event(SPACE, connection(0), black_box(&[1; 64]));
     });
 }
 
@@ -125,15 +125,15 @@ fn fan_out_to_tasks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fan-out to parked tasks");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
     for watchers in WATCHERS {
-        let scene = Scene::new(watchers);
+        let fixture = Fixture::new(watchers);
         let taken = Arc::new(AtomicU64::new(0));
         let mut tasks = tokio::task::JoinSet::new();
-        for outbox in scene.outboxes.iter().cloned() {
+        for outbox in fixture.outboxes.iter().cloned() {
             tasks.spawn_on(read(outbox, taken.clone()), runtime.handle());
         }
         group.throughput(Throughput::Elements(watchers));
         group.bench_function(BenchmarkId::from_parameter(watchers), |bencher| {
-            bencher.iter_custom(|rounds| (0..rounds).map(|_| timed_push(&scene, &taken)).sum());
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| timed_push(&fixture, &taken)).sum());
         });
     }
     group.finish();
@@ -150,10 +150,10 @@ async fn read(outbox: Arc<Outbox>, taken: Arc<AtomicU64>) {
 }
 
 /// How long a push takes that finds every task parked.
-fn timed_push(scene: &Scene, taken: &AtomicU64) -> Duration {
-    let goal = taken.load(Ordering::Relaxed) + scene.outboxes.len() as u64;
+fn timed_push(fixture: &Fixture, taken: &AtomicU64) -> Duration {
+    let goal = taken.load(Ordering::Relaxed) + fixture.outboxes.len() as u64;
     let begun = SystemClock.instant();
-    scene.push();
+    fixture.push();
     let took = begun.elapsed();
     while taken.load(Ordering::Relaxed) < goal {
         std::thread::yield_now();
@@ -163,24 +163,24 @@ fn timed_push(scene: &Scene, taken: &AtomicU64) -> Duration {
 
 /// A sweep that finds nothing stale among many, and what subscribing and leaving cost beside it.
 fn sweep(criterion: &mut Criterion) {
-    let scene = Scene::new(1);
+    let fixture = Fixture::new(1);
     let outbox = Outbox::new(OutboxLimits::default());
     for number in 0..10_000 {
         let space = SpaceId::from_bytes(*connection(number / 10).as_bytes());
-        let gate = scene.broker.watch(space, connection(number), &outbox);
+        let gate = fixture.broker.watch(space, connection(number), &outbox);
         let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
-        scene.broker.settle(space, connection(number), gate, state);
-        scene.broker.set_presence(space, connection(number), b"here");
+        fixture.broker.settle(space, connection(number), gate, state);
+        fixture.broker.set_presence(space, connection(number), b"here");
     }
     criterion.bench_function("sweep of 10000 fresh entries", |bencher| {
         bencher.iter(|| {
-            scene.broker.sweep_presence();
+            fixture.broker.sweep_presence();
         });
     });
     criterion.bench_function("watch and unwatch among 10000", |bencher| {
         bencher.iter(|| {
-            black_box(scene.broker.watch(SPACE, connection(77), &outbox));
-            scene.broker.unwatch(SPACE, connection(77))
+            black_box(fixture.broker.watch(SPACE, connection(77), &outbox));
+            fixture.broker.unwatch(SPACE, connection(77))
         });
     });
 }

@@ -25,13 +25,13 @@ const PIECE: usize = 64 << 10;
 
 const CONNECTIONS: u64 = 16;
 
-struct Bed {
+struct Harness {
     _directory: TempDir,
     blobs: LocalBlobs,
     next: AtomicU64,
 }
 
-impl Bed {
+impl Harness {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let blobs = LocalBlobs::open(directory.path()).await.unwrap();
@@ -68,43 +68,43 @@ async fn get(blobs: &LocalBlobs, key: ObjectKey) {
 
 fn large(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    let (bed, bytes) = (runtime.block_on(Bed::new()), Bytes::from(vec![7; LARGE]));
+    let (harness, bytes) = (runtime.block_on(Harness::new()), Bytes::from(vec![7; LARGE]));
     let mut group = c.benchmark_group("objects_64_mib");
     group.sample_size(10).throughput(Throughput::Bytes(LARGE as u64));
     group.bench_function("put", |b| {
         b.to_async(&runtime).iter(async || {
-            let key = bed.key();
-            put(&bed.blobs, key.clone(), bytes.clone()).await;
-            bed.blobs.delete(&key.to_string()).await.unwrap();
+            let key = harness.key();
+            put(&harness.blobs, key.clone(), bytes.clone()).await;
+            harness.blobs.delete(&key.to_string()).await.unwrap();
         });
     });
-    runtime.block_on(put(&bed.blobs, key(u64::MAX), bytes));
-    group.bench_function("get", |b| b.to_async(&runtime).iter(|| get(&bed.blobs, key(u64::MAX))));
+    runtime.block_on(put(&harness.blobs, key(u64::MAX), bytes));
+    group.bench_function("get", |b| b.to_async(&runtime).iter(|| get(&harness.blobs, key(u64::MAX))));
     group.finish();
 }
 
 fn small(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    let (bed, bytes) = (runtime.block_on(Bed::new()), Bytes::from(vec![7; SMALL]));
+    let (harness, bytes) = (runtime.block_on(Harness::new()), Bytes::from(vec![7; SMALL]));
     let mut group = c.benchmark_group("objects_16_kib");
     group.throughput(Throughput::Elements(1));
     group.bench_function("put", |b| {
-        b.to_async(&runtime).iter(|| put(&bed.blobs, bed.key(), bytes.clone()));
+        b.to_async(&runtime).iter(|| put(&harness.blobs, harness.key(), bytes.clone()));
     });
     group.throughput(Throughput::Elements(CONNECTIONS));
     group.bench_function("put_16_at_once", |b| {
         b.to_async(&runtime).iter(async || {
             let mut puts = JoinSet::new();
             for _connection in 0..CONNECTIONS {
-                let (blobs, key, bytes) = (bed.blobs.clone(), bed.key(), bytes.clone());
+                let (blobs, key, bytes) = (harness.blobs.clone(), harness.key(), bytes.clone());
                 puts.spawn(async move { put(&blobs, key, bytes).await });
             }
             puts.join_all().await;
         });
     });
     group.throughput(Throughput::Elements(1));
-    runtime.block_on(put(&bed.blobs, key(u64::MAX), bytes));
-    group.bench_function("get", |b| b.to_async(&runtime).iter(|| get(&bed.blobs, key(u64::MAX))));
+    runtime.block_on(put(&harness.blobs, key(u64::MAX), bytes));
+    group.bench_function("get", |b| b.to_async(&runtime).iter(|| get(&harness.blobs, key(u64::MAX))));
     group.finish();
 }
 

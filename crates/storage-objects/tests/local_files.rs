@@ -24,12 +24,12 @@ fn key() -> ObjectKey {
     ObjectKey::attempt(space, file, UploadId::from_bytes([3; 16]))
 }
 
-struct Bed {
+struct Harness {
     directory: TempDir,
     blobs: LocalBlobs,
 }
 
-impl Bed {
+impl Harness {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let blobs = LocalBlobs::open(directory.path()).await.unwrap();
@@ -62,19 +62,21 @@ fn violation(error: &BlobError) -> Option<Violation> {
 
 #[tokio::test]
 async fn files_are_for_their_owner_alone() {
-    let bed = Bed::new().await;
-    let writer = bed.begun(3 * PIECE, 3 * PIECE).await;
-    assert_eq!(mode(&bed.path("#1")), 0o600);
+    let harness = Harness::new().await;
+    let writer = harness.begun(3 * PIECE, 3 * PIECE).await;
+    assert_eq!(mode(&harness.path("#1")), 0o600);
     writer.finish().await.unwrap();
-    assert_eq!(mode(&bed.path("")), 0o600);
-    assert!(!bed.path("#1").exists());
+    assert_eq!(mode(&harness.path("")), 0o600);
+    assert!(!harness.path("#1").exists());
 }
 
 #[tokio::test]
 async fn store_does_not_open_where_it_cannot_write() {
-    let bed = Bed::new().await;
-    fs::write(bed.directory.path().join("file"), b"").unwrap();
-    for root in [bed.directory.path().join("file"), bed.directory.path().join("file/below"), "/proc".into()] {
+    let harness = Harness::new().await;
+    fs::write(harness.directory.path().join("file"), b"").unwrap();
+    for root in
+        [harness.directory.path().join("file"), harness.directory.path().join("file/below"), "/proc".into()]
+    {
         let opened = LocalBlobs::open(&root).await;
         assert!(matches!(opened, Err(BlobError::Failed(_))), "{}: {opened:?}", root.display());
     }
@@ -82,34 +84,37 @@ async fn store_does_not_open_where_it_cannot_write() {
 
 #[tokio::test]
 async fn name_that_is_being_written_is_not_written_twice() {
-    let bed = Bed::new().await;
-    let first = bed.begun(PIECE + 1, PIECE + 1).await;
-    assert!(matches!(bed.blobs.create(&key(), PIECE as u64 + 1).await.map(drop), Err(BlobError::Failed(_))));
+    let harness = Harness::new().await;
+    let first = harness.begun(PIECE + 1, PIECE + 1).await;
+    assert!(matches!(
+        harness.blobs.create(&key(), PIECE as u64 + 1).await.map(drop),
+        Err(BlobError::Failed(_))
+    ));
     first.finish().await.unwrap();
-    assert_eq!(fs::metadata(bed.path("")).unwrap().len(), PIECE as u64 + 1);
+    assert_eq!(fs::metadata(harness.path("")).unwrap().len(), PIECE as u64 + 1);
 }
 
 /// Storage §4.7: what a killed process left is found, and the sweeper removes it with its object's name.
 #[tokio::test]
 async fn upload_of_a_dead_process_is_listed_and_removed() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for name in [key().to_string(), format!("{}#1", key())] {
-        fs::create_dir_all(bed.path("").parent().unwrap()).unwrap();
-        fs::write(bed.path("#1"), b"half").unwrap();
-        let listed = bed.list().await;
+        fs::create_dir_all(harness.path("").parent().unwrap()).unwrap();
+        fs::write(harness.path("#1"), b"half").unwrap();
+        let listed = harness.list().await;
         assert_eq!((listed[0].name.clone(), listed[0].size), (format!("{}#1", key()), 4));
-        bed.blobs.delete(&name).await.unwrap();
-        assert_eq!(bed.list().await, []);
+        harness.blobs.delete(&name).await.unwrap();
+        assert_eq!(harness.list().await, []);
     }
 }
 
 /// http §7.6: without anybody deleting it.
 #[tokio::test]
 async fn dropped_upload_removes_its_file_itself() {
-    let bed = Bed::new().await;
-    drop(bed.begun(3 * PIECE, 2 * PIECE).await);
+    let harness = Harness::new().await;
+    drop(harness.begun(3 * PIECE, 2 * PIECE).await);
     let gone = async {
-        while bed.path("#1").exists() {
+        while harness.path("#1").exists() {
             tokio::task::yield_now().await;
         }
     };
@@ -118,32 +123,32 @@ async fn dropped_upload_removes_its_file_itself() {
 
 #[tokio::test]
 async fn upload_whose_file_was_removed_fails() {
-    let bed = Bed::new().await;
-    let writer = bed.begun(3 * PIECE, 3 * PIECE).await;
-    bed.blobs.delete(&key().to_string()).await.unwrap();
+    let harness = Harness::new().await;
+    let writer = harness.begun(3 * PIECE, 3 * PIECE).await;
+    harness.blobs.delete(&key().to_string()).await.unwrap();
     assert!(matches!(writer.finish().await, Err(BlobError::Failed(_))));
-    assert_eq!(bed.list().await, []);
+    assert_eq!(harness.list().await, []);
 }
 
 #[tokio::test]
 async fn directory_that_somebody_removed_is_made_again() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for size in [10, PIECE + 1] {
-        bed.begun(size, size).await.finish().await.unwrap();
-        fs::remove_dir_all(bed.directory.path().join("spaces")).unwrap();
+        harness.begun(size, size).await.finish().await.unwrap();
+        fs::remove_dir_all(harness.directory.path().join("spaces")).unwrap();
     }
-    bed.begun(10, 10).await.finish().await.unwrap();
-    assert_eq!(bed.list().await.len(), 1);
+    harness.begun(10, 10).await.finish().await.unwrap();
+    assert_eq!(harness.list().await.len(), 1);
 }
 
 /// H6: an object that shrinks under its reader. At most one piece had been read ahead.
 #[tokio::test]
 async fn object_that_is_cut_ends_in_an_error() {
-    let bed = Bed::new().await;
-    bed.begun(8 * PIECE, 8 * PIECE).await.finish().await.unwrap();
-    let mut reader = bed.blobs.open(&key(), None).await.unwrap();
+    let harness = Harness::new().await;
+    harness.begun(8 * PIECE, 8 * PIECE).await.finish().await.unwrap();
+    let mut reader = harness.blobs.open(&key(), None).await.unwrap();
     assert_eq!(reader.bytes.next().await.unwrap().unwrap().len(), PIECE);
-    OpenOptions::new().write(true).open(bed.path("")).unwrap().set_len(0).unwrap();
+    OpenOptions::new().write(true).open(harness.path("")).unwrap().set_len(0).unwrap();
     let (mut pieces, mut ends) = (0, Vec::new());
     while let Some(piece) = reader.bytes.next().await {
         match piece {
@@ -158,23 +163,23 @@ async fn object_that_is_cut_ends_in_an_error() {
 /// H6: an object that grows has the size that was announced.
 #[tokio::test]
 async fn object_that_grows_ends_where_it_did() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for size in [10, 2 * PIECE + 1] {
-        bed.begun(size, size).await.finish().await.unwrap();
-        let reader = bed.blobs.open(&key(), None).await.unwrap();
-        OpenOptions::new().write(true).open(bed.path("")).unwrap().set_len(10 * PIECE as u64).unwrap();
+        harness.begun(size, size).await.finish().await.unwrap();
+        let reader = harness.blobs.open(&key(), None).await.unwrap();
+        OpenOptions::new().write(true).open(harness.path("")).unwrap().set_len(10 * PIECE as u64).unwrap();
         let read: Vec<Bytes> = reader.bytes.try_collect().await.unwrap();
         assert_eq!((reader.size, read.concat().len()), (size as u64, size));
-        bed.blobs.delete(&key().to_string()).await.unwrap();
+        harness.blobs.delete(&key().to_string()).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn directory_is_no_object() {
-    let bed = Bed::new().await;
-    fs::create_dir_all(bed.path("")).unwrap();
-    assert!(matches!(bed.blobs.open(&key(), None).await, Err(BlobError::NotFound)));
-    assert_eq!(bed.list().await, []);
+    let harness = Harness::new().await;
+    fs::create_dir_all(harness.path("")).unwrap();
+    assert!(matches!(harness.blobs.open(&key(), None).await, Err(BlobError::NotFound)));
+    assert_eq!(harness.list().await, []);
 }
 
 #[derive(Debug)]

@@ -38,12 +38,12 @@ const STRAIGHT: Patience = Patience {
     retry_within: Duration::ZERO,
 };
 
-struct Bed {
+struct Harness {
     server: S3Server,
     blobs: S3Blobs,
 }
 
-impl Bed {
+impl Harness {
     async fn new() -> Self {
         Self::with(Patience::default()).await
     }
@@ -113,32 +113,33 @@ async fn write(writer: &mut dyn BlobWriter, size: usize) -> Result<(), BlobError
 #[tokio::test]
 async fn endpoint_that_is_not_there_is_unavailable_within_seconds() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let bed = Bed::changed(|options| S3Options { endpoint: format!("http://{nobody}"), ..options }).await;
-    bed.everything_is_unavailable().await;
-    assert_eq!(bed.server.gauge().requests, 0);
+    let harness =
+        Harness::changed(|options| S3Options { endpoint: format!("http://{nobody}"), ..options }).await;
+    harness.everything_is_unavailable().await;
+    assert_eq!(harness.server.gauge().requests, 0);
 }
 
 #[tokio::test]
 async fn endpoint_that_never_answers_is_unavailable() {
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", mute.local_addr().unwrap());
-    let bed = Bed::changed(|options| S3Options { endpoint, patience: IMPATIENT, ..options }).await;
-    bed.everything_is_unavailable().await;
+    let harness = Harness::changed(|options| S3Options { endpoint, patience: IMPATIENT, ..options }).await;
+    harness.everything_is_unavailable().await;
 }
 
 #[tokio::test]
 async fn store_that_is_too_slow_is_unavailable() {
-    let bed = Bed::with(IMPATIENT).await;
-    bed.server.trouble(Trouble::Hold);
-    bed.everything_is_unavailable().await;
+    let harness = Harness::with(IMPATIENT).await;
+    harness.server.trouble(Trouble::Hold);
+    harness.everything_is_unavailable().await;
 }
 
 #[tokio::test]
 async fn store_that_hangs_up_or_fails_is_unavailable() {
     for trouble in [Trouble::HangUp, Trouble::Status(500), Trouble::Status(503), Trouble::Status(429)] {
-        let bed = Bed::with(STRAIGHT).await;
-        bed.server.trouble(trouble);
-        bed.everything_is_unavailable().await;
+        let harness = Harness::with(STRAIGHT).await;
+        harness.server.trouble(trouble);
+        harness.everything_is_unavailable().await;
     }
 }
 
@@ -148,8 +149,8 @@ async fn wrong_credentials_have_failed() {
         (|options| S3Options { secret_key: "wrong".into(), ..options }) as fn(S3Options) -> S3Options,
         |options| S3Options { access_key: "nobody".to_owned(), ..options },
     ] {
-        let bed = Bed::changed(change).await;
-        for (what, outcome) in bed.everything().await {
+        let harness = Harness::changed(change).await;
+        for (what, outcome) in harness.everything().await {
             assert!(matches!(outcome, Err(BlobError::Failed(_))), "{what}: {outcome:?}");
         }
     }
@@ -158,8 +159,8 @@ async fn wrong_credentials_have_failed() {
 /// Nobody takes it for missing objects, nor a deletion for done. Only the answer to a HEAD cannot tell: it has no body.
 #[tokio::test]
 async fn missing_bucket_has_failed() {
-    let bed = Bed::changed(|options| S3Options { bucket: "other".to_owned(), ..options }).await;
-    for (what, outcome) in bed.everything().await {
+    let harness = Harness::changed(|options| S3Options { bucket: "other".to_owned(), ..options }).await;
+    for (what, outcome) in harness.everything().await {
         if what == "open nothing" {
             assert!(matches!(outcome, Err(BlobError::NotFound)), "{what}: {outcome:?}");
         } else {
@@ -170,23 +171,23 @@ async fn missing_bucket_has_failed() {
 
 #[tokio::test]
 async fn full_store_is_full() {
-    let bed = Bed::new().await;
-    bed.server.trouble(Trouble::Status(507));
+    let harness = Harness::new().await;
+    harness.server.trouble(Trouble::Status(507));
     for size in [10, PART + 1] {
-        assert!(matches!(bed.upload(size).await, Err(BlobError::Full)));
+        assert!(matches!(harness.upload(size).await, Err(BlobError::Full)));
     }
-    assert_eq!(bed.server.gauge().requests, 2, "it is not asked again");
+    assert_eq!(harness.server.gauge().requests, 2, "it is not asked again");
 }
 
 /// The third request is the second part; there are five in all.
 #[tokio::test]
 async fn failure_in_the_middle_of_an_upload_leaves_nothing() {
     for nth in 2..=5 {
-        let bed = Bed::with(STRAIGHT).await;
-        bed.server.trouble_once(nth, Trouble::Status(500));
-        let uploaded = bed.upload(2 * PART + 1).await;
+        let harness = Harness::with(STRAIGHT).await;
+        harness.server.trouble_once(nth, Trouble::Status(500));
+        let uploaded = harness.upload(2 * PART + 1).await;
         assert!(matches!(uploaded, Err(BlobError::Unavailable(_))), "{nth}: {uploaded:?}");
-        bed.nothing_is_left().await;
+        harness.nothing_is_left().await;
     }
 }
 
@@ -198,122 +199,122 @@ async fn one_failure_is_made_good_by_another_attempt() {
         (3, Trouble::Status(500)),
         (4, Trouble::Status(429)),
     ] {
-        let bed = Bed::new().await;
-        bed.server.trouble_once(nth, trouble);
-        bed.upload(PART + 1).await.unwrap();
-        bed.server.trouble_once(1, trouble);
-        assert_eq!(bed.read().await.unwrap(), PART + 1);
+        let harness = Harness::new().await;
+        harness.server.trouble_once(nth, trouble);
+        harness.upload(PART + 1).await.unwrap();
+        harness.server.trouble_once(1, trouble);
+        assert_eq!(harness.read().await.unwrap(), PART + 1);
     }
 }
 
 /// http §7.6: a client that hangs up costs nothing for long.
 #[tokio::test]
 async fn unfinished_upload_is_aborted() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for written in [0, PART + 1, 2 * PART + 1] {
         for drops in [true, false] {
-            let mut writer = bed.blobs.create(&key(), 2 * PART as u64 + 1).await.unwrap();
+            let mut writer = harness.blobs.create(&key(), 2 * PART as u64 + 1).await.unwrap();
             write(&mut *writer, written).await.unwrap();
-            assert_eq!(bed.server.open_uploads(), 1);
+            assert_eq!(harness.server.open_uploads(), 1);
             if drops {
                 drop(writer);
             } else {
                 writer.abort().await;
             }
-            bed.nothing_is_left().await;
+            harness.nothing_is_left().await;
         }
     }
 }
 
 #[tokio::test]
 async fn upload_of_another_size_is_aborted() {
-    let bed = Bed::new().await;
-    let mut long = bed.blobs.create(&key(), PART as u64 + 1).await.unwrap();
+    let harness = Harness::new().await;
+    let mut long = harness.blobs.create(&key(), PART as u64 + 1).await.unwrap();
     assert!(write(&mut *long, PART + 2).await.is_err());
-    bed.nothing_is_left().await;
-    let mut short = bed.blobs.create(&key(), PART as u64 + 1).await.unwrap();
+    harness.nothing_is_left().await;
+    let mut short = harness.blobs.create(&key(), PART as u64 + 1).await.unwrap();
     write(&mut *short, PART).await.unwrap();
     assert!(short.finish().await.is_err());
-    bed.nothing_is_left().await;
+    harness.nothing_is_left().await;
 }
 
 /// Nobody knows the name of an upload that begins when its caller has gone.
 #[tokio::test]
 async fn upload_that_begins_too_late_is_aborted() {
-    let bed = Bed::new().await;
-    bed.server.trouble(Trouble::Hold);
+    let harness = Harness::new().await;
+    harness.server.trouble(Trouble::Hold);
     let key = key();
-    let mut creation = bed.blobs.create(&key, PART as u64 + 1);
+    let mut creation = harness.blobs.create(&key, PART as u64 + 1);
     assert!(creation.as_mut().now_or_never().is_none());
-    within("the request", bed.server.until_held(1)).await;
+    within("the request", harness.server.until_held(1)).await;
     drop(creation);
-    bed.server.calm();
-    bed.nothing_is_left().await;
-    assert_eq!(bed.server.gauge().requests, 3, "begin, abort, and the look after it");
+    harness.server.calm();
+    harness.nothing_is_left().await;
+    assert_eq!(harness.server.gauge().requests, 3, "begin, abort, and the look after it");
 }
 
 /// Storage §4.4: while the store takes nothing, a writer takes 15 MiB and waits.
 #[tokio::test]
 async fn writer_holds_two_parts_on_their_way_and_one_more() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     let size = 5 * PART;
-    let mut writer = bed.blobs.create(&key(), size as u64).await.unwrap();
-    bed.server.trouble(Trouble::Hold);
+    let mut writer = harness.blobs.create(&key(), size as u64).await.unwrap();
+    harness.server.trouble(Trouble::Hold);
     let (mut taken, piece) = (0, Bytes::from(vec![7; PIECE]));
     while writer.write(piece.clone()).now_or_never().is_some() {
         taken += PIECE;
     }
     assert_eq!(taken, 3 * PART, "and not a piece more");
-    within("two parts", bed.server.until_held(2)).await;
+    within("two parts", harness.server.until_held(2)).await;
     drop(writer);
-    bed.server.calm();
-    bed.nothing_is_left().await;
+    harness.server.calm();
+    harness.nothing_is_left().await;
 }
 
 #[tokio::test]
 async fn parts_are_sent_two_at_a_time() {
-    let bed = Bed::new().await;
-    bed.upload(6 * PART).await.unwrap();
-    assert_eq!(bed.server.gauge().parts_at_once, 2);
-    assert_eq!(bed.read().await.unwrap(), 6 * PART);
+    let harness = Harness::new().await;
+    harness.upload(6 * PART).await.unwrap();
+    assert_eq!(harness.server.gauge().parts_at_once, 2);
+    assert_eq!(harness.read().await.unwrap(), 6 * PART);
 }
 
 /// Everything of one object in one request, where that is enough.
 #[tokio::test]
 async fn object_of_one_part_costs_one_request() {
-    let bed = Bed::new().await;
-    bed.upload(PART).await.unwrap();
-    assert_eq!(bed.server.gauge().requests, 1);
+    let harness = Harness::new().await;
+    harness.upload(PART).await.unwrap();
+    assert_eq!(harness.server.gauge().requests, 1);
 }
 
 /// H6: never a short body that looks complete.
 #[tokio::test]
 async fn download_that_is_cut_ends_in_an_error() {
-    let bed = Bed::new().await;
-    bed.server.put(&key().to_string(), &vec![7; PART]);
-    bed.server.trouble(Trouble::CutAfter(1_000_000));
-    let read = within("the download", bed.read()).await;
+    let harness = Harness::new().await;
+    harness.server.put(&key().to_string(), &vec![7; PART]);
+    harness.server.trouble(Trouble::CutAfter(1_000_000));
+    let read = within("the download", harness.read()).await;
     assert!(matches!(read, Err(BlobError::Unavailable(_))), "{read:?}");
 }
 
 #[tokio::test]
 async fn download_that_is_cut_once_goes_on() {
-    let bed = Bed::new().await;
-    bed.server.put(&key().to_string(), &vec![7; PART]);
-    bed.server.trouble_once(1, Trouble::CutAfter(1_000_000));
-    assert_eq!(bed.read().await.unwrap(), PART);
-    assert_eq!(bed.server.gauge().requests, 2);
+    let harness = Harness::new().await;
+    harness.server.put(&key().to_string(), &vec![7; PART]);
+    harness.server.trouble_once(1, Trouble::CutAfter(1_000_000));
+    assert_eq!(harness.read().await.unwrap(), PART);
+    assert_eq!(harness.server.gauge().requests, 2);
 }
 
 /// A listing that fails is not a short one: what it lacks would be taken for lost.
 #[tokio::test]
 async fn listing_that_fails_on_its_second_page_ends_in_an_error() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for number in 0..1_500 {
-        bed.server.put(&format!("spaces/{number:04}"), b"x");
+        harness.server.put(&format!("spaces/{number:04}"), b"x");
     }
-    bed.server.trouble_from(2, Trouble::Status(500));
-    let listed: Vec<_> = bed.blobs.list("spaces/").collect().await;
+    harness.server.trouble_from(2, Trouble::Status(500));
+    let listed: Vec<_> = harness.blobs.list("spaces/").collect().await;
     let failures: Vec<_> = listed.iter().filter(|listed| listed.is_err()).collect();
     assert_eq!(listed.len(), 1_001);
     assert!(matches!(failures[..], [Err(BlobError::Unavailable(_))]), "{failures:?}");

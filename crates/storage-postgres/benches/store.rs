@@ -29,13 +29,13 @@ const LIMITS: PushLimits = PushLimits { records: 100_000, blob: 5 << 20, bytes: 
 
 static BYTES: [u8; 100 << 10] = [0xa5; 100 << 10];
 
-struct Bed {
+struct Harness {
     runtime: Runtime,
     storage: Arc<PostgresStorage>,
     _database: TestDatabase,
 }
 
-impl Bed {
+impl Harness {
     fn new(server: &PrivateServer) -> Self {
         let runtime = Runtime::new().unwrap();
         let (database, storage) = runtime.block_on(async {
@@ -101,13 +101,13 @@ async fn pull(storage: &PostgresStorage, space: SpaceId, since: Cursor) -> usize
 }
 
 /// `total` pushes of 1 KiB from `callers` at once, into as many `spaces`.
-fn push_from(bed: &Bed, callers: u64, spaces: &[SpaceId], total: u64, first: u64) -> Duration {
+fn push_from(harness: &Harness, callers: u64, spaces: &[SpaceId], total: u64, first: u64) -> Duration {
     let each = total.div_ceil(callers);
     let started = Instant::now();
-    bed.runtime.block_on(async {
+    harness.runtime.block_on(async {
         let mut tasks = JoinSet::new();
         for (caller, space) in (0..callers).zip(spaces.iter().copied().cycle()) {
-            let storage = Arc::clone(&bed.storage);
+            let storage = Arc::clone(&harness.storage);
             tasks.spawn(async move {
                 let first = first + caller * each;
                 for seed in first..first + each {
@@ -122,12 +122,12 @@ fn push_from(bed: &Bed, callers: u64, spaces: &[SpaceId], total: u64, first: u64
 
 fn pushes(criterion: &mut Criterion) {
     let server = PrivateServer::start(Durability::Durable);
-    let bed = Bed::new(&server);
-    let (hot, mut seed) = (bed.space(1), 0);
+    let harness = Harness::new(&server);
+    let (hot, mut seed) = (harness.space(1), 0);
     criterion.bench_function("postgres_push_hot", |bencher| {
         bencher.iter(|| {
             seed += 1;
-            bed.push(hot, seed..seed + 1, 10);
+            harness.push(hot, seed..seed + 1, 10);
         });
     });
     let mut group = criterion.benchmark_group("push_batch");
@@ -137,18 +137,18 @@ fn pushes(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(records), |bencher| {
             bencher.iter(|| {
                 seed += records;
-                bed.push(hot, seed..seed + records, 1024);
+                harness.push(hot, seed..seed + records, 1024);
             });
         });
     }
     group.finish();
-    contended(criterion, &bed);
+    contended(criterion, &harness);
 }
 
-fn contended(criterion: &mut Criterion, bed: &Bed) {
-    let spaces: Vec<SpaceId> = (2..34).map(|number| bed.space(number)).collect();
+fn contended(criterion: &mut Criterion, harness: &Harness) {
+    let spaces: Vec<SpaceId> = (2..34).map(|number| harness.space(number)).collect();
     let mut first = 1 << 40;
-    let one = [bed.space(2)];
+    let one = [harness.space(2)];
     for (name, spaces) in [("push_contended", &spaces[..]), ("push_contended_one_space", &one)] {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(1)).sample_size(10).measurement_time(Duration::from_secs(8));
@@ -156,7 +156,7 @@ fn contended(criterion: &mut Criterion, bed: &Bed) {
             group.bench_with_input(BenchmarkId::from_parameter(callers), &callers, |bencher, callers| {
                 bencher.iter_custom(|total| {
                     first += 1 << 32;
-                    push_from(bed, *callers, spaces, total, first)
+                    push_from(harness, *callers, spaces, total, first)
                 });
             });
         }
@@ -166,21 +166,21 @@ fn contended(criterion: &mut Criterion, bed: &Bed) {
 
 fn pulls(criterion: &mut Criterion) {
     let server = PrivateServer::start(Durability::Volatile);
-    let bed = Bed::new(&server);
-    let (hot, large, blobs) = (bed.space(1), bed.space(2), bed.space(3));
-    bed.push(hot, 0..2000, 10);
-    criterion.bench_function("postgres_pull_hot", |b| b.iter(|| bed.pull(hot, 0, 2000)));
+    let harness = Harness::new(&server);
+    let (hot, large, blobs) = (harness.space(1), harness.space(2), harness.space(3));
+    harness.push(hot, 0..2000, 10);
+    criterion.bench_function("postgres_pull_hot", |b| b.iter(|| harness.pull(hot, 0, 2000)));
     for batch in 0..100 {
-        bed.push(large, batch * 1000..(batch + 1) * 1000, 1024);
+        harness.push(large, batch * 1000..(batch + 1) * 1000, 1024);
     }
-    bed.push(large, 1 << 40..(1 << 40) + 10, 1024);
-    criterion.bench_function("pull_incremental", |b| b.iter(|| bed.pull(large, 100, 10)));
-    bed.push(blobs, 0..200, 100 << 10);
+    harness.push(large, 1 << 40..(1 << 40) + 10, 1024);
+    criterion.bench_function("pull_incremental", |b| b.iter(|| harness.pull(large, 100, 10)));
+    harness.push(blobs, 0..200, 100 << 10);
     let mut group = criterion.benchmark_group("pull");
     group.sample_size(10).throughput(Throughput::Bytes(200 * (100 << 10)));
-    group.bench_function("pull_large_blobs", |b| b.iter(|| bed.pull(blobs, 0, 200)));
+    group.bench_function("pull_large_blobs", |b| b.iter(|| harness.pull(blobs, 0, 200)));
     group.throughput(Throughput::Bytes(10_000 * 1024));
-    group.bench_function("pull_10k_of_100k", |b| b.iter(|| bed.pull(large, 90, 10_010)));
+    group.bench_function("pull_10k_of_100k", |b| b.iter(|| harness.pull(large, 90, 10_010)));
     group.finish();
 }
 

@@ -27,12 +27,12 @@ use tokio::task::JoinSet;
 const BLOB: usize = 1024;
 const LIMITS: PushLimits = PushLimits { records: 100_000, blob: 5 << 20, bytes: 500 << 20 };
 
-struct Bed {
+struct Harness {
     _directory: TempDir,
     storage: Arc<SqliteStorage>,
 }
 
-impl Bed {
+impl Harness {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let storage = SqliteStorage::open(SqliteOptions::new(directory.path().join("sync.db"))).unwrap();
@@ -89,16 +89,16 @@ async fn push_with(storage: &SqliteStorage, space: SpaceId, seeds: std::ops::Ran
 }
 
 /// `total` single-record pushes from `callers` at once, each into its own space.
-async fn push_from(bed: &Bed, callers: u8, total: u64, first: u64) -> Duration {
+async fn push_from(harness: &Harness, callers: u8, total: u64, first: u64) -> Duration {
     let mut spaces = Vec::new();
     for caller in 0..callers {
-        spaces.push(bed.space(caller).await);
+        spaces.push(harness.space(caller).await);
     }
     let each = total.div_ceil(u64::from(callers));
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for (space, caller) in spaces.into_iter().zip(0_u64..) {
-        let storage = Arc::clone(&bed.storage);
+        let storage = Arc::clone(&harness.storage);
         tasks.spawn(async move {
             let first = first + caller * each;
             for seed in first..first + each {
@@ -129,42 +129,42 @@ fn pushes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("push_contended");
     group.throughput(Throughput::Elements(1)).sample_size(10).measurement_time(Duration::from_secs(8));
     for callers in [1, 8, 32, 128] {
-        let bed = Bed::new();
+        let harness = Harness::new();
         let mut first = 0;
         group.bench_with_input(BenchmarkId::from_parameter(callers), &callers, |bencher, callers| {
             bencher.iter_custom(|total| {
                 first += 1 << 32;
-                runtime.block_on(push_from(&bed, *callers, total, first))
+                runtime.block_on(push_from(&harness, *callers, total, first))
             });
         });
-        runtime.block_on(bed.storage.close());
+        runtime.block_on(harness.storage.close());
     }
     group.finish();
     let mut group = criterion.benchmark_group("push_batch");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
     for records in [1_u64, 50, 100, 1000] {
-        let bed = Bed::new();
-        let space = runtime.block_on(bed.space(1));
+        let harness = Harness::new();
+        let space = runtime.block_on(harness.space(1));
         let mut seed = 0;
         group.throughput(Throughput::Elements(records));
         group.bench_function(BenchmarkId::from_parameter(records), |bencher| {
             bencher.iter(|| {
                 seed += records;
-                runtime.block_on(push(&bed.storage, space, seed..seed + records));
+                runtime.block_on(push(&harness.storage, space, seed..seed + records));
             });
         });
-        runtime.block_on(bed.storage.close());
+        runtime.block_on(harness.storage.close());
     }
     group.finish();
 }
 
 fn pulls(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    let bed = Bed::new();
-    let space = runtime.block_on(bed.filled(100_000));
+    let harness = Harness::new();
+    let space = runtime.block_on(harness.filled(100_000));
     // Asked for from inside a task, as sessions do.
     let run = |since: u64, pages: usize, expected: usize| {
-        let storage = Arc::clone(&bed.storage);
+        let storage = Arc::clone(&harness.storage);
         let since = Cursor::new(since).unwrap();
         let rows = runtime
             .block_on(runtime.spawn(async move { pull(&storage, space, since, pages).await }))
@@ -179,7 +179,7 @@ fn pulls(criterion: &mut Criterion) {
     group.bench_function("10k_of_100k", |b| b.iter(|| run(900, usize::MAX, 10_000)));
     runtime.block_on(async {
         for seed in 1..=10 {
-            push(&bed.storage, space, (1 << 40) + seed..(1 << 40) + seed + 1).await;
+            push(&harness.storage, space, (1 << 40) + seed..(1 << 40) + seed + 1).await;
         }
     });
     group.throughput(Throughput::Elements(10)).sample_size(100);
@@ -190,14 +190,14 @@ fn pulls(criterion: &mut Criterion) {
 
 /// A space whose records lie between those of 31 others.
 fn interleaved(criterion: &mut Criterion, runtime: &Runtime) {
-    let bed = Bed::new();
-    runtime.block_on(push_from(&bed, 32, 100_000, 0));
+    let harness = Harness::new();
+    runtime.block_on(push_from(&harness, 32, 100_000, 0));
     let space = SpaceId::from_bytes([1; 16]);
     let mut group = criterion.benchmark_group("pull");
     group.throughput(Throughput::Elements(3125)).sample_size(20);
     group.bench_function("interleaved_with_31_spaces", |b| {
         b.iter(|| {
-            let storage = Arc::clone(&bed.storage);
+            let storage = Arc::clone(&harness.storage);
             let pulled = async move { pull(&storage, space, Cursor::ZERO, usize::MAX).await };
             assert_eq!(runtime.block_on(runtime.spawn(pulled)).unwrap(), 3125);
         });
@@ -208,8 +208,8 @@ fn interleaved(criterion: &mut Criterion, runtime: &Runtime) {
 /// All keys of a large space wrapped anew in one call, beside blobs of 1 KiB (storage §3.12: below half a second).
 fn rewraps(criterion: &mut Criterion) {
     const KEYS: u64 = 20_000;
-    let (runtime, bed) = (Runtime::new().unwrap(), Bed::new());
-    let space = runtime.block_on(bed.keyed(KEYS));
+    let (runtime, harness) = (Runtime::new().unwrap(), Harness::new());
+    let space = runtime.block_on(harness.keyed(KEYS));
     let mut group = criterion.benchmark_group("rewrap");
     group.throughput(Throughput::Elements(KEYS)).sample_size(10);
     group.bench_function("20k", |bencher| {
@@ -217,12 +217,12 @@ fn rewraps(criterion: &mut Criterion) {
             let entry = |seed| Rewrap { id: record_id(seed), dek: first_key(), observed: None };
             let entries = (0..KEYS).map(entry).collect();
             let grant = AdminGrant::vouch(space);
-            let rewrap = bed.storage.rewrap_deks(&grant, entries, RewrapGuard::Off);
+            let rewrap = harness.storage.rewrap_deks(&grant, entries, RewrapGuard::Off);
             assert_eq!(runtime.block_on(rewrap).unwrap().replaced as u64, KEYS);
         });
     });
     group.finish();
-    runtime.block_on(bed.storage.close());
+    runtime.block_on(harness.storage.close());
 }
 
 /// A wrapped key of the first epoch.

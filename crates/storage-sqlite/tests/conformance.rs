@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
 
-mod bed;
+mod harness;
 
-use bed::SqliteBackend;
+use harness::SqliteBackend;
 
 less_sync_storage::conformance_tests!(SqliteBackend);

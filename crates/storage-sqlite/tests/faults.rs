@@ -20,12 +20,12 @@ use tokio::task::JoinSet;
 
 const LIMITS: PushLimits = PushLimits { records: 1000, blob: 5 << 20, bytes: 1 << 26 };
 
-struct Bed {
+struct Harness {
     directory: TempDir,
     storage: Arc<SqliteStorage>,
 }
 
-impl Bed {
+impl Harness {
     async fn new(options: impl FnOnce(PathBuf) -> SqliteOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let storage = SqliteStorage::open(options(directory.path().join("sync.db"))).unwrap();
@@ -89,30 +89,32 @@ fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
 /// A full disk refuses what does not fit, keeps what it has, and takes pushes again once there is room.
 #[tokio::test]
 async fn full_disk_is_unavailable_and_recovers() {
-    let bed = Bed::new(|path| SqliteOptions { max_pages: Some(400), ..SqliteOptions::new(path) }).await;
-    assert!(is_committed(&bed.push(space(1), 1, Cursor::ZERO, 1 << 20).await));
-    let refused = bed.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
+    let harness =
+        Harness::new(|path| SqliteOptions { max_pages: Some(400), ..SqliteOptions::new(path) }).await;
+    assert!(is_committed(&harness.push(space(1), 1, Cursor::ZERO, 1 << 20).await));
+    let refused = harness.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
     assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
-    bed.storage.ping().await.unwrap();
-    let page = bed.pull(space(1)).await.unwrap();
+    harness.storage.ping().await.unwrap();
+    let page = harness.pull(space(1)).await.unwrap();
     let kept = Record { id: RecordId::from_bytes([1; 16]), cursor: cursor(1), state: live(1 << 20) };
     assert_eq!(page.rows, [Row::Record(kept)]);
 
-    let deleted = push(&bed.storage, space(1), 1, cursor(1), RecordState::Tombstone).await;
+    let deleted = push(&harness.storage, space(1), 1, cursor(1), RecordState::Tombstone).await;
     assert!(is_committed(&deleted), "{deleted:?}");
-    let accepted = bed.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
+    let accepted = harness.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
     assert!(matches!(accepted, Ok(Pushed::Committed { cursor: at, .. }) if at == cursor(3)), "{accepted:?}");
-    bed.storage.close().await;
+    harness.storage.close().await;
 }
 
 /// R26: one push of a batch does not fit on the disk; its neighbours do not suffer from it.
 #[tokio::test(flavor = "multi_thread")]
 async fn push_that_does_not_fit_fails_alone() {
-    let bed = Bed::new(|path| SqliteOptions { max_pages: Some(400), ..SqliteOptions::new(path) }).await;
+    let harness =
+        Harness::new(|path| SqliteOptions { max_pages: Some(400), ..SqliteOptions::new(path) }).await;
     for round in 0..20 {
         let mut tasks = JoinSet::new();
         for number in 1..=9 {
-            let storage = Arc::clone(&bed.storage);
+            let storage = Arc::clone(&harness.storage);
             let bytes = if number == 5 { 4 << 20 } else { 100 };
             tasks.spawn(async move {
                 let pushed = push(&storage, space(number), round, Cursor::ZERO, live(bytes)).await;
@@ -126,52 +128,52 @@ async fn push_that_does_not_fit_fails_alone() {
             }
         }
     }
-    for space in bed.storage.spaces(&(1..=9).map(space).collect::<Vec<_>>()).await.unwrap() {
+    for space in harness.storage.spaces(&(1..=9).map(space).collect::<Vec<_>>()).await.unwrap() {
         let expected = if space.id == self::space(5) { 0 } else { 20 };
         assert_eq!(space.cursor, cursor(expected));
     }
-    bed.storage.close().await;
+    harness.storage.close().await;
 }
 
 /// Somebody else writes to the file and does not stop: unavailable for the busy timeout of five seconds, then well.
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_write_lock_is_unavailable_and_passes() {
-    let bed = Bed::new(SqliteOptions::new).await;
-    let intruder = bed.connect();
+    let harness = Harness::new(SqliteOptions::new).await;
+    let intruder = harness.connect();
     intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = bed.push(space(1), 1, Cursor::ZERO, 10).await;
+    let refused = harness.push(space(1), 1, Cursor::ZERO, 10).await;
     assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     // Readers are not concerned.
-    assert_eq!(bed.pull(space(1)).await.unwrap().rows, []);
-    bed.storage.ping().await.unwrap();
+    assert_eq!(harness.pull(space(1)).await.unwrap().rows, []);
+    harness.storage.ping().await.unwrap();
     intruder.execute_batch("ROLLBACK").unwrap();
-    assert!(is_committed(&bed.push(space(1), 1, Cursor::ZERO, 10).await));
-    bed.storage.close().await;
+    assert!(is_committed(&harness.push(space(1), 1, Cursor::ZERO, 10).await));
+    harness.storage.close().await;
 }
 
 /// A foreign reader keeps the log from being moved, and nothing else.
 #[tokio::test]
 async fn foreign_reader_delays_the_checkpoint_only() {
-    let bed = Bed::new(SqliteOptions::new).await;
-    let reader = bed.connect();
+    let harness = Harness::new(SqliteOptions::new).await;
+    let reader = harness.connect();
     reader.execute_batch("BEGIN; SELECT count(*) FROM spaces").unwrap();
-    assert!(is_committed(&bed.push(space(1), 1, Cursor::ZERO, 10_000).await));
-    let delayed = bed.storage.checkpoint().await.unwrap();
+    assert!(is_committed(&harness.push(space(1), 1, Cursor::ZERO, 10_000).await));
+    let delayed = harness.storage.checkpoint().await.unwrap();
     assert!(delayed.moved_pages < delayed.log_pages, "{delayed:?}");
     reader.execute_batch("COMMIT").unwrap();
-    let done = bed.storage.checkpoint().await.unwrap();
+    let done = harness.storage.checkpoint().await.unwrap();
     assert_eq!(done.moved_pages, done.log_pages);
-    bed.storage.close().await;
+    harness.storage.close().await;
 }
 
 /// Rows that no statement of ours can have written are an error of the database, for those who meet them.
 #[tokio::test]
 async fn broken_rows_are_database_errors_and_harm_nobody_else() {
-    let bed = Bed::new(SqliteOptions::new).await;
+    let harness = Harness::new(SqliteOptions::new).await;
     for number in 1..=4 {
-        assert!(is_committed(&bed.push(space(number), 1, Cursor::ZERO, 10).await));
+        assert!(is_committed(&harness.push(space(number), 1, Cursor::ZERO, 10).await));
     }
-    let vandal = bed.connect();
+    let vandal = harness.connect();
     vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
     let break_row = |sql: &str, number: u8| assert_eq!(vandal.execute(sql, [[number; 16]]).unwrap(), 1);
     break_row("UPDATE spaces SET cursor = -1 WHERE id = ?1", 1);
@@ -179,25 +181,25 @@ async fn broken_rows_are_database_errors_and_harm_nobody_else() {
     break_row("UPDATE records SET wrapped_dek = x'00' WHERE space_id = ?1", 3);
 
     for number in [1, 2] {
-        let pushed = bed.push(space(number), 2, Cursor::ZERO, 10).await;
+        let pushed = harness.push(space(number), 2, Cursor::ZERO, 10).await;
         assert!(matches!(pushed, Err(StorageError::Database(_))), "{pushed:?}");
     }
     for number in [1, 2, 3] {
-        let pulled = bed.pull(space(number)).await;
+        let pulled = harness.pull(space(number)).await;
         assert!(matches!(pulled, Err(StorageError::Database(_))), "{pulled:?}");
     }
-    assert!(is_committed(&bed.push(space(4), 2, Cursor::ZERO, 10).await));
-    assert_eq!(bed.pull(space(4)).await.unwrap().rows.len(), 2);
-    bed.storage.close().await;
+    assert!(is_committed(&harness.push(space(4), 2, Cursor::ZERO, 10).await));
+    assert_eq!(harness.pull(space(4)).await.unwrap().rows.len(), 2);
+    harness.storage.close().await;
 }
 
 /// Pushes that race with the end either happened, and are there afterwards, or were refused, and are not.
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
-    let bed = Bed::new(SqliteOptions::new).await;
+    let harness = Harness::new(SqliteOptions::new).await;
     let mut pushes = JoinSet::new();
     for number in 1..=9 {
-        let storage = Arc::clone(&bed.storage);
+        let storage = Arc::clone(&harness.storage);
         pushes.spawn(async move {
             let mut committed = 0;
             for id in 0..=u8::MAX {
@@ -210,18 +212,18 @@ async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
             (space(number), committed)
         });
     }
-    let under_way = bed.push(space(1), 0xff, Cursor::ZERO, 10).await;
+    let under_way = harness.push(space(1), 0xff, Cursor::ZERO, 10).await;
     assert!(is_committed(&under_way));
-    tokio::join!(bed.storage.close(), bed.storage.close());
+    tokio::join!(harness.storage.close(), harness.storage.close());
     for refused in [
-        bed.storage.ping().await,
-        bed.pull(space(1)).await.map(drop),
-        bed.storage.checkpoint().await.map(drop),
+        harness.storage.ping().await,
+        harness.pull(space(1)).await.map(drop),
+        harness.storage.checkpoint().await.map(drop),
     ] {
         assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     }
     let acknowledged = pushes.join_all().await;
-    let storage = SqliteStorage::open(SqliteOptions::new(bed.storage.path())).unwrap();
+    let storage = SqliteStorage::open(SqliteOptions::new(harness.storage.path())).unwrap();
     for (id, committed) in acknowledged {
         let extra = u64::from(id == space(1));
         assert_eq!(storage.spaces(&[id]).await.unwrap()[0].cursor, cursor(committed + extra));

@@ -12,16 +12,16 @@ use less_sync_storage_sqlite::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-struct Bed {
+struct Harness {
     directory: TempDir,
 }
 
-impl Bed {
+impl Harness {
     /// A database as this build leaves it.
     async fn migrated() -> Self {
-        let bed = Self { directory: tempfile::tempdir().unwrap() };
-        bed.open().unwrap().close().await;
-        bed
+        let harness = Self { directory: tempfile::tempdir().unwrap() };
+        harness.open().unwrap().close().await;
+        harness
     }
 
     fn path(&self) -> PathBuf {
@@ -45,71 +45,72 @@ const HISTORY: &str = "SELECT count(*) FROM _sqlx_migrations WHERE success AND l
 
 #[tokio::test]
 async fn each_migration_runs_once() {
-    let bed = Bed::migrated().await;
-    let applied = bed.count(HISTORY);
+    let harness = Harness::migrated().await;
+    let applied = harness.count(HISTORY);
     assert!(applied >= 1);
-    let storage = bed.open().unwrap();
+    let storage = harness.open().unwrap();
     let id = SpaceId::from_bytes([1; 16]);
     storage.personal_space(id, "client").await.unwrap();
     storage.close().await;
-    let storage = bed.open().unwrap();
+    let storage = harness.open().unwrap();
     assert_eq!(storage.spaces(&[id]).await.unwrap().len(), 1);
     storage.close().await;
-    assert_eq!(bed.count(HISTORY), applied);
+    assert_eq!(harness.count(HISTORY), applied);
 }
 
 #[tokio::test]
 async fn database_of_a_later_build_is_refused() {
-    let bed = Bed::migrated().await;
-    bed.sql("INSERT INTO _sqlx_migrations VALUES (9000, 'from the future', '2040-01-01', TRUE, x'00', 1)");
-    assert!(matches!(bed.open(), Err(OpenError::Newer(9000))));
-    assert_eq!(bed.count("SELECT count(*) FROM _sqlx_migrations WHERE version = 9000"), 1);
+    let harness = Harness::migrated().await;
+    harness
+        .sql("INSERT INTO _sqlx_migrations VALUES (9000, 'from the future', '2040-01-01', TRUE, x'00', 1)");
+    assert!(matches!(harness.open(), Err(OpenError::Newer(9000))));
+    assert_eq!(harness.count("SELECT count(*) FROM _sqlx_migrations WHERE version = 9000"), 1);
 }
 
 #[tokio::test]
 async fn migration_that_was_applied_in_a_different_form_is_refused() {
-    let bed = Bed::migrated().await;
-    bed.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
-    assert!(matches!(bed.open(), Err(OpenError::ForeignMigration(1))));
+    let harness = Harness::migrated().await;
+    harness.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
+    assert!(matches!(harness.open(), Err(OpenError::ForeignMigration(1))));
 }
 
 #[tokio::test]
 async fn half_applied_migration_is_refused() {
-    let bed = Bed::migrated().await;
-    bed.sql("UPDATE _sqlx_migrations SET success = FALSE WHERE version = 1");
-    assert!(matches!(bed.open(), Err(OpenError::PartialMigration(1))));
+    let harness = Harness::migrated().await;
+    harness.sql("UPDATE _sqlx_migrations SET success = FALSE WHERE version = 1");
+    assert!(matches!(harness.open(), Err(OpenError::PartialMigration(1))));
 }
 
 #[tokio::test]
 async fn tables_that_nobody_accounts_for_are_refused_and_left_alone() {
-    let bed = Bed { directory: tempfile::tempdir().unwrap() };
-    bed.sql("CREATE TABLE records (mine TEXT)");
-    assert!(matches!(bed.open(), Err(OpenError::UnknownSchema)));
-    assert_eq!(bed.count("SELECT count(*) FROM sqlite_schema"), 1);
+    let harness = Harness { directory: tempfile::tempdir().unwrap() };
+    harness.sql("CREATE TABLE records (mine TEXT)");
+    assert!(matches!(harness.open(), Err(OpenError::UnknownSchema)));
+    assert_eq!(harness.count("SELECT count(*) FROM sqlite_schema"), 1);
 }
 
 #[tokio::test]
 async fn refused_database_is_not_locked_afterwards() {
-    let bed = Bed::migrated().await;
-    bed.sql("UPDATE _sqlx_migrations SET success = FALSE");
-    assert!(bed.open().is_err());
-    bed.sql("UPDATE _sqlx_migrations SET success = TRUE");
-    bed.open().unwrap().close().await;
+    let harness = Harness::migrated().await;
+    harness.sql("UPDATE _sqlx_migrations SET success = FALSE");
+    assert!(harness.open().is_err());
+    harness.sql("UPDATE _sqlx_migrations SET success = TRUE");
+    harness.open().unwrap().close().await;
 }
 
 /// Storage §8: strict tables, the keys and indexes that the statements count on.
 #[tokio::test]
 async fn schema_is_strict_and_indexed() {
-    let bed = Bed::migrated().await;
+    let harness = Harness::migrated().await;
     let ours = "name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' AND type = 'table'";
-    let strict = bed.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours} AND strict"));
+    let strict = harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours} AND strict"));
     assert_eq!(
-        (strict, bed.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours}"))),
+        (strict, harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours}"))),
         (10, 10)
     );
     let columns = |index: &str| {
         let sql = format!("SELECT group_concat(name, ' ') FROM pragma_index_info('{index}')");
-        Connection::open(bed.path()).unwrap().query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap()
+        Connection::open(harness.path()).unwrap().query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap()
     };
     assert_eq!(columns("idx_records_sync"), "space_id cursor id deleted");
     assert_eq!(columns("sqlite_autoindex_records_1"), "space_id id");
@@ -122,36 +123,36 @@ async fn schema_is_strict_and_indexed() {
 
 #[tokio::test]
 async fn status_is_read_beside_a_server() {
-    let bed = Bed::migrated().await;
-    let storage = bed.open().unwrap();
-    let status = schema_status(&bed.path()).unwrap();
+    let harness = Harness::migrated().await;
+    let storage = harness.open().unwrap();
+    let status = schema_status(&harness.path()).unwrap();
     assert!(status.obstacle.is_none() && status.version >= 1, "{status:?}");
     assert!(status.entries.iter().all(|entry| entry.state == SchemaState::Applied));
     let installed_on = status.entries[0].installed_on.clone().unwrap();
     assert!(installed_on.starts_with("20") && installed_on.ends_with('Z'), "{installed_on}");
-    assert!(matches!(migrate(&bed.path()), Err(OpenError::InUse(_))));
+    assert!(matches!(migrate(&harness.path()), Err(OpenError::InUse(_))));
     storage.close().await;
 }
 
 #[test]
 fn status_of_a_missing_file_is_that_of_an_empty_database_and_makes_none() {
-    let bed = Bed { directory: tempfile::tempdir().unwrap() };
-    let status = schema_status(&bed.path()).unwrap();
+    let harness = Harness { directory: tempfile::tempdir().unwrap() };
+    let status = schema_status(&harness.path()).unwrap();
     assert_eq!(status.version, 0);
     assert!(status.entries.iter().all(|entry| entry.state == SchemaState::Pending));
-    assert!(!bed.path().exists());
-    assert_eq!(migrate(&bed.path()).unwrap().len(), status.entries.len());
-    assert_eq!(migrate(&bed.path()).unwrap(), []);
+    assert!(!harness.path().exists());
+    assert_eq!(migrate(&harness.path()).unwrap().len(), status.entries.len());
+    assert_eq!(migrate(&harness.path()).unwrap(), []);
 }
 
 #[tokio::test]
 async fn status_says_why_a_database_would_not_open() {
-    let bed = Bed::migrated().await;
-    bed.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
-    let status = schema_status(&bed.path()).unwrap();
+    let harness = Harness::migrated().await;
+    harness.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
+    let status = schema_status(&harness.path()).unwrap();
     assert!(matches!(status.obstacle, Some(OpenError::ForeignMigration(1))), "{status:?}");
     assert_eq!(status.entries[0].state, SchemaState::Modified);
-    bed.sql("DROP TABLE _sqlx_migrations");
-    let status = schema_status(&bed.path()).unwrap();
+    harness.sql("DROP TABLE _sqlx_migrations");
+    let status = schema_status(&harness.path()).unwrap();
     assert!(matches!(status.obstacle, Some(OpenError::UnknownSchema)), "{status:?}");
 }

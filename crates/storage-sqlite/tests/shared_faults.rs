@@ -17,12 +17,12 @@ use tempfile::TempDir;
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 const LIMITS: PushLimits = PushLimits { records: 1000, blob: 5 << 20, bytes: 1 << 26 };
 
-struct Bed {
+struct Harness {
     _directory: TempDir,
     storage: SqliteStorage,
 }
 
-impl Bed {
+impl Harness {
     /// A shared space in a database of so many pages.
     async fn new(max_pages: u32) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -58,33 +58,33 @@ fn shares(members: usize, key: &[u8]) -> KeyShares {
 /// G-07: a put that does not fit on the disk leaves the old set of shares, whole.
 #[tokio::test]
 async fn put_that_fails_leaves_the_old_shares() {
-    let bed = Bed::new(150).await;
-    bed.storage.put_epoch_keys(&admin(), 2, shares(20, b"old")).await.unwrap();
-    let refused = bed.storage.put_epoch_keys(&admin(), 2, shares(1000, &[7; 2048])).await;
+    let harness = Harness::new(150).await;
+    harness.storage.put_epoch_keys(&admin(), 2, shares(20, b"old")).await.unwrap();
+    let refused = harness.storage.put_epoch_keys(&admin(), 2, shares(1000, &[7; 2048])).await;
     assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     for member in 0..20 {
-        assert_eq!(bed.share(2, member).await.unwrap().as_deref(), Some(&b"old"[..]));
+        assert_eq!(harness.share(2, member).await.unwrap().as_deref(), Some(&b"old"[..]));
     }
-    assert_eq!(bed.share(2, 20).await.unwrap(), None);
-    bed.storage.put_epoch_keys(&admin(), 2, shares(1, b"new")).await.unwrap();
-    assert_eq!(bed.share(2, 0).await.unwrap().as_deref(), Some(&b"new"[..]));
-    assert_eq!(bed.share(2, 1).await.unwrap(), None);
-    bed.storage.close().await;
+    assert_eq!(harness.share(2, 20).await.unwrap(), None);
+    harness.storage.put_epoch_keys(&admin(), 2, shares(1, b"new")).await.unwrap();
+    assert_eq!(harness.share(2, 0).await.unwrap().as_deref(), Some(&b"new"[..]));
+    assert_eq!(harness.share(2, 1).await.unwrap(), None);
+    harness.storage.close().await;
 }
 
 /// G-06: when nobody can look, nobody says that there is no share. Nor that nothing is revoked.
 #[tokio::test]
 async fn closed_database_answers_nothing() {
-    let bed = Bed::new(1000).await;
-    bed.storage.close().await;
-    let share = bed.share(1, 0).await;
+    let harness = Harness::new(1000).await;
+    harness.storage.close().await;
+    let share = harness.share(1, 0).await;
     assert!(matches!(share, Err(StorageError::Unavailable(_))), "{share:?}");
     for refused in [
-        bed.storage.is_revoked(SPACE, &Cid::from_bytes([1; 32]).into()).await.map(drop),
-        bed.storage.any_revoked(SPACE, chain().cids()).await.map(drop),
-        bed.storage.space_state(&ReadGrant::vouch_shared(SPACE, chain())).await.map(drop),
-        bed.storage.complete_rewrap(&admin(), 2).await,
-        bed.storage.revoke(&admin(), &Cid::from_bytes([1; 32]).into()).await,
+        harness.storage.is_revoked(SPACE, &Cid::from_bytes([1; 32]).into()).await.map(drop),
+        harness.storage.any_revoked(SPACE, chain().cids()).await.map(drop),
+        harness.storage.space_state(&ReadGrant::vouch_shared(SPACE, chain())).await.map(drop),
+        harness.storage.complete_rewrap(&admin(), 2).await,
+        harness.storage.revoke(&admin(), &Cid::from_bytes([1; 32]).into()).await,
     ] {
         assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     }
@@ -93,7 +93,7 @@ async fn closed_database_answers_nothing() {
 /// A rewrap that meets a broken row has changed no other, although it writes past the statements.
 #[tokio::test]
 async fn rewrap_that_fails_while_it_writes_changes_nothing() {
-    let bed = Bed::new(1000).await;
+    let harness = Harness::new(1000).await;
     let key = |fill: u8| {
         let mut bytes = [fill; Dek::LENGTH];
         bytes[..4].copy_from_slice(&1_u32.to_be_bytes());
@@ -104,16 +104,16 @@ async fn rewrap_that_fails_while_it_writes_changes_nothing() {
     let changes =
         [1, 2].map(|number| Change { id: id(number), expected: Cursor::ZERO, state: state.clone() });
     let push = Push { changes: changes.into(), epoch: None };
-    bed.storage.push(&WriteGrant::vouch_shared(SPACE, chain()), push, LIMITS).await.unwrap();
-    let vandal = rusqlite::Connection::open(bed.storage.path()).unwrap();
+    harness.storage.push(&WriteGrant::vouch_shared(SPACE, chain()), push, LIMITS).await.unwrap();
+    let vandal = rusqlite::Connection::open(harness.storage.path()).unwrap();
     vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
     vandal.execute("UPDATE records SET wrapped_dek = x'00000001' WHERE id = ?1", [[2_u8; 16]]).unwrap();
     let entries = [1, 2].map(|number| Rewrap { id: id(number), dek: key(2), observed: None }).to_vec();
-    let refused = bed.storage.rewrap_deks(&admin(), entries, RewrapGuard::Off).await;
+    let refused = harness.storage.rewrap_deks(&admin(), entries, RewrapGuard::Off).await;
     assert!(matches!(refused, Err(StorageError::Database(_))), "{refused:?}");
     let stored: Vec<u8> = vandal
         .query_row("SELECT wrapped_dek FROM records WHERE id = ?1", [[1_u8; 16]], |row| row.get(0))
         .unwrap();
     assert_eq!(stored, key(1).as_bytes());
-    bed.storage.close().await;
+    harness.storage.close().await;
 }

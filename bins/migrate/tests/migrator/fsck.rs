@@ -13,12 +13,12 @@ const LOST: &str = "6f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
 const TORN: &str = "7f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
 
 /// A server that has three files, and is not running.
-struct Scene {
+struct Fixture {
     server: TestServer,
     database: String,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Self {
         let mut server = TestServer::builder().embedded().files().start().await;
         for id in [KEPT, LOST, TORN] {
@@ -62,24 +62,24 @@ impl Scene {
 
 #[tokio::test]
 async fn store_in_good_order_has_no_findings() {
-    let scene = Scene::new().await;
-    let said = scene.fsck(&[]).succeeded();
+    let fixture = Fixture::new().await;
+    let said = fixture.fsck(&[]).succeeded();
     assert_eq!(said.lines(), ["3 objects, 3 files, 0 findings, 0 to be removed"]);
 }
 
 #[tokio::test]
 async fn everything_that_is_wrong_is_named() {
-    let scene = Scene::new().await;
-    let objects = scene.objects();
+    let fixture = Fixture::new().await;
+    let objects = fixture.objects();
     let [kept, lost, torn] = &objects[..] else { panic!("{objects:?}") };
-    std::fs::remove_file(scene.root().join(lost)).unwrap();
-    std::fs::write(scene.root().join(torn), b"cipher").unwrap();
-    let space = scene.server.space("alice");
+    std::fs::remove_file(fixture.root().join(lost)).unwrap();
+    std::fs::write(fixture.root().join(torn), b"cipher").unwrap();
+    let space = fixture.server.space("alice");
     let orphan = format!("spaces/{space}/files/8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60");
     let leftover = format!("{kept}#1");
     let stranger = format!("spaces/{space}/files/notes.txt");
     for name in [&orphan, &leftover, &stranger] {
-        std::fs::write(scene.root().join(name), b"what is this").unwrap();
+        std::fs::write(fixture.root().join(name), b"what is this").unwrap();
     }
     let expected = |doomed: usize| {
         let mut lines = vec![
@@ -99,23 +99,23 @@ async fn everything_that_is_wrong_is_named() {
         assert!(sum.contains("findings"), "{sum}");
         lines
     };
-    let said = scene.fsck(&[]);
+    let said = fixture.fsck(&[]);
     assert_eq!((said.code, sorted(&said)), (3, expected(0)));
     // Another space has nothing of this; a day ago there was nothing either.
     let elsewhere = ["--space", "8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60"];
     assert_eq!(
-        scene.fsck(&elsewhere).succeeded().lines(),
+        fixture.fsck(&elsewhere).succeeded().lines(),
         ["0 objects, 0 files, 0 findings, 0 to be removed"]
     );
-    let said = scene.run(&[]);
+    let said = fixture.run(&[]);
     assert_eq!(
         said.lines(),
         [format!("missing {lost}"), "5 objects, 3 files, 1 findings, 0 to be removed".to_owned()]
     );
     // What nothing refers to is left to the sweeper; what may be needed is touched by nobody.
-    let said = scene.fsck(&["--delete"]);
+    let said = fixture.fsck(&["--delete"]);
     assert_eq!((said.code, sorted(&said)), (3, expected(1)));
-    let said = scene.fsck(&["--json"]);
+    let said = fixture.fsck(&["--json"]);
     let lines: Vec<Value> = said.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(!lines.iter().any(|line| line["finding"] == "orphan"), "it is in the queue by now: {lines:?}");
     assert_eq!(lines.last().unwrap()["findings"], 4);
@@ -123,14 +123,14 @@ async fn everything_that_is_wrong_is_named() {
 
 #[tokio::test]
 async fn server_removes_what_was_doomed() {
-    let scene = Scene::new().await;
-    let space = scene.server.space("alice");
-    let orphan = scene.root().join(format!("spaces/{space}/files/8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60"));
+    let fixture = Fixture::new().await;
+    let space = fixture.server.space("alice");
+    let orphan = fixture.root().join(format!("spaces/{space}/files/8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60"));
     std::fs::write(&orphan, b"left behind by the original").unwrap();
-    let said = scene.fsck(&["--delete"]).succeeded();
+    let said = fixture.fsck(&["--delete"]).succeeded();
     assert_eq!(said.lines()[1], "4 objects, 3 files, 1 findings, 1 to be removed");
-    let root = scene.root();
-    let database = scene.database.clone();
+    let root = fixture.root();
+    let database = fixture.database.clone();
     // Another server on the same data, whose clock this test moves.
     let server = TestServer::builder()
         .manual_clock()
@@ -146,7 +146,7 @@ async fn server_removes_what_was_doomed() {
         }
     };
     within("the sweeper", removed).await;
-    assert_eq!(scene.objects().len(), 3);
+    assert_eq!(fixture.objects().len(), 3);
 }
 
 /// On PostgreSQL the server need not be stopped, and its uploads under way are no findings.

@@ -6,9 +6,9 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::command::{Said, migrator, on};
 
-struct Bed(TestDatabase);
+struct Harness(TestDatabase);
 
-impl Bed {
+impl Harness {
     async fn empty() -> Self {
         Self(TestDatabase::empty().await)
     }
@@ -30,55 +30,55 @@ impl Bed {
 
 #[tokio::test]
 async fn no_command_migrates_up_and_tells_of_every_step() {
-    let bed = Bed::empty().await;
-    assert_eq!(bed.run(&["version"]).succeeded().out, "0\n");
-    let said = bed.run(&[]).succeeded();
+    let harness = Harness::empty().await;
+    assert_eq!(harness.run(&["version"]).succeeded().out, "0\n");
+    let said = harness.run(&[]).succeeded();
     assert!(said.lines()[0].starts_with("applied version=1 name=initial ms="), "{}", said.out);
     assert!(said.lines()[12].starts_with("applied version=13 name=records_space_key ms="), "{}", said.out);
     assert_eq!(said.lines().last(), Some(&"migrations complete"));
     let latest = said.lines().len() - 1;
-    assert_eq!(bed.run(&["version"]).succeeded().out, format!("{latest}\n"));
-    assert_eq!(bed.run(&["up"]).succeeded().out, "migrations complete\n");
+    assert_eq!(harness.run(&["version"]).succeeded().out, format!("{latest}\n"));
+    assert_eq!(harness.run(&["up"]).succeeded().out, "migrations complete\n");
 }
 
 /// Storage §2.3: the way back to the original.
 #[tokio::test]
 async fn down_to_a_version_and_up_to_another() {
-    let bed = Bed::empty().await;
-    bed.run(&["up", "--to", "17"]).succeeded();
-    let said = bed.run(&["down"]).succeeded();
+    let harness = Harness::empty().await;
+    harness.run(&["up", "--to", "17"]).succeeded();
+    let said = harness.run(&["down"]).succeeded();
     assert!(said.out.starts_with("reverted version=17 name=blob_uploads ms="), "{}", said.out);
-    let said = bed.run(&["down", "--to", "12"]).succeeded();
+    let said = harness.run(&["down", "--to", "12"]).succeeded();
     assert_eq!(said.lines().len(), 4);
-    assert_eq!(bed.run(&["version"]).succeeded().out, "12\n");
-    bed.run(&["down", "--steps", "3"]).failed(
+    assert_eq!(harness.run(&["version"]).succeeded().out, "12\n");
+    harness.run(&["down", "--steps", "3"]).failed(
         1,
         "error: reverting migration 10 loses data\n  hint: go on nevertheless with --allow-data-loss",
     );
-    bed.run(&["down", "--steps", "3", "--allow-data-loss"]).succeeded();
-    assert_eq!(bed.run(&["version"]).succeeded().out, "9\n");
-    bed.run(&["down", "--to", "10"]).failed(1, "error: cannot go to version 10 from version 9");
+    harness.run(&["down", "--steps", "3", "--allow-data-loss"]).succeeded();
+    assert_eq!(harness.run(&["version"]).succeeded().out, "9\n");
+    harness.run(&["down", "--to", "10"]).failed(1, "error: cannot go to version 10 from version 9");
 }
 
 #[tokio::test]
 async fn dry_run_says_what_it_would_do_and_does_nothing() {
-    let bed = Bed::empty().await;
-    bed.run(&["up", "--to", "20"]).succeeded();
-    let said = bed.run(&["up", "--dry-run"]).succeeded();
+    let harness = Harness::empty().await;
+    harness.run(&["up", "--to", "20"]).succeeded();
+    let said = harness.run(&["up", "--dry-run"]).succeeded();
     assert_eq!(said.lines()[0], "planned version=21 name=epoch_keys");
-    let said = bed.run(&["down", "--dry-run", "--to", "18"]).succeeded();
+    let said = harness.run(&["down", "--dry-run", "--to", "18"]).succeeded();
     assert_eq!(
         said.lines(),
         ["planned version=20 name=federation_state", "planned version=19 name=repair_rows"]
     );
-    assert_eq!(bed.run(&["version"]).succeeded().out, "20\n");
+    assert_eq!(harness.run(&["version"]).succeeded().out, "20\n");
 }
 
 #[tokio::test]
 async fn status_describes_and_its_check_answers_with_3() {
-    let bed = Bed::empty().await;
-    bed.run(&["up", "--to", "12"]).succeeded();
-    let status = bed.status();
+    let harness = Harness::empty().await;
+    harness.run(&["up", "--to", "12"]).succeeded();
+    let status = harness.status();
     assert_eq!((&status["version"], &status["current"]), (&12.into(), &false.into()));
     assert_eq!(status["drift"], Value::Null);
     assert_eq!(status["fingerprint"].as_str().unwrap().len(), 64);
@@ -87,80 +87,82 @@ async fn status_describes_and_its_check_answers_with_3() {
     assert!(first["ms"].is_u64() && first["installed_on"].as_str().unwrap().ends_with('Z'));
     assert_eq!((last["name"].as_str(), last["state"].as_str()), (Some("records_space_key"), Some("pending")));
 
-    assert_eq!(bed.run(&["status", "--check"]).code, 3);
-    let text = bed.run(&["status"]).succeeded();
+    assert_eq!(harness.run(&["status", "--check"]).code, 3);
+    let text = harness.run(&["status"]).succeeded();
     assert!(text.lines().iter().any(|line| line.starts_with("fingerprint=")), "{}", text.out);
-    bed.run(&["up"]).succeeded();
-    bed.run(&["status", "--check"]).succeeded();
-    bed.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
-    let said = bed.run(&["status", "--check"]);
+    harness.run(&["up"]).succeeded();
+    harness.run(&["status", "--check"]).succeeded();
+    harness.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
+    let said = harness.run(&["status", "--check"]);
     assert_eq!(said.code, 3);
     assert!(said.out.contains("\ndrift=unexpected column spaces.colour text"), "{}", said.out);
 }
 
 #[tokio::test]
 async fn drift_stops_unless_it_is_allowed() {
-    let bed = Bed::empty().await;
-    bed.run(&["up", "--to", "20"]).succeeded();
-    bed.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
+    let harness = Harness::empty().await;
+    harness.run(&["up", "--to", "20"]).succeeded();
+    harness.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
     let refusal = "error: schema drift: unexpected column spaces.colour text\n  \
                    hint: go on nevertheless with --allow-drift";
-    bed.run(&["up"]).failed(1, refusal);
-    let said = bed.run(&["up", "--allow-drift"]);
+    harness.run(&["up"]).failed(1, refusal);
+    let said = harness.run(&["up", "--allow-drift"]);
     assert_eq!(said.code, 0);
     assert!(said.err.starts_with("warning: schema drift: "), "{}", said.err);
 }
 
 #[tokio::test]
 async fn first_generation_database_is_adopted() {
-    let bed = Bed::empty().await;
-    bed.run(&["up", "--to", "11"]).succeeded();
-    bed.execute(
-        "DROP TABLE _sqlx_migrations;
+    let harness = Harness::empty().await;
+    harness.run(&["up", "--to", "11"]).succeeded();
+    harness
+        .execute(
+            "DROP TABLE _sqlx_migrations;
          CREATE TABLE goose_db_version (version_id bigint NOT NULL, is_applied boolean NOT NULL);
          INSERT INTO goose_db_version SELECT generate_series(0, 11), true",
-    )
-    .await;
-    bed.run(&["up"]).failed(
+        )
+        .await;
+    harness.run(&["up"]).failed(
         1,
         "error: database was migrated by the first-generation server (goose version 11)\n  \
          hint: take it over with --adopt-goose",
     );
-    assert_eq!(bed.run(&["adopt"]).succeeded().out, "adopted version=11\n");
-    bed.run(&["adopt"]).failed(1, "error: there is nothing to adopt");
-    let said = bed.run(&["up", "--adopt-goose"]).succeeded();
+    assert_eq!(harness.run(&["adopt"]).succeeded().out, "adopted version=11\n");
+    harness.run(&["adopt"]).failed(1, "error: there is nothing to adopt");
+    let said = harness.run(&["up", "--adopt-goose"]).succeeded();
     assert!(said.lines()[0].starts_with("applied version=12 "), "{}", said.out);
 }
 
 /// newer-clients G-16.
 #[tokio::test]
 async fn newer_original_is_refused_by_every_command_that_writes() {
-    let bed = Bed::empty().await;
-    bed.run(&["up", "--to", "12"]).succeeded();
-    bed.execute("ALTER TABLE spaces RENAME COLUMN key_generation TO epoch").await;
+    let harness = Harness::empty().await;
+    harness.run(&["up", "--to", "12"]).succeeded();
+    harness.execute("ALTER TABLE spaces RENAME COLUMN key_generation TO epoch").await;
     let refusal = "error: database was written by a newer original server; conversion is not supported yet";
     for arguments in
         [&["up"][..], &["up", "--allow-drift"], &["down", "--to", "0", "--allow-data-loss"], &["adopt"]]
     {
-        bed.run(arguments).failed(1, refusal);
+        harness.run(arguments).failed(1, refusal);
     }
-    let status = bed.status();
+    let status = harness.status();
     assert_eq!(format!("error: {}", status["obstacle"].as_str().unwrap()), refusal);
-    assert_eq!(bed.run(&["status", "--check"]).code, 3);
-    assert_eq!(bed.run(&["version"]).succeeded().out, "12\n");
+    assert_eq!(harness.run(&["status", "--check"]).code, 3);
+    assert_eq!(harness.run(&["version"]).succeeded().out, "12\n");
 }
 
 #[tokio::test]
 async fn failed_migration_says_why_and_what_to_do() {
-    let bed = Bed::empty().await;
-    bed.run(&["up", "--to", "4"]).succeeded();
-    bed.execute(
-        "INSERT INTO spaces (id, client_id) VALUES (gen_random_uuid(), 'client');
+    let harness = Harness::empty().await;
+    harness.run(&["up", "--to", "4"]).succeeded();
+    harness
+        .execute(
+            "INSERT INTO spaces (id, client_id) VALUES (gen_random_uuid(), 'client');
          INSERT INTO files (space_id, id, size, wrapped_dek)
          SELECT id, id, 1, decode(repeat('00', 44), 'hex') FROM spaces",
-    )
-    .await;
-    let said = bed.run(&["up"]);
+        )
+        .await;
+    let said = harness.run(&["up"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     let lines: Vec<_> = said.err.lines().collect();
     assert!(lines[0].starts_with("error: migration 5 (files record id) failed"), "{}", said.err);
@@ -170,15 +172,15 @@ async fn failed_migration_says_why_and_what_to_do() {
 
 #[tokio::test]
 async fn address_comes_from_flag_then_migration_address_then_address() {
-    let bed = Bed::empty().await;
+    let harness = Harness::empty().await;
     let elsewhere = "sqlite:/nowhere/at/all.db";
-    let both = [("DATABASE_URL", elsewhere), ("DATABASE_MIGRATION_URL", bed.0.url())];
+    let both = [("DATABASE_URL", elsewhere), ("DATABASE_MIGRATION_URL", harness.0.url())];
     migrator(&both, &["up", "--to", "3"]).succeeded();
     let wrong = [("DATABASE_URL", elsewhere), ("DATABASE_MIGRATION_URL", elsewhere)];
-    let said = migrator(&wrong, &["version", "--database-url", bed.0.url()]).succeeded();
+    let said = migrator(&wrong, &["version", "--database-url", harness.0.url()]).succeeded();
     assert_eq!(said.out, "3\n");
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), format!("{}\n", bed.0.url())).unwrap();
+    std::fs::write(file.path(), format!("{}\n", harness.0.url())).unwrap();
     let flag = format!("@{}", file.path().display());
     assert_eq!(migrator(&wrong, &["--database-url", &flag, "version"]).succeeded().out, "3\n");
     let variable = [("DATABASE_MIGRATION_URL_FILE", file.path().to_str().unwrap())];

@@ -7,7 +7,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::scene::{Scene, answer, body, content, dek, digest, fresh_id, record};
+use crate::fixture::{Fixture, answer, body, content, dek, digest, fresh_id, record};
 
 const ROUTE: &str = "/api/v1/spaces/{space_id}/files/{id}";
 
@@ -31,10 +31,10 @@ struct Ingredients {
 }
 
 impl Ingredients {
-    async fn of(scene: &Scene) -> Self {
-        let claims = scene.server.issuer().claims("alice");
-        let narrow = scene.server.issuer().mint(&claims.scope("sync"));
-        let stored = scene.stored(&content(5000, 1)).await;
+    async fn of(fixture: &Fixture) -> Self {
+        let claims = fixture.server.issuer().claims("alice");
+        let narrow = fixture.server.issuer().mint(&claims.scope("sync"));
+        let stored = fixture.stored(&content(5000, 1)).await;
         let headers = [
             ("X-Record-ID", vec![record(), fresh_id(), "x".to_owned(), String::new()]),
             ("X-Wrapped-DEK", vec![dek(7), "AAAA".to_owned(), "?".to_owned()]),
@@ -50,8 +50,8 @@ impl Ingredients {
         let headers =
             headers.into_iter().flat_map(|(name, values)| values.into_iter().map(move |value| (name, value)));
         Self {
-            tokens: vec![scene.server.token("alice"), scene.server.token("bob"), narrow, "x".to_owned()],
-            spaces: vec![scene.space.clone(), scene.space.to_uppercase(), fresh_id(), "x".to_owned()],
+            tokens: vec![fixture.server.token("alice"), fixture.server.token("bob"), narrow, "x".to_owned()],
+            spaces: vec![fixture.space.clone(), fixture.space.to_uppercase(), fresh_id(), "x".to_owned()],
             ids: vec![stored, fresh_id(), "x".to_owned(), "%00".to_owned(), "a b".to_owned()],
             headers: headers.collect(),
         }
@@ -62,14 +62,14 @@ impl Ingredients {
         if random.random_bool(0.7) { &values[0] } else { values.choose(random).unwrap() }
     }
 
-    fn request(&self, scene: &Scene, random: &mut StdRng) -> (Method, RequestBuilder) {
+    fn request(&self, fixture: &Fixture, random: &mut StdRng) -> (Method, RequestBuilder) {
         let methods = [Method::PUT, Method::GET, Method::HEAD, Method::DELETE];
         let method = methods.choose(random).unwrap().clone();
         let (space, id) = (Self::choose(&self.spaces, random), Self::choose(&self.ids, random));
         // The stored file stays, and every other one is new.
         let is_new = method == Method::DELETE || (method == Method::PUT && random.random_bool(0.5));
         let id = if is_new && *id == self.ids[0] { fresh_id() } else { id.clone() };
-        let request = scene.bare(method.clone(), space, &id);
+        let request = fixture.bare(method.clone(), space, &id);
         let mut request = request.bearer_auth(Self::choose(&self.tokens, random));
         if method == Method::PUT {
             let body: &'static [u8] = if random.random_bool(0.8) { b"body" } else { b"another" };
@@ -111,13 +111,13 @@ async fn check(document: &Value, method: &Method, answer: Response, seed: u64) {
 
 #[tokio::test]
 async fn answers_are_those_that_are_described() {
-    let scene = Scene::new().await;
-    let ingredients = Ingredients::of(&scene).await;
-    let document = serde_json::from_slice(&scene.server.get("/openapi.json").await.body).unwrap();
+    let fixture = Fixture::new().await;
+    let ingredients = Ingredients::of(&fixture).await;
+    let document = serde_json::from_slice(&fixture.server.get("/openapi.json").await.body).unwrap();
     let mut answered = std::collections::BTreeSet::new();
     for _ in 0..600 {
         let seed = rand::random();
-        let (method, request) = ingredients.request(&scene, &mut StdRng::seed_from_u64(seed));
+        let (method, request) = ingredients.request(&fixture, &mut StdRng::seed_from_u64(seed));
         let answer = answer(request).await;
         answered.insert((method.to_string(), answer.status().as_u16()));
         check(&document, &method, answer, seed).await;

@@ -4,15 +4,15 @@ use less_sync_test_support::within;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::scene::{Scene, content, dek, fresh_id, record};
+use crate::fixture::{Fixture, content, dek, fresh_id, record};
 
 /// Sends `head` with these additional lines, `body`, and reads until the server closes.
-async fn sent(scene: &Scene, token: &str, lines: &str, body: &[u8]) -> String {
-    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
+async fn sent(fixture: &Fixture, token: &str, lines: &str, body: &[u8]) -> String {
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
     let head = format!(
         "PUT /api/v1/spaces/{}/files/{} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Record-ID: {}\r\n\
          X-Wrapped-DEK: {}\r\n{lines}\r\n",
-        scene.space,
+        fixture.space,
         fresh_id(),
         record(),
         dek(7),
@@ -27,10 +27,10 @@ async fn sent(scene: &Scene, token: &str, lines: &str, body: &[u8]) -> String {
 /// H3, W2: the answer comes although the body never does, and the connection is closed.
 #[tokio::test]
 async fn refused_upload_is_answered_without_its_body() {
-    let scene = Scene::new().await;
-    let narrow = scene.server.issuer().mint(&scene.server.issuer().claims("alice").scope("sync"));
+    let fixture = Fixture::new().await;
+    let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
-        let answer = sent(&scene, token, "Content-Length: 104857600\r\n", b"").await;
+        let answer = sent(&fixture, token, "Content-Length: 104857600\r\n", b"").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
 }
@@ -38,11 +38,11 @@ async fn refused_upload_is_answered_without_its_body() {
 /// RFC 9112 §9.6: a client that sends everything before it reads gets its answer all the same.
 #[tokio::test]
 async fn refused_upload_is_answered_to_those_who_go_on_sending() {
-    let scene = Scene::new().await;
-    let narrow = scene.server.issuer().mint(&scene.server.issuer().claims("alice").scope("sync"));
+    let fixture = Fixture::new().await;
+    let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     let body = content(20_000_000, 1);
     for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
-        let answer = sent(&scene, token, "Content-Length: 20000000\r\n", &body).await;
+        let answer = sent(&fixture, token, "Content-Length: 20000000\r\n", &body).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
 }
@@ -50,9 +50,9 @@ async fn refused_upload_is_answered_to_those_who_go_on_sending() {
 /// And a small body does not cost the connection.
 #[tokio::test]
 async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
-    let scene = Scene::new().await;
-    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
-    let path = format!("/api/v1/spaces/{}/files/{}", scene.space, fresh_id());
+    let fixture = Fixture::new().await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
+    let path = format!("/api/v1/spaces/{}/files/{}", fixture.space, fresh_id());
     for status in ["401", "401", "401"] {
         let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
@@ -70,12 +70,12 @@ async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
 /// Nobody is told to go on who is going to be refused; whoever is not refused is.
 #[tokio::test]
 async fn expectation_is_met_only_by_good_uploads() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let expecting = "Content-Length: 2000000\r\nExpect: 100-continue\r\n";
-    let answer = sent(&scene, "nonsense", expecting, b"").await;
+    let answer = sent(&fixture, "nonsense", expecting, b"").await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     let closing = "Content-Length: 4\r\nConnection: close\r\nExpect: 100-continue\r\n";
-    let answer = sent(&scene, &scene.server.token("alice"), closing, b"body").await;
+    let answer = sent(&fixture, &fixture.server.token("alice"), closing, b"body").await;
     assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "), "{answer}");
 }
 
@@ -83,8 +83,8 @@ async fn expectation_is_met_only_by_good_uploads() {
 /// were not there: that is 411, and the connection is closed (RFC 9112 §6.3).
 #[tokio::test]
 async fn smuggling_is_refused() {
-    let scene = Scene::new().await;
-    let token = scene.server.token("alice");
+    let fixture = Fixture::new().await;
+    let token = fixture.server.token("alice");
     for lines in [
         "Content-Length: 4\r\nContent-Length: 5\r\n",
         "Content-Length: 4, 5\r\n",
@@ -95,31 +95,31 @@ async fn smuggling_is_refused() {
         "Content-Length: -4\r\n",
         "Content-Length: +4\r\n",
     ] {
-        let answer = sent(&scene, &token, lines, b"4\r\nbody\r\n0\r\n\r\n").await;
+        let answer = sent(&fixture, &token, lines, b"4\r\nbody\r\n0\r\n\r\n").await;
         let status = if lines.contains("chunked") { "411" } else { "400" };
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{lines:?}: {answer}");
-        assert!(scene.objects().is_empty(), "{lines:?}");
+        assert!(fixture.objects().is_empty(), "{lines:?}");
     }
 }
 
 /// Row 19, `put_file_rejects_content_length_mismatch`: cut off in the middle.
 #[tokio::test]
 async fn truncated_upload_leaves_nothing() {
-    let scene = Scene::new().await;
-    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
+    let fixture = Fixture::new().await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
     let id = fresh_id();
     let head = format!(
         "PUT /api/v1/spaces/{}/files/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nX-Record-ID: {}\r\n\
          X-Wrapped-DEK: {}\r\nContent-Length: 2000000\r\n\r\n",
-        scene.space,
-        scene.server.token("alice"),
+        fixture.space,
+        fixture.server.token("alice"),
         record(),
         dek(7),
     );
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(&content(1_000_000, 1)).await.unwrap();
-    scene.until_an_object_is_written().await;
+    fixture.until_an_object_is_written().await;
     drop(socket);
-    scene.until_no_object_is_left().await;
-    assert_eq!(scene.get(&id).await.status(), http::StatusCode::NOT_FOUND);
+    fixture.until_no_object_is_left().await;
+    assert_eq!(fixture.get(&id).await.status(), http::StatusCode::NOT_FOUND);
 }

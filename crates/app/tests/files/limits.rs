@@ -10,7 +10,7 @@ use less_sync_test_support::{TestServerBuilder, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::scene::{Scene, answer, content, dek, fresh_id, header, record, sending};
+use crate::fixture::{Fixture, answer, content, dek, fresh_id, header, record, sending};
 
 /// A body of which nothing more comes until its sender is dropped.
 fn held_back(first: Bytes) -> (reqwest::Body, tokio::sync::oneshot::Sender<()>) {
@@ -26,23 +26,23 @@ fn held_back(first: Bytes) -> (reqwest::Body, tokio::sync::oneshot::Sender<()>) 
 /// The place is free again as soon as the upload is over; nothing of one that was given up stays.
 #[tokio::test]
 async fn uploads_have_places() {
-    let scene = Scene::with(|server| server.setting("FILE_UPLOAD_CONCURRENCY", "1")).await;
+    let fixture = Fixture::with(|server| server.setting("FILE_UPLOAD_CONCURRENCY", "1")).await;
     let (body, held) = held_back(content(1_000_000, 1));
-    let slow = scene.streamed(&fresh_id(), 2_000_000, body);
+    let slow = fixture.streamed(&fresh_id(), 2_000_000, body);
     let slow = sending(slow);
-    scene.until_an_object_is_written().await;
-    let refused = answer(scene.upload(&fresh_id(), "x")).await;
+    fixture.until_an_object_is_written().await;
+    let refused = answer(fixture.upload(&fresh_id(), "x")).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(header(&refused, "retry-after"), "1");
     assert_eq!(refused.text().await.unwrap(), r#"{"error":"too many uploads"}"#);
     drop(held);
     assert!(slow.await.unwrap().is_err(), "its body broke off");
     within("a place", async {
-        while answer(scene.upload(&fresh_id(), "x")).await.status() != StatusCode::CREATED {}
+        while answer(fixture.upload(&fresh_id(), "x")).await.status() != StatusCode::CREATED {}
     })
     .await;
     within("the object of the upload that was given up to go", async {
-        while scene.objects().len() > 1 {
+        while fixture.objects().len() > 1 {
             tokio::task::yield_now().await;
         }
     })
@@ -52,20 +52,20 @@ async fn uploads_have_places() {
 /// H13: whoever stops sending in the middle of a body is told, and gone.
 #[tokio::test]
 async fn upload_that_stands_still_is_given_up() {
-    let scene = Scene::with(TestServerBuilder::manual_clock).await;
-    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
+    let fixture = Fixture::with(TestServerBuilder::manual_clock).await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
     let head = format!(
         "PUT /api/v1/spaces/{}/files/{} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nX-Record-ID: {}\r\n\
          X-Wrapped-DEK: {}\r\nContent-Length: 2000000\r\n\r\n",
-        scene.space,
+        fixture.space,
         fresh_id(),
-        scene.server.token("alice"),
+        fixture.server.token("alice"),
         record(),
         dek(7),
     );
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(&content(1_000_000, 1)).await.unwrap();
-    scene.until_an_object_is_written().await;
+    fixture.until_an_object_is_written().await;
     let mut answer = String::new();
     {
         let mut reading = pin!(within("an answer", socket.read_to_string(&mut answer)));
@@ -74,7 +74,7 @@ async fn upload_that_stands_still_is_given_up() {
             tokio::select! {
                 biased;
                 _ = &mut reading => break,
-                () = tokio::task::yield_now() => scene.server.clock().advance(Duration::from_secs(31)),
+                () = tokio::task::yield_now() => fixture.server.clock().advance(Duration::from_secs(31)),
             }
         }
     }
@@ -85,25 +85,26 @@ async fn upload_that_stands_still_is_given_up() {
 /// http §7.6: whoever takes nothing of a download for half a minute loses it, and its place.
 #[tokio::test]
 async fn download_that_nobody_takes_is_cut() {
-    let scene = Scene::with(|server| server.manual_clock().setting("FILE_DOWNLOAD_CONCURRENCY", "1")).await;
-    let id = scene.stored(&content(30_000_000, 1)).await;
-    let mut socket = TcpStream::connect(scene.server.address()).await.unwrap();
+    let fixture =
+        Fixture::with(|server| server.manual_clock().setting("FILE_DOWNLOAD_CONCURRENCY", "1")).await;
+    let id = fixture.stored(&content(30_000_000, 1)).await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
     let head = format!(
         "GET /api/v1/spaces/{}/files/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
-        scene.space,
-        scene.server.token("alice"),
+        fixture.space,
+        fixture.server.token("alice"),
     );
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut first = [0; 12];
     socket.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
-    let busy = answer(scene.ask(Method::GET, &id)).await;
+    let busy = answer(fixture.ask(Method::GET, &id)).await;
     assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(busy.text().await.unwrap(), r#"{"error":"too many downloads"}"#);
     within("the stalled download to end", async {
         loop {
-            scene.server.clock().advance(Duration::from_secs(31));
-            if answer(scene.ask(Method::GET, &id)).await.status() == StatusCode::OK {
+            fixture.server.clock().advance(Duration::from_secs(31));
+            if answer(fixture.ask(Method::GET, &id)).await.status() == StatusCode::OK {
                 return;
             }
         }

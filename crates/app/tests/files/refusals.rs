@@ -3,62 +3,62 @@
 use http::{Method, StatusCode};
 use less_sync_test_support::{TestServer, TestServerBuilder, create, delete};
 
-use crate::scene::{Scene, answer, content, dek, fresh_id, record, refused};
+use crate::fixture::{Fixture, answer, content, dek, fresh_id, record, refused};
 
 const METHODS: [Method; 4] = [Method::PUT, Method::GET, Method::HEAD, Method::DELETE];
 
 /// "no blob storage: file route is 404 with a valid token" (`file_routes_are_not_registered_without_file_storage`).
 #[tokio::test]
 async fn without_a_place_there_are_no_files() {
-    let scene = Scene::on(TestServer::start().await).await;
+    let fixture = Fixture::on(TestServer::start().await).await;
     let id = fresh_id();
-    refused(scene.upload(&id, "x"), 404, "not found").await;
-    refused(scene.ask(Method::GET, &id), 404, "not found").await;
-    refused(scene.bare(Method::GET, &scene.space, &id), 401, "missing authorization").await;
+    refused(fixture.upload(&id, "x"), 404, "not found").await;
+    refused(fixture.ask(Method::GET, &id), 404, "not found").await;
+    refused(fixture.bare(Method::GET, &fixture.space, &id), 401, "missing authorization").await;
 }
 
 /// `put_file_requires_files_scope`, `get_file_requires_files_scope`, `head_file_requires_files_scope`; before anything
 /// else is looked at.
 #[tokio::test]
 async fn token_must_allow_files() {
-    let scene = Scene::new().await;
-    let narrow = scene.server.issuer().mint(&scene.server.issuer().claims("alice").scope("sync"));
+    let fixture = Fixture::new().await;
+    let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     for method in METHODS {
-        let request = scene.bare(method.clone(), "nonsense", "nonsense").bearer_auth(&narrow);
+        let request = fixture.bare(method.clone(), "nonsense", "nonsense").bearer_auth(&narrow);
         if method == Method::HEAD {
             assert_eq!(answer(request).await.status(), StatusCode::FORBIDDEN);
         } else {
             refused(request, 403, "files scope required").await;
         }
     }
-    let tab = scene.server.issuer().mint(&scene.server.issuer().claims("alice").scope("sync\tfiles"));
-    let request = scene.bare(Method::GET, &scene.space, &fresh_id()).bearer_auth(tab);
+    let tab = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync\tfiles"));
+    let request = fixture.bare(Method::GET, &fixture.space, &fresh_id()).bearer_auth(tab);
     refused(request, 404, "file not found").await;
 }
 
 /// `get_file_rejects_invalid_file_id`, `head_file_rejects_invalid_file_id`.
 #[tokio::test]
 async fn ids_must_be_ids() {
-    let scene = Scene::new().await;
-    let (token, good) = (scene.server.token("alice"), fresh_id());
-    let ask = |method: Method, space: &str, id: &str| scene.bare(method, space, id).bearer_auth(&token);
+    let fixture = Fixture::new().await;
+    let (token, good) = (fixture.server.token("alice"), fresh_id());
+    let ask = |method: Method, space: &str, id: &str| fixture.bare(method, space, id).bearer_auth(&token);
     for method in [Method::PUT, Method::GET, Method::DELETE] {
         refused(ask(method.clone(), "x", &good), 400, "invalid space ID").await;
-        refused(ask(method.clone(), &scene.space, "x"), 400, "invalid file ID").await;
+        refused(ask(method.clone(), &fixture.space, "x"), 400, "invalid file ID").await;
         refused(ask(method.clone(), "x", "x"), 400, "invalid space ID").await;
-        refused(ask(method, &scene.space, &format!("{{{good}}}")), 400, "invalid file ID").await;
+        refused(ask(method, &fixture.space, &format!("{{{good}}}")), 400, "invalid file ID").await;
     }
-    assert_eq!(answer(ask(Method::HEAD, &scene.space, "x")).await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(answer(ask(Method::HEAD, &fixture.space, "x")).await.status(), StatusCode::BAD_REQUEST);
 }
 
 /// `get_file_from_other_personal_space_returns_not_found`, W11: whatever the token claims.
 #[tokio::test]
 async fn personal_spaces_of_others_are_not_there() {
-    let scene = Scene::new().await;
-    let id = scene.stored(&content(10, 1)).await;
-    scene.server.raw("bob").await.push_ok(&scene.server.space("bob"), &[create(1, "of bob")]).await;
-    let bob = scene.server.token("bob");
-    let ask = |method: Method| scene.bare(method, &scene.space, &id).bearer_auth(&bob);
+    let fixture = Fixture::new().await;
+    let id = fixture.stored(&content(10, 1)).await;
+    fixture.server.raw("bob").await.push_ok(&fixture.server.space("bob"), &[create(1, "of bob")]).await;
+    let bob = fixture.server.token("bob");
+    let ask = |method: Method| fixture.bare(method, &fixture.space, &id).bearer_auth(&bob);
     refused(ask(Method::GET), 404, "file not found").await;
     assert_eq!(answer(ask(Method::HEAD)).await.status(), StatusCode::NOT_FOUND);
     refused(ask(Method::DELETE), 404, "space not found").await;
@@ -69,15 +69,15 @@ async fn personal_spaces_of_others_are_not_there() {
 /// W10: reading never makes a space; row 5b. Writing does.
 #[tokio::test]
 async fn only_writing_creates_a_personal_space() {
-    let scene = Scene::with(TestServerBuilder::embedded).await;
-    let (token, space) = (scene.server.token("carol"), scene.server.space("carol"));
+    let fixture = Fixture::with(TestServerBuilder::embedded).await;
+    let (token, space) = (fixture.server.token("carol"), fixture.server.space("carol"));
     let spaces = || {
-        let db = rusqlite::Connection::open(scene.server.folder().join("less-sync.db")).unwrap();
+        let db = rusqlite::Connection::open(fixture.server.folder().join("less-sync.db")).unwrap();
         db.query_row("SELECT count(*) FROM spaces", [], |row| row.get::<_, i64>(0)).unwrap()
     };
-    refused(scene.bare(Method::GET, &space, &fresh_id()).bearer_auth(&token), 404, "file not found").await;
+    refused(fixture.bare(Method::GET, &space, &fresh_id()).bearer_auth(&token), 404, "file not found").await;
     assert_eq!(spaces(), 1);
-    let upload = scene.bare(Method::PUT, &space, &fresh_id()).bearer_auth(&token);
+    let upload = fixture.bare(Method::PUT, &space, &fresh_id()).bearer_auth(&token);
     let upload = upload.header("X-Record-ID", record()).header("X-Wrapped-DEK", dek(7)).body("x");
     refused(upload, 400, "record not found in this space").await;
     assert_eq!(spaces(), 2);
@@ -86,8 +86,8 @@ async fn only_writing_creates_a_personal_space() {
 /// Rows 10 to 14 of http §7.2 over the wire: `put_file_rejects_missing_wrapped_dek`, `put_file_requires_content_length`.
 #[tokio::test]
 async fn heads_of_uploads_are_checked_in_order() {
-    let scene = Scene::new().await;
-    let put = || scene.ask(Method::PUT, &fresh_id());
+    let fixture = Fixture::new().await;
+    let put = || fixture.ask(Method::PUT, &fresh_id());
     refused(put().body("x"), 400, "X-Record-ID header required").await;
     let put = || put().header("X-Record-ID", record());
     refused(put().body("x"), 400, "X-Wrapped-DEK header required").await;
@@ -107,26 +107,26 @@ async fn heads_of_uploads_are_checked_in_order() {
 /// `put_file_rejects_nonexistent_record`, W20.
 #[tokio::test]
 async fn owner_must_be_a_live_record() {
-    let mut scene = Scene::new().await;
-    let unknown = scene.ask(Method::PUT, &fresh_id()).header("X-Wrapped-DEK", dek(7));
+    let mut fixture = Fixture::new().await;
+    let unknown = fixture.ask(Method::PUT, &fresh_id()).header("X-Wrapped-DEK", dek(7));
     let unknown = unknown.header("X-Record-ID", fresh_id()).body("x");
     refused(unknown, 400, "record not found in this space").await;
-    scene.alice.push_ok(&scene.space.clone(), &[delete(1, 1)]).await;
-    refused(scene.upload(&fresh_id(), "x"), 400, "record not found in this space").await;
-    assert_eq!(scene.objects(), Vec::<String>::new());
+    fixture.alice.push_ok(&fixture.space.clone(), &[delete(1, 1)]).await;
+    refused(fixture.upload(&fresh_id(), "x"), 400, "record not found in this space").await;
+    assert_eq!(fixture.objects(), Vec::<String>::new());
 }
 
 /// http §1: methods that are not offered, and paths that are none.
 #[tokio::test]
 async fn other_methods_and_paths_are_not_there() {
-    let scene = Scene::new().await;
-    let response = answer(scene.ask(Method::POST, &fresh_id())).await;
+    let fixture = Fixture::new().await;
+    let response = answer(fixture.ask(Method::POST, &fresh_id())).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     let allowed = response.headers()["allow"].to_str().unwrap();
     for method in METHODS {
         assert!(allowed.contains(method.as_str()), "{allowed}");
     }
     for path in [format!("{}/", fresh_id()), format!("a%2f{}", fresh_id())] {
-        refused(scene.ask(Method::GET, &path), 404, "not found").await;
+        refused(fixture.ask(Method::GET, &path), 404, "not found").await;
     }
 }

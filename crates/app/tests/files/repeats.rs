@@ -5,40 +5,40 @@ use futures_util::{StreamExt as _, future, stream};
 use http::{Method, StatusCode};
 use less_sync_test_support::create;
 
-use crate::scene::{Scene, answer, body, content, dek, fresh_id, header, refused, sending};
+use crate::fixture::{Fixture, answer, body, content, dek, fresh_id, header, refused, sending};
 
 /// P-202, `put_file_is_idempotent`: the first upload stays, bytes and key.
 #[tokio::test]
 async fn repeat_changes_nothing() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let first = content(1000, 1);
-    let id = scene.stored(&first).await;
-    let other = scene.upload(&id, content(2000, 2)).header("X-Wrapped-DEK", dek(8));
+    let id = fixture.stored(&first).await;
+    let other = fixture.upload(&id, content(2000, 2)).header("X-Wrapped-DEK", dek(8));
     let repeated = answer(other).await;
     assert_eq!(repeated.status(), StatusCode::NO_CONTENT);
     assert_eq!(header(&repeated, "etag"), format!("\"{id}\""));
-    let response = scene.get(&id).await;
+    let response = fixture.get(&id).await;
     assert_eq!(header(&response, "x-wrapped-dek"), dek(7));
     assert_eq!(body(response).await, first);
-    assert_eq!(scene.objects().len(), 1);
+    assert_eq!(fixture.objects().len(), 1);
 }
 
 /// 204 is said before the body is read, and the connection goes on when the body is small.
 #[tokio::test]
 async fn repeat_is_answered_before_its_body() {
-    let scene = Scene::new().await;
-    let id = scene.stored(&content(10, 1)).await;
+    let fixture = Fixture::new().await;
+    let id = fixture.stored(&content(10, 1)).await;
     let never_sent = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-    let request = scene.streamed(&id, 5_000_000, never_sent);
+    let request = fixture.streamed(&id, 5_000_000, never_sent);
     assert_eq!(answer(request).await.status(), StatusCode::NO_CONTENT);
 }
 
 /// http §7.1.
 #[tokio::test]
 async fn condition_turns_a_repeat_into_412() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let id = fresh_id();
-    let upload = || scene.upload(&id, content(10, 1)).header("If-None-Match", "*");
+    let upload = || fixture.upload(&id, content(10, 1)).header("If-None-Match", "*");
     assert_eq!(answer(upload()).await.status(), StatusCode::CREATED);
     refused(upload(), 412, "precondition failed").await;
 }
@@ -46,10 +46,10 @@ async fn condition_turns_a_repeat_into_412() {
 /// A file belongs to one record for ever.
 #[tokio::test]
 async fn file_of_another_record_is_a_conflict() {
-    let mut scene = Scene::new().await;
-    scene.alice.push_ok(&scene.space.clone(), &[create(2, "other")]).await;
-    let id = scene.stored(&content(10, 1)).await;
-    let request = scene
+    let mut fixture = Fixture::new().await;
+    fixture.alice.push_ok(&fixture.space.clone(), &[create(2, "other")]).await;
+    let id = fixture.stored(&content(10, 1)).await;
+    let request = fixture
         .ask(Method::PUT, &id)
         .header("X-Record-ID", less_sync_test_support::record_id(2))
         .header("X-Wrapped-DEK", dek(7))
@@ -60,35 +60,35 @@ async fn file_of_another_record_is_a_conflict() {
 /// H5, W4: of many uploads of one file at once one is the file, whole, and the others are gone.
 #[tokio::test]
 async fn one_of_many_uploads_at_once_wins() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     for round in 0..20 {
         let id = fresh_id();
         let contents: Vec<_> =
             (0..4).map(|number| content(10_000 + number, round * 10 + number as u64)).collect();
-        let uploads = contents.iter().map(|bytes| answer(scene.upload(&id, bytes.clone())));
+        let uploads = contents.iter().map(|bytes| answer(fixture.upload(&id, bytes.clone())));
         let answers: Vec<_> = future::join_all(uploads).await.iter().map(reqwest::Response::status).collect();
         let created: Vec<_> = (0..4).filter(|number| answers[*number] == StatusCode::CREATED).collect();
         assert_eq!(created.len(), 1, "{answers:?}");
         assert!(answers.iter().all(|status| [201, 204].contains(&status.as_u16())), "{answers:?}");
-        assert_eq!(body(scene.get(&id).await).await, contents[created[0]]);
+        assert_eq!(body(fixture.get(&id).await).await, contents[created[0]]);
     }
 }
 
 /// An upload that is under way makes nobody wait and nobody believe (W4).
 #[tokio::test]
 async fn upload_under_way_is_no_file_yet() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let id = fresh_id();
     let (more, rest) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     let rest = stream::unfold(rest, |mut rest| async move { Some((rest.recv().await?, rest)) });
-    let slow = scene.streamed(&id, 20, reqwest::Body::wrap_stream(rest.boxed()));
+    let slow = fixture.streamed(&id, 20, reqwest::Body::wrap_stream(rest.boxed()));
     let slow = sending(slow);
     more.send(Ok(Bytes::from_static(b"0123456789"))).await.unwrap();
-    assert_eq!(scene.get(&id).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(fixture.get(&id).await.status(), StatusCode::NOT_FOUND);
     let quick = content(50, 1);
-    assert_eq!(answer(scene.upload(&id, quick.clone())).await.status(), StatusCode::CREATED);
+    assert_eq!(answer(fixture.upload(&id, quick.clone())).await.status(), StatusCode::CREATED);
     more.send(Ok(Bytes::from_static(b"0123456789"))).await.unwrap();
     drop(more);
     assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::NO_CONTENT);
-    assert_eq!(body(scene.get(&id).await).await, quick);
+    assert_eq!(body(fixture.get(&id).await).await, quick);
 }

@@ -6,11 +6,11 @@ use less_sync_test_support::{Member, SharedSpace, create};
 use reqwest::RequestBuilder;
 use serde_json::json;
 
-use crate::scene::{Scene, answer, body, content, dek, dek_of, fresh_id, record, refused};
+use crate::fixture::{Fixture, answer, body, content, dek, dek_of, fresh_id, record, refused};
 
 /// A shared space with record 1.
-async fn shared(scene: &Scene) -> SharedSpace<'_> {
-    let space = SharedSpace::create(&scene.server).await;
+async fn shared(fixture: &Fixture) -> SharedSpace<'_> {
+    let space = SharedSpace::create(&fixture.server).await;
     let mut owner = space.owner_client().await;
     let pushed = owner.push_with(&space.text(), space.root(), &[create(1, "owner")]).await;
     assert_eq!(pushed["ok"], true, "{pushed}");
@@ -19,15 +19,15 @@ async fn shared(scene: &Scene) -> SharedSpace<'_> {
 
 /// A request of `member` with this chain.
 fn ask(
-    scene: &Scene,
+    fixture: &Fixture,
     method: Method,
     space: &SharedSpace<'_>,
     id: &str,
     member: &Member,
     ucan: &str,
 ) -> RequestBuilder {
-    let token = scene.server.token_as("somebody", member);
-    let request = scene.bare(method, &space.text(), id).bearer_auth(token);
+    let token = fixture.server.token_as("somebody", member);
+    let request = fixture.bare(method, &space.text(), id).bearer_auth(token);
     if ucan.is_empty() { request } else { request.header("X-UCAN", ucan) }
 }
 
@@ -38,22 +38,22 @@ fn upload(request: RequestBuilder, bytes: &[u8]) -> RequestBuilder {
 /// `shared_space_put_get_and_head_with_valid_ucan_succeeds`, `shared_space_put_with_delegated_ucan_succeeds`.
 #[tokio::test]
 async fn members_share_files() {
-    let scene = Scene::new().await;
-    let space = shared(&scene).await;
+    let fixture = Fixture::new().await;
+    let space = shared(&fixture).await;
     let (writer, reader, bytes) = (Member::random(), Member::random(), content(1000, 1));
     let (may_write, may_read) =
         (space.invite(&writer, Permission::Write), space.invite(&reader, Permission::Read));
     for (member, chain) in [(space.owner(), space.root()), (&writer, may_write.as_str())] {
         let id = fresh_id();
-        let put = ask(&scene, Method::PUT, &space, &id, member, chain);
+        let put = ask(&fixture, Method::PUT, &space, &id, member, chain);
         assert_eq!(answer(upload(put, &bytes)).await.status(), StatusCode::CREATED);
         for (member, chain) in [(space.owner(), space.root()), (&writer, &may_write), (&reader, &may_read)] {
-            let got = answer(ask(&scene, Method::GET, &space, &id, member, chain)).await;
+            let got = answer(ask(&fixture, Method::GET, &space, &id, member, chain)).await;
             assert_eq!(body(got).await, bytes);
-            let head = answer(ask(&scene, Method::HEAD, &space, &id, member, chain)).await;
+            let head = answer(ask(&fixture, Method::HEAD, &space, &id, member, chain)).await;
             assert_eq!(head.status(), StatusCode::OK);
         }
-        let deleted = answer(ask(&scene, Method::DELETE, &space, &id, &writer, &may_write)).await;
+        let deleted = answer(ask(&fixture, Method::DELETE, &space, &id, &writer, &may_write)).await;
         assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
     }
 }
@@ -62,13 +62,13 @@ async fn members_share_files() {
 /// `shared_space_put_requires_write_permission`.
 #[tokio::test]
 async fn chain_must_give_what_is_asked_for() {
-    let scene = Scene::new().await;
-    let space = shared(&scene).await;
+    let fixture = Fixture::new().await;
+    let space = shared(&fixture).await;
     let (reader, id) = (Member::random(), fresh_id());
     let may_read = space.invite(&reader, Permission::Read);
     let stranger = Member::random();
     let refuse = async |method: Method, member: &Member, ucan: &str, status: u16, error: &str| {
-        let request = ask(&scene, method.clone(), &space, &id, member, ucan);
+        let request = ask(&fixture, method.clone(), &space, &id, member, ucan);
         refused(if method == Method::PUT { upload(request, b"x") } else { request }, status, error).await;
     };
     for method in [Method::PUT, Method::GET, Method::DELETE] {
@@ -77,7 +77,8 @@ async fn chain_must_give_what_is_asked_for() {
         // Somebody else's chain.
         refuse(method.clone(), &stranger, space.root(), 403, "access denied").await;
         // A token without a DID has no chain.
-        let request = scene.bare(method.clone(), &space.text(), &id).bearer_auth(scene.server.token("owner"));
+        let request =
+            fixture.bare(method.clone(), &space.text(), &id).bearer_auth(fixture.server.token("owner"));
         refused(request.header("X-UCAN", space.root()), 401, "authorization required").await;
     }
     refuse(Method::PUT, &reader, &may_read, 403, "access denied").await;
@@ -89,20 +90,20 @@ async fn chain_must_give_what_is_asked_for() {
 /// on the very next request.
 #[tokio::test]
 async fn revoked_chain_opens_nothing() {
-    let scene = Scene::new().await;
-    let space = shared(&scene).await;
+    let fixture = Fixture::new().await;
+    let space = shared(&fixture).await;
     let (writer, guest) = (Member::random(), Member::random());
     let may_write = space.invite(&writer, Permission::Write);
     let of_guest = writer.ucan(space.id()).to(&guest).permission(Permission::Write).proof(&may_write).sign();
     let id = fresh_id();
-    let put = || upload(ask(&scene, Method::PUT, &space, &id, &guest, &of_guest), b"bytes");
+    let put = || upload(ask(&fixture, Method::PUT, &space, &id, &guest, &of_guest), b"bytes");
     assert_eq!(answer(put()).await.status(), StatusCode::CREATED);
     space.revoke(&mut space.owner_client().await, &may_write).await;
     for (member, chain) in [(&writer, &may_write), (&guest, &of_guest)] {
         for method in [Method::GET, Method::DELETE] {
-            refused(ask(&scene, method, &space, &id, member, chain), 403, "access denied").await;
+            refused(ask(&fixture, method, &space, &id, member, chain), 403, "access denied").await;
         }
-        let request = ask(&scene, Method::PUT, &space, &fresh_id(), member, chain);
+        let request = ask(&fixture, Method::PUT, &space, &fresh_id(), member, chain);
         refused(upload(request, b"x"), 403, "access denied").await;
     }
 }
@@ -110,9 +111,9 @@ async fn revoked_chain_opens_nothing() {
 /// Rows 6 and 8: a space that is not there needs no chain to be missing.
 #[tokio::test]
 async fn unknown_spaces_are_missing() {
-    let scene = Scene::new().await;
-    let (token, unknown) = (scene.server.token("alice"), fresh_id());
-    let ask = |method| scene.bare(method, &unknown, &fresh_id()).bearer_auth(&token);
+    let fixture = Fixture::new().await;
+    let (token, unknown) = (fixture.server.token("alice"), fresh_id());
+    let ask = |method| fixture.bare(method, &unknown, &fresh_id()).bearer_auth(&token);
     refused(ask(Method::GET), 404, "file not found").await;
     refused(upload(ask(Method::PUT), b"x"), 404, "space not found").await;
     refused(ask(Method::DELETE), 404, "space not found").await;
@@ -121,15 +122,15 @@ async fn unknown_spaces_are_missing() {
 /// Row 17: after a removal no file comes in under a key that the removed one has.
 #[tokio::test]
 async fn key_older_than_the_space_accepts_is_stale() {
-    let scene = Scene::new().await;
-    let space = shared(&scene).await;
+    let fixture = Fixture::new().await;
+    let space = shared(&fixture).await;
     let mut owner = space.owner_client().await;
     let params =
         json!({ "space": space.text(), "ucan": space.root(), "epoch": 2, "set_min_key_generation": true });
     let begun = owner.call("epoch.begin", &params).await;
     assert_eq!(begun["result"]["epoch"], 2, "{begun}");
     let id = fresh_id();
-    let put = || ask(&scene, Method::PUT, &space, &id, space.owner(), space.root());
+    let put = || ask(&fixture, Method::PUT, &space, &id, space.owner(), space.root());
     refused(upload(put(), b"x"), 409, "key generation stale").await;
     let request = put().header("X-Record-ID", record()).header("X-Wrapped-DEK", dek_of(2, 7)).body("x");
     assert_eq!(answer(request).await.status(), StatusCode::CREATED);

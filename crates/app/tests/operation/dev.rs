@@ -11,7 +11,7 @@ use less_sync_app::{Config, Overrides, Server, Sources, Values};
 use less_sync_auth::KeySet;
 use serde_json::{Value, json};
 
-use crate::scene::{Answer, ask, http, url};
+use crate::fixture::{Answer, ask, http, url};
 
 async fn start(directory: &Path, environment: &[(&str, &str)]) -> Server {
     start_with(directory, environment, Overrides::default()).await
@@ -129,7 +129,7 @@ async fn the_key_survives_a_restart() {
 
 #[tokio::test]
 async fn an_ordinary_server_hands_out_no_tokens() {
-    let scene = crate::scene::Scene::new().await;
-    let answer = ask(http().post(url(&scene.server, "/dev/token"))).await;
+    let fixture = crate::fixture::Fixture::new().await;
+    let answer = ask(http().post(url(&fixture.server, "/dev/token"))).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }

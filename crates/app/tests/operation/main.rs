@@ -2,8 +2,8 @@
 
 mod connections;
 mod dev;
+mod fixture;
 mod health;
 mod key_sets;
-mod scene;
 mod shutdown;
 mod tasks;

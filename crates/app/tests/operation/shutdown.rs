@@ -15,11 +15,11 @@ use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
 use crate::dev;
-use crate::scene::{Scene, config, start};
+use crate::fixture::{Fixture, config, start};
 
 /// Moves the time on, much faster than it passes, until the server has stopped.
-async fn wait_out(scene: &mut Scene) -> anyhow::Result<()> {
-    let Scene { server, clock, .. } = scene;
+async fn wait_out(fixture: &mut Fixture) -> anyhow::Result<()> {
+    let Fixture { server, clock, .. } = fixture;
     let mut stopped = std::pin::pin!(server.stopped());
     loop {
         tokio::select! {
@@ -65,41 +65,43 @@ impl Unfinished {
 
 #[tokio::test]
 async fn a_server_without_connections_stops_at_once() {
-    let mut scene = Scene::new().await;
-    scene.server.drain();
-    within("the end", scene.server.stopped()).await.unwrap();
-    assert!(TcpStream::connect(scene.server.address()).await.is_err());
+    let mut fixture = Fixture::new().await;
+    fixture.server.drain();
+    within("the end", fixture.server.stopped()).await.unwrap();
+    assert!(TcpStream::connect(fixture.server.address()).await.is_err());
 }
 
 /// X-28 (without the push).
 #[tokio::test]
 async fn a_stopping_server_says_so_until_its_connections_are_closed() {
     let endless = |config: &mut Config| config.server.shutdown_grace = Duration::from_hours(1000);
-    let mut scene = Scene::configured(endless).await;
-    let mut connections =
-        [RawClient::connect(scene.server.address()).await, RawClient::connect(scene.server.address()).await];
+    let mut fixture = Fixture::configured(endless).await;
+    let mut connections = [
+        RawClient::connect(fixture.server.address()).await,
+        RawClient::connect(fixture.server.address()).await,
+    ];
     // An answer means that the upgraded connections before it are being served.
-    scene.get("/livez").await;
-    scene.server.drain();
-    let health = scene.get("/health").await;
+    fixture.get("/livez").await;
+    fixture.server.drain();
+    let health = fixture.get("/health").await;
     assert_eq!(health.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(health.body, json!({ "status": "unhealthy", "error": "shutting down" }));
-    let ready = scene.get("/readyz").await;
+    let ready = fixture.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ready.body["checks"]["draining"], json!({ "status": "failed" }));
-    assert_eq!(scene.get("/livez").await.status, StatusCode::OK);
-    let refused = scene.get("/api/v1/unknown").await;
+    assert_eq!(fixture.get("/livez").await.status, StatusCode::OK);
+    let refused = fixture.get("/api/v1/unknown").await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.body, json!({ "error": "server is shutting down" }));
     assert_eq!(refused.headers["retry-after"], "5");
-    let (late, _) = Upgrade::offering(&["less-rpc-v1"]).send(scene.server.address()).await;
+    let (late, _) = Upgrade::offering(&["less-rpc-v1"]).send(fixture.server.address()).await;
     assert_eq!(late.status, 503);
     let closes = async {
         for connection in &mut connections {
             assert_eq!(connection.receive_close().await, (1001, "server shutting down".to_owned()));
         }
     };
-    let (outcome, ()) = tokio::join!(within("the end", wait_out(&mut scene)), closes);
+    let (outcome, ()) = tokio::join!(within("the end", wait_out(&mut fixture)), closes);
     outcome.unwrap();
 }
 
@@ -131,18 +133,18 @@ async fn a_request_that_does_not_end_holds_nobody_up_for_longer_than_its_timeout
 
 #[tokio::test]
 async fn the_database_is_free_for_the_next_server() {
-    let mut scene = Scene::new().await;
-    scene.server.drain();
-    within("the end", scene.server.stopped()).await.unwrap();
-    let config = config(&scene.issuer, scene.directory.path());
-    let again = start(config, &scene.clock).await;
+    let mut fixture = Fixture::new().await;
+    fixture.server.drain();
+    within("the end", fixture.server.stopped()).await.unwrap();
+    let config = config(&fixture.issuer, fixture.directory.path());
+    let again = start(config, &fixture.clock).await;
     assert_ne!(again.address().port(), 0);
 }
 
 #[tokio::test]
 async fn a_dropped_server_leaves_the_network() {
-    let scene = Scene::new().await;
-    let Scene { server, clock, .. } = scene;
+    let fixture = Fixture::new().await;
+    let Fixture { server, clock, .. } = fixture;
     let mut connection = RawClient::connect(server.address()).await;
     drop(server);
     within("the end of the connection", async {

@@ -124,7 +124,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
     const END: Timestamp = Timestamp::from_seconds(2_000_000);
 
-    struct Scene {
+    struct Fixture {
         owner: Identity,
         invitee: Identity,
         address: Address,
@@ -132,7 +132,7 @@ mod tests {
         ucan: String,
     }
 
-    fn scene() -> Scene {
+    fn fixture() -> Fixture {
         let [owner, invitee] = std::array::from_fn(|_| Identity::random());
         let root = owner.grant(owner.did(), Permission::Admin, SPACE, END, None);
         let ucan = owner.grant(invitee.did(), Permission::Write, SPACE, END, Some(&root));
@@ -141,12 +141,12 @@ mod tests {
         let membership =
             Membership { name: "notes".to_owned(), root_key: owner.root_key(), ucan: Chain(root), keys };
         let address = Address::new(invitee.did(), invitee.mailbox("i", "u")).unwrap();
-        Scene { owner, invitee, address, membership, ucan }
+        Fixture { owner, invitee, address, membership, ucan }
     }
 
     #[test]
     fn the_invitee_learns_the_space_its_key_and_who_invited() {
-        let Scene { owner, invitee, address, membership, ucan } = scene();
+        let Fixture { owner, invitee, address, membership, ucan } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         let offer = Offer::open(&invitee, &payload, NOW).unwrap();
         assert_eq!(
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn nobody_else_can_open_it() {
-        let Scene { owner, membership, address, ucan, .. } = scene();
+        let Fixture { owner, membership, address, ucan, .. } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         for identity in [&owner, &Identity::random()] {
             assert_eq!(Offer::open(identity, &payload, NOW).unwrap_err(), OfferError::NotForUs);
@@ -172,14 +172,14 @@ mod tests {
     /// A server knows the chains that members present, and could otherwise offer a key of its own with them.
     #[test]
     fn only_who_issued_the_rights_can_offer_them() {
-        let Scene { membership, invitee, address, ucan, .. } = scene();
+        let Fixture { membership, invitee, address, ucan, .. } = fixture();
         let payload = Offer::seal(&Identity::random(), &membership, &address, &ucan).unwrap();
         assert_eq!(Offer::open(&invitee, &payload, NOW).unwrap_err(), OfferError::Forged);
     }
 
     #[test]
     fn rights_that_ran_out_or_are_for_somebody_else_are_worthless() {
-        let Scene { owner, invitee, address, membership, ucan } = scene();
+        let Fixture { owner, invitee, address, membership, ucan } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         let late = Timestamp::from_seconds(END.seconds() + 1);
         let expired = Offer::open(&invitee, &payload, late).unwrap_err();

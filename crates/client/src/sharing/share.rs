@@ -111,7 +111,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
     const END: Timestamp = Timestamp::from_seconds(4_000_000_000);
 
-    fn scene() -> (Identity, Membership, SpaceKey) {
+    fn fixture() -> (Identity, Membership, SpaceKey) {
         let owner = Identity::random();
         let root = owner.grant(owner.did(), Permission::Admin, SPACE, END, None);
         let membership = Membership {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_member_gets_the_key_of_its_epoch_from_an_administrator() {
-        let ((owner, membership, key), member) = (scene(), Identity::random());
+        let ((owner, membership, key), member) = (fixture(), Identity::random());
         let deputy = Identity::random();
         let proof = owner.grant(deputy.did(), Permission::Admin, SPACE, END, Some(&membership.ucan.0));
         for (author, proof) in [(&owner, &membership.ucan.0), (&deputy, &proof)] {
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_key_from_anybody_else_is_refused() {
-        let ((owner, membership, key), member) = (scene(), Identity::random());
+        let ((owner, membership, key), member) = (fixture(), Identity::random());
         let writer = Identity::random();
         let write = owner.grant(writer.did(), Permission::Write, SPACE, END, Some(&membership.ucan.0));
         let stranger = Identity::random();
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_chain_of_two_tokens_fits_and_one_of_three_does_not() {
-        let (owner, membership, key) = scene();
+        let (owner, membership, key) = fixture();
         let [deputy, second] = std::array::from_fn(|_| Identity::random());
         let two = owner.grant(deputy.did(), Permission::Admin, SPACE, END, Some(&membership.ucan.0));
         let three = deputy.grant(second.did(), Permission::Admin, SPACE, END, Some(&two));

@@ -5,7 +5,7 @@ use less_sync_core::{Close, Epoch, limits};
 use less_sync_engine::{EventSink, PushedEvent, SpaceEvent};
 use less_sync_storage::{Change, RecordState};
 
-use crate::scene::{HERE, Heard, Listener, THERE, audience, connection, peer_of, push, push_from, push_of};
+use crate::fixture::{HERE, Heard, Listener, THERE, audience, connection, peer_of, push, push_from, push_of};
 
 /// P-224, G5.
 #[test]

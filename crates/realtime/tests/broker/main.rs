@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "whatever goes wrong in here has to fail a test")]
 
 mod events;
+mod fixture;
 mod presence;
 mod races;
 mod repair;
 mod revocations;
-mod scene;
 mod subscriptions;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::scene::{HERE, Heard, Listener, THERE, audience, broker, connection, only, peer_of, push, state};
+use crate::fixture::{
+    HERE, Heard, Listener, THERE, audience, broker, connection, only, peer_of, push, state,
+};
 
 /// P-210, P-217.
 #[test]
@@ -182,7 +184,7 @@ async fn the_sweep_tells_of_stale_presence_within_a_minute() {
     let (broker, [speaker, listener]) = audience();
     let sweep = less_sync_realtime::PresenceSweep {
         broker: broker.clone(),
-        clock: std::sync::Arc::new(crate::scene::TokioClock),
+        clock: std::sync::Arc::new(crate::fixture::TokioClock),
         every: Duration::from_secs(15),
     };
     let set_at = tokio::time::Instant::now() + Duration::from_secs(7);

@@ -8,7 +8,7 @@ use less_sync_core::SpaceId;
 use less_sync_realtime::{Broker, Outbox, OutboxLimits};
 use parking_lot::Mutex;
 
-use crate::scene::{HERE, Heard, Listener, THERE, broker, connection, push_from, state};
+use crate::fixture::{HERE, Heard, Listener, THERE, broker, connection, push_from, state};
 
 /// Spaces whose commits are ordered by a lock, and published after it is released, as storage does it.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::scene::{HERE, Heard, Listener, THERE, TokioClock, audience, broker, cursor, push};
+use crate::fixture::{HERE, Heard, Listener, THERE, TokioClock, audience, broker, cursor, push};
 
 /// Storage that knows cursors, and counts how often it is asked.
 #[derive(Default)]

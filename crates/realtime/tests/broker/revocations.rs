@@ -8,7 +8,7 @@ use less_sync_engine::{EventSink, Revocation, RevokedEvent, SpaceEvent};
 use less_sync_realtime::{Broker, GateGeneration, Settled, Start};
 use less_sync_storage::RevokedCid;
 
-use crate::scene::{HERE, Heard, Listener, THERE, broker, connection, cursor, push, state};
+use crate::fixture::{HERE, Heard, Listener, THERE, broker, connection, cursor, push, state};
 
 /// The chain of one token, different for every `nonce`.
 fn chain(nonce: u8) -> Arc<VerifiedChain> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use less_sync_realtime::{AfterWrite, Gate, Reply};
 
-use crate::scene::{HERE, Heard, Listener, THERE, audience, broker, push, push_from, state};
+use crate::fixture::{HERE, Heard, Listener, THERE, audience, broker, push, push_from, state};
 
 /// B-13, G2.
 #[test]

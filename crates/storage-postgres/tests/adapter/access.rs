@@ -8,7 +8,7 @@ use less_sync_storage::{
 };
 use less_sync_storage_postgres::PostgresOptions;
 
-use crate::bed::{Bed, LIMITS, cursor, execute, is_committed, live, space};
+use crate::harness::{Harness, LIMITS, cursor, execute, is_committed, live, space};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -17,17 +17,17 @@ fn chain(number: u8) -> ProofChain {
     ProofChain::new(&[Cid::from_bytes([number; 32]), Cid::from_bytes([number + 100; 32])]).unwrap()
 }
 
-async fn shared_space(bed: &Bed) -> SpaceId {
+async fn shared_space(harness: &Harness) -> SpaceId {
     let kind = SpaceKind::Shared { root_public_key: [2; 33] };
-    bed.storage.create_space(space(100), "client", kind).await.unwrap().id
+    harness.storage.create_space(space(100), "client", kind).await.unwrap().id
 }
 
-async fn push(bed: &Bed, grant: &WriteGrant, changes: Vec<Change>) -> Result<Pushed, StorageError> {
-    bed.storage.push(grant, Push { changes: changes.into(), epoch: None }, LIMITS).await
+async fn push(harness: &Harness, grant: &WriteGrant, changes: Vec<Change>) -> Result<Pushed, StorageError> {
+    harness.storage.push(grant, Push { changes: changes.into(), epoch: None }, LIMITS).await
 }
 
-async fn begin(bed: &Bed, grant: &ReadGrant) -> Result<PullState, StorageError> {
-    bed.storage.begin_pull(grant, PullRequest { since: NONE, ahead: CursorAhead::Error }).await
+async fn begin(harness: &Harness, grant: &ReadGrant) -> Result<PullState, StorageError> {
+    harness.storage.begin_pull(grant, PullRequest { since: NONE, ahead: CursorAhead::Error }).await
 }
 
 /// Pushes that go by each of the ways there are: nothing, one change, several, more than a statement takes.
@@ -38,48 +38,48 @@ fn ways(first: u64) -> [Vec<Change>; 4] {
 /// R27, storage T12: a chain with a revoked token is refused on every way, another one is not, and nothing is written.
 #[tokio::test]
 async fn revoked_chain_neither_reads_nor_writes() {
-    let bed = Bed::new(|options| options).await;
-    let id = shared_space(&bed).await;
+    let harness = Harness::new(|options| options).await;
+    let id = shared_space(&harness).await;
     sqlx::query("INSERT INTO revocations (space_id, ucan_cid) VALUES ($1, $2), ($3, $4)")
         .bind(id.as_uuid())
         .bind(Cid::from_bytes([101; 32]).to_hex())
         .bind(space(1).as_uuid())
         .bind(Cid::from_bytes([2; 32]).to_hex())
-        .execute(&mut bed.connect().await)
+        .execute(&mut harness.connect().await)
         .await
         .unwrap();
     for changes in ways(0) {
-        let refused = push(&bed, &WriteGrant::vouch_shared(id, chain(1)), changes).await;
+        let refused = push(&harness, &WriteGrant::vouch_shared(id, chain(1)), changes).await;
         assert!(matches!(refused, Err(StorageError::Revoked)), "{refused:?}");
     }
-    let refused = begin(&bed, &ReadGrant::vouch_shared(id, chain(1))).await;
+    let refused = begin(&harness, &ReadGrant::vouch_shared(id, chain(1))).await;
     assert!(matches!(refused, Err(StorageError::Revoked)), "{refused:?}");
     // Revoked elsewhere is not revoked here.
     for (way, first) in (0_usize..4).zip((0..).step_by(10_000)) {
         let changes = ways(first)[way].clone();
-        assert!(is_committed(&push(&bed, &WriteGrant::vouch_shared(id, chain(2)), changes).await));
+        assert!(is_committed(&push(&harness, &WriteGrant::vouch_shared(id, chain(2)), changes).await));
     }
-    assert_eq!(begin(&bed, &ReadGrant::vouch_shared(id, chain(2))).await.unwrap().cursor, cursor(3));
-    bed.end().await;
+    assert_eq!(begin(&harness, &ReadGrant::vouch_shared(id, chain(2))).await.unwrap().cursor, cursor(3));
+    harness.end().await;
 }
 
 /// Storage §3.2: a token does not open a space with a root key, nor a chain one without.
 #[tokio::test]
 async fn access_of_the_wrong_kind_is_refused() {
-    let bed = Bed::new(|options| options).await;
-    let id = shared_space(&bed).await;
+    let harness = Harness::new(|options| options).await;
+    let id = shared_space(&harness).await;
     let wrong_writes = [WriteGrant::vouch(id), WriteGrant::vouch_shared(space(1), chain(1))];
     for grant in wrong_writes {
         for changes in ways(0) {
-            let refused = push(&bed, &grant, changes).await;
+            let refused = push(&harness, &grant, changes).await;
             assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
         }
     }
     for grant in [ReadGrant::vouch(id), ReadGrant::vouch_shared(space(1), chain(1))] {
-        let refused = begin(&bed, &grant).await;
+        let refused = begin(&harness, &grant).await;
         assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
     }
-    bed.end().await;
+    harness.end().await;
 }
 
 /// "record, membership, file in cursor order with epoch meta", whatever the size of a page; the first sync leaves dead
@@ -87,15 +87,15 @@ async fn access_of_the_wrong_kind_is_refused() {
 #[tokio::test]
 async fn pull_brings_rows_of_three_kinds_in_order() {
     for page_rows in [1, 2, 3, 100] {
-        let bed = Bed::new(|options| PostgresOptions { page_rows, ..options }).await;
-        assert!(is_committed(&bed.push(space(1), 0, NONE, 3).await));
-        execute(&mut bed.connect().await, OTHER_KINDS).await;
+        let harness = Harness::new(|options| PostgresOptions { page_rows, ..options }).await;
+        assert!(is_committed(&harness.push(space(1), 0, NONE, 3).await));
+        execute(&mut harness.connect().await, OTHER_KINDS).await;
         let all = [(2, 1), (3, 2), (3, 2), (4, 1), (5, 0), (5, 2)];
-        assert_eq!(rows(&bed, 0).await, all[..5]);
-        assert_eq!(rows(&bed, 1).await, all);
-        assert_eq!(rows(&bed, 3).await, all[3..]);
-        assert_eq!(rows(&bed, 4).await, all[4..]);
-        bed.end().await;
+        assert_eq!(rows(&harness, 0).await, all[..5]);
+        assert_eq!(rows(&harness, 1).await, all);
+        assert_eq!(rows(&harness, 3).await, all[3..]);
+        assert_eq!(rows(&harness, 4).await, all[4..]);
+        harness.end().await;
     }
 }
 
@@ -115,13 +115,13 @@ const OTHER_KINDS: &str = "
     WHERE id = '01010101-0101-0101-0101-010101010101'";
 
 /// Cursor and rank of every row above `since`, page by page.
-async fn rows(bed: &Bed, since: u64) -> Vec<(u64, u8)> {
+async fn rows(harness: &Harness, since: u64) -> Vec<(u64, u8)> {
     let grant = ReadGrant::vouch(space(1));
     let request = PullRequest { since: cursor(since), ahead: CursorAhead::Error };
-    let state = bed.storage.begin_pull(&grant, request).await.unwrap();
+    let state = harness.storage.begin_pull(&grant, request).await.unwrap();
     let (mut rows, mut position) = (Vec::new(), Some(state.start()));
     while let Some(from) = position {
-        let page = bed.storage.pull_page(&grant, &state, from).await.unwrap();
+        let page = harness.storage.pull_page(&grant, &state, from).await.unwrap();
         rows.extend(page.rows.iter().map(Row::position).map(|at| (at.cursor.get(), at.rank)));
         position = page.next;
     }

@@ -1,5 +1,5 @@
 //! The conformance suite, on PostgreSQL.
 
-use crate::bed::PostgresBackend;
+use crate::harness::PostgresBackend;
 
 less_sync_storage::conformance_tests!(PostgresBackend);

@@ -11,8 +11,8 @@ use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 use less_sync_test_support::within;
 use tokio::task::JoinSet;
 
-use crate::bed::{
-    Bed, await_sessions, cursor, execute, is_committed, is_unavailable, live, options, pull, push, space,
+use crate::harness::{
+    Harness, await_sessions, cursor, execute, is_committed, is_unavailable, live, options, pull, push, space,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -46,43 +46,43 @@ async fn push_until_it_fails(storage: Arc<PostgresStorage>, space: SpaceId) -> (
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_push_survives_a_killed_server() {
     let server = tokio::task::spawn_blocking(|| PrivateServer::start(Durability::Durable)).await.unwrap();
-    let bed = Bed::on(&server).await;
+    let harness = Harness::on(&server).await;
     let server = Arc::new(server);
     let mut writers = JoinSet::new();
     for number in 1..=8 {
-        writers.spawn(push_until_it_fails(Arc::clone(&bed.storage), space(number)));
+        writers.spawn(push_until_it_fails(Arc::clone(&harness.storage), space(number)));
     }
     // Well under way.
     within("a few pushes", async {
-        while bed.storage.spaces(&[space(1)]).await.unwrap()[0].cursor < cursor(20) {}
+        while harness.storage.spaces(&[space(1)]).await.unwrap()[0].cursor < cursor(20) {}
     })
     .await;
     let to_kill = Arc::clone(&server);
     tokio::task::spawn_blocking(move || to_kill.kill()).await.unwrap();
     let acknowledged = within("the end of the writers", writers.join_all()).await;
-    assert!(is_unavailable(&bed.storage.ping().await));
-    assert!(is_unavailable(&pull(&bed.storage, space(1)).await));
+    assert!(is_unavailable(&harness.storage.ping().await));
+    assert!(is_unavailable(&pull(&harness.storage, space(1)).await));
     let to_start = Arc::clone(&server);
     tokio::task::spawn_blocking(move || to_start.start_again()).await.unwrap();
     for (id, acknowledged) in acknowledged {
-        let stored = bed.storage.spaces(&[id]).await.unwrap()[0].cursor;
+        let stored = harness.storage.spaces(&[id]).await.unwrap()[0].cursor;
         // The last one may have been committed without anybody hearing of it.
         assert!(
             (acknowledged..=acknowledged + 1).contains(&stored.get()),
             "{acknowledged} told, {stored} stored"
         );
-        assert_eq!(pushed_twice(&bed, id).await, 2 * stored.get());
-        let next = push(&bed.storage, id, vec![live(1 << 50, NONE, 1)]).await;
+        assert_eq!(pushed_twice(&harness, id).await, 2 * stored.get());
+        let next = push(&harness.storage, id, vec![live(1 << 50, NONE, 1)]).await;
         assert!(is_committed(&next), "{next:?}");
     }
-    bed.end().await;
+    harness.end().await;
 }
 
 /// How many records a space has.
-async fn pushed_twice(bed: &Bed, space: SpaceId) -> u64 {
+async fn pushed_twice(harness: &Harness, space: SpaceId) -> u64 {
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM records WHERE space_id = $1")
         .bind(space.as_uuid())
-        .fetch_one(&mut bed.connect().await)
+        .fetch_one(&mut harness.connect().await)
         .await
         .unwrap();
     count.unsigned_abs()
@@ -91,14 +91,14 @@ async fn pushed_twice(bed: &Bed, space: SpaceId) -> u64 {
 /// R23: a session is cut in the middle of a push: unavailable, no partial effect, and the next push goes through.
 #[tokio::test(flavor = "multi_thread")]
 async fn session_that_is_cut_within_a_push_leaves_nothing_behind() {
-    let bed = Bed::new(|options| options).await;
-    let mut intruder = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    let mut intruder = harness.connect().await;
     for round in 0..20 {
         // The push has locked its space, and is within.
         execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
         let mut pushes = JoinSet::new();
         for number in 1..=3 {
-            let storage = Arc::clone(&bed.storage);
+            let storage = Arc::clone(&harness.storage);
             pushes.spawn(async move { push(&storage, space(number), vec![live(round, NONE, 10)]).await });
         }
         await_sessions(&mut intruder, "wait_event_type = 'Lock'", 2).await;
@@ -108,85 +108,85 @@ async fn session_that_is_cut_within_a_push_leaves_nothing_behind() {
         assert!(results.iter().any(is_unavailable), "{results:?}");
         assert!(results.iter().all(|result| is_unavailable(result) || is_committed(result)), "{results:?}");
         for number in 1..=3 {
-            let again = push(&bed.storage, space(number), vec![live(1 << 32 | round, NONE, 10)]).await;
+            let again = push(&harness.storage, space(number), vec![live(1 << 32 | round, NONE, 10)]).await;
             assert!(is_committed(&again), "{again:?}");
         }
     }
-    bed.end().await;
+    harness.end().await;
 }
 
 /// R23: the same within a page of a pull.
 #[tokio::test(flavor = "multi_thread")]
 async fn session_that_is_cut_within_a_page_is_replaced() {
-    let bed = Bed::new(|options| options).await;
-    assert!(is_committed(&bed.push(space(1), 1, NONE, 10).await));
-    let mut intruder = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    assert!(is_committed(&harness.push(space(1), 1, NONE, 10).await));
+    let mut intruder = harness.connect().await;
     for _ in 0..20 {
         execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
-        let storage = Arc::clone(&bed.storage);
+        let storage = Arc::clone(&harness.storage);
         let reader = tokio::spawn(async move { pull(&storage, space(1)).await });
         await_sessions(&mut intruder, "wait_event_type = 'Lock'", 1).await;
         execute(&mut intruder, CUT_ALL).await;
         execute(&mut intruder, "ROLLBACK").await;
         assert!(is_unavailable(&reader.await.unwrap()));
-        assert_eq!(pull(&bed.storage, space(1)).await.unwrap().rows.len(), 1);
+        assert_eq!(pull(&harness.storage, space(1)).await.unwrap().rows.len(), 1);
     }
-    bed.end().await;
+    harness.end().await;
 }
 
 /// A lock that nobody gives back costs the pushes to its space their time limit, and nobody anything else.
 #[tokio::test(flavor = "multi_thread")]
 async fn lock_that_is_not_given_back_is_unavailable_and_passes() {
     let short = Duration::from_millis(100);
-    let bed = Bed::new(|options| PostgresOptions { lock_timeout: short, ..options }).await;
-    let mut intruder = bed.connect().await;
+    let harness = Harness::new(|options| PostgresOptions { lock_timeout: short, ..options }).await;
+    let mut intruder = harness.connect().await;
     execute(
         &mut intruder,
         "BEGIN; SELECT 1 FROM spaces WHERE id = '01010101-0101-0101-0101-010101010101' FOR UPDATE",
     )
     .await;
-    let (locked, free) = tokio::join!(bed.push(space(1), 1, NONE, 1), bed.push(space(2), 1, NONE, 1));
+    let (locked, free) = tokio::join!(harness.push(space(1), 1, NONE, 1), harness.push(space(2), 1, NONE, 1));
     assert!(is_unavailable(&locked) && is_committed(&free), "{locked:?} {free:?}");
     execute(&mut intruder, "ROLLBACK").await;
-    assert!(is_committed(&bed.push(space(1), 1, NONE, 1).await));
-    bed.end().await;
+    assert!(is_committed(&harness.push(space(1), 1, NONE, 1).await));
+    harness.end().await;
 }
 
 /// Statements that take too long are ended by the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn statement_that_takes_too_long_is_unavailable() {
-    let bed = Bed::new(|options| PostgresOptions {
+    let harness = Harness::new(|options| PostgresOptions {
         statement_timeout: Duration::from_millis(100),
         lock_timeout: Duration::ZERO,
         ..options
     })
     .await;
-    let mut intruder = bed.connect().await;
+    let mut intruder = harness.connect().await;
     execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
-    let (pushed, pulled) = tokio::join!(bed.push(space(1), 1, NONE, 1), pull(&bed.storage, space(1)));
+    let (pushed, pulled) = tokio::join!(harness.push(space(1), 1, NONE, 1), pull(&harness.storage, space(1)));
     assert!(is_unavailable(&pushed) && is_unavailable(&pulled));
     execute(&mut intruder, "ROLLBACK").await;
-    assert!(is_committed(&bed.push(space(1), 1, NONE, 1).await));
-    bed.end().await;
+    assert!(is_committed(&harness.push(space(1), 1, NONE, 1).await));
+    harness.end().await;
 }
 
 /// A database that may only be read, as a standby is: reads go on, pushes are unavailable until it is writable.
 #[tokio::test]
 async fn read_only_database_is_unavailable_to_pushes_and_recovers() {
-    let bed = Bed::new(|options| options).await;
-    assert!(is_committed(&bed.push(space(1), 1, NONE, 1).await));
-    let mut admin = bed.connect().await;
-    let name = bed.database.name();
+    let harness = Harness::new(|options| options).await;
+    assert!(is_committed(&harness.push(space(1), 1, NONE, 1).await));
+    let mut admin = harness.connect().await;
+    let name = harness.database.name();
     set(&mut admin, format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     execute(&mut admin, CUT_ALL).await;
     await_sessions(&mut admin, "true", 0).await;
     // The first one of each kind may meet a session that was cut.
-    drop((bed.push(space(1), 2, NONE, 1).await, pull(&bed.storage, space(1)).await));
-    assert!(is_unavailable(&bed.push(space(1), 3, NONE, 1).await));
-    assert_eq!(pull(&bed.storage, space(1)).await.unwrap().rows.len(), 1);
+    drop((harness.push(space(1), 2, NONE, 1).await, pull(&harness.storage, space(1)).await));
+    assert!(is_unavailable(&harness.push(space(1), 3, NONE, 1).await));
+    assert_eq!(pull(&harness.storage, space(1)).await.unwrap().rows.len(), 1);
     set(&mut admin, format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
-    assert!(is_committed(&bed.push(space(1), 4, NONE, 1).await));
-    bed.end().await;
+    assert!(is_committed(&harness.push(space(1), 4, NONE, 1).await));
+    harness.end().await;
 }
 
 async fn set(db: &mut sqlx::PgConnection, sql: String) {
@@ -196,13 +196,13 @@ async fn set(db: &mut sqlx::PgConnection, sql: String) {
 /// R26: one push of a batch breaks a rule of the database; its neighbours do not suffer from it.
 #[tokio::test(flavor = "multi_thread")]
 async fn push_that_the_database_refuses_fails_alone() {
-    let bed = Bed::new(|options| options).await;
-    let mut admin = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    let mut admin = harness.connect().await;
     execute(&mut admin, "ALTER TABLE records ADD CONSTRAINT no_666 CHECK (octet_length(blob) <> 666)").await;
     for round in 0..50 {
         let mut pushes = JoinSet::new();
         for number in 1..=9 {
-            let storage = Arc::clone(&bed.storage);
+            let storage = Arc::clone(&harness.storage);
             let bytes = if number == 5 { 666 } else { 10 };
             pushes.spawn(async move {
                 (number, push(&storage, space(number), vec![live(round, NONE, bytes)]).await)
@@ -215,7 +215,7 @@ async fn push_that_the_database_refuses_fails_alone() {
             }
         }
     }
-    bed.end().await;
+    harness.end().await;
 }
 
 /// What reaches nobody, or is let in by nobody, says so in time and with the real reason.
@@ -251,23 +251,23 @@ async fn database_that_cannot_be_reached_is_a_typed_error() {
 /// Pushes that race with the end either happened, and are there afterwards, or were refused, and are not.
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
-    let bed = Bed::new(|options| options).await;
+    let harness = Harness::new(|options| options).await;
     let mut writers = JoinSet::new();
     for number in 1..=9 {
-        writers.spawn(push_until_it_fails(Arc::clone(&bed.storage), space(number)));
+        writers.spawn(push_until_it_fails(Arc::clone(&harness.storage), space(number)));
     }
     within("some pushes", async {
-        while bed.storage.spaces(&[space(1)]).await.unwrap()[0].cursor < cursor(20) {}
+        while harness.storage.spaces(&[space(1)]).await.unwrap()[0].cursor < cursor(20) {}
     })
     .await;
-    tokio::join!(bed.storage.close(), bed.storage.close());
-    assert!(is_unavailable(&bed.storage.ping().await));
-    assert!(is_unavailable(&pull(&bed.storage, space(1)).await));
+    tokio::join!(harness.storage.close(), harness.storage.close());
+    assert!(is_unavailable(&harness.storage.ping().await));
+    assert!(is_unavailable(&pull(&harness.storage, space(1)).await));
     let acknowledged = writers.join_all().await;
-    let storage = PostgresStorage::open(options(&bed.database)).await.unwrap();
+    let storage = PostgresStorage::open(options(&harness.database)).await.unwrap();
     for (id, acknowledged) in acknowledged {
         assert_eq!(storage.spaces(&[id]).await.unwrap()[0].cursor, cursor(acknowledged));
     }
     storage.close().await;
-    bed.end().await;
+    harness.end().await;
 }

@@ -11,8 +11,8 @@ use less_sync_storage::{
 use less_sync_storage_postgres::PostgresStorage;
 use uuid::Uuid;
 
-use crate::bed::execute;
-use crate::shared_plans::{LARGE, MODES, Scene, assert_reads, chain, reader};
+use crate::harness::execute;
+use crate::shared_plans::{Fixture, LARGE, MODES, assert_reads, chain, reader};
 
 /// The queue has 110 000 entries: 5 000 attempts that are over and 5 000 that are not, and 100 000 objects of deleted files,
 /// half of which are past a grace of a day. All of them are of the large space.
@@ -37,12 +37,12 @@ fn claim(file: FileId, record: RecordId) -> Claim {
 }
 
 /// A file of the large space that is there, and its owner.
-async fn existing(scene: &mut Scene, skipped: i64) -> (FileId, RecordId) {
+async fn existing(fixture: &mut Fixture, skipped: i64) -> (FileId, RecordId) {
     let sql = "SELECT id, record_id FROM files WHERE space_id = $1 ORDER BY id OFFSET $2 LIMIT 1";
     let (id, record): (Uuid, Uuid) =
-        sqlx::query_as(sql).bind(LARGE.as_uuid()).bind(skipped).fetch_one(&mut scene.db).await.unwrap();
+        sqlx::query_as(sql).bind(LARGE.as_uuid()).bind(skipped).fetch_one(&mut fixture.db).await.unwrap();
     // What this session has read is not to be counted later.
-    execute(&mut scene.db, "SELECT pg_stat_force_next_flush()").await;
+    execute(&mut fixture.db, "SELECT pg_stat_force_next_flush()").await;
     (id.into(), record.into())
 }
 
@@ -50,9 +50,9 @@ async fn existing(scene: &mut Scene, skipped: i64) -> (FileId, RecordId) {
 #[tokio::test]
 async fn files_are_found_by_their_keys() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
-        execute(&mut scene.db, QUEUE).await;
-        let (old, owner) = existing(&mut scene, 70).await;
+        let mut fixture = Fixture::new(mode).await;
+        execute(&mut fixture.db, QUEUE).await;
+        let (old, owner) = existing(&mut fixture, 70).await;
         let new = FileId::from_bytes([7; 16]);
         let content = Content { size: 1, sha256: [1; 32] };
         let look = async |storage: &PostgresStorage| {
@@ -62,7 +62,7 @@ async fn files_are_found_by_their_keys() {
             storage.file(&reader(), old).await.unwrap();
         };
         let expected = [("files_pkey", 2), ("records_pkey", 2), ("revocations_pkey", 0)];
-        assert_reads(&scene.reads(look).await, &expected);
+        assert_reads(&fixture.reads(look).await, &expected);
         let upload = async |storage: &PostgresStorage| {
             let upload = storage.begin_upload(&writer(), new, DAY).await.unwrap();
             let done = storage.commit_file(&writer(), &upload, &claim(new, owner), content).await.unwrap();
@@ -70,13 +70,13 @@ async fn files_are_found_by_their_keys() {
         };
         let expected =
             [("files_pkey", 1), ("records_pkey", 1), ("revocations_pkey", 0), ("blob_uploads_pkey", 1)];
-        assert_reads(&scene.reads(upload).await, &expected);
+        assert_reads(&fixture.reads(upload).await, &expected);
         let delete = async |storage: &PostgresStorage| {
             storage.delete_file(&writer(), old).await.unwrap().unwrap();
             assert_eq!(storage.delete_file(&writer(), old).await.unwrap(), None);
         };
         // To know it, to doom its object, to bury it; the second time both versions of the row are seen.
-        assert_reads(&scene.reads(delete).await, &[("files_pkey", 6), ("revocations_pkey", 0)]);
+        assert_reads(&fixture.reads(delete).await, &[("files_pkey", 6), ("revocations_pkey", 0)]);
         let abort = async |storage: &PostgresStorage| {
             for id in [UploadId::from_bytes([8; 16]), UploadId::from_bytes([9; 16])] {
                 let upload = Upload { id, object: ObjectKey::attempt(LARGE, new, id) };
@@ -86,8 +86,8 @@ async fn files_are_found_by_their_keys() {
         };
         // The queue has seen three attempts of this file by then.
         let expected = [("blob_uploads_pkey", 2), ("files_pkey", 2), ("idx_blob_uploads_file", 3)];
-        assert_reads(&scene.reads(abort).await, &expected);
-        scene.end().await;
+        assert_reads(&fixture.reads(abort).await, &expected);
+        fixture.end().await;
     }
 }
 
@@ -95,8 +95,8 @@ async fn files_are_found_by_their_keys() {
 #[tokio::test]
 async fn sweeper_reads_no_more_than_it_claims() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
-        execute(&mut scene.db, QUEUE).await;
+        let mut fixture = Fixture::new(mode).await;
+        execute(&mut fixture.db, QUEUE).await;
         for grace in [DAY, DAY * 9] {
             let mut claimed = Vec::new();
             let sweep = async |storage: &PostgresStorage| {
@@ -106,15 +106,15 @@ async fn sweeper_reads_no_more_than_it_claims() {
             };
             let expected =
                 [("idx_blob_uploads_due", 100), ("idx_blob_uploads_grace", 101), ("blob_uploads_pkey", 100)];
-            assert_reads(&scene.reads(sweep).await, &expected);
+            assert_reads(&fixture.reads(sweep).await, &expected);
             let report = async |storage: &PostgresStorage| {
                 storage.forget_object(LARGE, claimed[0].entry).await.unwrap();
                 storage.postpone_object(LARGE, claimed[1].entry, DAY).await.unwrap();
             };
             // Each row was claimed, and the version from before that counts as well.
-            assert_reads(&scene.reads(report).await, &[("blob_uploads_pkey", 4)]);
+            assert_reads(&fixture.reads(report).await, &[("blob_uploads_pkey", 4)]);
         }
-        scene.end().await;
+        fixture.end().await;
     }
 }
 
@@ -122,9 +122,9 @@ async fn sweeper_reads_no_more_than_it_claims() {
 #[tokio::test]
 async fn objects_are_looked_up_by_the_keys_of_their_files() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
-        execute(&mut scene.db, QUEUE).await;
-        let (file, _) = existing(&mut scene, 5000).await;
+        let mut fixture = Fixture::new(mode).await;
+        execute(&mut fixture.db, QUEUE).await;
+        let (file, _) = existing(&mut fixture, 5000).await;
         let legacy = ObjectKey::legacy(LARGE, file);
         let look = async |storage: &PostgresStorage| {
             let uses = storage.object_uses(&vec![legacy.clone(); 1000]).await.unwrap();
@@ -133,15 +133,15 @@ async fn objects_are_looked_up_by_the_keys_of_their_files() {
             assert!(storage.doom_orphan(&orphan).await.unwrap());
         };
         let expected = [("files_pkey", 1001), ("idx_blob_uploads_file", 0), ("blob_uploads_pkey", 0)];
-        assert_reads(&scene.reads(look).await, &expected);
+        assert_reads(&fixture.reads(look).await, &expected);
         for only in [None, Some(LARGE)] {
             let walk = async |storage: &PostgresStorage| {
                 for after in [None, Some((LARGE, file))] {
                     assert_eq!(storage.live_objects(only, after, 500).await.unwrap().len(), 500);
                 }
             };
-            assert_reads(&scene.reads(walk).await, &[("files_pkey", 1002)]);
+            assert_reads(&fixture.reads(walk).await, &[("files_pkey", 1002)]);
         }
-        scene.end().await;
+        fixture.end().await;
     }
 }

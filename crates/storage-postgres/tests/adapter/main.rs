@@ -8,10 +8,10 @@
 )]
 
 mod access;
-mod bed;
 mod conformance;
 mod faults;
 mod file_plans;
+mod harness;
 mod original;
 mod plans;
 mod pool;

@@ -5,27 +5,27 @@ use less_sync_storage::{
     CursorAhead, PullRequest, Push, ReadGrant, RecordState, Records as _, Row, Spaces as _, WriteGrant,
 };
 
-use crate::bed::{Bed, LIMITS, is_committed, live, space};
+use crate::harness::{Harness, LIMITS, is_committed, live, space};
 
 /// S19: the original took wrapped keys of any length. One of another length opens nothing; its record comes without it,
 /// and the records after it come as well.
 #[tokio::test]
 async fn key_of_another_length_does_not_stop_a_pull() {
-    let bed = Bed::new(|options| options).await;
-    let id = bed.storage.personal_space(space(1), "client").await.unwrap().id;
+    let harness = Harness::new(|options| options).await;
+    let id = harness.storage.personal_space(space(1), "client").await.unwrap().id;
     let changes = [1, 2, 3].map(|record| live(record, Cursor::ZERO, 7)).to_vec();
     let push = Push { changes: changes.clone().into(), epoch: None };
-    assert!(is_committed(&bed.storage.push(&WriteGrant::vouch(id), push, LIMITS).await));
+    assert!(is_committed(&harness.storage.push(&WriteGrant::vouch(id), push, LIMITS).await));
     sqlx::query("UPDATE records SET wrapped_dek = '\\x010203' WHERE space_id = $1 AND id = $2")
         .bind(id.as_uuid())
         .bind(changes[1].id.as_uuid())
-        .execute(&mut bed.connect().await)
+        .execute(&mut harness.connect().await)
         .await
         .unwrap();
     let grant = ReadGrant::vouch(id);
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
-    let state = bed.storage.begin_pull(&grant, request).await.unwrap();
-    let page = bed.storage.pull_page(&grant, &state, state.start()).await.unwrap();
+    let state = harness.storage.begin_pull(&grant, request).await.unwrap();
+    let page = harness.storage.pull_page(&grant, &state, state.start()).await.unwrap();
     let states: Vec<RecordState> = page
         .rows
         .into_iter()
@@ -44,10 +44,10 @@ async fn key_of_another_length_does_not_stop_a_pull() {
 /// one cannot come from anywhere, and whoever meets one has found a broken database.
 #[tokio::test]
 async fn key_of_another_length_cannot_belong_to_a_file() {
-    let bed = Bed::new(|options| options).await;
+    let harness = Harness::new(|options| options).await;
     let owner = live(1, Cursor::ZERO, 7);
     let push = Push { changes: [owner.clone()].into(), epoch: None };
-    assert!(is_committed(&bed.storage.push(&WriteGrant::vouch(space(1)), push, LIMITS).await));
+    assert!(is_committed(&harness.storage.push(&WriteGrant::vouch(space(1)), push, LIMITS).await));
     for length in [0, 3, 43, 44, 45] {
         let inserted = sqlx::query(
             "INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor)
@@ -56,11 +56,11 @@ async fn key_of_another_length_cannot_belong_to_a_file() {
         .bind(space(1).as_uuid())
         .bind(vec![7_u8; length])
         .bind(owner.id.as_uuid())
-        .execute(&mut bed.connect().await)
+        .execute(&mut harness.connect().await)
         .await;
         let refused = inserted.err().map(|error| error.into_database_error().unwrap());
         let constraint = refused.as_ref().and_then(|error| error.constraint());
         assert_eq!(constraint, (length != 44).then_some("files_not_deleted_check"), "{length}");
     }
-    bed.end().await;
+    harness.end().await;
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _};
 
-use crate::bed::{Bed, execute, is_committed, live, push, space, tombstone};
+use crate::harness::{Harness, execute, is_committed, live, push, space, tombstone};
 
 const MODES: [&str; 2] = ["auto", "force_generic_plan"];
 
@@ -75,8 +75,8 @@ fn assert_plan(plan: &Value, indexes: &[&str]) {
 /// and without tombstones.
 #[tokio::test]
 async fn page_of_a_pull_reads_three_indexes_in_order() {
-    let bed = Bed::new(|options| options).await;
-    let mut db = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    let mut db = harness.connect().await;
     execute(&mut db, FILL).await;
     let prepare = format!(
         "PREPARE page (uuid, bigint, boolean, bigint, bigint, bigint, uuid, bigint, bigint, uuid) AS {}",
@@ -95,14 +95,14 @@ async fn page_of_a_pull_reads_three_indexes_in_order() {
         }
     }
     execute(&mut db, EMPTY).await;
-    bed.end().await;
+    harness.end().await;
 }
 
 /// The batch read of spaces, and the state that a pull begins with.
 #[tokio::test]
 async fn spaces_are_found_by_their_keys() {
-    let bed = Bed::new(|options| options).await;
-    let mut db = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    let mut db = harness.connect().await;
     execute(&mut db, FILL).await;
     execute(&mut db, "PREPARE many (uuid[]) AS SELECT cursor FROM spaces WHERE id = ANY ($1)").await;
     execute(
@@ -118,7 +118,7 @@ async fn spaces_are_found_by_their_keys() {
         assert_plan(&state, &["spaces_pkey", "revocations_pkey"]);
     }
     execute(&mut db, EMPTY).await;
-    bed.end().await;
+    harness.end().await;
 }
 
 /// What PostgreSQL has counted of a table: sequential scans of it, and uses of an index.
@@ -142,9 +142,9 @@ const COUNTED: [(&str, &str); 4] = [
 #[tokio::test]
 async fn functions_planned_on_empty_tables_never_scan_full_ones() {
     for mode in MODES {
-        let bed = Bed::new(|options| options).await;
-        let mut db = bed.connect().await;
-        let options: PgConnectOptions = bed.database.url().parse().unwrap();
+        let harness = Harness::new(|options| options).await;
+        let mut db = harness.connect().await;
+        let options: PgConnectOptions = harness.database.url().parse().unwrap();
         let mut session = options.connect().await.unwrap();
         let set = format!("SET plan_cache_mode = {mode}");
         session.execute(sqlx::raw_sql(AssertSqlSafe(set))).await.unwrap();
@@ -167,7 +167,7 @@ async fn functions_planned_on_empty_tables_never_scan_full_ones() {
             assert_eq!(scans(&mut db, table, index).await.0, seq_scans, "{mode}: {table} was scanned");
         }
         execute(&mut db, EMPTY).await;
-        bed.end().await;
+        harness.end().await;
     }
 }
 
@@ -203,17 +203,17 @@ const CALLS: &str = "
 /// A push of many changes to a large space goes by the same plans, through the adapter.
 #[tokio::test]
 async fn large_push_into_a_large_space_never_scans_it() {
-    let bed = Bed::new(|options| options).await;
-    let mut db = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    let mut db = harness.connect().await;
     assert!(is_committed(
-        &push(&bed.storage, space(1), (0..50_000).map(|id| live(id, Cursor::ZERO, 4)).collect()).await
+        &push(&harness.storage, space(1), (0..50_000).map(|id| live(id, Cursor::ZERO, 4)).collect()).await
     ));
     let at = Cursor::new(1).unwrap();
     let mixed = (0..25_000).map(|id| if id % 2 == 0 { live(id, at, 5) } else { tombstone(id, at) });
-    assert!(is_committed(&push(&bed.storage, space(1), mixed.collect()).await));
-    bed.storage.close().await;
+    assert!(is_committed(&push(&harness.storage, space(1), mixed.collect()).await));
+    harness.storage.close().await;
     execute(&mut db, "SELECT pg_stat_force_next_flush()").await;
     let (seq_scans, _) = scans(&mut db, "records", "records_pkey").await;
     assert_eq!(seq_scans, 0);
-    bed.end().await;
+    harness.end().await;
 }

@@ -12,18 +12,19 @@ use sqlx::Connection as _;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::bed::{
-    Bed, await_sessions, cursor, execute, is_committed, live, options, pull, push, record, space, tombstone,
+use crate::harness::{
+    Harness, await_sessions, cursor, execute, is_committed, live, options, pull, push, record, space,
+    tombstone,
 };
 
 const NONE: Cursor = Cursor::ZERO;
 
 /// Two servers on one database: what one of them serialises in its queue, the other one does not know of.
-async fn two_servers() -> (Bed, [Arc<PostgresStorage>; 2]) {
-    let bed = Bed::new(|options| options).await;
-    let other = PostgresStorage::open(options(&bed.database)).await.unwrap();
-    let both = [Arc::clone(&bed.storage), Arc::new(other)];
-    (bed, both)
+async fn two_servers() -> (Harness, [Arc<PostgresStorage>; 2]) {
+    let harness = Harness::new(|options| options).await;
+    let other = PostgresStorage::open(options(&harness.database)).await.unwrap();
+    let both = [Arc::clone(&harness.storage), Arc::new(other)];
+    (harness, both)
 }
 
 /// Runs `act` for callers 0 to `callers` − 1 at the same moment, each on the server of its turn.
@@ -54,8 +55,8 @@ where
 /// exactly one wins each time. Half of them push a second record as well, which takes the other function.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_writer_wins_each_of_thousands_of_races_between_servers() {
-    let (bed, servers) = two_servers().await;
-    assert!(is_committed(&push(&bed.storage, space(1), vec![live(1, NONE, 1)]).await));
+    let (harness, servers) = two_servers().await;
+    assert!(is_committed(&push(&harness.storage, space(1), vec![live(1, NONE, 1)]).await));
     for round in 1..=3000 {
         let (at, fresh) = (cursor(round), 1 << 32 | round << 8);
         let results = together(&servers, 4, |caller, server| async move {
@@ -72,13 +73,13 @@ async fn one_writer_wins_each_of_thousands_of_races_between_servers() {
         }
     }
     servers[1].close().await;
-    bed.end().await;
+    harness.end().await;
 }
 
 /// R1: many create the same record, on two servers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_creates_on_two_servers_wins() {
-    let (bed, servers) = two_servers().await;
+    let (harness, servers) = two_servers().await;
     for round in 1..=200 {
         let results = together(&servers, 8, |_, server| async move {
             push(&server, space(1), vec![live(round, NONE, 4)]).await
@@ -86,15 +87,15 @@ async fn one_of_many_creates_on_two_servers_wins() {
         .await;
         assert_eq!(results.iter().filter(|result| is_committed(result)).count(), 1, "{results:?}");
     }
-    assert_eq!(pull(&bed.storage, space(1)).await.unwrap().rows.len(), 200);
+    assert_eq!(pull(&harness.storage, space(1)).await.unwrap().rows.len(), 200);
     servers[1].close().await;
-    bed.end().await;
+    harness.end().await;
 }
 
 /// R2: disjoint pushes to one space from two servers all commit, each under a cursor of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn disjoint_pushes_from_two_servers_get_all_cursors_between_them() {
-    let (bed, servers) = two_servers().await;
+    let (harness, servers) = two_servers().await;
     for round in 0..200 {
         let results = together(&servers, 8, |caller, server| async move {
             push(&server, space(1), vec![live(round * 8 + caller, NONE, 4)]).await
@@ -104,7 +105,7 @@ async fn disjoint_pushes_from_two_servers_get_all_cursors_between_them() {
         assert_eq!(cursors, (round * 8 + 1..=round * 8 + 8).collect());
     }
     servers[1].close().await;
-    bed.end().await;
+    harness.end().await;
 }
 
 fn new_cursor(pushed: Result<Pushed, StorageError>) -> Cursor {
@@ -118,7 +119,7 @@ fn new_cursor(pushed: Result<Pushed, StorageError>) -> Cursor {
 /// deadlocks, and no refused push leaves a trace.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn batches_of_two_servers_over_the_same_spaces_never_deadlock() {
-    let (bed, servers) = two_servers().await;
+    let (harness, servers) = two_servers().await;
     let mut expected = BTreeMap::<SpaceId, u64>::new();
     for round in 0..200 {
         let target = move |caller: u64| space(u8::try_from((caller * 7 + round) % 9 + 1).unwrap());
@@ -142,62 +143,62 @@ async fn batches_of_two_servers_over_the_same_spaces_never_deadlock() {
         }
     }
     let spaces: Vec<SpaceId> = (1..=9).map(space).collect();
-    for found in less_sync_storage::Spaces::spaces(&*bed.storage, &spaces).await.unwrap() {
+    for found in less_sync_storage::Spaces::spaces(&*harness.storage, &spaces).await.unwrap() {
         assert_eq!(found.cursor, cursor(expected[&found.id]));
     }
     servers[1].close().await;
-    bed.end().await;
+    harness.end().await;
 }
 
 /// A space that somebody else has locked holds up its own pushes only: committers do not wait for locks (T2, T3).
 #[tokio::test(flavor = "multi_thread")]
 async fn locked_space_does_not_hold_up_its_neighbours() {
-    let bed = Bed::new(|options| options).await;
-    let mut intruder = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    let mut intruder = harness.connect().await;
     let mut lock = intruder.begin().await.unwrap();
     execute(&mut lock, "SELECT 1 FROM spaces WHERE id = '01010101-0101-0101-0101-010101010101' FOR UPDATE")
         .await;
     let mut waiting = JoinSet::new();
     for number in 1..=3 {
-        let storage = Arc::clone(&bed.storage);
+        let storage = Arc::clone(&harness.storage);
         waiting.spawn(async move { push(&storage, space(1), vec![live(number, NONE, 1)]).await });
     }
-    await_sessions(&mut bed.connect().await, "wait_event_type = 'Lock'", 1).await;
+    await_sessions(&mut harness.connect().await, "wait_event_type = 'Lock'", 1).await;
     for round in 1..=200 {
         for number in 2..=9 {
-            let neighbour = push(&bed.storage, space(number), vec![live(round, NONE, 1)]);
+            let neighbour = push(&harness.storage, space(number), vec![live(round, NONE, 1)]);
             assert!(is_committed(&within("a neighbour", neighbour).await));
         }
     }
     assert!(waiting.try_join_next().is_none(), "the locked space was written");
     lock.rollback().await.unwrap();
     assert!(waiting.join_all().await.iter().all(is_committed));
-    bed.end().await;
+    harness.end().await;
 }
 
 /// A push too big for one statement is all or nothing, waits its turn, and keeps the order of the pushes to its space.
 #[tokio::test(flavor = "multi_thread")]
 async fn push_beyond_one_statement_follows_the_same_rules() {
-    let bed = Bed::new(|options| options).await;
+    let harness = Harness::new(|options| options).await;
     let many = |expected, bytes| -> Vec<Change> { (0..4500).map(|id| live(id, expected, bytes)).collect() };
-    assert_eq!(new_cursor(push(&bed.storage, space(1), many(NONE, 10)).await), cursor(1));
+    assert_eq!(new_cursor(push(&harness.storage, space(1), many(NONE, 10)).await), cursor(1));
 
     let mut half_wrong = many(cursor(1), 20);
     half_wrong[4400].expected = cursor(7);
-    let refused = push(&bed.storage, space(1), half_wrong).await.unwrap();
+    let refused = push(&harness.storage, space(1), half_wrong).await.unwrap();
     assert_eq!(refused, Pushed::Conflict { cursor: cursor(1), records: vec![record(4400)] });
-    assert!(pull(&bed.storage, space(1)).await.unwrap().rows.iter().all(|row| row.payload_bytes() == 10));
+    assert!(pull(&harness.storage, space(1)).await.unwrap().rows.iter().all(|row| row.payload_bytes() == 10));
 
     // Blobs of more than eight megabytes, deletions and creations in one; a small push on either side of it.
     let mut mixed: Vec<Change> = (0..5).map(|id| live(10_000 + id, NONE, 3 << 20)).collect();
     mixed.extend((0..100).map(|id| tombstone(id, cursor(1))));
     let (before, big, after) = tokio::join!(
-        biased(push(&bed.storage, space(1), vec![live(200, cursor(1), 1)])),
-        biased(push(&bed.storage, space(1), mixed)),
-        biased(push(&bed.storage, space(1), vec![live(10_000, cursor(3), 1)])),
+        biased(push(&harness.storage, space(1), vec![live(200, cursor(1), 1)])),
+        biased(push(&harness.storage, space(1), mixed)),
+        biased(push(&harness.storage, space(1), vec![live(10_000, cursor(3), 1)])),
     );
     assert_eq!([before, big, after].map(new_cursor), [cursor(2), cursor(3), cursor(4)]);
-    bed.end().await;
+    harness.end().await;
 }
 
 /// First polls in the order of `join!`, whatever the scheduler does.
@@ -209,12 +210,13 @@ fn biased<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
 /// are doomed. "tombstone removes the record's files, ids returned, not found afterwards"
 #[tokio::test]
 async fn tombstones_take_the_files_of_their_records_with_them() {
-    let bed = Bed::new(|options| options).await;
-    let mut db = bed.connect().await;
+    let harness = Harness::new(|options| options).await;
+    let mut db = harness.connect().await;
     for (count, first) in [(1, 0), (3, 100), (2100, 1000)] {
         let ids = first..first + count;
-        let at =
-            new_cursor(push(&bed.storage, space(1), ids.clone().map(|id| live(id, NONE, 1)).collect()).await);
+        let at = new_cursor(
+            push(&harness.storage, space(1), ids.clone().map(|id| live(id, NONE, 1)).collect()).await,
+        );
         // Two files for each record, one of them under a key of its own, and one that is dead already.
         let sql = "INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor, deleted, object_key)
                    SELECT r.space_id, gen_random_uuid(), kind.size, kind.dek, r.id, r.cursor, kind.size = 0, kind.key || r.id
@@ -225,7 +227,7 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
         sqlx::query(sql).bind(at.as_i64()).execute(&mut db).await.unwrap();
         let dead: Vec<Change> = ids.map(|id| tombstone(id, at)).collect();
         let Pushed::Committed { cursor: moved, deleted_files, .. } =
-            push(&bed.storage, space(1), dead).await.unwrap()
+            push(&harness.storage, space(1), dead).await.unwrap()
         else {
             panic!("a conflict");
         };
@@ -250,5 +252,5 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
         .unwrap();
         assert_eq!(doomed.unsigned_abs(), 2 * count);
     }
-    bed.end().await;
+    harness.end().await;
 }

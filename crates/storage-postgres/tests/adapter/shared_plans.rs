@@ -18,7 +18,7 @@ use less_sync_storage::{
 use less_sync_storage_postgres::PostgresStorage;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::bed::{Bed, LIMITS, await_sessions, cursor, execute, options};
+use crate::harness::{Harness, LIMITS, await_sessions, cursor, execute, options};
 
 pub(crate) const MODES: [&str; 2] = ["auto", "force_generic_plan"];
 
@@ -77,20 +77,20 @@ async fn counts(db: &mut PgConnection) -> Counts {
 }
 
 /// A database that is full, and a way to see what is read in it.
-pub(crate) struct Scene {
-    bed: Bed,
+pub(crate) struct Fixture {
+    harness: Harness,
     pub(crate) db: PgConnection,
 }
 
-impl Scene {
+impl Fixture {
     pub(crate) async fn new(mode: &str) -> Self {
-        let bed = Bed::new(|options| options).await;
-        let mut db = bed.connect().await;
+        let harness = Harness::new(|options| options).await;
+        let mut db = harness.connect().await;
         execute(&mut db, FILL).await;
-        bed.storage.close().await;
-        let sql = format!("ALTER DATABASE {} SET plan_cache_mode = {mode}", bed.database.name());
+        harness.storage.close().await;
+        let sql = format!("ALTER DATABASE {} SET plan_cache_mode = {mode}", harness.database.name());
         sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
-        Self { bed, db }
+        Self { harness, db }
     }
 
     /// What `act` reads, beside the row of its space: each index and table with the rows of it. Sessions report when they
@@ -98,7 +98,7 @@ impl Scene {
     pub(crate) async fn reads(&mut self, act: impl AsyncFnOnce(&PostgresStorage)) -> BTreeMap<String, i64> {
         await_sessions(&mut self.db, "true", 0).await;
         let before = counts(&mut self.db).await;
-        let storage = PostgresStorage::open(options(&self.bed.database)).await.unwrap();
+        let storage = PostgresStorage::open(options(&self.harness.database)).await.unwrap();
         act(&storage).await;
         storage.close().await;
         await_sessions(&mut self.db, "true", 0).await;
@@ -115,7 +115,7 @@ impl Scene {
 
     pub(crate) async fn end(mut self) {
         execute(&mut self.db, EMPTY).await;
-        self.bed.end().await;
+        self.harness.end().await;
     }
 }
 
@@ -156,24 +156,24 @@ fn admin() -> AdminGrant {
 #[tokio::test]
 async fn page_of_keys_reads_a_page_of_the_index_of_pulls() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
+        let mut fixture = Fixture::new(mode).await;
         for at in [0, 7_000, 14_000] {
             let listing = listing(cursor(at));
             let records = async |storage: &PostgresStorage| {
                 let page = storage.record_deks(&reader(), &listing, listing.start()).await.unwrap();
                 assert_eq!(page.deks.len(), 2000);
             };
-            assert_reads(&scene.reads(records).await, &[("idx_records_sync", 2001)]);
+            assert_reads(&fixture.reads(records).await, &[("idx_records_sync", 2001)]);
             let files = async |storage: &PostgresStorage| {
                 assert!(
                     !storage.file_deks(&reader(), &listing, listing.start()).await.unwrap().deks.is_empty()
                 );
             };
-            assert_reads(&scene.reads(files).await, &[("idx_files_sync", 2001)]);
+            assert_reads(&fixture.reads(files).await, &[("idx_files_sync", 2001)]);
         }
         let any = async |storage: &PostgresStorage| assert!(storage.has_files(&reader()).await.unwrap());
-        assert_reads(&scene.reads(any).await, &[("idx_files_sync", 1), ("revocations_pkey", 0)]);
-        scene.end().await;
+        assert_reads(&fixture.reads(any).await, &[("idx_files_sync", 1), ("revocations_pkey", 0)]);
+        fixture.end().await;
     }
 }
 
@@ -181,9 +181,9 @@ async fn page_of_keys_reads_a_page_of_the_index_of_pulls() {
 #[tokio::test]
 async fn completion_reads_the_space_once_in_the_order_of_pulls() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
+        let mut fixture = Fixture::new(mode).await;
         let complete = async |storage: &PostgresStorage| storage.complete_rewrap(&admin(), 2).await.unwrap();
-        let read = scene.reads(complete).await;
+        let read = fixture.reads(complete).await;
         let expected = [
             ("idx_records_sync", 100_000),
             ("idx_files_sync", 20_000),
@@ -191,7 +191,7 @@ async fn completion_reads_the_space_once_in_the_order_of_pulls() {
             ("epoch_keys_pkey", 0),
         ];
         assert_reads(&read, &expected);
-        scene.end().await;
+        fixture.end().await;
     }
 }
 
@@ -199,17 +199,17 @@ async fn completion_reads_the_space_once_in_the_order_of_pulls() {
 #[tokio::test]
 async fn log_is_read_from_its_end() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
+        let mut fixture = Fixture::new(mode).await;
         let head = async |storage: &PostgresStorage| {
             assert_eq!(storage.members_head(&reader()).await.unwrap().last.unwrap().0, 500);
         };
-        assert_reads(&scene.reads(head).await, &[("members_pkey", 1), ("revocations_pkey", 0)]);
+        assert_reads(&fixture.reads(head).await, &[("members_pkey", 1), ("revocations_pkey", 0)]);
         let list = async |storage: &PostgresStorage| {
             let range = MemberRange { since: 0, until: None, max_bytes: 20 * 129 };
             assert_eq!(storage.list_members(&reader(), range).await.unwrap().entries.len(), 20);
         };
-        assert_reads(&scene.reads(list).await, &[("members_pkey", 21), ("revocations_pkey", 0)]);
-        scene.end().await;
+        assert_reads(&fixture.reads(list).await, &[("members_pkey", 21), ("revocations_pkey", 0)]);
+        fixture.end().await;
     }
 }
 
@@ -217,13 +217,13 @@ async fn log_is_read_from_its_end() {
 #[tokio::test]
 async fn chain_is_looked_up_by_its_cids() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
+        let mut fixture = Fixture::new(mode).await;
         let look = async |storage: &PostgresStorage| {
             storage.space_state(&reader()).await.unwrap();
             assert!(!storage.any_revoked(LARGE, chain().cids()).await.unwrap());
         };
-        assert_reads(&scene.reads(look).await, &[("revocations_pkey", 0)]);
-        scene.end().await;
+        assert_reads(&fixture.reads(look).await, &[("revocations_pkey", 0)]);
+        fixture.end().await;
     }
 }
 
@@ -231,10 +231,10 @@ async fn chain_is_looked_up_by_its_cids() {
 #[tokio::test]
 async fn rewrap_finds_its_rows_by_their_keys() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
+        let mut fixture = Fixture::new(mode).await;
         let dek = Dek::try_from(&[[0, 0, 0, 2].as_slice(), &[7; 40]].concat()[..]).unwrap();
         let listing = listing(Cursor::ZERO);
-        let storage = PostgresStorage::open(options(&scene.bed.database)).await.unwrap();
+        let storage = PostgresStorage::open(options(&fixture.harness.database)).await.unwrap();
         let deks = storage.record_deks(&reader(), &listing, listing.start()).await.unwrap().deks;
         let ids: Vec<RecordId> = deks.iter().map(|stored| stored.id).collect();
         let deks = storage.file_deks(&reader(), &listing, listing.start()).await.unwrap().deks;
@@ -248,8 +248,8 @@ async fn rewrap_finds_its_rows_by_their_keys() {
             storage.rewrap_file_deks(&admin(), entries, RewrapGuard::Off).await.unwrap();
         };
         let expected = [("records_pkey", 4_100), ("files_pkey", 30), ("revocations_pkey", 0)];
-        assert_reads(&scene.reads(rewrap).await, &expected);
-        scene.end().await;
+        assert_reads(&fixture.reads(rewrap).await, &expected);
+        fixture.end().await;
     }
 }
 
@@ -257,7 +257,7 @@ async fn rewrap_finds_its_rows_by_their_keys() {
 #[tokio::test]
 async fn big_push_finds_its_rows_by_their_keys() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
+        let mut fixture = Fixture::new(mode).await;
         let (all, grant) = (listing(Cursor::ZERO), WriteGrant::vouch_shared(LARGE, chain()));
         let push = async |storage: &PostgresStorage| {
             let first = storage.record_deks(&reader(), &all, all.start()).await.unwrap();
@@ -272,8 +272,8 @@ async fn big_push_finds_its_rows_by_their_keys() {
             assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
         };
         let expected = [("idx_records_sync", 4_002), ("records_pkey", 8_000), ("revocations_pkey", 0)];
-        assert_reads(&scene.reads(push).await, &expected);
-        scene.end().await;
+        assert_reads(&fixture.reads(push).await, &expected);
+        fixture.end().await;
     }
 }
 
@@ -290,21 +290,21 @@ async fn md5(db: &mut PgConnection, text: &str) -> String {
 #[tokio::test]
 async fn mailbox_is_read_by_its_id() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
-        let mailbox = mailbox(&md5(&mut scene.db, "mailbox 7").await);
+        let mut fixture = Fixture::new(mode).await;
+        let mailbox = mailbox(&md5(&mut fixture.db, "mailbox 7").await);
         let page = MailboxPage { after: None, limit: 100, max_bytes: 1 << 20 };
         let mut listed = Vec::new();
         let list = async |storage: &PostgresStorage| {
             listed = storage.invitations(mailbox, page).await.unwrap();
         };
-        let read = scene.reads(list).await;
+        let read = fixture.reads(list).await;
         assert_eq!(listed.len(), 4);
         assert_reads(&read, &[("idx_invitations_mailbox", 5)]);
         let next = async |storage: &PostgresStorage| {
             let page = MailboxPage { after: Some(listed[1].id), ..page };
             assert_eq!(storage.invitations(mailbox, page).await.unwrap(), listed[2..]);
         };
-        assert_reads(&scene.reads(next).await, &[("idx_invitations_mailbox", 5), ("invitations_pkey", 1)]);
+        assert_reads(&fixture.reads(next).await, &[("idx_invitations_mailbox", 5), ("invitations_pkey", 1)]);
         let create = async |storage: &PostgresStorage| {
             let invitation = NewInvitation {
                 id: InvitationId::from_bytes([1; 16]),
@@ -314,14 +314,14 @@ async fn mailbox_is_read_by_its_id() {
             let limits = MailboxLimits { invitations: 500, from_one_peer: 100 };
             storage.create_invitation(mailbox, invitation, limits).await.unwrap();
         };
-        assert_reads(&scene.reads(create).await, &[("idx_invitations_mailbox", 5)]);
+        assert_reads(&fixture.reads(create).await, &[("idx_invitations_mailbox", 5)]);
         let single = async |storage: &PostgresStorage| {
             let id = InvitationId::from_bytes([1; 16]);
             storage.invitation(mailbox, id).await.unwrap();
             storage.delete_invitation(mailbox, id).await.unwrap();
         };
-        assert_reads(&scene.reads(single).await, &[("invitations_pkey", 2)]);
-        scene.end().await;
+        assert_reads(&fixture.reads(single).await, &[("invitations_pkey", 2)]);
+        fixture.end().await;
     }
 }
 
@@ -329,23 +329,23 @@ async fn mailbox_is_read_by_its_id() {
 #[tokio::test]
 async fn actions_are_counted_by_their_actor() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
-        let digest = md5(&mut scene.db, "actor 8").await;
+        let mut fixture = Fixture::new(mode).await;
+        let digest = md5(&mut fixture.db, "actor 8").await;
         let bytes = u128::from_str_radix(&digest, 16).unwrap().to_be_bytes();
         let actor = ActorHash::from_bytes([bytes, bytes].concat().try_into().unwrap());
         let day = Duration::from_hours(24);
         let count = async |storage: &PostgresStorage| {
             assert_eq!(storage.count_actions(RateAction::Invitation, actor, day).await.unwrap(), 9);
         };
-        assert_reads(&scene.reads(count).await, &[("idx_rate_limit_actions_lookup", 9)]);
+        assert_reads(&fixture.reads(count).await, &[("idx_rate_limit_actions_lookup", 9)]);
         let acquire = async |storage: &PostgresStorage| {
             let limit = RateLimit { actions: 10, window: day };
             let permit = storage.acquire(RateAction::Invitation, actor, limit).await.unwrap();
             storage.release(permit).await.unwrap();
         };
         let expected = [("idx_rate_limit_actions_lookup", 9), ("rate_limit_actions_pkey", 1)];
-        assert_reads(&scene.reads(acquire).await, &expected);
-        scene.end().await;
+        assert_reads(&fixture.reads(acquire).await, &expected);
+        fixture.end().await;
     }
 }
 
@@ -353,17 +353,17 @@ async fn actions_are_counted_by_their_actor() {
 #[tokio::test]
 async fn purges_read_a_batch_of_what_has_expired() {
     for mode in MODES {
-        let mut scene = Scene::new(mode).await;
+        let mut fixture = Fixture::new(mode).await;
         let invitations = async |storage: &PostgresStorage| {
             assert_eq!(storage.purge_invitations(1000).await.unwrap(), 1000);
         };
         let expected = [("idx_invitations_expires_at", 1001), ("invitations_pkey", 1000)];
-        assert_reads(&scene.reads(invitations).await, &expected);
+        assert_reads(&fixture.reads(invitations).await, &expected);
         let actions = async |storage: &PostgresStorage| {
             assert_eq!(storage.purge_actions(Duration::from_hours(1), 1000).await.unwrap(), 1000);
         };
         let expected = [("idx_rate_limit_actions_created", 1001), ("rate_limit_actions_pkey", 1000)];
-        assert_reads(&scene.reads(actions).await, &expected);
-        scene.end().await;
+        assert_reads(&fixture.reads(actions).await, &expected);
+        fixture.end().await;
     }
 }

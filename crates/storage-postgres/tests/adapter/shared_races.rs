@@ -15,7 +15,7 @@ use less_sync_test_support::within;
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
-use crate::bed::{Bed, LIMITS, await_sessions, execute, live, options, record, tombstone};
+use crate::harness::{Harness, LIMITS, await_sessions, execute, live, options, record, tombstone};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -112,20 +112,24 @@ async fn revoke(storage: &PostgresStorage, space: SpaceId, number: u64) -> Resul
 }
 
 /// A shared space with record 0 in it, and two servers.
-async fn scene() -> (Bed, SpaceId, [Arc<PostgresStorage>; 2]) {
-    let bed = Bed::new(|options| options).await;
-    let other = PostgresStorage::open(options(&bed.database)).await.unwrap();
-    let servers = [Arc::clone(&bed.storage), Arc::new(other)];
+async fn fixture() -> (Harness, SpaceId, [Arc<PostgresStorage>; 2]) {
+    let harness = Harness::new(|options| options).await;
+    let other = PostgresStorage::open(options(&harness.database)).await.unwrap();
+    let servers = [Arc::clone(&harness.storage), Arc::new(other)];
     let space = SpaceId::from_bytes([0xcc; 16]);
-    bed.storage.create_space(space, "client", SpaceKind::Shared { root_public_key: [2; 33] }).await.unwrap();
+    harness
+        .storage
+        .create_space(space, "client", SpaceKind::Shared { root_public_key: [2; 33] })
+        .await
+        .unwrap();
     let grant = WriteGrant::vouch_shared(space, chain(0));
     let first = Push { changes: vec![live(0, NONE, 4)].into(), epoch: None };
-    bed.storage.push(&grant, first, LIMITS).await.unwrap();
-    (bed, space, servers)
+    harness.storage.push(&grant, first, LIMITS).await.unwrap();
+    (harness, space, servers)
 }
 
-async fn cursor(bed: &Bed, space: SpaceId) -> Cursor {
-    bed.storage.spaces(&[space]).await.unwrap().first().unwrap().cursor
+async fn cursor(harness: &Harness, space: SpaceId) -> Cursor {
+    harness.storage.spaces(&[space]).await.unwrap().first().unwrap().cursor
 }
 
 /// T12 and R17: a writer waits for the lock of the space when its chain is revoked on the other server. The revocation
@@ -133,10 +137,10 @@ async fn cursor(bed: &Bed, space: SpaceId) -> Cursor {
 /// what was committed before that.
 #[tokio::test(flavor = "multi_thread")]
 async fn chain_that_is_revoked_while_its_bearer_waits_for_the_lock_is_refused() {
-    let (bed, space, servers) = scene().await;
-    let before = cursor(&bed, space).await;
-    let mut intruder = bed.connect().await;
-    let mut observer = bed.connect().await;
+    let (harness, space, servers) = fixture().await;
+    let before = cursor(&harness, space).await;
+    let mut intruder = harness.connect().await;
+    let mut observer = harness.connect().await;
     for round in 0..30 {
         for (deed, number) in WRITES.into_iter().zip(round * 16 + 1..) {
             let mut lock = intruder.begin().await.unwrap();
@@ -151,9 +155,9 @@ async fn chain_that_is_revoked_while_its_bearer_waits_for_the_lock_is_refused() 
             assert!(matches!(refused, Err(StorageError::Revoked)), "{deed:?}: {refused:?}");
         }
     }
-    assert_eq!(cursor(&bed, space).await, before);
+    assert_eq!(cursor(&harness, space).await, before);
     servers[1].close().await;
-    bed.end().await;
+    harness.end().await;
 }
 
 /// Locks the space as a push does.
@@ -165,15 +169,15 @@ async fn hold(db: &mut PgConnection, space: SpaceId) {
 /// R17: a revocation goes through while a push that holds the lock of the space is stuck in the middle of its writes.
 #[tokio::test(flavor = "multi_thread")]
 async fn revocation_does_not_wait_for_a_long_push() {
-    let (bed, space, servers) = scene().await;
-    let mut intruder = bed.connect().await;
-    let mut observer = bed.connect().await;
+    let (harness, space, servers) = fixture().await;
+    let mut intruder = harness.connect().await;
+    let mut observer = harness.connect().await;
     let bearer = WriteGrant::vouch_shared(space, chain(1));
     for round in 0..200 {
         execute(&mut intruder, "BEGIN; LOCK TABLE records IN ROW EXCLUSIVE MODE").await;
         let sql = "SELECT 1 FROM records WHERE space_id = $1 FOR UPDATE";
         sqlx::query(sql).bind(space.as_uuid()).execute(&mut intruder).await.unwrap();
-        let (writer, grant, at) = (Arc::clone(&servers[0]), bearer.clone(), cursor(&bed, space).await);
+        let (writer, grant, at) = (Arc::clone(&servers[0]), bearer.clone(), cursor(&harness, space).await);
         let mut changes = vec![live(0, at, 5)];
         if round > 0 {
             changes.extend([tombstone(round, at), live(round + 1, NONE, 4)]);
@@ -194,14 +198,14 @@ async fn revocation_does_not_wait_for_a_long_push() {
     let late = attempt(&servers[0], space, &chain(1), Deed::PushOne, 1).await;
     assert!(matches!(late, Err(StorageError::Revoked)), "{late:?}");
     servers[1].close().await;
-    bed.end().await;
+    harness.end().await;
 }
 
 /// R27: a chain is revoked on one server while its bearer is busy on the other. What starts after the revocation has
 /// committed is refused, whatever it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_starts_after_a_revocation_on_another_server_is_refused() {
-    let (bed, space, servers) = scene().await;
+    let (harness, space, servers) = fixture().await;
     for round in 1..=200_u64 {
         let revoked = Arc::new(AtomicBool::new(false));
         let deeds = [
@@ -231,5 +235,5 @@ async fn what_starts_after_a_revocation_on_another_server_is_refused() {
         within("the end of the bearers", bearers.join_all()).await;
     }
     servers[1].close().await;
-    bed.end().await;
+    harness.end().await;
 }

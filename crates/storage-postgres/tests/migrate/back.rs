@@ -2,14 +2,14 @@
 
 use less_sync_storage_postgres::migrate::{Down, Event, MigrateError, Target, latest_version};
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 
 #[tokio::test]
 async fn every_version_goes_back_to_the_schema_of_the_one_before() {
-    let scene = Scene::at(latest_version()).await;
+    let fixture = Fixture::at(latest_version()).await;
     for version in (0..latest_version()).rev() {
-        assert_eq!(scene.down_to(version, true).await.unwrap(), version);
-        let status = scene.migrator().status().await.unwrap();
+        assert_eq!(fixture.down_to(version, true).await.unwrap(), version);
+        let status = fixture.migrator().status().await.unwrap();
         assert_eq!((status.version, status.drift), (version, None));
         assert!(status.obstacle.is_none(), "{:?}", status.obstacle);
     }
@@ -17,46 +17,46 @@ async fn every_version_goes_back_to_the_schema_of_the_one_before() {
 
 #[tokio::test]
 async fn nothing_is_left_of_a_database_that_went_all_the_way_back() {
-    let mut scene = Scene::at(latest_version()).await;
-    scene.down_to(0, true).await.unwrap();
-    let left = scene
+    let mut fixture = Fixture::at(latest_version()).await;
+    fixture.down_to(0, true).await.unwrap();
+    let left = fixture
         .texts(
             "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
              UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
         )
         .await;
     assert_eq!(left, ["_sqlx_migrations"]);
-    scene.up_to_date().await;
-    assert!(scene.migrator().status().await.unwrap().is_current());
+    fixture.up_to_date().await;
+    assert!(fixture.migrator().status().await.unwrap().is_current());
 }
 
 #[tokio::test]
 async fn one_step_is_the_default_and_more_are_counted() {
-    let scene = Scene::at(latest_version()).await;
+    let fixture = Fixture::at(latest_version()).await;
     let mut reverted = Vec::new();
     let mut tell = |event| {
         if let Event::Reverted(step) = event {
             reverted.push(step.version);
         }
     };
-    assert_eq!(scene.migrator().down(&Down::default(), &mut tell).await.unwrap(), latest_version() - 1);
+    assert_eq!(fixture.migrator().down(&Down::default(), &mut tell).await.unwrap(), latest_version() - 1);
     let two = Down { target: Target::Steps(2), ..Down::default() };
-    assert_eq!(scene.migrator().down(&two, &mut tell).await.unwrap(), latest_version() - 3);
+    assert_eq!(fixture.migrator().down(&two, &mut tell).await.unwrap(), latest_version() - 3);
     assert_eq!(reverted, [latest_version(), latest_version() - 1, latest_version() - 2]);
 }
 
 #[tokio::test]
 async fn steps_that_lose_data_need_to_be_allowed_before_the_first_is_taken() {
-    let scene = Scene::at(latest_version()).await;
+    let fixture = Fixture::at(latest_version()).await;
     for (to, loser) in [(9, 10), (6, 10), (0, 10)] {
-        let error = scene.down_to(to, false).await.unwrap_err();
+        let error = fixture.down_to(to, false).await.unwrap_err();
         assert!(matches!(error, MigrateError::LosesData(version) if version == loser), "{error:?}");
-        assert_eq!(scene.migrator().version().await.unwrap(), latest_version());
+        assert_eq!(fixture.migrator().version().await.unwrap(), latest_version());
     }
-    scene.down_to(10, false).await.unwrap();
+    fixture.down_to(10, false).await.unwrap();
     for loser in [10, 7, 6, 5, 4, 1] {
-        scene.down_to(loser, true).await.unwrap();
-        let error = scene.down_to(loser - 1, false).await.unwrap_err();
+        fixture.down_to(loser, true).await.unwrap();
+        let error = fixture.down_to(loser - 1, false).await.unwrap_err();
         assert!(matches!(error, MigrateError::LosesData(version) if version == loser), "{error:?}");
     }
 }
@@ -64,23 +64,23 @@ async fn steps_that_lose_data_need_to_be_allowed_before_the_first_is_taken() {
 /// Members who were given a key by its share have no other.
 #[tokio::test]
 async fn shares_of_keys_are_not_lost_by_accident() {
-    let mut scene = Scene::at(latest_version()).await;
-    scene
+    let mut fixture = Fixture::at(latest_version()).await;
+    fixture
         .execute(
             "INSERT INTO spaces (id, client_id) VALUES ('5a000000-0000-4000-8000-000000000001', 'client');
              INSERT INTO epoch_keys (space_id, epoch, member_did, wrapped_key)
              VALUES ('5a000000-0000-4000-8000-000000000001', 2, 'did:key:z', '\\x01')",
         )
         .await;
-    let error = scene.down_to(12, false).await.unwrap_err();
+    let error = fixture.down_to(12, false).await.unwrap_err();
     assert!(matches!(error, MigrateError::LosesData(21)), "{error:?}");
-    scene.down_to(12, true).await.unwrap();
+    fixture.down_to(12, true).await.unwrap();
 }
 
 #[tokio::test]
 async fn record_ids_that_two_spaces_share_keep_version_16() {
-    let mut scene = Scene::at(latest_version()).await;
-    scene
+    let mut fixture = Fixture::at(latest_version()).await;
+    fixture
         .execute(
             "INSERT INTO spaces (id, client_id) VALUES ('5a000000-0000-4000-8000-000000000001', 'client'),
                                                        ('5a000000-0000-4000-8000-000000000002', 'client');
@@ -88,19 +88,19 @@ async fn record_ids_that_two_spaces_share_keep_version_16() {
              SELECT '4e000000-0000-4000-8000-000000000001', id, 1 FROM spaces",
         )
         .await;
-    let error = scene.down_to(12, false).await.unwrap_err();
+    let error = fixture.down_to(12, false).await.unwrap_err();
     assert!(matches!(error, MigrateError::Failed { version: 16, .. }), "{error:?}");
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("two spaces share a record id"), "{cause}");
-    let status = scene.migrator().status().await.unwrap();
+    let status = fixture.migrator().status().await.unwrap();
     assert_eq!((status.version, status.drift), (16, None));
-    scene.up_to_date().await;
+    fixture.up_to_date().await;
 }
 
 #[tokio::test]
 async fn objects_under_keys_of_their_own_keep_version_17() {
-    let mut scene = Scene::at(latest_version()).await;
-    scene
+    let mut fixture = Fixture::at(latest_version()).await;
+    fixture
         .execute(
             "INSERT INTO spaces (id, client_id) VALUES ('5a000000-0000-4000-8000-000000000001', 'client');
              INSERT INTO records (id, space_id, cursor) SELECT id, id, 1 FROM spaces;
@@ -108,19 +108,19 @@ async fn objects_under_keys_of_their_own_keep_version_17() {
              SELECT id, id, 1, decode(repeat('00', 44), 'hex'), id, 'key' FROM spaces",
         )
         .await;
-    let error = scene.down_to(12, false).await.unwrap_err();
+    let error = fixture.down_to(12, false).await.unwrap_err();
     assert!(matches!(error, MigrateError::Failed { version: 17, .. }), "{error:?}");
     assert!(error.hint().unwrap().contains("blobs canonicalize"));
-    scene.execute("UPDATE files SET object_key = NULL").await;
-    assert_eq!(scene.down_to(12, false).await.unwrap(), 12);
+    fixture.execute("UPDATE files SET object_key = NULL").await;
+    assert_eq!(fixture.down_to(12, false).await.unwrap(), 12);
 }
 
 #[tokio::test]
 async fn going_back_leads_only_back() {
-    let scene = Scene::at(12).await;
+    let fixture = Fixture::at(12).await;
     for to in [13, 999, -1] {
-        let error = scene.down_to(to, true).await.unwrap_err();
+        let error = fixture.down_to(to, true).await.unwrap_err();
         assert!(matches!(error, MigrateError::Target { from: 12, .. }), "{error:?}");
     }
-    assert_eq!(scene.down_to(12, false).await.unwrap(), 12);
+    assert_eq!(fixture.down_to(12, false).await.unwrap(), 12);
 }

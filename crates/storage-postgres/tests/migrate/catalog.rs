@@ -5,20 +5,20 @@ use std::path::Path;
 
 use less_sync_storage_postgres::migrate::{Up, latest_version};
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 
 /// Whoever changes the schema finds the catalog for the new version where the failure says, to look through and check
 /// in.
 #[tokio::test]
 async fn every_version_has_the_schema_of_its_catalog() {
-    let scene = Scene::empty().await;
+    let fixture = Fixture::empty().await;
     for version in 1..=latest_version() {
         let up = Up { to: Some(version), allow_drift: true, ..Up::default() };
-        scene.up(&up).await.unwrap();
-        let drift = scene.migrator().status().await.unwrap().drift;
+        fixture.up(&up).await.unwrap();
+        let drift = fixture.migrator().status().await.unwrap().drift;
         if let Some(drift) = drift {
             let found = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{version:03}.txt"));
-            let catalog = scene.migrator().catalog().await.unwrap();
+            let catalog = fixture.migrator().catalog().await.unwrap();
             fs::write(&found, catalog.join("\n") + "\n").unwrap();
             panic!("version {version}: {drift}; found {}", found.display());
         }
@@ -29,18 +29,18 @@ async fn every_version_has_the_schema_of_its_catalog() {
 /// change for every database there is.
 #[tokio::test]
 async fn fingerprints_are_the_published_ones() {
-    let scene = Scene::at(12).await;
-    let fingerprint = scene.migrator().status().await.unwrap().fingerprint.unwrap();
+    let fixture = Fixture::at(12).await;
+    let fingerprint = fixture.migrator().status().await.unwrap().fingerprint.unwrap();
     assert_eq!(fingerprint.to_string(), "ca9051e286269549484307f7f1e7eee4c4aafc294a3d940680a616030a21e2f1");
-    scene.up_to_date().await;
-    let fingerprint = scene.migrator().status().await.unwrap().fingerprint.unwrap();
+    fixture.up_to_date().await;
+    let fingerprint = fixture.migrator().status().await.unwrap().fingerprint.unwrap();
     assert_eq!(fingerprint.to_string(), "4d484aec3c51899309895069f040cd8774b9986cc8023ad0da582391925a3746");
 }
 
 #[tokio::test]
 async fn every_table_has_its_catalog_lines() {
-    let mut scene = Scene::at(latest_version()).await;
-    let tables = scene
+    let mut fixture = Fixture::at(latest_version()).await;
+    let tables = fixture
         .texts("SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")
         .await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres/catalog");
@@ -54,8 +54,8 @@ async fn every_table_has_its_catalog_lines() {
 
 #[tokio::test]
 async fn spaces_have_the_trigger_of_the_original() {
-    let mut scene = Scene::at(12).await;
-    let trigger = scene.texts("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal").await;
+    let mut fixture = Fixture::at(12).await;
+    let trigger = fixture.texts("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal").await;
     let expected = "CREATE TRIGGER spaces_updated_at BEFORE UPDATE ON public.spaces \
                     FOR EACH ROW EXECUTE FUNCTION update_updated_at_column()";
     assert_eq!(trigger, [expected]);
@@ -64,8 +64,8 @@ async fn spaces_have_the_trigger_of_the_original() {
 /// Storage §1.2: statements must name columns; `SELECT *` of the original's order is none of ours.
 #[tokio::test]
 async fn columns_of_spaces_lie_in_the_order_of_a_migrated_database() {
-    let mut scene = Scene::at(12).await;
-    let columns = scene
+    let mut fixture = Fixture::at(12).await;
+    let columns = fixture
         .texts(
             "SELECT attname::text FROM pg_attribute
              WHERE attrelid = 'spaces'::regclass AND attnum > 0 ORDER BY attnum",
@@ -77,8 +77,8 @@ async fn columns_of_spaces_lie_in_the_order_of_a_migrated_database() {
 /// Storage §1.3: what the catalog does not show.
 #[tokio::test]
 async fn ciphertext_is_stored_as_it_is_and_pages_keep_room() {
-    let mut scene = Scene::at(latest_version()).await;
-    let external = scene
+    let mut fixture = Fixture::at(latest_version()).await;
+    let external = fixture
         .texts(
             "SELECT concat(attrelid::regclass, '.', attname) FROM pg_attribute
              WHERE attstorage = 'e' AND attrelid IN (
@@ -87,7 +87,7 @@ async fn ciphertext_is_stored_as_it_is_and_pages_keep_room() {
         )
         .await;
     assert_eq!(external, ["invitations.payload", "members.payload", "records.blob"]);
-    let options = scene
+    let options = fixture
         .texts(
             "SELECT concat(relname, ' ', array_to_string(reloptions, ' ')) FROM pg_class
              WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL ORDER BY 1",

@@ -2,7 +2,7 @@
 
 use less_sync_storage_postgres::migrate::{Up, latest_version};
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 
 #[tokio::test]
 async fn first_differing_object_is_named_and_stops_the_run() {
@@ -23,11 +23,11 @@ async fn first_differing_object_is_named_and_stops_the_run() {
         ("DROP TABLE revocations", "schema drift: missing column revocations.space_id uuid not null"),
     ];
     for (change, expected) in cases {
-        let mut scene = Scene::at(12).await;
-        scene.execute(change).await;
-        let refusal = scene.refusal().await;
+        let mut fixture = Fixture::at(12).await;
+        fixture.execute(change).await;
+        let refusal = fixture.refusal().await;
         assert!(refusal.starts_with(expected), "{change}: {refusal}");
-        let status = scene.migrator().status().await.unwrap();
+        let status = fixture.migrator().status().await.unwrap();
         assert!(!status.is_current());
         assert_eq!(format!("schema drift: {}", status.drift.unwrap()), refusal);
     }
@@ -35,39 +35,41 @@ async fn first_differing_object_is_named_and_stops_the_run() {
 
 #[tokio::test]
 async fn drift_can_be_allowed() {
-    let mut scene = Scene::at(20).await;
-    scene.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
+    let mut fixture = Fixture::at(20).await;
+    fixture.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
     let lax = Up { allow_drift: true, ..Up::default() };
-    assert_eq!(scene.up(&lax).await.unwrap(), (21..=latest_version()).collect::<Vec<_>>());
+    assert_eq!(fixture.up(&lax).await.unwrap(), (21..=latest_version()).collect::<Vec<_>>());
 }
 
 /// The trigger is tolerated but not needed (storage §3.3 T6).
 #[tokio::test]
 async fn trigger_of_the_original_may_be_dropped() {
-    let mut scene = Scene::at(latest_version()).await;
-    scene.execute("DROP TRIGGER spaces_updated_at ON spaces").await;
-    assert!(scene.migrator().status().await.unwrap().is_current());
+    let mut fixture = Fixture::at(latest_version()).await;
+    fixture.execute("DROP TRIGGER spaces_updated_at ON spaces").await;
+    assert!(fixture.migrator().status().await.unwrap().is_current());
 }
 
 /// Databases have the predicate in either form.
 #[tokio::test]
 async fn predicate_of_the_primary_key_index_may_be_spelt_out() {
-    let mut scene = Scene::at(12).await;
-    scene
+    let mut fixture = Fixture::at(12).await;
+    fixture
         .execute(
             "DROP INDEX federation_signing_keys_single_primary_idx;
              CREATE UNIQUE INDEX federation_signing_keys_single_primary_idx
              ON federation_signing_keys ((is_primary)) WHERE is_primary = TRUE",
         )
         .await;
-    assert_eq!(scene.migrator().status().await.unwrap().drift, None);
+    assert_eq!(fixture.migrator().status().await.unwrap().drift, None);
 }
 
 #[tokio::test]
 async fn schema_of_another_name_has_the_same_fingerprint() {
-    let mut scene = Scene::empty().await;
-    let name = scene.text("SELECT current_database()::text").await;
-    scene.execute(&format!("CREATE SCHEMA sync; ALTER DATABASE {name} SET search_path = sync, public")).await;
-    scene.up_to_date().await;
-    assert!(scene.migrator().status().await.unwrap().is_current());
+    let mut fixture = Fixture::empty().await;
+    let name = fixture.text("SELECT current_database()::text").await;
+    fixture
+        .execute(&format!("CREATE SCHEMA sync; ALTER DATABASE {name} SET search_path = sync, public"))
+        .await;
+    fixture.up_to_date().await;
+    assert!(fixture.migrator().status().await.unwrap().is_current());
 }

@@ -1,7 +1,7 @@
 //! A database that the original filled, migrated: what is mended, and that nothing else changes (storage §2.4 row 19,
 //! §13 S11, S28).
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 
 const ROWS: &str = include_str!("data/version_12.sql");
 
@@ -26,16 +26,16 @@ const FILES: &str = "SELECT concat(right(space_id::text, 1), ' ', right(id::text
 const SPACES: &str =
     "SELECT concat(right(id::text, 1), ' ', cursor, ' ', members_bytes) FROM spaces ORDER BY id";
 
-async fn filled() -> Scene {
-    let mut scene = Scene::original().await;
-    scene.execute(ROWS).await;
-    scene
+async fn filled() -> Fixture {
+    let mut fixture = Fixture::original().await;
+    fixture.execute(ROWS).await;
+    fixture
 }
 
-async fn kept(scene: &mut Scene) -> Vec<Vec<String>> {
+async fn kept(fixture: &mut Fixture) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for query in KEPT {
-        rows.push(scene.texts(query).await);
+        rows.push(fixture.texts(query).await);
     }
     assert!(rows.iter().all(|rows| !rows.is_empty()), "every kind of row is there");
     rows
@@ -43,52 +43,53 @@ async fn kept(scene: &mut Scene) -> Vec<Vec<String>> {
 
 #[tokio::test]
 async fn rows_of_the_original_are_kept() {
-    let mut scene = filled().await;
-    let before = kept(&mut scene).await;
-    scene.up_to_date().await;
-    assert_eq!(kept(&mut scene).await, before);
-    assert_eq!(scene.text("SELECT count(DISTINCT id)::text FROM rate_limit_actions").await, "2");
+    let mut fixture = filled().await;
+    let before = kept(&mut fixture).await;
+    fixture.up_to_date().await;
+    assert_eq!(kept(&mut fixture).await, before);
+    assert_eq!(fixture.text("SELECT count(DISTINCT id)::text FROM rate_limit_actions").await, "2");
 }
 
 /// S28: members and files that version 10 hid come back, in the order of the chain, members first.
 #[tokio::test]
 async fn hidden_rows_get_cursors_above_everything_handed_out() {
-    let mut scene = filled().await;
-    scene.up_to_date().await;
-    assert_eq!(scene.texts(MEMBERS).await, ["2 1 41", "2 2 42", "2 3 7", "4 1 1"]);
-    assert_eq!(scene.texts(FILES).await, ["2 1 43", "2 2 44", "2 3 5", "2 4 40", "4 5 2"]);
+    let mut fixture = filled().await;
+    fixture.up_to_date().await;
+    assert_eq!(fixture.texts(MEMBERS).await, ["2 1 41", "2 2 42", "2 3 7", "4 1 1"]);
+    assert_eq!(fixture.texts(FILES).await, ["2 1 43", "2 2 44", "2 3 5", "2 4 40", "4 5 2"]);
 }
 
 /// Invariants P1 and P3 (storage §5), and the sum that the cap of the log is checked against (storage §1.3).
 #[tokio::test]
 async fn spaces_follow_what_was_handed_out_and_know_the_size_of_their_log() {
-    let mut scene = filled().await;
-    scene.up_to_date().await;
-    assert_eq!(scene.texts(SPACES).await, ["1 3 0", "2 44 388", "3 0 0", "4 2 129"]);
+    let mut fixture = filled().await;
+    fixture.up_to_date().await;
+    assert_eq!(fixture.texts(SPACES).await, ["1 3 0", "2 44 388", "3 0 0", "4 2 129"]);
 }
 
 /// S11.
 #[tokio::test]
 async fn tombstones_keep_neither_key_nor_content() {
-    let mut scene = filled().await;
-    scene.up_to_date().await;
-    let tombstones =
-        scene.texts("SELECT concat(blob IS NULL, ' ', wrapped_dek IS NULL) FROM records WHERE deleted").await;
+    let mut fixture = filled().await;
+    fixture.up_to_date().await;
+    let tombstones = fixture
+        .texts("SELECT concat(blob IS NULL, ' ', wrapped_dek IS NULL) FROM records WHERE deleted")
+        .await;
     assert_eq!(tombstones, ["t t", "t t", "t t"]);
 }
 
 /// The way back to the original, and forth again, with rows of every kind (storage §2.3, §2.4).
 #[tokio::test]
 async fn rows_survive_the_way_back_to_the_original_and_forth() {
-    let mut scene = filled().await;
-    scene.up_to_date().await;
+    let mut fixture = filled().await;
+    fixture.up_to_date().await;
     let (before, members, files) =
-        (kept(&mut scene).await, scene.texts(MEMBERS).await, scene.texts(FILES).await);
-    scene.down_to(12, false).await.unwrap();
-    assert_eq!(kept(&mut scene).await, before);
-    assert_eq!(scene.migrator().status().await.unwrap().drift, None);
-    scene.up_to_date().await;
-    assert_eq!(kept(&mut scene).await, before);
-    assert_eq!((scene.texts(MEMBERS).await, scene.texts(FILES).await), (members, files));
-    assert_eq!(scene.texts(SPACES).await, ["1 3 0", "2 44 388", "3 0 0", "4 2 129"]);
+        (kept(&mut fixture).await, fixture.texts(MEMBERS).await, fixture.texts(FILES).await);
+    fixture.down_to(12, false).await.unwrap();
+    assert_eq!(kept(&mut fixture).await, before);
+    assert_eq!(fixture.migrator().status().await.unwrap().drift, None);
+    fixture.up_to_date().await;
+    assert_eq!(kept(&mut fixture).await, before);
+    assert_eq!((fixture.texts(MEMBERS).await, fixture.texts(FILES).await), (members, files));
+    assert_eq!(fixture.texts(SPACES).await, ["1 3 0", "2 44 388", "3 0 0", "4 2 129"]);
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use less_sync_storage_postgres::migrate::{Event, MigrateError, Up, latest_version};
 use sqlx::Connection as _;
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 
 /// R20: each migration runs once, and both come up.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_migrators_at_once_run_every_migration_once() {
-    let scene = Scene::empty().await;
+    let fixture = Fixture::empty().await;
     let run = || {
-        let migrator = scene.migrator();
+        let migrator = fixture.migrator();
         tokio::task::spawn(async move {
             let mut applied = Vec::new();
             let mut tell = |event| {
@@ -32,28 +32,28 @@ async fn two_migrators_at_once_run_every_migration_once() {
         (one_applied == all && other_applied.is_empty()) || (other_applied == all && one_applied.is_empty()),
         "{one_applied:?} {other_applied:?}"
     );
-    assert!(scene.migrator().status().await.unwrap().is_current());
+    assert!(fixture.migrator().status().await.unwrap().is_current());
 }
 
 /// The lock is the one that other tools with this bookkeeping take (storage §2.2).
 #[tokio::test]
 async fn migrator_waits_for_the_lock_of_the_database_and_gives_up_in_time() {
-    let mut scene = Scene::empty().await;
-    let name = scene.text("SELECT current_database()::text").await;
+    let mut fixture = Fixture::empty().await;
+    let name = fixture.text("SELECT current_database()::text").await;
     let key = 0x3d32_ad9e_i64 * i64::from(crc32(&name));
-    sqlx::query("SELECT pg_advisory_lock($1)").bind(key).execute(&mut scene.db).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(key).execute(&mut fixture.db).await.unwrap();
 
-    let hasty = scene.migrator().with_lock_patience(Duration::from_millis(300));
+    let hasty = fixture.migrator().with_lock_patience(Duration::from_millis(300));
     let error = hasty.up(&Up::default(), &mut |_| {}).await.unwrap_err();
     assert!(matches!(error, MigrateError::Locked(_)), "{error:?}");
-    assert_eq!(scene.migrator().version().await.unwrap(), 0, "looking takes no lock");
-    assert!(!scene.migrator().status().await.unwrap().is_current());
+    assert_eq!(fixture.migrator().version().await.unwrap(), 0, "looking takes no lock");
+    assert!(!fixture.migrator().status().await.unwrap().is_current());
 
-    let migrator = scene.migrator();
+    let migrator = fixture.migrator();
     let run = tokio::task::spawn(async move { migrator.up(&Up::default(), &mut |_| {}).await });
-    sqlx::query("SELECT pg_advisory_unlock($1)").bind(key).execute(&mut scene.db).await.unwrap();
+    sqlx::query("SELECT pg_advisory_unlock($1)").bind(key).execute(&mut fixture.db).await.unwrap();
     assert_eq!(run.await.unwrap().unwrap(), latest_version());
-    scene.db.ping().await.unwrap();
+    fixture.db.ping().await.unwrap();
 }
 
 fn crc32(text: &str) -> u32 {

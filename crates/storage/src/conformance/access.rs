@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use less_sync_core::{Cursor, SpaceId};
 
-use super::file_scene::{claim, content};
+use super::file_fixture::{claim, content};
+use super::fixture::{Fixture, ROOT, WIDE, dek, live, record, space};
 use super::grants::{Grant, chain, cid};
-use super::scene::{ROOT, Scene, WIDE, dek, live, record, space};
-use super::shared_scene::{ALL, WIDE_LOG, file, member, rewrap};
+use super::shared_fixture::{ALL, WIDE_LOG, file, member, rewrap};
 use super::{Arrangement, Backend};
 use crate::{
     ActorHash, Deks as _, EpochKeys as _, Epochs as _, Files as _, KeyShares, Members as _, ObjectKey,
@@ -35,11 +35,11 @@ impl Caller {
     }
 
     /// Everything that reads a space.
-    async fn reads<B: Backend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
-        let store = &scene.store;
+    async fn reads<B: Backend>(&self, fixture: &Fixture<B>) -> Vec<Outcome> {
+        let store = &fixture.store;
         let grant = self.grant();
         vec![
-            ("pull", scene.try_pull(&grant).await),
+            ("pull", fixture.try_pull(&grant).await),
             ("space state", store.space_state(&grant).await.map(drop)),
             ("list members", store.list_members(&grant, ALL).await.map(drop)),
             ("members head", store.members_head(&grant).await.map(drop)),
@@ -47,18 +47,18 @@ impl Caller {
             ("has files", store.has_files(&grant).await.map(drop)),
             ("file", found(store.file(&grant, file(9)).await)),
             ("epoch key", store.epoch_key(&grant, 1, "did:key:z").await.map(drop)),
-            ("empty push", self.push(scene, vec![]).await),
+            ("empty push", self.push(fixture, vec![]).await),
         ]
     }
 
     /// Everything that writes a space. It would change nothing that another of these depends on.
-    async fn writes<B: Backend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
-        let store = &scene.store;
+    async fn writes<B: Backend>(&self, fixture: &Fixture<B>) -> Vec<Outcome> {
+        let store = &fixture.store;
         let (read, write, admin) = (self.grant(), self.grant(), self.grant());
         let claim = claim(file(9), record(9), dek(1, 1));
         let shares = KeyShares::new(vec![("did:key:z".to_owned(), Bytes::from_static(b"key"))]).unwrap();
         vec![
-            ("push", self.push(scene, vec![live(record(1), Cursor::ZERO, b"a")]).await),
+            ("push", self.push(fixture, vec![live(record(1), Cursor::ZERO, b"a")]).await),
             ("append", store.append_member(&read, 0, member(None, b"a"), WIDE_LOG).await.map(drop)),
             ("revoke", store.revoke(&admin, &cid(99).into()).await),
             ("put epoch keys", store.put_epoch_keys(&admin, 1, shares).await),
@@ -66,8 +66,8 @@ impl Caller {
             ("begin upload", store.begin_upload(&write, file(9), Duration::ZERO).await.map(drop)),
             ("commit file", found(store.commit_file(&write, &self.upload(), &claim, content()).await)),
             ("delete file", store.delete_file(&write, file(9)).await.map(drop)),
-            ("rewrap", self.rewrap_nothing(scene).await),
-            ("rewrap files", self.rewrap_no_file(scene).await),
+            ("rewrap", self.rewrap_nothing(fixture).await),
+            ("rewrap files", self.rewrap_no_file(fixture).await),
             ("advance", store.advance_epoch(&admin, 2, false).await.map(drop)),
             ("complete", store.complete_rewrap(&admin, 2).await),
         ]
@@ -81,33 +81,33 @@ impl Caller {
 
     async fn push<B: Backend>(
         &self,
-        scene: &Scene<B>,
+        fixture: &Fixture<B>,
         changes: Vec<crate::Change>,
     ) -> Result<(), StorageError> {
         let push = Push { changes: changes.into(), epoch: None };
-        scene.store.push(&self.grant(), push, WIDE).await.map(drop)
+        fixture.store.push(&self.grant(), push, WIDE).await.map(drop)
     }
 
     /// A rewrap that gets as far as to find that there is no such record.
-    async fn rewrap_nothing<B: Backend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
+    async fn rewrap_nothing<B: Backend>(&self, fixture: &Fixture<B>) -> Result<(), StorageError> {
         let entries = vec![rewrap(record(9), 1, 0)];
-        match scene.store.rewrap_deks(&self.grant(), entries, RewrapGuard::Off).await {
+        match fixture.store.rewrap_deks(&self.grant(), entries, RewrapGuard::Off).await {
             Err(StorageError::DekRecordNotFound) => Ok(()),
             other => other.map(drop),
         }
     }
 
-    async fn rewrap_no_file<B: Backend>(&self, scene: &Scene<B>) -> Result<(), StorageError> {
+    async fn rewrap_no_file<B: Backend>(&self, fixture: &Fixture<B>) -> Result<(), StorageError> {
         let entries = vec![rewrap(file(9), 1, 0)];
-        match scene.store.rewrap_file_deks(&self.grant(), entries, RewrapGuard::Off).await {
+        match fixture.store.rewrap_file_deks(&self.grant(), entries, RewrapGuard::Off).await {
             Err(StorageError::FileDekNotFound) => Ok(()),
             other => other.map(drop),
         }
     }
 
-    async fn everything<B: Backend>(&self, scene: &Scene<B>) -> Vec<Outcome> {
-        let mut outcomes = self.reads(scene).await;
-        outcomes.extend(self.writes(scene).await);
+    async fn everything<B: Backend>(&self, fixture: &Fixture<B>) -> Vec<Outcome> {
+        let mut outcomes = self.reads(fixture).await;
+        outcomes.extend(self.writes(fixture).await);
         outcomes
     }
 }
@@ -134,83 +134,83 @@ fn all_refused(outcomes: Vec<Outcome>, expected: fn(&StorageError) -> bool) {
 
 /// T12: once any token of a chain is revoked, nothing opens to the chain any more, and everything to others.
 pub async fn revoked_chain_opens_nothing<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let id = scene.shared(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let id = fixture.shared(1).await;
     let caller = |numbers: &[u8]| Caller { space: id, chain: Some(chain(numbers)) };
-    scene.store.revoke(&scene.grant(id), &cid(5).into()).await.unwrap();
-    let before = scene.space(id).await;
+    fixture.store.revoke(&fixture.grant(id), &cid(5).into()).await.unwrap();
+    let before = fixture.space(id).await;
     for revoked in
         [&[5][..], &[1, 2, 3, 5], &[5, 6, 7, 8], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]]
     {
-        let outcomes = caller(revoked).everything(&scene).await;
+        let outcomes = caller(revoked).everything(&fixture).await;
         all_refused(outcomes, |error| matches!(error, StorageError::Revoked));
     }
-    assert_eq!(scene.space(id).await, before);
-    assert_eq!(scene.store.object_queue(Duration::ZERO).await.unwrap(), ObjectQueueState::default());
-    assert!(!scene.store.is_revoked(id, &cid(99).into()).await.unwrap());
-    all_allowed(caller(&[1, 2, 3, 4]).everything(&scene).await);
-    scene.end().await;
+    assert_eq!(fixture.space(id).await, before);
+    assert_eq!(fixture.store.object_queue(Duration::ZERO).await.unwrap(), ObjectQueueState::default());
+    assert!(!fixture.store.is_revoked(id, &cid(99).into()).await.unwrap());
+    all_allowed(caller(&[1, 2, 3, 4]).everything(&fixture).await);
+    fixture.end().await;
 }
 
 /// A revocation in one space says nothing about another. P20.
 pub async fn revocation_elsewhere_closes_nothing<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let (here, elsewhere) = (scene.shared(1).await, scene.shared(2).await);
-    scene.store.revoke(&scene.grant(elsewhere), &cid(5).into()).await.unwrap();
-    all_allowed(Caller { space: here, chain: Some(chain(&[5])) }.everything(&scene).await);
-    scene.end().await;
+    let fixture = Fixture::<B>::new().await;
+    let (here, elsewhere) = (fixture.shared(1).await, fixture.shared(2).await);
+    fixture.store.revoke(&fixture.grant(elsewhere), &cid(5).into()).await.unwrap();
+    all_allowed(Caller { space: here, chain: Some(chain(&[5])) }.everything(&fixture).await);
+    fixture.end().await;
 }
 
 /// A token alone does not open a space with a root key, whatever is asked for, and a chain opens no other.
 pub async fn access_of_the_wrong_kind_opens_nothing<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let (shared, personal) = (scene.shared(1).await, scene.personal(2).await);
-    let spaces = [scene.space(shared).await, scene.space(personal).await];
+    let fixture = Fixture::<B>::new().await;
+    let (shared, personal) = (fixture.shared(1).await, fixture.personal(2).await);
+    let spaces = [fixture.space(shared).await, fixture.space(personal).await];
     for caller in
         [Caller { space: shared, chain: None }, Caller { space: personal, chain: Some(chain(&[1, 2])) }]
     {
-        let outcomes = caller.everything(&scene).await;
+        let outcomes = caller.everything(&fixture).await;
         all_refused(outcomes, |error| matches!(error, StorageError::SpaceKindMismatch));
     }
-    assert_eq!([scene.space(shared).await, scene.space(personal).await], spaces);
-    scene.end().await;
+    assert_eq!([fixture.space(shared).await, fixture.space(personal).await], spaces);
+    fixture.end().await;
 }
 
 /// Personal spaces have a log, epochs and keys like any other.
 pub async fn owner_of_a_personal_space_may_do_everything<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.personal(1).await;
-    all_allowed(Caller { space, chain: None }.everything(&scene).await);
-    scene.end().await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    all_allowed(Caller { space, chain: None }.everything(&fixture).await);
+    fixture.end().await;
 }
 
 /// "advance on unknown space", and everything else.
 pub async fn unknown_space_is_found_by_nothing<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for chain in [None, Some(chain(&[1, 2]))] {
-        let outcomes = Caller { space: space(7), chain }.everything(&scene).await;
+        let outcomes = Caller { space: space(7), chain }.everything(&fixture).await;
         all_refused(outcomes, |error| matches!(error, StorageError::SpaceNotFound));
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// T11: a space that lives elsewhere can be read and not written.
 pub async fn space_homed_elsewhere_is_read_only<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let id = scene.shared(1).await;
-    scene.arrange(id, Arrangement::HomeServer("elsewhere.example".to_owned())).await;
-    let before = scene.space(id).await;
+    let fixture = Fixture::<B>::new().await;
+    let id = fixture.shared(1).await;
+    fixture.arrange(id, Arrangement::HomeServer("elsewhere.example".to_owned())).await;
+    let before = fixture.space(id).await;
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
-    all_allowed(caller.reads(&scene).await);
-    all_refused(caller.writes(&scene).await, |error| matches!(error, StorageError::SpaceIsRemote));
-    assert_eq!(scene.space(id).await, before);
-    scene.end().await;
+    all_allowed(caller.reads(&fixture).await);
+    all_refused(caller.writes(&fixture).await, |error| matches!(error, StorageError::SpaceIsRemote));
+    assert_eq!(fixture.space(id).await, before);
+    fixture.end().await;
 }
 
 /// "operations through the umbrella trait object", those for shared spaces.
 pub async fn everything_shared_works_through_the_trait_object<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let store: &dyn Storage = &*scene.store;
+    let fixture = Fixture::<B>::new().await;
+    let store: &dyn Storage = &*fixture.store;
     let id = space(1);
     store.create_space(id, "conformance", SpaceKind::Shared { root_public_key: ROOT }).await.unwrap();
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
@@ -221,5 +221,5 @@ pub async fn everything_shared_works_through_the_trait_object<B: Backend>() {
     let limit = RateLimit { actions: 1, window: Duration::from_mins(1) };
     let permit = store.acquire(RateAction::Invitation, ActorHash::from_bytes([1; 32]), limit).await.unwrap();
     store.release(permit).await.unwrap();
-    scene.end().await;
+    fixture.end().await;
 }

@@ -3,11 +3,11 @@
 //! A store implements [`BlobsBackend`] in a test of its own and instantiates everything with
 //! [`blobs_conformance_tests!`](crate::blobs_conformance_tests).
 
+mod fixture;
 mod instantiate;
 pub mod listings;
 pub mod load;
 pub mod objects;
-mod scene;
 mod sizes;
 pub mod uploads;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 
-use super::scene::Scene;
+use super::fixture::Fixture;
 use super::{Backend, PageLimits};
 use crate::{
     INVITATION_LIFETIME, Invitation, Invitations as _, MailboxLimits, MailboxPage, NewInvitation,
@@ -29,7 +29,7 @@ fn letter(number: u64, payload: &'static [u8]) -> NewInvitation {
     NewInvitation { id: id(number), payload: Bytes::from_static(payload), origin_peer: None }
 }
 
-impl<B: Backend> Scene<B> {
+impl<B: Backend> Fixture<B> {
     async fn invite(&self, mailbox: MailboxId, number: u64) -> Invitation {
         self.store.create_invitation(mailbox, letter(number, b"letter"), WIDE).await.unwrap()
     }
@@ -41,65 +41,65 @@ impl<B: Backend> Scene<B> {
 
 /// "invitation life cycle within its mailbox". P22.
 pub async fn invitation_belongs_to_its_mailbox<B: Backend>() {
-    let mut scene = Scene::<B>::new().await;
+    let mut fixture = Fixture::<B>::new().await;
     let (mine, other) = (mailbox(1), mailbox(2));
-    let created = scene.store.create_invitation(mine, letter(1, b"come"), WIDE).await.unwrap();
+    let created = fixture.store.create_invitation(mine, letter(1, b"come"), WIDE).await.unwrap();
     assert_eq!((created.id, &created.payload[..]), (id(1), &b"come"[..]));
     let lifetime = created.expires_at.micros() - created.created_at.micros();
     assert_eq!(lifetime, i64::try_from(INVITATION_LIFETIME.as_micros()).unwrap());
-    scene.reopen(PageLimits::default()).await;
-    assert_eq!(scene.store.invitation(mine, id(1)).await.unwrap(), created);
-    assert_eq!(scene.listed(mine, ALL).await, [created]);
-    assert_eq!(scene.listed(other, ALL).await, []);
+    fixture.reopen(PageLimits::default()).await;
+    assert_eq!(fixture.store.invitation(mine, id(1)).await.unwrap(), created);
+    assert_eq!(fixture.listed(mine, ALL).await, [created]);
+    assert_eq!(fixture.listed(other, ALL).await, []);
     for refused in [
-        scene.store.invitation(other, id(1)).await.map(drop),
-        scene.store.delete_invitation(other, id(1)).await,
-        scene.store.invitation(mine, id(2)).await.map(drop),
-        scene.store.delete_invitation(mine, id(2)).await,
+        fixture.store.invitation(other, id(1)).await.map(drop),
+        fixture.store.delete_invitation(other, id(1)).await,
+        fixture.store.invitation(mine, id(2)).await.map(drop),
+        fixture.store.delete_invitation(mine, id(2)).await,
     ] {
         assert!(matches!(refused, Err(StorageError::InvitationNotFound)), "{refused:?}");
     }
-    scene.store.delete_invitation(mine, id(1)).await.unwrap();
+    fixture.store.delete_invitation(mine, id(1)).await.unwrap();
     for refused in [
-        scene.store.invitation(mine, id(1)).await.map(drop),
-        scene.store.delete_invitation(mine, id(1)).await,
+        fixture.store.invitation(mine, id(1)).await.map(drop),
+        fixture.store.delete_invitation(mine, id(1)).await,
     ] {
         assert!(matches!(refused, Err(StorageError::InvitationNotFound)), "{refused:?}");
     }
-    assert_eq!(scene.listed(mine, ALL).await, []);
-    scene.end().await;
+    assert_eq!(fixture.listed(mine, ALL).await, []);
+    fixture.end().await;
 }
 
 /// "expiry hides, paging, purge": an expired invitation can still be deleted, and is still a position.
 pub async fn expired_invitation_is_seen_by_nobody<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    scene.invite(mailbox(1), 1).await;
-    scene.invite(mailbox(1), 2).await;
-    scene.backend.let_time_pass(INVITATION_LIFETIME.saturating_sub(Duration::from_mins(1))).await;
-    let young = scene.invite(mailbox(1), 3).await;
-    assert_eq!(scene.listed(mailbox(1), ALL).await.len(), 3);
-    assert_eq!(scene.store.purge_invitations(10).await.unwrap(), 0);
-    scene.backend.let_time_pass(Duration::from_mins(2)).await;
-    let ids: Vec<_> = scene.listed(mailbox(1), ALL).await.iter().map(|letter| letter.id).collect();
+    let fixture = Fixture::<B>::new().await;
+    fixture.invite(mailbox(1), 1).await;
+    fixture.invite(mailbox(1), 2).await;
+    fixture.backend.let_time_pass(INVITATION_LIFETIME.saturating_sub(Duration::from_mins(1))).await;
+    let young = fixture.invite(mailbox(1), 3).await;
+    assert_eq!(fixture.listed(mailbox(1), ALL).await.len(), 3);
+    assert_eq!(fixture.store.purge_invitations(10).await.unwrap(), 0);
+    fixture.backend.let_time_pass(Duration::from_mins(2)).await;
+    let ids: Vec<_> = fixture.listed(mailbox(1), ALL).await.iter().map(|letter| letter.id).collect();
     assert_eq!(ids, [young.id]);
-    let refused = scene.store.invitation(mailbox(1), id(1)).await;
+    let refused = fixture.store.invitation(mailbox(1), id(1)).await;
     assert!(matches!(refused, Err(StorageError::InvitationNotFound)), "{refused:?}");
     let page = MailboxPage { after: Some(id(2)), ..ALL };
-    assert_eq!(scene.listed(mailbox(1), page).await.len(), 1);
-    scene.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
-    assert_eq!(scene.listed(mailbox(1), page).await, []);
-    assert_eq!(scene.store.purge_invitations(10).await.unwrap(), 1);
-    assert_eq!(scene.store.purge_invitations(10).await.unwrap(), 0);
-    assert_eq!(scene.listed(mailbox(1), ALL).await.len(), 1);
-    scene.end().await;
+    assert_eq!(fixture.listed(mailbox(1), page).await.len(), 1);
+    fixture.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
+    assert_eq!(fixture.listed(mailbox(1), page).await, []);
+    assert_eq!(fixture.store.purge_invitations(10).await.unwrap(), 1);
+    assert_eq!(fixture.store.purge_invitations(10).await.unwrap(), 0);
+    assert_eq!(fixture.listed(mailbox(1), ALL).await.len(), 1);
+    fixture.end().await;
 }
 
 /// "foreign cursor, unknown cursor, limit 0 → empty"
 pub async fn page_after_nothing_known_is_empty<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    scene.invite(mailbox(1), 1).await;
-    scene.invite(mailbox(2), 2).await;
-    scene.invite(mailbox(1), 3).await;
+    let fixture = Fixture::<B>::new().await;
+    fixture.invite(mailbox(1), 1).await;
+    fixture.invite(mailbox(2), 2).await;
+    fixture.invite(mailbox(1), 3).await;
     for page in [
         MailboxPage { after: Some(id(2)), ..ALL },
         MailboxPage { after: Some(id(9)), ..ALL },
@@ -107,26 +107,26 @@ pub async fn page_after_nothing_known_is_empty<B: Backend>() {
         MailboxPage { limit: 0, ..ALL },
         MailboxPage { max_bytes: 0, ..ALL },
     ] {
-        assert_eq!(scene.listed(mailbox(1), page).await, [], "{page:?}");
+        assert_eq!(fixture.listed(mailbox(1), page).await, [], "{page:?}");
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// Pages deliver each invitation once, oldest first; those of one moment by id. P22.
 pub async fn pages_deliver_each_invitation_once<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     // Ids in no order: what counts first is the time.
     let numbers: Vec<u64> = (0..50).map(|n| n * 37 % 50).collect();
     for number in &numbers {
-        scene.invite(mailbox(1), *number).await;
-        scene.invite(mailbox(2), 1000 + number).await;
+        fixture.invite(mailbox(1), *number).await;
+        fixture.invite(mailbox(2), 1000 + number).await;
     }
-    let all = scene.listed(mailbox(1), ALL).await;
+    let all = fixture.listed(mailbox(1), ALL).await;
     assert!(all.is_sorted_by_key(|letter| (letter.created_at, letter.id)));
     for limit in [1, 7, 50] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let page = scene.listed(mailbox(1), MailboxPage { after, limit, ..ALL }).await;
+            let page = fixture.listed(mailbox(1), MailboxPage { after, limit, ..ALL }).await;
             assert!(page.len() <= limit);
             let Some(last) = page.last() else { break };
             after = Some(last.id);
@@ -134,55 +134,55 @@ pub async fn pages_deliver_each_invitation_once<B: Backend>() {
         }
         assert_eq!(seen, all);
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// A page ends with its bytes, and the invitation that reaches them is part of it.
 pub async fn page_ends_with_its_bytes<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for number in 1..=5 {
-        scene.invite(mailbox(1), number).await;
+        fixture.invite(mailbox(1), number).await;
     }
     for (max_bytes, expected) in [(1, 1), (6, 1), (7, 2), (12, 2), (13, 3), (1000, 5)] {
-        let page = scene.listed(mailbox(1), MailboxPage { max_bytes, ..ALL }).await;
+        let page = fixture.listed(mailbox(1), MailboxPage { max_bytes, ..ALL }).await;
         assert_eq!(page.len(), expected, "{max_bytes}");
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// A mailbox holds so many unexpired invitations and no more (storage §3.14).
 pub async fn mailbox_may_be_full<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let limits = MailboxLimits { invitations: 3, from_one_peer: 3 };
     let invite = async |number: u64| {
-        scene.store.create_invitation(mailbox(1), letter(number, b"x"), limits).await.map(drop)
+        fixture.store.create_invitation(mailbox(1), letter(number, b"x"), limits).await.map(drop)
     };
     for number in 1..=3 {
         invite(number).await.unwrap();
     }
     let refused = invite(4).await;
     assert!(matches!(refused, Err(StorageError::MailboxFull)), "{refused:?}");
-    scene.store.create_invitation(mailbox(2), letter(5, b"x"), limits).await.unwrap();
-    scene.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
+    fixture.store.create_invitation(mailbox(2), letter(5, b"x"), limits).await.unwrap();
+    fixture.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
     invite(6).await.unwrap();
     let refused = invite(7).await;
     assert!(matches!(refused, Err(StorageError::MailboxFull)), "{refused:?}");
-    scene.backend.let_time_pass(INVITATION_LIFETIME).await;
+    fixture.backend.let_time_pass(INVITATION_LIFETIME).await;
     for number in 8..=10 {
         invite(number).await.unwrap();
     }
-    assert_eq!(scene.listed(mailbox(1), ALL).await.len(), 3);
-    scene.end().await;
+    assert_eq!(fixture.listed(mailbox(1), ALL).await.len(), 3);
+    fixture.end().await;
 }
 
 /// Of the invitations in a mailbox, so many may come from one and the same server.
 pub async fn peer_may_fill_its_part_of_a_mailbox<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let limits = MailboxLimits { invitations: 5, from_one_peer: 2 };
     let invite = async |number: u64, peer: Option<&str>| {
         let origin_peer = peer.map(str::to_owned);
         let invitation = NewInvitation { origin_peer, ..letter(number, b"x") };
-        scene.store.create_invitation(mailbox(1), invitation, limits).await.map(drop)
+        fixture.store.create_invitation(mailbox(1), invitation, limits).await.map(drop)
     };
     invite(1, Some("a.example")).await.unwrap();
     invite(2, Some("a.example")).await.unwrap();
@@ -195,34 +195,34 @@ pub async fn peer_may_fill_its_part_of_a_mailbox<B: Backend>() {
         let refused = invite(7, peer).await;
         assert!(matches!(refused, Err(StorageError::MailboxFull)), "{peer:?}: {refused:?}");
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// P23: every byte comes back.
 pub async fn payloads_come_back_as_they_went<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
     let payloads = [Bytes::new(), Bytes::from_static(&[0]), all_bytes.repeat(512).into()];
     for (payload, number) in payloads.iter().zip(1..) {
         let invitation = NewInvitation { id: id(number), payload: payload.clone(), origin_peer: None };
-        scene.store.create_invitation(mailbox(1), invitation, WIDE).await.unwrap();
-        assert_eq!(scene.store.invitation(mailbox(1), id(number)).await.unwrap().payload, *payload);
+        fixture.store.create_invitation(mailbox(1), invitation, WIDE).await.unwrap();
+        assert_eq!(fixture.store.invitation(mailbox(1), id(number)).await.unwrap().payload, *payload);
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// Storage §3.18: a purge takes the longest expired first, and no more than it is told.
 pub async fn purge_of_invitations_works_in_batches<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for number in 1..=25 {
-        scene.invite(mailbox(u8::try_from(number % 3).unwrap()), number).await;
+        fixture.invite(mailbox(u8::try_from(number % 3).unwrap()), number).await;
     }
-    scene.backend.let_time_pass(INVITATION_LIFETIME + Duration::from_secs(1)).await;
-    scene.invite(mailbox(1), 100).await;
+    fixture.backend.let_time_pass(INVITATION_LIFETIME + Duration::from_secs(1)).await;
+    fixture.invite(mailbox(1), 100).await;
     for expected in [10, 10, 5, 0] {
-        assert_eq!(scene.store.purge_invitations(10).await.unwrap(), expected);
+        assert_eq!(fixture.store.purge_invitations(10).await.unwrap(), expected);
     }
-    assert_eq!(scene.store.purge_invitations(0).await.unwrap(), 0);
-    assert_eq!(scene.listed(mailbox(1), ALL).await.len(), 1);
-    scene.end().await;
+    assert_eq!(fixture.store.purge_invitations(0).await.unwrap(), 0);
+    assert_eq!(fixture.listed(mailbox(1), ALL).await.len(), 1);
+    fixture.end().await;
 }

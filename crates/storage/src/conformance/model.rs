@@ -23,7 +23,7 @@ use self::abstract_store::AbstractStore;
 pub use self::ageing::what_ages_agrees_with_the_model;
 use self::history::{Step, Wish, histories};
 pub use self::shared::random_shared_histories_agree_with_the_model;
-use super::scene::{CLIENT, ROOT, Scene, cursor, records};
+use super::fixture::{CLIENT, Fixture, ROOT, cursor, records};
 use super::{Arrangement, Backend, PageLimits};
 use crate::{
     CursorAhead, PullPage, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record, RecordState,
@@ -59,7 +59,7 @@ fn play_all<H: Strategy>(histories: &H, play: impl AsyncFn(H::Value)) {
 
 /// A store and the model that it has to agree with.
 struct Play<B: Backend> {
-    scene: Scene<B>,
+    fixture: Fixture<B>,
     pages: PageLimits,
     model: AbstractStore,
     replicas: BTreeMap<SpaceId, Replica>,
@@ -75,15 +75,15 @@ struct Replica {
 impl<B: Backend> Play<B> {
     async fn new() -> Self {
         let pages = PageLimits { rows: 3, bytes: 100 };
-        let scene = Scene::paged(pages).await;
-        Self { scene, pages, model: AbstractStore::default(), replicas: BTreeMap::new() }
+        let fixture = Fixture::paged(pages).await;
+        Self { fixture, pages, model: AbstractStore::default(), replicas: BTreeMap::new() }
     }
 
     async fn step(&mut self, step: Step) {
         match step {
             Step::Create { space, shared } => self.create(space, shared).await,
             Step::Touch { space } => {
-                let found = self.scene.store.personal_space(space, CLIENT).await;
+                let found = self.fixture.store.personal_space(space, CLIENT).await;
                 agree(&found, &self.model.personal_space(space));
             }
             Step::Push { space, wishes } => self.push(space, &wishes).await,
@@ -92,16 +92,16 @@ impl<B: Backend> Play<B> {
             Step::Epochs { space, minimum } => self.set_epochs(space, minimum).await,
             Step::Reopen { pages } => {
                 self.pages = pages;
-                self.scene.reopen(pages).await;
+                self.fixture.reopen(pages).await;
             }
         }
     }
 
     async fn create(&mut self, space: SpaceId, shared: bool) {
         let kind = if shared { SpaceKind::Shared { root_public_key: ROOT } } else { SpaceKind::Personal };
-        let created = self.scene.store.create_space(space, CLIENT, kind.clone()).await;
+        let created = self.fixture.store.create_space(space, CLIENT, kind.clone()).await;
         if created.is_ok() && shared {
-            self.scene.is_shared(space);
+            self.fixture.is_shared(space);
         }
         agree(&created, &self.model.create_space(space, kind));
     }
@@ -110,19 +110,19 @@ impl<B: Backend> Play<B> {
         let changes: Vec<_> =
             wishes.iter().map(|wish| wish.change(self.model.cursor_of(space, wish.record))).collect();
         let pushed: Result<Pushed, StorageError> =
-            self.scene.push_within(space, changes.clone(), LIMITS).await;
+            self.fixture.push_within(space, changes.clone(), LIMITS).await;
         agree(&pushed, &self.model.push(space, &changes, LIMITS));
     }
 
     /// Pulls page by page, with a push before each page but the first.
     async fn pull(&mut self, space: SpaceId, since: u64, ahead: CursorAhead, between: Vec<Vec<Wish>>) {
-        let (grant, request) = (self.scene.grant(space), PullRequest { since: cursor(since), ahead });
-        let begun = self.scene.store.begin_pull(&grant, request).await;
+        let (grant, request) = (self.fixture.grant(space), PullRequest { since: cursor(since), ahead });
+        let begun = self.fixture.store.begin_pull(&grant, request).await;
         agree(&begun, &self.model.begin_pull(space, request));
         let Ok(state) = begun else { return };
         let (mut position, mut between) = (Some(state.start()), between.into_iter());
         while let Some(from) = position {
-            let page = self.scene.store.pull_page(&grant, &state, from).await.unwrap();
+            let page = self.fixture.store.pull_page(&grant, &state, from).await.unwrap();
             self.check_page(space, &state, from, &page);
             position = page.next;
             if let Some(wishes) = between.next() {
@@ -155,7 +155,7 @@ impl<B: Backend> Play<B> {
     /// A client comes by and catches up: then it has exactly the live state.
     async fn sync(&mut self, space: SpaceId) {
         let replica = self.replicas.entry(space).or_default();
-        let Ok((state, rows)) = self.scene.pull(space, replica.cursor).await else {
+        let Ok((state, rows)) = self.fixture.pull(space, replica.cursor).await else {
             assert!(!self.model.has(space), "a client that is never ahead was refused");
             return;
         };
@@ -172,7 +172,7 @@ impl<B: Backend> Play<B> {
     async fn set_epochs(&mut self, space: SpaceId, minimum: i32) {
         if let Some((key_generation, minimum)) = self.model.set_epochs(space, minimum) {
             let arrangement = Arrangement::Epochs { key_generation, minimum, rewrap_pending: true };
-            self.scene.arrange(space, arrangement).await;
+            self.fixture.arrange(space, arrangement).await;
         }
     }
 
@@ -181,10 +181,10 @@ impl<B: Backend> Play<B> {
         for space in history::SPACES {
             self.pull(space, Cursor::MAX.get(), CursorAhead::Rewind, Vec::new()).await;
             self.sync(space).await;
-            let found = self.scene.store.spaces(&[space]).await.unwrap();
+            let found = self.fixture.store.spaces(&[space]).await.unwrap();
             assert_eq!(found, Vec::from_iter(self.model.space(space)));
         }
-        self.scene.end().await;
+        self.fixture.end().await;
     }
 }
 

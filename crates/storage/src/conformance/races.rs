@@ -9,11 +9,11 @@ use less_sync_core::{Cursor, RecordId, SpaceId};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::grants::read;
-use super::scene::{
-    CLIENT, ROOT, Scene, WIDE, committed, conflicting, cursor, live, pull, push, record, records, row, space,
-    tombstone,
+use super::fixture::{
+    CLIENT, Fixture, ROOT, WIDE, committed, conflicting, cursor, live, pull, push, record, records, row,
+    space, tombstone,
 };
+use super::grants::read;
 use super::{Backend, PageLimits};
 use crate::{
     Change, CursorAhead, PullRequest, PullState, Pushed, Record, RecordState, Records as _, SpaceKind,
@@ -46,11 +46,11 @@ where
 
 /// A push that owns everything it needs.
 fn pushing<B: Backend>(
-    scene: &Scene<B>,
+    fixture: &Fixture<B>,
     space: SpaceId,
     changes: Vec<Change>,
 ) -> impl Future<Output = Result<Pushed, StorageError>> + Send + 'static {
-    let store = Arc::clone(&scene.store);
+    let store = Arc::clone(&fixture.store);
     async move { push(&*store, space, changes, WIDE).await }
 }
 
@@ -60,11 +60,11 @@ fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
 
 /// R1: many create the same record; one does, and the cursor moves by one.
 pub async fn one_of_many_creates_wins<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.personal(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
     for round in 1..=ROUNDS {
         let act =
-            |caller: u64| pushing(&scene, space, vec![live(record(round), NONE, &caller.to_be_bytes())]);
+            |caller: u64| pushing(&fixture, space, vec![live(record(round), NONE, &caller.to_be_bytes())]);
         let results = together(CALLERS, act).await;
         let winners: Vec<u64> =
             (0..CALLERS).zip(&results).filter(|(_, won)| is_committed(won)).map(|(c, _)| c).collect();
@@ -72,20 +72,20 @@ pub async fn one_of_many_creates_wins<B: Backend>() {
         results.into_iter().filter(|result| !is_committed(result)).for_each(|lost| {
             assert_eq!(conflicting(lost), vec![record(round)]);
         });
-        let rows = scene.rows(space, cursor(round - 1)).await;
+        let rows = fixture.rows(space, cursor(round - 1)).await;
         assert_eq!(rows, vec![row(&live(record(round), NONE, &winners[0].to_be_bytes()), cursor(round))]);
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// P12: many update the same record from the same cursor, a thousand times over; exactly one wins each time.
 pub async fn second_writer_with_the_same_expected_cursor_gets_a_conflict<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.personal(1).await;
-    let mut at = scene.commit(space, vec![live(record(1), NONE, b"")]).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    let mut at = fixture.commit(space, vec![live(record(1), NONE, b"")]).await;
     for round in 0..5 * ROUNDS {
         let results = together(4, |caller| {
-            pushing(&scene, space, vec![live(record(1), at, &(round * 10 + caller).to_be_bytes())])
+            pushing(&fixture, space, vec![live(record(1), at, &(round * 10 + caller).to_be_bytes())])
         })
         .await;
         assert_eq!(
@@ -95,16 +95,16 @@ pub async fn second_writer_with_the_same_expected_cursor_gets_a_conflict<B: Back
         );
         at = at.next().unwrap();
     }
-    assert_eq!(scene.space(space).await.cursor, at);
-    scene.end().await;
+    assert_eq!(fixture.space(space).await.cursor, at);
+    fixture.end().await;
 }
 
 /// Pushes that wait together take effect in the order in which they were first polled, whatever becomes of each: every
 /// update expects what the one before it leaves behind.
 pub async fn pushes_take_effect_in_the_order_in_which_they_began<B: Backend>() {
     const DEPTH: u64 = 64;
-    let scene = Scene::<B>::new().await;
-    let space = scene.personal(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
     for round in 0..ROUNDS / 8 {
         let from = round * DEPTH;
         let mut waiting: Vec<_> = (from..from + DEPTH)
@@ -113,7 +113,7 @@ pub async fn pushes_take_effect_in_the_order_in_which_they_began<B: Backend>() {
                     7 => Vec::new(),
                     _ => vec![live(record(number % 3), last_touch(number), &number.to_be_bytes())],
                 };
-                Box::pin(tokio::task::unconstrained(pushing(&scene, space, changes)))
+                Box::pin(tokio::task::unconstrained(pushing(&fixture, space, changes)))
             })
             .collect();
         let mut early = Vec::new();
@@ -131,7 +131,7 @@ pub async fn pushes_take_effect_in_the_order_in_which_they_began<B: Backend>() {
             assert_eq!(at, cursor(written(number + 1)), "push {number}");
         }
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// How many of the first pushes of that test have changes.
@@ -147,43 +147,43 @@ fn last_touch(number: u64) -> Cursor {
 
 /// R2: pushes of different records to one space all commit, each under a cursor of its own.
 pub async fn disjoint_pushes_all_commit_under_their_own_cursors<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.personal(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
     for round in 0..ROUNDS / 10 {
         let results = together(32, |caller| {
-            pushing(&scene, space, vec![live(record(round * 32 + caller), NONE, b"x")])
+            pushing(&fixture, space, vec![live(record(round * 32 + caller), NONE, b"x")])
         })
         .await;
         let mut cursors: Vec<u64> = results.into_iter().map(|result| committed(result).get()).collect();
         cursors.sort_unstable();
         assert_eq!(cursors, (round * 32 + 1..=round * 32 + 32).collect::<Vec<_>>());
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R8: many touch a personal space for the first time; all get the same row.
 pub async fn first_touches_of_a_personal_space_all_get_one_row<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for round in 0..ROUNDS {
         let id = SpaceId::from_bytes(u128::from(round).to_be_bytes());
         let results = together(CALLERS, |caller| {
-            let store = Arc::clone(&scene.store);
+            let store = Arc::clone(&fixture.store);
             async move { store.personal_space(id, &format!("client {caller}")).await.unwrap() }
         })
         .await;
         assert!(results.iter().all(|space| *space == results[0]), "round {round}: {results:?}");
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R9: a space is created with a root key while others touch it as personal; nobody has a personal session on a row
 /// with a root key.
 pub async fn creation_and_first_touch_never_mix<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for round in 0..ROUNDS {
         let id = SpaceId::from_bytes(u128::from(round).to_be_bytes());
         let results = together(4, |caller| {
-            let store = Arc::clone(&scene.store);
+            let store = Arc::clone(&fixture.store);
             async move {
                 if caller == round % 4 {
                     let kind = SpaceKind::Shared { root_public_key: ROOT };
@@ -194,7 +194,7 @@ pub async fn creation_and_first_touch_never_mix<B: Backend>() {
             }
         })
         .await;
-        let stored = scene.space(id).await.kind;
+        let stored = fixture.space(id).await.kind;
         for (result, caller) in results.into_iter().zip(0..) {
             match (result, caller == round % 4, &stored) {
                 (Ok(space), _, stored) => assert_eq!(space.kind, *stored),
@@ -204,16 +204,16 @@ pub async fn creation_and_first_touch_never_mix<B: Backend>() {
             }
         }
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R26: pushes to several spaces at once, of which some conflict: neighbours are not touched.
 pub async fn conflict_does_not_touch_its_neighbours<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let spaces: Vec<SpaceId> = (0..CALLERS).map(|caller| space(u8::try_from(caller).unwrap())).collect();
     let mut expected = vec![BTreeMap::new(); spaces.len()];
     for id in &spaces {
-        scene.store.personal_space(*id, CLIENT).await.unwrap();
+        fixture.store.personal_space(*id, CLIENT).await.unwrap();
     }
     for round in 1..=ROUNDS / 2 {
         // Each pushes two records to a space of its own; one or two name a cursor that nobody has.
@@ -225,7 +225,7 @@ pub async fn conflict_does_not_touch_its_neighbours<B: Backend>() {
         };
         let place = |caller: u64| usize::try_from(caller).unwrap();
         let results =
-            together(CALLERS, |caller| pushing(&scene, spaces[place(caller)], changes(caller))).await;
+            together(CALLERS, |caller| pushing(&fixture, spaces[place(caller)], changes(caller))).await;
         for (result, caller) in results.into_iter().zip(0..) {
             if loses(caller) {
                 assert_eq!(conflicting(result).len(), 1);
@@ -238,20 +238,20 @@ pub async fn conflict_does_not_touch_its_neighbours<B: Backend>() {
     }
     for (id, expected) in spaces.iter().zip(expected) {
         let rows: BTreeMap<RecordId, Record> =
-            scene.rows(*id, NONE).await.into_iter().map(|row| (row.id, row)).collect();
+            fixture.rows(*id, NONE).await.into_iter().map(|row| (row.id, row)).collect();
         assert_eq!(rows, expected);
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R3: readers sync again and again while writers create, rewrite, delete and revive. Every pull is in order and in
 /// bounds (P10), and in the end every reader holds exactly the live state (P9).
 pub async fn readers_converge_while_writers_write<B: Backend>() {
-    let scene = Scene::<B>::with_page_rows(3).await;
-    let space = scene.personal(1).await;
+    let fixture = Fixture::<B>::with_page_rows(3).await;
+    let space = fixture.personal(1).await;
     let (writers, readers, pushes) = (3, 3, ROUNDS);
     let replicas = together(writers + readers, |caller| {
-        let store = Arc::clone(&scene.store);
+        let store = Arc::clone(&fixture.store);
         async move {
             let mut replica = Replica::default();
             for round in 0..pushes {
@@ -266,12 +266,12 @@ pub async fn readers_converge_while_writers_write<B: Backend>() {
     })
     .await;
     let live: BTreeMap<RecordId, Record> =
-        scene.rows(space, NONE).await.into_iter().map(|row| (row.id, row)).collect();
+        fixture.rows(space, NONE).await.into_iter().map(|row| (row.id, row)).collect();
     for mut replica in replicas.into_iter().skip(usize::try_from(writers).unwrap()) {
-        replica.sync(&*scene.store, space).await;
+        replica.sync(&*fixture.store, space).await;
         assert_eq!(replica.records, live);
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// Ten records that belong to one writer, each created, rewritten, deleted and revived in turn.
@@ -324,13 +324,13 @@ fn assert_in_order_and_bounds(state: &PullState, rows: &[Record]) {
 /// its bound (P10), and one more pull completes it (P9).
 pub async fn pull_under_heavy_rewriting_is_completed_by_the_next<B: Backend>() {
     const RECORDS: u64 = 200;
-    let scene = Scene::<B>::paged(PageLimits { rows: 7, ..PageLimits::default() }).await;
-    let space = scene.personal(1).await;
-    let mut at = scene.commit(space, (0..RECORDS).map(|n| live(record(n), NONE, b"old")).collect()).await;
+    let fixture = Fixture::<B>::paged(PageLimits { rows: 7, ..PageLimits::default() }).await;
+    let space = fixture.personal(1).await;
+    let mut at = fixture.commit(space, (0..RECORDS).map(|n| live(record(n), NONE, b"old")).collect()).await;
     for _ in 0..3 {
         let grant = read(space);
         let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
-        let state = scene.store.begin_pull(&grant, request).await.unwrap();
+        let state = fixture.store.begin_pull(&grant, request).await.unwrap();
         let rewriting = async {
             let mut cursors = vec![at; usize::try_from(RECORDS).unwrap()];
             for round in 0..RECORDS {
@@ -339,7 +339,7 @@ pub async fn pull_under_heavy_rewriting_is_completed_by_the_next<B: Backend>() {
                     .map(|n| live(record(n), cursors[usize::try_from(n).unwrap()], &round.to_be_bytes()))
                     .collect();
                 let names: Vec<RecordId> = batch.iter().map(|change| change.id).collect();
-                let moved = scene.commit(space, batch).await;
+                let moved = fixture.commit(space, batch).await;
                 for n in (0..RECORDS).filter(|n| names.contains(&record(*n))) {
                     cursors[usize::try_from(n).unwrap()] = moved;
                 }
@@ -348,7 +348,7 @@ pub async fn pull_under_heavy_rewriting_is_completed_by_the_next<B: Backend>() {
         let pulling = async {
             let (mut position, mut rows) = (Some(state.start()), Vec::new());
             while let Some(from) = position {
-                let page = scene.store.pull_page(&grant, &state, from).await.unwrap();
+                let page = fixture.store.pull_page(&grant, &state, from).await.unwrap();
                 rows.extend(records(page.rows));
                 position = page.next;
             }
@@ -356,17 +356,17 @@ pub async fn pull_under_heavy_rewriting_is_completed_by_the_next<B: Backend>() {
         };
         let (rows, ()) = tokio::join!(pulling, rewriting);
         assert_in_order_and_bounds(&state, &rows);
-        let now = scene.rows(space, NONE).await;
+        let now = fixture.rows(space, NONE).await;
         let delivered: HashSet<RecordId> = rows.iter().map(|row| row.id).collect();
         let omitted = now.iter().filter(|row| !delivered.contains(&row.id));
         omitted.for_each(|row| assert!(row.cursor > state.cursor, "{row:?} was left out below {state:?}"));
 
         let mut replica: BTreeMap<RecordId, Record> = rows.into_iter().map(|row| (row.id, row)).collect();
-        replica.extend(scene.rows(space, state.cursor).await.into_iter().map(|row| (row.id, row)));
+        replica.extend(fixture.rows(space, state.cursor).await.into_iter().map(|row| (row.id, row)));
         assert_eq!(replica, now.into_iter().map(|row| (row.id, row)).collect());
         // Level the field: all rows under one cursor again.
         let changes = replica.values().map(|row| live(row.id, row.cursor, b"old")).collect();
-        at = scene.commit(space, changes).await;
+        at = fixture.commit(space, changes).await;
     }
-    scene.end().await;
+    fixture.end().await;
 }

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use less_sync_core::{Cursor, InvitationId, MailboxId, RecordId, SpaceId};
 
 use super::Backend;
+use super::fixture::{Fixture, WIDE, cursor, dek, epoch, keyed, live, record, tombstone};
 use super::grants::{Grant, chain, cid};
 use super::races::{ROUNDS, together};
-use super::scene::{Scene, WIDE, cursor, dek, epoch, keyed, live, record, tombstone};
-use super::shared_scene::{ALL, WIDE_LOG, member, record_deks, rewrap};
+use super::shared_fixture::{ALL, WIDE_LOG, member, record_deks, rewrap};
 use crate::{
     ActorHash, Advanced, Change, CursorAhead, Deks as _, Epochs as _, INVITATION_LIFETIME, Invitations as _,
     MailboxLimits, MailboxPage, Members as _, NewInvitation, PullRequest, Push, Pushed, RateAction,
@@ -27,12 +27,12 @@ fn push_of(changes: Vec<Change>) -> Push {
 
 /// R10: many append to the same version; one does, the others are told, and the chain is whole. P6.
 pub async fn one_of_many_appends_wins<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.shared(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
-        let head = scene.store.members_head(&scene.grant(space)).await.unwrap();
+        let head = fixture.store.members_head(&fixture.grant(space)).await.unwrap();
         let results = together(CALLERS, |caller| {
-            let (store, grant) = (Arc::clone(&scene.store), scene.grant(space));
+            let (store, grant) = (Arc::clone(&fixture.store), fixture.grant(space));
             let entry = member(head.last.map(|(_, hash)| hash), &caller.to_be_bytes());
             async move { store.append_member(&grant, head.metadata_version, entry, WIDE_LOG).await }
         })
@@ -40,19 +40,19 @@ pub async fn one_of_many_appends_wins<B: Backend>() {
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "round {round}: {results:?}");
         let lost = results.iter().filter_map(|result| result.as_ref().err());
         lost.for_each(|error| assert!(matches!(error, StorageError::VersionConflict), "{error:?}"));
-        assert_eq!(scene.space(space).await.cursor, cursor(round + 1));
+        assert_eq!(fixture.space(space).await.cursor, cursor(round + 1));
     }
-    assert_eq!(u64::try_from(scene.members(space, ALL).await.entries.len()).unwrap(), ROUNDS);
-    scene.end().await;
+    assert_eq!(u64::try_from(fixture.members(space, ALL).await.entries.len()).unwrap(), ROUNDS);
+    fixture.end().await;
 }
 
 /// R12: many begin the same epoch; one does.
 pub async fn one_of_many_begins_an_epoch<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.shared(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
     for number in 2..i32::try_from(ROUNDS).unwrap() + 2 {
         let results = together(CALLERS, |caller| {
-            let (store, grant) = (Arc::clone(&scene.store), scene.grant(space));
+            let (store, grant) = (Arc::clone(&fixture.store), fixture.grant(space));
             async move { store.advance_epoch(&grant, number, caller % 2 == 0).await.unwrap() }
         })
         .await;
@@ -61,22 +61,23 @@ pub async fn one_of_many_begins_an_epoch<B: Backend>() {
         let refused = Advanced::Conflict { key_generation, rewrap_epoch };
         assert_eq!(begun, 1, "{results:?}");
         assert_eq!(results.iter().filter(|result| **result == refused).count(), results.len() - 1);
-        scene.complete(space, number).await.unwrap();
+        fixture.complete(space, number).await.unwrap();
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R13: an epoch that raises the minimum begins while others push under the old one: each push came before it, or is
 /// stale. What came before is there to be rewrapped.
 pub async fn push_comes_before_the_epoch_or_is_stale<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.shared(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
         let old = u32::try_from(round).unwrap() + 1;
         let number = i32::try_from(old).unwrap() + 1;
-        let before = scene.space(space).await.cursor;
+        let before = fixture.space(space).await.cursor;
         let results = together(4, |caller| {
-            let (store, admin, write) = (Arc::clone(&scene.store), scene.grant(space), scene.grant(space));
+            let (store, admin, write) =
+                (Arc::clone(&fixture.store), fixture.grant(space), fixture.grant(space));
             async move {
                 if caller == round % 4 {
                     let advanced = store.advance_epoch(&admin, number, true).await.unwrap();
@@ -100,32 +101,32 @@ pub async fn push_comes_before_the_epoch_or_is_stale<B: Backend>() {
                 other => panic!("round {round}: {other:?}"),
             }
         }
-        let (_, left) = scene.deks(space, before).await;
+        let (_, left) = fixture.deks(space, before).await;
         assert_eq!(left.len(), accepted);
-        rewrap_all(&scene, space, u32::try_from(number).unwrap()).await;
-        scene.complete(space, number).await.unwrap();
+        rewrap_all(&fixture, space, u32::try_from(number).unwrap()).await;
+        fixture.complete(space, number).await.unwrap();
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// Lists the keys of a space and wraps each of them anew, as a client does.
-async fn rewrap_all<B: Backend>(scene: &Scene<B>, space: SpaceId, prefix: u32) {
-    let (listing, deks) = scene.deks(space, NONE).await;
+async fn rewrap_all<B: Backend>(fixture: &Fixture<B>, space: SpaceId, prefix: u32) {
+    let (listing, deks) = fixture.deks(space, NONE).await;
     let entries = deks.iter().map(|stored| rewrap(stored.id, prefix, 2)).collect();
-    scene.rewrap(space, entries, RewrapGuard::Listed(listing.cursor)).await.unwrap();
+    fixture.rewrap(space, entries, RewrapGuard::Listed(listing.cursor)).await.unwrap();
 }
 
 /// R14: writers push under the old epoch without end while a client completes the new one. At most one attempt fails;
 /// then every such push is stale. P14 holds in the end.
 pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.shared(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
         let old = u32::try_from(round).unwrap() + 1;
         let number = i32::try_from(old).unwrap() + 1;
-        scene.advance(space, number).await;
+        fixture.advance(space, number).await;
         let pushing = |writer: u64| {
-            let (store, grant) = (Arc::clone(&scene.store), scene.grant::<WriteGrant>(space));
+            let (store, grant) = (Arc::clone(&fixture.store), fixture.grant::<WriteGrant>(space));
             async move {
                 let mut at = NONE;
                 loop {
@@ -139,33 +140,33 @@ pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
             }
         };
         let completing = async {
-            rewrap_all(&scene, space, old + 1).await;
-            let first = scene.complete(space, number).await;
+            rewrap_all(&fixture, space, old + 1).await;
+            let first = fixture.complete(space, number).await;
             if first.is_err() {
                 assert!(matches!(first, Err(StorageError::RewrapIncomplete { .. })), "{first:?}");
-                rewrap_all(&scene, space, old + 1).await;
-                scene.complete(space, number).await.unwrap();
+                rewrap_all(&fixture, space, old + 1).await;
+                fixture.complete(space, number).await.unwrap();
             }
         };
         // Writers go on until they are refused; a rewrap that never ended would keep them here.
         tokio::join!(pushing(0), pushing(1), completing);
-        let (_, deks) = scene.deks(space, NONE).await;
+        let (_, deks) = fixture.deks(space, NONE).await;
         assert!(deks.iter().all(|stored| stored.dek.epoch_prefix() == old + 1), "round {round}");
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R15: a record is pushed anew between the listing of its key and the rewrap. It keeps the key that belongs to what it
 /// holds. P15.
 pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.shared(1).await;
-    let mut at = scene.commit(space, vec![keyed(record(1), NONE, &0_u64.to_be_bytes(), dek(1, 0))]).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
+    let mut at = fixture.commit(space, vec![keyed(record(1), NONE, &0_u64.to_be_bytes(), dek(1, 0))]).await;
     for round in 1..=ROUNDS {
         let fill = u8::try_from(round % 100).unwrap();
         let pushed = together(2, |caller| {
-            let store = Arc::clone(&scene.store);
-            let (read, write, admin) = (scene.grant(space), scene.grant(space), scene.grant(space));
+            let store = Arc::clone(&fixture.store);
+            let (read, write, admin) = (fixture.grant(space), fixture.grant(space), fixture.grant(space));
             async move {
                 if caller == 0 {
                     let change = keyed(record(1), at, &round.to_be_bytes(), dek(1, fill));
@@ -185,23 +186,24 @@ pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: Backend>() {
         .await;
         let Some(Pushed::Committed { cursor, .. }) = pushed[0] else { panic!("round {round}: {pushed:?}") };
         at = cursor;
-        let stored = scene.dek_of(space, record(1)).await.unwrap();
+        let stored = fixture.dek_of(space, record(1)).await.unwrap();
         assert!([dek(1, fill), dek(1, 100 + fill)].contains(&stored), "round {round}: {stored:?}");
         assert_eq!(stored.as_bytes()[4] % 100, fill, "round {round}: the key of something older");
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R16: a listed record dies while it is rewrapped. The rewrap succeeds, and the dead have no key. P7.
 pub async fn record_that_dies_during_a_rewrap_has_no_key<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.shared(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
         let id = record(round);
-        let at = scene.commit(space, vec![keyed(id, NONE, b"a", dek(1, 1))]).await;
+        let at = fixture.commit(space, vec![keyed(id, NONE, b"a", dek(1, 1))]).await;
         let guard = if round % 2 == 0 { RewrapGuard::Listed(at) } else { RewrapGuard::Off };
         together(2, |caller| {
-            let (store, write, admin) = (Arc::clone(&scene.store), scene.grant(space), scene.grant(space));
+            let (store, write, admin) =
+                (Arc::clone(&fixture.store), fixture.grant(space), fixture.grant(space));
             async move {
                 if caller == 0 {
                     let pushed = store.push(&write, push_of(vec![tombstone(id, at)]), WIDE).await.unwrap();
@@ -212,20 +214,21 @@ pub async fn record_that_dies_during_a_rewrap_has_no_key<B: Backend>() {
             }
         })
         .await;
-        assert_eq!(scene.dek_of(space, id).await, None);
+        assert_eq!(fixture.dek_of(space, id).await, None);
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R17: a revocation and long pushes of the same space: none fails because of the other. That the revocation does not wait
 /// for the push either is up to the locks of an adapter that has any (storage T2).
 pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: Backend>() {
-    let scene = Scene::<B>::new().await;
-    let space = scene.shared(1).await;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
         let number = u8::try_from(round % 200).unwrap();
         together(2, |caller| {
-            let (store, write, admin) = (Arc::clone(&scene.store), scene.grant(space), scene.grant(space));
+            let (store, write, admin) =
+                (Arc::clone(&fixture.store), fixture.grant(space), fixture.grant(space));
             async move {
                 if caller == 0 {
                     let ids = round * 50..round * 50 + 50;
@@ -238,19 +241,19 @@ pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: Backend>() {
             }
         })
         .await;
-        assert!(scene.store.is_revoked(space, &cid(number).into()).await.unwrap());
+        assert!(fixture.store.is_revoked(space, &cid(number).into()).await.unwrap());
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R18: fifty at once for one actor get no more permits than the limit, and all of them when none is left over. P17.
 pub async fn callers_together_get_no_more_permits_than_the_limit<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let limit = RateLimit { actions: 10, window: Duration::from_hours(1) };
     for round in 0..ROUNDS {
         let actor = ActorHash::from_bytes([u8::try_from(round).unwrap(); 32]);
         let permits = together(50, |_| {
-            let store = Arc::clone(&scene.store);
+            let store = Arc::clone(&fixture.store);
             async move { store.acquire(RateAction::Invitation, actor, limit).await }
         })
         .await;
@@ -258,14 +261,14 @@ pub async fn callers_together_get_no_more_permits_than_the_limit<B: Backend>() {
         let refused = permits.iter().filter_map(|permit| permit.as_ref().err());
         refused.for_each(|error| assert!(matches!(error, StorageError::RateLimited { .. }), "{error:?}"));
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R24: a purge while invitations are listed, read and deleted: no error, and nobody sees one twice or one that is not
 /// there any more.
 pub async fn purge_disturbs_no_reader_of_a_mailbox<B: Backend>() {
     const LETTERS: u64 = 6;
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let limits = MailboxLimits { invitations: 1000, from_one_peer: 1000 };
     let letter = |round: u64, number: u64| {
         let id = InvitationId::from_bytes(u128::from(round * LETTERS + number).to_be_bytes());
@@ -275,12 +278,12 @@ pub async fn purge_disturbs_no_reader_of_a_mailbox<B: Backend>() {
         let mailbox = MailboxId::from_bytes([u8::try_from(round).unwrap(); 32]);
         for number in 0..LETTERS {
             if number == LETTERS / 2 {
-                scene.backend.let_time_pass(INVITATION_LIFETIME).await;
+                fixture.backend.let_time_pass(INVITATION_LIFETIME).await;
             }
-            scene.store.create_invitation(mailbox, letter(round, number), limits).await.unwrap();
+            fixture.store.create_invitation(mailbox, letter(round, number), limits).await.unwrap();
         }
         together(4, |caller| {
-            let store = Arc::clone(&scene.store);
+            let store = Arc::clone(&fixture.store);
             async move {
                 match caller {
                     0 => while store.purge_invitations(1).await.unwrap() > 0 {},
@@ -305,22 +308,22 @@ pub async fn purge_disturbs_no_reader_of_a_mailbox<B: Backend>() {
         })
         .await;
         let page = MailboxPage { after: None, limit: 100, max_bytes: usize::MAX };
-        let left = scene.store.invitations(mailbox, page).await.unwrap();
+        let left = fixture.store.invitations(mailbox, page).await.unwrap();
         assert_eq!(left.len() as u64, LETTERS / 2 - 1, "round {round}");
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// R27: a chain is revoked while its bearer pushes, pulls and looks at the space. What starts after the revocation has
 /// committed is refused, and no push is done by half.
 pub async fn what_starts_after_a_revocation_is_refused<B: Backend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for round in 0..ROUNDS {
-        let space = scene.shared(u8::try_from(round).unwrap()).await;
+        let space = fixture.shared(u8::try_from(round).unwrap()).await;
         let revoked = Arc::new(AtomicBool::new(false));
         let accepted = together(4, |caller| {
             let (store, admin, revoked) =
-                (Arc::clone(&scene.store), scene.grant(space), Arc::clone(&revoked));
+                (Arc::clone(&fixture.store), fixture.grant(space), Arc::clone(&revoked));
             async move {
                 if caller == 0 {
                     store.revoke(&admin, &cid(2).into()).await.unwrap();
@@ -341,10 +344,10 @@ pub async fn what_starts_after_a_revocation_is_refused<B: Backend>() {
             }
         })
         .await;
-        assert_eq!(scene.space(space).await.cursor, cursor(accepted[1]));
-        assert_eq!(scene.rows(space, NONE).await.len() as u64, accepted[1] * 2);
+        assert_eq!(fixture.space(space).await.cursor, cursor(accepted[1]));
+        assert_eq!(fixture.rows(space, NONE).await.len() as u64, accepted[1] * 2);
     }
-    scene.end().await;
+    fixture.end().await;
 }
 
 /// What a caller does with the chain, for the nth time: one pushes two records, one pulls, one looks.

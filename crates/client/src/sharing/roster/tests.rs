@@ -11,14 +11,14 @@ const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 const END: Timestamp = Timestamp::from_seconds(4_000_000_000);
 
 /// A space on paper: its owner's membership, and the log as it grows.
-struct Scene {
+struct Fixture {
     owner: Identity,
     membership: Membership,
     head: LogHead,
     entries: Vec<MembershipEntry>,
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let owner = Identity::random();
         let root = owner.grant(owner.did(), Permission::Admin, SPACE, END, None);
@@ -26,9 +26,10 @@ impl Scene {
         keys.insert(SpaceKey::random(SPACE, Epoch::FIRST));
         let membership =
             Membership { name: String::new(), root_key: owner.root_key(), ucan: Chain(root.clone()), keys };
-        let mut scene = Self { owner, membership, head: LogHead::default(), entries: Vec::new() };
-        scene.say_as_owner(Act::Admit(vec![Admission { joined: true, ..scene.admission_of_owner(&root) }]));
-        scene
+        let mut fixture = Self { owner, membership, head: LogHead::default(), entries: Vec::new() };
+        fixture
+            .say_as_owner(Act::Admit(vec![Admission { joined: true, ..fixture.admission_of_owner(&root) }]));
+        fixture
     }
 
     fn admission_of_owner(&self, root: &str) -> Admission {
@@ -93,93 +94,93 @@ fn sorted(members: &[&Identity]) -> Vec<String> {
 
 #[test]
 fn members_are_invited_join_and_are_removed() {
-    let mut scene = Scene::new();
+    let mut fixture = Fixture::new();
     let member = Identity::random();
-    let ucan = scene.invite(&member, Permission::Write);
-    let invited = scene.roster().member(member.did()).unwrap().clone();
+    let ucan = fixture.invite(&member, Permission::Write);
+    let invited = fixture.roster().member(member.did()).unwrap().clone();
     assert_eq!((invited.joined, invited.permission(END)), (false, Some(Permission::Write)));
     assert_eq!(invited.permission(Timestamp::from_seconds(END.seconds() + 1)), None);
 
-    scene.say(&member, &ucan, Act::Join { name: "Bob".to_owned() });
-    let joined = scene.roster().member(member.did()).unwrap().clone();
+    fixture.say(&member, &ucan, Act::Join { name: "Bob".to_owned() });
+    let joined = fixture.roster().member(member.did()).unwrap().clone();
     assert_eq!((joined.joined, joined.name.as_str()), (true, "Bob"));
 
-    scene.say_as_owner(removal(&member));
-    assert_eq!(scene.dids(), [scene.owner.did()]);
-    assert_eq!(scene.roster().removal(member.did()), Some(Epoch::FIRST));
+    fixture.say_as_owner(removal(&member));
+    assert_eq!(fixture.dids(), [fixture.owner.did()]);
+    assert_eq!(fixture.roster().removal(member.did()), Some(Epoch::FIRST));
 }
 
 #[test]
 fn whoever_was_removed_comes_back_with_a_new_invitation_and_not_with_the_old_one() {
-    let mut scene = Scene::new();
+    let mut fixture = Fixture::new();
     let member = Identity::random();
-    let old = scene.invite(&member, Permission::Write);
-    scene.say_as_owner(removal(&member));
-    scene.say_as_owner(Act::Admit(vec![admission(&member, &old)]));
-    assert_eq!(scene.dids(), [scene.owner.did()]);
-    scene.invite(&member, Permission::Read);
-    assert_eq!(scene.dids(), sorted(&[&scene.owner, &member]));
-    assert_eq!(scene.roster().removal(member.did()), None);
+    let old = fixture.invite(&member, Permission::Write);
+    fixture.say_as_owner(removal(&member));
+    fixture.say_as_owner(Act::Admit(vec![admission(&member, &old)]));
+    assert_eq!(fixture.dids(), [fixture.owner.did()]);
+    fixture.invite(&member, Permission::Read);
+    assert_eq!(fixture.dids(), sorted(&[&fixture.owner, &member]));
+    assert_eq!(fixture.roster().removal(member.did()), None);
 }
 
 #[test]
 fn only_administrators_remove() {
-    let mut scene = Scene::new();
+    let mut fixture = Fixture::new();
     let [writer, other] = std::array::from_fn(|_| Identity::random());
-    let ucan = scene.invite(&writer, Permission::Write);
-    scene.invite(&other, Permission::Read);
-    scene.say(&writer, &ucan, removal(&other));
-    assert_eq!((scene.dids().len(), scene.roster().skipped()), (3, 1));
+    let ucan = fixture.invite(&writer, Permission::Write);
+    fixture.invite(&other, Permission::Read);
+    fixture.say(&writer, &ucan, removal(&other));
+    assert_eq!((fixture.dids().len(), fixture.roster().skipped()), (3, 1));
 }
 
 #[test]
 fn whom_the_removed_let_in_goes_too() {
-    let mut scene = Scene::new();
+    let mut fixture = Fixture::new();
     let [member, guest] = std::array::from_fn(|_| Identity::random());
-    let ucan = scene.invite(&member, Permission::Admin);
+    let ucan = fixture.invite(&member, Permission::Admin);
     let derived = member.grant(guest.did(), Permission::Read, SPACE, END, Some(&ucan));
-    scene.say(&member, &ucan, Act::Admit(vec![admission(&guest, &derived)]));
-    let roster = scene.roster();
+    fixture.say(&member, &ucan, Act::Admit(vec![admission(&guest, &derived)]));
+    let roster = fixture.roster();
     let dependents: Vec<&str> =
         roster.dependents(member.did()).iter().map(|other| other.did.as_str()).collect();
     assert_eq!(dependents, [guest.did()]);
-    scene.say_as_owner(removal(&member));
-    assert_eq!(scene.dids(), [scene.owner.did()]);
-    scene.say(&member, &ucan, removal(&scene_owner(&scene)));
-    assert_eq!((scene.dids().len(), scene.roster().skipped()), (1, 1));
+    fixture.say_as_owner(removal(&member));
+    assert_eq!(fixture.dids(), [fixture.owner.did()]);
+    fixture.say(&member, &ucan, removal(&fixture_owner(&fixture)));
+    assert_eq!((fixture.dids().len(), fixture.roster().skipped()), (1, 1));
 }
 
-fn scene_owner(scene: &Scene) -> Identity {
-    Identity::from_secret(scene.owner.secret().clone()).unwrap()
+fn fixture_owner(fixture: &Fixture) -> Identity {
+    Identity::from_secret(fixture.owner.secret().clone()).unwrap()
 }
 
 #[test]
 fn strangers_and_chains_of_other_spaces_are_passed_over() {
-    let mut scene = Scene::new();
+    let mut fixture = Fixture::new();
     let stranger = Identity::random();
     let own = stranger.grant(stranger.did(), Permission::Admin, SPACE, END, None);
-    scene.say(&stranger, &own, removal(&scene_owner(&scene)));
+    fixture.say(&stranger, &own, removal(&fixture_owner(&fixture)));
     let elsewhere = SpaceId::from_bytes([2; 16]);
-    let other = scene.owner.grant(stranger.did(), Permission::Admin, elsewhere, END, None);
-    scene.say_as_owner(Act::Admit(vec![admission(&stranger, &own), admission(&stranger, &other)]));
-    assert_eq!(scene.dids(), [scene.owner.did()]);
+    let other = fixture.owner.grant(stranger.did(), Permission::Admin, elsewhere, END, None);
+    fixture.say_as_owner(Act::Admit(vec![admission(&stranger, &own), admission(&stranger, &other)]));
+    assert_eq!(fixture.dids(), [fixture.owner.did()]);
 }
 
 #[test]
 fn everybody_is_listed_anew_under_a_new_key_for_those_who_have_only_that() {
-    let mut scene = Scene::new();
+    let mut fixture = Fixture::new();
     let member = Identity::random();
-    scene.invite(&member, Permission::Read);
+    fixture.invite(&member, Permission::Read);
     let second = Epoch::new(2).unwrap();
-    scene.membership.keys.insert(SpaceKey::random(SPACE, second));
-    let again = scene.roster().to_be_listed(second);
+    fixture.membership.keys.insert(SpaceKey::random(SPACE, second));
+    let again = fixture.roster().to_be_listed(second);
     assert_eq!(again.len(), 2);
-    scene.say_as_owner(Act::Admit(again));
-    assert_eq!(scene.roster().to_be_listed(second), []);
+    fixture.say_as_owner(Act::Admit(again));
+    assert_eq!(fixture.roster().to_be_listed(second), []);
 
-    let everybody = scene.dids();
-    let newest = scene.membership.keys.key(second).unwrap().clone();
-    scene.membership.keys = KeyRing::new(SPACE);
-    scene.membership.keys.insert(newest);
-    assert_eq!(scene.dids(), everybody);
+    let everybody = fixture.dids();
+    let newest = fixture.membership.keys.key(second).unwrap().clone();
+    fixture.membership.keys = KeyRing::new(SPACE);
+    fixture.membership.keys.insert(newest);
+    assert_eq!(fixture.dids(), everybody);
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::BlobsBackend;
-use super::scene::{Scene, key, write};
+use super::fixture::{Fixture, key, write};
 use super::sizes::{PART, PIECE, content};
 use crate::Blobs;
 
@@ -51,10 +51,10 @@ impl Drop for Piece {
 
 /// H2, counted at the pieces that the writers were handed: none of them is kept for long.
 pub async fn writers_side_by_side_hold_little<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let (held, bytes) = (Arc::new(Held::default()), content(1, PART + 1));
     let uploads = (0..WRITERS).map(async |number| {
-        let mut writer = scene.store.create(&key(1, number, 1), bytes.len() as u64).await.unwrap();
+        let mut writer = fixture.store.create(&key(1, number, 1), bytes.len() as u64).await.unwrap();
         for part in bytes.chunks(PIECE) {
             writer.write(held.piece(part)).await.unwrap();
         }
@@ -64,23 +64,23 @@ pub async fn writers_side_by_side_hold_little<B: BlobsBackend>() {
     assert!(held.most.load(Ordering::SeqCst) <= usize::from(WRITERS) * PER_WRITER);
     assert_eq!(held.now.load(Ordering::SeqCst), 0, "nothing is held when all have finished");
     for number in [0, WRITERS / 2, WRITERS - 1] {
-        assert!(scene.read(&key(1, number, 1)).await == bytes);
+        assert!(fixture.read(&key(1, number, 1)).await == bytes);
     }
 }
 
 /// Objects of some kilobytes, sixteen at a time.
 pub async fn small_objects_side_by_side_all_come_back<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let writers = (0..16).map(async |space| {
         for file in 0..16 {
             let bytes = content(u64::from(space) << 8 | u64::from(file), 16 << 10);
-            write(&scene.store, &key(space, file, 1), &bytes).await.unwrap();
+            write(&fixture.store, &key(space, file, 1), &bytes).await.unwrap();
         }
     });
     join_all(writers).await;
-    assert_eq!(scene.names().await.len(), 256);
+    assert_eq!(fixture.names().await.len(), 256);
     for (space, file) in (0..16).flat_map(|space| (0..16).map(move |file| (space, file))) {
         let bytes = content(u64::from(space) << 8 | u64::from(file), 16 << 10);
-        assert_eq!(scene.read(&key(space, file, 1)).await, bytes);
+        assert_eq!(fixture.read(&key(space, file, 1)).await, bytes);
     }
 }

@@ -4,17 +4,17 @@ use futures_util::StreamExt;
 use less_sync_core::{FileId, SpaceId};
 
 use super::BlobsBackend;
-use super::scene::{Scene, key};
+use super::fixture::{Fixture, key};
 use super::sizes::{PART, PIECE, SIZES, content};
 use crate::{BlobError, Blobs, ObjectKey};
 
 /// H1.
 pub async fn objects_of_all_sizes_come_back<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for (number, size) in (0..).zip(SIZES) {
         let (key, bytes) = (key(1, number, 1), content(u64::from(number), size));
-        scene.put(&key, &bytes).await;
-        let (found, read) = scene.read_part(&key, None).await.unwrap();
+        fixture.put(&key, &bytes).await;
+        let (found, read) = fixture.read_part(&key, None).await.unwrap();
         assert_eq!(found, size as u64);
         assert!(read == bytes, "{size} bytes came back as {} others", read.len());
     }
@@ -22,37 +22,37 @@ pub async fn objects_of_all_sizes_come_back<B: BlobsBackend>() {
 
 /// A store that is opened later has what one before it wrote.
 pub async fn object_outlives_the_store_that_wrote_it<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let bytes = content(1, 1000);
-    scene.put(&key(1, 1, 1), &bytes).await;
-    let Scene { backend, store } = scene;
+    fixture.put(&key(1, 1, 1), &bytes).await;
+    let Fixture { backend, store } = fixture;
     drop(store);
     let store = backend.open().await;
-    assert_eq!(Scene { backend, store }.read(&key(1, 1, 1)).await, bytes);
+    assert_eq!(Fixture { backend, store }.read(&key(1, 1, 1)).await, bytes);
 }
 
 /// Storage §4.5.
 pub async fn pieces_are_small_and_not_empty<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
-    scene.put(&key(1, 1, 1), &content(1, PART + 1)).await;
-    let mut reader = scene.store.open(&key(1, 1, 1), None).await.unwrap();
+    let fixture = Fixture::<B>::new().await;
+    fixture.put(&key(1, 1, 1), &content(1, PART + 1)).await;
+    let mut reader = fixture.store.open(&key(1, 1, 1), None).await.unwrap();
     while let Some(piece) = reader.bytes.next().await {
         assert!((1..=PIECE).contains(&piece.unwrap().len()));
     }
-    scene.put(&key(1, 2, 1), &content(1, 0)).await;
-    let mut reader = scene.store.open(&key(1, 2, 1), None).await.unwrap();
+    fixture.put(&key(1, 2, 1), &content(1, 0)).await;
+    let mut reader = fixture.store.open(&key(1, 2, 1), None).await.unwrap();
     assert!(reader.bytes.next().await.is_none());
 }
 
 /// H6: a missing object.
 pub async fn unknown_object_is_not_found<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
-    assert!(scene.is_missing(&key(1, 1, 1)).await);
-    scene.put(&key(1, 1, 1), &content(1, 10)).await;
+    let fixture = Fixture::<B>::new().await;
+    assert!(fixture.is_missing(&key(1, 1, 1)).await);
+    fixture.put(&key(1, 1, 1), &content(1, 10)).await;
     for missing in [key(1, 1, 2), key(1, 2, 1), key(2, 1, 1)] {
-        assert!(scene.is_missing(&missing).await);
+        assert!(fixture.is_missing(&missing).await);
         for range in [0..0, 0..1] {
-            let opened = scene.store.open(&missing, Some(range)).await;
+            let opened = fixture.store.open(&missing, Some(range)).await;
             assert!(matches!(opened, Err(BlobError::NotFound)), "{opened:?}");
         }
     }
@@ -60,21 +60,21 @@ pub async fn unknown_object_is_not_found<B: BlobsBackend>() {
 
 /// Storage §4.1: a store of the original is usable in place.
 pub async fn object_of_the_original_is_read<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let legacy = ObjectKey::legacy(SpaceId::from_bytes([1; 16]), FileId::from_bytes([1; 16]));
-    scene.backend.put(&legacy.to_string(), b"from the original").await;
-    assert_eq!(scene.read(&legacy).await.as_ref(), b"from the original");
-    assert!(scene.is_missing(&key(1, 1, 1)).await);
-    scene.store.delete(&legacy.to_string()).await.unwrap();
-    assert!(scene.is_missing(&legacy).await);
+    fixture.backend.put(&legacy.to_string(), b"from the original").await;
+    assert_eq!(fixture.read(&legacy).await.as_ref(), b"from the original");
+    assert!(fixture.is_missing(&key(1, 1, 1)).await);
+    fixture.store.delete(&legacy.to_string()).await.unwrap();
+    assert!(fixture.is_missing(&legacy).await);
 }
 
 /// http §7.5.
 pub async fn ranges_are_parts_of_the_object<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let (small, large) = (content(1, 10), content(2, 3 * PIECE + 1));
-    scene.put(&key(1, 1, 1), &small).await;
-    scene.put(&key(1, 2, 1), &large).await;
+    fixture.put(&key(1, 1, 1), &small).await;
+    fixture.put(&key(1, 2, 1), &large).await;
     for (file, bytes) in [(1, small), (2, large)] {
         let size = bytes.len();
         for (start, end) in [
@@ -87,7 +87,7 @@ pub async fn ranges_are_parts_of_the_object<B: BlobsBackend>() {
             (size, size),
         ] {
             let range = start as u64..end as u64;
-            let (whole, part) = scene.read_part(&key(1, file, 1), Some(range)).await.unwrap();
+            let (whole, part) = fixture.read_part(&key(1, file, 1), Some(range)).await.unwrap();
             assert_eq!(whole, size as u64, "the size is that of all of it");
             assert!(part == bytes[start..end], "{start}..{end} of {size}");
         }
@@ -96,69 +96,69 @@ pub async fn ranges_are_parts_of_the_object<B: BlobsBackend>() {
 
 /// What is not there is not read as something shorter.
 pub async fn range_beyond_the_object_is_refused<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
-    scene.put(&key(1, 1, 1), &content(1, 10)).await;
+    let fixture = Fixture::<B>::new().await;
+    fixture.put(&key(1, 1, 1), &content(1, 10)).await;
     #[expect(clippy::reversed_empty_ranges, reason = "a caller may have turned it around")]
     for range in [0..11, 10..11, 11..11, 20..30, 5..4] {
-        let opened = scene.store.open(&key(1, 1, 1), Some(range.clone())).await;
+        let opened = fixture.store.open(&key(1, 1, 1), Some(range.clone())).await;
         assert!(matches!(opened, Err(BlobError::Failed(_))), "{range:?}: {opened:?}");
     }
 }
 
 /// A download that ends early takes nothing from the next one.
 pub async fn reader_may_stop_and_others_go_on<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let bytes = content(1, PART);
-    scene.put(&key(1, 1, 1), &bytes).await;
-    let mut stopped = scene.store.open(&key(1, 1, 1), None).await.unwrap();
+    fixture.put(&key(1, 1, 1), &bytes).await;
+    let mut stopped = fixture.store.open(&key(1, 1, 1), None).await.unwrap();
     assert!(stopped.bytes.next().await.unwrap().is_ok());
-    let waiting = scene.store.open(&key(1, 1, 1), None).await.unwrap();
+    let waiting = fixture.store.open(&key(1, 1, 1), None).await.unwrap();
     drop(stopped);
-    assert!(scene.read(&key(1, 1, 1)).await == bytes);
+    assert!(fixture.read(&key(1, 1, 1)).await == bytes);
     let read: usize = waiting.bytes.map(|piece| piece.unwrap().len()).collect::<Vec<_>>().await.iter().sum();
     assert_eq!(read, bytes.len());
 }
 
 /// Neighbours stay.
 pub async fn deletion_is_for_good_and_for_one_name<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let bytes = content(1, 10);
     for (file, upload) in [(1, 1), (1, 2), (2, 1)] {
-        scene.put(&key(1, file, upload), &bytes).await;
+        fixture.put(&key(1, file, upload), &bytes).await;
     }
-    scene.store.delete(&key(1, 1, 1).to_string()).await.unwrap();
-    assert!(scene.is_missing(&key(1, 1, 1)).await);
-    assert_eq!(scene.names().await, [key(1, 1, 2).to_string(), key(1, 2, 1).to_string()]);
-    assert_eq!(scene.read(&key(1, 1, 2)).await, bytes);
+    fixture.store.delete(&key(1, 1, 1).to_string()).await.unwrap();
+    assert!(fixture.is_missing(&key(1, 1, 1)).await);
+    assert_eq!(fixture.names().await, [key(1, 1, 2).to_string(), key(1, 2, 1).to_string()]);
+    assert_eq!(fixture.read(&key(1, 1, 2)).await, bytes);
 }
 
 /// Storage §4.6: not found is success.
 pub async fn deletion_of_nothing_is_success<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     let name = key(1, 1, 1).to_string();
-    scene.store.delete(&name).await.unwrap();
-    scene.put(&key(1, 1, 1), &content(1, 10)).await;
+    fixture.store.delete(&name).await.unwrap();
+    fixture.put(&key(1, 1, 1), &content(1, 10)).await;
     for _repeat in 0..2 {
-        scene.store.delete(&name).await.unwrap();
+        fixture.store.delete(&name).await.unwrap();
     }
-    scene.store.delete(&format!("{name}/below/an/object")).await.unwrap();
+    fixture.store.delete(&format!("{name}/below/an/object")).await.unwrap();
 }
 
 /// A row of a database may say anything.
 pub async fn name_that_leads_out_of_the_store_is_refused<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for name in ["", "/", "/etc/passwd", "../outside", "spaces/../../outside", "spaces//x", "spaces/"] {
-        let deleted = scene.store.delete(name).await;
+        let deleted = fixture.store.delete(name).await;
         assert!(matches!(deleted, Err(BlobError::Failed(_))), "{name:?}: {deleted:?}");
     }
 }
 
 /// Storage §4.8.
 pub async fn probe_leaves_nothing<B: BlobsBackend>() {
-    let scene = Scene::<B>::new().await;
+    let fixture = Fixture::<B>::new().await;
     for _repeat in 0..2 {
-        scene.store.probe().await.unwrap();
+        fixture.store.probe().await.unwrap();
     }
-    assert_eq!(scene.list(".less-sync-probe/").await, []);
-    assert_eq!(scene.names().await, Vec::<String>::new());
+    assert_eq!(fixture.list(".less-sync-probe/").await, []);
+    assert_eq!(fixture.names().await, Vec::<String>::new());
 }

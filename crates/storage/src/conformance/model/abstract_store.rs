@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use less_sync_core::{Cursor, Epoch, RecordId, SpaceId};
 
-use super::super::scene::{CLIENT, cursor, epoch};
+use super::super::fixture::{CLIENT, cursor, epoch};
 use crate::{
     Change, CursorAhead, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record, RecordState,
     Space, SpaceKind, StorageError,

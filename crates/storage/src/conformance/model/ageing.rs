@@ -8,7 +8,7 @@ use less_sync_core::{InvitationId, MailboxId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::scene::Scene;
+use super::super::fixture::Fixture;
 use super::super::{Backend, PageLimits};
 use super::play_all;
 use crate::{
@@ -67,7 +67,7 @@ pub fn what_ages_agrees_with_the_model<B: Backend>() {
         for step in steps {
             play.step(step).await;
         }
-        play.scene.end().await;
+        play.fixture.end().await;
     });
 }
 
@@ -107,7 +107,7 @@ struct Taken {
 }
 
 struct Play<B: Backend> {
-    scene: Scene<B>,
+    fixture: Fixture<B>,
     /// Time that has passed.
     now: Duration,
     letters: Vec<Letter>,
@@ -125,8 +125,8 @@ fn id(nth: usize) -> InvitationId {
 
 impl<B: Backend> Play<B> {
     async fn new() -> Self {
-        let scene = Scene::<B>::new().await;
-        Self { scene, now: Duration::ZERO, letters: Vec::new(), permits: Vec::new() }
+        let fixture = Fixture::<B>::new().await;
+        Self { fixture, now: Duration::ZERO, letters: Vec::new(), permits: Vec::new() }
     }
 
     async fn step(&mut self, step: Step) {
@@ -140,21 +140,21 @@ impl<B: Backend> Play<B> {
                 let due = |letter: &Letter| !letter.deleted && !is_fresh(letter, self.now);
                 let due: Vec<usize> =
                     (0..self.letters.len()).filter(|nth| due(&self.letters[*nth])).collect();
-                let purged = self.scene.store.purge_invitations(batch).await.unwrap();
+                let purged = self.fixture.store.purge_invitations(batch).await.unwrap();
                 assert_eq!(purged, batch.min(due.len()));
                 due.into_iter().take(batch).for_each(|nth| self.letters[nth].deleted = true);
             }
             Step::PurgeActions { batch } => {
                 let now = self.now;
                 let due = self.permits.iter_mut().filter(|taken| !taken.gone && !counts(taken, now));
-                let purged = self.scene.store.purge_actions(RATE.window, batch).await.unwrap();
+                let purged = self.fixture.store.purge_actions(RATE.window, batch).await.unwrap();
                 assert_eq!(due.take(batch).map(|taken| taken.gone = true).count(), purged);
             }
             Step::TimePasses { hours } => {
-                self.scene.backend.let_time_pass(HOUR * hours).await;
+                self.fixture.backend.let_time_pass(HOUR * hours).await;
                 self.now += HOUR * hours;
             }
-            Step::Reopen => self.scene.reopen(PageLimits::default()).await,
+            Step::Reopen => self.fixture.reopen(PageLimits::default()).await,
         }
     }
 
@@ -177,7 +177,7 @@ impl<B: Backend> Play<B> {
         let from_peer = visible.iter().filter(|nth| self.letters[**nth].peer == peer).count();
         let is_full =
             visible.len() >= LIMITS.invitations || (peer.is_some() && from_peer >= LIMITS.from_one_peer);
-        match self.scene.store.create_invitation(mailbox(number), invitation.clone(), LIMITS).await {
+        match self.fixture.store.create_invitation(mailbox(number), invitation.clone(), LIMITS).await {
             Ok(created) => {
                 assert!(!is_full, "{visible:?}");
                 assert_eq!((created.id, created.payload), (invitation.id, invitation.payload));
@@ -192,7 +192,7 @@ impl<B: Backend> Play<B> {
     async fn delete(&mut self, number: u8, nth: usize) {
         let letter = self.letters.get_mut(nth);
         let mine = letter.filter(|letter| letter.mailbox == number && !letter.deleted);
-        let deleted = self.scene.store.delete_invitation(mailbox(number), id(nth)).await;
+        let deleted = self.fixture.store.delete_invitation(mailbox(number), id(nth)).await;
         match mine {
             Some(letter) => {
                 deleted.unwrap();
@@ -204,7 +204,7 @@ impl<B: Backend> Play<B> {
 
     async fn page(&self, number: u8, after: Option<usize>, limit: usize) {
         let page = MailboxPage { after: after.map(id), limit, max_bytes: usize::MAX };
-        let found = self.scene.store.invitations(mailbox(number), page).await.unwrap();
+        let found = self.fixture.store.invitations(mailbox(number), page).await.unwrap();
         let mine = |letter: &Letter| letter.mailbox == number && !letter.deleted;
         let is_known = after.is_none_or(|nth| self.letters.get(nth).is_some_and(mine));
         let expected = self.visible(number).into_iter();
@@ -221,9 +221,9 @@ impl<B: Backend> Play<B> {
             taken.permit.actor == actor && taken.action == action && !taken.gone && counts(taken, now)
         });
         let counted: Vec<Duration> = counted.map(|taken| taken.at).collect();
-        let found = self.scene.store.count_actions(action, actor, RATE.window).await.unwrap();
+        let found = self.fixture.store.count_actions(action, actor, RATE.window).await.unwrap();
         assert_eq!(found, counted.len());
-        match self.scene.store.acquire(action, actor, RATE).await {
+        match self.fixture.store.acquire(action, actor, RATE).await {
             Ok(permit) => {
                 assert!(counted.len() < RATE.actions);
                 self.permits.push(Taken { permit, action, at: now, gone: false });
@@ -244,7 +244,7 @@ impl<B: Backend> Play<B> {
 
     async fn release(&mut self, nth: usize) {
         if let Some(taken) = self.permits.get_mut(nth) {
-            self.scene.store.release(taken.permit.clone()).await.unwrap();
+            self.fixture.store.release(taken.permit.clone()).await.unwrap();
             taken.gone = true;
         }
     }

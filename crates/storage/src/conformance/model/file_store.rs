@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 
-use super::super::file_scene::{LEASE, LIFETIME, content};
+use super::super::file_fixture::{LEASE, LIFETIME, content};
 use super::shared_store::{SHARED, SharedStore};
 use crate::{
     Claim, Claimed, FileChange, FileCommit, FileEntry, FileState, ObjectQueueState, ObjectUse, RecordState,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 
 use super::super::PageLimits;
-use super::super::scene::{cursor, dek};
+use super::super::fixture::{cursor, dek};
 use crate::{Change, CursorAhead, RecordState};
 
 /// Two spaces, and the same record ids in both.

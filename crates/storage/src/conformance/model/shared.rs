@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, RecordId, SpaceId};
 
+use super::super::fixture::{CLIENT, Fixture, cursor, dek};
 use super::super::grants::{Grant, chain, cid};
-use super::super::scene::{CLIENT, Scene, cursor, dek};
-use super::super::shared_scene::{WIDE_LOG, file, member, record_deks, rewrap};
+use super::super::shared_fixture::{WIDE_LOG, file, member, record_deks, rewrap};
 use super::super::{Backend, PageLimits};
 use super::history::Wish;
 use super::shared_history::{Act, CHAINS, How, Step, histories};
@@ -37,7 +37,7 @@ pub fn random_shared_histories_agree_with_the_model<B: Backend>() {
 
 /// A store and the model that it has to agree with.
 pub(super) struct Play<B: Backend> {
-    pub(super) scene: Scene<B>,
+    pub(super) fixture: Fixture<B>,
     pub(super) model: SharedStore,
     /// Uploads that are not committed.
     pub(super) uploads: Vec<(SpaceId, Upload)>,
@@ -55,11 +55,11 @@ pub(super) fn grant<G: Grant>(space: SpaceId, bearer: usize) -> G {
 
 impl<B: Backend> Play<B> {
     async fn new() -> Self {
-        let scene = Scene::<B>::paged(PAGES).await;
-        scene.shared(SHARED.as_bytes()[0]).await;
-        scene.store.create_space(PERSONAL, CLIENT, SpaceKind::Personal).await.unwrap();
+        let fixture = Fixture::<B>::paged(PAGES).await;
+        fixture.shared(SHARED.as_bytes()[0]).await;
+        fixture.store.create_space(PERSONAL, CLIENT, SpaceKind::Personal).await.unwrap();
         let (uploads, known) = (Vec::new(), Vec::new());
-        Self { scene, model: SharedStore::new(), uploads, known, listed: BTreeMap::new() }
+        Self { fixture, model: SharedStore::new(), uploads, known, listed: BTreeMap::new() }
     }
 
     async fn step(&mut self, Step { space, bearer, act }: Step) {
@@ -70,7 +70,7 @@ impl<B: Backend> Play<B> {
             Act::Advance { skew, raise_minimum } => self.advance(space, bearer, skew, raise_minimum).await,
             Act::Complete { skew } => {
                 let number = self.model.space(space).key_generation.get() + skew;
-                let completed = self.scene.store.complete_rewrap(&grant(space, bearer), number).await;
+                let completed = self.fixture.store.complete_rewrap(&grant(space, bearer), number).await;
                 let admitted = self.model.admit(space, bearer);
                 agree(&completed, &admitted.and_then(|()| self.model.complete(space, number)));
             }
@@ -90,16 +90,16 @@ impl<B: Backend> Play<B> {
                 self.look(space, bearer, cursor(since)).await;
                 self.look_at_files(space).await;
             }
-            Act::Reopen => self.scene.reopen(PAGES).await,
+            Act::Reopen => self.fixture.reopen(PAGES).await,
         }
-        assert_eq!(self.scene.space(space).await, self.model.space(space));
+        assert_eq!(self.fixture.space(space).await, self.model.space(space));
     }
 
     async fn push(&mut self, space: SpaceId, bearer: usize, wishes: &[Wish]) {
         let changes: Vec<_> =
             wishes.iter().map(|wish| wish.change(self.model.cursor_of(space, wish.record))).collect();
         let push = Push { changes: changes.clone().into(), epoch: None };
-        let mut pushed = self.scene.store.push(&grant(space, bearer), push, LIMITS).await;
+        let mut pushed = self.fixture.store.push(&grant(space, bearer), push, LIMITS).await;
         if let Ok(Pushed::Committed { deleted_files, .. }) = &mut pushed {
             deleted_files.sort_unstable();
         }
@@ -124,13 +124,14 @@ impl<B: Backend> Play<B> {
         let prev = if stray { Some([9; 32]) } else { log.last().map(|last| last.entry_hash) };
         let payload = Bytes::from(vec![u8::try_from(length).unwrap(); length]);
         let entry = member(prev, &payload);
-        let appended = self.scene.store.append_member(&grant(space, bearer), version, entry, WIDE_LOG).await;
+        let appended =
+            self.fixture.store.append_member(&grant(space, bearer), version, entry, WIDE_LOG).await;
         let admitted = self.model.admit(space, bearer);
         agree(&appended, &admitted.and_then(|()| self.model.append(space, version, prev, &payload)));
     }
 
     async fn revoke(&mut self, space: SpaceId, bearer: usize, number: u8) {
-        let revoked = self.scene.store.revoke(&grant(space, bearer), &cid(number).into()).await;
+        let revoked = self.fixture.store.revoke(&grant(space, bearer), &cid(number).into()).await;
         let admitted = self.model.admit(space, bearer);
         agree(&revoked, &admitted);
         if revoked.is_ok() {
@@ -140,14 +141,14 @@ impl<B: Backend> Play<B> {
 
     async fn advance(&mut self, space: SpaceId, bearer: usize, skew: i32, raise_minimum: bool) {
         let number = self.model.space(space).key_generation.get() + 1 + skew;
-        let advanced = self.scene.store.advance_epoch(&grant(space, bearer), number, raise_minimum).await;
+        let advanced = self.fixture.store.advance_epoch(&grant(space, bearer), number, raise_minimum).await;
         let admitted = self.model.admit(space, bearer);
         agree(&advanced, &admitted.map(|()| self.model.advance(space, number, raise_minimum)));
     }
 
     /// The owner lists: nobody revokes that chain.
     async fn list(&mut self, space: SpaceId) {
-        let (listing, deks) = record_deks(&*self.scene.store, &grant(space, 2), Cursor::ZERO).await;
+        let (listing, deks) = record_deks(&*self.fixture.store, &grant(space, 2), Cursor::ZERO).await;
         assert_eq!(listing.cursor, self.model.space(space).cursor);
         assert_eq!(deks, self.model.record_deks(space));
         self.listed.insert(space, (listing, deks));
@@ -167,7 +168,7 @@ impl<B: Backend> Play<B> {
         };
         let entries: Vec<_> = deks.iter().step_by(every).map(entry).collect();
         let guard = RewrapGuard::Listed(listing.cursor);
-        let done = self.scene.store.rewrap_deks(&grant(space, bearer), entries.clone(), guard).await;
+        let done = self.fixture.store.rewrap_deks(&grant(space, bearer), entries.clone(), guard).await;
         let admitted = if entries.is_empty() { Ok(()) } else { self.model.admit(space, bearer) };
         agree(&done, &admitted.and_then(|()| self.model.rewrap(space, &entries, guard)));
         self.assert_keys_fit(space);
@@ -190,7 +191,7 @@ impl<B: Backend> Play<B> {
         let entry = |stored: StoredDek<_>| Rewrap { id: stored.id, dek: new, observed: None };
         let entries: Vec<_> = self.model.file_deks(space).into_iter().map(entry).collect();
         let count = entries.len();
-        let done = self.scene.store.rewrap_file_deks(&grant(space, 2), entries, RewrapGuard::Off).await;
+        let done = self.fixture.store.rewrap_file_deks(&grant(space, 2), entries, RewrapGuard::Off).await;
         assert_eq!(done.unwrap().replaced, count);
         self.model.rewrap_files(space, new);
     }
@@ -199,7 +200,7 @@ impl<B: Backend> Play<B> {
         let number = self.model.space(space).key_generation.get() + skew;
         let key = Bytes::from(vec![fill; 5]);
         let shares = KeyShares::new(vec![(MEMBER.to_owned(), key.clone())]).unwrap();
-        let put = self.scene.store.put_epoch_keys(&grant(space, bearer), number, shares).await;
+        let put = self.fixture.store.put_epoch_keys(&grant(space, bearer), number, shares).await;
         let admitted = self.model.admit(space, bearer);
         agree(&put, &admitted.and_then(|()| self.model.put_shares(space, number, key)));
     }
@@ -207,24 +208,24 @@ impl<B: Backend> Play<B> {
     /// Everything that can be read, by somebody who may have been removed.
     async fn look(&self, space: SpaceId, bearer: usize, since: Cursor) {
         let read = grant(space, bearer);
-        let state = self.scene.store.space_state(&read).await;
+        let state = self.fixture.store.space_state(&read).await;
         let admitted = self.model.admit(space, bearer);
         agree(&state, &admitted.map(|()| self.model.space(space)));
         if state.is_err() {
             return;
         }
         let since = since.min(self.model.space(space).cursor);
-        let rows = self.scene.timeline(space, since).await;
+        let rows = self.fixture.timeline(space, since).await;
         assert_eq!(rows, self.model.timeline(space, since));
         let extra = self.model.extra(space);
         let range = MemberRange { since: 1, until: None, max_bytes: usize::MAX };
-        let members = self.scene.store.list_members(&read, range).await.unwrap();
+        let members = self.fixture.store.list_members(&read, range).await.unwrap();
         assert_eq!(members.entries, extra.log.get(1..).unwrap_or_default());
         for number in 0..10 {
-            let key = self.scene.store.epoch_key(&read, number, MEMBER).await.unwrap();
+            let key = self.fixture.store.epoch_key(&read, number, MEMBER).await.unwrap();
             assert_eq!(key.as_ref(), extra.shares.get(&number));
         }
-        assert_eq!(self.scene.file_deks(space, Cursor::ZERO).await, self.model.file_deks(space));
+        assert_eq!(self.fixture.file_deks(space, Cursor::ZERO).await, self.model.file_deks(space));
     }
 
     /// In the end everything is as the model has it.
@@ -235,10 +236,10 @@ impl<B: Backend> Play<B> {
             self.look_at_files(space).await;
             self.list(space).await;
             for number in [10, 11, 20, 21, 30, 31, 99] {
-                let revoked = self.scene.store.is_revoked(space, &cid(number).into()).await.unwrap();
+                let revoked = self.fixture.store.is_revoked(space, &cid(number).into()).await.unwrap();
                 assert_eq!(revoked, self.model.extra(space).revoked.contains(&number));
             }
         }
-        self.scene.end().await;
+        self.fixture.end().await;
     }
 }

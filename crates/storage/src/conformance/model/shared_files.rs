@@ -5,9 +5,9 @@ use std::time::Duration;
 use less_sync_core::{FileId, SpaceId};
 
 use super::super::Backend;
-use super::super::file_scene::{LIFETIME, MOMENT, claim, content};
-use super::super::scene::dek;
-use super::super::shared_scene::file;
+use super::super::file_fixture::{LIFETIME, MOMENT, claim, content};
+use super::super::fixture::dek;
+use super::super::shared_fixture::file;
 use super::agree;
 use super::file_store::{DELAY, Fate};
 use super::history::record_id;
@@ -20,7 +20,7 @@ const OWNER: usize = 2;
 
 impl<B: Backend> Play<B> {
     pub(super) async fn begin_upload(&mut self, space: SpaceId, bearer: usize, id: FileId) {
-        let begun = self.scene.store.begin_upload(&grant(space, bearer), id, LIFETIME).await;
+        let begun = self.fixture.store.begin_upload(&grant(space, bearer), id, LIFETIME).await;
         let upload = begun.as_ref().ok().cloned();
         agree(&begun.map(drop), &self.model.admit(space, bearer));
         if let Some(upload) = upload {
@@ -35,10 +35,10 @@ impl<B: Backend> Play<B> {
         let (space, upload) = self.uploads[place].clone();
         let claim = claim(upload.object.file(), record_id(record), dek(prefix, 1));
         let (look, write) = (grant(space, bearer), grant(space, bearer));
-        let looked = self.scene.store.claim_file(&look, &claim).await;
+        let looked = self.fixture.store.claim_file(&look, &claim).await;
         let admitted = self.model.admit(space, bearer);
         agree(&looked, &admitted.and_then(|()| self.model.claim(space, &claim)));
-        let committed = self.scene.store.commit_file(&write, &upload, &claim, content()).await;
+        let committed = self.fixture.store.commit_file(&write, &upload, &claim, content()).await;
         let admitted = self.model.admit(space, bearer);
         agree(&committed, &admitted.and_then(|()| self.model.commit_file(space, &upload, &claim)));
         if matches!(committed, Ok(FileCommit::Created(_))) {
@@ -50,23 +50,23 @@ impl<B: Backend> Play<B> {
     pub(super) async fn abort_upload(&mut self, nth: usize) {
         let Some(place) = self.uploads.len().checked_sub(nth + 1) else { return };
         let (space, upload) = &self.uploads[place];
-        self.scene.store.abort_upload(upload).await.unwrap();
+        self.fixture.store.abort_upload(upload).await.unwrap();
         self.model.objects.abort(*space, upload);
     }
 
     pub(super) async fn delete_file(&mut self, space: SpaceId, bearer: usize, id: FileId) {
-        let deleted = self.scene.store.delete_file(&grant(space, bearer), id).await;
+        let deleted = self.fixture.store.delete_file(&grant(space, bearer), id).await;
         let admitted = self.model.admit(space, bearer);
         agree(&deleted, &admitted.map(|()| self.model.delete_file(space, id)));
     }
 
     pub(super) async fn sweep(&mut self, grace: Duration, fate: Fate) {
         let mut claimed = Vec::new();
-        for object in self.scene.sweep_with(grace).await {
+        for object in self.fixture.sweep_with(grace).await {
             match fate {
-                Fate::Removed => self.scene.store.forget_object(object.space, object.entry).await.unwrap(),
+                Fate::Removed => self.fixture.store.forget_object(object.space, object.entry).await.unwrap(),
                 Fate::Postponed => {
-                    self.scene.store.postpone_object(object.space, object.entry, DELAY).await.unwrap();
+                    self.fixture.store.postpone_object(object.space, object.entry, DELAY).await.unwrap();
                 }
                 Fate::Forsaken => {}
             }
@@ -77,22 +77,22 @@ impl<B: Backend> Play<B> {
     }
 
     pub(super) async fn let_time_pass(&mut self, by: Duration) {
-        self.scene.pass(by).await;
+        self.fixture.pass(by).await;
         self.model.objects.pass(by);
     }
 
     /// Every file of the space, as its owner sees it, every object that ever was, and the queue.
     pub(super) async fn look_at_files(&self, space: SpaceId) {
         for number in 0..FILES {
-            let found = self.scene.store.file(&grant(space, OWNER), file(number)).await;
+            let found = self.fixture.store.file(&grant(space, OWNER), file(number)).await;
             agree(&found, &self.model.file(space, file(number)));
         }
         let begun = self.uploads.iter().map(|(_, upload)| &upload.object);
         let keys: Vec<ObjectKey> = self.known.iter().chain(begun).cloned().collect();
-        let uses = self.scene.store.object_uses(&keys).await.unwrap();
+        let uses = self.fixture.store.object_uses(&keys).await.unwrap();
         let expected = keys.iter().map(|key| self.model.objects.object_use(&key.to_string()));
         assert_eq!(uses, expected.collect::<Vec<_>>());
-        let found = self.scene.store.object_queue(LIFETIME).await.unwrap();
+        let found = self.fixture.store.object_queue(LIFETIME).await.unwrap();
         assert_about(found, self.model.objects.state(LIFETIME));
     }
 }

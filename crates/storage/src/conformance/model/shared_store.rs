@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 
-use super::super::scene::{ROOT, epoch};
-use super::super::shared_scene::sha256;
+use super::super::fixture::{ROOT, epoch};
+use super::super::shared_fixture::sha256;
 use super::LIMITS;
 use super::abstract_store::AbstractStore;
 use super::file_store::ObjectStore;

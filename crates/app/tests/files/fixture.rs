@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
 /// A server on which alice has the record [`RECORD`] in her personal space.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) server: TestServer,
     pub(crate) alice: RawClient,
     pub(crate) space: String,
@@ -63,7 +63,7 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)))
 }
 
-impl Scene {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::with(|server| server).await
     }

@@ -22,14 +22,14 @@ pub(super) const CLIENT: &str = "conformance";
 /// A root public key; storage does not check that it is on the curve.
 pub(super) const ROOT: [u8; 33] = [2; 33];
 
-pub(super) struct Scene<B: Backend> {
+pub(super) struct Fixture<B: Backend> {
     pub(super) backend: B,
     pub(super) store: Arc<B::Store>,
     /// Spaces that are opened with a chain.
     shared: Mutex<HashSet<SpaceId>>,
 }
 
-impl<B: Backend> Scene<B> {
+impl<B: Backend> Fixture<B> {
     pub(super) async fn new() -> Self {
         Self::paged(PageLimits::default()).await
     }

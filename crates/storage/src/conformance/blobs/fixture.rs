@@ -10,12 +10,12 @@ use super::BlobsBackend;
 use super::sizes::{PIECE, pieces};
 use crate::{BlobError, Blobs, ListedBlob, ObjectKey, UploadId};
 
-pub(super) struct Scene<B: BlobsBackend> {
+pub(super) struct Fixture<B: BlobsBackend> {
     pub(super) backend: B,
     pub(super) store: B::Store,
 }
 
-impl<B: BlobsBackend> Scene<B> {
+impl<B: BlobsBackend> Fixture<B> {
     pub(super) async fn new() -> Self {
         let backend = B::create().await;
         let store = backend.open().await;

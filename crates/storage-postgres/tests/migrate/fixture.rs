@@ -7,12 +7,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 /// SHA-384 of the original's files 1–12, a line each.
 const ORIGINAL_CHECKSUMS: &str = include_str!("data/original_checksums.txt");
 
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     database: TestDatabase,
     pub(crate) db: PgConnection,
 }
 
-impl Scene {
+impl Fixture {
     pub(crate) async fn empty() -> Self {
         let database = TestDatabase::empty().await;
         let db = PgConnection::connect(database.url()).await.unwrap();
@@ -21,26 +21,26 @@ impl Scene {
 
     /// With our migrations up to `version`.
     pub(crate) async fn at(version: i64) -> Self {
-        let scene = Self::empty().await;
-        scene.up_to(version).await;
-        scene
+        let fixture = Self::empty().await;
+        fixture.up_to(version).await;
+        fixture
     }
 
     /// As a server of the original left it at version 12.
     pub(crate) async fn original() -> Self {
-        let mut scene = Self::at(12).await;
+        let mut fixture = Self::at(12).await;
         for (version, checksum) in (1_i64..).zip(ORIGINAL_CHECKSUMS.lines()) {
             let update =
                 sqlx::query("UPDATE _sqlx_migrations SET checksum = decode($2, 'hex') WHERE version = $1");
-            update.bind(version).bind(checksum).execute(&mut scene.db).await.unwrap();
+            update.bind(version).bind(checksum).execute(&mut fixture.db).await.unwrap();
         }
-        scene
+        fixture
     }
 
     /// As the first-generation server left it at version 11, with another tool's bookkeeping.
     pub(crate) async fn goose() -> Self {
-        let mut scene = Self::at(11).await;
-        scene
+        let mut fixture = Self::at(11).await;
+        fixture
             .execute(
                 "DROP TABLE _sqlx_migrations;
                  CREATE TABLE goose_db_version (
@@ -50,7 +50,7 @@ impl Scene {
                  SELECT generate_series(0, 11), true",
             )
             .await;
-        scene
+        fixture
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -24,12 +24,12 @@ pub(crate) const LIMITS: PushLimits = PushLimits { records: 100_000, blob: 16 <<
 /// The name of sessions that are not the adapter's.
 const OBSERVER: &str = "observer";
 
-pub(crate) struct Bed {
+pub(crate) struct Harness {
     pub(crate) database: TestDatabase,
     pub(crate) storage: Arc<PostgresStorage>,
 }
 
-impl Bed {
+impl Harness {
     /// With personal spaces 1 to 9.
     pub(crate) async fn new(options: impl FnOnce(PostgresOptions) -> PostgresOptions) -> Self {
         Self::over(TestDatabase::migrated().await, options).await

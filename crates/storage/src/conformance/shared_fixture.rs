@@ -5,7 +5,7 @@ use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 use sha2::{Digest, Sha256};
 
 use super::Backend;
-use super::scene::{Scene, dek};
+use super::fixture::{Fixture, dek};
 use crate::{
     Advanced, Appended, CursorAhead, DekListing, Deks as _, Epochs as _, MemberLimits, MemberList,
     MemberRange, Members as _, NewMember, PullRequest, ReadGrant, Records as _, Rewrap, RewrapGuard,
@@ -18,7 +18,7 @@ pub(super) const WIDE_LOG: MemberLimits = MemberLimits { payload: 262_144, log: 
 /// All entries of a log.
 pub(super) const ALL: MemberRange = MemberRange { since: 0, until: None, max_bytes: usize::MAX };
 
-impl<B: Backend> Scene<B> {
+impl<B: Backend> Fixture<B> {
     /// Appends what must be accepted: the log says what it follows.
     pub(super) async fn append(&self, space: SpaceId, payload: &[u8]) -> Appended {
         let head = self.store.members_head(&self.grant(space)).await.unwrap();
@@ -42,7 +42,7 @@ impl<B: Backend> Scene<B> {
     /// Begins an epoch, which must be the next one.
     pub(super) async fn advance(&self, space: SpaceId, number: i32) {
         let advanced = self.store.advance_epoch(&self.grant(space), number, false).await.unwrap();
-        assert_eq!(advanced, Advanced::Begun(super::scene::epoch(number)));
+        assert_eq!(advanced, Advanced::Begun(super::fixture::epoch(number)));
     }
 
     pub(super) async fn complete(&self, space: SpaceId, number: i32) -> Result<(), StorageError> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use less_sync_core::{Dek, FileId, RecordId, SpaceId};
 
 use super::Backend;
-use super::scene::Scene;
-use super::shared_scene::sha256;
+use super::fixture::Fixture;
+use super::shared_fixture::sha256;
 use crate::{
     Claim, ClaimDue, Content, DueObject, FileChange, FileCommit, FileEntry, FileState, Files as _,
     Objects as _, StorageError, StoredFile, Upload,
@@ -43,7 +43,7 @@ pub(super) fn created(committed: Result<FileCommit, StorageError>) -> FileChange
     }
 }
 
-impl<B: Backend> Scene<B> {
+impl<B: Backend> Fixture<B> {
     pub(super) async fn begin(&self, space: SpaceId, id: FileId) -> Upload {
         self.store.begin_upload(&self.grant(space), id, LIFETIME).await.unwrap()
     }

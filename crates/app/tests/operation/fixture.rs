@@ -13,14 +13,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A server, its issuer and its time.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) server: Server,
     pub(crate) issuer: Issuer,
     pub(crate) clock: ManualClock,
     pub(crate) directory: TempDir,
 }
 
-impl Scene {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::configured(|_config| {}).await
     }
