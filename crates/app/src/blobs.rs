@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use less_sync_core::Causes;
+use less_sync_core::ErrorChain;
 use less_sync_engine::Files;
 use less_sync_storage::Blobs;
 use less_sync_storage_objects::{LocalBlobs, S3Blobs};
@@ -44,6 +44,6 @@ async fn sweep(files: Files) {
     match files.sweep().await {
         Ok(swept) if swept == less_sync_engine::files::Swept::default() => {}
         Ok(swept) => tracing::debug!(removed = swept.removed, failed = swept.failed, "swept objects"),
-        Err(error) => tracing::warn!(error = %Causes(&error), "objects were not swept"),
+        Err(error) => tracing::warn!(error = %ErrorChain(&error), "objects were not swept"),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_core::Causes;
+use less_sync_core::ErrorChain;
 use less_sync_storage::{Storage, StorageError};
 
 use crate::config::Config;
@@ -33,6 +33,6 @@ fn report(rows: &'static str, purged: Result<usize, StorageError>) {
     match purged {
         Ok(0) => {}
         Ok(count) => tracing::debug!(rows, count, "purged"),
-        Err(error) => tracing::warn!(rows, error = %Causes(&error), "purge failed"),
+        Err(error) => tracing::warn!(rows, error = %ErrorChain(&error), "purge failed"),
     }
 }

@@ -65,6 +65,6 @@ impl Store {
 
 async fn checkpoint(storage: Arc<SqliteStorage>) {
     if let Err(error) = storage.checkpoint().await {
-        tracing::warn!(error = %less_sync_core::Causes(&error), "checkpoint failed");
+        tracing::warn!(error = %less_sync_core::ErrorChain(&error), "checkpoint failed");
     }
 }

@@ -3,12 +3,12 @@
 //!
 //! It knows no runtime, no socket and no database. Everything here is a pure function of its input.
 
-mod causes;
 pub mod cbor;
 mod cid;
 mod close;
 mod counters;
 mod dek;
+mod error_chain;
 mod error_code;
 pub mod frame;
 pub mod hex;
@@ -19,11 +19,11 @@ mod permission;
 mod time;
 pub mod wire;
 
-pub use causes::Causes;
 pub use cid::{Cid, InvalidCid};
 pub use close::{Close, close_code};
 pub use counters::{Cursor, Epoch, OutOfRange};
 pub use dek::{Dek, InvalidDek};
+pub use error_chain::ErrorChain;
 pub use error_code::ErrorCode;
 pub use id::{ConnectionId, FileId, InvalidId, InvitationId, RecordId, SpaceId};
 pub use mailbox_id::{InvalidMailboxId, MailboxId};

@@ -156,7 +156,7 @@ impl IssuerKeys {
         match &parsed {
             Ok((set, _)) => tracing::debug!(issuer = self.index, skipped = set.skipped(), "key set fetched"),
             Err(error) => {
-                tracing::warn!(issuer = self.index, error = %less_sync_core::Causes(error), "key set fetch failed");
+                tracing::warn!(issuer = self.index, error = %less_sync_core::ErrorChain(error), "key set fetch failed");
             }
         }
         parsed.map_err(|_| FetchFailed)

@@ -96,7 +96,7 @@ impl From<StorageError> for RpcError {
             | StorageError::CursorExhausted
             | StorageError::Unavailable(_)
             | StorageError::Database(_) => {
-                tracing::error!(error = %less_sync_core::Causes(&error), "storage failed");
+                tracing::error!(error = %less_sync_core::ErrorChain(&error), "storage failed");
                 Self::new(ErrorCode::Internal, "internal")
             }
         }

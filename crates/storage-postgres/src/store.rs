@@ -79,7 +79,7 @@ async fn reach(connector: &Connector, patience: Duration) -> Result<PgConnection
         match connector.connect().await {
             Ok(connection) => return Ok(connection),
             Err(error) if error.may_pass() && Instant::now() + pause <= deadline => {
-                tracing::warn!(error = %less_sync_core::Causes(&error), "database is not reachable yet");
+                tracing::warn!(error = %less_sync_core::ErrorChain(&error), "database is not reachable yet");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(longest);
             }

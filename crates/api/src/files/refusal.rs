@@ -1,7 +1,7 @@
 //! Refusals and failures of files as answers (http §7.2, §7.4, §7.7).
 
 use http::StatusCode;
-use less_sync_core::Causes;
+use less_sync_core::ErrorChain;
 use less_sync_engine::files::FileError;
 use less_sync_storage::{BlobError, StorageError};
 
@@ -46,7 +46,7 @@ fn failure(error: &FileError) -> ApiError {
             | FileError::Storage(StorageError::Unavailable(_))
             | FileError::Blobs(BlobError::Unavailable(_))
     );
-    let error = Causes(error);
+    let error = ErrorChain(error);
     if passes {
         tracing::warn!(%error, "a file request failed");
         ApiError::TEMPORARILY_UNAVAILABLE

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use less_sync_core::Causes;
+use less_sync_core::ErrorChain;
 use less_sync_engine::{Clock, Files};
 use less_sync_storage::{BlobError, Spaces, StorageError};
 use tokio::sync::Mutex;
@@ -84,7 +84,7 @@ impl Part for Arc<dyn Spaces> {
     async fn works(&self) -> bool {
         let outcome: Result<(), StorageError> = self.ping().await;
         let failed =
-            |error: &StorageError| tracing::warn!(error = %Causes(error), "database does not answer");
+            |error: &StorageError| tracing::warn!(error = %ErrorChain(error), "database does not answer");
         outcome.inspect_err(failed).is_ok()
     }
 }
@@ -93,7 +93,8 @@ impl Part for Arc<dyn Spaces> {
 impl Part for Files {
     async fn works(&self) -> bool {
         let outcome: Result<(), BlobError> = self.probe().await;
-        let failed = |error: &BlobError| tracing::warn!(error = %Causes(error), "object store does not work");
+        let failed =
+            |error: &BlobError| tracing::warn!(error = %ErrorChain(error), "object store does not work");
         outcome.inspect_err(failed).is_ok()
     }
 }

@@ -145,7 +145,7 @@ fn lost(error: WsError) -> Ended {
         | WsError::Url(_)
         | WsError::Http(_)
         | WsError::HttpFormat(_) => {
-            tracing::debug!(error = %less_sync_core::Causes(&error), "unreadable message");
+            tracing::debug!(error = %less_sync_core::ErrorChain(&error), "unreadable message");
             Ended::Unreadable
         }
     }

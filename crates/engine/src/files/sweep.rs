@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use less_sync_core::Causes;
+use less_sync_core::ErrorChain;
 use less_sync_storage::{ClaimDue, DueObject, StorageError};
 
 use super::Files;
@@ -60,9 +60,9 @@ impl Files {
         };
         self.0.metrics.sweep_failed.increment();
         if object.attempts >= MANY_ATTEMPTS {
-            tracing::error!(object = %object.key, attempts = object.attempts, error = %Causes(&error), "an object cannot be removed");
+            tracing::error!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "an object cannot be removed");
         } else {
-            tracing::warn!(object = %object.key, attempts = object.attempts, error = %Causes(&error), "an object was not removed");
+            tracing::warn!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "an object was not removed");
         }
         storage.postpone_object(object.space, object.entry, delay(object.attempts)).await?;
         Ok(false)

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::Causes;
+use less_sync_core::ErrorChain;
 use less_sync_storage::{BlobWriter, Claim, Claimed, Content, FileCommit, FileState, Upload, WriteGrant};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
@@ -217,7 +217,7 @@ impl FileError {
 
 async fn doom(storage: &dyn less_sync_storage::Storage, upload: &Upload) {
     if let Err(error) = storage.abort_upload(upload).await {
-        tracing::warn!(error = %Causes(&error), "an abandoned object is left to its lifetime");
+        tracing::warn!(error = %ErrorChain(&error), "an abandoned object is left to its lifetime");
     }
 }
 

@@ -71,7 +71,7 @@ impl PositionCheck {
         for some in watched.chunks(limits::SPACES) {
             suspects.extend(self.look_at(some).await.inspect_err(|error| {
                 self.broker.metrics().position_check_failures.increment();
-                tracing::warn!(error = %less_sync_core::Causes(error), "position check failed");
+                tracing::warn!(error = %less_sync_core::ErrorChain(error), "position check failed");
             })?);
         }
         Ok(suspects)

@@ -8,7 +8,7 @@ use std::fmt;
 /// For logs only: whatever a client is told is an error code.
 ///
 /// ```
-/// use less_sync_core::Causes;
+/// use less_sync_core::ErrorChain;
 ///
 /// # #[derive(Debug)] struct Failed(std::fmt::Error);
 /// # impl std::fmt::Display for Failed {
@@ -18,13 +18,13 @@ use std::fmt;
 /// #     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> { Some(&self.0) }
 /// # }
 /// let error = Failed(std::fmt::Error);
-/// let line = Causes(&error).to_string();
+/// let line = ErrorChain(&error).to_string();
 /// assert_eq!(line, "nothing was written: an error occurred when formatting an argument");
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Causes<'e>(pub &'e dyn Error);
+pub struct ErrorChain<'e>(pub &'e dyn Error);
 
-impl fmt::Display for Causes<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut cause = self.0.source();
