@@ -83,12 +83,12 @@ async fn push(storage: &PostgresStorage, space: SpaceId, seeds: Range<u64>, byte
         .map(|seed| Change { id: record_id(seed), expected: Cursor::ZERO, state: state.clone() })
         .collect();
     let push = Push { changes, epoch: None };
-    let pushed = storage.push(&WriteGrant::vouch(space), push, LIMITS).await.unwrap();
+    let pushed = storage.push(&WriteGrant::issue(space), push, LIMITS).await.unwrap();
     assert!(matches!(pushed, Pushed::Committed { .. }));
 }
 
 async fn pull(storage: &PostgresStorage, space: SpaceId, since: Cursor) -> usize {
-    let grant = ReadGrant::vouch(space);
+    let grant = ReadGrant::issue(space);
     let request = PullRequest { since, ahead: CursorAhead::Error };
     let state = storage.begin_pull(&grant, request).await.unwrap();
     let (mut rows, mut position) = (0, Some(state.start()));

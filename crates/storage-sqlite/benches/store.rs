@@ -84,7 +84,7 @@ async fn push_with(storage: &SqliteStorage, space: SpaceId, seeds: std::ops::Ran
         .map(|seed| Change { id: record_id(seed), expected: Cursor::ZERO, state: state.clone() })
         .collect();
     let pushed =
-        storage.push(&WriteGrant::vouch(space), Push { changes, epoch: None }, LIMITS).await.unwrap();
+        storage.push(&WriteGrant::issue(space), Push { changes, epoch: None }, LIMITS).await.unwrap();
     assert!(matches!(pushed, Pushed::Committed { .. }));
 }
 
@@ -111,7 +111,7 @@ async fn push_from(harness: &Harness, callers: u8, total: u64, first: u64) -> Du
 }
 
 async fn pull(storage: &SqliteStorage, space: SpaceId, since: Cursor, pages: usize) -> usize {
-    let grant = ReadGrant::vouch(space);
+    let grant = ReadGrant::issue(space);
     let request = PullRequest { since, ahead: CursorAhead::Error };
     let state = storage.begin_pull(&grant, request).await.unwrap();
     let (mut rows, mut position) = (0, Some(state.start()));
@@ -216,7 +216,7 @@ fn rewraps(criterion: &mut Criterion) {
         bencher.iter(|| {
             let entry = |seed| Rewrap { id: record_id(seed), dek: first_key(), observed: None };
             let entries = (0..KEYS).map(entry).collect();
-            let grant = AdminGrant::vouch(space);
+            let grant = AdminGrant::issue(space);
             let rewrap = harness.storage.rewrap_deks(&grant, entries, RewrapGuard::Off);
             assert_eq!(runtime.block_on(rewrap).unwrap().replaced as u64, KEYS);
         });

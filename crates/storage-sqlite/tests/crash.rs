@@ -32,7 +32,7 @@ fn records() -> [RecordId; 2] {
 }
 
 async fn rows(storage: &SqliteStorage, space: SpaceId) -> Vec<Record> {
-    let grant = ReadGrant::vouch(space);
+    let grant = ReadGrant::issue(space);
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
     let state = storage.begin_pull(&grant, request).await.unwrap();
     let page = storage.pull_page(&grant, &state, state.start()).await.unwrap();
@@ -126,7 +126,7 @@ async fn push_both(storage: &SqliteStorage, space: SpaceId, at: Cursor) -> Curso
     let state = RecordState::Live { blob: blob(at.get() + 1), dek: None };
     let changes = records().map(|id| Change { id, expected: at, state: state.clone() });
     let push = Push { changes: changes.into(), epoch: None };
-    match storage.push(&WriteGrant::vouch(space), push, LIMITS).await.unwrap() {
+    match storage.push(&WriteGrant::issue(space), push, LIMITS).await.unwrap() {
         Pushed::Committed { cursor, .. } => cursor,
         conflict @ Pushed::Conflict { .. } => panic!("{conflict:?}"),
     }

@@ -52,7 +52,7 @@ impl Harness {
 
     /// The first page of everything in a space.
     async fn pull(&self, space: SpaceId) -> Result<PullPage, StorageError> {
-        let grant = ReadGrant::vouch(space);
+        let grant = ReadGrant::issue(space);
         let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
         let state = self.storage.begin_pull(&grant, request).await?;
         self.storage.pull_page(&grant, &state, state.start()).await
@@ -67,7 +67,7 @@ async fn push(
     state: RecordState,
 ) -> Result<Pushed, StorageError> {
     let change = Change { id: RecordId::from_bytes([id; 16]), expected, state };
-    storage.push(&WriteGrant::vouch(space), Push { changes: [change].into(), epoch: None }, LIMITS).await
+    storage.push(&WriteGrant::issue(space), Push { changes: [change].into(), epoch: None }, LIMITS).await
 }
 
 fn live(bytes: usize) -> RecordState {

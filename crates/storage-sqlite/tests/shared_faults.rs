@@ -35,7 +35,7 @@ impl Harness {
     }
 
     async fn share(&self, epoch: i32, member: usize) -> Result<Option<Bytes>, StorageError> {
-        self.storage.epoch_key(&ReadGrant::vouch_shared(SPACE, chain()), epoch, &did(member)).await
+        self.storage.epoch_key(&ReadGrant::issue_shared(SPACE, chain()), epoch, &did(member)).await
     }
 }
 
@@ -44,7 +44,7 @@ fn chain() -> ProofChain {
 }
 
 fn admin() -> AdminGrant {
-    AdminGrant::vouch_shared(SPACE, chain())
+    AdminGrant::issue_shared(SPACE, chain())
 }
 
 fn did(member: usize) -> String {
@@ -82,7 +82,7 @@ async fn closed_database_answers_nothing() {
     for refused in [
         harness.storage.is_revoked(SPACE, &Cid::from_bytes([1; 32]).into()).await.map(drop),
         harness.storage.any_revoked(SPACE, chain().cids()).await.map(drop),
-        harness.storage.space_state(&ReadGrant::vouch_shared(SPACE, chain())).await.map(drop),
+        harness.storage.space_state(&ReadGrant::issue_shared(SPACE, chain())).await.map(drop),
         harness.storage.complete_rewrap(&admin(), 2).await,
         harness.storage.revoke(&admin(), &Cid::from_bytes([1; 32]).into()).await,
     ] {
@@ -104,7 +104,7 @@ async fn rewrap_that_fails_while_it_writes_changes_nothing() {
     let changes =
         [1, 2].map(|number| Change { id: id(number), expected: Cursor::ZERO, state: state.clone() });
     let push = Push { changes: changes.into(), epoch: None };
-    harness.storage.push(&WriteGrant::vouch_shared(SPACE, chain()), push, LIMITS).await.unwrap();
+    harness.storage.push(&WriteGrant::issue_shared(SPACE, chain()), push, LIMITS).await.unwrap();
     let vandal = rusqlite::Connection::open(harness.storage.path()).unwrap();
     vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
     vandal.execute("UPDATE records SET wrapped_dek = x'00000001' WHERE id = ?1", [[2_u8; 16]]).unwrap();

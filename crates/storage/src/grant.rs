@@ -51,14 +51,14 @@ macro_rules! grant {
         impl $name {
             #[doc = concat!("Vouches that the owner of the personal space `space` may ", $right, " it.")]
             #[must_use]
-            pub fn vouch(space: SpaceId) -> Self {
+            pub fn issue(space: SpaceId) -> Self {
                 Self(Access { space, chain: None })
             }
 
             #[doc = concat!("Vouches that whoever presented `chain` may ", $right, " the shared space `space`, unless")]
             /// a token of the chain was revoked: storage asks that by itself, each time.
             #[must_use]
-            pub fn vouch_shared(space: SpaceId, chain: ProofChain) -> Self {
+            pub fn issue_shared(space: SpaceId, chain: ProofChain) -> Self {
                 Self(Access { space, chain: Some(chain) })
             }
 
@@ -118,8 +118,8 @@ mod tests {
         let chain = ProofChain::new(&[Cid::from_bytes([7; 32])]).unwrap();
         let personal = space(SpaceKind::Personal);
         let shared = space(SpaceKind::Shared { root_public_key: [2; 33] });
-        let token = ReadGrant::vouch(personal.id);
-        let proof = ReadGrant::vouch_shared(shared.id, chain);
+        let token = ReadGrant::issue(personal.id);
+        let proof = ReadGrant::issue_shared(shared.id, chain);
         token.access().check_kind(&personal).unwrap();
         proof.access().check_kind(&shared).unwrap();
         for refused in [token.access().check_kind(&shared), proof.access().check_kind(&personal)] {

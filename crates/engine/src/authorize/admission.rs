@@ -84,26 +84,26 @@ mod vouch {
     use super::{AdminGrant, ProofChain, ReadGrant, SpaceId, WriteGrant};
 
     pub(super) fn read(space: SpaceId) -> ReadGrant {
-        ReadGrant::vouch(space)
+        ReadGrant::issue(space)
     }
 
     pub(super) fn read_shared(space: SpaceId, chain: ProofChain) -> ReadGrant {
-        ReadGrant::vouch_shared(space, chain)
+        ReadGrant::issue_shared(space, chain)
     }
 
     pub(super) fn write(space: SpaceId) -> WriteGrant {
-        WriteGrant::vouch(space)
+        WriteGrant::issue(space)
     }
 
     pub(super) fn write_shared(space: SpaceId, chain: ProofChain) -> WriteGrant {
-        WriteGrant::vouch_shared(space, chain)
+        WriteGrant::issue_shared(space, chain)
     }
 
     pub(super) fn admin(space: SpaceId) -> AdminGrant {
-        AdminGrant::vouch(space)
+        AdminGrant::issue(space)
     }
 
     pub(super) fn admin_shared(space: SpaceId, chain: ProofChain) -> AdminGrant {
-        AdminGrant::vouch_shared(space, chain)
+        AdminGrant::issue_shared(space, chain)
     }
 }

@@ -49,17 +49,17 @@ async fn revoked_chain_neither_reads_nor_writes() {
         .await
         .unwrap();
     for changes in ways(0) {
-        let refused = push(&harness, &WriteGrant::vouch_shared(id, chain(1)), changes).await;
+        let refused = push(&harness, &WriteGrant::issue_shared(id, chain(1)), changes).await;
         assert!(matches!(refused, Err(StorageError::Revoked)), "{refused:?}");
     }
-    let refused = begin(&harness, &ReadGrant::vouch_shared(id, chain(1))).await;
+    let refused = begin(&harness, &ReadGrant::issue_shared(id, chain(1))).await;
     assert!(matches!(refused, Err(StorageError::Revoked)), "{refused:?}");
     // Revoked elsewhere is not revoked here.
     for (way, first) in (0_usize..4).zip((0..).step_by(10_000)) {
         let changes = ways(first)[way].clone();
-        assert!(is_committed(&push(&harness, &WriteGrant::vouch_shared(id, chain(2)), changes).await));
+        assert!(is_committed(&push(&harness, &WriteGrant::issue_shared(id, chain(2)), changes).await));
     }
-    assert_eq!(begin(&harness, &ReadGrant::vouch_shared(id, chain(2))).await.unwrap().cursor, cursor(3));
+    assert_eq!(begin(&harness, &ReadGrant::issue_shared(id, chain(2))).await.unwrap().cursor, cursor(3));
     harness.end().await;
 }
 
@@ -68,14 +68,14 @@ async fn revoked_chain_neither_reads_nor_writes() {
 async fn access_of_the_wrong_kind_is_refused() {
     let harness = Harness::new(|options| options).await;
     let id = shared_space(&harness).await;
-    let wrong_writes = [WriteGrant::vouch(id), WriteGrant::vouch_shared(space(1), chain(1))];
+    let wrong_writes = [WriteGrant::issue(id), WriteGrant::issue_shared(space(1), chain(1))];
     for grant in wrong_writes {
         for changes in ways(0) {
             let refused = push(&harness, &grant, changes).await;
             assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
         }
     }
-    for grant in [ReadGrant::vouch(id), ReadGrant::vouch_shared(space(1), chain(1))] {
+    for grant in [ReadGrant::issue(id), ReadGrant::issue_shared(space(1), chain(1))] {
         let refused = begin(&harness, &grant).await;
         assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
     }
@@ -116,7 +116,7 @@ const OTHER_KINDS: &str = "
 
 /// Cursor and rank of every row above `since`, page by page.
 async fn rows(harness: &Harness, since: u64) -> Vec<(u64, u8)> {
-    let grant = ReadGrant::vouch(space(1));
+    let grant = ReadGrant::issue(space(1));
     let request = PullRequest { since: cursor(since), ahead: CursorAhead::Error };
     let state = harness.storage.begin_pull(&grant, request).await.unwrap();
     let (mut rows, mut position) = (Vec::new(), Some(state.start()));

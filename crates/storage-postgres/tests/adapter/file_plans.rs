@@ -29,7 +29,7 @@ const QUEUE: &str = "
 const DAY: Duration = Duration::from_hours(24);
 
 fn writer() -> WriteGrant {
-    WriteGrant::vouch_shared(LARGE, chain())
+    WriteGrant::issue_shared(LARGE, chain())
 }
 
 fn claim(file: FileId, record: RecordId) -> Claim {

@@ -87,12 +87,12 @@ pub(crate) async fn push(
     changes: Vec<Change>,
 ) -> Result<Pushed, StorageError> {
     let push = Push { changes: changes.into(), epoch: None };
-    storage.push(&WriteGrant::vouch(space), push, LIMITS).await
+    storage.push(&WriteGrant::issue(space), push, LIMITS).await
 }
 
 pub(crate) async fn begin_pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullState, StorageError> {
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
-    storage.begin_pull(&ReadGrant::vouch(space), request).await
+    storage.begin_pull(&ReadGrant::issue(space), request).await
 }
 
 pub(crate) async fn page(
@@ -101,7 +101,7 @@ pub(crate) async fn page(
     state: &PullState,
     position: PullPosition,
 ) -> Result<PullPage, StorageError> {
-    storage.pull_page(&ReadGrant::vouch(space), state, position).await
+    storage.pull_page(&ReadGrant::issue(space), state, position).await
 }
 
 /// The first page of everything in a space.

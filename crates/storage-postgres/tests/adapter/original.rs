@@ -15,14 +15,14 @@ async fn key_of_another_length_does_not_stop_a_pull() {
     let id = harness.storage.personal_space(space(1), "client").await.unwrap().id;
     let changes = [1, 2, 3].map(|record| live(record, Cursor::ZERO, 7)).to_vec();
     let push = Push { changes: changes.clone().into(), epoch: None };
-    assert!(is_committed(&harness.storage.push(&WriteGrant::vouch(id), push, LIMITS).await));
+    assert!(is_committed(&harness.storage.push(&WriteGrant::issue(id), push, LIMITS).await));
     sqlx::query("UPDATE records SET wrapped_dek = '\\x010203' WHERE space_id = $1 AND id = $2")
         .bind(id.as_uuid())
         .bind(changes[1].id.as_uuid())
         .execute(&mut harness.connect().await)
         .await
         .unwrap();
-    let grant = ReadGrant::vouch(id);
+    let grant = ReadGrant::issue(id);
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
     let state = harness.storage.begin_pull(&grant, request).await.unwrap();
     let page = harness.storage.pull_page(&grant, &state, state.start()).await.unwrap();
@@ -47,7 +47,7 @@ async fn key_of_another_length_cannot_belong_to_a_file() {
     let harness = Harness::new(|options| options).await;
     let owner = live(1, Cursor::ZERO, 7);
     let push = Push { changes: [owner.clone()].into(), epoch: None };
-    assert!(is_committed(&harness.storage.push(&WriteGrant::vouch(space(1)), push, LIMITS).await));
+    assert!(is_committed(&harness.storage.push(&WriteGrant::issue(space(1)), push, LIMITS).await));
     for length in [0, 3, 43, 44, 45] {
         let inserted = sqlx::query(
             "INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor)

@@ -157,7 +157,7 @@ async fn push_without_changes_takes_no_lock() {
     let mut intruder = harness.connect().await;
     execute(&mut intruder, "BEGIN; SELECT 1 FROM spaces FOR UPDATE").await;
     let nothing = less_sync_storage::Push { changes: [].into(), epoch: None };
-    let grant = WriteGrant::vouch(space(1));
+    let grant = WriteGrant::issue(space(1));
     assert!(is_committed(&harness.storage.push(&grant, nothing, LIMITS).await));
     execute(&mut intruder, "ROLLBACK").await;
     harness.end().await;

@@ -140,7 +140,7 @@ pub(crate) fn chain() -> ProofChain {
 }
 
 pub(crate) fn reader() -> ReadGrant {
-    ReadGrant::vouch_shared(LARGE, chain())
+    ReadGrant::issue_shared(LARGE, chain())
 }
 
 /// A listing of all keys above `since`.
@@ -149,7 +149,7 @@ fn listing(since: Cursor) -> DekListing {
 }
 
 fn admin() -> AdminGrant {
-    AdminGrant::vouch_shared(LARGE, chain())
+    AdminGrant::issue_shared(LARGE, chain())
 }
 
 /// "DEK page": as much as a page has, from any place.
@@ -258,7 +258,7 @@ async fn rewrap_finds_its_rows_by_their_keys() {
 async fn big_push_finds_its_rows_by_their_keys() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
-        let (all, grant) = (listing(Cursor::ZERO), WriteGrant::vouch_shared(LARGE, chain()));
+        let (all, grant) = (listing(Cursor::ZERO), WriteGrant::issue_shared(LARGE, chain()));
         let push = async |storage: &PostgresStorage| {
             let first = storage.record_deks(&reader(), &all, all.start()).await.unwrap();
             let second = storage.record_deks(&reader(), &all, first.next.unwrap()).await.unwrap();

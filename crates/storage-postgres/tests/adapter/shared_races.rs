@@ -48,11 +48,11 @@ async fn attempt(
     deed: Deed,
     nth: u64,
 ) -> Result<(), StorageError> {
-    let read = ReadGrant::vouch_shared(space, chain.clone());
-    let admin = AdminGrant::vouch_shared(space, chain.clone());
+    let read = ReadGrant::issue_shared(space, chain.clone());
+    let admin = AdminGrant::issue_shared(space, chain.clone());
     let push = |changes: u64| {
         let ids = (0..changes).map(|number| live(nth << 32 | changes << 16 | number, NONE, 4));
-        let grant = WriteGrant::vouch_shared(space, chain.clone());
+        let grant = WriteGrant::issue_shared(space, chain.clone());
         let push = Push { changes: ids.collect(), epoch: None };
         async move { storage.push(&grant, push, LIMITS).await.map(drop) }
     };
@@ -107,7 +107,7 @@ fn chain(number: u64) -> ProofChain {
 
 /// By the bearer of a chain that nobody revokes.
 async fn revoke(storage: &PostgresStorage, space: SpaceId, number: u64) -> Result<(), StorageError> {
-    let owner = AdminGrant::vouch_shared(space, ProofChain::new(&[cid(1 << 62)]).unwrap());
+    let owner = AdminGrant::issue_shared(space, ProofChain::new(&[cid(1 << 62)]).unwrap());
     storage.revoke(&owner, &cid(number).into()).await
 }
 
@@ -122,7 +122,7 @@ async fn fixture() -> (Harness, SpaceId, [Arc<PostgresStorage>; 2]) {
         .create_space(space, "client", SpaceKind::Shared { root_public_key: [2; 33] })
         .await
         .unwrap();
-    let grant = WriteGrant::vouch_shared(space, chain(0));
+    let grant = WriteGrant::issue_shared(space, chain(0));
     let first = Push { changes: vec![live(0, NONE, 4)].into(), epoch: None };
     harness.storage.push(&grant, first, LIMITS).await.unwrap();
     (harness, space, servers)
@@ -172,7 +172,7 @@ async fn revocation_does_not_wait_for_a_long_push() {
     let (harness, space, servers) = fixture().await;
     let mut intruder = harness.connect().await;
     let mut observer = harness.connect().await;
-    let bearer = WriteGrant::vouch_shared(space, chain(1));
+    let bearer = WriteGrant::issue_shared(space, chain(1));
     for round in 0..200 {
         execute(&mut intruder, "BEGIN; LOCK TABLE records IN ROW EXCLUSIVE MODE").await;
         let sql = "SELECT 1 FROM records WHERE space_id = $1 FOR UPDATE";

@@ -16,11 +16,11 @@ macro_rules! grants {
     ($($grant:ty)*) => {$(
         impl Grant for $grant {
             fn personal(space: SpaceId) -> Self {
-                Self::vouch(space)
+                Self::issue(space)
             }
 
             fn shared(space: SpaceId, chain: ProofChain) -> Self {
-                Self::vouch_shared(space, chain)
+                Self::issue_shared(space, chain)
             }
         }
     )*};

@@ -18,7 +18,7 @@ fn push(space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
         state: RecordState::Live { blob: Bytes::from(vec![0; bytes]), dek: None },
     };
     let push = Push { changes: records.iter().map(change).collect(), epoch: None };
-    let grant = WriteGrant::vouch(SpaceId::from_bytes([space; 16]));
+    let grant = WriteGrant::issue(SpaceId::from_bytes([space; 16]));
     (Job::new(grant.access().clone(), push, bytes * records.len(), reply), caller)
 }
 
