@@ -1,6 +1,6 @@
 //! Access tokens: as they come from outside, and well-signed ones that say anything (auth §2).
 //!
-//! Input: the text of a token; or, after a first octet 0x00, a header and a payload parted by 0x00, signed here.
+//! Input: the text of a token; or, after a first byte 0x00, a header and a payload parted by 0x00, signed here.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,6 +1,6 @@
 //! UCANs: as they come from outside, and well-signed ones that say anything (auth §6).
 //!
-//! Input: the text of a UCAN; or, after a first octet 0x00, payloads parted by 0x00, each signed here by the owner of
+//! Input: the text of a UCAN; or, after a first byte 0x00, payloads parted by 0x00, each signed here by the owner of
 //! the space. In a payload `OWNER` stands for their DID, and `PROOF` for the token before it.
 #![no_main]
 

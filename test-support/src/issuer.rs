@@ -173,11 +173,11 @@ mod tests {
 
     fn verifies(token: &str, jwk: &Value) -> bool {
         let (input, signature) = token.rsplit_once('.').unwrap();
-        let octets = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
-        let coordinate = |name: &str| octets(jwk[name].as_str().unwrap());
+        let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+        let coordinate = |name: &str| bytes(jwk[name].as_str().unwrap());
         let point = [vec![4], coordinate("x"), coordinate("y")].concat();
         let key = VerifyingKey::from_sec1_bytes(&point).unwrap();
-        key.verify(input.as_bytes(), &Signature::from_slice(&octets(signature)).unwrap()).is_ok()
+        key.verify(input.as_bytes(), &Signature::from_slice(&bytes(signature)).unwrap()).is_ok()
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ pub enum CorsOrigins {
     /// All of them; authority travels in headers that no browser sends by itself.
     #[default]
     Any,
-    /// These, compared octet by octet with the `Origin` of the request.
+    /// These, compared byte by byte with the `Origin` of the request.
     Listed(Vec<HeaderValue>),
 }
 

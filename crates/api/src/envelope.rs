@@ -38,7 +38,7 @@ fn only(request: &Request, name: &HeaderName) -> Option<HeaderValue> {
     request.headers().get(name).cloned()
 }
 
-/// The answer to octets that do not become a request: for a listener, which has nothing to route. In the common shape,
+/// The answer to bytes that do not become a request: for a listener, which has nothing to route. In the common shape,
 /// with the common headers; the connection is not to be used any more.
 pub fn rejection(status: StatusCode, state: &ApiState) -> http::Response<String> {
     let mut response = http::Response::new(error::usual_body(status));

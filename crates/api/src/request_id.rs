@@ -14,7 +14,7 @@ impl RequestId {
     /// The id that came with the request, if it is 8 to 64 letters, digits, `_` and `-`.
     pub(crate) fn given(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(X_REQUEST_ID)?;
-        let harmless = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
+        let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let fits = (8..=64).contains(&value.len()) && value.as_bytes().iter().all(harmless);
         fits.then(|| Self(value.clone()))
     }

@@ -1,4 +1,4 @@
-//! Public documents (http §5): the same octets for everybody, made once when the server starts.
+//! Public documents (http §5): the same bytes for everybody, made once when the server starts.
 
 use axum::Router;
 use axum::extract::Request;

@@ -410,7 +410,7 @@ fn what_is_shown_can_be_read_back() {
 
 /// Vectors `identity_hash_key_setting`; S-11: the key is in no output.
 #[test]
-fn identity_hash_key_is_32_octets_in_hex_and_not_shown() {
+fn identity_hash_key_is_32_bytes_in_hex_and_not_shown() {
     const NAME: &str = "IDENTITY_HASH_KEY";
     let key = "0f".repeat(32);
     for value in [&key, &key.to_uppercase(), &format!(" {key} ")] {

@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::Caller;
 
-/// Octets of a key.
+/// Bytes of a key.
 const KEY: usize = 32;
 
-/// Octets of a block of SHA-256.
+/// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
 
 /// A text that is no key.
@@ -20,8 +20,8 @@ pub enum InvalidIdentityHashKey {
     /// Not pairs of hexadecimal digits.
     #[error("not hexadecimal")]
     Digits,
-    /// Not 32 octets, but this many.
-    #[error("not 32 octets but {0}")]
+    /// Not 32 bytes, but this many.
+    #[error("not 32 bytes but {0}")]
     Length(usize),
 }
 
@@ -36,12 +36,12 @@ pub enum InvalidIdentityHashKey {
 /// ```
 #[expect(missing_debug_implementations, reason = "keys are not shown (auth S-12)")]
 pub struct IdentityHashKey {
-    /// The 32 octets, filled up with zeros to a block of the hash, as HMAC does.
+    /// The 32 bytes, filled up with zeros to a block of the hash, as HMAC does.
     block: Zeroizing<[u8; BLOCK]>,
 }
 
 impl IdentityHashKey {
-    /// HMAC-SHA256 of the caller's issuer, a zero octet and the user.
+    /// HMAC-SHA256 of the caller's issuer, a zero byte and the user.
     #[must_use]
     pub fn actor(&self, caller: &Caller) -> [u8; 32] {
         let mac: Hmac<Sha256> = Hmac::new(&(*self.block).into());
@@ -68,8 +68,8 @@ impl FromStr for IdentityHashKey {
             return Err(InvalidIdentityHashKey::Length(pairs.len()));
         }
         let mut block = Zeroizing::new([0; BLOCK]);
-        for (octet, [high, low]) in block.iter_mut().zip(pairs) {
-            *octet = digit(*high)? << 4 | digit(*low)?;
+        for (byte, [high, low]) in block.iter_mut().zip(pairs) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
         }
         Ok(Self { block })
     }

@@ -3,13 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// The octets behind `text`; `None` when it is padded, uses another alphabet or has unused bits that are not zero.
+/// The bytes behind `text`; `None` when it is padded, uses another alphabet or has unused bits that are not zero.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-pub(crate) fn encode(octets: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(octets)
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]

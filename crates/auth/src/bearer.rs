@@ -27,7 +27,7 @@ pub fn bearer_token<'h>(values: impl IntoIterator<Item = &'h [u8]>) -> Result<&'
 
 fn credentials(value: &[u8]) -> Option<&str> {
     let text =
-        str::from_utf8(value).ok().filter(|text| text.bytes().all(|octet| matches!(octet, b' '..=b'~')))?;
+        str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~')))?;
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }

@@ -15,7 +15,7 @@ const CODEC: u128 = 0x1200;
 /// The same as an unsigned varint.
 const CODEC_VARINT: [u8; 2] = [0x80, 0x24];
 
-/// Octets of a varint, at most.
+/// Bytes of a varint, at most.
 const MAX_VARINT_BYTES: usize = 10;
 
 /// A text that is not the `did:key` of a P-256 key. The first failure decides; `Display` shows nothing of the text.
@@ -30,13 +30,13 @@ pub enum InvalidDidKey {
     /// A character that is none of base58.
     #[error("did:key is not base58")]
     BadBase58,
-    /// The number of the codec does not end within 10 octets.
+    /// The number of the codec does not end within 10 bytes.
     #[error("codec of did:key does not end")]
     BadVarint,
     /// The key is of another kind.
     #[error("did:key is of another kind of key")]
     WrongCodec,
-    /// Not 33 octets.
+    /// Not 33 bytes.
     #[error("did:key is no compressed point")]
     WrongLength,
     /// Not 0x02 or 0x03 and the x of a point on the curve.
@@ -74,8 +74,8 @@ pub fn decode(did: &str) -> Result<P256Key, InvalidDidKey> {
     if body.chars().nth(MAX_BODY_CHARS).is_some() {
         return Err(InvalidDidKey::InputTooLong);
     }
-    let octets = bs58::decode(body).into_vec().map_err(|_| InvalidDidKey::BadBase58)?;
-    let (codec, point) = varint(&octets).ok_or(InvalidDidKey::BadVarint)?;
+    let bytes = bs58::decode(body).into_vec().map_err(|_| InvalidDidKey::BadBase58)?;
+    let (codec, point) = varint(&bytes).ok_or(InvalidDidKey::BadVarint)?;
     if codec != CODEC {
         return Err(InvalidDidKey::WrongCodec);
     }
@@ -98,11 +98,11 @@ fn encoded(point: &[u8; 33]) -> String {
     bs58::encode([&CODEC_VARINT[..], point].concat()).into_string()
 }
 
-/// The number that `octets` begin with, and the rest. Padded numbers are read too.
-fn varint(octets: &[u8]) -> Option<(u128, &[u8])> {
-    let length = 1 + octets.iter().take(MAX_VARINT_BYTES).position(|octet| octet & 0x80 == 0)?;
-    let (number, rest) = octets.split_at_checked(length)?;
-    Some((number.iter().rev().fold(0, |value, octet| value << 7 | u128::from(octet & 0x7f)), rest))
+/// The number that `bytes` begin with, and the rest. Padded numbers are read too.
+fn varint(bytes: &[u8]) -> Option<(u128, &[u8])> {
+    let length = 1 + bytes.iter().take(MAX_VARINT_BYTES).position(|byte| byte & 0x80 == 0)?;
+    let (number, rest) = bytes.split_at_checked(length)?;
+    Some((number.iter().rev().fold(0, |value, byte| value << 7 | u128::from(byte & 0x7f)), rest))
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_varint_has_its_lowest_bits_first_and_ends_within_ten_octets() {
+    fn a_varint_has_its_lowest_bits_first_and_ends_within_ten_bytes() {
         assert_eq!(varint(&[0x80, 0x24, 7]), Some((CODEC, &[7][..])));
         assert_eq!(varint(&[0x80, 0xa4, 0x00]), Some((CODEC, &[][..])));
         let longest = [[0xff; 9].as_slice(), &[0x7f]].concat();
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(decode(&format!("{PREFIX}{}", "é".repeat(257))), Err(InvalidDidKey::InputTooLong));
     }
 
-    /// A leading zero octet is a `1` in base58.
+    /// A leading zero byte is a `1` in base58.
     #[test]
     fn leading_zeros_make_no_second_text() {
         assert_eq!(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::base64url;
 
-/// Octets that are no P-256 private key: zero, or not below the order of the curve. One draw in 2³² is.
+/// Bytes that are no P-256 private key: zero, or not below the order of the curve. One draw in 2³² is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a P-256 private key")]
 pub struct InvalidIssuerKey;
@@ -24,7 +24,7 @@ pub struct IssuerKey {
 }
 
 impl IssuerKey {
-    /// The key with this private scalar, big-endian: 32 random octets make one.
+    /// The key with this private scalar, big-endian: 32 random bytes make one.
     ///
     /// # Errors
     /// [`InvalidIssuerKey`]: draw again.
@@ -43,7 +43,7 @@ impl IssuerKey {
     #[must_use]
     pub fn jwk(&self) -> Value {
         let point = self.key.verifying_key().to_sec1_point(false);
-        let coordinate = |octets: Option<&_>| octets.map(|octets: &[u8]| base64url::encode(octets));
+        let coordinate = |bytes: Option<&_>| bytes.map(|bytes: &[u8]| base64url::encode(bytes));
         json!({
             "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.key_id,
             "x": coordinate(point.x().map(AsRef::as_ref)), "y": coordinate(point.y().map(AsRef::as_ref)),

@@ -52,8 +52,8 @@ impl<'t> Object<'t> {
 /// Counts brackets outside strings. Whether they match is the parser's business.
 fn nests_too_deep(text: &str) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for octet in text.bytes() {
-        match octet {
+    for byte in text.bytes() {
+        match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,

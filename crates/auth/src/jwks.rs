@@ -12,7 +12,7 @@ use crate::json::Object;
 use crate::token::is_key_id;
 use crate::{P256Key, base64url};
 
-/// Octets of a key set document. Who fetches one stops reading after that many.
+/// Bytes of a key set document. Who fetches one stops reading after that many.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
 const MAX_ENTRIES: usize = 256;
@@ -138,7 +138,7 @@ mod tests {
     /// The four of the original that refuse a JWK, and ours.
     #[test]
     fn entries_that_are_not_ours_to_use_are_skipped() {
-        let x = |octets: &[u8]| with("x", base64url::encode(octets).into());
+        let x = |bytes: &[u8]| with("x", base64url::encode(bytes).into());
         let wrong = [
             json!(null),
             json!("key"),

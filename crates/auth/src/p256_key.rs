@@ -13,7 +13,7 @@ const COORDINATE: usize = 32;
 pub struct P256Key(VerifyingKey);
 
 impl P256Key {
-    /// The key at (`x`, `y`), big-endian; coordinates shorter than 32 octets are padded on the left.
+    /// The key at (`x`, `y`), big-endian; coordinates shorter than 32 bytes are padded on the left.
     ///
     /// `None` when a coordinate is empty or too long, or the point is not on the curve.
     #[must_use]
@@ -22,13 +22,13 @@ impl P256Key {
         VerifyingKey::from_sec1_point(&point).ok().map(Self)
     }
 
-    /// The key in compressed form: 33 octets, the first 0x02 or 0x03. `None` for anything else.
+    /// The key in compressed form: 33 bytes, the first 0x02 or 0x03. `None` for anything else.
     #[must_use]
-    pub fn from_compressed(octets: &[u8; 33]) -> Option<Self> {
-        if !matches!(octets.first(), Some(0x02 | 0x03)) {
+    pub fn from_compressed(bytes: &[u8; 33]) -> Option<Self> {
+        if !matches!(bytes.first(), Some(0x02 | 0x03)) {
             return None;
         }
-        VerifyingKey::from_sec1_bytes(octets).ok().map(Self)
+        VerifyingKey::from_sec1_bytes(bytes).ok().map(Self)
     }
 
     /// The public part of `key`.
@@ -40,12 +40,12 @@ impl P256Key {
     #[must_use]
     pub fn to_compressed(&self) -> [u8; 33] {
         let point = self.0.to_sec1_point(true);
-        let mut octets = [0; 33];
-        octets.iter_mut().zip(point.as_bytes()).for_each(|(octet, byte)| *octet = *byte);
-        octets
+        let mut bytes = [0; 33];
+        bytes.iter_mut().zip(point.as_bytes()).for_each(|(target, byte)| *target = *byte);
+        bytes
     }
 
-    /// Whether `signature`, 64 octets r ‖ s, is one of this key over `message`. Both s and n−s are valid.
+    /// Whether `signature`, 64 bytes r ‖ s, is one of this key over `message`. Both s and n−s are valid.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify(message, &signature).is_ok())

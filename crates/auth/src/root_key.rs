@@ -11,13 +11,13 @@ use crate::P256Key;
 #[error("not a compressed P-256 public key")]
 pub struct InvalidRootKey;
 
-/// The root public key of a shared space: 33 octets, a compressed point on P-256 (protocol §4.7). It is the owner's
+/// The root public key of a shared space: 33 bytes, a compressed point on P-256 (protocol §4.7). It is the owner's
 /// DID in another spelling, so `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RootKey([u8; Self::LENGTH]);
 
 impl RootKey {
-    /// Length in octets.
+    /// Length in bytes.
     pub const LENGTH: usize = 33;
 
     /// The compressed point, as it came.
@@ -47,9 +47,9 @@ impl From<&P256Key> for RootKey {
 impl TryFrom<&[u8]> for RootKey {
     type Error = InvalidRootKey;
 
-    fn try_from(octets: &[u8]) -> Result<Self, InvalidRootKey> {
-        let octets: [u8; Self::LENGTH] = octets.try_into().map_err(|_| InvalidRootKey)?;
-        P256Key::from_compressed(&octets).map(|_| Self(octets)).ok_or(InvalidRootKey)
+    fn try_from(bytes: &[u8]) -> Result<Self, InvalidRootKey> {
+        let bytes: [u8; Self::LENGTH] = bytes.try_into().map_err(|_| InvalidRootKey)?;
+        P256Key::from_compressed(&bytes).map(|_| Self(bytes)).ok_or(InvalidRootKey)
     }
 }
 

@@ -11,24 +11,24 @@ use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
 
-/// Octets before the MAC: version, expiry, permission, nonce.
+/// Bytes before the MAC: version, expiry, permission, nonce.
 const CONTENT: usize = 26;
 
-/// Octets of a token.
+/// Bytes of a token.
 const LENGTH: usize = CONTENT + 32;
 
-/// Octets of a key.
+/// Bytes of a key.
 const KEY: usize = 32;
 
-/// Octets of a block of SHA-256.
+/// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
 
 /// How long a token lives unless said otherwise.
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(15);
 
-/// A key that is not 32 octets.
+/// A key that is not 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("session key is not 32 octets")]
+#[error("session key is not 32 bytes")]
 pub struct InvalidKeyLength;
 
 impl InvalidKeyLength {
@@ -96,7 +96,7 @@ impl SessionTokens {
     /// Tokens under `key` that live for 15 minutes.
     ///
     /// # Errors
-    /// [`InvalidKeyLength`] unless the key has 32 octets.
+    /// [`InvalidKeyLength`] unless the key has 32 bytes.
     pub fn new(key: &[u8]) -> Result<Self, InvalidKeyLength> {
         Self::with_lifetime(key, DEFAULT_LIFETIME)
     }
@@ -104,13 +104,13 @@ impl SessionTokens {
     /// Tokens under `key` that live for `lifetime`, of which whole seconds count.
     ///
     /// # Errors
-    /// [`InvalidKeyLength`] unless the key has 32 octets.
+    /// [`InvalidKeyLength`] unless the key has 32 bytes.
     pub fn with_lifetime(key: &[u8], lifetime: Duration) -> Result<Self, InvalidKeyLength> {
         if key.len() != KEY {
             return Err(InvalidKeyLength);
         }
         let mut block = Zeroizing::new([0; BLOCK]);
-        block.iter_mut().zip(key).for_each(|(octet, byte)| *octet = *byte);
+        block.iter_mut().zip(key).for_each(|(target, byte)| *target = *byte);
         Ok(Self { key: block, lifetime })
     }
 
@@ -120,7 +120,7 @@ impl SessionTokens {
         self.lifetime
     }
 
-    /// A token that gives `permission` in `space` from now on. `nonce`: 16 random octets.
+    /// A token that gives `permission` in `space` from now on. `nonce`: 16 random bytes.
     #[must_use]
     pub fn mint(
         &self,
@@ -133,10 +133,10 @@ impl SessionTokens {
         let mut content = [0; CONTENT];
         let fields =
             std::iter::once(VERSION).chain(expires_at.to_be_bytes()).chain([permission.as_u8()]).chain(nonce);
-        content.iter_mut().zip(fields).for_each(|(octet, field)| *octet = field);
+        content.iter_mut().zip(fields).for_each(|(byte, field)| *byte = field);
         let mac = space.with_text(|space| self.mac(&content, space)).finalize().into_bytes();
         let mut token = [0; LENGTH];
-        token.iter_mut().zip(content.into_iter().chain(mac)).for_each(|(octet, byte)| *octet = byte);
+        token.iter_mut().zip(content.into_iter().chain(mac)).for_each(|(target, byte)| *target = byte);
         token
     }
 
@@ -154,7 +154,7 @@ impl SessionTokens {
         let [VERSION, e0, e1, e2, e3, e4, e5, e6, e7, permission, ..] = *content else {
             return Err(SessionError::Invalid);
         };
-        // `verify_slice` takes the same time wherever the octets differ.
+        // `verify_slice` takes the same time wherever the bytes differ.
         self.mac(content, space).verify_slice(mac).map_err(|_| SessionError::Invalid)?;
         let expires_at = u64::from_be_bytes([e0, e1, e2, e3, e4, e5, e6, e7]);
         let expires_at = i64::try_from(expires_at).map_err(|_| SessionError::Invalid)?;

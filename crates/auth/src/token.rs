@@ -19,7 +19,7 @@ use crate::{Caller, P256Key};
 use claims::Claims;
 use header::Header;
 
-/// Octets of a token, checked before anything is decoded.
+/// Bytes of a token, checked before anything is decoded.
 pub const MAX_TOKEN_BYTES: usize = 16_384;
 
 /// A token whose form is right and whose signature nobody has looked at yet.
@@ -82,7 +82,7 @@ impl<'t> UnverifiedToken<'t> {
         self.verify_by(|signed, signature| key.verifies(signed, signature), rules, now)
     }
 
-    /// As [`Self::verify`], with the signature judged by `is_signature` of (signed octets, signature): for a verifier
+    /// As [`Self::verify`], with the signature judged by `is_signature` of (signed bytes, signature): for a verifier
     /// that remembers what it has verified.
     ///
     /// # Errors

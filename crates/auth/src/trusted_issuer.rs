@@ -94,7 +94,7 @@ impl TrustedIssuer {
         }
     }
 
-    /// The issuer without trailing slashes: what the `iss` of a token is compared with, octet by octet.
+    /// The issuer without trailing slashes: what the `iss` of a token is compared with, byte by byte.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer

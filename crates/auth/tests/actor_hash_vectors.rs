@@ -24,7 +24,7 @@ fn caller(issuer: &str, user: &str) -> Caller {
     }
 }
 
-/// P-228: deterministic, separated by a zero octet, different for every issuer, user and key.
+/// P-228: deterministic, separated by a zero byte, different for every issuer, user and key.
 #[test]
 fn every_actor_has_the_stated_hash() {
     let vectors = vectors();

@@ -15,8 +15,8 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-fn hex(octets: &[u8]) -> String {
-    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 0x0f]);
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
     digits.map(|digit| char::from_digit(digit.into(), 16).unwrap()).collect()
 }
 
@@ -54,8 +54,8 @@ fn every_key_has_the_text_of_its_vector() {
 
 fn any_key() -> impl Strategy<Value = P256Key> {
     prop::array::uniform32(any::<u8>()).prop_filter_map("not the x of a point", |x| {
-        let octets: Vec<u8> = std::iter::once(2 + (x[0] & 1)).chain(x).collect();
-        P256Key::from_compressed(octets.as_slice().try_into().unwrap())
+        let bytes: Vec<u8> = std::iter::once(2 + (x[0] & 1)).chain(x).collect();
+        P256Key::from_compressed(bytes.as_slice().try_into().unwrap())
     })
 }
 

@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn random_octets_are_no_key_set(document in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn random_bytes_are_no_key_set(document in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(KeySet::parse(&document).is_err());
     }
 
@@ -145,8 +145,8 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut document = DOCUMENT.clone().into_bytes();
-        for (index, octet) in changes {
-            *index.get_mut(&mut document) = octet;
+        for (index, byte) in changes {
+            *index.get_mut(&mut document) = byte;
         }
         let _ = KeySet::parse(&document);
     }

@@ -160,9 +160,9 @@ fn claims(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// What the SDK signs, octet by octet: header and payload of the chains that it writes itself.
+/// What the SDK signs, byte by byte: header and payload of the chains that it writes itself.
 #[test]
-fn a_ucan_is_issued_in_the_octets_of_its_vector() {
+fn a_ucan_is_issued_in_the_bytes_of_its_vector() {
     let vectors = vectors();
     let issuers = [
         ("self_issued_root_admin", "alice"),

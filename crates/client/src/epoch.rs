@@ -32,7 +32,7 @@ pub enum Begun {
 pub struct Share {
     /// Whose: the `did` of an access token.
     pub member_did: String,
-    /// 1 to 2048 octets that only they can open.
+    /// 1 to 2048 bytes that only they can open.
     pub wrapped_key: Bytes,
 }
 

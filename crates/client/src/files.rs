@@ -1,6 +1,6 @@
 //! Files over HTTP: upload, download with ranges, look at, delete (http §7).
 //!
-//! [`FileClient`] moves octets in both directions without holding them, and does not care what is in them;
+//! [`FileClient`] moves bytes in both directions without holding them, and does not care what is in them;
 //! [`crypto`](crate::crypto) encrypts them, and [`FileDescription`] is what the record says that owns a file. Nothing is
 //! repeated here: [`FileError::is_transient`] says what is worth another attempt, and the caller says when.
 //!
@@ -17,8 +17,8 @@
 //! remote.put(&Upload { owner, dek, size: 10, sha256: None }, content).await?;
 //!
 //! let mut download = remote.get(4).await?;
-//! while let Some(octets) = download.next().await? {
-//!     println!("{} of {}", octets.len(), download.head().size);
+//! while let Some(bytes) = download.next().await? {
+//!     println!("{} of {}", bytes.len(), download.head().size);
 //! }
 //! # Ok(())
 //! # }

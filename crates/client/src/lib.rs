@@ -10,7 +10,7 @@
 //! message they came in.
 //!
 //! [`crypto`] and [`sharing`] are for spaces that several people share: encryption of records, invitations, members,
-//! rotation of keys. [`FileClient`] takes files there and back over HTTP. The rest moves octets and does not care what is
+//! rotation of keys. [`FileClient`] takes files there and back over HTTP. The rest moves bytes and does not care what is
 //! in them.
 //!
 //! It knows nothing of a server's insides, and keeps no data.

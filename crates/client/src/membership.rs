@@ -16,7 +16,7 @@ use crate::rows::MembershipEntry;
 
 pub use less_sync_core::wire::membership::AppendKind;
 
-/// Octets of a log that are read at most: what a server keeps of one (protocol §11).
+/// Bytes of a log that are read at most: what a server keeps of one (protocol §11).
 const LOG_BYTES: usize = 64 * limits::MIB;
 
 /// Where a log ends: what the next entry must follow.

@@ -26,7 +26,7 @@ pub struct FileRow {
     pub id: FileId,
     /// The record that owns it.
     pub record_id: RecordId,
-    /// Octets of ciphertext.
+    /// Bytes of ciphertext.
     pub size: u64,
     /// The wrapped key of a live file.
     pub dek: Option<Bytes>,

@@ -15,13 +15,13 @@ pub struct InvalidCid;
 pub struct Cid([u8; 32]);
 
 impl Cid {
-    /// The cid with these 32 octets.
+    /// The cid with these 32 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 octets.
+    /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -1,8 +1,8 @@
 //! Bounds that are part of the wire and no knob (protocol §1.7, §2.7, §4).
 
-/// Octets of a kibibyte.
+/// Bytes of a kibibyte.
 pub const KIB: usize = 1024;
-/// Octets of a mebibyte.
+/// Bytes of a mebibyte.
 pub const MIB: usize = 1024 * KIB;
 
 /// First message of a connection, in bytes.

@@ -10,18 +10,18 @@ use crate::hex;
 #[error("not a mailbox id")]
 pub struct InvalidMailboxId;
 
-/// A mailbox: 32 octets that only its owner can link to a user (auth §4.2). Never logged.
+/// A mailbox: 32 bytes that only its owner can link to a user (auth §4.2). Never logged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MailboxId([u8; 32]);
 
 impl MailboxId {
-    /// The mailbox with these 32 octets.
+    /// The mailbox with these 32 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 octets.
+    /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

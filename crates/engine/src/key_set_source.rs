@@ -29,7 +29,7 @@ pub enum FetchMode {
 }
 
 impl FetchMode {
-    /// How long a fetch may take, from the look-up of the name to the last octet.
+    /// How long a fetch may take, from the look-up of the name to the last byte.
     #[must_use]
     pub const fn timeout(self) -> Duration {
         match self {

@@ -27,7 +27,7 @@ const SHARDS: usize = 16;
 /// Chains per generation of a shard; two generations are kept, so 9 984 chains in all.
 const GENERATION: usize = 312;
 
-/// Octets of an audience worth remembering; a `did:key` has 57. Entries stay below 2 KiB, and all of them below
+/// Bytes of an audience worth remembering; a `did:key` has 57. Entries stay below 2 KiB, and all of them below
 /// 20 MiB.
 const MAX_AUDIENCE_BYTES: usize = 1024;
 
@@ -119,8 +119,8 @@ impl VerifiedChains {
 
     fn shard(&self, key: &Asked) -> &Mutex<Generations> {
         let [first, rest @ ..] = &self.shards;
-        let [octet, ..] = key.text;
-        rest.get(usize::from(octet) % SHARDS).unwrap_or(first)
+        let [byte, ..] = key.text;
+        rest.get(usize::from(byte) % SHARDS).unwrap_or(first)
     }
 }
 

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use less_sync_core::{ConnectionId, SpaceId};
 use sha2::Sha256;
 
-/// Octets of a pseudonym before it is written in hex.
+/// Bytes of a pseudonym before it is written in hex.
 const PSEUDONYM: usize = 16;
 
 /// Makes the names that peers see: stable for one connection in one space, unlinkable across spaces.
@@ -149,7 +149,7 @@ mod tests {
         assert_ne!(name, Pseudonyms::new(&[8; 32]).name(connection(1), space(1)), "new after a restart");
     }
 
-    /// Auth §4.4, computed elsewhere: HMAC-SHA256 over connection id, a zero octet and the canonical space id.
+    /// Auth §4.4, computed elsewhere: HMAC-SHA256 over connection id, a zero byte and the canonical space id.
     #[test]
     fn a_pseudonym_is_the_documented_hmac() {
         let name = Pseudonyms::new(&[7; 32]).name(connection(1), space(2));

@@ -16,13 +16,13 @@ const PREFIX: &str = "spaces/";
 pub struct UploadId(Uuid);
 
 impl UploadId {
-    /// The id with these octets, as an adapter keeps it.
+    /// The id with these bytes, as an adapter keeps it.
     #[must_use]
-    pub const fn from_bytes(octets: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(octets))
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
     }
 
-    /// Its octets.
+    /// Its bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

@@ -39,7 +39,7 @@ impl RateAction {
 pub struct ActorHash([u8; 32]);
 
 impl ActorHash {
-    /// The hash with these 32 octets.
+    /// The hash with these 32 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -30,7 +30,7 @@ impl SigningKey {
 
     pub(super) fn to_jwk(&self) -> Value {
         let point = self.key.verifying_key().to_sec1_point(false);
-        let coordinate = |octets: Option<&_>| octets.map(|octets: &[u8]| URL_SAFE_NO_PAD.encode(octets));
+        let coordinate = |bytes: Option<&_>| bytes.map(|bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes));
         json!({
             "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.kid,
             "x": coordinate(point.x().map(AsRef::as_ref)), "y": coordinate(point.y().map(AsRef::as_ref)),

@@ -22,7 +22,7 @@ async fn an_object_that_was_changed_is_refused_wherever_that_was() {
         let (code, text) = other.failure(&["file", "get", &id]).await;
         let expected =
             "error: the file cannot be decrypted\n  it was tampered with, or written under another key\n";
-        assert_eq!((code, text.as_str()), (3, expected), "octet {at}");
+        assert_eq!((code, text.as_str()), (3, expected), "byte {at}");
         // Neither the file nor a part of it is left, though the beginning was right.
         assert!(other.names().is_empty(), "{:?}", other.names());
     }

@@ -26,7 +26,7 @@ pub(crate) async fn server() -> TestServer {
     TestServer::builder().files().start().await
 }
 
-/// Octets that differ from place to place.
+/// Bytes that differ from place to place.
 pub(crate) fn content(size: usize) -> Vec<u8> {
     (0..size).map(|index| u8::try_from((index ^ (index >> 8) ^ (index >> 16)) % 251).unwrap()).collect()
 }
@@ -98,11 +98,11 @@ impl Terminal {
         within("an answer", files.file(&token, space.into(), id).delete()).await.unwrap();
     }
 
-    /// Returns when the file of this name has so many octets.
-    pub(crate) async fn until_there_are(&self, octets: u64, name: &str) {
+    /// Returns when the file of this name has so many bytes.
+    pub(crate) async fn until_there_are(&self, bytes: u64, name: &str) {
         let path = self.path(name);
         let grown = async {
-            while std::fs::metadata(&path).map_or(0, |metadata| metadata.len()) < octets {
+            while std::fs::metadata(&path).map_or(0, |metadata| metadata.len()) < bytes {
                 tokio::task::yield_now().await;
             }
         };

@@ -24,7 +24,7 @@ async fn files_of_every_size_come_back_as_they_were() {
         assert_eq!((&line["name"], &line["size"]), (&name.as_str().into(), &size.into()));
         let got = other.result(&["file", "get", line["file"].as_str().unwrap()]).await;
         assert_eq!((&got["path"], got.get("resumed_from")), (&name.as_str().into(), None));
-        assert!(other.read(name) == content(size), "{size} octets");
+        assert!(other.read(name) == content(size), "{size} bytes");
     }
     assert_eq!(other.names().len(), names.len());
 }
@@ -56,7 +56,7 @@ async fn the_server_has_ciphertext() {
     terminal.put("diary.txt", &secret).await;
     let stored = std::fs::read(object(&server)).unwrap();
     assert_eq!(stored.len() as u64, sealed_size(secret.len() as u64));
-    assert!(!stored.windows(8).any(|octets| octets == &secret[..8]));
+    assert!(!stored.windows(8).any(|bytes| bytes == &secret[..8]));
     let records = terminal.results(&["pull"]).await;
     assert!(!serde_json::to_string(&records).unwrap().contains("diary"));
 }

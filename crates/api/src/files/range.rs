@@ -52,7 +52,7 @@ fn parse(text: &str) -> Option<Asked> {
 
 /// Digits only; what no file can have bytes for is as good as the largest number.
 fn number(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
@@ -76,13 +76,13 @@ mod tests {
         select(&HeaderMap::from_iter([(RANGE, HeaderValue::from_str(range).unwrap())]), size, &TAG)
     }
 
-    /// H7: every range of every small file against the octets that a reader of RFC 9110 would pick one by one.
+    /// H7: every range of every small file against the bytes that a reader of RFC 9110 would pick one by one.
     #[test]
     fn ranges_select_what_the_rfc_says() {
         for size in 0..6_u64 {
             for first in 0..8_u64 {
                 let picked = |from: u64, to: u64| match (from..=to)
-                    .filter(|octet| *octet < size)
+                    .filter(|byte| *byte < size)
                     .collect::<Vec<_>>()[..]
                 {
                     [] => Selected::Unsatisfiable,

@@ -15,7 +15,7 @@ pub(crate) fn switch(text: &str) -> Option<bool> {
 
 /// Decimal digits, nothing else.
 pub(crate) fn count(text: &str) -> Option<u64> {
-    text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// Bytes: an integer, or one with the suffix `KiB`, `MiB` or `GiB`.

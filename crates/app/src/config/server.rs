@@ -90,7 +90,7 @@ impl ListenAddress {
     /// Reads `host:port`, `[v6]:port` or `:port`, which is every address of the machine.
     fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
-        let port = port.bytes().all(|octet| octet.is_ascii_digit()).then(|| port.parse().ok()).flatten()?;
+        let port = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok()).flatten()?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = match (bracketed, host) {
             (Some(v6), _) => v6.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
@@ -114,9 +114,9 @@ impl ListenAddress {
 fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
-            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    let looks_like_v4 = text.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
+    let looks_like_v4 = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if looks_like_v4 { text.parse::<std::net::Ipv4Addr>().is_ok() } else { text.split('.').all(label) }
 }
 

@@ -32,8 +32,7 @@ fn create(directory: &Path, path: &Path) -> anyhow::Result<IssuerKey> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let (key, secret) = random_key()?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let text =
-        Zeroizing::new(secret.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}")));
+    let text = Zeroizing::new(secret.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")));
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
@@ -53,8 +52,8 @@ fn parse(text: &str) -> Option<IssuerKey> {
     if text.len() != 2 * OCTETS || !text.is_ascii() {
         return None;
     }
-    for (octet, digits) in secret.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *octet = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
+    for (byte, digits) in secret.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
     }
     IssuerKey::from_bytes(KEY_ID, &secret).ok()
 }

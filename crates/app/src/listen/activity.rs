@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// From the first octet of a request to the end of its headers; and from the accept to the first request.
+/// From the first byte of a request to the end of its headers; and from the accept to the first request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two requests, while nothing moves.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -14,7 +14,7 @@ const BUSY: u8 = 2;
 const RESTING: u8 = 3;
 const SENDING: u8 = 4;
 
-/// Shared by the socket, which sees octets move, and the service, which sees requests come and go. Both run in the
+/// Shared by the socket, which sees bytes move, and the service, which sees requests come and go. Both run in the
 /// task of the connection; atomics only because the compiler cannot know that.
 #[derive(Debug)]
 pub(super) struct Activity {
@@ -57,7 +57,7 @@ impl Activity {
         !self.used.load(Ordering::Relaxed)
     }
 
-    /// Octets came in. `now` is asked for only if it matters.
+    /// Bytes came in. `now` is asked for only if it matters.
     pub(super) fn read(&self, now: impl FnOnce() -> Instant) {
         match self.phase.load(Ordering::Relaxed) {
             EXPECTING => self.phase.store(READING, Ordering::Relaxed),
@@ -66,7 +66,7 @@ impl Activity {
         }
     }
 
-    /// Octets went out.
+    /// Bytes went out.
     pub(super) fn wrote(&self, now: impl FnOnce() -> Instant) {
         if let phase @ (RESTING | SENDING) = self.phase.load(Ordering::Relaxed) {
             self.enter(phase, now());
@@ -122,7 +122,7 @@ mod tests {
 
     /// H13.
     #[test]
-    fn a_slow_head_does_not_buy_time_with_each_octet() {
+    fn a_slow_head_does_not_buy_time_with_each_byte() {
         let accepted = start();
         let activity = Activity::new(accepted, PATIENCE);
         assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, Overdue::Silent)));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_connection_is_kept_alive_for_a_while_after_the_last_octet() {
+    fn an_idle_connection_is_kept_alive_for_a_while_after_the_last_byte() {
         let accepted = start();
         let activity = Activity::new(accepted, PATIENCE);
         activity.request(accepted);

@@ -20,7 +20,7 @@ use tower::Service as _;
 
 use super::activity::{Activity, Overdue};
 use super::peer::client_address;
-use super::rejection::to_octets;
+use super::rejection::to_bytes;
 use super::socket::Socket;
 use super::{Serving, outgoing};
 
@@ -79,7 +79,7 @@ fn last_word(serving: &Serving, socket: &Socket, overdue: Option<Overdue>) {
     };
     tracing::debug!(?overdue, status = status.map(|status| status.as_u16()), "http connection ends");
     if let Some(status) = status {
-        socket.try_write(&to_octets(&less_sync_api::rejection(status, &serving.api)));
+        socket.try_write(&to_bytes(&less_sync_api::rejection(status, &serving.api)));
     }
 }
 

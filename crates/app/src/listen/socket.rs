@@ -45,24 +45,24 @@ impl Socket {
         self.held_back
     }
 
-    /// Whether octets are to be held back: all that come before the first request.
-    fn hold_back(&mut self, octets: &[u8]) -> bool {
+    /// Whether bytes are to be held back: all that come before the first request.
+    fn hold_back(&mut self, bytes: &[u8]) -> bool {
         let unused = self.activity.is_unused();
         if unused && self.held_back.is_none() {
-            self.held_back = Some(status_of(octets).unwrap_or(StatusCode::BAD_REQUEST));
+            self.held_back = Some(status_of(bytes).unwrap_or(StatusCode::BAD_REQUEST));
         }
         unused
     }
 
     /// Writes what the kernel takes at once, and no more.
-    pub(super) fn try_write(&self, octets: &[u8]) {
-        if let Err(error) = self.stream.try_write(octets) {
+    pub(super) fn try_write(&self, bytes: &[u8]) {
+        if let Err(error) = self.stream.try_write(bytes) {
             tracing::debug!(%error, "a last word could not be said");
         }
     }
 
     fn wrote(&self, outcome: io::Result<usize>) -> Poll<io::Result<usize>> {
-        if outcome.as_ref().is_ok_and(|octets| *octets > 0) {
+        if outcome.as_ref().is_ok_and(|bytes| *bytes > 0) {
             self.activity.wrote(|| self.clock.instant());
         }
         Poll::Ready(outcome)
@@ -85,11 +85,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        if self.hold_back(octets) {
-            return Poll::Ready(Ok(octets.len()));
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.hold_back(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
         }
-        let outcome = ready!(Pin::new(&mut self.stream).poll_write(cx, octets));
+        let outcome = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
         self.wrote(outcome)
     }
 

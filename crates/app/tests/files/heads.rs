@@ -59,9 +59,9 @@ async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
         socket.write_all(&content(100_000, 1)).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"}") {
-            let mut octet = [0];
-            within("an answer", socket.read_exact(&mut octet)).await.unwrap();
-            answer.push(octet[0]);
+            let mut byte = [0];
+            within("an answer", socket.read_exact(&mut byte)).await.unwrap();
+            answer.push(byte[0]);
         }
         assert!(answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()));
     }

@@ -10,10 +10,10 @@ use tokio::net::TcpStream;
 
 use crate::fixture::Fixture;
 
-/// What the server says to these octets before it ends the connection.
-async fn said_to(fixture: &Fixture, octets: &[u8]) -> String {
+/// What the server says to these bytes before it ends the connection.
+async fn said_to(fixture: &Fixture, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(fixture.server.address()).await.unwrap();
-    stream.write_all(octets).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
     let _reset_or_end = within("the end of the connection", stream.read_to_end(&mut answer)).await;
     String::from_utf8(answer).unwrap()
@@ -40,8 +40,8 @@ async fn what_is_no_request_is_refused_in_the_common_shape() {
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ];
-    for octets in malformed {
-        assert_in_shape(&said_to(&fixture, octets).await, "400 Bad Request", "bad request");
+    for bytes in malformed {
+        assert_in_shape(&said_to(&fixture, bytes).await, "400 Bad Request", "bad request");
     }
 }
 
@@ -52,7 +52,7 @@ async fn a_head_that_is_too_large_is_refused_in_the_common_shape() {
         format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\nconnection: close\r\n\r\n", "y".repeat(140_000));
     let answer = said_to(&fixture, within_reach.as_bytes()).await;
     assert_in_shape(&answer, "431 Request Header Fields Too Large", "request header fields too large");
-    // Sent to the last octet that the server reads, since more would reset the connection under its answer.
+    // Sent to the last byte that the server reads, since more would reset the connection under its answer.
     let head = "GET / HTTP/1.1\r\nhost: x\r\nx: ";
     let beyond = head.to_owned() + &"y".repeat(160 * 1024 - head.len());
     let answer = said_to(&fixture, beyond.as_bytes()).await;

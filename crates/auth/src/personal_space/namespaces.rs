@@ -67,7 +67,7 @@ fn is_dns_name(name: &str) -> bool {
 
 fn is_dns_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
-        && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
 }

@@ -46,7 +46,7 @@ fn every_token_has_the_outcome_of_its_vector() {
     }
 }
 
-/// The vectors that live for 15 minutes, octet by octet.
+/// The vectors that live for 15 minutes, byte by byte.
 #[test]
 fn a_token_is_minted_as_its_vector() {
     let mut minted = 0;
@@ -88,17 +88,13 @@ fn no_bit_of_a_token_can_be_changed() {
         assert_eq!(tokens.verify(&changed, space, NOW), Err(SessionError::Invalid), "bit {bit}");
     }
     for length in 0..LENGTH {
-        assert_eq!(
-            tokens.verify(&token[..length], space, NOW),
-            Err(SessionError::Invalid),
-            "{length} octets"
-        );
+        assert_eq!(tokens.verify(&token[..length], space, NOW), Err(SessionError::Invalid), "{length} bytes");
     }
 }
 
 /// `session_manager_rejects_bad_key_length`
 #[test]
-fn a_key_has_32_octets() {
+fn a_key_has_32_bytes() {
     for length in (0..64).filter(|length| *length != 32) {
         assert_eq!(SessionTokens::new(&vec![7; length]).err(), Some(InvalidKeyLength), "{length}");
     }

@@ -39,7 +39,7 @@ impl TokenError {
 /// What is wrong with an invalid token. For operators and tests; clients see only that it is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// More octets than allowed.
+    /// More bytes than allowed.
     #[error("token is too long")]
     TooLong,
     /// Not three segments of canonical base64url, or header or payload is not one JSON object within the rules.
@@ -54,7 +54,7 @@ pub enum InvalidToken {
     /// `typ` names another kind of token.
     #[error("token is of another type")]
     Type,
-    /// `kid` is missing or no text of 1 to 256 octets.
+    /// `kid` is missing or no text of 1 to 256 bytes.
     #[error("token names no key")]
     KeyId,
     /// The issuer has no such key.

@@ -7,7 +7,7 @@ const NAMES: &[&str] = &["alg", "crit", "typ", "kid"];
 const ALGORITHM: &str = "ES256";
 const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 
-/// Longest name of a key, in octets.
+/// Longest name of a key, in bytes.
 pub(crate) const MAX_KEY_ID_BYTES: usize = 256;
 
 /// What the header says that is not the same in every token. Keys and addresses of keys in it are never read.
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_id_has_one_to_256_octets() {
+    fn a_key_id_has_one_to_256_bytes() {
         let named = |kid: &str| read(&format!(r#"{{"alg":"ES256","kid":"{kid}"}}"#));
         assert!(named(&"k".repeat(256)).is_ok());
         for wrong in [String::new(), "k".repeat(257), "é".repeat(129)] {

@@ -13,7 +13,7 @@ pub const MAX_CHAIN_TOKENS: usize = 8;
 
 /// Verifies the chain inside `token`: everything but whether a token of it was revoked.
 ///
-/// The work is bounded by the size of the text: at most eight signatures, and no octet is read more often than there
+/// The work is bounded by the size of the text: at most eight signatures, and no byte is read more often than there
 /// are tokens around it.
 ///
 /// # Errors
@@ -23,7 +23,7 @@ pub fn verify(token: &str, expected: &Expectations<'_>, now: Timestamp) -> Resul
     verify_by(P256Key::verifies, token, expected, now)
 }
 
-/// As [`verify`], with signatures judged by `is_signature` of (key, signed octets, signature): for a verifier that
+/// As [`verify`], with signatures judged by `is_signature` of (key, signed bytes, signature): for a verifier that
 /// remembers what it has verified. All members of a space carry the same root token.
 ///
 /// # Errors

@@ -92,7 +92,7 @@ impl Claims {
         self.proofs.first.as_deref()
     }
 
-    /// Octet by octet: the canonical form is the only one.
+    /// Byte by byte: the canonical form is the only one.
     fn is_about(&self, space: SpaceId) -> bool {
         let named = self.resource.strip_prefix(RESOURCE_PREFIX);
         named.is_some_and(|named| space.with_text(|text| named == text))

@@ -57,7 +57,7 @@ impl UcanError {
 /// What is wrong with an invalid UCAN. For operators and tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUcan {
-    /// More octets than allowed.
+    /// More bytes than allowed.
     #[error("ucan is too long")]
     TooLong,
     /// Not three segments of canonical base64url, or header or payload is not one JSON object within the rules.

@@ -12,7 +12,7 @@ use crate::{P256Key, RootKey, base64url, did_key};
 
 const HEADER: &str = r#"{"alg":"ES256","typ":"JWT"}"#;
 
-/// Octets that are no P-256 private key: zero, or not below the order of the curve. One draw in 2³² is.
+/// Bytes that are no P-256 private key: zero, or not below the order of the curve. One draw in 2³² is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a P-256 private key")]
 pub struct InvalidUcanKey;
@@ -38,12 +38,12 @@ pub struct Grant<'a> {
     pub space: SpaceId,
     /// The last second in which they may. No later than that of the proof, or the UCAN is worthless.
     pub expires_at: Timestamp,
-    /// Sixteen random octets.
+    /// Sixteen random bytes.
     pub nonce: [u8; 16],
 }
 
 impl UcanKey {
-    /// The key with this private scalar, big-endian: 32 random octets make one.
+    /// The key with this private scalar, big-endian: 32 random bytes make one.
     ///
     /// # Errors
     /// [`InvalidUcanKey`]: draw again.
@@ -72,7 +72,7 @@ impl UcanKey {
     }
 
     /// The UCAN that gives `grant`: a root token, or one derived from `proof`, the UCAN by which this key has the
-    /// rights itself. Octet by octet what the SDK writes (auth §6.1).
+    /// rights itself. Byte by byte what the SDK writes (auth §6.1).
     ///
     /// Whether the chain is a good one is not looked at.
     #[must_use]

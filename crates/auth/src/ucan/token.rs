@@ -5,7 +5,7 @@ use super::{InvalidUcan, TokenCids, header};
 use crate::jws::Segments;
 use crate::{P256Key, did_key};
 
-/// Octets of a UCAN with all the proofs inside it, checked before anything is decoded.
+/// Bytes of a UCAN with all the proofs inside it, checked before anything is decoded.
 pub const MAX_UCAN_BYTES: usize = 65_536;
 
 /// A token that its issuer signed. What it says has not been judged.
@@ -16,7 +16,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Size, form, header, types of the claims, issuer, and the signature as `is_signature` of (key, signed octets,
+    /// Size, form, header, types of the claims, issuer, and the signature as `is_signature` of (key, signed bytes,
     /// signature) judges it.
     pub(super) fn open(
         text: &str,

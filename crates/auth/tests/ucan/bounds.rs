@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 
 use crate::chains::{MEMBERS, NOW, chain, claims, expected, refusal, verify};
 
-/// Counts the signatures that are asked about and the octets under them. All are called good: the worst case.
+/// Counts the signatures that are asked about and the bytes under them. All are called good: the worst case.
 fn work(token: &str, depth: usize) -> (usize, usize, Result<(), UcanError>) {
-    let (mut signatures, mut octets) = (0, 0);
+    let (mut signatures, mut bytes) = (0, 0);
     let judge = |_: &P256Key, signed: &[u8], _: &[u8]| {
         signatures += 1;
-        octets += signed.len();
+        bytes += signed.len();
         true
     };
     let now = Timestamp::from_seconds(NOW);
     let result = ucan::verify_by(judge, token, &expected(depth, Permission::Read), now).map(drop);
-    (signatures, octets, result)
+    (signatures, bytes, result)
 }
 
 /// S-05, S-07.
@@ -26,9 +26,9 @@ fn work(token: &str, depth: usize) -> (usize, usize, Result<(), UcanError>) {
 fn no_text_costs_more_than_eight_signatures_and_four_times_its_size() {
     for depth in 1..=12 {
         let token = chain(&vec![(Permission::Read, 0); depth]);
-        let (signatures, octets, result) = work(&token, depth);
+        let (signatures, bytes, result) = work(&token, depth);
         assert_eq!(signatures, depth.min(MAX_CHAIN_TOKENS));
-        assert!(octets < 4 * token.len());
+        assert!(bytes < 4 * token.len());
         let expected = match token.len() {
             MAX_UCAN_BYTES.. => Err(InvalidUcan::TooLong.into()),
             _ if depth > MAX_CHAIN_TOKENS => Err(UcanError::ChainTooDeep),
@@ -60,7 +60,7 @@ fn bombs_are_refused_or_read_once() {
     assert_eq!(verify(&dots, 1, Permission::Read), Err(InvalidUcan::Malformed.into()));
 }
 
-/// A root token of exactly `size` octets, or one more where base64url has no text of that length.
+/// A root token of exactly `size` bytes, or one more where base64url has no text of that length.
 fn padded(size: usize) -> String {
     let token = |filler: usize| {
         let payload = claims(&json!({ "x": "x".repeat(filler) })).to_string();
@@ -71,7 +71,7 @@ fn padded(size: usize) -> String {
 }
 
 #[test]
-fn the_largest_token_has_65_536_octets() {
+fn the_largest_token_has_65_536_bytes() {
     let largest = padded(MAX_UCAN_BYTES);
     assert_eq!(largest.len(), MAX_UCAN_BYTES);
     assert!(verify(&largest, 1, Permission::Write).is_ok());

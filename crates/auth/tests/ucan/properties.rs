@@ -33,13 +33,13 @@ fn an_unchanged_chain_verifies() {
 
 /// The letter after the right one differs in the lowest bits, which the ends of segments do not use.
 #[test]
-fn every_octet_of_a_chain_counts() {
+fn every_byte_of_a_chain_counts() {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A";
     let token = chain(&[(Permission::Admin, 90), (Permission::Write, 60)]);
     for (index, letter) in token.char_indices() {
         let after = LETTERS.split_once(letter).and_then(|(_, rest)| rest.chars().next()).unwrap_or('A');
         let changed = format!("{}{after}{}", &token[..index], &token[index + 1..]);
-        assert!(verify(&changed, 2, Permission::Read).is_err(), "octet {index}");
+        assert!(verify(&changed, 2, Permission::Read).is_err(), "byte {index}");
     }
 }
 
@@ -87,9 +87,9 @@ proptest! {
 
 proptest! {
     #[test]
-    fn a_changed_octet_is_noticed(index in any::<prop::sample::Index>(), octet in any::<char>()) {
+    fn a_changed_byte_is_noticed(index in any::<prop::sample::Index>(), byte in any::<char>()) {
         let mut letters: Vec<char> = CHAIN.chars().collect();
-        *index.get_mut(&mut letters) = octet;
+        *index.get_mut(&mut letters) = byte;
         let changed: String = letters.into_iter().collect();
         prop_assume!(changed != *CHAIN);
         prop_assert!(verify(&changed, 3, Permission::Read).is_err());

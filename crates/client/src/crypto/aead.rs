@@ -8,7 +8,7 @@ use super::Secret;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
-/// What sealing adds, in octets.
+/// What sealing adds, in bytes.
 pub(super) const OVERHEAD: usize = NONCE + TAG;
 
 /// Nonce, ciphertext and tag of `plain`, bound to `context`.
@@ -50,13 +50,13 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_is_authenticated() {
+    fn every_byte_is_authenticated() {
         let key = Secret::random();
         let sealed = seal(&key, b"", b"plain");
         for index in 0..sealed.len() {
             let mut tampered = sealed.clone();
             tampered[index] ^= 1;
-            assert_eq!(open(&key, b"", &tampered), None, "octet {index}");
+            assert_eq!(open(&key, b"", &tampered), None, "byte {index}");
             assert_eq!(open(&key, b"", &sealed[..index]), None, "cut at {index}");
         }
     }

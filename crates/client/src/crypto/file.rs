@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! object = 0x01 ‖ segment 0 ‖ segment 1 ‖ …        AES-256-GCM under a key drawn for this upload
-//! segment = ciphertext ‖ tag (16)                   of 65 536 octets of content; the last of what is left
+//! segment = ciphertext ‖ tag (16)                   of 65 536 bytes of content; the last of what is left
 //! nonce = 0x000000 ‖ number of the segment (8, big-endian) ‖ 0x01 for the last one, else 0x00
 //! associated data = "less-sync file v1" ‖ 0x00 ‖ space id (16) ‖ file id (16)
 //! ```
@@ -28,10 +28,10 @@ const VERSION: u8 = 1;
 const TAG: usize = 16;
 const SEALED_SEGMENT: usize = FILE_SEGMENT + TAG;
 
-/// Octets of content in every segment of a file but the last.
+/// Bytes of content in every segment of a file but the last.
 pub const FILE_SEGMENT: usize = 64 * 1024;
 
-/// Octets of the object that holds a file of this size.
+/// Bytes of the object that holds a file of this size.
 #[must_use]
 pub const fn sealed_size(content: u64) -> u64 {
     let segments = content.div_ceil(FILE_SEGMENT as u64);
@@ -39,7 +39,7 @@ pub const fn sealed_size(content: u64) -> u64 {
     content.saturating_add(segments.saturating_mul(TAG as u64)).saturating_add(1)
 }
 
-/// Where a segment begins in the object; the first one with the octet before it.
+/// Where a segment begins in the object; the first one with the byte before it.
 #[must_use]
 pub const fn segment_offset(number: u64) -> u64 {
     if number == 0 { 0 } else { number.saturating_mul(SEALED_SEGMENT as u64).saturating_add(1) }
@@ -97,9 +97,9 @@ impl Cutter {
     }
 
     /// Takes what fits; answers what does not, once the unit that is held is whole and has a successor.
-    fn fill<'o>(&mut self, octets: &'o [u8]) -> &'o [u8] {
+    fn fill<'o>(&mut self, bytes: &'o [u8]) -> &'o [u8] {
         let room = self.unit - self.held.len();
-        let (fits, rest) = octets.split_at(room.min(octets.len()));
+        let (fits, rest) = bytes.split_at(room.min(bytes.len()));
         self.held.extend_from_slice(fits);
         rest
     }

@@ -9,7 +9,7 @@ use p256::SecretKey;
 
 use super::{NotForUs, Secret, mailbox_id, sealed_box};
 
-/// Octets that are no P-256 private key.
+/// Bytes that are no P-256 private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a P-256 private key")]
 pub struct InvalidIdentity;
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn zero_and_numbers_beyond_the_order_are_no_keys() {
-        for octets in [[0; 32], [0xff; 32]] {
-            assert_eq!(Identity::from_secret(Secret::from_bytes(octets)).unwrap_err(), InvalidIdentity);
+        for bytes in [[0; 32], [0xff; 32]] {
+            assert_eq!(Identity::from_secret(Secret::from_bytes(bytes)).unwrap_err(), InvalidIdentity);
         }
     }
 }

@@ -176,14 +176,13 @@ mod tests {
         let secret = Secret::from_bytes(std::array::from_fn(|index| u8::try_from(index).unwrap()));
         let mut ring = KeyRing::new(SPACE);
         ring.insert(SpaceKey::new(SPACE, epoch(3), secret));
-        let dek = octets(
-            "00000003a931f277059b505901fe36812ec468bbf0b999aeead74309615fb4372f799aa84ba13cef4cf8e031",
-        );
-        let blob = octets("01000102030405060708090a0bf7ce5420d2ea587c2dc9277961a0c048d281b8fa80");
+        let dek =
+            bytes("00000003a931f277059b505901fe36812ec468bbf0b999aeead74309615fb4372f799aa84ba13cef4cf8e031");
+        let blob = bytes("01000102030405060708090a0bf7ce5420d2ea587c2dc9277961a0c048d281b8fa80");
         assert_eq!(ring.open_record(RECORD, &blob, Some(&dek)).unwrap(), "hello");
     }
 
-    fn octets(hex: &str) -> Vec<u8> {
+    fn bytes(hex: &str) -> Vec<u8> {
         let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
         (0..hex.len()).step_by(2).map(digits).collect()
     }

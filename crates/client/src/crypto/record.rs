@@ -14,7 +14,7 @@ use super::{Secret, aead};
 
 const VERSION: u8 = 1;
 
-/// Octets by which a blob is longer than its content.
+/// Bytes by which a blob is longer than its content.
 pub const RECORD_OVERHEAD: usize = 1 + aead::OVERHEAD;
 
 /// Why something of a space cannot be read.

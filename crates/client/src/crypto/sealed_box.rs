@@ -67,9 +67,9 @@ fn ephemeral() -> SecretKey {
 
 fn compressed(key: &PublicKey) -> [u8; POINT] {
     let point = key.to_sec1_point(true);
-    let mut octets = [0; POINT];
-    octets.iter_mut().zip(point.as_bytes()).for_each(|(octet, byte)| *octet = *byte);
-    octets
+    let mut bytes = [0; POINT];
+    bytes.iter_mut().zip(point.as_bytes()).for_each(|(target, byte)| *target = *byte);
+    bytes
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
         for index in 0..sealed.len() {
             let mut tampered = sealed.clone();
             tampered[index] ^= 1;
-            assert_eq!(recipient.open(b"", &tampered), Err(NotForUs), "octet {index}");
+            assert_eq!(recipient.open(b"", &tampered), Err(NotForUs), "byte {index}");
             assert_eq!(recipient.open(b"", &sealed[..index]), Err(NotForUs), "cut at {index}");
         }
     }

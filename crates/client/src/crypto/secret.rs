@@ -1,4 +1,4 @@
-//! Secret octets.
+//! Secret bytes.
 
 use std::fmt;
 
@@ -10,27 +10,27 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// 32 secret octets, erased on drop. `Debug` shows nothing of them; stored, they are base64url.
+/// 32 secret bytes, erased on drop. `Debug` shows nothing of them; stored, they are base64url.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret([u8; Self::LENGTH]);
 
 impl Secret {
-    /// Length in octets.
+    /// Length in bytes.
     pub const LENGTH: usize = 32;
 
-    /// Octets that nobody has drawn before.
+    /// Bytes that nobody has drawn before.
     #[must_use]
     pub fn random() -> Self {
         Self(rand::random())
     }
 
-    /// These octets.
+    /// These bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes)
     }
 
-    /// The octets, to be used or stored.
+    /// The bytes, to be used or stored.
     #[must_use]
     pub const fn expose(&self) -> &[u8; Self::LENGTH] {
         &self.0
@@ -54,10 +54,10 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
-        let mut octets = Zeroizing::new([0; Self::LENGTH]);
-        match BASE64.decode_slice(text.as_str(), &mut *octets) {
-            Ok(Self::LENGTH) => Ok(Self(*octets)),
-            Ok(_) | Err(_) => Err(D::Error::custom("expected 32 octets in base64url")),
+        let mut bytes = Zeroizing::new([0; Self::LENGTH]);
+        match BASE64.decode_slice(text.as_str(), &mut *bytes) {
+            Ok(Self::LENGTH) => Ok(Self(*bytes)),
+            Ok(_) | Err(_) => Err(D::Error::custom("expected 32 bytes in base64url")),
         }
     }
 }
@@ -72,7 +72,7 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::Secret;
 
-    /// RFC 5869, A.1, the first 32 octets of the output.
+    /// RFC 5869, A.1, the first 32 bytes of the output.
     #[test]
     fn derivation_is_hkdf_with_sha_256() {
         let salt: Vec<u8> = (0x00..=0x0c).collect();

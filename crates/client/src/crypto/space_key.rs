@@ -16,7 +16,7 @@ const WRAPPED: usize = 40;
 ///
 /// ```text
 /// key = HKDF-SHA-256(salt "less-sync space key v1", space key, info = purpose ‖ 0x00 ‖ space id (16) ‖ epoch (4))
-/// DEK = epoch (4, big-endian) ‖ AES-256-KW(key of purpose "dek", 32 octets) (40, RFC 3394)
+/// DEK = epoch (4, big-endian) ‖ AES-256-KW(key of purpose "dek", 32 bytes) (40, RFC 3394)
 /// ```
 #[derive(Clone)]
 pub struct SpaceKey {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapped_key_has_44_octets_and_names_its_epoch() {
+    fn a_wrapped_key_has_44_bytes_and_names_its_epoch() {
         let (space_key, key) = (SpaceKey::random(SPACE, epoch(0x0102)), Secret::random());
         let dek = space_key.wrap(&key);
         assert_eq!(dek.as_bytes()[..4], [0, 0, 1, 2]);
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_octet_is_noticed() {
+    fn a_changed_byte_is_noticed() {
         let space_key = SpaceKey::random(SPACE, Epoch::FIRST);
         let dek = space_key.wrap(&Secret::random());
         for index in 4..Dek::LENGTH {
-            let mut octets = *dek.as_bytes();
-            octets[index] ^= 1;
-            assert!(space_key.unwrap(&Dek::from_bytes(octets)).is_err(), "octet {index}");
+            let mut bytes = *dek.as_bytes();
+            bytes[index] ^= 1;
+            assert!(space_key.unwrap(&Dek::from_bytes(bytes)).is_err(), "byte {index}");
         }
     }
 

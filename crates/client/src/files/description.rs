@@ -19,7 +19,7 @@ pub struct FileDescription {
     pub file: FileId,
     /// What it is called: by whoever wrote it, so see [`FileDescription::path_name`].
     pub name: String,
-    /// Octets of content.
+    /// Bytes of content.
     pub size: u64,
     /// SHA-256 of the content.
     pub sha256: [u8; 32],

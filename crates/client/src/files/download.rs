@@ -22,11 +22,11 @@ pub struct Download {
 }
 
 impl RemoteFile<'_> {
-    /// Asks for the octets from `from` on. A file that has changed since comes from its beginning: look at
+    /// Asks for the bytes from `from` on. A file that has changed since comes from its beginning: look at
     /// [`Download::from`].
     ///
     /// # Errors
-    /// See [`FileError`]; 416 when the file has no such octet.
+    /// See [`FileError`]; 416 when the file has no such byte.
     pub async fn get(&self, from: u64) -> Result<Download, FileError> {
         let mut request = self.request(Method::GET);
         if from > 0 {
@@ -68,7 +68,7 @@ impl Download {
         self.from
     }
 
-    /// The next octets; `None` after the last, and only if all have come.
+    /// The next bytes; `None` after the last, and only if all have come.
     ///
     /// # Errors
     /// The connection broke off, or nothing moves any more.
@@ -76,7 +76,7 @@ impl Download {
         let piece = tokio::time::timeout(self.idle_timeout, self.response.chunk()).await;
         let piece = piece.map_err(|_| FileError::Stalled)?.map_err(FileError::unreachable)?;
         match &piece {
-            Some(octets) => self.left = self.left.saturating_sub(octets.len() as u64),
+            Some(bytes) => self.left = self.left.saturating_sub(bytes.len() as u64),
             None if self.left > 0 => return Err(FileError::Malformed("it is shorter than announced")),
             None => {}
         }

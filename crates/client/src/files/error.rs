@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::endpoint::InvalidEndpoint;
 
-/// Octets of a refusal that are read.
+/// Bytes of a refusal that are read.
 const MOST_WORDS: usize = 4096;
 
 /// A request for a file that has no good answer.

@@ -12,7 +12,7 @@ use super::error::FileError;
 /// A file as the server knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileHead {
-    /// Octets of ciphertext.
+    /// Bytes of ciphertext.
     pub size: u64,
     /// The key that opens it now, wrapped.
     pub dek: Dek,
@@ -29,7 +29,7 @@ impl FileHead {
         Self::with_size(headers, size.ok_or(FileError::Malformed("it has no length"))?)
     }
 
-    /// Of an answer with the octets from some place to the end; answers that place, too.
+    /// Of an answer with the bytes from some place to the end; answers that place, too.
     pub(super) fn read_part(headers: &HeaderMap) -> Result<(u64, Self), FileError> {
         let range = text(headers, &CONTENT_RANGE).and_then(rest_of);
         let (from, size) = range.ok_or(FileError::Malformed("it is another part than the one asked for"))?;

@@ -25,7 +25,7 @@ pub struct Upload {
     pub owner: RecordId,
     /// The key of the content, wrapped with the current key of the space.
     pub dek: Dek,
-    /// Octets of ciphertext, exactly.
+    /// Bytes of ciphertext, exactly.
     pub size: u64,
     /// SHA-256 of the ciphertext, for the server to check.
     pub sha256: Option<[u8; 32]>,

@@ -16,10 +16,10 @@ const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 const FILE: FileId = FileId::from_bytes([2; 16]);
 const PATH: &str =
     "/api/v1/spaces/01010101-0101-0101-0101-010101010101/files/02020202-0202-0202-0202-020202020202";
-/// 44 octets of 7.
+/// 44 bytes of 7.
 const DEK: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-/// A server that answers its one request with `answer` after `body` octets of it, and hands it over.
+/// A server that answers its one request with `answer` after `body` bytes of it, and hands it over.
 async fn answering(body: usize, answer: String) -> (FileClient, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap());
@@ -42,7 +42,7 @@ fn client(server: SocketAddr) -> FileClient {
 async fn request(socket: &mut TcpStream, body: usize) -> String {
     let mut request = Vec::new();
     loop {
-        let end = request.windows(4).position(|octets| octets == b"\r\n\r\n");
+        let end = request.windows(4).position(|bytes| bytes == b"\r\n\r\n");
         if end.is_some_and(|end| request.len() >= end + 4 + body) {
             return String::from_utf8(request).unwrap().to_lowercase();
         }
@@ -147,11 +147,11 @@ async fn the_rest_of_a_file_is_asked_for_and_comes() {
     let mut download = client.file(&token, SPACE.into(), FILE).get(2).await.unwrap();
     assert_eq!((download.from(), download.head().size), (2, 5));
     assert_eq!(download.head().dek, Dek::from_bytes([7; 44]));
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     while let Some(piece) = download.next().await.unwrap() {
-        octets.extend_from_slice(&piece);
+        bytes.extend_from_slice(&piece);
     }
-    assert_eq!(octets, b"llo");
+    assert_eq!(bytes, b"llo");
     let request = served.await.unwrap();
     assert!(request.contains("\r\nrange: bytes=2-\r\n"), "{request}");
     assert!(request.contains(&format!("\r\nif-range: \"{FILE}\"\r\n")), "{request}");

@@ -75,7 +75,7 @@ map! {
         "id" => id: FileId as Required,
         /// The record that owns it.
         "record_id" => record_id: RecordId as Required,
-        /// Octets of ciphertext; 0 is omitted.
+        /// Bytes of ciphertext; 0 is omitted.
         "size" => size: u64 as ZeroIsAbsent,
         /// Wrapped key of a live file.
         "dek" | "wrapped_dek" => dek: Option<&'b [u8]> as OptionalItem,

@@ -168,7 +168,7 @@ async fn store_that_is_down_refuses_nobody() {
     }
 }
 
-/// Databases of the original may hold 33 octets that are no point.
+/// Databases of the original may hold 33 bytes that are no point.
 #[tokio::test]
 async fn space_with_a_key_that_is_none_opens_to_nobody() {
     let (gate, _) = authorizer(Some(shared([0xff; 33], None)));

@@ -110,7 +110,7 @@ fn a_chain_for_a_lost_space_is_judged_and_not_kept() {
 }
 
 #[test]
-fn memory_is_bounded_in_entries_and_octets() {
+fn memory_is_bounded_in_entries_and_bytes() {
     let owner = key(7);
     let chains = VerifiedChains::default();
     let long = "d".repeat(MAX_AUDIENCE_BYTES + 1);
@@ -133,9 +133,9 @@ fn chains_are_spread_over_all_shards() {
     let owner = key(7);
     let chains = VerifiedChains::default();
     let mut used = std::collections::HashSet::new();
-    for octet in 0..=u8::MAX {
+    for byte in 0..=u8::MAX {
         let mut key = Asked::of("", &expected(&owner, ""));
-        key.text[0] = octet;
+        key.text[0] = byte;
         used.insert(std::ptr::from_ref(chains.shard(&key)));
     }
     assert_eq!(used.len(), SHARDS);

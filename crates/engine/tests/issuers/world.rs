@@ -79,7 +79,7 @@ pub(crate) async fn settle() {
 /// The key of that name. Names differ in their keys, issuers do not.
 pub(crate) fn key(kid: &str) -> IssuerKey {
     let mut secret = [1; 32];
-    secret.iter_mut().skip(1).zip(kid.bytes()).for_each(|(octet, letter)| *octet = letter);
+    secret.iter_mut().skip(1).zip(kid.bytes()).for_each(|(byte, letter)| *byte = letter);
     IssuerKey::from_bytes(kid, &secret).unwrap()
 }
 

@@ -72,7 +72,7 @@ impl Frame {
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
     frames: VecDeque<Frame>,
-    /// Octets of the first frame that have left.
+    /// Bytes of the first frame that have left.
     begun: usize,
     bytes: usize,
     written: u64,

@@ -90,8 +90,8 @@ async fn end(db: &mut PgConnection, space: Uuid, epoch: i32, ended: bool) -> Res
     updated.execute(db).await.map(drop)
 }
 
-/// Live keys older than `epoch` in rows above `since` and up to `until`, counted up to a limit. `bytea` is compared octet
-/// by octet, which is the unsigned order of epoch prefixes. Keys of another length open nothing, and do not count. The
+/// Live keys older than `epoch` in rows above `since` and up to `until`, counted up to a limit. `bytea` is compared byte
+/// by byte, which is the unsigned order of epoch prefixes. Keys of another length open nothing, and do not count. The
 /// order keeps the plan on the index of pulls, and `OFFSET 0` keeps the planner from guessing how few rows will be left.
 async fn leftovers(
     db: &mut PgConnection,

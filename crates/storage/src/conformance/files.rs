@@ -401,9 +401,9 @@ pub async fn file_of_the_original_lies_under_its_ids<B: Backend>() {
 pub async fn what_is_known_of_files_comes_back_as_it_went<B: Backend>() {
     let (mut fixture, space) = fixture::<B>().await;
     let mut expected = Vec::new();
-    for (octet, size) in [(0, 0), (1, 1), (0x7f, u64::from(u32::MAX) + 1), (0xff, i64::MAX.unsigned_abs())] {
-        let (id, content) = (FileId::from_bytes([octet; 16]), Content { size, sha256: [octet; 32] });
-        let (upload, claim) = (fixture.begin(space, id).await, claim(id, record(1), dek(1, octet)));
+    for (byte, size) in [(0, 0), (1, 1), (0x7f, u64::from(u32::MAX) + 1), (0xff, i64::MAX.unsigned_abs())] {
+        let (id, content) = (FileId::from_bytes([byte; 16]), Content { size, sha256: [byte; 32] });
+        let (upload, claim) = (fixture.begin(space, id).await, claim(id, record(1), dek(1, byte)));
         let change =
             created(fixture.store.commit_file(&fixture.grant(space), &upload, &claim, content).await);
         let (cursor, sha256) = (change.cursor, Some(content.sha256));

@@ -232,14 +232,14 @@ pub async fn live_files_are_walked_in_order<B: Backend>() {
     for number in [0, 1, 0xff] {
         let space = fixture.personal(number).await;
         fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
-        for octet in [0, 1, 2, 0xff] {
-            let file = FileId::from_bytes([octet; 16]);
+        for byte in [0, 1, 2, 0xff] {
+            let file = FileId::from_bytes([byte; 16]);
             let (upload, _) = fixture.upload(space, &claim(file, record(1), dek(1, 1))).await;
             let mut key = upload.object.to_string();
-            if octet == 1 {
+            if byte == 1 {
                 fixture.store.delete_file(&fixture.grant(space), file).await.unwrap().unwrap();
                 continue;
-            } else if octet == 2 {
+            } else if byte == 2 {
                 fixture.arrange(space, Arrangement::Object { file, key: None }).await;
                 key = ObjectKey::legacy(space, file).to_string();
             }
@@ -253,8 +253,8 @@ pub async fn live_files_are_walked_in_order<B: Backend>() {
             assert_eq!(walk(&fixture, only, limit).await, expected, "{only:?} by {limit}");
         }
         // From a place where there is nothing (any more), before and behind the space.
-        for (number, octet) in [(0, 1), (1, 1), (0x7f, 7), (0xff, 0xff)] {
-            let after = (space(number), FileId::from_bytes([octet; 16]));
+        for (number, byte) in [(0, 1), (1, 1), (0x7f, 7), (0xff, 0xff)] {
+            let after = (space(number), FileId::from_bytes([byte; 16]));
             let rest: Vec<_> =
                 expected.iter().filter(|live| (live.space, live.file) > after).cloned().collect();
             assert_eq!(fixture.store.live_objects(only, Some(after), 100).await.unwrap(), rest);

@@ -20,7 +20,7 @@ pub(super) struct Entry {
 /// Whether it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// So many octets of ciphertext.
+    /// So many bytes of ciphertext.
     Stored(u64),
     /// Its record is there: the upload is under way, or has failed.
     Missing,

@@ -85,7 +85,7 @@ fn wanted(entry: &Entry) -> Result<&FileDescription, Failure> {
         }
     };
     match entry.state {
-        State::Stored(octets) if octets == sealed_size(description.size) => Ok(description),
+        State::Stored(bytes) if bytes == sealed_size(description.size) => Ok(description),
         State::Stored(_) => Err(Failure::found(anyhow!("{name} is not what its record says"))),
         State::Missing => Err(anyhow!("{name} is not uploaded yet, or its upload has failed").into()),
         State::Deleted => Err(anyhow!("{name} was deleted").into()),
@@ -97,7 +97,7 @@ struct Fetch<'e> {
     description: &'e FileDescription,
     part: Part,
     bar: ProgressBar,
-    /// Octets of content that were there already when the last attempt began.
+    /// Bytes of content that were there already when the last attempt began.
     resumed: Option<u64>,
 }
 
@@ -190,8 +190,8 @@ impl Fetch<'_> {
 
     async fn take(&mut self, download: &mut Download, mut opener: FileOpener) -> Result<(), Interrupted> {
         let mut content = Vec::new();
-        while let Some(octets) = download.next().await? {
-            opener.update(&octets, &mut content)?;
+        while let Some(bytes) = download.next().await? {
+            opener.update(&bytes, &mut content)?;
             self.keep(&mut content)?;
         }
         opener.finish(&mut content)?;

@@ -42,7 +42,7 @@ fn line(entry: &Entry) -> Line {
         Owner::Described { .. } | Owner::Foreign(_) => None,
     };
     let stored = match entry.state {
-        State::Stored(octets) => Some(octets),
+        State::Stored(bytes) => Some(bytes),
         State::Missing | State::Deleted => None,
     };
     Line::new()

@@ -42,9 +42,9 @@ fn record(headers: &HeaderMap) -> Result<RecordId, ApiError> {
 
 fn dek(headers: &HeaderMap) -> Result<Dek, ApiError> {
     let value = headers.get(X_WRAPPED_DEK).ok_or(ApiError::bad_request("X-Wrapped-DEK header required"))?;
-    let octets = STANDARD.decode(value).or_else(|_| URL_SAFE.decode(value));
-    let octets = octets.map_err(|_| ApiError::bad_request("X-Wrapped-DEK must be valid base64"))?;
-    let dek = Dek::try_from(octets.as_slice());
+    let bytes = STANDARD.decode(value).or_else(|_| URL_SAFE.decode(value));
+    let bytes = bytes.map_err(|_| ApiError::bad_request("X-Wrapped-DEK must be valid base64"))?;
+    let dek = Dek::try_from(bytes.as_slice());
     dek.map_err(|_| ApiError::bad_request("X-Wrapped-DEK must decode to exactly 44 bytes"))
 }
 
@@ -65,7 +65,7 @@ fn length(headers: &HeaderMap, max_size: u64) -> Result<u64, ApiError> {
 
 fn digits(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
-    let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 

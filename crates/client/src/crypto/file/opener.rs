@@ -20,7 +20,7 @@ impl FileOpener {
         Self { segments, cutter: Cutter::new(SEALED_SEGMENT), wants_version: from == 0 }
     }
 
-    /// Takes the next octets of the object, and appends to `content` what is known to be right.
+    /// Takes the next bytes of the object, and appends to `content` what is known to be right.
     ///
     /// # Errors
     /// They are not those of this file in this place. Nothing of what came with them may be used.
@@ -114,11 +114,11 @@ mod tests {
                 let (mut sealer, mut pieces) = (FileSealer::new(&key(), SPACE, FILE), Vec::new());
                 content.chunks(piece).for_each(|part| sealer.update(part, &mut pieces));
                 sealer.finish(&mut pieces);
-                assert!(pieces == whole, "{size} octets in pieces of {piece}");
+                assert!(pieces == whole, "{size} bytes in pieces of {piece}");
                 let (mut opener, mut again) = (FileOpener::new(&key(), SPACE, FILE, 0), Vec::new());
                 whole.chunks(piece).for_each(|part| opener.update(part, &mut again).unwrap());
                 opener.finish(&mut again).unwrap();
-                assert!(again == content, "{size} octets in pieces of {piece}");
+                assert!(again == content, "{size} bytes in pieces of {piece}");
             }
         }
     }
@@ -179,13 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_is_authenticated_and_other_formats_are_said_to_be_so() {
+    fn every_byte_is_authenticated_and_other_formats_are_said_to_be_so() {
         let sealed = sealed(b"content");
         for index in 0..sealed.len() {
             let mut tampered = sealed.clone();
             tampered[index] ^= 2;
             let why = if index == 0 { Unreadable::NotEncrypted } else { Unreadable::Damaged };
-            assert_eq!(opened(&tampered), Err(why), "octet {index}");
+            assert_eq!(opened(&tampered), Err(why), "byte {index}");
         }
     }
 
@@ -202,10 +202,10 @@ mod tests {
     #[test]
     fn files_of_other_clients_are_opened() {
         let sealed = "01582dd50c5harness872dc402481186fa05ef8a4ce7879a";
-        let octets: Vec<u8> = (0..sealed.len())
+        let bytes: Vec<u8> = (0..sealed.len())
             .step_by(2)
             .map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap())
             .collect();
-        assert_eq!(opened(&octets).unwrap(), b"hello");
+        assert_eq!(opened(&bytes).unwrap(), b"hello");
     }
 }

@@ -17,7 +17,7 @@ impl FileSealer {
         Self { segments: Segments::new(key, space, file, 0), cutter: Cutter::new(FILE_SEGMENT) }
     }
 
-    /// Takes the next octets of the content, and appends to `sealed` what can be sent.
+    /// Takes the next bytes of the content, and appends to `sealed` what can be sent.
     pub fn update(&mut self, mut content: &[u8], sealed: &mut Vec<u8>) {
         loop {
             content = self.cutter.fill(content);

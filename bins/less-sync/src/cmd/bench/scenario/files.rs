@@ -179,8 +179,8 @@ impl Lane {
             let (began, mut received) = (clock::instant(), 0);
             let file = self.files.file(&self.user.token, self.user.space.into(), *id);
             let mut download = file.get(0).await.context("a download failed")?;
-            while let Some(octets) = download.next().await.context("a download failed")? {
-                received += octets.len() as u64;
+            while let Some(bytes) = download.next().await.context("a download failed")? {
+                received += bytes.len() as u64;
             }
             ensure!(received == self.size, "a file came back with {received} bytes");
             phase.record(began);

@@ -136,7 +136,7 @@ impl Peer {
     fn update(&self) -> Vec<u8> {
         self.room.sent.set(self.room.sent.get() + 1);
         let mut data = vec![0x5a; self.size];
-        data.iter_mut().zip(self.room.sent.get().to_be_bytes()).for_each(|(octet, byte)| *octet = byte);
+        data.iter_mut().zip(self.room.sent.get().to_be_bytes()).for_each(|(target, byte)| *target = byte);
         let params = PresenceSetParams { space: &self.space, data: &data };
         let mut out = Vec::new();
         append(&mut out, &frame::notification(method::PRESENCE_SET, &params));

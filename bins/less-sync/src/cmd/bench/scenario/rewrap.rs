@@ -123,7 +123,7 @@ impl Rotation {
 
     fn dek(&self) -> [u8; Dek::LENGTH] {
         let mut dek = [0xa5; Dek::LENGTH];
-        dek.iter_mut().zip(self.epoch.to_be_bytes()).for_each(|(octet, byte)| *octet = byte);
+        dek.iter_mut().zip(self.epoch.to_be_bytes()).for_each(|(target, byte)| *target = byte);
         dek
     }
 }

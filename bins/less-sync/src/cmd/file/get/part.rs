@@ -47,7 +47,7 @@ impl Part {
         }
     }
 
-    /// Octets of content.
+    /// Bytes of content.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
@@ -95,7 +95,7 @@ impl Part {
         let _left_over = std::fs::remove_file(&self.path);
     }
 
-    /// Keeps the first octets, and reads them.
+    /// Keeps the first bytes, and reads them.
     fn keep(&mut self, size: u64) -> io::Result<()> {
         self.file.set_len(size)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -103,8 +103,8 @@ impl Part {
         let mut buffer = vec![0; FILE_SEGMENT];
         loop {
             let read = self.file.read(&mut buffer)?;
-            let Some(octets @ [_, ..]) = buffer.get(..read) else { break };
-            self.hasher.update(octets);
+            let Some(bytes @ [_, ..]) = buffer.get(..read) else { break };
+            self.hasher.update(bytes);
         }
         self.size = size;
         Ok(())

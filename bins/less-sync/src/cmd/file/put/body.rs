@@ -78,10 +78,10 @@ impl Reading {
         while sealed.is_empty() {
             let Some(file) = &mut self.file else { return Ok(None) };
             let read = file.read(&mut buffer).await?;
-            let Some(octets @ [_, ..]) = buffer.get(..read) else { return Ok(None) };
+            let Some(bytes @ [_, ..]) = buffer.get(..read) else { return Ok(None) };
             self.left = self.left.checked_sub(read as u64).ok_or(Unsendable::Changed)?;
-            self.hasher.update(octets);
-            self.sealer.update(octets, &mut sealed);
+            self.hasher.update(bytes);
+            self.sealer.update(bytes, &mut sealed);
             self.bar.inc(read as u64);
         }
         Ok(Some(sealed.into()))
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn exactly_the_announced_octets_are_sent() {
+    async fn exactly_the_announced_bytes_are_sent() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         for size in [0, 1, FILE_SEGMENT, FILE_SEGMENT + 1, 3 * FILE_SEGMENT] {

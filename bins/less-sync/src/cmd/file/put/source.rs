@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt as _;
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) name: String,
-    /// Octets.
+    /// Bytes.
     pub(super) size: u64,
     pub(super) sha256: [u8; 32],
 }
@@ -29,8 +29,8 @@ impl Source {
         let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0, vec![0; FILE_SEGMENT]);
         loop {
             let read = file.read(&mut buffer).await.with_context(cannot)?;
-            let Some(octets @ [_, ..]) = buffer.get(..read) else { break };
-            hasher.update(octets);
+            let Some(bytes @ [_, ..]) = buffer.get(..read) else { break };
+            hasher.update(bytes);
             size += read as u64;
         }
         let name = name(path)?;
