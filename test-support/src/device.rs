@@ -50,7 +50,7 @@ impl Device {
     /// Watches the personal space.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// When the server rejects.
     pub async fn subscribe(&mut self) -> WatchedSpace {
         let watch = Watch::from(self.space);
         let answer = within("the subscription", self.connection.subscribe(&[watch])).await;
@@ -60,7 +60,7 @@ impl Device {
     /// Pushes to the personal space and returns the new cursor.
     ///
     /// # Panics
-    /// When the push is refused.
+    /// When the push is rejected.
     pub async fn push(&mut self, changes: &[Change]) -> Cursor {
         within("the answer to a push", self.connection.push(self.space, changes))
             .await

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_must_never_emit_is_refused() {
+    fn what_the_server_must_never_emit_is_rejected() {
         for (item, why) in [
             ("1817", "not the shortest form"),
             ("bf616101ff", "an indefinite or reserved length"),

@@ -45,7 +45,7 @@ impl RawClient {
     /// When the answer is not 101.
     pub async fn upgrade(server: SocketAddr, request: &Upgrade) -> Self {
         let (answer, client) = request.send(server).await;
-        assert_eq!(answer.status, 101, "upgrade refused: {answer:?}");
+        assert_eq!(answer.status, 101, "upgrade rejected: {answer:?}");
         client
     }
 

@@ -75,7 +75,7 @@ impl<'s> SharedSpace<'s> {
     /// Revokes `token` in the name of the owner, on `client`.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// When the server rejects.
     pub async fn revoke(&self, client: &mut RawClient, token: &str) {
         let cid = ucan::cid(token).to_hex();
         let params = json!({ "space": self.text(), "ucan": self.root, "ucan_cid": cid });

@@ -177,20 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_is_what_is_refused() {
+    fn what_is_changed_is_what_is_rejected() {
         let [owner, other] = std::array::from_fn(|_| Member::random());
-        let refusal = |token: String| verify(&token, &owner, &owner).unwrap_err();
+        let rejection = |token: String| verify(&token, &owner, &owner).unwrap_err();
         let good = || owner.ucan(SPACE);
         let past = Timestamp::from_seconds(-10);
-        assert_eq!(refusal(good().sign_as(&other)), InvalidUcan::Signature.into());
-        assert_eq!(refusal(good().without("nonce").sign()), InvalidUcan::Nonce.into());
-        assert_eq!(refusal(good().with("nbf", 1).sign()), InvalidUcan::NotYetValid.into());
-        assert_eq!(refusal(good().header(json!({ "alg": "none" })).sign()), InvalidUcan::Algorithm.into());
+        assert_eq!(rejection(good().sign_as(&other)), InvalidUcan::Signature.into());
+        assert_eq!(rejection(good().without("nonce").sign()), InvalidUcan::Nonce.into());
+        assert_eq!(rejection(good().with("nbf", 1).sign()), InvalidUcan::NotYetValid.into());
+        assert_eq!(rejection(good().header(json!({ "alg": "none" })).sign()), InvalidUcan::Algorithm.into());
         assert_eq!(
-            refusal(good().lives(Duration::from_secs(1), past).sign()),
+            rejection(good().lives(Duration::from_secs(1), past).sign()),
             InvalidUcan::Claim("exp").into()
         );
-        assert_eq!(refusal(good().to(&other).sign()), UcanError::IdentityMismatch);
+        assert_eq!(rejection(good().to(&other).sign()), UcanError::IdentityMismatch);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! lock                   held while a file is changed
 //! ```
 //!
-//! Everything is readable by its owner only, is replaced as a whole, and is refused when others can read it.
+//! Everything is readable by its owner only, is replaced as a whole, and is rejected when others can read it.
 
 mod personal;
 mod private_file;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_read_or_what_is_broken_is_refused_and_left_as_it_is() {
+    fn what_others_can_read_or_what_is_broken_is_rejected_and_left_as_it_is() {
         let parent = tempfile::tempdir().unwrap();
         let keys = KeyDirectory(parent.path().join("keys"));
         keys.identity_or_new().unwrap();

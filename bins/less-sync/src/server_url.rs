@@ -37,7 +37,7 @@ impl ServerUrl {
     /// Another route of the same server, over HTTP.
     pub(crate) fn route(&self, path: &str) -> Url {
         let scheme = if matches!(self.0.scheme(), "https" | "wss") { "https" } else { "http" };
-        // Rebuilt from its text: `Url::set_scheme` would refuse what `Endpoint::exact` has accepted.
+        // Rebuilt from its text: `Url::set_scheme` would reject what `Endpoint::exact` has accepted.
         let rest = self.0.as_str().split_once(':').map_or("", |(_, rest)| rest);
         let mut url = Url::parse(&format!("{scheme}:{rest}")).unwrap_or_else(|_| self.0.clone());
         url.set_path(path);

@@ -60,9 +60,9 @@ impl Shared {
     /// What the server says of the space.
     pub(crate) async fn state(&self, connection: &Connection) -> anyhow::Result<WatchedSpace> {
         let mut answer = connection.subscribe(&[self.watch()]).await.context("cannot ask for the space")?;
-        match (answer.spaces.pop(), answer.refused.pop()) {
+        match (answer.spaces.pop(), answer.rejected.pop()) {
             (Some(state), _) => Ok(state),
-            (None, Some((_, code))) => Err(refused(self.space(), &code)),
+            (None, Some((_, code))) => Err(rejected(self.space(), &code)),
             (None, None) => bail!("the server does not show this space"),
         }
     }
@@ -118,7 +118,7 @@ impl Shared {
 }
 
 /// Why the server does not let us into a space.
-fn refused(space: SpaceId, code: &Code) -> anyhow::Error {
+fn rejected(space: SpaceId, code: &Code) -> anyhow::Error {
     if code.is(ErrorCode::Forbidden) {
         return anyhow!("you have no rights in the space {space}: they were revoked, or have run out");
     }

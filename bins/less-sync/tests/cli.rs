@@ -1,4 +1,4 @@
-//! The command line without a server: what is refused, and how (operations §1).
+//! The command line without a server: what is rejected, and how (operations §1).
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 

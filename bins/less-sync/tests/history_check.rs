@@ -33,7 +33,7 @@ fn a_history_without_a_violation_is_fine() {
     let output = judge(&format!("{PUSH}{seen}\n"), &[]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
     let expected =
-        "history=- acknowledged=1 refused=0 unknown=0 unknown_seen=0 pulls=1 events=0 violations=0\n";
+        "history=- acknowledged=1 rejected=0 unknown=0 unknown_seen=0 pulls=1 events=0 violations=0\n";
     assert_eq!(text(&output.stdout), expected);
 }
 

@@ -166,7 +166,7 @@ async fn records_are_updated_and_deleted_by_id_and_kept_as_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_records_are_named_and_the_others_are_written() {
+async fn rejected_records_are_named_and_the_others_are_written() {
     let server = TestServer::builder().setting("MAX_RECORD_BLOB_SIZE", "1KiB").start().await;
     let shell = Shell::new(&server);
     let folder = tempfile::tempdir().unwrap();
@@ -180,7 +180,7 @@ async fn refused_records_are_named_and_the_others_are_written() {
         .collect();
     let output = shell.run(&["push", &paths[0], &paths[1], &paths[2]]).await;
     assert_eq!(output.status.code(), Some(1));
-    let expected = format!("refused: {}: payload_too_large\nerror: 1 record was refused\n", paths[1]);
+    let expected = format!("rejected: {}: payload_too_large\nerror: 1 record was rejected\n", paths[1]);
     assert_eq!(text(&output.stderr), expected);
     assert_eq!(text(&output.stdout).lines().count(), 2);
     assert_eq!(shell.results(&["pull"]).await.len(), 3);
@@ -192,7 +192,7 @@ async fn refused_records_are_named_and_the_others_are_written() {
     let output = shell.run(&["push", &paths[0], "--id", unknown, "--expected-cursor", "7"]).await;
     assert_eq!(
         text(&output.stderr),
-        format!("refused: {}: conflict\nerror: 1 record was refused\n", paths[0])
+        format!("rejected: {}: conflict\nerror: 1 record was rejected\n", paths[0])
     );
 }
 

@@ -152,7 +152,7 @@ fn unknown_arguments_and_unreadable_files_are_usage_errors() {
 }
 
 #[test]
-fn development_mode_refuses_to_be_more_than_that() {
+fn development_mode_rejects_to_be_more_than_that() {
     let exposed = run(&["--dev", "--listen", "0.0.0.0:0"], &[]);
     assert_eq!(exposed.status.code(), Some(2));
     assert_eq!(stderr(&exposed), "error: --dev listens on loopback only, not on 0.0.0.0:0\n");

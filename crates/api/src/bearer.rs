@@ -26,9 +26,9 @@ pub(crate) async fn require(State(state): State<ApiState>, mut request: Request,
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(refusal) => {
+        Err(rejection) => {
             let (head, body) = request.into_parts();
-            let mut response = refusal.into_response();
+            let mut response = rejection.into_response();
             leftover::dispose(&state, &head.headers, body, &mut response);
             response
         }
@@ -40,7 +40,7 @@ async fn authenticate(state: &ApiState, headers: &HeaderMap) -> Result<Caller, A
     let too_slow = state.0.clock.sleep_until(state.0.clock.instant() + VALIDATION_TIMEOUT);
     let caller = tokio::select! {
         biased;
-        outcome = state.0.authenticator.authenticate(token) => outcome.map_err(refusal)?,
+        outcome = state.0.authenticator.authenticate(token) => outcome.map_err(rejection)?,
         () = too_slow => return Err(UNAVAILABLE),
     };
     // After the token, before the handler: the order of the original.
@@ -60,7 +60,7 @@ fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
     })
 }
 
-fn refusal(error: TokenError) -> ApiError {
+fn rejection(error: TokenError) -> ApiError {
     match error {
         TokenError::Missing => ApiError::unauthorized("missing authorization token"),
         TokenError::Invalid(_) => ApiError::unauthorized("invalid token"),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
-    /// Raises the flag: from now on new requests are refused (operations §5).
+    /// Raises the flag: from now on new requests are rejected (operations §5).
     pub fn begin(&self) {
         self.0.store(true, Ordering::Release);
     }

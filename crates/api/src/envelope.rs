@@ -14,7 +14,7 @@ use crate::request_id::RequestId;
 use crate::routes::{WELL_KNOWN, is_upgrade_route};
 use crate::state::ApiState;
 
-/// Surrounds a request, panics and refusals of the layers below included.
+/// Surrounds a request, panics and rejections of the layers below included.
 pub(crate) async fn envelope(State(state): State<ApiState>, request: Request, next: Next) -> Response {
     let seen = Seen::of(&request, state.0.clock.instant());
     let addressed = Addressed {

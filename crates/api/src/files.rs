@@ -10,7 +10,7 @@ mod digest;
 pub(crate) mod download;
 mod etag;
 mod range;
-mod refusal;
+mod rejection;
 pub(crate) mod upload;
 
 use axum::Router;
@@ -49,7 +49,7 @@ impl<'r> Asked<'r> {
         let caller = request.extensions.get::<Caller>().ok_or(ApiError::INTERNAL)?;
         files.check_scope(caller).map_err(|_| ApiError::SCOPE_REQUIRED)?;
         let address = Address::parse(request.uri.path())?;
-        // What is no text is no chain either: a gate that wants one refuses it.
+        // What is no text is no chain either: a gate that wants one rejects it.
         let ucan = request.headers.get(X_UCAN).map(|ucan| ucan.to_str().unwrap_or_default());
         Ok(Self { files, caller, ucan, address })
     }

@@ -25,7 +25,7 @@ pub(crate) async fn gates(State(state): State<ApiState>, request: Request, next:
         return StatusCode::NO_CONTENT.into_response();
     }
     if state.0.draining.has_begun() && !answers_while_draining(request.uri().path()) {
-        return refuse_while_draining();
+        return reject_while_draining();
     }
     if request.headers().len() > MAX_HEADERS || header_bytes(&request) > MAX_HEADER_BYTES {
         return ApiError::HEADERS_TOO_LARGE.into_response();
@@ -42,7 +42,7 @@ pub(crate) async fn gates(State(state): State<ApiState>, request: Request, next:
     }
 }
 
-fn refuse_while_draining() -> Response {
+fn reject_while_draining() -> Response {
     let mut response = ApiError::SHUTTING_DOWN.into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response

@@ -1,4 +1,4 @@
-//! Bodies that nobody wants, of requests that were refused or need none (http §1.2, §7.3).
+//! Bodies that nobody wants, of requests that were rejected or need none (http §1.2, §7.3).
 //!
 //! A small one is read to its end, so that the connection can go on. A larger one ends the connection, but not at once: a
 //! client that is still sending would lose the answer with it (RFC 9112 §9.6).

@@ -19,7 +19,7 @@ pub trait Authenticate: Send + Sync {
     /// The caller that an access token names.
     ///
     /// # Errors
-    /// One class per kind of refusal; an unreachable key set is not a refusal.
+    /// One class per kind of rejection; an unreachable key set is not a rejection.
     async fn authenticate(&self, token: &str) -> Result<Caller, TokenError>;
 
     /// Every trusted issuer, and whether there is a usable key set of it.

@@ -57,7 +57,7 @@ impl HttpKeySets {
 type BuildError = Box<dyn std::error::Error + Send + Sync>;
 
 fn build(builder: ClientBuilder) -> Result<Client, BuildError> {
-    // rustls cannot choose between providers by itself. A second installation is refused and changes nothing.
+    // rustls cannot choose between providers by itself. A second installation is rejected and changes nothing.
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Ok(builder.build()?)
 }

@@ -349,7 +349,7 @@ fn flags_beat_the_environment_which_beats_the_file() {
 }
 
 #[test]
-fn an_unknown_entry_of_the_file_is_refused() {
+fn an_unknown_entry_of_the_file_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("less-sync.toml");
     std::fs::write(&path, "listen_adr = \":1\"\n").unwrap();

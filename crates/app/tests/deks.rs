@@ -87,7 +87,7 @@ async fn keys_are_listed_for_both_generations() {
 
 /// P-141, P-144: undecodable params under every name, ids, and rights.
 #[tokio::test]
-async fn malformed_requests_are_refused_with_their_words() {
+async fn malformed_requests_are_rejected_with_their_words() {
     let server = TestServer::start().await;
     let (mut alice, own) = (server.raw("alice").await, server.space("alice"));
     for (method, label) in [

@@ -95,7 +95,7 @@ async fn shares_live_for_two_epochs() {
     }
 }
 
-/// G-08, with the words of each fault; a set that is refused leaves the old one (G-07, as far as it shows from outside).
+/// G-08, with the words of each fault; a set that is rejected leaves the old one (G-07, as far as it shows from outside).
 #[tokio::test]
 async fn sets_and_shares_have_bounds() {
     let server = TestServer::start().await;
@@ -141,7 +141,7 @@ async fn sets_and_shares_have_bounds() {
 
 /// Undecodable params, ids, and the order of checks: who may not is told nothing of what is wrong.
 #[tokio::test]
-async fn malformed_requests_are_refused_with_their_words() {
+async fn malformed_requests_are_rejected_with_their_words() {
     let server = TestServer::start().await;
     let (mut alice, own) = (server.raw("alice").await, server.space("alice"));
     for method in ["epochKeys.put", "epochKeys.get"] {

@@ -98,10 +98,10 @@ async fn minimum_keeps_old_epochs_out() {
         let old = owner.push_with(&text, space.root(), &[keyed(2, 1)]).await;
         assert_eq!(old["ok"], !is_raised, "{flags} {old}");
         let tombstone = json!({ "space": text, "ucan": space.root(), "epoch": 1, "changes": [delete(1, 1)] });
-        let refused = owner.call("push", &tombstone).await["result"].clone();
+        let rejected = owner.call("push", &tombstone).await["result"].clone();
         if is_raised {
             let stale = json!({ "ok": false, "error": "epoch_stale" });
-            assert_eq!([&old, &refused], [&stale, &stale], "{flags}");
+            assert_eq!([&old, &rejected], [&stale, &stale], "{flags}");
             let unstated = owner.push_with(&text, space.root(), &[delete(1, 1)]).await;
             assert_eq!(unstated["ok"], true, "{unstated}");
         }
@@ -138,7 +138,7 @@ async fn epoch_ends_only_when_every_key_is_new() {
 
 /// P-132, P-135: undecodable params, and what is no id.
 #[tokio::test]
-async fn malformed_requests_are_refused_with_their_words() {
+async fn malformed_requests_are_rejected_with_their_words() {
     let server = TestServer::start().await;
     let (mut alice, space) = (server.raw("alice").await, server.space("alice"));
     for (method, label) in [("epoch.begin", "epoch begin"), ("epoch.complete", "epoch complete")] {
@@ -185,8 +185,8 @@ async fn only_administrators_change_keys() {
         let own = member.ucan(nowhere).sign();
         for (method, params) in &methods {
             let response = client.call(method, &with(params, &space.text(), &ucan)).await;
-            let refused = response["error"]["code"] == "forbidden";
-            assert_eq!(refused, !is_let_in, "{method} {permission:?} {response}");
+            let rejected = response["error"]["code"] == "forbidden";
+            assert_eq!(rejected, !is_let_in, "{method} {permission:?} {response}");
             let response = client.call(method, &with(params, &space.text(), "")).await;
             assert_eq!(response["error"], error("forbidden", "forbidden"), "{method} without a chain");
             let response = client.call(method, &with(params, &nowhere.to_string(), &own)).await;

@@ -1,4 +1,4 @@
-//! Disks that are full or broken: an outage that never looks like a refusal (protocol §3.2, newer clients §3.1).
+//! Disks that are full or broken: an outage that never looks like a rejection (protocol §3.2, newer clients §3.1).
 
 use std::fs::OpenOptions;
 
@@ -13,7 +13,7 @@ async fn a_push_onto_a_full_disk_is_internal_and_what_was_stored_stays() {
     let [mut alice, mut watcher] = [server.raw("alice").await, server.raw("alice").await];
     watcher.subscribe(&space).await;
     let mut stored = 0;
-    let refused = loop {
+    let rejected = loop {
         let result = alice.push(&space, &[create(stored, vec![7; 64 * 1024])]).await;
         if result["ok"] != true {
             break result;
@@ -21,7 +21,7 @@ async fn a_push_onto_a_full_disk_is_internal_and_what_was_stored_stays() {
         stored += 1;
         assert!(stored < 100, "the disk does not fill up");
     };
-    assert_eq!(refused, json!({ "ok": false, "error": "internal" }));
+    assert_eq!(rejected, json!({ "ok": false, "error": "internal" }));
     assert!(stored > 0, "nothing fits at all");
     // Nobody heard of it, the connection lives, and everything acknowledged can still be read.
     assert_eq!(watcher.pending_notifications().await.len(), usize::try_from(stored).unwrap());

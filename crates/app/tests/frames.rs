@@ -53,7 +53,7 @@ async fn the_keepalive_byte_is_accepted_and_not_answered() {
 
 /// P-025
 #[tokio::test]
-async fn an_unknown_method_is_refused_under_its_id() {
+async fn an_unknown_method_is_rejected_under_its_id() {
     let (_server, mut client) = alice().await;
     client.send_binary(encode(&json!({ "type": 0, "id": "ü-1", "method": "teleport", "params": {} }))).await;
     let error = json!({ "code": "method_not_found", "message": "unknown method: teleport" });
@@ -157,7 +157,7 @@ async fn absent_null_and_undefined_are_the_same() {
     }
 }
 
-/// Unknown members of any type and order are no reason to refuse.
+/// Unknown members of any type and order are no reason to reject.
 #[tokio::test]
 async fn unknown_members_are_passed_over() {
     let (_server, mut client) = alice().await;

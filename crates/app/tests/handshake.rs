@@ -85,7 +85,7 @@ async fn every_wrong_first_frame_has_its_reason() {
 
 /// P-008, X-02
 #[tokio::test]
-async fn every_refused_token_has_its_reason() {
+async fn every_rejected_token_has_its_reason() {
     let server = TestServer::start().await;
     let issuer = server.issuer();
     let ordinary = issuer.claims("alice");
@@ -113,14 +113,14 @@ async fn every_refused_token_has_its_reason() {
 
 /// a token cannot name a space that is not its user's.
 #[tokio::test]
-async fn a_forged_personal_space_claim_is_refused() {
+async fn a_forged_personal_space_claim_is_rejected() {
     let server = TestServer::start().await;
     let claims = server.issuer().claims("mallory").with("personal_space_id", server.space("alice"));
     let token = server.issuer().mint(&claims);
     assert_eq!(close_after_token(&server, &token).await, auth_failed("invalid auth token"));
 }
 
-/// an outage of the issuer is not a refusal.
+/// an outage of the issuer is not a rejection.
 #[tokio::test]
 async fn an_unreachable_key_set_closes_with_try_again_later() {
     let server = TestServer::builder().manual_clock().key_set(Behaviour::Status(500)).start().await;
@@ -177,7 +177,7 @@ async fn an_auth_frame_may_come_in_pieces() {
 
 /// P-009, P-223
 #[tokio::test]
-async fn a_connection_over_the_mailbox_limit_is_refused_and_the_others_stay() {
+async fn a_connection_over_the_mailbox_limit_is_rejected_and_the_others_stay() {
     let server = TestServer::with_limits(|limits| limits.max_connections_per_mailbox = 2).await;
     let mailbox = "9f".repeat(32);
     let token = |user: &str| server.issuer().mint(&server.issuer().claims(user).mailbox(&mailbox));
@@ -207,7 +207,7 @@ async fn a_closed_connection_makes_room() {
     tokio::time::timeout(PATIENCE, again).await.expect("room after the first connection had gone");
 }
 
-/// The code with which the server refuses alice, or nothing when it serves her.
+/// The code with which the server rejects alice, or nothing when it serves her.
 async fn close_or_answer(server: &TestServer) -> Option<u16> {
     let mut client = server.raw("alice").await;
     client.request("subscribe", &json!({ "spaces": [] })).await;

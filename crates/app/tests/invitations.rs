@@ -100,7 +100,7 @@ async fn mailboxes_of_others_look_empty() {
 
 /// P-112…P-114, P-116, P-118: each fault with its words, in the order of protocol §4.11.
 #[tokio::test]
-async fn malformed_letters_are_refused_with_their_words() {
+async fn malformed_letters_are_rejected_with_their_words() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     let (right, long) = (mailbox('b'), "x".repeat(131_073));
@@ -223,9 +223,9 @@ async fn budget_of_an_hour_counts_what_was_delivered() {
         }
         assert!(send(&mut alice, 'c', "x").await["result"].is_object());
         let mut again = server.raw("alice").await;
-        let refused = error("rate_limited", "rate limit exceeded: max 2 invitations per hour");
-        assert_eq!(send(&mut again, 'd', "x").await["error"], refused);
-        assert_eq!(send(&mut again, 'd', "").await["error"], refused, "before anything is checked");
+        let rejected = error("rate_limited", "rate limit exceeded: max 2 invitations per hour");
+        assert_eq!(send(&mut again, 'd', "x").await["error"], rejected);
+        assert_eq!(send(&mut again, 'd', "").await["error"], rejected, "before anything is checked");
         let mut bob = server.raw("bob").await;
         assert!(send(&mut bob, 'd', "x").await["result"].is_object(), "budgets are per actor");
     }
@@ -252,7 +252,7 @@ async fn budget_is_exact_under_concurrency() {
     }
 }
 
-/// P-115: a store that fails is no refusal.
+/// P-115: a store that fails is no rejection.
 #[tokio::test]
 async fn store_that_fails_is_internal() {
     let server = TestServer::builder().embedded().start().await.restart().await;

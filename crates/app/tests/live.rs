@@ -64,7 +64,7 @@ async fn events_go_to_the_watchers_of_their_space_only() {
 
 /// A watcher that is told of a failed push would pull for nothing.
 #[tokio::test]
-async fn a_refused_push_tells_nobody() {
+async fn a_rejected_push_tells_nobody() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut writer, mut watcher] = [server.raw("alice").await, server.raw("alice").await];

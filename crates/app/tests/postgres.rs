@@ -35,7 +35,7 @@ async fn administer(url: &str, statements: [String; 3]) {
     }
 }
 
-/// Pushes until the server is back; what is refused meanwhile is `internal` and nothing else.
+/// Pushes until the server is back; what is rejected meanwhile is `internal` and nothing else.
 async fn push_until_it_works(client: &mut RawClient, space: &str, id: u128) -> i64 {
     let back = async {
         loop {

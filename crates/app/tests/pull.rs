@@ -89,7 +89,7 @@ async fn a_space_named_twice_is_sent_once() {
 }
 
 #[tokio::test]
-async fn undecodable_params_are_invalid_and_too_many_spaces_refused() {
+async fn undecodable_params_are_invalid_and_too_many_spaces_rejected() {
     let (_server, space, mut alice) = alice().await;
     for params in [
         json!(null),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use less_sync_test_support::{TestServer, bytes, create, delete, record_id, update};
 use serde_json::{Value, json};
 
-fn refused(code: &str) -> Value {
+fn rejected(code: &str) -> Value {
     json!({ "ok": false, "error": code })
 }
 
@@ -62,7 +62,7 @@ async fn a_push_is_written_whole_or_not_at_all() {
 
 /// P-182, P-183, P-196
 #[tokio::test]
-async fn what_makes_no_sense_is_refused_in_the_result() {
+async fn what_makes_no_sense_is_rejected_in_the_result() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let mut alice = server.raw("alice").await;
@@ -85,7 +85,7 @@ async fn what_makes_no_sense_is_refused_in_the_result() {
         ("a short DEK", &space, vec![with_dek(bytes([0; 43]))], "bad_request"),
         ("a long DEK", &space, vec![with_dek(bytes([0; 45]))], "bad_request"),
     ] {
-        assert_eq!(alice.push(space, &changes).await, refused(code), "{what}");
+        assert_eq!(alice.push(space, &changes).await, rejected(code), "{what}");
     }
     assert_eq!(alice.subscribe(&space).await["cursor"], 0);
 }
@@ -135,7 +135,7 @@ async fn a_blob_of_5_mib_fits_and_not_one_byte_more() {
     watcher.subscribe(&space).await;
     let largest = vec![0x5a; 5_242_880];
     let too_large = vec![0; 5_242_881];
-    assert_eq!(alice.push(&space, &[create(1, too_large)]).await, refused("payload_too_large"));
+    assert_eq!(alice.push(&space, &[create(1, too_large)]).await, rejected("payload_too_large"));
     assert_eq!(alice.push_ok(&space, &[create(1, &largest)]).await, 1);
     // too large for one frame, so the watcher is told to pull.
     let hint = watcher.receive_notification("sync").await;
@@ -165,7 +165,7 @@ async fn a_data_key_has_two_names() {
     alice.push_ok(&space, &[change(2, &[("wrapped_dek", &dek)])]).await;
     alice.push_ok(&space, &[change(3, &[("dek", &dek), ("wrapped_dek", &dek)])]).await;
     let both = change(4, &[("dek", &dek), ("wrapped_dek", &other)]);
-    assert_eq!(alice.push(&space, &[both]).await, refused("bad_request"));
+    assert_eq!(alice.push(&space, &[both]).await, rejected("bad_request"));
     for (name, data) in alice.pull(&space, 0).await {
         if name == "pull.record" {
             assert_eq!((&data["dek"], &data["wrapped_dek"]), (&dek, &dek), "{data}");
@@ -194,7 +194,7 @@ async fn apps_of_one_user_are_apart() {
     let server = TestServer::start().await;
     let claims = server.issuer().claims("alice").client("client-2");
     let mut other_app = server.raw_with_token(&server.issuer().mint(&claims)).await;
-    assert_eq!(other_app.push(&server.space("alice"), &[]).await, refused("forbidden"));
+    assert_eq!(other_app.push(&server.space("alice"), &[]).await, rejected("forbidden"));
 }
 
 /// Protocol §2.5: pushes sent without waiting share commits and still take effect in the order of sending. Each expects
@@ -209,7 +209,7 @@ async fn pushes_sent_without_waiting_take_effect_in_order() {
     for number in 0..500 {
         let (changes, result) = match number % 10 {
             8 => (vec![], json!({ "ok": true, "cursor": cursor })),
-            9 => (vec![create(1, "x"), create(1, "x")], refused("bad_request")),
+            9 => (vec![create(1, "x"), create(1, "x")], rejected("bad_request")),
             _ => {
                 cursor += 1;
                 (vec![update(1, "next", cursor - 1)], json!({ "ok": true, "cursor": cursor }))

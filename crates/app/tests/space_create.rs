@@ -28,7 +28,7 @@ async fn a_space_is_created_once() {
 
 /// P-075, X-26: malformed ids, and ids of the form of personal spaces.
 #[tokio::test]
-async fn ids_that_nobody_may_choose_are_refused() {
+async fn ids_that_nobody_may_choose_are_rejected() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     for id in ["", "not-a-uuid", "7b0b6a5e-9a55-4a4b-8d5a-0123456789a", &server.space("bob")] {

@@ -27,7 +27,7 @@ async fn an_empty_list_has_an_empty_result() {
 
 /// P-162
 #[tokio::test]
-async fn more_than_a_thousand_entries_are_refused() {
+async fn more_than_a_thousand_entries_are_rejected() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     let entries = |count| vec![json!({ "id": "x", "since": 0 }); count];

@@ -11,7 +11,7 @@ async fn refresh(client: &mut RawClient, token: &str) -> Value {
     client.call("token.refresh", &json!({ "token": token })).await["result"].clone()
 }
 
-fn refused(reason: &str) -> Value {
+fn rejected(reason: &str) -> Value {
     json!({ "ok": false, "error": reason })
 }
 
@@ -20,9 +20,9 @@ async fn assert_rights_of(client: &mut RawClient, space: &str) {
     assert_eq!(client.subscribe(space).await["id"], space);
 }
 
-/// P-070, P-071: every refusal has its reason and changes nothing.
+/// P-070, P-071: every rejection has its reason and changes nothing.
 #[tokio::test]
-async fn a_refused_token_leaves_the_connection_as_it_was() {
+async fn a_rejected_token_leaves_the_connection_as_it_was() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     let claims = || server.issuer().claims("alice");
@@ -33,7 +33,7 @@ async fn a_refused_token_leaves_the_connection_as_it_was() {
         (server.issuer().mint(&claims().with("iss", "https://elsewhere.example")), "untrusted auth issuer"),
         (server.issuer().mint(&claims().scope("files")), "sync scope required"),
     ] {
-        assert_eq!(refresh(&mut alice, &token).await, refused(reason));
+        assert_eq!(refresh(&mut alice, &token).await, rejected(reason));
         assert_rights_of(&mut alice, &server.space("alice")).await;
     }
 }
@@ -49,7 +49,7 @@ async fn a_valid_token_is_taken() {
 
 /// P-073, and the members that the original did not compare.
 #[tokio::test]
-async fn another_identity_is_refused() {
+async fn another_identity_is_rejected() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     let claims = || server.issuer().claims("alice");
@@ -57,7 +57,7 @@ async fn another_identity_is_refused() {
         [server.issuer().claims("bob"), claims().client("client-2"), claims().mailbox(&"ab".repeat(32))];
     for claims in others {
         let answer = refresh(&mut alice, &server.issuer().mint(&claims)).await;
-        assert_eq!(answer, refused("token identity mismatch"), "{claims:?}");
+        assert_eq!(answer, rejected("token identity mismatch"), "{claims:?}");
         assert_rights_of(&mut alice, &server.space("alice")).await;
     }
 }
@@ -68,11 +68,11 @@ async fn the_same_user_of_another_issuer_is_another_identity() {
     let server = TestServer::builder().also_trust("https://twin.example").start().await;
     let mut alice = server.raw("alice").await;
     let twin = server.issuer().mint(&server.issuer().claims("alice").with("iss", "https://twin.example"));
-    assert_eq!(refresh(&mut alice, &twin).await, refused("token identity mismatch"));
+    assert_eq!(refresh(&mut alice, &twin).await, rejected("token identity mismatch"));
 }
 
 #[tokio::test]
-async fn an_unreachable_key_set_is_an_error_and_no_refusal() {
+async fn an_unreachable_key_set_is_an_error_and_no_rejection() {
     let server = TestServer::with_manual_clock().await;
     let mut alice = server.raw("alice").await;
     alice.assert_alive().await;

@@ -11,14 +11,14 @@ async fn answer(request: &Upgrade) -> Answer {
 
 /// P-001
 #[tokio::test]
-async fn a_foreign_subprotocol_is_refused_with_an_empty_400() {
+async fn a_foreign_subprotocol_is_rejected_with_an_empty_400() {
     let answer = answer(&Upgrade::offering(&["graphql-ws"])).await;
     assert_eq!((answer.status, answer.body), (400, Vec::new()));
 }
 
 /// P-002
 #[tokio::test]
-async fn a_request_without_subprotocol_is_refused() {
+async fn a_request_without_subprotocol_is_rejected() {
     assert_eq!(answer(&Upgrade::offering(&[])).await.status, 400);
 }
 
@@ -70,7 +70,7 @@ async fn the_handshake_is_that_of_rfc_6455_without_extensions() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_websocket_request_is_refused() {
+async fn what_is_not_a_websocket_request_is_rejected() {
     let server = TestServer::start().await;
     let whole = Upgrade::offering(&["less-rpc-v1"]);
     for (what, request) in [
@@ -96,7 +96,7 @@ async fn header_values_are_lists_of_any_case() {
 }
 
 #[tokio::test]
-async fn other_methods_are_refused_and_preflights_answered() {
+async fn other_methods_are_rejected_and_preflights_answered() {
     let server = TestServer::start().await;
     let whole = Upgrade::offering(&["less-rpc-v1"]);
     for method in ["POST", "PUT", "DELETE"] {
@@ -130,7 +130,7 @@ async fn every_answer_carries_the_common_headers() {
 }
 
 #[tokio::test]
-async fn a_full_server_refuses_before_the_upgrade() {
+async fn a_full_server_rejects_before_the_upgrade() {
     let server = TestServer::with_limits(|limits| limits.max_connections_total = 1).await;
     let _first = server.raw("alice").await;
     let answer = Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await;
@@ -142,8 +142,8 @@ async fn an_address_has_few_unauthenticated_connections() {
     let server = TestServer::with_limits(|limits| limits.max_unauthenticated_per_address = 2).await;
     let mut first = RawClient::connect(server.address()).await;
     let _second = RawClient::connect(server.address()).await;
-    let refused = Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await;
-    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("5")));
+    let rejected = Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await;
+    assert_eq!((rejected.status, rejected.header("retry-after")), (429, Some("5")));
     first.authenticate(&server.token("alice")).await;
     first.assert_alive().await;
     assert_eq!(Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await.status, 101);

@@ -58,7 +58,7 @@ async fn play(server: &TestServer, vector: &Value) {
         "authenticated" => fixture_client(server).await,
         stage => panic!("{name}: unknown stage {stage}"),
     };
-    // A message that is refused for its size need not be taken to its end.
+    // A message that is rejected for its size need not be taken to its end.
     let taken = client.try_send_raw(&message(vector).to_bytes()).await;
     let expect = &vector["expect"];
     match expect["outcome"].as_str().unwrap() {

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn values_have_their_type_or_are_refused() {
+    fn values_have_their_type_or_are_rejected() {
         let object = read(r#"{"a":null,"b":1.0}"#).unwrap();
         assert_eq!(object.get::<String>("a"), Err(WrongType));
         assert_eq!(object.get::<u64>("b"), Err(WrongType));

@@ -135,7 +135,7 @@ mod tests {
         parse(&[entry]).is_ok()
     }
 
-    /// The four of the original that refuse a JWK, and ours.
+    /// The four of the original that reject a JWK, and ours.
     #[test]
     fn entries_that_are_not_ours_to_use_are_skipped() {
         let x = |bytes: &[u8]| with("x", base64url::encode(bytes).into());

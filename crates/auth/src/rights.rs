@@ -23,7 +23,7 @@ impl Scope {
     }
 }
 
-/// Which gate a request passes besides that of its scope. None of them widens what another refused.
+/// Which gate a request passes besides that of its scope. None of them widens what another rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Any authenticated connection. Mailboxes of others may be written to, not read.

@@ -39,7 +39,7 @@ impl InvalidKeyLength {
     }
 }
 
-/// Refusal of a session token.
+/// Rejection of a session token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// Not a token of this key for this space.

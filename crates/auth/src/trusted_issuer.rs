@@ -68,8 +68,8 @@ impl TrustedIssuer {
             Some((issuer, key_set_url)) => (issuer, Some(key_set_url)),
             None => (entry, None),
         };
-        let refused = |reason| InvalidTrustedIssuers::IssuerUrl { url: issuer.to_owned(), reason };
-        parse_url(issuer).map_err(refused)?;
+        let rejected = |reason| InvalidTrustedIssuers::IssuerUrl { url: issuer.to_owned(), reason };
+        parse_url(issuer).map_err(rejected)?;
         let issuer = issuer.trim_end_matches('/').to_owned();
         let key_set_url = key_set_url.map_or_else(|| format!("{issuer}{DEFAULT_KEY_SET}"), str::to_owned);
         match parse_url(&key_set_url) {
@@ -152,7 +152,7 @@ mod tests {
         issuers.iter().map(|each| (each.issuer().to_owned(), each.key_set_url().to_string())).collect()
     }
 
-    fn refusal(text: &str) -> String {
+    fn rejection(text: &str) -> String {
         TrustedIssuer::parse_list(text).unwrap_err().to_string()
     }
 
@@ -181,28 +181,28 @@ mod tests {
     }
 
     #[test]
-    fn no_issuer_at_all_is_refused() {
-        assert_eq!(refusal(""), "TRUSTED_ISSUERS must be set");
-        assert_eq!(refusal(" \n "), "TRUSTED_ISSUERS must be set");
+    fn no_issuer_at_all_is_rejected() {
+        assert_eq!(rejection(""), "TRUSTED_ISSUERS must be set");
+        assert_eq!(rejection(" \n "), "TRUSTED_ISSUERS must be set");
     }
 
     #[test]
     fn a_url_that_is_none_of_ours_is_named() {
-        assert_eq!(refusal("nope"), r#"invalid issuer URL "nope": relative URL without a base"#);
+        assert_eq!(rejection("nope"), r#"invalid issuer URL "nope": relative URL without a base"#);
         assert_eq!(
-            refusal("ftp://a.example"),
+            rejection("ftp://a.example"),
             r#"invalid issuer URL "ftp://a.example": scheme must be http or https"#
         );
         assert_eq!(
-            refusal("https://a.example=file:///keys"),
+            rejection("https://a.example=file:///keys"),
             r#"invalid jwks_url URL "file:///keys": scheme must be http or https"#
         );
         assert_eq!(
-            refusal("https://a.example=https://u:p@b.example"),
+            rejection("https://a.example=https://u:p@b.example"),
             r#"invalid jwks_url URL "https://u:p@b.example": must not contain user information"#
         );
         assert_eq!(
-            refusal("https://a.example#x"),
+            rejection("https://a.example#x"),
             r#"invalid issuer URL "https://a.example#x": must not contain a fragment"#
         );
     }
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn an_issuer_may_be_named_once_only() {
         assert_eq!(
-            refusal("https://a.example https://b.example https://a.example/=https://b.example/keys"),
+            rejection("https://a.example https://b.example https://a.example/=https://b.example/keys"),
             r#"TRUSTED_ISSUERS names issuer "https://a.example" twice"#
         );
     }

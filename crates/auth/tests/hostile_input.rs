@@ -31,7 +31,7 @@ fn verify(token: &str) -> Result<Caller, TokenError> {
     token.verify(PUBLISHED.key("key-1").unwrap(), &TokenRules::default(), Timestamp::from_seconds(NOW))
 }
 
-fn refusal(header: &Value, claims: &Value) -> TokenError {
+fn rejection(header: &Value, claims: &Value) -> TokenError {
     verify(&key().sign_with_header(header, claims)).unwrap_err()
 }
 
@@ -49,9 +49,9 @@ fn a_ucan_is_no_access_token() {
         "exp": NOW + 900, "nnc": "n", "prf": [],
     });
     let header = json!({ "alg": "ES256", "typ": "JWT", "ucv": "0.10.0" });
-    assert_eq!(refusal(&header, &payload), TokenError::Invalid(InvalidToken::KeyId));
+    assert_eq!(rejection(&header, &payload), TokenError::Invalid(InvalidToken::KeyId));
     let with_kid = json!({ "alg": "ES256", "typ": "JWT", "kid": "key-1" });
-    assert_eq!(refusal(&with_kid, &payload), TokenError::Invalid(InvalidToken::Identity));
+    assert_eq!(rejection(&with_kid, &payload), TokenError::Invalid(InvalidToken::Identity));
 }
 
 /// S-05 and S-06.
@@ -81,18 +81,18 @@ fn the_first_of_several_faults_decides_the_class() {
     };
     let good = header("typ", json!("JWT"));
     let invalid = |header, claims| {
-        let refusal = refusal(&header, &claims);
-        if let TokenError::Invalid(invalid) = refusal { invalid } else { unreachable!("{refusal}") }
+        let rejection = rejection(&header, &claims);
+        if let TokenError::Invalid(invalid) = rejection { invalid } else { unreachable!("{rejection}") }
     };
     let expired = json!({ "exp": NOW - 900, "nbf": NOW + 900, "aud": 5 });
     assert_eq!(invalid(header("alg", json!("none")), json!([])), InvalidToken::Algorithm);
     assert_eq!(invalid(header("kid", json!(7)), json!([])), InvalidToken::KeyId);
     assert_eq!(invalid(good.clone(), json!([])), InvalidToken::Malformed);
     assert_eq!(invalid(good.clone(), with(json!({ "iss": null }))), InvalidToken::Claim("iss"));
-    assert_eq!(refusal(&good, &with(json!({ "iss": "", "exp": "soon" }))), TokenError::UntrustedIssuer);
+    assert_eq!(rejection(&good, &with(json!({ "iss": "", "exp": "soon" }))), TokenError::UntrustedIssuer);
     assert_eq!(invalid(good.clone(), with(expired)), InvalidToken::Claim("aud"));
     let expired = json!({ "exp": NOW - 61, "nbf": NOW + 900, "sub": "" });
-    assert_eq!(refusal(&good, &with(expired)), TokenError::Expired);
+    assert_eq!(rejection(&good, &with(expired)), TokenError::Expired);
     assert_eq!(invalid(good.clone(), with(json!({ "nbf": NOW + 61, "sub": "" }))), InvalidToken::NotYetValid);
     assert_eq!(
         invalid(good.clone(), with(json!({ "exp": NOW + 86_461, "sub": "" }))),

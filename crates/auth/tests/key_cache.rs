@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use less_sync_auth::KeySet;
 use less_sync_auth::issuer::{IssuerKey, jwks_document};
-use less_sync_auth::jwks::cache::{CacheTimes, FetchFailed, KeyCache, Lookup, NextTry, Refusal};
+use less_sync_auth::jwks::cache::{CacheTimes, FetchFailed, KeyCache, Lookup, NextTry, Rejection};
 
 #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
 fn start() -> Instant {
@@ -43,8 +43,8 @@ fn all_who_come_while_a_fetch_is_under_way_wait_for_it() {
     assert_eq!(cache.lookup("b", now), Lookup::Wait);
     cache.fetched(Ok((keys(&["a"]), None)), now);
     assert!(cache.after_fetch("a", Ok(()), now).is_ok());
-    assert_eq!(cache.after_fetch("b", Ok(()), now), Err(Refusal::UnknownKey));
-    assert_eq!(cache.lookup("b", now), Lookup::Refused(Refusal::UnknownKey));
+    assert_eq!(cache.after_fetch("b", Ok(()), now), Err(Rejection::UnknownKey));
+    assert_eq!(cache.lookup("b", now), Lookup::Rejected(Rejection::UnknownKey));
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_failed_fetch_never_makes_a_key_unknown() {
     let mut cache = loaded(now, None);
     assert_eq!(cache.lookup("b", now), Lookup::Fetch);
     cache.fetched(Err(FetchFailed), now);
-    assert_eq!(cache.after_fetch("b", Err(FetchFailed), now), Err(Refusal::Unavailable));
-    assert_eq!(cache.lookup("b", now + seconds(9)), Lookup::Refused(Refusal::Unavailable));
+    assert_eq!(cache.after_fetch("b", Err(FetchFailed), now), Err(Rejection::Unavailable));
+    assert_eq!(cache.lookup("b", now + seconds(9)), Lookup::Rejected(Rejection::Unavailable));
     assert_eq!(cache.lookup("b", now + seconds(10)), Lookup::Fetch);
 }
 
@@ -134,7 +134,7 @@ fn ten_thousand_unknown_keys_in_a_minute_cause_a_fetch_every_ten_seconds() {
             cache.fetched(Ok((keys(&["a"]), None)), now);
             for waiting in 0..2_000 {
                 let key_id = format!("w{number}-{waiting}");
-                assert_eq!(cache.after_fetch(&key_id, Ok(()), now), Err(Refusal::UnknownKey));
+                assert_eq!(cache.after_fetch(&key_id, Ok(()), now), Err(Rejection::UnknownKey));
             }
         }
         now += Duration::from_millis(6);
@@ -149,5 +149,5 @@ fn a_removed_key_stops_working_at_once() {
     let mut cache = loaded(now, None);
     assert_eq!(cache.lookup("b", now), Lookup::Fetch);
     cache.fetched(Ok((keys(&["b"]), None)), now);
-    assert_eq!(cache.lookup("a", now + seconds(1)), Lookup::Refused(Refusal::UnknownKey));
+    assert_eq!(cache.lookup("a", now + seconds(1)), Lookup::Rejected(Rejection::UnknownKey));
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use less_sync_auth::KeySet;
 use less_sync_auth::issuer::{IssuerKey, jwks_document};
-use less_sync_auth::jwks::cache::{CacheTimes, FetchFailed, KeyCache, Lookup, NextTry, Refusal};
+use less_sync_auth::jwks::cache::{CacheTimes, FetchFailed, KeyCache, Lookup, NextTry, Rejection};
 use serde_json::Value;
 
 /// One issuer, its key endpoint, and a shell around the cache that does at once what the cache asks for.
@@ -30,7 +30,7 @@ impl Timeline {
                 self.refresh_if(refresh, server, now);
                 Ok(())
             }
-            Lookup::Refused(refusal) => Err(refusal),
+            Lookup::Rejected(rejection) => Err(rejection),
             Lookup::Fetch => {
                 let outcome = self.fetch(server, now);
                 self.cache.after_fetch(key_id, outcome, now).map(drop)
@@ -39,8 +39,8 @@ impl Timeline {
         };
         match result {
             Ok(()) => "hit",
-            Err(Refusal::UnknownKey) => "unknown_kid",
-            Err(Refusal::Unavailable) => "unavailable",
+            Err(Rejection::UnknownKey) => "unknown_kid",
+            Err(Rejection::Unavailable) => "unavailable",
         }
     }
 

@@ -96,7 +96,7 @@ fn every_scope_is_granted_or_not_as_its_vector_says() {
     }
 }
 
-/// A header whose token is refused only later, with `invalid token`, must get past the header rules with a text
+/// A header whose token is rejected only later, with `invalid token`, must get past the header rules with a text
 /// that no token has.
 #[test]
 fn every_authorization_header_is_read_as_its_vector_says() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 const JITTER: f64 = 0.3;
-/// A connection that lived this long was a success; a shorter one may have been a refusal after the upgrade.
+/// A connection that lived this long was a success; a shorter one may have been a rejection after the upgrade.
 const SUCCESS: Duration = Duration::from_secs(5);
 
 /// Delays of 1, 2, 4 … 30 seconds and up to 30 % of jitter (protocol §1.5; newer-clients §6).

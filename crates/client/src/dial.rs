@@ -70,7 +70,7 @@ impl Dialer {
     /// Opens a connection. It is not authenticated yet when this returns: see [`Connection`].
     ///
     /// # Errors
-    /// There is no server, it cannot be trusted, or it refuses. Cancelled, nothing is left behind.
+    /// There is no server, it cannot be trusted, or it rejects. Cancelled, nothing is left behind.
     pub async fn dial(&self, auth: Auth) -> Result<(Connection, Events), DialError> {
         let socket = tokio::time::timeout(self.options.dial_timeout, self.upgrade())
             .await
@@ -85,7 +85,7 @@ impl Dialer {
         let (socket, _) =
             client_async_tls_with_config(request, stream, Some(self.websocket_config()), Some(connector))
                 .await
-                .map_err(refusal)?;
+                .map_err(rejection)?;
         Ok(socket)
     }
 
@@ -100,7 +100,7 @@ impl Dialer {
     }
 
     fn request(&self) -> Result<Request<()>, DialError> {
-        let mut request = self.endpoint.url().as_str().into_client_request().map_err(refusal)?;
+        let mut request = self.endpoint.url().as_str().into_client_request().map_err(rejection)?;
         let headers = request.headers_mut();
         headers.insert(SUBPROTOCOL_HEADER, HeaderValue::from_static(SUBPROTOCOLS));
         headers.extend(self.headers.clone());
@@ -126,9 +126,9 @@ impl Dialer {
     }
 }
 
-fn refusal(error: WsError) -> DialError {
+fn rejection(error: WsError) -> DialError {
     match error {
-        WsError::Http(response) => DialError::Refused {
+        WsError::Http(response) => DialError::Rejected {
             status: response.status().as_u16(),
             retry_after: retry_after(response.status(), response.headers()),
         },

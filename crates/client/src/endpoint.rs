@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_dialled_is_refused() {
+    fn what_cannot_be_dialled_is_rejected() {
         assert!(matches!(Endpoint::from_base("sync.example"), Err(InvalidEndpoint::NotAUrl(_))));
         assert!(matches!(Endpoint::from_base(""), Err(InvalidEndpoint::NotAUrl(_))));
         assert_eq!(Endpoint::from_base("ftp://x/"), Err(InvalidEndpoint::Scheme("ftp".to_owned())));

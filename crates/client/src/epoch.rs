@@ -37,7 +37,7 @@ pub struct Share {
 }
 
 impl Connection {
-    /// Begins the rotation to `epoch`, which must be the next one. With `shut_out`, keys of older epochs are refused
+    /// Begins the rotation to `epoch`, which must be the next one. With `shut_out`, keys of older epochs are rejected
     /// from now on.
     ///
     /// # Errors

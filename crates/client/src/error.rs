@@ -29,8 +29,8 @@ pub enum DialError {
     #[error("the WebSocket handshake failed")]
     Handshake(#[source] Cause),
     /// The server said no (protocol §1.2).
-    #[error("the server refused the upgrade with HTTP status {status}")]
-    Refused {
+    #[error("the server rejected the upgrade with HTTP status {status}")]
+    Rejected {
         /// Status of the answer.
         status: u16,
         /// When to come back.
@@ -169,8 +169,8 @@ pub enum LogError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PushError {
     /// Nothing was written.
-    #[error("push refused: {code}")]
-    Refused {
+    #[error("push rejected: {code}")]
+    Rejected {
         /// Why.
         code: Code,
         /// After a conflict, the current cursor of the space; else 0.

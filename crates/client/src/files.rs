@@ -101,7 +101,7 @@ impl RemoteFile<'_> {
     /// What the server knows of the file; the bytes stay where they are.
     ///
     /// # Errors
-    /// See [`FileError`]. A refusal has no text, since it has no body.
+    /// See [`FileError`]. A rejection has no text, since it has no body.
     pub async fn head(&self) -> Result<FileHead, FileError> {
         let response = self.send(self.request(Method::HEAD)).await?;
         FileHead::read(response.headers())
@@ -145,7 +145,7 @@ impl RemoteFile<'_> {
         if is_expected {
             return Ok(response);
         }
-        Err(error::refusal(response, self.client.idle_timeout).await)
+        Err(error::rejection(response, self.client.idle_timeout).await)
     }
 }
 

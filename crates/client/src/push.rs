@@ -64,7 +64,7 @@ impl Connection {
     /// Not safe to repeat blindly: after a lost answer the repetition is a conflict.
     ///
     /// # Errors
-    /// [`PushError::Refused`] when nothing was written, [`PushError::Call`] when that is unknown.
+    /// [`PushError::Rejected`] when nothing was written, [`PushError::Call`] when that is unknown.
     pub async fn push(&self, space: SpaceId, changes: &[Change]) -> Result<Cursor, PushError> {
         self.push_with(space, changes, &PushOptions::default()).await
     }
@@ -92,7 +92,7 @@ impl Connection {
         let result: PushResult<'_> = answer.decode()?;
         match (result.ok, result.error) {
             (true, _) => Ok(result.cursor),
-            (false, Some(code)) => Err(PushError::Refused { code: Code::from(code), cursor: result.cursor }),
+            (false, Some(code)) => Err(PushError::Rejected { code: Code::from(code), cursor: result.cursor }),
             (false, None) => Err(CallError::Undecodable.into()),
         }
     }

@@ -58,7 +58,7 @@ pub enum Update {
     /// A space is watched.
     Watching(WatchedSpace),
     /// The server does not let this space be watched.
-    Refused {
+    Rejected {
         /// Which.
         space: SpaceId,
         /// Why.

@@ -37,8 +37,8 @@ impl From<SpaceId> for Watch {
 pub struct Subscribed {
     /// Watched from now on.
     pub spaces: Vec<WatchedSpace>,
-    /// Refused, and why.
-    pub refused: Vec<(SpaceId, Code)>,
+    /// Rejected, and why.
+    pub rejected: Vec<(SpaceId, Code)>,
 }
 
 /// A space that is watched.
@@ -69,7 +69,7 @@ impl Connection {
     /// Watches spaces: their events come from now on, and none before this returns.
     ///
     /// # Errors
-    /// See [`CallError`]. A refused space is no error of the call.
+    /// See [`CallError`]. A rejected space is no error of the call.
     pub async fn subscribe(&self, watches: &[Watch]) -> Result<Subscribed, CallError> {
         let ids: Vec<String> = watches.iter().map(|watch| watch.space.to_string()).collect();
         let spaces = watches.iter().zip(&ids).map(|(watch, id)| entry(watch, id)).collect();
@@ -103,8 +103,8 @@ fn entry<'a>(watch: &'a Watch, id: &'a str) -> SubscribeEntry<'a> {
 fn subscribed(answer: &Answer) -> Result<Subscribed, CallError> {
     let result: SubscribeResult<'_> = answer.decode()?;
     let spaces = result.spaces.iter().map(|state| watched(state, answer)).collect::<Result<_, _>>()?;
-    let refused = result.errors.iter().map(|error| Ok((space(error.space)?, Code::from(error.error))));
-    Ok(Subscribed { spaces, refused: refused.collect::<Result<_, CallError>>()? })
+    let rejected = result.errors.iter().map(|error| Ok((space(error.space)?, Code::from(error.error))));
+    Ok(Subscribed { spaces, rejected: rejected.collect::<Result<_, CallError>>()? })
 }
 
 fn watched(state: &SpaceState<'_>, answer: &Answer) -> Result<WatchedSpace, CallError> {

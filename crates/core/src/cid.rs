@@ -37,7 +37,7 @@ impl Cid {
 impl FromStr for Cid {
     type Err = InvalidCid;
 
-    /// Uppercase digits are refused: equal cids have equal texts.
+    /// Uppercase digits are rejected: equal cids have equal texts.
     fn from_str(text: &str) -> Result<Self, InvalidCid> {
         hex::decode_32(text).map(Self).ok_or(InvalidCid)
     }

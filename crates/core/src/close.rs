@@ -59,7 +59,7 @@ impl Close {
     /// More connections than allowed.
     pub const TOO_MANY_CONNECTIONS: Self =
         Self::new(close_code::TOO_MANY_CONNECTIONS, "too many connections");
-    /// The registry refused the connection.
+    /// The registry rejected the connection.
     pub const REGISTRATION_FAILED: Self =
         Self::new(close_code::TOO_MANY_CONNECTIONS, "failed to register connection");
     /// A message of zero bytes.

@@ -7,7 +7,7 @@ pub fn encode(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// 32 bytes from exactly 64 lowercase digits. Uppercase ones are refused: what is equal has equal texts.
+/// 32 bytes from exactly 64 lowercase digits. Uppercase ones are rejected: what is equal has equal texts.
 #[must_use]
 pub fn decode_32(text: &str) -> Option<[u8; 32]> {
     let (pairs, odd) = text.as_bytes().as_chunks::<2>();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_auth::jwks::cache::{CacheTimes, Refusal};
+use less_sync_auth::jwks::cache::{CacheTimes, Rejection};
 use less_sync_auth::{Caller, InvalidToken, TokenError, TokenRules, TrustedIssuer, UnverifiedToken};
 
 use crate::issuer_keys::{IssuerKeys, World};
@@ -81,7 +81,7 @@ impl Authenticator {
     pub async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
         let token = UnverifiedToken::parse(token)?;
         let keys = self.issuers.get(token.issuer()).ok_or(TokenError::UntrustedIssuer)?;
-        let key = keys.key(token.key_id()).await.map_err(refusal)?;
+        let key = keys.key(token.key_id()).await.map_err(rejection)?;
         let is_signature =
             |signed: &[u8], signature: &[u8]| self.signatures.verifies(&key, signed, signature);
         token.verify_by(is_signature, &self.rules, self.clock.now())
@@ -113,9 +113,9 @@ impl std::fmt::Debug for Authenticator {
     }
 }
 
-fn refusal(refusal: Refusal) -> TokenError {
-    match refusal {
-        Refusal::UnknownKey => InvalidToken::UnknownKey.into(),
-        Refusal::Unavailable => TokenError::KeySourceUnavailable,
+fn rejection(rejection: Rejection) -> TokenError {
+    match rejection {
+        Rejection::UnknownKey => InvalidToken::UnknownKey.into(),
+        Rejection::Unavailable => TokenError::KeySourceUnavailable,
     }
 }

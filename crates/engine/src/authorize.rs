@@ -45,7 +45,7 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; storage failures,
-    /// which are no refusal (protocol D-29).
+    /// which are no rejection (protocol D-29).
     pub(crate) async fn admit(
         &self,
         method: &str,
@@ -100,15 +100,15 @@ impl Authorizer {
     ) -> Result<Admission, EngineError> {
         let (ucan, did) = credentials.chain().ok_or(EngineError::Forbidden)?;
         let expected = Expectations { audience: Audience::Caller(did), permission, space, root_key };
-        let chain = self.chains.verify(ucan, &expected, self.clock.now()).map_err(|refusal| {
-            tracing::debug!(class = refusal.class(), "a chain was refused");
+        let chain = self.chains.verify(ucan, &expected, self.clock.now()).map_err(|rejection| {
+            tracing::debug!(class = rejection.class(), "a chain was rejected");
             EngineError::Forbidden
         })?;
         Admission::member(chain, permission)
     }
 
     /// What to say of a space that is not there. Whoever holds a chain of their own for an id that nobody can guess is
-    /// told so: on a refusal clients destroy what they have, and a server that lost a space must not cause that
+    /// told so: on a rejection clients destroy what they have, and a server that lost a space must not cause that
     /// (auth S-24).
     fn missing(&self, credentials: Credentials<'_>, space: SpaceId) -> EngineError {
         let is_own_chain = |(ucan, did)| {

@@ -19,7 +19,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// Actors remembered at once. When full, those whose window has passed are forgotten; if none has, new
-    /// actors are refused rather than memory taken.
+    /// actors are rejected rather than memory taken.
     const CAPACITY: usize = 100_000;
 
     pub(crate) fn new(window: Duration) -> Self {

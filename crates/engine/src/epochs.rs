@@ -8,7 +8,7 @@ use crate::{Credentials, Engine, EngineError};
 
 impl Engine {
     /// Begins `epoch`, if it is the next one and no rewrap is pending. With `raise_minimum`, pushes under older epochs
-    /// are refused from now on. Nobody is told: the epoch travels with every state of the space.
+    /// are rejected from now on. Nobody is told: the epoch travels with every state of the space.
     ///
     /// # Errors
     /// As [`Engine::pull`]; as [`less_sync_storage::Epochs::advance_epoch`].

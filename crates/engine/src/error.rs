@@ -3,7 +3,7 @@
 use less_sync_auth::rights::Scope;
 use less_sync_storage::StorageError;
 
-/// Refusal or failure of a use case.
+/// Rejection or failure of a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// A definite authorization decision; never an outage (protocol D-29).
@@ -24,7 +24,7 @@ pub enum EngineError {
         /// The limit, for the message to the client.
         limit: usize,
     },
-    /// The store refused or failed.
-    #[error("storage refused or failed")]
+    /// The store rejected or failed.
+    #[error("storage rejected or failed")]
     Storage(#[from] StorageError),
 }

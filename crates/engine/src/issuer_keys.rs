@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use less_sync_auth::jwks::cache::{CacheTimes, FetchFailed, KeyCache, LoadedKeys, Lookup, NextTry, Refusal};
+use less_sync_auth::jwks::cache::{
+    CacheTimes, FetchFailed, KeyCache, LoadedKeys, Lookup, NextTry, Rejection,
+};
 use less_sync_auth::{KeySet, P256Key};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
@@ -56,7 +58,7 @@ type Fetched = Result<(KeySet, Option<Duration>), FetchFailed>;
 
 /// How a look-up goes on.
 enum Step {
-    Answer(Result<Arc<P256Key>, Refusal>),
+    Answer(Result<Arc<P256Key>, Rejection>),
     Wait(Outcome),
 }
 
@@ -68,7 +70,7 @@ impl IssuerKeys {
 
     /// The key called `key_id`. Waits only when it is not among those at hand, and then no longer than a fetch in
     /// the foreground may take.
-    pub(crate) async fn key(self: &Arc<Self>, key_id: &str) -> Result<Arc<P256Key>, Refusal> {
+    pub(crate) async fn key(self: &Arc<Self>, key_id: &str) -> Result<Arc<P256Key>, Rejection> {
         if let Some(key) = self.key_at_hand(key_id) {
             return Ok(key);
         }
@@ -119,7 +121,7 @@ impl IssuerKeys {
                 self.refresh_if(refresh);
                 Step::Answer(Ok(key))
             }
-            Lookup::Refused(refusal) => Step::Answer(Err(refusal)),
+            Lookup::Rejected(rejection) => Step::Answer(Err(rejection)),
             Lookup::Fetch => Step::Wait(self.start_fetch(state, FetchMode::Foreground)),
             Lookup::Wait => Step::Wait(state.fetch.clone()),
         }

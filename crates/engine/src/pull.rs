@@ -14,7 +14,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; as
-    /// [`less_sync_storage::Records::begin_pull`]. Storage failures are no refusal.
+    /// [`less_sync_storage::Records::begin_pull`]. Storage failures are no rejection.
     pub async fn pull(
         &self,
         credentials: Credentials<'_>,

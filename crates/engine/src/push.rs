@@ -12,7 +12,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; storage failures,
-    /// which are no refusal.
+    /// which are no rejection.
     pub async fn authorize_push(
         &self,
         credentials: Credentials<'_>,

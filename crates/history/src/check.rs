@@ -21,8 +21,8 @@ pub struct Verdict {
     pub unknown: u64,
     /// Of those, the ones that others saw.
     pub unknown_seen: u64,
-    /// Pushes that were refused.
-    pub refused: u64,
+    /// Pushes that were rejected.
+    pub rejected: u64,
     /// Pulls that were answered.
     pub pulls: u64,
     /// Live events.
@@ -98,7 +98,7 @@ impl Checker {
                 Ok(())
             }
             Event::Pushed { op, cursor } => self.of(op)?.pushed(op, line, cursor),
-            Event::Refused { op } => self.of(op)?.refused(op),
+            Event::Rejected { op } => self.of(op)?.rejected(op),
             Event::Lost { op } => self.of(op)?.lost(op),
             Event::Pulled { op, cursor, rows } => {
                 self.verdict.pulls += 1;

@@ -22,8 +22,8 @@ pub enum Event {
         /// The cursor it got.
         cursor: u64,
     },
-    /// It was refused as a whole, for certain.
-    Refused {
+    /// It was rejected as a whole, for certain.
+    Rejected {
         /// Which.
         op: u64,
     },

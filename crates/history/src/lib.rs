@@ -6,7 +6,7 @@
 //! line that breaks a promise (storage §5):
 //!
 //! * an acknowledged push is never lost: every later pull has it, or something newer in its place;
-//! * no push takes effect twice, and none that was refused takes effect at all;
+//! * no push takes effect twice, and none that was rejected takes effect at all;
 //! * cursors are given once, and only ever grow: what is acknowledged later has the larger cursor;
 //! * a push is there as a whole or not at all;
 //! * no push overwrites what its writer had not seen;

@@ -20,7 +20,7 @@ fn event(text: &str) -> Event {
             changes: words[2..].iter().map(|word| change(word)).collect(),
         },
         "pushed" => Event::Pushed { op: number(1), cursor: number(2) },
-        "refused" => Event::Refused { op: number(1) },
+        "rejected" => Event::Rejected { op: number(1) },
         "lost" => Event::Lost { op: number(1) },
         "pull" => Event::Pull { op: number(1), space, since: number(2) },
         "pulled" => Event::Pulled {
@@ -70,8 +70,8 @@ fn what_a_server_may_do_is_accepted() {
         ("nothing", &[]),
         ("a push and a pull", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1 a=x@1"]),
         (
-            "a refusal",
-            &["push 1 a=x", "pushed 1 1", "push 2 a=y", "refused 2", "pull 3 0", "pulled 3 1 a=x@1"],
+            "a rejection",
+            &["push 1 a=x", "pushed 1 1", "push 2 a=y", "rejected 2", "pull 3 0", "pulled 3 1 a=x@1"],
         ),
         (
             "an update",
@@ -140,7 +140,7 @@ fn what_a_server_must_not_do_is_found() {
         ),
         ("and again at 2", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 2 a=x@2"]),
         ("nobody pushed", &["pull 1 0", "pulled 1 1 a=x@1"]),
-        ("was refused and took effect", &["push 1 a=x", "refused 1", "pull 2 0", "pulled 2 1 a=x@1"]),
+        ("was rejected and took effect", &["push 1 a=x", "rejected 1", "pull 2 0", "pulled 2 1 a=x@1"]),
         ("is not above 1", &["push 1 a=x", "pushed 1 1", "push 2 b=y", "pushed 2 1"]),
         ("was given to push", &["push 1 a=x", "push 2 b=y", "pushed 1 1", "pushed 2 1"]),
         (
@@ -178,7 +178,7 @@ fn a_verdict_counts() {
         "push 1 a=x",
         "pushed 1 1",
         "push 2 a=y",
-        "refused 2",
+        "rejected 2",
         "push 3 b=y",
         "lost 3",
         "push 4 c=y",
@@ -192,7 +192,7 @@ fn a_verdict_counts() {
         acknowledged: 1,
         unknown: 2,
         unknown_seen: 1,
-        refused: 1,
+        rejected: 1,
         pulls: 1,
         events: 1,
         violations: Vec::new(),
@@ -201,7 +201,7 @@ fn a_verdict_counts() {
 }
 
 #[test]
-fn what_is_no_history_is_refused_with_its_line() {
+fn what_is_no_history_is_rejected_with_its_line() {
     for (text, expected) in [
         ("{}", "line 1 is no event"),
         ("\n\nnot json", "line 3 is no event"),

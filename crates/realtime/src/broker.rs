@@ -237,7 +237,7 @@ impl Broker {
     }
 }
 
-/// Presence and events: everything here is silent when it is refused (protocol §4.19).
+/// Presence and events: everything here is silent when it is rejected (protocol §4.19).
 impl Broker {
     /// Notes what `connection` says about itself and tells the others.
     pub fn set_presence(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) {

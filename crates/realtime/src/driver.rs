@@ -276,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Event::Incoming(incoming) => self.session.on_incoming(now, incoming),
             Event::Gone => self.session.end(),
             Event::Admitted(Ok(admitted)) => self.admitted(now, *admitted),
-            Event::Admitted(Err(close)) => self.session.on_refused(now, close),
+            Event::Admitted(Err(close)) => self.session.on_rejected(now, close),
             Event::Finished(lane, Ok(finished)) => {
                 if let Some(valid_for) = finished.token_valid_for {
                     self.session.on_token(now, valid_for);

@@ -106,7 +106,7 @@ impl Endpoint {
         }
     }
 
-    /// Stops the endpoint (protocol §1.12): refuses upgrades, starts no request any more, lets running ones finish
+    /// Stops the endpoint (protocol §1.12): rejects upgrades, starts no request any more, lets running ones finish
     /// within the drain time, and closes every connection with 1001, spread evenly. Returns when all are closed or
     /// the spread is over.
     pub async fn drain(&self) {

@@ -158,7 +158,7 @@ mod tests {
 
     /// P-221.
     #[test]
-    fn an_entry_beyond_the_limit_is_refused_and_updates_pass() {
+    fn an_entry_beyond_the_limit_is_rejected_and_updates_pass() {
         let now = Instant::now();
         let mut attendance = Attendance::default();
         for number in 0..100 {

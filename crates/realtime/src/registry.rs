@@ -1,6 +1,6 @@
 //! How many connections there may be (protocol §1.9).
 //!
-//! The newest connection is refused; existing ones are never evicted, for an evicted client would come back and evict
+//! The newest connection is rejected; existing ones are never evicted, for an evicted client would come back and evict
 //! in turn. Users and mailboxes are known here by keyed hashes only, and only while they are connected.
 
 use std::collections::HashMap;
@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
-/// Why an upgrade is refused.
+/// Why an upgrade is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AddressRefused {
+pub(crate) enum AddressRejected {
     /// The process has as many connections as it may.
     #[error("too many connections")]
     Total,
@@ -26,9 +26,9 @@ pub(crate) enum AddressRefused {
     Address,
 }
 
-/// Why an authenticated connection is refused.
+/// Why an authenticated connection is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ConnectionRefused {
+pub(crate) enum ConnectionRejected {
     /// Its mailbox, or its user and client, has as many connections as it may.
     #[error("too many connections of one mailbox")]
     Mailbox,
@@ -76,13 +76,13 @@ impl Registry {
     }
 
     /// A connection from `address` may be upgraded. The permit is to be held until it has authenticated.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<AddressPermit, AddressRefused> {
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<AddressPermit, AddressRejected> {
         let mut counts = self.counts.lock();
         if is_reached(self.bounds.total, counts.unauthenticated + counts.registered) {
-            return Err(AddressRefused::Total);
+            return Err(AddressRejected::Total);
         }
         if !counts.addresses.add(address, self.bounds.unauthenticated_per_address) {
-            return Err(AddressRefused::Address);
+            return Err(AddressRejected::Address);
         }
         counts.unauthenticated += 1;
         Ok(AddressPermit { registry: self.clone(), address })
@@ -90,15 +90,18 @@ impl Registry {
 
     /// A connection of `caller` may go on. The permit is to be held for as long as it lives, and its
     /// [`AddressPermit`] to be dropped.
-    pub(crate) fn register(self: &Arc<Self>, caller: &Caller) -> Result<ConnectionPermit, ConnectionRefused> {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        caller: &Caller,
+    ) -> Result<ConnectionPermit, ConnectionRejected> {
         let (mailbox, actor) = (self.mailbox_key(caller), self.actor_key(caller));
         let mut counts = self.counts.lock();
         if !counts.mailboxes.add(mailbox, self.bounds.per_mailbox) {
-            return Err(ConnectionRefused::Mailbox);
+            return Err(ConnectionRejected::Mailbox);
         }
         if !counts.actors.add(actor, self.bounds.per_actor) {
             counts.mailboxes.remove(mailbox);
-            return Err(ConnectionRefused::Actor);
+            return Err(ConnectionRejected::Actor);
         }
         counts.registered += 1;
         self.metrics.connections.increment();
@@ -239,12 +242,12 @@ mod tests {
 
     /// P-223.
     #[test]
-    fn the_newest_connection_beyond_the_limit_of_a_mailbox_is_refused() {
+    fn the_newest_connection_beyond_the_limit_of_a_mailbox_is_rejected() {
         let registry = registry(2, 30, 0, 0);
         let one = caller("user", "client", Some("a"));
         let first = registry.register(&one).unwrap();
         let _second = registry.register(&one).unwrap();
-        assert_eq!(registry.register(&one).unwrap_err(), ConnectionRefused::Mailbox);
+        assert_eq!(registry.register(&one).unwrap_err(), ConnectionRejected::Mailbox);
         registry.register(&caller("user", "client", Some("b"))).unwrap();
         drop(first);
         registry.register(&one).unwrap();
@@ -272,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn an_actor_is_limited_across_mailboxes_and_a_refusal_leaves_no_trace() {
+    fn an_actor_is_limited_across_mailboxes_and_a_rejection_leaves_no_trace() {
         let registry = registry(10, 2, 0, 0);
         let permits =
             ["a", "b"].map(|mailbox| registry.register(&caller("user", "client", Some(mailbox))).unwrap());
         let third = registry.register(&caller("user", "client", Some("c")));
-        assert_eq!(third.unwrap_err(), ConnectionRefused::Actor);
+        assert_eq!(third.unwrap_err(), ConnectionRejected::Actor);
         registry.register(&caller("other user", "client", Some("c"))).unwrap();
         drop(permits);
         assert!(is_clean(&registry));
@@ -290,7 +293,7 @@ mod tests {
         let connection = registry.register(&caller("user", "client", None)).unwrap();
         drop(address);
         let _other = registry.admit(ADDRESS).unwrap();
-        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRefused::Total);
+        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRejected::Total);
         drop(connection);
         registry.admit(ADDRESS).unwrap();
     }
@@ -299,7 +302,7 @@ mod tests {
     fn an_address_is_limited_until_its_connections_authenticate() {
         let registry = registry(10, 30, 100, 1);
         let first = registry.admit(ADDRESS).unwrap();
-        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRefused::Address);
+        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRejected::Address);
         let elsewhere = registry.admit(Ipv4Addr::new(192, 0, 2, 1).into()).unwrap();
         let _permit = registry.register(&caller("user", "client", None)).unwrap();
         drop(first);

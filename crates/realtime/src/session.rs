@@ -51,7 +51,7 @@ pub(crate) enum Incoming {
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// Validate this access token, register the connection, and report with [`Session::on_authenticated`] or
-    /// [`Session::on_refused`].
+    /// [`Session::on_rejected`].
     Authenticate(String),
     /// Run the call and report with [`Session::on_finished`].
     Run(Lane, Call),
@@ -171,7 +171,7 @@ impl Session {
     }
 
     /// The handshake failed.
-    pub(crate) fn on_refused(&mut self, now: Instant, close: Close) {
+    pub(crate) fn on_rejected(&mut self, now: Instant, close: Close) {
         self.close(now, close);
     }
 

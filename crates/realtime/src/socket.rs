@@ -49,7 +49,7 @@ pub(crate) struct Socket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// A WebSocket over an upgraded stream, refusing messages above `max_message` bytes.
+    /// A WebSocket over an upgraded stream, rejecting messages above `max_message` bytes.
     pub(crate) fn new(io: S, max_message: usize) -> Self {
         Self {
             io,

@@ -18,7 +18,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::driver::Driver;
 use crate::endpoint::Endpoint;
-use crate::registry::{AddressPermit, AddressRefused};
+use crate::registry::{AddressPermit, AddressRejected};
 
 /// Two names of one wire format; the choice is the client's.
 const SUBPROTOCOLS: [&str; 2] = ["less-rpc-v1", "betterbase-rpc-v1"];
@@ -34,7 +34,7 @@ impl Endpoint {
 async fn upgrade(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response<Body> {
     match try_upgrade(&endpoint, request) {
         Ok(accepted) => accepted.into_response(),
-        Err(refused) => refused.into_response(),
+        Err(rejected) => rejected.into_response(),
     }
 }
 
@@ -45,34 +45,34 @@ struct Accepted {
 }
 
 /// An upgrade that does not: its status, and a header that goes with it.
-struct Refused(StatusCode, Option<(HeaderName, &'static str)>);
+struct Rejected(StatusCode, Option<(HeaderName, &'static str)>);
 
-impl Refused {
+impl Rejected {
     const METHOD: Self = Self(StatusCode::METHOD_NOT_ALLOWED, Some((header::ALLOW, "GET")));
     const BAD_REQUEST: Self = Self(StatusCode::BAD_REQUEST, None);
     const NO_UPGRADE: Self = Self(StatusCode::UPGRADE_REQUIRED, Some((header::UPGRADE, "websocket")));
 
-    /// Refused before the upgrade on purpose: a client backs off from a refused upgrade, and hurries back to a socket
+    /// Rejected before the upgrade on purpose: a client backs off from a rejected upgrade, and hurries back to a socket
     /// that opened (protocol §1.2).
     const fn for_now(status: StatusCode) -> Self {
         Self(status, Some((header::RETRY_AFTER, "5")))
     }
 }
 
-fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepted, Refused> {
+fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepted, Rejected> {
     if request.method() != Method::GET {
-        return Err(Refused::METHOD);
+        return Err(Rejected::METHOD);
     }
-    let accept = accept_key(request.headers()).ok_or(Refused::BAD_REQUEST)?;
-    let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(Refused::NO_UPGRADE)?;
+    let accept = accept_key(request.headers()).ok_or(Rejected::BAD_REQUEST)?;
+    let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(Rejected::NO_UPGRADE)?;
     if endpoint.is_draining() {
-        return Err(Refused::for_now(StatusCode::SERVICE_UNAVAILABLE));
+        return Err(Rejected::for_now(StatusCode::SERVICE_UNAVAILABLE));
     }
-    let permit = endpoint.registry.admit(remote_address(&request)).map_err(|refused| match refused {
-        AddressRefused::Total => Refused::for_now(StatusCode::SERVICE_UNAVAILABLE),
-        AddressRefused::Address => Refused::for_now(StatusCode::TOO_MANY_REQUESTS),
+    let permit = endpoint.registry.admit(remote_address(&request)).map_err(|rejected| match rejected {
+        AddressRejected::Total => Rejected::for_now(StatusCode::SERVICE_UNAVAILABLE),
+        AddressRejected::Address => Rejected::for_now(StatusCode::TOO_MANY_REQUESTS),
     })?;
-    let subprotocol = choose_subprotocol(request.headers()).ok_or(Refused::BAD_REQUEST)?;
+    let subprotocol = choose_subprotocol(request.headers()).ok_or(Rejected::BAD_REQUEST)?;
     serve(endpoint.clone(), on_upgrade, permit);
     Ok(Accepted { accept, subprotocol })
 }
@@ -149,7 +149,7 @@ impl IntoResponse for Accepted {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for Rejected {
     /// The body is empty: these routes are exempt from the JSON error rule (http §1).
     fn into_response(self) -> Response<Body> {
         let Self(status, header) = self;

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn name_that_leads_elsewhere_is_refused() {
+    fn name_that_leads_elsewhere_is_rejected() {
         for bad in ["", "/", "/etc/passwd", "a//b", "a/", "../a", "a/../b", "a/.", "a\0b", "a\nb"] {
             assert_eq!(ObjectName::parse(bad), Err(Violation::Name), "{bad:?}");
         }

@@ -194,7 +194,7 @@ impl Volume for Nearly {
 
 /// Storage §4.8: known before the body is read.
 #[tokio::test]
-async fn object_that_would_fill_the_disk_is_refused() {
+async fn object_that_would_fill_the_disk_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let volume = Arc::new(Nearly(Ok(GIB + 100)));
     let blobs = LocalBlobs::open_on(directory.path(), volume).await.unwrap();

@@ -83,7 +83,7 @@ impl Resting {
     }
 }
 
-/// Storage §3.3, T1 and T8: one statement for all of them, since a proxy may refuse them in the start-up message.
+/// Storage §3.3, T1 and T8: one statement for all of them, since a proxy may reject them in the start-up message.
 ///
 /// And what the planner must not do: every statement of ours reads an index in its order, and a plan that was made and
 /// kept while the tables were nearly empty must still do when they are full.

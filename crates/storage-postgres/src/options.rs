@@ -33,7 +33,7 @@ pub struct PostgresOptions {
     pub page_rows: usize,
     /// Blob bytes after which a page of a pull ends (`PULL_PAGE_BYTES`); its last row may exceed them.
     pub page_bytes: usize,
-    /// Pushes that may wait for their turn; further ones are refused as `Unavailable`.
+    /// Pushes that may wait for their turn; further ones are rejected as `Unavailable`.
     pub queue: usize,
     /// Whether pushes that wait at the same time may share a transaction. Off where spaces are distributed over several
     /// machines (storage §9.1, T3).

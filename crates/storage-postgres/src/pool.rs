@@ -134,7 +134,7 @@ impl Pool {
         drop(idle);
     }
 
-    /// Lets running operations finish, refuses all further ones, and ends the sessions.
+    /// Lets running operations finish, rejects all further ones, and ends the sessions.
     pub(crate) async fn close(&self) {
         for turns in [&self.streams, &self.pushes, &self.shared, &self.jobs] {
             turns.close().await;

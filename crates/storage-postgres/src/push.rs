@@ -76,7 +76,7 @@ impl Pusher {
         outcome.await.map_err(unavailable)?
     }
 
-    /// Finishes everything that has queued and refuses the rest.
+    /// Finishes everything that has queued and rejects the rest.
     pub(crate) async fn close(&self) {
         self.shared.close();
         self.tasks.close();

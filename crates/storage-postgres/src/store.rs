@@ -53,7 +53,7 @@ impl PostgresStorage {
         Ok(Self { pool, pusher, pages, options })
     }
 
-    /// Finishes what has queued or is running, refuses everything else as `Unavailable`, and ends the sessions.
+    /// Finishes what has queued or is running, rejects everything else as `Unavailable`, and ends the sessions.
     /// Another close does nothing.
     pub async fn close(&self) {
         self.pusher.close().await;

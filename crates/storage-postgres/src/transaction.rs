@@ -13,20 +13,20 @@ use crate::sqlstate::leaves_connection;
 #[derive(Debug)]
 pub(crate) enum Aborted {
     /// The contract forbids it.
-    Refused(StorageError),
+    Rejected(StorageError),
     /// The database did not do it.
     Failed(sqlx::Error),
 }
 
 impl From<StorageError> for Aborted {
     fn from(error: StorageError) -> Self {
-        Self::Refused(error)
+        Self::Rejected(error)
     }
 }
 
 impl From<CorruptRow> for Aborted {
     fn from(corrupt: CorruptRow) -> Self {
-        Self::Refused(corrupt.into())
+        Self::Rejected(corrupt.into())
     }
 }
 
@@ -84,7 +84,7 @@ impl Lease {
         match outcome {
             Ok(outcome) => self.settle(Ok(outcome)),
             Err(Aborted::Failed(error)) => self.settle(Err(error)),
-            Err(Aborted::Refused(refused)) => self.settle(Ok(Err(refused)))?,
+            Err(Aborted::Rejected(rejected)) => self.settle(Ok(Err(rejected)))?,
         }
     }
 }

@@ -5,7 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a benchmark measures time and vouches for itself"
+    reason = "a benchmark measures time and issues its own grants"
 )]
 
 use std::hint::black_box;

@@ -106,7 +106,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let writer = open_writer(file.path(), None).unwrap();
         writer.execute_batch("CREATE TABLE t (x)").unwrap();
-        let refused = open_reader(file.path()).unwrap().execute("INSERT INTO t VALUES (1)", []);
-        assert_eq!(refused.unwrap_err().sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+        let rejected = open_reader(file.path()).unwrap().execute("INSERT INTO t VALUES (1)", []);
+        assert_eq!(rejected.unwrap_err().sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
     }
 }

@@ -22,7 +22,7 @@ pub enum OpenError {
     /// Another process, or another adapter of this one, has the database open.
     #[error("database {0} is in use by another process")]
     InUse(PathBuf),
-    /// SQLite refused.
+    /// SQLite rejected.
     #[error("sqlite failed while opening the database")]
     Sqlite(#[from] rusqlite::Error),
     /// A setting that durability or erasure depend on did not take.

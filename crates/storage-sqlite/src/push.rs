@@ -1,6 +1,6 @@
 //! Push, inside the write transaction (storage §3.6, steps 4 to 13).
 //!
-//! Everything is compared before anything is written, so a refused push leaves no trace in the transaction that it
+//! Everything is compared before anything is written, so a rejected push leaves no trace in the transaction that it
 //! shares with others.
 
 use less_sync_core::{Cursor, SpaceId};

@@ -83,7 +83,7 @@ impl Readers {
         drop(surplus);
     }
 
-    /// Lets running reads finish and refuses all further ones.
+    /// Lets running reads finish and rejects all further ones.
     pub(crate) async fn close(&self) {
         if let Ok(all) = self.slots.acquire_many(self.count).await {
             self.slots.close();

@@ -3,7 +3,7 @@
 //! It takes what has queued, runs it as one transaction, commits, and only then answers (natural batching). There
 //! are no timers: an idle database adds no latency, a busy one pays one `fsync` for many writes.
 //!
-//! An operation decides before it writes, so a refused one (a conflict, say) has written nothing and does not touch
+//! An operation decides before it writes, so a rejected one (a conflict, say) has written nothing and does not touch
 //! its neighbours. If one fails while it writes, the whole transaction is rolled back and every operation of it
 //! runs again by itself, so only the failing one fails.
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn closing_runs_what_has_queued_and_refuses_what_comes_later() {
+    async fn closing_runs_what_has_queued_and_rejects_what_comes_later() {
         let ((writer, file), mut tasks) = (start(), JoinSet::new());
         let release = occupy(&writer, &mut tasks).await;
         let before = writer.clone();

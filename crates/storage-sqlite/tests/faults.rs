@@ -86,14 +86,14 @@ fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
     matches!(pushed, Ok(Pushed::Committed { .. }))
 }
 
-/// A full disk refuses what does not fit, keeps what it has, and takes pushes again once there is room.
+/// A full disk rejects what does not fit, keeps what it has, and takes pushes again once there is room.
 #[tokio::test]
 async fn full_disk_is_unavailable_and_recovers() {
     let harness =
         Harness::new(|path| SqliteOptions { max_pages: Some(400), ..SqliteOptions::new(path) }).await;
     assert!(is_committed(&harness.push(space(1), 1, Cursor::ZERO, 1 << 20).await));
-    let refused = harness.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
-    assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    let rejected = harness.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
+    assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     harness.storage.ping().await.unwrap();
     let page = harness.pull(space(1)).await.unwrap();
     let kept = Record { id: RecordId::from_bytes([1; 16]), cursor: cursor(1), state: live(1 << 20) };
@@ -141,8 +141,8 @@ async fn foreign_write_lock_is_unavailable_and_passes() {
     let harness = Harness::new(SqliteOptions::new).await;
     let intruder = harness.connect();
     intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = harness.push(space(1), 1, Cursor::ZERO, 10).await;
-    assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    let rejected = harness.push(space(1), 1, Cursor::ZERO, 10).await;
+    assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     // Readers are not concerned.
     assert_eq!(harness.pull(space(1)).await.unwrap().rows, []);
     harness.storage.ping().await.unwrap();
@@ -193,9 +193,9 @@ async fn broken_rows_are_database_errors_and_harm_nobody_else() {
     harness.storage.close().await;
 }
 
-/// Pushes that race with the end either happened, and are there afterwards, or were refused, and are not.
+/// Pushes that race with the end either happened, and are there afterwards, or were rejected, and are not.
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
+async fn closing_finishes_what_has_queued_and_rejects_the_rest() {
     let harness = Harness::new(SqliteOptions::new).await;
     let mut pushes = JoinSet::new();
     for number in 1..=9 {
@@ -215,12 +215,12 @@ async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
     let under_way = harness.push(space(1), 0xff, Cursor::ZERO, 10).await;
     assert!(is_committed(&under_way));
     tokio::join!(harness.storage.close(), harness.storage.close());
-    for refused in [
+    for rejected in [
         harness.storage.ping().await,
         harness.pull(space(1)).await.map(drop),
         harness.storage.checkpoint().await.map(drop),
     ] {
-        assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+        assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     }
     let acknowledged = pushes.join_all().await;
     let storage = SqliteStorage::open(SqliteOptions::new(harness.storage.path())).unwrap();

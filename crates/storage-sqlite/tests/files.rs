@@ -49,18 +49,18 @@ async fn everything_belongs_to_its_owner_only() {
 }
 
 #[tokio::test]
-async fn second_adapter_of_one_database_is_refused_until_the_first_is_closed() {
+async fn second_adapter_of_one_database_is_rejected_until_the_first_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sync.db");
     let first = open(&path).unwrap();
-    assert!(matches!(open(&path), Err(OpenError::InUse(refused)) if refused == path));
+    assert!(matches!(open(&path), Err(OpenError::InUse(rejected)) if rejected == path));
     first.ping().await.unwrap();
     first.close().await;
     open(&path).unwrap().close().await;
 }
 
 #[tokio::test]
-async fn second_process_is_refused_until_the_first_has_closed_the_database() {
+async fn second_process_is_rejected_until_the_first_has_closed_the_database() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sync.db");
     let opened_by_another_process = || {
@@ -83,7 +83,7 @@ fn child_opens_the_database() {
 }
 
 #[test]
-fn file_that_is_no_database_is_refused_and_left_alone() {
+fn file_that_is_no_database_is_rejected_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sync.db");
     let text = "certainly not a database, but somebody may need it still ".repeat(50);

@@ -59,7 +59,7 @@ async fn each_migration_runs_once() {
 }
 
 #[tokio::test]
-async fn database_of_a_later_build_is_refused() {
+async fn database_of_a_later_build_is_rejected() {
     let harness = Harness::migrated().await;
     harness
         .sql("INSERT INTO _sqlx_migrations VALUES (9000, 'from the future', '2040-01-01', TRUE, x'00', 1)");
@@ -68,21 +68,21 @@ async fn database_of_a_later_build_is_refused() {
 }
 
 #[tokio::test]
-async fn migration_that_was_applied_in_a_different_form_is_refused() {
+async fn migration_that_was_applied_in_a_different_form_is_rejected() {
     let harness = Harness::migrated().await;
     harness.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
     assert!(matches!(harness.open(), Err(OpenError::ForeignMigration(1))));
 }
 
 #[tokio::test]
-async fn half_applied_migration_is_refused() {
+async fn half_applied_migration_is_rejected() {
     let harness = Harness::migrated().await;
     harness.sql("UPDATE _sqlx_migrations SET success = FALSE WHERE version = 1");
     assert!(matches!(harness.open(), Err(OpenError::PartialMigration(1))));
 }
 
 #[tokio::test]
-async fn tables_that_nobody_accounts_for_are_refused_and_left_alone() {
+async fn tables_that_nobody_accounts_for_are_rejected_and_left_alone() {
     let harness = Harness { directory: tempfile::tempdir().unwrap() };
     harness.sql("CREATE TABLE records (mine TEXT)");
     assert!(matches!(harness.open(), Err(OpenError::UnknownSchema)));
@@ -90,7 +90,7 @@ async fn tables_that_nobody_accounts_for_are_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn refused_database_is_not_locked_afterwards() {
+async fn rejected_database_is_not_locked_afterwards() {
     let harness = Harness::migrated().await;
     harness.sql("UPDATE _sqlx_migrations SET success = FALSE");
     assert!(harness.open().is_err());

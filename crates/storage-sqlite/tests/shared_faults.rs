@@ -60,8 +60,8 @@ fn shares(members: usize, key: &[u8]) -> KeyShares {
 async fn put_that_fails_leaves_the_old_shares() {
     let harness = Harness::new(150).await;
     harness.storage.put_epoch_keys(&admin(), 2, shares(20, b"old")).await.unwrap();
-    let refused = harness.storage.put_epoch_keys(&admin(), 2, shares(1000, &[7; 2048])).await;
-    assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+    let rejected = harness.storage.put_epoch_keys(&admin(), 2, shares(1000, &[7; 2048])).await;
+    assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     for member in 0..20 {
         assert_eq!(harness.share(2, member).await.unwrap().as_deref(), Some(&b"old"[..]));
     }
@@ -79,14 +79,14 @@ async fn closed_database_answers_nothing() {
     harness.storage.close().await;
     let share = harness.share(1, 0).await;
     assert!(matches!(share, Err(StorageError::Unavailable(_))), "{share:?}");
-    for refused in [
+    for rejected in [
         harness.storage.is_revoked(SPACE, &Cid::from_bytes([1; 32]).into()).await.map(drop),
         harness.storage.any_revoked(SPACE, chain().cids()).await.map(drop),
         harness.storage.space_state(&ReadGrant::issue_shared(SPACE, chain())).await.map(drop),
         harness.storage.complete_rewrap(&admin(), 2).await,
         harness.storage.revoke(&admin(), &Cid::from_bytes([1; 32]).into()).await,
     ] {
-        assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
+        assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     }
 }
 
@@ -109,8 +109,8 @@ async fn rewrap_that_fails_while_it_writes_changes_nothing() {
     vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
     vandal.execute("UPDATE records SET wrapped_dek = x'00000001' WHERE id = ?1", [[2_u8; 16]]).unwrap();
     let entries = [1, 2].map(|number| Rewrap { id: id(number), dek: key(2), observed: None }).to_vec();
-    let refused = harness.storage.rewrap_deks(&admin(), entries, RewrapGuard::Off).await;
-    assert!(matches!(refused, Err(StorageError::Database(_))), "{refused:?}");
+    let rejected = harness.storage.rewrap_deks(&admin(), entries, RewrapGuard::Off).await;
+    assert!(matches!(rejected, Err(StorageError::Database(_))), "{rejected:?}");
     let stored: Vec<u8> = vandal
         .query_row("SELECT wrapped_dek FROM records WHERE id = ?1", [[1_u8; 16]], |row| row.get(0))
         .unwrap();

@@ -5,7 +5,7 @@ use less_sync_core::Epoch;
 
 use crate::{AdminGrant, ReadGrant, Space, StorageError};
 
-/// Left-over keys that a refused completion counts at most, of each kind.
+/// Left-over keys that a rejected completion counts at most, of each kind.
 pub const COUNTED_LEFTOVERS: usize = 1000;
 
 /// Outcome of an attempt to begin an epoch.
@@ -32,7 +32,7 @@ pub trait Epochs: Send + Sync {
     async fn space_state(&self, grant: &ReadGrant) -> Result<Space, StorageError>;
 
     /// Begins `epoch` if it is the next one and no rewrap is pending; with `raise_minimum`, pushes under older epochs
-    /// are refused from now on. `epoch` is whatever the caller says, and any number that is not the next one is a
+    /// are rejected from now on. `epoch` is whatever the caller says, and any number that is not the next one is a
     /// conflict. A repeat is a conflict in which both epochs are `epoch`.
     ///
     /// # Errors

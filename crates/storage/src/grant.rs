@@ -122,8 +122,8 @@ mod tests {
         let proof = ReadGrant::issue_shared(shared.id, chain);
         token.access().check_kind(&personal).unwrap();
         proof.access().check_kind(&shared).unwrap();
-        for refused in [token.access().check_kind(&shared), proof.access().check_kind(&personal)] {
-            assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
+        for rejected in [token.access().check_kind(&shared), proof.access().check_kind(&personal)] {
+            assert!(matches!(rejected, Err(StorageError::SpaceKindMismatch)), "{rejected:?}");
         }
     }
 }

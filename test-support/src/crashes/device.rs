@@ -159,7 +159,7 @@ pub(super) async fn dial(world: &World, user: &User) -> Option<(Connection, Even
     dialled
 }
 
-/// Pushes, and writes down what came of it: the cursor, or nothing when it was refused.
+/// Pushes, and writes down what came of it: the cursor, or nothing when it was rejected.
 async fn send(
     world: &World,
     user: &User,
@@ -174,12 +174,12 @@ async fn send(
             world.acknowledged.send_modify(|count| *count += 1);
             Ok(Some(cursor))
         }
-        Err(PushError::Refused { code: Code::Known(ErrorCode::Conflict), .. }) => {
-            world.record(&Event::Refused { op });
+        Err(PushError::Rejected { code: Code::Known(ErrorCode::Conflict), .. }) => {
+            world.record(&Event::Rejected { op });
             Ok(None)
         }
         // The commit may have happened all the same (storage T9).
-        Err(PushError::Refused { code: Code::Known(ErrorCode::Internal), .. }) => {
+        Err(PushError::Rejected { code: Code::Known(ErrorCode::Internal), .. }) => {
             world.record(&Event::Lost { op });
             world.until_it_may_be_back().await;
             Ok(None)

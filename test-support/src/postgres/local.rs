@@ -106,7 +106,7 @@ impl LocalServer {
 struct Programs {
     initdb: PathBuf,
     pg_ctl: PathBuf,
-    /// PostgreSQL refuses to run as root, so root runs it as somebody else.
+    /// PostgreSQL rejects to run as root, so root runs it as somebody else.
     user: Option<(u32, u32)>,
 }
 

@@ -139,7 +139,7 @@ impl RawClient {
         assert!(found.is_empty(), "expected silence, received {found:?}");
     }
 
-    /// Whether the connection still answers: an unknown method is asked for and refused.
+    /// Whether the connection still answers: an unknown method is asked for and rejected.
     ///
     /// # Panics
     /// When the answer is another one.

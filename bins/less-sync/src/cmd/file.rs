@@ -5,7 +5,7 @@ mod get;
 mod ls;
 mod place;
 mod put;
-mod refusal;
+mod rejection;
 mod retry;
 mod rm;
 

@@ -55,7 +55,7 @@ fn print(output: Output, history: &str, verdict: &Verdict) -> io::Result<()> {
     let line = Line::new()
         .with("history", history)
         .with("acknowledged", verdict.acknowledged)
-        .with("refused", verdict.refused)
+        .with("rejected", verdict.rejected)
         .with("unknown", verdict.unknown)
         .with("unknown_seen", verdict.unknown_seen)
         .with("pulls", verdict.pulls)

@@ -23,7 +23,7 @@ use send::{Item, Outcome};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "In a shared space whose keys you have, records are encrypted; elsewhere they go as they are. A record of more than 5 MiB is refused by the server."
+    after_help = "In a shared space whose keys you have, records are encrypted; elsewhere they go as they are. A record of more than 5 MiB is rejected by the server."
 )]
 pub(crate) struct Arguments {
     /// Files to write as one record each; - or nothing for standard input
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     expected_cursor: Option<Cursor>,
 }
 
-/// Pushes, and says of every record where it went. What the server refuses is said on standard error and makes
+/// Pushes, and says of every record where it went. What the server rejects is said on standard error and makes
 /// the command fail; the others are written all the same.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     check(arguments)?;
@@ -120,20 +120,20 @@ async fn send(
     let bar = progress(count as u64, "records");
     let batches = send::batches(items);
     let mut outcomes = std::pin::pin!(send::outcomes(opened, batches));
-    let mut refused = 0_u64;
+    let mut rejected = 0_u64;
     while let Some(batch) = outcomes.next().await {
         for outcome in batch? {
             bar.inc(1);
             if !tell(&outcome, output)? {
-                refused += 1;
+                rejected += 1;
             }
         }
     }
     bar.finish_and_clear();
-    match refused {
+    match rejected {
         0 => Ok(()),
-        1 => Err(anyhow!("1 record was refused").into()),
-        refused => Err(anyhow!("{refused} records were refused").into()),
+        1 => Err(anyhow!("1 record was rejected").into()),
+        rejected => Err(anyhow!("{rejected} records were rejected").into()),
     }
 }
 
@@ -155,7 +155,7 @@ fn tell(outcome: &Outcome, output: Output) -> anyhow::Result<bool> {
             let name = source.clone().unwrap_or_else(|| record.to_string());
             let hint =
                 if code.is(ErrorCode::EpochStale) { " (the keys are being changed; try again)" } else { "" };
-            say(&format!("refused: {name}: {code}{hint}"));
+            say(&format!("rejected: {name}: {code}{hint}"));
             Ok(false)
         }
     }

@@ -111,7 +111,7 @@ const INTERRUPTED: i32 = 130;
 fn told(update: Update) -> Result<(), Failure> {
     match update {
         Update::Connected => say("connected"),
-        Update::Refused { space, code } => say(&format!("space {space} refused: {code}")),
+        Update::Rejected { space, code } => say(&format!("space {space} rejected: {code}")),
         Update::Skipped { space } => say(&format!("space {space} cannot be pulled")),
         Update::Interrupted { cause, retry_in: None } => {
             return Err(anyhow::Error::new(cause).context("the server does not let us in").into());

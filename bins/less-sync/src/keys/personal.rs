@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_read_or_what_is_broken_is_refused_and_left_as_it_is() {
+    fn what_others_can_read_or_what_is_broken_is_rejected_and_left_as_it_is() {
         let parent = tempfile::tempdir().unwrap();
         let keys = KeyDirectory(parent.path().join("keys"));
         keys.personal_or_new(SPACE).unwrap();

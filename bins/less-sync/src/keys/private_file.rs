@@ -69,6 +69,6 @@ fn judge(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Failure> {
     }
     let error = anyhow!("others can read {path} (mode {mode:04o}), so the keys in it may be known to them");
     Err(Failure::usage(
-        error.context(format!("refusing {path}: if it was always yours alone, run: chmod go= {path}")),
+        error.context(format!("rejecting {path}: if it was always yours alone, run: chmod go= {path}")),
     ))
 }

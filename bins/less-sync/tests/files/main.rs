@@ -12,7 +12,7 @@ mod program;
 
 mod interruptions;
 mod listing;
-mod refusals;
+mod rejections;
 mod tampering;
 mod terminal;
 mod there_and_back;

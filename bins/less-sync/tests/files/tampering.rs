@@ -8,7 +8,7 @@ use crate::terminal::{Terminal, content, object, server};
 const SEGMENT: usize = 64 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_was_changed_is_refused_wherever_that_was() {
+async fn an_object_that_was_changed_is_rejected_wherever_that_was() {
     let server = server().await;
     let terminal = Terminal::new(&server);
     let id = terminal.put("file", &content(3 * SEGMENT)).await;
@@ -47,7 +47,7 @@ async fn segments_that_changed_places_are_noticed() {
 
 /// The right size, the right place, another file of the same space.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_object_of_another_file_is_refused() {
+async fn the_object_of_another_file_is_rejected() {
     let server = server().await;
     let terminal = Terminal::new(&server);
     let one = terminal.put("one", &content(1000)).await;

@@ -44,7 +44,7 @@ impl<'p> Files<'p> {
         std::fs::read(path).unwrap()
     }
 
-    async fn refused(&self, arguments: &[&str]) -> (i32, String) {
+    async fn rejected(&self, arguments: &[&str]) -> (i32, String) {
         self.person.failure(&[&["file"], arguments, &["--space", self.space]].concat()).await
     }
 }
@@ -71,7 +71,7 @@ async fn what_one_member_puts_the_others_hear_of_and_read() {
     assert_eq!(hers.get("his.txt").await, b"from bob");
     alice.result(&["file", "rm", "--space", &space, "his.txt"]).await;
     assert_eq!(
-        his.refused(&["get", "his.txt"]).await,
+        his.rejected(&["get", "his.txt"]).await,
         (1, "error: there is no file his.txt in this space\n".into())
     );
 }
@@ -90,9 +90,9 @@ async fn whoever_may_only_read_can_get_and_neither_put_nor_remove() {
     let no_right = format!(
         "you have no right to do this in the space {space}: it was revoked, has run out, or is only to read"
     );
-    let (code, text) = his.refused(&["put", &path]).await;
-    assert!(code == 1 && text.starts_with(&format!("refused: {path}: {no_right}: ")), "{text}");
-    let (code, text) = his.refused(&["rm", "note"]).await;
+    let (code, text) = his.rejected(&["put", &path]).await;
+    assert!(code == 1 && text.starts_with(&format!("rejected: {path}: {no_right}: ")), "{text}");
+    let (code, text) = his.rejected(&["rm", "note"]).await;
     let expected = format!("error: cannot delete note\n  {no_right}\n  access denied (403)\n");
     assert_eq!((code, text), (1, expected));
     assert_eq!(hers.get("note").await, b"content");
@@ -149,7 +149,7 @@ async fn whoever_was_shut_out_is_told_so_and_gets_nothing_from_the_server() {
         format!("error: you have no rights in the space {space}: they were revoked, or have run out\n");
     let path = his.written("mine", b"");
     for arguments in [&["get", "note"][..], &["ls"], &["put", &path], &["rm", "note"]] {
-        assert_eq!(his.refused(arguments).await, (1, expected.clone()), "{arguments:?}");
+        assert_eq!(his.rejected(arguments).await, (1, expected.clone()), "{arguments:?}");
     }
     // And so it is without the toolbox's good manners.
     let files = FileClient::new(&format!("http://{}/api/v1", server.address())).unwrap();

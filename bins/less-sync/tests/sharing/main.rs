@@ -14,7 +14,7 @@ mod development;
 mod development_server;
 mod files;
 mod person;
-mod refusals;
+mod rejections;
 mod removal;
 mod rotation;
 mod together;

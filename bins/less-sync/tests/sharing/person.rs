@@ -82,8 +82,8 @@ impl Person {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // One that is refused does not read.
-        let _refused = stdin.write_all(content.as_bytes()).await;
+        // One that is rejected does not read.
+        let _rejected = stdin.write_all(content.as_bytes()).await;
         drop(stdin);
         within("the push to end", child.wait_with_output()).await.unwrap()
     }

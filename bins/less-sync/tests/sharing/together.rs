@@ -116,9 +116,9 @@ async fn a_reader_reads_and_does_not_write() {
     alice.invite(&bob, "read").await;
     bob.accept().await;
     assert_eq!(bob.texts(&space).await, ["for your eyes"]);
-    let refused = bob.push_output(&space, "graffiti").await;
-    assert_eq!(refused.status.code(), Some(1));
-    assert_eq!(stderr(&refused), "refused: -: forbidden\nerror: 1 record was refused\n");
+    let rejected = bob.push_output(&space, "graffiti").await;
+    assert_eq!(rejected.status.code(), Some(1));
+    assert_eq!(stderr(&rejected), "rejected: -: forbidden\nerror: 1 record was rejected\n");
     let (code, text) = bob.failure(&["space", "invite", &carol.address.to_string(), "--as", "admin"]).await;
     assert_eq!((code, text.as_str()), (1, "error: you cannot give more than you have, which is read\n"));
     let (code, text) = bob.failure(&["space", "rotate"]).await;

@@ -17,7 +17,7 @@ fn next_pair_of_files_is_made_and_named() {
 }
 
 #[test]
-fn bad_names_and_missing_directories_are_refused() {
+fn bad_names_and_missing_directories_are_rejected() {
     let said = migrator(&[], &["create", "../escape"]);
     assert_eq!(said.code, 2);
     assert!(said.err.starts_with("error: invalid name \"../escape\": "), "{}", said.err);

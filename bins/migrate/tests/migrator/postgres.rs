@@ -1,4 +1,4 @@
-//! PostgreSQL, from the empty database to the refusals.
+//! PostgreSQL, from the empty database to the rejections.
 
 use less_sync_test_support::postgres::TestDatabase;
 use serde_json::Value;
@@ -103,9 +103,9 @@ async fn drift_stops_unless_it_is_allowed() {
     let harness = Harness::empty().await;
     harness.run(&["up", "--to", "20"]).succeeded();
     harness.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
-    let refusal = "error: schema drift: unexpected column spaces.colour text\n  \
+    let rejection = "error: schema drift: unexpected column spaces.colour text\n  \
                    hint: go on nevertheless with --allow-drift";
-    harness.run(&["up"]).failed(1, refusal);
+    harness.run(&["up"]).failed(1, rejection);
     let said = harness.run(&["up", "--allow-drift"]);
     assert_eq!(said.code, 0);
     assert!(said.err.starts_with("warning: schema drift: "), "{}", said.err);
@@ -135,18 +135,18 @@ async fn first_generation_database_is_adopted() {
 
 /// newer-clients G-16.
 #[tokio::test]
-async fn newer_original_is_refused_by_every_command_that_writes() {
+async fn newer_original_is_rejected_by_every_command_that_writes() {
     let harness = Harness::empty().await;
     harness.run(&["up", "--to", "12"]).succeeded();
     harness.execute("ALTER TABLE spaces RENAME COLUMN key_generation TO epoch").await;
-    let refusal = "error: database was written by a newer original server; conversion is not supported yet";
+    let rejection = "error: database was written by a newer original server; conversion is not supported yet";
     for arguments in
         [&["up"][..], &["up", "--allow-drift"], &["down", "--to", "0", "--allow-data-loss"], &["adopt"]]
     {
-        harness.run(arguments).failed(1, refusal);
+        harness.run(arguments).failed(1, rejection);
     }
     let status = harness.status();
-    assert_eq!(format!("error: {}", status["obstacle"].as_str().unwrap()), refusal);
+    assert_eq!(format!("error: {}", status["obstacle"].as_str().unwrap()), rejection);
     assert_eq!(harness.run(&["status", "--check"]).code, 3);
     assert_eq!(harness.run(&["version"]).succeeded().out, "12\n");
 }

@@ -34,6 +34,6 @@ fn embedded_database_goes_neither_back_nor_half_way() {
     let url = format!("sqlite:{}", directory.path().join("sync.db").display());
     on(&url, &["down"]).failed(2, "error: sqlite databases have no down");
     on(&url, &["adopt"]).failed(2, "error: sqlite databases have no adopt");
-    let refusal = "error: sqlite databases have no up --to, --adopt-goose or --allow-drift";
-    on(&url, &["up", "--to", "1"]).failed(2, refusal);
+    let rejection = "error: sqlite databases have no up --to, --adopt-goose or --allow-drift";
+    on(&url, &["up", "--to", "1"]).failed(2, rejection);
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::Asked;
-use super::described::{BadAddress, Chain, Place, Refusals};
+use super::described::{BadAddress, Chain, Place, Rejections};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
@@ -18,7 +18,7 @@ use crate::state::ApiState;
     tag = "files",
     params(Place, Chain),
     security(("token" = ["files"])),
-    responses((status = 204, description = "Deleted, or never there"), BadAddress, Refusals),
+    responses((status = 204, description = "Deleted, or never there"), BadAddress, Rejections),
 )]
 pub(crate) async fn delete(State(state): State<ApiState>, request: Request) -> Response {
     match deleted(&state, &request.into_parts().0).await {

@@ -1,4 +1,4 @@
-//! What the description of the interface says of every method of a file: where it is, and how it may be refused.
+//! What the description of the interface says of every method of a file: where it is, and how it may be rejected.
 
 use utoipa::{IntoParams, IntoResponses};
 
@@ -25,10 +25,10 @@ pub(crate) struct Chain {
     ucan: Option<String>,
 }
 
-/// Refusals and failures that every method knows.
+/// Rejections and failures that every method knows.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only its description is needed")]
-pub(crate) enum Refusals {
+pub(crate) enum Rejections {
     #[response(
         status = 401,
         description = "The token, or `authorization required` without a chain for a shared space"
@@ -60,7 +60,7 @@ pub(crate) enum Refusals {
 #[expect(dead_code, reason = "only its description is needed")]
 pub(crate) struct BadAddress(Error);
 
-/// Refusals of conditions.
+/// Rejections of conditions.
 #[derive(IntoResponses)]
 #[response(status = 412, description = "`precondition failed`")]
 #[expect(dead_code, reason = "only its description is needed")]

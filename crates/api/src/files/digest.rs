@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_digest_is_refused() {
+    fn malformed_digest_is_rejected() {
         for bad in ["sha-256=", "sha-256=abc", "sha-256=:AAAA:", "sha-256=:AA AA:", "sha-256=:::"] {
             assert_eq!(read(&[(REPR_DIGEST, bad)]), Err("invalid digest header".to_owned()), "{bad}");
         }

@@ -14,7 +14,7 @@ use less_sync_engine::files::FileError;
 use less_sync_storage::StoredFile;
 
 use super::described::{
-    BadAddress, Chain, FailedPrecondition, NotModified, Part, Place, Refusals, Unsatisfiable, Whole,
+    BadAddress, Chain, FailedPrecondition, NotModified, Part, Place, Rejections, Unsatisfiable, Whole,
 };
 use super::range::{Selected, select};
 use super::{Asked, X_WRAPPED_DEK, digest, etag};
@@ -36,7 +36,7 @@ use crate::state::ApiState;
         ("If-Match" = Option<String>, Header, description = "412 unless it is this file"),
     ),
     security(("token" = ["files"])),
-    responses(Whole, Part, NotModified, BadAddress, FailedPrecondition, Unsatisfiable, Refusals),
+    responses(Whole, Part, NotModified, BadAddress, FailedPrecondition, Unsatisfiable, Rejections),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Response {
     answer(&state, &request.into_parts().0, true).await.unwrap_or_else(IntoResponse::into_response)
@@ -50,7 +50,7 @@ pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Resp
     tag = "files",
     params(Place, Chain),
     security(("token" = ["files"])),
-    responses(Whole, NotModified, BadAddress, FailedPrecondition, Refusals),
+    responses(Whole, NotModified, BadAddress, FailedPrecondition, Rejections),
 )]
 pub(crate) async fn head(State(state): State<ApiState>, request: Request) -> Response {
     answer(&state, &request.into_parts().0, false).await.unwrap_or_else(IntoResponse::into_response)
@@ -126,8 +126,8 @@ fn not_modified(id: FileId, file: &StoredFile) -> Response {
 }
 
 fn unsatisfiable(size: u64) -> Response {
-    let refusal = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable");
-    let mut response = refusal.into_response();
+    let rejection = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable");
+    let mut response = rejection.into_response();
     response.headers_mut().insert(header::CONTENT_RANGE, super::ascii(&format!("bytes */{size}")));
     response
 }

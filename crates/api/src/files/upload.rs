@@ -12,7 +12,7 @@ use less_sync_core::FileId;
 use less_sync_engine::files::{Begun, Finished, UploadInProgress};
 use less_sync_storage::Claim;
 
-use super::described::{Chain, FailedPrecondition, Place, Refusals};
+use super::described::{Chain, FailedPrecondition, Place, Rejections};
 use super::{Asked, digest, etag};
 use crate::error::ApiError;
 use crate::leftover;
@@ -48,7 +48,7 @@ use head::Head;
         (status = 413, description = "`file exceeds 100 MB limit`", body = Error),
         (status = 415, description = "`Content-Encoding is not supported`", body = Error),
         (status = 507, description = "`insufficient storage`", body = Error),
-        Refusals,
+        Rejections,
     ),
 )]
 pub(crate) async fn put(State(state): State<ApiState>, request: Request) -> Response {

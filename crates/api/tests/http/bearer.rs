@@ -27,7 +27,7 @@ async fn unknown_paths_need_a_token_before_they_are_unknown() {
 
 /// `api_routes_reject_invalid_authorization_token`.
 #[tokio::test]
-async fn each_refusal_has_its_own_text() {
+async fn each_rejection_has_its_own_text() {
     let cases = [
         ("Basic abc", "invalid authorization header format"),
         ("Bearer", "invalid authorization header format"),
@@ -70,7 +70,7 @@ async fn validation_that_takes_too_long_is_an_outage() {
 
 /// `auth_middleware_rejects_oversized_ucan_header`.
 #[tokio::test]
-async fn an_oversized_ucan_is_refused_after_the_token() {
+async fn an_oversized_ucan_is_rejected_after_the_token() {
     let edge = Edge::new();
     let fits = "u".repeat(65_536);
     let too_large = "u".repeat(65_537);

@@ -70,7 +70,7 @@ async fn document_that_is_known_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn head_has_no_body_and_other_methods_are_refused() {
+async fn head_has_no_body_and_other_methods_are_rejected() {
     let edge = edge();
     let head = edge.send(request("HEAD", "/.well-known/jwks.json")).await;
     assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));

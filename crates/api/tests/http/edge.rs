@@ -86,10 +86,10 @@ async fn every_error_is_json_with_one_member() {
     assert_eq!(edge.get("/plain").await.error(), "conflict");
     assert_eq!(edge.get("/panic").await.error(), "internal error");
     assert_eq!(edge.get("/hang").await.error(), "timeout");
-    let refused = edge.send(request("POST", PROBE)).await;
-    assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(refused.header("allow"), Some("GET,HEAD"));
-    assert_eq!(refused.error(), "method not allowed");
+    let rejected = edge.send(request("POST", PROBE)).await;
+    assert_eq!(rejected.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(rejected.header("allow"), Some("GET,HEAD"));
+    assert_eq!(rejected.error(), "method not allowed");
 }
 
 #[tokio::test]
@@ -133,9 +133,9 @@ async fn listed_origins_are_echoed_and_others_get_nothing() {
     let allowed = edge.get_with(PROBE, &[("origin", "https://app.example")]).await;
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example"));
     assert_eq!(allowed.header("vary"), Some("Origin"));
-    let refused = edge.get_with(PROBE, &[("origin", "https://evil.example")]).await;
-    assert_eq!(refused.header("access-control-allow-origin"), None);
-    assert_eq!(refused.header("vary"), Some("Origin"));
+    let rejected = edge.get_with(PROBE, &[("origin", "https://evil.example")]).await;
+    assert_eq!(rejected.header("access-control-allow-origin"), None);
+    assert_eq!(rejected.header("vary"), Some("Origin"));
     let document = edge.get_with("/.well-known/unknown", &[("origin", "https://evil.example")]).await;
     assert_eq!(
         document.header("access-control-allow-origin"),
@@ -145,7 +145,7 @@ async fn listed_origins_are_echoed_and_others_get_nothing() {
 }
 
 #[tokio::test]
-async fn too_many_or_too_large_headers_are_refused() {
+async fn too_many_or_too_large_headers_are_rejected() {
     let edge = edge();
     let with_headers = |count: usize, value: &str| {
         let request = (0..count)
@@ -161,15 +161,15 @@ async fn too_many_or_too_large_headers_are_refused() {
 }
 
 #[tokio::test]
-async fn a_draining_server_refuses_all_but_health_and_upgrades() {
+async fn a_draining_server_rejects_all_but_health_and_upgrades() {
     let edge = edge();
     edge.draining.begin();
     for path in [PROBE, "/unknown", "/.well-known/unknown"] {
-        let refused = edge.get(path).await;
-        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-        assert_eq!(refused.error(), "server is shutting down");
-        assert_eq!(refused.header("retry-after"), Some("5"));
-        assert_eq!(refused.header("connection"), Some("close"));
+        let rejected = edge.get(path).await;
+        assert_eq!(rejected.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(rejected.error(), "server is shutting down");
+        assert_eq!(rejected.header("retry-after"), Some("5"));
+        assert_eq!(rejected.header("connection"), Some("close"));
     }
     assert_eq!(edge.get("/livez").await.status, StatusCode::OK);
     assert_eq!(edge.get("/api/v1/ws").await.status, StatusCode::BAD_REQUEST, "decides for itself");

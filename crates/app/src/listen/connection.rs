@@ -24,9 +24,9 @@ use super::rejection::to_bytes;
 use super::socket::Socket;
 use super::{Serving, outgoing};
 
-/// Request line and headers. The layers refuse at 128 KiB with an answer in the common shape; this bounds the memory.
+/// Request line and headers. The layers reject at 128 KiB with an answer in the common shape; this bounds the memory.
 const MAX_HEAD_BYTES: usize = 160 * 1024;
-/// As above: the layers refuse at 100.
+/// As above: the layers reject at 100.
 const MAX_HEADERS: usize = 160;
 
 /// A connection and what it needs to be served.

@@ -152,7 +152,7 @@ mod tests {
 
     /// Operations O4: what is not understood is never taken for something else.
     #[test]
-    fn unknown_arguments_are_refused() {
+    fn unknown_arguments_are_rejected() {
         for arguments in [["less-sync-migrate", "sideways"], ["less-sync-migrate", "--verbose"]] {
             assert_eq!(Arguments::try_parse_from(arguments).unwrap_err().exit_code(), 2);
         }

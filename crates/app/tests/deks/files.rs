@@ -117,21 +117,21 @@ async fn keys_of_files_are_rewrapped() {
 async fn scope_for_files_is_waived_while_there_are_none() {
     let server = server().await;
     let (mut app, space) = (narrow(&server).await, server.space("alice"));
-    let refused = error("forbidden", "files scope required");
+    let rejected = error("forbidden", "files scope required");
     let some = json!({ "space": space, "deks": [{ "id": file_id(1), "dek": dek(1, 1) }] });
     let none = json!({ "space": space, "deks": [] });
     for (get, rewrap) in NAMES {
         let response = app.call(get, &json!({ "space": space })).await;
         assert_eq!(response["result"], json!({ "_chunks": 0, "deks": [] }), "{get}");
         assert_eq!(app.call(rewrap, &none).await["result"], json!({ "ok": true, "count": 0 }), "{rewrap}");
-        assert_eq!(app.call(rewrap, &some).await["error"], refused, "{rewrap}");
+        assert_eq!(app.call(rewrap, &some).await["error"], rejected, "{rewrap}");
     }
     upload(&server, &mut server.raw("alice").await, 1).await;
     for (get, rewrap) in NAMES {
         let (chunks, response) = app.call_with_chunks(get, &json!({ "space": space })).await;
-        assert_eq!((chunks.len(), &response["error"]), (0, &refused), "{get}");
+        assert_eq!((chunks.len(), &response["error"]), (0, &rejected), "{get}");
         for params in [&none, &some] {
-            assert_eq!(app.call(rewrap, params).await["error"], refused, "{rewrap}");
+            assert_eq!(app.call(rewrap, params).await["error"], rejected, "{rewrap}");
         }
     }
     let foreign = json!({ "space": server.space("bob"), "deks": [] });

@@ -28,7 +28,7 @@ async fn rewrap_listed(client: &mut RawClient, space: &str) -> usize {
     entries.len()
 }
 
-/// G-10: the list is cut, completion refuses, and a second round finishes the rotation.
+/// G-10: the list is cut, completion rejects, and a second round finishes the rotation.
 #[tokio::test]
 async fn rotation_of_many_keys_ends_in_its_second_round() {
     let server = TestServer::start().await;

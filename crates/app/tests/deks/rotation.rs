@@ -147,8 +147,8 @@ async fn removed_member_is_shut_out() {
     }
     let mut late = server.raw_as("late", &stays).await;
     let old = keyed(create(9, "x"), dek(1, 9));
-    let refused = late.push_with(&space.text(), &kept, &[old]).await;
-    assert_eq!(refused, json!({ "ok": false, "error": "epoch_stale" }));
+    let rejected = late.push_with(&space.text(), &kept, &[old]).await;
+    assert_eq!(rejected, json!({ "ok": false, "error": "epoch_stale" }));
     let new = keyed(create(9, "x"), dek(2, 9));
     assert_eq!(late.push_with(&space.text(), &kept, &[new]).await["ok"], true);
 }

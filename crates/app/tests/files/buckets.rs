@@ -5,7 +5,7 @@ use less_sync_app::{Config, Overrides, Server, Sources, Values};
 use less_sync_test_support::s3::{S3Server, Trouble};
 use less_sync_test_support::{TestServer, TestServerBuilder, update, within};
 
-use crate::fixture::{Fixture, answer, body, content, fresh_id, header, refused};
+use crate::fixture::{Fixture, answer, body, content, fresh_id, header, rejected};
 
 const MIB: usize = 1024 * 1024;
 
@@ -39,7 +39,7 @@ async fn files_of_all_sizes_come_back_from_a_bucket() {
             assert_eq!(body(part).await, bytes.slice(1_000_000..1_000_100));
         }
         assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
-        refused(fixture.ask(Method::GET, &id), 404, "file not found").await;
+        rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     }
     assert_eq!(s3.open_uploads(), 0);
 }
@@ -55,9 +55,9 @@ async fn bucket_that_fails_is_an_outage() {
     for (first, trouble) in [(1, Trouble::Status(503)), (1, Trouble::HangUp), (3, Trouble::Status(500))] {
         let (id, bytes) = (fresh_id(), content(11 * MIB, 2));
         s3.trouble_from(first, trouble);
-        refused(fixture.upload(&id, bytes.clone()), 503, "temporarily unavailable").await;
-        refused(fixture.ask(Method::GET, &id), 404, "file not found").await;
-        refused(fixture.ask(Method::GET, &stored), 503, "temporarily unavailable").await;
+        rejected(fixture.upload(&id, bytes.clone()), 503, "temporarily unavailable").await;
+        rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
+        rejected(fixture.ask(Method::GET, &stored), 503, "temporarily unavailable").await;
         // Everybody else goes on.
         let space = fixture.space.clone();
         let row = fixture.alice.pull(&space, 0).await.into_iter().find(|(name, _)| name == "pull.record");
@@ -95,9 +95,9 @@ async fn damaged_objects_of_a_bucket_are_never_served() {
     let objects: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let object = objects.iter().find(|path| path.to_string_lossy().contains(&id)).unwrap();
     std::fs::write(object, content(999, 1)).unwrap();
-    refused(fixture.ask(Method::GET, &id), 500, "internal error").await;
+    rejected(fixture.ask(Method::GET, &id), 500, "internal error").await;
     std::fs::remove_file(object).unwrap();
-    refused(fixture.ask(Method::GET, &id), 404, "file not found").await;
+    rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
 }
 
 /// storage §4.8: a bucket that does not work keeps a server from starting; without that look it starts, and is not ready.
@@ -119,9 +119,9 @@ async fn bucket_is_tried_out() {
     let values: Values = values.map(|(name, value)| (name.to_owned(), value)).into();
     let config = Config::read(&Sources::from_environment(values)).unwrap();
     let starting = Box::pin(Server::start(config, Overrides::default()));
-    let started = within("a refusal to start", starting).await;
-    let refused = format!("{:#}", started.unwrap_err());
-    assert!(refused.starts_with("the place of files does not work"), "{refused}");
+    let started = within("a rejection to start", starting).await;
+    let rejected = format!("{:#}", started.unwrap_err());
+    assert!(rejected.starts_with("the place of files does not work"), "{rejected}");
 
     let server = in_bucket(TestServer::builder(), &s3).setting("FILE_STORAGE_PROBE", "false").start().await;
     let unready = server.get("/readyz").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use less_sync_test_support::{create, within};
 
-use crate::fixture::{Fixture, answer, body, content, dek, fresh_id, header, refused};
+use crate::fixture::{Fixture, answer, body, content, dek, fresh_id, header, rejected};
 
 /// The answer is the same for live, deleted and unknown files.
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn deletion_is_idempotent() {
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
         assert!(body(response).await.is_empty());
     }
-    refused(fixture.ask(Method::GET, &id), 404, "file not found").await;
+    rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
 }
 
 /// G-15: a deleted file can be put again, for another record too; when its former object is removed, it stays.
@@ -42,7 +42,7 @@ async fn deleted_file_is_revived_by_an_upload() {
     assert_eq!(body(response).await, bytes);
     // And deleted again.
     assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
-    refused(fixture.ask(Method::GET, &id), 404, "file not found").await;
+    rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     let object = fixture.objects().pop().unwrap();
     until_swept(&fixture, &object).await;
 }

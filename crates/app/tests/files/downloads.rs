@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::fixture::{Fixture, answer, body, content, dek, dek_bytes, dek_of, fresh_id, header, refused};
+use crate::fixture::{Fixture, answer, body, content, dek, dek_bytes, dek_of, fresh_id, header, rejected};
 
 /// H7, over the wire; the matrix itself is in the tests of the parser.
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn ranges_select_parts() {
     }
     let beyond = answer(fixture.ask(Method::GET, &id).header("Range", "bytes=10000-")).await;
     assert_eq!(header(&beyond, "content-range"), "bytes */10000");
-    refused(fixture.ask(Method::GET, &id).header("Range", "bytes=10000-"), 416, "range not satisfiable")
+    rejected(fixture.ask(Method::GET, &id).header("Range", "bytes=10000-"), 416, "range not satisfiable")
         .await;
     let head = answer(fixture.ask(Method::HEAD, &id).header("Range", "bytes=0-1")).await;
     assert_eq!((head.status(), header(&head, "content-length")), (StatusCode::OK, "10000"));
@@ -76,7 +76,7 @@ async fn copy_is_revalidated_with_the_newest_key() {
 async fn precondition_that_fails_is_said() {
     let fixture = Fixture::new().await;
     let id = fixture.stored(&content(100, 1)).await;
-    refused(fixture.ask(Method::GET, &id).header("If-Match", "\"other\""), 412, "precondition failed").await;
+    rejected(fixture.ask(Method::GET, &id).header("If-Match", "\"other\""), 412, "precondition failed").await;
     for good in ["*".to_owned(), format!("\"{id}\"")] {
         assert_eq!(
             answer(fixture.ask(Method::GET, &id).header("If-Match", good)).await.status(),
@@ -84,7 +84,7 @@ async fn precondition_that_fails_is_said() {
         );
     }
     // There is nothing to match.
-    refused(fixture.ask(Method::GET, &fresh_id()).header("If-Match", "*"), 404, "file not found").await;
+    rejected(fixture.ask(Method::GET, &fresh_id()).header("If-Match", "*"), 404, "file not found").await;
 }
 
 /// What is answered to `GET` is answered to `HEAD`, without the body.

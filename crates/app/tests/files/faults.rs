@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use http::{Method, StatusCode};
 
-use crate::fixture::{Fixture, answer, content, refused};
+use crate::fixture::{Fixture, answer, content, rejected};
 
 /// Where the only object of the server is.
 fn object(fixture: &Fixture) -> PathBuf {
@@ -21,11 +21,11 @@ async fn damaged_objects_are_never_served() {
     for length in [9_999, 0, 10_001] {
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         file.set_len(length).unwrap();
-        refused(fixture.ask(Method::GET, &id), 500, "internal error").await;
-        refused(fixture.ask(Method::GET, &id).header("Range", "bytes=0-1"), 500, "internal error").await;
+        rejected(fixture.ask(Method::GET, &id), 500, "internal error").await;
+        rejected(fixture.ask(Method::GET, &id).header("Range", "bytes=0-1"), 500, "internal error").await;
     }
     std::fs::remove_file(&path).unwrap();
-    refused(fixture.ask(Method::GET, &id), 404, "file not found").await;
+    rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     // HEAD says what is known without looking.
     assert_eq!(answer(fixture.ask(Method::HEAD, &id)).await.status(), StatusCode::OK);
 }
@@ -38,7 +38,7 @@ async fn object_without_a_row_is_no_file() {
     let folder = fixture.server.folder().join("files/spaces").join(&fixture.space).join("files");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(&id), b"left behind by a crash").unwrap();
-    refused(fixture.ask(Method::GET, &id), 404, "file not found").await;
+    rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     let bytes = content(100, 1);
     assert_eq!(answer(fixture.upload(&id, bytes.clone())).await.status(), StatusCode::CREATED);
     assert_eq!(crate::fixture::body(fixture.get(&id).await).await, bytes);

@@ -182,8 +182,8 @@ pub(crate) async fn body(response: Response) -> Bytes {
     within("a body", response.bytes()).await.expect("a whole body")
 }
 
-/// Asserts that the answer is this refusal, in the one shape of errors.
-pub(crate) async fn refused(request: RequestBuilder, status: u16, error: &str) {
+/// Asserts that the answer is this rejection, in the one shape of errors.
+pub(crate) async fn rejected(request: RequestBuilder, status: u16, error: &str) {
     let response = answer(request).await;
     let (got, body) = (response.status(), body(response).await);
     let expected = serde_json::json!({ "error": error }).to_string();

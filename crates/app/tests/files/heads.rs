@@ -26,7 +26,7 @@ async fn sent(fixture: &Fixture, token: &str, lines: &str, body: &[u8]) -> Strin
 
 /// H3, W2: the answer comes although the body never does, and the connection is closed.
 #[tokio::test]
-async fn refused_upload_is_answered_without_its_body() {
+async fn rejected_upload_is_answered_without_its_body() {
     let fixture = Fixture::new().await;
     let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
@@ -37,7 +37,7 @@ async fn refused_upload_is_answered_without_its_body() {
 
 /// RFC 9112 §9.6: a client that sends everything before it reads gets its answer all the same.
 #[tokio::test]
-async fn refused_upload_is_answered_to_those_who_go_on_sending() {
+async fn rejected_upload_is_answered_to_those_who_go_on_sending() {
     let fixture = Fixture::new().await;
     let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     let body = content(20_000_000, 1);
@@ -67,7 +67,7 @@ async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
     }
 }
 
-/// Nobody is told to go on who is going to be refused; whoever is not refused is.
+/// Nobody is told to go on who is going to be rejected; whoever is not rejected is.
 #[tokio::test]
 async fn expectation_is_met_only_by_good_uploads() {
     let fixture = Fixture::new().await;
@@ -82,7 +82,7 @@ async fn expectation_is_met_only_by_good_uploads() {
 /// H14: two lengths, a length beside chunks, folded lines. Of a length beside chunks the handler hears nothing, as if it
 /// were not there: that is 411, and the connection is closed (RFC 9112 §6.3).
 #[tokio::test]
-async fn smuggling_is_refused() {
+async fn smuggling_is_rejected() {
     let fixture = Fixture::new().await;
     let token = fixture.server.token("alice");
     for lines in [

@@ -31,10 +31,10 @@ async fn uploads_have_places() {
     let slow = fixture.streamed(&fresh_id(), 2_000_000, body);
     let slow = sending(slow);
     fixture.until_an_object_is_written().await;
-    let refused = answer(fixture.upload(&fresh_id(), "x")).await;
-    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(header(&refused, "retry-after"), "1");
-    assert_eq!(refused.text().await.unwrap(), r#"{"error":"too many uploads"}"#);
+    let rejected = answer(fixture.upload(&fresh_id(), "x")).await;
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(header(&rejected, "retry-after"), "1");
+    assert_eq!(rejected.text().await.unwrap(), r#"{"error":"too many uploads"}"#);
     drop(held);
     assert!(slow.await.unwrap().is_err(), "its body broke off");
     within("a place", async {

@@ -19,7 +19,7 @@ mod heads;
 mod limits;
 mod outages;
 mod owners;
-mod refusals;
+mod rejections;
 mod repeats;
 mod shared_spaces;
 mod uploads;

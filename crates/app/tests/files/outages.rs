@@ -1,15 +1,15 @@
-//! A database that is gone, and spaces that are elsewhere: never taken for a refusal (W9, http §7.2 row 9, §7.7).
+//! A database that is gone, and spaces that are elsewhere: never taken for a rejection (W9, http §7.2 row 9, §7.7).
 
 use http::{Method, StatusCode};
 use less_sync_core::Permission;
 use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 use less_sync_test_support::{Member, SharedSpace, TestServer, TestServerBuilder, within};
 
-use crate::fixture::{Fixture, answer, content, dek, fresh_id, record, refused};
+use crate::fixture::{Fixture, answer, content, dek, fresh_id, record, rejected};
 
 /// Clients destroy what they have when they hear that they have no right to it; an outage says 503.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn outage_of_the_database_is_no_refusal() {
+async fn outage_of_the_database_is_no_rejection() {
     let postgres = PrivateServer::start(Durability::Durable);
     let database = TestDatabase::migrated_on(&postgres).await;
     let server = TestServer::builder().files().setting("DATABASE_URL", database.url());
@@ -20,12 +20,12 @@ async fn outage_of_the_database_is_no_refusal() {
     let chain = shared.invite(&reader, Permission::Read);
     tokio::task::block_in_place(|| postgres.kill());
     for method in [Method::GET, Method::DELETE] {
-        refused(fixture.ask(method, &id), 503, "temporarily unavailable").await;
+        rejected(fixture.ask(method, &id), 503, "temporarily unavailable").await;
     }
-    refused(fixture.upload(&fresh_id(), "x"), 503, "temporarily unavailable").await;
+    rejected(fixture.upload(&fresh_id(), "x"), 503, "temporarily unavailable").await;
     let token = fixture.server.token_as("reader", &reader);
     let of_reader = fixture.bare(Method::GET, &shared.text(), &id).bearer_auth(token).header("X-UCAN", chain);
-    refused(of_reader, 503, "temporarily unavailable").await;
+    rejected(of_reader, 503, "temporarily unavailable").await;
     tokio::task::block_in_place(|| postgres.start_again());
     let back = async { while fixture.get(&id).await.status() != StatusCode::OK {} };
     within("the database to be used again", back).await;
@@ -44,9 +44,9 @@ async fn spaces_of_other_servers_have_no_files_here() {
         fixture.bare(method, &shared.text(), &fresh_id()).bearer_auth(token).header("X-UCAN", shared.root())
     };
     let text = "remote space files are not supported";
-    refused(ask(Method::GET), 501, text).await;
-    refused(ask(Method::DELETE), 501, text).await;
+    rejected(ask(Method::GET), 501, text).await;
+    rejected(ask(Method::DELETE), 501, text).await;
     let upload = ask(Method::PUT).header("X-Record-ID", record()).header("X-Wrapped-DEK", dek(7));
-    refused(upload.header("Content-Length", "1").body("x"), 501, text).await;
+    rejected(upload.header("Content-Length", "1").body("x"), 501, text).await;
     assert_eq!(answer(ask(Method::HEAD)).await.status(), StatusCode::NOT_IMPLEMENTED);
 }

@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, future, stream};
 use http::{Method, StatusCode};
 use less_sync_test_support::create;
 
-use crate::fixture::{Fixture, answer, body, content, dek, fresh_id, header, refused, sending};
+use crate::fixture::{Fixture, answer, body, content, dek, fresh_id, header, rejected, sending};
 
 /// P-202, `put_file_is_idempotent`: the first upload stays, bytes and key.
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn condition_turns_a_repeat_into_412() {
     let id = fresh_id();
     let upload = || fixture.upload(&id, content(10, 1)).header("If-None-Match", "*");
     assert_eq!(answer(upload()).await.status(), StatusCode::CREATED);
-    refused(upload(), 412, "precondition failed").await;
+    rejected(upload(), 412, "precondition failed").await;
 }
 
 /// A file belongs to one record for ever.
@@ -54,7 +54,7 @@ async fn file_of_another_record_is_a_conflict() {
         .header("X-Record-ID", less_sync_test_support::record_id(2))
         .header("X-Wrapped-DEK", dek(7))
         .body("other");
-    refused(request, 409, "file belongs to another record").await;
+    rejected(request, 409, "file belongs to another record").await;
 }
 
 /// H5, W4: of many uploads of one file at once one is the file, whole, and the others are gone.

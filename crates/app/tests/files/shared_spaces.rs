@@ -6,7 +6,7 @@ use less_sync_test_support::{Member, SharedSpace, create};
 use reqwest::RequestBuilder;
 use serde_json::json;
 
-use crate::fixture::{Fixture, answer, body, content, dek, dek_of, fresh_id, record, refused};
+use crate::fixture::{Fixture, answer, body, content, dek, dek_of, fresh_id, record, rejected};
 
 /// A shared space with record 1.
 async fn shared(fixture: &Fixture) -> SharedSpace<'_> {
@@ -67,23 +67,23 @@ async fn chain_must_give_what_is_asked_for() {
     let (reader, id) = (Member::random(), fresh_id());
     let may_read = space.invite(&reader, Permission::Read);
     let stranger = Member::random();
-    let refuse = async |method: Method, member: &Member, ucan: &str, status: u16, error: &str| {
+    let reject = async |method: Method, member: &Member, ucan: &str, status: u16, error: &str| {
         let request = ask(&fixture, method.clone(), &space, &id, member, ucan);
-        refused(if method == Method::PUT { upload(request, b"x") } else { request }, status, error).await;
+        rejected(if method == Method::PUT { upload(request, b"x") } else { request }, status, error).await;
     };
     for method in [Method::PUT, Method::GET, Method::DELETE] {
-        refuse(method.clone(), space.owner(), "", 401, "authorization required").await;
-        refuse(method.clone(), space.owner(), "garbage", 403, "access denied").await;
+        reject(method.clone(), space.owner(), "", 401, "authorization required").await;
+        reject(method.clone(), space.owner(), "garbage", 403, "access denied").await;
         // Somebody else's chain.
-        refuse(method.clone(), &stranger, space.root(), 403, "access denied").await;
+        reject(method.clone(), &stranger, space.root(), 403, "access denied").await;
         // A token without a DID has no chain.
         let request =
             fixture.bare(method.clone(), &space.text(), &id).bearer_auth(fixture.server.token("owner"));
-        refused(request.header("X-UCAN", space.root()), 401, "authorization required").await;
+        rejected(request.header("X-UCAN", space.root()), 401, "authorization required").await;
     }
-    refuse(Method::PUT, &reader, &may_read, 403, "access denied").await;
-    refuse(Method::DELETE, &reader, &may_read, 403, "access denied").await;
-    refuse(Method::GET, &reader, &may_read, 404, "file not found").await;
+    reject(Method::PUT, &reader, &may_read, 403, "access denied").await;
+    reject(Method::DELETE, &reader, &may_read, 403, "access denied").await;
+    reject(Method::GET, &reader, &may_read, 404, "file not found").await;
 }
 
 /// `shared_space_put_with_revoked_ucan_returns_forbidden`, `shared_space_put_with_revoked_proof_ucan_returns_forbidden`:
@@ -101,10 +101,10 @@ async fn revoked_chain_opens_nothing() {
     space.revoke(&mut space.owner_client().await, &may_write).await;
     for (member, chain) in [(&writer, &may_write), (&guest, &of_guest)] {
         for method in [Method::GET, Method::DELETE] {
-            refused(ask(&fixture, method, &space, &id, member, chain), 403, "access denied").await;
+            rejected(ask(&fixture, method, &space, &id, member, chain), 403, "access denied").await;
         }
         let request = ask(&fixture, Method::PUT, &space, &fresh_id(), member, chain);
-        refused(upload(request, b"x"), 403, "access denied").await;
+        rejected(upload(request, b"x"), 403, "access denied").await;
     }
 }
 
@@ -114,9 +114,9 @@ async fn unknown_spaces_are_missing() {
     let fixture = Fixture::new().await;
     let (token, unknown) = (fixture.server.token("alice"), fresh_id());
     let ask = |method| fixture.bare(method, &unknown, &fresh_id()).bearer_auth(&token);
-    refused(ask(Method::GET), 404, "file not found").await;
-    refused(upload(ask(Method::PUT), b"x"), 404, "space not found").await;
-    refused(ask(Method::DELETE), 404, "space not found").await;
+    rejected(ask(Method::GET), 404, "file not found").await;
+    rejected(upload(ask(Method::PUT), b"x"), 404, "space not found").await;
+    rejected(ask(Method::DELETE), 404, "space not found").await;
 }
 
 /// Row 17: after a removal no file comes in under a key that the removed one has.
@@ -131,7 +131,7 @@ async fn key_older_than_the_space_accepts_is_stale() {
     assert_eq!(begun["result"]["epoch"], 2, "{begun}");
     let id = fresh_id();
     let put = || ask(&fixture, Method::PUT, &space, &id, space.owner(), space.root());
-    refused(upload(put(), b"x"), 409, "key generation stale").await;
+    rejected(upload(put(), b"x"), 409, "key generation stale").await;
     let request = put().header("X-Record-ID", record()).header("X-Wrapped-DEK", dek_of(2, 7)).body("x");
     assert_eq!(answer(request).await.status(), StatusCode::CREATED);
 }

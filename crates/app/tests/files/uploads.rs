@@ -64,7 +64,7 @@ async fn largest_file_comes_back_as_it_went() {
     assert_eq!(body(last).await, bytes.slice(bytes.len() - 1000..));
 }
 
-/// The limit itself is allowed; one more is refused before any of it is sent.
+/// The limit itself is allowed; one more is rejected before any of it is sent.
 #[tokio::test]
 async fn limit_may_be_reached_but_not_exceeded() {
     let fixture = Fixture::with(|server| server.setting("MAX_FILE_SIZE", "3 MiB")).await;
@@ -72,7 +72,7 @@ async fn limit_may_be_reached_but_not_exceeded() {
     fixture.stored(&content(limit, 1)).await;
     let never_sent = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let request = fixture.streamed(&fresh_id(), limit + 1, never_sent);
-    crate::fixture::refused(request, 413, "file exceeds 3 MB limit").await;
+    crate::fixture::rejected(request, 413, "file exceeds 3 MB limit").await;
 }
 
 /// http §7.1, row 20 of §7.2.
@@ -85,7 +85,7 @@ async fn announced_digest_must_be_right() {
         assert_eq!(answer(right).await.status(), StatusCode::CREATED);
         let id = fresh_id();
         let wrong = fixture.upload(&id, bytes.clone()).header(name, digest(b"something else"));
-        crate::fixture::refused(wrong, 400, "digest mismatch").await;
+        crate::fixture::rejected(wrong, 400, "digest mismatch").await;
         assert_eq!(fixture.get(&id).await.status(), StatusCode::NOT_FOUND);
     }
 }

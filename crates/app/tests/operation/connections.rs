@@ -31,7 +31,7 @@ fn assert_in_shape(answer: &str, status: &str, text: &str) {
 
 /// H8, H9, H14.
 #[tokio::test]
-async fn what_is_no_request_is_refused_in_the_common_shape() {
+async fn what_is_no_request_is_rejected_in_the_common_shape() {
     let fixture = Fixture::new().await;
     let malformed: [&[u8]; 5] = [
         b"hello\r\n\r\n",
@@ -46,7 +46,7 @@ async fn what_is_no_request_is_refused_in_the_common_shape() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused_in_the_common_shape() {
+async fn a_head_that_is_too_large_is_rejected_in_the_common_shape() {
     let fixture = Fixture::new().await;
     let within_reach =
         format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\nconnection: close\r\n\r\n", "y".repeat(140_000));

@@ -72,19 +72,19 @@ async fn users_and_clients_have_personal_spaces_of_their_own() {
 }
 
 #[tokio::test]
-async fn nobody_gets_a_token_that_the_server_would_refuse() {
+async fn nobody_gets_a_token_that_the_server_would_reject() {
     let directory = tempfile::tempdir().unwrap();
     let server = start(directory.path(), &[("JWT_MAX_LIFETIME_SECONDS", "600")]).await;
     let eternal = token(&server, &json!({ "ttl": u64::MAX })).await;
     assert!(accepts(&server, eternal.body["token"].as_str().unwrap()).await);
     for wish in [json!({ "user": "" }), json!({ "user": "a\0b" }), json!({ "client": "c".repeat(257) })] {
-        let refused = token(&server, &wish).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-        assert_eq!(refused.body, json!({ "error": "user and client must be 1 to 256 bytes without NUL" }));
+        let rejected = token(&server, &wish).await;
+        assert_eq!(rejected.status, StatusCode::BAD_REQUEST);
+        assert_eq!(rejected.body, json!({ "error": "user and client must be 1 to 256 bytes without NUL" }));
     }
     for wish in [json!([]), json!({ "usr": "typo" }), json!({ "ttl": -1 }), json!("alice")] {
-        let refused = token(&server, &wish).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{wish}");
+        let rejected = token(&server, &wish).await;
+        assert_eq!(rejected.status, StatusCode::BAD_REQUEST, "{wish}");
     }
     let huge = token(&server, &json!({ "user": "u".repeat(20_000) })).await;
     assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
@@ -109,8 +109,8 @@ async fn a_token_names_the_identity_and_the_mailbox_that_were_asked_for_and_noth
         (json!({ "did": "" }), "did must be the did:key of a P-256 key"),
         (json!({ "mailbox": "AB" }), "mailbox must be 64 lowercase hexadecimal digits"),
     ] {
-        let refused = token(&server, &wish).await;
-        assert_eq!((refused.status, refused.body), (StatusCode::BAD_REQUEST, json!({ "error": error })));
+        let rejected = token(&server, &wish).await;
+        assert_eq!((rejected.status, rejected.body), (StatusCode::BAD_REQUEST, json!({ "error": error })));
     }
 }
 

@@ -40,9 +40,9 @@ async fn an_outage_of_the_issuer_is_seen_in_readiness_and_never_as_401() {
     });
     assert_eq!(unready.body, expected);
     assert_eq!(fixture.get("/health").await.status, StatusCode::OK, "liveness does not depend on issuers");
-    let refused = fixture.get_as(&fixture.issuer.token("user-1"), "/api/v1/spaces").await;
-    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(refused.body, json!({ "error": "authentication temporarily unavailable" }));
+    let rejected = fixture.get_as(&fixture.issuer.token("user-1"), "/api/v1/spaces").await;
+    assert_eq!(rejected.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(rejected.body, json!({ "error": "authentication temporarily unavailable" }));
 
     fixture.issuer.behave(Behaviour::Healthy);
     fixture.clock.advance(Duration::from_secs(5));

@@ -90,10 +90,10 @@ async fn a_stopping_server_says_so_until_its_connections_are_closed() {
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ready.body["checks"]["draining"], json!({ "status": "failed" }));
     assert_eq!(fixture.get("/livez").await.status, StatusCode::OK);
-    let refused = fixture.get("/api/v1/unknown").await;
-    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(refused.body, json!({ "error": "server is shutting down" }));
-    assert_eq!(refused.headers["retry-after"], "5");
+    let rejected = fixture.get("/api/v1/unknown").await;
+    assert_eq!(rejected.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(rejected.body, json!({ "error": "server is shutting down" }));
+    assert_eq!(rejected.headers["retry-after"], "5");
     let (late, _) = Upgrade::offering(&["less-rpc-v1"]).send(fixture.server.address()).await;
     assert_eq!(late.status, 503);
     let closes = async {
@@ -110,7 +110,7 @@ async fn a_request_under_way_is_finished_before_the_server_ends() {
     let mut unfinished = Unfinished::new().await;
     unfinished.server.drain();
     // Nobody new is let in, which shows that the shutdown has come this far.
-    within("a refusal", async { while TcpStream::connect(unfinished.server.address()).await.is_ok() {} })
+    within("a rejection", async { while TcpStream::connect(unfinished.server.address()).await.is_ok() {} })
         .await;
     unfinished.stream.write_all(b"{}").await.unwrap();
     let answer = unfinished.answer().await;

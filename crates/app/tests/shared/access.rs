@@ -1,4 +1,4 @@
-//! The matrix of auth §10: every method, every level, every way to be refused.
+//! The matrix of auth §10: every method, every level, every way to be rejected.
 
 use std::time::Duration;
 
@@ -68,14 +68,14 @@ fn rand_index() -> u128 {
     u128::from_be_bytes(*random_space().as_bytes()) >> 64 & 0xffff_ffff_ffff
 }
 
-/// The refusal of `method`: a pull leaves the space out without a word.
-fn refused(method: &str) -> &'static str {
+/// The rejection of `method`: a pull leaves the space out without a word.
+fn rejected(method: &str) -> &'static str {
     if method == "pull" { "skipped" } else { "forbidden" }
 }
 
-async fn expect_refusals(client: &mut RawClient, space: &str, ucan: Option<&str>, why: &str) {
+async fn expect_rejections(client: &mut RawClient, space: &str, ucan: Option<&str>, why: &str) {
     for (method, _) in METHODS {
-        assert_eq!(outcome(client, method, space, ucan).await, refused(method), "{method} with {why}");
+        assert_eq!(outcome(client, method, space, ucan).await, rejected(method), "{method} with {why}");
     }
 }
 
@@ -91,7 +91,7 @@ async fn every_method_opens_to_its_level_and_to_those_above() {
         let ucan = space.invite(&member, level);
         let handed_on = member.ucan(space.id()).to(&guest).permission(level).proof(&ucan).sign();
         for (method, required) in METHODS {
-            let expected = if level.covers(required) { "ok" } else { refused(method) };
+            let expected = if level.covers(required) { "ok" } else { rejected(method) };
             let text = space.text();
             assert_eq!(
                 outcome(&mut client, method, &text, Some(&ucan)).await,
@@ -115,9 +115,9 @@ async fn nothing_opens_without_a_chain() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let (mut owner, mut nobody) = (space.owner_client().await, server.raw("bob").await);
-    expect_refusals(&mut owner, &space.text(), None, "no chain").await;
-    expect_refusals(&mut owner, &space.text(), Some(""), "an empty chain").await;
-    expect_refusals(&mut nobody, &space.text(), Some(space.root()), "a token without a did").await;
+    expect_rejections(&mut owner, &space.text(), None, "no chain").await;
+    expect_rejections(&mut owner, &space.text(), Some(""), "an empty chain").await;
+    expect_rejections(&mut nobody, &space.text(), Some(space.root()), "a token without a did").await;
 }
 
 /// Auth §6.3, one row after the other, for every method.
@@ -145,7 +145,7 @@ async fn nothing_opens_to_a_chain_that_is_not_good() {
         ("a chain of 64 KiB and more", format!("{}{}", good().sign(), "x".repeat(65_536))),
     ];
     for (why, chain) in chains {
-        expect_refusals(&mut client, &space.text(), Some(&chain), why).await;
+        expect_rejections(&mut client, &space.text(), Some(&chain), why).await;
     }
     assert_eq!(outcome(&mut client, "push", &space.text(), Some(&good().sign())).await, "ok");
 }
@@ -164,13 +164,13 @@ async fn nothing_opens_to_a_revoked_chain() {
         let chain = leaf(&proof);
         assert_eq!(outcome(&mut client, "pull", &space.text(), Some(&chain)).await, "ok");
         space.revoke(&mut owner, if revoke_proof { &proof } else { &chain }).await;
-        expect_refusals(&mut client, &space.text(), Some(&chain), "a revoked token").await;
-        expect_refusals(&mut client, &space.text(), Some(&flip_signature(&chain)), "a flipped leaf").await;
+        expect_rejections(&mut client, &space.text(), Some(&chain), "a revoked token").await;
+        expect_rejections(&mut client, &space.text(), Some(&flip_signature(&chain)), "a flipped leaf").await;
         if revoke_proof {
             let flipped = leaf(&flip_signature(&proof));
-            expect_refusals(&mut client, &space.text(), Some(&flipped), "a flipped proof").await;
+            expect_rejections(&mut client, &space.text(), Some(&flipped), "a flipped proof").await;
             let both = flip_signature(&flipped);
-            expect_refusals(&mut client, &space.text(), Some(&both), "both flipped").await;
+            expect_rejections(&mut client, &space.text(), Some(&both), "both flipped").await;
         }
     }
 }
@@ -197,8 +197,8 @@ async fn personal_space_opens_to_its_owner_alone() {
     let own_chain = member.ucan(server.space_id("alice")).sign();
     for (method, _) in METHODS {
         assert_eq!(outcome(&mut alice, method, &space, Some("no chain")).await, "ok", "{method}");
-        assert_eq!(outcome(&mut bob, method, &space, Some(&own_chain)).await, refused(method), "{method}");
-        assert_eq!(outcome(&mut bob, method, &space, None).await, refused(method), "{method}");
+        assert_eq!(outcome(&mut bob, method, &space, Some(&own_chain)).await, rejected(method), "{method}");
+        assert_eq!(outcome(&mut bob, method, &space, None).await, rejected(method), "{method}");
     }
 }
 
@@ -232,7 +232,7 @@ async fn unknown_space_is_not_found_by_a_chain_of_ones_own_and_forbidden_else() 
         (unknown, Some(expired), "an expired chain"),
         (derived, Some(member.ucan(derived).sign()), "a derived id"),
     ] {
-        expect_refusals(&mut client, &space.to_string(), chain.as_deref(), why).await;
+        expect_rejections(&mut client, &space.to_string(), chain.as_deref(), why).await;
     }
 }
 
@@ -243,7 +243,7 @@ async fn shared_space_that_a_token_claims_as_personal_opens_to_nobody_by_that() 
     let space = SharedSpace::create(&server).await;
     let claims = server.issuer().claims("mallory").with("personal_space_id", space.text());
     let mut client = server.raw_with_token(&server.issuer().mint(&claims)).await;
-    expect_refusals(&mut client, &space.text(), None, "a claim").await;
+    expect_rejections(&mut client, &space.text(), None, "a claim").await;
     let answer = outcome(&mut space.owner_client().await, "push", &space.text(), Some(space.root())).await;
     assert_eq!(answer, "ok");
 }

@@ -76,8 +76,8 @@ async fn subscription_ends_with_its_chain() {
     client.notify("event.send", &json!({ "space": here.text(), "data": bytes("still here") })).await;
     client.assert_quiet().await;
     owner.assert_quiet().await;
-    let refused = client.push_with(&here.text(), &chains[0], &[create(3, "x")]).await;
-    assert_eq!(refused, json!({ "ok": false, "error": "forbidden" }));
+    let rejected = client.push_with(&here.text(), &chains[0], &[create(3, "x")]).await;
+    assert_eq!(rejected, json!({ "ok": false, "error": "forbidden" }));
 }
 
 /// Subscribing again in time moves the end.

@@ -146,6 +146,6 @@ async fn reader_may_append() {
     params["kind"] = "accept".into();
     assert_eq!(client.call("membership.append", &params).await["result"]["chain_seq"], 1);
     params["kind"] = "perhaps".into();
-    let refused = client.call("membership.append", &params).await["error"].clone();
-    assert_eq!(refused, error("invalid_params", "invalid membership append params"));
+    let rejected = client.call("membership.append", &params).await["error"].clone();
+    assert_eq!(rejected, error("invalid_params", "invalid membership append params"));
 }

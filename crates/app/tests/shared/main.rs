@@ -14,5 +14,5 @@ mod log;
 mod log_limits;
 mod outage;
 mod races;
-mod refusals;
+mod rejections;
 mod revocation;

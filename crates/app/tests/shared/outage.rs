@@ -1,4 +1,4 @@
-//! A store that is down is a failure, and never a refusal (D-29).
+//! A store that is down is a failure, and never a rejection (D-29).
 
 use std::fs::OpenOptions;
 

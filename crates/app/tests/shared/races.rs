@@ -1,4 +1,4 @@
-//! Revocations that race what they forbid: whatever comes after the answer is refused, whatever came before was allowed,
+//! Revocations that race what they forbid: whatever comes after the answer is rejected, whatever came before was allowed,
 //! and nobody is left listening.
 
 use less_sync_auth::ucan;
@@ -39,7 +39,7 @@ async fn revocation_is_obeyed_by_whatever_follows_it() {
             futures_util::future::join(owner.call("membership.revoke", &revoke), racing).await;
         assert_eq!(revoked["result"], json!({}));
         let entered = subscribed["result"]["spaces"].as_array().is_some_and(|spaces| !spaces.is_empty());
-        assert!(entered || !is_ok(&pushed), "round {round}: a push after a refused subscription");
+        assert!(entered || !is_ok(&pushed), "round {round}: a push after a rejected subscription");
 
         // The answer to the revocation is here: from now on nothing is allowed, and nothing is heard.
         let late = client.push_with(&text, &chain, &[create(2 * round + 1, "x")]).await;

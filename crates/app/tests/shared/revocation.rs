@@ -58,9 +58,9 @@ async fn revoked_member_is_told_and_then_gone() {
     for client in [&mut owner, &mut stays] {
         assert_eq!(client.receive_notification("presence.leave").await, leave);
     }
-    // Its very next frame is refused, and what does not ask for a right anew has no subscription to go by.
-    let refused = gone.push_with(&space.text(), &ucan, &[create(1, "x")]).await;
-    assert_eq!(refused, json!({ "ok": false, "error": "forbidden" }));
+    // Its very next frame is rejected, and what does not ask for a right anew has no subscription to go by.
+    let rejected = gone.push_with(&space.text(), &ucan, &[create(1, "x")]).await;
+    assert_eq!(rejected, json!({ "ok": false, "error": "forbidden" }));
     for method in ["presence.set", "event.send"] {
         gone.notify(method, &json!({ "space": space.text(), "data": bytes("still here") })).await;
     }
@@ -205,15 +205,15 @@ async fn revocation_in_a_personal_space_cuts_nobody() {
 
 /// a subscription does not outlive the chain that was to renew it.
 #[tokio::test]
-async fn refused_renewal_ends_the_subscription() {
+async fn rejected_renewal_ends_the_subscription() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let (member, stranger) = (Member::random(), Member::random());
     let (mut client, _) = watcher(&server, &space, "bob", &member).await;
     let params = json!({ "spaces": [{ "id": space.text(), "since": 0, "ucan": space.invite(&stranger, Permission::Read) }] });
     let response = client.call("subscribe", &params).await;
-    let refused = json!({ "spaces": [], "errors": [{ "space": space.text(), "error": "forbidden" }] });
-    assert_eq!(response["result"], refused);
+    let rejected = json!({ "spaces": [], "errors": [{ "space": space.text(), "error": "forbidden" }] });
+    assert_eq!(response["result"], rejected);
     space.owner_client().await.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
     client.assert_quiet().await;
 }

@@ -46,7 +46,7 @@ impl Default for CacheTimes {
 
 /// Why no key is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Rejection {
     /// The issuer has no such key.
     UnknownKey,
     /// The issuer could not be asked.
@@ -64,7 +64,7 @@ pub enum Lookup {
         refresh: bool,
     },
     /// There is none.
-    Refused(Refusal),
+    Rejected(Rejection),
     /// A fetch has begun: carry it out, report it to [`KeyCache::fetched`] and ask [`KeyCache::after_fetch`].
     Fetch,
     /// Wait for the fetch that is under way, then ask [`KeyCache::after_fetch`].
@@ -179,20 +179,20 @@ impl KeyCache {
     /// Looks for a key after the fetch that [`Self::lookup`] asked to wait for ended with `outcome`.
     ///
     /// # Errors
-    /// The refusal that is the answer.
+    /// The rejection that is the answer.
     pub fn after_fetch(
         &mut self,
         key_id: &str,
         outcome: Result<(), FetchFailed>,
         now: Instant,
-    ) -> Result<Arc<P256Key>, Refusal> {
-        let set = self.loaded.as_ref().and_then(|loaded| loaded.usable(now)).ok_or(Refusal::Unavailable)?;
+    ) -> Result<Arc<P256Key>, Rejection> {
+        let set = self.loaded.as_ref().and_then(|loaded| loaded.usable(now)).ok_or(Rejection::Unavailable)?;
         if let Some(key) = set.key(key_id) {
             return Ok(Arc::clone(key));
         }
-        outcome.map_err(|FetchFailed| Refusal::Unavailable)?;
+        outcome.map_err(|FetchFailed| Rejection::Unavailable)?;
         self.remember_unknown(key_id, now);
-        Err(Refusal::UnknownKey)
+        Err(Rejection::UnknownKey)
     }
 
     /// Takes the result of a fetch: a set and the `max-age` it came with. A failure leaves the old set in place.
@@ -242,7 +242,7 @@ impl KeyCache {
             return Lookup::Wait;
         }
         if within(self.failed_at, self.times.between_first_loads, now) {
-            return Lookup::Refused(Refusal::Unavailable);
+            return Lookup::Rejected(Rejection::Unavailable);
         }
         self.fetching = Some(Purpose::AnySet);
         Lookup::Fetch
@@ -250,7 +250,7 @@ impl KeyCache {
 
     fn unknown_key(&mut self, key_id: &str, now: Instant) -> Lookup {
         if within(self.unknown_keys.get(key_id).copied(), self.times.unknown_key_memory, now) {
-            return Lookup::Refused(Refusal::UnknownKey);
+            return Lookup::Rejected(Rejection::UnknownKey);
         }
         if self.fetching.is_some() {
             return Lookup::Wait;
@@ -258,7 +258,11 @@ impl KeyCache {
         if let Some(last) = &self.unknown_key_fetch
             && within(Some(last.at), self.times.between_unknown_keys, now)
         {
-            return Lookup::Refused(if last.failed { Refusal::Unavailable } else { Refusal::UnknownKey });
+            return Lookup::Rejected(if last.failed {
+                Rejection::Unavailable
+            } else {
+                Rejection::UnknownKey
+            });
         }
         self.unknown_key_fetch = Some(UnknownKeyFetch { at: now, failed: false });
         self.fetching = Some(Purpose::UnknownKey);

@@ -1,6 +1,6 @@
-//! Why a token was refused.
+//! Why a token was rejected.
 
-/// Refusal of an access token. The variants are the classes of auth §1.3; neither `Debug` nor `Display` shows any
+/// Rejection of an access token. The variants are the classes of auth §1.3; neither `Debug` nor `Display` shows any
 /// part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {

@@ -16,7 +16,7 @@ pub fn cid(token: &str) -> Cid {
 /// Both names of one token.
 ///
 /// Whoever holds a token can replace its signature (r, s) by (r, n − s) and has a second valid text of the same
-/// token, with another hash. Half of all genuine tokens have the greater s, so neither text can be refused; a token is
+/// token, with another hash. Half of all genuine tokens have the greater s, so neither text can be rejected; a token is
 /// revoked when either is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenCids {

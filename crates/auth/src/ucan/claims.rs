@@ -75,7 +75,7 @@ impl Claims {
         if !parent.permission()?.covers(self.permission()?) {
             return Err(UcanError::AttenuationViolation);
         }
-        // A parent without `exp` is refused for that, when it is its turn.
+        // A parent without `exp` is rejected for that, when it is its turn.
         if parent.expires_at.is_some_and(|ends| self.expires_at.is_none_or(|expires_at| expires_at > ends)) {
             return Err(UcanError::AttenuationViolation);
         }

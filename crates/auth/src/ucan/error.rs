@@ -1,8 +1,8 @@
-//! Why a chain was refused.
+//! Why a chain was rejected.
 
 use crate::did_key::InvalidDidKey;
 
-/// Refusal of a chain. The variants are the classes of auth §6.3; on the wire all but the last are `forbidden`.
+/// Rejection of a chain. The variants are the classes of auth §6.3; on the wire all but the last are `forbidden`.
 /// Neither `Debug` nor `Display` shows any part of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UcanError {

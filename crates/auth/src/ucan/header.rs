@@ -40,8 +40,8 @@ mod tests {
     }
 
     #[test]
-    fn another_algorithm_a_critical_member_and_another_type_are_refused_in_this_order() {
-        for (text, refusal) in [
+    fn another_algorithm_a_critical_member_and_another_type_are_rejected_in_this_order() {
+        for (text, rejection) in [
             (r#"["ES256"]"#, InvalidUcan::Malformed),
             (r#"{"alg":"ES256","alg":"ES256"}"#, InvalidUcan::Malformed),
             (r"{}", InvalidUcan::Algorithm),
@@ -52,7 +52,7 @@ mod tests {
             (r#"{"alg":"ES256","typ":null}"#, InvalidUcan::Type),
             (r#"{"alg":"ES256","typ":"at+jwt"}"#, InvalidUcan::Type),
         ] {
-            assert_eq!(check(text), Err(refusal), "{text}");
+            assert_eq!(check(text), Err(rejection), "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use less_sync_auth::ucan::{self, InvalidUcan, MAX_CHAIN_TOKENS, MAX_UCAN_BYTES, 
 use less_sync_core::{Permission, Timestamp};
 use serde_json::{Value, json};
 
-use crate::chains::{MEMBERS, NOW, chain, claims, expected, refusal, verify};
+use crate::chains::{MEMBERS, NOW, chain, claims, expected, rejection, verify};
 
 /// Counts the signatures that are asked about and the bytes under them. All are called good: the worst case.
 fn work(token: &str, depth: usize) -> (usize, usize, Result<(), UcanError>) {
@@ -40,9 +40,9 @@ fn no_text_costs_more_than_eight_signatures_and_four_times_its_size() {
 
 /// S-05, S-06: lists, nesting and texts as large as a token may be.
 #[test]
-fn bombs_are_refused_or_read_once() {
+fn bombs_are_rejected_or_read_once() {
     let header = r#"{"alg":"ES256"}"#;
-    let with = |changes: Value| refusal(header, &claims(&changes).to_string());
+    let with = |changes: Value| rejection(header, &claims(&changes).to_string());
     let many = vec!["a"; 10_000];
     assert_eq!(with(json!({ "prf": many })), InvalidUcan::Proofs.into());
     assert_eq!(with(json!({ "prf": vec![""; 10_000] })), InvalidUcan::Proofs.into());

@@ -64,7 +64,7 @@ pub(crate) fn claims(changes: &Value) -> Value {
     claims
 }
 
-/// What the owner's token with these texts for header and payload is refused with, when member 1 wants to write.
-pub(crate) fn refusal(header: &str, payload: &str) -> UcanError {
+/// What the owner's token with these texts for header and payload is rejected with, when member 1 wants to write.
+pub(crate) fn rejection(header: &str, payload: &str) -> UcanError {
     verify(&MEMBERS[0].sign_text(header, payload), 1, Permission::Write).unwrap_err()
 }

@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn a_truncated_chain_is_refused(length in 0..2000_usize) {
+    fn a_truncated_chain_is_rejected(length in 0..2000_usize) {
         prop_assume!(length < CHAIN.len());
         prop_assert!(verify(CHAIN.get(..length).unwrap(), 3, Permission::Read).is_err());
     }

@@ -6,7 +6,7 @@ use less_sync_auth::{InvalidToken, TokenError, UnverifiedToken};
 use less_sync_core::{Permission, Timestamp};
 use serde_json::{Value, json};
 
-use crate::chains::{CHAIN, MEMBERS, NOW, chain, claims, expected, refusal, space, verify};
+use crate::chains::{CHAIN, MEMBERS, NOW, chain, claims, expected, rejection, space, verify};
 
 /// S-08: the only other text of a signed token is the one with n − s, and both have the same two names.
 #[test]
@@ -23,8 +23,8 @@ fn the_text_with_the_other_signature_verifies_under_the_same_names() {
 /// S-25: the other direction is a vector.
 #[test]
 fn a_ucan_is_no_access_token() {
-    let refused = UnverifiedToken::parse(&CHAIN).map(drop);
-    assert_eq!(refused, Err(TokenError::Invalid(InvalidToken::KeyId)));
+    let rejected = UnverifiedToken::parse(&CHAIN).map(drop);
+    assert_eq!(rejected, Err(TokenError::Invalid(InvalidToken::KeyId)));
 }
 
 /// Auth §6.4: between servers whoever is named may present the chain.
@@ -66,11 +66,11 @@ fn debug_shows_nothing_of_a_chain() {
 #[test]
 fn the_first_of_several_faults_decides_the_class() {
     let header = r#"{"alg":"ES256","typ":"JWT"}"#;
-    let with = |changes: Value| refusal(header, &claims(&changes).to_string());
+    let with = |changes: Value| rejection(header, &claims(&changes).to_string());
     let mut faults = json!({ "prf": ["a", "b"] });
-    let mut expect = |name: &str, value: Value, refusal: UcanError| {
+    let mut expect = |name: &str, value: Value, rejection: UcanError| {
         faults[name] = value;
-        assert_eq!(with(faults.clone()), refusal, "{name}");
+        assert_eq!(with(faults.clone()), rejection, "{name}");
     };
     expect("prf", json!(["a", "b"]), InvalidUcan::Proofs.into());
     expect("nonce", json!(""), InvalidUcan::Nonce.into());
@@ -83,12 +83,12 @@ fn the_first_of_several_faults_decides_the_class() {
     expect("iss", json!(MEMBERS[2].did()), InvalidUcan::Signature.into());
     expect("iss", json!("did:web:example.com"), InvalidUcan::Issuer(InvalidDidKey::MissingPrefix).into());
     expect("prf", json!("a"), InvalidUcan::Claim("prf").into());
-    assert_eq!(refusal(header, "[]"), InvalidUcan::Malformed.into());
-    assert_eq!(refusal(r#"{"alg":"none"}"#, "[]"), InvalidUcan::Algorithm.into());
+    assert_eq!(rejection(header, "[]"), InvalidUcan::Malformed.into());
+    assert_eq!(rejection(r#"{"alg":"none"}"#, "[]"), InvalidUcan::Algorithm.into());
 }
 
-/// What a child is refused with whose parent says this: the child lets member 2 write as long as member 1 may.
-fn refusal_of_child(parent: &Value) -> UcanError {
+/// What a child is rejected with whose parent says this: the child lets member 2 write as long as member 1 may.
+fn rejection_of_child(parent: &Value) -> UcanError {
     let header = r#"{"alg":"ES256"}"#;
     let parent = MEMBERS[0].sign_text(header, &parent.to_string());
     let child = json!({ "iss": MEMBERS[1].did(), "aud": [MEMBERS[2].did()], "prf": [parent] });
@@ -99,9 +99,9 @@ fn refusal_of_child(parent: &Value) -> UcanError {
 #[test]
 fn a_parent_is_compared_with_its_child_before_it_is_judged_itself() {
     let mut parent = claims(&json!({}));
-    let mut expect = |name: &str, value: Value, refusal: UcanError| {
+    let mut expect = |name: &str, value: Value, rejection: UcanError| {
         parent[name] = value;
-        assert_eq!(refusal_of_child(&parent), refusal, "{name}");
+        assert_eq!(rejection_of_child(&parent), rejection, "{name}");
     };
     expect("prf", json!(["a", "b"]), InvalidUcan::Proofs.into());
     expect("nonce", json!(""), InvalidUcan::Nonce.into());
@@ -113,19 +113,19 @@ fn a_parent_is_compared_with_its_child_before_it_is_judged_itself() {
     expect("iss", json!(MEMBERS[2].did()), InvalidUcan::Signature.into());
     let mut endless = claims(&json!({ "nonce": "" }));
     endless.as_object_mut().unwrap().remove("exp");
-    assert_eq!(refusal_of_child(&endless), InvalidUcan::Claim("exp").into());
+    assert_eq!(rejection_of_child(&endless), InvalidUcan::Claim("exp").into());
 }
 
 #[test]
-fn claims_of_another_type_and_repeated_claims_are_refused() {
+fn claims_of_another_type_and_repeated_claims_are_rejected() {
     let header = r#"{"alg":"ES256"}"#;
     for name in ["iss", "aud", "cmd", "with", "nonce", "exp", "nbf", "prf"] {
         for value in [json!(null), json!(-1), json!(1.5), json!({}), json!([7]), json!(true)] {
             let payload = claims(&json!({ name: value })).to_string();
-            assert_eq!(refusal(header, &payload), InvalidUcan::Claim(name).into(), "{payload}");
+            assert_eq!(rejection(header, &payload), InvalidUcan::Claim(name).into(), "{payload}");
         }
         let payload = claims(&json!({ "prf": [], "nbf": 0 })).to_string();
         let repeated = format!("{{\"{name}\":0,{}", payload.strip_prefix('{').unwrap());
-        assert_eq!(refusal(header, &repeated), InvalidUcan::Malformed.into(), "{repeated}");
+        assert_eq!(rejection(header, &repeated), InvalidUcan::Malformed.into(), "{repeated}");
     }
 }

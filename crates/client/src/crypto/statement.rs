@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn other_purposes_other_authors_and_other_words_are_refused() {
+    fn other_purposes_other_authors_and_other_words_are_rejected() {
         let [author, other] = std::array::from_fn(|_| Identity::random());
         let body = || serde_json::json!({ "a": 1 });
         let text = sign(&author, PURPOSE, body());

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::endpoint::InvalidEndpoint;
 
-/// Bytes of a refusal that are read.
+/// Bytes of a rejection that are read.
 const MOST_WORDS: usize = 4096;
 
 /// A request for a file that has no good answer.
@@ -17,9 +17,9 @@ pub enum FileError {
     /// The server's address is none.
     #[error("the address of the server is not usable")]
     Address(#[source] InvalidEndpoint),
-    /// The server refused, and says why (http §7.2).
+    /// The server rejected, and says why (http §7.2).
     #[error("{error} ({})", status.as_u16())]
-    Refused {
+    Rejected {
         /// With which status.
         status: StatusCode,
         /// In its own words, or those of the status where it has none.
@@ -47,11 +47,11 @@ impl FileError {
         Self::Unreachable(error.without_url())
     }
 
-    /// The status of a refusal.
+    /// The status of a rejection.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Refused { status, .. } => Some(*status),
+            Self::Rejected { status, .. } => Some(*status),
             Self::Address(_)
             | Self::Unreachable(_)
             | Self::Stalled
@@ -65,7 +65,7 @@ impl FileError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Stalled => true,
-            Self::Refused { status, .. } => matches!(
+            Self::Rejected { status, .. } => matches!(
                 *status,
                 StatusCode::REQUEST_TIMEOUT
                     | StatusCode::TOO_MANY_REQUESTS
@@ -82,7 +82,7 @@ impl FileError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Rejected { retry_after, .. } => *retry_after,
             Self::Address(_)
             | Self::Unreachable(_)
             | Self::Stalled
@@ -97,15 +97,15 @@ struct Words {
     error: String,
 }
 
-/// Why the server refused, as far as it can be heard in time.
-pub(super) async fn refusal(response: Response, patience: Duration) -> FileError {
+/// Why the server rejected, as far as it can be heard in time.
+pub(super) async fn rejection(response: Response, patience: Duration) -> FileError {
     let status = response.status();
     let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let body = tokio::time::timeout(patience, words(response)).await.unwrap_or_default();
     let told = serde_json::from_slice::<Words>(&body).ok().map(|words| words.error);
-    let usual = || status.canonical_reason().unwrap_or("refused").to_lowercase();
+    let usual = || status.canonical_reason().unwrap_or("rejected").to_lowercase();
     let error = told.filter(|words| !words.chars().any(char::is_control)).unwrap_or_else(usual);
-    FileError::Refused { status, error, retry_after: seconds.map(Duration::from_secs) }
+    FileError::Rejected { status, error, retry_after: seconds.map(Duration::from_secs) }
 }
 
 /// The beginning of a body.

@@ -141,8 +141,8 @@ impl Run {
         if is_new {
             self.tell(Update::Connected).await?;
         }
-        for (space, code) in subscribed.refused {
-            self.tell(Update::Refused { space, code }).await?;
+        for (space, code) in subscribed.rejected {
+            self.tell(Update::Rejected { space, code }).await?;
         }
         let mut moved = Vec::new();
         for watched in subscribed.spaces {
@@ -193,7 +193,9 @@ const LONGEST_WISH: Duration = Duration::from_mins(5);
 /// The server's own wish (protocol §1.2).
 fn asked_for(cause: &Interruption) -> Duration {
     match cause {
-        Interruption::Dial(DialError::Refused { retry_after: Some(delay), .. }) => (*delay).min(LONGEST_WISH),
+        Interruption::Dial(DialError::Rejected { retry_after: Some(delay), .. }) => {
+            (*delay).min(LONGEST_WISH)
+        }
         Interruption::Dial(_)
         | Interruption::Token(_)
         | Interruption::Ended(_)

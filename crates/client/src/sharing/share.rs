@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_from_anybody_else_is_refused() {
+    fn a_key_from_anybody_else_is_rejected() {
         let ((owner, membership, key), member) = (fixture(), Identity::random());
         let writer = Identity::random();
         let write = owner.grant(writer.did(), Permission::Write, SPACE, END, Some(&membership.ucan.0));

@@ -42,7 +42,7 @@ async fn push_sends_every_change_and_answers_the_new_cursor() {
 }
 
 #[tokio::test]
-async fn refused_push_says_the_code_and_the_cursor_of_the_space() {
+async fn rejected_push_says_the_code_and_the_cursor_of_the_space() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         for code in ["conflict", "brand_new"] {
@@ -51,18 +51,18 @@ async fn refused_push_says_the_code_and_the_cursor_of_the_space() {
         }
     };
     let client = async {
-        let mut refusals = Vec::new();
+        let mut rejections = Vec::new();
         for _ in 0..2 {
             match connection.push(SPACE, &[]).await {
-                Err(PushError::Refused { code, cursor }) => refusals.push((code, cursor)),
+                Err(PushError::Rejected { code, cursor }) => rejections.push((code, cursor)),
                 other => panic!("{other:?}"),
             }
         }
-        refusals
+        rejections
     };
-    let (refusals, ()) = tokio::join!(client, server);
+    let (rejections, ()) = tokio::join!(client, server);
     assert_eq!(
-        refusals,
+        rejections,
         [(Code::Known(ErrorCode::Conflict), at(3)), (Code::Unknown("brand_new".to_owned()), at(3))]
     );
 }
@@ -109,7 +109,7 @@ async fn answers_that_do_not_fit_are_undecodable() {
 }
 
 #[tokio::test]
-async fn subscribe_tells_watched_and_refused_spaces_apart() {
+async fn subscribe_tells_watched_and_rejected_spaces_apart() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let mut watch = Watch::from(SPACE);
     (watch.presence, watch.since) = (true, at(7));
@@ -139,7 +139,7 @@ async fn subscribe_tells_watched_and_refused_spaces_apart() {
     let granted = subscribed.spaces.first().unwrap();
     assert_eq!((granted.space, granted.cursor), (SPACE, at(8)));
     assert_eq!(granted.peers.first().unwrap().data, Bytes::from_static(b"here"));
-    assert_eq!(subscribed.refused, [(OTHER, Code::Known(ErrorCode::Forbidden))]);
+    assert_eq!(subscribed.rejected, [(OTHER, Code::Known(ErrorCode::Forbidden))]);
 }
 
 #[tokio::test]

@@ -48,14 +48,14 @@ async fn request_offers_both_subprotocols_and_goes_where_the_url_says() {
 }
 
 #[tokio::test]
-async fn refusals_carry_their_status_and_when_to_come_back() {
+async fn rejections_carry_their_status_and_when_to_come_back() {
     for (answer, expected) in [
         ("HTTP/1.1 503 Busy\r\nretry-after: 5\r\ncontent-length: 0\r\n\r\n", (503, Some(5))),
         ("HTTP/1.1 429 Slow\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n", (429, None)),
         ("HTTP/1.1 404 Gone\r\nretry-after: 5\r\ncontent-length: 0\r\n\r\n", (404, None)),
     ] {
         match dial_answered(answer).await.0 {
-            Err(DialError::Refused { status, retry_after }) => {
+            Err(DialError::Rejected { status, retry_after }) => {
                 assert_eq!((status, retry_after), (expected.0, expected.1.map(Duration::from_secs)));
             }
             other => panic!("{other:?}"),
@@ -70,7 +70,7 @@ async fn server_that_is_none_is_a_failed_handshake() {
 }
 
 #[tokio::test]
-async fn server_with_another_subprotocol_is_refused() {
+async fn server_with_another_subprotocol_is_rejected() {
     use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
     for chosen in [None, Some("other-v1")] {
         let (listener, address) = listener().await;

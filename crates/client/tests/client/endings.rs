@@ -48,7 +48,7 @@ async fn dropping_the_last_handle_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn refused_token_shows_as_a_final_close() {
+async fn rejected_token_shows_as_a_final_close() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     peer.close(4000, "expired auth token").await;
     let ended = connection.until_ended().await;

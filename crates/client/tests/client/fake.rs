@@ -212,7 +212,7 @@ pub(crate) fn sync(space: SpaceId, prev: u64, cursor: u64) -> Bytes {
     frame::notification("sync", &sync)
 }
 
-/// Hands every dial to the test, which plays the server or refuses.
+/// Hands every dial to the test, which plays the server or rejects.
 pub(crate) struct Doorway(mpsc::Sender<(AccessToken, Peer)>);
 
 /// Where the test waits for dials.
@@ -243,7 +243,7 @@ impl Connect for Doorway {
     async fn connect(&self, token: AccessToken) -> Result<(Connection, Events), DialError> {
         let (client, peer) = pipe().await;
         if self.0.send((token.clone(), peer)).await.is_err() {
-            return Err(DialError::Refused { status: 503, retry_after: None });
+            return Err(DialError::Rejected { status: 503, retry_after: None });
         }
         Ok(Connection::over(client, Auth::Token(token), Options::default()))
     }

@@ -98,16 +98,16 @@ async fn an_upload_that_was_there_already_is_a_success() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_words_of_the_server() {
+async fn a_rejection_is_told_in_the_words_of_the_server() {
     let body = r#"{"error":"too many uploads"}"#;
     let head = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 7";
     let (client, _served) =
         answering(0, format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
-    let refused =
+    let rejected =
         client.file(&token(), SPACE.into(), FILE).put(&upload(2), content(&["ab"])).await.unwrap_err();
-    assert_eq!(refused.to_string(), "too many uploads (503)");
-    assert_eq!(refused.retry_after(), Some(Duration::from_secs(7)));
-    assert!(refused.is_transient());
+    assert_eq!(rejected.to_string(), "too many uploads (503)");
+    assert_eq!(rejected.retry_after(), Some(Duration::from_secs(7)));
+    assert!(rejected.is_transient());
 }
 
 /// Nothing that moves is followed, or the token would go there.
@@ -122,10 +122,10 @@ async fn other_answers_are_told_by_their_status_and_redirects_are_not_followed()
         ),
     ] {
         let (client, _served) = answering(0, format!("HTTP/1.1 {head}\r\n\r\n")).await;
-        let refused = client.file(&token(), SPACE.into(), FILE).put(&upload(0), content(&[])).await;
-        let refused = refused.unwrap_err();
-        assert_eq!(refused.to_string(), expected);
-        assert!(!refused.is_transient());
+        let rejected = client.file(&token(), SPACE.into(), FILE).put(&upload(0), content(&[])).await;
+        let rejected = rejected.unwrap_err();
+        assert_eq!(rejected.to_string(), expected);
+        assert!(!rejected.is_transient());
     }
 }
 
@@ -165,7 +165,7 @@ async fn a_file_that_is_sent_from_its_beginning_says_so() {
 }
 
 #[tokio::test]
-async fn another_part_than_the_one_asked_for_is_refused() {
+async fn another_part_than_the_one_asked_for_is_rejected() {
     for headers in [
         "206 Partial Content\r\ncontent-length: 4\r\ncontent-range: bytes 1-4/5",
         "206 Partial Content\r\ncontent-length: 2\r\ncontent-range: bytes 2-3/5",
@@ -173,8 +173,8 @@ async fn another_part_than_the_one_asked_for_is_refused() {
         "206 Partial Content\r\ncontent-length: 3",
     ] {
         let (client, _served) = answering(0, found(headers, "llo")).await;
-        let refused = client.file(&token(), SPACE.into(), FILE).get(2).await.unwrap_err();
-        assert!(matches!(refused, FileError::Malformed(_)), "{headers}: {refused:?}");
+        let rejected = client.file(&token(), SPACE.into(), FILE).get(2).await.unwrap_err();
+        assert!(matches!(rejected, FileError::Malformed(_)), "{headers}: {rejected:?}");
     }
 }
 

@@ -27,7 +27,7 @@ async fn next(session: &mut Session) -> String {
         None => "over".to_owned(),
         Some(Update::Connected) => "connected".to_owned(),
         Some(Update::Watching(watched)) => format!("watching at {}", watched.cursor),
-        Some(Update::Refused { code, .. }) => format!("refused {code}"),
+        Some(Update::Rejected { code, .. }) => format!("rejected {code}"),
         Some(Update::Skipped { .. }) => "skipped".to_owned(),
         Some(Update::Pulled(PullItem::Begin { prev, .. })) => format!("begin {prev}"),
         Some(Update::Pulled(PullItem::Record(row))) => format!("row {}", row.cursor),
@@ -172,7 +172,7 @@ async fn only_a_connection_that_lived_five_seconds_resets_the_back_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_token_ends_the_session_for_good() {
+async fn rejected_token_ends_the_session_for_good() {
     for code in [4000, 4002] {
         let (mut session, mut arrivals) = session(follow(0));
         arrivals.next().await.close(code, "no").await;
@@ -189,7 +189,7 @@ struct Busy;
 #[async_trait]
 impl Connect for Busy {
     async fn connect(&self, _: AccessToken) -> Result<(Connection, Events), DialError> {
-        Err(DialError::Refused { status: 503, retry_after: Some(Duration::from_secs(12)) })
+        Err(DialError::Rejected { status: 503, retry_after: Some(Duration::from_secs(12)) })
     }
 }
 

@@ -32,7 +32,7 @@ map! {
     pub struct SubscribeResult<'b> {
         /// Watched from now on, in request order.
         "spaces" => spaces: Vec<SpaceState<'b>> as Required,
-        /// Refused, in request order.
+        /// Rejected, in request order.
         "errors" => errors: Vec<SpaceError<'b>> as ZeroIsAbsent,
     }
 
@@ -62,7 +62,7 @@ map! {
         "data" => data: &'b [u8] as Required,
     }
 
-    /// A refused space.
+    /// A rejected space.
     pub struct SpaceError<'b> {
         /// As the request wrote it.
         "space" => space: &'b str as Required,

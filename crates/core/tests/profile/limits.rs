@@ -1,4 +1,4 @@
-//! What the profile refuses, and what it must survive.
+//! What the profile rejects, and what it must survive.
 
 use std::time::{Duration, Instant};
 

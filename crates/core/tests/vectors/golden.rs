@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::file::{Vector, frames, to_hex};
 use crate::{schema, tree};
 
-/// Golden frames that our types refuse or do not know, and why that is right.
-const REFUSED: &[(&str, &str)] = &[
+/// Golden frames that our types reject or do not know, and why that is right.
+const REJECTED: &[(&str, &str)] = &[
     (
         "big_cursor_i64_max_forbidden",
         "a cursor above 2^53 - 1: nobody may send it, and no Cursor can hold it",
@@ -30,8 +30,8 @@ fn golden(direction: &str) -> Vec<Vector> {
     chosen
 }
 
-fn is_refused(vector: &Vector) -> bool {
-    REFUSED.iter().any(|(name, _)| *name == vector.name())
+fn is_rejected(vector: &Vector) -> bool {
+    REJECTED.iter().any(|(name, _)| *name == vector.name())
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn every_golden_frame_is_run_and_every_exception_exists() {
     let all: Vec<_> = frames().into_iter().filter(|vector| vector.is("kind", "golden")).collect();
     let run: usize = ["c2s", "s2c", "s2s"].map(|direction| golden(direction).len()).iter().sum();
     assert_eq!(run, all.len());
-    for name in REFUSED.iter().map(|(name, _)| name).chain(ANSWERED_ELSEWHERE) {
+    for name in REJECTED.iter().map(|(name, _)| name).chain(ANSWERED_ELSEWHERE) {
         assert!(all.iter().any(|vector| vector.name() == *name), "{name} is no vector");
     }
 }
@@ -74,7 +74,7 @@ fn frames_of_clients_decode_to_their_value() {
         assert_eq!(method, value["method"], "{name}");
         match schema::rewrite(vector.text("schema"), params) {
             None => assert_eq!(vector.text("schema"), "unknown", "{name}"),
-            Some(Err(_)) => assert!(is_refused(&vector), "{name} does not decode"),
+            Some(Err(_)) => assert!(is_rejected(&vector), "{name} does not decode"),
             Some(Ok(rewritten)) => {
                 let settled = outcome.is_null() || outcome == "accepted";
                 assert!(settled || ANSWERED_ELSEWHERE.contains(&name), "{name}: {outcome}");
@@ -159,7 +159,7 @@ fn frames_of_servers_are_read_and_written_byte_for_byte() {
     for vector in golden("s2c") {
         let message = vector.message().unwrap();
         let Some(rewritten) = rewritten(&vector, &message) else {
-            assert!(is_refused(&vector) && !vector.is_emitted(), "{} cannot be read", vector.name());
+            assert!(is_rejected(&vector) && !vector.is_emitted(), "{} cannot be read", vector.name());
             continue;
         };
         if vector.is_emitted() {
@@ -201,7 +201,7 @@ fn rewritten(vector: &Vector, message: &[u8]) -> Option<Vec<u8>> {
 /// Requests between servers are in documented order, so ours equal them but for the second spelling of a key.
 #[test]
 fn requests_between_servers_are_written_byte_for_byte() {
-    for vector in golden("s2s").iter().filter(|vector| !is_refused(vector)) {
+    for vector in golden("s2s").iter().filter(|vector| !is_rejected(vector)) {
         let message = vector.message().unwrap();
         if vector.is("to", "peer") {
             assert!(rewritten(vector, &message).is_some(), "{}", vector.name());

@@ -13,7 +13,7 @@ const SETTLED_ELSEWHERE: &[(&str, &str)] = &[
     ("m_text_message", "session: a text message never reaches the codec"),
     ("m_first_text", "session: a text message never reaches the codec"),
     ("m_oversize_message", "session: the size is checked before the codec"),
-    ("m_first_token_empty", "session: an empty token is refused like any other bad one"),
+    ("m_first_token_empty", "session: an empty token is rejected like any other bad one"),
     ("m_subscribe_bad_uuid", "methods: ids are parsed after decoding"),
     ("m_push_bad_space_uuid", "methods: ids are parsed after decoding"),
     ("m_push_bad_record_id", "methods: ids are parsed after decoding"),

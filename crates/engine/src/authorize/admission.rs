@@ -51,19 +51,19 @@ impl Admission {
     /// The right to read.
     pub(crate) fn reading(&self) -> Result<ReadGrant, EngineError> {
         self.covers(Permission::Read)?;
-        Ok(self.grant(vouch::read, vouch::read_shared))
+        Ok(self.grant(issue::read, issue::read_shared))
     }
 
     /// The right to write, for those who were admitted for it.
     pub(crate) fn writing(&self) -> Result<WriteGrant, EngineError> {
         self.covers(Permission::Write)?;
-        Ok(self.grant(vouch::write, vouch::write_shared))
+        Ok(self.grant(issue::write, issue::write_shared))
     }
 
     /// The right to administer, for those who were admitted for it.
     pub(crate) fn administering(&self) -> Result<AdminGrant, EngineError> {
         self.covers(Permission::Admin)?;
-        Ok(self.grant(vouch::admin, vouch::admin_shared))
+        Ok(self.grant(issue::admin, issue::admin_shared))
     }
 
     /// What is asked of a method and what its use case does can only differ by mistake; then nothing is done.
@@ -80,7 +80,7 @@ impl Admission {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the authorizer")]
-mod vouch {
+mod issue {
     use super::{AdminGrant, ProofChain, ReadGrant, SpaceId, WriteGrant};
 
     pub(super) fn read(space: SpaceId) -> ReadGrant {

@@ -156,9 +156,9 @@ async fn space_that_is_elsewhere_is_unavailable_to_its_members_and_forbidden_to_
     assert_eq!(rows.reads.load(Ordering::Relaxed), 3);
 }
 
-/// D-29: also for those who would have been refused anyhow.
+/// D-29: also for those who would have been rejected anyhow.
 #[tokio::test]
-async fn store_that_is_down_refuses_nobody() {
+async fn store_that_is_down_rejects_nobody() {
     let (gate, rows) = authorizer(Some(here()));
     rows.is_down.store(true, Ordering::Relaxed);
     let token = token(Permission::Read);

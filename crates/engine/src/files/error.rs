@@ -4,7 +4,7 @@ use less_sync_storage::{BlobError, StorageError};
 
 use crate::EngineError;
 
-/// Refusal or failure of a use case of files; one variant per row of http §7.2 and §7.4.
+/// Rejection or failure of a use case of files; one variant per row of http §7.2 and §7.4.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The caller's token does not allow files.
@@ -63,8 +63,8 @@ pub enum FileError {
     /// The upload took so long that its object was given up.
     #[error("upload lost")]
     UploadLost,
-    /// The database refused or failed.
-    #[error("storage refused or failed")]
+    /// The database rejected or failed.
+    #[error("storage rejected or failed")]
     Storage(#[source] StorageError),
     /// The object store failed.
     #[error("object store failed")]

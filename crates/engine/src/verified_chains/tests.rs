@@ -77,23 +77,24 @@ fn a_chain_is_forgotten_after_ten_minutes_and_when_the_clock_goes_back() {
     assert_eq!(remembered(&chains), 1);
 }
 
-/// S-14: neither a chain that was refused, nor one that is good elsewhere.
+/// S-14: neither a chain that was rejected, nor one that is good elsewhere.
 #[test]
 fn failures_leave_nothing_behind() {
     let (owner, member) = (key(7), key(8));
     let token = owner.issue(&grant(member.did(), 1), None);
     let chains = VerifiedChains::default();
     let expected = expected(&owner, member.did());
-    let refused = |token: &str, expected: &Expectations<'_>| chains.verify(token, expected, NOW).unwrap_err();
-    assert_eq!(refused("a.b.c", &expected), InvalidUcan::Malformed.into());
-    assert_eq!(refused(&"a".repeat(MAX_UCAN_BYTES + 1), &expected), InvalidUcan::TooLong.into());
+    let rejected =
+        |token: &str, expected: &Expectations<'_>| chains.verify(token, expected, NOW).unwrap_err();
+    assert_eq!(rejected("a.b.c", &expected), InvalidUcan::Malformed.into());
+    assert_eq!(rejected(&"a".repeat(MAX_UCAN_BYTES + 1), &expected), InvalidUcan::TooLong.into());
     let other_key = Expectations { root_key: member.root_key(), ..expected };
-    assert_eq!(refused(&token, &other_key), UcanError::RootMismatch);
+    assert_eq!(rejected(&token, &other_key), UcanError::RootMismatch);
     assert_eq!(remembered(&chains), 0);
     chains.verify(&token, &expected, NOW).unwrap();
-    assert_eq!(refused(&token, &other_key), UcanError::RootMismatch, "a space made anew has another key");
+    assert_eq!(rejected(&token, &other_key), UcanError::RootMismatch, "a space made anew has another key");
     let other_space = Expectations { space: SpaceId::from_bytes([2; 16]), ..expected };
-    assert_eq!(refused(&token, &other_space), UcanError::ResourceMismatch);
+    assert_eq!(rejected(&token, &other_space), UcanError::ResourceMismatch);
     assert_eq!(remembered(&chains), 1);
 }
 

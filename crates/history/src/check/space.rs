@@ -11,7 +11,7 @@ use crate::{Change, Row};
 pub(super) enum Outcome {
     Open,
     Acknowledged,
-    Refused,
+    Rejected,
     Unknown,
 }
 
@@ -95,10 +95,10 @@ impl Space {
         Ok(())
     }
 
-    pub(super) fn refused(&mut self, op: u64) -> Result<(), String> {
+    pub(super) fn rejected(&mut self, op: u64) -> Result<(), String> {
         let place = self.open_push(op)?;
         if let Some(push) = self.pushes.get_mut(place) {
-            push.outcome = Outcome::Refused;
+            push.outcome = Outcome::Rejected;
         }
         Ok(())
     }
@@ -229,13 +229,13 @@ impl Space {
             Some(at) => self.blame(line, format!("push {op} took effect at {at} and again at {cursor}")),
             None => {
                 push.cursor = Some(cursor);
-                let refused = push.outcome == Outcome::Refused;
+                let rejected = push.outcome == Outcome::Rejected;
                 let other = self.by_cursor.insert(cursor, place).and_then(|other| self.pushes.get(other));
                 if let Some(other) = other.map(|other| other.op) {
                     self.blame(line, format!("cursor {cursor} was given to push {other} and to push {op}"));
                 }
-                if refused {
-                    self.blame(line, format!("push {op} was refused and took effect"));
+                if rejected {
+                    self.blame(line, format!("push {op} was rejected and took effect"));
                 }
             }
         }
@@ -307,7 +307,7 @@ impl Space {
         for push in &pushes {
             match push.outcome {
                 Outcome::Acknowledged => verdict.acknowledged += 1,
-                Outcome::Refused => verdict.refused += 1,
+                Outcome::Rejected => verdict.rejected += 1,
                 Outcome::Open | Outcome::Unknown => {
                     verdict.unknown += 1;
                     verdict.unknown_seen += u64::from(push.cursor.is_some());

@@ -31,15 +31,15 @@ pub(super) struct Admitted {
 
 /// Validates the token and registers the connection (protocol §1.4 steps 4 and 5).
 pub(super) async fn admit(endpoint: Arc<Endpoint>, token: String) -> Result<Box<Admitted>, Close> {
-    let caller = endpoint.authenticate(&token).await.map_err(refusal)?;
+    let caller = endpoint.authenticate(&token).await.map_err(rejection)?;
     if !caller.scopes.contains("sync") {
         return Err(Close::auth_failed("sync scope required"));
     }
-    let permit = endpoint.registry.register(&caller).map_err(|_refused| Close::TOO_MANY_CONNECTIONS)?;
+    let permit = endpoint.registry.register(&caller).map_err(|_rejected| Close::TOO_MANY_CONNECTIONS)?;
     Ok(Box::new(Admitted { caller, permit }))
 }
 
-fn refusal(error: TokenError) -> Close {
+fn rejection(error: TokenError) -> Close {
     match error {
         TokenError::Missing => Close::auth_failed("missing auth token"),
         TokenError::Invalid(_) => Close::auth_failed("invalid auth token"),

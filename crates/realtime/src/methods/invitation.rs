@@ -77,7 +77,7 @@ async fn try_create(connection: &Connection, call: &Call) -> Result<Invitation, 
         call.params().map_err(|cause| RpcError::invalid_params("invitation create", cause))?;
     let engine = &connection.endpoint.engine;
     let letter = letter(call, &params, engine.max_invitation_payload()).map_err(Undelivered::Malformed);
-    engine.create_invitation(&connection.caller(), letter).await.map_err(|refusal| match refusal {
+    engine.create_invitation(&connection.caller(), letter).await.map_err(|rejection| match rejection {
         Undelivered::Malformed(error) => error,
         Undelivered::Engine(EngineError::RateLimited { limit }) => RpcError::new(
             ErrorCode::RateLimited,

@@ -30,7 +30,7 @@ pub(super) async fn push(connection: Arc<Connection>, call: Call) -> Finished {
 
 async fn push_in_turn(connection: Arc<Connection>, call: Call) -> Finished {
     let result = match call.params::<PushParams<'_>>() {
-        Ok(params) => Ok(try_push(&connection, call.message(), &params).await.unwrap_or_else(refused)),
+        Ok(params) => Ok(try_push(&connection, call.message(), &params).await.unwrap_or_else(rejected)),
         Err(cause) => Err(RpcError::invalid_params("push", cause)),
     };
     connection.answer(&call, result).await;
@@ -82,7 +82,7 @@ async fn begun<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
-fn refused(code: ErrorCode) -> PushResult<'static> {
+fn rejected(code: ErrorCode) -> PushResult<'static> {
     PushResult { ok: false, cursor: Cursor::ZERO, error: Some(code.as_str()) }
 }
 

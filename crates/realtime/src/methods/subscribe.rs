@@ -137,7 +137,7 @@ impl<'p> Answer<'p> {
             let generation = endpoint.broker.watch(space, connection.id, &connection.outbox);
             let entered = match Entered::read(connection, space, entry).await {
                 Ok(entered) => entered,
-                Err(error) => return Err(self.refuse(connection, again.then_some(generation), space, error)),
+                Err(error) => return Err(self.reject(connection, again.then_some(generation), space, error)),
             };
             if endpoint.broker.settle(space, connection.id, generation, entered.start()) == Settled::Doubtful
             {
@@ -150,8 +150,8 @@ impl<'p> Answer<'p> {
         Err(ErrorCode::Internal)
     }
 
-    /// The code of a refusal. An outage does not end a subscription that was live before, `again` (protocol §4.2).
-    fn refuse(
+    /// The code of a rejection. An outage does not end a subscription that was live before, `again` (protocol §4.2).
+    fn reject(
         &mut self,
         connection: &Connection,
         again: Option<GateGeneration>,

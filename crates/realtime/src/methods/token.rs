@@ -16,43 +16,43 @@ pub(super) async fn refresh(connection: Arc<Connection>, call: Call) -> Finished
     let mut finished = Finished::default();
     let result = match try_refresh(&connection, &call, &mut finished).await {
         Ok(()) => Ok(TokenRefreshResult { ok: true, error: None }),
-        Err(Refusal::Told(reason)) => Ok(TokenRefreshResult { ok: false, error: Some(reason) }),
-        Err(Refusal::Failed(error)) => Err(error),
+        Err(Rejection::Told(reason)) => Ok(TokenRefreshResult { ok: false, error: Some(reason) }),
+        Err(Rejection::Failed(error)) => Err(error),
     };
     connection.answer(&call, result).await;
     finished
 }
 
 /// Why the previous authorization stays in force.
-enum Refusal {
+enum Rejection {
     /// Said in the result.
     Told(&'static str),
     /// Said as an error response.
     Failed(RpcError),
 }
 
-async fn try_refresh(connection: &Connection, call: &Call, finished: &mut Finished) -> Result<(), Refusal> {
+async fn try_refresh(connection: &Connection, call: &Call, finished: &mut Finished) -> Result<(), Rejection> {
     let params: TokenRefreshParams<'_> =
-        call.params().map_err(|cause| Refusal::Failed(RpcError::invalid_params("token refresh", cause)))?;
+        call.params().map_err(|cause| Rejection::Failed(RpcError::invalid_params("token refresh", cause)))?;
     let endpoint = &connection.endpoint;
-    let caller = endpoint.authenticate(params.token).await.map_err(refusal)?;
+    let caller = endpoint.authenticate(params.token).await.map_err(rejection)?;
     if !caller.scopes.contains("sync") {
-        return Err(Refusal::Told("sync scope required"));
+        return Err(Rejection::Told("sync scope required"));
     }
     if !caller.same_identity(&connection.caller()) {
-        return Err(Refusal::Told("token identity mismatch"));
+        return Err(Rejection::Told("token identity mismatch"));
     }
     finished.token_valid_for = Some(caller.expires_at.since(endpoint.clock.now()));
     connection.set_caller(caller);
     Ok(())
 }
 
-fn refusal(error: TokenError) -> Refusal {
+fn rejection(error: TokenError) -> Rejection {
     match error {
-        TokenError::Missing => Refusal::Told("missing auth token"),
-        TokenError::Invalid(_) => Refusal::Told("invalid auth token"),
-        TokenError::Expired => Refusal::Told("expired auth token"),
-        TokenError::UntrustedIssuer => Refusal::Told("untrusted auth issuer"),
-        TokenError::KeySourceUnavailable => Refusal::Failed(RpcError::new(ErrorCode::Internal, "internal")),
+        TokenError::Missing => Rejection::Told("missing auth token"),
+        TokenError::Invalid(_) => Rejection::Told("invalid auth token"),
+        TokenError::Expired => Rejection::Told("expired auth token"),
+        TokenError::UntrustedIssuer => Rejection::Told("untrusted auth issuer"),
+        TokenError::KeySourceUnavailable => Rejection::Failed(RpcError::new(ErrorCode::Internal, "internal")),
     }
 }

@@ -140,7 +140,7 @@ fn the_last_peer_that_leaves_frees_the_space() {
 
 /// P-221.
 #[test]
-fn the_101st_entry_is_refused_and_updates_pass() {
+fn the_101st_entry_is_rejected_and_updates_pass() {
     let (broker, speakers) = audience::<101>();
     let listener = Listener::new(200);
     listener.subscribe(&broker, HERE, 5);

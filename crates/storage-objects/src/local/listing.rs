@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn prefix_that_is_no_directory_is_refused() {
+    async fn prefix_that_is_no_directory_is_rejected() {
         for prefix in ["", "/", "spaces", "../", "spaces/../../"] {
             let listed: Result<Vec<_>, _> = list("/nowhere".into(), prefix).try_collect().await;
             assert!(matches!(listed, Err(BlobError::Failed(_))), "{prefix:?}");

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn refusal_has_failed() {
+    fn rejection_has_failed() {
         assert!(matches!(
             blob_error(generic(io::Error::from(io::ErrorKind::TimedOut))),
             BlobError::Failed(_)

@@ -65,7 +65,7 @@ pub enum InvalidS3Options {
     /// The endpoint is no address of an HTTP server.
     #[error("endpoint is not a host with a port, nor an http or https url of one")]
     Endpoint,
-    /// The client refuses them.
+    /// The client rejects them.
     #[error("no client for the object store")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -84,7 +84,7 @@ impl S3Options {
             .with_retry(self.patience.retry())
             .with_http_connector(Connector::new(self.patience))
             .build()
-            .map_err(|refused| InvalidS3Options::Client(Box::new(refused)))
+            .map_err(|rejected| InvalidS3Options::Client(Box::new(rejected)))
     }
 
     /// The URL of the server, without a `/` at the end.
@@ -149,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn endpoint_that_is_no_server_is_refused() {
+    fn endpoint_that_is_no_server_is_rejected() {
         for endpoint in ["", "ftp://s3.example", "https://", "https://a b", "http://u:p@h", "h?x=y", "h#x"] {
-            let refused = options(endpoint, true).base();
-            assert!(matches!(refused, Err(InvalidS3Options::Endpoint)), "{endpoint}: {refused:?}");
+            let rejected = options(endpoint, true).base();
+            assert!(matches!(rejected, Err(InvalidS3Options::Endpoint)), "{endpoint}: {rejected:?}");
         }
     }
 

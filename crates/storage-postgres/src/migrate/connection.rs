@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn other_databases_are_refused() {
+    fn other_databases_are_rejected() {
         for url in ["mysql://localhost/x", "sqlite:x.db", "", "postgres"] {
             let error = url.parse::<DatabaseUrl>().unwrap_err();
             assert_eq!(error.to_string(), "unsupported database scheme", "{url}");

@@ -41,7 +41,7 @@ pub(crate) async fn run(db: &mut PgConnection, down: &Down, tell: Listener<'_>) 
     };
     let (steps, reached) = plan(version, down.target)?;
     if !down.allow_data_loss {
-        refuse_loss(db, &steps).await?;
+        reject_loss(db, &steps).await?;
     }
     if down.dry_run {
         steps.into_iter().map(Step::planned).for_each(|step| tell(Event::Planned(step)));
@@ -67,7 +67,7 @@ fn plan(from: i64, target: Target) -> Result<(Vec<&'static Migration>, i64), Mig
 }
 
 /// All steps are judged before the first is taken.
-async fn refuse_loss(db: &mut PgConnection, steps: &[&Migration]) -> Result<(), MigrateError> {
+async fn reject_loss(db: &mut PgConnection, steps: &[&Migration]) -> Result<(), MigrateError> {
     for step in steps {
         let loses = match step.down().loss() {
             Loss::Never => false,

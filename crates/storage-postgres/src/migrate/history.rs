@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_for_what_it_is() {
+    fn anything_else_is_rejected_for_what_it_is() {
         let text = |history: &[Applied]| check(history).unwrap_err().to_string();
         assert_eq!(text(&[row(1), Applied { success: false, ..row(2) }]), "migration 2 is partially applied");
         assert_eq!(text(&[row(1), row(999)]), "database is newer than this build (version 999)");

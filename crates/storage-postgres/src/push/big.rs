@@ -58,8 +58,8 @@ async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(Answer, Vec
     answer.space_cursor = Some(space.cursor);
     answer.key_generation = Some(space.key_generation);
     answer.rewrap_epoch = space.rewrap_epoch;
-    if let Some(refusal) = refusal(connection, job, &space).await? {
-        answer.outcome = refusal;
+    if let Some(rejection) = rejection(connection, job, &space).await? {
+        answer.outcome = rejection;
         return Ok((answer, Vec::new()));
     }
     let mismatches = mismatches(connection, job).await?;
@@ -75,7 +75,7 @@ async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(Answer, Vec
 }
 
 /// Why the push may not write this space, whatever is in it.
-async fn refusal(
+async fn rejection(
     connection: &mut PgConnection,
     job: &Job,
     space: &Locked,

@@ -35,7 +35,7 @@ fn ways(first: u64) -> [Vec<Change>; 4] {
     [0, 1, 2, 2500].map(|count| (first..first + count).map(|id| live(id, NONE, 1)).collect())
 }
 
-/// R27, storage T12: a chain with a revoked token is refused on every way, another one is not, and nothing is written.
+/// R27, storage T12: a chain with a revoked token is rejected on every way, another one is not, and nothing is written.
 #[tokio::test]
 async fn revoked_chain_neither_reads_nor_writes() {
     let harness = Harness::new(|options| options).await;
@@ -49,11 +49,11 @@ async fn revoked_chain_neither_reads_nor_writes() {
         .await
         .unwrap();
     for changes in ways(0) {
-        let refused = push(&harness, &WriteGrant::issue_shared(id, chain(1)), changes).await;
-        assert!(matches!(refused, Err(StorageError::Revoked)), "{refused:?}");
+        let rejected = push(&harness, &WriteGrant::issue_shared(id, chain(1)), changes).await;
+        assert!(matches!(rejected, Err(StorageError::Revoked)), "{rejected:?}");
     }
-    let refused = begin(&harness, &ReadGrant::issue_shared(id, chain(1))).await;
-    assert!(matches!(refused, Err(StorageError::Revoked)), "{refused:?}");
+    let rejected = begin(&harness, &ReadGrant::issue_shared(id, chain(1))).await;
+    assert!(matches!(rejected, Err(StorageError::Revoked)), "{rejected:?}");
     // Revoked elsewhere is not revoked here.
     for (way, first) in (0_usize..4).zip((0..).step_by(10_000)) {
         let changes = ways(first)[way].clone();
@@ -65,19 +65,19 @@ async fn revoked_chain_neither_reads_nor_writes() {
 
 /// Storage §3.2: a token does not open a space with a root key, nor a chain one without.
 #[tokio::test]
-async fn access_of_the_wrong_kind_is_refused() {
+async fn access_of_the_wrong_kind_is_rejected() {
     let harness = Harness::new(|options| options).await;
     let id = shared_space(&harness).await;
     let wrong_writes = [WriteGrant::issue(id), WriteGrant::issue_shared(space(1), chain(1))];
     for grant in wrong_writes {
         for changes in ways(0) {
-            let refused = push(&harness, &grant, changes).await;
-            assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
+            let rejected = push(&harness, &grant, changes).await;
+            assert!(matches!(rejected, Err(StorageError::SpaceKindMismatch)), "{rejected:?}");
         }
     }
     for grant in [ReadGrant::issue(id), ReadGrant::issue_shared(space(1), chain(1))] {
-        let refused = begin(&harness, &grant).await;
-        assert!(matches!(refused, Err(StorageError::SpaceKindMismatch)), "{refused:?}");
+        let rejected = begin(&harness, &grant).await;
+        assert!(matches!(rejected, Err(StorageError::SpaceKindMismatch)), "{rejected:?}");
     }
     harness.end().await;
 }

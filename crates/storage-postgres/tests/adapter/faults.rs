@@ -195,7 +195,7 @@ async fn set(db: &mut sqlx::PgConnection, sql: String) {
 
 /// R26: one push of a batch breaks a rule of the database; its neighbours do not suffer from it.
 #[tokio::test(flavor = "multi_thread")]
-async fn push_that_the_database_refuses_fails_alone() {
+async fn push_that_the_database_rejects_fails_alone() {
     let harness = Harness::new(|options| options).await;
     let mut admin = harness.connect().await;
     execute(&mut admin, "ALTER TABLE records ADD CONSTRAINT no_666 CHECK (octet_length(blob) <> 666)").await;
@@ -222,12 +222,12 @@ async fn push_that_the_database_refuses_fails_alone() {
 #[tokio::test]
 async fn database_that_cannot_be_reached_is_a_typed_error() {
     let database = TestDatabase::empty().await;
-    let refused = PostgresOptions {
+    let rejected = PostgresOptions {
         url: "postgres://nobody@127.0.0.1:1/nothing".parse().unwrap(),
         startup_wait: Duration::from_millis(600),
         ..options(&database)
     };
-    let error = PostgresStorage::open(refused).await.unwrap_err();
+    let error = PostgresStorage::open(rejected).await.unwrap_err();
     let OpenError::Connect(sqlx::Error::Io(reason)) = &error else { panic!("{error:?}") };
     assert_eq!(reason.kind(), std::io::ErrorKind::ConnectionRefused);
 
@@ -238,7 +238,7 @@ async fn database_that_cannot_be_reached_is_a_typed_error() {
         startup_wait: Duration::from_hours(1),
         ..options(&database)
     };
-    let error = within("a refusal", PostgresStorage::open(missing)).await.unwrap_err();
+    let error = within("a rejection", PostgresStorage::open(missing)).await.unwrap_err();
     assert!(matches!(error, OpenError::Connect(sqlx::Error::Database(_))), "{error:?}");
 
     let error = PostgresStorage::open(options(&database)).await.unwrap_err();
@@ -248,9 +248,9 @@ async fn database_that_cannot_be_reached_is_a_typed_error() {
     PostgresStorage::open(options(&database)).await.unwrap().close().await;
 }
 
-/// Pushes that race with the end either happened, and are there afterwards, or were refused, and are not.
+/// Pushes that race with the end either happened, and are there afterwards, or were rejected, and are not.
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_finishes_what_has_queued_and_refuses_the_rest() {
+async fn closing_finishes_what_has_queued_and_rejects_the_rest() {
     let harness = Harness::new(|options| options).await;
     let mut writers = JoinSet::new();
     for number in 1..=9 {

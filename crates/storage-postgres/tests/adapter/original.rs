@@ -1,4 +1,4 @@
-//! Rows that the original server wrote and ours would refuse.
+//! Rows that the original server wrote and ours would reject.
 
 use less_sync_core::Cursor;
 use less_sync_storage::{
@@ -58,8 +58,8 @@ async fn key_of_another_length_cannot_belong_to_a_file() {
         .bind(owner.id.as_uuid())
         .execute(&mut harness.connect().await)
         .await;
-        let refused = inserted.err().map(|error| error.into_database_error().unwrap());
-        let constraint = refused.as_ref().and_then(|error| error.constraint());
+        let rejected = inserted.err().map(|error| error.into_database_error().unwrap());
+        let constraint = rejected.as_ref().and_then(|error| error.constraint());
         assert_eq!(constraint, (length != 44).then_some("files_not_deleted_check"), "{length}");
     }
     harness.end().await;

@@ -171,7 +171,7 @@ async fn functions_planned_on_empty_tables_never_scan_full_ones() {
     }
 }
 
-/// Both functions, ten times each, which is when a plan has become generic: creation, update, deletion, refusal, with
+/// Both functions, ten times each, which is when a plan has become generic: creation, update, deletion, rejection, with
 /// and without a chain.
 const CALLS: &str = "
     DO $$

@@ -98,9 +98,9 @@ async fn push_is_withdrawn_until_it_is_begun() {
     harness.end().await;
 }
 
-/// The queue is bounded: what does not fit is refused, and what did fit is not affected.
+/// The queue is bounded: what does not fit is rejected, and what did fit is not affected.
 #[tokio::test(flavor = "multi_thread")]
-async fn pushes_beyond_the_queue_are_refused() {
+async fn pushes_beyond_the_queue_are_rejected() {
     let harness = Harness::new(|options| PostgresOptions { queue: 4, ..options }).await;
     let mut intruder = harness.connect().await;
     execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
@@ -114,11 +114,11 @@ async fn pushes_beyond_the_queue_are_refused() {
     for id in 1..=12 {
         waiting.spawn(begin(id));
     }
-    let mut refused = 0;
-    while refused < 8 {
+    let mut rejected = 0;
+    while rejected < 8 {
         let result = waiting.join_next().await.unwrap().unwrap();
         assert!(is_unavailable(&result), "{result:?}");
-        refused += 1;
+        rejected += 1;
     }
     execute(&mut intruder, "ROLLBACK").await;
     assert!(waiting.join_all().await.iter().all(is_committed));

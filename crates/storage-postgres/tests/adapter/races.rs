@@ -116,7 +116,7 @@ fn new_cursor(pushed: Result<Pushed, StorageError>) -> Cursor {
 }
 
 /// R26: two servers push to the same spaces, in all orders, some of the pushes in vain. Neighbours commit, nobody
-/// deadlocks, and no refused push leaves a trace.
+/// deadlocks, and no rejected push leaves a trace.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn batches_of_two_servers_over_the_same_spaces_never_deadlock() {
     let (harness, servers) = two_servers().await;
@@ -185,8 +185,8 @@ async fn push_beyond_one_statement_follows_the_same_rules() {
 
     let mut half_wrong = many(cursor(1), 20);
     half_wrong[4400].expected = cursor(7);
-    let refused = push(&harness.storage, space(1), half_wrong).await.unwrap();
-    assert_eq!(refused, Pushed::Conflict { cursor: cursor(1), records: vec![record(4400)] });
+    let rejected = push(&harness.storage, space(1), half_wrong).await.unwrap();
+    assert_eq!(rejected, Pushed::Conflict { cursor: cursor(1), records: vec![record(4400)] });
     assert!(pull(&harness.storage, space(1)).await.unwrap().rows.iter().all(|row| row.payload_bytes() == 10));
 
     // Blobs of more than eight megabytes, deletions and creations in one; a small push on either side of it.

@@ -133,10 +133,10 @@ async fn cursor(harness: &Harness, space: SpaceId) -> Cursor {
 }
 
 /// T12 and R17: a writer waits for the lock of the space when its chain is revoked on the other server. The revocation
-/// does not wait, and the writer, which has asked before, is refused when it gets the lock: it looks the chain up against
+/// does not wait, and the writer, which has asked before, is rejected when it gets the lock: it looks the chain up against
 /// what was committed before that.
 #[tokio::test(flavor = "multi_thread")]
-async fn chain_that_is_revoked_while_its_bearer_waits_for_the_lock_is_refused() {
+async fn chain_that_is_revoked_while_its_bearer_waits_for_the_lock_is_rejected() {
     let (harness, space, servers) = fixture().await;
     let before = cursor(&harness, space).await;
     let mut intruder = harness.connect().await;
@@ -151,8 +151,8 @@ async fn chain_that_is_revoked_while_its_bearer_waits_for_the_lock_is_refused() 
             let revocation = revoke(&servers[1], space, number);
             within("a revocation while the space is locked", revocation).await.unwrap();
             lock.rollback().await.unwrap();
-            let refused = waiting.await.unwrap();
-            assert!(matches!(refused, Err(StorageError::Revoked)), "{deed:?}: {refused:?}");
+            let rejected = waiting.await.unwrap();
+            assert!(matches!(rejected, Err(StorageError::Revoked)), "{deed:?}: {rejected:?}");
         }
     }
     assert_eq!(cursor(&harness, space).await, before);
@@ -202,9 +202,9 @@ async fn revocation_does_not_wait_for_a_long_push() {
 }
 
 /// R27: a chain is revoked on one server while its bearer is busy on the other. What starts after the revocation has
-/// committed is refused, whatever it is.
+/// committed is rejected, whatever it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_starts_after_a_revocation_on_another_server_is_refused() {
+async fn what_starts_after_a_revocation_on_another_server_is_rejected() {
     let (harness, space, servers) = fixture().await;
     for round in 1..=200_u64 {
         let revoked = Arc::new(AtomicBool::new(false));

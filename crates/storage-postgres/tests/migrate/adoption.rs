@@ -1,4 +1,4 @@
-//! What the migrator takes over, and what it refuses (storage §2.3, row by row).
+//! What the migrator takes over, and what it rejects (storage §2.3, row by row).
 
 use less_sync_storage_postgres::migrate::{MigrateError, State, Up, latest_version};
 
@@ -44,7 +44,7 @@ async fn checksums_of_the_original_are_left_as_they_are() {
 async fn partially_applied_migration_stops() {
     let mut fixture = Fixture::at(12).await;
     fixture.execute("UPDATE _sqlx_migrations SET success = false WHERE version = 12").await;
-    assert_eq!(fixture.refusal().await, "migration 12 is partially applied");
+    assert_eq!(fixture.rejection().await, "migration 12 is partially applied");
     let status = fixture.migrator().status().await.unwrap();
     assert_eq!((status.version, status.entries[11].state), (11, State::Partial));
 }
@@ -53,7 +53,7 @@ async fn partially_applied_migration_stops() {
 async fn unknown_checksum_stops() {
     let mut fixture = Fixture::at(13).await;
     fixture.execute("UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 3").await;
-    assert_eq!(fixture.refusal().await, "migration 3 was applied in a different form");
+    assert_eq!(fixture.rejection().await, "migration 3 was applied in a different form");
     assert_eq!(fixture.migrator().status().await.unwrap().entries[2].state, State::Modified);
 }
 
@@ -67,7 +67,7 @@ async fn checksum_of_another_migration_stops() {
              WHERE version = 1",
         )
         .await;
-    assert_eq!(fixture.refusal().await, "migration 1 was applied in a different form");
+    assert_eq!(fixture.rejection().await, "migration 1 was applied in a different form");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn version_of_a_later_build_stops() {
              VALUES (999, 'of a later build', true, '\\x00', 1)",
         )
         .await;
-    assert_eq!(fixture.refusal().await, "database is newer than this build (version 999)");
+    assert_eq!(fixture.rejection().await, "database is newer than this build (version 999)");
     let status = fixture.migrator().status().await.unwrap();
     assert_eq!(status.entries.last().unwrap().state, State::Foreign);
     assert_eq!(fixture.migrator().version().await.unwrap(), 999);
@@ -89,7 +89,7 @@ async fn version_of_a_later_build_stops() {
 async fn gap_in_the_history_stops() {
     let mut fixture = Fixture::at(12).await;
     fixture.execute("DELETE FROM _sqlx_migrations WHERE version = 5").await;
-    assert_eq!(fixture.refusal().await, "migration 5 is missing in the history of the database");
+    assert_eq!(fixture.rejection().await, "migration 5 is missing in the history of the database");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn first_generation_database_is_taken_over_when_asked() {
     let mut fixture = Fixture::goose().await;
     fixture.execute(include_str!("data/goose_rows.sql")).await;
     assert_eq!(
-        fixture.refusal().await,
+        fixture.rejection().await,
         "database was migrated by the first-generation server (goose version 11)"
     );
     let adopt = Up { adopt_goose: true, ..Up::default() };
@@ -117,7 +117,7 @@ async fn adopting_alone_writes_eleven_rows_and_migrates_nothing() {
 }
 
 #[tokio::test]
-async fn first_generation_database_of_another_version_is_refused() {
+async fn first_generation_database_of_another_version_is_rejected() {
     let mut fixture = Fixture::goose().await;
     fixture.execute("DELETE FROM goose_db_version WHERE version_id = 11").await;
     let error = fixture.up(&Up { adopt_goose: true, ..Up::default() }).await.unwrap_err();
@@ -125,7 +125,7 @@ async fn first_generation_database_of_another_version_is_refused() {
 }
 
 #[tokio::test]
-async fn first_generation_database_with_another_schema_is_refused_untouched() {
+async fn first_generation_database_with_another_schema_is_rejected_untouched() {
     let mut fixture = Fixture::goose().await;
     fixture.execute("ALTER TABLE members ADD COLUMN nickname TEXT").await;
     let before = fixture.everything().await;
@@ -139,7 +139,7 @@ async fn tables_without_a_history_are_never_guessed_at() {
     let mut fixture = Fixture::at(12).await;
     fixture.execute("DROP TABLE _sqlx_migrations").await;
     let before = fixture.everything().await;
-    assert_eq!(fixture.refusal().await, "database has tables of less-sync but no migration history");
+    assert_eq!(fixture.rejection().await, "database has tables of less-sync but no migration history");
     assert_eq!(fixture.everything().await, before);
 }
 
@@ -152,7 +152,7 @@ async fn tables_of_others_are_no_obstacle() {
 
 /// newer-clients §8, G-16: by its thirteenth migration.
 #[tokio::test]
-async fn newer_original_is_refused_untouched() {
+async fn newer_original_is_rejected_untouched() {
     let mut fixture = Fixture::original().await;
     fixture
         .execute(
@@ -161,7 +161,7 @@ async fn newer_original_is_refused_untouched() {
              VALUES (13, 'epoch keys', true, '\\x13', 1), (14, 'pending file deletions', true, '\\x14', 1)",
         )
         .await;
-    refuse_newer_original(&mut fixture).await;
+    reject_newer_original(&mut fixture).await;
     let status = fixture.migrator().status().await.unwrap();
     assert_eq!((status.entries[12].state, status.entries[13].state), (State::Foreign, State::Foreign));
 }
@@ -171,20 +171,20 @@ async fn newer_original_is_refused_untouched() {
 async fn newer_original_is_known_by_its_columns() {
     let mut fixture = Fixture::original().await;
     fixture.execute("ALTER TABLE spaces RENAME COLUMN key_generation TO epoch").await;
-    refuse_newer_original(&mut fixture).await;
+    reject_newer_original(&mut fixture).await;
     fixture.execute("DROP TABLE _sqlx_migrations").await;
-    refuse_newer_original(&mut fixture).await;
+    reject_newer_original(&mut fixture).await;
 }
 
-async fn refuse_newer_original(fixture: &mut Fixture) {
+async fn reject_newer_original(fixture: &mut Fixture) {
     let before = fixture.everything().await;
-    let refusal = "database was written by a newer original server; conversion is not supported yet";
-    assert_eq!(fixture.refusal().await, refusal);
+    let rejection = "database was written by a newer original server; conversion is not supported yet";
+    assert_eq!(fixture.rejection().await, rejection);
     let lax = Up { allow_drift: true, adopt_goose: true, ..Up::default() };
-    assert_eq!(fixture.up(&lax).await.unwrap_err().to_string(), refusal);
-    assert_eq!(fixture.down_to(0, true).await.unwrap_err().to_string(), refusal);
-    assert_eq!(fixture.migrator().adopt().await.unwrap_err().to_string(), refusal);
+    assert_eq!(fixture.up(&lax).await.unwrap_err().to_string(), rejection);
+    assert_eq!(fixture.down_to(0, true).await.unwrap_err().to_string(), rejection);
+    assert_eq!(fixture.migrator().adopt().await.unwrap_err().to_string(), rejection);
     let obstacle = fixture.migrator().status().await.unwrap().obstacle;
-    assert_eq!(obstacle.unwrap().to_string(), refusal);
+    assert_eq!(obstacle.unwrap().to_string(), rejection);
     assert_eq!(fixture.everything().await, before);
 }

@@ -25,11 +25,11 @@ async fn first_differing_object_is_named_and_stops_the_run() {
     for (change, expected) in cases {
         let mut fixture = Fixture::at(12).await;
         fixture.execute(change).await;
-        let refusal = fixture.refusal().await;
-        assert!(refusal.starts_with(expected), "{change}: {refusal}");
+        let rejection = fixture.rejection().await;
+        assert!(rejection.starts_with(expected), "{change}: {rejection}");
         let status = fixture.migrator().status().await.unwrap();
         assert!(!status.is_current());
-        assert_eq!(format!("schema drift: {}", status.drift.unwrap()), refusal);
+        assert_eq!(format!("schema drift: {}", status.drift.unwrap()), rejection);
     }
 }
 

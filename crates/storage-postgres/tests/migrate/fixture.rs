@@ -81,7 +81,7 @@ impl Fixture {
     }
 
     /// Why migrating stops.
-    pub(crate) async fn refusal(&self) -> String {
+    pub(crate) async fn rejection(&self) -> String {
         self.up(&Up::default()).await.unwrap_err().to_string()
     }
 

@@ -126,7 +126,7 @@ fn all_allowed(outcomes: Vec<Outcome>) {
     }
 }
 
-fn all_refused(outcomes: Vec<Outcome>, expected: fn(&StorageError) -> bool) {
+fn all_rejected(outcomes: Vec<Outcome>, expected: fn(&StorageError) -> bool) {
     for (name, outcome) in outcomes {
         assert!(outcome.as_ref().is_err_and(expected), "{name}: {outcome:?}");
     }
@@ -143,7 +143,7 @@ pub async fn revoked_chain_opens_nothing<B: Backend>() {
         [&[5][..], &[1, 2, 3, 5], &[5, 6, 7, 8], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]]
     {
         let outcomes = caller(revoked).everything(&fixture).await;
-        all_refused(outcomes, |error| matches!(error, StorageError::Revoked));
+        all_rejected(outcomes, |error| matches!(error, StorageError::Revoked));
     }
     assert_eq!(fixture.space(id).await, before);
     assert_eq!(fixture.store.object_queue(Duration::ZERO).await.unwrap(), ObjectQueueState::default());
@@ -170,7 +170,7 @@ pub async fn access_of_the_wrong_kind_opens_nothing<B: Backend>() {
         [Caller { space: shared, chain: None }, Caller { space: personal, chain: Some(chain(&[1, 2])) }]
     {
         let outcomes = caller.everything(&fixture).await;
-        all_refused(outcomes, |error| matches!(error, StorageError::SpaceKindMismatch));
+        all_rejected(outcomes, |error| matches!(error, StorageError::SpaceKindMismatch));
     }
     assert_eq!([fixture.space(shared).await, fixture.space(personal).await], spaces);
     fixture.end().await;
@@ -189,7 +189,7 @@ pub async fn unknown_space_is_found_by_nothing<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for chain in [None, Some(chain(&[1, 2]))] {
         let outcomes = Caller { space: space(7), chain }.everything(&fixture).await;
-        all_refused(outcomes, |error| matches!(error, StorageError::SpaceNotFound));
+        all_rejected(outcomes, |error| matches!(error, StorageError::SpaceNotFound));
     }
     fixture.end().await;
 }
@@ -202,7 +202,7 @@ pub async fn space_homed_elsewhere_is_read_only<B: Backend>() {
     let before = fixture.space(id).await;
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
     all_allowed(caller.reads(&fixture).await);
-    all_refused(caller.writes(&fixture).await, |error| matches!(error, StorageError::SpaceIsRemote));
+    all_rejected(caller.writes(&fixture).await, |error| matches!(error, StorageError::SpaceIsRemote));
     assert_eq!(fixture.space(id).await, before);
     fixture.end().await;
 }

@@ -109,7 +109,7 @@ pub async fn prefixes_are_unsigned<B: Backend>() {
     let last = epoch(i32::MAX);
     let arrangement = Arrangement::Epochs { key_generation: last, minimum: epoch(1), rewrap_pending: true };
     fixture.arrange(space, arrangement).await;
-    let refused = fixture.complete(space, i32::MAX).await;
-    assert!(matches!(refused, Err(StorageError::RewrapIncomplete { records: 2, files: 0 })), "{refused:?}");
+    let rejected = fixture.complete(space, i32::MAX).await;
+    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 2, files: 0 })), "{rejected:?}");
     fixture.end().await;
 }

@@ -65,7 +65,7 @@ pub async fn put_replaces_the_shares_of_an_epoch<B: Backend>() {
     fixture.end().await;
 }
 
-/// Shares are for epochs up to the next one; a refused put leaves what there is (newer-clients §4.1).
+/// Shares are for epochs up to the next one; a rejected put leaves what there is (newer-clients §4.1).
 pub async fn shares_are_for_epochs_up_to_the_next<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
@@ -74,8 +74,8 @@ pub async fn shares_are_for_epochs_up_to_the_next<B: Backend>() {
         put(&fixture, space, epoch, &[("alice", b"key")]).await.unwrap();
     }
     for epoch in [4, 0, -1, i32::MIN, i32::MAX] {
-        let refused = put(&fixture, space, epoch, &[("alice", b"other")]).await;
-        assert!(matches!(refused, Err(StorageError::InvalidEpoch)), "{epoch}: {refused:?}");
+        let rejected = put(&fixture, space, epoch, &[("alice", b"other")]).await;
+        assert!(matches!(rejected, Err(StorageError::InvalidEpoch)), "{epoch}: {rejected:?}");
         assert_eq!(get(&fixture, space, epoch, "alice").await, None);
     }
     fixture.end().await;

@@ -25,10 +25,10 @@ pub async fn epoch_after_epoch<B: Backend>() {
             fixture.advance(space, number).await;
             assert_eq!(epochs(&fixture, space).await, (number, number - 1, Some(number)));
             for conflicting in [number, number + 1] {
-                let refused =
+                let rejected =
                     fixture.store.advance_epoch(&fixture.grant(space), conflicting, true).await.unwrap();
                 let (key_generation, rewrap_epoch) = (epoch(number), Some(epoch(number)));
-                assert_eq!(refused, Advanced::Conflict { key_generation, rewrap_epoch });
+                assert_eq!(rejected, Advanced::Conflict { key_generation, rewrap_epoch });
             }
             fixture.reopen(PageLimits::default()).await;
             fixture.complete(space, number).await.unwrap();
@@ -44,15 +44,15 @@ pub async fn only_the_next_epoch_can_begin<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     for number in [3, 1, 0, -1, i32::MIN, i32::MAX] {
-        let refused = fixture.store.advance_epoch(&fixture.grant(space), number, true).await.unwrap();
-        assert_eq!(refused, Advanced::Conflict { key_generation: epoch(1), rewrap_epoch: None }, "{number}");
+        let rejected = fixture.store.advance_epoch(&fixture.grant(space), number, true).await.unwrap();
+        assert_eq!(rejected, Advanced::Conflict { key_generation: epoch(1), rewrap_epoch: None }, "{number}");
     }
     assert_eq!(epochs(&fixture, space).await, (1, 1, None));
     let begun = fixture.store.advance_epoch(&fixture.grant(space), 2, true).await.unwrap();
     assert_eq!(begun, Advanced::Begun(epoch(2)));
     assert_eq!(epochs(&fixture, space).await, (2, 2, Some(2)));
-    let refused = fixture.push(space, vec![keyed(record(1), NONE, b"a", dek(1, 0))]).await;
-    assert!(matches!(refused, Err(StorageError::EpochStale)), "{refused:?}");
+    let rejected = fixture.push(space, vec![keyed(record(1), NONE, b"a", dek(1, 0))]).await;
+    assert!(matches!(rejected, Err(StorageError::EpochStale)), "{rejected:?}");
     fixture.end().await;
 }
 
@@ -64,8 +64,8 @@ pub async fn last_epoch_has_no_successor<B: Backend>() {
     let arrangement = Arrangement::Epochs { key_generation: last, minimum: last, rewrap_pending: false };
     fixture.arrange(space, arrangement).await;
     for number in [i32::MAX, i32::MIN, 1] {
-        let refused = fixture.store.advance_epoch(&fixture.grant(space), number, false).await.unwrap();
-        assert_eq!(refused, Advanced::Conflict { key_generation: last, rewrap_epoch: None });
+        let rejected = fixture.store.advance_epoch(&fixture.grant(space), number, false).await.unwrap();
+        assert_eq!(rejected, Advanced::Conflict { key_generation: last, rewrap_epoch: None });
     }
     fixture.end().await;
 }
@@ -74,8 +74,8 @@ pub async fn last_epoch_has_no_successor<B: Backend>() {
 pub async fn only_the_pending_epoch_can_be_completed<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let id = fixture.shared(1).await;
-    let mismatch = |refused: Result<(), StorageError>| {
-        assert!(matches!(refused, Err(StorageError::EpochMismatch)), "{refused:?}");
+    let mismatch = |rejected: Result<(), StorageError>| {
+        assert!(matches!(rejected, Err(StorageError::EpochMismatch)), "{rejected:?}");
     };
     for number in [1, 2, 0, i32::MIN] {
         mismatch(fixture.complete(id, number).await);
@@ -92,8 +92,8 @@ pub async fn only_the_pending_epoch_can_be_completed<B: Backend>() {
     mismatch(fixture.complete(id, 1).await);
     fixture.advance(id, 3).await;
     mismatch(fixture.complete(id, 2).await);
-    let refused = fixture.complete(space(9), 2).await;
-    assert!(matches!(refused, Err(StorageError::SpaceNotFound)), "{refused:?}");
+    let rejected = fixture.complete(space(9), 2).await;
+    assert!(matches!(rejected, Err(StorageError::SpaceNotFound)), "{rejected:?}");
     fixture.end().await;
 }
 
@@ -113,15 +113,15 @@ pub async fn rewrap_ends_when_no_old_key_is_left<B: Backend>() {
     ];
     let at = fixture.commit(space, changes).await;
     fixture.advance(space, 2).await;
-    let refused = fixture.complete(space, 2).await;
-    assert!(matches!(refused, Err(StorageError::RewrapIncomplete { records: 2, files: 0 })), "{refused:?}");
+    let rejected = fixture.complete(space, 2).await;
+    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 2, files: 0 })), "{rejected:?}");
     assert_eq!(epochs(&fixture, space).await, (2, 2, Some(2)));
     let stale = fixture.push(space, vec![keyed(record(1), at, b"x", dek(1, 9))]).await;
     assert!(matches!(stale, Err(StorageError::EpochStale)), "{stale:?}");
     let guard = RewrapGuard::Listed(at);
     fixture.rewrap(space, vec![rewrap(record(1), 2, 1)], guard).await.unwrap();
-    let refused = fixture.complete(space, 2).await;
-    assert!(matches!(refused, Err(StorageError::RewrapIncomplete { records: 1, files: 0 })), "{refused:?}");
+    let rejected = fixture.complete(space, 2).await;
+    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 1, files: 0 })), "{rejected:?}");
     fixture.rewrap(space, vec![rewrap(record(2), 2, 2)], guard).await.unwrap();
     fixture.complete(space, 2).await.unwrap();
     assert_eq!(epochs(&fixture, space).await, (2, 2, None));
@@ -138,11 +138,11 @@ pub async fn rewrap_waits_for_the_keys_of_files<B: Backend>() {
     fixture.put_file(space, file(2), record(1), dek(2, 2)).await;
     fixture.put_file(space, file(3), record(2), dek(1, 3)).await;
     fixture.advance(space, 2).await;
-    let refused = fixture.complete(space, 2).await;
-    assert!(matches!(refused, Err(StorageError::RewrapIncomplete { records: 0, files: 2 })), "{refused:?}");
+    let rejected = fixture.complete(space, 2).await;
+    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 0, files: 2 })), "{rejected:?}");
     fixture.commit(space, vec![tombstone(record(2), at)]).await;
-    let refused = fixture.complete(space, 2).await;
-    assert!(matches!(refused, Err(StorageError::RewrapIncomplete { records: 0, files: 1 })), "{refused:?}");
+    let rejected = fixture.complete(space, 2).await;
+    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 0, files: 1 })), "{rejected:?}");
     let entries = vec![rewrap(file(1), 2, 9)];
     fixture.store.rewrap_file_deks(&fixture.grant(space), entries, RewrapGuard::Unlisted).await.unwrap();
     fixture.complete(space, 2).await.unwrap();
@@ -156,17 +156,20 @@ pub async fn leftovers_are_counted_up_to_a_thousand<B: Backend>() {
     let push = |range: std::ops::Range<u64>| range.map(|n| keyed(record(n), NONE, b"a", dek(1, 1))).collect();
     fixture.advance(space, 2).await;
     fixture.commit(space, push(0..999)).await;
-    let refused = fixture.complete(space, 2).await;
-    assert!(matches!(refused, Err(StorageError::RewrapIncomplete { records: 999, files: 0 })), "{refused:?}");
+    let rejected = fixture.complete(space, 2).await;
+    assert!(
+        matches!(rejected, Err(StorageError::RewrapIncomplete { records: 999, files: 0 })),
+        "{rejected:?}"
+    );
     // The minimum has risen; put it back, so that more can come.
     let arrangement =
         Arrangement::Epochs { key_generation: epoch(2), minimum: epoch(1), rewrap_pending: true };
     fixture.arrange(space, arrangement).await;
     fixture.commit(space, push(999..1500)).await;
-    let refused = fixture.complete(space, 2).await;
+    let rejected = fixture.complete(space, 2).await;
     assert!(
-        matches!(refused, Err(StorageError::RewrapIncomplete { records: 1000, files: 0 })),
-        "{refused:?}"
+        matches!(rejected, Err(StorageError::RewrapIncomplete { records: 1000, files: 0 })),
+        "{rejected:?}"
     );
     fixture.end().await;
 }
@@ -177,8 +180,8 @@ pub async fn personal_space_rotates_its_key<B: Backend>() {
     let space = fixture.personal(1).await;
     let at = fixture.commit(space, vec![keyed(record(1), NONE, b"a", dek(0, 1))]).await;
     fixture.advance(space, 2).await;
-    let refused = fixture.complete(space, 2).await;
-    assert!(matches!(refused, Err(StorageError::RewrapIncomplete { records: 1, files: 0 })), "{refused:?}");
+    let rejected = fixture.complete(space, 2).await;
+    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 1, files: 0 })), "{rejected:?}");
     fixture.rewrap(space, vec![rewrap(record(1), 2, 1)], RewrapGuard::Listed(at)).await.unwrap();
     fixture.complete(space, 2).await.unwrap();
     fixture.commit(space, vec![keyed(record(2), NONE, b"b", dek(0, 2))]).await;

@@ -49,7 +49,7 @@ async fn both<B: Backend>(
     });
     assert_eq!(format!("{looked:?}"), format!("{committed:?}"));
     if !matches!(committed, Ok(Claimed::Free)) {
-        assert_eq!(fixture.space(space).await, before, "a refused upload moved the space");
+        assert_eq!(fixture.space(space).await, before, "a rejected upload moved the space");
         assert_eq!(
             fixture.store.object_queue(Duration::ZERO).await.unwrap().uploads,
             1,
@@ -133,8 +133,8 @@ pub async fn owner_must_be_a_live_record<B: Backend>() {
     let elsewhere = fixture.personal(2).await;
     fixture.commit(elsewhere, vec![live(record(7), NONE, b"a")]).await;
     for owner in [3, 7, 8] {
-        let refused = both(&fixture, space, &claim(file(1), record(owner), dek(1, 1))).await;
-        assert!(matches!(refused, Err(StorageError::RecordNotFound)), "{owner}: {refused:?}");
+        let rejected = both(&fixture, space, &claim(file(1), record(owner), dek(1, 1))).await;
+        assert!(matches!(rejected, Err(StorageError::RecordNotFound)), "{owner}: {rejected:?}");
     }
     fixture.end().await;
 }
@@ -144,14 +144,14 @@ pub async fn file_of_another_record_is_left_alone<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     fixture.upload(space, &mine()).await;
     let stored = fixture.file(space, file(1)).await;
-    let refused = both(&fixture, space, &claim(file(1), record(2), dek(1, 1))).await;
-    assert!(matches!(refused, Err(StorageError::FileOwnedElsewhere)), "{refused:?}");
+    let rejected = both(&fixture, space, &claim(file(1), record(2), dek(1, 1))).await;
+    assert!(matches!(rejected, Err(StorageError::FileOwnedElsewhere)), "{rejected:?}");
     assert_eq!(fixture.file(space, file(1)).await, stored);
     fixture.end().await;
 }
 
 /// http §7.2, check 17: prefixes are compared without a sign, and in shared spaces only.
-pub async fn old_key_is_refused_in_shared_spaces_only<B: Backend>() {
+pub async fn old_key_is_rejected_in_shared_spaces_only<B: Backend>() {
     let (fixture, shared) = fixture::<B>().await;
     let personal = fixture.personal(2).await;
     populate(&fixture, personal).await;
@@ -216,8 +216,8 @@ pub async fn attempt_ends_with_its_lifetime<B: Backend>() {
     fixture.pass(almost(LIFETIME)).await;
     created(fixture.commit_upload(space, &early, &mine()).await);
     fixture.pass(MOMENT).await;
-    let refused = fixture.commit_upload(space, &late, &claim(file(2), record(1), dek(1, 1))).await;
-    assert!(matches!(refused, Err(StorageError::UploadLost)), "{refused:?}");
+    let rejected = fixture.commit_upload(space, &late, &claim(file(2), record(1), dek(1, 1))).await;
+    assert!(matches!(rejected, Err(StorageError::UploadLost)), "{rejected:?}");
     assert!(!fixture.has_file(space, file(2)).await);
     assert_eq!(fixture.space(space).await.cursor, cursor(3));
     assert_eq!(fixture.due().await, [late.object.to_string()]);
@@ -311,8 +311,8 @@ pub async fn file_of_a_dead_record_can_be_revived<B: Backend>() {
     fixture.upload(space, &mine()).await;
     fixture.upload(space, &claim(file(2), record(1), dek(1, 1))).await;
     let died = fixture.commit(space, vec![tombstone(record(1), cursor(1))]).await;
-    let refused = both(&fixture, space, &mine()).await;
-    assert!(matches!(refused, Err(StorageError::RecordNotFound)), "{refused:?}");
+    let rejected = both(&fixture, space, &mine()).await;
+    assert!(matches!(rejected, Err(StorageError::RecordNotFound)), "{rejected:?}");
     fixture.upload(space, &claim(file(2), record(2), dek(1, 1))).await;
     fixture.commit(space, vec![live(record(1), died, b"again")]).await;
     assert!(!fixture.has_file(space, file(1)).await);
@@ -330,10 +330,10 @@ pub async fn last_cursor_ends_the_files<B: Backend>() {
     let (last, beyond) = (claim(file(2), record(1), dek(1, 1)), claim(file(3), record(1), dek(1, 1)));
     assert_eq!(fixture.upload(space, &last).await.1.cursor, Cursor::MAX);
     let upload = fixture.begin(space, file(3)).await;
-    let refused = fixture.commit_upload(space, &upload, &beyond).await;
-    assert!(matches!(refused, Err(StorageError::CursorExhausted)), "{refused:?}");
-    let refused = fixture.store.delete_file(&fixture.grant(space), file(1)).await;
-    assert!(matches!(refused, Err(StorageError::CursorExhausted)), "{refused:?}");
+    let rejected = fixture.commit_upload(space, &upload, &beyond).await;
+    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
+    let rejected = fixture.store.delete_file(&fixture.grant(space), file(1)).await;
+    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
     assert!(fixture.has_file(space, file(1)).await);
     assert_eq!(fixture.store.delete_file(&fixture.grant(space), file(3)).await.unwrap(), None);
     assert_eq!(fixture.store.object_queue(Duration::ZERO).await.unwrap().uploads, 1);

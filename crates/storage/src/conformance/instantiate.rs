@@ -20,9 +20,9 @@ macro_rules! conformance_tests {
             ping_answers
             created_space_has_the_defaults
             unknown_space_is_absent
-            second_create_of_an_id_is_refused_and_changes_nothing
+            second_create_of_an_id_is_rejected_and_changes_nothing
             personal_space_is_created_once
-            personal_access_to_a_rooted_space_is_refused
+            personal_access_to_a_rooted_space_is_rejected
             batch_read_skips_unknown_ids_and_answers_repeated_ones_once
             batch_read_takes_a_thousand_ids
             nil_and_max_are_ids_like_any_other
@@ -35,11 +35,11 @@ macro_rules! conformance_tests {
             create_over_an_existing_id_conflicts
             update_with_the_right_cursor_replaces_the_blob
             deletion_is_seen_by_incremental_pulls_only
-            push_to_an_unknown_space_is_refused
+            push_to_an_unknown_space_is_rejected
             blob_may_reach_its_limit_but_not_exceed_it
             blobs_together_may_reach_their_limit_but_not_exceed_it
             changes_may_reach_their_limit_but_not_exceed_it
-            same_id_twice_in_a_push_is_refused
+            same_id_twice_in_a_push_is_rejected
             input_errors_are_found_in_order
             push_without_changes_reads_the_cursor_and_writes_nothing
             wrong_expected_cursor_conflicts
@@ -54,7 +54,7 @@ macro_rules! conformance_tests {
             blobs_and_keys_come_back_as_they_went
             empty_blob_is_a_live_record
             blob_without_a_key_clears_the_key
-            shared_space_refuses_stale_epochs
+            shared_space_rejects_stale_epochs
             personal_space_is_never_checked_for_epochs
             stale_epoch_goes_before_a_conflict
             space_homed_elsewhere_is_not_written
@@ -63,7 +63,7 @@ macro_rules! conformance_tests {
         }
         $crate::conformance_tests! { @suite $backend pulls:
             pull_of_an_empty_space_has_no_rows
-            pull_of_an_unknown_space_is_refused
+            pull_of_an_unknown_space_is_rejected
             pull_reports_the_state_of_the_space
             pull_returns_what_is_above_since
             pull_from_beyond_the_cursor_is_an_error
@@ -164,7 +164,7 @@ macro_rules! conformance_tests {
             rows_of_all_kinds_come_in_the_order_of_their_cursors
             files_die_with_their_record
             object_is_doomed_under_its_own_key
-            refused_push_kills_no_file
+            rejected_push_kills_no_file
             files_of_a_revived_record_stay_gone
             files_of_another_space_survive
             payloads_of_members_fill_a_page
@@ -178,7 +178,7 @@ macro_rules! conformance_tests {
             file_is_seen_in_its_space_only
             owner_must_be_a_live_record
             file_of_another_record_is_left_alone
-            old_key_is_refused_in_shared_spaces_only
+            old_key_is_rejected_in_shared_spaces_only
             first_objection_to_an_upload_decides
             attempts_do_not_share_a_place
             attempt_ends_with_its_lifetime
@@ -237,10 +237,10 @@ macro_rules! conformance_tests {
             revocation_and_long_pushes_do_not_fail_each_other
             callers_together_get_no_more_permits_than_the_limit
             purge_disturbs_no_reader_of_a_mailbox
-            what_starts_after_a_revocation_is_refused
+            what_starts_after_a_revocation_is_rejected
         }
         $crate::conformance_tests! { @suite $backend file_races:
-            file_of_a_dying_record_is_dead_or_refused
+            file_of_a_dying_record_is_dead_or_rejected
             one_of_many_uploads_of_a_file_stays
             late_commit_is_lost_or_its_object_stays
             abort_and_commit_never_both_succeed

@@ -51,20 +51,20 @@ pub async fn invitation_belongs_to_its_mailbox<B: Backend>() {
     assert_eq!(fixture.store.invitation(mine, id(1)).await.unwrap(), created);
     assert_eq!(fixture.listed(mine, ALL).await, [created]);
     assert_eq!(fixture.listed(other, ALL).await, []);
-    for refused in [
+    for rejected in [
         fixture.store.invitation(other, id(1)).await.map(drop),
         fixture.store.delete_invitation(other, id(1)).await,
         fixture.store.invitation(mine, id(2)).await.map(drop),
         fixture.store.delete_invitation(mine, id(2)).await,
     ] {
-        assert!(matches!(refused, Err(StorageError::InvitationNotFound)), "{refused:?}");
+        assert!(matches!(rejected, Err(StorageError::InvitationNotFound)), "{rejected:?}");
     }
     fixture.store.delete_invitation(mine, id(1)).await.unwrap();
-    for refused in [
+    for rejected in [
         fixture.store.invitation(mine, id(1)).await.map(drop),
         fixture.store.delete_invitation(mine, id(1)).await,
     ] {
-        assert!(matches!(refused, Err(StorageError::InvitationNotFound)), "{refused:?}");
+        assert!(matches!(rejected, Err(StorageError::InvitationNotFound)), "{rejected:?}");
     }
     assert_eq!(fixture.listed(mine, ALL).await, []);
     fixture.end().await;
@@ -82,8 +82,8 @@ pub async fn expired_invitation_is_seen_by_nobody<B: Backend>() {
     fixture.backend.let_time_pass(Duration::from_mins(2)).await;
     let ids: Vec<_> = fixture.listed(mailbox(1), ALL).await.iter().map(|letter| letter.id).collect();
     assert_eq!(ids, [young.id]);
-    let refused = fixture.store.invitation(mailbox(1), id(1)).await;
-    assert!(matches!(refused, Err(StorageError::InvitationNotFound)), "{refused:?}");
+    let rejected = fixture.store.invitation(mailbox(1), id(1)).await;
+    assert!(matches!(rejected, Err(StorageError::InvitationNotFound)), "{rejected:?}");
     let page = MailboxPage { after: Some(id(2)), ..ALL };
     assert_eq!(fixture.listed(mailbox(1), page).await.len(), 1);
     fixture.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
@@ -160,13 +160,13 @@ pub async fn mailbox_may_be_full<B: Backend>() {
     for number in 1..=3 {
         invite(number).await.unwrap();
     }
-    let refused = invite(4).await;
-    assert!(matches!(refused, Err(StorageError::MailboxFull)), "{refused:?}");
+    let rejected = invite(4).await;
+    assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{rejected:?}");
     fixture.store.create_invitation(mailbox(2), letter(5, b"x"), limits).await.unwrap();
     fixture.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
     invite(6).await.unwrap();
-    let refused = invite(7).await;
-    assert!(matches!(refused, Err(StorageError::MailboxFull)), "{refused:?}");
+    let rejected = invite(7).await;
+    assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{rejected:?}");
     fixture.backend.let_time_pass(INVITATION_LIFETIME).await;
     for number in 8..=10 {
         invite(number).await.unwrap();
@@ -186,14 +186,14 @@ pub async fn peer_may_fill_its_part_of_a_mailbox<B: Backend>() {
     };
     invite(1, Some("a.example")).await.unwrap();
     invite(2, Some("a.example")).await.unwrap();
-    let refused = invite(3, Some("a.example")).await;
-    assert!(matches!(refused, Err(StorageError::MailboxFull)), "{refused:?}");
+    let rejected = invite(3, Some("a.example")).await;
+    assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{rejected:?}");
     invite(4, Some("b.example")).await.unwrap();
     invite(5, None).await.unwrap();
     invite(6, None).await.unwrap();
     for peer in [None, Some("b.example"), Some("c.example")] {
-        let refused = invite(7, peer).await;
-        assert!(matches!(refused, Err(StorageError::MailboxFull)), "{peer:?}: {refused:?}");
+        let rejected = invite(7, peer).await;
+        assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{peer:?}: {rejected:?}");
     }
     fixture.end().await;
 }

@@ -47,17 +47,17 @@ pub async fn append_compares_the_version_and_then_the_chain<B: Backend>() {
     let space = fixture.shared(1).await;
     let stranger = Some([9; 32]);
     for version in [1, -1, i32::MAX, i32::MIN] {
-        let refused = fixture.try_append(space, version, member(stranger, b"x")).await;
-        assert!(matches!(refused, Err(StorageError::VersionConflict)), "{refused:?}");
+        let rejected = fixture.try_append(space, version, member(stranger, b"x")).await;
+        assert!(matches!(rejected, Err(StorageError::VersionConflict)), "{rejected:?}");
     }
-    let refused = fixture.try_append(space, 0, member(stranger, b"x")).await;
-    assert!(matches!(refused, Err(StorageError::HashChainBroken)), "{refused:?}");
+    let rejected = fixture.try_append(space, 0, member(stranger, b"x")).await;
+    assert!(matches!(rejected, Err(StorageError::HashChainBroken)), "{rejected:?}");
     fixture.append(space, b"first").await;
     for prev in [None, stranger, Some(sha256(b"x"))] {
-        let refused = fixture.try_append(space, 0, member(prev, b"x")).await;
-        assert!(matches!(refused, Err(StorageError::VersionConflict)), "{refused:?}");
-        let refused = fixture.try_append(space, 1, member(prev, b"x")).await;
-        assert!(matches!(refused, Err(StorageError::HashChainBroken)), "{refused:?}");
+        let rejected = fixture.try_append(space, 0, member(prev, b"x")).await;
+        assert!(matches!(rejected, Err(StorageError::VersionConflict)), "{rejected:?}");
+        let rejected = fixture.try_append(space, 1, member(prev, b"x")).await;
+        assert!(matches!(rejected, Err(StorageError::HashChainBroken)), "{rejected:?}");
     }
     assert_eq!(fixture.space(space).await.cursor, cursor(1));
     assert_eq!(fixture.members(space, ALL).await.entries.len(), 1);
@@ -86,12 +86,12 @@ pub async fn append_sent_again_is_a_version_conflict<B: Backend>() {
 pub async fn append_and_list_need_a_space<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let nowhere = space(1);
-    let refused = fixture.try_append(nowhere, 0, member(None, b"x")).await;
-    assert!(matches!(refused, Err(StorageError::SpaceNotFound)), "{refused:?}");
-    let refused = fixture.store.list_members(&fixture.grant(nowhere), ALL).await;
-    assert!(matches!(refused, Err(StorageError::SpaceNotFound)), "{refused:?}");
-    let refused = fixture.store.members_head(&fixture.grant(nowhere)).await;
-    assert!(matches!(refused, Err(StorageError::SpaceNotFound)), "{refused:?}");
+    let rejected = fixture.try_append(nowhere, 0, member(None, b"x")).await;
+    assert!(matches!(rejected, Err(StorageError::SpaceNotFound)), "{rejected:?}");
+    let rejected = fixture.store.list_members(&fixture.grant(nowhere), ALL).await;
+    assert!(matches!(rejected, Err(StorageError::SpaceNotFound)), "{rejected:?}");
+    let rejected = fixture.store.members_head(&fixture.grant(nowhere)).await;
+    assert!(matches!(rejected, Err(StorageError::SpaceNotFound)), "{rejected:?}");
     fixture.end().await;
 }
 
@@ -173,15 +173,15 @@ pub async fn oldest_entries_are_left_out_of_a_large_list<B: Backend>() {
     fixture.end().await;
 }
 
-/// A payload may reach its limit; a larger one is refused before anything else is looked at.
+/// A payload may reach its limit; a larger one is rejected before anything else is looked at.
 pub async fn payload_may_reach_its_limit_but_not_exceed_it<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let limits = MemberLimits { payload: 1000, ..WIDE_LOG };
     let grant = fixture.grant(space);
     for version in [0, 7] {
-        let refused = fixture.store.append_member(&grant, version, member(None, &[1; 1001]), limits).await;
-        assert!(matches!(refused, Err(StorageError::PayloadTooLarge)), "{refused:?}");
+        let rejected = fixture.store.append_member(&grant, version, member(None, &[1; 1001]), limits).await;
+        assert!(matches!(rejected, Err(StorageError::PayloadTooLarge)), "{rejected:?}");
     }
     fixture.store.append_member(&grant, 0, member(None, &[1; 1000]), limits).await.unwrap();
     fixture.end().await;
@@ -199,8 +199,8 @@ pub async fn log_may_reach_its_cap_but_not_exceed_it<B: Backend>() {
         (prev, version) = (Some(sha256(&payload)), version + 1);
     }
     fixture.reopen(PageLimits::default()).await;
-    let refused = fixture.store.append_member(&fixture.grant(space), 2, member(prev, &[3]), limits).await;
-    assert!(matches!(refused, Err(StorageError::MembershipLogFull)), "{refused:?}");
+    let rejected = fixture.store.append_member(&fixture.grant(space), 2, member(prev, &[3]), limits).await;
+    assert!(matches!(rejected, Err(StorageError::MembershipLogFull)), "{rejected:?}");
     let limits = MemberLimits { log: limits.log + 1, ..limits };
     fixture.store.append_member(&fixture.grant(space), 2, member(prev, &[3]), limits).await.unwrap();
     fixture.end().await;
@@ -239,8 +239,8 @@ pub async fn last_cursor_ends_the_log<B: Backend>() {
     let space = fixture.shared(1).await;
     fixture.append(space, b"first").await;
     fixture.arrange(space, Arrangement::Cursor(Cursor::MAX)).await;
-    let refused = fixture.try_append(space, 1, member(Some(sha256(b"first")), b"second")).await;
-    assert!(matches!(refused, Err(StorageError::CursorExhausted)), "{refused:?}");
+    let rejected = fixture.try_append(space, 1, member(Some(sha256(b"first")), b"second")).await;
+    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
     assert_eq!(fixture.members(space, ALL).await.metadata_version, 1);
     fixture.end().await;
 }

@@ -156,7 +156,7 @@ impl<B: Backend> Play<B> {
     async fn sync(&mut self, space: SpaceId) {
         let replica = self.replicas.entry(space).or_default();
         let Ok((state, rows)) = self.fixture.pull(space, replica.cursor).await else {
-            assert!(!self.model.has(space), "a client that is never ahead was refused");
+            assert!(!self.model.has(space), "a client that is never ahead was rejected");
             return;
         };
         for row in rows {

@@ -30,11 +30,11 @@ pub async fn pull_of_an_empty_space_has_no_rows<B: Backend>() {
 }
 
 /// "pull of an unknown space"
-pub async fn pull_of_an_unknown_space_is_refused<B: Backend>() {
+pub async fn pull_of_an_unknown_space_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for since in [NONE, cursor(1)] {
-        let refused = fixture.pull(space(1), since).await;
-        assert!(matches!(refused, Err(StorageError::SpaceNotFound)), "{refused:?}");
+        let rejected = fixture.pull(space(1), since).await;
+        assert!(matches!(rejected, Err(StorageError::SpaceNotFound)), "{rejected:?}");
     }
     fixture.end().await;
 }

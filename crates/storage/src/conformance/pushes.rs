@@ -40,8 +40,8 @@ pub async fn create_over_an_existing_id_conflicts<B: Backend>() {
     let change = live(record(1), NONE, b"first");
     fixture.commit(space, vec![change.clone()]).await;
     for again in [change.clone(), live(record(1), NONE, b"other"), tombstone(record(1), NONE)] {
-        let refused = fixture.push(space, vec![again]).await.unwrap();
-        assert_eq!(refused, Pushed::Conflict { cursor: cursor(1), records: vec![record(1)] });
+        let rejected = fixture.push(space, vec![again]).await.unwrap();
+        assert_eq!(rejected, Pushed::Conflict { cursor: cursor(1), records: vec![record(1)] });
     }
     assert_eq!(fixture.rows(space, NONE).await, vec![row(&change, cursor(1))]);
     fixture.end().await;
@@ -72,11 +72,11 @@ pub async fn deletion_is_seen_by_incremental_pulls_only<B: Backend>() {
 }
 
 /// "push to unknown space", with and without changes.
-pub async fn push_to_an_unknown_space_is_refused<B: Backend>() {
+pub async fn push_to_an_unknown_space_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for changes in [vec![], vec![live(record(1), NONE, b"a")]] {
-        let refused = fixture.push(space(1), changes).await;
-        assert!(matches!(refused, Err(StorageError::SpaceNotFound)), "{refused:?}");
+        let rejected = fixture.push(space(1), changes).await;
+        assert!(matches!(rejected, Err(StorageError::SpaceNotFound)), "{rejected:?}");
     }
     fixture.end().await;
 }
@@ -86,8 +86,8 @@ pub async fn blob_may_reach_its_limit_but_not_exceed_it<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     let limits = PushLimits { blob: 10, ..WIDE };
-    let refused = fixture.push_within(space, vec![live(record(1), NONE, &[0; 11])], limits).await;
-    assert!(matches!(refused, Err(StorageError::BlobTooLarge)), "{refused:?}");
+    let rejected = fixture.push_within(space, vec![live(record(1), NONE, &[0; 11])], limits).await;
+    assert!(matches!(rejected, Err(StorageError::BlobTooLarge)), "{rejected:?}");
     assert_eq!(
         committed(fixture.push_within(space, vec![live(record(1), NONE, &[0; 10])], limits).await),
         cursor(1)
@@ -101,8 +101,8 @@ pub async fn blobs_together_may_reach_their_limit_but_not_exceed_it<B: Backend>(
     let space = fixture.personal(1).await;
     let limits = PushLimits { bytes: 20, ..WIDE };
     let of = |length: usize| vec![live(record(1), NONE, &[1; 10]), live(record(2), NONE, &vec![2; length])];
-    let refused = fixture.push_within(space, of(11), limits).await;
-    assert!(matches!(refused, Err(StorageError::PushPayloadLimitExceeded)), "{refused:?}");
+    let rejected = fixture.push_within(space, of(11), limits).await;
+    assert!(matches!(rejected, Err(StorageError::PushPayloadLimitExceeded)), "{rejected:?}");
     assert_eq!(committed(fixture.push_within(space, of(10), limits).await), cursor(1));
     fixture.end().await;
 }
@@ -113,20 +113,20 @@ pub async fn changes_may_reach_their_limit_but_not_exceed_it<B: Backend>() {
     let space = fixture.personal(1).await;
     let limits = PushLimits { records: 3, ..WIDE };
     let of = |count: u64| (0..count).map(|number| tombstone(record(number), NONE)).collect::<Vec<_>>();
-    let refused = fixture.push_within(space, of(4), limits).await;
-    assert!(matches!(refused, Err(StorageError::PushRecordLimitExceeded)), "{refused:?}");
+    let rejected = fixture.push_within(space, of(4), limits).await;
+    assert!(matches!(rejected, Err(StorageError::PushRecordLimitExceeded)), "{rejected:?}");
     assert_eq!(committed(fixture.push_within(space, of(3), limits).await), cursor(1));
     fixture.end().await;
 }
 
 /// "same id twice in a push": an error, not a conflict, even where one of the two would fit.
-pub async fn same_id_twice_in_a_push_is_refused<B: Backend>() {
+pub async fn same_id_twice_in_a_push_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     let twice =
         vec![live(record(1), NONE, b"a"), live(record(2), NONE, b"b"), live(record(1), cursor(1), b"c")];
-    let refused = fixture.push(space, twice).await;
-    assert!(matches!(refused, Err(StorageError::DuplicateRecordId(id)) if id == record(1)), "{refused:?}");
+    let rejected = fixture.push(space, twice).await;
+    assert!(matches!(rejected, Err(StorageError::DuplicateRecordId(id)) if id == record(1)), "{rejected:?}");
     assert_eq!(fixture.space(space).await.cursor, NONE);
     fixture.end().await;
 }
@@ -136,17 +136,17 @@ pub async fn input_errors_are_found_in_order<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let limits = PushLimits { records: 3, blob: 4, bytes: 6 };
     let (fits, long) = (live(record(1), NONE, &[0; 4]), live(record(2), NONE, &[0; 5]));
-    let refused = |changes: Vec<Change>| fixture.push_within(space(9), changes, limits);
+    let rejected = |changes: Vec<Change>| fixture.push_within(space(9), changes, limits);
 
-    let result = refused(vec![long.clone(), fits.clone(), fits.clone(), fits.clone()]).await;
+    let result = rejected(vec![long.clone(), fits.clone(), fits.clone(), fits.clone()]).await;
     assert!(matches!(result, Err(StorageError::PushRecordLimitExceeded)), "{result:?}");
-    let result = refused(vec![fits.clone(), fits.clone(), long.clone()]).await;
+    let result = rejected(vec![fits.clone(), fits.clone(), long.clone()]).await;
     assert!(matches!(result, Err(StorageError::DuplicateRecordId(_))), "{result:?}");
-    let result = refused(vec![fits.clone(), long, fits.clone()]).await;
+    let result = rejected(vec![fits.clone(), long, fits.clone()]).await;
     assert!(matches!(result, Err(StorageError::BlobTooLarge)), "{result:?}");
-    let result = refused(vec![fits.clone(), live(record(3), NONE, &[0; 4])]).await;
+    let result = rejected(vec![fits.clone(), live(record(3), NONE, &[0; 4])]).await;
     assert!(matches!(result, Err(StorageError::PushPayloadLimitExceeded)), "{result:?}");
-    let result = refused(vec![fits]).await;
+    let result = rejected(vec![fits]).await;
     assert!(matches!(result, Err(StorageError::SpaceNotFound)), "{result:?}");
     fixture.end().await;
 }
@@ -183,8 +183,8 @@ pub async fn wrong_expected_cursor_conflicts<B: Backend>() {
     let first = fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
     let second = fixture.commit(space, vec![live(record(1), first, b"b")]).await;
     for expected in [first, cursor(3), Cursor::MAX] {
-        let refused = fixture.push(space, vec![live(record(1), expected, b"c")]).await.unwrap();
-        assert_eq!(refused, Pushed::Conflict { cursor: second, records: vec![record(1)] });
+        let rejected = fixture.push(space, vec![live(record(1), expected, b"c")]).await.unwrap();
+        assert_eq!(rejected, Pushed::Conflict { cursor: second, records: vec![record(1)] });
     }
     fixture.end().await;
 }
@@ -348,8 +348,8 @@ pub async fn blob_without_a_key_clears_the_key<B: Backend>() {
     fixture.end().await;
 }
 
-/// Shared spaces refuse keys and writers older than their minimum, and nothing else (storage §3.6 step 5, newer-clients §3.1).
-pub async fn shared_space_refuses_stale_epochs<B: Backend>() {
+/// Shared spaces reject keys and writers older than their minimum, and nothing else (storage §3.6 step 5, newer-clients §3.1).
+pub async fn shared_space_rejects_stale_epochs<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     fixture
@@ -371,8 +371,8 @@ pub async fn shared_space_refuses_stale_epochs<B: Backend>() {
         (tombstone(record(1), NONE), Some(4)),
     ];
     for (change, stated) in stale {
-        let refused = push(change, stated).await;
-        assert!(matches!(refused, Err(StorageError::EpochStale)), "{refused:?}");
+        let rejected = push(change, stated).await;
+        assert!(matches!(rejected, Err(StorageError::EpochStale)), "{rejected:?}");
     }
     let accepted = [
         (with_key(1, 5), None),
@@ -414,8 +414,8 @@ pub async fn stale_epoch_goes_before_a_conflict<B: Backend>() {
             Arrangement::Epochs { key_generation: epoch(2), minimum: epoch(2), rewrap_pending: true },
         )
         .await;
-    let refused = fixture.push(space, vec![keyed(record(1), cursor(9), b"a", dek(1, 0))]).await;
-    assert!(matches!(refused, Err(StorageError::EpochStale)), "{refused:?}");
+    let rejected = fixture.push(space, vec![keyed(record(1), cursor(9), b"a", dek(1, 0))]).await;
+    assert!(matches!(rejected, Err(StorageError::EpochStale)), "{rejected:?}");
     fixture.end().await;
 }
 
@@ -427,8 +427,8 @@ pub async fn space_homed_elsewhere_is_not_written<B: Backend>() {
     fixture.commit(space, vec![change.clone()]).await;
     fixture.arrange(space, Arrangement::HomeServer("elsewhere.example".to_owned())).await;
     for next in [live(record(2), NONE, b"b"), live(record(1), NONE, b"would conflict")] {
-        let refused = fixture.push(space, vec![next]).await;
-        assert!(matches!(refused, Err(StorageError::SpaceIsRemote)), "{refused:?}");
+        let rejected = fixture.push(space, vec![next]).await;
+        assert!(matches!(rejected, Err(StorageError::SpaceIsRemote)), "{rejected:?}");
     }
     assert_eq!(fixture.rows(space, NONE).await, vec![row(&change, cursor(1))]);
     fixture.end().await;
@@ -444,8 +444,8 @@ pub async fn last_cursor_can_be_used_and_no_other_after_it<B: Backend>() {
     assert_eq!(fixture.commit(space, vec![live(record(1), last_but_one, b"b")]).await, Cursor::MAX);
     let before = fixture.rows(space, last_but_one).await;
     assert_eq!(before.len(), 1);
-    let refused = fixture.push(space, vec![live(record(2), NONE, b"c")]).await;
-    assert!(matches!(refused, Err(StorageError::CursorExhausted)), "{refused:?}");
+    let rejected = fixture.push(space, vec![live(record(2), NONE, b"c")]).await;
+    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
     assert_eq!(conflicting(fixture.push(space, vec![live(record(1), NONE, b"c")]).await), vec![record(1)]);
     assert_eq!(fixture.rows(space, last_but_one).await, before);
     fixture.end().await;

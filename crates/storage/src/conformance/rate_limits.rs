@@ -13,8 +13,8 @@ fn actor(number: u8) -> ActorHash {
     ActorHash::from_bytes([number; 32])
 }
 
-fn retry_after(refused: Result<Permit, StorageError>) -> Duration {
-    match refused {
+fn retry_after(rejected: Result<Permit, StorageError>) -> Duration {
+    match rejected {
         Err(StorageError::RateLimited { retry_after }) => retry_after,
         other => panic!("{other:?}"),
     }

@@ -28,8 +28,8 @@ pub async fn revocation_is_for_good_and_for_one_space<B: Backend>() {
 pub async fn unknown_space_has_no_revocations<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let nowhere = space(1);
-    let refused = fixture.store.revoke(&fixture.grant(nowhere), &cid(1).into()).await;
-    assert!(matches!(refused, Err(StorageError::SpaceNotFound)), "{refused:?}");
+    let rejected = fixture.store.revoke(&fixture.grant(nowhere), &cid(1).into()).await;
+    assert!(matches!(rejected, Err(StorageError::SpaceNotFound)), "{rejected:?}");
     assert!(!fixture.store.is_revoked(nowhere, &cid(1).into()).await.unwrap());
     assert!(!fixture.store.any_revoked(nowhere, &[cid(1)]).await.unwrap());
     fixture.end().await;

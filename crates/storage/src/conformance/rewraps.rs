@@ -23,8 +23,8 @@ pub async fn keys_are_listed_and_rewrapped<B: Backend>() {
     let guard = RewrapGuard::Listed(listing.cursor);
     for prefix in [0, 1, 3, u32::MAX, 0x8000_0002] {
         let entries = vec![rewrap(record(9), 2, 0), rewrap(record(1), prefix, 8)];
-        let refused = fixture.rewrap(space, entries, guard).await;
-        assert!(matches!(refused, Err(StorageError::DekEpochMismatch)), "{prefix}: {refused:?}");
+        let rejected = fixture.rewrap(space, entries, guard).await;
+        assert!(matches!(rejected, Err(StorageError::DekEpochMismatch)), "{prefix}: {rejected:?}");
     }
     let unknown = fixture.rewrap(space, vec![rewrap(record(1), 2, 8), rewrap(record(9), 2, 0)], guard).await;
     assert!(matches!(unknown, Err(StorageError::DekRecordNotFound)), "{unknown:?}");
@@ -163,8 +163,8 @@ pub async fn observed_key_must_be_the_stored_one<B: Backend>() {
     for (number, observed_wrongly) in wrong {
         let entries =
             vec![rewrap_of(record(1), 2, 5, observed), rewrap_of(record(number), 2, 5, observed_wrongly)];
-        let refused = fixture.rewrap(space, entries, RewrapGuard::Off).await;
-        assert!(matches!(refused, Err(StorageError::DekReplaced)), "{number}: {refused:?}");
+        let rejected = fixture.rewrap(space, entries, RewrapGuard::Off).await;
+        assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{number}: {rejected:?}");
         assert_eq!(fixture.dek_of(space, record(1)).await, Some(stored));
     }
     let entries = (1..=2).map(|n| rewrap_of(record(n), 2, 6, observed)).collect();
@@ -187,14 +187,14 @@ pub async fn mixed_rewrap_is_all_or_nothing<B: Backend>() {
     let observed = |number: u64, fill: u8| rewrap_of(record(number), 1, 5, dek(1, fill).as_bytes());
     let guard = RewrapGuard::Listed(at);
     let both = vec![observed(2, 9), plain(9), plain(1)];
-    let refused = fixture.rewrap(space, both, guard).await;
-    assert!(matches!(refused, Err(StorageError::DekRecordNotFound)), "{refused:?}");
+    let rejected = fixture.rewrap(space, both, guard).await;
+    assert!(matches!(rejected, Err(StorageError::DekRecordNotFound)), "{rejected:?}");
     let replaced = vec![plain(1), observed(2, 9)];
-    let refused = fixture.rewrap(space, replaced, guard).await;
-    assert!(matches!(refused, Err(StorageError::DekReplaced)), "{refused:?}");
+    let rejected = fixture.rewrap(space, replaced, guard).await;
+    assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{rejected:?}");
     let old = vec![observed(2, 9), plain(9), rewrap(record(1), 2, 5)];
-    let refused = fixture.rewrap(space, old, guard).await;
-    assert!(matches!(refused, Err(StorageError::DekEpochMismatch)), "{refused:?}");
+    let rejected = fixture.rewrap(space, old, guard).await;
+    assert!(matches!(rejected, Err(StorageError::DekEpochMismatch)), "{rejected:?}");
     assert_eq!(fixture.dek_of(space, record(1)).await, Some(dek(1, 1)));
     // The guard is for entries that do not say what they were made from.
     let done = fixture.rewrap(space, vec![plain(1), observed(2, 1), observed(3, 3)], guard).await.unwrap();
@@ -211,8 +211,8 @@ pub async fn rewrap_stays_in_its_space<B: Backend>() {
     }
     fixture.commit(two, vec![keyed(record(2), NONE, b"", dek(1, 1))]).await;
     fixture.rewrap(one, vec![rewrap(record(1), 1, 2)], RewrapGuard::Off).await.unwrap();
-    let refused = fixture.rewrap(one, vec![rewrap(record(2), 1, 2)], RewrapGuard::Off).await;
-    assert!(matches!(refused, Err(StorageError::DekRecordNotFound)), "{refused:?}");
+    let rejected = fixture.rewrap(one, vec![rewrap(record(2), 1, 2)], RewrapGuard::Off).await;
+    assert!(matches!(rejected, Err(StorageError::DekRecordNotFound)), "{rejected:?}");
     assert_eq!(fixture.dek_of(two, record(1)).await, Some(dek(1, 1)));
     fixture.end().await;
 }
@@ -255,14 +255,14 @@ pub async fn keys_of_files_are_rewrapped<B: Backend>() {
     let act = async |entries: Vec<Rewrap<_>>, guard| {
         fixture.store.rewrap_file_deks(&fixture.grant(space), entries, guard).await
     };
-    let refused = act(vec![rewrap(file(9), 2, 0), rewrap(file(1), 1, 0)], RewrapGuard::Off).await;
-    assert!(matches!(refused, Err(StorageError::DekEpochMismatch)), "{refused:?}");
-    let refused = act(vec![rewrap(file(1), 2, 0), rewrap(file(9), 2, 0)], RewrapGuard::Off).await;
-    assert!(matches!(refused, Err(StorageError::FileDekNotFound)), "{refused:?}");
-    let refused = act(vec![rewrap_of(file(1), 2, 0, dek(1, 9).as_bytes())], RewrapGuard::Off).await;
-    assert!(matches!(refused, Err(StorageError::DekReplaced)), "{refused:?}");
-    let refused = act(vec![rewrap_of(file(3), 2, 0, b"")], RewrapGuard::Off).await;
-    assert!(matches!(refused, Err(StorageError::DekReplaced)), "{refused:?}");
+    let rejected = act(vec![rewrap(file(9), 2, 0), rewrap(file(1), 1, 0)], RewrapGuard::Off).await;
+    assert!(matches!(rejected, Err(StorageError::DekEpochMismatch)), "{rejected:?}");
+    let rejected = act(vec![rewrap(file(1), 2, 0), rewrap(file(9), 2, 0)], RewrapGuard::Off).await;
+    assert!(matches!(rejected, Err(StorageError::FileDekNotFound)), "{rejected:?}");
+    let rejected = act(vec![rewrap_of(file(1), 2, 0, dek(1, 9).as_bytes())], RewrapGuard::Off).await;
+    assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{rejected:?}");
+    let rejected = act(vec![rewrap_of(file(3), 2, 0, b"")], RewrapGuard::Off).await;
+    assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{rejected:?}");
     let all = (1..=3).map(|n| rewrap(file(n), 2, 5)).collect();
     let done = act(all, RewrapGuard::Listed(first.cursor)).await.unwrap();
     assert_eq!(done, Rewrapped { replaced: 1, skipped: 2 });

@@ -58,9 +58,9 @@ pub async fn one_of_many_begins_an_epoch<B: Backend>() {
         .await;
         let begun = results.iter().filter(|result| **result == Advanced::Begun(epoch(number))).count();
         let (key_generation, rewrap_epoch) = (epoch(number), Some(epoch(number)));
-        let refused = Advanced::Conflict { key_generation, rewrap_epoch };
+        let rejected = Advanced::Conflict { key_generation, rewrap_epoch };
         assert_eq!(begun, 1, "{results:?}");
-        assert_eq!(results.iter().filter(|result| **result == refused).count(), results.len() - 1);
+        assert_eq!(results.iter().filter(|result| **result == rejected).count(), results.len() - 1);
         fixture.complete(space, number).await.unwrap();
     }
     fixture.end().await;
@@ -148,7 +148,7 @@ pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
                 fixture.complete(space, number).await.unwrap();
             }
         };
-        // Writers go on until they are refused; a rewrap that never ended would keep them here.
+        // Writers go on until they are rejected; a rewrap that never ended would keep them here.
         tokio::join!(pushing(0), pushing(1), completing);
         let (_, deks) = fixture.deks(space, NONE).await;
         assert!(deks.iter().all(|stored| stored.dek.epoch_prefix() == old + 1), "round {round}");
@@ -258,8 +258,8 @@ pub async fn callers_together_get_no_more_permits_than_the_limit<B: Backend>() {
         })
         .await;
         assert_eq!(permits.iter().filter(|permit| permit.is_ok()).count(), 10, "round {round}");
-        let refused = permits.iter().filter_map(|permit| permit.as_ref().err());
-        refused.for_each(|error| assert!(matches!(error, StorageError::RateLimited { .. }), "{error:?}"));
+        let rejected = permits.iter().filter_map(|permit| permit.as_ref().err());
+        rejected.for_each(|error| assert!(matches!(error, StorageError::RateLimited { .. }), "{error:?}"));
     }
     fixture.end().await;
 }
@@ -315,8 +315,8 @@ pub async fn purge_disturbs_no_reader_of_a_mailbox<B: Backend>() {
 }
 
 /// R27: a chain is revoked while its bearer pushes, pulls and looks at the space. What starts after the revocation has
-/// committed is refused, and no push is done by half.
-pub async fn what_starts_after_a_revocation_is_refused<B: Backend>() {
+/// committed is rejected, and no push is done by half.
+pub async fn what_starts_after_a_revocation_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for round in 0..ROUNDS {
         let space = fixture.shared(u8::try_from(round).unwrap()).await;

@@ -45,7 +45,7 @@ pub async fn unknown_space_is_absent<B: Backend>() {
 }
 
 /// "second create of an id": a repeat too, and whatever kind has the id. P19.
-pub async fn second_create_of_an_id_is_refused_and_changes_nothing<B: Backend>() {
+pub async fn second_create_of_an_id_is_rejected_and_changes_nothing<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.shared(1).await;
     fixture.personal(2).await;
@@ -71,7 +71,7 @@ pub async fn personal_space_is_created_once<B: Backend>() {
 }
 
 /// S15: nobody gets personal access to a space that somebody else rooted.
-pub async fn personal_access_to_a_rooted_space_is_refused<B: Backend>() {
+pub async fn personal_access_to_a_rooted_space_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.shared(1).await;
     let personal = fixture.store.personal_space(space(1), CLIENT).await;
@@ -117,7 +117,7 @@ pub async fn nil_and_max_are_ids_like_any_other<B: Backend>() {
 /// Client ids and root keys come back byte by byte. P23.
 pub async fn client_id_and_root_key_come_back_as_they_went<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
-    // No NUL: PostgreSQL cannot hold it in a text, and the edges refuse it before it gets here.
+    // No NUL: PostgreSQL cannot hold it in a text, and the edges reject it before it gets here.
     let client = "ü\u{1}'\"%_\\🦀".repeat(20);
     let mut root_public_key = [0_u8; 33];
     root_public_key.iter_mut().zip((0..=u8::MAX).rev().step_by(7)).for_each(|(byte, value)| *byte = value);

@@ -94,8 +94,8 @@ pub async fn object_is_doomed_under_its_own_key<B: Backend>() {
     fixture.end().await;
 }
 
-/// A push that is refused leaves the files of its records alone. P11.
-pub async fn refused_push_kills_no_file<B: Backend>() {
+/// A push that is rejected leaves the files of its records alone. P11.
+pub async fn rejected_push_kills_no_file<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, (1..=2).map(|n| live(record(n), NONE, b"a")).collect()).await;
@@ -190,7 +190,7 @@ pub async fn rewound_pull_tells_of_dead_files<B: Backend>() {
     let page = fixture.store.pull_page(&grant, &state, state.start()).await.unwrap();
     assert_eq!(page.rows, [Row::Record(row(&tombstone(record(1), at), died)), gone(&put, died)]);
     let request = PullRequest { ahead: CursorAhead::Error, ..request };
-    let refused = fixture.store.begin_pull(&grant, request).await;
-    assert!(matches!(refused, Err(StorageError::CursorAhead { .. })), "{refused:?}");
+    let rejected = fixture.store.begin_pull(&grant, request).await;
+    assert!(matches!(rejected, Err(StorageError::CursorAhead { .. })), "{rejected:?}");
     fixture.end().await;
 }

@@ -50,8 +50,8 @@ mod tests {
         for owned_by in [None, Some(mine), Some(other)] {
             for minimum in [None, Epoch::new(5).ok()] {
                 for prefix in [0, 4, 5, 6] {
-                    let refused = claim(prefix).verdict(false, owned_by, minimum);
-                    assert!(matches!(refused, Err(StorageError::RecordNotFound)), "{refused:?}");
+                    let rejected = claim(prefix).verdict(false, owned_by, minimum);
+                    assert!(matches!(rejected, Err(StorageError::RecordNotFound)), "{rejected:?}");
                     let verdict = claim(prefix).verdict(true, owned_by, minimum);
                     let expected = match owned_by {
                         Some(owner) if owner == mine => "Ok(Exists)",

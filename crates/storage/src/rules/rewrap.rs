@@ -20,9 +20,9 @@ pub enum RewrapVerdict {
     Replace,
     /// Count it, change nothing.
     Skip,
-    /// Refuse all entries: the stored key is not the observed one.
+    /// Reject all entries: the stored key is not the observed one.
     Outdated,
-    /// Refuse all entries: there is no such row.
+    /// Reject all entries: there is no such row.
     Unknown,
 }
 

@@ -87,7 +87,7 @@ impl Link {
         let status = String::from_utf8_lossy(&answer);
         ensure!(
             status.starts_with("HTTP/1.1 101 "),
-            "upgrade refused: {}",
+            "upgrade rejected: {}",
             status.lines().next().unwrap_or_default()
         );
         Ok(())

@@ -177,8 +177,8 @@ impl Sink for Acks {
     fn response(&mut self, payload: &[u8]) {
         match result::<PushResult<'_>>(payload) {
             Ok(PushResult { ok: true, cursor, .. }) => self.cursors.push(cursor),
-            Ok(refused) => {
-                self.problem = Some(format!("a push was refused: {}", refused.error.unwrap_or_default()));
+            Ok(rejected) => {
+                self.problem = Some(format!("a push was rejected: {}", rejected.error.unwrap_or_default()));
             }
             Err(error) => self.problem = Some(format!("a push failed: {error}")),
         }

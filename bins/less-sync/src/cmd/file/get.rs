@@ -14,7 +14,7 @@ use less_sync_core::Epoch;
 
 use super::catalog::{self, Entry, Owner, State};
 use super::place::Place;
-use super::refusal;
+use super::rejection;
 use super::retry::Attempts;
 use crate::line::Line;
 use crate::output::{Output, transfer};
@@ -160,7 +160,7 @@ impl Fetch<'_> {
                     if self.part.size() > before {
                         attempts.moved();
                     }
-                    attempts.again(error).await.map_err(|error| refusal::of_file(place, error))?;
+                    attempts.again(error).await.map_err(|error| rejection::of_file(place, error))?;
                 }
                 Err(Interrupted::ForGood(failure)) => return Err(failure),
             }

@@ -13,7 +13,7 @@ use less_sync_client::{Change, FileDescription, FileError, Stored, Upload};
 use less_sync_core::{Cursor, Epoch, FileId, RecordId};
 
 use super::place::Place;
-use super::refusal;
+use super::rejection;
 use super::retry::Attempts;
 use crate::line::Line;
 use crate::output::{Output, transfer};
@@ -21,13 +21,13 @@ use crate::report::{Failure, say};
 use crate::target::{SpaceArgument, Target};
 use source::Source;
 
-/// How long a repeated upload waits for an answer before it sends its content. Whoever is refused at once does not hear it
+/// How long a repeated upload waits for an answer before it sends its content. Whoever is rejected at once does not hear it
 /// when the connection breaks under what was sent meanwhile; and what is there already need not be sent.
 const LISTENING: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Every file gets an id of its own and a record that says what it is called; putting it again makes another one. One that changes while it is read is refused."
+    after_help = "Every file gets an id of its own and a record that says what it is called; putting it again makes another one. One that changes while it is read is rejected."
 )]
 pub(crate) struct Arguments {
     /// Files to upload
@@ -37,12 +37,12 @@ pub(crate) struct Arguments {
     space: SpaceArgument,
 }
 
-/// Uploads files one after the other. What is refused is said on standard error and makes the command fail; the others are
+/// Uploads files one after the other. What is rejected is said on standard error and makes the command fail; the others are
 /// uploaded all the same.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let mut place = Place::open(target, &arguments.space).await?;
-    let refused = put_all(&mut place, &arguments.paths, Output::new(json)).await;
-    match place.close(refused).await? {
+    let rejected = put_all(&mut place, &arguments.paths, Output::new(json)).await;
+    match place.close(rejected).await? {
         0 => Ok(()),
         1 => Err(anyhow!("1 file was not uploaded").into()),
         several => Err(anyhow!("{several} files were not uploaded").into()),
@@ -50,18 +50,18 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
 }
 
 async fn put_all(place: &mut Place<'_>, paths: &[PathBuf], output: Output) -> Result<usize, Failure> {
-    let mut refused = 0;
+    let mut rejected = 0;
     for path in paths {
         match put(place, path).await {
             Ok(line) => output.write(&line).context("cannot write the result")?,
             Err(error) => {
-                refused += 1;
+                rejected += 1;
                 let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-                say(&format!("refused: {}: {}", path.display(), causes.join(": ")));
+                say(&format!("rejected: {}: {}", path.display(), causes.join(": ")));
             }
         }
     }
-    Ok(refused)
+    Ok(rejected)
 }
 
 /// One file on its way.
@@ -93,7 +93,7 @@ async fn describe(place: &Place<'_>, item: &Item, epoch: Epoch) -> anyhow::Resul
     let description = FileDescription { file: item.file, name: name.clone(), size: *size, sha256: *sha256 };
     let sealed = place.keys().seal_record(epoch, item.record, description.to_json().as_bytes())?;
     let change = Change::create(item.record, sealed.blob).with_dek(sealed.dek.as_bytes().to_vec());
-    place.push(change, Some(epoch)).await.map_err(|error| refusal::of_push(place, error))
+    place.push(change, Some(epoch)).await.map_err(|error| rejection::of_push(place, error))
 }
 
 /// Uploads until the server has the file, or will not have it.
@@ -106,11 +106,11 @@ async fn upload(place: &mut Place<'_>, item: &Item, mut epoch: Epoch) -> anyhow:
         let pause = if attempts.is_repeated() { LISTENING } else { Duration::ZERO };
         match attempt(place, item, epoch, body::Manner { bar: bar.clone(), pause }).await? {
             Ok(Stored::Created | Stored::AlreadyThere) => break,
-            Err(error) if refusal::is_stale(&error) && !has_caught_up => {
+            Err(error) if rejection::is_stale(&error) && !has_caught_up => {
                 has_caught_up = true;
                 epoch = place.writing_epoch().await?;
             }
-            Err(error) => attempts.again(error).await.map_err(|error| refusal::of_file(place, error))?,
+            Err(error) => attempts.again(error).await.map_err(|error| rejection::of_file(place, error))?,
         }
     }
     bar.finish_and_clear();

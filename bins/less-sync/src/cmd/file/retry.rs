@@ -61,8 +61,8 @@ mod tests {
 
     use super::*;
 
-    fn refused(status: StatusCode) -> FileError {
-        FileError::Refused { status, error: "x".to_owned(), retry_after: None }
+    fn rejected(status: StatusCode) -> FileError {
+        FileError::Rejected { status, error: "x".to_owned(), retry_after: None }
     }
 
     #[tokio::test(start_paused = true)]
@@ -75,8 +75,8 @@ mod tests {
         assert!(attempts.is_repeated());
         assert!(attempts.again(FileError::Stalled).await.is_err());
         attempts.moved();
-        assert!(attempts.again(refused(StatusCode::SERVICE_UNAVAILABLE)).await.is_ok());
-        assert!(attempts.again(refused(StatusCode::FORBIDDEN)).await.is_err());
+        assert!(attempts.again(rejected(StatusCode::SERVICE_UNAVAILABLE)).await.is_ok());
+        assert!(attempts.again(rejected(StatusCode::FORBIDDEN)).await.is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use less_sync_core::FileId;
 
 use super::catalog::{self, Entry, Owner, State};
 use super::place::Place;
-use super::refusal;
+use super::rejection;
 use super::retry::Attempts;
 use crate::line::Line;
 use crate::output::Output;
@@ -54,7 +54,7 @@ async fn remove(place: &Place<'_>, entry: &Entry) -> anyhow::Result<()> {
     }
     if let Owner::Described { record, cursor, .. } = &entry.owner {
         let pushed = place.push(Change::delete(*record, *cursor), None).await;
-        pushed.map_err(|error| refusal::of_push(place, error))?;
+        pushed.map_err(|error| rejection::of_push(place, error))?;
     }
     Ok(())
 }
@@ -65,7 +65,7 @@ async fn delete(place: &Place<'_>, file: FileId) -> anyhow::Result<()> {
         let token = place.token().await?;
         match place.file(&token, file).delete().await {
             Ok(()) => return Ok(()),
-            Err(error) => attempts.again(error).await.map_err(|error| refusal::of_file(place, error))?,
+            Err(error) => attempts.again(error).await.map_err(|error| rejection::of_file(place, error))?,
         }
     }
 }

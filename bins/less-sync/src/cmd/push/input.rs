@@ -41,7 +41,7 @@ impl Input {
         }
     }
 
-    /// Everything in it; one byte more than any server takes is enough to be refused.
+    /// Everything in it; one byte more than any server takes is enough to be rejected.
     pub(super) async fn read(&self) -> anyhow::Result<Bytes> {
         let read = match self {
             Self::Stdin => read_bounded(tokio::io::stdin()).await,

@@ -115,13 +115,13 @@ fn options(shared: Option<&Shared>) -> PushOptions {
     }
 }
 
-/// A push is refused as a whole, so what was refused together is tried one by one.
+/// A push is rejected as a whole, so what was rejected together is tried one by one.
 async fn push(opened: &Opened, options: &PushOptions, batch: Vec<Item>) -> anyhow::Result<Vec<Outcome>> {
     let send = |changes: Vec<Change>| async move {
         opened.connection.push_with(opened.space, &changes, options).await
     };
     match send(batch.iter().map(|item| item.change.clone()).collect()).await {
-        Err(PushError::Refused { .. }) if batch.len() > 1 => {
+        Err(PushError::Rejected { .. }) if batch.len() > 1 => {
             let mut outcomes = Vec::new();
             for item in batch {
                 let result = accepted(send(vec![item.change.clone()]).await)?;
@@ -139,7 +139,7 @@ async fn push(opened: &Opened, options: &PushOptions, batch: Vec<Item>) -> anyho
 fn accepted(result: Result<Cursor, PushError>) -> anyhow::Result<Result<Cursor, Code>> {
     match result {
         Ok(cursor) => Ok(Ok(cursor)),
-        Err(PushError::Refused { code, .. }) => Ok(Err(code)),
+        Err(PushError::Rejected { code, .. }) => Ok(Err(code)),
         Err(PushError::Call(error)) => Err(error).context("cannot push"),
     }
 }

@@ -54,17 +54,17 @@ async fn choose(
         }
         None => all(connection).await.context("cannot look into the mailbox")?,
     };
-    let (mut openable, mut refused) = (Vec::new(), Vec::new());
+    let (mut openable, mut rejected) = (Vec::new(), Vec::new());
     for invitation in waiting {
         match Offer::open(identity, &invitation.payload, clock::timestamp()) {
             Ok(offer) => openable.push(Openable { invitation, offer }),
-            Err(why) => refused.push(
+            Err(why) => rejected.push(
                 anyhow::Error::new(why)
                     .context(format!("the invitation {} cannot be accepted", invitation.id)),
             ),
         }
     }
-    match (openable.len(), refused.pop()) {
+    match (openable.len(), rejected.pop()) {
         (0, None) => bail!("there are no invitations for you"),
         (0, Some(why)) => return Err(why),
         (1, _) => {}

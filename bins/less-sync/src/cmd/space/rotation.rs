@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What shall be reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
-    /// Whether somebody is shut out: keys of older epochs are refused from the beginning on.
+    /// Whether somebody is shut out: keys of older epochs are rejected from the beginning on.
     pub(super) shuts_out: bool,
     /// Whether a rotation whose key nobody has left is given a new one.
     pub(super) takes_over: bool,

@@ -149,7 +149,7 @@ fn response(line: Line, result: Raw<'_>) -> Line {
         return line
             .with("spaces", cursors.join(","))
             .with("peers", peers)
-            .with("refused", subscribed.errors.len());
+            .with("rejected", subscribed.errors.len());
     }
     if let Some(pushed) = read::<PushResult<'_>>(result) {
         return line

@@ -84,7 +84,7 @@ impl Reader {
             | Update::Event(_)
             | Update::Connected
             | Update::Watching(_)
-            | Update::Refused { .. }
+            | Update::Rejected { .. }
             | Update::Skipped { .. }
             | Update::Interrupted { .. } => {}
         }

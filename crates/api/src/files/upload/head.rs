@@ -85,7 +85,7 @@ mod tests {
 
     const RECORD: &str = "0192f1a0-6b3c-7d2e-8f41-23456789abcd";
 
-    fn refused(change: impl FnOnce(&mut HeaderMap)) -> String {
+    fn rejected(change: impl FnOnce(&mut HeaderMap)) -> String {
         let mut headers = good();
         change(&mut headers);
         Head::read(&headers, 100).unwrap_err().text().to_owned()
@@ -121,25 +121,25 @@ mod tests {
             move |headers: &mut HeaderMap| drop(headers.insert(name, HeaderValue::from_static(value)))
         };
         let drop_header = |name: HeaderName| move |headers: &mut HeaderMap| drop(headers.remove(name));
-        assert_eq!(refused(HeaderMap::clear), "X-Record-ID header required");
-        assert_eq!(refused(drop_header(X_RECORD_ID)), "X-Record-ID header required");
-        assert_eq!(refused(set(X_RECORD_ID, "x")), "X-Record-ID must be a valid UUID");
+        assert_eq!(rejected(HeaderMap::clear), "X-Record-ID header required");
+        assert_eq!(rejected(drop_header(X_RECORD_ID)), "X-Record-ID header required");
+        assert_eq!(rejected(set(X_RECORD_ID, "x")), "X-Record-ID must be a valid UUID");
         assert_eq!(
-            refused(set(X_RECORD_ID, "{0192f1a0-6b3c-7d2e-8f41-23456789abcd}")),
+            rejected(set(X_RECORD_ID, "{0192f1a0-6b3c-7d2e-8f41-23456789abcd}")),
             "X-Record-ID must be a valid UUID"
         );
-        assert_eq!(refused(drop_header(X_WRAPPED_DEK)), "X-Wrapped-DEK header required");
-        assert_eq!(refused(set(X_WRAPPED_DEK, "!")), "X-Wrapped-DEK must be valid base64");
+        assert_eq!(rejected(drop_header(X_WRAPPED_DEK)), "X-Wrapped-DEK header required");
+        assert_eq!(rejected(set(X_WRAPPED_DEK, "!")), "X-Wrapped-DEK must be valid base64");
         // No padding.
-        assert_eq!(refused(set(X_WRAPPED_DEK, "AAA")), "X-Wrapped-DEK must be valid base64");
-        assert_eq!(refused(set(X_WRAPPED_DEK, "AAAA")), "X-Wrapped-DEK must decode to exactly 44 bytes");
-        assert_eq!(refused(drop_header(header::CONTENT_LENGTH)), "Content-Length required");
-        assert_eq!(refused(set(header::CONTENT_LENGTH, "+1")), "invalid Content-Length header");
-        assert_eq!(refused(set(header::CONTENT_LENGTH, "")), "invalid Content-Length header");
-        assert_eq!(refused(set(header::TRANSFER_ENCODING, "chunked")), "invalid Content-Length header");
-        assert_eq!(refused(set(header::CONTENT_LENGTH, "101")), "file exceeds 0 MB limit");
-        assert_eq!(refused(set(header::CONTENT_LENGTH, "99999999999999999999")), "file exceeds 0 MB limit");
-        assert_eq!(refused(set(header::CONTENT_ENCODING, "gzip")), "Content-Encoding is not supported");
-        assert_eq!(refused(set(digest::REPR_DIGEST, "sha-256=x")), "invalid digest header");
+        assert_eq!(rejected(set(X_WRAPPED_DEK, "AAA")), "X-Wrapped-DEK must be valid base64");
+        assert_eq!(rejected(set(X_WRAPPED_DEK, "AAAA")), "X-Wrapped-DEK must decode to exactly 44 bytes");
+        assert_eq!(rejected(drop_header(header::CONTENT_LENGTH)), "Content-Length required");
+        assert_eq!(rejected(set(header::CONTENT_LENGTH, "+1")), "invalid Content-Length header");
+        assert_eq!(rejected(set(header::CONTENT_LENGTH, "")), "invalid Content-Length header");
+        assert_eq!(rejected(set(header::TRANSFER_ENCODING, "chunked")), "invalid Content-Length header");
+        assert_eq!(rejected(set(header::CONTENT_LENGTH, "101")), "file exceeds 0 MB limit");
+        assert_eq!(rejected(set(header::CONTENT_LENGTH, "99999999999999999999")), "file exceeds 0 MB limit");
+        assert_eq!(rejected(set(header::CONTENT_ENCODING, "gzip")), "Content-Encoding is not supported");
+        assert_eq!(rejected(set(digest::REPR_DIGEST, "sha-256=x")), "invalid digest header");
     }
 }

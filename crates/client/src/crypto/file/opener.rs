@@ -191,7 +191,7 @@ mod tests {
 
     /// An empty last segment would be a second way to write the same content.
     #[test]
-    fn content_that_is_cut_in_another_way_is_refused() {
+    fn content_that_is_cut_in_another_way_is_rejected() {
         let mut segments = Segments::new(&key(), SPACE, FILE, 0);
         let first = segments.seal(&content(SEGMENT), false);
         let end = segments.seal(b"", true);

@@ -7,7 +7,7 @@ use super::DekRows;
 
 /// Rows that fit an answer. If not all do, those that need no rewrap go first out, then those that come last.
 ///
-/// A list that was cut is safe: `epoch.complete` refuses while old keys are left, and the client lists again.
+/// A list that was cut is safe: `epoch.complete` rejects while old keys are left, and the client lists again.
 pub(super) struct DekList<Id> {
     key_generation: Epoch,
     /// What the encoded rows may take, in bytes.

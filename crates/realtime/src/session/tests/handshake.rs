@@ -66,7 +66,7 @@ fn nothing_is_read_while_the_token_is_validated() {
 
 ///
 #[test]
-fn validation_that_takes_too_long_is_an_outage_and_no_refusal() {
+fn validation_that_takes_too_long_is_an_outage_and_no_rejection() {
     let mut table = Table::upgraded();
     table.receives(auth("token"));
     table.all();
@@ -75,11 +75,11 @@ fn validation_that_takes_too_long_is_an_outage_and_no_refusal() {
 }
 
 #[test]
-fn a_refused_connection_closes_with_the_reason_given() {
+fn a_rejected_connection_closes_with_the_reason_given() {
     let mut table = Table::upgraded();
     table.receives(auth("token"));
     table.all();
-    table.session.on_refused(table.now, Close::TOO_MANY_CONNECTIONS);
+    table.session.on_rejected(table.now, Close::TOO_MANY_CONNECTIONS);
     table.assert_closes(Close::TOO_MANY_CONNECTIONS);
 }
 

@@ -75,7 +75,7 @@ fn reading_rests_while_the_backlog_is_full() {
 }
 
 #[test]
-fn a_peer_over_its_rate_is_read_later_and_not_refused() {
+fn a_peer_over_its_rate_is_read_later_and_not_rejected() {
     let limits = Limits { inbound_rate: 10, inbound_burst: 2, ..Limits::default() };
     let mut table = Table::active_with(limits);
     table.receives(vec![0xf6]);

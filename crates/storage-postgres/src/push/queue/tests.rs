@@ -122,7 +122,7 @@ fn push_whose_caller_has_gone_is_withdrawn() {
 }
 
 #[test]
-fn full_queue_refuses_until_somebody_goes() {
+fn full_queue_rejects_until_somebody_goes() {
     let limits = QueueLimits { waiting: 2, ..WIDE };
     let (mut queue, mut callers) = queue(limits, [push(1, &[1], 1), push(1, &[2], 1)]);
     assert!(matches!(queue.add(push(2, &[3], 1).0), Err(StorageError::Unavailable(_))));

@@ -11,11 +11,11 @@ macro_rules! blobs_conformance_tests {
             unknown_object_is_not_found
             object_of_the_original_is_read
             ranges_are_parts_of_the_object
-            range_beyond_the_object_is_refused
+            range_beyond_the_object_is_rejected
             reader_may_stop_and_others_go_on
             deletion_is_for_good_and_for_one_name
             deletion_of_nothing_is_success
-            name_that_leads_out_of_the_store_is_refused
+            name_that_leads_out_of_the_store_is_rejected
             probe_leaves_nothing
         }
         $crate::blobs_conformance_tests! { @suite $backend uploads:
@@ -25,8 +25,8 @@ macro_rules! blobs_conformance_tests {
             aborted_upload_leaves_nothing
             dropped_upload_leaves_what_delete_removes
             dropped_finish_leaves_what_delete_removes
-            upload_that_is_too_long_is_refused
-            upload_that_is_too_short_is_refused
+            upload_that_is_too_long_is_rejected
+            upload_that_is_too_short_is_rejected
             everything_works_through_the_trait_object
         }
         $crate::blobs_conformance_tests! { @suite $backend listings:

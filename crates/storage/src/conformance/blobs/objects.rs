@@ -95,7 +95,7 @@ pub async fn ranges_are_parts_of_the_object<B: BlobsBackend>() {
 }
 
 /// What is not there is not read as something shorter.
-pub async fn range_beyond_the_object_is_refused<B: BlobsBackend>() {
+pub async fn range_beyond_the_object_is_rejected<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.put(&key(1, 1, 1), &content(1, 10)).await;
     #[expect(clippy::reversed_empty_ranges, reason = "a caller may have turned it around")]
@@ -145,7 +145,7 @@ pub async fn deletion_of_nothing_is_success<B: BlobsBackend>() {
 }
 
 /// A row of a database may say anything.
-pub async fn name_that_leads_out_of_the_store_is_refused<B: BlobsBackend>() {
+pub async fn name_that_leads_out_of_the_store_is_rejected<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for name in ["", "/", "/etc/passwd", "../outside", "spaces/../../outside", "spaces//x", "spaces/"] {
         let deleted = fixture.store.delete(name).await;

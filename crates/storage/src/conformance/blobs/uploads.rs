@@ -105,7 +105,7 @@ pub async fn dropped_finish_leaves_what_delete_removes<B: BlobsBackend>() {
 }
 
 /// `Content-Length` is a promise; the writer keeps to it whoever checks it before.
-pub async fn upload_that_is_too_long_is_refused<B: BlobsBackend>() {
+pub async fn upload_that_is_too_long_is_rejected<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for size in [0].into_iter().chain(KINDS) {
         let mut writer = begun(&fixture, size, size).await;
@@ -118,7 +118,7 @@ pub async fn upload_that_is_too_long_is_refused<B: BlobsBackend>() {
 }
 
 /// Half an object is none.
-pub async fn upload_that_is_too_short_is_refused<B: BlobsBackend>() {
+pub async fn upload_that_is_too_short_is_rejected<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for size in KINDS {
         let finished = begun(&fixture, size, size - 1).await.finish().await;

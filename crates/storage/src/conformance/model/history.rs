@@ -56,7 +56,7 @@ impl Wish {
     }
 }
 
-/// A history begins with one space at least, else most of it would be refused.
+/// A history begins with one space at least, else most of it would be rejected.
 pub(super) fn histories() -> impl Strategy<Value = Vec<Step>> {
     let first = any::<bool>().prop_map(|shared| Step::Create { space: SPACES[0], shared });
     (first, vec(steps(), 1..24)).prop_map(|(first, mut rest)| {

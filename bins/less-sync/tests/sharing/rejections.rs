@@ -11,7 +11,7 @@ use crate::person::{Person, id, texts};
 use crate::program::{Runs as _, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_others_can_read_are_refused() {
+async fn keys_that_others_can_read_are_rejected() {
     let server = TestServer::start().await;
     let alice = Person::new(&server, "alice");
     let space = alice.create("notes").await;
@@ -29,7 +29,7 @@ async fn keys_that_others_can_read_are_refused() {
             let (code, text) = alice.failure(arguments).await;
             assert_eq!(code, 2, "{text}");
             let expected = format!(
-                "error: refusing {path}: if it was always yours alone, run: chmod go= {path}\n",
+                "error: rejecting {path}: if it was always yours alone, run: chmod go= {path}\n",
                 path = path.display()
             );
             assert!(text.starts_with(&expected), "{text}");
@@ -130,7 +130,7 @@ async fn of_several_invitations_one_is_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_another_identity_is_refused_before_the_server_is_asked() {
+async fn a_token_of_another_identity_is_rejected_before_the_server_is_asked() {
     let server = TestServer::start().await;
     let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
     alice.create("notes").await;

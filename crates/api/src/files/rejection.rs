@@ -1,4 +1,4 @@
-//! Refusals and failures of files as answers (http §7.2, §7.4, §7.7).
+//! Rejections and failures of files as answers (http §7.2, §7.4, §7.7).
 
 use http::StatusCode;
 use less_sync_core::ErrorChain;

@@ -7,7 +7,7 @@ use crate::program::{Runs as _, lines, stderr};
 use crate::terminal::{Terminal, content, server};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_above_the_limit_are_refused_in_the_words_of_the_server_and_leave_nothing() {
+async fn files_above_the_limit_are_rejected_in_the_words_of_the_server_and_leave_nothing() {
     let server = TestServer::builder().files().setting("MAX_FILE_SIZE", "1MiB").start().await;
     let terminal = Terminal::new(&server);
     let most = 1024 * 1024 - 1 - 16 * 16;
@@ -19,7 +19,7 @@ async fn files_above_the_limit_are_refused_in_the_words_of_the_server_and_leave_
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
     for name in ["just too large", "large"] {
-        let expected = format!("refused: {name}: file exceeds 1 MB limit (413)\n");
+        let expected = format!("rejected: {name}: file exceeds 1 MB limit (413)\n");
         assert!(text.contains(&expected), "{text}");
     }
     assert!(text.ends_with("error: 2 files were not uploaded\n"), "{text}");
@@ -30,7 +30,7 @@ async fn files_above_the_limit_are_refused_in_the_words_of_the_server_and_leave_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_file_is_refused_and_the_others_are_put() {
+async fn what_is_no_file_is_rejected_and_the_others_are_put() {
     let server = server().await;
     let terminal = Terminal::new(&server);
     terminal.write("file", b"content");
@@ -38,7 +38,7 @@ async fn what_is_no_file_is_refused_and_the_others_are_put() {
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
     assert!(
-        text.starts_with("refused: .: it is no file\nrefused: nothing: cannot read it: No such file"),
+        text.starts_with("rejected: .: it is no file\nrejected: nothing: cannot read it: No such file"),
         "{text}"
     );
     assert_eq!(terminal.results(&["file", "ls"]).await.len(), 1);
@@ -51,7 +51,7 @@ async fn a_server_without_files_says_so_and_keeps_no_record() {
     terminal.write("file", b"content");
     let (code, text) = terminal.failure(&["file", "put", "file"]).await;
     assert_eq!(code, 1);
-    assert!(text.starts_with("refused: file: the server keeps no files: not found (404)\n"), "{text}");
+    assert!(text.starts_with("rejected: file: the server keeps no files: not found (404)\n"), "{text}");
     assert!(terminal.results(&["file", "ls"]).await.is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! Refusals in words that say what to do.
+//! Rejections in words that say what to do.
 
 use anyhow::Error;
 use less_sync_client::{FileError, PushError};
@@ -18,18 +18,18 @@ pub(super) fn of_file(place: &Place<'_>, error: FileError) -> Error {
 
 /// Why a record was not written.
 pub(super) fn of_push(place: &Place<'_>, error: PushError) -> Error {
-    let is_forbidden = matches!(&error, PushError::Refused { code, .. } if code.is(ErrorCode::Forbidden));
+    let is_forbidden = matches!(&error, PushError::Rejected { code, .. } if code.is(ErrorCode::Forbidden));
     let error = Error::new(error);
     if is_forbidden { error.context(no_rights(place.opened.space)) } else { error }
 }
 
 /// Whether the key of the space was changed meanwhile (http §7.2, row 17).
 pub(super) fn is_stale(error: &FileError) -> bool {
-    matches!(error, FileError::Refused { error, .. } if error.contains("key generation stale"))
+    matches!(error, FileError::Rejected { error, .. } if error.contains("key generation stale"))
 }
 
 fn words(error: &FileError, space: SpaceId) -> Option<String> {
-    let FileError::Refused { status, error, .. } = error else { return None };
+    let FileError::Rejected { status, error, .. } = error else { return None };
     match (status.as_u16(), error.as_str()) {
         (403, "files scope required") => Some("the access token does not let you near files".to_owned()),
         (403, _) => Some(no_rights(space)),
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_say_what_is_wrong_and_others_speak_for_themselves() {
+    fn rejections_say_what_is_wrong_and_others_speak_for_themselves() {
         let space = SpaceId::from_bytes([1; 16]);
         for (status, error, expected) in [
             (403, "access denied", Some("you have no right to do this in the space 01010101-")),
@@ -66,8 +66,8 @@ mod tests {
             (413, "file exceeds 100 MB limit", None),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            let refused = FileError::Refused { status, error: error.to_owned(), retry_after: None };
-            let words = words(&refused, space);
+            let rejected = FileError::Rejected { status, error: error.to_owned(), retry_after: None };
+            let words = words(&rejected, space);
             assert_eq!(words.is_some(), expected.is_some(), "{error}");
             assert!(words.unwrap_or_default().starts_with(expected.unwrap_or_default()), "{error}");
         }

@@ -1,9 +1,9 @@
-//! Requests that are refused: each with its status and its words (http §7.2).
+//! Requests that are rejected: each with its status and its words (http §7.2).
 
 use http::{Method, StatusCode};
 use less_sync_test_support::{TestServer, TestServerBuilder, create, delete};
 
-use crate::fixture::{Fixture, answer, content, dek, fresh_id, record, refused};
+use crate::fixture::{Fixture, answer, content, dek, fresh_id, record, rejected};
 
 const METHODS: [Method; 4] = [Method::PUT, Method::GET, Method::HEAD, Method::DELETE];
 
@@ -12,9 +12,9 @@ const METHODS: [Method; 4] = [Method::PUT, Method::GET, Method::HEAD, Method::DE
 async fn without_a_place_there_are_no_files() {
     let fixture = Fixture::on(TestServer::start().await).await;
     let id = fresh_id();
-    refused(fixture.upload(&id, "x"), 404, "not found").await;
-    refused(fixture.ask(Method::GET, &id), 404, "not found").await;
-    refused(fixture.bare(Method::GET, &fixture.space, &id), 401, "missing authorization").await;
+    rejected(fixture.upload(&id, "x"), 404, "not found").await;
+    rejected(fixture.ask(Method::GET, &id), 404, "not found").await;
+    rejected(fixture.bare(Method::GET, &fixture.space, &id), 401, "missing authorization").await;
 }
 
 /// `put_file_requires_files_scope`, `get_file_requires_files_scope`, `head_file_requires_files_scope`; before anything
@@ -28,12 +28,12 @@ async fn token_must_allow_files() {
         if method == Method::HEAD {
             assert_eq!(answer(request).await.status(), StatusCode::FORBIDDEN);
         } else {
-            refused(request, 403, "files scope required").await;
+            rejected(request, 403, "files scope required").await;
         }
     }
     let tab = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync\tfiles"));
     let request = fixture.bare(Method::GET, &fixture.space, &fresh_id()).bearer_auth(tab);
-    refused(request, 404, "file not found").await;
+    rejected(request, 404, "file not found").await;
 }
 
 /// `get_file_rejects_invalid_file_id`, `head_file_rejects_invalid_file_id`.
@@ -43,10 +43,10 @@ async fn ids_must_be_ids() {
     let (token, good) = (fixture.server.token("alice"), fresh_id());
     let ask = |method: Method, space: &str, id: &str| fixture.bare(method, space, id).bearer_auth(&token);
     for method in [Method::PUT, Method::GET, Method::DELETE] {
-        refused(ask(method.clone(), "x", &good), 400, "invalid space ID").await;
-        refused(ask(method.clone(), &fixture.space, "x"), 400, "invalid file ID").await;
-        refused(ask(method.clone(), "x", "x"), 400, "invalid space ID").await;
-        refused(ask(method, &fixture.space, &format!("{{{good}}}")), 400, "invalid file ID").await;
+        rejected(ask(method.clone(), "x", &good), 400, "invalid space ID").await;
+        rejected(ask(method.clone(), &fixture.space, "x"), 400, "invalid file ID").await;
+        rejected(ask(method.clone(), "x", "x"), 400, "invalid space ID").await;
+        rejected(ask(method, &fixture.space, &format!("{{{good}}}")), 400, "invalid file ID").await;
     }
     assert_eq!(answer(ask(Method::HEAD, &fixture.space, "x")).await.status(), StatusCode::BAD_REQUEST);
 }
@@ -59,11 +59,11 @@ async fn personal_spaces_of_others_are_not_there() {
     fixture.server.raw("bob").await.push_ok(&fixture.server.space("bob"), &[create(1, "of bob")]).await;
     let bob = fixture.server.token("bob");
     let ask = |method: Method| fixture.bare(method, &fixture.space, &id).bearer_auth(&bob);
-    refused(ask(Method::GET), 404, "file not found").await;
+    rejected(ask(Method::GET), 404, "file not found").await;
     assert_eq!(answer(ask(Method::HEAD)).await.status(), StatusCode::NOT_FOUND);
-    refused(ask(Method::DELETE), 404, "space not found").await;
+    rejected(ask(Method::DELETE), 404, "space not found").await;
     let upload = ask(Method::PUT).header("X-Record-ID", record()).header("X-Wrapped-DEK", dek(7)).body("x");
-    refused(upload, 404, "space not found").await;
+    rejected(upload, 404, "space not found").await;
 }
 
 /// W10: reading never makes a space; row 5b. Writing does.
@@ -75,11 +75,11 @@ async fn only_writing_creates_a_personal_space() {
         let db = rusqlite::Connection::open(fixture.server.folder().join("less-sync.db")).unwrap();
         db.query_row("SELECT count(*) FROM spaces", [], |row| row.get::<_, i64>(0)).unwrap()
     };
-    refused(fixture.bare(Method::GET, &space, &fresh_id()).bearer_auth(&token), 404, "file not found").await;
+    rejected(fixture.bare(Method::GET, &space, &fresh_id()).bearer_auth(&token), 404, "file not found").await;
     assert_eq!(spaces(), 1);
     let upload = fixture.bare(Method::PUT, &space, &fresh_id()).bearer_auth(&token);
     let upload = upload.header("X-Record-ID", record()).header("X-Wrapped-DEK", dek(7)).body("x");
-    refused(upload, 400, "record not found in this space").await;
+    rejected(upload, 400, "record not found in this space").await;
     assert_eq!(spaces(), 2);
 }
 
@@ -88,10 +88,10 @@ async fn only_writing_creates_a_personal_space() {
 async fn heads_of_uploads_are_checked_in_order() {
     let fixture = Fixture::new().await;
     let put = || fixture.ask(Method::PUT, &fresh_id());
-    refused(put().body("x"), 400, "X-Record-ID header required").await;
+    rejected(put().body("x"), 400, "X-Record-ID header required").await;
     let put = || put().header("X-Record-ID", record());
-    refused(put().body("x"), 400, "X-Wrapped-DEK header required").await;
-    refused(
+    rejected(put().body("x"), 400, "X-Wrapped-DEK header required").await;
+    rejected(
         put().header("X-Wrapped-DEK", "AAAA").body("x"),
         400,
         "X-Wrapped-DEK must decode to exactly 44 bytes",
@@ -99,8 +99,8 @@ async fn heads_of_uploads_are_checked_in_order() {
     .await;
     let put = || put().header("X-Wrapped-DEK", dek(7));
     let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>("x")]);
-    refused(put().body(reqwest::Body::wrap_stream(chunks)), 411, "Content-Length required").await;
-    refused(put().header("Content-Encoding", "gzip").body("x"), 415, "Content-Encoding is not supported")
+    rejected(put().body(reqwest::Body::wrap_stream(chunks)), 411, "Content-Length required").await;
+    rejected(put().header("Content-Encoding", "gzip").body("x"), 415, "Content-Encoding is not supported")
         .await;
 }
 
@@ -110,9 +110,9 @@ async fn owner_must_be_a_live_record() {
     let mut fixture = Fixture::new().await;
     let unknown = fixture.ask(Method::PUT, &fresh_id()).header("X-Wrapped-DEK", dek(7));
     let unknown = unknown.header("X-Record-ID", fresh_id()).body("x");
-    refused(unknown, 400, "record not found in this space").await;
+    rejected(unknown, 400, "record not found in this space").await;
     fixture.alice.push_ok(&fixture.space.clone(), &[delete(1, 1)]).await;
-    refused(fixture.upload(&fresh_id(), "x"), 400, "record not found in this space").await;
+    rejected(fixture.upload(&fresh_id(), "x"), 400, "record not found in this space").await;
     assert_eq!(fixture.objects(), Vec::<String>::new());
 }
 
@@ -127,6 +127,6 @@ async fn other_methods_and_paths_are_not_there() {
         assert!(allowed.contains(method.as_str()), "{allowed}");
     }
     for path in [format!("{}/", fresh_id()), format!("a%2f{}", fresh_id())] {
-        refused(fixture.ask(Method::GET, &path), 404, "not found").await;
+        rejected(fixture.ask(Method::GET, &path), 404, "not found").await;
     }
 }
