@@ -1,4 +1,4 @@
-//! Senders that vanish in the middle of a push (architecture §3.13, protocol G2).
+//! Senders that vanish in the middle of a push (decision 0014, protocol G2).
 
 use less_sync_test_support::{TestServer, create};
 use serde_json::json;

@@ -112,7 +112,7 @@ pub struct RevokedEvent {
 /// Takes events to whoever watches a space, and notices to whoever owns a mailbox.
 pub trait EventSink: Send + Sync {
     /// Hands over an event of a committed mutation. Never blocks. Events of one space may arrive out of order
-    /// when several callers race; the sink restores the order by `prev` and `cursor` (architecture §3.7).
+    /// when several callers race; the sink restores the order by `prev` and `cursor` (decision 0013).
     fn publish(&self, event: SpaceEvent);
 
     /// Has the owner of a mailbox told that something new is in it, some time later (auth P-7). Never blocks.

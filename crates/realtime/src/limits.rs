@@ -74,7 +74,7 @@ pub struct Limits {
     pub event_max_data: usize,
     /// How long after an invitation its mailbox hears of it, at random (auth P-7).
     pub invitation_notice_delay: RangeInclusive<Duration>,
-    /// Cadence of the position check, before jitter (architecture §3.13).
+    /// Cadence of the position check, before jitter (decision 0014).
     pub position_check: Duration,
     /// How long running requests may take once the server stops (`WS_SHUTDOWN_DRAIN`).
     pub shutdown_drain: Duration,

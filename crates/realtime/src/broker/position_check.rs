@@ -1,4 +1,4 @@
-//! No deaf connections (architecture §3.13): what was delivered is compared with what was committed.
+//! No deaf connections (decision 0014): what was delivered is compared with what was committed.
 //!
 //! An event is lost when its caller dies between commit and publication. Two things bring that to light: a later event
 //! that does not fit, at once, and otherwise a regular look at the cursors in storage. Whatever has not been delivered a

@@ -1,4 +1,4 @@
-//! The order of one space, restored (architecture §3.7).
+//! The order of one space, restored (decision 0013).
 //!
 //! Callers race after their commits, so events arrive out of order; an event whose caller died arrives never. What
 //! leaves here is in cursor order, and says so where something is missing.

@@ -1,4 +1,4 @@
-//! No deaf connections: what is lost is noticed and repaired (architecture §3.13).
+//! No deaf connections: what is lost is noticed and repaired (decision 0014).
 
 use std::collections::HashMap;
 use std::future::poll_fn;
