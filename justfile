@@ -43,7 +43,7 @@ bench *filter:
 
 # Kills the server, and the database, this many times while clients write; nothing acknowledged may be lost.
 crashes kills="200":
-    LESS_SYNC_KILLS={{kills}} cargo test --locked -p less-sync-server --test crashes -- --test-threads=1 --nocapture
+    LESS_SYNC_KILLS={{kills}} cargo test --locked -p less-sync-server --test program crashes::records -- --test-threads=1 --nocapture
 
 # Coverage of the tests. Needs cargo-llvm-cov.
 cover:

@@ -1,0 +1,11 @@
+//! The server as a program: its output, its exit codes, and its data after it is killed.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+
+mod process;
+
+/// Servers, and their database, that are killed while clients work.
+mod crashes {
+    mod records;
+    mod uploads;
+}

@@ -1,0 +1,143 @@
+//! Where files are, by the rows of operations §2.5 and §15.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use less_sync_app::config::{FilePlace, FilesConfig};
+use less_sync_app::{Config, Sources, Values};
+use less_sync_storage_objects::{S3Blobs, S3Options};
+
+const BUCKET: [(&str, &str); 5] = [
+    ("FILE_STORAGE_BACKEND", "s3"),
+    ("FILE_S3_ENDPOINT", "minio:9000"),
+    ("FILE_S3_ACCESS_KEY", "somebody"),
+    ("FILE_S3_SECRET_KEY", "hunter2"),
+    ("FILE_S3_BUCKET", "blobs"),
+];
+
+fn sources(extra: &[(&str, &str)]) -> Sources {
+    let required = [("DATABASE_URL", "sqlite:x.db"), ("TRUSTED_ISSUERS", "https://accounts.example.com")];
+    let pairs = required.iter().chain(extra);
+    let environment: Values = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Sources::from_environment(environment)
+}
+
+fn files(extra: &[(&str, &str)]) -> FilesConfig {
+    Config::read(&sources(extra)).unwrap().files
+}
+
+fn problems(extra: &[(&str, &str)]) -> Vec<String> {
+    Config::read(&sources(extra)).unwrap_err().problems
+}
+
+fn local(extra: &[(&str, &str)]) -> PathBuf {
+    match files(extra).place {
+        Some(FilePlace::Local(directory)) => directory,
+        other => panic!("a directory was asked for: {other:?}"),
+    }
+}
+
+fn bucket(extra: &[(&str, &str)]) -> S3Options {
+    match files(&[&BUCKET[..], extra].concat()).place {
+        Some(FilePlace::S3(options)) => *options,
+        other => panic!("a bucket was asked for: {other:?}"),
+    }
+}
+
+/// `parse_file_storage_defaults_to_disabled`.
+#[test]
+fn files_are_off_unless_there_is_a_place_for_them() {
+    assert!(files(&[]).place.is_none());
+    assert!(files(&[("FILE_STORAGE_BACKEND", "none")]).place.is_none());
+}
+
+/// `parse_file_storage_local_uses_default_path`, `…_uses_explicit_path`, `parse_file_storage_supports_fs_alias`.
+#[test]
+fn directory_has_a_default_and_two_names() {
+    assert_eq!(local(&[("FILE_STORAGE_BACKEND", "local")]), Path::new("./data/files"));
+    for backend in [("FILE_STORAGE_BACKEND", "local"), ("FILE_STORAGE_BACKEND", "fs"), ("FILE_STORAGE", "fs")]
+    {
+        for path in [("FILE_STORAGE_PATH", "/srv/files"), ("FILE_FS_PATH", "/srv/files")] {
+            assert_eq!(local(&[backend, path]), Path::new("/srv/files"), "{backend:?} {path:?}");
+        }
+    }
+}
+
+#[test]
+fn two_names_of_one_setting_must_agree() {
+    let agree = [("FILE_STORAGE", "local"), ("FILE_STORAGE_BACKEND", "local")];
+    assert!(files(&agree).place.is_some());
+    let differ = [("FILE_STORAGE", "s3"), ("FILE_STORAGE_BACKEND", "local")];
+    assert_eq!(problems(&differ), ["FILE_STORAGE_BACKEND and FILE_STORAGE have different values"]);
+    // What is nearer wins, whatever its name: that is no contradiction.
+    let environment: Values = [("FILE_STORAGE".to_owned(), "none".to_owned())].into();
+    let mut developing = Sources::from_environment(environment);
+    developing.develop(Path::new("dev"));
+    assert!(Config::read(&developing).unwrap().files.place.is_none());
+}
+
+#[test]
+fn development_keeps_files_beside_its_database() {
+    let mut sources = Sources::default();
+    sources.develop(Path::new("dev"));
+    let place = Config::read(&sources).unwrap().files.place;
+    assert!(matches!(&place, Some(FilePlace::Local(path)) if path == Path::new("dev/files")), "{place:?}");
+}
+
+/// `parse_file_storage_s3_defaults_region_and_ssl`, `…_supports_region_and_ssl_override`.
+#[test]
+fn bucket_has_defaults() {
+    let options = bucket(&[]);
+    assert_eq!((options.endpoint.as_str(), options.bucket.as_str()), ("minio:9000", "blobs"));
+    assert_eq!((options.region.as_str(), options.use_ssl), ("us-east-1", true));
+    let options = bucket(&[("FILE_S3_REGION", "eu-central-1"), ("FILE_S3_USE_SSL", "false")]);
+    assert_eq!((options.region.as_str(), options.use_ssl), ("eu-central-1", false));
+}
+
+/// `parse_file_storage_s3_requires_endpoint`, and whatever else is missing, all at once.
+#[test]
+fn bucket_needs_its_address_and_keys() {
+    let expected = ["ENDPOINT", "ACCESS_KEY", "SECRET_KEY", "BUCKET"]
+        .map(|name| format!("FILE_S3_{name} is required when FILE_STORAGE_BACKEND=s3"));
+    assert_eq!(problems(&[("FILE_STORAGE_BACKEND", "s3")]), expected);
+}
+
+/// `parse_file_storage_rejects_invalid_backend`.
+#[test]
+fn other_places_are_unknown() {
+    let expected = r#"invalid FILE_STORAGE_BACKEND "tape": expected "none", "local", or "s3""#;
+    assert_eq!(problems(&[("FILE_STORAGE_BACKEND", "tape")]), [expected]);
+    assert_eq!(problems(&[("FILE_STORAGE", "tape")]), [expected]);
+}
+
+/// `build_file_object_store_s3_constructs_without_network_calls`.
+#[tokio::test]
+async fn client_of_a_bucket_is_made_without_asking_it_anything() {
+    S3Blobs::new(&bucket(&[])).unwrap();
+}
+
+/// operations §2.1: no secret is shown.
+#[test]
+fn keys_of_a_bucket_are_not_shown() {
+    let config = Config::read(&sources(&BUCKET)).unwrap();
+    let shown = format!("{:?} {config:?}", config.effective());
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(config.effective().contains(&("FILE_S3_SECRET_KEY", "set".to_owned())));
+}
+
+#[test]
+fn bounds_are_read() {
+    let settings = files(&[
+        ("MAX_FILE_SIZE", "1 GiB"),
+        ("FILE_UPLOAD_CONCURRENCY", "3"),
+        ("FILE_DOWNLOAD_CONCURRENCY", "4"),
+        ("FILE_IDLE_TIMEOUT_SECS", "7"),
+        ("FILE_DELETION_GRACE_SECS", "86400"),
+    ]);
+    let settings = settings.settings;
+    assert_eq!((settings.max_size, settings.uploads, settings.downloads), (1 << 30, 3, 4));
+    assert_eq!(settings.idle_timeout, Duration::from_secs(7));
+    assert_eq!(settings.delete_grace, Duration::from_hours(24));
+    let too_short = problems(&[("BLOB_DELETE_GRACE_SECS", "59")]);
+    assert_eq!(too_short, ["invalid BLOB_DELETE_GRACE_SECS value \"59\": expected 60s to 31622400s"]);
+}

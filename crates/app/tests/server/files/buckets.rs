@@ -1,0 +1,130 @@
+//! Files in a bucket: the same answers, and what a bucket can do wrong (http §11 H1, H6; storage §4.8).
+
+use http::{Method, StatusCode};
+use less_sync_app::{Config, Overrides, Server, Sources, Values};
+use less_sync_test_support::s3::{S3Server, Trouble};
+use less_sync_test_support::{TestServer, TestServerBuilder, update, within};
+
+use crate::files::fixture::{Fixture, answer, body, content, fresh_id, header, rejected};
+
+const MIB: usize = 1024 * 1024;
+
+fn in_bucket(server: TestServerBuilder, s3: &S3Server) -> TestServerBuilder {
+    server
+        .setting("FILE_STORAGE_BACKEND", "s3")
+        .setting("FILE_S3_ENDPOINT", &s3.endpoint())
+        .setting("FILE_S3_BUCKET", s3.bucket())
+        .setting("FILE_S3_ACCESS_KEY", s3.access_key())
+        .setting("FILE_S3_SECRET_KEY", s3.secret_key())
+}
+
+async fn fixture(s3: &S3Server) -> Fixture {
+    Fixture::on(in_bucket(TestServer::builder(), s3).start().await).await
+}
+
+/// H1: the sizes around one part and several.
+#[tokio::test]
+async fn files_of_all_sizes_come_back_from_a_bucket() {
+    let s3 = S3Server::start().await;
+    let fixture = fixture(&s3).await;
+    for size in [0, 1, 2 * MIB + 1, 5 * MIB, 5 * MIB + 1, 11 * MIB] {
+        let bytes = content(size, size as u64);
+        let id = fixture.stored(&bytes).await;
+        let response = fixture.get(&id).await;
+        assert_eq!(header(&response, "content-length"), size.to_string());
+        assert!(body(response).await == bytes, "{size}");
+        if size > MIB {
+            let part = answer(fixture.ask(Method::GET, &id).header("Range", "bytes=1000000-1000099")).await;
+            assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+            assert_eq!(body(part).await, bytes.slice(1_000_000..1_000_100));
+        }
+        assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
+        rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
+    }
+    assert_eq!(s3.open_uploads(), 0);
+}
+
+/// A bucket that fails or hangs up is an outage, before and in the middle of an upload: nothing is visible, nothing is
+/// left, and the next attempt succeeds.
+#[tokio::test]
+async fn bucket_that_fails_is_an_outage() {
+    let s3 = S3Server::start().await;
+    let mut fixture = fixture(&s3).await;
+    let kept = content(1000, 1);
+    let stored = fixture.stored(&kept).await;
+    for (first, trouble) in [(1, Trouble::Status(503)), (1, Trouble::HangUp), (3, Trouble::Status(500))] {
+        let (id, bytes) = (fresh_id(), content(11 * MIB, 2));
+        s3.trouble_from(first, trouble);
+        rejected(fixture.upload(&id, bytes.clone()), 503, "temporarily unavailable").await;
+        rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
+        rejected(fixture.ask(Method::GET, &stored), 503, "temporarily unavailable").await;
+        // Everybody else goes on.
+        let space = fixture.space.clone();
+        let row = fixture.alice.pull(&space, 0).await.into_iter().find(|(name, _)| name == "pull.record");
+        let cursor = row.expect("a record").1["cursor"].as_i64().unwrap();
+        fixture.alice.push_ok(&space, &[update(1, "meanwhile", cursor)]).await;
+        s3.calm();
+        assert_eq!(answer(fixture.upload(&id, bytes.clone())).await.status(), StatusCode::CREATED);
+        assert!(body(fixture.get(&id).await).await == bytes);
+        assert_eq!(body(fixture.get(&stored).await).await, kept);
+    }
+}
+
+/// H6: a body that breaks off in the bucket breaks off here, and never looks whole.
+#[tokio::test]
+async fn download_that_breaks_off_is_no_whole_body() {
+    let s3 = S3Server::start().await;
+    let fixture = fixture(&s3).await;
+    let bytes = content(3 * MIB, 1);
+    let id = fixture.stored(&bytes).await;
+    s3.trouble(Trouble::CutAfter(300_000));
+    let response = fixture.get(&id).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(within("the end of the body", response.bytes()).await.is_err());
+    s3.calm();
+    assert!(body(fixture.get(&id).await).await == bytes);
+}
+
+/// H6: an object that is gone, or another, is never served.
+#[tokio::test]
+async fn damaged_objects_of_a_bucket_are_never_served() {
+    let s3 = S3Server::start().await;
+    let fixture = fixture(&s3).await;
+    let id = fixture.stored(&content(1000, 1)).await;
+    let folder = s3.path(&format!("spaces/{}/files", fixture.space));
+    let objects: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let object = objects.iter().find(|path| path.to_string_lossy().contains(&id)).unwrap();
+    std::fs::write(object, content(999, 1)).unwrap();
+    rejected(fixture.ask(Method::GET, &id), 500, "internal error").await;
+    std::fs::remove_file(object).unwrap();
+    rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
+}
+
+/// storage §4.8: a bucket that does not work keeps a server from starting; without that look it starts, and is not ready.
+#[tokio::test]
+async fn bucket_is_tried_out() {
+    let s3 = S3Server::start().await;
+    s3.trouble(Trouble::Status(500));
+    let folder = tempfile::tempdir().unwrap();
+    let values = [
+        ("FILE_STORAGE_BACKEND", "s3".to_owned()),
+        ("FILE_S3_ENDPOINT", s3.endpoint()),
+        ("FILE_S3_BUCKET", s3.bucket().to_owned()),
+        ("FILE_S3_ACCESS_KEY", s3.access_key().to_owned()),
+        ("FILE_S3_SECRET_KEY", s3.secret_key().to_owned()),
+        ("LISTEN_ADDR", "127.0.0.1:0".to_owned()),
+        ("TRUSTED_ISSUERS", "https://accounts.example".to_owned()),
+        ("DATABASE_URL", format!("sqlite:{}", folder.path().join("less-sync.db").display())),
+    ];
+    let values: Values = values.map(|(name, value)| (name.to_owned(), value)).into();
+    let config = Config::read(&Sources::from_environment(values)).unwrap();
+    let starting = Box::pin(Server::start(config, Overrides::default()));
+    let started = within("a rejection to start", starting).await;
+    let rejected = format!("{:#}", started.unwrap_err());
+    assert!(rejected.starts_with("the place of files does not work"), "{rejected}");
+
+    let server = in_bucket(TestServer::builder(), &s3).setting("FILE_STORAGE_PROBE", "false").start().await;
+    let unready = server.get("/readyz").await;
+    let checks: serde_json::Value = serde_json::from_slice(&unready.body).unwrap();
+    assert_eq!((unready.status, &checks["checks"]["blobs"]["status"]), (503, &"failed".into()), "{checks}");
+}

@@ -1,0 +1,125 @@
+//! What only a hand-made client can send: bodies that never come, lengths that lie (H3, H14).
+
+use less_sync_test_support::within;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::files::fixture::{Fixture, content, dek, fresh_id, record};
+
+/// Sends `head` with these additional lines, `body`, and reads until the server closes.
+async fn sent(fixture: &Fixture, token: &str, lines: &str, body: &[u8]) -> String {
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
+    let head = format!(
+        "PUT /api/v1/spaces/{}/files/{} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Record-ID: {}\r\n\
+         X-Wrapped-DEK: {}\r\n{lines}\r\n",
+        fixture.space,
+        fresh_id(),
+        record(),
+        dek(7),
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    within("the server to close", socket.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// H3, W2: the answer comes although the body never does, and the connection is closed.
+#[tokio::test]
+async fn rejected_upload_is_answered_without_its_body() {
+    let fixture = Fixture::new().await;
+    let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
+    for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
+        let answer = sent(&fixture, token, "Content-Length: 104857600\r\n", b"").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+/// RFC 9112 §9.6: a client that sends everything before it reads gets its answer all the same.
+#[tokio::test]
+async fn rejected_upload_is_answered_to_those_who_go_on_sending() {
+    let fixture = Fixture::new().await;
+    let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
+    let body = content(20_000_000, 1);
+    for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
+        let answer = sent(&fixture, token, "Content-Length: 20000000\r\n", &body).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+/// And a small body does not cost the connection.
+#[tokio::test]
+async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
+    let fixture = Fixture::new().await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
+    let path = format!("/api/v1/spaces/{}/files/{}", fixture.space, fresh_id());
+    for status in ["401", "401", "401"] {
+        let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(&content(100_000, 1)).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            let mut byte = [0];
+            within("an answer", socket.read_exact(&mut byte)).await.unwrap();
+            answer.push(byte[0]);
+        }
+        assert!(answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()));
+    }
+}
+
+/// Nobody is told to go on who is going to be rejected; whoever is not rejected is.
+#[tokio::test]
+async fn expectation_is_met_only_by_good_uploads() {
+    let fixture = Fixture::new().await;
+    let expecting = "Content-Length: 2000000\r\nExpect: 100-continue\r\n";
+    let answer = sent(&fixture, "nonsense", expecting, b"").await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let closing = "Content-Length: 4\r\nConnection: close\r\nExpect: 100-continue\r\n";
+    let answer = sent(&fixture, &fixture.server.token("alice"), closing, b"body").await;
+    assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "), "{answer}");
+}
+
+/// H14: two lengths, a length beside chunks, folded lines. Of a length beside chunks the handler hears nothing, as if it
+/// were not there: that is 411, and the connection is closed (RFC 9112 §6.3).
+#[tokio::test]
+async fn smuggling_is_rejected() {
+    let fixture = Fixture::new().await;
+    let token = fixture.server.token("alice");
+    for lines in [
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "Content-Length: 4, 5\r\n",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nX-Folded: a\r\n b\r\n",
+        "Content-Length: four\r\n",
+        "Content-Length: -4\r\n",
+        "Content-Length: +4\r\n",
+    ] {
+        let answer = sent(&fixture, &token, lines, b"4\r\nbody\r\n0\r\n\r\n").await;
+        let status = if lines.contains("chunked") { "411" } else { "400" };
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{lines:?}: {answer}");
+        assert!(fixture.objects().is_empty(), "{lines:?}");
+    }
+}
+
+/// Row 19, `put_file_rejects_content_length_mismatch`: cut off in the middle.
+#[tokio::test]
+async fn truncated_upload_leaves_nothing() {
+    let fixture = Fixture::new().await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
+    let id = fresh_id();
+    let head = format!(
+        "PUT /api/v1/spaces/{}/files/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nX-Record-ID: {}\r\n\
+         X-Wrapped-DEK: {}\r\nContent-Length: 2000000\r\n\r\n",
+        fixture.space,
+        fixture.server.token("alice"),
+        record(),
+        dek(7),
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(&content(1_000_000, 1)).await.unwrap();
+    fixture.until_an_object_is_written().await;
+    drop(socket);
+    fixture.until_no_object_is_left().await;
+    assert_eq!(fixture.get(&id).await.status(), http::StatusCode::NOT_FOUND);
+}

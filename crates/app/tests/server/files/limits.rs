@@ -1,0 +1,116 @@
+//! How many transfers there may be at once, and for how long (http §7.6).
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::{Method, StatusCode};
+use less_sync_test_support::{TestServerBuilder, within};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::files::fixture::{Fixture, answer, content, dek, fresh_id, header, record, sending};
+
+/// A body of which nothing more comes until its sender is dropped.
+fn held_back(first: Bytes) -> (reqwest::Body, tokio::sync::oneshot::Sender<()>) {
+    let (sender, held) = tokio::sync::oneshot::channel::<()>();
+    let rest = stream::once(async move {
+        let _dropped = held.await;
+        Err(std::io::Error::other("given up"))
+    });
+    let body = stream::iter([Ok(first)]).chain(rest);
+    (reqwest::Body::wrap_stream(body), sender)
+}
+
+/// The place is free again as soon as the upload is over; nothing of one that was given up stays.
+#[tokio::test]
+async fn uploads_have_places() {
+    let fixture = Fixture::with(|server| server.setting("FILE_UPLOAD_CONCURRENCY", "1")).await;
+    let (body, held) = held_back(content(1_000_000, 1));
+    let slow = fixture.streamed(&fresh_id(), 2_000_000, body);
+    let slow = sending(slow);
+    fixture.until_an_object_is_written().await;
+    let rejected = answer(fixture.upload(&fresh_id(), "x")).await;
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(header(&rejected, "retry-after"), "1");
+    assert_eq!(rejected.text().await.unwrap(), r#"{"error":"too many uploads"}"#);
+    drop(held);
+    assert!(slow.await.unwrap().is_err(), "its body broke off");
+    within("a place", async {
+        while answer(fixture.upload(&fresh_id(), "x")).await.status() != StatusCode::CREATED {}
+    })
+    .await;
+    within("the object of the upload that was given up to go", async {
+        while fixture.objects().len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// H13: whoever stops sending in the middle of a body is told, and gone.
+#[tokio::test]
+async fn upload_that_stands_still_is_given_up() {
+    let fixture = Fixture::with(TestServerBuilder::manual_clock).await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
+    let head = format!(
+        "PUT /api/v1/spaces/{}/files/{} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nX-Record-ID: {}\r\n\
+         X-Wrapped-DEK: {}\r\nContent-Length: 2000000\r\n\r\n",
+        fixture.space,
+        fresh_id(),
+        fixture.server.token("alice"),
+        record(),
+        dek(7),
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(&content(1_000_000, 1)).await.unwrap();
+    fixture.until_an_object_is_written().await;
+    let mut answer = String::new();
+    {
+        let mut reading = pin!(within("an answer", socket.read_to_string(&mut answer)));
+        // What was sent may still be arriving, so that the wait begins anew.
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut reading => break,
+                () = tokio::task::yield_now() => fixture.server.clock().advance(Duration::from_secs(31)),
+            }
+        }
+    }
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.ends_with(r#"{"error":"request timeout"}"#), "{answer}");
+}
+
+/// http §7.6: whoever takes nothing of a download for half a minute loses it, and its place.
+#[tokio::test]
+async fn download_that_nobody_takes_is_cut() {
+    let fixture =
+        Fixture::with(|server| server.manual_clock().setting("FILE_DOWNLOAD_CONCURRENCY", "1")).await;
+    let id = fixture.stored(&content(30_000_000, 1)).await;
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
+    let head = format!(
+        "GET /api/v1/spaces/{}/files/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        fixture.space,
+        fixture.server.token("alice"),
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    socket.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let busy = answer(fixture.ask(Method::GET, &id)).await;
+    assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(busy.text().await.unwrap(), r#"{"error":"too many downloads"}"#);
+    within("the stalled download to end", async {
+        loop {
+            fixture.server.clock().advance(Duration::from_secs(31));
+            if answer(fixture.ask(Method::GET, &id)).await.status() == StatusCode::OK {
+                return;
+            }
+        }
+    })
+    .await;
+    let mut rest = Vec::new();
+    let _reset_or_end = within("the connection to end", socket.read_to_end(&mut rest)).await;
+    assert!(rest.len() < 30_000_000, "all of it arrived");
+}

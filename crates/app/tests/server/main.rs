@@ -1,0 +1,101 @@
+//! End-to-end tests: a server on a free port, real clients, a real database.
+//!
+//! One binary, because every binary of tests links the whole server once more. A folder is an area.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "whatever goes wrong in here has to fail a test, loudly"
+)]
+
+mod rpc_error;
+
+/// Settings, and what the documentation says of them (operations §2, §15).
+mod configuration {
+    mod documentation;
+    mod files;
+    mod settings;
+}
+
+/// A connection from the upgrade to its end (protocol §1, §2).
+mod connection {
+    mod devices;
+    mod frames;
+    mod handshake;
+    mod hostile;
+    mod liveness;
+    mod slow_consumers;
+    mod token_refresh;
+    mod upgrade;
+    mod vectors;
+}
+
+/// Subscriptions, live events and presence (protocol §4.2, §4.19, §5).
+mod events {
+    mod live;
+    mod presence;
+    mod subscribe;
+}
+
+/// Files over HTTP (http §7, newer-clients §7).
+mod files {
+    mod buckets;
+    mod conformity;
+    mod deletion;
+    mod downloads;
+    mod events;
+    mod faults;
+    mod fixture;
+    mod heads;
+    mod limits;
+    mod outages;
+    mod owners;
+    mod rejections;
+    mod repeats;
+    mod shared_spaces;
+    mod uploads;
+}
+
+/// Epochs, their shares, and data keys (protocol §4.14–§4.18, newer-clients §4).
+mod keys {
+    mod deks;
+    mod epoch_keys;
+    mod epochs;
+}
+
+/// Start, readiness, development mode, key sets, tasks, outages of the database, shutdown.
+mod operation {
+    mod connections;
+    mod dev;
+    mod fixture;
+    mod health;
+    mod key_sets;
+    mod postgres;
+    mod shutdown;
+    mod tasks;
+}
+
+/// Pushes and pulls (protocol §4.3, §4.4, §4.7).
+mod records {
+    mod abandoned_push;
+    mod faults;
+    mod pull;
+    mod push;
+    mod space_create;
+}
+
+/// Rights in shared spaces, the membership log, revocations, invitations (protocol §4.8–§4.13, auth §6, §10).
+mod shared {
+    mod access;
+    mod catch_up;
+    mod expiry;
+    mod invitations;
+    mod log;
+    mod log_limits;
+    mod outage;
+    mod races;
+    mod rejections;
+    mod revocation;
+}

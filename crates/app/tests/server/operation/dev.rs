@@ -1,0 +1,133 @@
+//! Development mode: no configuration, an issuer of its own.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+use http::StatusCode;
+use less_sync_app::{Config, Overrides, Server, Sources, Values};
+use less_sync_auth::KeySet;
+use serde_json::{Value, json};
+
+use crate::operation::fixture::{Answer, ask, http, url};
+
+async fn start(directory: &Path, environment: &[(&str, &str)]) -> Server {
+    start_with(directory, environment, Overrides::default()).await
+}
+
+/// A development server on a free port.
+pub(crate) async fn start_with(
+    directory: &Path,
+    environment: &[(&str, &str)],
+    overrides: Overrides,
+) -> Server {
+    let mut sources = Sources::from_environment(Values::from([("LISTEN_ADDR".into(), "127.0.0.1:0".into())]));
+    sources.environment.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    sources.develop(directory);
+    Server::start(Config::read(&sources).unwrap(), overrides).await.unwrap()
+}
+
+async fn token(server: &Server, body: &Value) -> Answer {
+    ask(http().post(url(server, "/dev/token")).body(body.to_string())).await
+}
+
+async fn key_set(server: &Server) -> Value {
+    ask(http().get(url(server, "/dev/.well-known/jwks.json"))).await.body
+}
+
+/// Whether the server takes the token: behind the authentication nothing is found, before it nobody is let in.
+async fn accepts(server: &Server, token: &str) -> bool {
+    let answer = ask(http().get(url(server, "/api/v1/unknown")).bearer_auth(token)).await;
+    assert!(matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED), "{answer:?}");
+    answer.status == StatusCode::NOT_FOUND
+}
+
+#[tokio::test]
+async fn a_token_can_be_had_without_asking_for_anything() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[]).await;
+    let granted = ask(http().post(url(&server, "/dev/token"))).await;
+    assert_eq!(granted.status, StatusCode::OK);
+    assert_eq!(granted.headers["cache-control"], "no-store");
+    assert!(accepts(&server, granted.body["token"].as_str().unwrap()).await);
+    assert_eq!(granted.body["personal_space"].as_str().unwrap().len(), 36);
+    assert!(granted.body["expires_at"].is_i64());
+}
+
+#[tokio::test]
+async fn users_and_clients_have_personal_spaces_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[("AUDIENCES", "less-sync")]).await;
+    let space = async |wish: Value| {
+        let granted = token(&server, &wish).await;
+        assert!(accepts(&server, granted.body["token"].as_str().unwrap()).await, "{wish}");
+        granted.body["personal_space"].clone()
+    };
+    let alice = space(json!({ "user": "alice" })).await;
+    assert_eq!(space(json!({ "user": "alice", "scope": "sync", "ttl": 60 })).await, alice);
+    assert_ne!(space(json!({ "user": "bob" })).await, alice);
+    assert_ne!(space(json!({ "user": "alice", "client": "notes" })).await, alice);
+}
+
+#[tokio::test]
+async fn nobody_gets_a_token_that_the_server_would_reject() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[("JWT_MAX_LIFETIME_SECONDS", "600")]).await;
+    let eternal = token(&server, &json!({ "ttl": u64::MAX })).await;
+    assert!(accepts(&server, eternal.body["token"].as_str().unwrap()).await);
+    for wish in [json!({ "user": "" }), json!({ "user": "a\0b" }), json!({ "client": "c".repeat(257) })] {
+        let rejected = token(&server, &wish).await;
+        assert_eq!(rejected.status, StatusCode::BAD_REQUEST);
+        assert_eq!(rejected.body, json!({ "error": "user and client must be 1 to 256 bytes without NUL" }));
+    }
+    for wish in [json!([]), json!({ "usr": "typo" }), json!({ "ttl": -1 }), json!("alice")] {
+        let rejected = token(&server, &wish).await;
+        assert_eq!(rejected.status, StatusCode::BAD_REQUEST, "{wish}");
+    }
+    let huge = token(&server, &json!({ "user": "u".repeat(20_000) })).await;
+    assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(huge.body, json!({ "error": "payload too large" }));
+}
+
+/// Auth §1.1: whom chains must name, and where invitations arrive, stand in the token.
+#[tokio::test]
+async fn a_token_names_the_identity_and_the_mailbox_that_were_asked_for_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[]).await;
+    let did = "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169";
+    let mailbox = "0508709e48d2b9898f850e221f2acc2f027ef7d215407705bc5bc472b495ba11";
+    let granted = token(&server, &json!({ "did": did, "mailbox": mailbox })).await;
+    let text = granted.body["token"].as_str().unwrap();
+    assert!(accepts(&server, text).await);
+    let claims = URL_SAFE_NO_PAD.decode(text.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!([&claims["did"], &claims["mailbox_id"]], [&json!(did), &json!(mailbox)]);
+    for (wish, error) in [
+        (json!({ "did": "did:web:example.com" }), "did must be the did:key of a P-256 key"),
+        (json!({ "did": "" }), "did must be the did:key of a P-256 key"),
+        (json!({ "mailbox": "AB" }), "mailbox must be 64 lowercase hexadecimal digits"),
+    ] {
+        let rejected = token(&server, &wish).await;
+        assert_eq!((rejected.status, rejected.body), (StatusCode::BAD_REQUEST, json!({ "error": error })));
+    }
+}
+
+#[tokio::test]
+async fn the_key_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = start(directory.path(), &[]).await;
+    let first = key_set(&server).await;
+    assert!(KeySet::parse(first.to_string().as_bytes()).is_ok());
+    server.drain();
+    server.stopped().await.unwrap();
+    drop(server);
+    let server = start(directory.path(), &[]).await;
+    assert_eq!(key_set(&server).await, first);
+}
+
+#[tokio::test]
+async fn an_ordinary_server_hands_out_no_tokens() {
+    let fixture = crate::operation::fixture::Fixture::new().await;
+    let answer = ask(http().post(url(&fixture.server, "/dev/token"))).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,84 @@
+//! Fetching of key sets (auth §3.3, S-04).
+
+use std::sync::Arc;
+
+use less_sync_app::HttpKeySets;
+use less_sync_auth::KeySet;
+use less_sync_auth::jwks::KeySetInvalid;
+use less_sync_engine::{FetchMode, FetchedKeySet, KeySetError, KeySetSource as _};
+use less_sync_test_support::{Behaviour, Issuer, ManualClock, within};
+
+async fn issuer(behaviour: Behaviour) -> Issuer {
+    let issuer = Issuer::start(Arc::new(ManualClock::new())).await;
+    issuer.behave(behaviour);
+    issuer
+}
+
+async fn fetch(url: &str) -> Result<FetchedKeySet, KeySetError> {
+    let url = url.parse().unwrap();
+    within("the end of a fetch", HttpKeySets::default().fetch(&url, FetchMode::Foreground)).await
+}
+
+#[tokio::test]
+async fn a_document_comes_as_it_is() {
+    let issuer = issuer(Behaviour::Healthy).await;
+    let fetched = fetch(&issuer.key_set_url()).await.unwrap();
+    assert!(KeySet::parse(&fetched.body).is_ok());
+    assert_eq!(fetched.max_age, None);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let issuer = issuer(Behaviour::Redirect).await;
+    let error = fetch(&issuer.key_set_url()).await.unwrap_err();
+    assert!(matches!(error, KeySetError::Status(302)), "{error:?}");
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test]
+async fn other_statuses_are_failures() {
+    for status in [204, 404, 503] {
+        let issuer = issuer(Behaviour::Status(status)).await;
+        let error = fetch(&issuer.key_set_url()).await.unwrap_err();
+        assert!(matches!(error, KeySetError::Status(found) if found == status), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_over_a_mebibyte_is_not_read_to_its_end() {
+    let issuer = issuer(Behaviour::Oversized).await;
+    let error = fetch(&issuer.key_set_url()).await.unwrap_err();
+    assert!(matches!(error, KeySetError::Invalid(KeySetInvalid::TooLarge)), "{error:?}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_a_failure_without_the_address_in_it() {
+    let error = fetch("http://127.0.0.1:1/secret-path").await.unwrap_err();
+    assert!(matches!(error, KeySetError::Unreachable(_)), "{error:?}");
+    assert!(!format!("{error:?}").contains("secret-path"));
+}
+
+/// Time is paused: it jumps to the timeout as soon as everybody waits.
+#[tokio::test]
+async fn an_endpoint_that_hangs_is_given_up() {
+    let issuer = issuer(Behaviour::Hang).await;
+    let url = issuer.key_set_url().parse().unwrap();
+    let key_sets = HttpKeySets::default();
+    let mut fetch = std::pin::pin!(key_sets.fetch(&url, FetchMode::Foreground));
+    tokio::select! {
+        _ = &mut fetch => {}
+        () = issuer.until_fetched(1) => {}
+    }
+    tokio::time::pause();
+    let error = fetch.await.unwrap_err();
+    assert!(matches!(error, KeySetError::TimedOut), "{error:?}");
+}
+
+/// The roots of the system are there, and a server without TLS is none.
+#[tokio::test]
+async fn https_is_spoken_to_https_issuers() {
+    let issuer = issuer(Behaviour::Healthy).await;
+    let error = fetch(&issuer.key_set_url().replace("http://", "https://")).await.unwrap_err();
+    assert!(matches!(error, KeySetError::Unreachable(_)), "{error:?}");
+    assert_eq!(issuer.fetches(), 0);
+}

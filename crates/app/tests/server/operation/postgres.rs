@@ -1,0 +1,227 @@
+//! A server on PostgreSQL while PostgreSQL is not at its best (storage §3.4, T8, T9, S1, S32; operations O8).
+
+use std::time::Duration;
+
+use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
+use less_sync_test_support::{RawClient, TestServer, create, update, within};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+fn internal() -> Value {
+    json!({ "ok": false, "error": "internal" })
+}
+
+async fn server_on(url: &str) -> TestServer {
+    let builder = TestServer::builder().setting("DATABASE_URL", url);
+    // What waits here waits for nothing.
+    builder
+        .setting("DATABASE_LOCK_TIMEOUT_MS", "200")
+        .setting("DATABASE_ACQUIRE_TIMEOUT_MS", "500")
+        .start()
+        .await
+}
+
+/// Runs statements one by one; as one they would be one transaction.
+async fn administer(url: &str, statements: [String; 3]) {
+    let mut admin = within("PostgreSQL", PgConnection::connect(url)).await.unwrap();
+    for statement in statements {
+        within("PostgreSQL", admin.execute(sqlx::raw_sql(AssertSqlSafe(statement)))).await.unwrap();
+    }
+}
+
+/// Pushes until the server is back; what is rejected meanwhile is `internal` and nothing else.
+async fn push_until_it_works(client: &mut RawClient, space: &str, id: u128) -> i64 {
+    let back = async {
+        loop {
+            let result = client.push(space, &[create(id, "after")]).await;
+            if result["ok"] == true {
+                return result["cursor"].as_i64().unwrap();
+            }
+            assert_eq!(result, internal());
+        }
+    };
+    within("the database to be used again", back).await
+}
+
+/// Pulls until the server has noticed that its sessions were ended; answers how many rows there are.
+async fn pull_until_it_works(client: &mut RawClient, space: &str) -> usize {
+    let back = async {
+        loop {
+            let params = json!({ "spaces": [{ "id": space, "since": 0 }] });
+            let (chunks, response) = client.call_with_chunks("pull", &params).await;
+            match response.get("error") {
+                Some(error) => assert_eq!(error["code"], "internal"),
+                None => return chunks.len() - 2,
+            }
+        }
+    };
+    within("the database to be read again", back).await
+}
+
+/// D-29, O16: an outage is `internal` to those who are connected, and red to whoever asks. The connections stay, and
+/// nothing has to be done when it is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_internal_and_passes_by_itself() {
+    let postgres = PrivateServer::start(Durability::Durable);
+    let database = TestDatabase::migrated_on(&postgres).await;
+    let server = server_on(database.url()).await;
+    let space = server.space("alice");
+    let [mut alice, mut watcher] = [server.raw("alice").await, server.raw("alice").await];
+    watcher.subscribe(&space).await;
+    assert_eq!(alice.push_ok(&space, &[create(1, "before")]).await, 1);
+
+    tokio::task::block_in_place(|| postgres.kill());
+    assert_eq!(alice.push(&space, &[update(1, "during", 1)]).await, internal());
+    let pull = alice.call("pull", &json!({ "spaces": [{ "id": space, "since": 0 }] })).await;
+    assert_eq!(pull["error"]["code"], "internal", "{pull}");
+    let bob = server.space("bob");
+    let mut newcomer = server.raw("bob").await;
+    assert_eq!(newcomer.push(&bob, &[create(1, "x")]).await, internal());
+    assert_eq!(server.get("/readyz").await.status, 503);
+    assert_eq!(server.get("/livez").await.status, 200);
+
+    tokio::task::block_in_place(|| postgres.start_again());
+    assert_eq!(push_until_it_works(&mut alice, &space, 2).await, 2);
+    assert_eq!(push_until_it_works(&mut newcomer, &bob, 2).await, 1);
+    // The answer is shared by all who ask within a moment, so it may still be the one of before.
+    let ready = async { while server.get("/readyz").await.status != 200 {} };
+    within("readiness", ready).await;
+    for cursor in 1..=2 {
+        assert_eq!(watcher.receive_notification("sync").await["cursor"], cursor);
+    }
+}
+
+/// A database that only reads: pulls work, pushes are not acknowledged.
+#[tokio::test]
+async fn a_database_that_only_reads_accepts_no_push_and_serves_pulls() {
+    let database = TestDatabase::migrated().await;
+    let server = server_on(database.url()).await;
+    let space = server.space("alice");
+    let mut alice = server.raw("alice").await;
+    alice.push_ok(&space, &[create(1, "before")]).await;
+    let name = database.name();
+    let read_only = |to: &str| {
+        [
+            "SET default_transaction_read_only = off".to_owned(),
+            format!("ALTER DATABASE {name} SET default_transaction_read_only = {to}"),
+            format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+            ),
+        ]
+    };
+    administer(database.url(), read_only("on")).await;
+    assert_eq!(alice.push(&space, &[update(1, "during", 1)]).await, internal());
+    assert_eq!(pull_until_it_works(&mut alice, &space).await, 1);
+    assert_eq!(alice.push(&space, &[update(1, "during", 1)]).await, internal());
+    assert_eq!(pull_until_it_works(&mut alice, &space).await, 1);
+    administer(database.url(), read_only("off")).await;
+    assert_eq!(push_until_it_works(&mut alice, &space, 2).await, 2);
+}
+
+/// S32: whoever holds the row of a space holds up that space alone, and not for ever.
+#[tokio::test]
+async fn a_space_that_is_locked_is_internal_and_the_others_do_not_notice() {
+    let database = TestDatabase::migrated().await;
+    let server = server_on(database.url()).await;
+    let (space, other) = (server.space("alice"), server.space("bob"));
+    let [mut alice, mut bob] = [server.raw("alice").await, server.raw("bob").await];
+    alice.push_ok(&space, &[create(1, "before")]).await;
+    bob.push_ok(&other, &[create(1, "before")]).await;
+    let mut holder = PgConnection::connect(database.url()).await.unwrap();
+    let lock = format!("BEGIN; SELECT id FROM spaces WHERE id = '{space}' FOR UPDATE");
+    holder.execute(sqlx::raw_sql(AssertSqlSafe(lock))).await.unwrap();
+
+    let waiting =
+        alice.request("push", &json!({ "space": space, "changes": [update(1, "during", 1)] })).await;
+    for cursor in 1..20 {
+        assert_eq!(bob.push_ok(&other, &[update(1, "x", cursor)]).await, cursor + 1);
+    }
+    let answer = alice.receive_rpc().await;
+    assert_eq!((&answer["id"], &answer["result"]), (&json!(waiting), &internal()));
+
+    holder.execute("ROLLBACK").await.unwrap();
+    assert_eq!(alice.push_ok(&space, &[update(1, "after", 1)]).await, 2);
+}
+
+/// S1, R22: clients that ask for much and read nothing hold no connection of the pool.
+#[tokio::test]
+async fn twenty_stalled_pulls_leave_the_database_to_the_others() {
+    const ROW: usize = 512 * 1024;
+    let database = TestDatabase::migrated().await;
+    let server = TestServer::builder()
+        .setting("DATABASE_URL", database.url())
+        .limits(|limits| (limits.max_connections_per_mailbox, limits.max_connections_per_actor) = (0, 0))
+        .start()
+        .await;
+    let space = server.space("alice");
+    let mut alice = server.raw("alice").await;
+    for id in 0..32 {
+        alice.push_ok(&space, &[create(id, vec![7; ROW])]).await;
+    }
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        let mut client = server.raw("alice").await;
+        client.request("pull", &json!({ "spaces": [{ "id": space, "since": 0 }] })).await;
+        stalled.push(client);
+    }
+    for id in 32..64 {
+        alice.push_ok(&space, &[create(id, "small")]).await;
+        assert_eq!(server.get("/readyz").await.status, 200);
+        assert_eq!(server.get("/health").await.status, 200);
+    }
+    let mut admin = PgConnection::connect(database.url()).await.unwrap();
+    let open = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(open).fetch_one(&mut admin).await.unwrap(), 0);
+    for mut client in stalled {
+        let mut chunks = 0;
+        let response = loop {
+            let frame = client.receive_rpc().await;
+            if frame["type"] != 3 {
+                break frame;
+            }
+            chunks += 1;
+        };
+        assert!(chunks >= 34, "{chunks} chunks");
+        assert_eq!(response["result"]["_chunks"], chunks);
+    }
+}
+
+/// O8: a server may start before its database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_the_database() {
+    let postgres = PrivateServer::start(Durability::Volatile);
+    let database = TestDatabase::migrated_on(&postgres).await;
+    tokio::task::block_in_place(|| postgres.stop());
+    let start = server_on(database.url());
+    let bring_back = async { tokio::task::block_in_place(|| postgres.start_again()) };
+    let both = Box::pin(async { tokio::join!(start, bring_back) });
+    let (server, ()) = within("the start", both).await;
+    let mut alice = server.raw("alice").await;
+    assert_eq!(alice.push_ok(&server.space("alice"), &[create(1, "x")]).await, 1);
+}
+
+/// The sequencer and the position check run on it unchanged: what another process writes reaches those who watch here.
+#[tokio::test]
+async fn what_another_process_pushes_reaches_the_watchers() {
+    let database = TestDatabase::migrated().await;
+    let here = TestServer::builder()
+        .setting("DATABASE_URL", database.url())
+        .limits(|limits| limits.position_check = Duration::from_secs(1))
+        .start()
+        .await;
+    let issuer = format!("{}={}", here.issuer().url(), here.issuer().key_set_url());
+    let there = TestServer::builder()
+        .setting("DATABASE_URL", database.url())
+        .setting("TRUSTED_ISSUERS", &issuer)
+        .start()
+        .await;
+    let space = here.space("alice");
+    let mut watcher = here.raw("alice").await;
+    watcher.subscribe(&space).await;
+    let mut writer = there.raw_with_token(&here.token("alice")).await;
+    let cursor = writer.push_ok(&space, &[create(1, "from elsewhere")]).await;
+    let hint = watcher.receive_notification("sync").await;
+    assert_eq!((&hint["cursor"], &hint["records"]), (&json!(cursor), &json!([])));
+}

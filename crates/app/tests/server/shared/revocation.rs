@@ -1,0 +1,219 @@
+//! `membership.revoke` and what it ends (protocol §4.10, §6.3; newer-clients §3.5).
+
+use less_sync_auth::ucan;
+use less_sync_core::Permission;
+use less_sync_test_support::{Member, RawClient, SharedSpace, TestServer, bytes, create, flip_signature};
+use serde_json::{Value, json};
+
+use crate::rpc_error::error;
+
+fn notice(space: &SharedSpace<'_>) -> Value {
+    json!({ "type": 2, "method": "revoked", "params": { "space": space.text(), "reason": "ucan_revoked" } })
+}
+
+async fn watcher(
+    server: &TestServer,
+    space: &SharedSpace<'_>,
+    user: &str,
+    member: &Member,
+) -> (RawClient, String) {
+    let ucan = space.invite(member, Permission::Write);
+    let mut client = server.raw_as(user, member).await;
+    client.subscribe_with(&space.text(), &ucan).await;
+    (client, ucan)
+}
+
+async fn revoke(client: &mut RawClient, params: &Value) -> Value {
+    client.call("membership.revoke", params).await
+}
+
+/// A response and the params of a `resubscribe`, in whichever order they come.
+pub(crate) async fn both(client: &mut RawClient) -> (Value, Value) {
+    let mut frames = [client.receive_rpc().await, client.receive_rpc().await];
+    frames.sort_by_key(|frame| frame["type"].as_i64());
+    let [answer, told] = frames;
+    assert_eq!((&answer["type"], &told["method"]), (&json!(1), &json!("resubscribe")));
+    (answer, told["params"].clone())
+}
+
+/// X-13, P-096, P-262, D-09: everybody is told; who had the token hears nothing after that and is not heard of any more; the
+/// others go on.
+#[tokio::test]
+async fn revoked_member_is_told_and_then_gone() {
+    let server = TestServer::start().await;
+    let space = SharedSpace::create(&server).await;
+    let [removed, other] = std::array::from_fn(|_| Member::random());
+    let mut owner = space.owner_client().await;
+    owner.subscribe_with(&space.text(), space.root()).await;
+    let (mut gone, ucan) = watcher(&server, &space, "bob", &removed).await;
+    let (mut stays, _) = watcher(&server, &space, "carol", &other).await;
+    gone.notify("presence.set", &json!({ "space": space.text(), "data": bytes("here") })).await;
+    let peer = owner.receive_notification("presence").await["peer"].clone();
+    stays.receive_notification("presence").await;
+
+    space.revoke(&mut owner, &ucan).await;
+    assert_eq!(gone.receive_rpc().await, notice(&space));
+    assert_eq!(stays.receive_rpc().await, notice(&space));
+    let leave = json!({ "space": space.text(), "peer": peer });
+    for client in [&mut owner, &mut stays] {
+        assert_eq!(client.receive_notification("presence.leave").await, leave);
+    }
+    // Its very next frame is rejected, and what does not ask for a right anew has no subscription to go by.
+    let rejected = gone.push_with(&space.text(), &ucan, &[create(1, "x")]).await;
+    assert_eq!(rejected, json!({ "ok": false, "error": "forbidden" }));
+    for method in ["presence.set", "event.send"] {
+        gone.notify(method, &json!({ "space": space.text(), "data": bytes("still here") })).await;
+    }
+    gone.assert_alive().await;
+    owner.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
+    owner.notify("event.send", &json!({ "space": space.text(), "data": bytes("psst") })).await;
+    assert_eq!(stays.receive_notification("sync").await["cursor"], 1);
+    assert_eq!(stays.receive_notification("event").await["data"], bytes("psst"));
+    gone.assert_quiet().await;
+    owner.assert_quiet().await;
+}
+
+/// Auth §6.5: both names of every token are remembered; whatever the token was handed on to ends with it.
+#[tokio::test]
+async fn subscription_ends_with_any_token_of_its_chain_under_either_name() {
+    let server = TestServer::start().await;
+    for by_flipped_name in [false, true] {
+        let space = SharedSpace::create(&server).await;
+        let [admin, guest] = std::array::from_fn(|_| Member::random());
+        let proof = space.invite(&admin, Permission::Admin);
+        let chain = admin.ucan(space.id()).to(&guest).proof(&proof).sign();
+        let (mut owner, mut client) = (space.owner_client().await, server.raw_as("bob", &guest).await);
+        client.subscribe_with(&space.text(), &chain).await;
+        let dead = if by_flipped_name { flip_signature(&proof) } else { proof };
+        space.revoke(&mut owner, &dead).await;
+        assert_eq!(client.receive_rpc().await, notice(&space));
+        owner.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
+        client.assert_quiet().await;
+    }
+}
+
+/// G-14: with `member_did` all that the member has open in the space ends, by whatever chain; other spaces go on.
+#[tokio::test]
+async fn member_that_is_named_is_gone_from_the_space_and_from_no_other() {
+    let server = TestServer::start().await;
+    let [space, elsewhere] = [SharedSpace::create(&server).await, SharedSpace::create(&server).await];
+    let removed = Member::random();
+    let mut owner = space.owner_client().await;
+    let (mut phone, _) = watcher(&server, &space, "bob", &removed).await;
+    let (mut tablet, _) = watcher(&server, &space, "bob", &removed).await;
+    tablet.subscribe_with(&elsewhere.text(), &elsewhere.invite(&removed, Permission::Read)).await;
+    let params = json!({
+        "space": space.text(), "ucan": space.root(), "ucan_cid": "0".repeat(64), "member_did": removed.did(),
+    });
+    assert_eq!(revoke(&mut owner, &params).await["result"], json!({}));
+    for client in [&mut phone, &mut tablet] {
+        assert_eq!(client.receive_rpc().await, notice(&space));
+    }
+    owner.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
+    phone.assert_quiet().await;
+    tablet.assert_quiet().await;
+    let mut other_owner = elsewhere.owner_client().await;
+    other_owner.push_with(&elsewhere.text(), elsewhere.root(), &[create(1, "x")]).await;
+    assert_eq!(tablet.receive_notification("sync").await["space"], elsewhere.text());
+}
+
+/// Whoever comes back with a good chain watches again, also on the connection that was cut.
+#[tokio::test]
+async fn member_that_is_let_in_again_watches_again() {
+    let server = TestServer::start().await;
+    let space = SharedSpace::create(&server).await;
+    let member = Member::random();
+    let mut owner = space.owner_client().await;
+    let (mut client, ucan) = watcher(&server, &space, "bob", &member).await;
+    space.revoke(&mut owner, &ucan).await;
+    assert_eq!(client.receive_rpc().await, notice(&space));
+    client.subscribe_with(&space.text(), &space.invite(&member, Permission::Read)).await;
+    owner.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
+    assert_eq!(client.receive_notification("sync").await["cursor"], 1);
+}
+
+/// An admin who revokes an older chain of their own is not told of the revocation, but that the subscription is gone.
+#[tokio::test]
+async fn whoever_revokes_what_they_watch_by_is_told_to_subscribe_again() {
+    let server = TestServer::start().await;
+    let space = SharedSpace::create(&server).await;
+    let admin = Member::random();
+    let [older, newer] = [(); 2].map(|()| space.invite(&admin, Permission::Admin));
+    let mut client = server.raw_as("bob", &admin).await;
+    client.subscribe_with(&space.text(), &older).await;
+    let params = json!({ "space": space.text(), "ucan": newer, "ucan_cid": ucan::cid(&older).to_hex() });
+    client.request("membership.revoke", &params).await;
+    let (answer, told) = both(&mut client).await;
+    assert_eq!((&answer["result"], told), (&json!({}), json!({ "spaces": [space.text()] })));
+    space.owner_client().await.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
+    client.assert_quiet().await;
+}
+
+/// Auth §6.5, §18.8: not the own leaf, not the inviter's token, not the root, in neither form; and writers nothing.
+#[tokio::test]
+async fn nobody_revokes_a_token_of_their_own_chain() {
+    let server = TestServer::start().await;
+    let space = SharedSpace::create(&server).await;
+    let [inviter, admin] = std::array::from_fn(|_| Member::random());
+    let proof = space.invite(&inviter, Permission::Admin);
+    let leaf = inviter.ucan(space.id()).to(&admin).proof(&proof).sign();
+    let mut client = server.raw_as("bob", &admin).await;
+    for own in [&leaf, &proof, space.root()] {
+        for cid in [ucan::cid(own), ucan::cid(&flip_signature(own))] {
+            let params = json!({ "space": space.text(), "ucan": leaf, "ucan_cid": cid.to_hex() });
+            assert_eq!(revoke(&mut client, &params).await["error"], error("forbidden", "forbidden"));
+        }
+    }
+    let mut owner = space.owner_client().await;
+    let root = ucan::cid(space.root()).to_hex();
+    let params = json!({ "space": space.text(), "ucan": space.root(), "ucan_cid": root });
+    assert_eq!(revoke(&mut owner, &params).await["error"], error("forbidden", "forbidden"));
+    let writer = Member::random();
+    let ucan = space.invite(&writer, Permission::Write);
+    let params = json!({ "space": space.text(), "ucan": ucan, "ucan_cid": root });
+    let mut client = server.raw_as("carol", &writer).await;
+    assert_eq!(revoke(&mut client, &params).await["error"], error("forbidden", "forbidden"));
+}
+
+/// P-104: a repeat answers and notifies again. Any text of 1 to 128 bytes is taken.
+#[tokio::test]
+async fn repeated_revocation_is_told_again() {
+    let server = TestServer::start().await;
+    let space = SharedSpace::create(&server).await;
+    let mut owner = space.owner_client().await;
+    let (mut client, _) = watcher(&server, &space, "bob", &Member::random()).await;
+    for cid in ["a", "a", &"b".repeat(128)] {
+        let params = json!({ "space": space.text(), "ucan": space.root(), "ucan_cid": cid });
+        assert_eq!(revoke(&mut owner, &params).await["result"], json!({}));
+        assert_eq!(client.receive_rpc().await, notice(&space));
+    }
+}
+
+/// P-096: on a personal space it answers, tells the user's other devices, and cuts none of them.
+#[tokio::test]
+async fn revocation_in_a_personal_space_cuts_nobody() {
+    let server = TestServer::start().await;
+    let (space, alice) = (server.space("alice"), Member::random());
+    let [mut one, mut other] = [server.raw_as("alice", &alice).await, server.raw_as("alice", &alice).await];
+    other.subscribe(&space).await;
+    let params = json!({ "space": space, "ucan_cid": "x", "member_did": alice.did() });
+    assert_eq!(revoke(&mut one, &params).await["result"], json!({}));
+    assert_eq!(other.receive_notification("revoked").await["reason"], "ucan_revoked");
+    one.push_ok(&space, &[create(1, "x")]).await;
+    assert_eq!(other.receive_notification("sync").await["cursor"], 1);
+}
+
+/// a subscription does not outlive the chain that was to renew it.
+#[tokio::test]
+async fn rejected_renewal_ends_the_subscription() {
+    let server = TestServer::start().await;
+    let space = SharedSpace::create(&server).await;
+    let (member, stranger) = (Member::random(), Member::random());
+    let (mut client, _) = watcher(&server, &space, "bob", &member).await;
+    let params = json!({ "spaces": [{ "id": space.text(), "since": 0, "ucan": space.invite(&stranger, Permission::Read) }] });
+    let response = client.call("subscribe", &params).await;
+    let rejected = json!({ "spaces": [], "errors": [{ "space": space.text(), "error": "forbidden" }] });
+    assert_eq!(response["result"], rejected);
+    space.owner_client().await.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
+    client.assert_quiet().await;
+}
