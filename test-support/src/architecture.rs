@@ -1,12 +1,20 @@
-//! Who may import whom: the table of `ARCHITECTURE.md` as data, and the comparison with what cargo knows.
+//! Rules of the source: dependencies between crates, imports between files, and first words of texts.
+//!
+//! The table of `ARCHITECTURE.md` is data here, compared with the metadata of cargo.
 
+mod circles;
+mod module;
 mod rules;
+mod tokens;
+mod wording;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+pub use circles::{Circle, SourceTree};
 pub use rules::{ROOMS, Room};
+pub use wording::{BadOpening, bad_openings};
 
 /// Every dependency in `metadata` (the output of `cargo metadata --no-deps`) that the table does not allow,
 /// one sentence each. A member of the workspace without a row in the table is an offence too.

@@ -1,0 +1,9 @@
+//! Rules of the source: dependencies and imports point down, files stay readable, texts start with a statement.
+
+#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+
+mod circles;
+mod crates;
+mod files;
+mod sources;
+mod wording;
