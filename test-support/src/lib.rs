@@ -15,6 +15,7 @@
 
 pub mod architecture;
 mod changes;
+pub mod citations;
 mod clock;
 pub mod crashes;
 mod deadline;

@@ -38,7 +38,7 @@ fn every_did_decodes_as_its_vector_says_and_back_to_itself() {
     }
 }
 
-/// `compressed_public_key_shape`
+/// auth §18.1 "compressed key is 33 bytes with tag 2 or 3"
 #[test]
 fn every_key_has_the_text_of_its_vector() {
     let vectors = vectors();
@@ -60,7 +60,7 @@ fn any_key() -> impl Strategy<Value = P256Key> {
 }
 
 proptest! {
-    /// `random_key_roundtrip`
+    /// auth §18.1 "random key survives encode/decode"
     #[test]
     fn a_key_survives_its_text(key in any_key()) {
         let did = did_key::encode(&key);

@@ -154,7 +154,7 @@ async fn a_new_key_is_found_with_its_first_token() {
     assert_eq!(world.issuers.fetches(A), 2);
 }
 
-/// X-06, D-30 and §3.4: an outage is never the fault of the token.
+/// X-06, D-30, auth §3.4: an outage is never the fault of the token.
 #[tokio::test]
 async fn an_outage_makes_keys_unavailable_and_not_tokens_invalid() {
     for endpoint in [Endpoint::Fails, Endpoint::ServesNonsense, Endpoint::Panics] {
@@ -179,7 +179,7 @@ async fn in_an_outage_known_keys_go_on_and_unknown_ones_are_unavailable() {
     assert_eq!(world.issuers.fetches(A), 2);
 }
 
-/// §18.8: issuer down for 25 h.
+/// auth §18.8: issuer down for 25 h.
 #[tokio::test]
 async fn keys_serve_a_day_without_their_issuer_and_no_longer() {
     let world = loaded().await;
@@ -249,7 +249,7 @@ async fn a_spawner_that_has_stopped_leaves_nobody_waiting() {
     assert_eq!(world.issuers.fetches(A), 0);
 }
 
-/// §18.8: issuer down at the start, then up.
+/// auth §18.8: issuer down at the start, then up.
 #[tokio::test]
 async fn key_sets_are_fetched_before_the_first_token() {
     let world = World::new();

@@ -2,7 +2,7 @@
 //!
 //! An adapter implements [`Backend`] for its databases in a test of its own and instantiates everything with
 //! [`conformance_tests!`](crate::conformance_tests). The tests know nothing but the contract; behaviour that only one
-//! adapter has is a bug (storage P24). Names in quotation marks are rows of the parity list (storage §14).
+//! adapter has is a bug (storage P24). Names in quotation marks are scenarios of storage §14.
 //!
 //! ```ignore
 //! struct MyBackend { /* … */ }

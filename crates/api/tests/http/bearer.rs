@@ -16,7 +16,7 @@ fn assert_unauthorized(answer: &Answer, text: &str) {
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
 }
 
-/// `api_routes_require_authorization_header`.
+/// http §13 "API path without token 401; bad token 401; good token on unknown path 404".
 #[tokio::test]
 async fn unknown_paths_need_a_token_before_they_are_unknown() {
     let edge = Edge::new();
@@ -25,7 +25,7 @@ async fn unknown_paths_need_a_token_before_they_are_unknown() {
     }
 }
 
-/// `api_routes_reject_invalid_authorization_token`.
+/// http §13 "API path without token 401; bad token 401; good token on unknown path 404".
 #[tokio::test]
 async fn each_rejection_has_its_own_text() {
     let cases = [
@@ -42,7 +42,7 @@ async fn each_rejection_has_its_own_text() {
     }
 }
 
-/// `api_routes_accept_valid_authorization_token`.
+/// http §13 "API path without token 401; bad token 401; good token on unknown path 404".
 #[tokio::test]
 async fn with_a_valid_token_an_unknown_path_is_not_found() {
     for line in ["Bearer good", "bearer good", "BEARER good"] {
@@ -68,7 +68,7 @@ async fn validation_that_takes_too_long_is_an_outage() {
     assert_eq!(answer.error(), "authentication temporarily unavailable");
 }
 
-/// `auth_middleware_rejects_oversized_ucan_header`.
+/// http §13 "oversized UCAN header 401 with text".
 #[tokio::test]
 async fn an_oversized_ucan_is_rejected_after_the_token() {
     let edge = Edge::new();

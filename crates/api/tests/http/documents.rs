@@ -14,7 +14,7 @@ fn edge() -> Edge {
     Edge::with_metadata(metadata, listed)
 }
 
-/// `federation_jwks_route_is_public`: without federation there are no keys, and that is an answer.
+/// http §13 "key set public with cache header": without federation there are no keys, and that is an answer.
 #[tokio::test]
 async fn key_set_is_public() {
     let answer = edge().get("/.well-known/jwks.json").await;

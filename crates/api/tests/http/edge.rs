@@ -57,7 +57,7 @@ fn assert_common_headers(answer: &Answer) {
     assert_eq!(answer.header("access-control-allow-credentials"), None);
 }
 
-/// `all_responses_include_protocol_version_header`, H8.
+/// http §13 "version header everywhere", H8.
 #[tokio::test(start_paused = true)]
 async fn every_answer_carries_the_common_headers() {
     let edge = edge();
@@ -105,7 +105,7 @@ async fn every_503_says_when_to_come_back() {
     assert_eq!(answer.header("retry-after"), Some("5"));
 }
 
-/// `preflight_options_returns_no_content_and_cors_headers`.
+/// http §13 "preflight 204 with CORS values".
 #[tokio::test]
 async fn preflight_is_answered_on_any_path_without_authorization() {
     let edge = edge();

@@ -15,7 +15,7 @@ fn edge(database: Database) -> Edge {
     Edge::with(database, CorsOrigins::Any, Router::new())
 }
 
-/// `health_returns_ok_when_backend_is_healthy`.
+/// http §13 "health ok / database down".
 #[tokio::test(start_paused = true)]
 async fn a_server_with_a_database_is_healthy() {
     let answer = edge(Database::Up).get("/health").await;
@@ -24,7 +24,7 @@ async fn a_server_with_a_database_is_healthy() {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
-/// `health_returns_unavailable_when_backend_ping_fails`, W16.
+/// http §13 "health ok / database down", W16.
 #[tokio::test(start_paused = true)]
 async fn a_server_whose_database_fails_or_hangs_is_not() {
     for database in [Database::Down, Database::Hanging] {

@@ -63,7 +63,7 @@ fn a_token_is_minted_as_its_vector() {
     assert_eq!(minted, 3);
 }
 
-/// `session_token_round_trip`, `session_manager_returns_ttl`
+/// auth §18.4 "round trip", "TTL readable; short key rejected"
 #[test]
 fn a_token_lives_for_the_lifetime_of_its_manager() {
     let space = SpaceId::from_bytes([1; 16]);
@@ -92,7 +92,7 @@ fn no_bit_of_a_token_can_be_changed() {
     }
 }
 
-/// `session_manager_rejects_bad_key_length`
+/// auth §18.4 "TTL readable; short key rejected"
 #[test]
 fn a_key_has_32_bytes() {
     for length in (0..64).filter(|length| *length != 32) {

@@ -76,7 +76,7 @@ async fn one_writer_wins_each_of_thousands_of_races_between_servers() {
     harness.end().await;
 }
 
-/// R1: many create the same record, on two servers.
+/// storage R1: many create the same record, on two servers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_creates_on_two_servers_wins() {
     let (harness, servers) = two_servers().await;
@@ -92,7 +92,7 @@ async fn one_of_many_creates_on_two_servers_wins() {
     harness.end().await;
 }
 
-/// R2: disjoint pushes to one space from two servers all commit, each under a cursor of its own.
+/// storage R2: disjoint pushes to one space from two servers all commit, each under a cursor of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn disjoint_pushes_from_two_servers_get_all_cursors_between_them() {
     let (harness, servers) = two_servers().await;

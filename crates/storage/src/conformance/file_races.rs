@@ -24,7 +24,8 @@ fn content(caller: u64) -> Content {
     Content { size: caller, sha256: [u8::try_from(caller).unwrap(); 32] }
 }
 
-/// R4: a record dies while a file is committed for it. The file dies with it or is rejected; it never lives on a dead record.
+/// storage R4: a record dies while a file is committed for it. The file dies with it or is rejected; it never lives on
+/// a dead record.
 /// P8.
 pub async fn file_of_a_dying_record_is_dead_or_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;

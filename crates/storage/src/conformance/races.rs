@@ -58,7 +58,7 @@ fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
     matches!(pushed, Ok(Pushed::Committed { .. }))
 }
 
-/// R1: many create the same record; one does, and the cursor moves by one.
+/// storage R1: many create the same record; one does, and the cursor moves by one.
 pub async fn one_of_many_creates_wins<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
@@ -145,7 +145,7 @@ fn last_touch(number: u64) -> Cursor {
     before.map_or(NONE, |earlier| cursor(written(earlier + 1)))
 }
 
-/// R2: pushes of different records to one space all commit, each under a cursor of its own.
+/// storage R2: pushes of different records to one space all commit, each under a cursor of its own.
 pub async fn disjoint_pushes_all_commit_under_their_own_cursors<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
@@ -244,8 +244,8 @@ pub async fn conflict_does_not_touch_its_neighbours<B: Backend>() {
     fixture.end().await;
 }
 
-/// R3: readers sync again and again while writers create, rewrite, delete and revive. Every pull is in order and in
-/// bounds (P10), and in the end every reader holds exactly the live state (P9).
+/// storage R3: readers sync again and again while writers create, rewrite, delete and revive. Every pull is in order and
+/// in bounds (P10), and in the end every reader holds exactly the live state (P9).
 pub async fn readers_converge_while_writers_write<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(3).await;
     let space = fixture.personal(1).await;

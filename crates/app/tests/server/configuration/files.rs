@@ -44,14 +44,14 @@ fn bucket(extra: &[(&str, &str)]) -> S3Options {
     }
 }
 
-/// `parse_file_storage_defaults_to_disabled`.
+/// operations §15 "files off by default".
 #[test]
 fn files_are_off_unless_there_is_a_place_for_them() {
     assert!(files(&[]).place.is_none());
     assert!(files(&[("FILE_STORAGE_BACKEND", "none")]).place.is_none());
 }
 
-/// `parse_file_storage_local_uses_default_path`, `…_uses_explicit_path`, `parse_file_storage_supports_fs_alias`.
+/// operations §15 "local: default path, explicit path, `fs` alias".
 #[test]
 fn directory_has_a_default_and_two_names() {
     assert_eq!(local(&[("FILE_STORAGE_BACKEND", "local")]), Path::new("./data/files"));
@@ -84,7 +84,7 @@ fn development_keeps_files_beside_its_database() {
     assert!(matches!(&place, Some(FilePlace::Local(path)) if path == Path::new("dev/files")), "{place:?}");
 }
 
-/// `parse_file_storage_s3_defaults_region_and_ssl`, `…_supports_region_and_ssl_override`.
+/// operations §15 "s3: region and TLS defaults, overrides, endpoint required".
 #[test]
 fn bucket_has_defaults() {
     let options = bucket(&[]);
@@ -102,7 +102,7 @@ fn bucket_needs_its_address_and_keys() {
     assert_eq!(problems(&[("FILE_STORAGE_BACKEND", "s3")]), expected);
 }
 
-/// `parse_file_storage_rejects_invalid_backend`.
+/// operations §15 "unknown back end".
 #[test]
 fn other_places_are_unknown() {
     let expected = r#"invalid FILE_STORAGE_BACKEND "tape": expected "none", "local", or "s3""#;
@@ -110,7 +110,7 @@ fn other_places_are_unknown() {
     assert_eq!(problems(&[("FILE_STORAGE", "tape")]), [expected]);
 }
 
-/// `build_file_object_store_s3_constructs_without_network_calls`.
+/// operations §15 "s3 client can be built offline".
 #[tokio::test]
 async fn client_of_a_bucket_is_made_without_asking_it_anything() {
     S3Blobs::new(&bucket(&[])).unwrap();

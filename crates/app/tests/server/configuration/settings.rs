@@ -87,7 +87,7 @@ fn a_database_server_has_the_documented_settings() {
     assert_eq!((options.page_rows, options.page_bytes), (5, 6 * 1024));
 }
 
-/// `from_values_uses_default_listen_addr`.
+/// operations §15 "default listen address; default key-set URL of an issuer".
 #[test]
 fn a_minimal_configuration_has_the_documented_defaults() {
     let config = config(&[]);
@@ -171,7 +171,7 @@ fn the_leeway_of_tokens_is_that_of_connections() {
     assert_eq!(config.limits.realtime.token_leeway, Duration::from_secs(5));
 }
 
-/// `from_values_requires_database_url`, `from_values_requires_trusted_issuers`; blank counts as unset.
+/// operations §15 "database URL missing", "issuers missing"; blank counts as unset.
 #[test]
 fn all_problems_are_reported_together() {
     let environment = values(&[
@@ -275,7 +275,7 @@ fn each_problem_has_its_text() {
     );
 }
 
-/// `from_values_parses_explicit_jwks_urls`.
+/// operations §15 "explicit key-set URL".
 #[test]
 fn issuers_may_name_their_key_sets() {
     let text = "https://a.example/=http://keys:5377/jwks http://localhost:25387//";
@@ -292,7 +292,7 @@ fn issuers_may_name_their_key_sets() {
     assert_eq!(config.warnings, Vec::<String>::new(), "neither leaves the local network");
 }
 
-/// `from_values_parses_comma_separated_audiences`.
+/// operations §15 "audiences list with blanks".
 #[test]
 fn blank_audiences_are_dropped() {
     let config = config(&[("AUDIENCES", " less-sync ,, betterbase-sync ,")]);

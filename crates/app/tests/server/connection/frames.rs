@@ -250,7 +250,7 @@ async fn control_frames_may_come_between_fragments() {
     assert_eq!(client.receive_rpc().await["id"], "in two");
 }
 
-/// §2.4: a close is echoed.
+/// protocol §2.4: a close is echoed.
 #[tokio::test]
 async fn a_close_is_echoed() {
     let (_server, mut client) = alice().await;

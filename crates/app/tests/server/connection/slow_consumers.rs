@@ -50,7 +50,7 @@ async fn a_watcher_that_does_not_read_misses_ephemeral_events_only() {
     deaf.assert_alive().await;
 }
 
-/// §1.6: one message that is not taken within 30 seconds ends the connection, without a close frame.
+/// protocol §1.6: one message that is not taken within 30 seconds ends the connection, without a close frame.
 #[tokio::test]
 async fn a_stalled_write_is_dropped() {
     let server = TestServer::with_manual_clock().await;
@@ -85,7 +85,7 @@ async fn a_stalled_write_is_dropped() {
     }
 }
 
-/// §1.10: far too many messages for far too long.
+/// protocol §1.10: far too many messages for far too long.
 #[tokio::test]
 async fn a_flood_of_ephemeral_frames_is_cut_down() {
     let server = TestServer::with_limits(|limits| limits.ephemeral_burst = 10).await;

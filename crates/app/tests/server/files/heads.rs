@@ -102,7 +102,7 @@ async fn smuggling_is_rejected() {
     }
 }
 
-/// Row 19, `put_file_rejects_content_length_mismatch`: cut off in the middle.
+/// http §7.2 row 19, §13 "length and body differ 400": cut off in the middle.
 #[tokio::test]
 async fn truncated_upload_leaves_nothing() {
     let fixture = Fixture::new().await;

@@ -7,7 +7,7 @@ use crate::files::fixture::{Fixture, answer, content, dek, fresh_id, record, rej
 
 const METHODS: [Method; 4] = [Method::PUT, Method::GET, Method::HEAD, Method::DELETE];
 
-/// "no blob storage: file route is 404 with a valid token" (`file_routes_are_not_registered_without_file_storage`).
+/// http §13 "no blob storage: file route is 404 with a valid token".
 #[tokio::test]
 async fn without_a_place_there_are_no_files() {
     let fixture = Fixture::on(TestServer::start().await).await;
@@ -17,7 +17,7 @@ async fn without_a_place_there_are_no_files() {
     rejected(fixture.bare(Method::GET, &fixture.space, &id), 401, "missing authorization").await;
 }
 
-/// `put_file_requires_files_scope`, `get_file_requires_files_scope`, `head_file_requires_files_scope`; before anything
+/// http §13 "upload without files scope 403", "download without scope 403", "head without scope 403"; before anything
 /// else is looked at.
 #[tokio::test]
 async fn token_must_allow_files() {
@@ -36,7 +36,7 @@ async fn token_must_allow_files() {
     rejected(request, 404, "file not found").await;
 }
 
-/// `get_file_rejects_invalid_file_id`, `head_file_rejects_invalid_file_id`.
+/// http §13 "malformed file id 400 (GET)", "malformed file id 400 (HEAD)".
 #[tokio::test]
 async fn ids_must_be_ids() {
     let fixture = Fixture::new().await;
@@ -51,7 +51,7 @@ async fn ids_must_be_ids() {
     assert_eq!(answer(ask(Method::HEAD, &fixture.space, "x")).await.status(), StatusCode::BAD_REQUEST);
 }
 
-/// `get_file_from_other_personal_space_returns_not_found`, W11: whatever the token claims.
+/// http §13 "other user's personal space: 404", W11: whatever the token claims.
 #[tokio::test]
 async fn personal_spaces_of_others_are_not_there() {
     let fixture = Fixture::new().await;
@@ -83,7 +83,7 @@ async fn only_writing_creates_a_personal_space() {
     assert_eq!(spaces(), 2);
 }
 
-/// Rows 10 to 14 of http §7.2 over the wire: `put_file_rejects_missing_wrapped_dek`, `put_file_requires_content_length`.
+/// http §7.2 rows 10 to 14, http §13 "missing DEK header 400", "no Content-Length 411".
 #[tokio::test]
 async fn heads_of_uploads_are_checked_in_order() {
     let fixture = Fixture::new().await;
@@ -104,7 +104,7 @@ async fn heads_of_uploads_are_checked_in_order() {
         .await;
 }
 
-/// `put_file_rejects_nonexistent_record`, W20.
+/// http §13 "unknown owner record 400", W20.
 #[tokio::test]
 async fn owner_must_be_a_live_record() {
     let mut fixture = Fixture::new().await;

@@ -7,7 +7,7 @@ use less_sync_test_support::create;
 
 use crate::files::fixture::{Fixture, answer, body, content, dek, fresh_id, header, rejected, sending};
 
-/// P-202, `put_file_is_idempotent`: the first upload stays, bytes and key.
+/// P-202, http §13 "second identical upload 204": the first upload stays, bytes and key.
 #[tokio::test]
 async fn repeat_changes_nothing() {
     let fixture = Fixture::new().await;

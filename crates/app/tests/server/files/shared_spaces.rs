@@ -35,7 +35,7 @@ fn upload(request: RequestBuilder, bytes: &[u8]) -> RequestBuilder {
     request.header("X-Record-ID", record()).header("X-Wrapped-DEK", dek(7)).body(bytes.to_vec())
 }
 
-/// `shared_space_put_get_and_head_with_valid_ucan_succeeds`, `shared_space_put_with_delegated_ucan_succeeds`.
+/// http §13 "shared space with proper UCANs", "delegated UCAN".
 #[tokio::test]
 async fn members_share_files() {
     let fixture = Fixture::new().await;
@@ -58,8 +58,8 @@ async fn members_share_files() {
     }
 }
 
-/// `shared_space_put_without_ucan_returns_unauthorized`, `shared_space_put_with_invalid_ucan_returns_forbidden`,
-/// `shared_space_put_requires_write_permission`.
+/// http §13 "shared space, no UCAN: 401", "garbage UCAN: 403",
+/// http §13 "read UCAN on upload: 403".
 #[tokio::test]
 async fn chain_must_give_what_is_asked_for() {
     let fixture = Fixture::new().await;
@@ -86,7 +86,7 @@ async fn chain_must_give_what_is_asked_for() {
     reject(Method::GET, &reader, &may_read, 404, "file not found").await;
 }
 
-/// `shared_space_put_with_revoked_ucan_returns_forbidden`, `shared_space_put_with_revoked_proof_ucan_returns_forbidden`:
+/// http §13 "revoked UCAN: 403", "revoked proof inside the chain: 403":
 /// on the very next request.
 #[tokio::test]
 async fn revoked_chain_opens_nothing() {

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 
 use crate::files::fixture::{Fixture, answer, body, content, dek, digest, fresh_id, header, record};
 
-/// `put_get_and_head_file_succeeds`; http §7.3, §7.4.
+/// http §13 "upload, download with DEK header and bytes, head without body"; http §7.3, §7.4.
 #[tokio::test]
 async fn what_is_put_can_be_got_with_its_key() {
     let fixture = Fixture::new().await;
@@ -75,7 +75,7 @@ async fn limit_may_be_reached_but_not_exceeded() {
     crate::files::fixture::rejected(request, 413, "file exceeds 3 MB limit").await;
 }
 
-/// http §7.1, row 20 of §7.2.
+/// http §7.1, §7.2 row 20.
 #[tokio::test]
 async fn announced_digest_must_be_right() {
     let fixture = Fixture::new().await;

@@ -1,4 +1,4 @@
-//! Disks that are full or broken: an outage that never looks like a rejection (protocol §3.2, newer clients §3.1).
+//! Disks that are full or broken: an outage that never looks like a rejection (protocol §3.2, newer-clients §3.1).
 
 use std::fs::OpenOptions;
 

@@ -1,4 +1,4 @@
-//! `pull` (protocol §4.4, §5.4) and the lanes of a connection (§2.5).
+//! `pull` (protocol §4.4, §5.4) and the lanes of a connection (protocol §2.5).
 
 use less_sync_test_support::{RawClient, TestServer, bytes, create, delete, record_id, update};
 use serde_json::{Value, json};

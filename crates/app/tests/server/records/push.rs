@@ -146,7 +146,7 @@ async fn a_blob_of_5_mib_fits_and_not_one_byte_more() {
     assert!(chunks[1].1["blob"] == bytes(&largest), "another blob came back");
 }
 
-/// R1, R2: either name of the data key, or both when they agree.
+/// newer-clients R1, R2: either name of the data key, or both when they agree.
 #[tokio::test]
 async fn a_data_key_has_two_names() {
     let server = TestServer::start().await;

@@ -83,7 +83,7 @@ fn a_rejected_connection_closes_with_the_reason_given() {
     table.assert_closes(Close::TOO_MANY_CONNECTIONS);
 }
 
-/// P-020…P-023, and the request id of §1.7
+/// P-020…P-023, and the request id of protocol §1.7
 #[test]
 fn every_unreadable_message_has_its_reason() {
     let long_id = "i".repeat(257);
