@@ -1,6 +1,6 @@
 //! Credentials of less-sync as pure functions of (input, keys, configuration, now): access tokens, the key sets of
-//! their issuers, the ids derived from what they say, chains of UCANs for shared spaces ([`ucan`]), and what each
-//! method asks of its caller ([`rights`]).
+//! their issuers, the ids derived from what they say, chains of UCANs for shared spaces ([`ucan`]), and the rights
+//! that operations require ([`rights`]).
 //!
 //! Nothing here reads a clock, opens a socket or logs. Keys are fetched elsewhere; here is what to do with them:
 //!

@@ -16,6 +16,7 @@ mod id;
 pub mod limits;
 mod mailbox_id;
 mod permission;
+pub mod rights;
 mod time;
 pub mod wire;
 

@@ -4,8 +4,9 @@
 use less_sync_core::ErrorCode;
 use less_sync_core::cbor::{Encode, Malformed};
 use less_sync_core::frame::{self, BadAuthFrame, Inbound, RpcError, ServerFrame};
+use less_sync_core::wire::method::Method;
 use less_sync_core::wire::pull::ChunkCount;
-use less_sync_core::wire::{Empty, chunk, method};
+use less_sync_core::wire::{Empty, chunk};
 
 /// A map of members that are encoded already; keys and texts are short.
 fn map(members: &[(&str, &[u8])]) -> Vec<u8> {
@@ -187,12 +188,11 @@ fn every_error_code_goes_out_and_comes_back() {
 /// Protocol §3.4, newer-clients §4.1: only what can be requested has a label.
 #[test]
 fn notifications_and_unknown_names_have_no_label() {
-    assert_eq!(method::params_label(method::PUSH), Some("push"));
-    assert_eq!(method::params_label(method::FILE_DEKS_GET), method::params_label(method::DEKS_GET_FILES));
-    assert_eq!(method::params_label(method::EPOCH_KEYS_PUT), Some("epochKeys.put"));
-    for name in
-        [method::AUTH, method::UNSUBSCRIBE, method::PRESENCE_SET, method::EVENT_SEND, method::SYNC, ""]
-    {
-        assert_eq!(method::params_label(name), None, "{name}");
+    let params_label = |name| Method::parse(name).and_then(Method::params_label);
+    assert_eq!(params_label("push"), Some("push"));
+    assert_eq!(params_label("file.deks.get"), params_label("deks.getFiles"));
+    assert_eq!(params_label("epochKeys.put"), Some("epochKeys.put"));
+    for name in ["auth", "unsubscribe", "presence.set", "event.send", "sync", ""] {
+        assert_eq!(params_label(name), None, "{name}");
     }
 }

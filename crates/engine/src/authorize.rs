@@ -1,7 +1,7 @@
-//! The space gate: who may do what in which space (auth §1.2, §4.1, §6; protocol §4.1).
+//! Authorization of operations in a space (auth §1.2, §4.1, §6; protocol §4.1).
 //!
-//! Revocations are not looked up here: the grants carry the cids of the chain, and whatever reads or writes the space
-//! looks them up in the same transaction (storage T12).
+//! Revocations are not looked up here: the grants carry the CIDs of the chain, and the transaction that reads or writes
+//! the space looks them up (storage T12).
 
 mod admission;
 mod file_gate;
@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use less_sync_auth::Caller;
 use less_sync_auth::RootKey;
-use less_sync_auth::rights::{Access, rights};
+use less_sync_auth::rights::Access;
 use less_sync_auth::ucan::{Audience, Expectations};
+use less_sync_core::wire::method::Method;
 use less_sync_core::{Permission, SpaceId};
 use less_sync_storage::{Space, SpaceKind, Spaces};
 
@@ -20,7 +21,7 @@ use crate::ports::Clock;
 use crate::{Credentials, EngineError, VerifiedChains};
 pub(crate) use admission::Admission;
 
-/// Decides about access to spaces, and is the only one that makes grants.
+/// Authorizes operations in spaces; the only source of grants.
 pub(crate) struct Authorizer {
     spaces: Arc<dyn Spaces>,
     clock: Arc<dyn Clock>,
@@ -28,10 +29,10 @@ pub(crate) struct Authorizer {
     known: KnownSpaces,
 }
 
-/// A space as the gate sees it.
-struct Gate {
+/// Access rule of a space.
+struct SpaceRule {
     opening: Opening,
-    /// Another server holds it.
+    /// Another server is the home of the space.
     is_remote: bool,
 }
 
@@ -40,15 +41,15 @@ impl Authorizer {
         Self { spaces, clock, chains: VerifiedChains::default(), known: KnownSpaces::default() }
     }
 
-    /// Lets somebody into `space` who may call `method` there, in the order of protocol §4.1. Costs no round trip when
-    /// the space was seen lately.
+    /// Authorizes a call of `method` in `space`, with the checks in the order of protocol §4.1. Makes no round trip to the
+    /// store while the access rule of the space is cached.
     ///
     /// # Errors
     /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; storage failures,
-    /// which are no rejection (protocol D-29).
+    /// which are not rejections (protocol D-29).
     pub(crate) async fn admit(
         &self,
-        method: &str,
+        method: Method,
         credentials: Credentials<'_>,
         space: SpaceId,
     ) -> Result<Admission, EngineError> {
@@ -57,10 +58,11 @@ impl Authorizer {
             self.touch(credentials.caller, space).await?;
             return Ok(Admission::owner(space));
         }
-        let Some(gate) = self.gate(space).await? else { return Err(self.missing(credentials, space)) };
-        let Opening::Chain(root_key) = gate.opening else { return Err(EngineError::Forbidden) };
+        let Some(rule) = self.rule(space).await? else { return Err(self.missing(credentials, space)) };
+        let Opening::Chain(root_key) = rule.opening else { return Err(EngineError::Forbidden) };
+        // The chain is verified even for a remote space: only its members may learn that another server is its home.
         let admission = self.verify(credentials, space, required, root_key)?;
-        if gate.is_remote { Err(EngineError::HomeUnavailable) } else { Ok(admission) }
+        if rule.is_remote { Err(EngineError::HomeUnavailable) } else { Ok(admission) }
     }
 
     /// The state of the caller's own personal space, which is created on first touch (auth §4.1 rule 2).
@@ -77,18 +79,19 @@ impl Authorizer {
         self.own_space(caller, space).await.map(drop)
     }
 
-    /// How `space` is opened, if there is one. Only spaces that are here are remembered.
-    async fn gate(&self, space: SpaceId) -> Result<Option<Gate>, EngineError> {
+    /// Access rule of `space`; `None` if the space is unknown. Only rules of local spaces are cached: an
+    /// absent space can be created, and a remote one can move, without an invalidation of this cache.
+    async fn rule(&self, space: SpaceId) -> Result<Option<SpaceRule>, EngineError> {
         let now = self.clock.instant();
         if let Some(opening) = self.known.get(space, now) {
-            return Ok(Some(Gate { opening, is_remote: false }));
+            return Ok(Some(SpaceRule { opening, is_remote: false }));
         }
         let Some(found) = self.spaces.spaces(&[space]).await?.pop() else { return Ok(None) };
         let (opening, is_remote) = (opening(&found.kind), found.home_server.is_some());
         if !is_remote {
             self.known.remember(space, opening, now);
         }
-        Ok(Some(Gate { opening, is_remote }))
+        Ok(Some(SpaceRule { opening, is_remote }))
     }
 
     fn verify(
@@ -101,15 +104,15 @@ impl Authorizer {
         let (ucan, did) = credentials.chain().ok_or(EngineError::Forbidden)?;
         let expected = Expectations { audience: Audience::Caller(did), permission, space, root_key };
         let chain = self.chains.verify(ucan, &expected, self.clock.now()).map_err(|rejection| {
-            tracing::debug!(class = rejection.class(), "a chain was rejected");
+            tracing::debug!(class = rejection.class(), "UCAN chain rejected");
             EngineError::Forbidden
         })?;
         Admission::member(chain, permission)
     }
 
-    /// What to say of a space that is not there. Whoever holds a chain of their own for an id that nobody can guess is
-    /// told so: on a rejection clients destroy what they have, and a server that lost a space must not cause that
-    /// (auth S-24).
+    /// Error for an unknown space. A caller with a valid chain for an id that cannot be guessed gets
+    /// [`EngineError::UnknownSpace`] instead of a rejection: clients delete their local data on a rejection, and a server
+    /// that lost a space must not cause that (auth S-24).
     fn missing(&self, credentials: Credentials<'_>, space: SpaceId) -> EngineError {
         let is_own_chain = |(ucan, did)| {
             let now = self.clock.now();
@@ -123,13 +126,11 @@ impl Authorizer {
     }
 }
 
-/// The level that `method` asks for in a space (auth §10). A method that asks for none admits nobody.
-fn required(method: &str) -> Result<Permission, EngineError> {
-    match rights(method).map(|rights| rights.access) {
-        Some(Access::Space(permission)) => Ok(permission),
-        Some(Access::Connection | Access::OwnMailbox | Access::Subscription) | None => {
-            Err(EngineError::Forbidden)
-        }
+/// Permission that `method` requires in a space (auth §10). A method without an access level for spaces is forbidden.
+fn required(method: Method) -> Result<Permission, EngineError> {
+    match method.row().rights.access {
+        Access::Space(permission) => Ok(permission),
+        Access::Connection | Access::OwnMailbox | Access::Subscription => Err(EngineError::Forbidden),
     }
 }
 

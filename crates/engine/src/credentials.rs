@@ -1,20 +1,20 @@
-//! What somebody shows to be let into a space.
+//! Credentials that a request presents for a space.
 
 use std::fmt;
 
 use less_sync_auth::Caller;
 
-/// A caller, and the chain of UCANs that came with the request, if one did. `Debug` shows nothing.
+/// Caller of a request, and the chain of UCANs that the request presents. `Debug` prints no content.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
-    /// Who asks.
+    /// Identity from the access token.
     pub caller: &'a Caller,
-    /// The outermost token of a chain. The caller's own personal space needs none and ignores it (auth §4.1).
+    /// Outermost token of the chain. Not required, and ignored, in the caller's own personal space (auth §4.1).
     pub ucan: Option<&'a str>,
 }
 
 impl<'a> Credentials<'a> {
-    /// The chain and the DID it has to be for; `None` when either is missing.
+    /// The chain and the DID that must be its audience; `None` when either is missing.
     pub(crate) fn chain(self) -> Option<(&'a str, &'a str)> {
         Some((self.ucan?, self.caller.did.as_deref()?))
     }

@@ -5,7 +5,8 @@ mod keyed;
 use std::sync::Arc;
 
 use less_sync_auth::Caller;
-use less_sync_auth::rights::{Scope, rights};
+use less_sync_auth::rights::Scope;
+use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, SpaceId};
 use less_sync_storage::{
     AdminGrant, DekListing, DekPage, DekPosition, ReadGrant, Rewrap, RewrapGuard, Rewrapped, Storage,
@@ -95,8 +96,8 @@ impl Engine {
 }
 
 /// The scope that `method` asks for and the caller lacks, if it may be waived.
-fn missing_scope<Id: Keyed>(caller: &Caller, method: &str) -> Result<Option<Scope>, EngineError> {
-    let scope = rights(method).map(|rights| rights.scope).ok_or(EngineError::Forbidden)?;
+fn missing_scope<Id: Keyed>(caller: &Caller, method: Method) -> Result<Option<Scope>, EngineError> {
+    let scope = method.row().rights.scope;
     if caller.scopes.contains(scope.as_str()) {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use less_sync_core::SpaceId;
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_storage::{AdminGrant, KeyShares};
 
 use crate::{Credentials, Engine, EngineError};
@@ -18,7 +18,7 @@ impl Engine {
         credentials: Credentials<'_>,
         space: SpaceId,
     ) -> Result<AdminGrant, EngineError> {
-        self.authorizer.admit(method::EPOCH_KEYS_PUT, credentials, space).await?.administering()
+        self.authorizer.admit(Method::EpochKeysPut, credentials, space).await?.administering()
     }
 
     /// Replaces all shares of `epoch`. A repeat changes nothing.
@@ -45,7 +45,7 @@ impl Engine {
         space: SpaceId,
         epoch: i32,
     ) -> Result<Option<Bytes>, EngineError> {
-        let grant = self.authorizer.admit(method::EPOCH_KEYS_GET, credentials, space).await?.reading()?;
+        let grant = self.authorizer.admit(Method::EpochKeysGet, credentials, space).await?.reading()?;
         let did = credentials.caller.did.as_deref().ok_or(EngineError::Forbidden)?;
         Ok(self.storage.epoch_key(&grant, epoch, did).await?)
     }

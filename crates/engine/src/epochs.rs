@@ -1,7 +1,7 @@
 //! Epochs: a space gets a new key, and every data key is wrapped anew under it (protocol §4.14, §4.15).
 
 use less_sync_core::SpaceId;
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_storage::Advanced;
 
 use crate::{Credentials, Engine, EngineError};
@@ -19,7 +19,7 @@ impl Engine {
         epoch: i32,
         raise_minimum: bool,
     ) -> Result<Advanced, EngineError> {
-        let admission = self.authorizer.admit(method::EPOCH_BEGIN, credentials, space).await?;
+        let admission = self.authorizer.admit(Method::EpochBegin, credentials, space).await?;
         Ok(self.storage.advance_epoch(&admission.administering()?, epoch, raise_minimum).await?)
     }
 
@@ -34,7 +34,7 @@ impl Engine {
         space: SpaceId,
         epoch: i32,
     ) -> Result<(), EngineError> {
-        let admission = self.authorizer.admit(method::EPOCH_COMPLETE, credentials, space).await?;
+        let admission = self.authorizer.admit(Method::EpochComplete, credentials, space).await?;
         Ok(self.storage.complete_rewrap(&admission.administering()?, epoch).await?)
     }
 }

@@ -1,6 +1,6 @@
 //! The membership log of a space, and revocations (protocol §4.8–§4.10).
 
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_core::{ConnectionId, Permission, SpaceId};
 use less_sync_storage::{
     Appended, MemberEntry, MemberLimits, MemberList, MemberRange, NewMember, RateAction,
@@ -36,7 +36,7 @@ impl Engine {
         append: Append,
         origin: ConnectionId,
     ) -> Result<Appended, EngineError> {
-        let admission = self.authorizer.admit(method::MEMBERSHIP_APPEND, credentials, space).await?;
+        let admission = self.authorizer.admit(Method::MembershipAppend, credentials, space).await?;
         let (grant, limit) = (admission.reading()?, self.appends_per_hour(admission.permission()));
         let now = self.clock.now();
         let counted =
@@ -81,7 +81,7 @@ impl Engine {
         space: SpaceId,
         range: MemberRange,
     ) -> Result<MemberList, EngineError> {
-        let grant = self.authorizer.admit(method::MEMBERSHIP_LIST, credentials, space).await?.reading()?;
+        let grant = self.authorizer.admit(Method::MembershipList, credentials, space).await?.reading()?;
         Ok(self.storage.list_members(&grant, range).await?)
     }
 
@@ -98,7 +98,7 @@ impl Engine {
         revocation: Revocation,
         origin: ConnectionId,
     ) -> Result<(), EngineError> {
-        let admission = self.authorizer.admit(method::MEMBERSHIP_REVOKE, credentials, space).await?;
+        let admission = self.authorizer.admit(Method::MembershipRevoke, credentials, space).await?;
         if admission.chain().is_some_and(|chain| chain.cids().iter().any(|own| revocation.names(*own))) {
             return Err(EngineError::Forbidden);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use less_sync_core::SpaceId;
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_storage::{PullPage, PullPosition, PullRequest, PullState, ReadGrant, Storage};
 use tokio::sync::Semaphore;
 
@@ -21,7 +21,7 @@ impl Engine {
         space: SpaceId,
         request: PullRequest,
     ) -> Result<Pull, EngineError> {
-        let grant = self.authorizer.admit(method::PULL, credentials, space).await?.reading()?;
+        let grant = self.authorizer.admit(Method::Pull, credentials, space).await?.reading()?;
         let state = {
             let _turn = self.page_reads.acquire().await;
             self.storage.begin_pull(&grant, request).await?

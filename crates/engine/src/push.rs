@@ -1,6 +1,6 @@
 //! Push: store a batch of encrypted changes, then tell the watchers of the space.
 
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_core::{ConnectionId, SpaceId};
 use less_sync_storage::{Push, PushLimits, Pushed, WriteGrant};
 
@@ -18,7 +18,7 @@ impl Engine {
         credentials: Credentials<'_>,
         space: SpaceId,
     ) -> Result<WriteGrant, EngineError> {
-        self.authorizer.admit(method::PUSH, credentials, space).await?.writing()
+        self.authorizer.admit(Method::Push, credentials, space).await?.writing()
     }
 
     /// The bounds of a push, for edges that check them while they decode.

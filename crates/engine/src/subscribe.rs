@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, SpaceId};
 use less_sync_storage::{CursorAhead, PullRequest, PullState, ReadGrant, Row, Space};
 
@@ -44,7 +44,7 @@ impl Engine {
         credentials: Credentials<'_>,
         space: SpaceId,
     ) -> Result<Subscribed, EngineError> {
-        let admission = self.authorizer.admit(method::SUBSCRIBE, credentials, space).await?;
+        let admission = self.authorizer.admit(Method::Subscribe, credentials, space).await?;
         let grant = admission.reading()?;
         let state = match admission.chain() {
             None => self.authorizer.own_space(credentials.caller, space).await?,

@@ -33,7 +33,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::limits::Limits;
 use crate::mailboxes::Mailboxes;
 use crate::metrics::Metrics;
-use crate::outbox::Outbox;
+use crate::outbox::{AfterWrite, Outbox, PendingSubscription};
 use crate::presence::Pseudonyms;
 use ending::Ended;
 use gaps::Gaps;
@@ -105,9 +105,7 @@ impl fmt::Debug for BrokerSettings {
     }
 }
 
-/// Tells apart the subscriptions of one connection to one space: a response opens only the gate it was made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GateGeneration(u64);
+pub use crate::subscription_id::SubscriptionId as GateGeneration;
 
 /// Takes what happens in spaces to whoever watches them.
 pub struct Broker {
@@ -194,6 +192,17 @@ impl Broker {
     /// and passes events on from now on. Does nothing when a newer gate stands, or when the watcher never settled.
     pub fn open(&self, space: SpaceId, connection: ConnectionId, generation: GateGeneration) {
         self.shard(space).open(space, connection, generation, self.context());
+    }
+
+    /// Carries out the actions that a response to `connection` makes possible, now that the response has been handed to
+    /// the socket: its subscriptions go live first, then the ephemeral frames that did not fit the response follow.
+    pub fn response_written(&self, after: AfterWrite, connection: ConnectionId) {
+        for PendingSubscription { space, id } in after.subscriptions {
+            self.open(space, connection, id);
+        }
+        for (space, frame) in after.ephemeral {
+            self.tell(space, connection, frame);
+        }
     }
 
     /// The rights by which `connection` watches `spaces` have ended: it is told to subscribe again, and what it watched

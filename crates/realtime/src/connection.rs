@@ -1,4 +1,4 @@
-//! What the handlers of one connection share.
+//! State of one authenticated connection, shared by its handlers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,27 +6,23 @@ use std::time::Instant;
 use bytes::Bytes;
 use less_sync_auth::Caller;
 use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::cbor::Encode;
-use less_sync_core::{ConnectionId, SpaceId, frame};
+use less_sync_core::{ConnectionId, SpaceId};
 use parking_lot::{Mutex, RwLock};
 
-use crate::call::Call;
 use crate::endpoint::Endpoint;
-use crate::listed_deks::ListedDeks;
-use crate::outbound::RpcError;
+use crate::listed_dek_bounds::ListedDekBounds;
 use crate::outbox::{AfterWrite, Outbox, Reply};
 use crate::subscriptions::{Now, Subscriptions};
 
-/// One authenticated connection, as its handlers see it.
+/// One authenticated connection.
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) outbox: Arc<Outbox>,
     caller: RwLock<Arc<Caller>>,
     watched: Mutex<Subscriptions>,
-    pub(crate) listed_deks: ListedDeks,
-    /// Lets pipelined calls through one by one, first come first served, until each has taken its place in the order
-    /// of what it changes.
+    pub(crate) listed_dek_bounds: ListedDekBounds,
+    /// Fair lock around the start of pipelined calls, held by each until its position among the changes is fixed.
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
@@ -42,10 +38,10 @@ impl Connection {
         }
         let (caller, watched, turn) =
             (RwLock::new(Arc::new(caller)), Mutex::default(), tokio::sync::Mutex::default());
-        Self { id, endpoint, outbox, caller, watched, listed_deks: ListedDeks::default(), turn }
+        Self { id, endpoint, outbox, caller, watched, listed_dek_bounds: ListedDekBounds::default(), turn }
     }
 
-    /// Who this is, by the latest accepted token.
+    /// Identity from the latest accepted token.
     pub(crate) fn caller(&self) -> Arc<Caller> {
         self.caller.read().clone()
     }
@@ -107,27 +103,8 @@ impl Connection {
         }
     }
 
-    /// Queues the response to `call`, waiting for room.
-    pub(crate) async fn answer(&self, call: &Call, result: Result<impl Encode, RpcError>) {
-        self.answer_then(call, result, None).await;
-    }
-
-    /// As [`Connection::answer`], with something to do once the response has been handed to the socket.
-    pub(crate) async fn answer_then(
-        &self,
-        call: &Call,
-        result: Result<impl Encode, RpcError>,
-        after: Option<AfterWrite>,
-    ) {
-        let frame = match result {
-            Ok(result) => frame::response(call.id(), &result),
-            Err(RpcError { code, message }) => frame::error(call.id(), code, &message),
-        };
-        self.queue(frame, after).await;
-    }
-
-    /// Queues a frame that belongs to a request, waiting for room. When the connection is closing there is nobody to
-    /// tell: the caller is about to be cancelled.
+    /// Queues a frame of a response, waiting for room. On a closing connection the frame is dropped: the calling request is
+    /// about to be cancelled.
     pub(crate) async fn queue(&self, frame: Bytes, after: Option<AfterWrite>) {
         let _closing = self.outbox.reply(Reply { frame, after }).await;
     }

@@ -15,17 +15,19 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use less_sync_core::wire::method::Lane;
 use less_sync_core::{Close, ConnectionId, frame, limits};
 use less_sync_engine::Job;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::call::Call;
 use crate::connection::Connection;
+use crate::context::Context as RequestContext;
 use crate::endpoint::Endpoint;
-use crate::methods::{self, Finished, Run};
+use crate::methods::{self, Completed, Handler};
 use crate::outbox::{Outbox, OutboxLimits};
 use crate::registry::{AddressPermit, ConnectionPermit};
-use crate::session::{Action, Incoming, Lane, Session};
+use crate::session::{Action, Incoming, Session};
 use crate::socket::{Gone, Socket};
 use work::{Admitted, Work, admit};
 
@@ -34,7 +36,7 @@ enum Event {
     Incoming(Incoming),
     Gone,
     Admitted(Result<Box<Admitted>, Close>),
-    Finished(Lane, Result<Finished, work::Panicked>),
+    Finished(Lane, Result<Completed, work::Panicked>),
     /// The outbox asks for the end.
     CloseRequested(Close),
     /// The outbox says that the server stops.
@@ -117,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Action::Authenticate(token) => {
                     self.work.admitting = Some(admit(self.endpoint.clone(), token).boxed());
                 }
-                Action::Run(lane, call) => self.start(lane, call),
+                Action::Run(call) => self.start(call),
                 Action::Keepalive => {
                     if self.socket.may_send() {
                         self.socket.send(Bytes::from_static(frame::KEEPALIVE));
@@ -132,23 +134,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         true
     }
 
-    fn start(&mut self, lane: Lane, call: Call) {
+    fn start(&mut self, call: Call) {
         let Some(connection) = self.connection.clone() else { return };
-        match call.known.map(|method| method.run) {
-            Some(Run::Notification(run)) => {
+        match call.method.map(methods::handler) {
+            Some(Handler::Notification(run)) => {
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(&connection, &call)));
                 let now = self.now();
                 match outcome {
-                    Ok(()) => self.session.on_finished(now, lane),
-                    Err(_panic) => self.session.on_panic(now, lane),
+                    Ok(()) => self.session.on_finished(now, call.lane()),
+                    Err(_panic) => self.session.on_panic(now, call.lane()),
                 }
             }
-            Some(Run::Request(run)) => {
-                self.work.run(lane, connection.clone(), call.clone(), run(connection, call));
+            Some(Handler::Request(run)) => {
+                let context = RequestContext::new(connection.clone(), call.clone());
+                self.work.run(connection, call, run(context));
             }
-            None => {
-                let answer = methods::unknown(connection.clone(), call.clone()).boxed();
-                self.work.run(lane, connection, call, answer);
+            Some(Handler::Handshake) | None => {
+                let context = RequestContext::new(connection.clone(), call.clone());
+                self.work.run(connection, call, methods::respond_unknown_method(context).boxed());
             }
         }
     }
@@ -225,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 took = true;
                 self.socket.send(outgoing.frame);
                 if let Some(after) = outgoing.after {
-                    after.run(&self.endpoint.broker, self.id);
+                    self.endpoint.broker.response_written(*after, self.id);
                 }
             }
             match self.socket.poll_write(cx) {
@@ -277,8 +280,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Event::Gone => self.session.end(),
             Event::Admitted(Ok(admitted)) => self.admitted(now, *admitted),
             Event::Admitted(Err(close)) => self.session.on_rejected(now, close),
-            Event::Finished(lane, Ok(finished)) => {
-                if let Some(valid_for) = finished.token_valid_for {
+            Event::Finished(lane, Ok(Completed { token_valid_for })) => {
+                if let Some(valid_for) = token_valid_for {
                     self.session.on_token(now, valid_for);
                 }
                 self.session.on_finished(now, lane);

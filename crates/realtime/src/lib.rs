@@ -9,23 +9,25 @@
 mod broker;
 mod call;
 mod connection;
+mod context;
 mod driver;
 mod endpoint;
 mod limits;
-mod listed_deks;
+mod listed_dek_bounds;
 mod mailboxes;
 mod methods;
 mod metrics;
-mod outbound;
 mod outbox;
 mod presence;
 mod registry;
 mod rfc3339;
+mod rpc_error;
 mod session;
 mod socket;
+mod stored_rows;
+mod subscription_id;
 mod subscriptions;
 mod upgrade;
-mod wire;
 
 pub use broker::{
     Broker, BrokerSettings, GateGeneration, Position, PositionCheck, PresenceSweep, Settled, Start,
@@ -34,4 +36,5 @@ pub use endpoint::{Endpoint, Parts};
 pub use limits::Limits;
 pub use mailboxes::MailboxNotices;
 pub use metrics::{Metrics, Sample, SampleKind};
-pub use outbox::{AfterWrite, Closed, Delivered, Gate, Outbox, OutboxLimits, Outgoing, Reply};
+pub use outbox::{AfterWrite, Closed, Delivered, Outbox, OutboxLimits, Outgoing, PendingSubscription, Reply};
+pub use subscription_id::SubscriptionId;

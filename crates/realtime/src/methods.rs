@@ -1,155 +1,133 @@
-//! The method table, and one file per family of methods.
+//! Dispatch of calls to their handlers; one file per family of methods.
+//!
+//! # Handlers
+//!
+//! A handler is an async function with one of two shapes. `unary` handlers return one response:
+//!
+//! ```text
+//! async fn create(context: &Context, params: SpaceCreateParams<'_>) -> Result<impl Encode, RpcError>
+//! ```
+//!
+//! `streaming` handlers can also send chunks and events before the response, and name actions that follow it:
+//!
+//! ```text
+//! async fn pull(stream: Stream<'_>, params: PullParams<'_>) -> Result<Response<impl Encode>, RpcError>
+//! ```
+//!
+//! Decoding, `invalid_params`, encoding and queueing are the adapter's (`adapter`). Notifications are plain functions of
+//! the connection and their params.
+//!
+//! # Order of checks
+//!
+//! The first failing check decides the response, and its order is part of the protocol (§4). A handler follows one of two
+//! patterns:
+//!
+//! - *Validate, then authorize*: the handler builds a complete command from the params and calls one use case of the
+//!   engine, which authorizes and executes. The default.
+//! - *Authorize, then validate*: where a malformed command must not be distinguishable without the right to send it, the
+//!   engine splits the use case. The handler calls `engine.authorize_…(credentials, space)` for a grant, then validates,
+//!   then calls the operation with `&grant`; the operation does not exist without the grant (`push`, `deks.rewrap`,
+//!   `epochKeys.put`).
+//!
+//! # Adding a method
+//!
+//! One row in [`Method`], and one handler; [`handler`] does not compile until the new variant has one.
 
-mod chunks;
+mod adapter;
 mod deks;
 mod epoch;
 mod epoch_keys;
 mod invitation;
 mod membership;
+mod params;
 mod presence;
 mod pull;
 mod push;
 mod space;
+mod stream;
 mod subscribe;
 mod token;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
-use less_sync_core::{ErrorCode, FileId, RecordId, limits};
+use less_sync_core::wire::method::{Kind, Method};
+use less_sync_core::{FileId, RecordId};
 
 use crate::call::Call;
 use crate::connection::Connection;
-use crate::outbound::RpcError;
-use crate::session::Lane;
+use crate::context::Context;
+pub(crate) use adapter::Completed;
+pub(crate) use adapter::respond_unknown_method;
 
-/// What a finished request tells the session beside its answer.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Finished {
-    /// A refreshed token is valid for this long.
-    pub(crate) token_valid_for: Option<Duration>,
-}
-
-type Request = fn(Arc<Connection>, Call) -> BoxFuture<'static, Finished>;
-type Notification = fn(&Connection, &Call);
-
-/// How a method is carried out.
+/// Handler of a method, behind the adapter of its shape.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Run {
-    /// Answers, sooner or later.
-    Request(Request),
-    /// Never answers, done at once.
-    Notification(Notification),
+pub(crate) enum Handler {
+    /// Responds exactly once, after any number of chunks.
+    Request(fn(Context) -> BoxFuture<'static, Completed>),
+    /// Runs to completion without a response.
+    Notification(fn(&Connection, &Call)),
+    /// Handled before the connection is authenticated.
+    Handshake,
 }
 
-/// A method of the wire.
-#[derive(Debug)]
-pub(crate) struct Method {
-    name: &'static str,
-    /// Where it runs.
-    pub(crate) lane: Lane,
-    /// Whether it counts against the rate of presence and events.
-    pub(crate) ephemeral: bool,
-    /// Whether it is carried through even when its connection ends meanwhile: what may have been committed has to be
-    /// told to the watchers by somebody.
-    pub(crate) carried_through: bool,
-    /// Whether calls of it that follow each other run together. Such a method keeps their order by itself, see
-    /// [`Connection::turn`].
-    pub(crate) pipelined: bool,
-    pub(crate) run: Run,
+macro_rules! unary {
+    ($handler:expr) => {
+        Handler::Request(|context| Box::pin(async move { adapter::unary(&context, $handler).await }))
+    };
 }
 
-const fn request(name: &'static str, lane: Lane, run: Request) -> Method {
-    Method { name, lane, ephemeral: false, carried_through: false, pipelined: false, run: Run::Request(run) }
+macro_rules! streaming {
+    ($handler:expr) => {
+        Handler::Request(|context| Box::pin(async move { adapter::streaming(&context, $handler).await }))
+    };
 }
 
-const fn mutation(name: &'static str, run: Request) -> Method {
-    Method { carried_through: true, ..request(name, Lane::Ordered, run) }
+macro_rules! notification {
+    ($handler:expr) => {
+        Handler::Notification(|connection, call| adapter::notification(connection, call, $handler))
+    };
 }
 
-const fn pipelined_mutation(name: &'static str, run: Request) -> Method {
-    Method { pipelined: true, ..mutation(name, run) }
-}
-
-const fn notification(name: &'static str, ephemeral: bool, run: Notification) -> Method {
-    let run = Run::Notification(run);
-    Method { name, lane: Lane::Ordered, ephemeral, carried_through: false, pipelined: false, run }
-}
-
-static REQUESTS: &[Method] = &[
-    pipelined_mutation("push", |connection, call| Box::pin(push::push(connection, call))),
-    request("pull", Lane::Stream, |connection, call| Box::pin(pull::pull(connection, call))),
-    request("subscribe", Lane::Ordered, |connection, call| Box::pin(subscribe::subscribe(connection, call))),
-    request("token.refresh", Lane::Ordered, |connection, call| Box::pin(token::refresh(connection, call))),
-    mutation("space.create", |connection, call| Box::pin(space::create(connection, call))),
-    mutation("membership.append", |connection, call| Box::pin(membership::append(connection, call))),
-    request("membership.list", Lane::Ordered, |connection, call| {
-        Box::pin(membership::list(connection, call))
-    }),
-    mutation("membership.revoke", |connection, call| Box::pin(membership::revoke(connection, call))),
-    mutation("invitation.create", |connection, call| Box::pin(invitation::create(connection, call))),
-    request("invitation.list", Lane::Ordered, |connection, call| {
-        Box::pin(invitation::list(connection, call))
-    }),
-    request("invitation.get", Lane::Ordered, |connection, call| Box::pin(invitation::get(connection, call))),
-    request("invitation.delete", Lane::Ordered, |connection, call| {
-        Box::pin(invitation::delete(connection, call))
-    }),
-    request("epoch.begin", Lane::Ordered, |connection, call| Box::pin(epoch::begin(connection, call))),
-    request("epoch.complete", Lane::Ordered, |connection, call| Box::pin(epoch::complete(connection, call))),
-    request("epochKeys.put", Lane::Ordered, |connection, call| Box::pin(epoch_keys::put(connection, call))),
-    request("epochKeys.get", Lane::Ordered, |connection, call| Box::pin(epoch_keys::get(connection, call))),
-    request("deks.get", Lane::Stream, deks_get::<RecordId>),
-    request("deks.rewrap", Lane::Ordered, deks_rewrap::<RecordId>),
-    request("deks.getFiles", Lane::Stream, deks_get::<FileId>),
-    request("file.deks.get", Lane::Stream, deks_get::<FileId>),
-    request("deks.rewrapFiles", Lane::Ordered, deks_rewrap::<FileId>),
-    request("file.deks.rewrap", Lane::Ordered, deks_rewrap::<FileId>),
-];
-
-fn deks_get<Id: deks::DekRows>(connection: Arc<Connection>, call: Call) -> BoxFuture<'static, Finished> {
-    Box::pin(deks::get::<Id>(connection, call))
-}
-
-fn deks_rewrap<Id: deks::DekRows>(connection: Arc<Connection>, call: Call) -> BoxFuture<'static, Finished> {
-    Box::pin(deks::rewrap::<Id>(connection, call))
-}
-
-static NOTIFICATIONS: &[Method] = &[
-    notification("event.send", true, presence::send_event),
-    notification("presence.set", true, presence::set),
-    notification("presence.clear", true, presence::clear),
-    notification("unsubscribe", false, subscribe::unsubscribe),
-];
-
-/// The request method of this name.
-pub(crate) fn find_request(name: &str) -> Option<&'static Method> {
-    REQUESTS.iter().find(|method| method.name == name)
-}
-
-/// The notification method of this name.
-pub(crate) fn find_notification(name: &str) -> Option<&'static Method> {
-    NOTIFICATIONS.iter().find(|method| method.name == name)
-}
-
-/// Answers a request that names no request method (protocol §2.4); the echo of the name is cut.
-pub(crate) async fn unknown(connection: Arc<Connection>, call: Call) -> Finished {
-    let mut end = call.method().len().min(limits::METHOD_NAME);
-    while !call.method().is_char_boundary(end) {
-        end -= 1;
-    }
-    let name = call.method().get(..end).unwrap_or_default();
-    let error = RpcError::new(ErrorCode::MethodNotFound, format!("unknown method: {name}"));
-    connection.answer(&call, Err::<Nothing, _>(error)).await;
-    Finished::default()
-}
-
-/// The result of a request that only ever fails.
-enum Nothing {}
-
-impl less_sync_core::cbor::Encode for Nothing {
-    fn encode(&self, _out: &mut Vec<u8>) {
-        match *self {}
+/// The handler of `method`.
+pub(crate) const fn handler(method: Method) -> Handler {
+    match method {
+        Method::Push => unary!(push::push),
+        Method::Pull => streaming!(pull::pull),
+        Method::Subscribe => streaming!(subscribe::subscribe),
+        Method::Unsubscribe => notification!(subscribe::unsubscribe),
+        Method::PresenceSet => notification!(presence::set),
+        Method::PresenceClear => notification!(presence::clear),
+        Method::EventSend => notification!(presence::send_event),
+        Method::Auth => Handler::Handshake,
+        Method::TokenRefresh => streaming!(token::refresh),
+        Method::SpaceCreate => unary!(space::create),
+        Method::MembershipAppend => unary!(membership::append),
+        Method::MembershipList => unary!(membership::list),
+        Method::MembershipRevoke => unary!(membership::revoke),
+        Method::InvitationCreate => unary!(invitation::create),
+        Method::InvitationList => unary!(invitation::list),
+        Method::InvitationGet => unary!(invitation::get),
+        Method::InvitationDelete => unary!(invitation::delete),
+        Method::EpochBegin => unary!(epoch::begin),
+        Method::EpochComplete => unary!(epoch::complete),
+        Method::EpochKeysPut => unary!(epoch_keys::put),
+        Method::EpochKeysGet => unary!(epoch_keys::get),
+        Method::DeksGet => streaming!(deks::get::<RecordId>),
+        Method::DeksRewrap => unary!(deks::rewrap::<RecordId>),
+        Method::DeksGetFiles => streaming!(deks::get::<FileId>),
+        Method::DeksRewrapFiles => unary!(deks::rewrap::<FileId>),
     }
 }
+
+// A row and a handler of different kinds do not compile.
+const _: () = {
+    let mut methods = Method::ALL;
+    while let [method, rest @ ..] = methods {
+        assert!(matches!(
+            (method.row().kind, handler(*method)),
+            (Kind::Request { .. }, Handler::Request(_))
+                | (Kind::Notification, Handler::Notification(_))
+                | (Kind::Handshake, Handler::Handshake)
+        ));
+        methods = rest;
+    }
+};

@@ -1,11 +1,11 @@
-//! Everything that waits to be written to one connection (protocol §1.8).
+//! Bounded outbound queues of one connection (protocol §1.8).
 //!
-//! Three bounded queues with three answers to being full: whoever owes a reply waits, a durable event that finds no
-//! room closes the connection, an ephemeral one pushes out the oldest. Only the connection's own task takes frames
-//! out. Anybody may close; a close overtakes and discards what is queued.
+//! Three queues with three overflow policies: a producer of replies waits (backpressure), a durable event without room
+//! closes the connection as a slow consumer, an ephemeral event displaces the oldest one. Frames are taken out by the
+//! connection's own task only. Any task may close; a close overtakes and discards the queued frames.
 
-mod after_write;
 mod queue;
+mod reply;
 mod state;
 
 use std::fmt;
@@ -18,21 +18,21 @@ use less_sync_core::{Close, SpaceId};
 use parking_lot::Mutex;
 
 use crate::limits::Limits;
-pub use after_write::{AfterWrite, Gate};
+pub use reply::{AfterWrite, Outgoing, PendingSubscription, Reply};
 use state::State;
 
-/// Bounds of an outbox. An empty queue takes a frame of any size.
+/// Bounds of an outbox, inclusive. An empty queue accepts a frame of any size.
 #[derive(Clone, Copy, Debug)]
 pub struct OutboxLimits {
-    /// Responses and chunks.
+    /// Queued responses and chunks.
     pub reply_frames: usize,
-    /// Responses and chunks, in bytes.
+    /// Total size of queued responses and chunks, in bytes.
     pub reply_bytes: usize,
-    /// Durable events.
+    /// Queued durable events.
     pub event_frames: usize,
-    /// Durable events, in bytes.
+    /// Total size of queued durable events, in bytes.
     pub event_bytes: usize,
-    /// Ephemeral events.
+    /// Queued ephemeral events.
     pub ephemeral_frames: usize,
 }
 
@@ -54,39 +54,21 @@ impl Default for OutboxLimits {
     }
 }
 
-/// The connection is closing; nothing is queued any more.
+/// Error for frames that are offered to a closing connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("connection is closing")]
 pub struct Closed;
 
-/// A frame that answers a request.
-#[derive(Debug)]
-pub struct Reply {
-    /// The whole message.
-    pub frame: Bytes,
-    /// What becomes possible once the frame has been handed to the socket.
-    pub after: Option<AfterWrite>,
-}
-
-/// A frame whose turn it is.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// The whole message.
-    pub frame: Bytes,
-    /// To be run once the frame has been handed to the socket.
-    pub after: Option<Box<AfterWrite>>,
-}
-
-/// What became of an event.
+/// Outcome of queueing an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivered {
-    /// It is queued.
+    /// The event is queued.
     Queued,
-    /// It is queued, and the oldest ephemeral event was dropped for it.
+    /// The event is queued; the oldest ephemeral event was dropped.
     Displaced,
-    /// There was no room: the connection is now closing as a slow consumer.
+    /// The queue was full: the connection is now closing as a slow consumer.
     TooSlow,
-    /// The connection was closing already.
+    /// The connection was already closing; the event is dropped.
     Closed,
 }
 
@@ -96,18 +78,18 @@ pub struct Outbox {
     state: Mutex<State>,
 }
 
-/// For those who have something to say.
+/// Producers.
 impl Outbox {
-    /// An empty outbox. It holds no memory for frames until there are some.
+    /// An empty outbox, without memory for frames.
     #[must_use]
     pub fn new(limits: OutboxLimits) -> Arc<Self> {
         Arc::new(Self { limits, state: Mutex::default() })
     }
 
-    /// Queues a reply, waiting while there is no room. Cancelled while it waits, it queues nothing.
+    /// Queues a reply, waiting while the queue is full. A cancelled wait queues nothing.
     ///
     /// # Errors
-    /// [`Closed`], also when the connection closes while this waits.
+    /// [`Closed`], also when the connection closes during the wait.
     pub async fn reply(&self, reply: Reply) -> Result<(), Closed> {
         let mut reply = Some(reply);
         poll_fn(|cx| self.poll_reply(cx, &mut reply)).await
@@ -130,8 +112,8 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
-    /// Queues a reply without waiting, beyond the bounds if need be: for the connection's own task, which would wait
-    /// for itself. A closing connection drops it.
+    /// Queues a reply without waiting, beyond the bounds if necessary: for the connection's own task, whose wait would
+    /// deadlock because no other task makes room. A closing connection drops the reply.
     pub fn try_reply(&self, reply: Reply) {
         let parked = {
             let mut state = self.state.lock();
@@ -140,7 +122,7 @@ impl Outbox {
         wake(parked);
     }
 
-    /// Queues a durable event of `space`, or of none. Never blocks; a full queue closes the connection with
+    /// Queues a durable event of `space`, or of no space. Never blocks; a full queue closes the connection with
     /// [`Close::SLOW_CONSUMER`].
     pub fn durable(&self, space: Option<SpaceId>, frame: Bytes) -> Delivered {
         let mut state = self.state.lock();
@@ -148,6 +130,7 @@ impl Outbox {
             return Delivered::Closed;
         }
         if !state.events.fits(frame.len(), self.limits.event_frames, self.limits.event_bytes) {
+            // `close` takes the lock itself. A close that comes first in between wins, so this may not be the first.
             drop(state);
             return if self.close(Close::SLOW_CONSUMER) { Delivered::TooSlow } else { Delivered::Closed };
         }
@@ -176,8 +159,8 @@ impl Outbox {
         self.state.lock().purge(space);
     }
 
-    /// Closes the connection; the first close wins. Discards what is queued, wakes whoever waits. True when this was
-    /// the first.
+    /// Closes the connection; the first close wins. Discards queued frames and wakes all waiting tasks. True for the first
+    /// close.
     pub fn close(&self, close: Close) -> bool {
         let (first, discarded) = self.state.lock().close(close);
         if let Some(discarded) = discarded {
@@ -186,40 +169,40 @@ impl Outbox {
         first
     }
 
-    /// Tells the connection that the server stops. Nothing is discarded.
+    /// Signals the connection that the server stops. Nothing is discarded.
     pub fn drain(&self) {
         let parked = self.state.lock().drain();
         wake(parked);
     }
 }
 
-/// For the connection's own task.
+/// Consumer: the connection's own task.
 impl Outbox {
-    /// Why the connection is to be closed, if it is.
+    /// Requested close of the connection.
     #[must_use]
     pub fn closing(&self) -> Option<Close> {
         self.state.lock().closing
     }
 
-    /// Whether the server stops.
+    /// True once the server stops.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.state.lock().draining
     }
 
-    /// Whether no frame is queued.
+    /// True while no frame is queued.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.state.lock().is_empty()
     }
 
-    /// Ready while there is a frame to take, and once after [`close`](Self::close) or [`drain`](Self::drain). While
-    /// pending, whatever makes it ready wakes the task.
+    /// Ready while a frame is queued, and once after [`close`](Self::close) or [`drain`](Self::drain). A pending call
+    /// registers the task for a wakeup.
     pub fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
         self.state.lock().poll_ready(cx.waker())
     }
 
-    /// The next frame: replies and events in turn, a reply first. None once the connection is closing.
+    /// Removes the next frame: replies and events alternate, a reply first. `None` once the connection is closing.
     #[must_use]
     pub fn take(&self) -> Option<Outgoing> {
         let (outgoing, producers) = self.state.lock().take()?;
@@ -234,7 +217,7 @@ impl fmt::Debug for Outbox {
     }
 }
 
-/// Wakes outside of the lock, so that nobody wakes up only to wait for it.
+/// Wakes a parked task. Called after the lock is released: a task woken under the lock would block on it at once.
 fn wake(parked: Option<Waker>) {
     if let Some(parked) = parked {
         parked.wake();

@@ -18,13 +18,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use less_sync_core::frame::{self, Inbound, Unreadable};
+use less_sync_core::wire::method::{Lane, Method};
 use less_sync_core::{Close, close_code};
-
-pub(crate) use lanes::Lane;
 
 use crate::call::Call;
 use crate::limits::Limits;
-use crate::methods;
 use handshake::read_auth_frame;
 use lanes::Lanes;
 use liveness::{Liveness, Overdue};
@@ -54,7 +52,7 @@ pub(crate) enum Action {
     /// [`Session::on_rejected`].
     Authenticate(String),
     /// Run the call and report with [`Session::on_finished`].
-    Run(Lane, Call),
+    Run(Call),
     /// Send the keepalive byte and a Ping.
     Keepalive,
     /// Write what is queued, then close.
@@ -319,18 +317,16 @@ impl Session {
     fn on_message(&mut self, now: Instant, message: &Bytes) {
         match frame::parse(message) {
             Ok(Inbound::Request { id, method, params }) => {
-                let known = methods::find_request(method);
-                let lane = known.map_or(Lane::Ordered, |method| method.lane);
-                self.lanes.accept(lane, Call::within(message, id, method, params.raw(), known));
+                let known = Method::request(method);
+                self.lanes.accept(Call::within(message, id, method, params.raw(), known));
                 self.proceed();
             }
             Ok(Inbound::Notification { method, params }) => {
-                let Some(known) = methods::find_notification(method) else { return };
-                if known.ephemeral && !self.admit_ephemeral(now) {
+                let Some(known) = Method::notification(method) else { return };
+                if known.row().is_ephemeral && !self.admit_ephemeral(now) {
                     return;
                 }
-                let call = Call::within(message, "", method, params.raw(), Some(known));
-                self.lanes.accept(Lane::Ordered, call);
+                self.lanes.accept(Call::within(message, "", method, params.raw(), Some(known)));
                 self.proceed();
             }
             Ok(Inbound::Keepalive | Inbound::Ignored) => {}
@@ -353,8 +349,8 @@ impl Session {
     fn proceed(&mut self) {
         match &mut self.phase {
             Phase::Active => {
-                while let Some((lane, call)) = self.lanes.start() {
-                    self.actions.push_back(Action::Run(lane, call));
+                while let Some(call) = self.lanes.start() {
+                    self.actions.push_back(Action::Run(call));
                 }
             }
             Phase::Draining { close, finishing, .. } => {

@@ -5,7 +5,7 @@ use super::envelope::Envelope;
 use super::{KEEPALIVE, NOTIFICATION, REQUEST};
 use crate::cbor::Malformed;
 use crate::limits;
-use crate::wire::method;
+use crate::wire::method::Method;
 use crate::wire::token::AuthParams;
 
 /// A message of a client after authentication.
@@ -105,7 +105,7 @@ pub fn parse_auth(message: &[u8]) -> Result<&str, BadAuthFrame> {
     let envelope = Envelope::read(message).map_err(|_| BadAuthFrame::Invalid)?;
     let name = envelope.method.ok_or(BadAuthFrame::Invalid)?;
     let params: AuthParams<'_> = Params::new(envelope.params).decode().map_err(|_| BadAuthFrame::Invalid)?;
-    if envelope.kind == NOTIFICATION && name == method::AUTH {
+    if envelope.kind == NOTIFICATION && name == Method::Auth.name() {
         Ok(params.token)
     } else {
         Err(BadAuthFrame::NotAuth)

@@ -1,104 +1,200 @@
-//! Names of methods and notifications (protocol §4, §5.1; newer-clients §4).
+//! The method table: every method that a client calls, with its names, rights and scheduling (protocol §4,
+//! newer-clients §4); and the names of the notifications that a server sends (protocol §5.1).
+//!
+//! A method is one row of [`Method`]: the name on the wire is parsed once into the enum, and everything else about the
+//! method is read from its [`Row`].
 
-/// First frame of a connection (notification, client to server).
-pub const AUTH: &str = "auth";
-/// Watch spaces.
-pub const SUBSCRIBE: &str = "subscribe";
-/// Stop watching spaces (notification, client to server).
-pub const UNSUBSCRIBE: &str = "unsubscribe";
-/// Write records.
-pub const PUSH: &str = "push";
-/// Read what changed.
-pub const PULL: &str = "pull";
-/// Replace the access token.
-pub const TOKEN_REFRESH: &str = "token.refresh";
-/// Create a shared space.
-pub const SPACE_CREATE: &str = "space.create";
-/// Append to the membership log.
-pub const MEMBERSHIP_APPEND: &str = "membership.append";
-/// Read the membership log.
-pub const MEMBERSHIP_LIST: &str = "membership.list";
-/// Revoke a UCAN.
-pub const MEMBERSHIP_REVOKE: &str = "membership.revoke";
-/// Leave an invitation in a mailbox.
-pub const INVITATION_CREATE: &str = "invitation.create";
-/// Read one's mailbox.
-pub const INVITATION_LIST: &str = "invitation.list";
-/// Read one invitation.
-pub const INVITATION_GET: &str = "invitation.get";
-/// Delete one invitation.
-pub const INVITATION_DELETE: &str = "invitation.delete";
-/// Start a key rotation.
-pub const EPOCH_BEGIN: &str = "epoch.begin";
-/// Finish a key rotation.
-pub const EPOCH_COMPLETE: &str = "epoch.complete";
-/// Leave a wrapped copy of the new key for every member.
-pub const EPOCH_KEYS_PUT: &str = "epochKeys.put";
-/// Read one's own wrapped copy.
-pub const EPOCH_KEYS_GET: &str = "epochKeys.get";
-/// List the wrapped keys of records.
-pub const DEKS_GET: &str = "deks.get";
-/// Replace wrapped keys of records.
-pub const DEKS_REWRAP: &str = "deks.rewrap";
-/// List the wrapped keys of files.
-pub const DEKS_GET_FILES: &str = "deks.getFiles";
-/// The documented name of [`DEKS_GET_FILES`].
-pub const FILE_DEKS_GET: &str = "file.deks.get";
-/// Replace wrapped keys of files.
-pub const DEKS_REWRAP_FILES: &str = "deks.rewrapFiles";
-/// The documented name of [`DEKS_REWRAP_FILES`].
-pub const FILE_DEKS_REWRAP: &str = "file.deks.rewrap";
-/// Say something about oneself in a space (notification, client to server).
-pub const PRESENCE_SET: &str = "presence.set";
-/// Take it back (notification, client to server).
-pub const PRESENCE_CLEAR: &str = "presence.clear";
-/// Say something once (notification, client to server).
-pub const EVENT_SEND: &str = "event.send";
+mod row;
 
-/// Records were pushed (notification, server to client, as are all that follow).
+use row::{ADMIN, ADMIN_FILES, CONNECTED, OWN_MAILBOX, READ, READ_FILES, WRITE};
+pub use row::{Kind, Lane, Row};
+
+use crate::rights::Access;
+
+/// Declares [`Method`] and its table: variant, name, aliases, row.
+macro_rules! methods {
+    ($($(#[$doc:meta])* $method:ident = $name:literal $(| $alias:literal)* => $row:expr;)+) => {
+        /// A method that a client calls.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Method {
+            $($(#[$doc])* $method,)+
+        }
+
+        impl Method {
+            /// Every method, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$method),+];
+
+            /// The method with this name or alias.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                match name {
+                    $($name $(| $alias)* => Some(Self::$method),)+
+                    _ => None,
+                }
+            }
+
+            /// Properties of the method.
+            #[must_use]
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$method => const { &$row.named($name, &[$($alias),*]) },)+
+                }
+            }
+        }
+    };
+}
+
+// `push` and `pull` come first because names are compared in this order.
+methods! {
+    /// Writes records.
+    Push = "push" => Row::request("push", WRITE).pipelined().detached();
+    /// Streams everything that changed since a cursor.
+    Pull = "pull" => Row::request("pull", READ).streamed();
+    /// Subscribes to the events of spaces.
+    Subscribe = "subscribe" => Row::request("subscribe", READ);
+    /// Ends subscriptions.
+    Unsubscribe = "unsubscribe" => Row::notification(Access::Connection);
+    /// Replaces the own presence data in a space.
+    PresenceSet = "presence.set" => Row::notification(Access::Subscription).ephemeral();
+    /// Removes the own presence data from a space.
+    PresenceClear = "presence.clear" => Row::notification(Access::Subscription).ephemeral();
+    /// Sends an ephemeral event to the other subscribers of a space.
+    EventSend = "event.send" => Row::notification(Access::Subscription).ephemeral();
+    /// Authenticates the connection.
+    Auth = "auth" => Row::handshake();
+    /// Replaces the access token of the connection.
+    TokenRefresh = "token.refresh" => Row::request("token refresh", CONNECTED);
+    /// Creates a shared space.
+    SpaceCreate = "space.create" => Row::request("space create", CONNECTED).detached();
+    /// Appends an entry to the membership log. Requires no more than reading, so that an invited reader can log the
+    /// acceptance; the hash chain and the clients' signatures protect the log (protocol D-28).
+    MembershipAppend = "membership.append" => Row::request("membership append", READ).detached();
+    /// Reads the membership log.
+    MembershipList = "membership.list" => Row::request("membership list", READ);
+    /// Revokes a UCAN.
+    MembershipRevoke = "membership.revoke" => Row::request("membership revoke", ADMIN).detached();
+    /// Delivers an invitation to a mailbox.
+    InvitationCreate = "invitation.create" => Row::request("invitation create", CONNECTED).detached();
+    /// Lists the invitations in the own mailbox.
+    InvitationList = "invitation.list" => Row::request("invitation list", OWN_MAILBOX);
+    /// Reads one invitation of the own mailbox.
+    InvitationGet = "invitation.get" => Row::request("invitation get", OWN_MAILBOX);
+    /// Deletes one invitation of the own mailbox.
+    InvitationDelete = "invitation.delete" => Row::request("invitation delete", OWN_MAILBOX);
+    /// Starts a key rotation.
+    EpochBegin = "epoch.begin" => Row::request("epoch begin", ADMIN);
+    /// Completes a key rotation.
+    EpochComplete = "epoch.complete" => Row::request("epoch complete", ADMIN);
+    /// Stores a wrapped copy of the new space key for every member.
+    EpochKeysPut = "epochKeys.put" => Row::request("epochKeys.put", ADMIN);
+    /// Reads the caller's own wrapped copy of a space key.
+    EpochKeysGet = "epochKeys.get" => Row::request("epochKeys.get", READ);
+    /// Lists the wrapped keys of records.
+    DeksGet = "deks.get" => Row::request("deks get", READ).streamed();
+    /// Replaces wrapped keys of records.
+    DeksRewrap = "deks.rewrap" => Row::request("deks rewrap", ADMIN);
+    /// Lists the wrapped keys of files.
+    DeksGetFiles = "deks.getFiles" | "file.deks.get" => Row::request("file deks get", READ_FILES).streamed();
+    /// Replaces wrapped keys of files.
+    DeksRewrapFiles = "deks.rewrapFiles" | "file.deks.rewrap" => Row::request("file deks rewrap", ADMIN_FILES);
+}
+
+impl Method {
+    /// The request method with this name or alias.
+    #[must_use]
+    pub fn request(name: &str) -> Option<Self> {
+        Self::parse(name).filter(|method| matches!(method.row().kind, Kind::Request { .. }))
+    }
+
+    /// The notification method with this name or alias.
+    #[must_use]
+    pub fn notification(name: &str) -> Option<Self> {
+        Self::parse(name).filter(|method| method.row().kind == Kind::Notification)
+    }
+
+    /// Canonical name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// Text between "invalid" and "params" in the error for undecodable params (protocol §3.4). `None` for methods that
+    /// are no requests.
+    #[must_use]
+    pub const fn params_label(self) -> Option<&'static str> {
+        match self.row().kind {
+            Kind::Request { params_label } => Some(params_label),
+            Kind::Handshake | Kind::Notification => None,
+        }
+    }
+}
+
+/// Name of [`Method::Auth`].
+pub const AUTH: &str = Method::Auth.name();
+/// Name of [`Method::Subscribe`].
+pub const SUBSCRIBE: &str = Method::Subscribe.name();
+/// Name of [`Method::Unsubscribe`].
+pub const UNSUBSCRIBE: &str = Method::Unsubscribe.name();
+/// Name of [`Method::Push`].
+pub const PUSH: &str = Method::Push.name();
+/// Name of [`Method::Pull`].
+pub const PULL: &str = Method::Pull.name();
+/// Name of [`Method::TokenRefresh`].
+pub const TOKEN_REFRESH: &str = Method::TokenRefresh.name();
+/// Name of [`Method::SpaceCreate`].
+pub const SPACE_CREATE: &str = Method::SpaceCreate.name();
+/// Name of [`Method::MembershipAppend`].
+pub const MEMBERSHIP_APPEND: &str = Method::MembershipAppend.name();
+/// Name of [`Method::MembershipList`].
+pub const MEMBERSHIP_LIST: &str = Method::MembershipList.name();
+/// Name of [`Method::MembershipRevoke`].
+pub const MEMBERSHIP_REVOKE: &str = Method::MembershipRevoke.name();
+/// Name of [`Method::InvitationCreate`].
+pub const INVITATION_CREATE: &str = Method::InvitationCreate.name();
+/// Name of [`Method::InvitationList`].
+pub const INVITATION_LIST: &str = Method::InvitationList.name();
+/// Name of [`Method::InvitationGet`].
+pub const INVITATION_GET: &str = Method::InvitationGet.name();
+/// Name of [`Method::InvitationDelete`].
+pub const INVITATION_DELETE: &str = Method::InvitationDelete.name();
+/// Name of [`Method::EpochBegin`].
+pub const EPOCH_BEGIN: &str = Method::EpochBegin.name();
+/// Name of [`Method::EpochComplete`].
+pub const EPOCH_COMPLETE: &str = Method::EpochComplete.name();
+/// Name of [`Method::EpochKeysPut`].
+pub const EPOCH_KEYS_PUT: &str = Method::EpochKeysPut.name();
+/// Name of [`Method::EpochKeysGet`].
+pub const EPOCH_KEYS_GET: &str = Method::EpochKeysGet.name();
+/// Name of [`Method::DeksGet`].
+pub const DEKS_GET: &str = Method::DeksGet.name();
+/// Name of [`Method::DeksRewrap`].
+pub const DEKS_REWRAP: &str = Method::DeksRewrap.name();
+/// Name of [`Method::DeksGetFiles`].
+pub const DEKS_GET_FILES: &str = Method::DeksGetFiles.name();
+/// Name of [`Method::DeksRewrapFiles`].
+pub const DEKS_REWRAP_FILES: &str = Method::DeksRewrapFiles.name();
+/// Name of [`Method::PresenceSet`].
+pub const PRESENCE_SET: &str = Method::PresenceSet.name();
+/// Name of [`Method::PresenceClear`].
+pub const PRESENCE_CLEAR: &str = Method::PresenceClear.name();
+/// Name of [`Method::EventSend`].
+pub const EVENT_SEND: &str = Method::EventSend.name();
+
+/// Records were pushed (notification of a server, as are all that follow).
 pub const SYNC: &str = "sync";
 /// The membership log grew.
 pub const MEMBERSHIP: &str = "membership";
-/// Files came or went.
+/// Files were uploaded or deleted.
 pub const FILE: &str = "file";
-/// Somebody's access was revoked.
+/// A UCAN of the space was revoked.
 pub const REVOKED: &str = "revoked";
 /// Subscriptions ended; subscribe again.
 pub const RESUBSCRIBE: &str = "resubscribe";
-/// There is something new in the mailbox.
+/// The mailbox has new invitations.
 pub const INVITATION: &str = "invitation";
-/// Presence of a peer.
+/// Presence data of a peer.
 pub const PRESENCE: &str = "presence";
 /// A peer is no longer present.
 pub const PRESENCE_LEAVE: &str = "presence.leave";
-/// What a peer said with [`EVENT_SEND`].
+/// An ephemeral event of a peer, sent with [`Method::EventSend`].
 pub const EVENT: &str = "event";
-
-/// What stands between "invalid" and "params" when the params of request `method` cannot be decoded
-/// (protocol §3.4); `None` for names that are no request of a client.
-#[must_use]
-pub fn params_label(method: &str) -> Option<&'static str> {
-    Some(match method {
-        SUBSCRIBE => "subscribe",
-        PUSH => "push",
-        PULL => "pull",
-        TOKEN_REFRESH => "token refresh",
-        SPACE_CREATE => "space create",
-        MEMBERSHIP_APPEND => "membership append",
-        MEMBERSHIP_LIST => "membership list",
-        MEMBERSHIP_REVOKE => "membership revoke",
-        INVITATION_CREATE => "invitation create",
-        INVITATION_LIST => "invitation list",
-        INVITATION_GET => "invitation get",
-        INVITATION_DELETE => "invitation delete",
-        EPOCH_BEGIN => "epoch begin",
-        EPOCH_COMPLETE => "epoch complete",
-        EPOCH_KEYS_PUT => EPOCH_KEYS_PUT,
-        EPOCH_KEYS_GET => EPOCH_KEYS_GET,
-        DEKS_GET => "deks get",
-        DEKS_REWRAP => "deks rewrap",
-        DEKS_GET_FILES | FILE_DEKS_GET => "file deks get",
-        DEKS_REWRAP_FILES | FILE_DEKS_REWRAP => "file deks rewrap",
-        _ => return None,
-    })
-}

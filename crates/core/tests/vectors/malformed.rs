@@ -1,7 +1,7 @@
 //! Messages that are not as they should be.
 
 use less_sync_core::frame::{self, BadAuthFrame, Inbound, Unreadable};
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_core::{Close, limits};
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ fn later(message: &[u8]) -> Option<Value> {
         }
         Ok(Inbound::Request { id, method, params }) => {
             let schema = schema::of_method(method).unwrap();
-            let label = method::params_label(method).unwrap();
+            let label = Method::request(method).and_then(Method::params_label).unwrap();
             let decoded = schema::rewrite(schema, params).unwrap();
             decoded.is_err().then(|| {
                 json!({

@@ -1,4 +1,4 @@
-//! Somebody who was let into a space.
+//! Result of a successful authorization in one space; source of the grants for the store.
 
 use std::sync::Arc;
 
@@ -8,14 +8,13 @@ use less_sync_storage::{AdminGrant, ProofChain, ReadGrant, WriteGrant};
 
 use crate::EngineError;
 
-/// A caller who may do what was asked of them in one space. Only the authorizer makes one, and only one of these makes
-/// grants.
+/// Authorization of a caller for one operation in one space. Constructed by the authorizer only.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     space: SpaceId,
-    /// What they were admitted for.
+    /// Permission that was required and granted.
     admitted: Permission,
-    /// None for the owner of a personal space.
+    /// `None` for the owner of a personal space.
     chain: Option<Chain>,
 }
 
@@ -26,47 +25,47 @@ struct Chain {
 }
 
 impl Admission {
-    /// The owner of the personal space `space`, who may do everything there.
+    /// Full rights of the owner of the personal space `space`.
     pub(super) fn owner(space: SpaceId) -> Self {
         Self { space, admitted: Permission::Admin, chain: None }
     }
 
-    /// Whoever presented `chain`, which was verified to give `admitted`.
+    /// Rights of the holder of `chain`, which was verified to grant `admitted`.
     pub(super) fn member(chain: Arc<VerifiedChain>, admitted: Permission) -> Result<Self, EngineError> {
         let proof = ProofChain::new(chain.cids()).map_err(|_| EngineError::Forbidden)?;
         let space = chain.space();
         Ok(Self { space, admitted, chain: Some(Chain { verified: chain, proof }) })
     }
 
-    /// The chain that it rests on; none in personal spaces.
+    /// Verified chain behind the authorization; `None` in personal spaces.
     pub(crate) fn chain(&self) -> Option<&Arc<VerifiedChain>> {
         self.chain.as_ref().map(|chain| &chain.verified)
     }
 
-    /// All that the caller may do in the space, asked for or not.
+    /// Highest permission of the caller in the space, which may exceed the required one.
     pub(crate) fn permission(&self) -> Permission {
         self.chain().map_or(Permission::Admin, |chain| chain.permission())
     }
 
-    /// The right to read.
+    /// Grant for reading.
     pub(crate) fn reading(&self) -> Result<ReadGrant, EngineError> {
         self.covers(Permission::Read)?;
         Ok(self.grant(issue::read, issue::read_shared))
     }
 
-    /// The right to write, for those who were admitted for it.
+    /// Grant for writing; an error unless writing was authorized.
     pub(crate) fn writing(&self) -> Result<WriteGrant, EngineError> {
         self.covers(Permission::Write)?;
         Ok(self.grant(issue::write, issue::write_shared))
     }
 
-    /// The right to administer, for those who were admitted for it.
+    /// Grant for administration; an error unless administration was authorized.
     pub(crate) fn administering(&self) -> Result<AdminGrant, EngineError> {
         self.covers(Permission::Admin)?;
         Ok(self.grant(issue::admin, issue::admin_shared))
     }
 
-    /// What is asked of a method and what its use case does can only differ by mistake; then nothing is done.
+    /// Guards against a use case that asks for a stronger grant than the row of its method requires.
     fn covers(&self, needed: Permission) -> Result<(), EngineError> {
         if self.admitted.covers(needed) { Ok(()) } else { Err(EngineError::Forbidden) }
     }

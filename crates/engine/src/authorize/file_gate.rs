@@ -1,4 +1,4 @@
-//! The gate in front of files over HTTP, which tells apart what the socket does not (http §7.2, rows 5 to 8).
+//! Authorization of file transfers over HTTP, with finer errors than RPC methods (http §7.2, rows 5 to 8).
 
 use less_sync_auth::rights::{Access, Rights};
 use less_sync_core::{Permission, SpaceId};
@@ -9,7 +9,7 @@ use crate::files::FileError;
 use crate::known_spaces::Opening;
 
 impl Authorizer {
-    /// Lets somebody at the files of `space`. Reading never creates a personal space (http §7.2 row 5b).
+    /// Authorizes an operation on the files of `space`. Reading never creates a personal space (http §7.2 row 5b).
     pub(crate) async fn admit_to_files(
         &self,
         rights: Rights,
@@ -23,12 +23,12 @@ impl Authorizer {
             }
             return Ok(Admission::owner(space));
         }
-        let gate = self.gate(space).await?.ok_or(FileError::SpaceNotFound)?;
-        let Opening::Chain(root_key) = gate.opening else { return Err(FileError::SpaceNotFound) };
+        let rule = self.rule(space).await?.ok_or(FileError::SpaceNotFound)?;
+        let Opening::Chain(root_key) = rule.opening else { return Err(FileError::SpaceNotFound) };
         if credentials.chain().is_none() {
             return Err(FileError::AuthorizationRequired);
         }
         let admission = self.verify(credentials, space, required, root_key)?;
-        if gate.is_remote { Err(FileError::Remote) } else { Ok(admission) }
+        if rule.is_remote { Err(FileError::Remote) } else { Ok(admission) }
     }
 }

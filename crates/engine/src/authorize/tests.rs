@@ -4,7 +4,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use less_sync_auth::Scopes;
 use less_sync_auth::ucan::{Grant, UcanKey};
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, Epoch, Timestamp};
 use less_sync_storage::StorageError;
 
@@ -108,7 +108,7 @@ fn token(permission: Permission) -> String {
     owner().issue(&grant, None)
 }
 
-async fn admit(gate: &Authorizer, method: &str, ucan: Option<&str>) -> Result<Admission, EngineError> {
+async fn admit(gate: &Authorizer, method: Method, ucan: Option<&str>) -> Result<Admission, EngineError> {
     let caller = caller(None);
     gate.admit(method, Credentials { caller: &caller, ucan }, SPACE).await
 }
@@ -118,7 +118,7 @@ async fn shared_space_is_looked_up_once() {
     let (gate, rows) = authorizer(Some(here()));
     let token = token(Permission::Write);
     for _ in 0..10 {
-        let admission = admit(&gate, method::PUSH, Some(&token)).await.unwrap();
+        let admission = admit(&gate, Method::Push, Some(&token)).await.unwrap();
         assert_eq!(admission.writing().unwrap().space(), SPACE);
     }
     assert_eq!(rows.reads.load(Ordering::Relaxed), 1);
@@ -128,7 +128,7 @@ async fn shared_space_is_looked_up_once() {
 #[tokio::test]
 async fn admission_gives_no_more_than_it_was_asked_for() {
     let (gate, _) = authorizer(Some(here()));
-    let admission = admit(&gate, method::PULL, Some(&token(Permission::Admin))).await.unwrap();
+    let admission = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await.unwrap();
     assert!(admission.reading().is_ok());
     assert!(matches!(admission.writing(), Err(EngineError::Forbidden)));
     assert!(matches!(admission.administering(), Err(EngineError::Forbidden)));
@@ -138,7 +138,7 @@ async fn admission_gives_no_more_than_it_was_asked_for() {
 #[tokio::test]
 async fn grant_carries_both_cids_of_every_token() {
     let (gate, _) = authorizer(Some(here()));
-    let admission = admit(&gate, method::PULL, Some(&token(Permission::Read))).await.unwrap();
+    let admission = admit(&gate, Method::Pull, Some(&token(Permission::Read))).await.unwrap();
     let grant = admission.reading().unwrap();
     assert_eq!(grant.access().chain().unwrap().cids(), admission.chain().unwrap().cids());
     assert_eq!(grant.access().chain().unwrap().cids().len(), 2);
@@ -149,10 +149,10 @@ async fn grant_carries_both_cids_of_every_token() {
 async fn space_that_is_elsewhere_is_unavailable_to_its_members_and_forbidden_to_others() {
     let (gate, rows) = authorizer(Some(shared(*owner().root_key().as_bytes(), Some("home.example"))));
     for _ in 0..2 {
-        let member = admit(&gate, method::PULL, Some(&token(Permission::Read))).await;
+        let member = admit(&gate, Method::Pull, Some(&token(Permission::Read))).await;
         assert!(matches!(member, Err(EngineError::HomeUnavailable)));
     }
-    assert!(matches!(admit(&gate, method::PULL, None).await, Err(EngineError::Forbidden)));
+    assert!(matches!(admit(&gate, Method::Pull, None).await, Err(EngineError::Forbidden)));
     assert_eq!(rows.reads.load(Ordering::Relaxed), 3);
 }
 
@@ -163,7 +163,7 @@ async fn store_that_is_down_rejects_nobody() {
     rows.is_down.store(true, Ordering::Relaxed);
     let token = token(Permission::Read);
     for ucan in [Some(token.as_str()), Some("no chain"), None] {
-        let answer = admit(&gate, method::PULL, ucan).await;
+        let answer = admit(&gate, Method::Pull, ucan).await;
         assert!(matches!(answer, Err(EngineError::Storage(StorageError::Unavailable(_)))), "{answer:?}");
     }
 }
@@ -172,7 +172,7 @@ async fn store_that_is_down_rejects_nobody() {
 #[tokio::test]
 async fn space_with_a_key_that_is_none_opens_to_nobody() {
     let (gate, _) = authorizer(Some(shared([0xff; 33], None)));
-    let answer = admit(&gate, method::PULL, Some(&token(Permission::Admin))).await;
+    let answer = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await;
     assert!(matches!(answer, Err(EngineError::Forbidden)));
 }
 
@@ -180,17 +180,17 @@ async fn space_with_a_key_that_is_none_opens_to_nobody() {
 async fn unknown_space_is_told_to_the_holder_of_a_chain_and_is_not_remembered() {
     let (gate, rows) = authorizer(None);
     let token = token(Permission::Read);
-    assert!(matches!(admit(&gate, method::PULL, Some(&token)).await, Err(EngineError::UnknownSpace)));
-    assert!(matches!(admit(&gate, method::PULL, None).await, Err(EngineError::Forbidden)));
+    assert!(matches!(admit(&gate, Method::Pull, Some(&token)).await, Err(EngineError::UnknownSpace)));
+    assert!(matches!(admit(&gate, Method::Pull, None).await, Err(EngineError::Forbidden)));
     assert_eq!(rows.reads.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
 async fn method_that_asks_for_no_level_lets_nobody_in() {
     let (gate, rows) = authorizer(Some(here()));
-    for method in [method::PRESENCE_SET, method::SPACE_CREATE, method::INVITATION_LIST, "unknown"] {
+    for method in [Method::PresenceSet, Method::SpaceCreate, Method::InvitationList] {
         let answer = admit(&gate, method, Some(&token(Permission::Admin))).await;
-        assert!(matches!(answer, Err(EngineError::Forbidden)), "{method}");
+        assert!(matches!(answer, Err(EngineError::Forbidden)), "{method:?}");
     }
     assert_eq!(rows.reads.load(Ordering::Relaxed), 0);
 }
@@ -203,7 +203,7 @@ async fn own_space_is_touched_once_and_needs_no_chain() {
     let caller = caller(Some(SPACE));
     for _ in 0..10 {
         let credentials = Credentials { caller: &caller, ucan: Some("ignored") };
-        let admission = gate.admit(method::MEMBERSHIP_REVOKE, credentials, SPACE).await.unwrap();
+        let admission = gate.admit(Method::MembershipRevoke, credentials, SPACE).await.unwrap();
         assert!(admission.administering().unwrap().access().chain().is_none());
     }
     assert_eq!(rows.reads.load(Ordering::Relaxed), 1);

@@ -1,7 +1,7 @@
 //! What a data key opens.
 
 use async_trait::async_trait;
-use less_sync_core::wire::method;
+use less_sync_core::wire::method::Method;
 use less_sync_core::{FileId, RecordId};
 use less_sync_storage::{
     AdminGrant, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap, RewrapGuard, Rewrapped,
@@ -12,9 +12,9 @@ use less_sync_storage::{
 #[async_trait]
 pub trait Keyed: Copy + Send + Sync + 'static {
     /// The method that lists keys of these.
-    const GET: &'static str;
+    const GET: Method;
     /// The method that rewraps them.
-    const REWRAP: &'static str;
+    const REWRAP: Method;
     /// Whether a missing scope is waived while a space has no files (protocol D-31).
     const SCOPE_IS_WAIVED: bool;
 
@@ -43,8 +43,8 @@ pub trait Keyed: Copy + Send + Sync + 'static {
 
 #[async_trait]
 impl Keyed for RecordId {
-    const GET: &'static str = method::DEKS_GET;
-    const REWRAP: &'static str = method::DEKS_REWRAP;
+    const GET: Method = Method::DeksGet;
+    const REWRAP: Method = Method::DeksRewrap;
     const SCOPE_IS_WAIVED: bool = false;
 
     async fn page(
@@ -68,8 +68,8 @@ impl Keyed for RecordId {
 
 #[async_trait]
 impl Keyed for FileId {
-    const GET: &'static str = method::DEKS_GET_FILES;
-    const REWRAP: &'static str = method::DEKS_REWRAP_FILES;
+    const GET: Method = Method::DeksGetFiles;
+    const REWRAP: Method = Method::DeksRewrapFiles;
     const SCOPE_IS_WAIVED: bool = true;
 
     async fn page(

@@ -8,11 +8,11 @@ use less_sync_engine::AppendedEvent;
 use less_sync_storage::MemberEntry;
 
 use super::hint::Position;
-use crate::wire;
+use crate::stored_rows;
 
 /// The `membership` notification. The bound of a payload lies far below that of a frame.
 pub(super) fn encode(space: SpaceId, entry: &MemberEntry) -> Bytes {
-    let event = MembershipEvent { space, cursor: entry.cursor, entries: vec![wire::entry(entry)] };
+    let event = MembershipEvent { space, cursor: entry.cursor, entries: vec![stored_rows::entry(entry)] };
     frame::notification(method::MEMBERSHIP, &event)
 }
 

@@ -8,11 +8,11 @@ use less_sync_engine::{FileEvent, PushedEvent};
 use less_sync_storage::FileEntry;
 
 use super::hint::Position;
-use crate::wire;
+use crate::stored_rows;
 
 /// The `file` notification, with one file.
 pub(super) fn encode(space: SpaceId, file: &FileEntry) -> Bytes {
-    let (size, dek, deleted) = wire::file(file);
+    let (size, dek, deleted) = stored_rows::file(file);
     let entry = event::FileEntry { id: file.id, record_id: file.record, size, dek, deleted };
     let event = event::FileEvent { space, cursor: file.cursor, files: vec![entry] };
     frame::notification(method::FILE, &event)

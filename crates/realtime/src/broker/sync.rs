@@ -8,7 +8,7 @@ use less_sync_engine::PushedEvent;
 use less_sync_storage::{Change, RecordState};
 
 use super::hint::{self, Position};
-use crate::wire;
+use crate::stored_rows;
 
 /// The least that a record adds to a frame beside its blob, in bytes.
 const RECORD_ENVELOPE: usize = 48;
@@ -42,7 +42,7 @@ fn sync(event: &PushedEvent) -> Sync<'_> {
 }
 
 fn record(change: &Change, cursor: Cursor) -> RecordEntry<'_> {
-    let (blob, dek, deleted) = wire::record(&change.state);
+    let (blob, dek, deleted) = stored_rows::record(&change.state);
     RecordEntry { id: change.id, blob, cursor, dek, deleted }
 }
 

@@ -1,16 +1,17 @@
 //! What a connection is busy with beside its socket.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, CatchUnwind};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
 use less_sync_auth::{Caller, TokenError};
+use less_sync_core::rights::Scope;
+use less_sync_core::wire::method::Lane;
 use less_sync_core::{Close, ErrorCode, frame};
 use less_sync_engine::Job;
 
@@ -18,10 +19,9 @@ use super::Event;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
-use crate::methods::Finished;
+use crate::methods::Completed;
 use crate::outbox::Reply;
 use crate::registry::ConnectionPermit;
-use crate::session::Lane;
 
 /// A connection whose token is valid and which fits the limits.
 pub(super) struct Admitted {
@@ -32,7 +32,7 @@ pub(super) struct Admitted {
 /// Validates the token and registers the connection (protocol §1.4 steps 4 and 5).
 pub(super) async fn admit(endpoint: Arc<Endpoint>, token: String) -> Result<Box<Admitted>, Close> {
     let caller = endpoint.authenticate(&token).await.map_err(rejection)?;
-    if !caller.scopes.contains("sync") {
+    if !caller.scopes.contains(Scope::Sync.as_str()) {
         return Err(Close::auth_failed("sync scope required"));
     }
     let permit = endpoint.registry.register(&caller).map_err(|_rejected| Close::TOO_MANY_CONNECTIONS)?;
@@ -63,8 +63,6 @@ impl Panicked {
     }
 }
 
-type Outcome = Result<Finished, Box<dyn Any + Send>>;
-
 /// Counts a request as under way for as long as it lives, however it ends.
 struct Counted(Arc<Endpoint>);
 
@@ -86,16 +84,16 @@ struct Running {
     _counted: Counted,
     connection: Arc<Connection>,
     call: Call,
-    future: BoxFuture<'static, Outcome>,
+    future: CatchUnwind<AssertUnwindSafe<BoxFuture<'static, Completed>>>,
 }
 
 impl Future for Running {
-    type Output = Result<Finished, Panicked>;
+    type Output = Result<Completed, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(self.future.as_mut().poll(cx));
+        let outcome = ready!(self.future.poll_unpin(cx));
         Poll::Ready(outcome.map_err(|_payload| {
-            tracing::error!(rpc = self.call.method(), "a handler panicked");
+            tracing::error!(rpc = self.call.name(), "handler panicked");
             Panicked { connection: self.connection.clone(), call: self.call.clone() }
         }))
     }
@@ -105,7 +103,7 @@ impl Future for Running {
 struct Ordered {
     running: FuturesOrdered<Running>,
     /// Of all of them; only calls of one method run together.
-    carried_through: bool,
+    is_detached: bool,
 }
 
 /// The futures of one connection.
@@ -120,18 +118,18 @@ impl Work {
     /// Begins a request; the lane is free, the session saw to that.
     pub(super) fn run(
         &mut self,
-        lane: Lane,
         connection: Arc<Connection>,
         call: Call,
-        future: BoxFuture<'static, Finished>,
+        future: BoxFuture<'static, Completed>,
     ) {
         let counted = Counted::new(connection.endpoint.clone());
-        let future = AssertUnwindSafe(future).catch_unwind().boxed();
-        let carried_through = call.known.is_some_and(|method| method.carried_through);
+        let future = AssertUnwindSafe(future).catch_unwind();
+        let lane = call.lane();
+        let is_detached = call.method.is_some_and(|method| method.row().is_detached);
         let running = Running { _counted: counted, connection, call, future };
         match lane {
             Lane::Ordered => {
-                let idle = || Box::new(Ordered { running: FuturesOrdered::new(), carried_through });
+                let idle = || Box::new(Ordered { running: FuturesOrdered::new(), is_detached });
                 self.ordered.get_or_insert_with(idle).running.push_back(running);
             }
             Lane::Stream => self.stream = Some(Box::new(running)),
@@ -141,7 +139,7 @@ impl Work {
     /// Cancels everything, but for mutations under way: those are left to be carried through by their own.
     pub(super) fn stop(&mut self) -> Option<Job> {
         let Self { ordered, .. } = std::mem::take(self);
-        let mut rest = ordered.filter(|ordered| ordered.carried_through)?;
+        let mut rest = ordered.filter(|ordered| ordered.is_detached)?;
         Some(Box::pin(async move {
             // Nobody is left to be told of an outcome, not even of a panic, and catching it has logged it.
             while rest.running.next().await.is_some() {}

@@ -1,66 +1,26 @@
 //! `invitation.create`, `.list`, `.get` and `.delete` (protocol §4.11–§4.13).
 
-use std::sync::Arc;
-
+use less_sync_core::cbor::Encode;
 use less_sync_core::wire::Empty;
 use less_sync_core::wire::invitation::{
-    Invitation as Wire, InvitationCreateParams, InvitationIdParams, InvitationListParams,
+    Invitation as WireInvitation, InvitationCreateParams, InvitationIdParams, InvitationListParams,
     InvitationListResult,
 };
 use less_sync_core::{ErrorCode, InvitationId, limits};
 use less_sync_engine::{EngineError, Letter};
 use less_sync_storage::{Invitation, MailboxPage};
 
-use super::Finished;
-use crate::call::Call;
-use crate::connection::Connection;
-use crate::outbound::RpcError;
+use crate::context::Context;
 use crate::rfc3339::rfc3339;
+use crate::rpc_error::RpcError;
 
-/// Invitations of a page, unless the client asks for fewer or more.
-const PAGE: usize = 50;
+/// Default number of invitations per page.
+const DEFAULT_PAGE: usize = 50;
 
-/// Invitations of a page at most.
-const LONGEST_PAGE: usize = 200;
+/// Maximum number of invitations per page, inclusive.
+const MAX_PAGE: usize = 200;
 
-/// `invitation.create`
-pub(super) async fn create(connection: Arc<Connection>, call: Call) -> Finished {
-    let created = try_create(&connection, &call).await;
-    let readable = created.and_then(|invitation| Readable::new(&invitation));
-    let result = readable.as_ref().map(Readable::wire).map_err(Clone::clone);
-    connection.answer(&call, result).await;
-    Finished::default()
-}
-
-/// `invitation.list`
-pub(super) async fn list(connection: Arc<Connection>, call: Call) -> Finished {
-    let listed = try_list(&connection, &call).await;
-    let readable: Result<Vec<Readable>, _> =
-        listed.and_then(|invitations| invitations.iter().map(Readable::new).collect());
-    let result = readable.as_ref().map_err(Clone::clone).map(|invitations| InvitationListResult {
-        invitations: invitations.iter().map(Readable::wire).collect(),
-    });
-    connection.answer(&call, result).await;
-    Finished::default()
-}
-
-/// `invitation.get`
-pub(super) async fn get(connection: Arc<Connection>, call: Call) -> Finished {
-    let found = try_get(&connection, &call).await;
-    let readable = found.and_then(|invitation| Readable::new(&invitation));
-    let result = readable.as_ref().map(Readable::wire).map_err(Clone::clone);
-    connection.answer(&call, result).await;
-    Finished::default()
-}
-
-/// `invitation.delete`
-pub(super) async fn delete(connection: Arc<Connection>, call: Call) -> Finished {
-    let result = try_delete(&connection, &call).await;
-    connection.answer(&call, result).await;
-    Finished::default()
-}
-
-/// Why a letter was not delivered.
+/// Error of a letter that was not delivered.
 enum Undelivered {
     Malformed(RpcError),
     Engine(EngineError),
@@ -72,24 +32,23 @@ impl From<EngineError> for Undelivered {
     }
 }
 
-async fn try_create(connection: &Connection, call: &Call) -> Result<Invitation, RpcError> {
-    let params: InvitationCreateParams<'_> =
-        call.params().map_err(|cause| RpcError::invalid_params("invitation create", cause))?;
-    let engine = &connection.endpoint.engine;
-    let letter = letter(call, &params, engine.max_invitation_payload()).map_err(Undelivered::Malformed);
-    engine.create_invitation(&connection.caller(), letter).await.map_err(|rejection| match rejection {
+/// `invitation.create`. The engine counts the rate limit before it reports a malformed letter (protocol §4.11).
+pub(super) async fn create(
+    context: &Context,
+    params: InvitationCreateParams<'_>,
+) -> Result<InvitationText, RpcError> {
+    let letter = letter(context, &params).map_err(Undelivered::Malformed);
+    let created = context.engine().create_invitation(context.caller(), letter).await;
+    let invitation = created.map_err(|rejection| match rejection {
         Undelivered::Malformed(error) => error,
-        Undelivered::Engine(EngineError::RateLimited { limit }) => RpcError::new(
-            ErrorCode::RateLimited,
-            format!("rate limit exceeded: max {limit} invitations per hour"),
-        ),
-        Undelivered::Engine(error) => error.into(),
-    })
+        Undelivered::Engine(error) => RpcError::with_limit(error, "invitations per hour"),
+    })?;
+    InvitationText::new(&invitation)
 }
 
-/// The letter, checked in the order of protocol §4.11. `tag` is for servers of others, and there are none.
-fn letter(call: &Call, params: &InvitationCreateParams<'_>, max_payload: usize) -> Result<Letter, RpcError> {
-    let bad = |message: &'static str| RpcError::new(ErrorCode::BadRequest, message);
+/// The letter, checked in the order of protocol §4.11. `tag` is meant for other servers, which are not supported.
+fn letter(context: &Context, params: &InvitationCreateParams<'_>) -> Result<Letter, RpcError> {
+    let bad = RpcError::bad_request;
     if params.mailbox_id.is_empty() {
         return Err(bad("missing mailbox_id"));
     }
@@ -97,61 +56,67 @@ fn letter(call: &Call, params: &InvitationCreateParams<'_>, max_payload: usize) 
     if params.payload.is_empty() {
         return Err(bad("missing payload"));
     }
-    if params.payload.len() > max_payload {
+    if params.payload.len() > context.engine().max_invitation_payload() {
         return Err(RpcError::new(ErrorCode::PayloadTooLarge, "payload too large"));
     }
     if params.server.is_some() {
         return Err(bad("federation is not enabled on this server"));
     }
-    Ok(Letter { mailbox, payload: call.message().slice_ref(params.payload.as_bytes()) })
+    Ok(Letter { mailbox, payload: context.slice(params.payload.as_bytes()) })
 }
 
-async fn try_list(connection: &Connection, call: &Call) -> Result<Vec<Invitation>, RpcError> {
-    let params: InvitationListParams<'_> =
-        call.params().map_err(|cause| RpcError::invalid_params("invitation list", cause))?;
+/// `invitation.list`
+pub(super) async fn list(
+    context: &Context,
+    params: InvitationListParams<'_>,
+) -> Result<InvitationTexts, RpcError> {
     let after = params.after.map(str::parse).transpose();
-    let after = after.map_err(|_| RpcError::new(ErrorCode::BadRequest, "invalid invitation cursor"))?;
+    let after = after.map_err(|_| RpcError::bad_request("invalid invitation cursor"))?;
     let page = MailboxPage { after, limit: page_length(params.limit), max_bytes: limits::LIST_PAYLOAD };
-    Ok(connection.endpoint.engine.invitations(&connection.caller(), page).await?)
+    let invitations = context.engine().invitations(context.caller(), page).await?;
+    invitations.iter().map(InvitationText::new).collect::<Result<_, _>>().map(InvitationTexts)
 }
 
-fn page_length(asked: i32) -> usize {
-    match usize::try_from(asked) {
-        Ok(0) | Err(_) => PAGE,
-        Ok(asked) => asked.min(LONGEST_PAGE),
+fn page_length(requested: i32) -> usize {
+    match usize::try_from(requested) {
+        Ok(0) | Err(_) => DEFAULT_PAGE,
+        Ok(requested) => requested.min(MAX_PAGE),
     }
 }
 
-async fn try_get(connection: &Connection, call: &Call) -> Result<Invitation, RpcError> {
-    let id = invitation_id(call, "invitation get")?;
-    Ok(connection.endpoint.engine.invitation(&connection.caller(), id).await?)
+/// `invitation.get`
+pub(super) async fn get(
+    context: &Context,
+    params: InvitationIdParams<'_>,
+) -> Result<InvitationText, RpcError> {
+    let id = invitation_id(&params)?;
+    InvitationText::new(&context.engine().invitation(context.caller(), id).await?)
 }
 
-async fn try_delete(connection: &Connection, call: &Call) -> Result<Empty, RpcError> {
-    let id = invitation_id(call, "invitation delete")?;
-    connection.endpoint.engine.delete_invitation(&connection.caller(), id).await?;
+/// `invitation.delete`
+pub(super) async fn delete(context: &Context, params: InvitationIdParams<'_>) -> Result<Empty, RpcError> {
+    let id = invitation_id(&params)?;
+    context.engine().delete_invitation(context.caller(), id).await?;
     Ok(Empty)
 }
 
-fn invitation_id(call: &Call, label: &str) -> Result<InvitationId, RpcError> {
-    let params: InvitationIdParams<'_> =
-        call.params().map_err(|cause| RpcError::invalid_params(label, cause))?;
-    params.id.parse().map_err(|_| RpcError::new(ErrorCode::BadRequest, "invalid invitation id"))
+fn invitation_id(params: &InvitationIdParams<'_>) -> Result<InvitationId, RpcError> {
+    params.id.parse().map_err(|_| RpcError::bad_request("invalid invitation id"))
 }
 
-/// An invitation in the form of the wire.
-struct Readable {
+/// A stored invitation in the texts of the wire.
+pub(super) struct InvitationText {
     id: String,
     payload: String,
     created_at: String,
     expires_at: String,
 }
 
-impl Readable {
-    /// Payloads come in as text; one that is none any more was damaged.
+impl InvitationText {
+    /// Payloads arrive as text; a stored payload that is not UTF-8 was damaged.
     fn new(invitation: &Invitation) -> Result<Self, RpcError> {
         let payload = std::str::from_utf8(&invitation.payload).map_err(|_| {
-            tracing::error!("a stored invitation is damaged");
+            tracing::error!("stored invitation is not valid UTF-8");
             RpcError::new(ErrorCode::Internal, "internal")
         })?;
         Ok(Self {
@@ -162,8 +127,31 @@ impl Readable {
         })
     }
 
-    fn wire(&self) -> Wire<'_> {
+    fn wire(&self) -> WireInvitation<'_> {
         let Self { id, payload, created_at, expires_at } = self;
-        Wire { id, payload, created_at, expires_at }
+        WireInvitation { id, payload, created_at, expires_at }
+    }
+}
+
+impl Encode for InvitationText {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.wire().encode(out);
+    }
+
+    fn size_hint(&self) -> usize {
+        self.wire().size_hint()
+    }
+}
+
+/// A page of a mailbox as [`InvitationListResult`].
+pub(super) struct InvitationTexts(Vec<InvitationText>);
+
+impl Encode for InvitationTexts {
+    fn encode(&self, out: &mut Vec<u8>) {
+        InvitationListResult { invitations: self.0.iter().map(InvitationText::wire).collect() }.encode(out);
+    }
+
+    fn size_hint(&self) -> usize {
+        self.0.iter().map(Encode::size_hint).sum()
     }
 }

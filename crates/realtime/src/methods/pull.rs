@@ -1,7 +1,6 @@
 //! `pull` (protocol §4.4, §5.4).
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use less_sync_core::wire::chunk;
@@ -9,30 +8,24 @@ use less_sync_core::wire::pull::{
     ChunkCount, OnCursorAhead, PullBegin, PullCommit, PullEntry, PullFile, PullMembership, PullParams,
     PullRecord,
 };
-use less_sync_core::{Cursor, ErrorCode, SpaceId, frame, limits};
+use less_sync_core::{Cursor, SpaceId, frame, limits};
 use less_sync_engine::{Credentials, EngineError, Pull};
 use less_sync_storage::{
     CursorAhead, FileEntry, MemberEntry, PullPage, PullRequest, Record, Row, StorageError,
 };
 
-use super::Finished;
-use super::chunks::{Chunks, frames};
-use crate::call::Call;
-use crate::connection::Connection;
-use crate::outbound::RpcError;
-use crate::wire;
+use super::params::space_id;
+use super::stream::{Response, Stream, frames};
+use crate::rpc_error::RpcError;
+use crate::stored_rows;
 
-/// `pull`. One space after the other, in request order; a space that may not be read is skipped without a word.
-pub(super) async fn pull(connection: Arc<Connection>, call: Call) -> Finished {
-    let result = stream(&connection, &call).await.map(|chunks| ChunkCount { chunks });
-    connection.answer(&call, result).await;
-    Finished::default()
-}
-
-async fn stream(connection: &Connection, call: &Call) -> Result<u64, RpcError> {
-    let params: PullParams<'_> = call.params().map_err(|cause| RpcError::invalid_params("pull", cause))?;
+/// `pull`. Streams the spaces in request order; a space that may not be read is skipped silently.
+pub(super) async fn pull(
+    stream: Stream<'_>,
+    params: PullParams<'_>,
+) -> Result<Response<ChunkCount>, RpcError> {
     if params.spaces.len() > limits::SPACES {
-        return Err(RpcError::new(ErrorCode::BadRequest, "too many spaces in pull request"));
+        return Err(RpcError::bad_request("too many spaces in pull request"));
     }
     let ahead = match params.on_cursor_ahead {
         Some(OnCursorAhead::Error) => CursorAhead::Error,
@@ -41,38 +34,37 @@ async fn stream(connection: &Connection, call: &Call) -> Result<u64, RpcError> {
     let mut chunks = 0;
     let mut seen = HashSet::new();
     for entry in &params.spaces {
-        let Ok(space) = entry.id.parse::<SpaceId>() else { continue };
-        // One call streams a space once: clients reject a second `pull.begin` (newer-clients §3.2).
+        let Ok(space) = space_id(entry.id) else { continue };
+        // A request streams a space at most once: clients reject a second `pull.begin` (newer-clients §3.2).
         if seen.insert(space) {
-            chunks += stream_space(connection, call, space, entry, ahead).await?;
+            chunks += stream_space(stream, space, entry, ahead).await?;
         }
     }
-    Ok(chunks)
+    Ok(ChunkCount { chunks }.into())
 }
 
-/// Streams one space; answers how many chunks that were.
+/// Streams one space and returns the number of chunks.
 async fn stream_space(
-    connection: &Connection,
-    call: &Call,
+    stream: Stream<'_>,
     space: SpaceId,
     entry: &PullEntry<'_>,
     ahead: CursorAhead,
 ) -> Result<u64, RpcError> {
-    // No space can be that far: beyond the ceiling of all cursors every number is equally ahead.
+    // No space reaches a cursor above the maximum: all numbers beyond it are equally ahead.
     let since = Cursor::new(entry.since).unwrap_or(Cursor::MAX);
     let request = PullRequest { since, ahead };
-    let caller = connection.caller();
+    // Read anew for every space: a token refreshed during the stream applies to the rest of it.
+    let caller = stream.current_caller();
     let credentials = Credentials { caller: &caller, ucan: entry.ucan };
-    let mut pull = match connection.endpoint.engine.pull(credentials, space, request).await {
+    let mut pull = match stream.context.engine().pull(credentials, space, request).await {
         Ok(pull) => pull,
         Err(error) if is_skipped(&error) => return Ok(0),
         Err(error) => return Err(error.into()),
     };
     let state = pull.state();
     if ahead == CursorAhead::Rewind && since > state.cursor {
-        tracing::warn!("a client is ahead of its space: streaming it whole");
+        tracing::warn!("client cursor is ahead of its space; streaming from the start");
     }
-    let chunks = Chunks { connection, call };
     let begin = PullBegin {
         space: entry.id,
         prev: state.prev,
@@ -80,14 +72,14 @@ async fn stream_space(
         key_generation: state.key_generation,
         rewrap_epoch: state.rewrap_epoch,
     };
-    chunks.one(chunk::PULL_BEGIN, &begin).await;
-    let count = SpaceChunks { chunks, space: entry.id }.rows(&mut pull).await?;
+    stream.chunk(chunk::PULL_BEGIN, &begin).await;
+    let count = SpaceChunks { stream, space: entry.id }.rows(&mut pull).await?;
     let commit = PullCommit { space: entry.id, prev: state.prev, cursor: state.cursor, count };
-    chunks.one(chunk::PULL_COMMIT, &commit).await;
+    stream.chunk(chunk::PULL_COMMIT, &commit).await;
     Ok(count + 2)
 }
 
-/// Whether a space is left out without a word (protocol §4.4). A failure is none of these: it fails the request.
+/// True if the space is skipped silently (protocol §4.4); any other error fails the request.
 fn is_skipped(error: &EngineError) -> bool {
     match error {
         EngineError::Forbidden | EngineError::UnknownSpace | EngineError::HomeUnavailable => true,
@@ -101,12 +93,12 @@ fn is_skipped(error: &EngineError) -> bool {
 
 /// The chunks of one space within one request.
 struct SpaceChunks<'a> {
-    chunks: Chunks<'a>,
+    stream: Stream<'a>,
     space: &'a str,
 }
 
 impl SpaceChunks<'_> {
-    /// Sends every row; the next page is read while one is being sent.
+    /// Sends every row. The next page is read while the current one is sent.
     async fn rows(&self, pull: &mut Pull) -> Result<u64, RpcError> {
         let mut count = 0;
         let mut page = pull.next_page().await?;
@@ -114,7 +106,7 @@ impl SpaceChunks<'_> {
             count += current.rows.len() as u64;
             let frames = self.encode_page(&current);
             drop(current);
-            let (next, ()) = futures_util::join!(pull.next_page(), self.chunks.send(frames));
+            let (next, ()) = futures_util::join!(pull.next_page(), self.stream.send(frames));
             page = next?;
         }
         Ok(count)
@@ -126,7 +118,7 @@ impl SpaceChunks<'_> {
     }
 
     fn write_row(&self, out: &mut Vec<u8>, row: &Row) {
-        let id = self.chunks.call.id();
+        let id = self.stream.id();
         match row {
             Row::Record(record) => {
                 frame::write_chunk(out, id, chunk::PULL_RECORD, &pull_record(self.space, record));
@@ -139,23 +131,23 @@ impl SpaceChunks<'_> {
     }
 }
 
-/// About what a row takes as a chunk, in bytes.
+/// Approximate size of a row as a chunk, in bytes.
 fn size_hint(row: &Row) -> usize {
     const ENVELOPE: usize = 384;
     row.payload_bytes() + ENVELOPE
 }
 
 fn pull_record<'a>(space: &'a str, record: &'a Record) -> PullRecord<'a> {
-    let (blob, dek, deleted) = wire::record(&record.state);
+    let (blob, dek, deleted) = stored_rows::record(&record.state);
     PullRecord { space, id: record.id, blob, cursor: record.cursor, dek, deleted }
 }
 
-/// The log is read one entry at a time: each has a cursor of its own.
+/// One entry per chunk: each entry has its own cursor.
 fn pull_membership<'a>(space: &'a str, entry: &'a MemberEntry) -> PullMembership<'a> {
-    PullMembership { space, cursor: entry.cursor, entries: vec![wire::entry(entry)] }
+    PullMembership { space, cursor: entry.cursor, entries: vec![stored_rows::entry(entry)] }
 }
 
 fn pull_file<'a>(space: &'a str, file: &'a FileEntry) -> PullFile<'a> {
-    let (size, dek, deleted) = wire::file(file);
+    let (size, dek, deleted) = stored_rows::file(file);
     PullFile { space, id: file.id, record_id: file.record, size, dek, cursor: file.cursor, deleted }
 }

@@ -9,46 +9,31 @@ use std::task::Poll;
 use bytes::Bytes;
 use less_sync_core::wire::DekField;
 use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
-use less_sync_core::{Cursor, Dek, Epoch, ErrorCode, RecordId, SpaceId};
-use less_sync_engine::{Credentials, EngineError};
+use less_sync_core::{Cursor, Dek, Epoch, ErrorCode, RecordId};
+use less_sync_engine::EngineError;
 use less_sync_storage::{Change, Push, PushLimits, Pushed, RecordState};
 use tokio::task::unconstrained;
 
-use super::Finished;
-use crate::call::Call;
-use crate::connection::Connection;
-use crate::outbound::RpcError;
+use super::params::space_id;
+use crate::context::Context;
+use crate::rpc_error::RpcError;
 
 /// `push`. Everything except undecodable params is answered with a result (protocol §3.1).
 ///
 /// Pushes of one connection run together, so that those which wait share a commit, and take effect in arrival order
 /// (protocol §2.5): each lets the next one go only when it has its place in the order of its space.
-pub(super) async fn push(connection: Arc<Connection>, call: Call) -> Finished {
+pub(super) async fn push(context: &Context, params: PushParams<'_>) -> Result<PushResult<'static>, RpcError> {
     // Outside of the runtime's budget: a poll that it cuts short would not take the place it is meant to take.
-    unconstrained(push_in_turn(connection, call)).await
+    Ok(unconstrained(push_in_turn(context, &params)).await.unwrap_or_else(rejected))
 }
 
-async fn push_in_turn(connection: Arc<Connection>, call: Call) -> Finished {
-    let result = match call.params::<PushParams<'_>>() {
-        Ok(params) => Ok(try_push(&connection, call.message(), &params).await.unwrap_or_else(rejected)),
-        Err(cause) => Err(RpcError::invalid_params("push", cause)),
-    };
-    connection.answer(&call, result).await;
-    Finished::default()
-}
-
-async fn try_push(
-    connection: &Connection,
-    message: &Bytes,
-    params: &PushParams<'_>,
-) -> Result<PushResult<'static>, ErrorCode> {
-    let space: SpaceId = params.space.parse().map_err(|_| ErrorCode::BadRequest)?;
-    let engine = &connection.endpoint.engine;
-    let caller = connection.caller();
-    let credentials = Credentials { caller: &caller, ucan: params.ucan };
+async fn push_in_turn(context: &Context, params: &PushParams<'_>) -> Result<PushResult<'static>, ErrorCode> {
+    let space = space_id(params.space).map_err(|error| error.code)?;
+    let (engine, connection) = (context.engine(), context.connection());
+    let credentials = context.credentials(params.ucan);
     let turn = connection.turn.lock().await;
     let grant = engine.authorize_push(credentials, space).await.map_err(code)?;
-    let push = command(message, params, engine.push_limits())?;
+    let push = command(context.call().message(), params, engine.push_limits())?;
     let mut pushing = pin!(engine.push(&grant, push, connection.id));
     let pushed = begun(pushing.as_mut()).await;
     drop(turn);

@@ -1,51 +1,42 @@
 //! `space.create` (protocol §4.7).
 
-use std::sync::Arc;
-
 use less_sync_auth::RootKey;
+use less_sync_core::cbor::Encode;
 use less_sync_core::wire::space::{SpaceCreateParams, SpaceCreateResult};
 use less_sync_core::{Epoch, ErrorCode, SpaceId};
 use less_sync_engine::EngineError;
-use less_sync_storage::StorageError;
 
-use super::Finished;
-use crate::call::Call;
-use crate::connection::Connection;
-use crate::outbound::RpcError;
+use super::params::space_id;
+use crate::context::Context;
+use crate::rpc_error::RpcError;
 
 /// `space.create`
-pub(super) async fn create(connection: Arc<Connection>, call: Call) -> Finished {
-    let created = try_create(&connection, &call).await.map(|id| id.to_string());
-    let result = created
-        .as_ref()
-        .map(|id| SpaceCreateResult { id, key_generation: Epoch::FIRST })
-        .map_err(Clone::clone);
-    connection.answer(&call, result).await;
-    Finished::default()
-}
-
-async fn try_create(connection: &Connection, call: &Call) -> Result<SpaceId, RpcError> {
-    let params: SpaceCreateParams<'_> =
-        call.params().map_err(|cause| RpcError::invalid_params("space create", cause))?;
-    let id: SpaceId = params.id.parse().map_err(|_| RpcError::invalid_space_id())?;
+pub(super) async fn create(
+    context: &Context,
+    params: SpaceCreateParams<'_>,
+) -> Result<CreatedSpace, RpcError> {
+    let id = space_id(params.id)?;
+    // Ids of version 5 are those of personal spaces.
     if id.is_derived() {
         return Err(RpcError::invalid_space_id());
     }
     let root = RootKey::try_from(params.root_public_key)
-        .map_err(|_| RpcError::new(ErrorCode::BadRequest, "invalid root public key"))?;
-    match connection.endpoint.engine.create_space(&connection.caller(), id, &root).await {
-        Ok(space) => Ok(space.id),
-        Err(EngineError::RateLimited { limit }) => Err(RpcError::new(
-            ErrorCode::RateLimited,
-            format!("rate limit exceeded: max {limit} spaces per day"),
-        )),
-        Err(EngineError::Storage(StorageError::SpaceExists)) => {
-            Err(RpcError::new(ErrorCode::Conflict, "space already exists"))
-        }
-        Err(error) => {
-            let RpcError { code, message } = error.into();
-            let message = if code == ErrorCode::Internal { "failed to create space".into() } else { message };
-            Err(RpcError { code, message })
-        }
+        .map_err(|_| RpcError::bad_request("invalid root public key"))?;
+    let created = context.engine().create_space(context.caller(), id, &root).await;
+    created.map(|space| CreatedSpace(space.id)).map_err(error)
+}
+
+fn error(error: EngineError) -> RpcError {
+    let RpcError { code, message } = RpcError::with_limit(error, "spaces per day");
+    let message = if code == ErrorCode::Internal { "failed to create space".into() } else { message };
+    RpcError { code, message }
+}
+
+/// Id of a new space as [`SpaceCreateResult`].
+pub(super) struct CreatedSpace(SpaceId);
+
+impl Encode for CreatedSpace {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.with_text(|id| SpaceCreateResult { id, key_generation: Epoch::FIRST }.encode(out));
     }
 }

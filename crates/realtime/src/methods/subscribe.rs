@@ -4,9 +4,9 @@ mod catch_up;
 mod entered;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use less_sync_core::cbor::Encode;
 use less_sync_core::wire::event::Presence;
 use less_sync_core::wire::method;
 use less_sync_core::wire::subscribe::{
@@ -16,82 +16,65 @@ use less_sync_core::{ErrorCode, SpaceId, frame, limits};
 use less_sync_engine::EngineError;
 use less_sync_storage::Space;
 
-use super::Finished;
-use crate::broker::{GateGeneration, Settled};
-use crate::call::Call;
+use super::params::space_id;
+use super::stream::{Response, Stream};
+use crate::broker::Settled;
 use crate::connection::Connection;
-use crate::outbound::RpcError;
-use crate::outbox::{AfterWrite, Gate};
+use crate::outbox::{AfterWrite, PendingSubscription};
+use crate::rpc_error::RpcError;
+use crate::subscription_id::SubscriptionId;
 use entered::Entered;
 
-/// Peers listed per space.
+/// Maximum peers listed per space.
 const PEERS: usize = 100;
 
-/// How often a subscription is tried while others are being revoked in its space.
+/// Maximum attempts of a subscription while UCANs of its space are being revoked.
 const ATTEMPTS: usize = 8;
 
-/// `subscribe`. Every listed space is watched before its state is read, and its events are held back until the
+/// `subscribe`. Every listed space is subscribed to before its state is read, and its events are buffered until the
 /// response has been written (protocol G2).
-pub(super) async fn subscribe(connection: Arc<Connection>, call: Call) -> Finished {
-    let params = match decode(&call) {
-        Ok(params) => params,
-        Err(error) => {
-            connection.answer(&call, Err::<SubscribeResult<'_>, _>(error)).await;
-            return Finished::default();
-        }
-    };
-    let mut answer = Answer::default();
-    for entry in &params.spaces {
-        let outcome = answer.once(&connection, entry).await;
-        answer.add(&connection, entry, outcome);
-    }
-    let Answer { spaces, errors, gates, late_presence, .. } = answer;
-    let spaces = spaces.iter().map(Listed::wire).collect();
-    let after = AfterWrite { gates, ephemeral: late_presence };
-    connection.answer_then(&call, Ok(SubscribeResult { spaces, errors }), Some(after)).await;
-    Finished::default()
-}
-
-fn decode(call: &Call) -> Result<SubscribeParams<'_>, RpcError> {
-    let params: SubscribeParams<'_> =
-        call.params().map_err(|cause| RpcError::invalid_params("subscribe", cause))?;
+pub(super) async fn subscribe<'p>(
+    stream: Stream<'_>,
+    params: SubscribeParams<'p>,
+) -> Result<Response<Subscribed<'p>>, RpcError> {
     if params.spaces.len() > limits::SPACES {
-        return Err(RpcError::new(ErrorCode::BadRequest, "too many spaces in subscribe request"));
+        return Err(RpcError::bad_request("too many spaces in subscribe request"));
     }
-    Ok(params)
+    let mut progress = Progress::default();
+    for entry in &params.spaces {
+        let outcome = progress.once(stream, entry).await;
+        progress.add(stream.context.connection(), entry, outcome);
+    }
+    let Progress { response, pending, late_presence, .. } = progress;
+    let after_write = AfterWrite { subscriptions: pending, ephemeral: late_presence };
+    Ok(Response { result: response, after_write: Some(after_write), token_valid_for: None })
 }
 
 /// `unsubscribe`. Unknown spaces are ignored.
-pub(super) fn unsubscribe(connection: &Connection, call: &Call) {
-    let Ok(params) = call.params::<UnsubscribeParams<'_>>() else { return };
+pub(super) fn unsubscribe(connection: &Connection, params: &UnsubscribeParams<'_>) {
     for space in params.spaces.iter().take(limits::SPACES) {
-        if let Ok(space) = space.parse::<SpaceId>() {
+        if let Ok(space) = space_id(space) {
             connection.unwatch(space);
         }
     }
 }
 
-/// An answer being put together.
+/// Result of `subscribe`, with the stored state of each space.
 #[derive(Default)]
-struct Answer<'p> {
-    spaces: Vec<Listed<'p>>,
+pub(super) struct Subscribed<'p> {
+    spaces: Vec<SubscribedSpace<'p>>,
     errors: Vec<SpaceError<'p>>,
-    gates: Vec<Gate>,
-    /// What each space of this request answered, for entries that name it again.
-    seen: HashMap<SpaceId, Result<Space, ErrorCode>>,
-    peer_bytes: usize,
-    /// Presence beyond the budget of the response; it follows as events.
-    late_presence: Vec<(SpaceId, Bytes)>,
 }
 
-/// One space of the answer.
-struct Listed<'p> {
+/// One space of the result.
+struct SubscribedSpace<'p> {
+    /// As the client wrote it.
     id: &'p str,
     state: Space,
     peers: Vec<(String, Bytes)>,
 }
 
-impl Listed<'_> {
+impl SubscribedSpace<'_> {
     fn wire(&self) -> SpaceState<'_> {
         SpaceState {
             id: self.id,
@@ -105,71 +88,84 @@ impl Listed<'_> {
     }
 }
 
-impl<'p> Answer<'p> {
+impl Encode for Subscribed<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let spaces = self.spaces.iter().map(SubscribedSpace::wire).collect();
+        SubscribeResult { spaces, errors: self.errors.clone() }.encode(out);
+    }
+}
+
+/// A `subscribe` request in progress.
+#[derive(Default)]
+struct Progress<'p> {
+    response: Subscribed<'p>,
+    pending: Vec<PendingSubscription>,
+    /// Outcome for each space of this request, for entries that repeat a space.
+    seen: HashMap<SpaceId, Result<Space, ErrorCode>>,
+    /// Size of the listed peers so far, in bytes.
+    peer_bytes: usize,
+    /// Presence beyond the budget of the response; sent as events after it.
+    late_presence: Vec<(SpaceId, Bytes)>,
+}
+
+impl<'p> Progress<'p> {
     /// Subscribes to the space of `entry`, unless an earlier entry did.
-    async fn once(
-        &mut self,
-        connection: &Connection,
-        entry: &SubscribeEntry<'p>,
-    ) -> Result<Space, ErrorCode> {
-        let space: SpaceId = entry.id.parse().map_err(|_| ErrorCode::BadRequest)?;
+    async fn once(&mut self, stream: Stream<'_>, entry: &SubscribeEntry<'p>) -> Result<Space, ErrorCode> {
+        let space = space_id(entry.id).map_err(|error| error.code)?;
         if let Some(seen) = self.seen.get(&space) {
             return seen.clone();
         }
-        let outcome = self.watch(connection, space, entry).await;
+        let outcome = self.watch(stream, space, entry).await;
         self.seen.insert(space, outcome.clone());
         outcome
     }
 
-    /// Registers, authorizes, reads. When something is revoked in between, all of it again: what was read may be older.
+    /// Registers, authorizes and reads. A revocation in between repeats all of it: the state may be from before.
     async fn watch(
         &mut self,
-        connection: &Connection,
+        stream: Stream<'_>,
         space: SpaceId,
         entry: &SubscribeEntry<'p>,
     ) -> Result<Space, ErrorCode> {
+        let connection = stream.context.connection();
         let endpoint = &connection.endpoint;
         let again = endpoint.broker.is_live(space, connection.id);
         if !connection.note_watched(space, limits::SPACES) {
             return Err(ErrorCode::RateLimited);
         }
         for _ in 0..ATTEMPTS {
-            let generation = endpoint.broker.watch(space, connection.id, &connection.outbox);
-            let entered = match Entered::read(connection, space, entry).await {
+            // Registered before the state is read: a change in between is buffered instead of lost (protocol G2).
+            let id = endpoint.broker.watch(space, connection.id, &connection.outbox);
+            let entered = match Entered::read(stream, space, entry).await {
                 Ok(entered) => entered,
-                Err(error) => return Err(self.reject(connection, again.then_some(generation), space, error)),
+                Err(error) => return Err(self.reject(connection, again.then_some(id), space, error)),
             };
-            if endpoint.broker.settle(space, connection.id, generation, entered.start()) == Settled::Doubtful
-            {
+            if endpoint.broker.settle(space, connection.id, id, entered.start()) == Settled::Doubtful {
                 continue;
             }
-            self.gate(space, generation);
-            return Ok(entered.begin(connection).await);
+            self.pending.push(PendingSubscription { space, id });
+            return Ok(entered.begin(stream).await);
         }
         connection.unwatch(space);
         Err(ErrorCode::Internal)
     }
 
-    /// The code of a rejection. An outage does not end a subscription that was live before, `again` (protocol §4.2).
+    /// Code of a rejection. An outage does not end `again`, a subscription that was live before (protocol §4.2).
     fn reject(
         &mut self,
         connection: &Connection,
-        again: Option<GateGeneration>,
+        again: Option<SubscriptionId>,
         space: SpaceId,
         error: EngineError,
     ) -> ErrorCode {
         let code = RpcError::from(error).code;
         match again {
-            Some(generation) if matches!(code, ErrorCode::Internal | ErrorCode::HomeUnavailable) => {
-                self.gate(space, generation);
+            Some(id) if matches!(code, ErrorCode::Internal | ErrorCode::HomeUnavailable) => {
+                self.pending.push(PendingSubscription { space, id });
             }
             Some(_) | None => connection.unwatch(space),
         }
         code
-    }
-
-    fn gate(&mut self, space: SpaceId, generation: GateGeneration) {
-        self.gates.push(Gate { space, generation });
     }
 
     fn add(
@@ -181,13 +177,13 @@ impl<'p> Answer<'p> {
         match outcome {
             Ok(state) => {
                 let peers = if entry.presence { self.peers(connection, state.id) } else { Vec::new() };
-                self.spaces.push(Listed { id: entry.id, state, peers });
+                self.response.spaces.push(SubscribedSpace { id: entry.id, state, peers });
             }
-            Err(code) => self.errors.push(SpaceError { space: entry.id, error: code.as_str() }),
+            Err(code) => self.response.errors.push(SpaceError { space: entry.id, error: code.as_str() }),
         }
     }
 
-    /// Who is there, within the budget of the whole response (protocol §2.7).
+    /// Peers present in `space`, within the budget of the whole response (protocol §2.7).
     fn peers(&mut self, connection: &Connection, space: SpaceId) -> Vec<(String, Bytes)> {
         const ENTRY_OVERHEAD: usize = 64;
         let mut listed = Vec::new();

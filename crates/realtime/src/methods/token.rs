@@ -1,58 +1,46 @@
 //! `token.refresh` (protocol §4.5).
 
-use std::sync::Arc;
-
 use less_sync_auth::TokenError;
 use less_sync_core::ErrorCode;
+use less_sync_core::rights::Scope;
 use less_sync_core::wire::token::{TokenRefreshParams, TokenRefreshResult};
 
-use super::Finished;
-use crate::call::Call;
-use crate::connection::Connection;
-use crate::outbound::RpcError;
+use super::stream::{Response, Stream};
+use crate::rpc_error::RpcError;
 
-/// `token.refresh`
-pub(super) async fn refresh(connection: Arc<Connection>, call: Call) -> Finished {
-    let mut finished = Finished::default();
-    let result = match try_refresh(&connection, &call, &mut finished).await {
-        Ok(()) => Ok(TokenRefreshResult { ok: true, error: None }),
-        Err(Rejection::Told(reason)) => Ok(TokenRefreshResult { ok: false, error: Some(reason) }),
-        Err(Rejection::Failed(error)) => Err(error),
+/// `token.refresh`. Rejections are results; the previous authorization stays in force.
+pub(super) async fn refresh(
+    stream: Stream<'_>,
+    params: TokenRefreshParams<'_>,
+) -> Result<Response<TokenRefreshResult<'static>>, RpcError> {
+    let connection = stream.context.connection();
+    let caller = match connection.endpoint.authenticate(params.token).await {
+        Ok(caller) => caller,
+        Err(error) => return rejection(&error).map(Response::from),
     };
-    connection.answer(&call, result).await;
-    finished
-}
-
-/// Why the previous authorization stays in force.
-enum Rejection {
-    /// Said in the result.
-    Told(&'static str),
-    /// Said as an error response.
-    Failed(RpcError),
-}
-
-async fn try_refresh(connection: &Connection, call: &Call, finished: &mut Finished) -> Result<(), Rejection> {
-    let params: TokenRefreshParams<'_> =
-        call.params().map_err(|cause| Rejection::Failed(RpcError::invalid_params("token refresh", cause)))?;
-    let endpoint = &connection.endpoint;
-    let caller = endpoint.authenticate(params.token).await.map_err(rejection)?;
-    if !caller.scopes.contains("sync") {
-        return Err(Rejection::Told("sync scope required"));
+    if !caller.scopes.contains(Scope::Sync.as_str()) {
+        return Ok(rejected("sync scope required").into());
     }
-    if !caller.same_identity(&connection.caller()) {
-        return Err(Rejection::Told("token identity mismatch"));
+    if !caller.same_identity(stream.context.caller()) {
+        return Ok(rejected("token identity mismatch").into());
     }
-    finished.token_valid_for = Some(caller.expires_at.since(endpoint.clock.now()));
+    let token_valid_for = Some(caller.expires_at.since(connection.endpoint.clock.now()));
     connection.set_caller(caller);
-    Ok(())
+    let result = TokenRefreshResult { ok: true, error: None };
+    Ok(Response { result, after_write: None, token_valid_for })
 }
 
-fn rejection(error: TokenError) -> Rejection {
+fn rejected(reason: &'static str) -> TokenRefreshResult<'static> {
+    TokenRefreshResult { ok: false, error: Some(reason) }
+}
+
+/// An invalid token is a result, an outage of its issuer's keys an error.
+fn rejection(error: &TokenError) -> Result<TokenRefreshResult<'static>, RpcError> {
     match error {
-        TokenError::Missing => Rejection::Told("missing auth token"),
-        TokenError::Invalid(_) => Rejection::Told("invalid auth token"),
-        TokenError::Expired => Rejection::Told("expired auth token"),
-        TokenError::UntrustedIssuer => Rejection::Told("untrusted auth issuer"),
-        TokenError::KeySourceUnavailable => Rejection::Failed(RpcError::new(ErrorCode::Internal, "internal")),
+        TokenError::Missing => Ok(rejected("missing auth token")),
+        TokenError::Invalid(_) => Ok(rejected("invalid auth token")),
+        TokenError::Expired => Ok(rejected("expired auth token")),
+        TokenError::UntrustedIssuer => Ok(rejected("untrusted auth issuer")),
+        TokenError::KeySourceUnavailable => Err(RpcError::new(ErrorCode::Internal, "internal")),
     }
 }

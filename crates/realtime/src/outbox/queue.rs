@@ -1,18 +1,18 @@
-//! A queue that knows its bounds in frames and bytes, and gives memory back after a burst.
+//! FIFO queue bounded in frames and bytes that releases its memory after a burst.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Capacity that an empty queue keeps: one frame now and then shall not cost an allocation each.
+/// Capacity that an empty queue keeps, in frames, so that single frames do not allocate each time.
 const SPARE: usize = 4;
 
-/// Something with a frame.
+/// Queue entry with a frame, whose size counts.
 pub(super) trait Framed {
     fn frame(&self) -> &Bytes;
 }
 
-/// First in, first out.
+/// FIFO queue with a running total of bytes.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     frames: VecDeque<T>,
@@ -34,7 +34,8 @@ impl<T: Framed> Queue<T> {
         self.frames.is_empty()
     }
 
-    /// Whether a frame of `size` bytes stays within the bounds. An empty queue takes any.
+    /// True if a frame of `size` bytes stays within the bounds. An empty queue accepts any frame: otherwise one larger than
+    /// the bound could never be sent.
     pub(super) fn fits(&self, size: usize, frames: usize, bytes: usize) -> bool {
         self.is_empty() || (self.frames.len() < frames && self.bytes + size <= bytes)
     }
@@ -47,7 +48,7 @@ impl<T: Framed> Queue<T> {
     pub(super) fn pop(&mut self) -> Option<T> {
         let framed = self.frames.pop_front()?;
         self.bytes -= framed.frame().len();
-        self.give_back();
+        self.release_memory();
         Some(framed)
     }
 
@@ -55,11 +56,11 @@ impl<T: Framed> Queue<T> {
         if !self.is_empty() {
             self.frames.retain(keep);
             self.bytes = self.frames.iter().map(|framed| framed.frame().len()).sum();
-            self.give_back();
+            self.release_memory();
         }
     }
 
-    fn give_back(&mut self) {
+    fn release_memory(&mut self) {
         if self.frames.is_empty() && self.frames.capacity() > SPARE {
             self.frames.shrink_to(SPARE);
         }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_given_back_by_pop_and_by_retain() {
+    fn pop_and_retain_subtract_bytes() {
         let mut queue = Queue::default();
         queue.push(Bytes::from_static(b"12345"));
         queue.push(Bytes::from_static(b"678"));
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_given_back_after_a_burst() {
+    fn memory_is_released_after_a_burst() {
         let mut queue = Queue::default();
         for _ in 0..1000 {
             queue.push(Bytes::new());

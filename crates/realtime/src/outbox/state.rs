@@ -1,4 +1,4 @@
-//! What the lock of an outbox guards. Methods answer with the wakers that the caller wakes after unlocking.
+//! State behind the lock of an outbox. Methods return the wakers for the caller to wake after unlocking.
 
 use std::fmt;
 use std::task::{Poll, Waker};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use less_sync_core::{Close, SpaceId};
 
 use super::queue::{Framed, Queue};
-use super::{AfterWrite, Outgoing, Reply};
+use super::reply::{AfterWrite, Outgoing, Reply};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -16,13 +16,13 @@ pub(super) struct State {
     pub(super) ephemeral: Queue<QueuedEvent>,
     pub(super) closing: Option<Close>,
     pub(super) draining: bool,
-    /// A close or drain that the task has not been told of.
-    signalled: bool,
-    /// The last frame taken was a reply.
-    events_turn: bool,
-    /// The connection's task, while it waits for frames.
+    /// A close or drain that `poll_ready` has not reported yet.
+    is_signalled: bool,
+    /// True after a reply was taken: the next frame is an event, if one is queued.
+    is_event_next: bool,
+    /// Waker of the connection's task while it waits for frames.
     consumer: Option<Waker>,
-    /// Whoever waits for room for a reply; at most one per lane.
+    /// Wakers of the calls that wait for room for a reply: the stream, and any number of pipelined calls.
     producers: Vec<Waker>,
 }
 
@@ -48,7 +48,7 @@ impl Framed for QueuedEvent {
     }
 }
 
-/// Queues and wakers of a connection that was closed, to be dropped and woken outside of the lock.
+/// Queues and wakers of a closed connection, to be dropped and woken after the lock is released.
 pub(super) struct Discarded(State);
 
 impl Discarded {
@@ -66,6 +66,7 @@ impl State {
     #[must_use]
     pub(super) fn queue_reply(&mut self, reply: Reply) -> Option<Waker> {
         let Reply { frame, after } = reply;
+        // Boxed because almost every reply has nothing to follow it: the queue holds one pointer instead of two vectors.
         self.replies.push(QueuedReply { frame, after: after.map(Box::new) });
         self.consumer.take()
     }
@@ -83,6 +84,7 @@ impl State {
     }
 
     pub(super) fn wait_for_room(&mut self, producer: &Waker) {
+        // A producer that is polled again while parked must not be queued twice.
         if !self.producers.iter().any(|known| known.will_wake(producer)) {
             self.producers.push(producer.clone());
         }
@@ -93,29 +95,31 @@ impl State {
         self.ephemeral.retain(|event| event.space != Some(space));
     }
 
-    /// Whether this close is the first, and what it discards.
+    /// Discards queues and wakers. The flag is true for the first close; a later one changes nothing.
     pub(super) fn close(&mut self, close: Close) -> (bool, Option<Discarded>) {
         if self.closing.is_some() {
             return (false, None);
         }
+        // The old state leaves the lock as a whole: freeing megabytes of queued frames under it would block producers.
         let closed =
-            Self { closing: Some(close), draining: self.draining, signalled: true, ..Self::default() };
+            Self { closing: Some(close), draining: self.draining, is_signalled: true, ..Self::default() };
         (true, Some(Discarded(std::mem::replace(self, closed))))
     }
 
     #[must_use]
     pub(super) fn drain(&mut self) -> Option<Waker> {
         self.draining = true;
-        self.signalled = true;
+        self.is_signalled = true;
         self.consumer.take()
     }
 
-    /// Readiness by level for frames and by edge for signals: a task that has been told of a close need not be told
-    /// again while it says goodbye.
+    /// Readiness of frames is level-triggered, that of a close or drain edge-triggered: otherwise the task would spin while
+    /// it flushes the close frame.
     pub(super) fn poll_ready(&mut self, task: &Waker) -> Poll<()> {
-        if std::mem::take(&mut self.signalled) || !self.is_empty() {
+        if std::mem::take(&mut self.is_signalled) || !self.is_empty() {
             return Poll::Ready(());
         }
+        // Checked and registered under one lock: a frame queued in between would otherwise not wake the task.
         match &mut self.consumer {
             Some(known) => known.clone_from(task),
             unknown @ None => *unknown = Some(task.clone()),
@@ -123,22 +127,24 @@ impl State {
         Poll::Pending
     }
 
-    /// The next frame, and who may now find room.
+    /// Removes the next frame, and returns the producers that may now find room.
     pub(super) fn take(&mut self) -> Option<(Outgoing, Vec<Waker>)> {
-        if self.events_turn
+        if self.is_event_next
             && let Some(event) = self.take_event()
         {
-            self.events_turn = false;
+            self.is_event_next = false;
             return Some((event, Vec::new()));
         }
         if let Some(QueuedReply { frame, after }) = self.replies.pop() {
-            self.events_turn = true;
+            self.is_event_next = true;
+            // All producers are woken, not one: their frames differ in size, and the first may still not fit while
+            // another does.
             return Some((Outgoing { frame, after }, std::mem::take(&mut self.producers)));
         }
         self.take_event().map(|event| (event, Vec::new()))
     }
 
-    /// Durable events go before ephemeral ones: they are what a slow consumer is cut for.
+    /// Durable events precede ephemeral ones: a full durable queue closes the connection, a full ephemeral one does not.
     fn take_event(&mut self) -> Option<Outgoing> {
         let event = self.events.pop().or_else(|| self.ephemeral.pop())?;
         Some(Outgoing { frame: event.frame, after: None })

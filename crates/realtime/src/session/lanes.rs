@@ -7,16 +7,9 @@
 
 use std::collections::VecDeque;
 
-use crate::call::Call;
+use less_sync_core::wire::method::Lane;
 
-/// Which lane a method runs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Lane {
-    /// Arrival order; one at a time unless pipelined.
-    Ordered,
-    /// Long answers, beside the ordered lane.
-    Stream,
-}
+use crate::call::Call;
 
 /// Calls accepted and not finished.
 #[derive(Debug, Default)]
@@ -32,8 +25,8 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn accept(&mut self, lane: Lane, call: Call) {
-        match lane {
+    pub(super) fn accept(&mut self, call: Call) {
+        match call.lane() {
             Lane::Ordered => {
                 self.ordered_accepted += 1;
                 self.ordered.push_back(call);
@@ -43,20 +36,20 @@ impl Lanes {
     }
 
     /// The next call that may start now, if any; it counts as running from here on.
-    pub(super) fn start(&mut self) -> Option<(Lane, Call)> {
+    pub(super) fn start(&mut self) -> Option<Call> {
         if let Some(call) = self.next_ordered() {
-            return Some((Lane::Ordered, call));
+            return Some(call);
         }
         let (after, _) = self.streams.front()?;
         if self.stream_running || *after > self.ordered_finished {
             return None;
         }
         self.stream_running = true;
-        self.streams.pop_front().map(|(_, call)| (Lane::Stream, call))
+        self.streams.pop_front().map(|(_, call)| call)
     }
 
     fn next_ordered(&mut self) -> Option<Call> {
-        let pipelined = self.ordered.front()?.known.is_some_and(|method| method.pipelined);
+        let pipelined = self.ordered.front()?.method.is_some_and(|method| method.row().is_pipelined);
         let alongside = self.pipelining && pipelined;
         if self.ordered_running > 0 && !alongside {
             return None;

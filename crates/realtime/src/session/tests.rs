@@ -86,8 +86,8 @@ impl Table {
         self.all()
             .into_iter()
             .map(|action| {
-                let Action::Run(_, call) = action else { panic!("expected a call to start, got {action:?}") };
-                call.method().to_owned()
+                let Action::Run(call) = action else { panic!("expected a call to start, got {action:?}") };
+                call.name().to_owned()
             })
             .collect()
     }

@@ -1,7 +1,7 @@
 //! From registration to going live (protocol §6.2, G2, G4).
 
 use bytes::Bytes;
-use less_sync_realtime::{AfterWrite, Gate, Reply};
+use less_sync_realtime::{AfterWrite, PendingSubscription, Reply};
 
 use crate::fixture::{HERE, Heard, Listener, THERE, audience, broker, push, push_from, state};
 
@@ -209,17 +209,19 @@ fn whoever_read_a_newer_state_is_not_told_what_it_knows() {
 fn a_response_that_was_written_opens_the_gates_it_carries() {
     let (broker, [speaker]) = audience();
     let listener = Listener::new(1);
-    let generation = listener.watch(&broker, HERE);
-    broker.settle(HERE, listener.id, generation, state(5));
+    let id = listener.watch(&broker, HERE);
+    broker.settle(HERE, listener.id, id, state(5));
     push(&broker, HERE, 6);
     let peers = Bytes::from_static(b"peers that did not fit");
-    let after =
-        AfterWrite { gates: vec![Gate { space: HERE, generation }], ephemeral: vec![(HERE, peers.clone())] };
+    let after = AfterWrite {
+        subscriptions: vec![PendingSubscription { space: HERE, id }],
+        ephemeral: vec![(HERE, peers.clone())],
+    };
     listener.outbox.try_reply(Reply { frame: Bytes::from_static(b"response"), after: Some(after) });
     let response = listener.outbox.take().unwrap();
     assert_eq!(response.frame, "response");
     assert!(listener.outbox.is_empty(), "nothing before the response");
-    response.after.unwrap().run(&broker, listener.id);
+    broker.response_written(*response.after.unwrap(), listener.id);
     broker.send_event(HERE, speaker.id, b"live");
     let frames = listener.frames();
     assert_eq!(frames.len(), 3);

@@ -3,7 +3,7 @@
 use less_sync_core::Epoch;
 use less_sync_storage::StoredDek;
 
-use super::DekRows;
+use super::rows::DekRows;
 
 /// Rows that fit an answer. If not all do, those that need no rewrap go first out, then those that come last.
 ///

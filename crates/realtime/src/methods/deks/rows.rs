@@ -9,7 +9,7 @@ use less_sync_core::{FileId, RecordId, frame};
 use less_sync_engine::Keyed;
 use less_sync_storage::StoredDek;
 
-use crate::listed_deks::Kind;
+use crate::listed_dek_bounds::Kind;
 
 /// What differs between records and files. Each generation of clients has its own container, and reads one spelling in
 /// it (newer-clients §4.3).

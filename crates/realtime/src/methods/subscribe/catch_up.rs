@@ -1,4 +1,4 @@
-//! What a watcher missed, told as it would have been told live (protocol §6.4).
+//! Replay of missed events, in the form of live events (protocol §6.4).
 
 use bytes::Bytes;
 use less_sync_core::wire::event::{FileEntry, FileEvent, MembershipEvent, RecordEntry, Sync};
@@ -6,7 +6,7 @@ use less_sync_core::wire::method;
 use less_sync_core::{Cursor, frame};
 use less_sync_storage::{Row, Space};
 
-use crate::wire;
+use crate::stored_rows;
 
 /// The notifications for `rows`, which are in order: for every cursor its records, then its entry, then its files. The
 /// first `sync` continues from `since`, each later one from whatever was told before it.
@@ -43,13 +43,13 @@ fn sync(space: &Space, prev: Cursor, cursor: Cursor, rows: &[Row]) -> Bytes {
 
 fn record(row: &Row) -> Option<RecordEntry<'_>> {
     let Row::Record(record) = row else { return None };
-    let (blob, dek, deleted) = wire::record(&record.state);
+    let (blob, dek, deleted) = stored_rows::record(&record.state);
     Some(RecordEntry { id: record.id, blob, cursor: record.cursor, dek, deleted })
 }
 
 fn membership(space: &Space, cursor: Cursor, rows: &[Row]) -> Bytes {
     let entries = rows.iter().filter_map(|row| match row {
-        Row::Member(entry) => Some(wire::entry(entry)),
+        Row::Member(entry) => Some(stored_rows::entry(entry)),
         Row::Record(_) | Row::File(_) => None,
     });
     let event = MembershipEvent { space: space.id, cursor, entries: entries.collect() };
@@ -63,7 +63,7 @@ fn files(space: &Space, cursor: Cursor, rows: &[Row]) -> Bytes {
 
 fn file(row: &Row) -> Option<FileEntry<'_>> {
     let Row::File(file) = row else { return None };
-    let (size, dek, deleted) = wire::file(file);
+    let (size, dek, deleted) = stored_rows::file(file);
     Some(FileEntry { id: file.id, record_id: file.record, size, dek, deleted })
 }
 

@@ -1,15 +1,15 @@
-//! A space that may be watched, on its way to being watched.
+//! State and missed events of a space between its authorization and its subscription.
 
 use less_sync_core::wire::subscribe::SubscribeEntry;
 use less_sync_core::{Cursor, SpaceId};
-use less_sync_engine::{CatchUp, Credentials, EngineError, Subscribed};
+use less_sync_engine::{CatchUp, EngineError, Subscribed};
 use less_sync_storage::Space;
 
 use super::catch_up;
 use crate::broker::{Position, Start};
-use crate::connection::Connection;
+use crate::methods::stream::Stream;
 
-/// What was read of a space, and what its watcher missed.
+/// State of a space, and the events that its subscriber missed.
 pub(super) struct Entered {
     subscribed: Subscribed,
     since: Cursor,
@@ -17,15 +17,13 @@ pub(super) struct Entered {
 }
 
 impl Entered {
-    /// Authorizes the caller and reads the state, and what happened before if that was asked for.
+    /// Authorizes the caller and reads the state, and the missed events if the entry requests them.
     pub(super) async fn read(
-        connection: &Connection,
+        stream: Stream<'_>,
         space: SpaceId,
         entry: &SubscribeEntry<'_>,
     ) -> Result<Self, EngineError> {
-        let caller = connection.caller();
-        let credentials = Credentials { caller: &caller, ucan: entry.ucan };
-        let engine = &connection.endpoint.engine;
+        let (engine, credentials) = (stream.context.engine(), stream.context.credentials(entry.ucan));
         let subscribed = engine.subscribe(credentials, space).await?;
         let since = Cursor::new(entry.since).unwrap_or(Cursor::MAX);
         let missed = if entry.catchup {
@@ -36,7 +34,7 @@ impl Entered {
         Ok(Self { subscribed, since, missed })
     }
 
-    /// Where the subscription begins: where the watcher stands, if it has to pull what it missed.
+    /// Start of the subscription: the client's cursor if the client has to pull, else the cursor of the space.
     pub(super) fn start(&self) -> Start {
         let position = Position::from(&self.subscribed.state);
         let told = match self.missed {
@@ -46,14 +44,12 @@ impl Entered {
         Start { position, told, chain: self.subscribed.chain.clone() }
     }
 
-    /// Notes what the subscription rests on, and replays what its watcher missed, before the response.
-    pub(super) async fn begin(self, connection: &Connection) -> Space {
+    /// Records the authorization of the subscription, and replays the missed events before the response.
+    pub(super) async fn begin(self, stream: Stream<'_>) -> Space {
         let Self { subscribed, since, missed } = self;
-        connection.rest_on(subscribed.state.id, subscribed.chain);
+        stream.context.connection().rest_on(subscribed.state.id, subscribed.chain);
         if let CatchUp::Rows(rows) = missed {
-            for frame in catch_up::frames(&subscribed.state, since, &rows) {
-                connection.queue(frame, None).await;
-            }
+            stream.send(catch_up::frames(&subscribed.state, since, &rows)).await;
         }
         subscribed.state
     }

@@ -1,13 +1,12 @@
-//! The one place where failures become what clients see (protocol §3).
+//! Error responses of the socket: mapping of engine and storage errors to codes and messages (protocol §3).
 
 use std::borrow::Cow;
 
 use less_sync_core::ErrorCode;
-use less_sync_core::cbor::InvalidParams;
 use less_sync_engine::EngineError;
 use less_sync_storage::StorageError;
 
-/// An error response.
+/// Code and message of an error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RpcError {
     pub(crate) code: ErrorCode,
@@ -19,14 +18,21 @@ impl RpcError {
         Self { code, message: message.into() }
     }
 
-    /// Undecodable params of the method with this label (protocol §3.4).
-    pub(crate) fn invalid_params(label: &str, _cause: InvalidParams) -> Self {
-        Self::new(ErrorCode::InvalidParams, format!("invalid {label} params"))
+    pub(crate) fn bad_request(message: &'static str) -> Self {
+        Self::new(ErrorCode::BadRequest, message)
     }
 
-    /// A space id that is none.
+    /// As `RpcError::from(error)`, except that a used-up rate limit is reported with its limit and what it counts, such as
+    /// "spaces per day".
+    pub(crate) fn with_limit(error: EngineError, counted: &str) -> Self {
+        if let EngineError::RateLimited { limit } = error {
+            return Self::new(ErrorCode::RateLimited, format!("rate limit exceeded: max {limit} {counted}"));
+        }
+        error.into()
+    }
+
     pub(crate) fn invalid_space_id() -> Self {
-        Self::new(ErrorCode::BadRequest, "invalid space id")
+        Self::bad_request("invalid space id")
     }
 }
 
@@ -51,7 +57,7 @@ impl From<StorageError> for RpcError {
             StorageError::SpaceNotFound => Self::new(ErrorCode::NotFound, "space not found"),
             StorageError::SpaceExists => Self::new(ErrorCode::Conflict, "space already exists"),
             StorageError::SpaceKindMismatch => {
-                tracing::error!("a personal space was found with a root key: somebody took its id");
+                tracing::error!("id of a personal space is taken by a shared space");
                 Self::new(ErrorCode::Forbidden, "forbidden")
             }
             StorageError::DuplicateRecordId(_) => Self::new(ErrorCode::BadRequest, "duplicate record id"),
@@ -87,7 +93,7 @@ impl From<StorageError> for RpcError {
             StorageError::InvitationNotFound => Self::new(ErrorCode::NotFound, "not found"),
             StorageError::MailboxFull => Self::new(ErrorCode::RateLimited, "mailbox full"),
             StorageError::RateLimited { .. } => Self::new(ErrorCode::RateLimited, "rate limited"),
-            // Files come over HTTP, so no method of the socket meets their errors.
+            // Files are transferred over HTTP; no method of the socket returns their errors.
             StorageError::RecordNotFound
             | StorageError::FileNotFound
             | StorageError::FileOwnedElsewhere
@@ -96,7 +102,7 @@ impl From<StorageError> for RpcError {
             | StorageError::CursorExhausted
             | StorageError::Unavailable(_)
             | StorageError::Database(_) => {
-                tracing::error!(error = %less_sync_core::ErrorChain(&error), "storage failed");
+                tracing::error!(error = %less_sync_core::ErrorChain(&error), "storage operation failed");
                 Self::new(ErrorCode::Internal, "internal")
             }
         }

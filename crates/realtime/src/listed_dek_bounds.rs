@@ -1,11 +1,11 @@
-//! Up to where a connection has listed the data keys of which space (protocol §4.17).
+//! Bounds of the last DEK listings of a connection, by space (protocol §4.17).
 
 use std::collections::HashMap;
 
 use less_sync_core::{Cursor, SpaceId, limits};
 use parking_lot::Mutex;
 
-/// What is listed.
+/// Kind of the listed keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Keys of records.
@@ -14,14 +14,14 @@ pub(crate) enum Kind {
     Files,
 }
 
-/// The bounds of the last listings of a connection. Bounded: it forgets everything when it is full, and a rewrap whose
-/// listing is forgotten is merely guarded more strictly.
+/// Cursor bound of the last listing of each space and kind. Holds at most [`limits::SPACES`] bounds and is cleared when
+/// full: a rewrap without a known listing is only guarded more strictly.
 #[derive(Debug, Default)]
-pub(crate) struct ListedDeks(Mutex<HashMap<(SpaceId, Kind), Cursor>>);
+pub(crate) struct ListedDekBounds(Mutex<HashMap<(SpaceId, Kind), Cursor>>);
 
-impl ListedDeks {
-    /// The client is about to get the last of a listing with this bound.
-    pub(crate) fn note(&self, space: SpaceId, kind: Kind, bound: Cursor) {
+impl ListedDekBounds {
+    /// Records the bound of a listing that was sent completely.
+    pub(crate) fn record(&self, space: SpaceId, kind: Kind, bound: Cursor) {
         let mut listed = self.0.lock();
         if listed.len() >= limits::SPACES && !listed.contains_key(&(space, kind)) {
             listed.clear();
@@ -29,7 +29,7 @@ impl ListedDeks {
         listed.insert((space, kind), bound);
     }
 
-    /// The bound of the last listing, if it is known.
+    /// Bound of the last listing, if known.
     pub(crate) fn bound(&self, space: SpaceId, kind: Kind) -> Option<Cursor> {
         self.0.lock().get(&(space, kind)).copied()
     }
@@ -44,12 +44,12 @@ mod tests {
     }
 
     #[test]
-    fn last_listing_of_its_kind_counts() {
-        let listed = ListedDeks::default();
+    fn bound_is_that_of_the_last_listing_of_its_kind() {
+        let listed = ListedDekBounds::default();
         let [older, newer] = [1, 2].map(|number| Cursor::new(number).unwrap());
         assert_eq!(listed.bound(space(1), Kind::Records), None);
-        listed.note(space(1), Kind::Records, older);
-        listed.note(space(1), Kind::Records, newer);
+        listed.record(space(1), Kind::Records, older);
+        listed.record(space(1), Kind::Records, newer);
         assert_eq!(listed.bound(space(1), Kind::Records), Some(newer));
         assert_eq!(listed.bound(space(1), Kind::Files), None);
         assert_eq!(listed.bound(space(2), Kind::Records), None);
@@ -57,9 +57,9 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let listed = ListedDeks::default();
+        let listed = ListedDekBounds::default();
         for number in 0..=limits::SPACES as u128 {
-            listed.note(space(number), Kind::Records, Cursor::ZERO);
+            listed.record(space(number), Kind::Records, Cursor::ZERO);
         }
         assert_eq!(listed.0.lock().len(), 1);
     }

@@ -1,9 +1,9 @@
-//! Stored rows as they travel, in answers and events alike.
+//! Wire form of stored rows, shared by responses and events.
 
 use less_sync_core::wire::membership::Entry;
 use less_sync_storage::{FileEntry, FileState, MemberEntry, RecordState};
 
-/// Blob, wrapped key and deletion mark of a record.
+/// Blob, wrapped key and tombstone flag of a record.
 pub(crate) fn record(state: &RecordState) -> (Option<&[u8]>, Option<&[u8]>, bool) {
     match state {
         RecordState::Live { blob, dek } => {
@@ -13,7 +13,7 @@ pub(crate) fn record(state: &RecordState) -> (Option<&[u8]>, Option<&[u8]>, bool
     }
 }
 
-/// Size, wrapped key and deletion mark of a file.
+/// Size, wrapped key and tombstone flag of a file.
 pub(crate) fn file(file: &FileEntry) -> (u64, Option<&[u8]>, bool) {
     match &file.state {
         FileState::Live { size, dek } => (*size, Some(dek.as_bytes().as_slice()), false),
@@ -21,7 +21,7 @@ pub(crate) fn file(file: &FileEntry) -> (u64, Option<&[u8]>, bool) {
     }
 }
 
-/// An entry of the membership log.
+/// Entry of the membership log.
 pub(crate) fn entry(entry: &MemberEntry) -> Entry<'_> {
     Entry {
         chain_seq: entry.chain_seq,

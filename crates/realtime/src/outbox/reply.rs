@@ -1,0 +1,42 @@
+//! Frames of a response on their way through the outbox, and the actions that follow their write.
+
+use bytes::Bytes;
+use less_sync_core::SpaceId;
+
+use crate::subscription_id::SubscriptionId;
+
+/// A frame of a response: a chunk, or the response itself.
+#[derive(Debug)]
+pub struct Reply {
+    /// The whole message.
+    pub frame: Bytes,
+    /// Actions once the frame has been handed to the socket.
+    pub after: Option<AfterWrite>,
+}
+
+/// The next frame to write.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The whole message.
+    pub frame: Bytes,
+    /// Actions once the frame has been handed to the socket.
+    pub after: Option<Box<AfterWrite>>,
+}
+
+/// Actions that follow once a response has been handed to the socket.
+#[derive(Debug, Default)]
+pub struct AfterWrite {
+    /// Subscriptions that go live.
+    pub subscriptions: Vec<PendingSubscription>,
+    /// Ephemeral frames that exceeded the budget of the response; each is sent if its space is still subscribed to.
+    pub ephemeral: Vec<(SpaceId, Bytes)>,
+}
+
+/// A subscription whose events are buffered until the response that lists it has been written (protocol G2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingSubscription {
+    /// The space.
+    pub space: SpaceId,
+    /// Id of the subscription; a newer subscription to the same space has another one.
+    pub id: SubscriptionId,
+}
