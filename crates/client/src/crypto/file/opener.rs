@@ -201,7 +201,7 @@ mod tests {
     /// Written by another implementation of AES-GCM: key 07 07 …, space 01 01 …, file 02 02 …
     #[test]
     fn files_of_other_clients_are_opened() {
-        let sealed = "01582dd50c5harness872dc402481186fa05ef8a4ce7879a";
+        let sealed = "01582dd50c5bed872dc402481186fa05ef8a4ce7879a";
         let bytes: Vec<u8> = (0..sealed.len())
             .step_by(2)
             .map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap())
