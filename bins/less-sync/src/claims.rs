@@ -1,4 +1,4 @@
-//! What an access token says about itself; read, not verified.
+//! Claims of an access token, decoded without verification.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -6,7 +6,7 @@ use less_sync_client::AccessToken;
 use less_sync_core::SpaceId;
 use serde::Deserialize;
 
-/// What the toolbox reads of a token.
+/// Claims that the toolbox uses.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Claims {
     personal_space_id: Option<String>,
@@ -18,16 +18,16 @@ pub(crate) struct Claims {
     pub(crate) mailbox_id: Option<String>,
 }
 
-/// What the token says; nothing, when it cannot be read.
-pub(crate) fn read(token: &AccessToken) -> Claims {
+/// Decodes the claims; all are `None` for a token that is not a JWT.
+pub(crate) fn decode(token: &AccessToken) -> Claims {
     let payload = token.expose().split('.').nth(1).unwrap_or_default();
     let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
     serde_json::from_slice(&payload).unwrap_or_default()
 }
 
-/// The personal space that the token names, if it names one.
+/// Personal space named by the token.
 pub(crate) fn personal_space(token: &AccessToken) -> Option<SpaceId> {
-    read(token).personal_space_id?.parse().ok()
+    decode(token).personal_space_id?.parse().ok()
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
     use super::personal_space;
 
     #[test]
-    fn personal_space_is_read_from_the_claims_and_from_nowhere_else() {
+    fn personal_space_is_decoded_from_its_claim_only() {
         let id = "0c0d1a2b-0000-5000-8000-000000000001";
         let token = |claims: &str| format!("h.{}.s", BASE64_URL_SAFE_NO_PAD.encode(claims)).into();
         let space = personal_space(&token(&format!(r#"{{"personal_space_id":"{id}"}}"#)));

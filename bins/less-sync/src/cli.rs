@@ -1,4 +1,4 @@
-//! The command line (operations §1).
+//! Command line: arguments, dispatch, runtime (operations §1).
 
 use std::process::ExitCode;
 
@@ -6,19 +6,19 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{bench, file, history_check, identity, pull, push, space, tail, token};
-use crate::report::{Failure, report};
+use crate::failure::{Failure, print_outcome};
 use crate::target::Target;
 
-/// Talks to a less-sync server: mints tokens, pushes and pulls records, keeps files, shares spaces, shows frames, measures.
+/// Use and measure a less-sync server: tokens, records, files, shared spaces, live frames, benchmarks
 ///
-/// Files are always encrypted. In shared spaces whose keys you have, records are, too; elsewhere they are sent and shown as
-/// they are.
+/// Files are always end-to-end encrypted. Records are encrypted in shared spaces whose keys are in the key directory; in
+/// other spaces they are sent and shown unchanged.
 #[derive(Debug, Parser)]
 #[command(name = "less-sync", version = env!("LESS_SYNC_VERSION"), max_term_width = 100)]
 struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// Write JSON, one object per line
+    /// Print JSON, one object per line
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -27,40 +27,40 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Ask the development server for an access token
+    /// Request an access token from a development server
     Token(token::Arguments),
-    /// Print the address at which others can invite you
+    /// Print the address that others use to invite you
     Identity(identity::Arguments),
-    /// Share spaces: create, invite, accept, revoke
+    /// Create and manage shared spaces
     Space(space::Arguments),
-    /// Write files, or standard input, as one record each
+    /// Write or delete records, one per file or from standard input
     Push(push::Arguments),
-    /// Read what changed
+    /// Read the changes of a space
     Pull(pull::Arguments),
-    /// Keep files, end-to-end encrypted: put, get, ls, rm
+    /// Upload, download, list and delete end-to-end encrypted files
     File(file::Arguments),
-    /// Show frames as they arrive: what they are and how large, never what is in them
+    /// Print live frames: kind, space, cursors and sizes, never content
     Tail(tail::Arguments),
-    /// Measure a server
+    /// Measure the performance of a server
     Bench(bench::Arguments),
-    /// Judge recorded histories of pushes and pulls
+    /// Check recorded histories of pushes and pulls for consistency violations
     HistoryCheck(history_check::Arguments),
 }
 
-/// Does what the command line says.
+/// Parses the command line and runs the command.
 pub(crate) fn run() -> ExitCode {
     match Arguments::try_parse() {
-        Ok(arguments) => report(execute(arguments)),
+        Ok(arguments) => print_outcome(execute(arguments)),
         Err(error) => {
-            // Help and version are no errors, and go to standard output.
-            let _nobody_reads = error.print();
+            // Help and version arrive here, too; `print` sends them to standard output.
+            let _closed = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE))
         }
     }
 }
 
 fn execute(arguments: Arguments) -> Result<(), Failure> {
-    // One thread is plenty, and leaves the others to the server that is being measured.
+    // A current-thread runtime: commands are not CPU-bound, and a measured server keeps the other cores.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     let Arguments { target, json, command } = arguments;
@@ -77,7 +77,7 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
             Command::HistoryCheck(arguments) => history_check::run(&arguments, json),
         }
     });
-    // A read of standard input that nobody waits for any more must not keep the process alive.
+    // A blocking read of standard input may still run in the background; it must not keep the process alive.
     runtime.shutdown_background();
     outcome
 }

@@ -1,4 +1,4 @@
-//! The commands, one per file.
+//! Commands, one per file.
 
 pub(crate) mod bench;
 pub(crate) mod file;

@@ -1,11 +1,11 @@
-//! Cursors on the command line.
+//! Parsing of cursor arguments.
 
 use less_sync_core::Cursor;
 
-/// A number that a cursor can have.
+/// Parses a cursor.
 ///
 /// # Errors
-/// It is none; the text is for people.
+/// Not a number, or out of range; a message for the user.
 pub(crate) fn parse(text: &str) -> Result<Cursor, String> {
     let number: u64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     Cursor::new(number).map_err(|error| error.to_string())

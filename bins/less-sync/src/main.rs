@@ -1,4 +1,4 @@
-//! The toolbox of less-sync: what one runs beside a server, or beside an app that does not sync.
+//! Command-line toolbox for less-sync servers.
 
 mod claims;
 mod cli;
@@ -6,13 +6,10 @@ mod clock;
 mod cmd;
 mod content;
 mod cursor;
-mod dev_token;
-mod keys;
-mod line;
+mod failure;
+mod fields;
 mod output;
-mod report;
-mod server_url;
-mod shared;
+mod shared_space;
 mod target;
 mod token_source;
 

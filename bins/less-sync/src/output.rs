@@ -1,12 +1,12 @@
-//! Results on standard output, and nothing else there.
+//! Output: results on standard output, messages and progress bars on standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::line::Line;
+use crate::fields::Fields;
 
-/// Where results go, and in which form.
+/// Form of the results on standard output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
@@ -17,11 +17,11 @@ impl Output {
         Self { json }
     }
 
-    /// Writes one result at once: whoever reads a pipe sees it when it happens.
+    /// Writes one result and flushes it, so that a reader of a pipe sees it immediately.
     ///
     /// # Errors
-    /// Nobody reads any more.
-    pub(crate) fn write(self, line: &Line) -> io::Result<()> {
+    /// Standard output is closed.
+    pub(crate) fn write(self, line: &Fields) -> io::Result<()> {
         write_bare(&if self.json { line.to_json() } else { line.to_text() })
     }
 
@@ -31,25 +31,29 @@ impl Output {
     }
 }
 
-/// Writes a line as it is.
+/// Writes one line of plain text.
 ///
 /// # Errors
-/// Nobody reads any more.
+/// Standard output is closed.
 pub(crate) fn write_bare(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;
     out.flush()
 }
 
-/// A bar for work of a known length in this unit; invisible unless standard error is a terminal, and for the first
-/// moment of short work.
+/// Writes a message to standard error, for the user.
+pub(crate) fn message(text: &str) {
+    let _closed = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Progress bar for `length` units of work; hidden unless standard error is a terminal and standard output is not.
 pub(crate) fn progress(length: u64, unit: &str) -> ProgressBar {
     let template = format!("{{bar:40}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left");
     visible(ProgressBar::with_draw_target(Some(length), target()), &template)
 }
 
-/// A bar for a transfer of so many bytes; invisible unless standard error is a terminal. Its owner clears it before results
-/// are written.
+/// Progress bar for a transfer of `size` bytes; hidden unless standard error is a terminal. Clear it before writing
+/// results.
 pub(crate) fn transfer(name: &str, size: u64) -> ProgressBar {
     let target = if io::stderr().is_terminal() {
         ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)
@@ -60,7 +64,7 @@ pub(crate) fn transfer(name: &str, size: u64) -> ProgressBar {
     visible(bar, "{msg} {bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")
 }
 
-/// A counter for work of unknown length.
+/// Progress counter for work of unknown length.
 pub(crate) fn counter(unit: &str) -> ProgressBar {
     visible(
         ProgressBar::with_draw_target(None, target()),
@@ -76,7 +80,7 @@ fn visible(bar: ProgressBar, template: &str) -> ProgressBar {
 }
 
 fn target() -> ProgressDrawTarget {
-    // Results on the same terminal would be torn apart by a bar.
+    // A bar would overwrite results that go to the same terminal.
     let is_seen = io::stderr().is_terminal() && !io::stdout().is_terminal();
     if is_seen {
         ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)

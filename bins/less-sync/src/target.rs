@@ -1,25 +1,25 @@
-//! Which server, and who we are there.
+//! Server and user of a command: global flags, access tokens, connections.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use less_sync_client::crypto::Identity;
-use less_sync_client::{AccessToken, Auth, Connection, Dialer, Options, PullSpace};
+use less_sync_client::{
+    AccessToken, Auth, Connection, DevTokenClient, Dialer, Options, PullSpace, ServerUrl, TokenRequest,
+};
 use less_sync_core::{Cursor, SpaceId};
+use less_sync_keystore::KeyDirectory;
 
 use crate::claims::{self, Claims};
-use crate::dev_token::{DevTokens, Wish};
-use crate::keys::KeyDirectory;
-use crate::report::Failure;
-use crate::server_url::ServerUrl;
-use crate::shared::Shared;
+use crate::failure::Failure;
+use crate::shared_space::SharedSpace;
 use crate::token_source::TokenSource;
 
-/// Flags that every command has.
+/// Global flags.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// Address of the server
+    /// URL of the server
     #[arg(
         long,
         global = true,
@@ -28,38 +28,38 @@ pub(crate) struct Target {
         value_parser = ServerUrl::parse,
     )]
     pub(crate) url: ServerUrl,
-    /// Access token, or @FILE that holds it [default: asked of the development server]
+    /// Access token, or @FILE that contains it [default: requested from the development server]
     #[arg(long, global = true, env = "LESS_SYNC_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Whose token to ask the development server for
+    /// User id of the token requested from the development server
     #[arg(long, global = true)]
     pub(crate) user: Option<String>,
-    /// For which app
+    /// Client id of the token requested from the development server
     #[arg(long, global = true)]
     pub(crate) client: Option<String>,
-    /// Directory with your identity and the keys of your shared spaces [default: below the XDG data directory]
+    /// Directory of your identity and your keys [default: less-sync/keys in the XDG data directory]
     #[arg(long, global = true, env = "LESS_SYNC_KEYS", value_name = "DIR")]
     keys: Option<PathBuf>,
 }
 
-/// The space a command works in.
+/// Argument of commands that work in one space.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SpaceArgument {
-    /// The space [default: the personal space of the token]
+    /// Id of the space [default: the personal space of the token]
     #[arg(long)]
     pub(crate) space: Option<SpaceId>,
 }
 
-/// An open connection and the space to work in.
-pub(crate) struct Opened {
+/// Open connection, and the space of the command.
+pub(crate) struct SpaceConnection {
     pub(crate) connection: Connection,
     pub(crate) space: SpaceId,
-    /// The keys and rights for a space that we share; what is pushed and pulled there is encrypted.
-    pub(crate) shared: Option<Shared>,
+    /// Keys and rights of a shared space, whose records are encrypted; `None` for other spaces.
+    pub(crate) shared: Option<SharedSpace>,
 }
 
-impl Opened {
-    /// The space from `since` on, as it is pulled.
+impl SpaceConnection {
+    /// Pull of the space from `since`, exclusive.
     pub(crate) fn pull_space(&self, since: Cursor) -> PullSpace {
         match &self.shared {
             Some(shared) => shared.pull_space(since),
@@ -68,52 +68,56 @@ impl Opened {
     }
 }
 
-/// An open connection of an identity.
-pub(crate) struct Insider {
+/// Open connection authenticated as an identity.
+pub(crate) struct IdentityConnection {
     pub(crate) connection: Connection,
     pub(crate) claims: Claims,
 }
 
 impl Target {
-    /// Whose token to ask for, where tokens are given to everybody.
-    pub(crate) fn wish(&self) -> Wish {
-        Wish { user: self.user.clone(), client: self.client.clone(), ..Wish::default() }
+    /// Token request for the user and client of the command line.
+    pub(crate) fn token_request(&self) -> TokenRequest {
+        TokenRequest { user: self.user.clone(), client: self.client.clone(), ..TokenRequest::default() }
     }
 
-    /// The token route; only ever of this machine.
-    pub(crate) fn dev_tokens(&self) -> Result<DevTokens, Failure> {
+    /// Client of the token route, for servers on this machine only.
+    pub(crate) fn dev_tokens(&self) -> Result<DevTokenClient, Failure> {
         if self.url.is_loopback() {
-            return Ok(DevTokens::new(&self.url)?);
+            return Ok(DevTokenClient::new(&self.url)?);
         }
         Err(Failure::usage(anyhow!("no access token: give --token, --token @FILE or LESS_SYNC_TOKEN")))
     }
 
+    /// Source of access tokens of the command line.
     pub(crate) fn token_source(&self) -> Result<TokenSource, Failure> {
-        let asks = self.user.is_some() || self.client.is_some();
+        let names_user = self.user.is_some() || self.client.is_some();
         match self.token.as_deref().filter(|text| !text.trim().is_empty()) {
-            Some(_) if asks => Err(Failure::usage(anyhow!("--user and --client go without --token"))),
+            Some(_) if names_user => {
+                Err(Failure::usage(anyhow!("--user and --client cannot be combined with --token")))
+            }
             Some(text) => Ok(TokenSource::parse(text)),
-            None => Ok(TokenSource::Dev { tokens: self.dev_tokens()?, wish: Box::new(self.wish()) }),
+            None => {
+                Ok(TokenSource::Dev { tokens: self.dev_tokens()?, request: Box::new(self.token_request()) })
+            }
         }
     }
 
-    /// Tokens of this identity.
-    ///
-    /// # Errors
-    /// The token that was given belongs to another one.
+    /// Source of access tokens for `identity`; tokens of a development server name it.
     pub(crate) fn token_source_of(&self, identity: &Identity) -> Result<TokenSource, Failure> {
         match self.token_source()? {
-            TokenSource::Dev { tokens, mut wish } => {
-                wish.did = Some(identity.did().to_owned());
-                Ok(TokenSource::Dev { tokens, wish })
+            TokenSource::Dev { tokens, mut request } => {
+                request.did = Some(identity.did().to_owned());
+                Ok(TokenSource::Dev { tokens, request })
             }
             other @ (TokenSource::Given(_) | TokenSource::File(_)) => Ok(other),
         }
     }
 
-    /// Where keys are.
+    /// Key directory of the command line, or the default one.
     pub(crate) fn key_directory(&self) -> Result<KeyDirectory, Failure> {
-        KeyDirectory::choose(self.keys.as_deref())
+        let path = self.keys.clone().or_else(KeyDirectory::default_path);
+        let path = path.ok_or_else(|| anyhow!("no default key directory without a home: give --keys DIR"));
+        path.map(KeyDirectory::new).map_err(Failure::usage)
     }
 
     pub(crate) fn dialer(&self, options: Options) -> Result<Dialer, Failure> {
@@ -121,39 +125,42 @@ impl Target {
         Ok(Dialer::new(endpoint).with_options(options))
     }
 
-    /// Dials once, without another try. In a space that is among the keys, with what it takes to read and write it.
-    pub(crate) async fn open(&self, asked: &SpaceArgument) -> Result<Opened, Failure> {
-        let shared = match asked.space {
-            Some(space) => Shared::find(&self.key_directory()?, space)?,
+    /// Dials once, without retries. For a space of the key directory, fetches its current key.
+    pub(crate) async fn open(&self, argument: &SpaceArgument) -> Result<SpaceConnection, Failure> {
+        let shared = match argument.space {
+            Some(space) => SharedSpace::find(&self.key_directory()?, space)?,
             None => None,
         };
         if let Some(mut shared) = shared {
             let connection = self.open_as(&shared.identity).await?.connection;
             shared.catch_up(&connection).await?;
-            return Ok(Opened { connection, space: shared.space(), shared: Some(shared) });
+            return Ok(SpaceConnection { connection, space: shared.space(), shared: Some(shared) });
         }
         let (token, personal) = self.token_source()?.token_and_space().await?;
-        let space = choose(asked, personal)?;
-        Ok(Opened { connection: self.dial(token).await?, space, shared: None })
+        let space = space_or_personal(argument, personal)?;
+        Ok(SpaceConnection { connection: self.dial(token).await?, space, shared: None })
     }
 
-    /// Dials once, as this identity and with its mailbox.
-    pub(crate) async fn open_as(&self, identity: &Identity) -> Result<Insider, Failure> {
+    /// Dials once as `identity`, with its mailbox.
+    pub(crate) async fn open_as(&self, identity: &Identity) -> Result<IdentityConnection, Failure> {
         let (token, claims) = self.token_of(identity).await?;
-        Ok(Insider { connection: self.dial(token).await?, claims })
+        Ok(IdentityConnection { connection: self.dial(token).await?, claims })
     }
 
-    /// A token that names this identity and its mailbox, and what it says.
+    /// Access token that names `identity` and its mailbox, with its claims.
+    ///
+    /// # Errors
+    /// The token of the command line names another identity.
     pub(crate) async fn token_of(&self, identity: &Identity) -> Result<(AccessToken, Claims), Failure> {
         let mut source = self.token_source_of(identity)?;
         let (mut token, _) = source.token_and_space().await?;
-        let mut claims = claims::read(&token);
-        if let TokenSource::Dev { wish, .. } = &mut source {
-            // The mailbox depends on the user, whom the first token names (auth §2.3).
+        let mut claims = claims::decode(&token);
+        if let TokenSource::Dev { request, .. } = &mut source {
+            // The mailbox id is derived from issuer and user (auth §2.3), which only a first token names.
             let (issuer, user) = (claims.issuer.unwrap_or_default(), claims.user.unwrap_or_default());
-            wish.mailbox = Some(identity.mailbox(&issuer, &user).to_hex());
+            request.mailbox = Some(identity.mailbox(&issuer, &user).to_hex());
             (token, _) = source.token_and_space().await?;
-            claims = claims::read(&token);
+            claims = claims::decode(&token);
         }
         check_identity(&claims, identity)?;
         Ok((token, claims))
@@ -162,25 +169,27 @@ impl Target {
     async fn dial(&self, token: AccessToken) -> Result<Connection, Failure> {
         let dialer = self.dialer(Options::default())?;
         let dialled = dialer.dial(Auth::Token(token)).await;
-        let (connection, _unheard) =
-            dialled.with_context(|| format!("cannot reach {}", dialer.endpoint()))?;
+        let (connection, _events) = dialled.with_context(|| format!("cannot reach {}", dialer.endpoint()))?;
         Ok(connection)
     }
 }
 
-/// The server lets nobody into a shared space whose token names somebody else (auth §6.3).
-pub(crate) fn check_identity(claims: &Claims, identity: &Identity) -> Result<(), Failure> {
+/// Rejects a token of another identity: the server would reject every call in a shared space (auth §6.3).
+fn check_identity(claims: &Claims, identity: &Identity) -> Result<(), Failure> {
     if claims.did.as_deref() == Some(identity.did()) {
         return Ok(());
     }
-    let named = claims.did.as_deref().unwrap_or("nobody");
-    let error = anyhow!("the access token is for {named}, and your keys are those of {}", identity.did());
+    let named = claims.did.as_deref().unwrap_or("no identity");
+    let error = anyhow!("the access token is for {named}, but your keys are for {}", identity.did());
     Err(Failure::usage(error))
 }
 
-/// The space that was asked for, or else the personal one.
-pub(crate) fn choose(asked: &SpaceArgument, personal: Option<SpaceId>) -> Result<SpaceId, Failure> {
-    asked
+/// Space of the argument, or the personal one.
+pub(crate) fn space_or_personal(
+    argument: &SpaceArgument,
+    personal: Option<SpaceId>,
+) -> Result<SpaceId, Failure> {
+    argument
         .space
         .or(personal)
         .ok_or_else(|| Failure::usage(anyhow!("the token names no personal space: give --space")))

@@ -1,25 +1,24 @@
-//! Where access tokens come from: the command line, a file, or a development server.
+//! Sources of access tokens: the command line, a file, or a development server.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use less_sync_client::{AccessToken, TokenProvider, TokenUnavailable};
+use less_sync_client::{AccessToken, DevTokenClient, TokenProvider, TokenRequest, TokenUnavailable};
 use less_sync_core::SpaceId;
 
 use crate::claims;
-use crate::dev_token::{DevTokens, Wish};
 
-/// Asked before every dial, so that a file may be replaced and a development server may start anew.
+/// Source of tokens, read before every dial, so that the file may be replaced and the development server restarted.
 #[derive(Clone, Debug)]
 pub(crate) enum TokenSource {
     Given(AccessToken),
     File(PathBuf),
-    Dev { tokens: DevTokens, wish: Box<Wish> },
+    Dev { tokens: DevTokenClient, request: Box<TokenRequest> },
 }
 
 impl TokenSource {
-    /// A text, or `@` and the name of a file that holds it.
+    /// Parses the `--token` argument: a token, or `@` and the path of a file that contains it.
     pub(crate) fn parse(text: &str) -> Self {
         match text.strip_prefix('@') {
             Some(path) => Self::File(path.into()),
@@ -27,7 +26,7 @@ impl TokenSource {
         }
     }
 
-    /// A token, and the personal space that belongs to it as far as anybody says.
+    /// Reads a token and its personal space; `None` if the token does not name one.
     pub(crate) async fn token_and_space(&self) -> anyhow::Result<(AccessToken, Option<SpaceId>)> {
         let token = match self {
             Self::Given(token) => token.clone(),
@@ -36,9 +35,9 @@ impl TokenSource {
                 let text = text.with_context(|| format!("cannot read the token in {}", path.display()))?;
                 text.trim().into()
             }
-            Self::Dev { tokens, wish } => {
-                let granted = tokens.grant(wish).await?;
-                return Ok((granted.token, Some(granted.personal_space)));
+            Self::Dev { tokens, request } => {
+                let issued = tokens.issue(request).await?;
+                return Ok((issued.token, Some(issued.personal_space)));
             }
         };
         let space = claims::personal_space(&token);

@@ -18,7 +18,7 @@
 //!
 //! let sealed = ring.seal_record(Epoch::FIRST, record, b"hello")?;
 //! assert_eq!(ring.open_record(record, &sealed.blob, Some(sealed.dek.as_bytes()))?, "hello");
-//! # Ok::<(), less_sync_client::crypto::Unreadable>(())
+//! # Ok::<(), less_sync_client::crypto::DecryptionError>(())
 //! ```
 
 mod aead;
@@ -36,7 +36,7 @@ pub use file::{FILE_SEGMENT, FileOpener, FileSealer, sealed_size, segment_offset
 pub use identity::{Identity, InvalidIdentity};
 pub use key_ring::{KeyRing, SealedRecord};
 pub use mailbox::mailbox_id;
-pub use record::{RECORD_OVERHEAD, Unreadable};
-pub use sealed_box::{NotForUs, seal};
+pub use record::{DecryptionError, RECORD_OVERHEAD};
+pub use sealed_box::{SealedBoxError, seal};
 pub use secret::Secret;
 pub use space_key::SpaceKey;

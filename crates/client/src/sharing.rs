@@ -19,7 +19,7 @@ mod share;
 
 pub use address::{Address, InvalidAddress};
 pub use adopt::{AdoptError, adopt};
-pub use entry::{Act, Admission, MOST_ADMISSIONS, seal_entry};
+pub use entry::{Act, Admission, MAX_ADMISSIONS, seal_entry};
 pub use membership::{Chain, Membership};
 pub use offer::{Offer, OfferError};
 pub use rewrap::{RewrapError, Rewrapped, rewrap_all};

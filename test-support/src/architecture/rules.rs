@@ -28,6 +28,8 @@ const STORAGE: &str = "less-sync-storage";
 const ENGINE: &str = "less-sync-engine";
 const CLIENT: &str = "less-sync-client";
 const HISTORY: &str = "less-sync-history";
+const KEYSTORE: &str = "less-sync-keystore";
+const BENCH: &str = "less-sync-bench";
 
 /// What an edge may use.
 const EDGE: &[&str] = &[CORE, AUTH, STORAGE, ENGINE];
@@ -113,8 +115,15 @@ pub const ROOMS: &[Room] = &[
     Room { name: "less-sync-migrate", may_use: &["less-sync-app"], never_directly: &[], never_below: &[] },
     Room { name: HISTORY, may_use: &[CORE], never_directly: &["anyhow"], never_below: THE_WORLD },
     Room {
+        name: KEYSTORE,
+        may_use: &[CORE, AUTH, CLIENT],
+        never_directly: &["anyhow", "tokio"],
+        never_below: &[&["axum"], SQL],
+    },
+    Room { name: BENCH, may_use: &[CORE, AUTH, CLIENT], never_directly: &[], never_below: &[&["axum"], SQL] },
+    Room {
         name: "less-sync",
-        may_use: &[CORE, AUTH, CLIENT, HISTORY],
+        may_use: &[CORE, CLIENT, HISTORY, KEYSTORE, BENCH],
         never_directly: &[],
         never_below: &[&["axum"], SQL],
     },

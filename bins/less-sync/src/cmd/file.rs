@@ -1,22 +1,22 @@
-//! `less-sync file`: files, encrypted end to end.
+//! `less-sync file`: end-to-end encrypted files.
 
 mod catalog;
 mod get;
 mod ls;
-mod place;
 mod put;
-mod rejection;
+mod rejections;
 mod retry;
 mod rm;
+mod session;
 
 use clap::{Args, Subcommand};
 
-use crate::report::Failure;
+use crate::failure::Failure;
 use crate::target::Target;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A file belongs to a record, which says what it is called and is encrypted like it. The key of your personal space is made when it is needed; give the key directory to your other devices."
+    after_help = "Each file has a record with its name, encrypted like the file. The key of your personal space is created by the first upload; copy the key directory to your other devices."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -31,7 +31,7 @@ enum Command {
     Get(get::Arguments),
     /// List files
     Ls(ls::Arguments),
-    /// Delete files, and the records that own them
+    /// Delete files and their records
     Rm(rm::Arguments),
 }
 

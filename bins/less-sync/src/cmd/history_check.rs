@@ -8,37 +8,38 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use less_sync_history::{Verdict, check};
 
-use crate::line::Line;
+use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::output::Output;
-use crate::report::Failure;
 
-/// Reads histories as less-sync-history describes them, one JSON object per line, and says whether a server may have done
-/// what they show. Ends with 3 when it may not.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "A history has one JSON object per line, as documented by the crate less-sync-history. The exit code is 3 if a violation was found."
+)]
 pub(crate) struct Arguments {
-    /// Files with one history each; - is standard input
+    /// Files with one history each; - for standard input
     #[arg(required = true)]
     histories: Vec<PathBuf>,
 }
 
-/// Prints a line per violation, and one for each history.
+/// Prints one line per violation and a summary per history.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let output = Output::new(json);
     let mut violations = 0;
     for path in &arguments.histories {
         let shown = path.display().to_string();
-        let verdict = judge(path).with_context(|| format!("{shown} cannot be judged"))?;
+        let verdict = check_file(path).with_context(|| format!("cannot check {shown}"))?;
         violations += verdict.violations.len();
-        print(output, &shown, &verdict).context("cannot write the verdict")?;
+        print(output, &shown, &verdict).context("cannot write the result")?;
     }
     match violations {
         0 => Ok(()),
-        1 => Err(Failure::found(anyhow!("a promise was broken"))),
-        more => Err(Failure::found(anyhow!("promises were broken {more} times"))),
+        1 => Err(Failure::found(anyhow!("1 consistency violation"))),
+        more => Err(Failure::found(anyhow!("{more} consistency violations"))),
     }
 }
 
-fn judge(path: &Path) -> anyhow::Result<Verdict> {
+fn check_file(path: &Path) -> anyhow::Result<Verdict> {
     let history: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -49,10 +50,10 @@ fn judge(path: &Path) -> anyhow::Result<Verdict> {
 
 fn print(output: Output, history: &str, verdict: &Verdict) -> io::Result<()> {
     for violation in &verdict.violations {
-        let line = Line::new().with("history", history).with("line", violation.line);
+        let line = Fields::new().with("history", history).with("line", violation.line);
         output.write(&line.with("violation", violation.what.as_str()))?;
     }
-    let line = Line::new()
+    let line = Fields::new()
         .with("history", history)
         .with("acknowledged", verdict.acknowledged)
         .with("rejected", verdict.rejected)

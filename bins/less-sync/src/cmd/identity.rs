@@ -6,26 +6,25 @@ use less_sync_client::crypto::Identity;
 use less_sync_client::sharing::Address;
 
 use crate::claims::Claims;
-use crate::line::Line;
+use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::output::{Output, write_bare};
-use crate::report::Failure;
 use crate::target::Target;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Hand the address to whoever shall invite you. It is no secret, but they must be sure that it is yours."
+    after_help = "The first call creates an identity in the key directory. Give the address to the person who invites you. It is not secret, but it must reach them unmodified."
 )]
 pub(crate) struct Arguments {}
 
-/// Prints one's address, alone, so that it can be handed on; as JSON, with its parts. The first time, an identity is
-/// made.
+/// Prints the address alone; as JSON, with its parts. Creates an identity the first time.
 pub(crate) async fn run(target: &Target, _arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let keys = target.key_directory()?;
-    let identity = keys.identity_or_new()?;
+    let identity = keys.identity_or_create()?;
     let (_, claims) = target.token_of(&identity).await?;
     let address = address(&identity, &claims)?;
     if json {
-        let line = Line::new()
+        let line = Fields::new()
             .with("did", address.did())
             .with("mailbox", address.mailbox().to_hex())
             .with("address", address.to_string())
@@ -38,9 +37,9 @@ pub(crate) async fn run(target: &Target, _arguments: &Arguments, json: bool) -> 
     Ok(())
 }
 
-/// Where invitations for the holder of a token arrive.
+/// Address of the identity, with the mailbox named by its token.
 fn address(identity: &Identity, claims: &Claims) -> Result<Address, Failure> {
-    let none = || Failure::usage(anyhow!("the access token names no mailbox, so nobody can invite you"));
+    let none = || Failure::usage(anyhow!("the access token names no mailbox for invitations"));
     let mailbox = claims.mailbox_id.as_deref().and_then(|mailbox| mailbox.parse().ok()).ok_or_else(none)?;
-    Ok(Address::new(identity.did(), mailbox).context("the identity has no address")?)
+    Ok(Address::new(identity.did(), mailbox).context("cannot form an address of the identity")?)
 }

@@ -14,29 +14,29 @@ use less_sync_core::Cursor;
 
 use crate::content;
 use crate::cursor;
-use crate::line::Line;
-use crate::output::{Output, counter};
-use crate::report::{Failure, say};
-use crate::shared::Shared;
-use crate::target::{Opened, SpaceArgument, Target};
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, counter, message};
+use crate::shared_space::SharedSpace;
+use crate::target::{SpaceArgument, SpaceConnection, Target};
 use directory::Directory;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "In a shared space whose keys you have, records are decrypted; one that cannot be is said on standard error, and the exit code is 3. The last line says where the space stands: give its cursor to --since to read on from there."
+    after_help = "Records are decrypted in shared spaces whose keys are in the key directory. Records that cannot be decrypted are reported on standard error, and the exit code is 3. The last line has the cursor of the space: pass it to --since to read later changes."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
     space: SpaceArgument,
-    /// Read what changed after this cursor
+    /// Read changes after this cursor
     #[arg(long, value_name = "CURSOR", default_value = "0", value_parser = cursor::parse)]
     since: Cursor,
-    /// Write each record to a file of its name in this directory, and remove those of deleted ones
+    /// Write each record to a file named by its id in this directory, and remove files of deleted records
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-/// Reads one space. Nothing is left out in silence: a pull that is not whole fails.
+/// Pulls one space; fails if the pull is incomplete.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let opened = target.open(&arguments.space).await?;
     let unreadable = pull(&opened, arguments, Output::new(json)).await;
@@ -48,17 +48,17 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     }
 }
 
-/// How many records could not be decrypted.
-async fn pull(opened: &Opened, arguments: &Arguments, output: Output) -> anyhow::Result<u64> {
+/// Prints all rows; returns the number of records that could not be decrypted.
+async fn pull(opened: &SpaceConnection, arguments: &Arguments, output: Output) -> anyhow::Result<u64> {
     let directory = arguments.out.as_deref().map(Directory::open).transpose()?;
     let shared = opened.shared.as_ref();
     let mut rows = Rows { directory, output, bar: counter("rows"), shared, unreadable: 0 };
     let space = opened.pull_space(arguments.since);
     let mut pull = opened.connection.pull(&[space]).await.context("cannot pull")?;
     while let Some(item) = pull.next().await {
-        rows.take(item.context("the pull failed; what was written so far is not complete")?)?;
+        rows.take(item.context("the pull failed; the output is incomplete")?)?;
     }
-    let summary = pull.finish().await.context("the pull failed; what was written so far is not complete")?;
+    let summary = pull.finish().await.context("the pull failed; the output is incomplete")?;
     rows.bar.finish_and_clear();
     if summary.skipped.is_empty() {
         Ok(rows.unreadable)
@@ -67,12 +67,12 @@ async fn pull(opened: &Opened, arguments: &Arguments, output: Output) -> anyhow:
     }
 }
 
-/// Where rows go.
+/// Output of rows: standard output or a directory.
 struct Rows<'a> {
     directory: Option<Directory>,
     output: Output,
     bar: ProgressBar,
-    shared: Option<&'a Shared>,
+    shared: Option<&'a SharedSpace>,
     unreadable: u64,
 }
 
@@ -80,7 +80,7 @@ impl Rows<'_> {
     fn take(&mut self, item: PullItem) -> anyhow::Result<()> {
         let line = match item {
             PullItem::Begin { .. } => return Ok(()),
-            PullItem::Record(row) => match self.opened(&row) {
+            PullItem::Record(row) => match self.decrypted(&row) {
                 Some(row) => self.record(&row)?,
                 None => return Ok(()),
             },
@@ -91,7 +91,7 @@ impl Rows<'_> {
                 return Ok(());
             }
             PullItem::File { cursor, file } => file_line(cursor, &file),
-            PullItem::Commit { space, prev, cursor, rows } => Line::new()
+            PullItem::Commit { space, prev, cursor, rows } => Fields::new()
                 .with("kind", "commit")
                 .with("space", space.to_string())
                 .with("since", prev.get())
@@ -101,19 +101,19 @@ impl Rows<'_> {
         self.write(&line)
     }
 
-    /// The record as its writer wrote it; `None` when that cannot be known, which has been said then.
-    fn opened(&mut self, row: &RecordRow) -> Option<RecordRow> {
+    /// Record with decrypted content; `None` after reporting one that cannot be decrypted.
+    fn decrypted(&mut self, row: &RecordRow) -> Option<RecordRow> {
         let Some(shared) = self.shared else { return Some(row.clone()) };
         let opened = shared.open(row);
         if let Err(why) = &opened {
             self.unreadable += 1;
-            say(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor));
+            message(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor));
         }
         opened.ok()
     }
 
-    fn record(&self, row: &RecordRow) -> anyhow::Result<Line> {
-        let line = Line::new()
+    fn record(&self, row: &RecordRow) -> anyhow::Result<Fields> {
+        let line = Fields::new()
             .with("kind", "record")
             .with("record", row.id.to_string())
             .with("cursor", row.cursor.get())
@@ -121,32 +121,32 @@ impl Rows<'_> {
             .with_some("deleted", row.is_deleted().then_some(true));
         let Some(directory) = &self.directory else {
             if self.shared.is_some() {
-                return Ok(content::shown(line, row));
+                return Ok(content::add(line, row));
             }
             let blob = row.blob.as_ref().map(|blob| BASE64_STANDARD.encode(blob));
             let dek = row.dek.as_ref().map(|dek| BASE64_STANDARD.encode(dek));
             return Ok(line.with_some("blob", blob).with_some("dek", dek));
         };
-        let path = directory.keep(row)?;
+        let path = directory.write(row)?;
         Ok(line.with_some("path", path.map(|path| path.display().to_string())))
     }
 
-    fn write(&self, line: &Line) -> anyhow::Result<()> {
+    fn write(&self, line: &Fields) -> anyhow::Result<()> {
         self.bar.inc(1);
         self.output.write(line).context("cannot write the result")
     }
 }
 
-fn membership(cursor: Cursor, entry: &MembershipEntry) -> Line {
-    Line::new()
+fn membership(cursor: Cursor, entry: &MembershipEntry) -> Fields {
+    Fields::new()
         .with("kind", "membership")
         .with("chain_seq", entry.chain_seq)
         .with("cursor", cursor.get())
         .with("size", entry.payload.len())
 }
 
-fn file_line(cursor: Cursor, file: &FileRow) -> Line {
-    Line::new()
+fn file_line(cursor: Cursor, file: &FileRow) -> Fields {
+    Fields::new()
         .with("kind", "file")
         .with("file", file.id.to_string())
         .with("record", file.record_id.to_string())

@@ -13,37 +13,37 @@ use less_sync_client::Change;
 use less_sync_core::{Cursor, ErrorCode, RecordId};
 
 use crate::cursor;
-use crate::line::Line;
-use crate::output::{Output, progress};
-use crate::report::{Failure, say};
-use crate::shared::Shared;
-use crate::target::{Opened, SpaceArgument, Target};
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, message, progress};
+use crate::shared_space::SharedSpace;
+use crate::target::{SpaceArgument, SpaceConnection, Target};
 use input::Input;
 use send::{Item, Outcome};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "In a shared space whose keys you have, records are encrypted; elsewhere they go as they are. A record of more than 5 MiB is rejected by the server."
+    after_help = "Records are encrypted in shared spaces whose keys are in the key directory; in other spaces they are sent unchanged. The server rejects records of more than 5 MiB by default."
 )]
 pub(crate) struct Arguments {
-    /// Files to write as one record each; - or nothing for standard input
+    /// Files to write as one record each [default: standard input, also named -]
     #[arg(value_name = "FILE", conflicts_with = "delete")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     space: SpaceArgument,
-    /// Write this record instead of new ones: update it, or make it
+    /// Update or create this record instead of creating new ones
     #[arg(long, value_name = "RECORD", conflicts_with = "delete")]
     id: Option<RecordId>,
     /// Delete these records
     #[arg(long, value_name = "RECORD")]
     delete: Vec<RecordId>,
-    /// Where the record of --id or --delete was last written; 0 for a new one [default: looked up]
+    /// Expected cursor of the record of --id or --delete; 0 for a new record [default: its current cursor]
     #[arg(long, value_name = "CURSOR", value_parser = cursor::parse)]
     expected_cursor: Option<Cursor>,
 }
 
-/// Pushes, and says of every record where it went. What the server rejects is said on standard error and makes
-/// the command fail; the others are written all the same.
+/// Pushes records and prints a line for each. Records that the server rejects are reported on standard error and make the
+/// command fail; the others are written.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     check(arguments)?;
     let opened = target.open(&arguments.space).await?;
@@ -58,12 +58,12 @@ fn check(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::usage(anyhow!("--id takes one file, not {}", arguments.files.len())));
     }
     if arguments.expected_cursor.is_some() && named != 1 {
-        return Err(Failure::usage(anyhow!("--expected-cursor goes with --id or with one --delete")));
+        return Err(Failure::usage(anyhow!("--expected-cursor requires --id or exactly one --delete")));
     }
     Ok(())
 }
 
-async fn push(opened: &Opened, arguments: &Arguments, output: Output) -> Result<(), Failure> {
+async fn push(opened: &SpaceConnection, arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let named: Vec<RecordId> = arguments.id.iter().chain(&arguments.delete).copied().collect();
     let cursors = match arguments.expected_cursor {
         Some(cursor) => named.iter().map(|id| (*id, cursor)).collect(),
@@ -91,7 +91,7 @@ async fn read(
     input: Input,
     id: Option<RecordId>,
     expected: &impl Fn(&RecordId) -> Cursor,
-    opened: &Opened,
+    opened: &SpaceConnection,
 ) -> anyhow::Result<Item> {
     let id = id.unwrap_or_else(input::new_record_id);
     let content = input.read().await?;
@@ -103,8 +103,8 @@ async fn read(
     Ok(Item { change, source: Some(input.name()), size })
 }
 
-/// The change, encrypted under the newest key.
-fn sealed(shared: &Shared, id: RecordId, expected: Cursor, content: &[u8]) -> anyhow::Result<Change> {
+/// Change with the content encrypted under the newest key.
+fn sealed(shared: &SharedSpace, id: RecordId, expected: Cursor, content: &[u8]) -> anyhow::Result<Change> {
     let keys = &shared.membership().keys;
     let newest = keys.newest().context("there is no key for this space")?;
     let sealed = keys.seal_record(newest.epoch(), id, content)?;
@@ -112,7 +112,7 @@ fn sealed(shared: &Shared, id: RecordId, expected: Cursor, content: &[u8]) -> an
 }
 
 async fn send(
-    opened: &Opened,
+    opened: &SpaceConnection,
     items: impl stream::Stream<Item = anyhow::Result<Item>>,
     count: usize,
     output: Output,
@@ -124,7 +124,7 @@ async fn send(
     while let Some(batch) = outcomes.next().await {
         for outcome in batch? {
             bar.inc(1);
-            if !tell(&outcome, output)? {
+            if !print(&outcome, output)? {
                 rejected += 1;
             }
         }
@@ -137,12 +137,12 @@ async fn send(
     }
 }
 
-/// Whether the record was written.
-fn tell(outcome: &Outcome, output: Output) -> anyhow::Result<bool> {
+/// Prints the outcome of one record; returns whether it was written.
+fn print(outcome: &Outcome, output: Output) -> anyhow::Result<bool> {
     let Outcome { record, source, size, result } = outcome;
     match result {
         Ok(cursor) => {
-            let line = Line::new()
+            let line = Fields::new()
                 .with("record", record.to_string())
                 .with("cursor", cursor.get())
                 .with_some("size", *size)
@@ -153,9 +153,12 @@ fn tell(outcome: &Outcome, output: Output) -> anyhow::Result<bool> {
         }
         Err(code) => {
             let name = source.clone().unwrap_or_else(|| record.to_string());
-            let hint =
-                if code.is(ErrorCode::EpochStale) { " (the keys are being changed; try again)" } else { "" };
-            say(&format!("rejected: {name}: {code}{hint}"));
+            let hint = if code.is(ErrorCode::EpochStale) {
+                " (a key rotation is in progress; try again)"
+            } else {
+                ""
+            };
+            message(&format!("rejected: {name}: {code}{hint}"));
             Ok(false)
         }
     }

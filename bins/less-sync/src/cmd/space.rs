@@ -1,4 +1,4 @@
-//! `less-sync space`: sharing spaces with people.
+//! `less-sync space`: shared spaces, their members and keys.
 
 mod accept;
 mod create;
@@ -7,13 +7,13 @@ mod list;
 mod log;
 mod members;
 mod revoke;
-mod room;
 mod rotate;
 mod rotation;
+mod session;
 
 use clap::{Args, Subcommand};
 
-use crate::report::Failure;
+use crate::failure::Failure;
 use crate::target::Target;
 
 #[derive(Debug, Args)]
@@ -24,19 +24,19 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a shared space of your own
+    /// Create a shared space
     Create(create::Arguments),
-    /// Let somebody in
+    /// Invite a member
     Invite(invite::Arguments),
     /// Accept an invitation
     Accept(accept::Arguments),
-    /// Show who is in a space
+    /// List the members of a space
     Members(members::Arguments),
-    /// Show the spaces whose keys you have
+    /// List the spaces of the key directory
     List(list::Arguments),
-    /// Shut somebody out: end their rights at once, and change the keys
+    /// Remove a member: revoke their rights immediately, and rotate the key
     Revoke(revoke::Arguments),
-    /// Change the keys of a space
+    /// Rotate the key of a space
     Rotate(rotate::Arguments),
 }
 

@@ -16,38 +16,38 @@ use tokio::sync::mpsc;
 
 use crate::clock;
 use crate::cursor;
-use crate::line::Line;
-use crate::output::{Output, write_bare};
-use crate::report::{Failure, say};
-use crate::target::{SpaceArgument, Target, choose};
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, message, write_bare};
+use crate::target::{SpaceArgument, Target, space_or_personal};
 use reader::Reader;
 
-/// Frames held for printing; more are counted, not kept.
+/// Maximum frames queued for printing; further frames are dropped and counted.
 const HELD: usize = 4096;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Of payloads only the sizes are shown; in a shared space whose keys you have, what its records say follows their frame, and everywhere what became of files. It goes on until it is interrupted, across restarts of the server."
+    after_help = "Payloads are shown by their sizes only. In shared spaces whose keys are in the key directory, the decrypted records follow their frame; changes of files follow theirs in every space. Runs until interrupted and reconnects after a lost connection."
 )]
 pub(crate) struct Arguments {
-    /// Watch these spaces [default: the personal space of the token]
+    /// Spaces to watch [default: the personal space of the token]
     #[arg(long)]
     space: Vec<SpaceId>,
-    /// First pull what changed after this cursor, and again what was missed
+    /// Pull changes after this cursor first, and missed changes after a reconnection
     #[arg(long, value_name = "CURSOR", value_parser = cursor::parse)]
     since: Option<Cursor>,
-    /// Show what is sent, too; the access token excepted
+    /// Show sent frames as well, except the access token
     #[arg(long)]
     sent: bool,
-    /// Show keepalives, too
+    /// Show keepalives as well
     #[arg(long)]
     keepalives: bool,
-    /// End after this many lines
+    /// Exit after this many frames
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }
 
-/// Prints frames until it is interrupted, or the server sends us away for good.
+/// Prints frames until it is interrupted, or the server rejects the connection permanently.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let output = Output::new(json);
     let reader = Reader::new(target, &arguments.space, output)?;
@@ -55,18 +55,18 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     let (tap, frames) = Frames::new(arguments);
     let options = Options { tap: Some(Arc::new(tap)), ..Options::default() };
     let dialer = target.dialer(options)?;
-    say(&format!("watching {}", dialer.endpoint()));
+    message(&format!("watching {}", dialer.endpoint()));
     let session = Session::start(Arc::new(dialer), Arc::new(reader.tokens().clone()), &plan);
     let printer = Printer { frames, output, left: arguments.count };
     show(session, printer, reader).await
 }
 
-/// Without a word about the space, the first token says which.
+/// Spaces to watch; by default the personal space, which only a token names.
 async fn plan(arguments: &Arguments, reader: &Reader) -> Result<Vec<SpacePlan>, Failure> {
     let mut spaces = arguments.space.clone();
     if spaces.is_empty() {
         let (_, personal) = reader.tokens().token_and_space().await?;
-        spaces.push(choose(&SpaceArgument { space: None }, personal)?);
+        spaces.push(space_or_personal(&SpaceArgument { space: None }, personal)?);
     }
     let plan = spaces.into_iter().map(|space| {
         let watch =
@@ -91,7 +91,7 @@ async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) ->
             update = session.next() => match update {
                 Some(update) => {
                     reader.read(&update).await?;
-                    told(update)?;
+                    report(update)?;
                 }
                 None => break Err(anyhow!("the session ended").into()),
             },
@@ -99,44 +99,46 @@ async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) ->
     };
     tokio::select! {
         () = session.close() => outcome,
-        // The second signal does not wait for anybody (operations §1).
+        // A second signal exits without waiting for the close (operations §1).
         _ = tokio::signal::ctrl_c() => std::process::exit(INTERRUPTED),
     }
 }
 
-/// 128 and the number of SIGINT.
+/// Exit code of a process interrupted by SIGINT: 128 + 2.
 const INTERRUPTED: i32 = 130;
 
-/// What people have to know about the connection.
-fn told(update: Update) -> Result<(), Failure> {
+/// Reports changes of the connection on standard error.
+fn report(update: Update) -> Result<(), Failure> {
     match update {
-        Update::Connected => say("connected"),
-        Update::Rejected { space, code } => say(&format!("space {space} rejected: {code}")),
-        Update::Skipped { space } => say(&format!("space {space} cannot be pulled")),
+        Update::Connected => message("connected"),
+        Update::Rejected { space, code } => message(&format!("space {space} rejected: {code}")),
+        Update::Skipped { space } => message(&format!("space {space} cannot be pulled")),
         Update::Interrupted { cause, retry_in: None } => {
-            return Err(anyhow::Error::new(cause).context("the server does not let us in").into());
+            return Err(anyhow::Error::new(cause)
+                .context("the server rejected the connection permanently")
+                .into());
         }
         Update::Interrupted { cause, retry_in: Some(delay) } => {
             let causes: Vec<String> = anyhow::Error::new(cause).chain().map(ToString::to_string).collect();
-            say(&format!("{}; next attempt in {:.1} s", causes.join(": "), delay.as_secs_f64()));
+            message(&format!("{}; next attempt in {:.1} s", causes.join(": "), delay.as_secs_f64()));
         }
-        // The frames have told these.
+        // Printed as frames.
         Update::Watching(_) | Update::Pulled(_) | Update::Event(_) => {}
     }
     Ok(())
 }
 
-/// A message as the tap saw it.
+/// Message of the connection.
 #[derive(Debug)]
 struct Frame {
     time: OffsetDateTime,
     is_sent: bool,
     message: Bytes,
-    /// Messages before this one that came too fast to be shown.
+    /// Messages dropped before this one because the queue was full.
     lost: u64,
 }
 
-/// The end that the connection writes to.
+/// Tap of the connection, which queues messages.
 struct FrameTap {
     frames: mpsc::Sender<Frame>,
     lost: AtomicU64,
@@ -144,7 +146,7 @@ struct FrameTap {
     keepalives: bool,
 }
 
-/// The end that is printed.
+/// Receiver of queued messages.
 struct Frames(mpsc::Receiver<Frame>);
 
 impl Frames {
@@ -157,7 +159,7 @@ impl Frames {
     async fn next(&mut self) -> Frame {
         match self.0.recv().await {
             Some(frame) => frame,
-            // The session is over, and will say so itself.
+            // The tap is dropped with the session, whose end arrives as an update.
             None => std::future::pending().await,
         }
     }
@@ -204,9 +206,9 @@ struct Printer {
 impl Printer {
     fn print(&mut self, frame: &Frame) -> anyhow::Result<Progress> {
         if frame.lost > 0 {
-            say(&format!("{} frames came too fast to be shown", frame.lost));
+            message(&format!("{} frames were dropped because output was too slow", frame.lost));
         }
-        let mut line = Line::new();
+        let mut line = Fields::new();
         if self.output.is_json() {
             line = line.with("time", clock::rfc3339(frame.time));
         }
@@ -217,7 +219,7 @@ impl Printer {
         Ok(if self.left == Some(0) { Progress::Done } else { Progress::More })
     }
 
-    fn write(&self, frame: &Frame, line: &Line) -> std::io::Result<()> {
+    fn write(&self, frame: &Frame, line: &Fields) -> std::io::Result<()> {
         if self.output.is_json() {
             return self.output.write(line);
         }

@@ -19,7 +19,7 @@ use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use less_sync_core::{FileId, SpaceId};
 
-use super::{Secret, Unreadable};
+use super::{DecryptionError, Secret};
 
 pub use opener::FileOpener;
 pub use sealer::FileSealer;
@@ -65,13 +65,13 @@ impl Segments {
         self.cipher.encrypt(&nonce, payload).unwrap_or_default()
     }
 
-    fn open(&mut self, sealed: &[u8], is_last: bool) -> Result<Vec<u8>, Unreadable> {
+    fn open(&mut self, sealed: &[u8], is_last: bool) -> Result<Vec<u8>, DecryptionError> {
         let is_first = self.number == 0;
         let nonce = self.next_nonce(is_last);
         let payload = Payload { msg: sealed, aad: &self.context };
-        let content = self.cipher.decrypt(&nonce, payload).map_err(|_| Unreadable::Damaged)?;
+        let content = self.cipher.decrypt(&nonce, payload).map_err(|_| DecryptionError::Damaged)?;
         // Every content has one way to be cut.
-        if content.is_empty() && !is_first { Err(Unreadable::Damaged) } else { Ok(content) }
+        if content.is_empty() && !is_first { Err(DecryptionError::Damaged) } else { Ok(content) }
     }
 
     fn next_nonce(&mut self, is_last: bool) -> Nonce<aes_gcm::aead::consts::U12> {

@@ -7,7 +7,7 @@ use less_sync_auth::{P256Key, RootKey};
 use less_sync_core::{MailboxId, Permission, SpaceId, Timestamp};
 use p256::SecretKey;
 
-use super::{NotForUs, Secret, mailbox_id, sealed_box};
+use super::{SealedBoxError, Secret, mailbox_id, sealed_box};
 
 /// Bytes that are no P-256 private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +90,7 @@ impl Identity {
     ///
     /// # Errors
     /// It is for somebody else, from another context, or was changed; nobody can tell which.
-    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotForUs> {
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealedBoxError> {
         sealed_box::open(&self.agreeing, context, sealed)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use less_sync_core::{Dek, Epoch, FileId, RecordId, SpaceId};
 
-use super::{FileOpener, FileSealer, Secret, SpaceKey, Unreadable, record};
+use super::{DecryptionError, FileOpener, FileSealer, Secret, SpaceKey, record};
 
 /// Keys that are kept: those of the newest epochs. Content is rewrapped with every rotation, so older ones open
 /// nothing but forgotten entries of the membership log.
@@ -53,9 +53,9 @@ impl KeyRing {
     /// The key of `epoch`.
     ///
     /// # Errors
-    /// [`Unreadable::NoKey`].
-    pub fn key(&self, epoch: Epoch) -> Result<&SpaceKey, Unreadable> {
-        self.keys.get(&epoch).ok_or(Unreadable::NoKey(epoch))
+    /// [`DecryptionError::NoKey`].
+    pub fn key(&self, epoch: Epoch) -> Result<&SpaceKey, DecryptionError> {
+        self.keys.get(&epoch).ok_or(DecryptionError::NoKey(epoch))
     }
 
     /// The key of the newest epoch that we know.
@@ -72,13 +72,13 @@ impl KeyRing {
     /// Encrypts a record under a key of its own, wrapped with that of `epoch`.
     ///
     /// # Errors
-    /// [`Unreadable::NoKey`].
+    /// [`DecryptionError::NoKey`].
     pub fn seal_record(
         &self,
         epoch: Epoch,
         record: RecordId,
         content: &[u8],
-    ) -> Result<SealedRecord, Unreadable> {
+    ) -> Result<SealedRecord, DecryptionError> {
         let space_key = self.key(epoch)?;
         let key = Secret::random();
         let blob = record::seal(&key, self.space, record, content);
@@ -88,15 +88,15 @@ impl KeyRing {
     /// The content of a record, which must be the one that was encrypted.
     ///
     /// # Errors
-    /// See [`Unreadable`].
+    /// See [`DecryptionError`].
     pub fn open_record(
         &self,
         record: RecordId,
         blob: &[u8],
         dek: Option<&[u8]>,
-    ) -> Result<Bytes, Unreadable> {
-        let dek = Dek::try_from(dek.ok_or(Unreadable::NotEncrypted)?);
-        let key = self.unwrap(&dek.map_err(|_| Unreadable::NotEncrypted)?)?;
+    ) -> Result<Bytes, DecryptionError> {
+        let dek = Dek::try_from(dek.ok_or(DecryptionError::NotEncrypted)?);
+        let key = self.unwrap(&dek.map_err(|_| DecryptionError::NotEncrypted)?)?;
         record::open(&key, self.space, record, blob)
     }
 
@@ -104,8 +104,8 @@ impl KeyRing {
     /// attempt to upload.
     ///
     /// # Errors
-    /// [`Unreadable::NoKey`].
-    pub fn seal_file(&self, epoch: Epoch, file: FileId) -> Result<(FileSealer, Dek), Unreadable> {
+    /// [`DecryptionError::NoKey`].
+    pub fn seal_file(&self, epoch: Epoch, file: FileId) -> Result<(FileSealer, Dek), DecryptionError> {
         let space_key = self.key(epoch)?;
         let key = Secret::random();
         Ok((FileSealer::new(&key, self.space, file), space_key.wrap(&key)))
@@ -114,29 +114,29 @@ impl KeyRing {
     /// Begins to decrypt a file from its segment number `from` on.
     ///
     /// # Errors
-    /// See [`Unreadable`].
-    pub fn open_file(&self, file: FileId, dek: &Dek, from: u64) -> Result<FileOpener, Unreadable> {
+    /// See [`DecryptionError`].
+    pub fn open_file(&self, file: FileId, dek: &Dek, from: u64) -> Result<FileOpener, DecryptionError> {
         Ok(FileOpener::new(&self.unwrap(dek)?, self.space, file, from))
     }
 
     /// The same key, wrapped with that of `epoch`.
     ///
     /// # Errors
-    /// See [`Unreadable`].
-    pub fn rewrap(&self, dek: &[u8], epoch: Epoch) -> Result<Dek, Unreadable> {
-        let dek = Dek::try_from(dek).map_err(|_| Unreadable::NotEncrypted)?;
+    /// See [`DecryptionError`].
+    pub fn rewrap(&self, dek: &[u8], epoch: Epoch) -> Result<Dek, DecryptionError> {
+        let dek = Dek::try_from(dek).map_err(|_| DecryptionError::NotEncrypted)?;
         Ok(self.key(epoch)?.wrap(&self.unwrap(&dek)?))
     }
 
-    fn unwrap(&self, dek: &Dek) -> Result<Secret, Unreadable> {
+    fn unwrap(&self, dek: &Dek) -> Result<Secret, DecryptionError> {
         self.key(epoch_of(dek)?)?.unwrap(dek)
     }
 }
 
 /// The epoch that a wrapped key names; no space has one beyond 2³¹ − 1.
-pub(crate) fn epoch_of(dek: &Dek) -> Result<Epoch, Unreadable> {
-    let number = i32::try_from(dek.epoch_prefix()).map_err(|_| Unreadable::NotEncrypted)?;
-    Epoch::new(number).map_err(|_| Unreadable::NotEncrypted)
+pub(crate) fn epoch_of(dek: &Dek) -> Result<Epoch, DecryptionError> {
+    let number = i32::try_from(dek.epoch_prefix()).map_err(|_| DecryptionError::NotEncrypted)?;
+    Epoch::new(number).map_err(|_| DecryptionError::NotEncrypted)
 }
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
             let opened = ring.open_record(RECORD, &sealed.blob, Some(sealed.dek.as_bytes()));
             assert_eq!(opened.unwrap(), "content");
         }
-        assert_eq!(ring.seal_record(epoch(3), RECORD, b""), Err(Unreadable::NoKey(epoch(3))));
+        assert_eq!(ring.seal_record(epoch(3), RECORD, b""), Err(DecryptionError::NoKey(epoch(3))));
     }
 
     /// Written by another implementation of AES-GCM, AES-KW and HKDF: space key 00 01 … 1f, epoch 3, record key 64 65 … 83,
@@ -193,7 +193,7 @@ mod tests {
         let [one, two] = std::array::from_fn(|_| ring.seal_record(epoch(1), RECORD, b"same").unwrap());
         assert_ne!(one, two);
         let mixed = ring.open_record(RECORD, &one.blob, Some(two.dek.as_bytes()));
-        assert_eq!(mixed, Err(Unreadable::Damaged));
+        assert_eq!(mixed, Err(DecryptionError::Damaged));
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         let sealed = ring.seal_record(epoch(1), RECORD, b"content").unwrap();
         let elsewhere = RecordId::from_bytes([3; 16]);
         let opened = ring.open_record(elsewhere, &sealed.blob, Some(sealed.dek.as_bytes()));
-        assert_eq!(opened, Err(Unreadable::Damaged));
+        assert_eq!(opened, Err(DecryptionError::Damaged));
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
             (b"\x01", Some(b"short")),
             (b"\x01", Some(&beyond)),
         ] {
-            assert_eq!(ring.open_record(RECORD, blob, dek), Err(Unreadable::NotEncrypted), "{blob:?}");
+            assert_eq!(ring.open_record(RECORD, blob, dek), Err(DecryptionError::NotEncrypted), "{blob:?}");
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
             opener.finish(&mut content).unwrap();
             assert_eq!(content, b"content");
         }
-        assert_eq!(ring.seal_file(epoch(3), file).unwrap_err(), Unreadable::NoKey(epoch(3)));
+        assert_eq!(ring.seal_file(epoch(3), file).unwrap_err(), DecryptionError::NoKey(epoch(3)));
         assert_ne!(ring.seal_file(epoch(1), file).unwrap().1, ring.seal_file(epoch(1), file).unwrap().1);
     }
 
@@ -251,7 +251,7 @@ mod tests {
     fn the_newest_sixty_four_keys_are_kept_and_no_key_of_another_space() {
         let mut ring = ring(SPACE, 1..=70);
         assert_eq!((ring.keys().count(), ring.newest().unwrap().epoch()), (KEPT, epoch(70)));
-        assert_eq!(ring.key(epoch(6)).unwrap_err(), Unreadable::NoKey(epoch(6)));
+        assert_eq!(ring.key(epoch(6)).unwrap_err(), DecryptionError::NoKey(epoch(6)));
         ring.insert(SpaceKey::random(SpaceId::from_bytes([9; 16]), epoch(71)));
         assert_eq!(ring.newest().unwrap().epoch(), epoch(70));
     }

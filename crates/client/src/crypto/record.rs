@@ -1,11 +1,11 @@
-//! Content of one record.
+//! Encryption of record content.
 //!
 //! ```text
 //! blob = 0x01 ‖ nonce (12) ‖ ciphertext ‖ tag (16)           AES-256-GCM under a key drawn for this write
 //! associated data = "less-sync record v1" ‖ 0x00 ‖ space id (16) ‖ record id (16)
 //! ```
 //!
-//! The epoch is no part of it, so that a rotation need not touch content.
+//! The epoch is not part of the associated data, so a rotation leaves content unchanged.
 
 use bytes::Bytes;
 use less_sync_core::{Epoch, RecordId, SpaceId};
@@ -14,20 +14,20 @@ use super::{Secret, aead};
 
 const VERSION: u8 = 1;
 
-/// Bytes by which a blob is longer than its content.
+/// Size of a blob minus the size of its content, in bytes.
 pub const RECORD_OVERHEAD: usize = 1 + aead::OVERHEAD;
 
-/// Why something of a space cannot be read.
+/// Failure to decrypt content of a space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// We do not have the key of this epoch.
-    #[error("the key of epoch {0} is not here")]
+pub enum DecryptionError {
+    /// The key ring has no key of this epoch.
+    #[error("no key of epoch {0}")]
     NoKey(Epoch),
-    /// There is no wrapped key beside it, or the blob has another format.
-    #[error("it is not encrypted as shared spaces are")]
+    /// The wrapped key is missing, or the blob has another format.
+    #[error("not encrypted in the format of shared spaces")]
     NotEncrypted,
-    /// It was changed, or belongs elsewhere.
-    #[error("it was tampered with, or written under another key")]
+    /// Authentication failed: the content was modified, moved, or encrypted under another key.
+    #[error("authentication failed: modified content, or another key")]
     Damaged,
 }
 
@@ -36,12 +36,17 @@ pub(super) fn seal(key: &Secret, space: SpaceId, record: RecordId, content: &[u8
     [&[VERSION][..], &sealed].concat().into()
 }
 
-pub(super) fn open(key: &Secret, space: SpaceId, record: RecordId, blob: &[u8]) -> Result<Bytes, Unreadable> {
+pub(super) fn open(
+    key: &Secret,
+    space: SpaceId,
+    record: RecordId,
+    blob: &[u8],
+) -> Result<Bytes, DecryptionError> {
     match blob.split_first() {
         Some((&VERSION, sealed)) => {
-            aead::open(key, &context(space, record), sealed).map(Bytes::from).ok_or(Unreadable::Damaged)
+            aead::open(key, &context(space, record), sealed).map(Bytes::from).ok_or(DecryptionError::Damaged)
         }
-        Some(_) | None => Err(Unreadable::NotEncrypted),
+        Some(_) | None => Err(DecryptionError::NotEncrypted),
     }
 }
 

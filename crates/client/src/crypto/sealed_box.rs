@@ -21,7 +21,7 @@ const SALT: &[u8] = b"less-sync sealed box v1";
 /// Sealed for somebody else, in another context, or changed on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("sealed for somebody else, or damaged")]
-pub struct NotForUs;
+pub struct SealedBoxError;
 
 /// Seals `plain` for the holder of `recipient`, to be opened in this context and no other.
 #[must_use]
@@ -35,14 +35,14 @@ pub fn seal(recipient: &P256Key, context: &[u8], plain: &[u8]) -> Vec<u8> {
     [&[VERSION][..], &public, &sealed].concat()
 }
 
-pub(super) fn open(secret: &SecretKey, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotForUs> {
-    let (version, rest) = sealed.split_first().ok_or(NotForUs)?;
-    let (ephemeral, sealed) = rest.split_first_chunk::<POINT>().ok_or(NotForUs)?;
+pub(super) fn open(secret: &SecretKey, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealedBoxError> {
+    let (version, rest) = sealed.split_first().ok_or(SealedBoxError)?;
+    let (ephemeral, sealed) = rest.split_first_chunk::<POINT>().ok_or(SealedBoxError)?;
     if *version != VERSION {
-        return Err(NotForUs);
+        return Err(SealedBoxError);
     }
     let key = key(secret, ephemeral, ephemeral, &compressed(&secret.public_key()))?;
-    aead::open(&key, context, sealed).ok_or(NotForUs)
+    aead::open(&key, context, sealed).ok_or(SealedBoxError)
 }
 
 fn key(
@@ -50,8 +50,8 @@ fn key(
     theirs: &[u8; POINT],
     ephemeral: &[u8; POINT],
     recipient: &[u8; POINT],
-) -> Result<Secret, NotForUs> {
-    let theirs = PublicKey::from_sec1_bytes(theirs).map_err(|_| NotForUs)?;
+) -> Result<Secret, SealedBoxError> {
+    let theirs = PublicKey::from_sec1_bytes(theirs).map_err(|_| SealedBoxError)?;
     let shared = diffie_hellman(ours.to_nonzero_scalar(), theirs.as_affine());
     Ok(Secret::derive(SALT, shared.raw_secret_bytes(), &[ephemeral, recipient]))
 }
@@ -82,8 +82,8 @@ mod tests {
         let [recipient, other] = std::array::from_fn(|_| Identity::random());
         let sealed = seal(recipient.public(), b"here", b"secret");
         assert_eq!(recipient.open(b"here", &sealed).unwrap(), b"secret");
-        assert_eq!(recipient.open(b"there", &sealed), Err(NotForUs));
-        assert_eq!(other.open(b"here", &sealed), Err(NotForUs));
+        assert_eq!(recipient.open(b"there", &sealed), Err(SealedBoxError));
+        assert_eq!(other.open(b"here", &sealed), Err(SealedBoxError));
         assert_ne!(seal(recipient.public(), b"here", b"secret"), sealed);
     }
 
@@ -105,8 +105,8 @@ mod tests {
         for index in 0..sealed.len() {
             let mut tampered = sealed.clone();
             tampered[index] ^= 1;
-            assert_eq!(recipient.open(b"", &tampered), Err(NotForUs), "byte {index}");
-            assert_eq!(recipient.open(b"", &sealed[..index]), Err(NotForUs), "cut at {index}");
+            assert_eq!(recipient.open(b"", &tampered), Err(SealedBoxError), "byte {index}");
+            assert_eq!(recipient.open(b"", &sealed[..index]), Err(SealedBoxError), "cut at {index}");
         }
     }
 }

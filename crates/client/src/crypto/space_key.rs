@@ -7,7 +7,7 @@ use aes_kw::{KeyInit as _, KwAes256};
 use less_sync_core::{Dek, Epoch, SpaceId};
 use zeroize::Zeroizing;
 
-use super::{Secret, Unreadable, aead};
+use super::{DecryptionError, Secret, aead};
 
 const WRAPPED: usize = 40;
 
@@ -71,12 +71,12 @@ impl SpaceKey {
     ///
     /// # Errors
     /// It was wrapped with another key, or was changed.
-    pub fn unwrap(&self, dek: &Dek) -> Result<Secret, Unreadable> {
+    pub fn unwrap(&self, dek: &Dek) -> Result<Secret, DecryptionError> {
         let wrapped = dek.as_bytes().split_at(Dek::LENGTH - WRAPPED).1;
         let mut key = Zeroizing::new([0; Secret::LENGTH]);
         match self.wrapper().unwrap_key(wrapped, &mut *key) {
             Ok(_) => Ok(Secret::from_bytes(*key)),
-            Err(_) => Err(Unreadable::Damaged),
+            Err(_) => Err(DecryptionError::Damaged),
         }
     }
 
@@ -136,7 +136,7 @@ mod tests {
         for other in
             [SpaceKey::new(SPACE, epoch(2), secret.clone()), SpaceKey::new(other_space, epoch(1), secret)]
         {
-            assert_eq!(other.unwrap(&dek).unwrap_err(), Unreadable::Damaged);
+            assert_eq!(other.unwrap(&dek).unwrap_err(), DecryptionError::Damaged);
         }
     }
 

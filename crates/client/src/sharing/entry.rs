@@ -9,7 +9,7 @@
 use less_sync_core::{Epoch, SpaceId, hex};
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::{Identity, KeyRing, SpaceKey, Unreadable, statement};
+use crate::crypto::{DecryptionError, Identity, KeyRing, SpaceKey, statement};
 use crate::membership::LogHead;
 use crate::rows::MembershipEntry;
 
@@ -17,7 +17,7 @@ const VERSION: u8 = 1;
 const PURPOSE: &str = "less-sync-log";
 
 /// Members of one [`Act::Admit`]: eight tokens deep they still fit an entry.
-pub const MOST_ADMISSIONS: usize = 10;
+pub const MAX_ADMISSIONS: usize = 10;
 
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,20 +95,20 @@ pub fn seal_entry(author: &Identity, proof: &str, key: &SpaceKey, head: &LogHead
 }
 
 /// What the entry says; its place in the log has been verified.
-pub(super) fn open_entry(keys: &KeyRing, entry: &MembershipEntry) -> Result<Opened, Unreadable> {
-    let sealed = entry.payload.strip_prefix(&[VERSION]).ok_or(Unreadable::NotEncrypted)?;
-    let (epoch, sealed) = sealed.split_first_chunk().ok_or(Unreadable::NotEncrypted)?;
-    let epoch = Epoch::new(i32::from_be_bytes(*epoch)).map_err(|_| Unreadable::NotEncrypted)?;
+pub(super) fn open_entry(keys: &KeyRing, entry: &MembershipEntry) -> Result<Opened, DecryptionError> {
+    let sealed = entry.payload.strip_prefix(&[VERSION]).ok_or(DecryptionError::NotEncrypted)?;
+    let (epoch, sealed) = sealed.split_first_chunk().ok_or(DecryptionError::NotEncrypted)?;
+    let epoch = Epoch::new(i32::from_be_bytes(*epoch)).map_err(|_| DecryptionError::NotEncrypted)?;
     let prev = entry.prev_hash.as_deref().unwrap_or_default();
     let context = context(keys.space(), entry.chain_seq, prev);
-    let plain = keys.key(epoch)?.open(&context, sealed).ok_or(Unreadable::Damaged)?;
-    let text = str::from_utf8(&plain).map_err(|_| Unreadable::Damaged)?;
-    let signed = statement::verify::<Body>(PURPOSE, text).ok_or(Unreadable::Damaged)?;
+    let plain = keys.key(epoch)?.open(&context, sealed).ok_or(DecryptionError::Damaged)?;
+    let text = str::from_utf8(&plain).map_err(|_| DecryptionError::Damaged)?;
+    let signed = statement::verify::<Body>(PURPOSE, text).ok_or(DecryptionError::Damaged)?;
     let Body { space, seq, prev: said, proof, act } = signed.body;
     let is_here = space == keys.space().to_string()
         && seq == entry.chain_seq
         && said.unwrap_or_default() == hex::encode(prev);
-    if is_here { Ok(Opened { by: signed.by, proof, epoch, act }) } else { Err(Unreadable::Damaged) }
+    if is_here { Ok(Opened { by: signed.by, proof, epoch, act }) } else { Err(DecryptionError::Damaged) }
 }
 
 fn context(space: SpaceId, seq: i32, prev: &[u8]) -> Vec<u8> {
@@ -155,11 +155,11 @@ mod tests {
             [LogHead { seq: 5, ..head }, LogHead { hash: Some([8; 32]), ..head }, LogHead::default()]
         {
             let moved = open_entry(&ring, &entry(&elsewhere, payload.clone()));
-            assert_eq!(moved.err(), Some(Unreadable::Damaged));
+            assert_eq!(moved.err(), Some(DecryptionError::Damaged));
         }
         let stranger = KeyRing::new(SPACE);
         let unread = open_entry(&stranger, &entry(&head, payload)).err();
-        assert_eq!(unread, Some(Unreadable::NoKey(Epoch::FIRST)));
+        assert_eq!(unread, Some(DecryptionError::NoKey(Epoch::FIRST)));
     }
 
     /// Whoever has the key can encrypt, but not sign for others, nor move what they signed.
@@ -175,7 +175,7 @@ mod tests {
             entry(&LogHead { seq: seq - 1, hash: None }, payload)
         };
         assert!(open_entry(&ring, &sealed(1)).is_ok());
-        assert_eq!(open_entry(&ring, &sealed(2)).err(), Some(Unreadable::Damaged));
+        assert_eq!(open_entry(&ring, &sealed(2)).err(), Some(DecryptionError::Damaged));
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
         let ucan = "u".repeat(14_000);
         let admission =
             Admission { did: "d".repeat(57), name: "n".repeat(256), ucan: ucan.clone(), joined: true };
-        let act = Act::Admit(vec![admission; MOST_ADMISSIONS]);
+        let act = Act::Admit(vec![admission; MAX_ADMISSIONS]);
         let payload =
             seal_entry(&Identity::random(), &ucan, ring.newest().unwrap(), &LogHead::default(), act);
         assert!(payload.len() <= less_sync_core::limits::MEMBERSHIP_PAYLOAD, "{}", payload.len());

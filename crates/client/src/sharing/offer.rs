@@ -19,18 +19,18 @@ use crate::crypto::{Identity, KeyRing, Secret, SpaceKey, seal, statement};
 const PURPOSE: &str = "less-sync-invitation";
 const CONTEXT: &[u8] = b"less-sync invitation v1";
 
-/// Why an invitation is worth nothing.
+/// Failure to open an invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OfferError {
-    /// It cannot be opened.
-    #[error("it is for somebody else, or damaged")]
-    NotForUs,
-    /// It can be opened, and is not what a member writes.
-    #[error("it was not written by who it says")]
+    /// Sealed for another identity, or modified.
+    #[error("cannot decrypt invitation")]
+    Undecryptable,
+    /// Not signed by the issuer of the UCAN, or malformed.
+    #[error("invitation is not signed by its sender")]
     Forged,
-    /// It gives no rights.
-    #[error("it gives no rights")]
-    Worthless(#[source] UcanError),
+    /// The UCAN grants no rights to the invitee.
+    #[error("invitation grants no rights")]
+    NoRights(#[source] UcanError),
 }
 
 /// An invitation that was opened, and verified: whoever sent it has the rights that they give.
@@ -80,13 +80,13 @@ impl Offer {
     /// # Errors
     /// See [`OfferError`].
     pub fn open(identity: &Identity, payload: &str, now: Timestamp) -> Result<Self, OfferError> {
-        let sealed = BASE64.decode(payload).map_err(|_| OfferError::NotForUs)?;
-        let plain = identity.open(CONTEXT, &sealed).map_err(|_| OfferError::NotForUs)?;
+        let sealed = BASE64.decode(payload).map_err(|_| OfferError::Undecryptable)?;
+        let plain = identity.open(CONTEXT, &sealed).map_err(|_| OfferError::Undecryptable)?;
         let plain = Zeroizing::new(plain);
         let text = str::from_utf8(&plain).map_err(|_| OfferError::Forged)?;
         let signed = statement::verify::<Body>(PURPOSE, text).ok_or(OfferError::Forged)?;
         let membership = membership(&signed.body).ok_or(OfferError::Forged)?;
-        let chain = membership.verify(identity.did(), now).map_err(OfferError::Worthless)?;
+        let chain = membership.verify(identity.did(), now).map_err(OfferError::NoRights)?;
         // The server has seen the chain of everybody: only who issued it may offer a key with it.
         if issuer(&membership.ucan.0).as_deref() != Some(signed.by.as_str()) {
             return Err(OfferError::Forged);
@@ -164,9 +164,9 @@ mod tests {
         let Fixture { owner, membership, address, ucan, .. } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         for identity in [&owner, &Identity::random()] {
-            assert_eq!(Offer::open(identity, &payload, NOW).unwrap_err(), OfferError::NotForUs);
+            assert_eq!(Offer::open(identity, &payload, NOW).unwrap_err(), OfferError::Undecryptable);
         }
-        assert_eq!(Offer::open(&owner, "nonsense", NOW).unwrap_err(), OfferError::NotForUs);
+        assert_eq!(Offer::open(&owner, "nonsense", NOW).unwrap_err(), OfferError::Undecryptable);
     }
 
     /// A server knows the chains that members present, and could otherwise offer a key of its own with them.
@@ -183,9 +183,9 @@ mod tests {
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         let late = Timestamp::from_seconds(END.seconds() + 1);
         let expired = Offer::open(&invitee, &payload, late).unwrap_err();
-        assert_eq!(expired, OfferError::Worthless(UcanError::Expired));
+        assert_eq!(expired, OfferError::NoRights(UcanError::Expired));
         let payload = Offer::seal(&owner, &membership, &address, &membership.ucan.0).unwrap();
         let foreign = Offer::open(&invitee, &payload, NOW).unwrap_err();
-        assert_eq!(foreign, OfferError::Worthless(UcanError::IdentityMismatch));
+        assert_eq!(foreign, OfferError::NoRights(UcanError::IdentityMismatch));
     }
 }

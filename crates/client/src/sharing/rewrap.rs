@@ -4,7 +4,7 @@ use less_sync_core::{Cursor, Epoch, ErrorCode, FileId, RecordId};
 
 use crate::access::Access;
 use crate::connection::Connection;
-use crate::crypto::{KeyRing, Unreadable};
+use crate::crypto::{DecryptionError, KeyRing};
 use crate::deks::{DekRow, Keyed, Rewrap};
 use crate::error::{CallError, PullError};
 
@@ -25,12 +25,12 @@ pub enum RewrapError {
     Call(#[from] CallError),
     /// The key of this record or file is not one of ours.
     #[error("the key of {id} cannot be read")]
-    Unreadable {
+    Undecryptable {
         /// Which.
         id: String,
         /// Why.
         #[source]
-        why: Unreadable,
+        why: DecryptionError,
     },
     /// Others wrote all the time.
     #[error("the space is too busy at the moment")]
@@ -128,7 +128,7 @@ impl Work<'_> {
     fn renew<I: Keyed>(&self, row: DekRow<I>) -> Result<Rewrap<I>, RewrapError> {
         match self.keys.rewrap(&row.dek, self.epoch) {
             Ok(dek) => Ok(Rewrap { id: row.id, dek, observed: row.dek }),
-            Err(why) => Err(RewrapError::Unreadable { id: row.id.to_string(), why }),
+            Err(why) => Err(RewrapError::Undecryptable { id: row.id.to_string(), why }),
         }
     }
 }

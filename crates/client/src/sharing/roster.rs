@@ -7,7 +7,7 @@ use less_sync_core::{Cid, Epoch, Permission, Timestamp};
 
 use super::entry::{Opened, open_entry};
 use super::{Act, Admission, Membership};
-use crate::crypto::Unreadable;
+use crate::crypto::DecryptionError;
 use crate::membership::Log;
 
 /// Whether a chain has run out is asked when it matters; that it was good once is true for ever.
@@ -76,8 +76,8 @@ impl Roster {
         for entry in &log.entries {
             match open_entry(&membership.keys, entry) {
                 Ok(opened) => roster.apply(opened, membership),
-                Err(Unreadable::NoKey(_)) => {}
-                Err(Unreadable::NotEncrypted | Unreadable::Damaged) => roster.skipped += 1,
+                Err(DecryptionError::NoKey(_)) => {}
+                Err(DecryptionError::NotEncrypted | DecryptionError::Damaged) => roster.skipped += 1,
             }
         }
         roster

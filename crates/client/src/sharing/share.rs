@@ -32,7 +32,7 @@ pub enum InvalidShare {
     TooLarge,
     /// It is for somebody else, or damaged.
     #[error("the share of the key cannot be opened")]
-    NotForUs,
+    Undecryptable,
     /// No administrator of the space has made it.
     #[error("the share of the key was not made by an administrator")]
     Forged,
@@ -75,7 +75,7 @@ pub fn seal_share(
 /// revoked.
 ///
 /// # Errors
-/// [`InvalidShare::NotForUs`], [`InvalidShare::Forged`].
+/// [`InvalidShare::Undecryptable`], [`InvalidShare::Forged`].
 pub fn open_share(
     identity: &Identity,
     membership: &Membership,
@@ -84,7 +84,8 @@ pub fn open_share(
     now: Timestamp,
 ) -> Result<(SpaceKey, VerifiedChain), InvalidShare> {
     let space = membership.space();
-    let plain = identity.open(&context(space, epoch), wrapped_key).map_err(|_| InvalidShare::NotForUs)?;
+    let plain =
+        identity.open(&context(space, epoch), wrapped_key).map_err(|_| InvalidShare::Undecryptable)?;
     let plain = Zeroizing::new(plain);
     let text = str::from_utf8(&plain).map_err(|_| InvalidShare::Forged)?;
     let (statement, proof) = text.split_once('~').ok_or(InvalidShare::Forged)?;
@@ -142,8 +143,8 @@ mod tests {
         for (author, proof) in [(&owner, &membership.ucan.0), (&deputy, &proof)] {
             let share = seal_share(author, proof, &key, member.did()).unwrap();
             assert_eq!(opened(&member, &membership, 2, &share), Ok(*key.secret().expose()));
-            assert_eq!(opened(&member, &membership, 3, &share), Err(InvalidShare::NotForUs));
-            assert_eq!(opened(&deputy, &membership, 2, &share), Err(InvalidShare::NotForUs));
+            assert_eq!(opened(&member, &membership, 3, &share), Err(InvalidShare::Undecryptable));
+            assert_eq!(opened(&deputy, &membership, 2, &share), Err(InvalidShare::Undecryptable));
         }
     }
 

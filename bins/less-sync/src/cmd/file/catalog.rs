@@ -1,75 +1,77 @@
-//! The files of a space, from what a pull says of them and of the records that own them.
+//! Catalog of the files of a space, built from a pull of files and their owner records.
 
 use std::collections::HashMap;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use less_sync_client::crypto::{KeyRing, Unreadable};
+use less_sync_client::crypto::{DecryptionError, KeyRing};
 use less_sync_client::{FileDescription, FileRow, OnCursorAhead, PullItem, RecordRow};
 use less_sync_core::{Cursor, FileId, RecordId};
 
-use super::place::Place;
+use super::session::FileSession;
 
-/// A file, as far as we know it.
+/// File with its owner record.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) file: FileId,
-    pub(super) state: State,
+    pub(super) state: FileState,
     pub(super) owner: Owner,
 }
 
-/// Whether it is there.
+/// State of a file on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// So many bytes of ciphertext.
+pub(super) enum FileState {
+    /// Stored, with its ciphertext size in bytes.
     Stored(u64),
-    /// Its record is there: the upload is under way, or has failed.
+    /// Only its record exists: the upload is in progress or has failed.
     Missing,
-    /// Its record is still there.
+    /// Deleted, while its record still exists.
     Deleted,
 }
 
-/// The record that it belongs to.
+/// Owner record of a file.
 #[derive(Clone, Debug)]
 pub(super) enum Owner {
-    /// One that says what the file is.
+    /// Record with a file description.
     Described { record: RecordId, cursor: Cursor, description: FileDescription },
-    /// One of another app.
+    /// Record of another app.
     Foreign(RecordId),
-    /// One that we cannot read.
-    Unreadable(RecordId, Unreadable),
+    /// Record that cannot be decrypted.
+    Undecryptable(RecordId, DecryptionError),
 }
 
 impl Entry {
     pub(super) fn description(&self) -> Option<&FileDescription> {
         match &self.owner {
             Owner::Described { description, .. } => Some(description),
-            Owner::Foreign(_) | Owner::Unreadable(..) => None,
+            Owner::Foreign(_) | Owner::Undecryptable(..) => None,
         }
     }
 
     pub(super) fn record(&self) -> RecordId {
         match self.owner {
-            Owner::Described { record, .. } | Owner::Foreign(record) | Owner::Unreadable(record, _) => record,
+            Owner::Described { record, .. } | Owner::Foreign(record) | Owner::Undecryptable(record, _) => {
+                record
+            }
         }
     }
 
-    /// For people: the name that its owner gave it, unless that would do something to their terminal.
+    /// Display name: the described name, or the id if the name contains control characters or path separators.
     pub(super) fn name(&self) -> String {
         let name = self.description().and_then(FileDescription::path_name);
         name.map_or_else(|| self.file.to_string(), str::to_owned)
     }
 }
 
-/// All files of the space, in the order of their names.
-pub(super) async fn read(place: &Place<'_>) -> anyhow::Result<Vec<Entry>> {
+/// Reads all files of the space, sorted by name.
+pub(super) async fn read(session: &FileSession<'_>) -> anyhow::Result<Vec<Entry>> {
     let mut rows = Rows::default();
-    // A cursor that no space can have is answered with everything, tombstones included (protocol §4.4).
-    let space = [place.opened.pull_space(Cursor::MAX)];
-    let pull = place.opened.connection.pull_with(&space, Some(OnCursorAhead::Rewind)).await;
+    // A pull from a cursor ahead of the space rewinds to 0 and includes tombstones (protocol §4.4).
+    let space = [session.opened.pull_space(Cursor::MAX)];
+    let pull = session.opened.connection.pull_with(&space, Some(OnCursorAhead::Rewind)).await;
     let mut pull = pull.context("cannot pull")?;
     while let Some(item) = pull.next().await {
         match item.context("cannot pull")? {
-            PullItem::Record(row) => rows.record(place.keys(), &row),
+            PullItem::Record(row) => rows.record(session.keys(), &row),
             PullItem::File { file, .. } => drop(rows.files.insert(file.id, file)),
             PullItem::Begin { .. } | PullItem::Membership { .. } | PullItem::Commit { .. } => {}
         }
@@ -79,10 +81,10 @@ pub(super) async fn read(place: &Place<'_>) -> anyhow::Result<Vec<Entry>> {
     Ok(rows.entries())
 }
 
-/// The file with this id, of the record with this id, or of this name.
+/// Finds a file by its id, the id of its record, or its name.
 pub(super) fn find<'e>(entries: &'e [Entry], wanted: &str) -> anyhow::Result<&'e Entry> {
-    let is_it = |entry: &Entry| entry.file.to_string() == wanted || entry.record().to_string() == wanted;
-    if let Some(entry) = entries.iter().find(|entry| is_it(entry)) {
+    let has_id = |entry: &Entry| entry.file.to_string() == wanted || entry.record().to_string() == wanted;
+    if let Some(entry) = entries.iter().find(|entry| has_id(entry)) {
         return Ok(entry);
     }
     let named = |entry: &&Entry| entry.description().is_some_and(|described| described.name == wanted);
@@ -92,7 +94,7 @@ pub(super) fn find<'e>(entries: &'e [Entry], wanted: &str) -> anyhow::Result<&'e
         [only] => Ok(only),
         several => {
             let ids: Vec<String> = several.iter().map(|entry| entry.file.to_string()).collect();
-            bail!("{} files are called {wanted}; give the id of one: {}", ids.len(), ids.join(", "))
+            bail!("{} files are named {wanted}; give the id of one: {}", ids.len(), ids.join(", "))
         }
     }
 }
@@ -104,15 +106,17 @@ struct Rows {
 }
 
 impl Rows {
-    /// Takes what matters of a record; the last word on it counts.
+    /// Updates the owner of a record; the latest row of a record wins.
     fn record(&mut self, keys: &KeyRing, row: &RecordRow) {
         self.owners.remove(&row.id);
         let Some(blob) = &row.blob else { return };
         let opened = keys.open_record(row.id, blob, row.dek.as_deref());
         let owner = match opened.map(|content| FileDescription::from_json(&content)) {
             Ok(Ok(description)) => Owner::Described { record: row.id, cursor: row.cursor, description },
-            Err(why @ (Unreadable::NoKey(_) | Unreadable::Damaged)) => Owner::Unreadable(row.id, why),
-            Ok(Err(_)) | Err(Unreadable::NotEncrypted) => return,
+            Err(why @ (DecryptionError::NoKey(_) | DecryptionError::Damaged)) => {
+                Owner::Undecryptable(row.id, why)
+            }
+            Ok(Err(_)) | Err(DecryptionError::NotEncrypted) => return,
         };
         self.owners.insert(row.id, owner);
     }
@@ -122,8 +126,8 @@ impl Rows {
         for owner in self.owners.values() {
             if let Owner::Described { record, description, .. } = owner {
                 let row = self.files.get(&description.file).filter(|row| row.record_id == *record);
-                let state = row.map_or(State::Missing, state);
-                if state != State::Missing {
+                let state = row.map_or(FileState::Missing, state);
+                if state != FileState::Missing {
                     self.files.remove(&description.file);
                 }
                 entries.push(Entry { file: description.file, state, owner: owner.clone() });
@@ -131,7 +135,7 @@ impl Rows {
         }
         for row in self.files.into_values().filter(|row| !row.deleted) {
             let owner = match self.owners.get(&row.record_id) {
-                Some(Owner::Unreadable(record, why)) => Owner::Unreadable(*record, *why),
+                Some(Owner::Undecryptable(record, why)) => Owner::Undecryptable(*record, *why),
                 Some(Owner::Described { .. } | Owner::Foreign(_)) | None => Owner::Foreign(row.record_id),
             };
             entries.push(Entry { file: row.id, state: state(&row), owner });
@@ -141,8 +145,8 @@ impl Rows {
     }
 }
 
-fn state(row: &FileRow) -> State {
-    if row.deleted { State::Deleted } else { State::Stored(row.size) }
+fn state(row: &FileRow) -> FileState {
+    if row.deleted { FileState::Deleted } else { FileState::Stored(row.size) }
 }
 
 #[cfg(test)]
@@ -193,48 +197,48 @@ mod tests {
     }
 
     #[test]
-    fn files_are_there_missing_or_deleted() {
+    fn files_are_stored_missing_or_deleted() {
         let ring = ring();
         let records = [described(&ring, 1, "b"), described(&ring, 2, "c"), described(&ring, 3, "a")];
         let listed = entries(&ring, &records, &[row(1, 1, false), row(3, 3, true)]);
         let told: Vec<_> = listed.iter().map(|entry| (entry.name(), entry.state)).collect();
-        let expected = [("a", State::Deleted), ("b", State::Stored(18)), ("c", State::Missing)];
+        let expected = [("a", FileState::Deleted), ("b", FileState::Stored(18)), ("c", FileState::Missing)];
         assert_eq!(told, expected.map(|(name, state)| (name.to_owned(), state)));
     }
 
     #[test]
-    fn a_name_that_would_move_the_cursor_is_not_shown() {
+    fn name_with_control_characters_is_not_shown() {
         let ring = ring();
         let listed = entries(&ring, &[described(&ring, 1, "\u{1b}[2Ja")], &[]);
         assert_eq!(listed[0].name(), file(1).to_string());
     }
 
-    /// A record cannot lay claim to what belongs to another.
+    /// A record cannot claim the file of another record.
     #[test]
-    fn a_file_counts_for_its_owner_only() {
+    fn file_is_attributed_to_its_owner_record_only() {
         let ring = ring();
         let listed = entries(&ring, &[described(&ring, 1, "mine")], &[row(1, 2, false)]);
         assert_eq!(
             listed.iter().map(|entry| entry.state).collect::<Vec<_>>(),
-            [State::Missing, State::Stored(18)]
+            [FileState::Missing, FileState::Stored(18)]
         );
         assert!(matches!(listed[1].owner, Owner::Foreign(record) if record == RecordId::from_bytes([2; 16])));
     }
 
     #[test]
-    fn deleted_records_own_nothing_and_unreadable_ones_are_told_apart_from_those_of_other_apps() {
+    fn deleted_records_own_no_file_and_undecryptable_ones_are_distinguished_from_foreign_ones() {
         let (ring, other) = (ring(), self::ring());
         let tombstone = RecordRow { blob: None, dek: None, ..described(&ring, 1, "gone") };
         let plain = RecordRow { dek: None, ..described(&ring, 3, "plain") };
         let records = [described(&ring, 1, "gone"), tombstone, described(&other, 2, "x"), plain];
         let listed = entries(&ring, &records, &[row(1, 1, true), row(2, 2, false), row(3, 3, false)]);
         assert_eq!(listed.len(), 2);
-        assert!(matches!(listed[0].owner, Owner::Unreadable(_, Unreadable::Damaged)));
+        assert!(matches!(listed[0].owner, Owner::Undecryptable(_, DecryptionError::Damaged)));
         assert!(matches!(listed[1].owner, Owner::Foreign(_)));
     }
 
     #[test]
-    fn a_file_is_found_by_its_id_its_record_or_its_name_if_only_one_has_it() {
+    fn file_is_found_by_its_id_its_record_or_its_unique_name() {
         let ring = ring();
         let records = [described(&ring, 1, "one"), described(&ring, 2, "two"), described(&ring, 3, "two")];
         let listed = entries(&ring, &records, &[]);
@@ -244,6 +248,6 @@ mod tests {
         assert_eq!(found(&file(2).to_string()), Ok(file(2)));
         assert_eq!(found(&RecordId::from_bytes([3; 16]).to_string()), Ok(file(3)));
         assert_eq!(found("three").unwrap_err(), "there is no file three in this space");
-        assert!(found("two").unwrap_err().starts_with("2 files are called two; give the id of one: 0202"));
+        assert!(found("two").unwrap_err().starts_with("2 files are named two; give the id of one: 0202"));
     }
 }

@@ -1,37 +1,37 @@
 //! `less-sync file get`
 
 mod destination;
-mod part;
+mod partial_file;
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use indicatif::ProgressBar;
-use less_sync_client::crypto::{FILE_SEGMENT, FileOpener, Unreadable, sealed_size, segment_offset};
+use less_sync_client::crypto::{DecryptionError, FILE_SEGMENT, FileOpener, sealed_size, segment_offset};
 use less_sync_client::{Download, FileDescription, FileError};
 use less_sync_core::Epoch;
 
-use super::catalog::{self, Entry, Owner, State};
-use super::place::Place;
-use super::rejection;
-use super::retry::Attempts;
-use crate::line::Line;
-use crate::output::{Output, transfer};
-use crate::report::{Failure, say};
+use super::catalog::{self, Entry, FileState, Owner};
+use super::rejections;
+use super::retry::Retries;
+use super::session::FileSession;
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, message, transfer};
 use crate::target::{SpaceArgument, Target};
 use destination::Destination;
-use part::Part;
+use partial_file::PartialFile;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "What has come is kept beside its destination as NAME.part; an interrupted download goes on from there. A file that is there already is replaced only when -o names it. Content that was tampered with is never shown as the file, and the exit code is 3."
+    after_help = "A partial download is kept as NAME.part beside the destination, and resumed by the next one. An existing file is replaced only if -o names it. Content that fails authentication is never written to the destination, and the exit code is 3."
 )]
 pub(crate) struct Arguments {
     /// Id or name of the file
     #[arg(value_name = "ID|NAME")]
     file: String,
-    /// Where to write it, or into which directory [default: its name]
+    /// Path of the file or its directory [default: its name in the current directory]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -40,179 +40,185 @@ pub(crate) struct Arguments {
 
 /// Downloads, decrypts and verifies a file.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let mut place = Place::open(target, &arguments.space).await?;
-    let line = get(&mut place, arguments).await;
-    let line = place.close(line).await?;
+    let mut session = FileSession::open(target, &arguments.space).await?;
+    let line = get(&mut session, arguments).await;
+    let line = session.close(line).await?;
     Ok(Output::new(json).write(&line).context("cannot write the result")?)
 }
 
-async fn get(place: &mut Place<'_>, arguments: &Arguments) -> Result<Line, Failure> {
-    let entries = catalog::read(place).await?;
+async fn get(session: &mut FileSession<'_>, arguments: &Arguments) -> Result<Fields, Failure> {
+    let entries = catalog::read(session).await?;
     let entry = catalog::find(&entries, &arguments.file)?;
-    let description = wanted(entry)?;
+    let description = available(entry)?;
     let destination = Destination::choose(arguments.output.as_deref(), description)?;
-    let mut fetch = Fetch {
+    let mut download = Transfer {
         description,
-        part: Part::open(destination.path())?,
+        partial: PartialFile::open(destination.path())?,
         bar: transfer(&entry.name(), description.size),
         resumed: None,
     };
-    let outcome = fetch.run(place).await;
-    fetch.bar.finish_and_clear();
+    let outcome = download.run(session).await;
+    download.bar.finish_and_clear();
     if let Err(failure) = outcome {
-        return Err(fetch.give_up(failure));
+        return Err(download.abandon(failure));
     }
-    let line = Line::new()
+    let line = Fields::new()
         .with("file", description.file.to_string())
         .with("name", description.name.as_str())
         .with("size", description.size)
-        .with_some("resumed_from", fetch.resumed)
+        .with_some("resumed_from", download.resumed)
         .with("path", destination.path().display().to_string());
-    destination.take(fetch.part)?;
+    destination.complete(download.partial)?;
     Ok(line)
 }
 
-/// What the record says, of a file that can be had.
-fn wanted(entry: &Entry) -> Result<&FileDescription, Failure> {
+/// Description of a file that is stored and readable.
+fn available(entry: &Entry) -> Result<&FileDescription, Failure> {
     let name = entry.name();
     let description = match &entry.owner {
         Owner::Described { description, .. } => description,
         Owner::Foreign(_) => {
-            return Err(anyhow!("{name} belongs to another app, which knows what it is").into());
+            return Err(anyhow!("{name} belongs to a record of another app").into());
         }
-        Owner::Unreadable(_, why) => {
-            return Err(Failure::found(anyhow::Error::new(*why).context(format!("{name} cannot be read"))));
+        Owner::Undecryptable(_, why) => {
+            return Err(Failure::found(
+                anyhow::Error::new(*why).context(format!("cannot decrypt the description of {name}")),
+            ));
         }
     };
     match entry.state {
-        State::Stored(bytes) if bytes == sealed_size(description.size) => Ok(description),
-        State::Stored(_) => Err(Failure::found(anyhow!("{name} is not what its record says"))),
-        State::Missing => Err(anyhow!("{name} is not uploaded yet, or its upload has failed").into()),
-        State::Deleted => Err(anyhow!("{name} was deleted").into()),
+        FileState::Stored(bytes) if bytes == sealed_size(description.size) => Ok(description),
+        FileState::Stored(_) => Err(Failure::found(anyhow!("the size of {name} does not match its record"))),
+        FileState::Missing => Err(anyhow!("{name} is not uploaded yet, or its upload failed").into()),
+        FileState::Deleted => Err(anyhow!("{name} was deleted").into()),
     }
 }
 
-/// A download that is under way.
-struct Fetch<'e> {
+/// Download in progress.
+struct Transfer<'e> {
     description: &'e FileDescription,
-    part: Part,
+    partial: PartialFile,
     bar: ProgressBar,
-    /// Bytes of content that were there already when the last attempt began.
+    /// Bytes of content that the last attempt resumed from; `None` from the beginning.
     resumed: Option<u64>,
 }
 
-/// Why an attempt has not brought the whole file.
-enum Interrupted {
-    /// The connection, or the server.
-    By(FileError),
-    /// The key is not one of ours.
+/// Failure of one attempt.
+enum AttemptError {
+    /// Failed request; may be transient.
+    Request(FileError),
+    /// Wrapped under an epoch whose key is not stored.
     NoKey(Epoch),
-    /// For good.
-    ForGood(Failure),
+    /// Permanent failure.
+    Permanent(Failure),
 }
 
-impl From<FileError> for Interrupted {
+impl From<FileError> for AttemptError {
     fn from(error: FileError) -> Self {
-        Self::By(error)
+        Self::Request(error)
     }
 }
 
-impl From<anyhow::Error> for Interrupted {
+impl From<anyhow::Error> for AttemptError {
     fn from(error: anyhow::Error) -> Self {
-        Self::ForGood(error.into())
+        Self::Permanent(error.into())
     }
 }
 
-impl From<Unreadable> for Interrupted {
-    fn from(why: Unreadable) -> Self {
+impl From<DecryptionError> for AttemptError {
+    fn from(why: DecryptionError) -> Self {
         match why {
-            Unreadable::NoKey(epoch) => Self::NoKey(epoch),
-            Unreadable::NotEncrypted | Unreadable::Damaged => {
-                Self::ForGood(Failure::found(anyhow::Error::new(why).context("the file cannot be decrypted")))
+            DecryptionError::NoKey(epoch) => Self::NoKey(epoch),
+            DecryptionError::NotEncrypted | DecryptionError::Damaged => {
+                Self::Permanent(Failure::found(anyhow::Error::new(why).context("cannot decrypt the file")))
             }
         }
     }
 }
 
-impl Fetch<'_> {
-    /// Tries until the part is the whole file.
-    async fn run(&mut self, place: &mut Place<'_>) -> Result<(), Failure> {
-        let mut attempts = Attempts::default();
-        let mut asked_for = None;
+impl Transfer<'_> {
+    /// Downloads, with retries, until the partial file is complete and matches its description.
+    async fn run(&mut self, session: &mut FileSession<'_>) -> Result<(), Failure> {
+        let mut retries = Retries::default();
+        let mut fetched = None;
         loop {
-            let before = self.part.size();
-            match self.attempt(place).await {
+            let before = self.partial.size();
+            match self.attempt(session).await {
                 Ok(()) if self.is_whole() => return Ok(()),
                 Ok(()) if self.resumed.is_some() => {
-                    say("what was left of an earlier download is not of this file; beginning anew");
-                    self.part.restart()?;
+                    message("the partial file is not a prefix of this file; restarting the download");
+                    self.partial.restart()?;
                 }
-                Ok(()) => return Err(Failure::found(anyhow!("the content is not what its record says"))),
-                Err(Interrupted::NoKey(epoch)) if asked_for != Some(epoch) => {
-                    asked_for = Some(epoch);
-                    place.learn(epoch).await?;
+                Ok(()) => return Err(Failure::found(anyhow!("the content does not match its record"))),
+                Err(AttemptError::NoKey(epoch)) if fetched != Some(epoch) => {
+                    fetched = Some(epoch);
+                    session.fetch_key(epoch).await?;
                 }
-                Err(Interrupted::NoKey(epoch)) => {
-                    let why = anyhow::Error::new(Unreadable::NoKey(epoch));
-                    return Err(Failure::found(why.context("the file cannot be decrypted")));
+                Err(AttemptError::NoKey(epoch)) => {
+                    let why = anyhow::Error::new(DecryptionError::NoKey(epoch));
+                    return Err(Failure::found(why.context("cannot decrypt the file")));
                 }
-                Err(Interrupted::By(error)) => {
-                    if self.part.size() > before {
-                        attempts.moved();
+                Err(AttemptError::Request(error)) => {
+                    if self.partial.size() > before {
+                        retries.progressed();
                     }
-                    attempts.again(error).await.map_err(|error| rejection::of_file(place, error))?;
+                    retries
+                        .retry_after(error)
+                        .await
+                        .map_err(|error| rejections::explain_file(session, error))?;
                 }
-                Err(Interrupted::ForGood(failure)) => return Err(failure),
+                Err(AttemptError::Permanent(failure)) => return Err(failure),
             }
         }
     }
 
-    /// Goes on behind what is there, to the end of the file.
-    async fn attempt(&mut self, place: &Place<'_>) -> Result<(), Interrupted> {
-        // The last segment is fetched in any case, for it says that it is the last.
+    /// Attempts the download once, from the end of the partial file.
+    async fn attempt(&mut self, session: &FileSession<'_>) -> Result<(), AttemptError> {
+        // The last segment is always fetched: only its nonce proves that the file ends there (no truncation).
         let last = self.description.size.saturating_sub(1) / FILE_SEGMENT as u64;
-        let number = self.part.keep_segments(last)?;
-        let token = place.token().await?;
-        let mut download = place.file(&token, self.description.file).get(segment_offset(number)).await?;
+        let number = self.partial.truncate_to_segments(last)?;
+        let token = session.token().await?;
+        let mut download = session.file(&token, self.description.file).get(segment_offset(number)).await?;
         if download.head().size != sealed_size(self.description.size) {
-            return Err(Unreadable::Damaged.into());
+            return Err(DecryptionError::Damaged.into());
         }
+        // The server sends the whole file if it changed since (If-Range), so the download may start at 0.
         let number = if download.from() == 0 { 0 } else { number };
         if number == 0 {
-            self.part.restart()?;
+            self.partial.restart()?;
         }
         let dek = download.head().dek;
-        let opener = place.keys().open_file(self.description.file, &dek, number)?;
-        self.resumed = Some(self.part.size()).filter(|size| *size > 0);
-        self.bar.set_position(self.part.size());
-        self.take(&mut download, opener).await
+        let opener = session.keys().open_file(self.description.file, &dek, number)?;
+        self.resumed = Some(self.partial.size()).filter(|size| *size > 0);
+        self.bar.set_position(self.partial.size());
+        self.receive(&mut download, opener).await
     }
 
-    async fn take(&mut self, download: &mut Download, mut opener: FileOpener) -> Result<(), Interrupted> {
+    async fn receive(&mut self, download: &mut Download, mut opener: FileOpener) -> Result<(), AttemptError> {
         let mut content = Vec::new();
         while let Some(bytes) = download.next().await? {
             opener.update(&bytes, &mut content)?;
-            self.keep(&mut content)?;
+            self.append(&mut content)?;
         }
         opener.finish(&mut content)?;
-        self.keep(&mut content)
+        self.append(&mut content)
     }
 
-    fn keep(&mut self, content: &mut Vec<u8>) -> Result<(), Interrupted> {
-        self.part.append(content)?;
-        self.bar.set_position(self.part.size());
+    fn append(&mut self, content: &mut Vec<u8>) -> Result<(), AttemptError> {
+        self.partial.append(content)?;
+        self.bar.set_position(self.partial.size());
         content.clear();
         Ok(())
     }
 
     fn is_whole(&self) -> bool {
-        self.part.size() == self.description.size && self.part.sha256() == self.description.sha256
+        self.partial.size() == self.description.size && self.partial.sha256() == self.description.sha256
     }
 
-    /// Leaves what can be resumed, and nothing of what cannot be believed.
-    fn give_up(self, failure: Failure) -> Failure {
-        if failure.is_found() || self.part.size() == 0 {
-            self.part.discard();
+    /// Keeps the partial file for a resumption, unless it is empty or failed authentication.
+    fn abandon(self, failure: Failure) -> Failure {
+        if failure.is_found() || self.partial.size() == 0 {
+            self.partial.discard();
         }
         failure
     }

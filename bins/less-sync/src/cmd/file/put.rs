@@ -12,22 +12,22 @@ use less_sync_client::crypto::sealed_size;
 use less_sync_client::{Change, FileDescription, FileError, Stored, Upload};
 use less_sync_core::{Cursor, Epoch, FileId, RecordId};
 
-use super::place::Place;
-use super::rejection;
-use super::retry::Attempts;
-use crate::line::Line;
-use crate::output::{Output, transfer};
-use crate::report::{Failure, say};
+use super::rejections;
+use super::retry::Retries;
+use super::session::FileSession;
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, message, transfer};
 use crate::target::{SpaceArgument, Target};
 use source::Source;
 
-/// How long a repeated upload waits for an answer before it sends its content. Whoever is rejected at once does not hear it
-/// when the connection breaks under what was sent meanwhile; and what is there already need not be sent.
-const LISTENING: Duration = Duration::from_secs(2);
+/// Delay of a repeated upload between its head and its content. If the server rejects the head and closes, content in
+/// flight would reset the connection before the response is read. A file that exists already need not be sent at all.
+const HEAD_DELAY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Every file gets an id of its own and a record that says what it is called; putting it again makes another one. One that changes while it is read is rejected."
+    after_help = "Each upload creates a new file id and a record with the name. A file that changes while it is read is rejected."
 )]
 pub(crate) struct Arguments {
     /// Files to upload
@@ -37,49 +37,49 @@ pub(crate) struct Arguments {
     space: SpaceArgument,
 }
 
-/// Uploads files one after the other. What is rejected is said on standard error and makes the command fail; the others are
-/// uploaded all the same.
+/// Uploads files one after the other. Rejected files are reported on standard error and make the command fail; the others
+/// are uploaded.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let mut place = Place::open(target, &arguments.space).await?;
-    let rejected = put_all(&mut place, &arguments.paths, Output::new(json)).await;
-    match place.close(rejected).await? {
+    let mut session = FileSession::open(target, &arguments.space).await?;
+    let rejected = put_all(&mut session, &arguments.paths, Output::new(json)).await;
+    match session.close(rejected).await? {
         0 => Ok(()),
         1 => Err(anyhow!("1 file was not uploaded").into()),
         several => Err(anyhow!("{several} files were not uploaded").into()),
     }
 }
 
-async fn put_all(place: &mut Place<'_>, paths: &[PathBuf], output: Output) -> Result<usize, Failure> {
+async fn put_all(session: &mut FileSession<'_>, paths: &[PathBuf], output: Output) -> Result<usize, Failure> {
     let mut rejected = 0;
     for path in paths {
-        match put(place, path).await {
+        match put(session, path).await {
             Ok(line) => output.write(&line).context("cannot write the result")?,
             Err(error) => {
                 rejected += 1;
                 let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-                say(&format!("rejected: {}: {}", path.display(), causes.join(": ")));
+                message(&format!("rejected: {}: {}", path.display(), causes.join(": ")));
             }
         }
     }
     Ok(rejected)
 }
 
-/// One file on its way.
+/// Upload of one file.
 struct Item {
     source: Source,
     record: RecordId,
     file: FileId,
 }
 
-async fn put(place: &mut Place<'_>, path: &Path) -> anyhow::Result<Line> {
-    let epoch = place.writing_epoch().await?;
+async fn put(session: &mut FileSession<'_>, path: &Path) -> anyhow::Result<Fields> {
+    let epoch = session.writing_epoch().await?;
     let source = Source::read(path).await?;
     let item = Item { source, record: new_id().into(), file: new_id().into() };
-    let cursor = describe(place, &item, epoch).await?;
-    if let Err(error) = upload(place, &item, epoch).await {
-        return Err(withdraw(place, &item, cursor, error).await);
+    let cursor = describe(session, &item, epoch).await?;
+    if let Err(error) = upload(session, &item, epoch).await {
+        return Err(withdraw(session, &item, cursor, error).await);
     }
-    Ok(Line::new()
+    Ok(Fields::new()
         .with("file", item.file.to_string())
         .with("record", item.record.to_string())
         .with("name", item.source.name.as_str())
@@ -87,60 +87,65 @@ async fn put(place: &mut Place<'_>, path: &Path) -> anyhow::Result<Line> {
         .with("source", path.display().to_string()))
 }
 
-/// Writes the record that owns the file, which has to be there first (http §7.2, row 15).
-async fn describe(place: &Place<'_>, item: &Item, epoch: Epoch) -> anyhow::Result<Cursor> {
+/// Writes the owner record, which must exist before the file (http §7.2, row 15).
+async fn describe(session: &FileSession<'_>, item: &Item, epoch: Epoch) -> anyhow::Result<Cursor> {
     let Source { name, size, sha256, .. } = &item.source;
     let description = FileDescription { file: item.file, name: name.clone(), size: *size, sha256: *sha256 };
-    let sealed = place.keys().seal_record(epoch, item.record, description.to_json().as_bytes())?;
+    let sealed = session.keys().seal_record(epoch, item.record, description.to_json().as_bytes())?;
     let change = Change::create(item.record, sealed.blob).with_dek(sealed.dek.as_bytes().to_vec());
-    place.push(change, Some(epoch)).await.map_err(|error| rejection::of_push(place, error))
+    session.push(change, Some(epoch)).await.map_err(|error| rejections::explain_push(session, error))
 }
 
-/// Uploads until the server has the file, or will not have it.
-async fn upload(place: &mut Place<'_>, item: &Item, mut epoch: Epoch) -> anyhow::Result<()> {
+/// Uploads, with retries, until the server has stored or finally rejected the file.
+async fn upload(session: &mut FileSession<'_>, item: &Item, mut epoch: Epoch) -> anyhow::Result<()> {
     let bar = transfer(&item.source.name, item.source.size);
-    let mut attempts = Attempts::default();
-    let mut has_caught_up = false;
+    let mut retries = Retries::default();
+    let mut has_refreshed_key = false;
     loop {
         bar.reset();
-        let pause = if attempts.is_repeated() { LISTENING } else { Duration::ZERO };
-        match attempt(place, item, epoch, body::Manner { bar: bar.clone(), pause }).await? {
+        let pause = if retries.has_failed() { HEAD_DELAY } else { Duration::ZERO };
+        match attempt(session, item, epoch, body::SendOptions { bar: bar.clone(), pause }).await? {
             Ok(Stored::Created | Stored::AlreadyThere) => break,
-            Err(error) if rejection::is_stale(&error) && !has_caught_up => {
-                has_caught_up = true;
-                epoch = place.writing_epoch().await?;
+            Err(error) if rejections::is_stale_epoch(&error) && !has_refreshed_key => {
+                has_refreshed_key = true;
+                epoch = session.writing_epoch().await?;
             }
-            Err(error) => attempts.again(error).await.map_err(|error| rejection::of_file(place, error))?,
+            Err(error) => {
+                retries.retry_after(error).await.map_err(|error| rejections::explain_file(session, error))?
+            }
         }
     }
     bar.finish_and_clear();
     Ok(())
 }
 
-/// One attempt, encrypted anew.
+/// Attempts the upload once. Content is encrypted under a new key each time, because nonces must not repeat.
 async fn attempt(
-    place: &Place<'_>,
+    session: &FileSession<'_>,
     item: &Item,
     epoch: Epoch,
-    manner: body::Manner,
+    options: body::SendOptions,
 ) -> anyhow::Result<Result<Stored, FileError>> {
-    let (sealer, dek) = place.keys().seal_file(epoch, item.file)?;
+    let (sealer, dek) = session.keys().seal_file(epoch, item.file)?;
     let upload = Upload { owner: item.record, dek, size: sealed_size(item.source.size), sha256: None };
-    let token = place.token().await?;
-    Ok(place.file(&token, item.file).put(&upload, body::sealed(&item.source, sealer, manner)).await)
+    let token = session.token().await?;
+    Ok(session.file(&token, item.file).put(&upload, body::sealed(&item.source, sealer, options)).await)
 }
 
-/// Takes the record back of a file that did not come, and with it the file, should only the answer have been lost.
-async fn withdraw(place: &Place<'_>, item: &Item, cursor: Cursor, error: anyhow::Error) -> anyhow::Error {
-    match place.push(Change::delete(item.record, cursor), None).await {
+/// Deletes the record of a failed upload. That also deletes the file, if only the response to its upload was lost.
+async fn withdraw(
+    session: &FileSession<'_>,
+    item: &Item,
+    cursor: Cursor,
+    error: anyhow::Error,
+) -> anyhow::Error {
+    match session.push(Change::delete(item.record, cursor), None).await {
         Ok(_) => error,
-        Err(_) => {
-            error.context(format!("less-sync file rm {} has to clear away what is left of it", item.file))
-        }
+        Err(_) => error.context(format!("delete what is left of it with: less-sync file rm {}", item.file)),
     }
 }
 
-/// A random one: the server makes no sense of them.
+/// Random id.
 #[expect(clippy::disallowed_methods, reason = "this is where the toolbox makes ids")]
 fn new_id() -> uuid::Uuid {
     uuid::Uuid::new_v4()

@@ -1,4 +1,4 @@
-//! Records as files.
+//! Directory with one file per record.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use anyhow::Context as _;
 use less_sync_client::RecordRow;
 use tempfile::NamedTempFile;
 
-/// A directory with one file per live record.
+/// Directory with one file per live record, named by its id.
 #[derive(Debug)]
 pub(super) struct Directory(PathBuf);
 
 impl Directory {
-    /// Makes it if need be.
+    /// Opens the directory, creating it if needed.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self(path.to_owned()))
     }
 
-    /// Writes the record to its file, whole or not at all, and answers where; removes that of a deleted one.
-    pub(super) fn keep(&self, row: &RecordRow) -> anyhow::Result<Option<PathBuf>> {
+    /// Replaces the file of a record atomically and returns its path; removes the file of a deleted record.
+    pub(super) fn write(&self, row: &RecordRow) -> anyhow::Result<Option<PathBuf>> {
         let path = self.0.join(row.id.to_string());
         let Some(blob) = &row.blob else {
             return match std::fs::remove_file(&path) {
@@ -29,11 +29,11 @@ impl Directory {
                 Ok(()) | Err(_) => Ok(None),
             };
         };
-        self.write(&path, blob).with_context(|| format!("cannot write {}", path.display()))?;
+        self.replace(&path, blob).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Some(path))
     }
 
-    fn write(&self, path: &Path, blob: &[u8]) -> anyhow::Result<()> {
+    fn replace(&self, path: &Path, blob: &[u8]) -> anyhow::Result<()> {
         let mut file = NamedTempFile::new_in(&self.0)?;
         file.write_all(blob)?;
         file.persist(path)?;
@@ -57,11 +57,11 @@ mod tests {
     fn records_are_written_replaced_and_removed() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::open(&parent.path().join("a/b")).unwrap();
-        let path = directory.keep(&row(Some("one"))).unwrap().unwrap();
-        assert_eq!(directory.keep(&row(Some("two"))).unwrap().as_deref(), Some(&*path));
+        let path = directory.write(&row(Some("one"))).unwrap().unwrap();
+        assert_eq!(directory.write(&row(Some("two"))).unwrap().as_deref(), Some(&*path));
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(directory.keep(&row(None)).unwrap(), None);
-        assert_eq!(directory.keep(&row(None)).unwrap(), None);
+        assert_eq!(directory.write(&row(None)).unwrap(), None);
+        assert_eq!(directory.write(&row(None)).unwrap(), None);
         assert_eq!(std::fs::read_dir(parent.path().join("a/b")).unwrap().count(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Where records that are to be changed were last written.
+//! Lookup of the current cursors of records.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use anyhow::Context as _;
 use less_sync_client::{OnCursorAhead, PullItem};
 use less_sync_core::{Cursor, RecordId};
 
-use crate::target::Opened;
+use crate::target::SpaceConnection;
 
-/// The cursors of these records, deleted ones included; those that were never written are missing.
+/// Cursors of these records, tombstones included; records that were never written are missing.
 ///
-/// Reads the whole space, for there is no other way to ask: first what lives, and only if that does not
-/// suffice what was deleted, too.
+/// The protocol has no query for a record, so this pulls the whole space: first live records, then, if any are missing,
+/// tombstones as well.
 pub(super) async fn look_up(
-    opened: &Opened,
+    opened: &SpaceConnection,
     records: &[RecordId],
 ) -> anyhow::Result<HashMap<RecordId, Cursor>> {
     let mut cursors = HashMap::new();
-    // A cursor that no space can have is answered with everything, tombstones included (protocol §4.4).
+    // A pull from a cursor ahead of the space rewinds to 0 and includes tombstones (protocol §4.4).
     for since in [Cursor::ZERO, Cursor::MAX] {
         if records.iter().any(|record| !cursors.contains_key(record)) {
             search(opened, since, records, &mut cursors).await.context("cannot look up the record")?;
@@ -27,7 +27,7 @@ pub(super) async fn look_up(
 }
 
 async fn search(
-    opened: &Opened,
+    opened: &SpaceConnection,
     since: Cursor,
     records: &[RecordId],
     cursors: &mut HashMap<RecordId, Cursor>,

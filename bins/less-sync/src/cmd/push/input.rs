@@ -1,4 +1,4 @@
-//! Where records come from.
+//! Sources of record content.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use less_sync_core::RecordId;
 use less_sync_core::limits::INBOUND_MESSAGE;
 use tokio::io::AsyncReadExt as _;
 
-/// A file, or standard input.
+/// File or standard input.
 #[derive(Debug)]
 pub(super) enum Input {
     Stdin,
     File(PathBuf),
 }
 
-/// What the files of the command line mean.
+/// Sources named by the command line.
 pub(super) fn inputs(files: &[PathBuf]) -> Vec<Input> {
     if files.is_empty() {
         return vec![Input::Stdin];
@@ -26,14 +26,14 @@ pub(super) fn inputs(files: &[PathBuf]) -> Vec<Input> {
         .collect()
 }
 
-/// A random one: ids of records mean nothing to the server.
+/// Random record id.
 #[expect(clippy::disallowed_methods, reason = "this is where the toolbox makes ids")]
 pub(super) fn new_record_id() -> RecordId {
     uuid::Uuid::new_v4().into()
 }
 
 impl Input {
-    /// The name for people.
+    /// Display name.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Stdin => "-".to_owned(),
@@ -41,7 +41,7 @@ impl Input {
         }
     }
 
-    /// Everything in it; one byte more than any server takes is enough to be rejected.
+    /// Reads the content, bounded by the maximum size of a message.
     pub(super) async fn read(&self) -> anyhow::Result<Bytes> {
         let read = match self {
             Self::Stdin => read_bounded(tokio::io::stdin()).await,
@@ -51,7 +51,7 @@ impl Input {
             },
         };
         let bytes = read.with_context(|| format!("cannot read {}", self.name()))?;
-        anyhow::ensure!(bytes.len() <= INBOUND_MESSAGE, "{} is larger than any message may be", self.name());
+        anyhow::ensure!(bytes.len() <= INBOUND_MESSAGE, "{} exceeds the maximum message size", self.name());
         Ok(bytes.into())
     }
 }

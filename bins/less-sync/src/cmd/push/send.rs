@@ -1,4 +1,4 @@
-//! Batches on their way.
+//! Batching and pipelining of pushes.
 
 use std::pin::Pin;
 
@@ -8,22 +8,22 @@ use less_sync_client::{Change, Code, PushError, PushOptions};
 use less_sync_core::limits::MIB;
 use less_sync_core::{Cursor, RecordId};
 
-use crate::shared::Shared;
-use crate::target::Opened;
+use crate::shared_space::SharedSpace;
+use crate::target::SpaceConnection;
 
-/// Records of one push, as apps send them (protocol §4.3).
+/// Maximum records per push, as apps send them (protocol §4.3).
 const BATCH_RECORDS: usize = 50;
-/// Blobs of one push, in bytes, well below the limit of a message.
+/// Maximum size of the blobs of a push, in bytes; well below the message limit.
 const BATCH_BYTES: usize = MIB;
-/// Pushes without an answer; more would not be faster, and would hold more memory.
+/// Maximum pushes in flight. More would hold more memory without a higher rate.
 const IN_FLIGHT: usize = 4;
 
-/// A change and where it came from.
+/// Change with its source.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) change: Change,
     pub(super) source: Option<String>,
-    /// Of the content before it was encrypted, in bytes; `None` for a deletion.
+    /// Size of the plaintext in bytes; `None` for a deletion.
     pub(super) size: Option<usize>,
 }
 
@@ -33,18 +33,17 @@ impl Item {
     }
 }
 
-/// What became of a record.
+/// Outcome of one record.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) record: RecordId,
     pub(super) source: Option<String>,
-    /// Of the content, in bytes; `None` for a deletion.
+    /// Size of the plaintext in bytes; `None` for a deletion.
     pub(super) size: Option<usize>,
     pub(super) result: Result<Cursor, Code>,
 }
 
-/// Gathers items into batches as they come. An item that cannot be read ends the stream, after the batch
-/// before it.
+/// Collects items into batches. An item that failed ends the stream, after the batch before it.
 pub(super) fn batches<S>(items: S) -> impl Stream<Item = anyhow::Result<Vec<Item>>>
 where
     S: Stream<Item = anyhow::Result<Item>>,
@@ -58,7 +57,7 @@ where
 
 struct Batcher<S> {
     items: Pin<Box<S>>,
-    /// What did not fit into the batch before.
+    /// First item of the next batch.
     next: Option<anyhow::Result<Item>>,
 }
 
@@ -92,9 +91,9 @@ impl<S: Stream<Item = anyhow::Result<Item>>> Batcher<S> {
     }
 }
 
-/// Pushes the batches, a few at a time, and tells what became of them in order.
+/// Pushes batches concurrently, bounded by [`IN_FLIGHT`]; yields their outcomes in order.
 pub(super) fn outcomes(
-    opened: &Opened,
+    opened: &SpaceConnection,
     batches: impl Stream<Item = anyhow::Result<Vec<Item>>>,
 ) -> impl Stream<Item = anyhow::Result<Vec<Outcome>>> {
     let options = options(opened.shared.as_ref());
@@ -106,17 +105,21 @@ pub(super) fn outcomes(
         .buffered(IN_FLIGHT)
 }
 
-/// In a shared space: the right to write, and the epoch of the key.
-fn options(shared: Option<&Shared>) -> PushOptions {
-    let membership = shared.map(Shared::membership);
+/// UCAN and epoch for a shared space.
+fn options(shared: Option<&SharedSpace>) -> PushOptions {
+    let membership = shared.map(SharedSpace::membership);
     PushOptions {
         ucan: membership.map(|membership| membership.ucan.0.clone()),
         epoch: membership.and_then(|membership| Some(membership.keys.newest()?.epoch().get())),
     }
 }
 
-/// A push is rejected as a whole, so what was rejected together is tried one by one.
-async fn push(opened: &Opened, options: &PushOptions, batch: Vec<Item>) -> anyhow::Result<Vec<Outcome>> {
+/// Pushes one batch. A push is rejected as a whole, so the records of a rejected batch are pushed one by one.
+async fn push(
+    opened: &SpaceConnection,
+    options: &PushOptions,
+    batch: Vec<Item>,
+) -> anyhow::Result<Vec<Outcome>> {
     let send = |changes: Vec<Change>| async move {
         opened.connection.push_with(opened.space, &changes, options).await
     };

@@ -3,25 +3,25 @@
 use anyhow::Context as _;
 use clap::Args;
 
-use super::room::word;
-use crate::line::Line;
+use super::session::permission_name;
+use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::output::Output;
-use crate::report::Failure;
-use crate::shared::Shared;
+use crate::shared_space::SharedSpace;
 use crate::target::Target;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {}
 
-/// Prints the spaces of the key directory. No server is asked.
+/// Prints the spaces of the key directory, without a request to the server.
 pub(crate) fn run(target: &Target, _arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let keys = target.key_directory()?;
     for space in keys.spaces()? {
-        let shared = Shared::with(&keys, keys.known_space(Some(space))?)?;
+        let shared = SharedSpace::load(&keys, Some(space))?;
         let membership = shared.membership();
-        let permission = shared.permission().map_or("expired", word);
+        let permission = shared.permission().map_or("expired", permission_name);
         let epoch = membership.keys.newest().map(|key| key.epoch().get());
-        let line = Line::new()
+        let line = Fields::new()
             .with("space", space.to_string())
             .with("name", membership.name.as_str())
             .with("permission", permission)

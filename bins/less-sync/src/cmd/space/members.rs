@@ -5,50 +5,48 @@ use clap::Args;
 use less_sync_client::sharing::Member;
 
 use super::log;
-use super::room::{Room, RoomArgument, word};
+use super::session::{SpaceSelector, SpaceSession, permission_name};
 use crate::clock;
-use crate::line::Line;
-use crate::output::Output;
-use crate::report::{Failure, say};
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, message};
 use crate::target::Target;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    room: RoomArgument,
+    session: SpaceSelector,
 }
 
-/// Prints who is in the space, and who is invited.
+/// Prints the members of the space, invited ones included.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let mut room = Room::open(target, &arguments.room).await?;
-    let caught_up = room.shared.catch_up(&room.connection).await;
+    let mut session = SpaceSession::open(target, &arguments.session).await?;
+    let caught_up = session.shared.catch_up(&session.connection).await;
     let roster = match caught_up {
-        Ok(_) => log::roster(&room).await,
+        Ok(_) => log::roster(&session).await,
         Err(error) => Err(error),
     };
-    let own = room.shared.identity.did().to_owned();
-    let roster = room.close(roster).await?;
+    let own = session.shared.identity.did().to_owned();
+    let roster = session.close(roster).await?;
     let output = Output::new(json);
     for member in roster.members() {
         output.write(&line(member, &own)).context("cannot write the result")?;
     }
     match roster.skipped() {
         0 => {}
-        skipped => say(&format!(
-            "{skipped} entries of the membership log are not what members write, and were passed over"
-        )),
+        skipped => message(&format!("{skipped} invalid entries of the membership log were skipped")),
     }
     Ok(())
 }
 
-fn line(member: &Member, own: &str) -> Line {
+fn line(member: &Member, own: &str) -> Fields {
     let permission = member.permission(clock::timestamp());
     let name = Some(member.name.as_str()).filter(|name| !name.is_empty());
-    Line::new()
+    Fields::new()
         .with("member", member.did.as_str())
         .with_some("name", name)
-        .with("permission", permission.map_or("expired", word))
+        .with("permission", permission.map_or("expired", permission_name))
         .with("joined", member.joined)
         .with_some("you", (member.did == own).then_some(true))
-        .with_some("expires", member.expires_at().map(clock::moment))
+        .with_some("expires", member.expires_at().map(clock::format_timestamp))
 }

@@ -6,71 +6,71 @@ use less_sync_client::sharing::{Act, Member};
 use less_sync_core::Epoch;
 
 use super::log;
-use super::room::{Room, RoomArgument};
-use super::rotation::{Rotated, Wish, complete_pending, rotate};
-use crate::line::Line;
-use crate::output::Output;
-use crate::report::{Failure, say};
-use crate::shared::explain;
+use super::rotation::{Rotated, RotationRequest, complete_pending, rotate};
+use super::session::{SpaceSelector, SpaceSession};
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, message};
+use crate::shared_space::explain;
 use crate::target::Target;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "They are cut off at once. They keep what they have read; what is written from now on they cannot. Run it again if it was interrupted."
+    after_help = "The member is disconnected immediately and cannot read later changes; content that they already have stays with them. An interrupted command can be repeated."
 )]
 pub(crate) struct Arguments {
-    /// Whom: their did:key, or their address
+    /// did:key or address of the member
     member: String,
     #[command(flatten)]
-    room: RoomArgument,
-    /// Give a new key to a change of keys that somebody began and will never complete
+    session: SpaceSelector,
+    /// Take over a rotation that another member began and will never complete, with a new key
     #[arg(long)]
     take_over: bool,
 }
 
-/// Ends somebody's rights, and changes the key so that they cannot read what is written from now on.
+/// Revokes the rights of a member, and rotates the key, so that they cannot read later changes.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let mut room = Room::open(target, &arguments.room).await?;
+    let mut session = SpaceSession::open(target, &arguments.session).await?;
     let did = arguments.member.split('@').next().unwrap_or_default().to_owned();
-    let revoked = revoke(&mut room, &did, arguments.take_over).await;
-    let rotated = room.close(revoked).await?;
-    let line = rotated.map_or_else(Line::new, |rotated| rotated.line()).with("revoked", did);
+    let revoked = revoke(&mut session, &did, arguments.take_over).await;
+    let rotated = session.close(revoked).await?;
+    let line = rotated.map_or_else(Fields::new, |rotated| rotated.line()).with("revoked", did);
     Output::new(json).write(&line).context("cannot write the result")?;
-    say(if rotated.is_some() {
-        "they are out, and the key is changed"
+    message(if rotated.is_some() {
+        "the member is removed, and the key is rotated"
     } else {
-        "they were out already, and the key was changed"
+        "the member was removed and the key rotated before"
     });
     Ok(())
 }
 
-/// `None` when everything was done before.
-async fn revoke(room: &mut Room, did: &str, takes_over: bool) -> anyhow::Result<Option<Rotated>> {
-    ensure!(did != room.shared.identity.did(), "you cannot shut yourself out");
-    room.shared.catch_up(&room.connection).await?;
-    let roster = log::roster(room).await?;
+/// Removes the member and rotates the key; `None` if both was done before.
+async fn revoke(session: &mut SpaceSession, did: &str, takes_over: bool) -> anyhow::Result<Option<Rotated>> {
+    ensure!(did != session.shared.identity.did(), "you cannot remove yourself");
+    session.shared.catch_up(&session.connection).await?;
+    let roster = log::roster(session).await?;
     match (roster.member(did), roster.removal(did)) {
         (Some(member), _) => {
             let others = roster.dependents(did);
-            cut(room, member).await?;
-            // A key that they may have been given already must not stay the newest one.
-            complete_pending(room, takes_over).await?;
-            log::append(room, None, |roster| roster.member(did).map(removal)).await?;
+            revoke_tokens(session, member).await?;
+            // A pending rotation may have given its key to this member, so it must not stay the newest one.
+            complete_pending(session, takes_over).await?;
+            log::append(session, None, |roster| roster.member(did).map(removal)).await?;
             others.into_iter().for_each(warn);
         }
-        (None, Some(epoch)) if is_over(room, epoch).await? => return Ok(None),
+        (None, Some(epoch)) if is_rotated(session, epoch).await? => return Ok(None),
         (None, Some(_)) => {}
-        (None, None) => bail!("nobody with this key is in the space: {did}"),
+        (None, None) => bail!("the space has no member {did}"),
     }
-    rotate(room, Wish { shuts_out: true, takes_over }).await.map(Some)
+    rotate(session, RotationRequest { removes: true, takes_over }).await.map(Some)
 }
 
-/// Ends their rights on the server; from here on they see nothing new.
-async fn cut(room: &Room, member: &Member) -> anyhow::Result<()> {
-    let access = room.shared.membership().access();
+/// Revokes all tokens of the member on the server, which ends their subscriptions.
+async fn revoke_tokens(session: &SpaceSession, member: &Member) -> anyhow::Result<()> {
+    let access = session.shared.membership().access();
     for token in &member.tokens {
-        let revoked = room.connection.revoke(access, token.cid, Some(&member.did)).await;
-        revoked.map_err(|error| explain(error, "cannot revoke their rights"))?;
+        let revoked = session.connection.revoke(access, token.cid, Some(&member.did)).await;
+        revoked.map_err(|error| explain(error, "cannot revoke the rights of the member"))?;
     }
     Ok(())
 }
@@ -80,15 +80,17 @@ fn removal(member: &Member) -> Act {
     Act::Remove { did: member.did.clone(), cids }
 }
 
-/// Whether the key has changed since they were removed.
-async fn is_over(room: &Room, removed: Epoch) -> anyhow::Result<bool> {
-    let state = room.shared.state(&room.connection).await?;
+/// Whether the key was rotated after the removal, and no rotation is pending.
+async fn is_rotated(session: &SpaceSession, removed: Epoch) -> anyhow::Result<bool> {
+    let state = session.shared.state(&session.connection).await?;
     Ok(state.rewrap_epoch.is_none() && state.key_generation > removed)
 }
 
 fn warn(member: &Member) {
     let name = if member.name.is_empty() { &member.did } else { &member.name };
-    // Names are what others say of themselves.
+    // Names are chosen by members, so control characters are escaped.
     let name = name.escape_debug();
-    say(&format!("{name} was let in by them, and is out too: invite them again if they shall stay"));
+    message(&format!(
+        "{name} was invited by the removed member and lost access, too: invite them again if they should stay"
+    ));
 }

@@ -3,30 +3,31 @@
 use anyhow::Context as _;
 use clap::Args;
 
-use super::room::{Room, RoomArgument};
-use super::rotation::{Wish, rotate};
-use crate::output::Output;
-use crate::report::{Failure, say};
+use super::rotation::{RotationRequest, rotate};
+use super::session::{SpaceSelector, SpaceSession};
+use crate::failure::Failure;
+use crate::output::{Output, message};
 use crate::target::Target;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Everybody stays in. What was interrupted is completed instead; run it again as often as need be."
+    after_help = "All members keep access. A pending rotation is completed instead of starting another one; an interrupted command can be repeated."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    room: RoomArgument,
-    /// Give a new key to a change that somebody began and will never complete
+    session: SpaceSelector,
+    /// Take over a rotation that another member began and will never complete, with a new key
     #[arg(long)]
     take_over: bool,
 }
 
-/// Changes the key of the space, and wraps the keys of all records with the new one.
+/// Rotates the key of the space, and rewraps the keys of all records and files.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let mut room = Room::open(target, &arguments.room).await?;
-    let rotated = rotate(&mut room, Wish { shuts_out: false, takes_over: arguments.take_over }).await;
-    let rotated = room.close(rotated).await?;
+    let mut session = SpaceSession::open(target, &arguments.session).await?;
+    let rotated =
+        rotate(&mut session, RotationRequest { removes: false, takes_over: arguments.take_over }).await;
+    let rotated = session.close(rotated).await?;
     Output::new(json).write(&rotated.line()).context("cannot write the result")?;
-    say("the key is changed; everybody in the space reads on as before");
+    message("the key is rotated; all members keep access");
     Ok(())
 }

@@ -1,44 +1,42 @@
-//! Changing the key of a space, and going on where a change was interrupted.
+//! Rotation of the key of a space, resumable after an interruption at any point.
 //!
-//! The new key is kept before the epoch begins, and the shares of it are left before anything is written under it: at
-//! every point somebody has what it takes to go on. Only whoever began an epoch leaves its shares, so that it has one
-//! key.
+//! The order of the steps makes a rotation resumable: the new key is stored in the key directory before the epoch
+//! begins, and its shares are uploaded before anything is encrypted under it. Only the member that began an epoch uploads
+//! shares, so that an epoch has exactly one key; another member may take over explicitly.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use less_sync_client::crypto::SpaceKey;
-use less_sync_client::sharing::{
-    Act, MOST_ADMISSIONS, RewrapError, Rewrapped, adopt, rewrap_all, seal_share,
-};
+use less_sync_client::sharing::{Act, MAX_ADMISSIONS, RewrapError, Rewrapped, adopt, rewrap_all, seal_share};
 use less_sync_client::{Begun, Share};
 use less_sync_core::{Epoch, limits};
+use less_sync_keystore::PendingRotation;
 
 use super::log;
-use super::room::Room;
+use super::session::SpaceSession;
 use crate::clock;
-use crate::keys::Rotation;
-use crate::line::Line;
-use crate::report::say;
-use crate::shared::explain;
+use crate::fields::Fields;
+use crate::output::message;
+use crate::shared_space::explain;
 
-/// Rotations of others that are completed before ours is given up.
-const PATIENCE: usize = 5;
+/// Maximum attempts to begin a rotation while others rotate concurrently.
+const MAX_ATTEMPTS: usize = 5;
 
-/// Looks for a key that somebody may be about to leave, and the time between two of them.
-const LOOKS: usize = 5;
-const PAUSE: Duration = Duration::from_millis(200);
+/// Polls for a key share that another member may be about to upload, and the interval between two of them.
+const POLLS: usize = 5;
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What shall be reached.
+/// Requested rotation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
-    /// Whether somebody is shut out: keys of older epochs are rejected from the beginning on.
-    pub(super) shuts_out: bool,
-    /// Whether a rotation whose key nobody has left is given a new one.
+pub(super) struct RotationRequest {
+    /// Whether a member was removed. Writes under older epochs are rejected from the beginning of the rotation, then.
+    pub(super) removes: bool,
+    /// Whether to take over a pending rotation without key shares, with a new key.
     pub(super) takes_over: bool,
 }
 
-/// A rotation that is complete.
+/// Completed rotation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rotated {
     epoch: Epoch,
@@ -47,8 +45,8 @@ pub(super) struct Rotated {
 }
 
 impl Rotated {
-    pub(super) fn line(&self) -> Line {
-        Line::new()
+    pub(super) fn line(&self) -> Fields {
+        Fields::new()
             .with("epoch", self.epoch.get())
             .with("records", self.done.records)
             .with("files", self.done.files)
@@ -56,52 +54,52 @@ impl Rotated {
     }
 }
 
-/// Rotates to a new key. A rotation that is under way is completed instead, or before, if it was not one that shuts
-/// out whom we want out.
-pub(super) async fn rotate(room: &mut Room, wish: Wish) -> anyhow::Result<Rotated> {
-    for _ in 0..PATIENCE {
-        let state = room.shared.state(&room.connection).await?;
+/// Rotates to a new key. A pending rotation is completed instead; for a removal, another one follows unless the pending one
+/// was started for the same removal.
+pub(super) async fn rotate(session: &mut SpaceSession, wish: RotationRequest) -> anyhow::Result<Rotated> {
+    for _ in 0..MAX_ATTEMPTS {
+        let state = session.shared.state(&session.connection).await?;
         if let Some(pending) = state.rewrap_epoch {
-            let removes = room
+            let removes = session
                 .shared
                 .stored
                 .rotation
                 .as_ref()
                 .is_some_and(|ours| ours.key.epoch() == pending && ours.begun && ours.removes);
-            say(&format!("completing the change to the key of epoch {pending}, which was interrupted"));
-            let rotated = complete(room, pending, wish.takes_over, true).await?;
-            if removes || !wish.shuts_out {
+            message(&format!("completing the pending rotation to epoch {pending}"));
+            let rotated = complete(session, pending, wish.takes_over, true).await?;
+            if removes || !wish.removes {
                 return Ok(rotated);
             }
-        } else if let Some(epoch) = begin(room, state.key_generation, wish.shuts_out).await? {
-            return complete(room, epoch, false, false).await;
+        } else if let Some(epoch) = begin(session, state.key_generation, wish.removes).await? {
+            return complete(session, epoch, false, false).await;
         }
     }
-    bail!("others are changing the keys at the same time: try again")
+    bail!("other members rotate the key concurrently: try again")
 }
 
-/// Completes a rotation that is under way, if there is one.
-pub(super) async fn complete_pending(room: &mut Room, takes_over: bool) -> anyhow::Result<()> {
-    let state = room.shared.state(&room.connection).await?;
+/// Completes a pending rotation, if there is one.
+pub(super) async fn complete_pending(session: &mut SpaceSession, takes_over: bool) -> anyhow::Result<()> {
+    let state = session.shared.state(&session.connection).await?;
     match state.rewrap_epoch {
-        Some(pending) => complete(room, pending, takes_over, true).await.map(drop),
+        Some(pending) => complete(session, pending, takes_over, true).await.map(drop),
         None => Ok(()),
     }
 }
 
-/// Begins the epoch after `current`; `None` when somebody else was first.
-async fn begin(room: &mut Room, current: Epoch, removes: bool) -> anyhow::Result<Option<Epoch>> {
-    let epoch = Epoch::new(current.get().saturating_add(1)).context("the space has run out of epochs")?;
-    // Everything older has to be rewrapped, so its keys have to be here.
-    room.shared.catch_up(&room.connection).await?;
-    let key = SpaceKey::random(room.shared.space(), epoch);
-    check_share(room, &key)?;
-    room.shared.update(|stored| stored.rotation = Some(Rotation { key, removes, begun: false }))?;
-    let access = room.shared.membership().access();
-    let begun = room.connection.begin_epoch(access, epoch, removes).await;
-    match begun.map_err(|error| explain(error, "cannot begin to change the key"))? {
+/// Begins the epoch after `current`; `None` if another member was first.
+async fn begin(session: &mut SpaceSession, current: Epoch, removes: bool) -> anyhow::Result<Option<Epoch>> {
+    let epoch = Epoch::new(current.get().saturating_add(1)).context("the space has no further epoch")?;
+    // Rewrapping needs the keys of all older epochs in use.
+    session.shared.catch_up(&session.connection).await?;
+    let key = SpaceKey::random(session.shared.space(), epoch);
+    check_share(session, &key)?;
+    session.shared.update(|stored| stored.rotation = Some(PendingRotation { key, removes, begun: false }))?;
+    let access = session.shared.membership().access();
+    let begun = session.connection.begin_epoch(access, epoch, removes).await;
+    match begun.map_err(|error| explain(error, "cannot begin the rotation"))? {
         Begun::Ours => {
-            room.shared.update(|stored| {
+            session.shared.update(|stored| {
                 if let Some(rotation) = &mut stored.rotation {
                     rotation.begun = true;
                 }
@@ -109,116 +107,123 @@ async fn begin(room: &mut Room, current: Epoch, removes: bool) -> anyhow::Result
             Ok(Some(epoch))
         }
         Begun::Conflict { .. } => {
-            room.shared.update(|stored| stored.rotation = None)?;
+            session.shared.update(|stored| stored.rotation = None)?;
             Ok(None)
         }
     }
 }
 
-/// Whether we can leave shares at all, before it is too late.
-fn check_share(room: &Room, key: &SpaceKey) -> anyhow::Result<()> {
-    let proof = &room.shared.membership().ucan.0;
-    seal_share(&room.shared.identity, proof, key, room.shared.identity.did())?;
+/// Verifies that key shares can be created, before the epoch begins: afterwards the space would be stuck without them.
+fn check_share(session: &SpaceSession, key: &SpaceKey) -> anyhow::Result<()> {
+    let proof = &session.shared.membership().ucan.0;
+    seal_share(&session.shared.identity, proof, key, session.shared.identity.did())?;
     Ok(())
 }
 
-async fn complete(room: &mut Room, epoch: Epoch, takes_over: bool, resumed: bool) -> anyhow::Result<Rotated> {
+async fn complete(
+    session: &mut SpaceSession,
+    epoch: Epoch,
+    takes_over: bool,
+    resumed: bool,
+) -> anyhow::Result<Rotated> {
     if let Ok(before) = Epoch::new(epoch.get() - 1) {
-        // What is to be rewrapped is under it.
-        room.shared.learn(&room.connection, before).await?;
+        // Keys to rewrap are wrapped under the previous epoch.
+        session.shared.fetch_key(&session.connection, before).await?;
     }
-    let key = key_of(room, epoch, takes_over).await?;
-    room.shared.remember(key)?;
-    list_members(room, epoch).await?;
-    let membership = room.shared.membership();
-    let done = rewrap_all(&room.connection, membership.access(), &membership.keys, epoch).await;
+    let key = key_of(session, epoch, takes_over).await?;
+    session.shared.store_key(key)?;
+    list_members(session, epoch).await?;
+    let membership = session.shared.membership();
+    let done = rewrap_all(&session.connection, membership.access(), &membership.keys, epoch).await;
     let done = done.map_err(advice)?;
-    room.shared.update(|stored| stored.rotation = None)?;
+    session.shared.update(|stored| stored.rotation = None)?;
     Ok(Rotated { epoch, done, resumed })
 }
 
-/// The key of an epoch that has begun: the one that was left for us, or the one that is ours to leave.
-async fn key_of(room: &mut Room, epoch: Epoch, takes_over: bool) -> anyhow::Result<SpaceKey> {
-    let ours = room.shared.stored.rotation.as_ref();
+/// Key of an epoch that has begun: from our key share, or generated here and then shared.
+async fn key_of(session: &mut SpaceSession, epoch: Epoch, takes_over: bool) -> anyhow::Result<SpaceKey> {
+    let ours = session.shared.stored.rotation.as_ref();
     let ours = ours.filter(|ours| ours.key.epoch() == epoch && (ours.begun || takes_over));
-    let may_be_on_its_way = ours.is_none() && !takes_over;
-    if let Some(key) = left_for_us(room, epoch, if may_be_on_its_way { LOOKS } else { 1 }).await? {
+    // Another member began the epoch and may be about to upload the shares.
+    let may_arrive = ours.is_none() && !takes_over;
+    if let Some(key) = shared_key(session, epoch, if may_arrive { POLLS } else { 1 }).await? {
         return Ok(key);
     }
     let key = match ours {
         Some(ours) => ours.key.clone(),
-        None if takes_over => SpaceKey::random(room.shared.space(), epoch),
+        None if takes_over => SpaceKey::random(session.shared.space(), epoch),
         None => bail!(
-            "somebody began to change the keys and has not left the new one yet; if they never will, run: less-sync space rotate --take-over"
+            "another member began a rotation and has not shared its key yet; if they never will, run: less-sync space rotate --take-over"
         ),
     };
     if ours.is_none() {
-        let rotation = Rotation { key: key.clone(), removes: false, begun: true };
-        room.shared.update(|stored| stored.rotation = Some(rotation))?;
+        let rotation = PendingRotation { key: key.clone(), removes: false, begun: true };
+        session.shared.update(|stored| stored.rotation = Some(rotation))?;
     }
-    leave_shares(room, &key).await?;
+    upload_shares(session, &key).await?;
     Ok(key)
 }
 
-/// The key that an administrator left for us, if there is one by the last look.
-async fn left_for_us(room: &Room, epoch: Epoch, looks: usize) -> anyhow::Result<Option<SpaceKey>> {
-    let (membership, identity) = (room.shared.membership(), &room.shared.identity);
-    for look in 1..=looks {
-        let left = adopt(&room.connection, identity, membership, epoch, clock::timestamp()).await;
-        let left = left.context("cannot get the new key")?;
-        if left.is_some() || look == looks {
-            return Ok(left);
+/// Key from our share of the epoch; `None` if there is no share after `polls` polls.
+async fn shared_key(session: &SpaceSession, epoch: Epoch, polls: usize) -> anyhow::Result<Option<SpaceKey>> {
+    let (membership, identity) = (session.shared.membership(), &session.shared.identity);
+    for poll in 1..=polls {
+        let shared = adopt(&session.connection, identity, membership, epoch, clock::timestamp()).await;
+        let shared = shared.context("cannot fetch the new key")?;
+        if shared.is_some() || poll == polls {
+            return Ok(shared);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(None)
 }
 
-/// Leaves the key for everybody who is in, ourselves included.
-async fn leave_shares(room: &Room, key: &SpaceKey) -> anyhow::Result<()> {
-    let roster = log::roster(room).await?;
-    let (own, now) = (room.shared.identity.did(), clock::timestamp());
+/// Uploads key shares for all members, ourselves included.
+async fn upload_shares(session: &SpaceSession, key: &SpaceKey) -> anyhow::Result<()> {
+    let roster = log::roster(session).await?;
+    let (own, now) = (session.shared.identity.did(), clock::timestamp());
     let others = roster.members().filter(|member| member.did != own && member.permission(now).is_some());
     let dids = std::iter::once(own).chain(others.map(|member| member.did.as_str()));
-    let proof = &room.shared.membership().ucan.0;
+    let proof = &session.shared.membership().ucan.0;
     let shares: Vec<Share> =
-        dids.map(|did| seal_share(&room.shared.identity, proof, key, did)).collect::<Result<_, _>>()?;
+        dids.map(|did| seal_share(&session.shared.identity, proof, key, did)).collect::<Result<_, _>>()?;
     if shares.len() > limits::KEY_SHARES {
-        bail!("a space with more than {} members cannot change its key", limits::KEY_SHARES);
+        bail!("cannot rotate the key of a space with more than {} members", limits::KEY_SHARES);
     }
-    let put = room.connection.put_epoch_keys(room.shared.membership().access(), key.epoch(), &shares).await;
-    put.map_err(|error| explain(error, "cannot leave the new key for the members"))
+    let put =
+        session.connection.put_epoch_keys(session.shared.membership().access(), key.epoch(), &shares).await;
+    put.map_err(|error| explain(error, "cannot upload the key shares"))
 }
 
-/// Says under the new key who is in, for those who will have only that.
-async fn list_members(room: &Room, epoch: Epoch) -> anyhow::Result<()> {
+/// Repeats the admissions of all members under the new key, for future members, who cannot read older entries.
+async fn list_members(session: &SpaceSession, epoch: Epoch) -> anyhow::Result<()> {
     loop {
-        let left = log::roster(room).await?.to_be_listed(epoch);
+        let left = log::roster(session).await?.to_be_listed(epoch);
         if left.is_empty() {
             return Ok(());
         }
         let dids: Vec<String> =
-            left.into_iter().take(MOST_ADMISSIONS).map(|admission| admission.did).collect();
-        log::append(room, None, |roster| {
+            left.into_iter().take(MAX_ADMISSIONS).map(|admission| admission.did).collect();
+        log::append(session, None, |roster| {
             let mut again = roster.to_be_listed(epoch);
             again.retain(|admission| dids.contains(&admission.did));
-            again.truncate(MOST_ADMISSIONS);
+            again.truncate(MAX_ADMISSIONS);
             (!again.is_empty()).then_some(Act::Admit(again))
         })
         .await?;
     }
 }
 
-/// What to do about a record that stands in the way.
+/// Error of a rewrap, with advice for the user.
 fn advice(error: RewrapError) -> anyhow::Error {
     let hint = match &error {
-        RewrapError::Unreadable { id, .. } => {
+        RewrapError::Undecryptable { id, .. } => {
             format!(
-                "{id} stands in the way: have it written again, or delete it (less-sync push --delete {id}), then rotate again"
+                "{id} blocks the rotation: write it again or delete it (less-sync push --delete {id}), then rotate again"
             )
         }
         RewrapError::List(_) | RewrapError::Call(_) | RewrapError::Busy => {
-            "the change of the key is not complete: run less-sync space rotate to go on".to_owned()
+            "the rotation is incomplete: run less-sync space rotate to continue".to_owned()
         }
     };
     anyhow::Error::new(error).context(hint)

@@ -1,4 +1,4 @@
-//! A frame in one line: what it is and how large, never what is in it.
+//! Description of a frame: kind, ids, cursors and sizes, never content.
 
 use less_sync_core::cbor::Decode;
 use less_sync_core::frame::{self, Inbound, Params, Raw, ServerFrame};
@@ -9,15 +9,15 @@ use less_sync_core::wire::push::{PushParams, PushResult};
 use less_sync_core::wire::subscribe::{SubscribeParams, SubscribeResult, UnsubscribeParams};
 use less_sync_core::wire::{chunk, event, method};
 
-use crate::line::Line;
+use crate::fields::Fields;
 
-/// Appends what there is to say about a message.
-pub(super) fn describe(line: Line, is_sent: bool, message: &[u8]) -> Line {
+/// Adds the description of a message.
+pub(super) fn describe(line: Fields, is_sent: bool, message: &[u8]) -> Fields {
     let described = if is_sent { sent(line, message) } else { received(line, message) };
     described.with("frame_bytes", message.len())
 }
 
-fn received(line: Line, message: &[u8]) -> Line {
+fn received(line: Fields, message: &[u8]) -> Fields {
     match frame::parse_server(message) {
         Ok(ServerFrame::Keepalive) => line.with("kind", "keepalive"),
         Ok(ServerFrame::Notification { method, params }) => {
@@ -39,7 +39,7 @@ fn received(line: Line, message: &[u8]) -> Line {
     }
 }
 
-fn notification(line: Line, name: &str, params: Raw<'_>) -> Option<Line> {
+fn notification(line: Fields, name: &str, params: Raw<'_>) -> Option<Fields> {
     Some(match name {
         method::SYNC => sync(line, &read(params)?),
         method::MEMBERSHIP => {
@@ -86,7 +86,7 @@ fn notification(line: Line, name: &str, params: Raw<'_>) -> Option<Line> {
     })
 }
 
-fn sync(line: Line, sync: &event::Sync<'_>) -> Line {
+fn sync(line: Fields, sync: &event::Sync<'_>) -> Fields {
     let payload: usize = sync.records.iter().filter_map(|record| record.blob).map(<[u8]>::len).sum();
     line.with("space", sync.space.to_string())
         .with("prev", sync.prev.get())
@@ -98,7 +98,7 @@ fn sync(line: Line, sync: &event::Sync<'_>) -> Line {
         .with("payload_bytes", payload)
 }
 
-fn chunk(line: Line, name: &str, data: Raw<'_>) -> Option<Line> {
+fn chunk(line: Fields, name: &str, data: Raw<'_>) -> Option<Fields> {
     Some(match name {
         chunk::PULL_BEGIN => {
             let begin: PullBegin<'_> = read(data)?;
@@ -140,8 +140,8 @@ fn chunk(line: Line, name: &str, data: Raw<'_>) -> Option<Line> {
     })
 }
 
-/// A response does not say which method it answers, so its shape has to.
-fn response(line: Line, result: Raw<'_>) -> Line {
+/// Describes a response by its shape, because a response does not name its method.
+fn response(line: Fields, result: Raw<'_>) -> Fields {
     if let Some(subscribed) = read::<SubscribeResult<'_>>(result) {
         let cursors: Vec<String> =
             subscribed.spaces.iter().map(|space| format!("{}@{}", space.id, space.cursor)).collect();
@@ -161,21 +161,21 @@ fn response(line: Line, result: Raw<'_>) -> Line {
     line.with_some("chunks", count.filter(|chunks| *chunks > 0))
 }
 
-fn sent(line: Line, message: &[u8]) -> Line {
+fn sent(line: Fields, message: &[u8]) -> Fields {
     match frame::parse(message) {
         Ok(Inbound::Keepalive) => line.with("kind", "keepalive"),
         Ok(Inbound::Request { id, method, params }) => {
-            asked(line.with("kind", "request").with("id", id).with("method", method), method, params)
+            request(line.with("kind", "request").with("id", id).with("method", method), method, params)
         }
         Ok(Inbound::Notification { method, params }) => {
-            asked(line.with("kind", "notification").with("method", method), method, params)
+            request(line.with("kind", "notification").with("method", method), method, params)
         }
         Ok(Inbound::Ignored) => line.with("kind", "unknown"),
         Err(_) => line.with("kind", "unreadable"),
     }
 }
 
-fn asked(line: Line, name: &str, params: Params<'_>) -> Line {
+fn request(line: Fields, name: &str, params: Params<'_>) -> Fields {
     let spaces = match name {
         method::SUBSCRIBE => read::<SubscribeParams<'_>>(params)
             .map(|params| params.spaces.iter().map(|entry| entry.id.to_owned()).collect()),
@@ -190,7 +190,7 @@ fn asked(line: Line, name: &str, params: Params<'_>) -> Line {
     line.with_some("spaces", spaces.map(|spaces| spaces.join(",")))
 }
 
-fn pushed(line: Line, params: Params<'_>) -> Line {
+fn pushed(line: Fields, params: Params<'_>) -> Fields {
     let Some(push) = read::<PushParams<'_>>(params) else { return line };
     let payload: usize = push.changes.iter().filter_map(|change| change.blob).map(<[u8]>::len).sum();
     line.with("space", push.space).with("records", push.changes.len()).with("payload_bytes", payload)
@@ -209,12 +209,12 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::describe;
-    use crate::line::Line;
+    use crate::fields::Fields;
 
     const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 
     #[test]
-    fn sync_is_told_by_its_cursors_and_sizes() {
+    fn sync_is_described_by_its_cursors_and_sizes() {
         let cursor = Cursor::new(7).unwrap();
         let entry =
             |blob| RecordEntry { id: RecordId::from_bytes([2; 16]), blob, cursor, dek: None, deleted: false };
@@ -227,7 +227,7 @@ mod tests {
             records: vec![entry(Some(b"secret")), RecordEntry { deleted: true, ..entry(None) }],
         };
         let message = frame::notification("sync", &sync);
-        let text = describe(Line::new(), false, &message).to_text();
+        let text = describe(Fields::new(), false, &message).to_text();
         assert_eq!(
             text,
             format!(
@@ -254,13 +254,13 @@ mod tests {
             home_server: None,
             changes: vec![change],
         };
-        let text = describe(Line::new(), true, &frame::request("1", "push", &params)).to_text();
+        let text = describe(Fields::new(), true, &frame::request("1", "push", &params)).to_text();
         assert!(text.contains("method=push") && text.contains("payload_bytes=6"), "{text}");
         assert!(!text.contains("secret"), "{text}");
     }
 
     #[test]
-    fn errors_keepalives_and_rubbish_are_told_apart() {
+    fn errors_keepalives_and_unreadable_frames_are_distinguished() {
         for (message, expected) in [
             (
                 frame::error("3", ErrorCode::Forbidden, "forbidden"),
@@ -272,7 +272,7 @@ mod tests {
             (frame::notification("sync", &Empty), "kind=notification method=sync readable=false"),
         ] {
             let expected = format!("{expected} frame_bytes={}", message.len());
-            assert_eq!(describe(Line::new(), false, &message).to_text(), expected);
+            assert_eq!(describe(Fields::new(), false, &message).to_text(), expected);
         }
     }
 }

@@ -1,41 +1,41 @@
-//! What the records of shared spaces say, and which files come and go, as they arrive.
+//! Decrypted records of shared spaces, and changes of files, printed as they arrive.
 
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Context as _;
-use less_sync_client::crypto::Unreadable;
+use less_sync_client::crypto::DecryptionError;
 use less_sync_client::{
     Auth, Dialer, Event, FileRow, Options, PullItem, RecordRow, TokenProvider as _, Update, Watch,
 };
 use less_sync_core::{Cursor, Epoch, SpaceId};
 
 use crate::content;
-use crate::line::Line;
-use crate::output::Output;
-use crate::report::{Failure, say};
-use crate::shared::Shared;
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::output::{Output, message};
+use crate::shared_space::SharedSpace;
 use crate::target::Target;
 use crate::token_source::TokenSource;
 
-/// The shared spaces that are watched and whose keys we have.
+/// Watched shared spaces of the key directory.
 pub(super) struct Reader {
-    spaces: BTreeMap<SpaceId, Shared>,
-    /// Whose pull is being told.
+    spaces: BTreeMap<SpaceId, SharedSpace>,
+    /// Space of the pull in progress.
     pulled: Option<SpaceId>,
-    /// Epochs whose key was asked for in vain.
-    in_vain: HashSet<(SpaceId, Epoch)>,
+    /// Epochs without a key share for this identity.
+    missing: HashSet<(SpaceId, Epoch)>,
     dialer: Dialer,
     tokens: TokenSource,
     output: Output,
 }
 
 impl Reader {
-    /// Of those of `spaces` that are among the keys; with tokens that fit them.
+    /// Loads those of `spaces` that are in the key directory, and the token source of their identity.
     pub(super) fn new(target: &Target, spaces: &[SpaceId], output: Output) -> Result<Self, Failure> {
         let keys = target.key_directory()?;
         let mut known = BTreeMap::new();
         for space in spaces {
-            if let Some(shared) = Shared::find(&keys, *space)? {
+            if let Some(shared) = SharedSpace::find(&keys, *space)? {
                 known.insert(*space, shared);
             }
         }
@@ -44,19 +44,19 @@ impl Reader {
             None => target.token_source()?,
         };
         let dialer = target.dialer(Options::default())?;
-        Ok(Self { spaces: known, pulled: None, in_vain: HashSet::new(), dialer, tokens, output })
+        Ok(Self { spaces: known, pulled: None, missing: HashSet::new(), dialer, tokens, output })
     }
 
     pub(super) fn tokens(&self) -> &TokenSource {
         &self.tokens
     }
 
-    /// How `space` is watched.
+    /// Subscription to `space`.
     pub(super) fn watch(&self, space: SpaceId) -> Watch {
-        self.spaces.get(&space).map_or_else(|| Watch::from(space), Shared::watch)
+        self.spaces.get(&space).map_or_else(|| Watch::from(space), SharedSpace::watch)
     }
 
-    /// Prints the records of an update, decrypted, and its files.
+    /// Prints the decrypted records and the files of an update.
     pub(super) async fn read(&mut self, update: &Update) -> anyhow::Result<()> {
         match update {
             Update::Pulled(PullItem::Begin { space, .. }) => self.pulled = Some(*space),
@@ -94,20 +94,20 @@ impl Reader {
     async fn show(&mut self, space: SpaceId, row: &RecordRow) -> anyhow::Result<()> {
         let Some(shared) = self.spaces.get(&space) else { return Ok(()) };
         let opened = match shared.open(row) {
-            Err(Unreadable::NoKey(epoch)) if self.learn(space, epoch).await => {
-                self.spaces.get(&space).map_or(Err(Unreadable::NoKey(epoch)), |shared| shared.open(row))
+            Err(DecryptionError::NoKey(epoch)) if self.fetch_key(space, epoch).await => {
+                self.spaces.get(&space).map_or(Err(DecryptionError::NoKey(epoch)), |shared| shared.open(row))
             }
             opened => opened,
         };
         match opened {
             Ok(row) => self.output.write(&line(space, &row)).context("cannot write the record")?,
-            Err(why) => say(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor)),
+            Err(why) => message(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor)),
         }
         Ok(())
     }
 
     fn show_file(&self, space: SpaceId, cursor: Cursor, file: &FileRow) -> anyhow::Result<()> {
-        let line = Line::new()
+        let line = Fields::new()
             .with("kind", "file")
             .with("space", space.to_string())
             .with("file", file.id.to_string())
@@ -118,40 +118,40 @@ impl Reader {
         self.output.write(&line).context("cannot write the file")
     }
 
-    /// Asks for a key that we have not heard of, on a connection of its own: the one that is watched may be in the
-    /// middle of a pull.
-    async fn learn(&mut self, space: SpaceId, epoch: Epoch) -> bool {
-        if self.in_vain.contains(&(space, epoch)) {
+    /// Fetches an unknown key; returns whether it is known now. A separate connection is needed, because the response to a
+    /// call on the watching one may be stuck behind a pull that this reader is consuming.
+    async fn fetch_key(&mut self, space: SpaceId, epoch: Epoch) -> bool {
+        if self.missing.contains(&(space, epoch)) {
             return false;
         }
-        match self.ask(space, epoch).await {
+        match self.try_fetch_key(space, epoch).await {
             Ok(true) => return true,
-            Ok(false) => drop(self.in_vain.insert((space, epoch))),
+            Ok(false) => drop(self.missing.insert((space, epoch))),
             Err(error) => {
                 let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-                say(&causes.join(": "));
+                message(&causes.join(": "));
             }
         }
         false
     }
 
-    async fn ask(&mut self, space: SpaceId, epoch: Epoch) -> anyhow::Result<bool> {
+    async fn try_fetch_key(&mut self, space: SpaceId, epoch: Epoch) -> anyhow::Result<bool> {
         let Some(shared) = self.spaces.get_mut(&space) else { return Ok(false) };
         let token = self.tokens.token().await?;
-        let (connection, _unheard) = self.dialer.dial(Auth::Token(token)).await?;
-        let learned = shared.learn(&connection, epoch).await;
+        let (connection, _events) = self.dialer.dial(Auth::Token(token)).await?;
+        let fetched = shared.fetch_key(&connection, epoch).await;
         connection.close().await;
-        learned
+        fetched
     }
 }
 
-fn line(space: SpaceId, row: &RecordRow) -> Line {
-    let line = Line::new()
+fn line(space: SpaceId, row: &RecordRow) -> Fields {
+    let line = Fields::new()
         .with("kind", "record")
         .with("space", space.to_string())
         .with("record", row.id.to_string())
         .with("cursor", row.cursor.get())
         .with_some("size", row.blob.as_ref().map(bytes::Bytes::len))
         .with_some("deleted", row.is_deleted().then_some(true));
-    content::shown(line, row)
+    content::add(line, row)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use less_sync_core::{FileId, SpaceId};
 
-use super::{Cutter, SEALED_SEGMENT, Secret, Segments, Unreadable, VERSION};
+use super::{Cutter, DecryptionError, SEALED_SEGMENT, Secret, Segments, VERSION};
 
 /// Decrypts one file, from some segment to its end, in memory for one segment. What it hands out is authentic; that
 /// it is everything, only [`FileOpener::finish`] says.
@@ -24,7 +24,7 @@ impl FileOpener {
     ///
     /// # Errors
     /// They are not those of this file in this place. Nothing of what came with them may be used.
-    pub fn update(&mut self, sealed: &[u8], content: &mut Vec<u8>) -> Result<(), Unreadable> {
+    pub fn update(&mut self, sealed: &[u8], content: &mut Vec<u8>) -> Result<(), DecryptionError> {
         let mut rest = self.skip_version(sealed)?;
         loop {
             rest = self.cutter.fill(rest);
@@ -39,11 +39,11 @@ impl FileOpener {
     ///
     /// # Errors
     /// It is not the end of this file.
-    pub fn finish(mut self, content: &mut Vec<u8>) -> Result<(), Unreadable> {
+    pub fn finish(mut self, content: &mut Vec<u8>) -> Result<(), DecryptionError> {
         self.open(true, content)
     }
 
-    fn skip_version<'o>(&mut self, sealed: &'o [u8]) -> Result<&'o [u8], Unreadable> {
+    fn skip_version<'o>(&mut self, sealed: &'o [u8]) -> Result<&'o [u8], DecryptionError> {
         if !self.wants_version {
             return Ok(sealed);
         }
@@ -52,12 +52,12 @@ impl FileOpener {
                 self.wants_version = false;
                 Ok(rest)
             }
-            Some(_) => Err(Unreadable::NotEncrypted),
+            Some(_) => Err(DecryptionError::NotEncrypted),
             None => Ok(sealed),
         }
     }
 
-    fn open(&mut self, is_last: bool, content: &mut Vec<u8>) -> Result<(), Unreadable> {
+    fn open(&mut self, is_last: bool, content: &mut Vec<u8>) -> Result<(), DecryptionError> {
         content.extend_from_slice(&self.segments.open(&self.cutter.held, is_last)?);
         self.cutter.held.clear();
         Ok(())
@@ -94,13 +94,13 @@ mod tests {
         object
     }
 
-    fn opened_from(number: u64, sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    fn opened_from(number: u64, sealed: &[u8]) -> Result<Vec<u8>, DecryptionError> {
         let (mut opener, mut content) = (FileOpener::new(&key(), SPACE, FILE, number), Vec::new());
         opener.update(sealed, &mut content)?;
         opener.finish(&mut content).map(|()| content)
     }
 
-    fn opened(sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    fn opened(sealed: &[u8]) -> Result<Vec<u8>, DecryptionError> {
         opened_from(0, sealed)
     }
 
@@ -131,7 +131,7 @@ mod tests {
             let at = usize::try_from(segment_offset(number)).unwrap();
             let from = usize::try_from(number).unwrap() * SEGMENT;
             assert!(opened_from(number, &sealed[at..]).unwrap() == content[from..]);
-            assert_eq!(opened_from(number + 1, &sealed[at..]), Err(Unreadable::Damaged));
+            assert_eq!(opened_from(number + 1, &sealed[at..]), Err(DecryptionError::Damaged));
         }
     }
 
@@ -140,10 +140,10 @@ mod tests {
         let two = sealed(&content(2 * SEGMENT));
         let boundary = usize::try_from(segment_offset(1)).unwrap();
         for end in [1, 2, 17, 18, boundary - 1, boundary, boundary + 1, boundary + 16, two.len() - 1] {
-            assert_eq!(opened(&two[..end]), Err(Unreadable::Damaged), "cut at {end}");
+            assert_eq!(opened(&two[..end]), Err(DecryptionError::Damaged), "cut at {end}");
         }
-        assert_eq!(opened(b""), Err(Unreadable::Damaged));
-        assert_eq!(opened(&[&two[..], b"x"].concat()), Err(Unreadable::Damaged));
+        assert_eq!(opened(b""), Err(DecryptionError::Damaged));
+        assert_eq!(opened(&[&two[..], b"x"].concat()), Err(DecryptionError::Damaged));
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
             &[first, second, last, last],
             &[first, second],
         ] {
-            assert_eq!(opened(&[&[VERSION][..], &order.concat()].concat()), Err(Unreadable::Damaged));
+            assert_eq!(opened(&[&[VERSION][..], &order.concat()].concat()), Err(DecryptionError::Damaged));
         }
         assert!(opened(&[&[VERSION][..], first, second, last].concat()).is_ok());
     }
@@ -173,7 +173,7 @@ mod tests {
         for mut opener in [other_file, other_space, other_key] {
             let mut content = Vec::new();
             opener.update(&sealed, &mut content).unwrap();
-            assert_eq!(opener.finish(&mut content), Err(Unreadable::Damaged));
+            assert_eq!(opener.finish(&mut content), Err(DecryptionError::Damaged));
             assert!(content.is_empty());
         }
     }
@@ -184,7 +184,7 @@ mod tests {
         for index in 0..sealed.len() {
             let mut tampered = sealed.clone();
             tampered[index] ^= 2;
-            let why = if index == 0 { Unreadable::NotEncrypted } else { Unreadable::Damaged };
+            let why = if index == 0 { DecryptionError::NotEncrypted } else { DecryptionError::Damaged };
             assert_eq!(opened(&tampered), Err(why), "byte {index}");
         }
     }
@@ -195,7 +195,7 @@ mod tests {
         let mut segments = Segments::new(&key(), SPACE, FILE, 0);
         let first = segments.seal(&content(SEGMENT), false);
         let end = segments.seal(b"", true);
-        assert_eq!(opened(&[&[VERSION][..], &first, &end].concat()), Err(Unreadable::Damaged));
+        assert_eq!(opened(&[&[VERSION][..], &first, &end].concat()), Err(DecryptionError::Damaged));
     }
 
     /// Written by another implementation of AES-GCM: key 07 07 …, space 01 01 …, file 02 02 …

@@ -1,14 +1,14 @@
-//! Where a file goes in the end.
+//! Destination path of a download.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use less_sync_client::FileDescription;
 
-use super::part::Part;
-use crate::report::Failure;
+use super::partial_file::PartialFile;
+use crate::failure::Failure;
 
-/// A path, and whether what is there may be replaced.
+/// Path, and whether an existing file may be replaced.
 #[derive(Debug)]
 pub(super) struct Destination {
     path: PathBuf,
@@ -16,18 +16,18 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// The path that was asked for; in a directory, the name of the file. Names are chosen by others, so they lead nowhere
-    /// else and replace nothing.
-    pub(super) fn choose(asked: Option<&Path>, description: &FileDescription) -> Result<Self, Failure> {
-        let folder = match asked {
+    /// Requested path, or the name of the file within a requested directory. Names are chosen by other members, so they must
+    /// not leave the directory and must not replace a file.
+    pub(super) fn choose(requested: Option<&Path>, description: &FileDescription) -> Result<Self, Failure> {
+        let folder = match requested {
             Some(path) if !path.is_dir() => return Ok(Self { path: path.to_owned(), replaces: true }),
             Some(folder) => folder,
             None => Path::new(""),
         };
-        let unusable = || anyhow!("{:?} is no name for a file here: give one with -o", description.name);
+        let unusable = || anyhow!("{:?} is not a valid file name: choose one with -o", description.name);
         let path = folder.join(description.path_name().ok_or_else(unusable)?);
         if path.symlink_metadata().is_ok() {
-            return Err(anyhow!("{} is there already: give -o to replace it", path.display()).into());
+            return Err(anyhow!("{} exists already: give -o to replace it", path.display()).into());
         }
         Ok(Self { path, replaces: false })
     }
@@ -36,9 +36,10 @@ impl Destination {
         &self.path
     }
 
-    /// Gives the whole file its name.
-    pub(super) fn take(&self, part: Part) -> anyhow::Result<()> {
-        part.become_file(&self.path, self.replaces)
+    /// Moves the complete file to the destination.
+    pub(super) fn complete(&self, partial: PartialFile) -> anyhow::Result<()> {
+        partial
+            .complete(&self.path, self.replaces)
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
@@ -55,10 +56,10 @@ mod tests {
     }
 
     #[test]
-    fn the_name_counts_unless_a_path_was_given_and_leads_nowhere_else() {
+    fn name_is_used_unless_a_path_was_given_and_stays_in_its_directory() {
         let folder = tempfile::tempdir().unwrap();
-        let chosen = |asked: &Path, name: &str| {
-            Destination::choose(Some(asked), &described(name))
+        let chosen = |requested: &Path, name: &str| {
+            Destination::choose(Some(requested), &described(name))
                 .map(|chosen| (chosen.path, chosen.replaces))
                 .ok()
         };

@@ -1,4 +1,4 @@
-//! The content of a file, encrypted as it is sent.
+//! Upload body: file content encrypted while it is sent.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,31 +13,32 @@ use tokio::io::AsyncReadExt as _;
 
 use super::source::Source;
 
-/// Why a file cannot be sent.
+/// Failure to read the file during its upload.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unsendable {
-    #[error("cannot read it")]
+pub(super) enum UploadSourceError {
+    #[error("cannot read the file")]
     Read(#[from] std::io::Error),
-    #[error("it changed while it was read")]
+    #[error("the file changed while it was read")]
     Changed,
 }
 
-/// How a content is sent.
+/// Progress display and delay of an upload.
 #[derive(Debug)]
-pub(super) struct Manner {
-    /// Where it is shown.
+pub(super) struct SendOptions {
+    /// Progress bar, in plaintext bytes.
     pub(super) bar: ProgressBar,
-    /// How long to wait before.
+    /// Delay before the content is sent.
     pub(super) pause: Duration,
 }
 
-/// The ciphertext of `source`. The end comes only if the content is still the one that was described.
+/// Ciphertext of `source`. The final segment is only produced if size and hash still match the description, so that the
+/// server never stores a file that contradicts its record.
 pub(super) fn sealed(
     source: &Source,
     sealer: FileSealer,
-    manner: Manner,
-) -> impl Stream<Item = Result<Bytes, Unsendable>> + Send + use<> {
-    let Manner { bar, pause } = manner;
+    options: SendOptions,
+) -> impl Stream<Item = Result<Bytes, UploadSourceError>> + Send + use<> {
+    let SendOptions { bar, pause } = options;
     let reading = Reading { file: None, sealer, hasher: Sha256::new(), left: source.size, bar };
     let (path, sha256) = (source.path.clone(), source.sha256);
     stream::try_unfold(Some(reading), move |reading| {
@@ -54,7 +55,7 @@ pub(super) fn sealed(
 }
 
 struct Reading {
-    /// Open once it is needed.
+    /// Opened when the delay is over.
     file: Option<File>,
     sealer: FileSealer,
     hasher: Sha256,
@@ -63,7 +64,7 @@ struct Reading {
 }
 
 impl Reading {
-    async fn begin(&mut self, path: PathBuf, pause: Duration) -> Result<(), Unsendable> {
+    async fn begin(&mut self, path: PathBuf, pause: Duration) -> Result<(), UploadSourceError> {
         if self.file.is_none() {
             tokio::time::sleep(pause).await;
             self.file = Some(File::open(path).await?);
@@ -71,15 +72,15 @@ impl Reading {
         Ok(())
     }
 
-    /// The next ciphertext; `None` when only the end is left.
-    async fn piece(&mut self) -> Result<Option<Bytes>, Unsendable> {
+    /// Next piece of ciphertext; `None` when only the final segment is left.
+    async fn piece(&mut self) -> Result<Option<Bytes>, UploadSourceError> {
         let mut sealed = Vec::with_capacity(FILE_SEGMENT + 64);
         let mut buffer = vec![0; FILE_SEGMENT];
         while sealed.is_empty() {
             let Some(file) = &mut self.file else { return Ok(None) };
             let read = file.read(&mut buffer).await?;
             let Some(bytes @ [_, ..]) = buffer.get(..read) else { return Ok(None) };
-            self.left = self.left.checked_sub(read as u64).ok_or(Unsendable::Changed)?;
+            self.left = self.left.checked_sub(read as u64).ok_or(UploadSourceError::Changed)?;
             self.hasher.update(bytes);
             self.sealer.update(bytes, &mut sealed);
             self.bar.inc(read as u64);
@@ -87,9 +88,9 @@ impl Reading {
         Ok(Some(sealed.into()))
     }
 
-    fn end(self, sha256: [u8; 32]) -> Result<Bytes, Unsendable> {
+    fn end(self, sha256: [u8; 32]) -> Result<Bytes, UploadSourceError> {
         if self.left > 0 || <[u8; 32]>::from(self.hasher.finalize()) != sha256 {
-            return Err(Unsendable::Changed);
+            return Err(UploadSourceError::Changed);
         }
         let mut sealed = Vec::new();
         self.sealer.finish(&mut sealed);
@@ -105,18 +106,18 @@ mod tests {
 
     use super::*;
 
-    async fn sent(source: &Source) -> Result<u64, Unsendable> {
+    async fn sent(source: &Source) -> Result<u64, UploadSourceError> {
         let space = SpaceId::from_bytes([1; 16]);
         let mut ring = KeyRing::new(space);
         ring.insert(SpaceKey::random(space, Epoch::FIRST));
         let (sealer, _) = ring.seal_file(Epoch::FIRST, FileId::from_bytes([2; 16])).unwrap();
-        let manner = Manner { bar: ProgressBar::hidden(), pause: Duration::ZERO };
-        let pieces: Vec<Bytes> = sealed(source, sealer, manner).try_collect().await?;
+        let options = SendOptions { bar: ProgressBar::hidden(), pause: Duration::ZERO };
+        let pieces: Vec<Bytes> = sealed(source, sealer, options).try_collect().await?;
         Ok(pieces.iter().map(|piece| piece.len() as u64).sum())
     }
 
     #[tokio::test]
-    async fn exactly_the_announced_bytes_are_sent() {
+    async fn ciphertext_has_exactly_the_announced_size() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         for size in [0, 1, FILE_SEGMENT, FILE_SEGMENT + 1, 3 * FILE_SEGMENT] {
@@ -127,16 +128,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_changes_in_between_is_not_sent_to_its_end() {
+    async fn changed_file_is_not_sent_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "content").unwrap();
         let source = Source::read(&path).await.unwrap();
         for other in ["Content", "conten", "contents", ""] {
             std::fs::write(&path, other).unwrap();
-            assert!(matches!(sent(&source).await, Err(Unsendable::Changed)), "{other}");
+            assert!(matches!(sent(&source).await, Err(UploadSourceError::Changed)), "{other}");
         }
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(sent(&source).await, Err(Unsendable::Read(_))));
+        assert!(matches!(sent(&source).await, Err(UploadSourceError::Read(_))));
     }
 }

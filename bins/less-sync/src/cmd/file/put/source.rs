@@ -1,4 +1,4 @@
-//! A file that is to be uploaded.
+//! File to upload: name, size and hash.
 
 use std::path::{Path, PathBuf};
 
@@ -10,22 +10,22 @@ use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
-/// A file as it was when it was read for the first time.
+/// File as described by its record.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) name: String,
-    /// Bytes.
+    /// Size in bytes.
     pub(super) size: u64,
     pub(super) sha256: [u8; 32],
 }
 
 impl Source {
-    /// Reads it once, for what its record has to say before it is uploaded.
+    /// Reads the file once, because its record needs size and hash before the upload.
     pub(super) async fn read(path: &Path) -> anyhow::Result<Self> {
-        let cannot = || "cannot read it";
+        let cannot = || "cannot read the file";
         let mut file = File::open(path).await.with_context(cannot)?;
-        ensure!(file.metadata().await.with_context(cannot)?.is_file(), "it is no file");
+        ensure!(file.metadata().await.with_context(cannot)?.is_file(), "not a regular file");
         let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0, vec![0; FILE_SEGMENT]);
         loop {
             let read = file.read(&mut buffer).await.with_context(cannot)?;
@@ -38,10 +38,10 @@ impl Source {
     }
 }
 
-/// The name that others will see, and must be able to use.
+/// File name that is valid on other systems as well.
 fn name(path: &Path) -> anyhow::Result<String> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let described = FileDescription { file: FileId::from_bytes([0; 16]), name, size: 0, sha256: [0; 32] };
     let name = described.path_name().map(str::to_owned);
-    name.context("its name is none that others could use")
+    name.context("the file name is not portable")
 }

@@ -1,0 +1,93 @@
+//! Failures of commands: exit codes, and messages on standard error (operations §1).
+
+use std::io;
+use std::process::ExitCode;
+
+use less_sync_client::DevTokenError;
+use less_sync_keystore::KeystoreError;
+
+use crate::output::message;
+
+/// Error with the exit code of the process.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// Exit code of a failure at run time.
+    const RUN_TIME: u8 = 1;
+    /// Exit code of an error in the command line or the environment.
+    pub(crate) const USAGE: u8 = 2;
+    /// Exit code of a command that completed and found a violation, such as content that cannot be decrypted.
+    const FOUND: u8 = 3;
+
+    /// Violation found by a command that otherwise succeeded.
+    pub(crate) fn found(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: Self::FOUND, error: error.into() }
+    }
+
+    /// Error in the command line or the environment.
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: Self::USAGE, error: error.into() }
+    }
+
+    /// Whether this is a violation that was found, rather than a failed operation.
+    pub(crate) fn is_found(&self) -> bool {
+        self.code == Self::FOUND
+    }
+
+    /// Error without the exit code.
+    pub(crate) fn into_error(self) -> anyhow::Error {
+        self.error
+    }
+
+    /// Whether standard output was closed by its reader, as in `less-sync pull | head`.
+    fn is_broken_pipe(&self) -> bool {
+        let cause = self.error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { code: Self::RUN_TIME, error }
+    }
+}
+
+impl From<DevTokenError> for Failure {
+    fn from(error: DevTokenError) -> Self {
+        Self { code: Self::RUN_TIME, error: error.into() }
+    }
+}
+
+impl From<KeystoreError> for Failure {
+    fn from(error: KeystoreError) -> Self {
+        let is_usage = error.is_usage();
+        let error = match error {
+            KeystoreError::SeveralSpaces { count, .. } => {
+                anyhow::anyhow!("you share {count} spaces: give --space")
+            }
+            other @ (KeystoreError::Exposed { .. }
+            | KeystoreError::Io { .. }
+            | KeystoreError::Invalid { .. }
+            | KeystoreError::NoSpace { .. }
+            | KeystoreError::UnknownSpace { .. }) => anyhow::Error::new(other),
+        };
+        if is_usage { Self::usage(error) } else { error.into() }
+    }
+}
+
+/// Prints the error of a command, with its causes indented below, and returns the exit code.
+pub(crate) fn print_outcome(outcome: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    if failure.is_broken_pipe() {
+        return ExitCode::SUCCESS;
+    }
+    message(&format!("error: {}", failure.error));
+    for cause in failure.error.chain().skip(1) {
+        message(&format!("  {cause}"));
+    }
+    ExitCode::from(failure.code)
+}

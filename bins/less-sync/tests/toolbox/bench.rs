@@ -1,0 +1,102 @@
+//! Smoke tests of `less-sync bench`: every scenario completes, and a figure is above zero.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::development_server;
+
+/// Runs a scenario under a small load; `figure` must be above zero.
+fn measures(figure: &str, scenario: &[&str]) {
+    let server = development_server::program();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_less-sync"));
+    bench.arg("bench").args(scenario).args(["--json", "--time", "1", "--server"]).arg(&server);
+    let output = bench.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let counted = figures.get(figure).and_then(Value::as_f64);
+    assert!(counted.is_some_and(|counted| counted > 0.0), "no {figure}: {figures}");
+}
+
+#[test]
+fn startup() {
+    measures("healthy_p50_ms", &["startup", "--launches", "1"]);
+}
+
+#[test]
+fn idle() {
+    measures("connections", &["idle", "--connections", "3"]);
+}
+
+#[test]
+fn push() {
+    measures("pushes_per_s", &["push", "--connections", "2", "--window", "3"]);
+}
+
+#[test]
+fn push_at_a_rate() {
+    measures("pushes_per_s", &["push", "--connections", "2", "--rate", "50"]);
+}
+
+#[test]
+fn push_to_shared_spaces() {
+    measures("pushes_per_s", &["push", "--connections", "2", "--shared"]);
+}
+
+#[test]
+fn presence() {
+    measures("deliveries_per_s", &["presence", "--peers", "5", "--window", "4"]);
+}
+
+#[test]
+fn revoke() {
+    measures("last_notice_p50_ms", &["revoke", "--watchers", "5"]);
+}
+
+#[test]
+fn rewrap() {
+    measures("deks_per_s", &["rewrap", "--deks", "200"]);
+}
+
+#[test]
+fn files() {
+    measures("put_mb_per_s", &["files", "--size", "1000000", "--connections", "2"]);
+}
+
+#[test]
+fn small_files() {
+    measures("gets_per_s", &["files", "--small"]);
+}
+
+#[test]
+fn fan_out() {
+    measures("deliveries_per_s", &["fan-out", "--watchers", "3", "--writers", "2", "--window", "8"]);
+}
+
+#[test]
+fn events() {
+    measures("deliveries_per_s", &["events", "--watchers", "3", "--window", "4"]);
+}
+
+#[test]
+fn pull() {
+    measures("mb_per_s", &["pull", "--records", "2000", "--slowly"]);
+}
+
+#[test]
+fn connect() {
+    measures("connects_per_s", &["connect", "--users", "2"]);
+}
+
+#[test]
+fn churn() {
+    measures("resident_after_mib", &["churn", "--connections", "20", "--at-once", "4"]);
+}
+
+#[test]
+fn stalled() {
+    measures(
+        "alone_deliveries_per_s",
+        &["stalled", "--watchers", "2", "--stalled", "1", "--stalled-pulls", "1"],
+    );
+}

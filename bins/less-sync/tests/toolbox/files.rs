@@ -1,0 +1,7 @@
+//! Files in a personal space.
+
+mod interruptions;
+mod listing;
+mod rejections;
+mod round_trips;
+mod tampering;

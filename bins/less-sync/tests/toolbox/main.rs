@@ -1,0 +1,19 @@
+//! Tests of the toolbox program, against real servers.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test helpers fail the test"
+)]
+
+mod bench;
+mod cli;
+mod development_server;
+mod files;
+mod history_check;
+mod node_client;
+mod program;
+mod records;
+mod sharing;
+mod terminal;

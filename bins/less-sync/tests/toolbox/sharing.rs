@@ -1,0 +1,9 @@
+//! Shared spaces of several users, each with a key directory.
+
+mod collaboration;
+mod development;
+mod files;
+mod person;
+mod rejections;
+mod removal;
+mod rotation;

@@ -1,0 +1,129 @@
+//! Removal of members.
+
+use less_sync_client::crypto::DecryptionError;
+use less_sync_test_support::TestServer;
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use crate::program::{Shell as _, stderr};
+use crate::sharing::person::Person;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removed_member_can_neither_pull_nor_decrypt_new_records() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    let old = alice.push(&space, "old").await;
+    for person in [&bob, &carol] {
+        alice.invite(person, "write").await;
+        person.accept().await;
+    }
+    let mut tail = bob.tail(&["--since", "0", "--space", &space]).await;
+    assert_eq!(tail.text().await, "old");
+
+    let revoked = alice.result(&["space", "revoke", bob.did()]).await;
+    assert_eq!(json!([revoked["epoch"], revoked["records"]]), json!([2, 1]));
+    tail.until(|line| line["method"] == "revoked").await;
+    let new = alice.push(&space, "new").await;
+
+    let expected =
+        format!("error: you have no rights in the space {space}: they were revoked or have expired\n");
+    assert_eq!(bob.failure(&["pull", "--space", &space]).await, (1, expected.clone()));
+    assert_eq!(stderr(&bob.push_output(&space, "x").await), expected);
+    assert_eq!(carol.texts(&space).await, ["old", "new"]);
+    assert!(alice.results(&["space", "members"]).await.iter().all(|member| member["member"] != bob.did()));
+
+    // What he could get from a thief of the disk: the ciphertext as carol sees it, and all keys that he ever had.
+    let (keys, rows) = (key_ring(&bob, &space), ciphertext(&carol, &space).await);
+    assert_eq!(rows.len(), 2);
+    for (id, blob, dek) in rows {
+        assert!([&old, &new].iter().any(|known| **known == id.to_string()));
+        let opened = keys.open_record(id, &blob, Some(&dek));
+        assert_eq!(opened, Err(DecryptionError::NoKey(less_sync_core::Epoch::new(2).unwrap())));
+    }
+}
+
+/// Key ring of a user, from their key directory.
+fn key_ring(person: &Person, space: &str) -> less_sync_client::crypto::KeyRing {
+    let space_id = crate::sharing::person::id(space);
+    let mut ring = less_sync_client::crypto::KeyRing::new(space_id);
+    for entry in person.stored(space)["keys"].as_array().unwrap() {
+        let epoch = i32::try_from(entry["epoch"].as_i64().unwrap()).unwrap();
+        let secret = serde_json::from_value(entry["key"].clone()).unwrap();
+        let epoch = less_sync_core::Epoch::new(epoch).unwrap();
+        ring.insert(less_sync_client::crypto::SpaceKey::new(space_id, epoch, secret));
+    }
+    ring
+}
+
+type Ciphertext = (less_sync_core::RecordId, bytes::Bytes, bytes::Bytes);
+
+async fn ciphertext(person: &Person, space: &str) -> Vec<Ciphertext> {
+    let connection = person.connect().await;
+    let from_start =
+        less_sync_client::PullSpace::from(crate::sharing::person::id(space), less_sync_core::Cursor::ZERO);
+    let mut pull = connection
+        .pull(&[less_sync_client::PullSpace { ucan: Some(person.ucan(space)), ..from_start }])
+        .await
+        .unwrap();
+    let mut rows = Vec::new();
+    while let Some(item) = pull.next().await {
+        if let less_sync_client::PullItem::Record(row) = item.unwrap() {
+            rows.push((row.id, row.blob.unwrap(), row.dek.unwrap()));
+        }
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revoking_twice_does_nothing_more_and_an_invitation_brings_them_back() {
+    let server = TestServer::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "write").await;
+    bob.accept().await;
+    alice.result(&["space", "revoke", &bob.address.to_string()]).await;
+    let again = alice.result(&["space", "revoke", bob.did()]).await;
+    assert_eq!((again.get("epoch"), &again["revoked"]), (None, &bob.did().into()));
+
+    alice.push(&space, "while he was out").await;
+    alice.invite(&bob, "read").await;
+    bob.accept().await;
+    assert_eq!(bob.texts(&space).await, ["while he was out"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_invited_by_the_removed_one_lose_access_and_are_reported() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "admin").await;
+    bob.accept().await;
+    bob.invite(&carol, "read").await;
+    carol.accept().await;
+    let output = alice.run(&["space", "revoke", bob.did()]).await;
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("carol was invited by the removed member and lost access, too"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(carol.failure(&["pull", "--space", &space]).await.0, 1);
+    assert_eq!(alice.results(&["space", "members"]).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn non_members_oneself_and_the_owner_cannot_be_removed() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    alice.create("notes").await;
+    alice.invite(&bob, "admin").await;
+    bob.accept().await;
+    let (code, text) = alice.failure(&["space", "revoke", carol.did()]).await;
+    assert_eq!((code, text), (1, format!("error: the space has no member {}\n", carol.did())));
+    let (code, text) = alice.failure(&["space", "revoke", alice.did()]).await;
+    assert_eq!((code, text.as_str()), (1, "error: you cannot remove yourself\n"));
+    let (code, text) = bob.failure(&["space", "revoke", alice.did()]).await;
+    assert_eq!(code, 1);
+    assert!(text.starts_with("error: you have no permission for this in the space (any more)\n"), "{text}");
+}
