@@ -1,9 +1,9 @@
-//! The CBOR profile of the wire (protocol §2.1): one strict scan per message, then typed reading that borrows
-//! from it; and byte-exact writing.
+//! CBOR profile of the wire (protocol §2.1): one strict scan per message, typed decoding that borrows
+//! from the message, and byte-exact encoding.
 //!
-//! Reading happens in two steps. The scan ([`frame`](crate::frame) runs it) walks the whole message once
-//! without recursion and settles everything that needs no types: truncation, depth, text keys, UTF-8,
-//! duplicate keys, trailing bytes. Decoding then looks at one scanned item through a type that the
+//! Decoding has two steps. The scan ([`frame`](crate::frame) runs it) walks the whole message once
+//! without recursion and checks everything that needs no types: truncation, depth, text keys, UTF-8,
+//! duplicate keys, trailing bytes. Typed decoding then reads one scanned item through a type that the
 //! [`wire`](crate::wire) modules declare.
 
 mod field;
@@ -22,38 +22,38 @@ pub use read::Reader;
 pub(crate) use scan::{Scanned, Scanner};
 pub(crate) use write::{map_head, text};
 
-/// Not one well-formed item within the profile.
+/// Message that is not exactly one well-formed item within the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a well-formed item of the CBOR profile")]
 pub struct Malformed;
 
-/// Params that cannot be decoded as asked: not a map, a member missing, of the wrong type or out of range.
+/// Params that do not decode as the requested type: not a map, a member missing, of the wrong type or out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("params cannot be decoded")]
 pub struct InvalidParams;
 
-/// What can be written as one CBOR item.
+/// Value that encodes as one CBOR item.
 pub trait Encode {
     /// Appends the item: definite lengths, shortest integers, keys in the documented order.
     fn encode(&self, out: &mut Vec<u8>);
 
-    /// About how many bytes [`Encode::encode`] will append; only used to reserve room.
+    /// Estimated encoded size in bytes; only used to reserve capacity.
     fn size_hint(&self) -> usize {
         0
     }
 }
 
-/// What can be read from one CBOR item, borrowing text and byte strings from it.
+/// Value that decodes from one CBOR item, borrowing text and byte strings from it.
 pub trait Decode<'b>: Sized {
-    /// Reads one item and leaves the reader behind it.
+    /// Decodes one item and advances the reader past it.
     ///
     /// # Errors
-    /// The item is of another type, out of range, or lacks a member.
+    /// [`InvalidParams`] when the item is of another type, out of range, or lacks a member.
     fn read(reader: &mut Reader<'b>) -> Result<Self, InvalidParams>;
 
-    /// Reads `item`, which is exactly one item of a scanned message.
+    /// Decodes `item`, which is exactly one item of a scanned message.
     ///
-    /// Bytes that no scan has seen are safe to pass; but duplicate keys are found by the scan alone.
+    /// Unscanned bytes are safe to pass, but only the scan detects duplicate keys.
     ///
     /// # Errors
     /// As [`Decode::read`]; also when bytes are left over.

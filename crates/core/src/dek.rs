@@ -1,13 +1,13 @@
-//! Wrapped data keys.
+//! Wrapped data encryption keys (DEKs).
 
 use std::fmt;
 
-/// A byte string that is not 44 bytes long.
+/// Byte string that is not 44 bytes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a wrapped data key is exactly 44 bytes")]
 pub struct InvalidDek;
 
-/// A wrapped data key: four bytes of epoch (big endian), then forty opaque bytes.
+/// Wrapped data key: four bytes of epoch (big endian), then forty opaque bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Dek([u8; Dek::LENGTH]);
 
@@ -15,19 +15,19 @@ impl Dek {
     /// Length in bytes.
     pub const LENGTH: usize = 44;
 
-    /// The key with these bytes.
+    /// Wraps 44 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, as they came and as they go.
+    /// Raw value, 44 bytes, unchanged from the client.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Dek::LENGTH] {
         &self.0
     }
 
-    /// The epoch prefix, an unsigned number (storage §1.1); not checked against any space.
+    /// Epoch prefix as an unsigned number (storage §1.1); not checked against any space.
     #[must_use]
     pub const fn epoch_prefix(&self) -> u32 {
         let [a, b, c, d, ..] = self.0;
@@ -44,7 +44,7 @@ impl TryFrom<&[u8]> for Dek {
 }
 
 impl fmt::Debug for Dek {
-    /// Shows the epoch prefix only: key material stays out of logs.
+    /// Writes the epoch prefix only: key material stays out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Dek(epoch {})", self.epoch_prefix())
     }

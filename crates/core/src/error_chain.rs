@@ -1,11 +1,11 @@
-//! Errors as a log line wants them.
+//! Display of an error together with its sources.
 
 use std::error::Error;
 use std::fmt;
 
-/// An error and all its causes in one line, outermost first, separated by colons.
+/// Displays an error and all its sources in one line, outermost first, separated by colons.
 ///
-/// For logs only: whatever a client is told is an error code.
+/// For logs only: a client receives nothing but an error code.
 ///
 /// ```
 /// use less_sync_core::ErrorChain;

@@ -1,42 +1,42 @@
-//! The error codes of the wire.
+//! Error codes of the wire.
 
 use std::fmt;
 
-/// What a client acts on when something fails (protocol §3.2; `epoch_stale` from newer-clients §2).
+/// Error code that a client acts on (protocol §3.2; `epoch_stale` from newer-clients §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
-    /// `params` missing, not a map, or a member missing, of the wrong CBOR type or out of range.
+    /// Params missing, not a map, or a member missing, of the wrong CBOR type or out of range.
     InvalidParams,
-    /// Well typed but meaningless: malformed id, wrong length, too many items.
+    /// Well-typed but invalid value: malformed id, wrong length, too many items.
     BadRequest,
-    /// A definite authorization decision; never an outage.
+    /// Definite authorization decision; never an outage.
     Forbidden,
-    /// A row addressed inside an authorized context does not exist.
+    /// Missing row in an authorized context.
     NotFound,
-    /// Optimistic concurrency lost.
+    /// Lost update in optimistic concurrency control.
     Conflict,
-    /// The push was made under an epoch older than the space still accepts.
+    /// Push under an epoch older than the minimum of the space.
     EpochStale,
     /// Blob, batch, payload or log over its limit.
     PayloadTooLarge,
-    /// A counted limit is used up.
+    /// Rate limit exhausted.
     RateLimited,
-    /// No such method.
+    /// Unknown method.
     MethodNotFound,
-    /// `since` lies beyond the cursor of the space.
+    /// Requested `since` beyond the cursor of the space.
     CursorAhead,
-    /// The server that holds the space cannot be reached.
+    /// Home server of the space unreachable.
     HomeUnavailable,
-    /// The server that holds the space is not, or no longer, trusted.
+    /// Home server of the space not, or no longer, trusted.
     HomeUntrusted,
-    /// The server that holds the space cannot do this for a peer.
+    /// Operation that the home server of the space does not offer to peers.
     HomeUnsupported,
-    /// Storage, forwarding or programming failure; a retry may help.
+    /// Storage, forwarding or programming failure; a retry may succeed.
     Internal,
 }
 
 impl ErrorCode {
-    /// Every code there is.
+    /// All codes.
     pub const ALL: [Self; 14] = [
         Self::InvalidParams,
         Self::BadRequest,
@@ -54,7 +54,7 @@ impl ErrorCode {
         Self::Internal,
     ];
 
-    /// The text on the wire.
+    /// Text form on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,8 +75,8 @@ impl ErrorCode {
         }
     }
 
-    /// The code with this text, for clients; `key_generation_stale`, the older name of `epoch_stale`, is
-    /// understood too.
+    /// Parses the text form, for clients; `key_generation_stale`, the older name of `epoch_stale`, is
+    /// accepted too.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text == "key_generation_stale" {

@@ -1,13 +1,13 @@
-//! Bytes as hexadecimal digits, the form that names of 32 bytes have on the wire and in databases.
+//! Hexadecimal encoding of bytes: the text form of 32-byte identifiers on the wire and in databases.
 
-/// Two lowercase digits for every byte.
+/// Encodes every byte as two lowercase digits.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// 32 bytes from exactly 64 lowercase digits. Uppercase ones are rejected: what is equal has equal texts.
+/// Decodes exactly 64 lowercase digits into 32 bytes. Uppercase digits are rejected: equal values have equal texts.
 #[must_use]
 pub fn decode_32(text: &str) -> Option<[u8; 32]> {
     let (pairs, odd) = text.as_bytes().as_chunks::<2>();

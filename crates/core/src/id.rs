@@ -1,11 +1,11 @@
-//! Ids: sixteen bytes each, and a type each.
+//! UUID-based ids, one type per kind.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// A text that is not an id of the expected kind.
+/// Text that is not an id of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {kind} id")]
 pub struct InvalidId {
@@ -19,19 +19,19 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The id with these sixteen bytes. Ids order as their bytes do.
+            /// Wraps sixteen bytes. Ids order as their bytes do.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
 
-            /// The sixteen bytes.
+            /// Raw value, sixteen bytes.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
 
-            /// The same value as a plain UUID.
+            /// Value as a plain UUID.
             #[must_use]
             pub const fn as_uuid(&self) -> Uuid {
                 self.0
@@ -79,34 +79,34 @@ macro_rules! id {
 }
 
 id! {
-    /// A space: the unit of sync, of access and of ordering. Any textual UUID form is accepted
+    /// Space: the unit of sync, of access and of ordering. Any textual UUID form is accepted
     /// (protocol §4.1).
     SpaceId, "space", |_| true
 }
 
 id! {
-    /// A record within a space. Chosen by the client; meaningless to the server. Only the hyphenated form
+    /// Record within a space. Chosen by the client; meaningless to the server. Only the hyphenated form
     /// of 36 characters is accepted, in any case (protocol §4.1).
     RecordId, "record", |text| text.len() == 36
 }
 
 id! {
-    /// A file within a space. Any textual UUID form is accepted.
+    /// File within a space. Any textual UUID form is accepted.
     FileId, "file", |_| true
 }
 
 id! {
-    /// An invitation in a mailbox. Any textual UUID form is accepted.
+    /// Invitation in a mailbox. Any textual UUID form is accepted.
     InvitationId, "invitation", |_| true
 }
 
 id! {
-    /// A connection of this process, random; the only name under which logs know a client.
+    /// Connection of this process: random, and the only client identity that appears in logs.
     ConnectionId, "connection", |_| true
 }
 
 impl SpaceId {
-    /// Whether this is a version-5 UUID, the form of derived personal ids, which nobody may create as a
+    /// Returns true for a version-5 UUID, the form of derived personal ids, which must not be created as a
     /// shared space (protocol §4.7).
     #[must_use]
     pub fn is_derived(&self) -> bool {

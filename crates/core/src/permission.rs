@@ -1,32 +1,32 @@
-//! Rights in a space.
+//! Permission levels in a space.
 
-/// What somebody may do in a space. Each level includes those below it, and there are no others (auth §6.2).
+/// Permission level in a space. Each level includes those below it; there are no others (auth §6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Permission {
-    /// See what there is: records, files, the membership log.
+    /// Read records, files and the membership log.
     Read = 1,
-    /// Change records and files.
+    /// Write records and files.
     Write = 2,
-    /// Change who may do what, and the keys.
+    /// Manage members, revocations and keys.
     Admin = 3,
 }
 
-/// A level that does not exist.
+/// Number that is not a permission level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a permission")]
 pub struct InvalidPermission;
 
 impl Permission {
-    /// Every level, lowest first.
+    /// All levels, lowest first.
     pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
 
-    /// Whether somebody with this level may do what needs `required`, and may pass `required` on.
+    /// Returns true when this level permits an action that needs `required`, and permits delegating `required`.
     #[must_use]
     pub fn covers(self, required: Self) -> bool {
         self >= required
     }
 
-    /// 1, 2 or 3: the form inside session tokens (auth §7).
+    /// Numeric form: 1, 2 or 3.
     #[must_use]
     pub const fn as_u8(self) -> u8 {
         self as u8

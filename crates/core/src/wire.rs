@@ -1,9 +1,9 @@
 //! Typed params, results, chunks and notifications of every method (protocol §4, §5; newer-clients §2–§4).
 //!
-//! Everything here can be read and written, because servers and clients use the same types. Members that were
+//! All types implement both directions, because server and client share them. Members that were
 //! renamed are written in both spellings and read in either.
 //!
-//! Ids that a client wrote stay text: answers echo them as they came, and what a malformed id means differs
+//! Ids from a client stay text: responses echo them verbatim, and the error for a malformed id differs
 //! from method to method.
 
 mod dek;
@@ -27,7 +27,7 @@ pub use dek::DekField;
 
 use crate::cbor::{Decode, Encode, InvalidParams, Reader, map_head};
 
-/// A map without members: the params of `invitation`, and results that say only "done".
+/// Map without members: the params of `invitation`, and results that only acknowledge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Empty;
 
@@ -38,7 +38,7 @@ impl Encode for Empty {
 }
 
 impl Decode<'_> for Empty {
-    /// Passes over any members.
+    /// Reads a map and skips its members.
     fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
         let mut remaining = reader.map()?;
         while reader.enters(&mut remaining)? {

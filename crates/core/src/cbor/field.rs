@@ -1,28 +1,28 @@
-//! How a member of a map behaves when it is absent, empty, zero, or spelled twice (protocol §2.3,
+//! Member semantics: behaviour of a map member that is absent, empty, zero, or spelled twice (protocol §2.3,
 //! newer-clients §1).
 
 use super::{Decode, Encode, InvalidParams, Reader};
 use crate::Epoch;
 use crate::wire::DekField;
 
-/// The behaviour of a member whose Rust type is `T`.
+/// Encoding and decoding behaviour of a member whose Rust type is `T`.
 pub(crate) trait Field<'b, T> {
-    /// The value when the key is missing.
+    /// Value of an absent member.
     fn absent() -> Result<T, InvalidParams>;
 
-    /// Reads the value under a key that is present.
+    /// Decodes the value of a present member.
     fn read(reader: &mut Reader<'b>) -> Result<T, InvalidParams>;
 
-    /// Joins the values of the older and the newer spelling, in whichever order they came.
+    /// Combines the values of the older and the newer spelling, in whichever order they came.
     fn join(one: T, other: T) -> Result<T, InvalidParams>;
 
-    /// Whether the key is left out on output.
+    /// Returns true when the key is omitted on output.
     fn is_omitted(value: &T) -> bool;
 
-    /// Writes the value as it stands under `key`.
+    /// Encodes the value under `key`.
     fn write(value: &T, key: &str, out: &mut Vec<u8>);
 
-    /// About how many bytes the value takes.
+    /// Estimated size of the value in bytes.
     fn size_hint(value: &T) -> usize;
 }
 
@@ -46,7 +46,7 @@ macro_rules! equal_or_invalid {
     };
 }
 
-/// A member that must be there, and always is on output.
+/// Required member, always written.
 pub(crate) struct Required;
 
 impl<'b, T: Decode<'b> + Encode + PartialEq> Field<'b, T> for Required {
@@ -66,7 +66,7 @@ impl<'b, T: Decode<'b> + Encode + PartialEq> Field<'b, T> for Required {
     plain_output!(T);
 }
 
-/// A member that may be missing, null or undefined; left out on output, never null.
+/// Optional member: may be missing, null or undefined; omitted on output, never null.
 pub(crate) struct OptionalItem;
 
 impl<'b, T: Decode<'b> + Encode + PartialEq> Field<'b, Option<T>> for OptionalItem {
@@ -100,7 +100,7 @@ impl<'b, T: Decode<'b> + Encode + PartialEq> Field<'b, Option<T>> for OptionalIt
     }
 }
 
-/// What knows emptiness: text and byte strings.
+/// Types with an empty value: text and byte strings.
 pub(crate) trait MaybeEmpty {
     fn is_empty(&self) -> bool;
 }
@@ -117,7 +117,7 @@ impl MaybeEmpty for &[u8] {
     }
 }
 
-/// Like [`OptionalItem`], and the empty string means absent too.
+/// Optional member whose empty string means absent too.
 pub(crate) struct NonEmpty;
 
 impl<'b, T: Decode<'b> + Encode + PartialEq + MaybeEmpty> Field<'b, Option<T>> for NonEmpty {
@@ -146,7 +146,7 @@ impl<'b, T: Decode<'b> + Encode + PartialEq + MaybeEmpty> Field<'b, Option<T>> f
     }
 }
 
-/// A member whose absence means zero, false or an empty list, and which is left out when it is that.
+/// Member whose absence means zero, false or an empty list, and which is omitted when it has that value.
 pub(crate) struct ZeroIsAbsent;
 
 impl<'b, T: Decode<'b> + Encode + PartialEq + Default> Field<'b, T> for ZeroIsAbsent {
@@ -166,7 +166,7 @@ impl<'b, T: Decode<'b> + Encode + PartialEq + Default> Field<'b, T> for ZeroIsAb
     plain_output!(T);
 }
 
-/// A member whose absence means zero, but which is always there on output.
+/// Member whose absence means zero, but which is always written.
 pub(crate) struct ZeroIfAbsent;
 
 impl<'b, T: Decode<'b> + Encode + PartialEq + Default> Field<'b, T> for ZeroIfAbsent {
@@ -186,9 +186,9 @@ impl<'b, T: Decode<'b> + Encode + PartialEq + Default> Field<'b, T> for ZeroIfAb
     plain_output!(T);
 }
 
-/// A list that must be there, of which all items are read and checked, but only the first `KEPT` are kept.
+/// Required list whose items are all decoded and checked, but of which only the first `KEPT` are kept.
 ///
-/// For lists with a fixed limit: one item more than the limit is enough to see that it is broken.
+/// For lists with a fixed limit: one item beyond the limit suffices to detect the violation.
 pub(crate) struct Bounded<const KEPT: usize>;
 
 impl<'b, T: Decode<'b> + Encode + PartialEq, const KEPT: usize> Field<'b, Vec<T>> for Bounded<KEPT> {
@@ -216,7 +216,7 @@ impl<'b, T: Decode<'b> + Encode + PartialEq, const KEPT: usize> Field<'b, Vec<T>
     plain_output!(Vec<T>);
 }
 
-/// Two spellings of a flag: set when either is true.
+/// Flag in two spellings: set when either is true.
 pub(crate) struct AnyTrue;
 
 impl<'b> Field<'b, bool> for AnyTrue {
@@ -239,7 +239,7 @@ impl<'b> Field<'b, bool> for AnyTrue {
     plain_output!(bool);
 }
 
-/// The epoch of a writer: absent and 0 mean that it does not say; negative is invalid.
+/// Epoch of a writer: absent and 0 mean unknown; negative is invalid.
 pub(crate) struct StatedEpoch;
 
 impl<'b> Field<'b, Option<i32>> for StatedEpoch {
@@ -270,8 +270,8 @@ impl<'b> Field<'b, Option<i32>> for StatedEpoch {
     equal_or_invalid!(Option<i32>);
 }
 
-/// A key generation from a server that may not know it: 0, which the first original server writes into every
-/// `sync`, is read as the lowest there is.
+/// Key generation from a server that may not know it: 0, which the first original server writes into every
+/// `sync`, is decoded as [`Epoch::FIRST`](crate::Epoch::FIRST).
 pub(crate) struct ZeroIsFirst;
 
 impl<'b> Field<'b, Epoch> for ZeroIsFirst {
@@ -294,7 +294,7 @@ impl<'b> Field<'b, Epoch> for ZeroIsFirst {
     plain_output!(Epoch);
 }
 
-/// Two spellings of a wrapped key from a client; their disagreement is remembered.
+/// Wrapped data key from a client in two spellings; a disagreement is kept.
 pub(crate) struct EitherDek;
 
 impl<'b> Field<'b, DekField<'b>> for EitherDek {

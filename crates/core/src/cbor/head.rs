@@ -1,31 +1,31 @@
-//! Bytes in, item heads out.
+//! Decoding of item heads from bytes.
 
 use super::Malformed;
 
-/// The head of an item: its type and its number.
+/// Head of an item: its type and its argument.
 ///
 /// Strings of indefinite length are outside the profile and have no head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// The number itself.
+    /// Unsigned integer n.
     Unsigned(u64),
-    /// The number −1 − n.
+    /// Negative integer −1 − n.
     Negative(u64),
-    /// A byte string of n bytes.
+    /// Byte string of n bytes.
     Bytes(u64),
-    /// A text of n bytes.
+    /// Text string of n bytes.
     Text(u64),
-    /// An array of n items; without a number it runs up to a break.
+    /// Array of n items; `None`: up to a break.
     Array(Option<u64>),
-    /// A map of n entries; without a number it runs up to a break.
+    /// Map of n entries; `None`: up to a break.
     Map(Option<u64>),
-    /// A tag, which belongs to the item that follows.
+    /// Tag of the item that follows.
     Tag,
-    /// false, true, null, undefined or another simple value, by its number.
+    /// Simple value by its number: false, true, null, undefined or another.
     Simple(u8),
-    /// A floating-point number of any width; nothing on this wire asks for its value.
+    /// Floating-point number of any width; the wire has no use for its value.
     Float,
-    /// The end of an array or map without a number.
+    /// Break: the end of an array or map of indefinite length.
     Break,
 }
 
@@ -34,7 +34,7 @@ pub(crate) const TRUE: u8 = 21;
 pub(crate) const NULL: u8 = 22;
 pub(crate) const UNDEFINED: u8 = 23;
 
-/// What is left of a message.
+/// Unread rest of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'b>(&'b [u8]);
 
@@ -43,7 +43,7 @@ impl<'b> Input<'b> {
         Self(bytes)
     }
 
-    /// The bytes not read yet.
+    /// Unread bytes.
     pub(crate) const fn rest(&self) -> &'b [u8] {
         self.0
     }
@@ -52,7 +52,7 @@ impl<'b> Input<'b> {
         self.0.first().copied()
     }
 
-    /// The next `length` bytes.
+    /// Consumes the next `length` bytes.
     pub(crate) fn take(&mut self, length: u64) -> Result<&'b [u8], Malformed> {
         let length = usize::try_from(length).map_err(|_| Malformed)?;
         let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
@@ -60,7 +60,7 @@ impl<'b> Input<'b> {
         Ok(taken)
     }
 
-    /// The next head; strings and contents of containers follow it.
+    /// Consumes the next head; the contents of strings and containers follow.
     pub(crate) fn head(&mut self) -> Result<Head, Malformed> {
         let (&initial, rest) = self.0.split_first().ok_or(Malformed)?;
         self.0 = rest;

@@ -1,10 +1,10 @@
-//! Declarations of maps.
+//! Declarative macros for maps and text enums.
 
-/// Declares a struct that is a map on the wire, with its reader and its writer.
+/// Declares a struct that is a map on the wire, with its decoder and encoder.
 ///
 /// Every member names its key, or its two spellings (both are written, either is read), and its
-/// [`Field`](super::Field) behaviour. Members are written in the order of the declaration and read in any;
-/// unknown keys are passed over. A lifetime must be called `'b`.
+/// [`Field`](super::Field) behaviour. Members are written in declaration order and read in any order;
+/// unknown keys are skipped. A lifetime must be called `'b`.
 macro_rules! map {
     ($(
         $(#[$doc:meta])*

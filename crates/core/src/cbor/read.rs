@@ -1,4 +1,4 @@
-//! Typed reading of scanned items.
+//! Typed decoding of scanned items.
 
 use super::head::{FALSE, Head, Input, NULL, TRUE, UNDEFINED};
 use super::scan::Scanner;
@@ -11,28 +11,28 @@ impl From<Malformed> for InvalidParams {
     }
 }
 
-/// Reads items one after the other.
+/// Sequential reader of items.
 #[derive(Debug)]
 pub struct Reader<'b> {
     input: Input<'b>,
 }
 
-/// How far an array or map has been read.
+/// Remaining count of an array or map.
 #[derive(Debug)]
 pub(crate) struct Remaining(Option<u64>);
 
 impl<'b> Reader<'b> {
-    /// A reader at the start of `item`.
+    /// Creates a reader at the start of `item`.
     pub(crate) const fn new(item: &'b [u8]) -> Self {
         Self { input: Input::new(item) }
     }
 
-    /// Whether everything has been read.
+    /// Returns true at the end of the input.
     pub(crate) const fn is_at_end(&self) -> bool {
         self.input.rest().is_empty()
     }
 
-    /// Reads an item that means "absent", if one stands here: null or undefined.
+    /// Consumes an item that means "absent", if present: null or undefined.
     pub(crate) fn absent(&mut self) -> bool {
         let mut ahead = self.input;
         let is_absent = matches!(ahead.head(), Ok(Head::Simple(NULL | UNDEFINED)));
@@ -67,7 +67,7 @@ impl<'b> Reader<'b> {
         i64::try_from(number).map(|number| !number).map_err(|_| InvalidParams)
     }
 
-    /// A number from 0 up to what an `i64` holds: the widest range the wire knows.
+    /// Decodes an integer from 0 up to `i64::MAX`: the widest range on the wire.
     pub(crate) fn u63(&mut self) -> Result<u64, InvalidParams> {
         u64::try_from(self.i64()?).map_err(|_| InvalidParams)
     }
@@ -82,7 +82,7 @@ impl<'b> Reader<'b> {
         Ok(Remaining(length))
     }
 
-    /// Whether another item or entry follows; counts it.
+    /// Returns true when another item or entry follows, and counts it.
     pub(crate) fn enters(&mut self, remaining: &mut Remaining) -> Result<bool, InvalidParams> {
         match &mut remaining.0 {
             Some(0) => Ok(false),
@@ -95,7 +95,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// Passes over one item of any type.
+    /// Skips one item of any type.
     pub(crate) fn skip(&mut self) -> Result<(), InvalidParams> {
         let mut scanner = Scanner::new(self.input.rest());
         scanner.item()?;

@@ -1,24 +1,24 @@
-//! The scan: one walk over a message that settles what needs no types.
+//! Scan of a message: one walk that checks everything that needs no types.
 
 use super::Malformed;
 use super::head::{Head, Input};
 use crate::limits;
 
-/// Up to this many keys are compared with each other; more are sorted.
+/// Maximum number of keys that are compared pairwise; more are sorted.
 const PAIRWISE_KEYS: usize = 12;
 
-/// An item that is well-formed within the profile.
+/// Item that is well-formed within the profile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scanned<'b> {
-    /// Exactly its bytes.
+    /// Bytes of the item, exactly.
     pub(crate) item: &'b [u8],
-    /// Whether some map in it has a key twice.
+    /// True when some map in the item has a duplicate key.
     pub(crate) has_duplicates: bool,
 }
 
-/// Walks over items without recursion.
+/// Non-recursive walk over items.
 ///
-/// Takes time O(n log n) and memory O(n) in the bytes present, with small factors, whatever lengths they
+/// O(n log n) time and O(n) memory in the bytes present, with small factors, whatever lengths they
 /// declare: eight bytes per key of the maps that are open at a time.
 #[derive(Debug)]
 pub(crate) struct Scanner<'b> {
@@ -30,16 +30,16 @@ pub(crate) struct Scanner<'b> {
     has_duplicates: bool,
 }
 
-/// An array, map or tag whose end has not been reached.
+/// Array, map or tag whose end has not been reached.
 #[derive(Clone, Copy, Debug)]
 struct Level {
-    /// Items or entries to come; `None` = up to the break.
+    /// Items or entries to come; `None`: up to the break.
     remaining: Option<u64>,
-    /// Where the keys of this map begin in [`Scanner::keys`]; `None` = not a map.
+    /// Start of the keys of this map in [`Scanner::keys`]; `None`: not a map.
     first_key: Option<usize>,
 }
 
-/// Where the text of a key stands in the message.
+/// Byte range of a key's text in the message.
 #[derive(Clone, Copy, Debug)]
 struct Key {
     start: u32,
@@ -47,7 +47,7 @@ struct Key {
 }
 
 impl<'b> Scanner<'b> {
-    /// A scanner at the start of `message`.
+    /// Creates a scanner at the start of `message`.
     pub(crate) fn new(message: &'b [u8]) -> Self {
         Self {
             message,
@@ -59,9 +59,9 @@ impl<'b> Scanner<'b> {
         }
     }
 
-    /// Scans a message that is one map, and shows every key with its scanned value to `entry`.
+    /// Scans a message that is one map, and passes every key with its scanned value to `entry`.
     ///
-    /// A repetition among these keys is malformed; below them it is up to `entry`.
+    /// A duplicate among these keys is malformed; below them `entry` decides.
     pub(crate) fn message_map(
         mut self,
         mut entry: impl FnMut(&'b str, Scanned<'b>) -> Result<(), Malformed>,
@@ -99,12 +99,12 @@ impl<'b> Scanner<'b> {
         Ok(Scanned { item, has_duplicates: self.has_duplicates })
     }
 
-    /// The bytes behind the last scanned item.
+    /// Bytes behind the last scanned item.
     pub(crate) fn rest(&self) -> &'b [u8] {
         self.input.rest()
     }
 
-    /// Reads a leaf, or the head of a container, which becomes the innermost level.
+    /// Consumes a leaf, or the head of a container, which becomes the innermost level.
     fn begin(&mut self) -> Result<(), Malformed> {
         let (remaining, is_map) = match self.input.head()? {
             Head::Unsigned(_) | Head::Negative(_) | Head::Simple(_) | Head::Float => return Ok(()),
@@ -122,7 +122,7 @@ impl<'b> Scanner<'b> {
         Ok(())
     }
 
-    /// Whether another item or entry of `level` follows; counts it.
+    /// Returns true when another item or entry of `level` follows, and counts it.
     fn enters(&mut self, level: &mut Level) -> Result<bool, Malformed> {
         match &mut level.remaining {
             Some(0) => Ok(false),
@@ -152,7 +152,7 @@ impl<'b> Scanner<'b> {
         std::str::from_utf8(self.input.take(length)?).map_err(|_| Malformed)
     }
 
-    /// Whether two of the keys from `first` on are equal.
+    /// Returns true when two of the keys from `first` on are equal.
     fn repeats_key(&mut self, first: usize) -> bool {
         let message = self.message;
         let Some(keys) = self.keys.get_mut(first..) else { return false };

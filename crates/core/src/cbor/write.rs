@@ -1,10 +1,10 @@
-//! Writing: definite lengths and shortest forms only.
+//! Encoding: definite lengths and shortest forms only.
 
 use super::Encode;
 use super::head::{FALSE, TRUE};
 use crate::{Cursor, Epoch, FileId, InvitationId, RecordId, SpaceId};
 
-/// Major types, in the place of the initial byte where they stand.
+/// Major types, shifted to their position in the initial byte.
 const UNSIGNED: u8 = 0x00;
 const NEGATIVE: u8 = 0x20;
 const BYTES: u8 = 0x40;
@@ -13,7 +13,7 @@ const ARRAY: u8 = 0x80;
 const MAP: u8 = 0xa0;
 const SIMPLE: u8 = 0xe0;
 
-/// Says that the number follows in one, two, four or eight bytes.
+/// Additional information values: the argument follows in one, two, four or eight bytes.
 const ONE: u8 = 0x18;
 const TWO: u8 = 0x19;
 const FOUR: u8 = 0x1a;
@@ -166,7 +166,7 @@ impl<T: Encode> Encode for Vec<T> {
 macro_rules! write_id {
     ($($id:ty),*) => {$(
         impl Encode for $id {
-            /// Writes the canonical text.
+            /// Encodes the canonical text.
             fn encode(&self, out: &mut Vec<u8>) {
                 self.with_text(|canonical| text(out, canonical));
             }

@@ -1,8 +1,8 @@
-//! The members of an envelope, whatever its type.
+//! Members of an envelope, common to all message types.
 
 use crate::cbor::{Decode, Malformed, Scanned, Scanner};
 
-/// A scanned message with its known members.
+/// Scanned message with its known members.
 #[derive(Debug)]
 pub(super) struct Envelope<'b> {
     pub(super) kind: i32,
@@ -16,7 +16,7 @@ pub(super) struct Envelope<'b> {
 }
 
 impl<'b> Envelope<'b> {
-    /// Scans the whole message; types are settled for `type`, `id` and `method` only.
+    /// Scans the whole message; only `type`, `id` and `method` are type-checked.
     pub(super) fn read(message: &'b [u8]) -> Result<Self, Malformed> {
         let mut kind = None;
         let mut envelope = Envelope {

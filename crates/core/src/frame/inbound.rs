@@ -1,4 +1,4 @@
-//! What a client sends.
+//! Decoding of client messages.
 
 use super::body::Params;
 use super::envelope::Envelope;
@@ -8,41 +8,41 @@ use crate::limits;
 use crate::wire::method::Method;
 use crate::wire::token::AuthParams;
 
-/// A message of a client after authentication.
+/// Message from an authenticated client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inbound<'b> {
-    /// The single byte `f6`.
+    /// Keepalive: the single byte `f6`.
     Keepalive,
-    /// Type 0; to be answered exactly once.
+    /// Request (type 0), to be answered exactly once.
     Request {
-        /// Opaque, echoed byte for byte; empty when the client gave none.
+        /// Request id: opaque, echoed byte for byte; empty when absent.
         id: &'b str,
-        /// Empty when the client gave none.
+        /// Method name; empty when absent.
         method: &'b str,
-        /// Not decoded yet.
+        /// Undecoded params.
         params: Params<'b>,
     },
-    /// Type 2; never answered.
+    /// Notification (type 2), never answered.
     Notification {
-        /// Empty when the client gave none.
+        /// Method name; empty when absent.
         method: &'b str,
-        /// Not decoded yet.
+        /// Undecoded params.
         params: Params<'b>,
     },
-    /// Well-formed, but of a type that means nothing from a client: 1, 3 and every unknown one.
+    /// Well-formed message of a type that clients do not send: 1, 3 and every unknown one.
     Ignored,
 }
 
-/// Why a connection must be closed with 4005 (protocol §2.4).
+/// Violation that closes the connection with 4005 (protocol §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// A message of zero bytes.
+    /// Message of zero bytes.
     #[error("empty message")]
     Empty,
-    /// Not one well-formed frame.
+    /// Message that is not exactly one well-formed frame.
     #[error("not a well-formed frame")]
     Malformed,
-    /// A request id of more than [`limits::REQUEST_ID`] bytes.
+    /// Request id longer than [`limits::REQUEST_ID`] bytes.
     #[error("request id too long")]
     IdTooLong,
 }
@@ -53,24 +53,24 @@ impl From<Malformed> for Unreadable {
     }
 }
 
-/// Why the first message does not authenticate (protocol §1.4).
+/// Rejection of the first message of a connection (protocol §1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAuthFrame {
-    /// A message of zero bytes.
+    /// Message of zero bytes.
     #[error("empty auth frame")]
     Empty,
-    /// Not decodable as a type, a method and a text `params.token`.
+    /// Message without a decodable type, method and text `params.token`.
     #[error("invalid auth frame")]
     Invalid,
-    /// Decodable, but not the notification `auth`.
+    /// Decodable message other than the notification `auth`.
     #[error("first frame is not an auth notification")]
     NotAuth,
 }
 
-/// Reads one message of an authenticated client.
+/// Decodes one message from an authenticated client.
 ///
 /// # Errors
-/// The connection is to be closed; the reason is part of the answer.
+/// [`BadFrame`], whose variant determines the close reason.
 pub fn parse(message: &[u8]) -> Result<Inbound<'_>, Unreadable> {
     if message.is_empty() {
         return Err(Unreadable::Empty);
@@ -94,10 +94,10 @@ pub fn parse(message: &[u8]) -> Result<Inbound<'_>, Unreadable> {
     }
 }
 
-/// Reads the first message of a connection: the token, which may be empty.
+/// Decodes the first message of a connection and returns the token, which may be empty.
 ///
 /// # Errors
-/// The connection is to be closed with 4000; see [`BadAuthFrame`] for the order of the distinctions.
+/// [`BadAuthFrame`], whose variants give the order of the checks; the connection is closed with 4000.
 pub fn parse_auth(message: &[u8]) -> Result<&str, BadAuthFrame> {
     if message.is_empty() {
         return Err(BadAuthFrame::Empty);

@@ -1,4 +1,4 @@
-//! Whole messages, written.
+//! Encoding of whole messages.
 
 use bytes::Bytes;
 
@@ -6,13 +6,13 @@ use super::{CHUNK, NOTIFICATION, REQUEST, RESPONSE};
 use crate::ErrorCode;
 use crate::cbor::{Encode, map_head, text};
 
-/// The message that says nothing but "still here": CBOR null.
+/// Keepalive message: CBOR null.
 pub const KEEPALIVE: &[u8] = &[0xf6];
 
-/// Room for an envelope without its body and its texts, in bytes.
+/// Reserved size of an envelope without body and texts, in bytes.
 const ENVELOPE: usize = 48;
 
-/// The successful answer to request `id`.
+/// Encodes the successful response to request `id`.
 #[must_use]
 pub fn response(id: &str, result: &impl Encode) -> Bytes {
     let mut out = Vec::with_capacity(ENVELOPE + id.len() + result.size_hint());
@@ -22,13 +22,13 @@ pub fn response(id: &str, result: &impl Encode) -> Bytes {
     out.into()
 }
 
-/// The failed answer to request `id`.
+/// Encodes the error response to request `id`.
 #[must_use]
 pub fn error(id: &str, code: ErrorCode, message: &str) -> Bytes {
     error_text(id, code.as_str(), message)
 }
 
-/// The failed answer to request `id`, with a code that somebody else chose.
+/// Encodes the error response to request `id` with a code given as text, for forwarded responses.
 #[must_use]
 pub fn error_text(id: &str, code: &str, message: &str) -> Bytes {
     let mut out = Vec::with_capacity(ENVELOPE + id.len() + code.len() + message.len());
@@ -41,7 +41,7 @@ pub fn error_text(id: &str, code: &str, message: &str) -> Bytes {
     out.into()
 }
 
-/// The notification `method`.
+/// Encodes the notification `method`.
 #[must_use]
 pub fn notification(method: &str, params: &impl Encode) -> Bytes {
     let mut out = Vec::with_capacity(ENVELOPE + method.len() + params.size_hint());
@@ -51,7 +51,7 @@ pub fn notification(method: &str, params: &impl Encode) -> Bytes {
     out.into()
 }
 
-/// Appends the chunk `name` of the answer to request `id`.
+/// Appends the chunk `name` of the response to request `id` to a buffer.
 pub fn write_chunk(out: &mut Vec<u8>, id: &str, name: &str, data: &impl Encode) {
     out.reserve(ENVELOPE + id.len() + name.len() + data.size_hint());
     begin(out, 4, CHUNK);
@@ -60,7 +60,7 @@ pub fn write_chunk(out: &mut Vec<u8>, id: &str, name: &str, data: &impl Encode) 
     member(out, "data", data);
 }
 
-/// The request `id` for `method`, as a client sends it.
+/// Encodes the request `id` for `method`, as a client sends it.
 #[must_use]
 pub fn request(id: &str, method: &str, params: &impl Encode) -> Bytes {
     let mut out = Vec::with_capacity(ENVELOPE + id.len() + method.len() + params.size_hint());

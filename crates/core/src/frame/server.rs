@@ -1,57 +1,57 @@
-//! What a server sends, as its clients read it.
+//! Decoding of server messages, for clients.
 
 use super::body::Raw;
 use super::envelope::{Envelope, typed};
 use super::{CHUNK, KEEPALIVE, NOTIFICATION, RESPONSE};
 use crate::cbor::{Malformed, Required, Scanned, map};
 
-/// A message of a server.
+/// Message from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerFrame<'b> {
-    /// The single byte `f6`.
+    /// Keepalive: the single byte `f6`.
     Keepalive,
-    /// The answer to a request, after all its chunks.
+    /// Response to a request, sent after all its chunks.
     Response {
-        /// The id of the request.
+        /// Request id.
         id: &'b str,
-        /// The result, or what the server says went wrong.
+        /// Result, or the error of the failed request.
         outcome: Result<Raw<'b>, RpcError<'b>>,
     },
-    /// A part of the answer to a request.
+    /// Part of a streamed response.
     Chunk {
-        /// The id of the request.
+        /// Request id.
         id: &'b str,
-        /// One of [`wire::chunk`](crate::wire::chunk), or an unknown name; unknown ones count too.
+        /// Chunk name, one of [`wire::chunk`](crate::wire::chunk) or unknown; unknown chunks count too.
         name: &'b str,
-        /// The part.
+        /// Undecoded chunk.
         data: Raw<'b>,
     },
-    /// Something that happened.
+    /// Notification.
     Notification {
-        /// One of [`wire::method`](crate::wire::method), or an unknown name, to be ignored.
+        /// Notification name, one of [`wire::method`](crate::wire::method), or an unknown name, to be ignored.
         method: &'b str,
-        /// What happened.
+        /// Undecoded params.
         params: Raw<'b>,
     },
-    /// Well-formed, but of a type that means nothing from a server.
+    /// Well-formed message of a type that servers do not send.
     Ignored,
 }
 
 map! {
-    /// A failed request (protocol §3).
+    /// Error of a failed request (protocol §3).
     pub struct RpcError<'b> {
-        /// What a client acts on; see [`ErrorCode::parse`](crate::ErrorCode::parse).
+        /// Error code as text; see [`ErrorCode::parse`](crate::ErrorCode::parse).
         "code" => code: &'b str as Required,
-        /// For people.
+        /// Description for humans; not to be parsed.
         "message" => message: &'b str as Required,
     }
 }
 
-/// Reads one message of a server.
+/// Decodes one message from a server.
 ///
 /// # Errors
-/// It is not a well-formed frame: `id`, `name` or `method` is missing where its type needs it, or a response
-/// does not carry exactly one of `result` and `error`.
+/// [`Malformed`] when the message is not well-formed, `id`, `name` or `method` is missing where its type needs it, or a
+/// response does not carry exactly one of `result` and `error`.
 pub fn parse_server(message: &[u8]) -> Result<ServerFrame<'_>, Malformed> {
     if message == KEEPALIVE {
         return Ok(ServerFrame::Keepalive);

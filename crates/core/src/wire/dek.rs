@@ -1,26 +1,26 @@
-//! A wrapped key in its two spellings.
+//! Wrapped data key of a change, in either spelling.
 
-/// The wrapped key of a change or rewrap: `dek` or `wrapped_dek` (newer-clients §2).
+/// Wrapped data key of a change or rewrap: `dek` or `wrapped_dek` (newer-clients §2).
 ///
-/// Its length is not checked here: a wrong one is a bad request, not bad params.
+/// The length is not checked here: a wrong length is a bad request, not invalid params.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DekField<'b> {
-    /// Under neither name.
+    /// Neither spelling present.
     #[default]
     Absent,
-    /// Under one name, or under both with the same value.
+    /// One spelling present, or both with the same value.
     Stated(&'b [u8]),
-    /// Under both names with different values; a bad request (newer-clients §3.1).
+    /// Both spellings present with different values; a bad request (newer-clients §3.1).
     Conflicting {
-        /// The value that came first.
+        /// Value that came first.
         first: &'b [u8],
-        /// The other value.
+        /// Second value.
         second: &'b [u8],
     },
 }
 
 impl<'b> DekField<'b> {
-    /// What two spellings say together, `self` having come first.
+    /// Combines two spellings, `self` having come first.
     pub(crate) fn joined(self, later: Self) -> Self {
         match (self, later) {
             (Self::Absent, stated) | (stated, Self::Absent) => stated,
@@ -31,7 +31,7 @@ impl<'b> DekField<'b> {
         }
     }
 
-    /// The value to write under `key`.
+    /// Value to write under `key`.
     pub(crate) fn spelled(self, key: &str) -> Option<&'b [u8]> {
         match self {
             Self::Absent => None,

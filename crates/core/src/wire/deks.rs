@@ -5,101 +5,101 @@ use crate::cbor::{EitherDek, NonEmpty, OptionalItem, Required, ZeroIfAbsent, Zer
 use crate::{Cursor, FileId, RecordId};
 
 map! {
-    /// The params of `deks.get` and `deks.getFiles`.
+    /// Params of `deks.get` and `deks.getFiles`.
     pub struct DeksGetParams<'b> {
-        /// Any textual UUID form.
+        /// Space id, in any textual UUID form.
         "space" => space: &'b str as Required,
-        /// At most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// Only rows after this cursor; up to 2^63 − 1.
+        /// Exclusive lower bound of the cursors listed; up to 2^63 − 1.
         "since" => since: u64 as ZeroIsAbsent,
     }
 
-    /// Chunk `deks.record`, read by older clients: one spelling only.
+    /// Chunk `deks.record`, decoded by older clients: one spelling only.
     pub struct DekRecord<'b> {
-        /// Which record.
+        /// Record id.
         "id" => id: RecordId as Required,
-        /// Its wrapped key.
+        /// Wrapped data key.
         "dek" => dek: &'b [u8] as Required,
-        /// Its cursor.
+        /// Cursor of the last change.
         "seq" => seq: Cursor as Required,
     }
 
-    /// Chunk `deks.files.record`, read by older clients: one spelling only.
+    /// Chunk `deks.files.record`, decoded by older clients: one spelling only.
     pub struct FileDekRecord<'b> {
-        /// Which file.
+        /// File id.
         "id" => id: FileId as Required,
-        /// Its wrapped key.
+        /// Wrapped data key.
         "dek" => dek: &'b [u8] as Required,
-        /// Its cursor.
+        /// Cursor of the last change.
         "cursor" => cursor: Cursor as Required,
     }
 
-    /// The result of `deks.get`.
+    /// Result of `deks.get`.
     pub struct DeksResult<'b> {
-        /// Chunk frames sent for this request.
+        /// Number of chunk frames sent for this request.
         "_chunks" => chunks: u64 as ZeroIfAbsent,
-        /// The rows again, for newer clients; servers of ours always send it, even when it is empty.
+        /// All rows as a list, for newer clients; always sent, even when empty.
         "deks" => deks: Option<Vec<DekRow<'b>>> as OptionalItem,
     }
 
-    /// A row of [`DeksResult`], read by newer clients: one spelling only.
+    /// Row of [`DeksResult`], decoded by newer clients: one spelling only.
     pub struct DekRow<'b> {
-        /// Which record.
+        /// Record id.
         "id" => id: RecordId as Required,
-        /// Its wrapped key.
+        /// Wrapped data key.
         "wrapped_dek" => wrapped_dek: &'b [u8] as Required,
-        /// Its cursor.
+        /// Cursor of the last change.
         "seq" => seq: Cursor as Required,
     }
 
-    /// The result of `deks.getFiles`.
+    /// Result of `deks.getFiles`.
     pub struct FileDeksResult<'b> {
-        /// Chunk frames sent for this request.
+        /// Number of chunk frames sent for this request.
         "_chunks" => chunks: u64 as ZeroIfAbsent,
-        /// The rows again, for newer clients; servers of ours always send it, even when it is empty.
+        /// All rows as a list, for newer clients; always sent, even when empty.
         "deks" => deks: Option<Vec<FileDekRow<'b>>> as OptionalItem,
     }
 
-    /// A row of [`FileDeksResult`], read by newer clients: one spelling only.
+    /// Row of [`FileDeksResult`], decoded by newer clients: one spelling only.
     pub struct FileDekRow<'b> {
-        /// Which file.
+        /// File id.
         "id" => id: FileId as Required,
-        /// Its wrapped key.
+        /// Wrapped data key.
         "wrapped_dek" => wrapped_dek: &'b [u8] as Required,
-        /// Its cursor.
+        /// Cursor of the last change.
         "cursor" => cursor: Cursor as Required,
     }
 
-    /// The params of `deks.rewrap` and `deks.rewrapFiles`.
+    /// Params of `deks.rewrap` and `deks.rewrapFiles`.
     pub struct DeksRewrapParams<'b> {
-        /// Any textual UUID form.
+        /// Space id, in any textual UUID form.
         "space" => space: &'b str as Required,
-        /// At most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// All or none are replaced.
+        /// Replacements, applied atomically.
         "deks" => deks: Vec<RewrapEntry<'b>> as Required,
     }
 
-    /// A wrapped key to replace.
+    /// Replacement of one wrapped key.
     pub struct RewrapEntry<'b> {
-        /// A record (hyphenated form only) or a file (any form), else a bad request.
+        /// Record id (hyphenated form only) or file id (any form), else a bad request.
         "id" => id: &'b str as Required,
-        /// The new key, 44 bytes, else a bad request.
+        /// New wrapped key, 44 bytes, else a bad request.
         "dek" | "wrapped_dek" => dek: DekField<'b> as EitherDek,
-        /// The key the client read; anything else in its place is a conflict. Any length.
+        /// Wrapped key that the client read, of any length; a different stored key is a conflict.
         "observed_wrapped_dek" => observed_wrapped_dek: Option<&'b [u8]> as OptionalItem,
     }
 
-    /// The result of `deks.rewrap` and `deks.rewrapFiles`.
+    /// Result of `deks.rewrap` and `deks.rewrapFiles`.
     pub struct DeksRewrapResult {
-        /// Always true.
+        /// Constant true.
         "ok" => ok: bool as Required,
-        /// Number of entries sent.
+        /// Number of entries in the request.
         "count" => count: u64 as Required,
     }
 }

@@ -4,49 +4,49 @@ use crate::Epoch;
 use crate::cbor::{AnyTrue, Decode, Encode, InvalidParams, NonEmpty, OptionalItem, Reader, Required, map};
 
 map! {
-    /// The params of `epoch.begin`.
+    /// Params of `epoch.begin`.
     pub struct EpochBeginParams<'b> {
-        /// Any textual UUID form.
+        /// Space id, in any textual UUID form.
         "space" => space: &'b str as Required,
-        /// At most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// The epoch to begin: any number; only the next one succeeds.
+        /// Epoch to begin: any number; only the successor of the current epoch succeeds.
         "epoch" => epoch: i32 as Required,
-        /// Whether older epochs stop being accepted at once; set when either spelling is true.
+        /// Minimum-epoch flag: older epochs are rejected at once; set when either spelling is true.
         "set_min_key_generation" | "set_min_epoch" => set_min_key_generation: bool as AnyTrue,
     }
 
-    /// The params of `epoch.complete`.
+    /// Params of `epoch.complete`.
     pub struct EpochCompleteParams<'b> {
-        /// Any textual UUID form.
+        /// Space id, in any textual UUID form.
         "space" => space: &'b str as Required,
-        /// At most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// The epoch to complete: any number; only the pending one succeeds.
+        /// Epoch to complete: any number; only the pending one succeeds.
         "epoch" => epoch: i32 as Required,
     }
 
-    /// A rotation began.
+    /// Result of a rotation that began.
     pub struct EpochBegun {
-        /// The new epoch.
+        /// Epoch of the rotation.
         "epoch" => epoch: Epoch as Required,
     }
 
-    /// A rotation could not begin.
+    /// Result of a rotation that could not begin.
     pub struct EpochConflict<'b> {
-        /// [`EPOCH_CONFLICT`], the only text that every client understands.
+        /// Error text [`EPOCH_CONFLICT`], the only one that every client recognizes.
         "error" => error: &'b str as Required,
         /// Key generation of the space.
         "current_epoch" => current_epoch: Epoch as Required,
-        /// Its pending rewrap.
+        /// Epoch of the pending rewrap, if any.
         "rewrap_epoch" => rewrap_epoch: Option<Epoch> as OptionalItem,
     }
 
-    /// Both results at once, to tell them apart.
+    /// Union of both results, for decoding.
     struct Either<'b> {
         "epoch" => epoch: Option<Epoch> as OptionalItem,
         "error" => error: Option<&'b str> as OptionalItem,
@@ -55,15 +55,15 @@ map! {
     }
 }
 
-/// The error text of [`EpochConflict`].
+/// Error text of [`EpochConflict`].
 pub const EPOCH_CONFLICT: &str = "epoch_conflict";
 
-/// The result of `epoch.begin`.
+/// Result of `epoch.begin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EpochBeginResult<'b> {
-    /// A rotation began.
+    /// Rotation begun.
     Begun(EpochBegun),
-    /// The epoch was not the next one, or a rotation is pending.
+    /// Epoch other than the next one, or a rotation pending.
     Conflict(EpochConflict<'b>),
 }
 

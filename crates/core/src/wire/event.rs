@@ -5,9 +5,9 @@ use crate::cbor::{OptionalItem, Required, ZeroIsAbsent, ZeroIsFirst, map};
 use crate::{Cursor, Epoch, FileId, RecordId, SpaceId};
 
 map! {
-    /// `sync`: a committed push, or with `prev` = `cursor` and no records the hint to pull.
+    /// `sync`: a committed push; with `prev` = `cursor` and no records, a hint to pull.
     pub struct Sync<'b> {
-        /// Where.
+        /// Space of the event.
         "space" => space: SpaceId as Required,
         /// Cursor of the space before the push.
         "prev" => prev: Cursor as Required,
@@ -15,105 +15,105 @@ map! {
         "cursor" => cursor: Cursor as Required,
         /// Key generation of the space.
         "key_generation" | "epoch" => key_generation: Epoch as ZeroIsFirst,
-        /// Pending rewrap.
+        /// Epoch of the pending rewrap, if any.
         "rewrap_epoch" => rewrap_epoch: Option<Epoch> as OptionalItem,
-        /// In push order.
+        /// Records in push order.
         "records" => records: Vec<RecordEntry<'b>> as Required,
     }
 
-    /// A record that a push wrote or deleted.
+    /// Record written or deleted by a push.
     pub struct RecordEntry<'b> {
-        /// Which record.
+        /// Record id.
         "id" => id: RecordId as Required,
-        /// Present in live records.
+        /// Ciphertext; present in live records only.
         "blob" => blob: Option<&'b [u8]> as OptionalItem,
         /// Cursor of the push.
         "cursor" => cursor: Cursor as Required,
-        /// Wrapped key of a live record.
+        /// Wrapped data key of a live record.
         "dek" | "wrapped_dek" => dek: Option<&'b [u8]> as OptionalItem,
-        /// Whether this is a tombstone: no blob, no key.
+        /// True for a tombstone, which has neither blob nor key.
         "deleted" => deleted: bool as ZeroIsAbsent,
     }
 
-    /// `membership`: the log grew by one entry.
+    /// `membership`: one entry appended to the membership log.
     pub struct MembershipEvent<'b> {
-        /// Where.
+        /// Space of the event.
         "space" => space: SpaceId as Required,
         /// Cursor of the append.
         "cursor" => cursor: Cursor as Required,
-        /// At least one.
+        /// One or more entries.
         "entries" => entries: Vec<Entry<'b>> as Required,
     }
 
-    /// `file`: files were uploaded or deleted.
+    /// `file`: files uploaded or deleted.
     pub struct FileEvent<'b> {
-        /// Where.
+        /// Space of the event.
         "space" => space: SpaceId as Required,
         /// Cursor of the change.
         "cursor" => cursor: Cursor as Required,
-        /// At least one.
+        /// One or more entries.
         "files" => files: Vec<FileEntry<'b>> as Required,
     }
 
-    /// A file that was uploaded or deleted.
+    /// Uploaded or deleted file.
     pub struct FileEntry<'b> {
-        /// Which file.
+        /// File id.
         "id" => id: FileId as Required,
-        /// The record that owns it.
+        /// Record that owns the file.
         "record_id" => record_id: RecordId as Required,
-        /// Bytes of ciphertext; 0 is omitted.
+        /// Ciphertext size in bytes; 0 is omitted.
         "size" => size: u64 as ZeroIsAbsent,
-        /// Wrapped key of a live file.
+        /// Wrapped data key of a live file.
         "dek" | "wrapped_dek" => dek: Option<&'b [u8]> as OptionalItem,
-        /// Whether this is a tombstone: no size, no key.
+        /// True for a tombstone, which has neither size nor key.
         "deleted" => deleted: bool as ZeroIsAbsent,
     }
 
-    /// `revoked`: somebody's access to the space was revoked.
+    /// `revoked`: access of a member to the space revoked.
     pub struct Revoked<'b> {
-        /// Where.
+        /// Space of the event.
         "space" => space: SpaceId as Required,
-        /// Such as [`UCAN_REVOKED`].
+        /// Reason, such as [`UCAN_REVOKED`].
         "reason" => reason: &'b str as Required,
     }
 
-    /// `resubscribe`: these subscriptions are gone; subscribe again with fresh credentials.
+    /// `resubscribe`: subscriptions ended; the client subscribes again with fresh credentials.
     pub struct Resubscribe {
-        /// At least one.
+        /// Spaces whose subscriptions ended, one or more.
         "spaces" => spaces: Vec<SpaceId> as Required,
     }
 
-    /// `presence`: what a peer says about itself.
+    /// `presence`: presence data of a peer.
     pub struct Presence<'b> {
-        /// Where.
+        /// Space of the event.
         "space" => space: SpaceId as Required,
-        /// Pseudonym: 32 hex digits.
+        /// Pseudonym of the peer: 32 hexadecimal digits.
         "peer" => peer: &'b str as Required,
-        /// At most [`limits::PRESENCE_DATA`](crate::limits::PRESENCE_DATA) bytes.
+        /// Presence data, at most [`limits::PRESENCE_DATA`](crate::limits::PRESENCE_DATA) bytes.
         "data" => data: &'b [u8] as Required,
     }
 
-    /// `presence.leave`: a peer is no longer present.
+    /// `presence.leave`: a peer left.
     pub struct PresenceLeave<'b> {
-        /// Where.
+        /// Space of the event.
         "space" => space: SpaceId as Required,
-        /// Pseudonym: 32 hex digits.
+        /// Pseudonym of the peer: 32 hexadecimal digits.
         "peer" => peer: &'b str as Required,
     }
 
-    /// `event`: what a peer said once.
+    /// `event`: an ephemeral event from a peer.
     pub struct EphemeralEvent<'b> {
-        /// Where.
+        /// Space of the event.
         "space" => space: SpaceId as Required,
-        /// Pseudonym: 32 hex digits.
+        /// Pseudonym of the peer: 32 hexadecimal digits.
         "peer" => peer: &'b str as Required,
-        /// At most [`limits::EVENT_DATA`](crate::limits::EVENT_DATA) bytes.
+        /// Event data, at most [`limits::EVENT_DATA`](crate::limits::EVENT_DATA) bytes.
         "data" => data: &'b [u8] as Required,
     }
 }
 
-/// The reason of [`Revoked`] after `membership.revoke`.
+/// Reason of [`Revoked`] after `membership.revoke`.
 pub const UCAN_REVOKED: &str = "ucan_revoked";
 
-/// `invitation`: there is something new in the mailbox; the notice itself says nothing.
+/// `invitation`: notice of a new invitation in the mailbox, without content.
 pub type InvitationEvent = super::Empty;

@@ -3,50 +3,50 @@
 use crate::cbor::{NonEmpty, OptionalItem, Required, ZeroIsAbsent, map};
 
 map! {
-    /// The params of `invitation.create`.
+    /// Params of `invitation.create`.
     pub struct InvitationCreateParams<'b> {
-        /// 64 lowercase hex digits, else a bad request.
+        /// Mailbox id: 64 lowercase hexadecimal digits, else a bad request.
         "mailbox_id" => mailbox_id: &'b str as Required,
-        /// 1 to [`limits::INVITATION_PAYLOAD`](crate::limits::INVITATION_PAYLOAD) bytes.
+        /// Opaque payload, 1 to [`limits::INVITATION_PAYLOAD`](crate::limits::INVITATION_PAYLOAD) bytes.
         "payload" => payload: &'b str as Required,
-        /// Where the mailbox lives; absent = here.
+        /// Home server of the mailbox; absent: this server.
         "server" => server: Option<&'b str> as NonEmpty,
         /// Space hint for another server: 16 bytes (protocol §4.21).
         "tag" => tag: Option<&'b [u8]> as OptionalItem,
     }
 
-    /// An invitation: the result of `invitation.create` and `invitation.get`.
+    /// Invitation: the result of `invitation.create` and `invitation.get`.
     pub struct Invitation<'b> {
-        /// A canonical UUID; [`FORWARDED`] when another server holds it.
+        /// Canonical UUID; [`FORWARDED`] when another server holds the invitation.
         "id" => id: &'b str as Required,
-        /// As it was sent.
+        /// Opaque payload, unchanged from the sender.
         "payload" => payload: &'b str as Required,
-        /// RFC 3339, UTC; empty when forwarded.
+        /// Creation time, RFC 3339 in UTC; empty when forwarded.
         "created_at" => created_at: &'b str as Required,
-        /// RFC 3339, UTC; empty when forwarded.
+        /// Expiry time, RFC 3339 in UTC; empty when forwarded.
         "expires_at" => expires_at: &'b str as Required,
     }
 
-    /// The params of `invitation.list`.
+    /// Params of `invitation.list`.
     pub struct InvitationListParams<'b> {
-        /// 0 or less = the default.
+        /// Maximum number of invitations; 0 or less: the default.
         "limit" => limit: i32 as ZeroIsAbsent,
-        /// The id of the last invitation seen; malformed is a bad request.
+        /// Id of the last invitation seen; a malformed id is a bad request.
         "after" => after: Option<&'b str> as NonEmpty,
     }
 
-    /// The result of `invitation.list`.
+    /// Result of `invitation.list`.
     pub struct InvitationListResult<'b> {
-        /// Oldest first.
+        /// Invitations, oldest first.
         "invitations" => invitations: Vec<Invitation<'b>> as Required,
     }
 
-    /// The params of `invitation.get` and `invitation.delete`.
+    /// Params of `invitation.get` and `invitation.delete`.
     pub struct InvitationIdParams<'b> {
-        /// Any textual UUID form, else a bad request.
+        /// Invitation id in any textual UUID form, else a bad request.
         "id" => id: &'b str as Required,
     }
 }
 
-/// The id of an invitation that was delivered to another server.
+/// Invitation id in the response for an invitation delivered to another server.
 pub const FORWARDED: &str = "forwarded";

@@ -3,90 +3,90 @@
 use crate::cbor::{NonEmpty, OptionalItem, Required, ZeroIsAbsent, map, words};
 
 map! {
-    /// The params of `membership.append`.
+    /// Params of `membership.append`.
     pub struct MembershipAppendParams<'b> {
-        /// Any textual UUID form.
+        /// Space id, in any textual UUID form.
         "space" => space: &'b str as Required,
-        /// At most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// The metadata version the client has seen.
+        /// Metadata version that the client has seen.
         "expected_version" => expected_version: i32 as Required,
-        /// Hash of the entry before; absent for the first.
+        /// Hash of the previous entry; absent for the first.
         "prev_hash" => prev_hash: Option<&'b [u8]> as NonEmpty,
         /// SHA-256 of the payload, else a bad request.
         "entry_hash" => entry_hash: &'b [u8] as Required,
-        /// Opaque; 1 to [`limits::MEMBERSHIP_PAYLOAD`](crate::limits::MEMBERSHIP_PAYLOAD) bytes.
+        /// Opaque payload, 1 to [`limits::MEMBERSHIP_PAYLOAD`](crate::limits::MEMBERSHIP_PAYLOAD) bytes.
         "payload" => payload: &'b [u8] as Required,
-        /// Set when the writer speaks for itself.
+        /// Action of the writer on their own invitation, if the entry is one.
         "kind" => kind: Option<AppendKind> as OptionalItem,
     }
 
-    /// The result of `membership.append`.
+    /// Result of `membership.append`.
     pub struct MembershipAppendResult {
-        /// Place of the entry, from 1.
+        /// Position of the entry in the log, from 1.
         "chain_seq" => chain_seq: i32 as Required,
-        /// One more than before.
+        /// Metadata version after the append: the previous one plus 1.
         "metadata_version" => metadata_version: i32 as Required,
     }
 
-    /// The params of `membership.list`.
+    /// Params of `membership.list`.
     pub struct MembershipListParams<'b> {
-        /// Any textual UUID form.
+        /// Space id, in any textual UUID form.
         "space" => space: &'b str as Required,
-        /// At most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// Only entries after this one.
+        /// Exclusive lower bound of the positions listed.
         "since_seq" => since_seq: i32 as ZeroIsAbsent,
-        /// Only entries up to this one.
+        /// Inclusive upper bound of the positions listed.
         "until_seq" => until_seq: Option<i32> as OptionalItem,
     }
 
-    /// The result of `membership.list`.
+    /// Result of `membership.list`.
     pub struct MembershipListResult<'b> {
-        /// Ascending; when not all fit, the oldest are missing.
+        /// Entries in ascending order; when not all fit, the oldest are omitted.
         "entries" => entries: Vec<Entry<'b>> as Required,
-        /// Of the same moment as the entries.
+        /// Metadata version at the snapshot of the entries.
         "metadata_version" => metadata_version: i32 as Required,
     }
 
-    /// An entry of the membership log.
+    /// Entry of the membership log.
     pub struct Entry<'b> {
-        /// Its place, from 1.
+        /// Position in the log, from 1.
         "chain_seq" => chain_seq: i32 as Required,
-        /// Hash of the entry before; absent in the first.
+        /// Hash of the previous entry; absent in the first.
         "prev_hash" => prev_hash: Option<&'b [u8]> as NonEmpty,
         /// SHA-256 of the payload.
         "entry_hash" => entry_hash: &'b [u8] as Required,
-        /// Opaque.
+        /// Opaque payload.
         "payload" => payload: &'b [u8] as Required,
     }
 
-    /// The params of `membership.revoke`.
+    /// Params of `membership.revoke`.
     pub struct MembershipRevokeParams<'b> {
-        /// Any textual UUID form.
+        /// Space id, in any textual UUID form.
         "space" => space: &'b str as Required,
-        /// At most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// 1 to [`limits::UCAN_CID`](crate::limits::UCAN_CID) bytes, else a bad request.
+        /// CID to revoke, 1 to [`limits::UCAN_CID`](crate::limits::UCAN_CID) bytes, else a bad request.
         "ucan_cid" => ucan_cid: &'b str as Required,
-        /// The removed member; at most [`limits::MEMBER_DID`](crate::limits::MEMBER_DID) bytes, else a bad
+        /// DID of the removed member; at most [`limits::MEMBER_DID`](crate::limits::MEMBER_DID) bytes, else a bad
         /// request.
         "member_did" => member_did: Option<&'b str> as NonEmpty,
     }
 }
 
 words! {
-    /// What a member says about its own invitation.
+    /// Response of an invitee to an invitation.
     pub enum AppendKind {
-        /// It joins.
+        /// Invitation accepted.
         Accept = "accept",
-        /// It does not.
+        /// Invitation declined.
         Decline = "decline",
     }
 }

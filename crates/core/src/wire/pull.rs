@@ -5,111 +5,111 @@ use crate::cbor::{Bounded, NonEmpty, OptionalItem, Required, ZeroIfAbsent, ZeroI
 use crate::{Cursor, Epoch, FileId, RecordId, limits};
 
 map! {
-    /// The params of `pull`.
+    /// Params of `pull`.
     pub struct PullParams<'b> {
-        /// Of more than [`limits::SPACES`] entries one too many is kept, which is a bad request.
+        /// Spaces to read; of more than [`limits::SPACES`] entries one excess entry is kept, which is a bad request.
         "spaces" => spaces: Vec<PullEntry<'b>> as Bounded<{ limits::SPACES + 1 }>,
-        /// What to do when an entry's `since` lies beyond the cursor of its space.
+        /// Policy for a `since` beyond the cursor of its space.
         "on_cursor_ahead" => on_cursor_ahead: Option<OnCursorAhead> as OptionalItem,
     }
 
     /// One space to read.
     pub struct PullEntry<'b> {
-        /// Any textual UUID form; echoed as it is.
+        /// Space id, in any textual UUID form; echoed verbatim.
         "id" => id: &'b str as Required,
-        /// Up to 2^63 − 1: a client may believe in a cursor that no space can have.
+        /// Exclusive lower bound; up to 2^63 − 1, since a client may hold a cursor that no space can have.
         "since" => since: u64 as Required,
-        /// At most [`limits::UCAN_TEXT`] bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`] bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Between servers only.
+        /// Reserved for federation: subscribe token between servers.
         "token" => token: Option<&'b str> as NonEmpty,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
     }
 
     /// Chunk `pull.begin`.
     pub struct PullBegin<'b> {
-        /// As the request wrote it.
+        /// Space id, verbatim from the request.
         "space" => space: &'b str as Required,
-        /// Where the reader stands.
+        /// Cursor at which the stream starts.
         "prev" => prev: Cursor as Required,
-        /// Where it will stand after `pull.commit`.
+        /// Cursor of the client after `pull.commit`.
         "cursor" => cursor: Cursor as Required,
         /// Key generation of the space.
         "key_generation" | "epoch" => key_generation: Epoch as Required,
-        /// Pending rewrap.
+        /// Epoch of the pending rewrap, if any.
         "rewrap_epoch" => rewrap_epoch: Option<Epoch> as OptionalItem,
     }
 
     /// Chunk `pull.record`.
     pub struct PullRecord<'b> {
-        /// As the request wrote it.
+        /// Space id, verbatim from the request.
         "space" => space: &'b str as Required,
-        /// Which record.
+        /// Record id.
         "id" => id: RecordId as Required,
-        /// Present in live records.
+        /// Ciphertext; present in live records only.
         "blob" => blob: Option<&'b [u8]> as OptionalItem,
-        /// Of the push that wrote it.
+        /// Cursor of the push that wrote the record.
         "cursor" => cursor: Cursor as Required,
-        /// Wrapped key of a live record.
+        /// Wrapped data key of a live record.
         "dek" | "wrapped_dek" => dek: Option<&'b [u8]> as OptionalItem,
-        /// Whether this is a tombstone: no blob, no key.
+        /// True for a tombstone, which has neither blob nor key.
         "deleted" => deleted: bool as ZeroIsAbsent,
     }
 
     /// Chunk `pull.membership`.
     pub struct PullMembership<'b> {
-        /// As the request wrote it.
+        /// Space id, verbatim from the request.
         "space" => space: &'b str as Required,
-        /// Of the append.
+        /// Cursor of the append.
         "cursor" => cursor: Cursor as Required,
-        /// Exactly one.
+        /// Exactly one entry.
         "entries" => entries: Vec<Entry<'b>> as Required,
     }
 
     /// Chunk `pull.file`.
     pub struct PullFile<'b> {
-        /// As the request wrote it.
+        /// Space id, verbatim from the request.
         "space" => space: &'b str as Required,
-        /// Which file.
+        /// File id.
         "id" => id: FileId as Required,
-        /// The record that owns it.
+        /// Record that owns the file.
         "record_id" => record_id: RecordId as Required,
-        /// Bytes of ciphertext; 0 is omitted.
+        /// Ciphertext size in bytes; 0 is omitted.
         "size" => size: u64 as ZeroIsAbsent,
-        /// Wrapped key of a live file.
+        /// Wrapped data key of a live file.
         "dek" | "wrapped_dek" => dek: Option<&'b [u8]> as OptionalItem,
-        /// Of its last change.
+        /// Cursor of the last change.
         "cursor" => cursor: Cursor as Required,
-        /// Whether this is a tombstone: no size, no key.
+        /// True for a tombstone, which has neither size nor key.
         "deleted" => deleted: bool as ZeroIsAbsent,
     }
 
     /// Chunk `pull.commit`.
     pub struct PullCommit<'b> {
-        /// As the request wrote it.
+        /// Space id, verbatim from the request.
         "space" => space: &'b str as Required,
-        /// As in `pull.begin`.
+        /// Lower cursor, as in `pull.begin`.
         "prev" => prev: Cursor as Required,
-        /// As in `pull.begin`.
+        /// Upper cursor, as in `pull.begin`.
         "cursor" => cursor: Cursor as Required,
-        /// Rows between `pull.begin` and this.
+        /// Number of rows between `pull.begin` and `pull.commit`.
         "count" => count: u64 as Required,
     }
 
-    /// The result of a streamed answer.
+    /// Result of a streamed response.
     pub struct ChunkCount {
-        /// Chunk frames sent for this request, begin and commit included.
+        /// Number of chunk frames sent for this request, begin and commit included.
         "_chunks" => chunks: u64 as ZeroIfAbsent,
     }
 }
 
 words! {
-    /// What a client that is ahead of the space wants (protocol §4.4).
+    /// Policy for a client that is ahead of the space (protocol §4.4).
     pub enum OnCursorAhead {
-        /// The error `cursor_ahead`.
+        /// Respond with the error `cursor_ahead`.
         Error = "error",
-        /// Everything from 0, with tombstones.
+        /// Stream everything from 0, tombstones included.
         Rewind = "rewind",
     }
 }

@@ -4,19 +4,19 @@ use crate::Epoch;
 use crate::cbor::{Required, map};
 
 map! {
-    /// The params of `space.create`.
+    /// Params of `space.create`.
     pub struct SpaceCreateParams<'b> {
-        /// Any textual UUID form, but not of version 5.
+        /// Space id in any textual UUID form except version 5.
         "id" => id: &'b str as Required,
-        /// A compressed point on P-256, 33 bytes; anything else is a bad request.
+        /// Root public key: a compressed point on P-256, 33 bytes; anything else is a bad request.
         "root_public_key" => root_public_key: &'b [u8] as Required,
     }
 
-    /// The result of `space.create`.
+    /// Result of `space.create`.
     pub struct SpaceCreateResult<'b> {
-        /// The canonical id.
+        /// Canonical space id.
         "id" => id: &'b str as Required,
-        /// 1.
+        /// Constant 1.
         "key_generation" | "epoch" => key_generation: Epoch as Required,
     }
 }

@@ -4,75 +4,75 @@ use crate::cbor::{Bounded, NonEmpty, OptionalItem, Required, ZeroIsAbsent, map};
 use crate::{Cursor, Epoch, limits};
 
 map! {
-    /// The params of `subscribe`.
+    /// Params of `subscribe`.
     pub struct SubscribeParams<'b> {
-        /// Of more than [`limits::SPACES`] entries one too many is kept, which is a bad request.
+        /// Spaces to watch; of more than [`limits::SPACES`] entries one excess entry is kept, which is a bad request.
         "spaces" => spaces: Vec<SubscribeEntry<'b>> as Bounded<{ limits::SPACES + 1 }>,
     }
 
     /// One space to watch.
     pub struct SubscribeEntry<'b> {
-        /// Any textual UUID form; echoed as it is.
+        /// Space id, in any textual UUID form; echoed verbatim.
         "id" => id: &'b str as Required,
-        /// Up to 2^63 − 1; without effect unless `catchup` is set.
+        /// Cursor of the client, up to 2^63 − 1; without effect unless `catchup` is set.
         "since" => since: u64 as Required,
-        /// At most [`limits::UCAN_TEXT`] bytes, else it counts as invalid.
+        /// UCAN text, at most [`limits::UCAN_TEXT`] bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Between servers only.
+        /// Reserved for federation: subscribe token between servers.
         "token" => token: Option<&'b str> as NonEmpty,
-        /// Whether to list the peers present.
+        /// Flag: list the peers present.
         "presence" => presence: bool as ZeroIsAbsent,
-        /// Whether to replay what happened after `since` (protocol §6.4).
+        /// Flag: replay everything after `since` (protocol §6.4).
         "catchup" => catchup: bool as ZeroIsAbsent,
-        /// Where the client believes the space lives (protocol §4.21).
+        /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
     }
 
-    /// The result of `subscribe`; every entry of the request is in exactly one of the lists.
+    /// Result of `subscribe`; every entry of the request is in exactly one of the lists.
     pub struct SubscribeResult<'b> {
-        /// Watched from now on, in request order.
+        /// Spaces watched from now on, in request order.
         "spaces" => spaces: Vec<SpaceState<'b>> as Required,
-        /// Rejected, in request order.
+        /// Rejected spaces, in request order.
         "errors" => errors: Vec<SpaceError<'b>> as ZeroIsAbsent,
     }
 
-    /// A watched space.
+    /// Watched space.
     pub struct SpaceState<'b> {
-        /// As the request wrote it.
+        /// Space id, verbatim from the request.
         "id" => id: &'b str as Required,
-        /// Its cursor after the watching began.
+        /// Cursor of the space, read after the subscription was registered.
         "cursor" => cursor: Cursor as Required,
-        /// Its key generation.
+        /// Key generation of the space.
         "key_generation" | "epoch" => key_generation: Epoch as Required,
-        /// Its pending rewrap.
+        /// Epoch of the pending rewrap, if any.
         "rewrap_epoch" => rewrap_epoch: Option<Epoch> as OptionalItem,
-        /// Between servers only.
+        /// Reserved for federation: subscribe token between servers.
         "token" => token: Option<&'b str> as NonEmpty,
-        /// Between servers only: when the token ends, in seconds since 1970.
+        /// Reserved for federation: end of the token's validity, in seconds since 1970.
         "token_expires" => token_expires: Option<u64> as OptionalItem,
-        /// Who is present, if the request asked and the 1 MiB of room sufficed.
+        /// Peers present, if requested and within the budget of 1 MiB.
         "peers" => peers: Vec<Peer<'b>> as ZeroIsAbsent,
     }
 
-    /// Somebody present in a space.
+    /// Peer present in a space.
     pub struct Peer<'b> {
-        /// Pseudonym: 32 hex digits.
+        /// Pseudonym of the peer: 32 hexadecimal digits.
         "peer" => peer: &'b str as Required,
-        /// What they said with `presence.set`.
+        /// Presence data from `presence.set`.
         "data" => data: &'b [u8] as Required,
     }
 
-    /// A rejected space.
+    /// Rejected space.
     pub struct SpaceError<'b> {
-        /// As the request wrote it.
+        /// Space id, verbatim from the request.
         "space" => space: &'b str as Required,
-        /// The text of an [`ErrorCode`](crate::ErrorCode).
+        /// Text of an [`ErrorCode`](crate::ErrorCode).
         "error" => error: &'b str as Required,
     }
 
-    /// The params of `unsubscribe`.
+    /// Params of `unsubscribe`.
     pub struct UnsubscribeParams<'b> {
-        /// Any textual UUID form; only the first [`limits::SPACES`] are kept.
+        /// Space ids in any textual UUID form; only the first [`limits::SPACES`] are kept.
         "spaces" => spaces: Vec<&'b str> as Bounded<{ limits::SPACES }>,
     }
 }

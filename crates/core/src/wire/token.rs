@@ -3,24 +3,24 @@
 use crate::cbor::{NonEmpty, Required, map};
 
 map! {
-    /// The params of `auth`.
+    /// Params of `auth`.
     pub struct AuthParams<'b> {
-        /// The access token; may be empty. At most [`limits::TOKEN_TEXT`](crate::limits::TOKEN_TEXT) bytes, else
-        /// it is invalid.
+        /// Access token; may be empty. At most [`limits::TOKEN_TEXT`](crate::limits::TOKEN_TEXT) bytes; a longer token
+        /// is invalid.
         "token" => token: &'b str as Required,
     }
 
-    /// The params of `token.refresh`.
+    /// Params of `token.refresh`.
     pub struct TokenRefreshParams<'b> {
-        /// The new access token; may be empty, which is a failed refresh.
+        /// New access token; may be empty, which fails the refresh.
         "token" => token: &'b str as Required,
     }
 
-    /// The result of `token.refresh`, for success and failure alike.
+    /// Result of `token.refresh`, for success and failure alike.
     pub struct TokenRefreshResult<'b> {
-        /// Whether the new token is in force.
+        /// True when the new token is in force.
         "ok" => ok: bool as Required,
-        /// Why not.
+        /// Reason of the failure.
         "error" => error: Option<&'b str> as NonEmpty,
     }
 }
