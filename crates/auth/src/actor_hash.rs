@@ -1,4 +1,4 @@
-//! The only form in which a user is stored: a hash under a key of the deployment (auth §4.3).
+//! Keyed hash of users, the only form in which a user is stored (auth §4.3).
 
 use std::str::FromStr;
 
@@ -8,24 +8,24 @@ use zeroize::Zeroizing;
 
 use crate::Caller;
 
-/// Bytes of a key.
+/// Length of a key, in bytes.
 const KEY: usize = 32;
 
-/// Bytes of a block of SHA-256.
+/// Block size of SHA-256, in bytes.
 const BLOCK: usize = 64;
 
-/// A text that is no key.
+/// Text that is not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIdentityHashKey {
-    /// Not pairs of hexadecimal digits.
+    /// Odd or non-hexadecimal digits.
     #[error("not hexadecimal")]
     Digits,
-    /// Not 32 bytes, but this many.
-    #[error("not 32 bytes but {0}")]
+    /// Length other than 32 bytes.
+    #[error("expected 32 bytes, got {0}")]
     Length(usize),
 }
 
-/// The key under which users are hashed, erased on drop. It can be neither copied nor shown (auth S-12):
+/// Key of the user hash, zeroized on drop. Neither clonable nor printable (auth S-12):
 ///
 /// ```compile_fail
 /// fn shown(key: less_sync_auth::IdentityHashKey) -> String { format!("{key:?}") }
@@ -36,7 +36,7 @@ pub enum InvalidIdentityHashKey {
 /// ```
 #[expect(missing_debug_implementations, reason = "keys are not shown (auth S-12)")]
 pub struct IdentityHashKey {
-    /// The 32 bytes, filled up with zeros to a block of the hash, as HMAC does.
+    /// Key, zero-padded to a block of the hash, as HMAC does.
     block: Zeroizing<[u8; BLOCK]>,
 }
 
@@ -57,7 +57,7 @@ impl IdentityHashKey {
 impl FromStr for IdentityHashKey {
     type Err = InvalidIdentityHashKey;
 
-    /// Takes digits of either case and passes over white space around them. What is empty is no key: ask before.
+    /// Parses hexadecimal digits of either case, ignoring surrounding white space. An empty text is not a key.
     fn from_str(text: &str) -> Result<Self, InvalidIdentityHashKey> {
         let (pairs, odd) = text.trim().as_bytes().as_chunks::<2>();
         let is_hex = |pair: &[u8; 2]| pair.iter().all(u8::is_ascii_hexdigit);

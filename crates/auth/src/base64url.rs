@@ -1,9 +1,9 @@
-//! b64u: base64url without padding, canonical (auth §0).
+//! Canonical base64url without padding (b64u, auth §0).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// The bytes behind `text`; `None` when it is padded, uses another alphabet or has unused bits that are not zero.
+/// Decodes `text`; `None` when it is padded, uses another alphabet or has non-zero unused bits.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

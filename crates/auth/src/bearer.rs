@@ -1,9 +1,9 @@
-//! The `Authorization` header (auth §11 steps 3 and 4).
+//! Parsing of the `Authorization` header (auth §11 steps 3 and 4).
 
-/// A request without a usable bearer token. `Display` is the text of the answer, whose status is 401.
+/// Request without a usable bearer token. `Display` is the text of the response, whose status is 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
-    /// No `Authorization` header.
+    /// Missing `Authorization` header.
     #[error("missing authorization")]
     Missing,
     /// Several headers, another scheme, or anything but visible ASCII.
@@ -11,8 +11,8 @@ pub enum BearerError {
     InvalidFormat,
 }
 
-/// The token in the values of the request's `Authorization` headers, of which there must be one. What the token is
-/// worth is another question.
+/// Extracts the token from the values of the request's `Authorization` headers, of which there must be one. The token
+/// itself is not verified.
 ///
 /// # Errors
 /// [`BearerError`].

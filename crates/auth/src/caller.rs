@@ -1,4 +1,4 @@
-//! Who is calling: what a verified access token says.
+//! Caller identity from a verified access token.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use less_sync_core::{SpaceId, Timestamp};
 
 use crate::{MailboxId, Scopes};
 
-/// A client, as its verified access token describes it (auth §1.1). `Debug` shows nothing of it.
+/// Client as described by its verified access token (auth §1.1). `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Who issued the token: one of the trusted issuers, without trailing slashes.
+    /// Issuer of the token: one of the trusted issuers, without trailing slashes.
     pub issuer: String,
-    /// The user, within the issuer.
+    /// User id within the issuer.
     pub user_id: String,
-    /// The app the user is using.
+    /// Client id of the app.
     pub client_id: String,
-    /// What the user allowed the app to use.
+    /// Scopes granted to the app.
     pub scopes: Scopes,
-    /// The audience that a UCAN must name.
+    /// DID that a UCAN must name as its audience, if any.
     pub did: Option<String>,
-    /// The caller's own mailbox. The first token of an installation has none.
+    /// Mailbox of the caller. The first token of an installation has none.
     pub mailbox_id: Option<MailboxId>,
-    /// The one space in which the caller has all rights. Always there unless ids are taken from the claim.
+    /// Personal space, in which the caller has all rights. Always present unless ids are taken from the claim.
     pub personal_space: Option<SpaceId>,
-    /// The `exp` claim. The token is good for the leeway longer.
+    /// Expiry from the `exp` claim. The token stays valid for the leeway beyond it.
     pub expires_at: Timestamp,
-    /// The `jti` claim.
+    /// Token id from the `jti` claim.
     pub token_id: Option<String>,
 }
 
 impl Caller {
-    /// Whether both are the same user of the same app at the same issuer, with the same mailbox and the same
-    /// personal space: what a refresh may not change (auth §2.6).
+    /// Compares user, app, issuer, mailbox and personal space: the identity that a refresh must not
+    /// change (auth §2.6).
     #[must_use]
     pub fn same_identity(&self, other: &Self) -> bool {
         self.issuer == other.issuer

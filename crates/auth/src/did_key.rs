@@ -1,54 +1,54 @@
-//! `did:key` for P-256: a public key as text (auth §5).
+//! `did:key` encoding of P-256 public keys (auth §5).
 //!
-//! Every key has exactly one text, and only that one is read: whoever compares texts compares keys.
+//! Every key has exactly one accepted text, so comparing texts compares keys.
 
 use crate::P256Key;
 
 const PREFIX: &str = "did:key:z";
 
-/// Longest text after the prefix, in characters: decoding base58 takes time that grows with the square of it.
+/// Maximum length after the prefix, in characters: base58 decoding takes quadratic time.
 const MAX_BODY_CHARS: usize = 256;
 
-/// `p256-pub` in the table of multicodecs.
+/// Multicodec number of `p256-pub`.
 const CODEC: u128 = 0x1200;
 
-/// The same as an unsigned varint.
+/// Multicodec number as an unsigned varint.
 const CODEC_VARINT: [u8; 2] = [0x80, 0x24];
 
-/// Bytes of a varint, at most.
+/// Maximum length of a varint, in bytes.
 const MAX_VARINT_BYTES: usize = 10;
 
-/// A text that is not the `did:key` of a P-256 key. The first failure decides; `Display` shows nothing of the text.
+/// Rejection of a text as the `did:key` of a P-256 key. The first failure decides; `Display` shows no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDidKey {
-    /// Does not begin with `did:key:z`, or ends there.
+    /// Missing prefix `did:key:z`, or nothing after it.
     #[error("not a did:key in base58")]
     MissingPrefix,
-    /// More than 256 characters follow the prefix.
+    /// More than 256 characters after the prefix.
     #[error("did:key is too long")]
     InputTooLong,
-    /// A character that is none of base58.
+    /// Character outside the base58 alphabet.
     #[error("did:key is not base58")]
     BadBase58,
-    /// The number of the codec does not end within 10 bytes.
-    #[error("codec of did:key does not end")]
+    /// Codec number without an end within 10 bytes.
+    #[error("unterminated codec of did:key")]
     BadVarint,
-    /// The key is of another kind.
-    #[error("did:key is of another kind of key")]
+    /// Key of another type.
+    #[error("did:key of an unsupported key type")]
     WrongCodec,
-    /// Not 33 bytes.
-    #[error("did:key is no compressed point")]
+    /// Key of another length than 33 bytes.
+    #[error("did:key is not a compressed point")]
     WrongLength,
-    /// Not 0x02 or 0x03 and the x of a point on the curve.
+    /// Bytes other than 0x02 or 0x03 and the x coordinate of a point on the curve.
     #[error("did:key is not a point of P-256")]
     BadPoint,
-    /// Another spelling of a key that has a text of its own.
+    /// Non-canonical spelling of a key.
     #[error("did:key is not in canonical form")]
     NonCanonical,
 }
 
 impl InvalidDidKey {
-    /// The name of the class, for metrics.
+    /// Name of the class, for metrics.
     #[must_use]
     pub const fn class(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl InvalidDidKey {
     }
 }
 
-/// The key behind `did`.
+/// Decodes the key in `did`.
 ///
 /// # Errors
 /// [`InvalidDidKey`], decided in the order of auth §5.
@@ -87,18 +87,18 @@ pub fn decode(did: &str) -> Result<P256Key, InvalidDidKey> {
     Ok(key)
 }
 
-/// The text of `key`: always 57 characters.
+/// Encodes `key`: always 57 characters.
 #[must_use]
 pub fn encode(key: &P256Key) -> String {
     format!("{PREFIX}{}", encoded(&key.to_compressed()))
 }
 
-/// What follows the prefix.
+/// Encodes the part after the prefix.
 fn encoded(point: &[u8; 33]) -> String {
     bs58::encode([&CODEC_VARINT[..], point].concat()).into_string()
 }
 
-/// The number that `bytes` begin with, and the rest. Padded numbers are read too.
+/// Splits off the leading varint. Padded varints are accepted.
 fn varint(bytes: &[u8]) -> Option<(u128, &[u8])> {
     let length = 1 + bytes.iter().take(MAX_VARINT_BYTES).position(|byte| byte & 0x80 == 0)?;
     let (number, rest) = bytes.split_at_checked(length)?;
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(decode(&format!("{PREFIX}{}", "é".repeat(257))), Err(InvalidDidKey::InputTooLong));
     }
 
-    /// A leading zero byte is a `1` in base58.
+    /// Encodes a leading zero byte as `1`, as base58 does.
     #[test]
     fn leading_zeros_make_no_second_text() {
         assert_eq!(

@@ -1,5 +1,5 @@
-//! The other side of an access token: an issuer's key. Development servers and tests issue tokens with it; the
-//! server only ever verifies.
+//! Signing key of an access token issuer, for development servers and tests; the server itself only
+//! verifies.
 
 use std::fmt;
 
@@ -9,37 +9,37 @@ use serde_json::{Value, json};
 
 use crate::base64url;
 
-/// Bytes that are no P-256 private key: zero, or not below the order of the curve. One draw in 2³² is.
+/// Bytes that are not a P-256 private key: zero, or not below the order of the curve; one in 2³² random values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a P-256 private key")]
 pub struct InvalidIssuerKey;
 
-/// A key pair of an issuer, and the name under which it is published.
+/// Key pair of an issuer with its key id.
 ///
-/// The same key and claims give the same token: signatures are deterministic (RFC 6979). The private part is
-/// erased on drop.
+/// Signatures are deterministic (RFC 6979): the same key and claims give the same token. The private part is
+/// zeroized on drop.
 pub struct IssuerKey {
     key_id: String,
     key: SigningKey,
 }
 
 impl IssuerKey {
-    /// The key with this private scalar, big-endian: 32 random bytes make one.
+    /// Creates the key pair from a private scalar, big-endian, usually 32 random bytes.
     ///
     /// # Errors
-    /// [`InvalidIssuerKey`]: draw again.
+    /// [`InvalidIssuerKey`]: retry with other bytes.
     pub fn from_bytes(key_id: impl Into<String>, secret: &[u8; 32]) -> Result<Self, InvalidIssuerKey> {
         let key = SigningKey::from_slice(secret).map_err(|_| InvalidIssuerKey)?;
         Ok(Self { key_id: key_id.into(), key })
     }
 
-    /// The `kid` of the tokens it signs.
+    /// Key id: the `kid` of signed tokens.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// The public part as a JWK.
+    /// Public part as a JWK.
     #[must_use]
     pub fn jwk(&self) -> Value {
         let point = self.key.verifying_key().to_sec1_point(false);
@@ -50,19 +50,19 @@ impl IssuerKey {
         })
     }
 
-    /// The token with these claims.
+    /// Signs a token with these claims and the usual header.
     #[must_use]
     pub fn sign(&self, claims: &Value) -> String {
         self.sign_with_header(&json!({ "alg": "ES256", "kid": self.key_id, "typ": "at+jwt" }), claims)
     }
 
-    /// The token with these claims and this header, whatever it says.
+    /// Signs a token with these claims and an arbitrary header.
     #[must_use]
     pub fn sign_with_header(&self, header: &Value, claims: &Value) -> String {
         self.sign_text(&header.to_string(), &claims.to_string())
     }
 
-    /// The token with these texts for header and payload. Whether they are JSON is not looked at.
+    /// Signs a token with these texts as header and payload, which need not be JSON.
     #[must_use]
     pub fn sign_text(&self, header: &str, payload: &str) -> String {
         let segment = |text: &str| base64url::encode(text.as_bytes());
@@ -78,7 +78,7 @@ impl fmt::Debug for IssuerKey {
     }
 }
 
-/// The key set document that publishes `keys`.
+/// JWKS document that publishes `keys`.
 pub fn jwks_document<'k>(keys: impl IntoIterator<Item = &'k IssuerKey>) -> Value {
     json!({ "keys": keys.into_iter().map(IssuerKey::jwk).collect::<Vec<_>>() })
 }

@@ -1,23 +1,23 @@
-//! JSON objects, read strictly: an object and nothing else, nested at most 32 deep, and no member twice among
-//! those that are read (auth S-06).
+//! Strict JSON objects: nothing but an object, nested at most 32 deep, without duplicates among
+//! the members that are read (auth S-06).
 
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Objects and arrays within one another, the outermost included.
+/// Maximum nesting of objects and arrays, the outermost included.
 const DEPTH: usize = 32;
 
-/// Not one JSON object within the rules.
+/// Text that is not one JSON object within the rules.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// A member that is there and is not of the type asked for.
+/// Member of the wrong type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WrongType;
 
-/// The named members of an object, each still as its text. All others were skipped.
+/// Selected members of an object, each as its raw text. All others are skipped.
 pub(crate) struct Object<'t> {
     members: Vec<(&'static str, &'t RawValue)>,
 }
@@ -34,12 +34,12 @@ impl<'t> Object<'t> {
         Ok(Self { members })
     }
 
-    /// Whether `name` is there, whatever its value.
+    /// Returns true when `name` is present, whatever its value.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()
     }
 
-    /// The value of `name`, if it is there. `null` is a value like others: it is no text and no number.
+    /// Decodes the value of `name`, if present. `null` is a value: neither text nor number.
     pub(crate) fn get<T: Deserialize<'t>>(&self, name: &str) -> Result<Option<T>, WrongType> {
         self.raw(name).map(|raw| serde_json::from_str(raw.get()).map_err(|_| WrongType)).transpose()
     }
@@ -49,7 +49,7 @@ impl<'t> Object<'t> {
     }
 }
 
-/// Counts brackets outside strings. Whether they match is the parser's business.
+/// Counts brackets outside strings; the parser checks that they match.
 fn nests_too_deep(text: &str) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
@@ -95,7 +95,7 @@ impl<'t> Visitor<'t> for Members {
     }
 }
 
-/// Reads a member's name: one of `names`, or `None`.
+/// Decodes a member's name: one of `names`, or `None`.
 struct Name {
     names: &'static [&'static str],
 }

@@ -1,4 +1,4 @@
-//! Key sets of issuers (auth §3.1).
+//! JWKS documents: the key sets of issuers (auth §3.1).
 
 pub mod cache;
 
@@ -12,42 +12,42 @@ use crate::json::Object;
 use crate::token::is_key_id;
 use crate::{P256Key, base64url};
 
-/// Bytes of a key set document. Who fetches one stops reading after that many.
+/// Maximum size of a key set document, in bytes. Fetching stops beyond this size.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
 const MAX_ENTRIES: usize = 256;
 const MEMBERS: &[&str] = &["kty", "crv", "x", "y", "kid", "use", "alg", "key_ops"];
 
-/// The usable keys of one issuer by name, immutable.
+/// Usable keys of one issuer by key id, immutable.
 #[derive(Clone)]
 pub struct KeySet {
     keys: HashMap<String, Arc<P256Key>>,
     skipped: usize,
 }
 
-/// A document that counts as a failed fetch.
+/// Document that counts as a failed fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetInvalid {
-    /// Larger than [`MAX_DOCUMENT_BYTES`].
+    /// Document larger than [`MAX_DOCUMENT_BYTES`].
     #[error("key set document is too large")]
     TooLarge,
-    /// Not a JSON object with a list of keys.
+    /// Document that is not a JSON object with a list of keys.
     #[error("key set document has no list of keys")]
     Malformed,
-    /// More entries than any issuer needs.
+    /// Document with too many keys.
     #[error("key set document has too many keys")]
     TooManyKeys,
-    /// No entry is an ES256 key for signatures with a name.
+    /// Document without a single named ES256 signing key.
     #[error("key set document has no usable key")]
     NoUsableKey,
 }
 
 impl KeySet {
-    /// Reads a document. Its entries are judged one by one: those that are not ours to use are skipped, and of
-    /// several with one name the last usable one wins.
+    /// Parses a document. Unusable entries are skipped one by one; of several entries with the same key id the last
+    /// usable one wins.
     ///
     /// # Errors
-    /// [`KeySetInvalid`]: keep the set that was there before.
+    /// [`KeySetInvalid`]: the caller keeps the previous set.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetInvalid> {
         if document.len() > MAX_DOCUMENT_BYTES {
             return Err(KeySetInvalid::TooLarge);
@@ -64,13 +64,13 @@ impl KeySet {
         Ok(Self { keys: usable.into_iter().collect(), skipped })
     }
 
-    /// The key called `key_id`.
+    /// Key with the id `key_id`.
     #[must_use]
     pub fn key(&self, key_id: &str) -> Option<&Arc<P256Key>> {
         self.keys.get(key_id)
     }
 
-    /// How many entries of the document were not usable.
+    /// Number of unusable entries in the document.
     #[must_use]
     pub const fn skipped(&self) -> usize {
         self.skipped
@@ -88,7 +88,7 @@ fn entries(document: &[u8]) -> Option<Vec<&RawValue>> {
     Object::read(text, &["keys"]).ok()?.get("keys").ok()?
 }
 
-/// The name and the key, if `entry` is an EC P-256 key that may verify ES256 signatures.
+/// Returns key id and key if `entry` is an EC P-256 key for ES256 signatures.
 fn usable_key(entry: &str) -> Option<(String, Arc<P256Key>)> {
     let entry = Object::read(entry, MEMBERS).ok()?;
     let text = |name| entry.get::<String>(name).ok();
@@ -135,7 +135,7 @@ mod tests {
         parse(&[entry]).is_ok()
     }
 
-    /// The four of the original that reject a JWK, and ours.
+    /// Four rejections of the original's JWK parser, and further ones.
     #[test]
     fn entries_that_are_not_ours_to_use_are_skipped() {
         let x = |bytes: &[u8]| with("x", base64url::encode(bytes).into());

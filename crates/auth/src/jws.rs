@@ -1,10 +1,10 @@
-//! Compact JWS: what access tokens and UCANs look like from outside (auth §2.1).
+//! Compact JWS serialization, common to access tokens and UCANs (auth §2.1).
 
 use crate::base64url;
 
-/// A token taken apart. Nothing of it has been looked at yet.
+/// Split token whose parts are not verified yet.
 pub(crate) struct Segments<'t> {
-    /// Header and payload as they were signed.
+    /// Signed bytes: header and payload with the dot between them.
     pub(crate) signed: &'t str,
     pub(crate) header: Vec<u8>,
     pub(crate) payload: Vec<u8>,
@@ -12,7 +12,7 @@ pub(crate) struct Segments<'t> {
 }
 
 impl<'t> Segments<'t> {
-    /// Exactly three, each canonical base64url.
+    /// Splits into exactly three segments of canonical base64url.
     pub(crate) fn split(token: &'t str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;

@@ -1,8 +1,8 @@
 //! Credentials of less-sync as pure functions of (input, keys, configuration, now): access tokens, the key sets of
-//! their issuers, the ids derived from what they say, chains of UCANs for shared spaces ([`ucan`]), and the rights
-//! that operations require ([`rights`]).
+//! their issuers, ids derived from claims, UCAN chains for shared spaces ([`ucan`]), and the rights that operations
+//! require ([`rights`]).
 //!
-//! Nothing here reads a clock, opens a socket or logs. Keys are fetched elsewhere; here is what to do with them:
+//! Nothing here reads a clock, opens a socket or logs. The caller fetches key sets; this crate verifies with them:
 //!
 //! ```
 //! use less_sync_auth::issuer::{IssuerKey, jwks_document};
@@ -38,7 +38,6 @@ pub mod personal_space;
 pub mod rights;
 mod root_key;
 mod scopes;
-mod session_token;
 mod token;
 mod trusted_issuer;
 pub mod ucan;
@@ -52,6 +51,5 @@ pub use p256_key::P256Key;
 pub use personal_space::{PersonalSpaceMode, PersonalSpaceNamespaces, PersonalSpaceRules};
 pub use root_key::{InvalidRootKey, RootKey};
 pub use scopes::Scopes;
-pub use session_token::{InvalidKeyLength, Session, SessionError, SessionTokens};
 pub use token::{InvalidToken, MAX_TOKEN_BYTES, TokenError, TokenRules, UnverifiedToken};
 pub use trusted_issuer::{InvalidTrustedIssuers, InvalidUrl, TrustedIssuer, parse_audiences};

@@ -1,4 +1,4 @@
-//! P-256 public keys: the only kind an access token or a UCAN is verified with.
+//! P-256 public keys, the only kind that verifies access tokens and UCANs.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use p256::{FieldBytes, Sec1Point};
 
 const COORDINATE: usize = 32;
 
-/// A P-256 public key that verifies ES256 signatures and can do nothing else (auth S-02).
+/// P-256 public key for ES256 verification only (auth S-02).
 #[derive(Clone, PartialEq, Eq)]
 pub struct P256Key(VerifyingKey);
 
 impl P256Key {
-    /// The key at (`x`, `y`), big-endian; coordinates shorter than 32 bytes are padded on the left.
+    /// Creates the key at (`x`, `y`), big-endian; coordinates shorter than 32 bytes are padded on the left.
     ///
     /// `None` when a coordinate is empty or too long, or the point is not on the curve.
     #[must_use]
@@ -22,7 +22,7 @@ impl P256Key {
         VerifyingKey::from_sec1_point(&point).ok().map(Self)
     }
 
-    /// The key in compressed form: 33 bytes, the first 0x02 or 0x03. `None` for anything else.
+    /// Decodes the compressed form: 33 bytes, the first 0x02 or 0x03. `None` for anything else.
     #[must_use]
     pub fn from_compressed(bytes: &[u8; 33]) -> Option<Self> {
         if !matches!(bytes.first(), Some(0x02 | 0x03)) {
@@ -31,12 +31,12 @@ impl P256Key {
         VerifyingKey::from_sec1_bytes(bytes).ok().map(Self)
     }
 
-    /// The public part of `key`.
+    /// Public part of `key`.
     pub(crate) fn of(key: &SigningKey) -> Self {
         Self(*key.verifying_key())
     }
 
-    /// The key in compressed form.
+    /// Compressed form.
     #[must_use]
     pub fn to_compressed(&self) -> [u8; 33] {
         let point = self.0.to_sec1_point(true);
@@ -45,7 +45,7 @@ impl P256Key {
         bytes
     }
 
-    /// Whether `signature`, 64 bytes r ‖ s, is one of this key over `message`. Both s and n−s are valid.
+    /// Verifies `signature`, 64 bytes r ‖ s, over `message`. Both s and n−s are valid.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify(message, &signature).is_ok())

@@ -1,4 +1,4 @@
-//! Ids of personal spaces: computed, never chosen (auth §4.1).
+//! Derivation of personal space ids (auth §4.1).
 
 use std::str::FromStr;
 
@@ -9,13 +9,13 @@ mod namespaces;
 
 pub use namespaces::{InvalidNamespaces, PersonalSpaceNamespaces};
 
-/// How the personal space of a caller is found.
+/// Source of a caller's personal space id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PersonalSpaceMode {
-    /// The id is derived; a claim must agree with the derivation in one of the namespaces.
+    /// Derived id; a claim must agree with the derivation in one of the namespaces.
     #[default]
     Derive,
-    /// The claim is believed, whatever it names. Every trusted issuer can then name any space.
+    /// Claimed id, accepted as it is. Every trusted issuer can then name any space.
     Claim,
 }
 
@@ -31,26 +31,26 @@ impl FromStr for PersonalSpaceMode {
     }
 }
 
-/// Neither `derive` nor `claim`.
+/// Setting that is neither `derive` nor `claim`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid PERSONAL_SPACE_MODE {0:?}: expected derive or claim")]
 pub struct UnknownPersonalSpaceMode(String);
 
-/// Which personal space a token gives.
+/// Rules for personal space ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersonalSpaceRules {
-    /// `PERSONAL_SPACE_MODE`.
+    /// Mode of derivation (`PERSONAL_SPACE_MODE`).
     pub mode: PersonalSpaceMode,
-    /// `PERSONAL_SPACE_NAMESPACES`.
+    /// Namespaces of derivation (`PERSONAL_SPACE_NAMESPACES`).
     pub namespaces: PersonalSpaceNamespaces,
 }
 
-/// The claim names no space, or not the caller's own.
+/// Claim that is not a space id, or not the caller's own.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotOwn;
 
 impl PersonalSpaceRules {
-    /// The personal space of `owner` whose token has this `claim`; an absent claim is an empty one.
+    /// Determines the personal space of `owner` whose token has this `claim`; an absent claim is empty.
     pub(crate) fn decide(&self, owner: &Owner<'_>, claim: &str) -> Result<Option<SpaceId>, NotOwn> {
         match self.mode {
             PersonalSpaceMode::Claim => Ok(claim.parse().ok()),
@@ -66,9 +66,9 @@ impl PersonalSpaceRules {
     }
 }
 
-/// Those whose space it is: a user, of an app, at an issuer.
+/// Inputs of the derivation: a user of an app at an issuer.
 pub(crate) struct Owner<'t> {
-    /// The raw `iss` claim: a trailing slash counts.
+    /// Raw `iss` claim; a trailing slash is significant.
     pub(crate) issuer: &'t str,
     pub(crate) user_id: &'t str,
     pub(crate) client_id: &'t str,
@@ -80,9 +80,9 @@ impl Owner<'_> {
     }
 }
 
-/// The personal space of `user_id`, using `client_id`, at `issuer`, within `namespace`.
+/// Derives the personal space of `user_id`, using `client_id`, at `issuer`, within `namespace`.
 ///
-/// `issuer` is the claim as it is in the token: a trailing slash counts.
+/// `issuer` is the claim as in the token: a trailing slash is significant.
 #[must_use]
 pub fn personal_space_id(namespace: Uuid, issuer: &str, user_id: &str, client_id: &str) -> SpaceId {
     let name = [issuer, user_id, client_id].join("\0");

@@ -1,4 +1,4 @@
-//! The key that every chain of a shared space ends at.
+//! Root public key of a shared space, the trust anchor of its UCAN chains.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use subtle::ConstantTimeEq;
 
 use crate::P256Key;
 
-/// Not a compressed P-256 point.
+/// Bytes that are not a compressed P-256 point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a compressed P-256 public key")]
 pub struct InvalidRootKey;
 
-/// The root public key of a shared space: 33 bytes, a compressed point on P-256 (protocol §4.7). It is the owner's
-/// DID in another spelling, so `Debug` does not show it.
+/// Root public key of a shared space: 33 bytes, a compressed point on P-256 (protocol §4.7). Equivalent to the owner's
+/// DID, so `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RootKey([u8; Self::LENGTH]);
 
@@ -20,13 +20,13 @@ impl RootKey {
     /// Length in bytes.
     pub const LENGTH: usize = 33;
 
-    /// The compressed point, as it came.
+    /// Compressed point, unchanged.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
     }
 
-    /// Whether both are the same key; takes the same time whatever they are (auth S-01).
+    /// Compares two keys in constant time (auth S-01).
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

@@ -1,23 +1,23 @@
-//! What the user allowed the app to use.
+//! OAuth scopes of an access token.
 
-/// The scopes of a token: exact, case-sensitive words separated by ASCII whitespace. One never implies another.
+/// Scopes of a token: exact, case-sensitive words separated by ASCII whitespace. No scope implies another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Box<str>);
 
 impl Scopes {
-    /// The scopes named in `text`, as the claim has them.
+    /// Parses the claim `scope`.
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// Whether `scope` was granted.
+    /// Returns true when `scope` was granted.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
         self.0.split_ascii_whitespace().any(|granted| granted == scope)
     }
 
-    /// The text of the claim.
+    /// Text of the claim.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Access tokens: compact JWS, ES256, and the order in which they are checked (auth §2).
+//! Access tokens: compact JWS with ES256, checked in the order of auth §2.
 
 mod claims;
 mod error;
@@ -19,15 +19,15 @@ use crate::{Caller, P256Key};
 use claims::Claims;
 use header::Header;
 
-/// Bytes of a token, checked before anything is decoded.
+/// Maximum size of a token in bytes, checked before decoding.
 pub const MAX_TOKEN_BYTES: usize = 16_384;
 
-/// A token whose form is right and whose signature nobody has looked at yet.
+/// Well-formed token whose signature is not verified yet.
 ///
-/// What it says so far serves only to find the key: the issuer selects a key set and the key id a key in it. A
-/// key of one issuer must never be used for a token of another.
+/// Its issuer and key id serve only to find the key: the issuer selects a key set, the key id a key in it. A
+/// key of one issuer must never verify a token of another.
 pub struct UnverifiedToken<'t> {
-    /// Header and payload as they were signed.
+    /// Signed bytes: header and payload with the dot between them.
     signed: &'t str,
     signature: Vec<u8>,
     key_id: String,
@@ -36,7 +36,7 @@ pub struct UnverifiedToken<'t> {
 }
 
 impl<'t> UnverifiedToken<'t> {
-    /// Takes a token apart: steps 1 to 6 of auth §2.4.
+    /// Parses a token: steps 1 to 6 of auth §2.4.
     ///
     /// # Errors
     /// [`TokenError::Missing`] for an empty text, [`TokenError::UntrustedIssuer`] when no issuer is named,
@@ -61,19 +61,19 @@ impl<'t> UnverifiedToken<'t> {
         })
     }
 
-    /// The issuer, without trailing slashes: the form in which issuers are compared.
+    /// Issuer without trailing slashes, the form for comparison.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.issuer.trim_end_matches('/')
     }
 
-    /// The name of the key within the issuer's set.
+    /// Key id within the issuer's set.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// Checks signature and claims: steps 9 to 16 of auth §2.4. `key` is the one that the issuer publishes under
+    /// Verifies signature and claims: steps 9 to 16 of auth §2.4. `key` is the issuer's key with the id
     /// [`Self::key_id`].
     ///
     /// # Errors
@@ -82,8 +82,8 @@ impl<'t> UnverifiedToken<'t> {
         self.verify_by(|signed, signature| key.verifies(signed, signature), rules, now)
     }
 
-    /// As [`Self::verify`], with the signature judged by `is_signature` of (signed bytes, signature): for a verifier
-    /// that remembers what it has verified.
+    /// Variant of [`Self::verify`] whose signature is judged by `is_signature` of (signed bytes, signature), for a caller
+    /// that caches signature results.
     ///
     /// # Errors
     /// [`TokenError::Expired`] and [`TokenError::Invalid`].
@@ -101,7 +101,7 @@ impl<'t> UnverifiedToken<'t> {
         Ok(claims.into_caller(self, rules)?)
     }
 
-    /// The issuer as the claim has it.
+    /// Raw claim `iss`.
     fn raw_issuer(&self) -> &str {
         &self.issuer
     }
@@ -117,7 +117,7 @@ fn text(segment: &[u8]) -> Result<String, InvalidToken> {
     str::from_utf8(segment).map(str::to_owned).map_err(|_| InvalidToken::Malformed)
 }
 
-/// Reads `iss` before anything is verified. The signature covers it, so what is verified later names the same.
+/// Reads `iss` before verification. The signature covers it, so the verified claims name the same issuer.
 fn claimed_issuer(payload: &str) -> Result<String, TokenError> {
     let claims = Object::read(payload, claims::NAMES).map_err(|_| InvalidToken::Malformed)?;
     let issuer: Option<String> = claims.get("iss").map_err(|_| InvalidToken::Claim("iss"))?;

@@ -1,4 +1,4 @@
-//! Whose tokens are accepted, and for whom they must be (auth §2.5).
+//! Trusted issuers and accepted audiences (auth §2.5).
 
 use std::collections::HashSet;
 
@@ -6,63 +6,63 @@ use url::{Host, Url};
 
 const DEFAULT_KEY_SET: &str = "/.well-known/jwks.json";
 
-/// An issuer that the operator trusts, and where it publishes its keys.
+/// Issuer trusted by the operator, with the URL of its key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedIssuer {
     issuer: String,
     key_set_url: Url,
 }
 
-/// `TRUSTED_ISSUERS` cannot be used.
+/// Invalid `TRUSTED_ISSUERS`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTrustedIssuers {
-    /// No issuer at all.
+    /// Empty list.
     #[error("TRUSTED_ISSUERS must be set")]
     Empty,
-    /// An issuer is no URL of the accepted form.
+    /// Issuer that is not a URL of the accepted form.
     #[error("invalid issuer URL {url:?}: {reason}")]
     IssuerUrl {
-        /// What was given.
+        /// Entry as configured.
         url: String,
-        /// What is wrong with it.
+        /// Defect of the URL.
         reason: InvalidUrl,
     },
-    /// The address of a key set is no URL of the accepted form.
+    /// Key set URL that is not of the accepted form.
     #[error("invalid jwks_url URL {url:?}: {reason}")]
     KeySetUrl {
-        /// What was given.
+        /// Entry as configured.
         url: String,
-        /// What is wrong with it.
+        /// Defect of the URL.
         reason: InvalidUrl,
     },
-    /// Two entries with one issuer.
+    /// Two entries with the same issuer.
     #[error("TRUSTED_ISSUERS names issuer {0:?} twice")]
     Repeated(String),
 }
 
-/// What is wrong with a URL.
+/// Defect of a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
-    /// It does not parse as an absolute URL.
+    /// Text that is not an absolute URL.
     #[error("{0}")]
     Syntax(url::ParseError),
-    /// Neither `http` nor `https`.
+    /// Scheme other than `http` and `https`.
     #[error("scheme must be http or https")]
     Scheme,
-    /// It has a user name or a password.
+    /// User name or password in the URL.
     #[error("must not contain user information")]
     UserInfo,
-    /// It has a fragment.
+    /// Fragment in the URL.
     #[error("must not contain a fragment")]
     Fragment,
 }
 
 impl TrustedIssuer {
-    /// Reads one entry: `issuer` or `issuer=jwks_url`, split at the first `=`. By default the key set is at
+    /// Parses one entry: `issuer` or `issuer=jwks_url`, split at the first `=`. By default the key set is at
     /// `/.well-known/jwks.json` below the issuer.
     ///
     /// # Errors
-    /// [`InvalidTrustedIssuers`], naming the URL that is at fault.
+    /// [`InvalidTrustedIssuers`], naming the invalid URL.
     pub fn parse(entry: &str) -> Result<Self, InvalidTrustedIssuers> {
         let (issuer, key_set_url) = match entry.split_once('=') {
             Some((issuer, key_set_url)) => (issuer, Some(key_set_url)),
@@ -78,10 +78,10 @@ impl TrustedIssuer {
         }
     }
 
-    /// Reads `TRUSTED_ISSUERS`: entries separated by whitespace.
+    /// Parses `TRUSTED_ISSUERS`: entries separated by whitespace.
     ///
     /// # Errors
-    /// [`InvalidTrustedIssuers`]: no entry, a wrong one, or an issuer twice.
+    /// [`InvalidTrustedIssuers`]: an empty list, an invalid entry, or a duplicate issuer.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, InvalidTrustedIssuers> {
         let issuers = text.split_ascii_whitespace().map(Self::parse).collect::<Result<Vec<_>, _>>()?;
         if issuers.is_empty() {
@@ -94,27 +94,27 @@ impl TrustedIssuer {
         }
     }
 
-    /// The issuer without trailing slashes: what the `iss` of a token is compared with, byte by byte.
+    /// Issuer without trailing slashes, compared byte by byte with the `iss` of a token.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Where the key set is.
+    /// URL of the key set.
     #[must_use]
     pub const fn key_set_url(&self) -> &Url {
         &self.key_set_url
     }
 
-    /// Whether keys come over plain HTTP from beyond this machine and its named neighbours. Worth a warning: whoever
-    /// is on the way can replace them (auth S-23).
+    /// Returns true when keys travel over plain HTTP beyond this machine and its named neighbours. Worth a warning: an
+    /// attacker on the path can replace them (auth S-23).
     #[must_use]
     pub fn keys_travel_in_clear(&self) -> bool {
         self.key_set_url.scheme() == "http" && !self.key_set_url.host().is_some_and(|host| is_near(&host))
     }
 }
 
-/// Reads `AUDIENCES`: separated by commas, blanks around them dropped, empty ones too.
+/// Parses `AUDIENCES`: separated by commas; surrounding blanks and empty entries are dropped.
 #[must_use]
 pub fn parse_audiences(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|audience| !audience.is_empty()).map(str::to_owned).collect()
@@ -134,7 +134,7 @@ fn parse_url(text: &str) -> Result<Url, InvalidUrl> {
     Ok(url)
 }
 
-/// Loopback, or a name without a dot, as containers of one network have.
+/// Loopback address, or a name without a dot, as containers of one network have.
 fn is_near(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => !name.contains('.'),

@@ -1,7 +1,7 @@
-//! UCANs: rights in shared spaces, passed on from member to member (auth §6).
+//! UCANs: delegable rights in shared spaces (auth §6).
 //!
-//! A UCAN says that its issuer gives its audience a level of rights in one space until a time. It carries the UCAN
-//! by which the issuer has those rights itself, and so on up to one that the key of the space has signed. A chain is
+//! A UCAN grants its audience a permission level in one space until an expiry time. It embeds the UCAN that
+//! gives its issuer those rights, and so on up to a root signed by the space's root key. A chain is
 //! verified as a whole and never in part:
 //!
 //! ```
@@ -31,7 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is left to whoever keeps revocations: to ask for [`VerifiedChain::cids`], in one question for the whole chain.
+//! Revocation is left to the storage layer: it looks up all [`VerifiedChain::cids`] of a chain in one query.
 
 mod chain;
 mod cids;

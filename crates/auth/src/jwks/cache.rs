@@ -1,7 +1,7 @@
-//! The cache of one issuer's key set as a state machine without I/O (auth §3.2).
+//! Per-issuer JWKS cache as a state machine without I/O (auth §3.2): single-flight fetch, background refresh,
+//! stale-while-revalidate.
 //!
-//! It decides when to fetch and what to answer; somebody else fetches, waits and tells it the time. One fetch is
-//! under way at most.
+//! The caller performs fetches and waits, and passes the time in. At most one fetch is in flight.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use std::time::{Duration, Instant};
 
 use crate::{KeySet, P256Key};
 
-/// Names of keys that an issuer does not have, remembered at once.
+/// Capacity of the negative cache: key ids that the issuer does not have.
 const UNKNOWN_KEYS: usize = 1024;
-/// A document cannot make itself go stale faster than this.
+/// Lower bound of the freshness lifetime, whatever `max-age` a document states.
 const SHORTEST_FRESHNESS: Duration = Duration::from_mins(5);
 
-/// Times of the cache.
+/// Timing parameters of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheTimes {
-    /// How long a set is used without asking for a new one (`JWKS_REFRESH_SECONDS`).
+    /// Freshness lifetime of a set: no refresh before (`JWKS_REFRESH_SECONDS`).
     pub fresh: Duration,
-    /// How long a set is used when no new one can be had (`JWKS_MAX_STALE_SECONDS`).
+    /// Maximum age of a set in use when refreshes fail (`JWKS_MAX_STALE_SECONDS`).
     pub usable: Duration,
-    /// Between the beginnings of two background refreshes.
+    /// Minimum interval between the starts of two background refreshes.
     pub between_refreshes: Duration,
-    /// Between two fetches for keys that the set does not have.
+    /// Minimum interval between two fetches for unknown key ids.
     pub between_unknown_keys: Duration,
-    /// How long a key that the issuer does not have is remembered as such.
+    /// Lifetime of an entry in the negative cache.
     pub unknown_key_memory: Duration,
-    /// After a failed fetch, when there is no usable set.
+    /// Pause after a failed fetch while there is no usable set.
     pub between_first_loads: Duration,
 }
 
@@ -44,49 +44,49 @@ impl Default for CacheTimes {
     }
 }
 
-/// Why no key is handed out.
+/// Lookup failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// The issuer has no such key.
+    /// Unknown key id: the issuer has no such key.
     UnknownKey,
-    /// The issuer could not be asked.
+    /// Outage: the key set could not be fetched.
     Unavailable,
 }
 
-/// What to do about a key.
+/// Outcome of a key lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// Use it.
+    /// Cache hit.
     Found {
-        /// The key.
+        /// Verification key.
         key: Arc<P256Key>,
-        /// A background refresh has begun: carry it out with [`KeyCache::next_try`].
+        /// True when a background refresh has begun: the caller performs it with [`KeyCache::next_try`].
         refresh: bool,
     },
-    /// There is none.
+    /// Definite miss or outage.
     Rejected(Rejection),
-    /// A fetch has begun: carry it out, report it to [`KeyCache::fetched`] and ask [`KeyCache::after_fetch`].
+    /// A fetch has begun: the caller performs it, reports to [`KeyCache::fetched`] and calls [`KeyCache::after_fetch`].
     Fetch,
-    /// Wait for the fetch that is under way, then ask [`KeyCache::after_fetch`].
+    /// Another fetch is in flight: the caller waits for it and calls [`KeyCache::after_fetch`].
     Wait,
 }
 
-/// How a background refresh goes on.
+/// Next step of a background refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextTry {
-    /// A fetch has begun: carry it out and report it to [`KeyCache::fetched`].
+    /// A fetch has begun: the caller performs it and reports to [`KeyCache::fetched`].
     Fetch,
-    /// The fetch that is under way serves as this try.
+    /// The fetch in flight serves as this attempt.
     Wait,
-    /// The set is fresh already.
+    /// The set is fresh again.
     Unneeded,
 }
 
-/// A fetch failed, or what it brought was no usable key set.
+/// Failed fetch, or a fetched document without a usable key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchFailed;
 
-/// A key set and how long it serves. Immutable, so that readers share it without a lock.
+/// Key set with its lifetime. Immutable, so that readers share it without a lock.
 #[derive(Debug)]
 pub struct LoadedKeys {
     set: KeySet,
@@ -96,26 +96,26 @@ pub struct LoadedKeys {
 }
 
 impl LoadedKeys {
-    /// The set, while it may be used at all.
+    /// Returns the set while it is not too stale.
     #[must_use]
     pub fn usable(&self, now: Instant) -> Option<&KeySet> {
         (self.age(now) <= self.usable).then_some(&self.set)
     }
 
-    /// Whether no new set is wanted yet.
+    /// Returns true while the set is fresh.
     #[must_use]
     pub fn is_fresh(&self, now: Instant) -> bool {
         self.age(now) <= self.fresh
     }
 
-    /// How long ago it was fetched.
+    /// Age of the set.
     #[must_use]
     pub fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.since)
     }
 }
 
-/// The cache of one issuer.
+/// JWKS cache of one issuer.
 #[derive(Debug)]
 pub struct KeyCache {
     times: CacheTimes,
@@ -141,7 +141,7 @@ struct UnknownKeyFetch {
 }
 
 impl KeyCache {
-    /// An empty cache.
+    /// Creates an empty cache.
     #[must_use]
     pub fn new(times: CacheTimes) -> Self {
         Self {
@@ -156,13 +156,13 @@ impl KeyCache {
         }
     }
 
-    /// The set as it is now, for readers that need nothing but a fresh key.
+    /// Current set, for readers that only need a fresh key.
     #[must_use]
     pub fn loaded(&self) -> Option<&Arc<LoadedKeys>> {
         self.loaded.as_ref()
     }
 
-    /// Looks for a key on behalf of a token.
+    /// Looks up the key of a token.
     pub fn lookup(&mut self, key_id: &str, now: Instant) -> Lookup {
         let Some(loaded) = self.loaded.clone().filter(|loaded| loaded.usable(now).is_some()) else {
             return self.first_load(now);
@@ -176,10 +176,10 @@ impl KeyCache {
         }
     }
 
-    /// Looks for a key after the fetch that [`Self::lookup`] asked to wait for ended with `outcome`.
+    /// Repeats the lookup after the fetch that [`Self::lookup`] waited for ended with `outcome`.
     ///
     /// # Errors
-    /// The rejection that is the answer.
+    /// [`Rejection`], the final result of the lookup.
     pub fn after_fetch(
         &mut self,
         key_id: &str,
@@ -195,7 +195,7 @@ impl KeyCache {
         Err(Rejection::UnknownKey)
     }
 
-    /// Takes the result of a fetch: a set and the `max-age` it came with. A failure leaves the old set in place.
+    /// Stores the result of a fetch: a set and its `max-age`. A failure keeps the old set.
     pub fn fetched(&mut self, result: Result<(KeySet, Option<Duration>), FetchFailed>, now: Instant) {
         let purpose = self.fetching.take();
         match result {
@@ -204,13 +204,13 @@ impl KeyCache {
         }
     }
 
-    /// Begins a background refresh if one is due: the set is not fresh, none is under way and the last one began
+    /// Begins a background refresh if due: the set is not fresh, no refresh is in flight and the last one began
     /// long enough ago.
     pub fn refresh_if_due(&mut self, now: Instant) -> bool {
         !self.is_fresh(now) && self.begin_refresh(now)
     }
 
-    /// Goes on with the background refresh: each try is one fetch.
+    /// Continues the background refresh: each attempt is one fetch.
     pub fn next_try(&mut self, now: Instant) -> NextTry {
         if self.is_fresh(now) {
             return NextTry::Unneeded;
@@ -222,12 +222,12 @@ impl KeyCache {
         NextTry::Fetch
     }
 
-    /// The background refresh is over, with or without success.
+    /// Ends the background refresh, successful or not.
     pub fn refresh_ended(&mut self) {
         self.refreshing = false;
     }
 
-    /// How many keys are remembered as unknown: 1024 at most.
+    /// Number of entries in the negative cache, at most 1024.
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.unknown_keys.len()
@@ -291,7 +291,8 @@ impl KeyCache {
         }
     }
 
-    /// What does not fit is not remembered: the pause between fetches bounds their number all the same.
+    /// Adds an entry to the negative cache. Beyond its capacity nothing is added; the pause between fetches still bounds
+    /// the number of fetches.
     fn remember_unknown(&mut self, key_id: &str, now: Instant) {
         if self.unknown_keys.len() >= UNKNOWN_KEYS {
             let memory = self.times.unknown_key_memory;
@@ -303,7 +304,7 @@ impl KeyCache {
     }
 }
 
-/// Whether `at` lies less than `pause` back.
+/// Returns true when `at` lies less than `pause` before now.
 fn within(at: Option<Instant>, pause: Duration, now: Instant) -> bool {
     at.is_some_and(|at| now.saturating_duration_since(at) < pause)
 }

@@ -1,4 +1,4 @@
-//! The namespaces that personal ids are derived in.
+//! Namespaces of derived personal space ids.
 
 use std::str::FromStr;
 
@@ -7,14 +7,14 @@ use uuid::{Uuid, uuid};
 const LESS: Uuid = uuid!("d645a70c-a29d-5167-9f86-6205c732f3ba");
 const BETTERBASE: Uuid = uuid!("c8362c28-0504-5522-9ba6-6e7ed1d76153");
 
-/// Namespaces in the order of preference; at least one (`PERSONAL_SPACE_NAMESPACES`).
+/// Namespaces in order of preference; at least one (`PERSONAL_SPACE_NAMESPACES`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonalSpaceNamespaces {
     first: Uuid,
     others: Vec<Uuid>,
 }
 
-/// An entry that is neither a DNS name nor `uuid:` and a UUID.
+/// Entry that is neither a DNS name nor `uuid:` and a UUID.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid PERSONAL_SPACE_NAMESPACES entry {entry:?}: expected a DNS name or uuid:<uuid>")]
 pub struct InvalidNamespaces {
@@ -22,20 +22,20 @@ pub struct InvalidNamespaces {
 }
 
 impl PersonalSpaceNamespaces {
-    /// The namespace of callers whose token names no personal space.
+    /// Namespace for callers whose token names no personal space.
     #[must_use]
     pub const fn first(&self) -> Uuid {
         self.first
     }
 
-    /// All of them, in order.
+    /// All namespaces, in order.
     pub fn iter(&self) -> impl Iterator<Item = Uuid> {
         std::iter::once(self.first).chain(self.others.iter().copied())
     }
 }
 
 impl Default for PersonalSpaceNamespaces {
-    /// `less.so,betterbase.dev`: clients and accounts services of both eras work as they are.
+    /// Default `less.so,betterbase.dev`: clients and accounts services of both generations work unchanged.
     fn default() -> Self {
         Self { first: LESS, others: vec![BETTERBASE] }
     }
@@ -44,7 +44,7 @@ impl Default for PersonalSpaceNamespaces {
 impl FromStr for PersonalSpaceNamespaces {
     type Err = InvalidNamespaces;
 
-    /// Reads a comma-separated list; blanks around entries do not count, nor does the case of a DNS name.
+    /// Parses a comma-separated list; blanks around entries and the case of DNS names are ignored.
     fn from_str(text: &str) -> Result<Self, InvalidNamespaces> {
         let mut namespaces = text.split(',').map(|entry| parse_entry(entry.trim()));
         let first = namespaces.next().ok_or_else(|| InvalidNamespaces { entry: text.to_owned() })??;

@@ -1,4 +1,4 @@
-//! The claims of a token (auth §2.3).
+//! Claims of an access token (auth §2.3).
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::json::Object;
 use crate::personal_space::Owner;
 use crate::{Caller, Scopes};
 
-/// The claims that are read. None of them may be repeated.
+/// Names of the claims that are read. A duplicate of any is rejected.
 pub(super) const NAMES: &[&str] = &[
     "iss",
     "sub",
@@ -26,7 +26,7 @@ pub(super) const NAMES: &[&str] = &[
     "jti",
 ];
 
-/// The claims, each of its type. Absent texts are empty ones, except `jti`.
+/// Type-checked claims. Absent texts are empty, except `jti`.
 pub(super) struct Claims {
     user_id: String,
     client_id: String,
@@ -42,7 +42,7 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Step 10: the types.
+    /// Checks the types: step 10.
     pub(super) fn read(payload: &str) -> Result<Self, InvalidToken> {
         let claims = Object::read(payload, NAMES).map_err(|_| InvalidToken::Malformed)?;
         let text = |name| optional::<String>(&claims, name).map(Option::unwrap_or_default);
@@ -61,7 +61,7 @@ impl Claims {
         })
     }
 
-    /// Steps 11 to 13: the times, then the audience.
+    /// Checks times, then audience: steps 11 to 13.
     pub(super) fn check(&self, rules: &TokenRules, now: i64) -> Result<(), TokenError> {
         let leeway = whole_seconds(rules.leeway);
         if now > self.expires_at.saturating_add(leeway) {
@@ -85,7 +85,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Steps 14 to 16: the identity.
+    /// Checks the identity: steps 14 to 16.
     pub(super) fn into_caller(
         self,
         token: &UnverifiedToken<'_>,
@@ -117,7 +117,7 @@ impl Claims {
     }
 }
 
-/// One audience or several.
+/// Audience claim: one text or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -134,7 +134,7 @@ impl Audience {
     }
 }
 
-/// An integer of either sign.
+/// Integer of either sign.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(untagged)]
 enum Integer {
@@ -149,7 +149,7 @@ fn optional<'t, T: Deserialize<'t>>(
     claims.get(name).map_err(|_| InvalidToken::Claim(name))
 }
 
-/// Seconds after the epoch; those no clock will show are one and the same.
+/// Seconds since the Unix epoch, clamped to the range of the clock.
 fn seconds(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -165,7 +165,7 @@ fn whole_seconds(duration: Duration) -> i64 {
     seconds(duration.as_secs())
 }
 
-/// A NUL separates the fields of derived ids and must not be part of one.
+/// Returns true for a text with a NUL, the field separator of derived ids.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.contains('\0')
 }

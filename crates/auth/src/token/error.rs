@@ -10,20 +10,20 @@ pub enum TokenError {
     /// The token is not one of ours, or not for us.
     #[error("invalid token")]
     Invalid(#[from] InvalidToken),
-    /// The token was good once.
+    /// Expired token.
     #[error("token has expired")]
     Expired,
-    /// The issuer is not a trusted one.
+    /// Token of an issuer that is not trusted.
     #[error("token issuer is not trusted")]
     UntrustedIssuer,
-    /// Whether the token is good cannot be known now, because the keys of its issuer cannot be had. Never the
-    /// fault of the token.
+    /// Outage of the issuer's key set: validity unknown. Never the fault
+    /// of the token.
     #[error("keys of the token issuer are unavailable")]
     KeySourceUnavailable,
 }
 
 impl TokenError {
-    /// The name of the class, for metrics.
+    /// Name of the class, for metrics.
     #[must_use]
     pub const fn class(self) -> &'static str {
         match self {
@@ -36,52 +36,52 @@ impl TokenError {
     }
 }
 
-/// What is wrong with an invalid token. For operators and tests; clients see only that it is invalid.
+/// Reason for an invalid token. For operators and tests; clients only see that it is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// More bytes than allowed.
+    /// Text longer than allowed.
     #[error("token is too long")]
     TooLong,
-    /// Not three segments of canonical base64url, or header or payload is not one JSON object within the rules.
+    /// Text other than three segments of canonical base64url whose header and payload are strict JSON objects.
     #[error("token is malformed")]
     Malformed,
-    /// `alg` is not `ES256`.
+    /// Algorithm other than `ES256`.
     #[error("token is not signed with ES256")]
     Algorithm,
-    /// The header has `crit`.
+    /// Header with `crit`.
     #[error("token has critical header members")]
     CriticalHeader,
-    /// `typ` names another kind of token.
+    /// Type header `typ` of another kind of token.
     #[error("token is of another type")]
     Type,
-    /// `kid` is missing or no text of 1 to 256 bytes.
-    #[error("token names no key")]
+    /// Key id `kid` missing or not a text of 1 to 256 bytes.
+    #[error("token has no key id")]
     KeyId,
-    /// The issuer has no such key.
+    /// Key id unknown to the issuer.
     #[error("issuer has no such key")]
     UnknownKey,
-    /// The signature is not one of the key over this token.
+    /// Signature that does not verify with the key over this token.
     #[error("signature does not verify")]
     Signature,
-    /// A claim is not of its type, or a required one is missing.
+    /// Claim of the wrong type, or a required claim missing.
     #[error("claim {0} is missing or of the wrong type")]
     Claim(&'static str),
-    /// `nbf` or `iat` lies in the future.
+    /// Claim `nbf` or `iat` in the future.
     #[error("token is not valid yet")]
     NotYetValid,
-    /// `exp` lies further ahead than tokens may live.
+    /// Expiry further ahead than the maximum lifetime.
     #[error("token lives too long")]
     Lifetime,
-    /// The token is for somebody else.
+    /// Audience other than the accepted ones.
     #[error("token is for another audience")]
     Audience,
-    /// `sub` or `client_id` is empty or holds a NUL.
-    #[error("token names no user or no client")]
+    /// Claim `sub` or `client_id` empty or with a NUL.
+    #[error("token has no user or no client id")]
     Identity,
-    /// `mailbox_id` is not 64 lowercase hexadecimal digits.
+    /// Claim `mailbox_id` that is not 64 lowercase hexadecimal digits.
     #[error("mailbox id is malformed")]
     Mailbox,
-    /// `personal_space_id` is not the caller's own.
+    /// Claim `personal_space_id` that is not the caller's own.
     #[error("personal space is not the caller's own")]
     PersonalSpace,
 }

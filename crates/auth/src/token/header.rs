@@ -1,4 +1,4 @@
-//! The header of a token (auth §2.2).
+//! Header of an access token (auth §2.2).
 
 use super::InvalidToken;
 use crate::json::Object;
@@ -7,10 +7,10 @@ const NAMES: &[&str] = &["alg", "crit", "typ", "kid"];
 const ALGORITHM: &str = "ES256";
 const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 
-/// Longest name of a key, in bytes.
+/// Maximum length of a key id, in bytes.
 pub(crate) const MAX_KEY_ID_BYTES: usize = 256;
 
-/// What the header says that is not the same in every token. Keys and addresses of keys in it are never read.
+/// Variable part of the header. Embedded keys and key URLs are never read.
 pub(super) struct Header {
     pub(super) key_id: String,
 }

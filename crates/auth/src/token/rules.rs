@@ -1,4 +1,4 @@
-//! What a deployment demands of tokens.
+//! Verification rules of a deployment for access tokens.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::PersonalSpaceRules;
 /// Configuration of the claim checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRules {
-    /// Audiences, one of which a token must name (`AUDIENCES`). Empty: the audience is not checked.
+    /// Accepted audiences, one of which a token must name (`AUDIENCES`). Empty: the audience is not checked.
     pub audiences: Vec<String>,
-    /// Tolerance of all time claims, 0 to 300 s (`JWT_LEEWAY_SECONDS`). Whole seconds count.
+    /// Leeway of all time claims, 0 to 300 s (`JWT_LEEWAY_SECONDS`). Whole seconds count.
     pub leeway: Duration,
-    /// How far ahead `exp` may lie (`JWT_MAX_LIFETIME_SECONDS`). `None`: any distance.
+    /// Maximum distance of `exp` from now (`JWT_MAX_LIFETIME_SECONDS`). `None`: unlimited.
     pub max_lifetime: Option<Duration>,
-    /// Which personal space a token gives.
+    /// Rules for the caller's personal space.
     pub personal_space: PersonalSpaceRules,
 }
 

@@ -1,4 +1,4 @@
-//! A chain from the token that is presented up to its root, in the order of auth §6.3.
+//! Verification of a UCAN chain from leaf to root, in the order of auth §6.3.
 
 use less_sync_core::{Cid, Permission, SpaceId, Timestamp};
 
@@ -8,13 +8,13 @@ use super::verified::Facts;
 use super::{Audience, Expectations, UcanError, VerifiedChain};
 use crate::{P256Key, RootKey};
 
-/// Tokens of a chain, the root included.
+/// Maximum number of tokens in a chain, the root included.
 pub const MAX_CHAIN_TOKENS: usize = 8;
 
-/// Verifies the chain inside `token`: everything but whether a token of it was revoked.
+/// Verifies the chain in `token`, except for revocation.
 ///
-/// The work is bounded by the size of the text: at most eight signatures, and no byte is read more often than there
-/// are tokens around it.
+/// Cost is bounded by the size of the text: at most eight signatures, and each byte is decoded at most once per
+/// enclosing token.
 ///
 /// # Errors
 /// [`UcanError`], decided in the order of auth §6.3; never [`UcanError::Revoked`] or
@@ -23,8 +23,8 @@ pub fn verify(token: &str, expected: &Expectations<'_>, now: Timestamp) -> Resul
     verify_by(P256Key::verifies, token, expected, now)
 }
 
-/// As [`verify`], with signatures judged by `is_signature` of (key, signed bytes, signature): for a verifier that
-/// remembers what it has verified. All members of a space carry the same root token.
+/// Variant of [`verify`] whose signatures are judged by `is_signature` of (key, signed bytes, signature), for a caller
+/// that caches signature results. All members of a space share the same root token.
 ///
 /// # Errors
 /// As [`verify`].
@@ -41,8 +41,8 @@ pub fn verify_by(
     Ok(VerifiedChain::new(expected.space, facts))
 }
 
-/// Whether the chain inside `token` is one in itself: all that [`verify_by`] checks, for a space whose key nobody
-/// knows any more. It gives no rights; it tells a member whose space was lost from a stranger (protocol §4.1 step 3).
+/// Verifies that the chain in `token` is consistent up to its own root: all that [`verify_by`] checks, for a space whose
+/// root key is lost. Grants no rights; it tells a member of a lost space from a stranger (protocol §4.1 step 3).
 ///
 /// # Errors
 /// As [`verify`], except [`UcanError::RootMismatch`].
@@ -85,7 +85,7 @@ fn walk(
     Ok(Facts { root_key, permission, audience, expires_at, not_before, cids: cids.into() })
 }
 
-/// Steps 10 to 13: the token inside `child`, which would be number `depth`.
+/// Verifies the proof inside `child`, which would be token number `depth` of the chain: steps 10 to 13.
 fn parent(
     proof: &str,
     child: &Token,
@@ -104,7 +104,7 @@ fn parent(
     Ok(parent)
 }
 
-/// The `now` of auth §0. Tokens know no time before 1970.
+/// Seconds since the Unix epoch, the `now` of auth §0; never negative.
 pub(super) fn unix_seconds(now: Timestamp) -> u64 {
     u64::try_from(now.seconds()).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Under which names a token is revoked (auth §6.5).
+//! CIDs of a UCAN: its names in revocations (auth §6.5).
 
 use less_sync_core::Cid;
 use p256::ecdsa::Signature;
@@ -7,27 +7,27 @@ use sha2::{Digest, Sha256};
 use crate::base64url;
 use crate::jws::Segments;
 
-/// The name of `token`: the SHA-256 of its text, whatever it says. What clients send to revoke it.
+/// CID of `token`: the SHA-256 of its text, without any verification. Clients send it to revoke the token.
 #[must_use]
 pub fn cid(token: &str) -> Cid {
     Cid::from_bytes(Sha256::digest(token).into())
 }
 
-/// Both names of one token.
+/// Both CIDs of one token.
 ///
-/// Whoever holds a token can replace its signature (r, s) by (r, n − s) and has a second valid text of the same
-/// token, with another hash. Half of all genuine tokens have the greater s, so neither text can be rejected; a token is
-/// revoked when either is.
+/// Replacing the signature (r, s) by (r, n − s) gives a second valid text of the same
+/// token with another hash. Half of all genuine tokens have the greater s, so neither form can be rejected; a token is
+/// revoked when either CID is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenCids {
-    /// Of the text as it is.
+    /// CID of the text as received.
     pub cid: Cid,
-    /// Of the other text.
+    /// CID of the text with the other signature.
     pub alternate: Cid,
 }
 
 impl TokenCids {
-    /// The names of `token`, whose signature is not verified. `None` when it has none that could be flipped.
+    /// Computes the CIDs of `token` without verifying the signature. `None` without a well-formed signature.
     #[must_use]
     pub fn of(token: &str) -> Option<Self> {
         let segments = Segments::split(token)?;
@@ -43,7 +43,7 @@ impl TokenCids {
     }
 }
 
-/// The other signature of the same key over the same text.
+/// Computes the alternative signature (r, n − s) of the same key over the same text.
 fn flipped(signature: &[u8]) -> Option<[u8; 64]> {
     let (r, s) = Signature::from_slice(signature).ok()?.split_scalars();
     Signature::from_scalars(r, -s).ok().map(|signature| signature.to_bytes().into())

@@ -1,4 +1,4 @@
-//! The claims of a UCAN (auth §6.1).
+//! Claims of a UCAN (auth §6.1).
 
 use less_sync_core::{Permission, SpaceId};
 use serde::Deserialize;
@@ -7,14 +7,14 @@ use super::texts::{TextOrTexts, Texts};
 use super::{InvalidUcan, UcanError};
 use crate::json::Object;
 
-/// The claims that are read. None of them may be repeated.
+/// Names of the claims that are read. A duplicate of any is rejected.
 const NAMES: &[&str] = &["iss", "aud", "cmd", "with", "nonce", "exp", "nbf", "prf"];
 
-/// What the resource of a space begins with.
+/// Prefix of a space's resource URI.
 const RESOURCE_PREFIX: &str = "space:";
 
-/// The claims, each of its type; what they say has not been judged. Absent texts are empty ones: neither names
-/// anything.
+/// Type-checked claims whose values are not judged yet. Absent texts are empty, which no
+/// valid value is.
 pub(super) struct Claims {
     pub(super) issuer: String,
     pub(super) audience: String,
@@ -43,7 +43,7 @@ impl Claims {
         })
     }
 
-    /// Steps 3 to 8: what one token must say for itself, whoever presents it. The answer is when it expires.
+    /// Checks the token on its own: steps 3 to 8. Returns its expiry.
     pub(super) fn check(&self, space: SpaceId, required: Permission, now: u64) -> Result<u64, UcanError> {
         if !self.is_about(space) {
             return Err(UcanError::ResourceMismatch);
@@ -67,7 +67,7 @@ impl Claims {
         Ok(expires_at)
     }
 
-    /// Steps 10 to 12, except what the proof must be by itself: whether `parent` lets its holder issue this.
+    /// Checks that `parent` permits its holder to issue this token: steps 10 to 12, without the parent's own checks.
     pub(super) fn check_parent(&self, parent: &Self) -> Result<(), UcanError> {
         if parent.audience != self.issuer {
             return Err(UcanError::IdentityMismatch);
@@ -87,24 +87,24 @@ impl Claims {
         known.ok_or(InvalidUcan::Command)
     }
 
-    /// The token by which the issuer has what it gives; none when it is the root.
+    /// Embedded proof, the token that gives the issuer its rights; `None` for a root.
     pub(super) fn proof(&self) -> Option<&str> {
         self.proofs.first.as_deref()
     }
 
-    /// Byte by byte: the canonical form is the only one.
+    /// Compares the resource with the canonical URI of `space`, byte by byte.
     fn is_about(&self, space: SpaceId) -> bool {
         let named = self.resource.strip_prefix(RESOURCE_PREFIX);
         named.is_some_and(|named| space.with_text(|text| named == text))
     }
 }
 
-/// What a token for `space` says in `with`.
+/// Resource URI of `space`: the claim `with`.
 pub(super) fn resource(space: SpaceId) -> String {
     format!("{RESOURCE_PREFIX}{space}")
 }
 
-/// What a token that gives `permission` says in `cmd`.
+/// Command of `permission`: the claim `cmd`.
 pub(super) fn command(permission: Permission) -> &'static str {
     match permission {
         Permission::Read => "/space/read",

@@ -1,4 +1,4 @@
-//! Why a chain was rejected.
+//! Rejection reasons of UCAN chains.
 
 use crate::did_key::InvalidDidKey;
 
@@ -6,38 +6,38 @@ use crate::did_key::InvalidDidKey;
 /// Neither `Debug` nor `Display` shows any part of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UcanError {
-    /// A token of the chain is no UCAN of ours, or cannot be used now.
+    /// Token of another form, or not usable now.
     #[error("invalid ucan")]
     Invalid(#[from] InvalidUcan),
-    /// A token is presented, or was passed on, by somebody it was not given to.
-    #[error("ucan was given to somebody else")]
+    /// Presented or delegated by another party than the audience.
+    #[error("audience of the ucan does not match")]
     IdentityMismatch,
-    /// A token is about another space.
+    /// Token for another space.
     #[error("ucan is for another space")]
     ResourceMismatch,
-    /// A token gives more, or for longer, than its issuer had; or less than is asked for.
-    #[error("ucan does not give these rights")]
+    /// Token that grants more, or for longer, than its issuer has; or less than required.
+    #[error("ucan does not grant the required rights")]
     AttenuationViolation,
-    /// A token was good once.
+    /// Expired token.
     #[error("ucan has expired")]
     Expired,
-    /// The chain does not begin with the key of the space.
-    #[error("ucan chain does not begin with the key of the space")]
+    /// Chain whose root is not signed by the root key of the space.
+    #[error("ucan chain does not end at the root key of the space")]
     RootMismatch,
-    /// More than [`MAX_CHAIN_TOKENS`](super::MAX_CHAIN_TOKENS) tokens.
+    /// Chain of more than [`MAX_CHAIN_TOKENS`](super::MAX_CHAIN_TOKENS) tokens.
     #[error("ucan chain is too deep")]
     ChainTooDeep,
-    /// A token of the chain was revoked in this space.
+    /// Token of the chain revoked in this space.
     #[error("ucan was revoked")]
     Revoked,
-    /// Whether a token was revoked cannot be known now. Never the fault of the chain: `internal` on the wire
+    /// Revocation state unknown. Never the fault of the chain: `internal` on the wire
     /// (auth S-16).
-    #[error("revocations of ucans are unavailable")]
+    #[error("revocation state of ucans unavailable")]
     RevocationCheckFailed,
 }
 
 impl UcanError {
-    /// The name of the class, for metrics.
+    /// Name of the class, for metrics.
     #[must_use]
     pub const fn class(self) -> &'static str {
         match self {
@@ -54,43 +54,43 @@ impl UcanError {
     }
 }
 
-/// What is wrong with an invalid UCAN. For operators and tests.
+/// Reason for an invalid UCAN. For operators and tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUcan {
-    /// More bytes than allowed.
+    /// Text longer than allowed.
     #[error("ucan is too long")]
     TooLong,
-    /// Not three segments of canonical base64url, or header or payload is not one JSON object within the rules.
+    /// Text other than three segments of canonical base64url whose header and payload are strict JSON objects.
     #[error("ucan is malformed")]
     Malformed,
-    /// `alg` is not `ES256`.
+    /// Algorithm other than `ES256`.
     #[error("ucan is not signed with ES256")]
     Algorithm,
-    /// The header has `crit`.
+    /// Header with `crit`.
     #[error("ucan has critical header members")]
     CriticalHeader,
-    /// `typ` names another kind of token.
+    /// Type header `typ` of another kind of token.
     #[error("ucan is of another type")]
     Type,
-    /// A claim is not of its type, or `exp` is missing.
+    /// Claim of the wrong type, or `exp` missing.
     #[error("claim {0} is missing or of the wrong type")]
     Claim(&'static str),
-    /// `iss` is not the `did:key` of a P-256 key.
+    /// Issuer that is not the `did:key` of a P-256 key.
     #[error("issuer is not a P-256 key")]
     Issuer(#[source] InvalidDidKey),
-    /// The signature is not one of the issuer over this token.
+    /// Signature that does not verify with the issuer's key over this token.
     #[error("signature does not verify")]
     Signature,
-    /// `cmd` is none of the three.
+    /// Command that is none of the three.
     #[error("command is unknown")]
     Command,
-    /// `nbf` lies in the future.
+    /// Claim `nbf` in the future.
     #[error("ucan is not valid yet")]
     NotYetValid,
-    /// `nonce` is missing or empty.
+    /// Nonce missing or empty.
     #[error("ucan has no nonce")]
     Nonce,
-    /// `prf` has more than one entry.
+    /// More than one proof in `prf`.
     #[error("ucan has several proofs")]
     Proofs,
 }

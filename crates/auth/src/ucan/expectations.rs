@@ -1,4 +1,4 @@
-//! What a chain is held against.
+//! Requirements that a UCAN chain is verified against.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use less_sync_core::{Permission, SpaceId};
 
 use crate::RootKey;
 
-/// Who must be named by the outermost token.
+/// Required audience of the outermost token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Audience<'a> {
-    /// The caller: the `did` of a verified access token. An empty text is nobody.
+    /// The caller: the `did` of a verified access token. An empty text matches nothing.
     Caller(&'a str),
-    /// Whoever the token names: between servers the chain itself is the proof (auth §6.4).
+    /// Any audience: between servers the chain itself is the proof (auth §6.4).
     Bearer,
 }
 
 impl Audience<'_> {
-    /// Step 2: whether a token for `named` may be presented. A token for nobody may not.
+    /// Returns true when a token for `named` may be presented: step 2. An empty audience may not.
     pub(super) fn is(self, named: &str) -> bool {
         !named.is_empty()
             && match self {
@@ -26,7 +26,7 @@ impl Audience<'_> {
     }
 }
 
-/// `Debug` names nobody.
+/// Writes the variant only: DIDs stay out of logs.
 impl fmt::Debug for Audience<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -36,27 +36,27 @@ impl fmt::Debug for Audience<'_> {
     }
 }
 
-/// What is asked of a chain: rights of a level in a space, for somebody.
+/// Requirements on a chain: permission level, space, audience and root key.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
-    /// Who presents it.
+    /// Required audience.
     pub audience: Audience<'a>,
-    /// What they want to do.
+    /// Required permission level.
     pub permission: Permission,
-    /// Where.
+    /// Required space.
     pub space: SpaceId,
-    /// The key stored with the space, at which the chain must end.
+    /// Root key stored with the space, which must have signed the root of the chain.
     pub root_key: RootKey,
 }
 
 impl Expectations<'_> {
-    /// The same as it is asked of the outermost token alone.
+    /// Requirements on the outermost token alone.
     pub(super) fn leaf(&self) -> Leaf<'_> {
         Leaf { audience: self.audience, permission: self.permission, space: self.space }
     }
 }
 
-/// What is asked whatever key the chain ends at.
+/// Requirements that do not depend on the root key.
 pub(super) struct Leaf<'a> {
     pub(super) audience: Audience<'a>,
     pub(super) permission: Permission,

@@ -1,4 +1,4 @@
-//! The header of a UCAN (auth §6.1).
+//! Header of a UCAN (auth §6.1).
 
 use super::InvalidUcan;
 use crate::json::Object;
@@ -7,7 +7,7 @@ const NAMES: &[&str] = &["alg", "crit", "typ"];
 const ALGORITHM: &str = "ES256";
 const TYPE: &str = "JWT";
 
-/// Whether the header announces a UCAN. Keys named in it are never read: the key is always the one inside `iss`.
+/// Checks that the header announces a UCAN. Embedded keys are never read: the key is always the one inside `iss`.
 pub(super) fn check(text: &str) -> Result<(), InvalidUcan> {
     let header = Object::read(text, NAMES).map_err(|_| InvalidUcan::Malformed)?;
     let member = |name| header.get::<String>(name);

@@ -1,4 +1,4 @@
-//! The other side of a UCAN: a member's key. Clients issue UCANs with it, and tests; the server only ever verifies.
+//! Issuing of UCANs with a member's key, for clients and tests; the server itself only verifies.
 
 use std::fmt;
 
@@ -12,69 +12,69 @@ use crate::{P256Key, RootKey, base64url, did_key};
 
 const HEADER: &str = r#"{"alg":"ES256","typ":"JWT"}"#;
 
-/// Bytes that are no P-256 private key: zero, or not below the order of the curve. One draw in 2³² is.
+/// Bytes that are not a P-256 private key: zero, or not below the order of the curve; one in 2³² random values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a P-256 private key")]
 pub struct InvalidUcanKey;
 
-/// A key pair of somebody who owns spaces or is a member of them.
+/// Key pair of a space owner or member.
 ///
-/// The same key and claims give the same token: signatures are deterministic (RFC 6979). The private part is
-/// erased on drop.
+/// Signatures are deterministic (RFC 6979): the same key and claims give the same token. The private part is
+/// zeroized on drop.
 pub struct UcanKey {
     key: SigningKey,
     public: P256Key,
     did: String,
 }
 
-/// What a UCAN gives, and to whom.
+/// Content of a UCAN to issue.
 #[derive(Clone, Copy)]
 pub struct Grant<'a> {
-    /// The `did:key` of the one who receives it.
+    /// Audience: the recipient's `did:key`.
     pub audience: &'a str,
-    /// What they may do.
+    /// Permission level granted.
     pub permission: Permission,
-    /// Where.
+    /// Space of the grant.
     pub space: SpaceId,
-    /// The last second in which they may. No later than that of the proof, or the UCAN is worthless.
+    /// Expiry, inclusive. Must not be later than that of the proof, or the chain is invalid.
     pub expires_at: Timestamp,
-    /// Sixteen random bytes.
+    /// Nonce: sixteen random bytes.
     pub nonce: [u8; 16],
 }
 
 impl UcanKey {
-    /// The key with this private scalar, big-endian: 32 random bytes make one.
+    /// Creates the key pair from a private scalar, big-endian, usually 32 random bytes.
     ///
     /// # Errors
-    /// [`InvalidUcanKey`]: draw again.
+    /// [`InvalidUcanKey`]: retry with other bytes.
     pub fn from_bytes(secret: &[u8; 32]) -> Result<Self, InvalidUcanKey> {
         let key = SigningKey::from_slice(secret).map_err(|_| InvalidUcanKey)?;
         let public = P256Key::of(&key);
         Ok(Self { did: did_key::encode(&public), key, public })
     }
 
-    /// The `did:key` of the public part.
+    /// Public key as `did:key`.
     #[must_use]
     pub fn did(&self) -> &str {
         &self.did
     }
 
-    /// The public part.
+    /// Public key.
     #[must_use]
     pub fn public(&self) -> &P256Key {
         &self.public
     }
 
-    /// The public part as the root key of a space.
+    /// Public key as the root key of a space.
     #[must_use]
     pub fn root_key(&self) -> RootKey {
         RootKey::from(&self.public)
     }
 
-    /// The UCAN that gives `grant`: a root token, or one derived from `proof`, the UCAN by which this key has the
-    /// rights itself. Byte by byte what the SDK writes (auth §6.1).
+    /// Issues the UCAN for `grant`: a root token, or one derived from `proof`, the UCAN that gives this key its own
+    /// rights. Byte-identical to the output of the SDK (auth §6.1).
     ///
-    /// Whether the chain is a good one is not looked at.
+    /// The resulting chain is not verified.
     #[must_use]
     pub fn issue(&self, grant: &Grant<'_>, proof: Option<&str>) -> String {
         let payload = Payload {
@@ -91,7 +91,7 @@ impl UcanKey {
         self.sign_text(HEADER, &payload)
     }
 
-    /// The token with these texts for header and payload. Whether they are JSON is not looked at.
+    /// Signs a token with these texts as header and payload, which need not be JSON.
     #[must_use]
     pub fn sign_text(&self, header: &str, payload: &str) -> String {
         let segment = |text: &str| base64url::encode(text.as_bytes());
@@ -101,7 +101,7 @@ impl UcanKey {
     }
 }
 
-/// Members sorted by name, as they are written.
+/// Claims sorted by name, as written.
 #[derive(Serialize)]
 struct Payload<'a> {
     aud: [&'a str; 1],

@@ -1,18 +1,18 @@
-//! Lists of texts in which only the first entry counts.
+//! Decoding of text lists of which only the first entry is used.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
-/// A JSON list of texts: the first, and how many there are. The others are read and forgotten, so that a list of
-/// twenty thousand costs no more memory than a list of one.
+/// JSON list of texts: its first entry and its length. The other entries are validated and dropped, so memory
+/// does not grow with the length.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Texts {
     pub(super) first: Option<String>,
     pub(super) count: usize,
 }
 
-/// The same, or a text that stands for a list of one.
+/// JSON list of texts, or a single text that stands for a list of one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TextOrTexts(pub(super) Texts);
 

@@ -1,14 +1,14 @@
-//! One token of a chain: step 1 of auth §6.3.
+//! Decoding and signature check of one token of a chain: step 1 of auth §6.3.
 
 use super::claims::Claims;
 use super::{InvalidUcan, TokenCids, header};
 use crate::jws::Segments;
 use crate::{P256Key, did_key};
 
-/// Bytes of a UCAN with all the proofs inside it, checked before anything is decoded.
+/// Maximum size of a UCAN with all embedded proofs, in bytes, checked before decoding.
 pub const MAX_UCAN_BYTES: usize = 65_536;
 
-/// A token that its issuer signed. What it says has not been judged.
+/// Token with a valid signature whose claims are not judged yet.
 pub(super) struct Token {
     pub(super) claims: Claims,
     pub(super) issuer: P256Key,
@@ -16,8 +16,8 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Size, form, header, types of the claims, issuer, and the signature as `is_signature` of (key, signed bytes,
-    /// signature) judges it.
+    /// Checks size, form, header, claim types, issuer and signature, the latter by `is_signature` of (key, signed bytes,
+    /// signature).
     pub(super) fn open(
         text: &str,
         is_signature: impl FnOnce(&P256Key, &[u8], &[u8]) -> bool,

@@ -1,4 +1,4 @@
-//! What a chain gives, once it is verified.
+//! Verified UCAN chain and its checks per request.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use super::chain::unix_seconds;
 use super::{Expectations, InvalidUcan, UcanError};
 use crate::RootKey;
 
-/// A chain that was verified up to the key of its space. Only the verifier makes one.
+/// Chain verified up to the root key of its space. Only the verifier creates one.
 ///
-/// It is true for ever that these tokens were signed and attenuated as they should be; what depends on the moment is
-/// asked again with [`Self::check`], and of the store of revocations, on every request. It holds no part of a token
+/// Signatures and attenuation hold for ever; what depends on the moment is
+/// checked again by [`Self::check`], and against the revocation store, on every request. Holds no part of a token
 /// but the audience. `Debug` shows nothing.
 #[derive(PartialEq, Eq)]
 pub struct VerifiedChain {
@@ -19,20 +19,20 @@ pub struct VerifiedChain {
     facts: Facts,
 }
 
-/// What the tokens of a chain say together.
+/// Combined statement of all tokens in a chain.
 #[derive(PartialEq, Eq)]
 pub(super) struct Facts {
-    /// The key of the root's issuer.
+    /// Key of the root's issuer.
     pub(super) root_key: RootKey,
-    /// Of the leaf, which no token above it is below.
+    /// Space of the chain.
     pub(super) permission: Permission,
-    /// Of the leaf.
+    /// Audience of the leaf.
     pub(super) audience: Box<str>,
-    /// The last second of the leaf, which no token above it expires before.
+    /// Expiry of the leaf, inclusive; no token above it expires earlier.
     pub(super) expires_at: u64,
-    /// The latest of all `nbf`.
+    /// Latest `nbf` of all tokens.
     pub(super) not_before: u64,
-    /// Both names of every token, from the leaf to the root.
+    /// Both CIDs of every token, from the leaf to the root.
     pub(super) cids: Box<[Cid]>,
 }
 
@@ -41,11 +41,11 @@ impl VerifiedChain {
         Self { space, facts }
     }
 
-    /// What is asked on every request: the space and its key, who presents the chain, what for, and when. Says the
-    /// same as verifying the text again.
+    /// Checks space, root key, audience, permission level and time, on every request. Gives the
+    /// same result as verifying the text again.
     ///
     /// # Errors
-    /// [`UcanError`], as [`verify`](super::verify) decides it.
+    /// [`UcanError`], with the same precedence as [`verify`](super::verify).
     pub fn check(&self, expected: &Expectations<'_>, now: Timestamp) -> Result<(), UcanError> {
         let now = unix_seconds(now);
         if !expected.audience.is(&self.facts.audience) {
@@ -69,11 +69,11 @@ impl VerifiedChain {
         Ok(())
     }
 
-    /// Step 15 of auth §6.3, for a store that is asked apart from the request it protects: one question about all
-    /// [`Self::cids`], answered with whether any of them was revoked in [`Self::space`].
+    /// Checks revocation against a store that is queried separately: step 15 of auth §6.3. `is_revoked` answers one query for all
+    /// [`Self::cids`] in [`Self::space`].
     ///
     /// # Errors
-    /// [`UcanError::Revoked`]; [`UcanError::RevocationCheckFailed`] when there is no answer.
+    /// [`UcanError::Revoked`]; [`UcanError::RevocationCheckFailed`] when the query failed.
     pub fn check_revocation<E>(
         &self,
         any_revoked: impl FnOnce(&[Cid]) -> Result<bool, E>,
@@ -85,44 +85,44 @@ impl VerifiedChain {
         }
     }
 
-    /// The space it gives rights in.
+    /// Space of the chain.
     #[must_use]
     pub fn space(&self) -> SpaceId {
         self.space
     }
 
-    /// The key it ends at: the one that was stored with the space when the chain was verified.
+    /// Root key of the chain: the one stored with the space at verification.
     #[must_use]
     pub fn root_key(&self) -> RootKey {
         self.facts.root_key
     }
 
-    /// The rights it gives.
+    /// Permission level granted.
     #[must_use]
     pub fn permission(&self) -> Permission {
         self.facts.permission
     }
 
-    /// Whom it gives them to: the first audience of the outermost token.
+    /// Audience of the leaf: the first audience of the outermost token.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.facts.audience
     }
 
-    /// The last second in which every token of it is valid. A time beyond the clock's range is its end.
+    /// Expiry, inclusive: the last second in which every token is valid, clamped to the clock's range.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         Timestamp::from_seconds(i64::try_from(self.facts.expires_at).unwrap_or(i64::MAX))
     }
 
-    /// Both names of every token, from the one presented to the root: twice as many as there are tokens. The chain
-    /// is dead when any of them is revoked in its space (auth §6.5).
+    /// Both CIDs of every token, from leaf to root: twice as many as there are tokens. The chain
+    /// is invalid when any of them is revoked in its space (auth §6.5).
     #[must_use]
     pub fn cids(&self) -> &[Cid] {
         &self.facts.cids
     }
 
-    /// Whether `cid` names a token of it, in either form. Nobody revokes the chain that they present (auth §6.5).
+    /// Returns true when `cid` names a token of the chain, in either form; nobody may revoke their own chain (auth §6.5).
     #[must_use]
     pub fn contains(&self, cid: Cid) -> bool {
         self.cids().contains(&cid)

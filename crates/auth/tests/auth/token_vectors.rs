@@ -15,7 +15,7 @@ use less_sync_core::Timestamp;
 use serde_json::{Value, json};
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../vectors/jwt.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../vectors/jwt.json")).unwrap()
 }
 
 fn text(value: &Value) -> &str {

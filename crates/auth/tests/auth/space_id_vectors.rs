@@ -7,7 +7,7 @@ use less_sync_core::SpaceId;
 use serde_json::Value;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../vectors/spaceid.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../vectors/spaceid.json")).unwrap()
 }
 
 fn text(value: &Value) -> &str {

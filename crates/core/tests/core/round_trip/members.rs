@@ -9,7 +9,7 @@ use less_sync_core::wire::membership::{
 };
 use proptest::prelude::*;
 
-use crate::values::{bytes, int, list, maybe, some_bytes, some_text, text};
+use super::values::{bytes, int, list, maybe, some_bytes, some_text, text};
 
 wire_type!(append_params: MembershipAppendParams<'static> {
     space: text(), ucan: some_text(), home_server: some_text(), expected_version: int(), prev_hash: some_bytes(),

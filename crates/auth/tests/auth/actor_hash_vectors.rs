@@ -7,7 +7,7 @@ use less_sync_core::{Cid, Timestamp};
 use serde_json::Value;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../vectors/ratelimit.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../vectors/ratelimit.json")).unwrap()
 }
 
 fn caller(issuer: &str, user: &str) -> Caller {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use less_sync_core::frame::{Inbound, Unreadable, parse, parse_auth, parse_server};
 use less_sync_core::wire::{Empty, push::PushParams};
 
-use crate::item::{head, write_text};
+use super::item::{head, write_text};
 
 const MALFORMED: Result<Inbound<'_>, Unreadable> = Err(Unreadable::Malformed);
 

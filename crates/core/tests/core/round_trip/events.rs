@@ -6,8 +6,8 @@ use less_sync_core::wire::event::{
 };
 use less_sync_core::wire::presence::{EventSendParams, PresenceClearParams, PresenceSetParams};
 
-use crate::members::entry;
-use crate::values::{bytes, count, cursor, epoch, file_id, flag, list, maybe, record_id, space_id, text};
+use super::members::entry;
+use super::values::{bytes, count, cursor, epoch, file_id, flag, list, maybe, record_id, space_id, text};
 
 wire_type!(sync: Sync<'static> {
     space: space_id(), prev: cursor(), cursor: cursor(), key_generation: epoch(), rewrap_epoch: maybe(epoch()),

@@ -6,7 +6,7 @@ use less_sync_auth::{InvalidToken, TokenError, UnverifiedToken};
 use less_sync_core::{Permission, Timestamp};
 use serde_json::{Value, json};
 
-use crate::chains::{CHAIN, MEMBERS, NOW, chain, claims, expected, rejection, space, verify};
+use super::chains::{CHAIN, MEMBERS, NOW, chain, claims, expected, rejection, space, verify};
 
 /// S-08: the only other text of a signed token is the one with n − s, and both have the same two names.
 #[test]

@@ -13,8 +13,8 @@ use less_sync_core::wire::subscribe::{
 use less_sync_core::wire::token::{AuthParams, TokenRefreshParams, TokenRefreshResult};
 use proptest::prelude::*;
 
-use crate::members::entry;
-use crate::values::{bytes, count, cursor, epoch, file_id, flag, list, maybe, record_id, some_text, text};
+use super::members::entry;
+use super::values::{bytes, count, cursor, epoch, file_id, flag, list, maybe, record_id, some_text, text};
 
 /// Keys that agree: which of two that differ came first is lost when a client shuffles them.
 pub(crate) fn dek() -> impl Strategy<Value = DekField<'static>> {

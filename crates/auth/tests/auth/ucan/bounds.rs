@@ -6,7 +6,7 @@ use less_sync_auth::ucan::{self, InvalidUcan, MAX_CHAIN_TOKENS, MAX_UCAN_BYTES, 
 use less_sync_core::{Permission, Timestamp};
 use serde_json::{Value, json};
 
-use crate::chains::{MEMBERS, NOW, chain, claims, expected, rejection, verify};
+use super::chains::{MEMBERS, NOW, chain, claims, expected, rejection, verify};
 
 /// Counts the signatures that are asked about and the bytes under them. All are called good: the worst case.
 fn work(token: &str, depth: usize) -> (usize, usize, Result<(), UcanError>) {

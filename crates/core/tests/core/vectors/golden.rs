@@ -4,8 +4,8 @@ use less_sync_core::ErrorCode;
 use less_sync_core::frame::{self, Inbound, Params, ServerFrame};
 use serde_json::{Value, json};
 
-use crate::file::{Vector, frames, to_hex};
-use crate::{schema, tree};
+use super::file::{Vector, frames, to_hex};
+use super::{schema, tree};
 
 /// Golden frames that our types reject or do not know, and why that is right.
 const REJECTED: &[(&str, &str)] = &[

@@ -1,4 +1,4 @@
-//! What a member says by being absent, null, empty, zero, out of range or spelled twice (protocol §2.3,
+//! Member semantics: absent, null, empty, zero, out of range or spelled twice (protocol §2.3,
 //! newer-clients §1–§4).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -86,7 +86,7 @@ fn times(parameters: &Value) -> CacheTimes {
 
 #[test]
 fn every_timeline_runs_as_its_vector_says() {
-    let vectors: Value = serde_json::from_str(include_str!("../../../vectors/jwt.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../../../../vectors/jwt.json")).unwrap();
     let times = times(&vectors["jwks_cache"]["parameters"]);
     assert_eq!(times, CacheTimes::default());
     let sequences = vectors["jwks_cache"]["sequences"].as_array().unwrap();

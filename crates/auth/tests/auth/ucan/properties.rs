@@ -5,7 +5,7 @@ use less_sync_core::{Permission, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::chains::{CHAIN, Link, MEMBERS, NOW, chain, claims, expected, space, verify};
+use super::chains::{CHAIN, Link, MEMBERS, NOW, chain, claims, expected, space, verify};
 
 fn any_permission() -> impl Strategy<Value = Permission> {
     prop::sample::select(&Permission::ALL[..])

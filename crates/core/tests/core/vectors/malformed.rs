@@ -5,8 +5,8 @@ use less_sync_core::wire::method::Method;
 use less_sync_core::{Close, limits};
 use serde_json::{Value, json};
 
-use crate::file::{Vector, frames};
-use crate::schema;
+use super::file::{Vector, frames};
+use super::schema;
 
 /// Vectors that `core` lets through or never sees, with who settles them.
 const SETTLED_ELSEWHERE: &[(&str, &str)] = &[

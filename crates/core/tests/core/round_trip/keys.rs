@@ -12,8 +12,8 @@ use less_sync_core::wire::epoch_keys::{
 };
 use proptest::prelude::*;
 
-use crate::records::dek;
-use crate::values::{
+use super::records::dek;
+use super::values::{
     bytes, count, cursor, epoch, file_id, flag, int, list, maybe, record_id, some_text, text,
 };
 

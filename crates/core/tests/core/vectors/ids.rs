@@ -3,7 +3,7 @@
 
 use less_sync_core::{FileId, InvitationId, RecordId, SpaceId};
 
-use crate::file;
+use super::file;
 
 #[test]
 fn every_textual_form_of_an_id_is_taken_where_it_should_be() {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../vectors/didkey.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../vectors/didkey.json")).unwrap()
 }
 
 fn text(value: &Value) -> &str {

@@ -4,7 +4,7 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 use serde_json::{Map, Value, json};
 
-use crate::file::to_hex;
+use super::file::to_hex;
 
 /// The item in the JSON form of the vectors: `$bytes`, `$undefined`, `$int` and `$float` mark what JSON cannot
 /// say.

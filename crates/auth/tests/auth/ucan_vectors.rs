@@ -15,7 +15,7 @@ use less_sync_core::{Cid, Permission, SpaceId, Timestamp};
 use serde_json::{Value, json};
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../vectors/ucan.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../vectors/ucan.json")).unwrap()
 }
 
 fn text(value: &Value) -> &str {

@@ -43,7 +43,7 @@ macro_rules! checks {
                 fn is_read_back_however_it_is_spelled(value in super::$name(), seed in any::<u64>()) {
                     let mut item = Vec::new();
                     value.encode(&mut item);
-                    let item = crate::respelled::respelled(&item, seed);
+                    let item = crate::round_trip::respelled::respelled(&item, seed);
                     prop_assert_eq!($type::decode(&item), Ok(value));
                 }
 

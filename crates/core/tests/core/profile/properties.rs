@@ -4,7 +4,7 @@ use less_sync_core::frame::{Inbound, Unreadable, parse, parse_auth, parse_server
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::item::{Item, item};
+use super::item::{Item, item};
 
 /// A frame of an unknown type that carries `item` under an unknown key.
 fn carrying(item: &Item) -> Vec<u8> {
