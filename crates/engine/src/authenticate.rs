@@ -10,14 +10,14 @@ use less_sync_auth::{Caller, InvalidToken, TokenError, TokenRules, TrustedIssuer
 use crate::issuer_keys::{IssuerKeys, World};
 use crate::key_set_source::KeySetSource;
 use crate::ports::{Clock, Spawner};
-use crate::verified_signatures::VerifiedSignatures;
+use crate::signature_cache::SignatureCache;
 
 /// Verifies access tokens of the trusted issuers. Each issuer has its own keys, its own cache and its own failures.
 pub struct Authenticator {
     issuers: BTreeMap<String, Arc<IssuerKeys>>,
     rules: TokenRules,
     clock: Arc<dyn Clock>,
-    signatures: VerifiedSignatures,
+    signatures: SignatureCache,
 }
 
 /// Whether tokens of an issuer can be verified now.
@@ -69,7 +69,7 @@ impl Authenticator {
             issuers: issuers.into_iter().enumerate().map(keys).collect(),
             rules,
             clock,
-            signatures: VerifiedSignatures::default(),
+            signatures: SignatureCache::default(),
         }
     }
 

@@ -16,29 +16,30 @@ use less_sync_core::wire::method::Method;
 use less_sync_core::{Permission, SpaceId};
 use less_sync_storage::{Space, SpaceKind, Spaces};
 
-use crate::known_spaces::{KnownSpaces, Opening};
+use crate::chain_cache::ChainCache;
 use crate::ports::Clock;
-use crate::{Credentials, EngineError, VerifiedChains};
+use crate::space_cache::{AccessMode, SpaceCache};
+use crate::{Credentials, EngineError};
 pub(crate) use admission::Admission;
 
 /// Authorizes operations in spaces; the only source of grants.
 pub(crate) struct Authorizer {
     spaces: Arc<dyn Spaces>,
     clock: Arc<dyn Clock>,
-    chains: VerifiedChains,
-    known: KnownSpaces,
+    chains: ChainCache,
+    space_cache: SpaceCache,
 }
 
 /// Access rule of a space.
 struct SpaceRule {
-    opening: Opening,
+    mode: AccessMode,
     /// Another server is the home of the space.
     is_remote: bool,
 }
 
 impl Authorizer {
     pub(crate) fn new(spaces: Arc<dyn Spaces>, clock: Arc<dyn Clock>) -> Self {
-        Self { spaces, clock, chains: VerifiedChains::default(), known: KnownSpaces::default() }
+        Self { spaces, clock, chains: ChainCache::default(), space_cache: SpaceCache::default() }
     }
 
     /// Authorizes a call of `method` in `space`, with the checks in the order of protocol §4.1. Makes no round trip to the
@@ -59,7 +60,7 @@ impl Authorizer {
             return Ok(Admission::owner(space));
         }
         let Some(rule) = self.rule(space).await? else { return Err(self.missing(credentials, space)) };
-        let Opening::Chain(root_key) = rule.opening else { return Err(EngineError::Forbidden) };
+        let AccessMode::Chain(root_key) = rule.mode else { return Err(EngineError::Forbidden) };
         // The chain is verified even for a remote space: only its members may learn that another server is its home.
         let admission = self.verify(credentials, space, required, root_key)?;
         if rule.is_remote { Err(EngineError::HomeUnavailable) } else { Ok(admission) }
@@ -68,12 +69,12 @@ impl Authorizer {
     /// The state of the caller's own personal space, which is created on first touch (auth §4.1 rule 2).
     pub(crate) async fn own_space(&self, caller: &Caller, space: SpaceId) -> Result<Space, EngineError> {
         let state = self.spaces.personal_space(space, &caller.client_id).await?;
-        self.known.remember(space, Opening::Personal, self.clock.instant());
+        self.space_cache.insert(space, AccessMode::Personal, self.clock.instant());
         Ok(state)
     }
 
     async fn touch(&self, caller: &Caller, space: SpaceId) -> Result<(), EngineError> {
-        if self.known.get(space, self.clock.instant()) == Some(Opening::Personal) {
+        if self.space_cache.get(space, self.clock.instant()) == Some(AccessMode::Personal) {
             return Ok(());
         }
         self.own_space(caller, space).await.map(drop)
@@ -83,15 +84,15 @@ impl Authorizer {
     /// absent space can be created, and a remote one can move, without an invalidation of this cache.
     async fn rule(&self, space: SpaceId) -> Result<Option<SpaceRule>, EngineError> {
         let now = self.clock.instant();
-        if let Some(opening) = self.known.get(space, now) {
-            return Ok(Some(SpaceRule { opening, is_remote: false }));
+        if let Some(mode) = self.space_cache.get(space, now) {
+            return Ok(Some(SpaceRule { mode, is_remote: false }));
         }
         let Some(found) = self.spaces.spaces(&[space]).await?.pop() else { return Ok(None) };
-        let (opening, is_remote) = (opening(&found.kind), found.home_server.is_some());
+        let (mode, is_remote) = (access_mode(&found.kind), found.home_server.is_some());
         if !is_remote {
-            self.known.remember(space, opening, now);
+            self.space_cache.insert(space, mode, now);
         }
-        Ok(Some(SpaceRule { opening, is_remote }))
+        Ok(Some(SpaceRule { mode, is_remote }))
     }
 
     fn verify(
@@ -134,11 +135,11 @@ fn required(method: Method) -> Result<Permission, EngineError> {
     }
 }
 
-fn opening(kind: &SpaceKind) -> Opening {
+fn access_mode(kind: &SpaceKind) -> AccessMode {
     match kind {
-        SpaceKind::Personal => Opening::Personal,
+        SpaceKind::Personal => AccessMode::Personal,
         SpaceKind::Shared { root_public_key } => {
-            RootKey::try_from(&root_public_key[..]).map_or(Opening::Personal, Opening::Chain)
+            RootKey::try_from(&root_public_key[..]).map_or(AccessMode::Personal, AccessMode::Chain)
         }
     }
 }

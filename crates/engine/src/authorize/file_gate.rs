@@ -6,7 +6,7 @@ use less_sync_core::{Permission, SpaceId};
 use super::{Admission, Authorizer};
 use crate::Credentials;
 use crate::files::FileError;
-use crate::known_spaces::Opening;
+use crate::space_cache::AccessMode;
 
 impl Authorizer {
     /// Authorizes an operation on the files of `space`. Reading never creates a personal space (http §7.2 row 5b).
@@ -24,7 +24,7 @@ impl Authorizer {
             return Ok(Admission::owner(space));
         }
         let rule = self.rule(space).await?.ok_or(FileError::SpaceNotFound)?;
-        let Opening::Chain(root_key) = rule.opening else { return Err(FileError::SpaceNotFound) };
+        let AccessMode::Chain(root_key) = rule.mode else { return Err(FileError::SpaceNotFound) };
         if credentials.chain().is_none() {
             return Err(FileError::AuthorizationRequired);
         }

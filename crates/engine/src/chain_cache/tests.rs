@@ -24,65 +24,61 @@ fn expected<'a>(owner: &UcanKey, audience: &'a str) -> Expectations<'a> {
     }
 }
 
-fn remembered(chains: &VerifiedChains) -> usize {
-    let count = |shard: &Mutex<Generations>| {
-        let shard = shard.lock();
-        shard.young.len() + shard.old.len()
-    };
-    chains.shards.iter().map(count).sum()
+fn cached(chains: &ChainCache) -> usize {
+    chains.shards.iter().map(|shard| shard.lock().len()).sum()
 }
 
 #[test]
-fn a_chain_is_verified_once_and_judged_every_time() {
+fn chain_is_verified_once_and_checked_on_every_request() {
     let (owner, member) = (key(7), key(8));
     let token = owner.issue(&grant(member.did(), 1), None);
-    let chains = VerifiedChains::default();
+    let chains = ChainCache::default();
     let expected = expected(&owner, member.did());
     let first = chains.verify(&token, &expected, NOW).unwrap();
     let again = chains.verify(&token, &expected, NOW).unwrap();
     assert!(Arc::ptr_eq(&first, &again));
-    let judged = |expected: &Expectations<'_>, now| chains.verify(&token, expected, now).map(drop);
+    let checked = |expected: &Expectations<'_>, now| chains.verify(&token, expected, now).map(drop);
     let stranger = Expectations { audience: Audience::Caller(owner.did()), ..expected };
-    assert_eq!(judged(&stranger, NOW), Err(UcanError::IdentityMismatch));
+    assert_eq!(checked(&stranger, NOW), Err(UcanError::IdentityMismatch));
     let admin = Expectations { permission: Permission::Admin, ..expected };
-    assert_eq!(judged(&admin, NOW), Err(UcanError::AttenuationViolation));
-    assert_eq!(remembered(&chains), 1);
+    assert_eq!(checked(&admin, NOW), Err(UcanError::AttenuationViolation));
+    assert_eq!(cached(&chains), 1);
 }
 
-/// Within the ten minutes too.
+/// Also within the lifetime of the cache entry.
 #[test]
-fn a_remembered_chain_expires_with_its_tokens() {
+fn cached_chain_expires_with_its_tokens() {
     let (owner, member) = (key(7), key(8));
     let last = NOW.plus(Duration::from_mins(1));
     let token = owner.issue(&Grant { expires_at: last, ..grant(member.did(), 1) }, None);
-    let chains = VerifiedChains::default();
-    let judged = |now| chains.verify(&token, &expected(&owner, member.did()), now).map(drop);
-    assert_eq!(judged(NOW), Ok(()));
-    assert_eq!(judged(last), Ok(()));
-    assert_eq!(judged(last.plus(Duration::from_secs(1))), Err(UcanError::Expired));
+    let chains = ChainCache::default();
+    let checked = |now| chains.verify(&token, &expected(&owner, member.did()), now).map(drop);
+    assert_eq!(checked(NOW), Ok(()));
+    assert_eq!(checked(last), Ok(()));
+    assert_eq!(checked(last.plus(Duration::from_secs(1))), Err(UcanError::Expired));
 }
 
 #[test]
-fn a_chain_is_forgotten_after_ten_minutes_and_when_the_clock_goes_back() {
+fn cached_chain_expires_after_ten_minutes_and_when_the_clock_goes_back() {
     let (owner, member) = (key(7), key(8));
     let token = owner.issue(&grant(member.did(), 1), None);
-    let chains = VerifiedChains::default();
+    let chains = ChainCache::default();
     let at = |now| chains.verify(&token, &expected(&owner, member.did()), now).unwrap();
     let first = at(NOW);
     let just_before = at(NOW.plus(Duration::from_millis(10 * 60 * 1000 - 1)));
-    assert!(Arc::ptr_eq(&first, &just_before), "use does not prolong it, and it is still there");
-    let second = at(NOW.plus(LIFETIME));
+    assert!(Arc::ptr_eq(&first, &just_before), "a hit does not extend the lifetime");
+    let second = at(NOW.plus(BOUNDS.lifetime));
     assert!(!Arc::ptr_eq(&first, &second));
     assert!(!Arc::ptr_eq(&second, &at(NOW)));
-    assert_eq!(remembered(&chains), 1);
+    assert_eq!(cached(&chains), 1);
 }
 
-/// S-14: neither a chain that was rejected, nor one that is good elsewhere.
+/// S-14: rejected chains are not cached, nor chains that are valid for another space or key.
 #[test]
-fn failures_leave_nothing_behind() {
+fn failures_are_not_cached() {
     let (owner, member) = (key(7), key(8));
     let token = owner.issue(&grant(member.did(), 1), None);
-    let chains = VerifiedChains::default();
+    let chains = ChainCache::default();
     let expected = expected(&owner, member.did());
     let rejected =
         |token: &str, expected: &Expectations<'_>| chains.verify(token, expected, NOW).unwrap_err();
@@ -90,52 +86,57 @@ fn failures_leave_nothing_behind() {
     assert_eq!(rejected(&"a".repeat(MAX_UCAN_BYTES + 1), &expected), InvalidUcan::TooLong.into());
     let other_key = Expectations { root_key: member.root_key(), ..expected };
     assert_eq!(rejected(&token, &other_key), UcanError::RootMismatch);
-    assert_eq!(remembered(&chains), 0);
+    assert_eq!(cached(&chains), 0);
     chains.verify(&token, &expected, NOW).unwrap();
-    assert_eq!(rejected(&token, &other_key), UcanError::RootMismatch, "a space made anew has another key");
+    assert_eq!(
+        rejected(&token, &other_key),
+        UcanError::RootMismatch,
+        "a space that was created again has another key"
+    );
     let other_space = Expectations { space: SpaceId::from_bytes([2; 16]), ..expected };
     assert_eq!(rejected(&token, &other_space), UcanError::ResourceMismatch);
-    assert_eq!(remembered(&chains), 1);
+    assert_eq!(cached(&chains), 1);
 }
 
 #[test]
-fn a_chain_for_a_lost_space_is_judged_and_not_kept() {
+fn chain_for_a_lost_space_is_verified_and_not_cached() {
     let (owner, member) = (key(7), key(8));
     let token = owner.issue(&grant(member.did(), 1), None);
-    let chains = VerifiedChains::default();
-    let judged = |did, space| chains.verify_to_own_root(&token, Audience::Caller(did), space, NOW);
-    assert_eq!(judged(member.did(), SPACE), Ok(()));
-    assert_eq!(judged(owner.did(), SPACE), Err(UcanError::IdentityMismatch));
-    assert_eq!(judged(member.did(), SpaceId::from_bytes([2; 16])), Err(UcanError::ResourceMismatch));
-    assert_eq!(remembered(&chains), 0);
+    let chains = ChainCache::default();
+    let checked = |did, space| chains.verify_to_own_root(&token, Audience::Caller(did), space, NOW);
+    assert_eq!(checked(member.did(), SPACE), Ok(()));
+    assert_eq!(checked(owner.did(), SPACE), Err(UcanError::IdentityMismatch));
+    assert_eq!(checked(member.did(), SpaceId::from_bytes([2; 16])), Err(UcanError::ResourceMismatch));
+    assert_eq!(cached(&chains), 0);
 }
 
 #[test]
 fn memory_is_bounded_in_entries_and_bytes() {
     let owner = key(7);
-    let chains = VerifiedChains::default();
+    let chains = ChainCache::default();
     let long = "d".repeat(MAX_AUDIENCE_BYTES + 1);
     let token = owner.issue(&grant(&long, 1), None);
     chains.verify(&token, &expected(&owner, &long), NOW).unwrap();
-    assert_eq!(remembered(&chains), 0, "a long audience is judged, not kept");
+    assert_eq!(cached(&chains), 0, "a chain with a long audience is verified, not cached");
     let token = owner.issue(&grant("did", 1), None);
     let chain = chains.verify(&token, &expected(&owner, "did"), NOW).unwrap();
-    let mut generations = Generations::default();
+    let mut shard = Shard::new(BOUNDS);
     for number in 0..10_000_u32 {
-        let mut key = Asked::of(&token, &expected(&owner, "did"));
+        let mut key = ChainKey::new(&token, &expected(&owner, "did"));
         key.text[..4].copy_from_slice(&number.to_be_bytes());
-        generations.insert(key, Remembered { chain: Arc::clone(&chain), since: NOW });
+        shard.insert(key, Arc::clone(&chain), MAX_AUDIENCE_BYTES, NOW);
     }
-    assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
+    assert!(shard.len() <= 2 * BOUNDS.entries);
+    assert!(shard.len() > BOUNDS.entries, "the bound in entries applies before the one in bytes");
 }
 
 #[test]
 fn chains_are_spread_over_all_shards() {
     let owner = key(7);
-    let chains = VerifiedChains::default();
+    let chains = ChainCache::default();
     let mut used = std::collections::HashSet::new();
     for byte in 0..=u8::MAX {
-        let mut key = Asked::of("", &expected(&owner, ""));
+        let mut key = ChainKey::new("", &expected(&owner, ""));
         key.text[0] = byte;
         used.insert(std::ptr::from_ref(chains.shard(&key)));
     }
@@ -148,7 +149,7 @@ fn many_threads_agree_on_many_chains() {
     let invitation = owner.issue(&grant(member.did(), 1), None);
     let tokens: Vec<_> =
         (0..8).map(|nonce| member.issue(&grant(guest.did(), nonce), Some(&invitation))).collect();
-    let chains = VerifiedChains::default();
+    let chains = ChainCache::default();
     let (good, bad) = (expected(&owner, guest.did()), expected(&owner, member.did()));
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -160,5 +161,5 @@ fn many_threads_agree_on_many_chains() {
             });
         }
     });
-    assert_eq!(remembered(&chains), tokens.len());
+    assert_eq!(cached(&chains), tokens.len());
 }
