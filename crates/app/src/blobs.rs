@@ -9,6 +9,7 @@ use less_sync_engine::Files;
 use less_sync_storage::Blobs;
 use less_sync_storage_objects::{LocalBlobs, S3Blobs};
 
+use crate::clock::random_id;
 use crate::config::{FilePlace, FilesConfig};
 use crate::tasks::Tasks;
 
@@ -18,13 +19,14 @@ const SWEEP: Duration = Duration::from_mins(1);
 /// Opens the place of files, if there is one, and tries it out.
 pub(crate) async fn open(config: &FilesConfig) -> anyhow::Result<Option<Arc<dyn Blobs>>> {
     let Some(place) = &config.place else { return Ok(None) };
+    let instance = random_id();
     let blobs: Arc<dyn Blobs> = match place {
         FilePlace::Local(directory) => {
-            let opened = LocalBlobs::open(directory).await;
+            let opened = LocalBlobs::open(directory, instance).await;
             Arc::new(opened.with_context(|| format!("cannot keep files in {}", directory.display()))?)
         }
         FilePlace::S3(bucket) => {
-            Arc::new(S3Blobs::new(bucket).context("cannot keep files in the bucket of FILE_S3_ENDPOINT")?)
+            Arc::new(S3Blobs::new(bucket, instance).context("cannot keep files in the bucket of FILE_S3_ENDPOINT")?)
         }
     };
     if config.probe {

@@ -1,8 +1,6 @@
-//! Durable writes and reads of objects in a temporary directory.
-//!
-//! `TMPDIR` says which disk is measured.
+//! Benchmark of durable writes and reads of objects in a temporary directory, on the disk of `TMPDIR`.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark has nobody to report to")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that fails has no caller to report to")]
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,12 +14,13 @@ use less_sync_storage_objects::LocalBlobs;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 const LARGE: usize = 64 << 20;
 const SMALL: usize = 16 << 10;
 
-/// As a socket delivers them.
-const PIECE: usize = 64 << 10;
+/// Size of a write, as a socket delivers them.
+const CHUNK: usize = 64 << 10;
 
 const CONNECTIONS: u64 = 16;
 
@@ -34,11 +33,11 @@ struct Harness {
 impl Harness {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let blobs = LocalBlobs::open(directory.path()).await.unwrap();
+        let blobs = LocalBlobs::open(directory.path(), Uuid::from_u128(1)).await.unwrap();
         Self { _directory: directory, blobs, next: AtomicU64::new(0) }
     }
 
-    /// Sixteen spaces in turn.
+    /// Key of the next object, in one of sixteen spaces in turn.
     fn key(&self) -> ObjectKey {
         key(self.next.fetch_add(1, Ordering::Relaxed))
     }
@@ -53,16 +52,16 @@ fn key(number: u64) -> ObjectKey {
 
 async fn put(blobs: &LocalBlobs, key: ObjectKey, bytes: Bytes) {
     let mut writer = blobs.create(&key, bytes.len() as u64).await.unwrap();
-    for start in (0..bytes.len()).step_by(PIECE) {
-        writer.write(bytes.slice(start..bytes.len().min(start + PIECE))).await.unwrap();
+    for start in (0..bytes.len()).step_by(CHUNK) {
+        writer.write(bytes.slice(start..bytes.len().min(start + CHUNK))).await.unwrap();
     }
     writer.finish().await.unwrap();
 }
 
 async fn get(blobs: &LocalBlobs, key: ObjectKey) {
     let mut reader = blobs.open(&key, None).await.unwrap();
-    while let Some(piece) = reader.bytes.next().await {
-        black_box(piece.unwrap());
+    while let Some(chunk) = reader.bytes.next().await {
+        black_box(chunk.unwrap());
     }
 }
 

@@ -1,11 +1,14 @@
-//! Where the bytes of files are: a local directory ([`LocalBlobs`]) or a bucket of S3 ([`S3Blobs`]).
+//! Object store adapters of less-sync: a local directory ([`LocalBlobs`]) and a bucket of S3 ([`S3Blobs`]).
 //!
-//! Both implement [`Blobs`](less_sync_storage::Blobs) and pass its conformance suite. Neither knows what a file means:
-//! rows, grants and the order of things are the engine's.
+//! Both implement [`Blobs`](less_sync_storage::Blobs) and pass its conformance suite. An object is written once under a
+//! unique key, becomes visible as a whole, and is durable when its writer has finished. What a file is, who may read it and
+//! when an object is deleted is decided by the engine.
+//!
+//! Memory is bounded per transfer: chunks of 256 KiB in a directory, three parts of 5 MiB in a bucket.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), less_sync_storage::BlobError> {
-//! let blobs = less_sync_storage_objects::LocalBlobs::open("data/files").await?;
+//! # async fn example(instance: uuid::Uuid) -> Result<(), less_sync_storage::BlobError> {
+//! let blobs = less_sync_storage_objects::LocalBlobs::open("data/files", instance).await?;
 //! # Ok(()) }
 //! ```
 
@@ -15,9 +18,9 @@ mod probe;
 mod s3;
 mod violation;
 
-pub use local::{LocalBlobs, Room, Volume};
-pub use s3::{InvalidS3Options, Patience, S3Blobs, S3Options};
+pub use local::{DiskSpace, LocalBlobs, Volume};
+pub use s3::{InvalidS3Options, RetryPolicy, S3Blobs, S3Options, Timeouts};
 pub use violation::Violation;
 
-/// The most bytes that are read, written or handed on at once.
+/// Maximum bytes of one read, write or stream item.
 const PIECE: usize = 256 * 1024;

@@ -1,17 +1,17 @@
-//! Objects as files below a directory (storage §4.8).
+//! Object store in a local directory (storage §4.8).
 //!
-//! Nothing here goes through `object_store`: what it would do for a directory is less than what is asked for
-//! (docs/decisions/0010).
+//! Not built on `object_store`, whose local store does not synchronise files and directories (docs/decisions/0010).
 
+mod blocking;
 mod directories;
+mod disk_space;
 mod error;
-mod fate;
 mod listing;
-mod pool;
 mod probe;
 mod reader;
-mod room;
 mod staged;
+mod store;
+mod upload_state;
 mod writer;
 
 use std::ops::Range;
@@ -22,48 +22,51 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use less_sync_storage::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey};
 
+use uuid::Uuid;
+
 use crate::object_name::ObjectName;
+use crate::probe::ProbeNames;
 use directories::Directories;
-pub use room::{Room, Volume};
+pub use disk_space::{DiskSpace, Volume};
+use store::Store;
 use writer::LocalWriter;
 
-/// Objects in a directory.
+/// Object store in a directory.
 ///
-/// An object is written beside its place, under its name and `#1`, and renamed when it is complete; the file and its
-/// directory are synchronised before a writer says that it has finished. A process that is killed leaves the `#1` behind:
-/// [`Blobs::delete`] of the object removes it too, and [`Blobs::list`] shows it.
+/// An object is written to a staging file beside its final path, named with the suffix `#1`, and renamed when it is
+/// complete; file and directory are synchronised before [`BlobWriter::finish`] returns. A killed process leaves the staging
+/// file behind: [`Blobs::delete`] of the object removes it too, and [`Blobs::list`] lists it as unfinished.
 #[derive(Clone, Debug)]
 pub struct LocalBlobs {
     store: Arc<Store>,
-}
-
-/// What writers, readers and listings share.
-#[derive(Debug)]
-struct Store {
-    directories: Directories,
-    volume: Arc<dyn Volume>,
+    probes: ProbeNames,
 }
 
 impl LocalBlobs {
-    /// Opens a directory, creates it if it is missing (readable for its owner alone), and writes, reads and removes a file
-    /// in it.
+    /// Opens a directory, creates it with mode 0700 if it is missing, and probes it. `instance` is a random id of this
+    /// process, for the names of probe objects.
     ///
     /// # Errors
-    /// [`BlobError`] when the directory cannot be made or written (storage §4.8).
-    pub async fn open(root: impl Into<PathBuf>) -> Result<Self, BlobError> {
+    /// [`BlobError`] if the directory cannot be created, written or read (storage §4.8).
+    pub async fn open(root: impl Into<PathBuf>, instance: Uuid) -> Result<Self, BlobError> {
         let root = root.into();
-        let volume = Arc::new(room::Mounted::at(&root));
-        Self::open_on(root, volume).await
+        let volume = Arc::new(disk_space::Mounted::at(&root));
+        Self::open_on(root, volume, instance).await
     }
 
-    /// The same, with the word of another about the space that is left.
+    /// Opens a directory as [`LocalBlobs::open`] does, with `volume` as the source of its free space.
     ///
     /// # Errors
     /// As [`LocalBlobs::open`].
-    pub async fn open_on(root: impl Into<PathBuf>, volume: Arc<dyn Volume>) -> Result<Self, BlobError> {
+    pub async fn open_on(
+        root: impl Into<PathBuf>,
+        volume: Arc<dyn Volume>,
+        instance: Uuid,
+    ) -> Result<Self, BlobError> {
         let root = root.into();
-        let directories = pool::run(move || Directories::open(root)).await?;
-        let blobs = Self { store: Arc::new(Store { directories, volume }) };
+        let directories = blocking::run(move || Directories::open(root)).await?;
+        let store = Arc::new(Store { directories, volume });
+        let blobs = Self { store, probes: ProbeNames::new(instance) };
         blobs.probe().await?;
         Ok(blobs)
     }
@@ -84,7 +87,7 @@ impl Blobs for LocalBlobs {
     async fn delete(&self, name: &str) -> Result<(), BlobError> {
         let name = ObjectName::parse(name)?;
         let store = Arc::clone(&self.store);
-        pool::run(move || staged::delete(&store.directories, &name)).await
+        blocking::run(move || staged::delete(&store.directories, &name)).await
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
@@ -92,7 +95,7 @@ impl Blobs for LocalBlobs {
     }
 
     async fn probe(&self) -> Result<(), BlobError> {
-        let store = Arc::clone(&self.store);
-        pool::run(move || probe::probe(&store.directories)).await
+        let (store, name) = (Arc::clone(&self.store), self.probes.next());
+        blocking::run(move || probe::probe(&store.directories, &name)).await
     }
 }

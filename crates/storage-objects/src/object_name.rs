@@ -1,12 +1,11 @@
-//! Names that cannot lead out of the store.
+//! Object names that cannot escape the store.
 
 use less_sync_storage::ObjectKey;
-
 use uuid::Uuid;
 
 use crate::Violation;
 
-/// A relative name with `/` between its parts, none of which is empty, `.` or `..`, or has a control character.
+/// Relative name with `/` between its parts, none of which is empty, `.`, `..` or contains a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectName(String);
 
@@ -16,9 +15,9 @@ impl ObjectName {
         if text.split('/').all(fits) { Ok(Self(text.to_owned())) } else { Err(Violation::Name) }
     }
 
-    /// Where an object is that shows whether the store works.
-    pub(crate) fn probe(id: Uuid) -> Self {
-        Self(format!(".less-sync-probe/{id}"))
+    /// Name of the probe object number `number` of a process.
+    pub(crate) fn probe(instance: Uuid, number: u64) -> Self {
+        Self(format!(".less-sync-probe/{instance}-{number}"))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -42,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_our_objects_and_of_others_are_names() {
+    fn relative_names_are_valid() {
         for good in ["spaces/a/files/b.c", "spaces/a/files/b#1", ".less-sync-probe/1", "one", "…"] {
             assert_eq!(ObjectName::parse(good).unwrap().as_str(), good);
         }
@@ -51,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn name_that_leads_elsewhere_is_rejected() {
+    fn name_that_escapes_the_store_is_rejected() {
         for bad in ["", "/", "/etc/passwd", "a//b", "a/", "../a", "a/../b", "a/.", "a\0b", "a\nb"] {
             assert_eq!(ObjectName::parse(bad), Err(Violation::Name), "{bad:?}");
         }

@@ -1,4 +1,4 @@
-//! Objects in a bucket of S3, or of something that speaks like it (storage §4.4, §4.8).
+//! Object store in a bucket of S3 or a compatible service (storage §4.4, §4.8).
 
 mod error;
 mod http;
@@ -18,39 +18,46 @@ use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::Violation;
 use crate::object_name::ObjectName;
-use crate::probe::{CONTENT, probe_name};
+use crate::probe::{CONTENT, ProbeNames};
 use error::{blob_error, open_error};
 use multipart::MultipartWriter;
-pub use options::{InvalidS3Options, Patience, S3Options};
+pub use options::{InvalidS3Options, RetryPolicy, S3Options, Timeouts};
 use single::SingleWriter;
 
-/// The smallest part that S3 takes, and what is sent in one request at most.
+/// Minimum part of a multipart upload in S3, and the maximum body of one request, in bytes.
 const PART: usize = 5 << 20;
 
-/// Objects in a bucket.
+/// Object store in a bucket.
 ///
-/// Objects of up to 5 MiB are sent when they are complete, larger ones in parts of 5 MiB with two on their way at most.
-/// What a killed process leaves of a multipart upload has no name here; the bucket should have a lifecycle rule that aborts
-/// such uploads after a day.
+/// Objects of up to 5 MiB are sent in one request when they are complete, larger ones as multipart uploads with parts of
+/// 5 MiB, at most two of them in flight. A multipart upload of a killed process has no object name and cannot be listed
+/// here: the bucket should have a lifecycle rule that aborts incomplete uploads after a day.
 #[derive(Clone, Debug)]
 pub struct S3Blobs {
     store: Arc<AmazonS3>,
-    patience: Patience,
-    /// Begins and aborts of uploads, which come to their end whoever is dropped.
-    aborts: TaskTracker,
+    timeouts: Timeouts,
+    probes: ProbeNames,
+    /// Starts and aborts of multipart uploads, which run to completion when their writer is dropped.
+    background: TaskTracker,
 }
 
 impl S3Blobs {
-    /// A client for a bucket. Says nothing to it yet: see [`Blobs::probe`]. Nothing is read from the environment.
+    /// A client for a bucket. Sends no request yet (see [`Blobs::probe`]), and reads nothing from the environment.
+    /// `instance` is a random id of this process, for the names of probe objects.
     ///
     /// # Errors
     /// [`InvalidS3Options`].
-    pub fn new(options: &S3Options) -> Result<Self, InvalidS3Options> {
-        let (store, patience) = (Arc::new(options.connect()?), options.patience);
-        Ok(Self { store, patience, aborts: TaskTracker::new() })
+    pub fn new(options: &S3Options, instance: Uuid) -> Result<Self, InvalidS3Options> {
+        Ok(Self {
+            store: Arc::new(options.connect()?),
+            timeouts: options.timeouts,
+            probes: ProbeNames::new(instance),
+            background: TaskTracker::new(),
+        })
     }
 }
 
@@ -61,12 +68,12 @@ impl Blobs for S3Blobs {
         if let Some(size) = usize::try_from(size).ok().filter(|size| *size <= PART) {
             return Ok(Box::new(SingleWriter::create(store, path, size)));
         }
-        let upload = multipart::begin(store, path, &self.aborts).await?;
-        Ok(Box::new(MultipartWriter::create(upload, size, self.aborts.clone())))
+        let upload = multipart::start(store, path, &self.background).await?;
+        Ok(Box::new(MultipartWriter::create(upload, size, self.background.clone())))
     }
 
     async fn open(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<BlobReader, BlobError> {
-        reader::open(&self.store, &path(&ObjectName::from(key))?, range, self.patience.stall).await
+        reader::open(&self.store, &path(&ObjectName::from(key))?, range, self.timeouts.stall).await
     }
 
     async fn delete(&self, name: &str) -> Result<(), BlobError> {
@@ -85,11 +92,11 @@ impl Blobs for S3Blobs {
         }
     }
 
-    /// Waits until the uploads whose writers were dropped so far are aborted, as far as that can be done.
+    /// Waits for the aborts of uploads whose writers were dropped before this call.
     async fn close(&self) {
-        self.aborts.close();
-        self.aborts.wait().await;
-        self.aborts.reopen();
+        self.background.close();
+        self.background.wait().await;
+        self.background.reopen();
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, BlobError> {
@@ -98,7 +105,7 @@ impl Blobs for S3Blobs {
     }
 
     async fn probe(&self) -> Result<(), BlobError> {
-        let path = path(&probe_name())?;
+        let path = path(&self.probes.next())?;
         self.store.put(&path, CONTENT.into()).await.map_err(blob_error)?;
         let read = async { self.store.get(&path).await?.bytes().await }.await;
         self.store.delete(&path).await.map_err(blob_error)?;
@@ -113,5 +120,7 @@ fn path(name: &ObjectName) -> Result<Path, BlobError> {
 fn listed(object: ObjectMeta) -> ListedBlob {
     let written = std::time::SystemTime::from(object.last_modified);
     let age = written.elapsed().unwrap_or_default();
-    ListedBlob { name: object.location.into(), size: object.size, age }
+    let name = String::from(object.location);
+    // Multipart uploads are invisible until they are complete, so no listed object is unfinished.
+    ListedBlob { key: ObjectKey::parse(&name).ok(), unfinished: false, name, size: object.size, age }
 }

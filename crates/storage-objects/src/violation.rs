@@ -1,28 +1,28 @@
-//! What breaks the contract of an object, whichever store it is in.
+//! Violations of the object contract, the same for all stores.
 
 use less_sync_storage::BlobError;
 
-/// Why an object or a request for one cannot be right.
+/// Violation of the contract of an object, by its writer, its reader or the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// More was written than was announced.
+    /// More bytes were written or delivered than announced.
     #[error("object is longer than announced")]
     TooLong,
-    /// Less was written than was announced.
+    /// Fewer bytes were written than announced.
     #[error("object is shorter than announced")]
     TooShort,
-    /// The stored object ended before its size.
+    /// The stored object ended before its announced size.
     #[error("stored object ended early")]
     EndedEarly,
-    /// A range that is not within the object.
+    /// The range is not within the object.
     #[error("range is not within the object")]
     Range,
-    /// A name that no object can have.
-    #[error("not a name of an object")]
+    /// The name is not a valid object name.
+    #[error("invalid object name")]
     Name,
-    /// The object that was being written was removed meanwhile, or its writer gave up.
-    #[error("upload was given up")]
-    GivenUp,
+    /// The upload was aborted, or its unfinished object deleted.
+    #[error("upload was aborted")]
+    Aborted,
 }
 
 impl From<Violation> for BlobError {

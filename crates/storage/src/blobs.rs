@@ -36,14 +36,18 @@ pub struct BlobReader {
     pub bytes: BoxStream<'static, Result<Bytes, BlobError>>,
 }
 
-/// An object in a listing.
+/// An object in a listing, or the remains of an unfinished upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedBlob {
-    /// Its name, which need not be one of ours.
+    /// Name in the store, with the mark of an unfinished upload if there is one.
     pub name: String,
-    /// Its size, in bytes.
+    /// Key of the object, or of the object that the upload was for; `None` if the name is not a key of this server.
+    pub key: Option<ObjectKey>,
+    /// Whether this is what an interrupted upload left instead of an object.
+    pub unfinished: bool,
+    /// Size in bytes.
     pub size: u64,
-    /// How long ago it was written.
+    /// Time since the last write.
     pub age: Duration,
 }
 

@@ -213,7 +213,8 @@ async fn findings(directory: &std::path::Path) -> Vec<Finding> {
     let storage =
         SqliteStorage::open(SqliteOptions::new(directory.join("less-sync.db"))).expect("its database");
     let storage = Arc::new(storage);
-    let blobs = LocalBlobs::open(directory.join("files")).await.expect("its objects");
+    let blobs =
+        LocalBlobs::open(directory.join("files"), uuid::Uuid::from_u128(1)).await.expect("its objects");
     let options = FsckOptions { only: None, min_age: std::time::Duration::ZERO, delete: false };
     let mut found = Vec::new();
     let summary =

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use less_sync_engine::files::FileSettings;
-use less_sync_storage_objects::{Patience, S3Options};
+use less_sync_storage_objects::{RetryPolicy, S3Options, Timeouts};
 use secrecy::SecretString;
 
 use super::limits::seconds;
@@ -99,7 +99,8 @@ fn bucket(reader: &mut Reader<'_>, wanted: bool) -> Option<S3Options> {
         bucket: bucket?,
         access_key: access_key?,
         secret_key: secret_key?,
-        patience: Patience::default(),
+        timeouts: Timeouts::default(),
+        retry: RetryPolicy::default(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! The root, and the directories below it that survive a power cut.
+//! Root directory and durable creation of the directories below it.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
@@ -12,27 +12,27 @@ use parking_lot::Mutex;
 use super::error::blob_error;
 use crate::object_name::ObjectName;
 
-/// Readable for the owner alone.
+/// Mode of created directories: owner only.
 const MODE: u32 = 0o700;
 
-/// How many directories are remembered, some 100 bytes each.
-const REMEMBERED: usize = 10_000;
+/// Maximum cached directories, some 100 bytes each.
+const MAX_CACHED: usize = 10_000;
 
-/// Directories below a root.
+/// The directories of a store.
 #[derive(Debug)]
 pub(super) struct Directories {
     root: PathBuf,
-    /// Those that this process has seen reach the disk.
+    /// Directories that this process has synchronised, relative to the root.
     durable: Mutex<HashSet<String>>,
 }
 
 impl Directories {
-    /// Makes the root and its parents where they are missing, durably. What was there already is left alone: we may not even
-    /// read it.
+    /// Creates the root and its missing parents durably. Existing parents are not synchronised: the process may lack the
+    /// permission to open them.
     pub(super) fn open(root: PathBuf) -> Result<Self, BlobError> {
         let is_missing = |above: &&Path| !above.as_os_str().is_empty() && !above.exists();
         let missing = root.ancestors().take_while(is_missing).count();
-        make(&root).map_err(blob_error)?;
+        create(&root).map_err(blob_error)?;
         let root = fs::canonicalize(root).map_err(blob_error)?;
         root.ancestors().skip(1).take(missing).try_for_each(synchronise).map_err(blob_error)?;
         Ok(Self { root, durable: Mutex::default() })
@@ -46,40 +46,41 @@ impl Directories {
         self.root.join(name.as_str())
     }
 
-    /// Makes the directory of an object. When this returns, the next power cut does not take it away.
-    ///
-    /// That a directory exists does not say that it is durable: whoever made it may not have come that far.
+    /// Creates the directory of an object durably: it survives a power failure after this returns.
     pub(super) fn prepare(&self, name: &ObjectName) -> io::Result<()> {
         if self.durable.lock().contains(name.parent()) {
             return Ok(());
         }
         let directory = self.root.join(name.parent());
-        make(&directory)?;
+        create(&directory)?;
+        // Also if the directory existed: another thread or a killed process may have created it without synchronising.
+        // A new directory is durable once its parent is, so every level up to the root is synchronised.
         directory.ancestors().take_while(|above| above.starts_with(&self.root)).try_for_each(synchronise)?;
-        self.remember(name.parent());
+        self.cache(name.parent());
         Ok(())
     }
 
-    /// Forgets about the directory of an object, which somebody has removed.
+    /// Drops the directory of an object from the cache, after it was removed from outside.
     pub(super) fn forget(&self, name: &ObjectName) {
         self.durable.lock().remove(name.parent());
     }
 
-    /// Makes what happened to the names in the directory of an object durable.
+    /// Makes creations, renames and removals in the directory of an object durable.
     pub(super) fn synchronise(&self, name: &ObjectName) -> io::Result<()> {
         synchronise(&self.root.join(name.parent()))
     }
 
-    fn remember(&self, directory: &str) {
+    fn cache(&self, directory: &str) {
         let mut durable = self.durable.lock();
-        if durable.len() >= REMEMBERED {
+        // A cleared cache costs one more synchronisation per directory; an eviction order is not worth its upkeep.
+        if durable.len() >= MAX_CACHED {
             durable.clear();
         }
         durable.insert(directory.to_owned());
     }
 }
 
-fn make(directory: &Path) -> io::Result<()> {
+fn create(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(MODE).create(directory)
 }
 
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_are_for_their_owner_alone() {
+    fn created_directories_have_owner_only_mode() {
         let parent = tempfile::tempdir().unwrap();
         let directories = Directories::open(parent.path().join("a/b")).unwrap();
         directories.prepare(&name("spaces/s/files/f")).unwrap();
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn root_that_exists_keeps_its_mode() {
+    fn existing_root_keeps_its_mode() {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o750)).unwrap();
         Directories::open(root.path().to_owned()).unwrap();
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_directory_is_made_again() {
+    fn forgotten_directory_is_created_again() {
         let root = tempfile::tempdir().unwrap();
         let directories = Directories::open(root.path().to_owned()).unwrap();
         let name = name("spaces/s/files/f");
@@ -129,11 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_directories_is_bounded() {
+    fn cache_of_directories_is_bounded() {
         let root = tempfile::tempdir().unwrap();
         let directories = Directories::open(root.path().to_owned()).unwrap();
-        for number in 0..=REMEMBERED {
-            directories.remember(&number.to_string());
+        for number in 0..=MAX_CACHED {
+            directories.cache(&number.to_string());
         }
         assert_eq!(directories.durable.lock().len(), 1);
     }

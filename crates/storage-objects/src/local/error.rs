@@ -1,33 +1,33 @@
-//! What failures of the file system mean.
+//! Mapping of file system errors to [`BlobError`].
 
 use std::io::{self, ErrorKind};
 
 use less_sync_storage::BlobError;
 use rustix::io::Errno;
 
-/// Failures of everything but opening an object.
+/// Maps an error of any operation but the opening of an object.
 pub(super) fn blob_error(error: io::Error) -> BlobError {
     if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
         BlobError::Full
-    } else if may_pass(&error) {
+    } else if is_transient(&error) {
         BlobError::Unavailable(Box::new(error))
     } else {
         BlobError::Failed(Box::new(error))
     }
 }
 
-/// Failures of opening an object.
+/// Maps an error of the opening of an object.
 pub(super) fn open_error(error: io::Error) -> BlobError {
     if is_missing(&error) { BlobError::NotFound } else { blob_error(error) }
 }
 
-/// Whether there is nothing under the name.
+/// Whether the name does not exist.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Too many open files, or a file system in the network that is away.
-fn may_pass(error: &io::Error) -> bool {
+/// Whether a retry may help: too many open files, or an unreachable network file system.
+fn is_transient(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::STALE))
         || matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::ResourceBusy)
@@ -51,27 +51,27 @@ mod tests {
     }
 
     #[test]
-    fn device_that_is_full_says_so() {
+    fn full_device_is_full() {
         let error = OpenOptions::new().write(true).open("/dev/full").unwrap().write_all(b"x").unwrap_err();
         assert!(matches!(blob_error(error), BlobError::Full));
     }
 
     #[test]
-    fn what_may_pass_is_unavailable() {
+    fn transient_errors_are_unavailable() {
         for errno in [Errno::MFILE, Errno::NFILE, Errno::STALE, Errno::TIMEDOUT, Errno::BUSY] {
             assert!(matches!(of(errno), BlobError::Unavailable(_)), "{errno}");
         }
     }
 
     #[test]
-    fn everything_else_has_failed() {
+    fn other_errors_are_failures() {
         for errno in [Errno::IO, Errno::ROFS, Errno::ACCESS, Errno::NOENT] {
             assert!(matches!(of(errno), BlobError::Failed(_)), "{errno}");
         }
     }
 
     #[test]
-    fn only_opening_finds_nothing() {
+    fn only_opening_reports_a_missing_object() {
         for errno in [Errno::NOENT, Errno::NOTDIR] {
             assert!(matches!(open_error(errno.into()), BlobError::NotFound), "{errno}");
         }

@@ -1,4 +1,4 @@
-//! Walks through a directory in the order of names, in bounded memory.
+//! Directory listing in the order of names, in bounded memory.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, DirEntry};
@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
-use less_sync_storage::{BlobError, ListedBlob};
+use less_sync_storage::{BlobError, ListedBlob, ObjectKey};
 
 use super::error::{blob_error, is_missing};
-use super::pool;
+use super::{blocking, staged};
 use crate::Violation;
 use crate::object_name::ObjectName;
 
-/// Objects that are listed at once, and names of a directory that are held at once. A larger directory is read as often as
-/// it has so many names.
+/// Maximum objects per page, and maximum names of one directory in memory. A larger directory is read once per page.
 const PAGE: usize = 4096;
 
-/// Lists what is below a prefix that ends with `/`.
+/// Lists the objects below a prefix that ends with `/`.
 pub(super) fn list(root: PathBuf, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
     let parsed = prefix.strip_suffix('/').ok_or(Violation::Name).and_then(ObjectName::parse);
     match parsed {
@@ -29,7 +28,7 @@ pub(super) fn list(root: PathBuf, prefix: &str) -> BoxStream<'static, Result<Lis
 
 fn walk(walk: Walk, page: usize) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
     stream::try_unfold(walk, move |mut walk| async move {
-        let (found, walk) = pool::run(move || Ok((walk.page(page).map_err(blob_error)?, walk))).await?;
+        let (found, walk) = blocking::run(move || Ok((walk.page(page).map_err(blob_error)?, walk))).await?;
         Ok::<_, BlobError>(if found.is_empty() { None } else { Some((found, walk)) })
     })
     .map_ok(|found| stream::iter(found.into_iter().map(Ok)))
@@ -37,26 +36,26 @@ fn walk(walk: Walk, page: usize) -> BoxStream<'static, Result<ListedBlob, BlobEr
     .boxed()
 }
 
-/// Where in the tree a listing is.
+/// Position of a listing in the tree of directories.
 struct Walk {
     root: PathBuf,
     levels: Vec<Level>,
 }
 
-/// A directory on the way from the top to there.
+/// Directory on the path from the top to the position.
 struct Level {
-    /// Its name, with a `/` at the end.
+    /// Name relative to the root, with a trailing `/`.
     name: String,
-    /// The next names in it, ascending.
+    /// Next names in the directory, ascending.
     next: VecDeque<String>,
-    /// The last name that was ever in `next`.
+    /// Last name that was read into `next`.
     last: String,
-    /// Whether there may be names behind it.
+    /// Whether there may be names after `last`.
     more: bool,
 }
 
 impl Walk {
-    /// The next objects; none when there are no more.
+    /// The next objects; empty at the end.
     fn page(&mut self, page: usize) -> io::Result<Vec<ListedBlob>> {
         let mut found = Vec::new();
         while found.len() < page
@@ -81,7 +80,7 @@ impl Level {
         Self { name, next: VecDeque::new(), last: String::new(), more: true }
     }
 
-    /// The next name, whole; that of a directory ends with `/`.
+    /// The next name, relative to the root; that of a directory has a trailing `/`.
     fn next(&mut self, root: &Path, page: usize) -> io::Result<Option<String>> {
         if self.next.is_empty() && self.more {
             self.next = smallest(&root.join(&self.name), &self.last, page)?;
@@ -92,8 +91,8 @@ impl Level {
     }
 }
 
-/// The first `count` names after `last` in a directory, ascending. Directories have a `/` at the end: it counts in the
-/// order of whole names.
+/// The first `count` names after `last` in a directory, ascending. Directories have a trailing `/`, which takes part in
+/// the order: `a/x` sorts after `a.b` and `a-` in whole names.
 fn smallest(directory: &Path, last: &str, count: usize) -> io::Result<VecDeque<String>> {
     let mut names = BTreeSet::new();
     let entries = match fs::read_dir(directory) {
@@ -112,7 +111,7 @@ fn smallest(directory: &Path, last: &str, count: usize) -> io::Result<VecDeque<S
     Ok(names.into_iter().collect())
 }
 
-/// None for what is neither a file nor a directory, as nothing of ours is.
+/// Name of an entry; `None` if it is neither a file nor a directory, which this store never creates.
 fn name_of(entry: &DirEntry) -> io::Result<Option<String>> {
     let (kind, name) = (entry.file_type()?, entry.file_name());
     let name = name.to_string_lossy();
@@ -123,12 +122,14 @@ fn name_of(entry: &DirEntry) -> io::Result<Option<String>> {
     })
 }
 
-/// None when it is gone already.
+/// Listing of the file `name`; `None` if it was removed since its directory was read.
 fn listed(root: &Path, name: String) -> io::Result<Option<ListedBlob>> {
     match fs::metadata(root.join(&name)) {
         Ok(found) => {
             let age = found.modified()?.elapsed().unwrap_or_default();
-            Ok(Some(ListedBlob { name, size: found.len(), age }))
+            let (object, unfinished) = staged::object_of(&name);
+            let key = ObjectKey::parse(object).ok();
+            Ok(Some(ListedBlob { key, unfinished, name, size: found.len(), age }))
         }
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(error),
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn prefix_that_is_no_directory_is_rejected() {
+    async fn invalid_prefix_is_rejected() {
         for prefix in ["", "/", "spaces", "../", "spaces/../../"] {
             let listed: Result<Vec<_>, _> = list("/nowhere".into(), prefix).try_collect().await;
             assert!(matches!(listed, Err(BlobError::Failed(_))), "{prefix:?}");

@@ -1,4 +1,4 @@
-//! Whether the directory can be written, read and cleaned (storage §4.8).
+//! Probe of a directory: writes, reads and removes a file (storage §4.8).
 
 use std::fs;
 
@@ -6,17 +6,17 @@ use less_sync_storage::BlobError;
 
 use super::directories::Directories;
 use super::error::blob_error;
-use super::fate::Fate;
 use super::staged::{self, Staged};
+use super::upload_state::UploadState;
 use crate::Violation;
-use crate::probe::{CONTENT, probe_name};
+use crate::object_name::ObjectName;
+use crate::probe::CONTENT;
 
-pub(super) fn probe(directories: &Directories) -> Result<(), BlobError> {
-    let name = probe_name();
-    let staged = Staged::create(directories, &name, CONTENT.len() as u64, Fate::default())?;
+pub(super) fn probe(directories: &Directories, name: &ObjectName) -> Result<(), BlobError> {
+    let staged = Staged::create(directories, name, CONTENT.len() as u64, UploadState::default())?;
     staged.append(CONTENT)?;
-    staged.publish(directories, &name)?;
-    let read = fs::read(directories.path(&name)).map_err(blob_error);
-    staged::delete(directories, &name)?;
+    staged.publish(directories, name)?;
+    let read = fs::read(directories.path(name)).map_err(blob_error);
+    staged::delete(directories, name)?;
     if read? == CONTENT { Ok(()) } else { Err(Violation::EndedEarly.into()) }
 }

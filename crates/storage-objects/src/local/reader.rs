@@ -1,4 +1,4 @@
-//! Reads an object piece by piece.
+//! Reader of an object in a directory: a stream of chunks with one chunk of read-ahead.
 
 use std::fs::File;
 use std::ops::Range;
@@ -12,29 +12,29 @@ use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, pread};
 use tokio::task::JoinHandle;
 
+use super::blocking;
 use super::error::{blob_error, open_error};
-use super::pool;
 use crate::{PIECE, Violation};
 
-/// What is left to read of a file.
+/// Open file and the range that is left to read.
 struct Rest {
     file: File,
     range: Range<u64>,
 }
 
-/// A piece, and what comes after it.
-struct Turn {
-    piece: Bytes,
+/// A chunk that was read, and the rest after it.
+struct ReadChunk {
+    chunk: Bytes,
     rest: Rest,
 }
 
-/// Opens an object and reads its first piece, in one visit to the pool of threads.
+/// Opens an object and reads its first chunk, with one visit to the blocking pool.
 pub(super) async fn open(path: PathBuf, range: Option<Range<u64>>) -> Result<BlobReader, BlobError> {
-    let (size, first) = pool::run(move || begin(&path, range)).await?;
-    Ok(BlobReader { size, bytes: pieces(first) })
+    let (size, first) = blocking::run(move || begin(&path, range)).await?;
+    Ok(BlobReader { size, bytes: chunks(first) })
 }
 
-fn begin(path: &Path, range: Option<Range<u64>>) -> Result<(u64, Turn), BlobError> {
+fn begin(path: &Path, range: Option<Range<u64>>) -> Result<(u64, ReadChunk), BlobError> {
     let file = File::open(path).map_err(open_error)?;
     let found = file.metadata().map_err(blob_error)?;
     if !found.is_file() {
@@ -44,20 +44,20 @@ fn begin(path: &Path, range: Option<Range<u64>>) -> Result<(u64, Turn), BlobErro
     if range.start > range.end || range.end > found.len() {
         return Err(Violation::Range.into());
     }
-    Ok((found.len(), Rest { file, range }.turn()?))
+    Ok((found.len(), Rest { file, range }.read_chunk()?))
 }
 
-/// While one piece is with the reader, the next one is read; no more.
-fn pieces(first: Turn) -> BoxStream<'static, Result<Bytes, BlobError>> {
+/// Stream of chunks; the next one is read while the consumer handles the current one.
+fn chunks(first: ReadChunk) -> BoxStream<'static, Result<Bytes, BlobError>> {
     stream::unfold(Reading::Ready(first), |reading| async {
-        let turned = match reading {
-            Reading::Ready(turn) => Ok(turn),
-            Reading::Ahead(ahead) => pool::joined(ahead.await),
+        let next = match reading {
+            Reading::Ready(chunk) => Ok(chunk),
+            Reading::Ahead(ahead) => blocking::joined(ahead.await),
             Reading::Over => return None,
         };
-        match turned {
-            Ok(Turn { piece, .. }) if piece.is_empty() => None,
-            Ok(Turn { piece, rest }) => Some((Ok(piece), rest.read_on())),
+        match next {
+            Ok(ReadChunk { chunk, .. }) if chunk.is_empty() => None,
+            Ok(ReadChunk { chunk, rest }) => Some((Ok(chunk), rest.read_ahead())),
             Err(error) => Some((Err(error), Reading::Over)),
         }
     })
@@ -65,32 +65,36 @@ fn pieces(first: Turn) -> BoxStream<'static, Result<Bytes, BlobError>> {
 }
 
 enum Reading {
-    Ready(Turn),
-    Ahead(JoinHandle<Result<Turn, BlobError>>),
+    Ready(ReadChunk),
+    Ahead(JoinHandle<Result<ReadChunk, BlobError>>),
     Over,
 }
 
 impl Rest {
-    fn read_on(self) -> Reading {
-        if self.range.is_empty() { Reading::Over } else { Reading::Ahead(pool::begin(move || self.turn())) }
+    fn read_ahead(self) -> Reading {
+        if self.range.is_empty() {
+            Reading::Over
+        } else {
+            Reading::Ahead(blocking::start(move || self.read_chunk()))
+        }
     }
 
-    /// Reads a full piece, or all that is left. A file that ends before is an error.
-    fn turn(self) -> Result<Turn, BlobError> {
+    /// Reads a full chunk, or the rest of the range. A file that ends before that is an error.
+    fn read_chunk(self) -> Result<ReadChunk, BlobError> {
         let Range { start, end } = self.range;
         let length = usize::try_from(end - start).map_or(PIECE, |left| left.min(PIECE));
-        let mut piece = Vec::with_capacity(length);
-        while piece.len() < length {
-            let offset = start + piece.len() as u64;
-            match pread(&self.file, spare_capacity(&mut piece), offset) {
+        let mut chunk = Vec::with_capacity(length);
+        while chunk.len() < length {
+            let offset = start + chunk.len() as u64;
+            match pread(&self.file, spare_capacity(&mut chunk), offset) {
                 Ok(0) => return Err(Violation::EndedEarly.into()),
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(blob_error(error.into())),
             }
         }
-        // The file may have grown, and the buffer may be larger than was asked for.
-        piece.truncate(length);
+        // The capacity may exceed the request, and `pread` fills all of it if the file has grown.
+        chunk.truncate(length);
         let rest = Self { file: self.file, range: start + length as u64..end };
-        Ok(Turn { piece: piece.into(), rest })
+        Ok(ReadChunk { chunk: chunk.into(), rest })
     }
 }

@@ -1,4 +1,4 @@
-//! A file beside the place where it will be.
+//! Staging file of an upload, renamed to its final path when it is complete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -11,42 +11,42 @@ use rustix::fs::FallocateFlags;
 
 use super::directories::Directories;
 use super::error::{blob_error, is_missing};
-use super::fate::Fate;
+use super::upload_state::UploadState;
 use crate::Violation;
 use crate::object_name::ObjectName;
 
-/// What a name has at its end until the object is complete (storage §4.7).
-const MARK: &str = "#1";
+/// Suffix of a staging file (storage §4.7).
+const SUFFIX: &str = "#1";
 
-/// Readable for the owner alone.
+/// Mode of object files: owner only.
 const MODE: u32 = 0o600;
 
-/// An object that is not complete. Dropping it removes the file, unless it was published.
+/// Staging file of an incomplete object. Dropping it removes the file unless it was published.
 #[derive(Debug)]
 pub(super) struct Staged {
     file: File,
     path: PathBuf,
     size: u64,
     written: AtomicU64,
-    fate: Fate,
+    state: UploadState,
 }
 
 impl Staged {
-    /// Makes the file. The name must be new: what is there already is left alone.
+    /// Creates the staging file. Fails if it exists: two writers never share one.
     pub(super) fn create(
         directories: &Directories,
         name: &ObjectName,
         size: u64,
-        fate: Fate,
+        state: UploadState,
     ) -> Result<Self, BlobError> {
         let path = staging(&directories.path(name));
         prepare(directories, name).map_err(blob_error)?;
-        let file = fate.proceed(|| open_new(&path))?;
-        Ok(Self { file, path, size, written: AtomicU64::new(0), fate })
+        let file = state.run_step(|| open_new(&path))?;
+        Ok(Self { file, path, size, written: AtomicU64::new(0), state })
     }
 
-    /// Takes the space for all of it, so that a full disk is known before the bytes are here. Where the file system cannot
-    /// do that, it is known when they are.
+    /// Allocates the disk space of the whole object, so that a full disk is reported before the body is read. Best effort:
+    /// on a file system without `fallocate`, a full disk is reported by the writes.
     pub(super) fn reserve(&self) -> Result<(), BlobError> {
         match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, self.size) {
             Err(error) if matches!(blob_error(error.into()), BlobError::Full) => Err(BlobError::Full),
@@ -54,39 +54,41 @@ impl Staged {
         }
     }
 
-    /// Adds bytes. Called by one thread at a time.
+    /// Appends bytes. Called by one thread at a time.
     pub(super) fn append(&self, bytes: &[u8]) -> Result<(), BlobError> {
         (&self.file).write_all(bytes).map_err(blob_error)?;
         self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
-    /// The open file, to be synchronised by somebody else.
+    /// A second handle of the open file, for a concurrent synchronisation.
     pub(super) fn handle(&self) -> Result<File, BlobError> {
         self.file.try_clone().map_err(blob_error)
     }
 
-    /// Puts the file into its place. Durable when this returns.
+    /// Renames the complete file to its final path. Durable when this returns.
     pub(super) fn publish(&self, directories: &Directories, name: &ObjectName) -> Result<(), BlobError> {
         if self.written.load(Ordering::Relaxed) != self.size {
             return Err(Violation::TooShort.into());
         }
+        // Content before name: after a power failure between the two, the final path must not hold an incomplete object.
         self.file.sync_all().map_err(blob_error)?;
-        self.fate.publish(|| fs::rename(&self.path, directories.path(name)))?;
+        self.state.publish(|| fs::rename(&self.path, directories.path(name)))?;
+        // The rename itself is durable only once the directory is.
         directories.synchronise(name).map_err(blob_error)
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if !self.fate.is_published() {
-            // Whoever misses it here finds it in a listing.
-            let _gone_already = fs::remove_file(&self.path);
+        if !self.state.is_published() {
+            // A file that cannot be removed stays visible in listings as unfinished, and fsck reports it.
+            let _ignored = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Removes an object and what is left of its upload. Durable when this returns.
+/// Removes an object and its staging file. Durable when this returns.
 pub(super) fn delete(directories: &Directories, name: &ObjectName) -> Result<(), BlobError> {
     let path = directories.path(name);
     let (object, upload) = (remove(&path)?, remove(&staging(&path))?);
@@ -96,7 +98,7 @@ pub(super) fn delete(directories: &Directories, name: &ObjectName) -> Result<(),
     Ok(())
 }
 
-/// Whether there was something.
+/// Removes a file; false if it did not exist.
 fn remove(path: &Path) -> Result<bool, BlobError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -105,13 +107,19 @@ fn remove(path: &Path) -> Result<bool, BlobError> {
     }
 }
 
+/// Splits the name of a staging file from its suffix: the name of its object, and whether there was a suffix. Takes any
+/// number after `#`, as left by other versions of this store (storage §4.7).
+pub(super) fn object_of(name: &str) -> (&str, bool) {
+    name.split_once('#').map_or((name, false), |(object, _number)| (object, true))
+}
+
 fn staging(path: &Path) -> PathBuf {
     let mut marked = path.as_os_str().to_owned();
-    marked.push(MARK);
+    marked.push(SUFFIX);
     marked.into()
 }
 
-/// Makes the directory, also where somebody has removed it meanwhile.
+/// Creates the directory of an object, also if it was removed from outside since this process created it.
 fn prepare(directories: &Directories, name: &ObjectName) -> io::Result<()> {
     if !directories.path(name).parent().is_some_and(Path::is_dir) {
         directories.forget(name);

@@ -1,4 +1,4 @@
-//! Writes an object piece by piece.
+//! Writer of an object in a directory: double-buffered, with early synchronisation.
 
 use std::mem;
 use std::sync::Arc;
@@ -8,41 +8,42 @@ use bytes::Bytes;
 use less_sync_storage::{BlobError, BlobWriter};
 use tokio::task::JoinHandle;
 
+use super::blocking;
 use super::error::blob_error;
-use super::fate::Fate;
 use super::staged::Staged;
-use super::{Store, pool};
+use super::store::Store;
+use super::upload_state::UploadState;
 use crate::object_name::ObjectName;
 use crate::{PIECE, Violation};
 
-/// So many bytes are written before the disk is told to begin with them: then not all of it is left to the end.
-const EARLY: usize = 8 * 1024 * 1024;
+/// Bytes between two early synchronisations, which spread the disk writes over the upload instead of its end.
+const SYNC_INTERVAL: usize = 8 * 1024 * 1024;
 
-/// An object on its way to the disk, in two buffers of [`PIECE`] bytes at most: one is filled while the other is written.
+/// Writer with two buffers of at most [`PIECE`] bytes: one is filled while the other is written.
 ///
-/// An object that fits into one buffer touches the disk in one go when it is complete; so most objects cost two visits to
-/// the pool of threads, one of them for the free space.
+/// An object that fits into one buffer is created, written and renamed by `finish` in one step. Most objects therefore cost
+/// two visits to the blocking pool, one of them for the free space.
 pub(super) struct LocalWriter {
     store: Arc<Store>,
     name: ObjectName,
     size: u64,
     accepted: u64,
     buffer: Vec<u8>,
-    /// The file, once there is one.
+    /// Staging file; `None` for an object of one buffer.
     staged: Option<Arc<Staged>>,
-    /// The other buffer, while its bytes are being written.
+    /// Write of the other buffer in progress; returns the empty buffer.
     writing: Option<JoinHandle<Result<Vec<u8>, BlobError>>>,
-    /// Bytes that nobody has synchronised yet.
+    /// Bytes written since the last early synchronisation.
     unsynchronised: usize,
-    /// A synchronisation that goes on beside the writing.
+    /// Early synchronisation in progress, concurrent with writes.
     synchronising: Option<JoinHandle<Result<(), BlobError>>>,
-    fate: Fate,
+    state: UploadState,
 }
 
 impl LocalWriter {
     pub(super) async fn create(store: Arc<Store>, name: ObjectName, size: u64) -> Result<Self, BlobError> {
-        let (fate, buffer) = (Fate::default(), Vec::with_capacity(buffer_for(size)));
-        // Whoever drops this future drops the writer, which gives up.
+        let (state, buffer) = (UploadState::default(), Vec::with_capacity(buffer_for(size)));
+        // Constructed before the await: dropping this future drops the writer, which aborts the upload.
         let mut writer = Self {
             store,
             name,
@@ -53,21 +54,21 @@ impl LocalWriter {
             writing: None,
             unsynchronised: 0,
             synchronising: None,
-            fate,
+            state,
         };
-        let (store, name, fate) = (Arc::clone(&writer.store), writer.name.clone(), writer.fate.clone());
-        writer.staged = pool::run(move || begin(&store, &name, size, fate)).await?;
+        let (store, name, state) = (Arc::clone(&writer.store), writer.name.clone(), writer.state.clone());
+        writer.staged = blocking::run(move || begin(&store, &name, size, state)).await?;
         Ok(writer)
     }
 
-    /// Hands the full buffer over and goes on with the other one.
-    async fn turn(&mut self) -> Result<(), BlobError> {
-        let spare = self.settle().await?;
-        let Some(staged) = self.staged.clone() else { return Err(Violation::GivenUp.into()) };
+    /// Starts the write of the full buffer and continues with the other one.
+    async fn swap_buffers(&mut self) -> Result<(), BlobError> {
+        let spare = self.finish_write().await?;
+        let Some(staged) = self.staged.clone() else { return Err(Violation::Aborted.into()) };
         self.synchronise_early(&staged).await?;
         let mut full = mem::replace(&mut self.buffer, spare);
         self.unsynchronised += full.len();
-        self.writing = Some(pool::begin(move || {
+        self.writing = Some(blocking::start(move || {
             staged.append(&full)?;
             full.clear();
             Ok(full)
@@ -75,32 +76,34 @@ impl LocalWriter {
         Ok(())
     }
 
-    /// Has the disk begin with what was written so far, if that is much and it is not busy with it already.
+    /// Starts an early synchronisation if enough was written and none is in progress.
     async fn synchronise_early(&mut self, staged: &Staged) -> Result<(), BlobError> {
         let is_busy = self.synchronising.as_ref().is_some_and(|running| !running.is_finished());
-        if self.unsynchronised < EARLY || is_busy {
+        if self.unsynchronised < SYNC_INTERVAL || is_busy {
             return Ok(());
         }
         self.synchronised().await?;
         self.unsynchronised = 0;
-        // The same open file under a number of its own: it keeps nobody from removing the file.
+        // A second descriptor, so that the synchronisation may outlive the staging file, which an abort removes.
         let file = staged.handle()?;
-        self.synchronising = Some(pool::begin(move || file.sync_data().map_err(blob_error)));
+        self.synchronising = Some(blocking::start(move || file.sync_data().map_err(blob_error)));
         Ok(())
     }
 
-    /// Waits for the synchronisation that is under way. Its error is told to nobody else.
+    /// Waits for the synchronisation in progress. Its error must not be lost: the kernel reports a failed write-back only
+    /// once, and a later `sync_all` would succeed.
     async fn synchronised(&mut self) -> Result<(), BlobError> {
         match self.synchronising.take() {
-            Some(running) => pool::joined(running.await),
+            Some(running) => blocking::joined(running.await),
             None => Ok(()),
         }
     }
 
-    /// Waits for what is being written. Answers with an empty buffer.
-    async fn settle(&mut self) -> Result<Vec<u8>, BlobError> {
+    /// Waits for the write in progress and returns an empty buffer.
+    async fn finish_write(&mut self) -> Result<Vec<u8>, BlobError> {
         let Some(writing) = &mut self.writing else { return Ok(Vec::with_capacity(PIECE)) };
-        let written = pool::joined(writing.await);
+        // Awaited in place and cleared after: if this future is dropped, the write is still known to the next call.
+        let written = blocking::joined(writing.await);
         self.writing = None;
         written
     }
@@ -110,32 +113,34 @@ impl LocalWriter {
 impl BlobWriter for LocalWriter {
     async fn write(&mut self, mut bytes: Bytes) -> Result<(), BlobError> {
         if bytes.len() as u64 > self.size - self.accepted {
-            self.fate.give_up();
+            self.state.abort();
             return Err(Violation::TooLong.into());
         }
         while !bytes.is_empty() {
             if self.buffer.len() == PIECE {
-                self.turn().await?;
+                self.swap_buffers().await?;
             }
-            let part = bytes.len().min(PIECE - self.buffer.len());
-            self.buffer.extend_from_slice(&bytes.split_to(part));
-            self.accepted += part as u64;
+            let length = bytes.len().min(PIECE - self.buffer.len());
+            self.buffer.extend_from_slice(&bytes.split_to(length));
+            self.accepted += length as u64;
         }
         Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<(), BlobError> {
-        self.settle().await?;
+        self.finish_write().await?;
         self.synchronised().await?;
         let (store, name, size) = (Arc::clone(&self.store), self.name.clone(), self.size);
-        let (staged, rest, fate) = (self.staged.take(), mem::take(&mut self.buffer), self.fate.clone());
-        pool::run(move || end(&store, &name, size, staged, &rest, fate)).await
+        let (staged, rest, state) = (self.staged.take(), mem::take(&mut self.buffer), self.state.clone());
+        blocking::run(move || end(&store, &name, size, staged, &rest, state)).await
     }
 
     async fn abort(mut self: Box<Self>) {
-        let _is_moot = self.settle().await;
+        // A failed write does not matter to an abort.
+        let _ignored = self.finish_write().await;
         let staged = self.staged.take();
-        let _is_done = pool::run(move || {
+        // Joined, so that the staging file is gone when this returns.
+        let _ignored = blocking::run(move || {
             drop(staged);
             Ok(())
         })
@@ -145,9 +150,9 @@ impl BlobWriter for LocalWriter {
 
 impl Drop for LocalWriter {
     fn drop(&mut self) {
-        self.fate.give_up();
+        self.state.abort();
         if let Some(staged) = self.staged.take() {
-            pool::discard(staged);
+            blocking::discard(staged);
         }
     }
 }
@@ -156,31 +161,36 @@ fn buffer_for(size: u64) -> usize {
     usize::try_from(size).map_or(PIECE, |size| size.min(PIECE))
 }
 
-/// Looks for space, and takes it where the object is larger than a buffer.
-fn begin(store: &Store, name: &ObjectName, size: u64, fate: Fate) -> Result<Option<Arc<Staged>>, BlobError> {
-    if !store.volume.room().map_err(blob_error)?.has_place_for(size) {
+/// Checks the free space; creates and allocates the staging file of an object larger than a buffer.
+fn begin(
+    store: &Store,
+    name: &ObjectName,
+    size: u64,
+    state: UploadState,
+) -> Result<Option<Arc<Staged>>, BlobError> {
+    if !store.volume.space().map_err(blob_error)?.fits(size) {
         return Err(BlobError::Full);
     }
     if size <= PIECE as u64 {
         return Ok(None);
     }
-    let staged = Staged::create(&store.directories, name, size, fate)?;
+    let staged = Staged::create(&store.directories, name, size, state)?;
     staged.reserve()?;
     Ok(Some(Arc::new(staged)))
 }
 
-/// Writes what is left, and puts the file into its place.
+/// Writes the last buffer and publishes the object.
 fn end(
     store: &Store,
     name: &ObjectName,
     size: u64,
     staged: Option<Arc<Staged>>,
     rest: &[u8],
-    fate: Fate,
+    state: UploadState,
 ) -> Result<(), BlobError> {
     let staged = match staged {
         Some(staged) => staged,
-        None => Arc::new(Staged::create(&store.directories, name, size, fate)?),
+        None => Arc::new(Staged::create(&store.directories, name, size, state)?),
     };
     staged.append(rest)?;
     staged.publish(&store.directories, name)

@@ -1,26 +1,26 @@
-//! What failures of the store mean. Told by their types, never by their text (storage §4.8).
+//! Mapping of object store errors to [`BlobError`], by their types and never by their text (storage §4.8).
 
 use std::error::Error;
 
 use less_sync_storage::BlobError;
 use object_store::client::HttpError;
 
-use super::http::Troubled;
+use super::http::ServerError;
 
 /// Insufficient storage (RFC 4918 §11.5).
 const INSUFFICIENT_STORAGE: u16 = 507;
 
-/// Failures where no object can be missed. What is not found when something is written is the upload.
+/// Maps an error of an operation that does not read an object; "not found" then means the upload or the bucket.
 pub(super) fn blob_error(error: object_store::Error) -> BlobError {
     let Some(transport) = find::<HttpError>(&error) else { return BlobError::Failed(Box::new(error)) };
-    match find::<Troubled>(transport) {
-        Some(Troubled::Status(INSUFFICIENT_STORAGE)) => BlobError::Full,
-        Some(Troubled::NoBucket) => BlobError::Failed(Box::new(error)),
-        Some(Troubled::Status(_)) | None => BlobError::Unavailable(Box::new(error)),
+    match find::<ServerError>(transport) {
+        Some(ServerError::Status(INSUFFICIENT_STORAGE)) => BlobError::Full,
+        Some(ServerError::NoBucket) => BlobError::Failed(Box::new(error)),
+        Some(ServerError::Status(_)) | None => BlobError::Unavailable(Box::new(error)),
     }
 }
 
-/// Failures of reading an object.
+/// Maps an error of the reading of an object.
 pub(super) fn open_error(error: object_store::Error) -> BlobError {
     if matches!(error, object_store::Error::NotFound { .. }) {
         BlobError::NotFound
@@ -29,7 +29,7 @@ pub(super) fn open_error(error: object_store::Error) -> BlobError {
     }
 }
 
-/// The first of the causes that has a type.
+/// The first error of the source chain with type `T`.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
 }
@@ -47,11 +47,11 @@ mod tests {
     }
 
     fn status(status: u16) -> object_store::Error {
-        generic(HttpError::new(HttpErrorKind::Request, Troubled::Status(status)))
+        generic(HttpError::new(HttpErrorKind::Request, ServerError::Status(status)))
     }
 
     #[test]
-    fn store_that_does_not_answer_is_unavailable() {
+    fn store_that_does_not_respond_is_unavailable() {
         for kind in [HttpErrorKind::Connect, HttpErrorKind::Timeout, HttpErrorKind::Unknown] {
             let error = generic(HttpError::new(kind, io::Error::from(io::ErrorKind::ConnectionReset)));
             assert!(matches!(blob_error(error), BlobError::Unavailable(_)), "{kind:?}");
@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn missing_bucket_is_no_missing_object() {
-        let error = || generic(HttpError::new(HttpErrorKind::Unknown, Troubled::NoBucket));
+    fn missing_bucket_is_not_a_missing_object() {
+        let error = || generic(HttpError::new(HttpErrorKind::Unknown, ServerError::NoBucket));
         assert!(matches!(blob_error(error()), BlobError::Failed(_)));
         assert!(matches!(open_error(error()), BlobError::Failed(_)));
     }
 
     #[test]
-    fn rejection_has_failed() {
+    fn rejected_request_is_a_failure() {
         assert!(matches!(
             blob_error(generic(io::Error::from(io::ErrorKind::TimedOut))),
             BlobError::Failed(_)
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_reading_finds_nothing() {
+    fn only_reading_reports_a_missing_object() {
         let missing = || object_store::Error::NotFound { path: String::new(), source: "none".into() };
         assert!(matches!(open_error(missing()), BlobError::NotFound));
         assert!(matches!(blob_error(missing()), BlobError::Failed(_)));

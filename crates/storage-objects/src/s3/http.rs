@@ -1,5 +1,4 @@
-//! The HTTP client below the store: no proxy, no redirect, a bound on every wait, and failures that can be told apart by
-//! their types.
+//! HTTP client of the S3 store: no proxy, no redirects, a timeout on every wait, and typed errors.
 
 use std::time::Duration;
 
@@ -10,35 +9,34 @@ use object_store::client::{
 };
 use reqwest::redirect::Policy;
 
-use super::Patience;
+use super::Timeouts;
 
-/// How long a connection may wait for its next request. Servers close theirs after twenty seconds or more.
-const IDLE: Duration = Duration::from_secs(15);
+/// Idle timeout of a pooled connection; below the 20 s or more after which servers close theirs.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The code of S3 for a bucket that is not there, as it stands in the body of an answer with status 404. Without it the
-/// answer says that an object is missing.
-const NO_BUCKET: &[u8] = b"<Code>NoSuchBucket</Code>";
+/// Error code of S3 for a missing bucket, in the body of a 404 response; other 404 responses mean a missing object.
+const NO_SUCH_BUCKET: &[u8] = b"<Code>NoSuchBucket</Code>";
 
-/// A server that had an answer, but not to the question.
+/// Response that says something about the server instead of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Troubled {
-    /// One that says nothing about the request.
-    #[error("object store answered with status {0}")]
+pub(super) enum ServerError {
+    /// Status that reports an overloaded, failing or full server.
+    #[error("object store responded with status {0}")]
     Status(u16),
-    /// It does not know the bucket.
+    /// The bucket does not exist.
     #[error("bucket does not exist")]
     NoBucket,
 }
 
-/// Makes the client.
+/// Factory of the HTTP client.
 #[derive(Debug)]
 pub(super) struct Connector {
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Connector {
-    pub(super) const fn new(patience: Patience) -> Self {
-        Self { patience }
+    pub(super) const fn new(timeouts: Timeouts) -> Self {
+        Self { timeouts }
     }
 }
 
@@ -48,56 +46,56 @@ impl HttpConnector for Connector {
             .user_agent("less-sync")
             .no_proxy()
             .redirect(Policy::none())
-            .connect_timeout(self.patience.connect)
-            .pool_idle_timeout(IDLE)
+            .connect_timeout(self.timeouts.connect)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .http1_only()
             .build()
             .map_err(|source| object_store::Error::Generic { store: "S3", source: Box::new(source) })?;
-        Ok(HttpClient::new(Patient { client, patience: self.patience }))
+        Ok(HttpClient::new(TimeoutClient { client, timeouts: self.timeouts }))
     }
 }
 
-/// A client that neither waits for ever nor takes an outage for an answer.
+/// Client with a timeout per request that turns server errors into typed errors.
 #[derive(Debug)]
-struct Patient {
+struct TimeoutClient {
     client: reqwest::Client,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 #[async_trait]
-impl HttpService for Patient {
+impl HttpService for TimeoutClient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let empty = request.body().content_length() == 0;
-        let limit = if empty { self.patience.answer } else { self.patience.transfer };
-        let answered = tokio::time::timeout(limit, self.ask(request)).await;
-        answered.map_err(|elapsed| HttpError::new(HttpErrorKind::Timeout, elapsed))?
+        let timeout = if empty { self.timeouts.response } else { self.timeouts.transfer };
+        let responded = tokio::time::timeout(timeout, self.send(request)).await;
+        responded.map_err(|elapsed| HttpError::new(HttpErrorKind::Timeout, elapsed))?
     }
 }
 
-impl Patient {
-    async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+impl TimeoutClient {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let response = self.client.call(request).await?;
-        match (response.status().as_u16(), trouble(response.status().as_u16())) {
-            (status, Some(kind)) => Err(HttpError::new(kind, Troubled::Status(status))),
+        match (response.status().as_u16(), retry_kind(response.status().as_u16())) {
+            (status, Some(kind)) => Err(HttpError::new(kind, ServerError::Status(status))),
             (404, None) => missing(response).await,
             (_, None) => Ok(response),
         }
     }
 }
 
-/// Tells a missing bucket from a missing object.
+/// Distinguishes a missing bucket from a missing object: the client library maps every 404 to the latter.
 async fn missing(response: HttpResponse) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
     let body = body.bytes().await?;
-    if body.windows(NO_BUCKET.len()).any(|part| part == NO_BUCKET) {
-        return Err(HttpError::new(HttpErrorKind::Unknown, Troubled::NoBucket));
+    if body.windows(NO_SUCH_BUCKET.len()).any(|part| part == NO_SUCH_BUCKET) {
+        return Err(HttpError::new(HttpErrorKind::Unknown, ServerError::NoBucket));
     }
     Ok(HttpResponse::from_parts(parts, body.into()))
 }
 
-/// Statuses that say something about the server and nothing about the request. The kind decides what is tried again:
-/// an overloaded or failing server is, a full one is not.
-const fn trouble(status: u16) -> Option<HttpErrorKind> {
+/// Error kind of a status that reports on the server and not on the request. The kind decides on a retry: requests to an
+/// overloaded or failing server are retried, those to a full one are not.
+const fn retry_kind(status: u16) -> Option<HttpErrorKind> {
     match status {
         408 | 429 | 500 | 502..=504 => Some(HttpErrorKind::Request),
         507 => Some(HttpErrorKind::Unknown),
@@ -110,13 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_statuses_about_the_server_are_trouble() {
+    fn only_statuses_about_the_server_are_errors() {
         for status in [408, 429, 500, 502, 503, 504] {
-            assert_eq!(trouble(status), Some(HttpErrorKind::Request), "{status} is tried again");
+            assert_eq!(retry_kind(status), Some(HttpErrorKind::Request), "{status} is retried");
         }
-        assert_eq!(trouble(507), Some(HttpErrorKind::Unknown), "a full store is not tried again");
+        assert_eq!(retry_kind(507), Some(HttpErrorKind::Unknown), "a full store is not retried");
         for status in [200, 206, 301, 304, 400, 403, 404, 409, 412, 416, 501] {
-            assert_eq!(trouble(status), None, "{status}");
+            assert_eq!(retry_kind(status), None, "{status}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An object that needs more than one request.
+//! Multipart upload of an object larger than one part.
 
 use std::mem;
 use std::sync::Arc;
@@ -18,61 +18,63 @@ use super::PART;
 use super::error::blob_error;
 use crate::Violation;
 
-/// How many parts are on their way at most. With the one that is being filled they make 15 MiB (storage §4.4).
-const IN_FLIGHT: usize = 2;
+/// Maximum parts in flight. With the one that is being filled, 15 MiB of memory per upload (storage §4.4).
+const MAX_IN_FLIGHT: usize = 2;
 
-/// Sends parts while others are being written. The upload is aborted unless it was completed.
+/// Writer that sends parts concurrently. The upload is aborted on drop unless it was completed.
 pub(super) struct MultipartWriter {
-    /// None once it is completed, or someone aborts it.
+    /// `None` once the upload is completed or aborted.
     upload: Option<Box<dyn MultipartUpload>>,
     parts: JoinSet<object_store::Result<()>>,
     buffer: Vec<u8>,
-    /// Bytes that have not been written yet.
+    /// Announced bytes that have not been written yet.
     left: u64,
-    aborts: TaskTracker,
+    background: TaskTracker,
 }
 
 impl MultipartWriter {
-    pub(super) fn create(upload: Box<dyn MultipartUpload>, size: u64, aborts: TaskTracker) -> Self {
+    pub(super) fn create(upload: Box<dyn MultipartUpload>, size: u64, background: TaskTracker) -> Self {
         let buffer = Vec::with_capacity(PART);
-        Self { upload: Some(upload), parts: JoinSet::new(), buffer, left: size, aborts }
+        Self { upload: Some(upload), parts: JoinSet::new(), buffer, left: size, background }
     }
 
-    /// Sends the buffer as soon as there is room for it on the way.
+    /// Sends the buffer as a part, once fewer than the maximum are in flight.
     async fn send_part(&mut self) -> Result<(), BlobError> {
-        while self.parts.len() >= IN_FLIGHT {
-            self.arrived().await?;
+        while self.parts.len() >= MAX_IN_FLIGHT {
+            self.wait_for_part().await?;
         }
-        let upload = self.upload.as_mut().ok_or(Violation::GivenUp)?;
+        let upload = self.upload.as_mut().ok_or(Violation::Aborted)?;
         self.parts.spawn(upload.put_part(mem::take(&mut self.buffer).into()));
         Ok(())
     }
 
-    /// Waits for a part. After a failure nothing more can be sent.
-    async fn arrived(&mut self) -> Result<(), BlobError> {
-        let arrived = self.parts.join_next().await.map_or(Ok(()), part);
-        if arrived.is_err() {
-            self.give_up();
+    /// Waits for any part in flight. A failure aborts the upload.
+    async fn wait_for_part(&mut self) -> Result<(), BlobError> {
+        let sent = self.parts.join_next().await.map_or(Ok(()), part);
+        if sent.is_err() {
+            self.abort_in_background();
         }
-        arrived
+        sent
     }
 
-    /// Sends what is left and completes the upload.
+    /// Sends the last part and completes the upload.
     async fn complete(&mut self) -> Result<(), BlobError> {
         self.send_part().await?;
         while !self.parts.is_empty() {
-            self.arrived().await?;
+            self.wait_for_part().await?;
         }
-        let upload = self.upload.as_mut().ok_or(Violation::GivenUp)?;
+        // Completing with a part in flight would make an object without that part, so all parts are awaited first. The
+        // upload is taken only after success: until then, dropping the writer aborts it.
+        let upload = self.upload.as_mut().ok_or(Violation::Aborted)?;
         upload.complete().await.map_err(blob_error)?;
         self.upload = None;
         Ok(())
     }
 
-    /// Aborts the upload behind the writer's back.
-    fn give_up(&mut self) {
+    /// Aborts the upload in the background; outside of a runtime, the lifecycle rule of the bucket has to.
+    fn abort_in_background(&mut self) {
         if let (Some(upload), Ok(runtime)) = (self.upload.take(), Handle::try_current()) {
-            self.aborts.spawn_on(abort(upload, mem::take(&mut self.parts)), &runtime);
+            self.background.spawn_on(abort(upload, mem::take(&mut self.parts)), &runtime);
         }
     }
 }
@@ -81,7 +83,7 @@ impl MultipartWriter {
 impl BlobWriter for MultipartWriter {
     async fn write(&mut self, mut bytes: Bytes) -> Result<(), BlobError> {
         if bytes.len() as u64 > self.left {
-            self.give_up();
+            self.abort_in_background();
             return Err(Violation::TooLong.into());
         }
         while !bytes.is_empty() {
@@ -112,38 +114,39 @@ impl BlobWriter for MultipartWriter {
 
 impl Drop for MultipartWriter {
     fn drop(&mut self) {
-        self.give_up();
+        self.abort_in_background();
     }
 }
 
-/// Begins an upload. One whose caller is gone when the store answers is aborted: nobody else knows its name.
-pub(super) async fn begin(
+/// Starts a multipart upload, as a task of its own: if the caller is cancelled before the response, only this task learns
+/// the upload id, and aborts the upload.
+pub(super) async fn start(
     store: Arc<AmazonS3>,
     path: Path,
     tasks: &TaskTracker,
 ) -> Result<Box<dyn MultipartUpload>, BlobError> {
-    let (answer, answered) = oneshot::channel();
+    let (sender, response) = oneshot::channel();
     tasks.spawn(async move {
-        let begun = store.put_multipart(&path).await;
-        if let Err(Ok(unwanted)) = answer.send(begun) {
-            abort(unwanted, JoinSet::new()).await;
+        let started = store.put_multipart(&path).await;
+        if let Err(Ok(orphan)) = sender.send(started) {
+            abort(orphan, JoinSet::new()).await;
         }
     });
-    let begun = answered.await.map_err(|ended| BlobError::Failed(Box::new(ended)))?;
-    begun.map_err(blob_error)
+    let started = response.await.map_err(|ended| BlobError::Failed(Box::new(ended)))?;
+    started.map_err(blob_error)
 }
 
 fn part(joined: Result<object_store::Result<()>, JoinError>) -> Result<(), BlobError> {
     joined.map_err(|ended| BlobError::Failed(Box::new(ended)))?.map_err(blob_error)
 }
 
-/// A part that arrives after the abort would stay in the bucket, so the parts go first.
+/// Aborts an upload after its parts in flight were cancelled: S3 keeps a part that arrives after the abort, and bills it.
 async fn abort(mut upload: Box<dyn MultipartUpload>, mut parts: JoinSet<object_store::Result<()>>) {
     parts.shutdown().await;
     if let Err(error) = upload.abort().await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
-            "unfinished upload stays in the object store"
+            "failed to abort a multipart upload; it stays in the object store"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where the bucket is, who we are there, and how long we wait.
+//! Options of an S3 bucket: address, credentials, timeouts and retries.
 
 use std::time::Duration;
 
@@ -9,64 +9,75 @@ use url::Url;
 
 use super::http::Connector;
 
-/// What has to be said about a bucket (operations §2.5).
+/// Address and credentials of a bucket, and the timeouts of its requests (operations §2.5).
 #[derive(Clone, Debug)]
 pub struct S3Options {
-    /// Its server, with or without a scheme: `https://s3.example`, `minio:9000`. Buckets are addressed by path.
+    /// Host of the service, with or without a scheme: `https://s3.example`, `minio:9000`. Path-style addressing.
     pub endpoint: String,
-    /// Whether to use TLS where the endpoint has no scheme.
+    /// Whether to use TLS if the endpoint has no scheme.
     pub use_ssl: bool,
-    /// Its region.
+    /// Region of the bucket.
     pub region: String,
-    /// Its name.
+    /// Name of the bucket.
     pub bucket: String,
-    /// Who we are.
+    /// Access key id.
     pub access_key: String,
-    /// How we prove it.
+    /// Secret access key.
     pub secret_key: SecretString,
-    /// How long we wait.
-    pub patience: Patience,
+    /// Timeouts of requests.
+    pub timeouts: Timeouts,
+    /// Retries of failed requests.
+    pub retry: RetryPolicy,
 }
 
-/// How long to wait for a server, and how often to try again.
+/// Timeouts of requests to the object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// For a connection.
+pub struct Timeouts {
+    /// Maximum time to establish a connection; 2 s by default.
     pub connect: Duration,
-    /// For the head of an answer to a request without a body.
-    pub answer: Duration,
-    /// For a request with a body and the head of its answer; 5 MiB have to pass in that time.
+    /// Maximum time to the response head of a request without a body; 10 s by default.
+    pub response: Duration,
+    /// Maximum time to the response head of a request with a body of up to 5 MiB; 1 min by default.
     pub transfer: Duration,
-    /// For the next bytes of an object that is being read.
+    /// Maximum time between two chunks of a response body; 30 s by default.
     pub stall: Duration,
-    /// Further attempts, all of them begun within [`Patience::retry_within`].
-    pub retries: usize,
-    /// How long after its begin a request may be tried again.
-    pub retry_within: Duration,
 }
 
-impl Default for Patience {
-    /// A server that is not there is given up after some six seconds, one that hangs after ten.
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
-            answer: Duration::from_secs(10),
+            response: Duration::from_secs(10),
             transfer: Duration::from_mins(1),
             stall: Duration::from_secs(30),
-            retries: 2,
-            retry_within: Duration::from_secs(5),
         }
     }
 }
 
-/// Options that no bucket can be reached with.
+/// Retries of failed requests, with exponential backoff from 100 ms to 1 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Maximum retries after the first attempt; 2 by default.
+    pub retries: usize,
+    /// Maximum time from the first attempt to the start of a retry; 5 s by default.
+    pub within: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// With the default timeouts, requests to an unreachable host fail after some 6 s, those to a hanging one after 10 s.
+    fn default() -> Self {
+        Self { retries: 2, within: Duration::from_secs(5) }
+    }
+}
+
+/// Invalid [`S3Options`].
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidS3Options {
-    /// The endpoint is no address of an HTTP server.
+    /// The endpoint is not the address of an HTTP server.
     #[error("endpoint is not a host with a port, nor an http or https url of one")]
     Endpoint,
-    /// The client rejects them.
-    #[error("no client for the object store")]
+    /// The client library rejected the options.
+    #[error("failed to create a client for the object store")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -79,15 +90,15 @@ impl S3Options {
             .with_bucket_name(&self.bucket)
             .with_access_key_id(&self.access_key)
             .with_secret_access_key(self.secret_key.expose_secret())
-            // Not every store knows the deletion of many objects at once.
+            // Not every compatible service supports bulk deletion.
             .with_disable_bulk_delete(true)
-            .with_retry(self.patience.retry())
-            .with_http_connector(Connector::new(self.patience))
+            .with_retry(self.retry.config())
+            .with_http_connector(Connector::new(self.timeouts))
             .build()
             .map_err(|rejected| InvalidS3Options::Client(Box::new(rejected)))
     }
 
-    /// The URL of the server, without a `/` at the end.
+    /// URL of the service, without a trailing `/`.
     fn base(&self) -> Result<String, InvalidS3Options> {
         let scheme = if self.use_ssl { "https" } else { "http" };
         let text = match self.endpoint.split_once("://") {
@@ -105,14 +116,14 @@ impl S3Options {
     }
 }
 
-impl Patience {
-    fn retry(&self) -> RetryConfig {
+impl RetryPolicy {
+    fn config(&self) -> RetryConfig {
         let backoff = BackoffConfig {
             init_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(1),
             base: 2.0,
         };
-        RetryConfig { backoff, max_retries: self.retries, retry_timeout: self.retry_within }
+        RetryConfig { backoff, max_retries: self.retries, retry_timeout: self.within }
     }
 }
 
@@ -128,13 +139,14 @@ mod tests {
             bucket: "files".to_owned(),
             access_key: "key".to_owned(),
             secret_key: "hidden".into(),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
+            retry: RetryPolicy::default(),
         }
     }
 
     /// Operations §2.5: `FILE_S3_USE_SSL` decides only where the endpoint has no scheme.
     #[test]
-    fn scheme_of_the_endpoint_goes_before_the_option() {
+    fn scheme_of_the_endpoint_overrides_the_option() {
         for (endpoint, use_ssl, base) in [
             ("minio:9000", true, "https://minio:9000"),
             ("minio:9000", false, "http://minio:9000"),
@@ -149,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoint_that_is_no_server_is_rejected() {
+    fn invalid_endpoint_is_rejected() {
         for endpoint in ["", "ftp://s3.example", "https://", "https://a b", "http://u:p@h", "h?x=y", "h#x"] {
             let rejected = options(endpoint, true).base();
             assert!(matches!(rejected, Err(InvalidS3Options::Endpoint)), "{endpoint}: {rejected:?}");
@@ -162,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn client_is_made_for_both_schemes() {
+    fn client_is_created_for_both_schemes() {
         for use_ssl in [true, false] {
             options("localhost:1", use_ssl).connect().unwrap();
         }

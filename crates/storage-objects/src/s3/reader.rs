@@ -1,4 +1,4 @@
-//! Reads an object as it comes from the store.
+//! Reader of an object in a bucket: a stream of chunks that ends in an error if the object is cut short.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use super::error::{blob_error, open_error};
 use crate::{PIECE, Violation};
 
+/// Opens an object or a range of it. `stall` is the timeout between two chunks.
 pub(super) async fn open(
     store: &AmazonS3,
     path: &Path,
@@ -21,13 +22,13 @@ pub(super) async fn open(
     stall: Duration,
 ) -> Result<BlobReader, BlobError> {
     match range {
-        Some(range) if range.start >= range.end => open_nothing(store, path, range).await,
-        range => open_something(store, path, range, stall).await,
+        Some(range) if range.start >= range.end => open_empty(store, path, range).await,
+        range => open_range(store, path, range, stall).await,
     }
 }
 
-/// S3 has no word for a range without bytes.
-async fn open_nothing(store: &AmazonS3, path: &Path, range: Range<u64>) -> Result<BlobReader, BlobError> {
+/// Opens an empty range, which S3 cannot express: only the size of the object is requested.
+async fn open_empty(store: &AmazonS3, path: &Path, range: Range<u64>) -> Result<BlobReader, BlobError> {
     let size = store.head(path).await.map_err(open_error)?.size;
     if range.start > range.end || range.end > size {
         return Err(Violation::Range.into());
@@ -35,7 +36,7 @@ async fn open_nothing(store: &AmazonS3, path: &Path, range: Range<u64>) -> Resul
     Ok(BlobReader { size, bytes: stream::empty().boxed() })
 }
 
-async fn open_something(
+async fn open_range(
     store: &AmazonS3,
     path: &Path,
     range: Option<Range<u64>>,
@@ -45,38 +46,38 @@ async fn open_something(
     let found = store.get_opts(path, options).await.map_err(open_error)?;
     let size = found.meta.size;
     let range = range.unwrap_or(0..size);
-    // A store answers with less when the range reaches beyond the object.
+    // A range beyond the end of the object is shortened by the store, not rejected.
     if found.range != range {
         return Err(Violation::Range.into());
     }
     let rest =
         Rest { source: found.into_stream(), chunk: Bytes::new(), left: range.end - range.start, stall };
-    Ok(BlobReader { size, bytes: rest.pieces() })
+    Ok(BlobReader { size, bytes: rest.chunks() })
 }
 
-/// What is still to come.
+/// Response body and the bytes that are left of it.
 struct Rest {
     source: BoxStream<'static, object_store::Result<Bytes>>,
     chunk: Bytes,
-    /// Bytes that the source still owes.
+    /// Bytes that the source has not delivered yet.
     left: u64,
     stall: Duration,
 }
 
 impl Rest {
-    fn pieces(self) -> BoxStream<'static, Result<Bytes, BlobError>> {
+    fn chunks(self) -> BoxStream<'static, Result<Bytes, BlobError>> {
         stream::try_unfold(self, |mut rest| async {
             if rest.chunk.is_empty() && rest.left > 0 {
                 rest.chunk = rest.next_chunk().await?;
                 rest.left -= rest.chunk.len() as u64;
             }
-            let piece = rest.chunk.split_to(PIECE.min(rest.chunk.len()));
-            Ok(if piece.is_empty() { None } else { Some((piece, rest)) })
+            let chunk = rest.chunk.split_to(PIECE.min(rest.chunk.len()));
+            Ok(if chunk.is_empty() { None } else { Some((chunk, rest)) })
         })
         .boxed()
     }
 
-    /// Neither empty nor more than what is owed.
+    /// The next chunk of the source: not empty, and no more than the bytes left.
     async fn next_chunk(&mut self) -> Result<Bytes, BlobError> {
         loop {
             let next = tokio::time::timeout(self.stall, self.source.next()).await;
@@ -111,11 +112,11 @@ mod tests {
     }
 
     async fn lengths(rest: Rest) -> Result<Vec<usize>, BlobError> {
-        rest.pieces().map_ok(|piece| piece.len()).try_collect().await
+        rest.chunks().map_ok(|chunk| chunk.len()).try_collect().await
     }
 
     #[tokio::test]
-    async fn large_chunks_are_cut_and_empty_ones_left_out() {
+    async fn large_chunks_are_split_and_empty_ones_skipped() {
         let chunks = vec![zeros(0), zeros(2 * PIECE + 1), zeros(0), zeros(7)];
         let lengths = lengths(rest(chunks, 2 * PIECE as u64 + 8)).await.unwrap();
         assert_eq!(lengths, [PIECE, PIECE, 1, 7]);
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn store_that_stalls_is_given_up() {
+    async fn stalled_store_is_unavailable() {
         let stalled = Rest { source: stream::pending().boxed(), ..rest(vec![], 1) };
         assert!(matches!(lengths(stalled).await, Err(BlobError::Unavailable(_))));
     }

@@ -1,4 +1,4 @@
-//! An object that fits into one request.
+//! Upload of an object in one request.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use object_store::path::Path;
 use super::error::blob_error;
 use crate::Violation;
 
-/// Keeps the object in memory until it is complete.
+/// Writer that buffers the object and sends it when it is complete.
 pub(super) struct SingleWriter {
     store: Arc<AmazonS3>,
     path: Path,
     size: usize,
-    /// None when more was written than was announced.
+    /// `None` after more bytes were written than announced.
     buffer: Option<Vec<u8>>,
 }
 

@@ -113,7 +113,7 @@ fn other_places_are_unknown() {
 /// operations §15 "s3 client can be built offline".
 #[tokio::test]
 async fn client_of_a_bucket_is_made_without_asking_it_anything() {
-    S3Blobs::new(&bucket(&[])).unwrap();
+    S3Blobs::new(&bucket(&[]), uuid::Uuid::from_u128(1)).unwrap();
 }
 
 /// operations §2.1: no secret is shown.

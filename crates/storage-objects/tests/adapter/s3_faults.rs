@@ -1,41 +1,35 @@
-//! What becomes of objects when the store fails (storage §4.4, §4.8).
-
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
-
-mod bucket;
+//! Failures of the S3 service: timeouts, errors, cut connections, aborted uploads (storage §4.4, §4.8).
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::{BlobError, BlobWriter, Blobs, ObjectKey, UploadId};
-use less_sync_storage_objects::{Patience, S3Blobs, S3Options};
+use less_sync_storage::{BlobError, BlobWriter, Blobs};
+use less_sync_storage_objects::{RetryPolicy, S3Blobs, S3Options, Timeouts};
 use less_sync_test_support::s3::{S3Server, Trouble};
 use less_sync_test_support::within;
 use tokio::net::TcpListener;
 
-const PART: usize = 5 << 20;
-const PIECE: usize = 256 * 1024;
+use crate::bucket;
+use crate::objects::{PIECE, key};
 
-/// Short, and without a second attempt.
-const IMPATIENT: Patience = Patience {
+const PART: usize = 5 << 20;
+
+const NO_RETRY: RetryPolicy = RetryPolicy { retries: 0, within: Duration::ZERO };
+
+const SHORT: Timeouts = Timeouts {
     connect: Duration::from_millis(300),
-    answer: Duration::from_millis(300),
+    response: Duration::from_millis(300),
     transfer: Duration::from_millis(300),
     stall: Duration::from_millis(300),
-    retries: 0,
-    retry_within: Duration::ZERO,
 };
 
-/// One attempt and time enough for slow machines.
-const STRAIGHT: Patience = Patience {
+/// Long enough for slow machines.
+const LONG: Timeouts = Timeouts {
     connect: Duration::from_secs(10),
-    answer: Duration::from_secs(20),
+    response: Duration::from_secs(20),
     transfer: Duration::from_secs(20),
     stall: Duration::from_secs(20),
-    retries: 0,
-    retry_within: Duration::ZERO,
 };
 
 struct Harness {
@@ -45,11 +39,12 @@ struct Harness {
 
 impl Harness {
     async fn new() -> Self {
-        Self::with(Patience::default()).await
+        Self::changed(|options| options).await
     }
 
-    async fn with(patience: Patience) -> Self {
-        Self::changed(|options| S3Options { patience, ..options }).await
+    /// A client with these timeouts that makes one attempt per request.
+    async fn without_retries(timeouts: Timeouts) -> Self {
+        Self::changed(|options| S3Options { timeouts, retry: NO_RETRY, ..options }).await
     }
 
     async fn changed(change: impl FnOnce(S3Options) -> S3Options) -> Self {
@@ -69,8 +64,8 @@ impl Harness {
         reader.bytes.try_fold(0, |sum, piece| async move { Ok(sum + piece.len()) }).await
     }
 
-    /// Every operation with every kind of upload.
-    async fn everything(&self) -> Vec<(&'static str, Result<(), BlobError>)> {
+    /// Results of all operations, with both kinds of upload.
+    async fn all_operations(&self) -> Vec<(&'static str, Result<(), BlobError>)> {
         vec![
             ("small upload", self.upload(10).await),
             ("large upload", self.upload(PART + 1).await),
@@ -83,23 +78,18 @@ impl Harness {
         ]
     }
 
-    async fn everything_is_unavailable(&self) {
-        for (what, outcome) in within("everything", self.everything()).await {
+    async fn assert_all_unavailable(&self) {
+        for (what, outcome) in within("all operations", self.all_operations()).await {
             assert!(matches!(outcome, Err(BlobError::Unavailable(_))), "{what}: {outcome:?}");
         }
     }
 
-    /// Nothing is left once the bucket is calm.
-    async fn nothing_is_left(&self) {
+    /// Waits for pending aborts; then neither an upload nor an object is left.
+    async fn assert_nothing_left(&self) {
         within("the aborts", self.blobs.close()).await;
         assert_eq!(self.server.open_uploads(), 0);
         assert!(matches!(self.blobs.open(&key(), None).await, Err(BlobError::NotFound)));
     }
-}
-
-fn key() -> ObjectKey {
-    let (space, file) = (SpaceId::from_bytes([1; 16]), FileId::from_bytes([2; 16]));
-    ObjectKey::attempt(space, file, UploadId::from_bytes([3; 16]))
 }
 
 async fn write(writer: &mut dyn BlobWriter, size: usize) -> Result<(), BlobError> {
@@ -111,56 +101,57 @@ async fn write(writer: &mut dyn BlobWriter, size: usize) -> Result<(), BlobError
 }
 
 #[tokio::test]
-async fn endpoint_that_is_not_there_is_unavailable_within_seconds() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+async fn unreachable_endpoint_is_unavailable_within_seconds() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let harness =
-        Harness::changed(|options| S3Options { endpoint: format!("http://{nobody}"), ..options }).await;
-    harness.everything_is_unavailable().await;
+        Harness::changed(|options| S3Options { endpoint: format!("http://{closed}"), ..options }).await;
+    harness.assert_all_unavailable().await;
     assert_eq!(harness.server.gauge().requests, 0);
 }
 
 #[tokio::test]
-async fn endpoint_that_never_answers_is_unavailable() {
-    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", mute.local_addr().unwrap());
-    let harness = Harness::changed(|options| S3Options { endpoint, patience: IMPATIENT, ..options }).await;
-    harness.everything_is_unavailable().await;
+async fn silent_endpoint_is_unavailable() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let harness =
+        Harness::changed(|options| S3Options { endpoint, timeouts: SHORT, retry: NO_RETRY, ..options }).await;
+    harness.assert_all_unavailable().await;
 }
 
 #[tokio::test]
-async fn store_that_is_too_slow_is_unavailable() {
-    let harness = Harness::with(IMPATIENT).await;
+async fn slow_store_is_unavailable() {
+    let harness = Harness::without_retries(SHORT).await;
     harness.server.trouble(Trouble::Hold);
-    harness.everything_is_unavailable().await;
+    harness.assert_all_unavailable().await;
 }
 
 #[tokio::test]
 async fn store_that_hangs_up_or_fails_is_unavailable() {
     for trouble in [Trouble::HangUp, Trouble::Status(500), Trouble::Status(503), Trouble::Status(429)] {
-        let harness = Harness::with(STRAIGHT).await;
+        let harness = Harness::without_retries(LONG).await;
         harness.server.trouble(trouble);
-        harness.everything_is_unavailable().await;
+        harness.assert_all_unavailable().await;
     }
 }
 
 #[tokio::test]
-async fn wrong_credentials_have_failed() {
+async fn wrong_credentials_are_a_failure() {
     for change in [
         (|options| S3Options { secret_key: "wrong".into(), ..options }) as fn(S3Options) -> S3Options,
         |options| S3Options { access_key: "nobody".to_owned(), ..options },
     ] {
         let harness = Harness::changed(change).await;
-        for (what, outcome) in harness.everything().await {
+        for (what, outcome) in harness.all_operations().await {
             assert!(matches!(outcome, Err(BlobError::Failed(_))), "{what}: {outcome:?}");
         }
     }
 }
 
-/// Nobody takes it for missing objects, nor a deletion for done. Only the answer to a HEAD cannot tell: it has no body.
+/// A missing bucket is neither a missing object nor a successful deletion. Only HEAD cannot tell: its response has no body.
 #[tokio::test]
-async fn missing_bucket_has_failed() {
+async fn missing_bucket_is_a_failure() {
     let harness = Harness::changed(|options| S3Options { bucket: "other".to_owned(), ..options }).await;
-    for (what, outcome) in harness.everything().await {
+    for (what, outcome) in harness.all_operations().await {
         if what == "open nothing" {
             assert!(matches!(outcome, Err(BlobError::NotFound)), "{what}: {outcome:?}");
         } else {
@@ -176,23 +167,23 @@ async fn full_store_is_full() {
     for size in [10, PART + 1] {
         assert!(matches!(harness.upload(size).await, Err(BlobError::Full)));
     }
-    assert_eq!(harness.server.gauge().requests, 2, "it is not asked again");
+    assert_eq!(harness.server.gauge().requests, 2, "a full store is not retried");
 }
 
 /// The third request is the second part; there are five in all.
 #[tokio::test]
 async fn failure_in_the_middle_of_an_upload_leaves_nothing() {
     for nth in 2..=5 {
-        let harness = Harness::with(STRAIGHT).await;
+        let harness = Harness::without_retries(LONG).await;
         harness.server.trouble_once(nth, Trouble::Status(500));
         let uploaded = harness.upload(2 * PART + 1).await;
         assert!(matches!(uploaded, Err(BlobError::Unavailable(_))), "{nth}: {uploaded:?}");
-        harness.nothing_is_left().await;
+        harness.assert_nothing_left().await;
     }
 }
 
 #[tokio::test]
-async fn one_failure_is_made_good_by_another_attempt() {
+async fn one_failure_is_retried() {
     for (nth, trouble) in [
         (1, Trouble::Status(503)),
         (2, Trouble::HangUp),
@@ -207,7 +198,7 @@ async fn one_failure_is_made_good_by_another_attempt() {
     }
 }
 
-/// http §7.6: a client that hangs up costs nothing for long.
+/// http §7.6: an abandoned upload is aborted at once.
 #[tokio::test]
 async fn unfinished_upload_is_aborted() {
     let harness = Harness::new().await;
@@ -221,7 +212,7 @@ async fn unfinished_upload_is_aborted() {
             } else {
                 writer.abort().await;
             }
-            harness.nothing_is_left().await;
+            harness.assert_nothing_left().await;
         }
     }
 }
@@ -231,16 +222,16 @@ async fn upload_of_another_size_is_aborted() {
     let harness = Harness::new().await;
     let mut long = harness.blobs.create(&key(), PART as u64 + 1).await.unwrap();
     assert!(write(&mut *long, PART + 2).await.is_err());
-    harness.nothing_is_left().await;
+    harness.assert_nothing_left().await;
     let mut short = harness.blobs.create(&key(), PART as u64 + 1).await.unwrap();
     write(&mut *short, PART).await.unwrap();
     assert!(short.finish().await.is_err());
-    harness.nothing_is_left().await;
+    harness.assert_nothing_left().await;
 }
 
-/// Nobody knows the name of an upload that begins when its caller has gone.
+/// An upload that starts after its caller was cancelled aborts itself.
 #[tokio::test]
-async fn upload_that_begins_too_late_is_aborted() {
+async fn upload_that_starts_after_cancellation_is_aborted() {
     let harness = Harness::new().await;
     harness.server.trouble(Trouble::Hold);
     let key = key();
@@ -249,13 +240,13 @@ async fn upload_that_begins_too_late_is_aborted() {
     within("the request", harness.server.until_held(1)).await;
     drop(creation);
     harness.server.calm();
-    harness.nothing_is_left().await;
-    assert_eq!(harness.server.gauge().requests, 3, "begin, abort, and the look after it");
+    harness.assert_nothing_left().await;
+    assert_eq!(harness.server.gauge().requests, 3, "start, abort, and the check after it");
 }
 
-/// Storage §4.4: while the store takes nothing, a writer takes 15 MiB and waits.
+/// Storage §4.4: while the store accepts nothing, a writer accepts 15 MiB and then waits.
 #[tokio::test]
-async fn writer_holds_two_parts_on_their_way_and_one_more() {
+async fn writer_buffers_two_parts_in_flight_and_one_more() {
     let harness = Harness::new().await;
     let size = 5 * PART;
     let mut writer = harness.blobs.create(&key(), size as u64).await.unwrap();
@@ -264,11 +255,11 @@ async fn writer_holds_two_parts_on_their_way_and_one_more() {
     while writer.write(piece.clone()).now_or_never().is_some() {
         taken += PIECE;
     }
-    assert_eq!(taken, 3 * PART, "and not a piece more");
+    assert_eq!(taken, 3 * PART, "and not a chunk more");
     within("two parts", harness.server.until_held(2)).await;
     drop(writer);
     harness.server.calm();
-    harness.nothing_is_left().await;
+    harness.assert_nothing_left().await;
 }
 
 #[tokio::test]
@@ -279,7 +270,6 @@ async fn parts_are_sent_two_at_a_time() {
     assert_eq!(harness.read().await.unwrap(), 6 * PART);
 }
 
-/// Everything of one object in one request, where that is enough.
 #[tokio::test]
 async fn object_of_one_part_costs_one_request() {
     let harness = Harness::new().await;
@@ -287,9 +277,9 @@ async fn object_of_one_part_costs_one_request() {
     assert_eq!(harness.server.gauge().requests, 1);
 }
 
-/// H6: never a short body that looks complete.
+/// H6: a truncated body never looks complete.
 #[tokio::test]
-async fn download_that_is_cut_ends_in_an_error() {
+async fn truncated_download_ends_in_an_error() {
     let harness = Harness::new().await;
     harness.server.put(&key().to_string(), &vec![7; PART]);
     harness.server.trouble(Trouble::CutAfter(1_000_000));
@@ -298,7 +288,7 @@ async fn download_that_is_cut_ends_in_an_error() {
 }
 
 #[tokio::test]
-async fn download_that_is_cut_once_goes_on() {
+async fn download_cut_once_is_resumed() {
     let harness = Harness::new().await;
     harness.server.put(&key().to_string(), &vec![7; PART]);
     harness.server.trouble_once(1, Trouble::CutAfter(1_000_000));
@@ -306,7 +296,7 @@ async fn download_that_is_cut_once_goes_on() {
     assert_eq!(harness.server.gauge().requests, 2);
 }
 
-/// A listing that fails is not a short one: what it lacks would be taken for lost.
+/// A failed listing must not look complete: fsck would report the rest as missing.
 #[tokio::test]
 async fn listing_that_fails_on_its_second_page_ends_in_an_error() {
     let harness = Harness::new().await;

@@ -1,12 +1,12 @@
-//! The conformance suite, on a local directory.
-
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+//! Conformance suite on a local directory.
 
 use std::fs;
 
 use less_sync_storage::conformance::blobs::BlobsBackend;
 use less_sync_storage_objects::LocalBlobs;
 use tempfile::TempDir;
+
+use crate::objects::INSTANCE;
 
 struct LocalBackend {
     directory: TempDir,
@@ -20,7 +20,7 @@ impl BlobsBackend for LocalBackend {
     }
 
     async fn open(&self) -> LocalBlobs {
-        LocalBlobs::open(self.directory.path()).await.unwrap()
+        LocalBlobs::open(self.directory.path(), INSTANCE).await.unwrap()
     }
 
     async fn put(&self, name: &str, content: &[u8]) {

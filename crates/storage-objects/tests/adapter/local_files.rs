@@ -1,6 +1,4 @@
-//! What is particular to objects in a directory (storage §4.8).
-
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+//! Objects in a local directory: modes, staging files, free space (storage §4.8).
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -11,18 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::{BlobError, BlobWriter, Blobs, ListedBlob, ObjectKey, UploadId};
-use less_sync_storage_objects::{LocalBlobs, Room, Violation, Volume};
+use less_sync_storage::{BlobError, BlobWriter, Blobs, ListedBlob};
+use less_sync_storage_objects::{DiskSpace, LocalBlobs, Violation, Volume};
 use tempfile::TempDir;
 
-const PIECE: usize = 256 * 1024;
-const GIB: u64 = 1 << 30;
+use crate::objects::{INSTANCE, PIECE, key};
 
-fn key() -> ObjectKey {
-    let (space, file) = (SpaceId::from_bytes([1; 16]), FileId::from_bytes([2; 16]));
-    ObjectKey::attempt(space, file, UploadId::from_bytes([3; 16]))
-}
+const GIB: u64 = 1 << 30;
 
 struct Harness {
     directory: TempDir,
@@ -32,7 +25,7 @@ struct Harness {
 impl Harness {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let blobs = LocalBlobs::open(directory.path()).await.unwrap();
+        let blobs = LocalBlobs::open(directory.path(), INSTANCE).await.unwrap();
         Self { directory, blobs }
     }
 
@@ -40,7 +33,7 @@ impl Harness {
         self.directory.path().join(format!("{}{suffix}", key()))
     }
 
-    async fn begun(&self, size: usize, written: usize) -> Box<dyn BlobWriter> {
+    async fn started(&self, size: usize, written: usize) -> Box<dyn BlobWriter> {
         let mut writer = self.blobs.create(&key(), size as u64).await.unwrap();
         writer.write(vec![7; written].into()).await.unwrap();
         writer
@@ -61,9 +54,9 @@ fn violation(error: &BlobError) -> Option<Violation> {
 }
 
 #[tokio::test]
-async fn files_are_for_their_owner_alone() {
+async fn files_have_owner_only_mode() {
     let harness = Harness::new().await;
-    let writer = harness.begun(3 * PIECE, 3 * PIECE).await;
+    let writer = harness.started(3 * PIECE, 3 * PIECE).await;
     assert_eq!(mode(&harness.path("#1")), 0o600);
     writer.finish().await.unwrap();
     assert_eq!(mode(&harness.path("")), 0o600);
@@ -77,15 +70,15 @@ async fn store_does_not_open_where_it_cannot_write() {
     for root in
         [harness.directory.path().join("file"), harness.directory.path().join("file/below"), "/proc".into()]
     {
-        let opened = LocalBlobs::open(&root).await;
+        let opened = LocalBlobs::open(&root, INSTANCE).await;
         assert!(matches!(opened, Err(BlobError::Failed(_))), "{}: {opened:?}", root.display());
     }
 }
 
 #[tokio::test]
-async fn name_that_is_being_written_is_not_written_twice() {
+async fn object_that_is_being_written_is_not_created_twice() {
     let harness = Harness::new().await;
-    let first = harness.begun(PIECE + 1, PIECE + 1).await;
+    let first = harness.started(PIECE + 1, PIECE + 1).await;
     assert!(matches!(
         harness.blobs.create(&key(), PIECE as u64 + 1).await.map(drop),
         Err(BlobError::Failed(_))
@@ -94,25 +87,26 @@ async fn name_that_is_being_written_is_not_written_twice() {
     assert_eq!(fs::metadata(harness.path("")).unwrap().len(), PIECE as u64 + 1);
 }
 
-/// Storage §4.7: what a killed process left is found, and the sweeper removes it with its object's name.
+/// Storage §4.7: the staging file of a killed process is listed, and deleted with the name of its object.
 #[tokio::test]
-async fn upload_of_a_dead_process_is_listed_and_removed() {
+async fn staging_file_of_a_killed_process_is_listed_and_deleted() {
     let harness = Harness::new().await;
     for name in [key().to_string(), format!("{}#1", key())] {
         fs::create_dir_all(harness.path("").parent().unwrap()).unwrap();
         fs::write(harness.path("#1"), b"half").unwrap();
         let listed = harness.list().await;
         assert_eq!((listed[0].name.clone(), listed[0].size), (format!("{}#1", key()), 4));
+        assert_eq!((listed[0].key.clone(), listed[0].unfinished), (Some(key()), true));
         harness.blobs.delete(&name).await.unwrap();
         assert_eq!(harness.list().await, []);
     }
 }
 
-/// http §7.6: without anybody deleting it.
+/// http §7.6: without a deletion by the sweeper.
 #[tokio::test]
-async fn dropped_upload_removes_its_file_itself() {
+async fn dropped_upload_removes_its_staging_file() {
     let harness = Harness::new().await;
-    drop(harness.begun(3 * PIECE, 2 * PIECE).await);
+    drop(harness.started(3 * PIECE, 2 * PIECE).await);
     let gone = async {
         while harness.path("#1").exists() {
             tokio::task::yield_now().await;
@@ -122,30 +116,32 @@ async fn dropped_upload_removes_its_file_itself() {
 }
 
 #[tokio::test]
-async fn upload_whose_file_was_removed_fails() {
+async fn upload_whose_staging_file_was_deleted_fails() {
     let harness = Harness::new().await;
-    let writer = harness.begun(3 * PIECE, 3 * PIECE).await;
+    let writer = harness.started(3 * PIECE, 3 * PIECE).await;
     harness.blobs.delete(&key().to_string()).await.unwrap();
     assert!(matches!(writer.finish().await, Err(BlobError::Failed(_))));
     assert_eq!(harness.list().await, []);
 }
 
 #[tokio::test]
-async fn directory_that_somebody_removed_is_made_again() {
+async fn directory_removed_from_outside_is_created_again() {
     let harness = Harness::new().await;
     for size in [10, PIECE + 1] {
-        harness.begun(size, size).await.finish().await.unwrap();
+        harness.started(size, size).await.finish().await.unwrap();
         fs::remove_dir_all(harness.directory.path().join("spaces")).unwrap();
     }
-    harness.begun(10, 10).await.finish().await.unwrap();
-    assert_eq!(harness.list().await.len(), 1);
+    harness.started(10, 10).await.finish().await.unwrap();
+    let listed = harness.list().await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].key.clone(), listed[0].unfinished), (Some(key()), false));
 }
 
-/// H6: an object that shrinks under its reader. At most one piece had been read ahead.
+/// H6: an object that is truncated while it is read. At most one chunk was read ahead.
 #[tokio::test]
-async fn object_that_is_cut_ends_in_an_error() {
+async fn truncated_object_ends_in_an_error() {
     let harness = Harness::new().await;
-    harness.begun(8 * PIECE, 8 * PIECE).await.finish().await.unwrap();
+    harness.started(8 * PIECE, 8 * PIECE).await.finish().await.unwrap();
     let mut reader = harness.blobs.open(&key(), None).await.unwrap();
     assert_eq!(reader.bytes.next().await.unwrap().unwrap().len(), PIECE);
     OpenOptions::new().write(true).open(harness.path("")).unwrap().set_len(0).unwrap();
@@ -156,16 +152,16 @@ async fn object_that_is_cut_ends_in_an_error() {
             Err(error) => ends.push(violation(&error)),
         }
     }
-    assert!(pieces <= 1, "{pieces} pieces were read ahead");
+    assert!(pieces <= 1, "{pieces} chunks were read ahead");
     assert_eq!(ends, [Some(Violation::EndedEarly)]);
 }
 
-/// H6: an object that grows has the size that was announced.
+/// H6: an object that grows while it is read.
 #[tokio::test]
-async fn object_that_grows_ends_where_it_did() {
+async fn object_that_grows_ends_at_its_announced_size() {
     let harness = Harness::new().await;
     for size in [10, 2 * PIECE + 1] {
-        harness.begun(size, size).await.finish().await.unwrap();
+        harness.started(size, size).await.finish().await.unwrap();
         let reader = harness.blobs.open(&key(), None).await.unwrap();
         OpenOptions::new().write(true).open(harness.path("")).unwrap().set_len(10 * PIECE as u64).unwrap();
         let read: Vec<Bytes> = reader.bytes.try_collect().await.unwrap();
@@ -175,7 +171,7 @@ async fn object_that_grows_ends_where_it_did() {
 }
 
 #[tokio::test]
-async fn directory_is_no_object() {
+async fn directory_is_not_an_object() {
     let harness = Harness::new().await;
     fs::create_dir_all(harness.path("")).unwrap();
     assert!(matches!(harness.blobs.open(&key(), None).await, Err(BlobError::NotFound)));
@@ -183,21 +179,21 @@ async fn directory_is_no_object() {
 }
 
 #[derive(Debug)]
-struct Nearly(io::Result<u64>);
+struct FixedSpace(io::Result<u64>);
 
-impl Volume for Nearly {
-    fn room(&self) -> io::Result<Room> {
+impl Volume for FixedSpace {
+    fn space(&self) -> io::Result<DiskSpace> {
         let free = self.0.as_ref().map_err(|error| io::Error::from(error.kind()))?;
-        Ok(Room { free: *free, total: 10 * GIB })
+        Ok(DiskSpace { free: *free, total: 10 * GIB })
     }
 }
 
-/// Storage §4.8: known before the body is read.
+/// Storage §4.8: rejected before the body is read.
 #[tokio::test]
 async fn object_that_would_fill_the_disk_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
-    let volume = Arc::new(Nearly(Ok(GIB + 100)));
-    let blobs = LocalBlobs::open_on(directory.path(), volume).await.unwrap();
+    let volume = Arc::new(FixedSpace(Ok(GIB + 100)));
+    let blobs = LocalBlobs::open_on(directory.path(), volume, INSTANCE).await.unwrap();
     assert!(matches!(blobs.create(&key(), 101).await.map(drop), Err(BlobError::Full)));
     let mut writer = blobs.create(&key(), 100).await.unwrap();
     writer.write(vec![0; 100].into()).await.unwrap();
@@ -205,9 +201,9 @@ async fn object_that_would_fill_the_disk_is_rejected() {
 }
 
 #[tokio::test]
-async fn disk_that_does_not_answer_is_no_empty_disk() {
+async fn unreadable_free_space_is_not_a_full_disk() {
     let directory = tempfile::tempdir().unwrap();
-    let volume = Arc::new(Nearly(Err(io::ErrorKind::TimedOut.into())));
-    let blobs = LocalBlobs::open_on(directory.path(), volume).await.unwrap();
+    let volume = Arc::new(FixedSpace(Err(io::ErrorKind::TimedOut.into())));
+    let blobs = LocalBlobs::open_on(directory.path(), volume, INSTANCE).await.unwrap();
     assert!(matches!(blobs.create(&key(), 1).await.map(drop), Err(BlobError::Unavailable(_))));
 }

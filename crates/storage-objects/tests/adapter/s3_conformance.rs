@@ -1,12 +1,10 @@
-//! The conformance suite, on a bucket of S3.
-
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
-
-mod bucket;
+//! Conformance suite on a bucket of S3.
 
 use less_sync_storage::conformance::blobs::BlobsBackend;
 use less_sync_storage_objects::S3Blobs;
 use less_sync_test_support::s3::S3Server;
+
+use crate::bucket;
 
 struct S3Backend {
     server: S3Server,

@@ -1,10 +1,10 @@
-//! Files are read and written on threads that may wait.
+//! Blocking file operations on the thread pool of the runtime.
 
 use less_sync_storage::BlobError;
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-/// Does `work` on such a thread. Goes on to its end when the future is dropped.
+/// Runs `work` on a blocking thread, to completion even if the future is dropped.
 pub(super) async fn run<T, F>(work: F) -> Result<T, BlobError>
 where
     T: Send + 'static,
@@ -13,8 +13,8 @@ where
     joined(spawn_blocking(work).await)
 }
 
-/// Begins `work` on such a thread.
-pub(super) fn begin<T, F>(work: F) -> JoinHandle<Result<T, BlobError>>
+/// Starts `work` on a blocking thread.
+pub(super) fn start<T, F>(work: F) -> JoinHandle<Result<T, BlobError>>
 where
     T: Send + 'static,
     F: FnOnce() -> Result<T, BlobError> + Send + 'static,
@@ -22,12 +22,12 @@ where
     spawn_blocking(work)
 }
 
-/// What became of it.
+/// Result of joined work; a panic is a failure of the store.
 pub(super) fn joined<T>(outcome: Result<Result<T, BlobError>, JoinError>) -> Result<T, BlobError> {
     outcome.unwrap_or_else(|ended| Err(BlobError::Failed(Box::new(ended))))
 }
 
-/// Drops what may take its time on such a thread, and here when there is no runtime any more.
+/// Drops `value`, whose destructor blocks, on a blocking thread; on this thread outside of a runtime.
 pub(super) fn discard<T: Send + 'static>(value: T) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(move || drop(value))),

@@ -1,7 +1,9 @@
-//! A client for the bucket of a server that runs in the test.
+//! Client for the bucket of an S3 server that runs in the test.
 
-use less_sync_storage_objects::{Patience, S3Blobs, S3Options};
+use less_sync_storage_objects::{RetryPolicy, S3Blobs, S3Options, Timeouts};
 use less_sync_test_support::s3::S3Server;
+
+use crate::objects::INSTANCE;
 
 pub(crate) fn options(server: &S3Server) -> S3Options {
     S3Options {
@@ -11,10 +13,11 @@ pub(crate) fn options(server: &S3Server) -> S3Options {
         bucket: server.bucket().to_owned(),
         access_key: server.access_key().to_owned(),
         secret_key: server.secret_key().into(),
-        patience: Patience::default(),
+        timeouts: Timeouts::default(),
+        retry: RetryPolicy::default(),
     }
 }
 
 pub(crate) fn connect(options: &S3Options) -> S3Blobs {
-    S3Blobs::new(options).unwrap()
+    S3Blobs::new(options, INSTANCE).unwrap()
 }
