@@ -7,12 +7,13 @@ use axum::Router;
 use less_sync_api::{ApiState, Draining};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
-use less_sync_engine::{Authenticator, Clock, Engine, Files, KeySetSource, Spawner};
+use less_sync_engine::{Authenticator, Clock, Engine, EngineDeps, Files, KeySetDeps, KeySetSource, Random};
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotices, PositionCheck, PresenceSweep};
 use less_sync_storage::Blobs;
+use uuid::Uuid;
 
 use crate::blobs;
-use crate::clock::random_id;
+use crate::clock::SystemRandom;
 use crate::config::{Config, TokenConfig};
 use crate::dev::DevIssuer;
 use crate::key_sets::HttpKeySets;
@@ -84,8 +85,17 @@ fn authenticator(
     let (issuers, source) = issuers(tokens, dev_issuer, ports)?;
     let times =
         CacheTimes { fresh: tokens.keys_fresh_for, usable: tokens.keys_stale_for, ..CacheTimes::default() };
-    let spawner: Arc<dyn Spawner> = Arc::new(ports.tasks.clone());
-    Ok(Authenticator::with_times(issuers, tokens.rules.clone(), times, source, ports.clock.clone(), spawner))
+    let deps = KeySetDeps {
+        source,
+        clock: ports.clock.clone(),
+        spawner: Arc::new(ports.tasks.clone()),
+        random: random(),
+    };
+    Ok(Authenticator::with_times(issuers, tokens.rules.clone(), times, deps))
+}
+
+fn random() -> Arc<dyn Random> {
+    Arc::new(SystemRandom)
 }
 
 /// Whom to trust, and where to ask for their keys.
@@ -108,7 +118,13 @@ fn engine(config: &Config, store: &Store, broker: &Arc<Broker>, ports: &Ports) -
             "IDENTITY_HASH_KEY is unset: each process counts the actions of users for itself, in memory"
         );
     }
-    Engine::new(store.storage(), broker.clone(), ports.clock.clone(), key, config.limits.engine)
+    let deps = EngineDeps {
+        storage: store.storage(),
+        events: broker.clone(),
+        clock: ports.clock.clone(),
+        random: random(),
+    };
+    Engine::new(deps, key, config.limits.engine)
 }
 
 fn files(config: &Config, engine: &Arc<Engine>, blobs: Arc<dyn Blobs>, ports: &Ports) -> Files {
@@ -151,7 +167,7 @@ fn api(
         draining: ports.draining.clone(),
         cors: config.server.cors.clone(),
         metadata: config.metadata.clone(),
-        request_ids: random_id,
+        request_ids: || Uuid::from_bytes(SystemRandom.uuid()),
     })
 }
 

@@ -1,12 +1,11 @@
-//! Real time and real randomness: the only places that ask the system for them.
+//! Ports to the time and the randomness of the system.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use less_sync_core::Timestamp;
-use less_sync_engine::{Clock, Job};
-use uuid::Uuid;
+use less_sync_engine::{Clock, Job, Random};
 
-/// The time of this machine.
+/// Clock of the system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -27,8 +26,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A fresh random id.
-#[expect(clippy::disallowed_methods, reason = "this is where the process is composed")]
-pub(crate) fn random_id() -> Uuid {
-    Uuid::new_v4()
+/// Random bits of a cryptographically secure generator, seeded by the system.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn bits(&self) -> u128 {
+        rand::random()
+    }
 }

@@ -1,7 +1,7 @@
-//! How often an actor may do what others have to bear (protocol §1.10, auth §4.3).
+//! Rate limits of actions per actor (protocol §1.10, auth §4.3).
 //!
-//! With an identity hash key all servers of a database share the counters. Without one each process counts for itself,
-//! under a key of its own, and nothing is stored.
+//! With an identity hash key, actions are counted in the database and all of its servers share the counts. Without one,
+//! each process counts in memory, by a hash under a key of its own, and nothing is stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::budget::{Budget, Reservation};
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Counters of actions. What fails does not count.
+/// Counters of rate-limited actions. Failed actions do not count.
 pub(crate) struct ActionLimits {
     stored: Option<Stored>,
     invitations: Budget,
@@ -29,15 +29,15 @@ struct Stored {
     key: Arc<IdentityHashKey>,
 }
 
-/// An action that was counted. It counts until it is given back.
-#[must_use = "an action that fails is given back"]
+/// A counted action. Must be settled with the outcome, since a failed action does not count.
+#[must_use = "settle with the outcome of the action"]
 pub(crate) enum Counted<'a> {
     Stored(&'a dyn RateLimits, Permit),
     Local(Reservation<'a>),
 }
 
 impl ActionLimits {
-    /// Counters under `key`, in the store; without a key, in this process.
+    /// Counters in the database, of actors hashed with `key`; in memory without a key.
     pub(crate) fn new(counters: Arc<dyn RateLimits>, key: Option<Arc<IdentityHashKey>>) -> Self {
         Self {
             stored: key.map(|key| Stored { counters, key }),
@@ -47,10 +47,10 @@ impl ActionLimits {
         }
     }
 
-    /// Counts an action of `caller`, if fewer than `limit` lie within its window.
+    /// Counts an action of `caller` unless `limit` actions lie within the window already.
     ///
     /// # Errors
-    /// [`EngineError::RateLimited`], which is not counted; failures of the store.
+    /// [`EngineError::RateLimited`]; a rejected action is not counted. Failures of the database.
     pub(crate) async fn count(
         &self,
         action: RateAction,
@@ -82,17 +82,18 @@ impl ActionLimits {
 }
 
 impl Counted<'_> {
-    /// Lets a success count and gives a failure back.
+    /// Keeps the count of a successful action and releases that of a failed one.
     pub(crate) async fn settle<T, E>(self, outcome: Result<T, E>) -> Result<T, E> {
         match self {
-            Self::Local(reservation) if outcome.is_ok() => reservation.keep(),
+            Self::Local(reservation) if outcome.is_ok() => reservation.commit(),
             Self::Local(reservation) => drop(reservation),
             Self::Stored(..) if outcome.is_ok() => {}
             Self::Stored(counters, permit) => {
                 if let Err(error) = counters.release(permit).await {
-                    // The actor has one action less until it leaves the window.
+                    // The actor stays one action short until the count leaves the window; no reason to replace the
+                    // outcome of the action itself by this error.
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "an action that failed could not be given back");
+                    tracing::warn!(error, "failed to release a rate-limit permit");
                 }
             }
         }

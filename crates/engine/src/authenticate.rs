@@ -1,4 +1,4 @@
-//! Who is calling: from the text of a token to a caller (auth §2).
+//! Authentication: verifies access tokens and returns the caller (auth §2).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use less_sync_auth::jwks::cache::{CacheTimes, Rejection};
 use less_sync_auth::{Caller, InvalidToken, TokenError, TokenRules, TrustedIssuer, UnverifiedToken};
 
-use crate::issuer_keys::{IssuerKeys, World};
-use crate::key_set_source::KeySetSource;
-use crate::ports::{Clock, Spawner};
+use crate::issuer_keys::{IssuerKeys, KeySetDeps};
+use crate::ports::Clock;
 use crate::signature_cache::SignatureCache;
 
-/// Verifies access tokens of the trusted issuers. Each issuer has its own keys, its own cache and its own failures.
+/// Verifier of access tokens of the trusted issuers. Each issuer has a key set cache of its own, so an issuer that is
+/// down does not affect tokens of the others.
 pub struct Authenticator {
     issuers: BTreeMap<String, Arc<IssuerKeys>>,
     rules: TokenRules,
@@ -20,17 +20,17 @@ pub struct Authenticator {
     signatures: SignatureCache,
 }
 
-/// Whether tokens of an issuer can be verified now.
+/// State of the key set cache of one issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerStatus {
-    /// The issuer, as configured.
+    /// URL of the issuer, as configured.
     pub issuer: String,
-    /// How long ago its key set was fetched; `None` without a usable one.
+    /// Time since the key set was fetched; `None` without a usable key set.
     pub key_set_age: Option<Duration>,
 }
 
 impl IssuerStatus {
-    /// Whether there is a usable key set.
+    /// Whether tokens of the issuer can be verified.
     #[must_use]
     pub const fn is_usable(&self) -> bool {
         self.key_set_age.is_some()
@@ -38,31 +38,23 @@ impl IssuerStatus {
 }
 
 impl Authenticator {
-    /// An authenticator that trusts `issuers`, with the usual times of the key set caches.
+    /// An authenticator that trusts `issuers`, with default lifetimes of the key set caches.
     #[must_use]
-    pub fn new(
-        issuers: Vec<TrustedIssuer>,
-        rules: TokenRules,
-        source: Arc<dyn KeySetSource>,
-        clock: Arc<dyn Clock>,
-        spawner: Arc<dyn Spawner>,
-    ) -> Self {
-        Self::with_times(issuers, rules, CacheTimes::default(), source, clock, spawner)
+    pub fn new(issuers: Vec<TrustedIssuer>, rules: TokenRules, deps: KeySetDeps) -> Self {
+        Self::with_times(issuers, rules, CacheTimes::default(), deps)
     }
 
-    /// An authenticator whose key set caches have these `times`.
+    /// An authenticator that trusts `issuers`, with key set caches of these `times`.
     #[must_use]
     pub fn with_times(
         issuers: Vec<TrustedIssuer>,
         rules: TokenRules,
         times: CacheTimes,
-        source: Arc<dyn KeySetSource>,
-        clock: Arc<dyn Clock>,
-        spawner: Arc<dyn Spawner>,
+        deps: KeySetDeps,
     ) -> Self {
-        let world = World { source, clock: Arc::clone(&clock), spawner };
+        let clock = Arc::clone(&deps.clock);
         let keys = |(index, issuer): (usize, TrustedIssuer)| {
-            let keys = IssuerKeys::new(index, issuer.key_set_url().clone(), times, world.clone());
+            let keys = IssuerKeys::new(index, issuer.key_set_url().clone(), times, deps.clone());
             (issuer.issuer().to_owned(), keys)
         };
         Self {
@@ -73,11 +65,11 @@ impl Authenticator {
         }
     }
 
-    /// The caller that `token` describes. Waits for a fetch only if the issuer has not published the token's key
-    /// before, and never longer than 5 s. Dropping the future cancels nothing that others wait for.
+    /// Verifies `token` and returns its caller. Waits for a key set fetch only if the cached key set of the issuer lacks
+    /// the key of the token, at most 5 s. Cancel safe: dropping the future does not cancel a shared fetch.
     ///
     /// # Errors
-    /// [`TokenError`], decided in the order of auth §2.4.
+    /// [`TokenError`], checked in the order of auth §2.4.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
         let token = UnverifiedToken::parse(token)?;
         let keys = self.issuers.get(token.issuer()).ok_or(TokenError::UntrustedIssuer)?;
@@ -87,15 +79,15 @@ impl Authenticator {
         token.verify_by(is_signature, &self.rules, self.clock.now())
     }
 
-    /// Begins to fetch the key sets of all issuers in the background. Failures are logged.
+    /// Starts a background fetch of the key set of every issuer where one is due. Failures are logged.
     pub fn prefetch(&self) {
         self.issuers.values().for_each(IssuerKeys::refresh_if_due);
     }
 
-    /// The issuers and whether their tokens can be verified, for readiness.
+    /// Key set state of every issuer, for the readiness check.
     ///
-    /// Begins a background refresh where one is due, so that a server that gets no traffic because it is not ready
-    /// finds its way back.
+    /// Starts a background refresh where one is due: a server without traffic because of its readiness would otherwise
+    /// never become ready again.
     #[must_use]
     pub fn issuers_status(&self) -> Vec<IssuerStatus> {
         self.prefetch();

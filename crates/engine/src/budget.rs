@@ -1,4 +1,4 @@
-//! Sliding-window budgets per actor, held in memory (auth §4.3).
+//! In-memory sliding-window rate limit per actor (auth §4.3).
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -8,9 +8,9 @@ use less_sync_auth::Caller;
 use less_sync_core::Timestamp;
 use parking_lot::Mutex;
 
-/// How often an actor may succeed at something within a window. Checking and counting are one step.
+/// Sliding-window counter of successful actions per actor. Check and count are one atomic step.
 ///
-/// Actors are known here by a hash under a key of this process only.
+/// Actors are stored as hashes under a random key of this process, so that a memory dump names no user.
 pub(crate) struct Budget {
     window: Duration,
     actors: RandomState,
@@ -18,8 +18,8 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Actors remembered at once. When full, those whose window has passed are forgotten; if none has, new
-    /// actors are rejected rather than memory taken.
+    /// Maximum actors in memory. A full map first drops actors whose window has passed; if there are none, actions of new
+    /// actors are rejected.
     const CAPACITY: usize = 100_000;
 
     pub(crate) fn new(window: Duration) -> Self {
@@ -30,7 +30,7 @@ impl Budget {
         self.window
     }
 
-    /// Takes one from the caller's budget of `limit`, if any is left. Dropping the reservation gives it back.
+    /// Counts an action of `caller` unless `limit` actions lie within the window. Dropping the reservation releases it.
     pub(crate) fn reserve(&self, caller: &Caller, limit: usize, now: Timestamp) -> Option<Reservation<'_>> {
         let actor = self.actors.hash_one((&caller.issuer, &caller.user_id));
         let mut successes = self.successes.lock();
@@ -48,10 +48,10 @@ impl Budget {
             return None;
         }
         times.push_back(now);
-        Some(Reservation { budget: self, actor, at: now, kept: false })
+        Some(Reservation { budget: self, actor, at: now, committed: false })
     }
 
-    fn give_back(&self, actor: u64, at: Timestamp) {
+    fn release(&self, actor: u64, at: Timestamp) {
         let mut successes = self.successes.lock();
         let Some(times) = successes.get_mut(&actor) else { return };
         if let Some(index) = times.iter().rposition(|time| *time == at) {
@@ -63,25 +63,25 @@ impl Budget {
     }
 }
 
-/// One taken from a budget, until it is known whether the action succeeded.
+/// Counted action whose outcome is not known yet; released on drop unless committed.
 pub(crate) struct Reservation<'a> {
     budget: &'a Budget,
     actor: u64,
     at: Timestamp,
-    kept: bool,
+    committed: bool,
 }
 
 impl Reservation<'_> {
-    /// The action succeeded: it counts.
-    pub(crate) fn keep(mut self) {
-        self.kept = true;
+    /// Makes the count of a successful action permanent.
+    pub(crate) fn commit(mut self) {
+        self.committed = true;
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        if !self.kept {
-            self.budget.give_back(self.actor, self.at);
+        if !self.committed {
+            self.budget.release(self.actor, self.at);
         }
     }
 }
@@ -112,26 +112,26 @@ mod tests {
     fn successes_count_until_their_window_has_passed() {
         let budget = Budget::new(HOUR);
         let start = Timestamp::from_seconds(1000);
-        budget.reserve(&caller("a"), 2, start).unwrap().keep();
-        budget.reserve(&caller("a"), 2, start.plus(HOUR / 2)).unwrap().keep();
+        budget.reserve(&caller("a"), 2, start).unwrap().commit();
+        budget.reserve(&caller("a"), 2, start.plus(HOUR / 2)).unwrap().commit();
         assert!(budget.reserve(&caller("a"), 2, start.plus(HOUR / 2)).is_none());
         assert!(budget.reserve(&caller("b"), 2, start).is_some(), "budgets are per actor");
         assert!(budget.reserve(&caller("a"), 2, start.plus(HOUR)).is_some());
     }
 
-    /// Whoever may do more has not used up more: both limits count the same actions.
+    /// Members and administrators have different limits over the same count.
     #[test]
     fn a_greater_limit_counts_the_same_successes() {
         let budget = Budget::new(HOUR);
         let now = Timestamp::from_seconds(1000);
-        budget.reserve(&caller("a"), 1, now).unwrap().keep();
+        budget.reserve(&caller("a"), 1, now).unwrap().commit();
         assert!(budget.reserve(&caller("a"), 1, now).is_none());
-        budget.reserve(&caller("a"), 2, now).unwrap().keep();
+        budget.reserve(&caller("a"), 2, now).unwrap().commit();
         assert!(budget.reserve(&caller("a"), 2, now).is_none());
     }
 
     #[test]
-    fn a_failed_action_gives_its_share_back() {
+    fn failed_action_releases_its_reservation() {
         let budget = Budget::new(HOUR);
         let now = Timestamp::from_seconds(1000);
         drop(budget.reserve(&caller("a"), 1, now).unwrap());
@@ -139,7 +139,7 @@ mod tests {
         assert!(budget.reserve(&caller("a"), 1, now).is_some());
     }
 
-    /// B-15: checking and counting are one step
+    /// B-15: check and count are one atomic step.
     #[test]
     fn parallel_reservations_never_exceed_the_limit() {
         let budget = Budget::new(HOUR);
@@ -149,7 +149,7 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| match budget.reserve(&caller("a"), 10, now) {
                         Some(reservation) => {
-                            reservation.keep();
+                            reservation.commit();
                             1
                         }
                         None => 0,

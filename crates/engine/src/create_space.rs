@@ -7,11 +7,11 @@ use less_sync_storage::{RateAction, Space, SpaceKind};
 use crate::{Engine, EngineError};
 
 impl Engine {
-    /// Creates a shared space that opens to chains ending at `root` (protocol §4.7). The caller gets no access
-    /// by it. Counts against the caller's daily budget unless it fails.
+    /// Creates a shared space whose root key is `root` (protocol §4.7). Gives the caller no access: that takes a chain that
+    /// ends at `root`. Counts against the caller's daily rate limit unless it fails.
     ///
     /// # Errors
-    /// [`EngineError::RateLimited`]; [`less_sync_storage::StorageError::SpaceExists`] when the id is taken, also on a
+    /// [`EngineError::RateLimited`]; [`less_sync_storage::StorageError::SpaceExists`] when the id exists, also on a
     /// repeat.
     pub async fn create_space(
         &self,

@@ -1,4 +1,4 @@
-//! The engine: everything the use cases share.
+//! The engine: storage, ports and limits shared by all use cases.
 
 use std::sync::Arc;
 
@@ -10,27 +10,29 @@ use tokio::sync::Semaphore;
 use crate::action_limits::ActionLimits;
 use crate::authorize::Authorizer;
 use crate::ports::{Clock, EventSink};
+use crate::random::Random;
 
-/// Bounds of the use cases.
+/// Limits of the use cases.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineSettings {
-    /// Bounds of a push (`MAX_PUSH_RECORDS`, `MAX_RECORD_BLOB_SIZE`, `MAX_PUSH_BYTES`).
+    /// Limits of one push (`MAX_PUSH_RECORDS`, `MAX_RECORD_BLOB_SIZE`, `MAX_PUSH_BYTES`).
     pub push_limits: PushLimits,
-    /// Page reads of pulls at once (`MAX_CONCURRENT_PULLS`).
+    /// Maximum concurrent page reads of pulls in this process, at least 1 (`MAX_CONCURRENT_PULLS`).
     pub pull_concurrency: usize,
-    /// Bounds of a membership log (`MAX_MEMBER_PAYLOAD`, `MEMBERSHIP_LOG_CAP`).
+    /// Limits of a membership log (`MAX_MEMBER_PAYLOAD`, `MEMBERSHIP_LOG_CAP`).
     pub member_limits: MemberLimits,
-    /// Shared spaces an actor may create per day (`RATE_LIMIT_SPACES_PER_DAY`).
+    /// Maximum shared spaces created per actor and day (`RATE_LIMIT_SPACES_PER_DAY`).
     pub spaces_per_day: usize,
-    /// Entries an actor may append per hour (`RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR`).
+    /// Maximum membership entries appended per actor and hour (`RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR`).
     pub appends_per_hour: usize,
-    /// The same, of an actor who may administer the space (`RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR_ADMIN`).
+    /// Maximum membership entries appended per hour by an administrator of the space
+    /// (`RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR_ADMIN`).
     pub appends_per_hour_admin: usize,
-    /// Payload of an invitation, in bytes (`MAX_INVITATION_PAYLOAD`).
+    /// Maximum payload of an invitation, in bytes, inclusive (`MAX_INVITATION_PAYLOAD`).
     pub invitation_payload: usize,
-    /// Bounds of a mailbox (`MAX_INVITATIONS_PER_MAILBOX`).
+    /// Limits of a mailbox (`MAX_INVITATIONS_PER_MAILBOX`).
     pub mailbox_limits: MailboxLimits,
-    /// Invitations an actor may send per hour (`RATE_LIMIT_INVITATIONS_PER_HOUR`).
+    /// Maximum invitations sent per actor and hour (`RATE_LIMIT_INVITATIONS_PER_HOUR`).
     pub invitations_per_hour: usize,
 }
 
@@ -54,37 +56,57 @@ impl Default for EngineSettings {
     }
 }
 
-/// The use cases, over one store.
+/// Adapters and ports that an engine uses.
+#[derive(Clone)]
+pub struct EngineDeps {
+    /// Database.
+    pub storage: Arc<dyn Storage>,
+    /// Receiver of the events of committed changes.
+    pub events: Arc<dyn EventSink>,
+    /// Wall-clock and monotonic time.
+    pub clock: Arc<dyn Clock>,
+    /// Source of the ids that the server assigns.
+    pub random: Arc<dyn Random>,
+}
+
+/// The use cases of spaces, over one database.
 pub struct Engine {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) authorizer: Authorizer,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
     pub(crate) page_reads: Arc<Semaphore>,
     pub(crate) actions: ActionLimits,
     pub(crate) settings: EngineSettings,
 }
 
 impl Engine {
-    /// An engine over `storage` that publishes to `events`. With an identity hash key, actions of users are counted in
-    /// the store (auth §4.3).
+    /// An engine over `deps`. With an identity hash key, rate-limited actions are counted in the database and shared by
+    /// all servers; without one, per process in memory (auth §4.3).
     #[must_use]
     pub fn new(
-        storage: Arc<dyn Storage>,
-        events: Arc<dyn EventSink>,
-        clock: Arc<dyn Clock>,
+        deps: EngineDeps,
         identity_hash_key: Option<Arc<IdentityHashKey>>,
         settings: EngineSettings,
     ) -> Self {
+        let EngineDeps { storage, events, clock, random } = deps;
         Self {
             authorizer: Authorizer::new(storage.clone(), clock.clone()),
             actions: ActionLimits::new(storage.clone(), identity_hash_key),
             storage,
             events,
             clock,
+            random,
             page_reads: Arc::new(Semaphore::new(settings.pull_concurrency.max(1))),
             settings,
         }
+    }
+}
+
+impl std::fmt::Debug for EngineDeps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineDeps").finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The key of an epoch, wrapped for one member each (newer-clients §4.1). The server sees opaque bytes.
+//! Epoch key shares: the key of an epoch, wrapped for each member (newer-clients §4.1). Opaque to the server.
 
 use bytes::Bytes;
 use less_sync_core::SpaceId;
@@ -8,8 +8,8 @@ use less_sync_storage::{AdminGrant, KeyShares};
 use crate::{Credentials, Engine, EngineError};
 
 impl Engine {
-    /// The right to put key shares into `space`. Separate from [`Engine::put_epoch_keys`] because an edge answers for
-    /// malformed shares only after this.
+    /// Authorizes a replacement of key shares in `space`. Separate from [`Engine::put_epoch_keys`], since an edge validates
+    /// the shares only for authorized callers.
     ///
     /// # Errors
     /// As [`Engine::pull`].
@@ -21,7 +21,7 @@ impl Engine {
         self.authorizer.admit(Method::EpochKeysPut, credentials, space).await?.administering()
     }
 
-    /// Replaces all shares of `epoch`. A repeat changes nothing.
+    /// Replaces all key shares of `epoch`. Idempotent.
     ///
     /// # Errors
     /// As [`less_sync_storage::EpochKeys::put_epoch_keys`].
@@ -34,8 +34,10 @@ impl Engine {
         Ok(self.storage.put_epoch_keys(grant, epoch, shares).await?)
     }
 
-    /// The caller's own share of `epoch`. `None` only when it was looked up and is not there: clients then derive the
-    /// key by themselves, and rewrap a space under a key that nobody else has if that is wrong.
+    /// The caller's own key share of `epoch`; `None` if it is not in the database.
+    ///
+    /// A failed lookup must be an error and never `None`: a client without a share derives the key itself, and would rewrap
+    /// the space under a key that no other member has.
     ///
     /// # Errors
     /// As [`Engine::pull`], also for a token without a DID; as [`less_sync_storage::EpochKeys::epoch_key`].

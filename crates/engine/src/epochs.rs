@@ -1,4 +1,4 @@
-//! Epochs: a space gets a new key, and every data key is wrapped anew under it (protocol §4.14, §4.15).
+//! Epochs: key rotation of a space, with a rewrap of all its DEKs (protocol §4.14, §4.15).
 
 use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
@@ -7,8 +7,8 @@ use less_sync_storage::Advanced;
 use crate::{Credentials, Engine, EngineError};
 
 impl Engine {
-    /// Begins `epoch`, if it is the next one and no rewrap is pending. With `raise_minimum`, pushes under older epochs
-    /// are rejected from now on. Nobody is told: the epoch travels with every state of the space.
+    /// Begins `epoch` if it is the next one and no rewrap is pending. With `raise_minimum`, later pushes under older epochs
+    /// are rejected. Publishes no event: every event and state of the space carries its epoch.
     ///
     /// # Errors
     /// As [`Engine::pull`]; as [`less_sync_storage::Epochs::advance_epoch`].
@@ -23,8 +23,8 @@ impl Engine {
         Ok(self.storage.advance_epoch(&admission.administering()?, epoch, raise_minimum).await?)
     }
 
-    /// Ends the rewrap of `epoch`, unless older data keys are left, and forgets the key shares that nobody needs any
-    /// more (newer-clients §4.2).
+    /// Completes the rewrap of `epoch` unless DEKs of older epochs are left, and deletes the key shares of older epochs
+    /// that no DEK needs (newer-clients §4.2).
     ///
     /// # Errors
     /// As [`Engine::pull`]; as [`less_sync_storage::Epochs::complete_rewrap`].

@@ -1,15 +1,15 @@
-//! Files: encrypted objects that belong to records, sent and fetched as streams (http §7, storage §4).
+//! Files: encrypted objects that belong to records, uploaded and downloaded as streams (http §7, storage §4).
 //!
-//! An upload is written down, streamed into the object store under a name of its own, and becomes the file in one
-//! commit. Whatever happens before that commit leaves an object that is removed again; nothing ever makes a file out of
-//! an object alone.
+//! An upload first stores an intent in the database, then streams into the object store under a key of its own, and becomes
+//! the file by one commit. If it ends before that commit, the intent leads the sweeper to the object, which is deleted. No
+//! object becomes a file without a commit.
 
 mod delete;
 mod download;
-mod error;
+pub(crate) mod error;
 mod metrics;
-mod room;
 mod sweep;
+mod transfer_limiter;
 mod upload;
 
 use std::sync::Arc;
@@ -25,22 +25,23 @@ pub use download::Download;
 pub use error::FileError;
 use metrics::Metrics;
 pub use metrics::Sample;
-use room::Room;
 pub use sweep::Swept;
-pub use upload::{Begun, Finished, UploadInProgress};
+use transfer_limiter::TransferLimiter;
+pub use upload::{UploadInProgress, UploadResult, UploadStart};
 
-/// Bounds of files.
+/// Limits of files.
 #[derive(Clone, Copy, Debug)]
 pub struct FileSettings {
-    /// Ciphertext of one file, in bytes (`MAX_FILE_SIZE`).
+    /// Maximum ciphertext of one file, in bytes, inclusive; 100 MiB by default (`MAX_FILE_SIZE`).
     pub max_size: u64,
-    /// Uploads at once (`FILE_UPLOAD_CONCURRENCY`).
+    /// Maximum concurrent uploads; 32 by default (`FILE_UPLOAD_CONCURRENCY`).
     pub uploads: usize,
-    /// Downloads at once (`FILE_DOWNLOAD_CONCURRENCY`).
+    /// Maximum concurrent downloads; 256 by default (`FILE_DOWNLOAD_CONCURRENCY`).
     pub downloads: usize,
-    /// How long a transfer may stand still (`FILE_IDLE_TIMEOUT_SECS`).
+    /// Maximum time without progress of a transfer; 30 s by default (`FILE_IDLE_TIMEOUT_SECS`).
     pub idle_timeout: Duration,
-    /// How long objects of deleted files are kept (`BLOB_DELETE_GRACE_SECS`).
+    /// Time between the deletion of a file and that of its object, for downloads in progress; 1 min by default
+    /// (`BLOB_DELETE_GRACE_SECS`).
     pub delete_grace: Duration,
 }
 
@@ -56,7 +57,7 @@ impl Default for FileSettings {
     }
 }
 
-/// The use cases of files, over an engine and an object store. Clones share everything.
+/// The use cases of files, over an engine and an object store. Clones share their state.
 #[derive(Clone)]
 pub struct Files(Arc<Shared>);
 
@@ -64,14 +65,14 @@ struct Shared {
     engine: Arc<Engine>,
     blobs: Arc<dyn Blobs>,
     spawner: Arc<dyn Spawner>,
-    uploads: Room,
-    downloads: Room,
+    uploads: TransferLimiter,
+    downloads: TransferLimiter,
     settings: FileSettings,
     metrics: Metrics,
 }
 
 impl Files {
-    /// Files whose bytes are in `blobs`. Work that must outlive its request is given to `spawner`.
+    /// Files with objects in `blobs`. Work that must outlive its request runs on `spawner`.
     #[must_use]
     pub fn new(
         engine: Arc<Engine>,
@@ -79,26 +80,27 @@ impl Files {
         spawner: Arc<dyn Spawner>,
         settings: FileSettings,
     ) -> Self {
-        let (uploads, downloads) = (Room::new(settings.uploads), Room::new(settings.downloads));
+        let uploads = TransferLimiter::new(settings.uploads);
+        let downloads = TransferLimiter::new(settings.downloads);
         let metrics = Metrics::default();
         Self(Arc::new(Shared { engine, blobs, spawner, uploads, downloads, settings, metrics }))
     }
 
-    /// Their bounds.
+    /// Limits of files.
     #[must_use]
     pub fn settings(&self) -> FileSettings {
         self.0.settings
     }
 
-    /// Whether the object store works, found out by using it (storage §4.8).
+    /// Writes, reads and deletes a probe object (storage §4.8).
     ///
     /// # Errors
-    /// What went wrong.
+    /// Failures of the object store.
     pub async fn probe(&self) -> Result<(), less_sync_storage::BlobError> {
         self.0.blobs.probe().await
     }
 
-    /// Checks that `caller` may use files at all (http §7.2 row 1).
+    /// Checks the scope of `caller` for files (http §7.2 row 1).
     ///
     /// # Errors
     /// [`FileError::ScopeMissing`].
@@ -106,10 +108,10 @@ impl Files {
         if caller.scopes.contains(Scope::Files.as_str()) { Ok(()) } else { Err(FileError::ScopeMissing) }
     }
 
-    /// The right to upload to `space` and to delete there.
+    /// Authorizes uploads to `space` and deletions in it.
     ///
     /// # Errors
-    /// As rows 5 to 9 of http §7.2 say.
+    /// Rejections of http §7.2 rows 5 to 9; failures of the database.
     pub async fn authorize_write(
         &self,
         credentials: Credentials<'_>,
@@ -120,10 +122,10 @@ impl Files {
         Ok(admission.writing()?)
     }
 
-    /// The right to download from `space`.
+    /// Authorizes downloads from `space`.
     ///
     /// # Errors
-    /// As rows 5 to 9 of http §7.2 say.
+    /// Rejections of http §7.2 rows 5 to 9; failures of the database.
     pub async fn authorize_read(
         &self,
         credentials: Credentials<'_>,

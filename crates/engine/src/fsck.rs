@@ -1,4 +1,7 @@
-//! Compares the object store with the database, and has removed what nothing refers to (storage §4.7).
+//! Consistency check of object store and database; queues unreferenced objects for deletion (storage §4.7).
+//!
+//! Both sides change during the check: uploads write objects before they commit, and the sweeper deletes objects that the
+//! listing still shows. So every mismatch is looked up again on the other side before it is reported.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,83 +12,83 @@ use less_sync_storage::{
     BlobError, Blobs, ListedBlob, LiveObject, ObjectKey, ObjectUse, Objects, StorageError,
 };
 
-/// Objects, or files, that are compared at a time.
+/// Objects or files compared per database query.
 const BATCH: usize = 1000;
-/// Files whose objects are looked for at once.
-const LOOKS: usize = 16;
+/// Concurrent lookups in the object store.
+const CONCURRENT_LOOKUPS: usize = 16;
 
-/// What to look at, and what to do.
+/// Scope and actions of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct FsckOptions {
-    /// One space, or all.
+    /// The only space to check; all spaces if `None`.
     pub only: Option<SpaceId>,
-    /// Younger objects are left alone, and left out.
+    /// Minimum age of an object; younger ones may belong to uploads in progress and are not reported.
     pub min_age: Duration,
-    /// Whether to have orphans removed.
+    /// Whether to queue orphans for deletion.
     pub delete: bool,
 }
 
-/// Something that is not as it should be.
+/// Inconsistency between object store and database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// An object that nothing refers to.
+    /// Object that no file and no queue entry refers to.
     Orphan {
-        /// Its name.
+        /// Name in the object store.
         name: String,
-        /// Its size, in bytes.
+        /// Size in bytes.
         size: u64,
     },
-    /// What a dead process left of an upload.
-    Leftover {
-        /// Its name.
+    /// Remains of an upload whose process died.
+    UnfinishedUpload {
+        /// Name in the object store.
         name: String,
     },
-    /// An object under a name that we give to none.
-    Stranger {
-        /// Its name.
+    /// Object whose name is not a key of this server.
+    UnknownName {
+        /// Name in the object store.
         name: String,
     },
-    /// A live file without its object.
+    /// Live file without an object.
     Missing {
-        /// The name that the object should have.
+        /// Name of the missing object.
         name: String,
     },
-    /// An object of another size than its file.
-    WrongSize {
-        /// Its name.
+    /// Object with another size than its file.
+    SizeMismatch {
+        /// Name in the object store.
         name: String,
-        /// Size by the row.
+        /// Size in the database, in bytes.
         expected: u64,
-        /// Size by the store.
+        /// Size in the object store, in bytes.
         actual: u64,
     },
 }
 
-/// What a comparison came to.
+/// Totals of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FsckSummary {
-    /// Objects that were looked at.
+    /// Objects listed.
     pub objects: u64,
-    /// Files that were looked at.
+    /// Live files checked.
     pub files: u64,
-    /// Findings.
+    /// Findings reported.
     pub findings: u64,
-    /// Orphans that will be removed.
-    pub doomed: u64,
+    /// Orphans queued for deletion.
+    pub pending_delete: u64,
 }
 
-/// The comparison could not be finished.
+/// Failure that ended a check early.
 #[derive(Debug, thiserror::Error)]
 pub enum FsckError {
-    /// The database failed.
-    #[error("database failed")]
+    /// Failure of the database.
+    #[error("database operation failed")]
     Storage(#[from] StorageError),
-    /// The object store failed.
+    /// Failure of the object store.
     #[error("object store failed")]
     Blobs(#[from] BlobError),
 }
 
-/// A comparison. Everything is read page by page; whatever changes meanwhile is looked at again before it is reported.
+/// A check of the object store against the database, in bounded memory.
 pub struct Fsck {
     objects: Arc<dyn Objects>,
     blobs: Arc<dyn Blobs>,
@@ -94,16 +97,16 @@ pub struct Fsck {
 }
 
 impl Fsck {
-    /// A comparison of `objects` with `blobs`.
+    /// A check of `blobs` against `objects`.
     #[must_use]
     pub fn new(objects: Arc<dyn Objects>, blobs: Arc<dyn Blobs>, options: FsckOptions) -> Self {
         Self { objects, blobs, options, summary: FsckSummary::default() }
     }
 
-    /// Compares, and reports each finding as it is made.
+    /// Runs the check and passes each finding to `report` at once.
     ///
     /// # Errors
-    /// [`FsckError`]; what was reported until then holds.
+    /// [`FsckError`]; findings reported before it are valid.
     pub async fn run(mut self, mut report: impl FnMut(Finding)) -> Result<FsckSummary, FsckError> {
         let prefix = self.options.only.map_or("spaces/".to_owned(), |space| format!("spaces/{space}/"));
         let mut listing = self.blobs.list(&prefix).try_chunks(BATCH);
@@ -122,48 +125,53 @@ impl Fsck {
     ) -> Result<(), FsckError> {
         self.summary.objects += batch.len() as u64;
         batch.retain(|blob| blob.age >= self.options.min_age);
-        let (mut keys, mut named) = (Vec::new(), Vec::new());
-        for blob in batch {
-            match ObjectKey::parse(blob.name.split('#').next().unwrap_or_default()) {
-                Ok(key) => {
+        let (mut keys, mut listed) = (Vec::new(), Vec::new());
+        for mut blob in batch {
+            match blob.key.take() {
+                Some(key) => {
                     keys.push(key);
-                    named.push(blob);
+                    listed.push(blob);
                 }
-                Err(_) => self.found(Finding::Stranger { name: blob.name }, report),
+                None => self.found(Finding::UnknownName { name: blob.name }, report),
             }
         }
         let uses = self.objects.object_uses(&keys).await?;
-        for ((key, blob), used) in keys.iter().zip(named).zip(uses) {
-            if let Some(finding) = self.judge(key, blob, used).await? {
+        for ((key, blob), used) in keys.iter().zip(listed).zip(uses) {
+            if let Some(finding) = self.examine(key, blob, used).await? {
                 self.found(finding, report);
             }
         }
         Ok(())
     }
 
-    async fn judge(
+    async fn examine(
         &mut self,
         key: &ObjectKey,
         blob: ListedBlob,
         used: ObjectUse,
     ) -> Result<Option<Finding>, FsckError> {
-        let ListedBlob { name, size, .. } = blob;
-        let is_leftover = name.contains('#');
+        let ListedBlob { name, size, unfinished, .. } = blob;
         Ok(match used {
-            ObjectUse::Live { .. } if is_leftover => Some(Finding::Leftover { name }),
+            // The upload was repeated under the same key and succeeded; the remains of the first attempt are beside it.
+            ObjectUse::Live { .. } if unfinished => Some(Finding::UnfinishedUpload { name }),
             ObjectUse::Live { size: expected } if expected != size => {
-                Some(Finding::WrongSize { name, expected, actual: size })
+                Some(Finding::SizeMismatch { name, expected, actual: size })
             }
             ObjectUse::Queued | ObjectUse::Live { .. } => None,
             ObjectUse::Orphan => {
-                // It may have been removed since it was listed, and forgotten with that.
-                if !is_leftover && self.is_gone(key).await? {
+                // The sweeper deletes the object before its queue entry, so an object that was listed before and looked
+                // up after that is in neither: not an orphan.
+                if !unfinished && self.is_missing(key).await? {
                     return Ok(None);
                 }
                 if self.options.delete && self.objects.doom_orphan(key).await? {
-                    self.summary.doomed += 1;
+                    self.summary.pending_delete += 1;
                 }
-                Some(if is_leftover { Finding::Leftover { name } } else { Finding::Orphan { name, size } })
+                Some(if unfinished {
+                    Finding::UnfinishedUpload { name }
+                } else {
+                    Finding::Orphan { name, size }
+                })
             }
         })
     }
@@ -175,26 +183,27 @@ impl Fsck {
             let Some(last) = files.last() else { return Ok(()) };
             after = Some((last.space, last.file));
             self.summary.files += files.len() as u64;
-            let looks = files.into_iter().map(|file| self.missing(file));
+            let lookups = files.into_iter().map(|file| self.missing(file));
             let missing: Vec<Option<String>> =
-                stream::iter(looks.collect::<Vec<_>>()).buffered(LOOKS).try_collect().await?;
+                stream::iter(lookups.collect::<Vec<_>>()).buffered(CONCURRENT_LOOKUPS).try_collect().await?;
             for name in missing.into_iter().flatten() {
                 self.found(Finding::Missing { name }, report);
             }
         }
     }
 
-    /// The name of the object of `file`, if it is not there although the file still is.
+    /// Name of the object of `file`, if it is missing and the file is still live.
     async fn missing(&self, file: LiveObject) -> Result<Option<String>, FsckError> {
         let Ok(key) = ObjectKey::parse(&file.key) else { return Ok(Some(file.key)) };
-        if !self.is_gone(&key).await? {
+        if !self.is_missing(&key).await? {
             return Ok(None);
         }
+        // The file may have been deleted, and its object with it, since the page was read.
         let used = self.objects.object_uses(std::slice::from_ref(&key)).await?;
         Ok(matches!(used.first(), Some(ObjectUse::Live { .. })).then_some(file.key))
     }
 
-    async fn is_gone(&self, key: &ObjectKey) -> Result<bool, FsckError> {
+    async fn is_missing(&self, key: &ObjectKey) -> Result<bool, FsckError> {
         match self.blobs.size(key).await {
             Ok(_) => Ok(false),
             Err(BlobError::NotFound) => Ok(true),

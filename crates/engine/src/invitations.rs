@@ -1,4 +1,4 @@
-//! Invitations: sealed letters that wait in a mailbox (protocol §4.11–§4.13).
+//! Invitations: ciphertext left in the mailbox of another user (protocol §4.11–§4.13).
 
 use bytes::Bytes;
 use less_sync_auth::Caller;
@@ -7,53 +7,55 @@ use less_sync_storage::{Invitation, MailboxLimits, MailboxPage, NewInvitation, R
 
 use crate::{Engine, EngineError};
 
-/// A letter to somebody's mailbox. `Debug` shows nothing of it.
+/// Invitation to be stored. `Debug` shows no field.
 #[derive(Clone)]
-pub struct Letter {
-    /// Whose; anybody may write to it.
+pub struct InvitationDraft {
+    /// Mailbox of the recipient. Every authenticated caller may write to every mailbox.
     pub mailbox: MailboxId,
-    /// Ciphertext.
+    /// Ciphertext, readable for the recipient only.
     pub payload: Bytes,
 }
 
-impl std::fmt::Debug for Letter {
+impl std::fmt::Debug for InvitationDraft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Letter([redacted])")
+        f.write_str("InvitationDraft([redacted])")
     }
 }
 
 impl Engine {
-    /// The largest payload of an invitation, in bytes, for edges that check it while they decode.
+    /// Maximum payload of an invitation, in bytes, for edges that check it while they decode.
     #[must_use]
     pub fn max_invitation_payload(&self) -> usize {
         self.settings.invitation_payload
     }
 
-    /// Leaves a letter in a mailbox and has its owner told. Counts against the caller's hourly budget unless it fails.
+    /// Stores an invitation and notifies the owner of the mailbox. Counts against the caller's hourly rate limit unless it
+    /// fails. Not idempotent: a repeat stores a second invitation.
     ///
-    /// What is wrong with the letter comes in as an error and is told only to those who have any budget left, so that
-    /// nobody finds out for free (protocol §4.11). A repeat leaves a second letter.
+    /// An invalid request is passed in as an error, since the rate limit is checked before the validity of the request
+    /// (protocol §4.11): a caller over the limit gets [`EngineError::RateLimited`], not the validation error.
     ///
     /// # Errors
-    /// That of the letter; [`EngineError::RateLimited`]; as
+    /// The error of `draft`; [`EngineError::RateLimited`]; as
     /// [`less_sync_storage::Invitations::create_invitation`].
     pub async fn create_invitation<E: From<EngineError>>(
         &self,
         caller: &Caller,
-        letter: Result<Letter, E>,
+        draft: Result<InvitationDraft, E>,
     ) -> Result<Invitation, E> {
         let (limit, now) = (self.settings.invitations_per_hour, self.clock.now());
         let counted = self.actions.count(RateAction::Invitation, caller, limit, now).await?;
-        let delivered = match letter {
-            Ok(letter) => self.deliver(letter).await.map_err(|error| EngineError::from(error).into()),
+        let delivered = match draft {
+            Ok(draft) => self.deliver(draft).await.map_err(|error| EngineError::from(error).into()),
             Err(error) => Err(error),
         };
         counted.settle(delivered).await
     }
 
-    async fn deliver(&self, letter: Letter) -> Result<Invitation, StorageError> {
-        let Letter { mailbox, payload } = letter;
-        let invitation = NewInvitation { id: random_id(), payload, origin_peer: None };
+    async fn deliver(&self, draft: InvitationDraft) -> Result<Invitation, StorageError> {
+        let InvitationDraft { mailbox, payload } = draft;
+        let invitation =
+            NewInvitation { id: InvitationId::from_bytes(self.random.uuid()), payload, origin_peer: None };
         let stored = self.storage.create_invitation(mailbox, invitation, self.mailbox_limits()).await?;
         self.events.invited(mailbox);
         Ok(stored)
@@ -63,7 +65,7 @@ impl Engine {
         self.settings.mailbox_limits
     }
 
-    /// What waits in the caller's own mailbox, oldest first; nothing for a caller without one (auth §4.2).
+    /// Invitations in the caller's own mailbox, oldest first; empty for a caller without a mailbox (auth §4.2).
     ///
     /// # Errors
     /// As [`less_sync_storage::Invitations::invitations`].
@@ -78,7 +80,7 @@ impl Engine {
         }
     }
 
-    /// One letter in the caller's own mailbox.
+    /// One invitation in the caller's own mailbox.
     ///
     /// # Errors
     /// As [`less_sync_storage::Invitations::invitation`].
@@ -86,7 +88,7 @@ impl Engine {
         Ok(self.storage.invitation(own_mailbox(caller)?, id).await?)
     }
 
-    /// Takes one letter out of the caller's own mailbox. Nobody is told.
+    /// Deletes one invitation from the caller's own mailbox. Publishes no event.
     ///
     /// # Errors
     /// As [`less_sync_storage::Invitations::delete_invitation`], also on a repeat.
@@ -95,17 +97,9 @@ impl Engine {
     }
 }
 
-/// The mailbox that the caller's token names. In none there is nothing to be found.
+/// Mailbox that the caller's token names. A caller without a mailbox finds no invitation, so the error is the same.
 fn own_mailbox(caller: &Caller) -> Result<MailboxId, StorageError> {
     caller.mailbox_id.ok_or(StorageError::InvitationNotFound)
-}
-
-/// A random UUID, of version 4.
-fn random_id() -> InvitationId {
-    const VERSION: u128 = 0xf << 76;
-    const VARIANT: u128 = 0b11 << 62;
-    let random: u128 = rand::random();
-    InvitationId::from_bytes(((random & !(VERSION | VARIANT)) | (4 << 76) | (0b10 << 62)).to_be_bytes())
 }
 
 #[cfg(test)]
@@ -113,20 +107,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_random_uuids() {
-        let ids: std::collections::HashSet<InvitationId> = (0..100).map(|_| random_id()).collect();
-        assert_eq!(ids.len(), 100);
-        for id in ids {
-            let text = id.to_string();
-            assert_eq!(text.as_bytes()[14], b'4', "{text}");
-            assert!(matches!(text.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{text}");
-        }
-    }
-
-    #[test]
-    fn letter_is_not_shown() {
-        let letter =
-            Letter { mailbox: MailboxId::from_bytes([7; 32]), payload: Bytes::from_static(b"secret") };
-        assert_eq!(format!("{letter:?}"), "Letter([redacted])");
+    fn draft_is_not_shown() {
+        let draft = InvitationDraft {
+            mailbox: MailboxId::from_bytes([7; 32]),
+            payload: Bytes::from_static(b"secret"),
+        };
+        assert_eq!(format!("{draft:?}"), "InvitationDraft([redacted])");
     }
 }

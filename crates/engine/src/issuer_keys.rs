@@ -1,11 +1,10 @@
-//! The keys of one issuer: fetched once for all who wait, refreshed behind their backs (auth §3.2).
+//! Per-issuer JWKS cache: single-flight fetch, background refresh, stale-while-revalidate (auth §3.2).
 //!
-//! [`KeyCache`] decides; this carries it out. Every fetch is a task of its own, so that a caller who goes away does
-//! not cancel what others wait for.
+//! [`KeyCache`] decides without I/O; [`IssuerKeys`] performs the fetches and the waiting. Every fetch is a task of its
+//! own, so that the cancellation of one caller does not cancel a fetch that other callers wait for.
 
 use std::future::Future;
 use std::mem;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,78 +19,93 @@ use url::Url;
 
 use crate::key_set_source::{FetchMode, KeySetError, KeySetSource};
 use crate::ports::{Clock, Spawner};
+use crate::random::Random;
 
-/// Pauses before the tries of a background refresh, before jitter.
-const TRIES: [Duration; 4] =
+/// Delays before the attempts of a background refresh, before jitter.
+const RETRY_DELAYS: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
-const JITTER: RangeInclusive<f64> = 0.8..=1.2;
 
-/// What the keys of all issuers share.
+/// Jitter of the delays: servers that lost one issuer at the same moment do not retry in step.
+const JITTER: f64 = 0.2;
+
+/// Ports that the key set caches of all issuers use.
 #[derive(Clone)]
-pub(crate) struct World {
-    pub(crate) source: Arc<dyn KeySetSource>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) spawner: Arc<dyn Spawner>,
+pub struct KeySetDeps {
+    /// Client for key set documents.
+    pub source: Arc<dyn KeySetSource>,
+    /// Wall-clock and monotonic time.
+    pub clock: Arc<dyn Clock>,
+    /// Supervisor of fetch and refresh tasks.
+    pub spawner: Arc<dyn Spawner>,
+    /// Source of the retry jitter.
+    pub random: Arc<dyn Random>,
 }
 
-/// The keys of one issuer.
+impl std::fmt::Debug for KeySetDeps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeySetDeps").finish_non_exhaustive()
+    }
+}
+
+/// Cached keys of one issuer.
 pub(crate) struct IssuerKeys {
-    /// Position in the configuration: what logs call the issuer.
+    /// Position in the configuration; names the issuer in logs.
     index: usize,
     url: Url,
-    world: World,
-    /// What `state` has loaded, for readers without a lock.
+    deps: KeySetDeps,
+    /// Copy of the key set in `state`, for readers without a lock.
     loaded: ArcSwapOption<LoadedKeys>,
     state: Mutex<State>,
 }
 
 struct State {
     cache: KeyCache,
-    /// Of the fetch that is under way, or the last one.
-    fetch: Outcome,
+    /// Result of the fetch in flight, or of the last one.
+    fetch: FetchResult,
 }
 
-/// Shows how a fetch ended, once it has.
-type Outcome = watch::Receiver<Option<Result<(), FetchFailed>>>;
+/// Receives the result of a fetch; `None` while it is in flight.
+type FetchResult = watch::Receiver<Option<Result<(), FetchFailed>>>;
 
 type Fetched = Result<(KeySet, Option<Duration>), FetchFailed>;
 
-/// How a look-up goes on.
+/// Result of a lookup under the lock.
 enum Step {
-    Answer(Result<Arc<P256Key>, Rejection>),
-    Wait(Outcome),
+    Done(Result<Arc<P256Key>, Rejection>),
+    Wait(FetchResult),
 }
 
 impl IssuerKeys {
-    pub(crate) fn new(index: usize, url: Url, times: CacheTimes, world: World) -> Arc<Self> {
+    pub(crate) fn new(index: usize, url: Url, times: CacheTimes, deps: KeySetDeps) -> Arc<Self> {
         let state = State { cache: KeyCache::new(times), fetch: watch::channel(None).1 };
-        Arc::new(Self { index, url, world, loaded: ArcSwapOption::empty(), state: Mutex::new(state) })
+        Arc::new(Self { index, url, deps, loaded: ArcSwapOption::empty(), state: Mutex::new(state) })
     }
 
-    /// The key called `key_id`. Waits only when it is not among those at hand, and then no longer than a fetch in
-    /// the foreground may take.
+    /// The key named `key_id`. Waits only if the cached set lacks it, at most the timeout of a foreground fetch.
     pub(crate) async fn key(self: &Arc<Self>, key_id: &str) -> Result<Arc<P256Key>, Rejection> {
-        if let Some(key) = self.key_at_hand(key_id) {
+        if let Some(key) = self.cached_key(key_id) {
             return Ok(key);
         }
         match self.look_up(key_id) {
-            Step::Answer(answer) => answer,
+            Step::Done(result) => result,
             Step::Wait(fetch) => {
-                let outcome = self.at_most(FetchMode::Foreground.timeout(), ended(fetch)).await;
-                let outcome = outcome.unwrap_or(Err(FetchFailed));
-                self.state.lock().cache.after_fetch(key_id, outcome, self.world.clock.instant())
+                // The timeout applies to the waiting, not to the fetch: the caller may have joined a background fetch,
+                // which has longer, and that fetch must go on for the other callers.
+                let result = self.with_timeout(FetchMode::Foreground.timeout(), completed(fetch)).await;
+                let result = result.unwrap_or(Err(FetchFailed));
+                self.state.lock().cache.after_fetch(key_id, result, self.deps.clock.instant())
             }
         }
     }
 
-    /// Begins a refresh in the background if one is due.
+    /// Starts a background refresh if one is due.
     pub(crate) fn refresh_if_due(self: &Arc<Self>) {
         self.refresh_if_due_in(self.state.lock());
     }
 
-    /// The age of the key set, while it may be used.
+    /// Age of the key set, unless there is none or it is too old to be used.
     pub(crate) fn usable_age(&self) -> Option<Duration> {
-        let now = self.world.clock.instant();
+        let now = self.deps.clock.instant();
         self.loaded
             .load()
             .as_ref()
@@ -99,12 +113,15 @@ impl IssuerKeys {
             .map(|loaded| loaded.age(now))
     }
 
-    /// Waits for nothing: while somebody else holds the lock, the refresh is left to later readers.
-    fn key_at_hand(self: &Arc<Self>, key_id: &str) -> Option<Arc<P256Key>> {
-        let now = self.world.clock.instant();
+    /// Lock-free fast path of nearly every token: reads the published set and never waits.
+    fn cached_key(self: &Arc<Self>, key_id: &str) -> Option<Arc<P256Key>> {
+        let now = self.deps.clock.instant();
         let loaded = self.loaded.load();
         let loaded = loaded.as_ref()?;
         let key = Arc::clone(loaded.usable(now)?.key(key_id)?);
+        // Stale-while-revalidate: the stale key is used, and the first reader past the freshness starts a refresh.
+        // `try_lock`, since the holder of the lock is about to start one or has just finished one; blocking here would
+        // put every authentication behind that lock. A refresh that is missed is due for the next reader.
         if !loaded.is_fresh(now)
             && let Some(state) = self.state.try_lock()
         {
@@ -115,78 +132,83 @@ impl IssuerKeys {
 
     fn look_up(self: &Arc<Self>, key_id: &str) -> Step {
         let mut state = self.state.lock();
-        match state.cache.lookup(key_id, self.world.clock.instant()) {
+        match state.cache.lookup(key_id, self.deps.clock.instant()) {
             Lookup::Found { key, refresh } => {
                 drop(state);
                 self.refresh_if(refresh);
-                Step::Answer(Ok(key))
+                Step::Done(Ok(key))
             }
-            Lookup::Rejected(rejection) => Step::Answer(Err(rejection)),
+            Lookup::Rejected(rejection) => Step::Done(Err(rejection)),
             Lookup::Fetch => Step::Wait(self.start_fetch(state, FetchMode::Foreground)),
+            // Single-flight: the receiver is cloned under the lock that `start_fetch` replaces it under, so it belongs to
+            // the fetch that the cache said is in flight, or shows its result if that ends before the wait begins.
             Lookup::Wait => Step::Wait(state.fetch.clone()),
         }
     }
 
     fn refresh_if_due_in(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let due = state.cache.refresh_if_due(self.world.clock.instant());
+        let due = state.cache.refresh_if_due(self.deps.clock.instant());
         drop(state);
         self.refresh_if(due);
     }
 
-    fn refresh_if(self: &Arc<Self>, wanted: bool) {
-        if wanted {
+    fn refresh_if(self: &Arc<Self>, due: bool) {
+        if due {
             let refresh = Refresh { keys: Arc::clone(self) };
-            self.world.spawner.spawn("key set refresh", Box::pin(refresh.run()));
+            self.deps.spawner.spawn("key set refresh", Box::pin(refresh.run()));
         }
     }
 
-    /// Starts the fetch that the cache asked for. Lets go of the lock first: a spawner that is stopping may drop the
-    /// task at once, and its end takes the lock again.
-    fn start_fetch(self: &Arc<Self>, mut state: MutexGuard<'_, State>, mode: FetchMode) -> Outcome {
-        let (report, outcome) = watch::channel(None);
-        state.fetch = outcome.clone();
+    /// Starts the fetch that the cache asked for.
+    fn start_fetch(self: &Arc<Self>, mut state: MutexGuard<'_, State>, mode: FetchMode) -> FetchResult {
+        let (sender, result) = watch::channel(None);
+        state.fetch = result.clone();
+        // Unlock before spawning: a spawner that is stopping may drop the task at once, and `Fetch::drop` takes the
+        // lock again.
         drop(state);
-        let fetch = Fetch { keys: Arc::clone(self), report, fetched: Err(FetchFailed) };
-        self.world.spawner.spawn("key set fetch", Box::pin(fetch.run(mode)));
-        outcome
+        let fetch = Fetch { keys: Arc::clone(self), sender, fetched: Err(FetchFailed) };
+        self.deps.spawner.spawn("key set fetch", Box::pin(fetch.run(mode)));
+        result
     }
 
     async fn fetch(&self, mode: FetchMode) -> Fetched {
-        let fetch = self.world.source.fetch(&self.url, mode);
-        let answer = self.at_most(mode.timeout(), fetch).await.unwrap_or(Err(KeySetError::TimedOut));
-        let parsed = answer.and_then(|answer| Ok((KeySet::parse(&answer.body)?, answer.max_age)));
+        let fetch = self.deps.source.fetch(&self.url, mode);
+        let response = self.with_timeout(mode.timeout(), fetch).await.unwrap_or(Err(KeySetError::TimedOut));
+        let parsed = response.and_then(|response| Ok((KeySet::parse(&response.body)?, response.max_age)));
         match &parsed {
             Ok((set, _)) => tracing::debug!(issuer = self.index, skipped = set.skipped(), "key set fetched"),
             Err(error) => {
-                tracing::warn!(issuer = self.index, error = %less_sync_core::ErrorChain(error), "key set fetch failed");
+                tracing::warn!(issuer = self.index, error = %less_sync_core::ErrorChain(error), "failed to fetch a key set");
             }
         }
         parsed.map_err(|_| FetchFailed)
     }
 
-    fn fetch_ended(&self, fetched: Fetched) {
+    fn complete_fetch(&self, fetched: Fetched) {
         let mut state = self.state.lock();
-        state.cache.fetched(fetched, self.world.clock.instant());
+        state.cache.fetched(fetched, self.deps.clock.instant());
+        // Published under the lock: two fetches that end at the same time cannot publish in the wrong order.
         self.loaded.store(state.cache.loaded().cloned());
     }
 
-    /// The next try of the background refresh, unless it has become needless.
-    fn next_try(self: &Arc<Self>) -> Option<Outcome> {
+    /// The next attempt of a background refresh; `None` when a foreground fetch has made it unnecessary.
+    fn next_attempt(self: &Arc<Self>) -> Option<FetchResult> {
         let mut state = self.state.lock();
-        match state.cache.next_try(self.world.clock.instant()) {
+        match state.cache.next_try(self.deps.clock.instant()) {
             NextTry::Fetch => Some(self.start_fetch(state, FetchMode::Background)),
             NextTry::Wait => Some(state.fetch.clone()),
             NextTry::Unneeded => None,
         }
     }
 
-    async fn pause(&self, length: Duration) {
-        let length = length.mul_f64(rand::random_range(JITTER));
-        self.world.clock.sleep_until(self.world.clock.instant() + length).await;
+    async fn sleep_jittered(&self, delay: Duration) {
+        let delay = self.deps.random.jittered(delay, JITTER);
+        self.deps.clock.sleep_until(self.deps.clock.instant() + delay).await;
     }
 
-    async fn at_most<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-        let deadline = self.world.clock.sleep_until(self.world.clock.instant() + limit);
+    /// The result of `work`, or `None` after `timeout`.
+    async fn with_timeout<T>(&self, timeout: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let deadline = self.deps.clock.sleep_until(self.deps.clock.instant() + timeout);
         tokio::select! {
             biased;
             done = work => Some(done),
@@ -195,10 +217,10 @@ impl IssuerKeys {
     }
 }
 
-/// A fetch under way. However it ends, also by panic or by being dropped, the cache and those who wait hear of it.
+/// Fetch in flight. Reports its result on drop, so that a panic or a cancelled task releases the waiters too.
 struct Fetch {
     keys: Arc<IssuerKeys>,
-    report: watch::Sender<Option<Result<(), FetchFailed>>>,
+    sender: watch::Sender<Option<Result<(), FetchFailed>>>,
     fetched: Fetched,
 }
 
@@ -211,23 +233,24 @@ impl Fetch {
 impl Drop for Fetch {
     fn drop(&mut self) {
         let fetched = mem::replace(&mut self.fetched, Err(FetchFailed));
-        let outcome = fetched.as_ref().map(drop).map_err(|failed| *failed);
-        self.keys.fetch_ended(fetched);
-        self.report.send_replace(Some(outcome));
+        let result = fetched.as_ref().map(drop).map_err(|failed| *failed);
+        // The cache first: a waiter that wakes up asks the cache for the key at once.
+        self.keys.complete_fetch(fetched);
+        self.sender.send_replace(Some(result));
     }
 }
 
-/// A background refresh: one attempt of several tries.
+/// Background refresh: one fetch and its retries. Allows the next refresh on drop, however the task ends.
 struct Refresh {
     keys: Arc<IssuerKeys>,
 }
 
 impl Refresh {
     async fn run(self) {
-        for pause in TRIES {
-            self.keys.pause(pause).await;
-            let Some(fetch) = self.keys.next_try() else { return };
-            if ended(fetch).await.is_ok() {
+        for delay in RETRY_DELAYS {
+            self.keys.sleep_jittered(delay).await;
+            let Some(fetch) = self.keys.next_attempt() else { return };
+            if completed(fetch).await.is_ok() {
                 return;
             }
         }
@@ -240,6 +263,7 @@ impl Drop for Refresh {
     }
 }
 
-async fn ended(mut fetch: Outcome) -> Result<(), FetchFailed> {
-    fetch.wait_for(Option::is_some).await.ok().and_then(|outcome| *outcome).unwrap_or(Err(FetchFailed))
+/// Waits for the result of a fetch. A sender that is gone without one counts as a failure.
+async fn completed(mut fetch: FetchResult) -> Result<(), FetchFailed> {
+    fetch.wait_for(Option::is_some).await.ok().and_then(|result| *result).unwrap_or(Err(FetchFailed))
 }

@@ -1,4 +1,4 @@
-//! The port through which key sets of issuers are fetched.
+//! Port through which the key sets (JWKS) of issuers are fetched.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,28 +8,28 @@ use bytes::Bytes;
 use less_sync_auth::jwks::KeySetInvalid;
 use url::Url;
 
-/// Fetches key set documents over the network (auth §3.3).
+/// HTTP client for key set documents (auth §3.3).
 #[async_trait]
 pub trait KeySetSource: Send + Sync {
-    /// One GET of `url`: no redirects, no credentials, no more than
-    /// [`MAX_DOCUMENT_BYTES`](less_sync_auth::jwks::MAX_DOCUMENT_BYTES) read, done within [`FetchMode::timeout`].
+    /// Fetches `url` with one GET: no redirects, no credentials, at most
+    /// [`MAX_DOCUMENT_BYTES`](less_sync_auth::jwks::MAX_DOCUMENT_BYTES) read, complete within [`FetchMode::timeout`].
     ///
     /// # Errors
-    /// [`KeySetError`] for anything but a whole document with status 200.
-    async fn fetch(&self, url: &Url, how: FetchMode) -> Result<FetchedKeySet, KeySetError>;
+    /// [`KeySetError`] for anything but a complete document with status 200.
+    async fn fetch(&self, url: &Url, mode: FetchMode) -> Result<FetchedKeySet, KeySetError>;
 }
 
-/// Whether somebody is waiting for the document.
+/// Urgency of a fetch, which sets its timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchMode {
-    /// A client is.
+    /// A client waits for the result.
     Foreground,
-    /// Nobody is.
+    /// Refresh ahead of demand.
     Background,
 }
 
 impl FetchMode {
-    /// How long a fetch may take, from the look-up of the name to the last byte.
+    /// Timeout of a fetch, from name resolution to the last byte.
     #[must_use]
     pub const fn timeout(self) -> Duration {
         match self {
@@ -39,28 +39,28 @@ impl FetchMode {
     }
 }
 
-/// A document as it came.
+/// A fetched key set document, not parsed yet.
 #[derive(Clone, Debug)]
 pub struct FetchedKeySet {
-    /// The body.
+    /// Response body.
     pub body: Bytes,
-    /// `max-age` of `Cache-Control`, if it was sent.
+    /// `max-age` of the `Cache-Control` header, if present.
     pub max_age: Option<Duration>,
 }
 
-/// Failure to get a key set.
+/// Failure to fetch a key set.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
-    /// No connection, or it broke.
-    #[error("key set endpoint cannot be reached")]
+    /// Connection failed or broke.
+    #[error("key set endpoint is unreachable")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
-    /// The endpoint took too long.
-    #[error("key set endpoint did not answer in time")]
+    /// Timeout of [`FetchMode`] exceeded.
+    #[error("key set endpoint timed out")]
     TimedOut,
-    /// A status other than 200; redirects count as such.
-    #[error("key set endpoint answered with status {0}")]
+    /// Response status other than 200, redirects included.
+    #[error("key set endpoint responded with status {0}")]
     Status(u16),
-    /// What came is not a usable key set.
-    #[error("key set endpoint answered with something unusable")]
+    /// The document is not a usable key set.
+    #[error("key set endpoint responded with an invalid key set")]
     Invalid(#[from] KeySetInvalid),
 }

@@ -1,14 +1,26 @@
-//! The use cases of less-sync, one per file: authorize → check → store → publish.
+//! Use cases of the less-sync server: each authorizes the caller, checks the request, stores and publishes.
 //!
-//! The engine knows no socket, no HTTP, no SQL and no CBOR. What it needs of the world it asks for through the
-//! ports in [`ports`].
+//! | Use case | Entry point |
+//! |---|---|
+//! | authentication of access tokens, key sets of issuers | [`Authenticator`] |
+//! | push, pull, subscribe, membership, epochs, DEKs, invitations | methods of [`Engine`] |
+//! | files: upload, download, deletion, sweeper | [`Files`] |
+//! | consistency check of object store and database | [`fsck`] |
+//! | purge of expired rows | [`purge_invitations`], [`purge_actions`] |
+//!
+//! The crate contains no socket, HTTP, SQL or CBOR. Edges (`realtime`, `api`) decode requests, call a use case and map
+//! [`EngineError`] or [`FileError`](files::FileError) to their protocol. Adapters implement the storage contract, and the
+//! process provides time, tasks, randomness, key sets and the receiver of events through the traits of [`ports`],
+//! [`Random`] and [`KeySetSource`].
+//!
+//! Access to a space takes a grant, and only the authorizer of this crate issues grants: a use case that does not authorize
+//! does not compile.
 
 mod action_limits;
 mod authenticate;
 mod authorize;
 mod budget;
 mod chain_cache;
-mod counters;
 mod create_space;
 mod credentials;
 mod deks;
@@ -23,29 +35,33 @@ mod invitations;
 mod issuer_keys;
 mod key_set_source;
 mod membership;
+mod metrics;
 pub mod ports;
 mod pull;
 mod purge;
 mod push;
+mod random;
 mod revocation;
 mod signature_cache;
 mod space_cache;
 mod subscribe;
 
 pub use authenticate::{Authenticator, IssuerStatus};
-pub use counters::{Counter, Gauge};
 pub use credentials::Credentials;
 pub use deks::{Keyed, Listing};
-pub use engine::{Engine, EngineSettings};
+pub use engine::{Engine, EngineDeps, EngineSettings};
 pub use error::EngineError;
 pub use files::Files;
-pub use invitations::Letter;
+pub use invitations::InvitationDraft;
+pub use issuer_keys::KeySetDeps;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use membership::Append;
+pub use metrics::{Counter, Gauge};
 pub use ports::{
     AppendedEvent, Clock, EventSink, FileEvent, Job, PushedEvent, RevokedEvent, SpaceEvent, Spawner,
 };
 pub use pull::Pull;
 pub use purge::{purge_actions, purge_invitations};
+pub use random::Random;
 pub use revocation::Revocation;
 pub use subscribe::{CatchUp, Subscribed};

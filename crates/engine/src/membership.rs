@@ -1,4 +1,4 @@
-//! The membership log of a space, and revocations (protocol §4.8–§4.10).
+//! Membership log of a space and revocations (protocol §4.8–§4.10).
 
 use less_sync_core::wire::method::Method;
 use less_sync_core::{ConnectionId, Permission, SpaceId};
@@ -8,24 +8,24 @@ use less_sync_storage::{
 
 use crate::{AppendedEvent, Credentials, Engine, EngineError, Revocation, RevokedEvent, SpaceEvent};
 
-/// An entry to append to a membership log.
+/// Append to a membership log.
 #[derive(Clone, Debug)]
 pub struct Append {
-    /// What goes in.
+    /// The new entry.
     pub entry: NewMember,
-    /// Entries that the log has, as far as the caller knows.
+    /// Number of entries that the caller knows; the append fails if the log has more.
     pub expected_version: i32,
 }
 
 impl Engine {
-    /// The bounds of a membership log, for edges that check them while they decode.
+    /// Limits of a membership log, for edges that check them while they decode.
     #[must_use]
     pub fn member_limits(&self) -> MemberLimits {
         self.settings.member_limits
     }
 
-    /// Appends an entry and publishes it once it is durable. Whoever may read may append (protocol D-28); who may
-    /// administer has a greater hourly budget, since a removal is logged member by member. What fails does not count.
+    /// Appends an entry and publishes it after the commit. Read permission suffices (protocol D-28). Administrators have a
+    /// higher hourly rate limit, since a removal is logged member by member. Failed appends do not count.
     ///
     /// # Errors
     /// As [`Engine::pull`]; [`EngineError::RateLimited`]; as [`less_sync_storage::Members::append_member`].
@@ -71,7 +71,7 @@ impl Engine {
         }
     }
 
-    /// Entries of the log, and the version of the log they are from.
+    /// Entries of the log, with the version of the log that they were read at.
     ///
     /// # Errors
     /// As [`Engine::pull`]; as [`less_sync_storage::Members::list_members`].
@@ -85,8 +85,9 @@ impl Engine {
         Ok(self.storage.list_members(&grant, range).await?)
     }
 
-    /// Revokes a token for good and publishes that once it is durable. A repeat is published again. Nobody revokes a
-    /// token of the chain they present, in either form (auth §6.5): an owner's leaf is the root of every chain.
+    /// Revokes a token permanently and publishes the revocation after the commit. A repeat changes nothing and is published
+    /// again. A caller cannot revoke a token of their own chain, by either of its cids (auth §6.5): the owner's leaf is
+    /// the root of every chain of the space.
     ///
     /// # Errors
     /// As [`Engine::pull`], also for a token of the caller's own chain; as

@@ -1,4 +1,4 @@
-//! Pull: what happened in a space since a cursor, page by page.
+//! Pull: changes of a space after a cursor, page by page.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use tokio::sync::Semaphore;
 use crate::{Credentials, Engine, EngineError};
 
 impl Engine {
-    /// Begins a pull of `space`. Nothing is held in the store between pages, so a reader may take its time.
+    /// Begins a pull of `space`. No transaction or connection is held between pages, however slow the reader is.
     ///
     /// # Errors
     /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; as
-    /// [`less_sync_storage::Records::begin_pull`]. Storage failures are no rejection.
+    /// [`less_sync_storage::Records::begin_pull`]. A storage failure is not a rejection.
     pub async fn pull(
         &self,
         credentials: Credentials<'_>,
@@ -23,13 +23,13 @@ impl Engine {
     ) -> Result<Pull, EngineError> {
         let grant = self.authorizer.admit(Method::Pull, credentials, space).await?.reading()?;
         let state = {
-            let _turn = self.page_reads.acquire().await;
+            let _permit = self.page_reads.acquire().await;
             self.storage.begin_pull(&grant, request).await?
         };
         Ok(self.pages(grant, state))
     }
 
-    /// The pages of a pull that has begun.
+    /// The pull that reads the pages of `state`.
     pub(crate) fn pages(&self, grant: ReadGrant, state: PullState) -> Pull {
         Pull {
             storage: self.storage.clone(),
@@ -41,10 +41,10 @@ impl Engine {
     }
 }
 
-/// A pull under way.
+/// A pull in progress.
 pub struct Pull {
     storage: Arc<dyn Storage>,
-    /// Page reads at once in this process, in a fair queue (protocol B-05).
+    /// Limit of concurrent page reads in this process, first come first served (protocol B-05).
     page_reads: Arc<Semaphore>,
     grant: ReadGrant,
     state: PullState,
@@ -52,20 +52,20 @@ pub struct Pull {
 }
 
 impl Pull {
-    /// The state of the space when the pull began; its cursor bounds what the pages hold.
+    /// State of the space when the pull began. The pages hold changes up to its cursor, inclusive.
     #[must_use]
     pub fn state(&self) -> PullState {
         self.state
     }
 
-    /// The next page; `None` after the last one.
+    /// Reads the next page; `None` after the last one.
     ///
     /// # Errors
-    /// As [`less_sync_storage::Records::pull_page`]; the pull is over then.
+    /// As [`less_sync_storage::Records::pull_page`]; after an error the pull has ended.
     pub async fn next_page(&mut self) -> Result<Option<PullPage>, EngineError> {
         let Some(position) = self.next.take() else { return Ok(None) };
-        // The semaphore is never closed; without a permit the read would merely not be counted.
-        let _turn = self.page_reads.acquire().await;
+        // The semaphore is never closed, so this always yields a permit; an error would only leave the read uncounted.
+        let _permit = self.page_reads.acquire().await;
         let page = self.storage.pull_page(&self.grant, &self.state, position).await?;
         self.next = page.next;
         Ok(Some(page))

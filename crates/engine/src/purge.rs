@@ -1,34 +1,34 @@
-//! Rows that have had their time: expired invitations, and actions that no limit counts any more (storage §3.18).
+//! Purge of expired rows: invitations, and actions outside of every rate-limit window (storage §3.18).
 //!
-//! Nothing is lost when a purge stops half-way, and several servers may purge one database.
+//! A purge may be interrupted at any point, and several servers may purge one database at the same time.
 
 use std::time::Duration;
 
 use less_sync_storage::{Invitations, RateLimits, StorageError};
 
-/// Rows that one statement deletes.
+/// Maximum rows deleted per statement.
 const BATCH: usize = 1000;
 
-/// The longest window in which actions count (auth §4.3).
+/// Longest rate-limit window (auth §4.3).
 const LONGEST_WINDOW: Duration = Duration::from_hours(24);
 
-/// Deletes the invitations that have expired; answers how many.
+/// Deletes all expired invitations and returns their number.
 ///
 /// # Errors
-/// Failures of the store.
+/// Failures of the database.
 pub async fn purge_invitations(invitations: &dyn Invitations) -> Result<usize, StorageError> {
     until_short(|| invitations.purge_invitations(BATCH)).await
 }
 
-/// Deletes the actions that no window reaches any more; answers how many.
+/// Deletes all actions older than the longest rate-limit window and returns their number.
 ///
 /// # Errors
-/// Failures of the store.
+/// Failures of the database.
 pub async fn purge_actions(counters: &dyn RateLimits) -> Result<usize, StorageError> {
     until_short(|| counters.purge_actions(LONGEST_WINDOW, BATCH)).await
 }
 
-/// Deletes batch by batch until one is short.
+/// Calls `batch` until it deletes fewer than [`BATCH`] rows, and returns the sum.
 async fn until_short<F>(batch: impl Fn() -> F) -> Result<usize, StorageError>
 where
     F: Future<Output = Result<usize, StorageError>>,
@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    /// How many batches it takes to delete so many rows, and how many are said to be gone.
+    /// Deletes `rows` rows; returns the number of batches and the reported total.
     async fn purge(rows: usize) -> (usize, usize) {
         let (left, batches) = (Cell::new(rows), Cell::new(0));
         let purged = until_short(|| async {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn purge_goes_on_until_a_batch_is_short() {
+    async fn purge_repeats_until_a_batch_is_short() {
         assert_eq!(purge(0).await, (1, 0));
         assert_eq!(purge(999).await, (1, 999));
         assert_eq!(purge(1000).await, (2, 1000));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn purge_that_fails_ends() {
+    async fn failure_ends_the_purge() {
         let outcome = until_short(|| async { Err(StorageError::Unavailable("away".into())) }).await;
         assert!(matches!(outcome, Err(StorageError::Unavailable(_))), "{outcome:?}");
     }

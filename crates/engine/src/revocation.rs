@@ -1,4 +1,4 @@
-//! What a revocation ends.
+//! Revocation of a UCAN, and the chains that it affects.
 
 use std::fmt;
 
@@ -6,36 +6,36 @@ use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::Cid;
 use less_sync_storage::RevokedCid;
 
-/// A token that is dead from now on, and perhaps the member it was taken from. `Debug` shows nothing.
+/// A revoked token and, optionally, the member that it was issued to. `Debug` shows no field.
 #[derive(Clone)]
 pub struct Revocation {
     cid: RevokedCid,
-    /// The cid, if it is one: the store takes any text, which then names no token.
+    /// `cid` as a CID; `None` for other text, which the store accepts and which matches no token.
     parsed: Option<Cid>,
     member_did: Option<Box<str>>,
 }
 
 impl Revocation {
-    /// The revocation of `cid`. With `member_did`, whatever that member has open in the space ends too (newer-clients
-    /// §3.5); nothing of it is stored.
+    /// The revocation of `cid`. With `member_did`, subscriptions of that member to the space end too (newer-clients §3.5);
+    /// the DID is not stored.
     #[must_use]
     pub fn new(cid: RevokedCid, member_did: Option<&str>) -> Self {
         Self { parsed: cid.as_str().parse().ok(), cid, member_did: member_did.map(Into::into) }
     }
 
-    /// What is stored.
+    /// The revoked CID, as stored.
     #[must_use]
     pub fn cid(&self) -> &RevokedCid {
         &self.cid
     }
 
-    /// Whether it kills the token with this name.
+    /// Whether `cid` is the revoked token.
     #[must_use]
     pub fn names(&self, cid: Cid) -> bool {
         self.parsed == Some(cid)
     }
 
-    /// Whether it ends what rests on `chain`: a token of the chain is dead, or it is that of the member.
+    /// Whether subscriptions that rest on `chain` end: it contains the revoked token, or was issued to the member.
     #[must_use]
     pub fn ends(&self, chain: &VerifiedChain) -> bool {
         self.member_did.as_deref() == Some(chain.audience())

@@ -1,4 +1,4 @@
-//! Subscribe: the state of spaces for somebody who is about to watch them, and what they missed.
+//! Subscribe: state of a space for a new subscription, and catch-up of missed changes.
 
 use std::sync::Arc;
 
@@ -9,33 +9,34 @@ use less_sync_storage::{CursorAhead, PullRequest, PullState, ReadGrant, Row, Spa
 
 use crate::{Credentials, Engine, EngineError};
 
-/// Rows that are replayed at most to somebody who asks what they missed (protocol §6.4).
+/// Maximum rows of a catch-up (protocol §6.4).
 const CATCH_UP_ROWS: usize = 500;
 
-/// Bytes of blobs and payloads that are replayed at most.
+/// Maximum bytes of blobs and payloads of a catch-up.
 const CATCH_UP_BYTES: usize = 1024 * 1024;
 
-/// A space that somebody may watch.
+/// Space that the caller is authorized to subscribe to.
 #[derive(Clone, Debug)]
 pub struct Subscribed {
-    /// Its state.
+    /// State of the space when the subscription was authorized.
     pub state: Space,
-    /// What the subscription rests on; none in the caller's own personal space.
+    /// Chain that the subscription rests on; `None` in the caller's own personal space.
     pub chain: Option<Arc<VerifiedChain>>,
     grant: ReadGrant,
 }
 
-/// What happened in a space since a watcher last looked.
+/// Changes of a space after the cursor of a subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CatchUp {
-    /// These rows, in order; none when nothing happened, or when the watcher is ahead of the space.
+    /// Changed rows in cursor order; empty without changes, or if the cursor of the subscriber is ahead of the space.
     Rows(Vec<Row>),
-    /// More than is worth replaying: the watcher has to pull.
+    /// Too many changes to replay: the subscriber has to pull.
     TooMuch,
 }
 
 impl Engine {
-    /// The state of `space`, read now. Whoever wants to miss nothing registers as a watcher first (protocol G2).
+    /// Authorizes a subscription and reads the current state of `space`. To miss no event, register the subscription
+    /// before this read (protocol G2).
     ///
     /// # Errors
     /// As [`Engine::pull`].
@@ -53,7 +54,7 @@ impl Engine {
         Ok(Subscribed { state, chain: admission.chain().cloned(), grant })
     }
 
-    /// What happened between `since` and the state of a subscription, if it is little (protocol §6.4).
+    /// Changes after `since`, up to the state of the subscription, unless there are too many (protocol §6.4).
     ///
     /// # Errors
     /// As [`less_sync_storage::Records::pull_page`].

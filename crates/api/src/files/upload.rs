@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt as _};
 use http::request::Parts;
 use http::{StatusCode, header};
 use less_sync_core::FileId;
-use less_sync_engine::files::{Begun, Finished, UploadInProgress};
+use less_sync_engine::files::{UploadInProgress, UploadResult, UploadStart};
 use less_sync_storage::Claim;
 
 use super::described::{Chain, FailedPrecondition, Place, Rejections};
@@ -81,12 +81,12 @@ async fn begin(state: &ApiState, request: &Parts) -> Result<(Box<UploadInProgres
     let claim = Claim { file, record: head.record, dek: head.dek };
     let begun = asked.files.begin_upload(&grant, claim, head.length).await.map_err(ApiError::from)?;
     match begun {
-        Begun::Upload(upload) => Ok((upload, head, file)),
+        UploadStart::Started(upload) => Ok((upload, head, file)),
         // "None of these": there is one.
-        Begun::Exists if etag::matches(headers, header::IF_NONE_MATCH, file, true) == Some(true) => {
+        UploadStart::Exists if etag::matches(headers, header::IF_NONE_MATCH, file, true) == Some(true) => {
             Err(ApiError::PRECONDITION_FAILED.into())
         }
-        Begun::Exists => Err(Unread(exists(file))),
+        UploadStart::Exists => Err(Unread(exists(file))),
     }
 }
 
@@ -103,8 +103,8 @@ async fn receive(
         Err(error) => return ([(header::CONNECTION, "close")], error).into_response(),
     };
     match outcome {
-        Ok(Finished::Created { sha256 }) => created(id, &sha256),
-        Ok(Finished::Exists) => exists(id),
+        Ok(UploadResult::Created { sha256 }) => created(id, &sha256),
+        Ok(UploadResult::Exists) => exists(id),
         Err(error) => error.into_response(),
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn fsck(
     printed?;
     let summary = summary?;
     print(&if json { summary_as_json(&summary).to_string() } else { summary_as_text(&summary) })?;
-    Ok(if summary.findings > summary.doomed { ExitCode::from(WORK_TO_DO) } else { ExitCode::SUCCESS })
+    Ok(if summary.findings > summary.pending_delete { ExitCode::from(WORK_TO_DO) } else { ExitCode::SUCCESS })
 }
 
 fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
@@ -58,10 +58,10 @@ fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sour
 fn as_text(finding: &Finding) -> String {
     match finding {
         Finding::Orphan { name, size } => format!("orphan {name} ({size} bytes)"),
-        Finding::Leftover { name } => format!("leftover {name}"),
-        Finding::Stranger { name } => format!("stranger {name}"),
+        Finding::UnfinishedUpload { name } => format!("leftover {name}"),
+        Finding::UnknownName { name } => format!("stranger {name}"),
         Finding::Missing { name } => format!("missing {name}"),
-        Finding::WrongSize { name, expected, actual } => {
+        Finding::SizeMismatch { name, expected, actual } => {
             format!("wrong size {name} ({actual} bytes instead of {expected})")
         }
     }
@@ -70,21 +70,21 @@ fn as_text(finding: &Finding) -> String {
 fn as_json(finding: &Finding) -> Value {
     match finding {
         Finding::Orphan { name, size } => json!({ "finding": "orphan", "name": name, "size": size }),
-        Finding::Leftover { name } => json!({ "finding": "leftover", "name": name }),
-        Finding::Stranger { name } => json!({ "finding": "stranger", "name": name }),
+        Finding::UnfinishedUpload { name } => json!({ "finding": "leftover", "name": name }),
+        Finding::UnknownName { name } => json!({ "finding": "stranger", "name": name }),
         Finding::Missing { name } => json!({ "finding": "missing", "name": name }),
-        Finding::WrongSize { name, expected, actual } => {
+        Finding::SizeMismatch { name, expected, actual } => {
             json!({ "finding": "wrong_size", "name": name, "expected": expected, "actual": actual })
         }
     }
 }
 
 fn summary_as_text(summary: &FsckSummary) -> String {
-    let FsckSummary { objects, files, findings, doomed } = summary;
-    format!("{objects} objects, {files} files, {findings} findings, {doomed} to be removed")
+    let FsckSummary { objects, files, findings, pending_delete } = summary;
+    format!("{objects} objects, {files} files, {findings} findings, {pending_delete} to be removed")
 }
 
 fn summary_as_json(summary: &FsckSummary) -> Value {
-    let FsckSummary { objects, files, findings, doomed } = summary;
-    json!({ "objects": objects, "files": files, "findings": findings, "doomed": doomed })
+    let FsckSummary { objects, files, findings, pending_delete } = summary;
+    json!({ "objects": objects, "files": files, "findings": findings, "doomed": pending_delete })
 }

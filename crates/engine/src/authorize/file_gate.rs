@@ -5,7 +5,7 @@ use less_sync_core::{Permission, SpaceId};
 
 use super::{Admission, Authorizer};
 use crate::Credentials;
-use crate::files::FileError;
+use crate::files::error::FileError;
 use crate::space_cache::AccessMode;
 
 impl Authorizer {

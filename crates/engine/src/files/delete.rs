@@ -7,25 +7,26 @@ use super::{FileError, Files};
 use crate::{FileEvent, SpaceEvent};
 
 impl Files {
-    /// Deletes `file` and tells every watcher; its object is removed after the grace period. A file that is deleted
-    /// already, or never was, is no error and changes nothing.
+    /// Deletes `file` and publishes the deletion; its object is deleted after the grace period. Idempotent: a file that is
+    /// deleted already, or never existed, is no error.
     ///
     /// # Errors
     /// As [`less_sync_storage::Files::delete_file`].
     pub async fn delete(&self, grant: &WriteGrant, file: FileId) -> Result<(), FileError> {
-        // What was committed is announced, whether or not anybody waits for the answer.
+        // Detached: if the client disconnects during the commit, the event must still be published.
         let (this, grant) = (self.clone(), grant.clone());
         self.detached("file deletion", async move {
             let deleted = this.0.engine.storage.delete_file(&grant, file).await?;
             if let Some(change) = deleted {
-                this.announce(&grant, file, change, FileState::Tombstone);
+                this.publish(&grant, file, change, FileState::Tombstone);
             }
             Ok(())
         })
         .await
     }
 
-    pub(super) fn announce(&self, grant: &WriteGrant, id: FileId, change: FileChange, state: FileState) {
+    /// Publishes the new state of a file to the subscribers of its space.
+    pub(super) fn publish(&self, grant: &WriteGrant, id: FileId, change: FileChange, state: FileState) {
         let FileChange { prev, cursor, key_generation, rewrap_epoch, record } = change;
         let file = FileEntry { id, record, cursor, state };
         let event = FileEvent { space: grant.space(), prev, key_generation, rewrap_epoch, file };

@@ -1,4 +1,4 @@
-//! What a request for a file can be answered instead of its result.
+//! Rejections and failures of file requests.
 
 use less_sync_storage::{BlobError, StorageError};
 
@@ -7,78 +7,78 @@ use crate::EngineError;
 /// Rejection or failure of a use case of files; one variant per row of http §7.2 and §7.4.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The caller's token does not allow files.
+    /// The caller's token lacks the scope for files.
     #[error("files scope required")]
     ScopeMissing,
-    /// No such space.
+    /// The space does not exist.
     #[error("space not found")]
     SpaceNotFound,
-    /// A shared space, and no chain or a token without a DID.
+    /// Request to a shared space without a chain, or with a token without a DID.
     #[error("authorization required")]
     AuthorizationRequired,
-    /// The chain does not give what is asked for, or was revoked.
+    /// The chain is invalid, lacks the permission, or was revoked.
     #[error("access denied")]
     AccessDenied,
-    /// Another server holds the space.
+    /// The home server of the space is another one.
     #[error("space is homed on another server")]
     Remote,
-    /// No such file, or a deleted one, or its object is gone.
+    /// The file does not exist, is deleted, or lacks its object.
     #[error("file not found")]
     FileNotFound,
-    /// The record that shall own the file is not there, or deleted.
+    /// The record that is to own the file does not exist or is deleted.
     #[error("record not found in this space")]
     RecordNotFound,
     /// The file belongs to another record.
     #[error("file belongs to another record")]
     OwnedElsewhere,
-    /// The key is older than the space accepts.
+    /// The key generation of the wrapped DEK is below the minimum of the space.
     #[error("key generation stale")]
     KeyGenerationStale,
-    /// Larger than files may be.
+    /// The file exceeds the maximum size.
     #[error("file too large")]
     TooLarge,
-    /// As many uploads as there may be are under way.
+    /// The limit of concurrent uploads is reached.
     #[error("too many uploads")]
     TooManyUploads,
-    /// As many downloads as there may be are under way.
+    /// The limit of concurrent downloads is reached.
     #[error("too many downloads")]
     TooManyDownloads,
-    /// The object store has no room.
+    /// The object store is full.
     #[error("insufficient storage")]
     StorageFull,
-    /// Another number of bytes came than was announced.
-    #[error("length differs from what was announced")]
+    /// The body has another length than announced.
+    #[error("length of the body differs from the announced length")]
     LengthMismatch,
-    /// The bytes do not have the digest that was announced.
+    /// The body has another digest than announced.
     #[error("digest mismatch")]
     DigestMismatch,
-    /// The object is not what the row says.
-    #[error("object of {actual} bytes where {expected} belong")]
+    /// The object has another size than its file.
+    #[error("object has {actual} bytes instead of {expected}")]
     Damaged {
-        /// Size by the row.
+        /// Size in the database, in bytes.
         expected: u64,
-        /// Size by the store.
+        /// Size in the object store, in bytes.
         actual: u64,
     },
-    /// The upload took so long that its object was given up.
+    /// The upload intent expired before the commit, and the sweeper deleted the object.
     #[error("upload lost")]
     UploadLost,
-    /// The database rejected or failed.
-    #[error("storage rejected or failed")]
+    /// Failure of the database.
+    #[error("database operation failed")]
     Storage(#[source] StorageError),
-    /// The object store failed.
+    /// Failure of the object store.
     #[error("object store failed")]
     Blobs(#[source] BlobError),
-    /// The server is stopping.
+    /// The server shuts down.
     #[error("server is stopping")]
     Stopping,
 }
 
 impl From<StorageError> for FileError {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "everything else is a failure")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other variant is a failure of the database")]
     fn from(error: StorageError) -> Self {
         match error {
-            // Also a personal space that somebody took the id of: it has no files (http §7.2 row 5a).
+            // Also a personal space whose id is taken by a shared space: it has no files (http §7.2 row 5a).
             StorageError::SpaceNotFound | StorageError::SpaceKindMismatch => Self::SpaceNotFound,
             StorageError::SpaceIsRemote => Self::Remote,
             StorageError::Revoked => Self::AccessDenied,

@@ -1,12 +1,12 @@
-//! What transfers count. The process exports it under the names given here (operations §7.2).
+//! Metrics of file transfers, with the names of operations §7.2.
 
 use super::Files;
 use crate::Counter;
 
-/// A metric: its name, its label and its value.
+/// Name, label (name and value) and current value of a metric.
 pub type Sample = (&'static str, Option<(&'static str, &'static str)>, u64);
 
-/// What files count.
+/// Counters of file transfers and of the sweeper.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     pub(super) uploads: Counter,
@@ -22,11 +22,11 @@ pub(super) struct Metrics {
 }
 
 impl Files {
-    /// Every metric.
+    /// Current values of all file metrics.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
         let metrics = &self.0.metrics;
-        let (uploading, downloading) = (self.0.uploads.taken() as u64, self.0.downloads.taken() as u64);
+        let (uploading, downloading) = (self.0.uploads.in_use() as u64, self.0.downloads.in_use() as u64);
         vec![
             ("file_uploads_total", Some(("outcome", "created")), metrics.uploads.get()),
             ("file_uploads_total", Some(("outcome", "exists")), metrics.repeated.get()),

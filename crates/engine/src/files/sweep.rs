@@ -1,4 +1,4 @@
-//! The sweeper: removes the objects of uploads that came to nothing, and of files that are gone (storage §4.6).
+//! Sweeper: deletes the objects of abandoned uploads and of deleted files (storage §4.6).
 
 use std::time::Duration;
 
@@ -7,38 +7,39 @@ use less_sync_storage::{ClaimDue, DueObject, StorageError};
 
 use super::Files;
 
-/// Objects that are claimed at a time.
+/// Objects claimed per database query.
 const BATCH: usize = 100;
-/// How long a batch may take before somebody else may take it over.
+/// Lease of a claimed batch; after it, another sweeper may claim the same objects.
 const LEASE: Duration = Duration::from_mins(10);
-/// The longest pause between two tries.
+/// Maximum delay between two attempts, before [`MANY_ATTEMPTS`].
 const LONGEST_DELAY: Duration = Duration::from_hours(6);
-/// After so many tries an operator has to know, and one try a day is enough.
+/// Attempts after which failures are logged as errors, and retried once a day.
 const MANY_ATTEMPTS: u32 = 20;
 const DAY: Duration = Duration::from_hours(24);
 
-/// What a sweep did.
+/// Result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Objects removed.
+    /// Objects deleted.
     pub removed: usize,
-    /// Objects that could not be removed, and will be tried again.
+    /// Objects whose deletion failed; they will be retried.
     pub failed: usize,
 }
 
 impl Files {
-    /// Removes every object that is due. Safe to run in several processes at once.
+    /// Deletes every object that is due. Safe to run in several processes at once.
     ///
     /// # Errors
-    /// Failures of the database; those of the object store are counted and tried again later.
+    /// Failures of the database. Failures of the object store are counted and retried later.
     pub async fn sweep(&self) -> Result<Swept, StorageError> {
         let mut swept = Swept::default();
         let claim = ClaimDue { limit: BATCH, lease: LEASE, grace: self.0.settings.delete_grace };
         loop {
             let due = self.0.engine.storage.claim_due_objects(claim).await?;
+            // Failed objects get a later `not_before`, so the loop ends even if nothing can be deleted.
             let is_last = due.len() < BATCH;
             for object in due {
-                if self.remove(&object).await? {
+                if self.delete_object(&object).await? {
                     swept.removed += 1;
                 } else {
                     swept.failed += 1;
@@ -50,8 +51,11 @@ impl Files {
         }
     }
 
-    /// False when the object could not be removed.
-    async fn remove(&self, object: &DueObject) -> Result<bool, StorageError> {
+    /// Deletes one object; false if the object store failed.
+    ///
+    /// Object first, queue entry second: a crash in between repeats the deletion, which is idempotent. The reverse order
+    /// could lose the only reference to the object.
+    async fn delete_object(&self, object: &DueObject) -> Result<bool, StorageError> {
         let storage = &self.0.engine.storage;
         let Err(error) = self.0.blobs.delete(&object.key).await else {
             storage.forget_object(object.space, object.entry).await?;
@@ -60,16 +64,16 @@ impl Files {
         };
         self.0.metrics.sweep_failed.increment();
         if object.attempts >= MANY_ATTEMPTS {
-            tracing::error!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "an object cannot be removed");
+            tracing::error!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object many times");
         } else {
-            tracing::warn!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "an object was not removed");
+            tracing::warn!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object");
         }
         storage.postpone_object(object.space, object.entry, delay(object.attempts)).await?;
         Ok(false)
     }
 }
 
-/// How long to wait after one more failure.
+/// Delay before the next attempt: exponential backoff from 2 minutes.
 fn delay(attempts: u32) -> Duration {
     if attempts >= MANY_ATTEMPTS {
         return DAY;
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_tried_again_after_ever_longer_pauses() {
+    fn failures_are_retried_with_exponential_backoff() {
         let minutes = |attempts| delay(attempts).as_secs() / 60;
         assert_eq!([0, 1, 2, 7, 8, 19].map(minutes), [2, 4, 8, 256, 360, 360]);
         assert_eq!([20, u32::MAX].map(delay), [DAY, DAY]);

@@ -1,4 +1,8 @@
-//! Uploads, from the intent to the commit (storage §4.3).
+//! Uploads: intent, object, commit (storage §4.3).
+//!
+//! The order is what makes a crash harmless. The *intent* is committed first and names the object, so an object without a
+//! file is always found by the sweeper. The *object* is complete and durable before the *commit*, so a file never refers to
+//! missing bytes. The commit deletes the intent in the same transaction that creates the file.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,36 +13,36 @@ use less_sync_storage::{BlobWriter, Claim, Claimed, Content, FileCommit, FileSta
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
-use super::room::Place;
+use super::transfer_limiter::TransferPermit;
 use super::{FileError, Files};
 
-/// The least that an attempt may take before its object is given up.
-const SHORTEST_LIFETIME: Duration = Duration::from_hours(1);
-/// The slowest upload that is waited for, in bytes per second.
-const SLOWEST: u64 = 64 * 1024;
+/// Minimum lifetime of an upload intent.
+const MIN_LIFETIME: Duration = Duration::from_hours(1);
+/// Slowest supported upload, in bytes per second; sets the lifetime of the intent of a large file.
+const MIN_THROUGHPUT: u64 = 64 * 1024;
 
-/// Whether there is anything to upload.
+/// Result of the start of an upload.
 #[derive(Debug)]
-pub enum Begun {
-    /// The file is there already; its body need not be read.
+pub enum UploadStart {
+    /// The file exists; the body need not be read.
     Exists,
-    /// Send the bytes.
-    Upload(Box<UploadInProgress>),
+    /// The upload has started; write the body to it.
+    Started(Box<UploadInProgress>),
 }
 
-/// How an upload ended.
+/// Result of a finished upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finished {
-    /// The file exists from now on, and every watcher of the space was told.
+pub enum UploadResult {
+    /// The file was created and the event published.
     Created {
         /// SHA-256 of the ciphertext.
         sha256: [u8; 32],
     },
-    /// Another upload of the same file was first; what it stored stays.
+    /// Another upload of the same file was committed first; its bytes stay.
     Exists,
 }
 
-/// An upload whose bytes are on their way. Dropping it gives it up: its object is removed.
+/// Upload in progress. Dropping it abandons the upload and deletes its object in the background.
 pub struct UploadInProgress {
     files: Files,
     grant: WriteGrant,
@@ -46,19 +50,19 @@ pub struct UploadInProgress {
     size: u64,
     received: u64,
     digest: Sha256,
-    /// Taken when the upload ends, one way or the other.
+    /// Taken by the commit, or by `Drop`, which abandons the upload.
     object: Option<Object>,
-    _place: Place,
+    _permit: TransferPermit,
 }
 
-/// What has been begun and must be ended.
+/// Intent and writer of an object, to be committed or abandoned.
 struct Object {
     upload: Upload,
     writer: Box<dyn BlobWriter>,
 }
 
 impl Files {
-    /// Begins the upload of `size` bytes that `claim` says. Nothing of the body is needed yet.
+    /// Starts an upload of `size` bytes for `claim`, before any byte of the body is read.
     ///
     /// # Errors
     /// [`FileError::TooLarge`]; as [`less_sync_storage::Files::claim_file`]; [`FileError::TooManyUploads`];
@@ -68,25 +72,26 @@ impl Files {
         grant: &WriteGrant,
         claim: Claim,
         size: u64,
-    ) -> Result<Begun, FileError> {
+    ) -> Result<UploadStart, FileError> {
         if size > self.0.settings.max_size {
             return Err(FileError::TooLarge);
         }
         let storage = &self.0.engine.storage;
         if storage.claim_file(grant, &claim).await? == Claimed::Exists {
             self.0.metrics.repeated.increment();
-            return Ok(Begun::Exists);
+            return Ok(UploadStart::Exists);
         }
-        let place = self.0.uploads.take().ok_or(FileError::TooManyUploads)?;
+        let permit = self.0.uploads.try_acquire().ok_or(FileError::TooManyUploads)?;
+        // The intent is durable before the first byte is stored: whatever happens to this process, the object is found.
         let upload = storage.begin_upload(grant, claim.file, self.lifetime(size)).await?;
         let writer = match self.0.blobs.create(&upload.object, size).await {
             Ok(writer) => writer,
             Err(error) => {
-                self.forsake(upload);
+                self.abandon(upload);
                 return Err(error.into());
             }
         };
-        Ok(Begun::Upload(Box::new(UploadInProgress {
+        Ok(UploadStart::Started(Box::new(UploadInProgress {
             files: self.clone(),
             grant: grant.clone(),
             claim,
@@ -94,48 +99,50 @@ impl Files {
             received: 0,
             digest: Sha256::new(),
             object: Some(Object { upload, writer }),
-            _place: place,
+            _permit: permit,
         })))
     }
 
+    /// Lifetime of the intent. Longer than any transfer that makes progress, since a sweeper that runs too early would
+    /// delete the object of a live upload.
     fn lifetime(&self, size: u64) -> Duration {
-        let slow = Duration::from_secs(size / SLOWEST);
-        SHORTEST_LIFETIME.max(4 * self.0.settings.idle_timeout).max(slow)
+        let slow = Duration::from_secs(size / MIN_THROUGHPUT);
+        MIN_LIFETIME.max(4 * self.0.settings.idle_timeout).max(slow)
     }
 
-    /// Has the object of an attempt removed, in the background. When that fails, its lifetime does it.
-    fn forsake(&self, upload: Upload) {
+    /// Queues the object of an upload for deletion, in the background. If that fails, the intent expires instead.
+    fn abandon(&self, upload: Upload) {
         let storage = self.0.engine.storage.clone();
-        self.0.spawner.spawn("abandoned upload", Box::pin(async move { doom(&*storage, &upload).await }));
+        self.0.spawner.spawn("abandoned upload", Box::pin(async move { abort(&*storage, &upload).await }));
     }
 
-    /// Runs `work` to its end, even when nobody waits for it any more.
+    /// Runs `work` as a task of its own, to completion even if the caller is cancelled.
     pub(super) async fn detached<T: Send + 'static>(
         &self,
         name: &'static str,
         work: impl Future<Output = Result<T, FileError>> + Send + 'static,
     ) -> Result<T, FileError> {
-        let (done, outcome) = oneshot::channel();
+        let (sender, result) = oneshot::channel();
         let job = async move {
-            let _nobody_waits = done.send(work.await);
+            // Fails if the caller was cancelled; the work is done all the same.
+            let _cancelled = sender.send(work.await);
         };
         self.0.spawner.spawn(name, Box::pin(job));
-        outcome.await.unwrap_or(Err(FileError::Stopping))
+        result.await.unwrap_or(Err(FileError::Stopping))
     }
 }
 
 impl UploadInProgress {
-    /// How long to wait for the next bytes.
+    /// Timeout of the wait for the next bytes of the body.
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
         self.files.0.settings.idle_timeout
     }
 
-    /// Adds bytes of the body.
+    /// Appends bytes of the body. After an error the upload must be dropped.
     ///
     /// # Errors
-    /// [`FileError::LengthMismatch`] when there are more than announced; [`FileError::StorageFull`],
-    /// [`FileError::Blobs`]. The upload is to be dropped then.
+    /// [`FileError::LengthMismatch`] for more bytes than announced; [`FileError::StorageFull`]; [`FileError::Blobs`].
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), FileError> {
         self.received = self.received.saturating_add(bytes.len() as u64);
         if self.received > self.size {
@@ -147,13 +154,13 @@ impl UploadInProgress {
         Ok(object.writer.write(bytes).await?)
     }
 
-    /// The body is complete: checks it, stores it, commits, and tells the watchers. Goes on to the end when the caller
-    /// does not wait for it.
+    /// Completes the upload: checks length and digest, makes the object durable, commits the file and publishes the
+    /// event. Continues in the background if the caller is cancelled.
     ///
     /// # Errors
     /// [`FileError::LengthMismatch`], [`FileError::DigestMismatch`]; [`FileError::Blobs`]; as
     /// [`less_sync_storage::Files::commit_file`].
-    pub async fn finish(mut self, expected: Option<[u8; 32]>) -> Result<Finished, FileError> {
+    pub async fn finish(mut self, expected: Option<[u8; 32]>) -> Result<UploadResult, FileError> {
         if self.received != self.size {
             return Err(FileError::LengthMismatch);
         }
@@ -162,10 +169,11 @@ impl UploadInProgress {
             return Err(FileError::DigestMismatch);
         }
         let files = self.files.clone();
+        // Detached: a client that disconnects now must not leave a committed file without its event.
         files.detached("file commit", self.commit(sha256)).await
     }
 
-    async fn commit(mut self, sha256: [u8; 32]) -> Result<Finished, FileError> {
+    async fn commit(mut self, sha256: [u8; 32]) -> Result<UploadResult, FileError> {
         let Object { upload, writer } = self.object.take().ok_or(FileError::Stopping)?;
         let content = Content { size: self.size, sha256 };
         let (files, grant, claim) = (self.files.clone(), self.grant.clone(), self.claim);
@@ -174,11 +182,12 @@ impl UploadInProgress {
             Err(error) => Err(error.into()),
         };
         match committed {
-            Ok(finished @ Finished::Created { .. }) => Ok(finished),
-            // Whether it was committed is not known: its lifetime decides.
-            Err(error) if error.is_doubtful() => Err(error),
+            Ok(finished @ UploadResult::Created { .. }) => Ok(finished),
+            // The commit may have succeeded although its response was lost. Aborting could delete the object of a live
+            // file; so the intent is left alone, and expires if the file was not created.
+            Err(error) if error.is_indeterminate() => Err(error),
             other => {
-                doom(&*files.0.engine.storage, &upload).await;
+                abort(&*files.0.engine.storage, &upload).await;
                 other
             }
         }
@@ -192,32 +201,33 @@ impl Files {
         upload: &Upload,
         claim: &Claim,
         content: Content,
-    ) -> Result<Finished, FileError> {
+    ) -> Result<UploadResult, FileError> {
         match self.0.engine.storage.commit_file(grant, upload, claim, content).await? {
             FileCommit::Created(change) => {
                 self.0.metrics.uploads.increment();
                 let state = FileState::Live { size: content.size, dek: claim.dek };
-                self.announce(grant, claim.file, change, state);
-                Ok(Finished::Created { sha256: content.sha256 })
+                self.publish(grant, claim.file, change, state);
+                Ok(UploadResult::Created { sha256: content.sha256 })
             }
             FileCommit::Exists => {
                 self.0.metrics.repeated.increment();
-                Ok(Finished::Exists)
+                Ok(UploadResult::Exists)
             }
         }
     }
 }
 
 impl FileError {
-    /// Whether a commit may have taken place all the same.
-    fn is_doubtful(&self) -> bool {
+    /// Whether the commit may have succeeded in spite of this error.
+    fn is_indeterminate(&self) -> bool {
         matches!(self, Self::Storage(_))
     }
 }
 
-async fn doom(storage: &dyn less_sync_storage::Storage, upload: &Upload) {
+/// Marks the object of an upload for deletion.
+async fn abort(storage: &dyn less_sync_storage::Storage, upload: &Upload) {
     if let Err(error) = storage.abort_upload(upload).await {
-        tracing::warn!(error = %ErrorChain(&error), "an abandoned object is left to its lifetime");
+        tracing::warn!(error = %ErrorChain(&error), "failed to abort an upload; its intent will expire");
     }
 }
 
@@ -227,8 +237,9 @@ impl Drop for UploadInProgress {
         self.files.0.metrics.abandoned.increment();
         let storage = self.files.0.engine.storage.clone();
         let job = async move {
+            // The writer first, so that the sweeper does not meet a file that is still being written.
             writer.abort().await;
-            doom(&*storage, &upload).await;
+            abort(&*storage, &upload).await;
         };
         self.files.0.spawner.spawn("abandoned upload", Box::pin(job));
     }

@@ -7,7 +7,7 @@ use less_sync_core::wire::invitation::{
     InvitationListResult,
 };
 use less_sync_core::{ErrorCode, InvitationId, limits};
-use less_sync_engine::{EngineError, Letter};
+use less_sync_engine::{EngineError, InvitationDraft};
 use less_sync_storage::{Invitation, MailboxPage};
 
 use crate::context::Context;
@@ -20,7 +20,7 @@ const DEFAULT_PAGE: usize = 50;
 /// Maximum number of invitations per page, inclusive.
 const MAX_PAGE: usize = 200;
 
-/// Error of a letter that was not delivered.
+/// Error of an invitation that was not stored.
 enum Undelivered {
     Malformed(RpcError),
     Engine(EngineError),
@@ -32,13 +32,13 @@ impl From<EngineError> for Undelivered {
     }
 }
 
-/// `invitation.create`. The engine counts the rate limit before it reports a malformed letter (protocol §4.11).
+/// `invitation.create`. The engine counts the rate limit before it reports a malformed request (protocol §4.11).
 pub(super) async fn create(
     context: &Context,
     params: InvitationCreateParams<'_>,
 ) -> Result<InvitationText, RpcError> {
-    let letter = letter(context, &params).map_err(Undelivered::Malformed);
-    let created = context.engine().create_invitation(context.caller(), letter).await;
+    let draft = draft(context, &params).map_err(Undelivered::Malformed);
+    let created = context.engine().create_invitation(context.caller(), draft).await;
     let invitation = created.map_err(|rejection| match rejection {
         Undelivered::Malformed(error) => error,
         Undelivered::Engine(error) => RpcError::with_limit(error, "invitations per hour"),
@@ -46,8 +46,8 @@ pub(super) async fn create(
     InvitationText::new(&invitation)
 }
 
-/// The letter, checked in the order of protocol §4.11. `tag` is meant for other servers, which are not supported.
-fn letter(context: &Context, params: &InvitationCreateParams<'_>) -> Result<Letter, RpcError> {
+/// The invitation, checked in the order of protocol §4.11. `tag` is meant for other servers, which are not supported.
+fn draft(context: &Context, params: &InvitationCreateParams<'_>) -> Result<InvitationDraft, RpcError> {
     let bad = RpcError::bad_request;
     if params.mailbox_id.is_empty() {
         return Err(bad("missing mailbox_id"));
@@ -62,7 +62,7 @@ fn letter(context: &Context, params: &InvitationCreateParams<'_>) -> Result<Lett
     if params.server.is_some() {
         return Err(bad("federation is not enabled on this server"));
     }
-    Ok(Letter { mailbox, payload: context.slice(params.payload.as_bytes()) })
+    Ok(InvitationDraft { mailbox, payload: context.slice(params.payload.as_bytes()) })
 }
 
 /// `invitation.list`

@@ -1,4 +1,4 @@
-//! Scripted issuers, a clock that stands still, and tasks that end with the test.
+//! Harness: scripted issuers, a manual clock, and tasks that end with the test.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -10,7 +10,8 @@ use less_sync_auth::issuer::{IssuerKey, jwks_document};
 use less_sync_auth::{Caller, TokenError, TokenRules, TrustedIssuer};
 use less_sync_core::Timestamp;
 use less_sync_engine::{
-    Authenticator, Clock, FetchMode, FetchedKeySet, Job, KeySetError, KeySetSource, Spawner,
+    Authenticator, Clock, FetchMode, FetchedKeySet, Job, KeySetDeps, KeySetError, KeySetSource, Random,
+    Spawner,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -23,27 +24,32 @@ pub(crate) const B: &str = "https://b.example";
 
 const EPOCH: i64 = 1_767_225_600;
 
-/// Two issuers and an authenticator that trusts them.
-pub(crate) struct World {
+/// Two scripted issuers and an authenticator that trusts them.
+pub(crate) struct Harness {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) issuers: Arc<Issuers>,
     pub(crate) clock: ManualClock,
     pub(crate) tasks: Arc<Tasks>,
 }
 
-impl World {
+impl Harness {
     pub(crate) fn new() -> Self {
+        Self::with_random(|| 1 << 127)
+    }
+
+    /// A harness whose jitter is drawn from `random`.
+    pub(crate) fn with_random(random: impl Random + 'static) -> Self {
         let issuers = Arc::new(Issuers::default());
         let clock = ManualClock::new();
         let tasks = Arc::new(Tasks::default());
         let trusted = TrustedIssuer::parse_list(&format!("{A} {B}")).unwrap();
-        let authenticator = Authenticator::new(
-            trusted,
-            TokenRules::default(),
-            issuers.clone(),
-            Arc::new(clock.clone()),
-            tasks.clone(),
-        );
+        let deps = KeySetDeps {
+            source: issuers.clone(),
+            clock: Arc::new(clock.clone()),
+            spawner: tasks.clone(),
+            random: Arc::new(random),
+        };
+        let authenticator = Authenticator::new(trusted, TokenRules::default(), deps);
         Self { authenticator: Arc::new(authenticator), issuers, clock, tasks }
     }
 
@@ -57,7 +63,7 @@ impl World {
         self.authenticator.authenticate(&self.token(issuer, kid)).await
     }
 
-    /// A client who authenticates in a task of its own.
+    /// Starts a client that authenticates in a task of its own.
     pub(crate) fn start(&self, clients: &mut JoinSet<Result<Caller, TokenError>>, issuer: &str, kid: &str) {
         let (authenticator, token) = (self.authenticator.clone(), self.token(issuer, kid));
         clients.spawn(async move { authenticator.authenticate(&token).await });
@@ -69,21 +75,21 @@ impl World {
     }
 }
 
-/// Lets every task run until all wait for something. The runtime has one thread and runs tasks in turn.
+/// Lets every task run until all of them wait. The runtime has one thread and runs tasks in turn.
 pub(crate) async fn settle() {
     for _ in 0..500 {
         tokio::task::yield_now().await;
     }
 }
 
-/// The key of that name. Names differ in their keys, issuers do not.
+/// The key named `kid`, the same for every issuer.
 pub(crate) fn key(kid: &str) -> IssuerKey {
     let mut secret = [1; 32];
     secret.iter_mut().skip(1).zip(kid.bytes()).for_each(|(byte, letter)| *byte = letter);
     IssuerKey::from_bytes(kid, &secret).unwrap()
 }
 
-/// What an issuer's endpoint does.
+/// Behaviour of the key set endpoint of an issuer.
 #[derive(Clone)]
 pub(crate) enum Endpoint {
     Serves(&'static [&'static str]),
@@ -94,7 +100,7 @@ pub(crate) enum Endpoint {
     Panics,
 }
 
-/// The endpoints of all issuers. While held, a fetch is under way.
+/// The endpoints of all issuers. While held, fetches stay in flight.
 #[derive(Default)]
 pub(crate) struct Issuers {
     endpoints: Mutex<HashMap<Url, Endpoint>>,
@@ -111,7 +117,7 @@ impl Issuers {
         self.held.send_replace(held);
     }
 
-    /// How often the endpoint of `issuer` was asked.
+    /// Number of requests to the endpoint of `issuer`.
     pub(crate) fn fetches(&self, issuer: &str) -> usize {
         self.modes(issuer).len()
     }
@@ -133,8 +139,8 @@ fn document(kids: &[&str], max_age: Option<Duration>) -> FetchedKeySet {
 
 #[async_trait]
 impl KeySetSource for Issuers {
-    async fn fetch(&self, url: &Url, how: FetchMode) -> Result<FetchedKeySet, KeySetError> {
-        self.fetches.lock().push((url.clone(), how));
+    async fn fetch(&self, url: &Url, mode: FetchMode) -> Result<FetchedKeySet, KeySetError> {
+        self.fetches.lock().push((url.clone(), mode));
         let _ = self.held.subscribe().wait_for(|held| !held).await;
         let endpoint = self.endpoints.lock().get(url).cloned();
         match endpoint.unwrap_or(Endpoint::Fails) {
@@ -143,12 +149,12 @@ impl KeySetSource for Issuers {
             Endpoint::ServesNonsense => Ok(FetchedKeySet { body: "<html>".into(), max_age: None }),
             Endpoint::Fails => Err(KeySetError::Status(500)),
             Endpoint::Hangs => std::future::pending().await,
-            Endpoint::Panics => panic!("an endpoint no one expects"),
+            Endpoint::Panics => panic!("scripted panic"),
         }
     }
 }
 
-/// Tasks that end with the test. Once stopped, takes none any more and drops what it is given.
+/// Tasks that end with the test. After [`Tasks::stop`], new tasks are dropped unpolled.
 #[derive(Default)]
 pub(crate) struct Tasks {
     running: Mutex<JoinSet<()>>,
@@ -169,7 +175,7 @@ impl Spawner for Tasks {
     }
 }
 
-/// Both times, moved by the test only.
+/// Wall-clock and monotonic time, advanced by the test only.
 #[derive(Clone)]
 pub(crate) struct ManualClock {
     start: Instant,
@@ -204,12 +210,12 @@ impl Clock for ManualClock {
     }
 }
 
-/// Polls `work` once: what is at hand is there without waiting.
+/// Result of `work`, which must be ready at the first poll.
 pub(crate) async fn at_once<T>(work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| match work.as_mut().poll(context) {
         std::task::Poll::Ready(done) => std::task::Poll::Ready(done),
-        std::task::Poll::Pending => panic!("it waits"),
+        std::task::Poll::Pending => panic!("not ready at the first poll"),
     })
     .await
 }
