@@ -1,4 +1,4 @@
-//! Writes the description of the HTTP interface, as it is kept in the documentation.
+//! Prints the OpenAPI document of the HTTP interface, as kept in `docs/openapi.json`.
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! Bearer authentication (http §3), in front of everything that is not public.
+//! Bearer authentication of requests to non-public routes (http §3).
 
 use std::time::Duration;
 
@@ -9,17 +9,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use less_sync_auth::{BearerError, Caller, TokenError, bearer_token};
 use less_sync_core::limits;
 
+use crate::body_drain;
 use crate::error::ApiError;
-use crate::leftover;
 use crate::state::ApiState;
 
+/// Timeout of the validation of a token, the fetch of a key set included.
 const VALIDATION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Header with the UCAN chain for a shared space.
 pub(crate) const X_UCAN: HeaderName = HeaderName::from_static("x-ucan");
 
 const UNAVAILABLE: ApiError =
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "authentication temporarily unavailable");
 
-/// Lets only requests with a valid token through, and leaves the [`Caller`] among their extensions.
+/// Rejects requests without a valid token; adds the [`Caller`] to the extensions of the others.
 pub(crate) async fn require(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     match authenticate(&state, request.headers()).await {
         Ok(caller) => {
@@ -29,7 +31,7 @@ pub(crate) async fn require(State(state): State<ApiState>, mut request: Request,
         Err(rejection) => {
             let (head, body) = request.into_parts();
             let mut response = rejection.into_response();
-            leftover::dispose(&state, &head.headers, body, &mut response);
+            body_drain::discard(&state, &head.headers, body, &mut response);
             response
         }
     }
@@ -37,13 +39,13 @@ pub(crate) async fn require(State(state): State<ApiState>, mut request: Request,
 
 async fn authenticate(state: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let token = token(headers)?;
-    let too_slow = state.0.clock.sleep_until(state.0.clock.instant() + VALIDATION_TIMEOUT);
+    let deadline = state.0.clock.sleep_until(state.0.clock.instant() + VALIDATION_TIMEOUT);
     let caller = tokio::select! {
         biased;
         outcome = state.0.authenticator.authenticate(token) => outcome.map_err(rejection)?,
-        () = too_slow => return Err(UNAVAILABLE),
+        () = deadline => return Err(UNAVAILABLE),
     };
-    // After the token, before the handler: the order of the original.
+    // Checked after the token and before the handler: clients rely on this order of the errors (http §3).
     match headers.get(X_UCAN) {
         Some(ucan) if ucan.len() > limits::UCAN_TEXT => {
             Err(ApiError::unauthorized("X-UCAN header too large"))

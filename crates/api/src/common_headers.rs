@@ -1,4 +1,4 @@
-//! The headers of every answer (http §1.1).
+//! Headers of every response: CORS, protocol version, request id (http §1.1).
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -19,18 +19,18 @@ const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 const PROTOCOL_VERSION: HeaderValue = HeaderValue::from_static("1");
 const X_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("x-protocol-version");
 
-/// Which origins browsers may call from (`CORS_ALLOWED_ORIGINS`).
+/// Origins that browsers may send requests from (`CORS_ALLOWED_ORIGINS`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CorsOrigins {
-    /// All of them; authority travels in headers that no browser sends by itself.
+    /// All origins. Safe, since credentials are in headers that no browser adds by itself.
     #[default]
     Any,
-    /// These, compared byte by byte with the `Origin` of the request.
+    /// Listed origins, compared byte by byte with the `Origin` header.
     Listed(Vec<HeaderValue>),
 }
 
 impl CorsOrigins {
-    /// Adds what a page of `origin` may do with an answer. Public documents are for everybody.
+    /// Adds the CORS headers for a request from `origin`. Public documents are readable from every origin.
     fn allow(&self, origin: Option<&HeaderValue>, public: bool, headers: &mut HeaderMap) {
         match self {
             Self::Listed(listed) if !public => {
@@ -46,16 +46,18 @@ impl CorsOrigins {
     }
 }
 
-/// What of a request decides about the headers of its answer.
-pub(crate) struct Addressed {
+/// Parts of a request that decide the headers of its response.
+pub(crate) struct HeaderContext {
+    /// Request id to return.
     pub(crate) id: RequestId,
+    /// `Origin` header of the request.
     pub(crate) origin: Option<HeaderValue>,
-    /// Well-known documents, which every origin may read (http §5).
+    /// Whether the path is a well-known document, readable from every origin (http §5).
     pub(crate) public: bool,
 }
 
-/// Puts the common headers on an answer.
-pub(crate) fn add(headers: &mut HeaderMap, request: &Addressed, cors: &CorsOrigins) {
+/// Adds the common headers to a response.
+pub(crate) fn add(headers: &mut HeaderMap, request: &HeaderContext, cors: &CorsOrigins) {
     headers.insert(X_PROTOCOL_VERSION, PROTOCOL_VERSION);
     headers.insert(X_REQUEST_ID, request.id.header());
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);

@@ -1,14 +1,14 @@
-//! Whether the process is about to stop.
+//! Shutdown flag of the HTTP edge.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that is raised once, when shutdown begins. Clones share it.
+/// Flag that is set once, at the start of the shutdown. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
-    /// Raises the flag: from now on new requests are rejected (operations §5).
+    /// Sets the flag: later requests are rejected (operations §5).
     pub fn begin(&self) {
         self.0.store(true, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! The one shape of error answers: `{"error": "<text>"}` (http §1).
+//! Error responses, all with the body `{"error": "<text>"}` (http §1).
 
 use std::borrow::Cow;
 
@@ -8,21 +8,32 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
-/// A status and a text that says nothing but what the specification does; never an id, a path or a cause.
+/// Error response: a status and a text fixed by the specification, without ids, paths or causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     status: StatusCode,
     text: Cow<'static, str>,
-    /// After how many seconds another try may succeed; only where it is not the usual number.
+    /// `Retry-After` in seconds, if it differs from the default of the status.
     retry_after: Option<&'static str>,
 }
 
+/// Content type of JSON bodies.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 #[derive(Serialize)]
 struct ErrorBody<'e> {
     error: &'e str,
+}
+
+/// Body of every error response; it has no other member (http §1).
+#[derive(ToSchema)]
+#[schema(as = Error)]
+#[expect(dead_code, reason = "only its schema is used, by the OpenAPI document")]
+pub(crate) struct ErrorSchema {
+    /// Text fixed by the specification, without ids or causes.
+    error: String,
 }
 
 impl ApiError {
@@ -40,15 +51,15 @@ impl ApiError {
     pub(crate) const REQUEST_TIMEOUT: Self = Self::new(StatusCode::REQUEST_TIMEOUT, "request timeout");
     pub(crate) const TEMPORARILY_UNAVAILABLE: Self =
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily unavailable");
-    pub(crate) const TOO_MANY_UPLOADS: Self = Self::soon("too many uploads");
-    pub(crate) const TOO_MANY_DOWNLOADS: Self = Self::soon("too many downloads");
+    pub(crate) const TOO_MANY_UPLOADS: Self = Self::retry_in_a_second("too many uploads");
+    pub(crate) const TOO_MANY_DOWNLOADS: Self = Self::retry_in_a_second("too many downloads");
 
     pub(crate) const fn new(status: StatusCode, text: &'static str) -> Self {
         Self { status, text: Cow::Borrowed(text), retry_after: None }
     }
 
-    /// An answer to whoever may well succeed in a second.
-    const fn soon(text: &'static str) -> Self {
+    /// A 503 with `Retry-After: 1`, for a limit that is likely to be free again soon.
+    const fn retry_in_a_second(text: &'static str) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, text: Cow::Borrowed(text), retry_after: Some("1") }
     }
 
@@ -56,7 +67,7 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, text)
     }
 
-    /// `limit` in bytes.
+    /// A 413 for files above `limit` bytes.
     pub(crate) fn file_too_large(limit: u64) -> Self {
         let text = format!("file exceeds {} MB limit", limit / (1024 * 1024));
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, text: Cow::Owned(text), retry_after: None }
@@ -75,16 +86,16 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(ErrorBody { error: &self.text })).into_response();
-        if let Some((name, usual)) = companion(self.status) {
-            let value = self.retry_after.unwrap_or(usual);
+        if let Some((name, default)) = status_header(self.status) {
+            let value = self.retry_after.unwrap_or(default);
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }
 }
 
-/// The header that goes with every answer of this status.
-fn companion(status: StatusCode) -> Option<(header::HeaderName, &'static str)> {
+/// Header that every response with this status carries.
+fn status_header(status: StatusCode) -> Option<(header::HeaderName, &'static str)> {
     match status {
         StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
         StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "5")),
@@ -92,8 +103,8 @@ fn companion(status: StatusCode) -> Option<(header::HeaderName, &'static str)> {
     }
 }
 
-/// Gives error answers that the framework made (405 and the like) the common shape. Those that have a JSON body
-/// already stay as they are.
+/// Replaces the body of an error response that the framework created (405 and similar) by the uniform one. JSON bodies stay
+/// as they are.
 pub(crate) fn complete(response: Response) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || is_json(&response) {
@@ -102,11 +113,11 @@ pub(crate) fn complete(response: Response) -> Response {
     let (mut parts, _plain) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, JSON);
-    Response::from_parts(parts, Body::from(usual_body(status)))
+    Response::from_parts(parts, Body::from(default_body(status)))
 }
 
-/// The body of an error about which nothing more is to be said than its status.
-pub(crate) fn usual_body(status: StatusCode) -> String {
+/// Error body with the reason phrase of `status` as its text.
+pub(crate) fn default_body(status: StatusCode) -> String {
     let text = match status {
         StatusCode::INTERNAL_SERVER_ERROR => "internal error".to_owned(),
         _ => status.canonical_reason().unwrap_or("error").to_lowercase(),

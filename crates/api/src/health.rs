@@ -1,6 +1,4 @@
-//! The health routes (http §4): compatibility, liveness, readiness.
-
-mod shared_check;
+//! Health routes (http §4): compatibility, liveness, readiness.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -11,9 +9,7 @@ use serde::Serialize;
 
 use crate::state::ApiState;
 
-pub(crate) use shared_check::SharedCheck;
-
-/// Answer of `/health` and `/livez`.
+/// Response body of `/health` and `/livez`.
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
@@ -21,19 +17,19 @@ struct Health {
     error: Option<&'static str>,
 }
 
-/// Answer of `/readyz`.
+/// Response body of `/readyz`.
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
     checks: Checks,
 }
 
-/// The checks, in the order of http §4: all of them when the server is ready, else those that failed.
+/// Checks in the order of http §4: all of them if the server is ready, else the failed ones.
 #[derive(Default, Serialize)]
 struct Checks {
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<Check>,
-    /// Where there are files.
+    /// Absent without an object store.
     #[serde(skip_serializing_if = "Option::is_none")]
     blobs: Option<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +41,7 @@ struct Checks {
 #[derive(Serialize)]
 struct Check {
     status: &'static str,
-    /// Issuers without a usable key set. One of them does not keep the server out of service.
+    /// Issuers without a usable key set. The check passes as long as one issuer has one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     without_keys: Vec<String>,
     #[serde(skip)]
@@ -58,10 +54,10 @@ impl Check {
     }
 }
 
-/// `/health`: for container health checks and old clients.
+/// `/health`: health of server and database, for container health checks and old clients.
 #[utoipa::path(get, path = "/health", tag = "health", responses(
         (status = 200, description = "Healthy"),
-        (status = 503, description = "Not so, and why"),
+        (status = 503, description = "Unhealthy, with the failed check"),
 ))]
 pub(crate) async fn health(State(state): State<ApiState>) -> Response {
     if state.0.draining.has_begun() {
@@ -73,7 +69,7 @@ pub(crate) async fn health(State(state): State<ApiState>) -> Response {
     Json(Health { status: "healthy", error: None }).into_response()
 }
 
-/// `/livez`: the process answers. Touches nothing.
+/// `/livez`: liveness. Accesses no dependency.
 #[utoipa::path(get, path = "/livez", tag = "health", responses(
         (status = 200, description = "Alive"),
 ))]
@@ -81,10 +77,10 @@ pub(crate) async fn livez() -> impl IntoResponse {
     Json(Health { status: "ok", error: None })
 }
 
-/// `/readyz`: whether to send traffic here.
+/// `/readyz`: readiness, for load balancers.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
         (status = 200, description = "Ready"),
-        (status = 503, description = "Not so, and why"),
+        (status = 503, description = "Unready, with the failed checks"),
 ))]
 pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
     let checks = Checks {
@@ -122,7 +118,7 @@ impl Checks {
     }
 }
 
-/// Passed when at least one issuer has usable keys.
+/// Passes if at least one issuer has a usable key set.
 fn keys(state: &ApiState) -> Check {
     let issuers = state.0.authenticator.issuers();
     let usable = issuers.iter().any(|(_, usable)| *usable);
@@ -138,7 +134,7 @@ fn unavailable(body: impl Serialize) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], Json(body)).into_response()
 }
 
-/// A health answer is worth something only when it is fresh.
+/// Adds `Cache-Control: no-store`: a cached health response is misleading.
 pub(crate) async fn never_cached(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

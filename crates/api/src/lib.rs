@@ -1,8 +1,17 @@
-//! The HTTP edge of less-sync: what surrounds every request, who may pass, and the health routes.
+//! HTTP edge of the less-sync server: files, health checks, public documents, and the layers around every request.
 //!
-//! [`router`] has the routes of this crate and the answer to unknown paths; other edges merge theirs into it.
-//! [`layers`] puts round all of them what http §2 demands: request id, common headers, a net for panics, preflight,
-//! the draining gate, header limits and a time limit. It knows no WebSocket frame.
+//! | Route | Module |
+//! |---|---|
+//! | `/api/v1/spaces/{space_id}/files/{id}` | `files`: upload, download with ranges and conditions, deletion |
+//! | `/health`, `/livez`, `/readyz` | `health`: health checks, with results cached by `cached_check` |
+//! | `/.well-known/…` | `well_known`: key set and metadata of the server |
+//! | `/openapi.json` | `openapi`: description of this interface |
+//!
+//! [`router`] holds these routes, bearer authentication, and the response to unknown paths; other edges merge their routes
+//! into it. [`layers`] wraps all of them as http §2 specifies: request id and common headers (`request_layer`), panics,
+//! preflight, draining, header limits and time limit (`guards`). The WebSocket endpoint is another crate, `realtime`.
+//!
+//! [`ApiState`] holds what handlers share; it is built from [`Deps`].
 //!
 //! ```
 //! # fn compose(state: &less_sync_api::ApiState, websocket: axum::Router) -> axum::Router {
@@ -11,24 +20,27 @@
 //! ```
 
 mod bearer;
+mod body_drain;
+mod cached_check;
 mod common_headers;
 mod draining;
-mod envelope;
 mod error;
 mod files;
-mod gates;
+mod guards;
 mod health;
-mod leftover;
+mod metadata;
 mod openapi;
+mod paths;
 mod request_id;
+mod request_layer;
 mod routes;
 mod state;
 mod well_known;
 
 pub use common_headers::CorsOrigins;
 pub use draining::Draining;
-pub use envelope::rejection;
+pub use metadata::ServerMetadata;
 pub use openapi::openapi;
+pub use request_layer::rejection;
 pub use routes::{layers, router};
-pub use state::{ApiState, Authenticate, Parts};
-pub use well_known::ServerMetadata;
+pub use state::{ApiState, Authenticate, Deps};

@@ -1,12 +1,13 @@
-//! The description of this interface for tools (`OpenAPI` 3.1), made from the annotations beside the handlers.
+//! `OpenAPI` 3.1 document of this interface, generated from the annotations of the handlers.
 
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use http::header;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{Modify, OpenApi};
 
+use crate::error::ErrorSchema;
 use crate::state::ApiState;
 use crate::{files, health};
 
@@ -30,22 +31,14 @@ const PATH: &str = "/openapi.json";
         health::livez,
         health::readyz,
     ),
-    components(schemas(Error)),
+    components(schemas(ErrorSchema)),
     modifiers(&Bearer),
     tags(
-        (name = "files", description = "Immutable ciphertext that belongs to one record each"),
-        (name = "health", description = "Signs of life; nobody needs a token for them"),
+        (name = "files", description = "Immutable ciphertext, each owned by one record"),
+        (name = "health", description = "Health checks, without a token"),
     ),
 )]
 struct Interface;
-
-/// Every answer that is no success has this body, and no other member (http §1).
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only its shape is needed")]
-pub(crate) struct Error {
-    /// A fixed text; no ids, no causes.
-    error: String,
-}
 
 struct Bearer;
 
@@ -58,14 +51,14 @@ impl Modify for Bearer {
     }
 }
 
-/// The document as it is served.
+/// The document as served at `/openapi.json`.
 #[must_use]
 pub fn openapi() -> String {
-    // What is made of derived types can always be written.
+    // Serialization of a document made of derived types does not fail.
     Interface::openapi().to_pretty_json().unwrap_or_default() + "\n"
 }
 
-/// The route of the document.
+/// Route of the document.
 pub(crate) fn routes() -> Router<ApiState> {
     let document = openapi();
     Router::new().route(

@@ -1,4 +1,4 @@
-//! The routes of this crate and the layers round everybody's.
+//! Router of this crate, and the layers around all routes.
 
 use std::any::Any;
 
@@ -8,22 +8,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::envelope::envelope;
 use crate::error::ApiError;
-use crate::gates::gates;
+use crate::guards::guards;
+use crate::paths::WELL_KNOWN;
+use crate::request_layer::request_layer;
 use crate::state::ApiState;
 use crate::{bearer, files, health, openapi, well_known};
 
-/// Where public documents are.
-pub(crate) const WELL_KNOWN: &str = "/.well-known/";
-/// The upgrade routes decide themselves in which order a bad request meets a stopping server, and keep their plain
-/// answers (protocol §1.2).
-const UPGRADE_ROUTES: [&str; 1] = ["/api/v1/ws"];
-/// Routes that say by themselves that the server is about to stop.
-const HEALTH_ROUTES: [&str; 3] = ["/health", "/livez", "/readyz"];
-
-/// Health, the well-known space, and what unknown paths get: 401 without a valid token, 404 with one (http §2 row 11).
-/// Routes merged into it are public.
+/// Router of files, health, public documents and unknown paths, which get 401 without a valid token and 404 with one (http §2
+/// row 11). Routes merged into it are public.
 pub fn router(state: &ApiState) -> Router {
     let public = Router::new()
         .route("/health", get(health::health))
@@ -43,30 +36,20 @@ pub fn router(state: &ApiState) -> Router {
     protected.merge(public)
 }
 
-/// Puts the layers of http §2 round `router`. They see every request, whether or not a route takes it.
+/// Wraps `router` in the layers of http §2, which apply to requests without a route too.
 pub fn layers(router: Router, state: &ApiState) -> Router {
     router
-        .layer(from_fn_with_state(state.clone(), gates))
+        .layer(from_fn_with_state(state.clone(), guards))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(state.clone(), envelope))
-}
-
-/// Whether a path is that of an upgrade route.
-pub(crate) fn is_upgrade_route(path: &str) -> bool {
-    UPGRADE_ROUTES.contains(&path)
-}
-
-/// Whether requests to a path reach their route while the server drains.
-pub(crate) fn answers_while_draining(path: &str) -> bool {
-    HEALTH_ROUTES.contains(&path) || is_upgrade_route(path)
+        .layer(from_fn_with_state(state.clone(), request_layer))
 }
 
 async fn not_found() -> ApiError {
     ApiError::NOT_FOUND
 }
 
-/// The panic itself, which could hold anything, goes to the process' panic hook only.
+/// Responds to a panic of a handler. Its payload may contain request data, so it is left to the panic hook.
 fn panicked(_payload: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a request handler panicked");
+    tracing::error!("request handler panicked");
     ApiError::INTERNAL.into_response()
 }

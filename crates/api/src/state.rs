@@ -1,28 +1,27 @@
-//! What the layers and routes of this crate share.
+//! State that layers and handlers share.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use less_sync_auth::{Caller, TokenError};
-use less_sync_engine::{Authenticator, Clock, Files, IssuerStatus, Spawner};
+use less_sync_engine::{Authenticator, Clock, Files, IssuerStatus, Random, Spawner};
 use less_sync_storage::Spaces;
-use uuid::Uuid;
 
+use crate::cached_check::CachedCheck;
 use crate::common_headers::CorsOrigins;
 use crate::draining::Draining;
-use crate::health::SharedCheck;
-use crate::well_known::ServerMetadata;
+use crate::metadata::ServerMetadata;
 
-/// Who may call, and whether that can be decided at all.
+/// Verifier of access tokens.
 #[async_trait]
 pub trait Authenticate: Send + Sync {
-    /// The caller that an access token names.
+    /// Verifies an access token and returns its caller.
     ///
     /// # Errors
-    /// One class per kind of rejection; an unreachable key set is not a rejection.
+    /// [`TokenError`]; an unreachable key set is not a rejection of the token.
     async fn authenticate(&self, token: &str) -> Result<Caller, TokenError>;
 
-    /// Every trusted issuer, and whether there is a usable key set of it.
+    /// All trusted issuers, each with whether its key set is usable.
     fn issuers(&self) -> Vec<(String, bool)>;
 }
 
@@ -41,27 +40,27 @@ impl Authenticate for Authenticator {
     }
 }
 
-/// What the HTTP edge is made of.
+/// Dependencies and configuration of the HTTP edge.
 #[derive(Clone)]
-pub struct Parts {
-    /// Decides about bearer tokens.
+pub struct Deps {
+    /// Verifier of bearer tokens.
     pub authenticator: Arc<dyn Authenticate>,
-    /// Asked for a sign of life.
+    /// Database, for its health check.
     pub storage: Arc<dyn Spaces>,
-    /// Files, if there is a place for them; without, their routes do not exist.
+    /// Use cases of files; without them, their routes do not exist.
     pub files: Option<Files>,
-    /// Time.
+    /// Wall-clock and monotonic time.
     pub clock: Arc<dyn Clock>,
-    /// Runs what outlives its request.
+    /// Supervisor of tasks that outlive their request.
     pub spawner: Arc<dyn Spawner>,
-    /// Raised when shutdown begins.
+    /// Shutdown flag.
     pub draining: Draining,
-    /// Which origins browsers may call from.
+    /// Origins that browsers may send requests from.
     pub cors: CorsOrigins,
-    /// What the public metadata say, if there are any.
+    /// Public metadata of the deployment, if configured.
     pub metadata: Option<ServerMetadata>,
-    /// A fresh random id for a request that brings none.
-    pub request_ids: fn() -> Uuid,
+    /// Source of request ids.
+    pub random: Arc<dyn Random>,
 }
 
 /// Shared state of the HTTP edge; clones are cheap.
@@ -70,25 +69,24 @@ pub struct ApiState(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) authenticator: Arc<dyn Authenticate>,
-    pub(crate) database: SharedCheck,
-    pub(crate) blobs: Option<SharedCheck>,
+    pub(crate) database: CachedCheck,
+    pub(crate) blobs: Option<CachedCheck>,
     pub(crate) files: Option<Files>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) draining: Draining,
     pub(crate) cors: CorsOrigins,
     pub(crate) metadata: Option<ServerMetadata>,
-    pub(crate) request_ids: fn() -> Uuid,
+    pub(crate) random: Arc<dyn Random>,
 }
 
 impl ApiState {
-    /// State made of `parts`.
+    /// State built from `deps`.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let Parts { authenticator, storage, files, clock, spawner, draining, cors, metadata, request_ids } =
-            parts;
-        let database = SharedCheck::of_database(storage, clock.clone());
-        let blobs = files.clone().map(|files| SharedCheck::of_blobs(files, clock.clone()));
+    pub fn new(deps: Deps) -> Self {
+        let Deps { authenticator, storage, files, clock, spawner, draining, cors, metadata, random } = deps;
+        let database = CachedCheck::of_database(storage, clock.clone());
+        let blobs = files.clone().map(|files| CachedCheck::of_blobs(files, clock.clone()));
         Self(Arc::new(Shared {
             authenticator,
             database,
@@ -99,7 +97,7 @@ impl ApiState {
             draining,
             cors,
             metadata,
-            request_ids,
+            random,
         }))
     }
 }
@@ -113,9 +111,9 @@ impl std::fmt::Debug for ApiState {
     }
 }
 
-impl std::fmt::Debug for Parts {
+impl std::fmt::Debug for Deps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts")
+        f.debug_struct("Deps")
             .field("draining", &self.draining)
             .field("cors", &self.cors)
             .finish_non_exhaustive()

@@ -10,7 +10,6 @@ use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_engine::{Authenticator, Clock, Engine, EngineDeps, Files, KeySetDeps, KeySetSource, Random};
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotices, PositionCheck, PresenceSweep};
 use less_sync_storage::Blobs;
-use uuid::Uuid;
 
 use crate::blobs;
 use crate::clock::SystemRandom;
@@ -158,7 +157,7 @@ fn api(
     files: Option<Files>,
     ports: &Ports,
 ) -> ApiState {
-    ApiState::new(less_sync_api::Parts {
+    ApiState::new(less_sync_api::Deps {
         authenticator,
         storage: store.storage(),
         files,
@@ -167,7 +166,7 @@ fn api(
         draining: ports.draining.clone(),
         cors: config.server.cors.clone(),
         metadata: config.metadata.clone(),
-        request_ids: || Uuid::from_bytes(SystemRandom.uuid()),
+        random: random(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Which file a path names.
+//! Parsing of the path of a file.
 
 use less_sync_core::{FileId, SpaceId};
 use uuid::Uuid;
@@ -7,26 +7,22 @@ use crate::error::ApiError;
 
 const PREFIX: &str = "/api/v1/spaces/";
 
-/// A file and its space.
+/// Ids of a file and its space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) space: SpaceId,
     pub(super) file: FileId,
 }
 
-/// Whether a path is that of a file, well-formed or not.
-pub(crate) fn is_file_path(path: &str) -> bool {
-    segments(path).is_some()
-}
-
-fn segments(path: &str) -> Option<(&str, &str)> {
+/// Space and file segments of the path of a file, not validated; `None` for other paths.
+pub(crate) fn segments(path: &str) -> Option<(&str, &str)> {
     let (space, rest) = path.strip_prefix(PREFIX)?.split_once('/')?;
     let file = rest.strip_prefix("files/")?;
     (!file.contains('/')).then_some((space, file))
 }
 
 impl Address {
-    /// Reads a path as it came. Escapes are not resolved: an escaped slash names no route, other escapes no id.
+    /// Parses a path without decoding percent escapes: an escaped slash makes another route (404), and an id contains none.
     pub(super) fn parse(path: &str) -> Result<Self, ApiError> {
         let (space, file) = segments(path).ok_or(ApiError::NOT_FOUND)?;
         if [space, file].iter().any(|segment| segment.to_ascii_lowercase().contains("%2f")) {
@@ -38,7 +34,7 @@ impl Address {
     }
 }
 
-/// An id with hyphens or as 32 digits, in any case; other forms of a UUID are none (http §1).
+/// Parses a UUID, hyphenated or as 32 digits, in any case; other forms are rejected (http §1).
 pub(super) fn id(text: &str) -> Option<Uuid> {
     matches!(text.len(), 32 | 36).then(|| Uuid::try_parse(text).ok()).flatten()
 }
@@ -63,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_no_ids() {
+    fn other_forms_of_uuids_are_rejected() {
         let text = |space: &str, file: &str| {
             Address::parse(&format!("/api/v1/spaces/{space}/files/{file}")).unwrap_err().text().to_owned()
         };
@@ -75,16 +71,5 @@ mod tests {
         }
         assert_eq!(text(SPACE, "a%2Fb"), "not found");
         assert_eq!(text("a%2fb", FILE), "not found");
-    }
-
-    #[test]
-    fn paths_of_files_are_recognized() {
-        assert!(is_file_path(&format!("/api/v1/spaces/{SPACE}/files/{FILE}")));
-        assert!(is_file_path("/api/v1/spaces/x/files/y"));
-        for other in
-            ["/api/v1/spaces/x/files/y/z", "/api/v1/spaces/x/y", "/api/v1/ws", "/api/v1/spaces/x/files"]
-        {
-            assert!(!is_file_path(other), "{other}");
-        }
     }
 }

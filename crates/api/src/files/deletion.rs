@@ -5,12 +5,12 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use super::Asked;
-use super::described::{BadAddress, Chain, Place, Rejections};
+use super::request::FileRequest;
+use super::response_schemas::{BadAddress, Chain, Place, Rejections};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
-/// 204, whether the file was live, deleted already or never there.
+/// Deletes a file. Idempotent: 204 also if it is deleted already or never existed.
 #[utoipa::path(
     delete,
     operation_id = "deleteFile",
@@ -18,7 +18,7 @@ use crate::state::ApiState;
     tag = "files",
     params(Place, Chain),
     security(("token" = ["files"])),
-    responses((status = 204, description = "Deleted, or never there"), BadAddress, Rejections),
+    responses((status = 204, description = "Deleted, or never existed"), BadAddress, Rejections),
 )]
 pub(crate) async fn delete(State(state): State<ApiState>, request: Request) -> Response {
     match deleted(&state, &request.into_parts().0).await {
@@ -28,7 +28,7 @@ pub(crate) async fn delete(State(state): State<ApiState>, request: Request) -> R
 }
 
 async fn deleted(state: &ApiState, request: &Parts) -> Result<(), ApiError> {
-    let asked = Asked::read(state, request)?;
-    let grant = asked.files.authorize_write(asked.credentials(), asked.address.space).await?;
-    Ok(asked.files.delete(&grant, asked.address.file).await?)
+    let file = FileRequest::read(state, request)?;
+    let grant = file.files.authorize_write(file.credentials(), file.address.space).await?;
+    Ok(file.files.delete(&grant, file.address.file).await?)
 }

@@ -1,21 +1,22 @@
-//! Digests of bodies (RFC 9530): `sha-256=:…:`.
+//! Digest headers of bodies (RFC 9530): `sha-256=:…:`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::request::ascii;
 use crate::error::ApiError;
 
 pub(super) const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-/// How a SHA-256 is written.
-pub(super) fn written(sha256: &[u8; 32]) -> HeaderValue {
-    super::ascii(&format!("sha-256=:{}:", STANDARD.encode(sha256)))
+/// Header value of a SHA-256.
+pub(super) fn format(sha256: &[u8; 32]) -> HeaderValue {
+    ascii(&std::format!("sha-256=:{}:", STANDARD.encode(sha256)))
 }
 
-/// The SHA-256 that the head announces, under either name; other algorithms are ignored. Two different ones can never
-/// both be right.
+/// SHA-256 announced by `Repr-Digest` or `Content-Digest`; other algorithms are ignored. Two different values are a
+/// mismatch, whatever the body is.
 pub(super) fn announced(headers: &HeaderMap) -> Result<Option<[u8; 32]>, ApiError> {
     let mut announced = None;
     for line in headers.get_all(REPR_DIGEST).iter().chain(headers.get_all(CONTENT_DIGEST)) {
@@ -53,12 +54,12 @@ mod tests {
     #[test]
     fn sha_256_is_read_under_both_names_and_others_are_ignored() {
         let (seven, eight) = ([7; 32], [8; 32]);
-        let text = written(&seven).to_str().unwrap().to_owned();
+        let text = format(&seven).to_str().unwrap().to_owned();
         assert_eq!(read(&[]), Ok(None));
         assert_eq!(read(&[(REPR_DIGEST, "sha-512=:AAAA:")]), Ok(None));
         assert_eq!(read(&[(REPR_DIGEST, &format!("md5=:AA==:, {text}"))]), Ok(Some(seven)));
         assert_eq!(read(&[(CONTENT_DIGEST, &text), (REPR_DIGEST, &text)]), Ok(Some(seven)));
-        let other = written(&eight).to_str().unwrap().to_owned();
+        let other = format(&eight).to_str().unwrap().to_owned();
         assert_eq!(
             read(&[(CONTENT_DIGEST, &text), (REPR_DIGEST, &other)]),
             Err("digest mismatch".to_owned())

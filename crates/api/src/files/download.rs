@@ -13,15 +13,16 @@ use less_sync_core::FileId;
 use less_sync_engine::files::FileError;
 use less_sync_storage::StoredFile;
 
-use super::described::{
+use super::range::{Selected, select};
+use super::request::{FileRequest, X_WRAPPED_DEK, ascii};
+use super::response_schemas::{
     BadAddress, Chain, FailedPrecondition, NotModified, Part, Place, Rejections, Unsatisfiable, Whole,
 };
-use super::range::{Selected, select};
-use super::{Asked, X_WRAPPED_DEK, digest, etag};
+use super::{digest, etag};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
-/// The file, or the part of it that is asked for.
+/// Downloads a file or a range of it.
 #[utoipa::path(
     get,
     operation_id = "getFile",
@@ -31,18 +32,18 @@ use crate::state::ApiState;
         Place,
         Chain,
         ("Range" = Option<String>, Header, description = "One range of bytes"),
-        ("If-Range" = Option<String>, Header, description = "The part only if it is of this file"),
-        ("If-None-Match" = Option<String>, Header, description = "304 if the copy is still good"),
-        ("If-Match" = Option<String>, Header, description = "412 unless it is this file"),
+        ("If-Range" = Option<String>, Header, description = "Tag of the file; with another tag, the range is ignored"),
+        ("If-None-Match" = Option<String>, Header, description = "304 if it matches the file"),
+        ("If-Match" = Option<String>, Header, description = "412 unless it matches the file"),
     ),
     security(("token" = ["files"])),
     responses(Whole, Part, NotModified, BadAddress, FailedPrecondition, Unsatisfiable, Rejections),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Response {
-    answer(&state, &request.into_parts().0, true).await.unwrap_or_else(IntoResponse::into_response)
+    respond(&state, &request.into_parts().0, true).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// What `GET` would say without a range, from what is known here: the object store is not touched.
+/// Returns the headers of `GET` without a range, from the database alone.
 #[utoipa::path(
     head,
     operation_id = "headFile",
@@ -53,13 +54,13 @@ pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Resp
     responses(Whole, NotModified, BadAddress, FailedPrecondition, Rejections),
 )]
 pub(crate) async fn head(State(state): State<ApiState>, request: Request) -> Response {
-    answer(&state, &request.into_parts().0, false).await.unwrap_or_else(IntoResponse::into_response)
+    respond(&state, &request.into_parts().0, false).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn answer(state: &ApiState, request: &Parts, with_body: bool) -> Result<Response, ApiError> {
-    let asked = Asked::read(state, request)?;
-    let (id, headers) = (asked.address.file, &request.headers);
-    let file = find(&asked).await.map_err(hidden)?;
+async fn respond(state: &ApiState, parts: &Parts, with_body: bool) -> Result<Response, ApiError> {
+    let request = FileRequest::read(state, parts)?;
+    let (id, headers) = (request.address.file, &parts.headers);
+    let file = find(&request).await.map_err(hide_space)?;
     if etag::matches(headers, header::IF_MATCH, id, false) == Some(false) {
         return Err(ApiError::PRECONDITION_FAILED);
     }
@@ -72,62 +73,62 @@ async fn answer(state: &ApiState, request: &Parts, with_body: bool) -> Result<Re
         Selected::Part(part) => (part, StatusCode::PARTIAL_CONTENT),
         Selected::Unsatisfiable => return Ok(unsatisfiable(file.size)),
     };
-    let body = if with_body { body(&asked, &file, &part).await? } else { Body::empty() };
+    let body = if with_body { body(&request, &file, &part).await? } else { Body::empty() };
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    describe(response.headers_mut(), id, &file);
+    add_headers(response.headers_mut(), id, &file);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(part.end - part.start));
     if status == StatusCode::PARTIAL_CONTENT {
         let range = format!("bytes {}-{}/{}", part.start, part.end - 1, file.size);
-        response.headers_mut().insert(header::CONTENT_RANGE, super::ascii(&range));
+        response.headers_mut().insert(header::CONTENT_RANGE, ascii(&range));
     }
     Ok(response)
 }
 
-async fn find(asked: &Asked<'_>) -> Result<StoredFile, FileError> {
-    let grant = asked.files.authorize_read(asked.credentials(), asked.address.space).await?;
-    asked.files.file(&grant, asked.address.file).await
+async fn find(request: &FileRequest<'_>) -> Result<StoredFile, FileError> {
+    let grant = request.files.authorize_read(request.credentials(), request.address.space).await?;
+    request.files.file(&grant, request.address.file).await
 }
 
-/// Whoever reads does not learn whether there is a space without the file.
-fn hidden(error: FileError) -> FileError {
+/// Hides from readers whether a space exists: a missing space becomes a missing file.
+fn hide_space(error: FileError) -> FileError {
     if matches!(error, FileError::SpaceNotFound) { FileError::FileNotFound } else { error }
 }
 
-async fn body(asked: &Asked<'_>, file: &StoredFile, part: &Range<u64>) -> Result<Body, ApiError> {
+async fn body(request: &FileRequest<'_>, file: &StoredFile, part: &Range<u64>) -> Result<Body, ApiError> {
     let range = (*part != (0..file.size)).then(|| part.clone());
-    let download = asked.files.download(file, range).await?;
+    let download = request.files.download(file, range).await?;
     Ok(Body::from_stream(download.bytes))
 }
 
-fn describe(headers: &mut HeaderMap, id: FileId, file: &StoredFile) {
+fn add_headers(headers: &mut HeaderMap, id: FileId, file: &StoredFile) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Some(sha256) = &file.sha256 {
-        headers.insert(digest::REPR_DIGEST, digest::written(sha256));
+        headers.insert(digest::REPR_DIGEST, digest::format(sha256));
     }
-    validate(headers, id, file);
+    add_validators(headers, id, file);
 }
 
-/// The headers of an answer that says no more than that a copy is still good (http §7.5).
-fn validate(headers: &mut HeaderMap, id: FileId, file: &StoredFile) {
+/// Adds the headers that a 304 response carries as well as a 200 (http §7.5).
+fn add_validators(headers: &mut HeaderMap, id: FileId, file: &StoredFile) {
     headers.insert(header::ETAG, etag::etag(id));
-    headers.insert(X_WRAPPED_DEK, super::ascii(&STANDARD.encode(file.dek.as_bytes())));
-    // A copy of the bytes stays good; the key beside them may have changed.
+    headers.insert(X_WRAPPED_DEK, ascii(&STANDARD.encode(file.dek.as_bytes())));
+    // Immutable bytes, but the wrapped DEK in the headers changes with the epoch: a cache must revalidate.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-UCAN"));
 }
 
 fn not_modified(id: FileId, file: &StoredFile) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
-    validate(response.headers_mut(), id, file);
+    add_validators(response.headers_mut(), id, file);
     response
 }
 
 fn unsatisfiable(size: u64) -> Response {
     let rejection = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable");
     let mut response = rejection.into_response();
-    response.headers_mut().insert(header::CONTENT_RANGE, super::ascii(&format!("bytes */{size}")));
+    response.headers_mut().insert(header::CONTENT_RANGE, ascii(&format!("bytes */{size}")));
     response
 }

@@ -1,14 +1,17 @@
-//! Entity tags (RFC 9110 §8.8.3): a file never changes, so its id is a strong one.
+//! Entity tags of files (RFC 9110 §8.8.3): files are immutable, so the id is a strong tag.
 
 use http::header::{AsHeaderName, HeaderMap, HeaderValue};
 use less_sync_core::FileId;
 
-/// The tag of a file.
+use super::request::ascii;
+
+/// Entity tag of `file`.
 pub(super) fn etag(file: FileId) -> HeaderValue {
-    super::ascii(&format!("\"{file}\""))
+    ascii(&format!("\"{file}\""))
 }
 
-/// Whether a list of tags, or `*`, matches the file. `None` without the header; a weak tag matches when `weak` ones do.
+/// Whether the header `name`, a list of tags or `*`, matches `file`; `None` without the header. With `weak`, weak tags match
+/// too.
 pub(super) fn matches(
     headers: &HeaderMap,
     name: impl AsHeaderName,
@@ -33,17 +36,17 @@ mod tests {
     fn lists_stars_and_weak_tags_are_compared() {
         let file = FileId::from_bytes([7; 16]);
         let tag = etag(file).to_str().unwrap().to_owned();
-        let judged = |value: &str, weak| {
+        let matched = |value: &str, weak| {
             let headers = HeaderMap::from_iter([(IF_MATCH, HeaderValue::from_str(value).unwrap())]);
             matches(&headers, IF_MATCH, file, weak).unwrap()
         };
-        assert!(judged(&tag, false));
-        assert!(judged(&format!("\"other\", {tag}"), false));
-        assert!(judged("*", false));
-        assert!(judged(&format!("W/{tag}"), true));
-        assert!(!judged(&format!("W/{tag}"), false));
-        assert!(!judged("\"other\"", true));
-        assert!(!judged("", true));
+        assert!(matched(&tag, false));
+        assert!(matched(&format!("\"other\", {tag}"), false));
+        assert!(matched("*", false));
+        assert!(matched(&format!("W/{tag}"), true));
+        assert!(!matched(&format!("W/{tag}"), false));
+        assert!(!matched("\"other\"", true));
+        assert!(!matched("", true));
         assert_eq!(matches(&HeaderMap::new(), IF_MATCH, file, true), None);
     }
 }

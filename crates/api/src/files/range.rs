@@ -1,62 +1,62 @@
-//! Which part of a file a request asks for (http §7.5, RFC 9110 §14).
+//! Range requests (http §7.5, RFC 9110 §14).
 
 use std::ops::Range;
 
 use http::header::{IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue};
 
-/// What to send.
+/// Selected part of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Selected {
-    /// All of it: no range was asked for, or none that is understood.
+    /// The whole file: no range requested, or one that is ignored.
     Whole,
-    /// This part, which is not empty.
+    /// Part of the file, not empty.
     Part(Range<u64>),
-    /// Nothing: the range begins beyond the end.
+    /// No part: the range begins beyond the end.
     Unsatisfiable,
 }
 
-/// What of a file of `size` bytes with this tag the head asks for.
+/// Part of a file of `size` bytes with the tag `etag` that the request selects.
 pub(super) fn select(headers: &HeaderMap, size: u64, etag: &HeaderValue) -> Selected {
     let mut lines = headers.get_all(RANGE).iter();
     let (Some(range), None) = (lines.next(), lines.next()) else { return Selected::Whole };
-    // A date can never be the tag of a file; then everything is sent.
+    // A date never equals the tag of a file, so the whole file is sent.
     if headers.get(IF_RANGE).is_some_and(|condition| condition != etag) {
         return Selected::Whole;
     }
-    range.to_str().ok().and_then(parse).map_or(Selected::Whole, |asked| asked.within(size))
+    range.to_str().ok().and_then(parse).map_or(Selected::Whole, |spec| spec.within(size))
 }
 
-/// A range as it was asked for.
+/// Range as requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum RangeSpec {
     From { first: u64, last: Option<u64> },
     Suffix(u64),
 }
 
-/// One range in bytes; several, other units and nonsense are none.
-fn parse(text: &str) -> Option<Asked> {
+/// Parses one range in bytes; several ranges, other units and malformed ones are ignored.
+fn parse(text: &str) -> Option<RangeSpec> {
     let (unit, range) = text.split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;
     }
     match range.trim().split_once('-')? {
-        ("", suffix) => Some(Asked::Suffix(number(suffix)?)),
-        (first, "") => Some(Asked::From { first: number(first)?, last: None }),
+        ("", suffix) => Some(RangeSpec::Suffix(number(suffix)?)),
+        (first, "") => Some(RangeSpec::From { first: number(first)?, last: None }),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then_some(Asked::From { first, last: Some(last) })
+            (first <= last).then_some(RangeSpec::From { first, last: Some(last) })
         }
     }
 }
 
-/// Digits only; what no file can have bytes for is as good as the largest number.
+/// Parses digits; a number above `u64` saturates, since no file has that many bytes.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-impl Asked {
+impl RangeSpec {
     fn within(self, size: u64) -> Selected {
         let (start, end) = match self {
             Self::From { first, last } => (first, last.map_or(size, |last| last.saturating_add(1).min(size))),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_ignored() {
+    fn other_ranges_are_ignored() {
         for text in [
             "",
             "bytes",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn condition_that_fails_and_repeated_headers_select_everything() {
+    fn failed_condition_and_repeated_headers_select_the_whole_file() {
         let mut headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=1-2"))]);
         headers.insert(IF_RANGE, TAG);
         assert_eq!(select(&headers, 10, &TAG), Selected::Part(1..3));

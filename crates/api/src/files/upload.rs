@@ -9,18 +9,18 @@ use futures_util::{Stream, StreamExt as _};
 use http::request::Parts;
 use http::{StatusCode, header};
 use less_sync_core::FileId;
-use less_sync_engine::files::{UploadInProgress, UploadResult, UploadStart};
+use less_sync_engine::files::{FileError, UploadInProgress, UploadResult, UploadStart};
 use less_sync_storage::Claim;
 
-use super::described::{Chain, FailedPrecondition, Place, Rejections};
-use super::{Asked, digest, etag};
-use crate::error::ApiError;
-use crate::leftover;
-use crate::openapi::Error;
+use super::request::FileRequest;
+use super::response_schemas::{Chain, FailedPrecondition, Place, Rejections};
+use super::{digest, etag};
+use crate::body_drain;
+use crate::error::{ApiError, ErrorSchema};
 use crate::state::ApiState;
 use head::Head;
 
-/// Creates a file, once: a repeat changes nothing.
+/// Creates a file. Idempotent: a repeat changes nothing.
 #[utoipa::path(
     put,
     operation_id = "putFile",
@@ -29,25 +29,25 @@ use head::Head;
     params(
         Place,
         Chain,
-        ("Content-Length" = u64, Header, description = "Of the body, in bytes"),
+        ("Content-Length" = u64, Header, description = "Length of the body, in bytes"),
         ("X-Record-ID" = String, Header, description = "UUID of the live record that owns the file"),
         ("X-Wrapped-DEK" = String, Header, description = "Base64 of 44 bytes: the wrapped key of the file"),
-        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:…:`, verified; Content-Digest likewise"),
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:…:`, verified; the same for Content-Digest"),
         ("If-None-Match" = Option<String>, Header, description = "`*` turns 204 into 412"),
     ),
     security(("token" = ["files"])),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "Ciphertext"),
     responses(
         (status = 201, description = "Created", headers(("ETag" = String), ("Repr-Digest" = String))),
-        (status = 204, description = "There already; bytes and key are those of the first upload", headers(("ETag" = String))),
-        (status = 400, description = "An id, a header, the owner, the length or the digest", body = Error),
-        (status = 408, description = "`request timeout`", body = Error),
-        (status = 409, description = "`file belongs to another record`, `key generation stale`", body = Error),
-        (status = 411, description = "`Content-Length required`", body = Error),
+        (status = 204, description = "Exists; bytes and key are those of the first upload", headers(("ETag" = String))),
+        (status = 400, description = "Invalid id, header, owner, length or digest", body = ErrorSchema),
+        (status = 408, description = "`request timeout`", body = ErrorSchema),
+        (status = 409, description = "`file belongs to another record`, `key generation stale`", body = ErrorSchema),
+        (status = 411, description = "`Content-Length required`", body = ErrorSchema),
         FailedPrecondition,
-        (status = 413, description = "`file exceeds 100 MB limit`", body = Error),
-        (status = 415, description = "`Content-Encoding is not supported`", body = Error),
-        (status = 507, description = "`insufficient storage`", body = Error),
+        (status = 413, description = "`file exceeds 100 MB limit`", body = ErrorSchema),
+        (status = 415, description = "`Content-Encoding is not supported`", body = ErrorSchema),
+        (status = 507, description = "`insufficient storage`", body = ErrorSchema),
         Rejections,
     ),
 )]
@@ -55,25 +55,28 @@ pub(crate) async fn put(State(state): State<ApiState>, request: Request) -> Resp
     let (parts, body) = request.into_parts();
     match begin(&state, &parts).await {
         Ok((upload, head, id)) => receive(&state, upload, &head, body, id).await,
-        Err(Unread(mut response)) => {
-            leftover::dispose(&state, &parts.headers, body, &mut response);
+        Err(EarlyResponse(mut response)) => {
+            body_drain::discard(&state, &parts.headers, body, &mut response);
             response
         }
     }
 }
 
-/// An answer that is given without having read the body.
-struct Unread(Response);
+/// Response that is sent without reading the body.
+struct EarlyResponse(Response);
 
-impl From<ApiError> for Unread {
+impl From<ApiError> for EarlyResponse {
     fn from(error: ApiError) -> Self {
         Self(error.into_response())
     }
 }
 
-/// Everything that can be decided before the body is read.
-async fn begin(state: &ApiState, request: &Parts) -> Result<(Box<UploadInProgress>, Head, FileId), Unread> {
-    let asked = Asked::read(state, request)?;
+/// Checks everything that can be checked before the body is read.
+async fn begin(
+    state: &ApiState,
+    request: &Parts,
+) -> Result<(Box<UploadInProgress>, Head, FileId), EarlyResponse> {
+    let asked = FileRequest::read(state, request)?;
     let (file, headers) = (asked.address.file, &request.headers);
     let grant = asked.files.authorize_write(asked.credentials(), asked.address.space).await;
     let grant = grant.map_err(ApiError::from)?;
@@ -82,11 +85,11 @@ async fn begin(state: &ApiState, request: &Parts) -> Result<(Box<UploadInProgres
     let begun = asked.files.begin_upload(&grant, claim, head.length).await.map_err(ApiError::from)?;
     match begun {
         UploadStart::Started(upload) => Ok((upload, head, file)),
-        // "None of these": there is one.
+        // `If-None-Match: *` on an existing file.
         UploadStart::Exists if etag::matches(headers, header::IF_NONE_MATCH, file, true) == Some(true) => {
             Err(ApiError::PRECONDITION_FAILED.into())
         }
-        UploadStart::Exists => Err(Unread(exists(file))),
+        UploadStart::Exists => Err(EarlyResponse(exists(file))),
     }
 }
 
@@ -99,7 +102,7 @@ async fn receive(
 ) -> Response {
     let outcome = match read(state, &mut upload, body.into_data_stream()).await {
         Ok(()) => upload.finish(head.digest).await.map_err(ApiError::from),
-        // What is left of the body is in the way of the next request.
+        // The rest of the body was not read, so the connection cannot carry another request.
         Err(error) => return ([(header::CONNECTION, "close")], error).into_response(),
     };
     match outcome {
@@ -109,31 +112,31 @@ async fn receive(
     }
 }
 
-/// Passes the body on piece by piece. A peer that stands still for too long is given up (http §7.6).
+/// Writes the body to the upload. Fails if no bytes arrive within the idle timeout (http §7.6).
 async fn read(
     state: &ApiState,
     upload: &mut UploadInProgress,
-    mut pieces: impl Stream<Item = Result<bytes::Bytes, axum::Error>> + Unpin,
+    mut chunks: impl Stream<Item = Result<bytes::Bytes, axum::Error>> + Unpin,
 ) -> Result<(), ApiError> {
     let (clock, idle) = (&state.0.clock, upload.idle_timeout());
     loop {
-        let too_long = clock.sleep_until(clock.instant() + idle);
-        let piece = tokio::select! {
+        let deadline = clock.sleep_until(clock.instant() + idle);
+        let chunk = tokio::select! {
             biased;
-            piece = pieces.next() => piece,
-            () = too_long => return Err(ApiError::REQUEST_TIMEOUT),
+            chunk = chunks.next() => chunk,
+            () = deadline => return Err(ApiError::REQUEST_TIMEOUT),
         };
-        match piece {
-            Some(Ok(piece)) => upload.write(piece).await?,
-            // Cut off, or not what HTTP allows: either way it is shorter than announced.
-            Some(Err(_)) => return Err(ApiError::from(less_sync_engine::files::FileError::LengthMismatch)),
+        match chunk {
+            Some(Ok(chunk)) => upload.write(chunk).await?,
+            // Disconnected, or invalid framing: in both cases the body is shorter than announced.
+            Some(Err(_)) => return Err(ApiError::from(FileError::LengthMismatch)),
             None => return Ok(()),
         }
     }
 }
 
 fn created(id: FileId, sha256: &[u8; 32]) -> Response {
-    let headers = [(header::ETAG, etag::etag(id)), (digest::REPR_DIGEST, digest::written(sha256))];
+    let headers = [(header::ETAG, etag::etag(id)), (digest::REPR_DIGEST, digest::format(sha256))];
     (StatusCode::CREATED, headers).into_response()
 }
 

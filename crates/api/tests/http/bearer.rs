@@ -2,18 +2,18 @@
 
 use http::StatusCode;
 
-use crate::support::{Answer, Edge};
+use crate::harness::{Edge, Response};
 
 const API_PATH: &str = "/api/v1/unknown";
 
-async fn with_authorization(line: &str) -> Answer {
+async fn with_authorization(line: &str) -> Response {
     Edge::new().get_with(API_PATH, &[("authorization", line)]).await
 }
 
-fn assert_unauthorized(answer: &Answer, text: &str) {
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(answer.error(), text);
-    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+fn assert_unauthorized(response: &Response, text: &str) {
+    assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(response.error(), text);
+    assert_eq!(response.header("www-authenticate"), Some("Bearer"));
 }
 
 /// http §13 "API path without token 401; bad token 401; good token on unknown path 404".
@@ -46,26 +46,26 @@ async fn each_rejection_has_its_own_text() {
 #[tokio::test]
 async fn with_a_valid_token_an_unknown_path_is_not_found() {
     for line in ["Bearer good", "bearer good", "BEARER good"] {
-        let answer = with_authorization(line).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{line}");
-        assert_eq!(answer.error(), "not found");
+        let response = with_authorization(line).await;
+        assert_eq!(response.status, StatusCode::NOT_FOUND, "{line}");
+        assert_eq!(response.error(), "not found");
     }
 }
 
 /// H10: clients take any 401 for "log in again".
 #[tokio::test]
 async fn an_outage_of_the_issuer_is_never_a_401() {
-    let answer = with_authorization("Bearer outage").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.error(), "authentication temporarily unavailable");
-    assert_eq!(answer.header("retry-after"), Some("5"));
+    let response = with_authorization("Bearer outage").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.error(), "authentication temporarily unavailable");
+    assert_eq!(response.header("retry-after"), Some("5"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn validation_that_takes_too_long_is_an_outage() {
-    let answer = with_authorization("Bearer slow").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.error(), "authentication temporarily unavailable");
+    let response = with_authorization("Bearer slow").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.error(), "authentication temporarily unavailable");
 }
 
 /// http §13 "oversized UCAN header 401 with text".
@@ -86,8 +86,8 @@ async fn an_oversized_ucan_is_rejected_after_the_token() {
 async fn unknown_documents_need_no_token() {
     let edge = Edge::new();
     for path in ["/.well-known/something-else.json", "/.well-known/", "/.well-known/a/b"] {
-        let answer = edge.get(path).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-        assert_eq!(answer.error(), "not found");
+        let response = edge.get(path).await;
+        assert_eq!(response.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(response.error(), "not found");
     }
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use less_sync_api::{CorsOrigins, ServerMetadata};
 use serde_json::json;
 
-use crate::support::{Edge, request};
+use crate::harness::{Edge, request};
 
 fn edge() -> Edge {
     let metadata = ServerMetadata::new("https://accounts.example", "https://sync.example", None);
@@ -17,13 +17,13 @@ fn edge() -> Edge {
 /// http §13 "key set public with cache header": without federation there are no keys, and that is an answer.
 #[tokio::test]
 async fn key_set_is_public() {
-    let answer = edge().get("/.well-known/jwks.json").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.body, br#"{"keys":[]}"#);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=3600, stale-while-revalidate=86400"));
+    let response = edge().get("/.well-known/jwks.json").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.body, br#"{"keys":[]}"#);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("cache-control"), Some("public, max-age=3600, stale-while-revalidate=86400"));
     // Whatever the setting for everything else.
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"));
 }
 
 /// W14: under both names, members in their order.
@@ -38,13 +38,13 @@ async fn metadata_are_public_under_both_names() {
         r#""protocols":["less-rpc-v1","betterbase-rpc-v1"],"pow_required":false}"#,
     );
     for name in ["less-platform", "betterbase"] {
-        let answer = edge.get(&format!("/.well-known/{name}")).await;
+        let response = edge.get(&format!("/.well-known/{name}")).await;
         assert_eq!(
-            (answer.status, String::from_utf8_lossy(&answer.body).as_ref()),
+            (response.status, String::from_utf8_lossy(&response.body).as_ref()),
             (StatusCode::OK, expected)
         );
-        assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"));
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(response.header("cache-control"), Some("public, max-age=3600"));
+        assert_eq!(response.header("access-control-allow-origin"), Some("*"));
     }
 }
 
@@ -83,9 +83,9 @@ async fn head_has_no_body_and_other_methods_are_rejected() {
 async fn other_documents_are_not_there() {
     let edge = Edge::new();
     for name in ["less-platform", "betterbase", "webfinger", "x/y"] {
-        let answer = edge.get(&format!("/.well-known/{name}")).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{name}");
-        assert_eq!(answer.json(), json!({ "error": "not found" }));
+        let response = edge.get(&format!("/.well-known/{name}")).await;
+        assert_eq!(response.status, StatusCode::NOT_FOUND, "{name}");
+        assert_eq!(response.json(), json!({ "error": "not found" }));
     }
 }
 
@@ -97,7 +97,7 @@ async fn openapi_document_is_the_one_in_the_documentation() {
         less_sync_api::openapi() == kept,
         "docs/openapi.json is out of date: `cargo run -p less-sync-api --example openapi > docs/openapi.json`"
     );
-    let answer = Edge::new().get("/openapi.json").await;
-    assert_eq!((answer.status, answer.body), (StatusCode::OK, kept.as_bytes().to_vec()));
+    let response = Edge::new().get("/openapi.json").await;
+    assert_eq!((response.status, response.body), (StatusCode::OK, kept.as_bytes().to_vec()));
     assert_eq!(serde_json::from_str::<serde_json::Value>(kept).unwrap()["openapi"], "3.1.0");
 }

@@ -1,4 +1,4 @@
-//! What surrounds every request, by the rows of http §13.
+//! Layers around every request, by the rows of http §13.
 
 use axum::Router;
 use axum::body::Body;
@@ -6,7 +6,7 @@ use axum::routing::get;
 use http::{Request, StatusCode};
 use less_sync_api::CorsOrigins;
 
-use crate::support::{Answer, Database, Edge, request};
+use crate::harness::{Database, Edge, Response, request};
 
 const PROBE: &str = "/probe";
 
@@ -33,28 +33,31 @@ fn edge() -> Edge {
     Edge::with(Database::Up, CorsOrigins::Any, probes())
 }
 
-fn assert_common_headers(answer: &Answer) {
-    assert_eq!(answer.header("x-protocol-version"), Some("1"));
-    assert_eq!(answer.header("x-request-id"), Some("00000000-0000-0000-0000-000000000007"));
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, PUT, HEAD, POST, OPTIONS, DELETE"));
+fn assert_common_headers(response: &Response) {
+    assert_eq!(response.header("x-protocol-version"), Some("1"));
+    assert_eq!(response.header("x-request-id"), Some("00000000-0000-4000-8000-000000000007"));
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"));
     assert_eq!(
-        answer.header("access-control-allow-headers"),
+        response.header("access-control-allow-methods"),
+        Some("GET, PUT, HEAD, POST, OPTIONS, DELETE")
+    );
+    assert_eq!(
+        response.header("access-control-allow-headers"),
         Some(
             "Content-Type, Content-Length, Authorization, X-UCAN, X-Wrapped-DEK, X-Record-ID, Range, \
              If-None-Match, If-Match, If-Range, Repr-Digest, X-Request-ID"
         )
     );
     assert_eq!(
-        answer.header("access-control-expose-headers"),
+        response.header("access-control-expose-headers"),
         Some(
             "X-Wrapped-DEK, ETag, Content-Range, Accept-Ranges, Repr-Digest, Retry-After, \
              X-Protocol-Version, X-Request-ID"
         )
     );
-    assert_eq!(answer.header("access-control-max-age"), Some("86400"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(answer.header("access-control-allow-credentials"), None);
+    assert_eq!(response.header("access-control-max-age"), Some("86400"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(response.header("access-control-allow-credentials"), None);
 }
 
 /// http §13 "version header everywhere", H8.
@@ -73,9 +76,9 @@ async fn every_answer_carries_the_common_headers() {
         ("/api/v1/ws", 400),
     ];
     for (path, status) in paths {
-        let answer = edge.get(path).await;
-        assert_eq!(answer.status.as_u16(), status, "{path}");
-        assert_common_headers(&answer);
+        let response = edge.get(path).await;
+        assert_eq!(response.status.as_u16(), status, "{path}");
+        assert_common_headers(&response);
     }
 }
 
@@ -94,15 +97,15 @@ async fn every_error_is_json_with_one_member() {
 
 #[tokio::test]
 async fn upgrade_routes_keep_their_empty_errors() {
-    let answer = edge().get("/api/v1/ws").await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert!(answer.body.is_empty());
+    let response = edge().get("/api/v1/ws").await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    assert!(response.body.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_503_says_when_to_come_back() {
-    let answer = edge().get("/hang").await;
-    assert_eq!(answer.header("retry-after"), Some("5"));
+    let response = edge().get("/hang").await;
+    assert_eq!(response.header("retry-after"), Some("5"));
 }
 
 /// http §13 "preflight 204 with CORS values".
@@ -110,10 +113,10 @@ async fn every_503_says_when_to_come_back() {
 async fn preflight_is_answered_on_any_path_without_authorization() {
     let edge = edge();
     for path in ["/health", "/api/v1/spaces/x/files/y", "/api/v1/ws", "/unknown", "/"] {
-        let answer = edge.send(request("OPTIONS", path)).await;
-        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{path}");
-        assert!(answer.body.is_empty());
-        assert_common_headers(&answer);
+        let response = edge.send(request("OPTIONS", path)).await;
+        assert_eq!(response.status, StatusCode::NO_CONTENT, "{path}");
+        assert!(response.body.is_empty());
+        assert_common_headers(&response);
     }
 }
 
@@ -123,7 +126,7 @@ async fn a_harmless_request_id_is_echoed_and_another_replaced() {
     let echoed = edge.get_with(PROBE, &[("x-request-id", "trace-0001")]).await;
     assert_eq!(echoed.header("x-request-id"), Some("trace-0001"));
     let replaced = edge.get_with(PROBE, &[("x-request-id", "<script>alert(1)</script>")]).await;
-    assert_eq!(replaced.header("x-request-id"), Some("00000000-0000-0000-0000-000000000007"));
+    assert_eq!(replaced.header("x-request-id"), Some("00000000-0000-4000-8000-000000000007"));
 }
 
 #[tokio::test]

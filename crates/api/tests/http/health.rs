@@ -9,7 +9,7 @@ use http::StatusCode;
 use less_sync_api::CorsOrigins;
 use serde_json::json;
 
-use crate::support::{Database, Edge, request};
+use crate::harness::{Database, Edge, request};
 
 fn edge(database: Database) -> Edge {
     Edge::with(database, CorsOrigins::Any, Router::new())
@@ -18,10 +18,10 @@ fn edge(database: Database) -> Edge {
 /// http §13 "health ok / database down".
 #[tokio::test(start_paused = true)]
 async fn a_server_with_a_database_is_healthy() {
-    let answer = edge(Database::Up).get("/health").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json(), json!({ "status": "healthy" }));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let response = edge(Database::Up).get("/health").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.json(), json!({ "status": "healthy" }));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
 }
 
 /// http §13 "health ok / database down", W16.
@@ -29,10 +29,10 @@ async fn a_server_with_a_database_is_healthy() {
 async fn a_server_whose_database_fails_or_hangs_is_not() {
     for database in [Database::Down, Database::Hanging] {
         let asked = tokio::time::Instant::now();
-        let answer = edge(database).get("/health").await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answer.json(), json!({ "status": "unhealthy", "error": "database unavailable" }));
-        assert_eq!(answer.header("retry-after"), Some("5"));
+        let response = edge(database).get("/health").await;
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.json(), json!({ "status": "unhealthy", "error": "database unavailable" }));
+        assert_eq!(response.header("retry-after"), Some("5"));
         assert!(asked.elapsed() < Duration::from_millis(2100), "{database:?} took {:?}", asked.elapsed());
     }
 }
@@ -41,9 +41,9 @@ async fn a_server_whose_database_fails_or_hangs_is_not() {
 async fn head_answers_without_a_body() {
     let edge = edge(Database::Up);
     for path in ["/health", "/livez", "/readyz"] {
-        let answer = edge.send(request("HEAD", path)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
-        assert!(answer.body.is_empty());
+        let response = edge.send(request("HEAD", path)).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}");
+        assert!(response.body.is_empty());
     }
 }
 
@@ -51,16 +51,16 @@ async fn head_answers_without_a_body() {
 async fn liveness_touches_nothing() {
     let edge = edge(Database::Hanging);
     edge.draining.begin();
-    let answer = edge.get("/livez").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json(), json!({ "status": "ok" }));
+    let response = edge.get("/livez").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.json(), json!({ "status": "ok" }));
     assert_eq!(edge.pings.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn readiness_lists_its_checks_and_the_issuers_without_keys() {
-    let answer = edge(Database::Up).get("/readyz").await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let response = edge(Database::Up).get("/readyz").await;
+    assert_eq!(response.status, StatusCode::OK);
     let expected = json!({
         "status": "ready",
         "checks": {
@@ -69,20 +69,20 @@ async fn readiness_lists_its_checks_and_the_issuers_without_keys() {
             "draining": { "status": "ok" },
         },
     });
-    assert_eq!(answer.json(), expected);
+    assert_eq!(response.json(), expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_any_keys_the_server_is_not_ready_but_healthy() {
     let issuers = vec![("https://down.example".to_owned(), false)];
     let edge = Edge::with_issuers(issuers, Database::Up, CorsOrigins::Any, Router::new());
-    let answer = edge.get("/readyz").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let response = edge.get("/readyz").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     let expected = json!({
         "status": "unready",
         "checks": { "keys": { "status": "failed", "without_keys": ["https://down.example"] } },
     });
-    assert_eq!(answer.json(), expected);
+    assert_eq!(response.json(), expected);
     assert_eq!(edge.get("/health").await.status, StatusCode::OK);
 }
 
@@ -105,8 +105,8 @@ async fn a_draining_server_is_neither_healthy_nor_ready() {
 async fn the_database_is_asked_once_for_everybody_and_once_a_second() {
     let edge = edge(Database::Up);
     let asked_together = (0..20).map(|n| edge.get(if n % 2 == 0 { "/health" } else { "/readyz" }));
-    let answers = join_all(asked_together).await;
-    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
+    let responses = join_all(asked_together).await;
+    assert!(responses.iter().all(|response| response.status == StatusCode::OK));
     assert_eq!(edge.pings.load(Ordering::SeqCst), 1, "one ping for twenty questions");
     tokio::time::advance(Duration::from_millis(900)).await;
     edge.get("/health").await;
@@ -120,8 +120,8 @@ async fn the_database_is_asked_once_for_everybody_and_once_a_second() {
 async fn a_hanging_database_delays_everybody_once() {
     let edge = edge(Database::Hanging);
     let asked = tokio::time::Instant::now();
-    let answers = join_all((0..20).map(|_| edge.get("/health"))).await;
-    assert!(answers.iter().all(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE));
+    let responses = join_all((0..20).map(|_| edge.get("/health"))).await;
+    assert!(responses.iter().all(|response| response.status == StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(edge.pings.load(Ordering::SeqCst), 1);
     assert!(asked.elapsed() < Duration::from_millis(2100), "took {:?}", asked.elapsed());
 }

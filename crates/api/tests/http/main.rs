@@ -1,7 +1,7 @@
-//! The HTTP edge without a network: routes and layers, asked through the service they are.
+//! The HTTP edge without a network: routes and layers as a `tower` service.
 
 mod bearer;
 mod documents;
 mod edge;
+mod harness;
 mod health;
-mod support;

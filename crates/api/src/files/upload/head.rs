@@ -1,4 +1,4 @@
-//! What the head of an upload says (http §7.1, §7.2 rows 10 to 14).
+//! Validation of the request head of an upload (http §7.1, §7.2 rows 10 to 14).
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -7,24 +7,25 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use less_sync_core::{Dek, RecordId};
 
 use crate::error::ApiError;
-use crate::files::{X_WRAPPED_DEK, address, digest};
+use crate::files::request::X_WRAPPED_DEK;
+use crate::files::{address, digest};
 
 const X_RECORD_ID: HeaderName = HeaderName::from_static("x-record-id");
 
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, PAD);
 
-/// A head that is as it should be.
+/// Validated headers of an upload.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) record: RecordId,
     pub(super) dek: Dek,
-    /// Of the body, in bytes.
+    /// Announced length of the body, in bytes.
     pub(super) length: u64,
     pub(super) digest: Option<[u8; 32]>,
 }
 
 impl Head {
-    /// Reads `headers`; the first thing that is wrong answers.
+    /// Reads `headers` in the order of http §7.2; the first invalid one is the error.
     pub(super) fn read(headers: &HeaderMap, max_size: u64) -> Result<Self, ApiError> {
         let record = record(headers)?;
         let dek = dek(headers)?;
@@ -51,7 +52,7 @@ fn dek(headers: &HeaderMap) -> Result<Dek, ApiError> {
 fn length(headers: &HeaderMap, max_size: u64) -> Result<u64, ApiError> {
     let value = headers.get(header::CONTENT_LENGTH);
     let value = value.ok_or(ApiError::new(StatusCode::LENGTH_REQUIRED, "Content-Length required"))?;
-    // Both at once is how requests are smuggled (RFC 9112 §6.1).
+    // Two framings of one body enable request smuggling (RFC 9112 §6.1).
     let invalid = ApiError::bad_request("invalid Content-Length header");
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(invalid);
@@ -69,7 +70,7 @@ fn digits(value: &HeaderValue) -> Option<u64> {
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// The bytes are stored as they come: whoever compressed them on the way would get something else back.
+/// Rejects encoded bodies: bytes are stored as received, and a download would lack the encoding.
 fn encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_head_is_read_in_every_spelling() {
+    fn valid_head_is_read_in_every_spelling() {
         let mut headers = good();
         for (record, dek) in [
             (RECORD.to_owned(), STANDARD.encode([0xfb; 44])),
@@ -116,7 +117,7 @@ mod tests {
 
     /// http §7.2 rows 10 to 14, in their order.
     #[test]
-    fn what_is_wrong_is_named() {
+    fn each_invalid_header_has_its_error() {
         let set = |name: HeaderName, value: &'static str| {
             move |headers: &mut HeaderMap| drop(headers.insert(name, HeaderValue::from_static(value)))
         };

@@ -1,4 +1,4 @@
-//! Rejections and failures of files as answers (http §7.2, §7.4, §7.7).
+//! Mapping of [`FileError`] to error responses (http §7.2, §7.4, §7.7).
 
 use http::StatusCode;
 use less_sync_core::ErrorChain;
@@ -10,21 +10,21 @@ use crate::error::ApiError;
 impl From<FileError> for ApiError {
     fn from(error: FileError) -> Self {
         use StatusCode as Status;
-        let answer = |status, text| Self::new(status, text);
+        let error_with = |status, text| Self::new(status, text);
         match error {
             FileError::ScopeMissing => Self::SCOPE_REQUIRED,
-            FileError::SpaceNotFound => answer(Status::NOT_FOUND, "space not found"),
+            FileError::SpaceNotFound => error_with(Status::NOT_FOUND, "space not found"),
             FileError::AuthorizationRequired => Self::unauthorized("authorization required"),
-            FileError::AccessDenied => answer(Status::FORBIDDEN, "access denied"),
-            FileError::Remote => answer(Status::NOT_IMPLEMENTED, "remote space files are not supported"),
-            FileError::FileNotFound => answer(Status::NOT_FOUND, "file not found"),
+            FileError::AccessDenied => error_with(Status::FORBIDDEN, "access denied"),
+            FileError::Remote => error_with(Status::NOT_IMPLEMENTED, "remote space files are not supported"),
+            FileError::FileNotFound => error_with(Status::NOT_FOUND, "file not found"),
             FileError::RecordNotFound => Self::bad_request("record not found in this space"),
-            FileError::OwnedElsewhere => answer(Status::CONFLICT, "file belongs to another record"),
-            FileError::KeyGenerationStale => answer(Status::CONFLICT, "key generation stale"),
-            FileError::TooLarge => answer(Status::PAYLOAD_TOO_LARGE, "file too large"),
+            FileError::OwnedElsewhere => error_with(Status::CONFLICT, "file belongs to another record"),
+            FileError::KeyGenerationStale => error_with(Status::CONFLICT, "key generation stale"),
+            FileError::TooLarge => error_with(Status::PAYLOAD_TOO_LARGE, "file too large"),
             FileError::TooManyUploads => Self::TOO_MANY_UPLOADS,
             FileError::TooManyDownloads => Self::TOO_MANY_DOWNLOADS,
-            FileError::StorageFull => answer(Status::INSUFFICIENT_STORAGE, "insufficient storage"),
+            FileError::StorageFull => error_with(Status::INSUFFICIENT_STORAGE, "insufficient storage"),
             FileError::LengthMismatch => {
                 Self::bad_request("Content-Length does not match request body length")
             }
@@ -38,20 +38,20 @@ impl From<FileError> for ApiError {
     }
 }
 
-/// The cause is for the operator; the client hears whether it is worth trying again.
+/// Logs the cause; the response only says whether a retry may succeed.
 fn failure(error: &FileError) -> ApiError {
-    let passes = matches!(
+    let is_transient = matches!(
         error,
         FileError::UploadLost
             | FileError::Storage(StorageError::Unavailable(_))
             | FileError::Blobs(BlobError::Unavailable(_))
     );
     let error = ErrorChain(error);
-    if passes {
-        tracing::warn!(%error, "a file request failed");
+    if is_transient {
+        tracing::warn!(%error, "file request failed");
         ApiError::TEMPORARILY_UNAVAILABLE
     } else {
-        tracing::error!(%error, "a file request failed");
+        tracing::error!(%error, "file request failed");
         ApiError::INTERNAL
     }
 }

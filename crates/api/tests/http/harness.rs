@@ -1,4 +1,4 @@
-//! An HTTP edge without a network: an authenticator and a store that answer what a test wants.
+//! Harness: the HTTP edge without a network, with a scripted authenticator and database.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,16 +16,15 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use less_sync_api::{ApiState, Authenticate, CorsOrigins, Draining, Parts, ServerMetadata, layers, router};
+use less_sync_api::{ApiState, Authenticate, CorsOrigins, Deps, Draining, ServerMetadata, layers, router};
 use less_sync_auth::{Caller, InvalidToken, Scopes, TokenError};
 use less_sync_core::{SpaceId, Timestamp};
 use less_sync_engine::{Clock, Job, Spawner};
 use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
 use serde_json::Value;
 use tower::ServiceExt as _;
-use uuid::Uuid;
 
-/// What the store answers to a ping.
+/// Behaviour of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Database {
     Up,
@@ -33,24 +32,24 @@ pub(crate) enum Database {
     Hanging,
 }
 
-/// A composition for tests.
+/// An HTTP edge under test.
 pub(crate) struct Edge {
     pub(crate) draining: Draining,
     pub(crate) pings: Arc<AtomicUsize>,
     service: Router,
 }
 
-/// Without files nothing outlives its request.
-struct Nobody;
+/// Spawner that must not be used: without files, no task outlives its request.
+struct NoTasks;
 
-impl Spawner for Nobody {
+impl Spawner for NoTasks {
     fn spawn(&self, name: &'static str, _job: Job) {
-        panic!("nobody runs {name}");
+        panic!("unexpected task {name}");
     }
 }
 
-/// An answer, read to its end.
-pub(crate) struct Answer {
+/// Response with its whole body.
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -73,48 +72,48 @@ impl Edge {
         cors: CorsOrigins,
         routes: Router,
     ) -> Self {
-        Self::composed(database, routes, |parts| Parts {
+        Self::composed(database, routes, |deps| Deps {
             authenticator: Arc::new(Tokens { issuers }),
             cors,
-            ..parts
+            ..deps
         })
     }
 
     /// With public metadata.
     pub(crate) fn with_metadata(metadata: ServerMetadata, cors: CorsOrigins) -> Self {
-        Self::composed(Database::Up, Router::new(), |parts| Parts { metadata: Some(metadata), cors, ..parts })
+        Self::composed(Database::Up, Router::new(), |deps| Deps { metadata: Some(metadata), cors, ..deps })
     }
 
-    fn composed(database: Database, routes: Router, change: impl FnOnce(Parts) -> Parts) -> Self {
+    fn composed(database: Database, routes: Router, change: impl FnOnce(Deps) -> Deps) -> Self {
         let draining = Draining::default();
         let pings = Arc::new(AtomicUsize::new(0));
-        let state = ApiState::new(change(Parts {
+        let state = ApiState::new(change(Deps {
             authenticator: Arc::new(Tokens { issuers: Vec::new() }),
             storage: Arc::new(Store { database, pings: pings.clone() }),
             files: None,
             clock: Arc::new(PausedClock),
-            spawner: Arc::new(Nobody),
+            spawner: Arc::new(NoTasks),
             draining: draining.clone(),
             cors: CorsOrigins::Any,
             metadata: None,
-            request_ids: || Uuid::from_u128(7),
+            random: Arc::new(|| 7),
         }));
         let service = layers(router(&state).merge(routes), &state);
         Self { draining, pings, service }
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
         let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Response { status: parts.status, headers: parts.headers, body }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.send(request("GET", path)).await
     }
 
-    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut asked = Request::builder().uri(path);
         for (name, value) in headers {
             asked = asked.header(*name, *value);
@@ -127,7 +126,7 @@ pub(crate) fn request(method: &str, path: &str) -> Request<Body> {
     Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -144,7 +143,7 @@ impl Answer {
     }
 }
 
-/// Tokens are words that say what becomes of them.
+/// Verifier of tokens that name their own result.
 struct Tokens {
     issuers: Vec<(String, bool)>,
 }
@@ -212,7 +211,7 @@ impl Spaces for Store {
     }
 }
 
-/// The time of a paused runtime, which moves on by itself when everybody waits.
+/// Clock of a paused runtime, which advances when all tasks wait.
 struct PausedClock;
 
 impl Clock for PausedClock {

@@ -1,4 +1,4 @@
-//! What a request passes before it is routed: preflight, draining, header limits, time limit (http §2 rows 6 to 9, 13).
+//! Guards in front of routing: preflight, draining, header limits, time limit (http §2 rows 6 to 9, 13).
 
 use std::time::Duration;
 
@@ -8,30 +8,29 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::error::ApiError;
-use crate::files::is_file_path;
-use crate::routes::answers_while_draining;
+use crate::paths::{is_file_path, is_open_while_draining};
 use crate::state::ApiState;
 
-/// Request line and headers together, in bytes.
+/// Maximum size of request target and headers together, in bytes, inclusive.
 const MAX_HEADER_BYTES: usize = 128 * 1024;
-/// Headers, counted by line.
+/// Maximum header lines, inclusive.
 const MAX_HEADERS: usize = 100;
-/// How long an answer may take.
+/// Maximum time to a response, except for files.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Lets a request through, or answers in its place.
-pub(crate) async fn gates(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+/// Passes a request on, or responds in place of its route.
+pub(crate) async fn guards(State(state): State<ApiState>, request: Request, next: Next) -> Response {
     if request.method() == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }
-    if state.0.draining.has_begun() && !answers_while_draining(request.uri().path()) {
+    if state.0.draining.has_begun() && !is_open_while_draining(request.uri().path()) {
         return reject_while_draining();
     }
     if request.headers().len() > MAX_HEADERS || header_bytes(&request) > MAX_HEADER_BYTES {
         return ApiError::HEADERS_TOO_LARGE.into_response();
     }
     if is_file_path(request.uri().path()) {
-        // A transfer takes as long as it takes; whoever serves it sees to it that it moves.
+        // Transfers have no total time limit; their handlers enforce an idle timeout.
         return next.run(request).await;
     }
     let deadline = state.0.clock.sleep_until(state.0.clock.instant() + REQUEST_TIMEOUT);
