@@ -6,4 +6,4 @@ mod harness;
 
 use harness::SqliteBackend;
 
-less_sync_storage::conformance_tests!(SqliteBackend);
+less_sync_storage_conformance::conformance_tests!(SqliteBackend);

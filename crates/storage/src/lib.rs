@@ -1,12 +1,10 @@
-//! The storage contract of less-sync: small traits by capability, their value types and errors, and one
-//! conformance suite (feature `conformance`) that every adapter must pass.
+//! The storage contract of less-sync: small traits by capability, their value types and errors.
 //!
+//! Every adapter passes the conformance suite, `less-sync-storage-conformance`.
 //! It knows no database, no object store, no runtime and no wire format. One method is one transaction; its documentation
 //! says what is atomic, what a repeat does and which errors mean what.
 
 mod blobs;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod database_time;
 mod deks;
 mod epoch_keys;

@@ -20,7 +20,8 @@ impl Room {
 }
 
 /// Ours, and allowed to tests everywhere.
-pub(super) const FOR_TESTS: &[&str] = &["less-sync-test-support", "less-sync-client", "less-sync-history"];
+pub(super) const FOR_TESTS: &[&str] =
+    &["less-sync-test-support", "less-sync-storage-conformance", "less-sync-client", "less-sync-history"];
 
 const CORE: &str = "less-sync-core";
 const AUTH: &str = "less-sync-auth";
@@ -67,6 +68,12 @@ pub const ROOMS: &[Room] = &[
     Room { name: CORE, may_use: &[], never_directly: &["serde_json", "anyhow"], never_below: THE_WORLD },
     Room { name: AUTH, may_use: &[CORE], never_directly: &["anyhow"], never_below: THE_WORLD },
     Room { name: STORAGE, may_use: &[CORE], never_directly: &["anyhow", "serde"], never_below: THE_WORLD },
+    Room {
+        name: "less-sync-storage-conformance",
+        may_use: &[CORE, STORAGE],
+        never_directly: &["anyhow", "serde"],
+        never_below: &[SOCKETS, THE_WEB, SQL],
+    },
     Room {
         name: "less-sync-storage-sqlite",
         may_use: &[CORE, STORAGE],

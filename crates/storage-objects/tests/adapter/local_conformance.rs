@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use less_sync_storage::conformance::blobs::BlobsBackend;
+use less_sync_storage_conformance::blobs::BlobsBackend;
 use less_sync_storage_objects::LocalBlobs;
 use tempfile::TempDir;
 
@@ -30,4 +30,4 @@ impl BlobsBackend for LocalBackend {
     }
 }
 
-less_sync_storage::blobs_conformance_tests!(LocalBackend);
+less_sync_storage_conformance::blobs_conformance_tests!(LocalBackend);

@@ -1,6 +1,6 @@
 //! Conformance suite on a bucket of S3.
 
-use less_sync_storage::conformance::blobs::BlobsBackend;
+use less_sync_storage_conformance::blobs::BlobsBackend;
 use less_sync_storage_objects::S3Blobs;
 use less_sync_test_support::s3::S3Server;
 
@@ -26,4 +26,4 @@ impl BlobsBackend for S3Backend {
     }
 }
 
-less_sync_storage::blobs_conformance_tests!(S3Backend);
+less_sync_storage_conformance::blobs_conformance_tests!(S3Backend);

@@ -2,4 +2,4 @@
 
 use crate::harness::PostgresBackend;
 
-less_sync_storage::conformance_tests!(PostgresBackend);
+less_sync_storage_conformance::conformance_tests!(PostgresBackend);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
+use less_sync_storage_conformance::{Arrangement, Backend, PageLimits};
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::conformance::{Arrangement, Backend, PageLimits};
+use less_sync_storage_conformance::{Arrangement, Backend, PageLimits};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
 use sqlx::{Connection as _, PgConnection};

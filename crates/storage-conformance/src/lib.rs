@@ -1,0 +1,50 @@
+//! One suite that every storage adapter must pass.
+//!
+//! An adapter implements [`Backend`] for its databases in a test of its own and instantiates everything with
+//! [`conformance_tests!`](crate::conformance_tests). The tests know nothing but the contract; behaviour that only one
+//! adapter has is a bug (storage P24). Names in quotation marks are scenarios of storage §14.
+//!
+//! ```ignore
+//! struct MyBackend { /* … */ }
+//! impl less_sync_storage_conformance::Backend for MyBackend { /* … */ }
+//! less_sync_storage_conformance::conformance_tests!(MyBackend);
+//! ```
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests, kept in a library"
+)]
+#![expect(clippy::missing_panics_doc, reason = "panicking is how a test fails")]
+
+pub mod access;
+mod backend;
+pub mod blobs;
+pub mod deks;
+pub mod epoch_keys;
+pub mod epochs;
+mod file_fixture;
+pub mod file_races;
+pub mod files;
+mod fixture;
+mod grants;
+mod instantiate;
+pub mod invitations;
+pub mod members;
+pub mod model;
+pub mod objects;
+pub mod pulls;
+pub mod pushes;
+pub mod races;
+pub mod rate_limits;
+pub mod revocations;
+pub mod rewraps;
+mod shared_fixture;
+pub mod shared_races;
+pub mod spaces;
+pub mod timeline;
+
+pub use backend::{Arrangement, Backend, PageLimits};
+#[doc(hidden)]
+pub use instantiate::in_time;

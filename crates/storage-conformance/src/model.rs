@@ -1,0 +1,194 @@
+//! Random histories, checked step by step against an abstract model that fits on a page (storage §5, §10).
+//!
+//! Pushes that fit, conflict, repeat a record or exceed a limit; tombstones and revivals; pulls with other pushes
+//! between their pages; first syncs and incremental ones; restarts with other page sizes; two spaces that use the same
+//! record ids. `PROPTEST_CASES` sets the number of histories, 256 when it is not set.
+
+mod abstract_store;
+mod ageing;
+mod file_store;
+mod history;
+mod shared;
+mod shared_files;
+mod shared_history;
+mod shared_store;
+
+use std::collections::BTreeMap;
+
+use less_sync_core::{Cursor, RecordId, SpaceId};
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestRunner};
+
+use self::abstract_store::AbstractStore;
+pub use self::ageing::what_ages_agrees_with_the_model;
+use self::history::{Step, Wish, histories};
+pub use self::shared::random_shared_histories_agree_with_the_model;
+use crate::fixture::{CLIENT, Fixture, ROOT, cursor, records};
+use crate::{Arrangement, Backend, PageLimits};
+use less_sync_storage::{
+    CursorAhead, PullPage, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record, RecordState,
+    Records as _, SpaceKind, Spaces as _, StorageError,
+};
+
+/// Small enough to be exceeded now and then.
+const LIMITS: PushLimits = PushLimits { records: 6, blob: 64, bytes: 200 };
+
+/// Every answer of the store is the answer of the model. P1 to P5, P7, P9 to P11, P19, P20, P24.
+pub fn random_histories_agree_with_the_model<B: Backend>() {
+    play_all(&histories(), async |steps| {
+        let mut play = Play::<B>::new().await;
+        for step in steps {
+            play.step(step).await;
+        }
+        play.end().await;
+    });
+}
+
+/// Plays so many random histories, and the shortest one that goes wrong if any does.
+fn play_all<H: Strategy>(histories: &H, play: impl AsyncFn(H::Value)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let verdict = runner.run(histories, |steps| {
+        runtime.block_on(play(steps));
+        Ok(())
+    });
+    if let Err(failure) = verdict {
+        panic!("{failure}");
+    }
+}
+
+/// A store and the model that it has to agree with.
+struct Play<B: Backend> {
+    fixture: Fixture<B>,
+    pages: PageLimits,
+    model: AbstractStore,
+    replicas: BTreeMap<SpaceId, Replica>,
+}
+
+/// What a client makes of its pulls.
+#[derive(Default)]
+struct Replica {
+    cursor: Cursor,
+    records: BTreeMap<RecordId, RecordState>,
+}
+
+impl<B: Backend> Play<B> {
+    async fn new() -> Self {
+        let pages = PageLimits { rows: 3, bytes: 100 };
+        let fixture = Fixture::paged(pages).await;
+        Self { fixture, pages, model: AbstractStore::default(), replicas: BTreeMap::new() }
+    }
+
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Create { space, shared } => self.create(space, shared).await,
+            Step::Touch { space } => {
+                let found = self.fixture.store.personal_space(space, CLIENT).await;
+                agree(&found, &self.model.personal_space(space));
+            }
+            Step::Push { space, wishes } => self.push(space, &wishes).await,
+            Step::Pull { space, since, ahead, between } => self.pull(space, since, ahead, between).await,
+            Step::Sync { space } => self.sync(space).await,
+            Step::Epochs { space, minimum } => self.set_epochs(space, minimum).await,
+            Step::Reopen { pages } => {
+                self.pages = pages;
+                self.fixture.reopen(pages).await;
+            }
+        }
+    }
+
+    async fn create(&mut self, space: SpaceId, shared: bool) {
+        let kind = if shared { SpaceKind::Shared { root_public_key: ROOT } } else { SpaceKind::Personal };
+        let created = self.fixture.store.create_space(space, CLIENT, kind.clone()).await;
+        if created.is_ok() && shared {
+            self.fixture.is_shared(space);
+        }
+        agree(&created, &self.model.create_space(space, kind));
+    }
+
+    async fn push(&mut self, space: SpaceId, wishes: &[Wish]) {
+        let changes: Vec<_> =
+            wishes.iter().map(|wish| wish.change(self.model.cursor_of(space, wish.record))).collect();
+        let pushed: Result<Pushed, StorageError> =
+            self.fixture.push_within(space, changes.clone(), LIMITS).await;
+        agree(&pushed, &self.model.push(space, &changes, LIMITS));
+    }
+
+    /// Pulls page by page, with a push before each page but the first.
+    async fn pull(&mut self, space: SpaceId, since: u64, ahead: CursorAhead, between: Vec<Vec<Wish>>) {
+        let (grant, request) = (self.fixture.grant(space), PullRequest { since: cursor(since), ahead });
+        let begun = self.fixture.store.begin_pull(&grant, request).await;
+        agree(&begun, &self.model.begin_pull(space, request));
+        let Ok(state) = begun else { return };
+        let (mut position, mut between) = (Some(state.start()), between.into_iter());
+        while let Some(from) = position {
+            let page = self.fixture.store.pull_page(&grant, &state, from).await.unwrap();
+            self.check_page(space, &state, from, &page);
+            position = page.next;
+            if let Some(wishes) = between.next() {
+                self.push(space, &wishes).await;
+            }
+        }
+    }
+
+    /// A page is a beginning of what remains, ends for a reason, and knows whether it is the last.
+    fn check_page(&self, space: SpaceId, state: &PullState, from: PullPosition, page: &PullPage) {
+        let remaining = self.model.remaining(space, state, from);
+        let (here, after) = remaining.split_at(page.rows.len().min(remaining.len()));
+        assert_eq!(records(page.rows.clone()), here);
+        assert!(page.rows.len() <= self.pages.rows);
+        let bytes = |rows: &[Record]| rows.iter().map(|row| row.state.blob_bytes()).sum::<usize>();
+        let (all, limit) = (bytes(here), self.pages.bytes);
+        assert!(
+            here.split_last().is_none_or(|(_, before)| bytes(before) < limit),
+            "more bytes than a page may have"
+        );
+        assert_eq!(page.next.is_some(), !after.is_empty());
+        if let (Some(next), Some(last)) = (after.first(), here.last()) {
+            let full = here.len() == self.pages.rows || all + next.state.blob_bytes() >= limit;
+            assert!(full, "a page ended early");
+            let expected = PullPosition { cursor: last.cursor, rank: 0, id: *last.id.as_bytes() };
+            assert_eq!(page.next, Some(expected));
+        }
+    }
+
+    /// A client comes by and catches up: then it has exactly the live state.
+    async fn sync(&mut self, space: SpaceId) {
+        let replica = self.replicas.entry(space).or_default();
+        let Ok((state, rows)) = self.fixture.pull(space, replica.cursor).await else {
+            assert!(!self.model.has(space), "a client that is never ahead was rejected");
+            return;
+        };
+        for row in rows {
+            match row.state {
+                state @ RecordState::Live { .. } => drop(replica.records.insert(row.id, state)),
+                RecordState::Tombstone => drop(replica.records.remove(&row.id)),
+            }
+        }
+        replica.cursor = state.cursor;
+        assert_eq!(replica.records, self.model.live(space));
+    }
+
+    async fn set_epochs(&mut self, space: SpaceId, minimum: i32) {
+        if let Some((key_generation, minimum)) = self.model.set_epochs(space, minimum) {
+            let arrangement = Arrangement::Epochs { key_generation, minimum, rewrap_pending: true };
+            self.fixture.arrange(space, arrangement).await;
+        }
+    }
+
+    /// In the end the rows of all spaces are as the model has them, tombstones included.
+    async fn end(mut self) {
+        for space in history::SPACES {
+            self.pull(space, Cursor::MAX.get(), CursorAhead::Rewind, Vec::new()).await;
+            self.sync(space).await;
+            let found = self.fixture.store.spaces(&[space]).await.unwrap();
+            assert_eq!(found, Vec::from_iter(self.model.space(space)));
+        }
+        self.fixture.end().await;
+    }
+}
+
+/// Results are compared as they print: errors have no equality of their own.
+fn agree<T: std::fmt::Debug>(store: &Result<T, StorageError>, model: &Result<T, StorageError>) {
+    assert_eq!(format!("{store:?}"), format!("{model:?}"), "the store (left) differs from the model (right)");
+}

@@ -1,0 +1,372 @@
+//! Races: many callers at once, started together, round after round (storage §6).
+
+use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Poll;
+
+use less_sync_core::{Cursor, RecordId, SpaceId};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::fixture::{
+    CLIENT, Fixture, ROOT, WIDE, committed, conflicting, cursor, live, pull, push, record, records, row,
+    space, tombstone,
+};
+use crate::grants::read;
+use crate::{Backend, PageLimits};
+use less_sync_storage::{
+    Change, CursorAhead, PullRequest, PullState, Pushed, Record, RecordState, Records as _, SpaceKind,
+    Spaces as _, StorageError,
+};
+
+const NONE: Cursor = Cursor::ZERO;
+const CALLERS: u64 = 8;
+pub(crate) const ROUNDS: u64 = 200;
+
+/// Runs `act` for callers 0 to `callers` − 1 at the same moment, and returns what they got in that order.
+pub(crate) async fn together<T, F>(callers: u64, act: impl Fn(u64) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let start = Arc::new(Barrier::new(usize::try_from(callers).unwrap()));
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let (start, act) = (Arc::clone(&start), act(caller));
+        tasks.spawn(async move {
+            start.wait().await;
+            (caller, act.await)
+        });
+    }
+    let mut results = tasks.join_all().await;
+    results.sort_by_key(|(caller, _)| *caller);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// A push that owns everything it needs.
+fn pushing<B: Backend>(
+    fixture: &Fixture<B>,
+    space: SpaceId,
+    changes: Vec<Change>,
+) -> impl Future<Output = Result<Pushed, StorageError>> + Send + 'static {
+    let store = Arc::clone(&fixture.store);
+    async move { push(&*store, space, changes, WIDE).await }
+}
+
+fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
+    matches!(pushed, Ok(Pushed::Committed { .. }))
+}
+
+/// storage R1: many create the same record; one does, and the cursor moves by one.
+pub async fn one_of_many_creates_wins<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    for round in 1..=ROUNDS {
+        let act =
+            |caller: u64| pushing(&fixture, space, vec![live(record(round), NONE, &caller.to_be_bytes())]);
+        let results = together(CALLERS, act).await;
+        let winners: Vec<u64> =
+            (0..CALLERS).zip(&results).filter(|(_, won)| is_committed(won)).map(|(c, _)| c).collect();
+        assert_eq!(winners.len(), 1, "round {round}: {results:?}");
+        results.into_iter().filter(|result| !is_committed(result)).for_each(|lost| {
+            assert_eq!(conflicting(lost), vec![record(round)]);
+        });
+        let rows = fixture.rows(space, cursor(round - 1)).await;
+        assert_eq!(rows, vec![row(&live(record(round), NONE, &winners[0].to_be_bytes()), cursor(round))]);
+    }
+    fixture.end().await;
+}
+
+/// P12: many update the same record from the same cursor, a thousand times over; exactly one wins each time.
+pub async fn second_writer_with_the_same_expected_cursor_gets_a_conflict<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    let mut at = fixture.commit(space, vec![live(record(1), NONE, b"")]).await;
+    for round in 0..5 * ROUNDS {
+        let results = together(4, |caller| {
+            pushing(&fixture, space, vec![live(record(1), at, &(round * 10 + caller).to_be_bytes())])
+        })
+        .await;
+        assert_eq!(
+            results.iter().filter(|result| is_committed(result)).count(),
+            1,
+            "round {round}: {results:?}"
+        );
+        at = at.next().unwrap();
+    }
+    assert_eq!(fixture.space(space).await.cursor, at);
+    fixture.end().await;
+}
+
+/// Pushes that wait together take effect in the order in which they were first polled, whatever becomes of each: every
+/// update expects what the one before it leaves behind.
+pub async fn pushes_take_effect_in_the_order_in_which_they_began<B: Backend>() {
+    const DEPTH: u64 = 64;
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    for round in 0..ROUNDS / 8 {
+        let from = round * DEPTH;
+        let mut waiting: Vec<_> = (from..from + DEPTH)
+            .map(|number| {
+                let changes = match number % 8 {
+                    7 => Vec::new(),
+                    _ => vec![live(record(number % 3), last_touch(number), &number.to_be_bytes())],
+                };
+                Box::pin(tokio::task::unconstrained(pushing(&fixture, space, changes)))
+            })
+            .collect();
+        let mut early = Vec::new();
+        for push in &mut waiting {
+            early.push(std::future::poll_fn(|cx| Poll::Ready(push.as_mut().poll(cx))).await);
+        }
+        for ((number, push), early) in (from..).zip(waiting).zip(early) {
+            let pushed = match early {
+                Poll::Ready(pushed) => pushed,
+                Poll::Pending => push.await,
+            };
+            let Ok(Pushed::Committed { cursor: at, .. }) = pushed else {
+                panic!("push {number}: {pushed:?}")
+            };
+            assert_eq!(at, cursor(written(number + 1)), "push {number}");
+        }
+    }
+    fixture.end().await;
+}
+
+/// How many of the first pushes of that test have changes.
+fn written(pushes: u64) -> u64 {
+    pushes - pushes / 8
+}
+
+/// Where the record that push `number` of that test changes was left by the pushes before it.
+fn last_touch(number: u64) -> Cursor {
+    let before = (0..number).rev().find(|earlier| earlier % 8 != 7 && earlier % 3 == number % 3);
+    before.map_or(NONE, |earlier| cursor(written(earlier + 1)))
+}
+
+/// storage R2: pushes of different records to one space all commit, each under a cursor of its own.
+pub async fn disjoint_pushes_all_commit_under_their_own_cursors<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    for round in 0..ROUNDS / 10 {
+        let results = together(32, |caller| {
+            pushing(&fixture, space, vec![live(record(round * 32 + caller), NONE, b"x")])
+        })
+        .await;
+        let mut cursors: Vec<u64> = results.into_iter().map(|result| committed(result).get()).collect();
+        cursors.sort_unstable();
+        assert_eq!(cursors, (round * 32 + 1..=round * 32 + 32).collect::<Vec<_>>());
+    }
+    fixture.end().await;
+}
+
+/// R8: many touch a personal space for the first time; all get the same row.
+pub async fn first_touches_of_a_personal_space_all_get_one_row<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    for round in 0..ROUNDS {
+        let id = SpaceId::from_bytes(u128::from(round).to_be_bytes());
+        let results = together(CALLERS, |caller| {
+            let store = Arc::clone(&fixture.store);
+            async move { store.personal_space(id, &format!("client {caller}")).await.unwrap() }
+        })
+        .await;
+        assert!(results.iter().all(|space| *space == results[0]), "round {round}: {results:?}");
+    }
+    fixture.end().await;
+}
+
+/// R9: a space is created with a root key while others touch it as personal; nobody has a personal session on a row
+/// with a root key.
+pub async fn creation_and_first_touch_never_mix<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    for round in 0..ROUNDS {
+        let id = SpaceId::from_bytes(u128::from(round).to_be_bytes());
+        let results = together(4, |caller| {
+            let store = Arc::clone(&fixture.store);
+            async move {
+                if caller == round % 4 {
+                    let kind = SpaceKind::Shared { root_public_key: ROOT };
+                    store.create_space(id, CLIENT, kind).await
+                } else {
+                    store.personal_space(id, CLIENT).await
+                }
+            }
+        })
+        .await;
+        let stored = fixture.space(id).await.kind;
+        for (result, caller) in results.into_iter().zip(0..) {
+            match (result, caller == round % 4, &stored) {
+                (Ok(space), _, stored) => assert_eq!(space.kind, *stored),
+                (Err(StorageError::SpaceExists), true, SpaceKind::Personal)
+                | (Err(StorageError::SpaceKindMismatch), false, SpaceKind::Shared { .. }) => {}
+                (Err(error), ..) => panic!("round {round}: {error:?} where the row is {stored:?}"),
+            }
+        }
+    }
+    fixture.end().await;
+}
+
+/// R26: pushes to several spaces at once, of which some conflict: neighbours are not touched.
+pub async fn conflict_does_not_touch_its_neighbours<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let spaces: Vec<SpaceId> = (0..CALLERS).map(|caller| space(u8::try_from(caller).unwrap())).collect();
+    let mut expected = vec![BTreeMap::new(); spaces.len()];
+    for id in &spaces {
+        fixture.store.personal_space(*id, CLIENT).await.unwrap();
+    }
+    for round in 1..=ROUNDS / 2 {
+        // Each pushes two records to a space of its own; one or two name a cursor that nobody has.
+        let loses = |caller: u64| caller == round % CALLERS || caller == round * 3 % CALLERS;
+        let changes = |caller: u64| {
+            let at = if loses(caller) { Cursor::MAX } else { NONE };
+            let id = |half: u64| record(round << 16 | caller << 8 | half);
+            vec![live(id(0), NONE, b"first half"), live(id(1), at, b"second half")]
+        };
+        let place = |caller: u64| usize::try_from(caller).unwrap();
+        let results =
+            together(CALLERS, |caller| pushing(&fixture, spaces[place(caller)], changes(caller))).await;
+        for (result, caller) in results.into_iter().zip(0..) {
+            if loses(caller) {
+                assert_eq!(conflicting(result).len(), 1);
+            } else {
+                let at = committed(result);
+                let rows = changes(caller).into_iter().map(|change| (change.id, row(&change, at)));
+                expected[place(caller)].extend(rows);
+            }
+        }
+    }
+    for (id, expected) in spaces.iter().zip(expected) {
+        let rows: BTreeMap<RecordId, Record> =
+            fixture.rows(*id, NONE).await.into_iter().map(|row| (row.id, row)).collect();
+        assert_eq!(rows, expected);
+    }
+    fixture.end().await;
+}
+
+/// storage R3: readers sync again and again while writers create, rewrite, delete and revive. Every pull is in order and
+/// in bounds (P10), and in the end every reader holds exactly the live state (P9).
+pub async fn readers_converge_while_writers_write<B: Backend>() {
+    let fixture = Fixture::<B>::with_page_rows(3).await;
+    let space = fixture.personal(1).await;
+    let (writers, readers, pushes) = (3, 3, ROUNDS);
+    let replicas = together(writers + readers, |caller| {
+        let store = Arc::clone(&fixture.store);
+        async move {
+            let mut replica = Replica::default();
+            for round in 0..pushes {
+                if caller < writers {
+                    write_somewhere(&*store, space, caller, round).await;
+                } else {
+                    replica.sync(&*store, space).await;
+                }
+            }
+            replica
+        }
+    })
+    .await;
+    let live: BTreeMap<RecordId, Record> =
+        fixture.rows(space, NONE).await.into_iter().map(|row| (row.id, row)).collect();
+    for mut replica in replicas.into_iter().skip(usize::try_from(writers).unwrap()) {
+        replica.sync(&*fixture.store, space).await;
+        assert_eq!(replica.records, live);
+    }
+    fixture.end().await;
+}
+
+/// Ten records that belong to one writer, each created, rewritten, deleted and revived in turn.
+async fn write_somewhere<S: less_sync_storage::Records>(store: &S, space: SpaceId, writer: u64, round: u64) {
+    let id = record(writer * 10 + round * 7 % 10);
+    let (_, rows) = pull(store, space, Cursor::ZERO, CursorAhead::Rewind).await.unwrap();
+    let known = rows.iter().find(|row| row.id == id).map_or(NONE, |row| row.cursor);
+    let change = if round % 3 == 2 { tombstone(id, known) } else { live(id, known, &round.to_be_bytes()) };
+    // A deleted record is not in the live state, so its writer guesses wrong and revives it from what the conflict
+    // does not tell: it looks at the tombstones as well.
+    if let Pushed::Conflict { .. } = push(store, space, vec![change], WIDE).await.unwrap() {
+        let (_, all) = pull(store, space, Cursor::MAX, CursorAhead::Rewind).await.unwrap();
+        let known = all.iter().find(|row| row.id == id).unwrap().cursor;
+        committed(push(store, space, vec![live(id, known, &round.to_be_bytes())], WIDE).await);
+    }
+}
+
+/// A client's copy of a space, fed by pulls alone.
+#[derive(Default)]
+struct Replica {
+    records: BTreeMap<RecordId, Record>,
+    cursor: Cursor,
+}
+
+impl Replica {
+    async fn sync<S: less_sync_storage::Records>(&mut self, store: &S, space: SpaceId) {
+        let (state, rows) = pull(store, space, self.cursor, CursorAhead::Error).await.unwrap();
+        assert_in_order_and_bounds(&state, &rows);
+        for row in rows {
+            match row.state {
+                RecordState::Live { .. } => drop(self.records.insert(row.id, row)),
+                RecordState::Tombstone => drop(self.records.remove(&row.id)),
+            }
+        }
+        self.cursor = state.cursor;
+    }
+}
+
+fn assert_in_order_and_bounds(state: &PullState, rows: &[Record]) {
+    assert!(rows.is_sorted_by(|a, b| (a.cursor, a.id) < (b.cursor, b.id)), "{rows:?}");
+    assert!(
+        rows.iter().all(|row| row.cursor > state.prev && row.cursor <= state.cursor),
+        "{state:?} {rows:?}"
+    );
+    let ids: HashSet<RecordId> = rows.iter().map(|row| row.id).collect();
+    assert_eq!(ids.len(), rows.len(), "a record twice in one pull");
+}
+
+/// R25: all rows are rewritten, over and over, during a pull of many pages. What the pull leaves out has moved above
+/// its bound (P10), and one more pull completes it (P9).
+pub async fn pull_under_heavy_rewriting_is_completed_by_the_next<B: Backend>() {
+    const RECORDS: u64 = 200;
+    let fixture = Fixture::<B>::paged(PageLimits { rows: 7, ..PageLimits::default() }).await;
+    let space = fixture.personal(1).await;
+    let mut at = fixture.commit(space, (0..RECORDS).map(|n| live(record(n), NONE, b"old")).collect()).await;
+    for _ in 0..3 {
+        let grant = read(space);
+        let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
+        let state = fixture.store.begin_pull(&grant, request).await.unwrap();
+        let rewriting = async {
+            let mut cursors = vec![at; usize::try_from(RECORDS).unwrap()];
+            for round in 0..RECORDS {
+                let batch: Vec<Change> = (0..20)
+                    .map(|n| (round * 13 + n * 10) % RECORDS)
+                    .map(|n| live(record(n), cursors[usize::try_from(n).unwrap()], &round.to_be_bytes()))
+                    .collect();
+                let names: Vec<RecordId> = batch.iter().map(|change| change.id).collect();
+                let moved = fixture.commit(space, batch).await;
+                for n in (0..RECORDS).filter(|n| names.contains(&record(*n))) {
+                    cursors[usize::try_from(n).unwrap()] = moved;
+                }
+            }
+        };
+        let pulling = async {
+            let (mut position, mut rows) = (Some(state.start()), Vec::new());
+            while let Some(from) = position {
+                let page = fixture.store.pull_page(&grant, &state, from).await.unwrap();
+                rows.extend(records(page.rows));
+                position = page.next;
+            }
+            rows
+        };
+        let (rows, ()) = tokio::join!(pulling, rewriting);
+        assert_in_order_and_bounds(&state, &rows);
+        let now = fixture.rows(space, NONE).await;
+        let delivered: HashSet<RecordId> = rows.iter().map(|row| row.id).collect();
+        let omitted = now.iter().filter(|row| !delivered.contains(&row.id));
+        omitted.for_each(|row| assert!(row.cursor > state.cursor, "{row:?} was left out below {state:?}"));
+
+        let mut replica: BTreeMap<RecordId, Record> = rows.into_iter().map(|row| (row.id, row)).collect();
+        replica.extend(fixture.rows(space, state.cursor).await.into_iter().map(|row| (row.id, row)));
+        assert_eq!(replica, now.into_iter().map(|row| (row.id, row)).collect());
+        // Level the field: all rows under one cursor again.
+        let changes = replica.values().map(|row| live(row.id, row.cursor, b"old")).collect();
+        at = fixture.commit(space, changes).await;
+    }
+    fixture.end().await;
+}

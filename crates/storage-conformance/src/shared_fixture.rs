@@ -1,0 +1,134 @@
+//! Short words for what happens in shared spaces.
+
+use bytes::Bytes;
+use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
+use sha2::{Digest, Sha256};
+
+use crate::Backend;
+use crate::fixture::{Fixture, dek};
+use less_sync_storage::{
+    Advanced, Appended, CursorAhead, DekListing, Deks as _, Epochs as _, MemberLimits, MemberList,
+    MemberRange, Members as _, NewMember, PullRequest, ReadGrant, Records as _, Rewrap, RewrapGuard,
+    Rewrapped, Row, StorageError, StoredDek,
+};
+
+/// Bounds of a membership log that do not matter.
+pub(crate) const WIDE_LOG: MemberLimits = MemberLimits { payload: 262_144, log: 64 << 20 };
+
+/// All entries of a log.
+pub(crate) const ALL: MemberRange = MemberRange { since: 0, until: None, max_bytes: usize::MAX };
+
+impl<B: Backend> Fixture<B> {
+    /// Appends what must be accepted: the log says what it follows.
+    pub(crate) async fn append(&self, space: SpaceId, payload: &[u8]) -> Appended {
+        let head = self.store.members_head(&self.grant(space)).await.unwrap();
+        let entry = member(head.last.map(|(_, hash)| hash), payload);
+        self.try_append(space, head.metadata_version, entry).await.unwrap()
+    }
+
+    pub(crate) async fn try_append(
+        &self,
+        space: SpaceId,
+        expected_version: i32,
+        entry: NewMember,
+    ) -> Result<Appended, StorageError> {
+        self.store.append_member(&self.grant(space), expected_version, entry, WIDE_LOG).await
+    }
+
+    pub(crate) async fn members(&self, space: SpaceId, range: MemberRange) -> MemberList {
+        self.store.list_members(&self.grant(space), range).await.unwrap()
+    }
+
+    /// Begins an epoch, which must be the next one.
+    pub(crate) async fn advance(&self, space: SpaceId, number: i32) {
+        let advanced = self.store.advance_epoch(&self.grant(space), number, false).await.unwrap();
+        assert_eq!(advanced, Advanced::Begun(crate::fixture::epoch(number)));
+    }
+
+    pub(crate) async fn complete(&self, space: SpaceId, number: i32) -> Result<(), StorageError> {
+        self.store.complete_rewrap(&self.grant(space), number).await
+    }
+
+    /// All keys of records above `since`, and the listing they come from.
+    pub(crate) async fn deks(&self, space: SpaceId, since: Cursor) -> (DekListing, Vec<StoredDek<RecordId>>) {
+        record_deks(&*self.store, &self.grant(space), since).await
+    }
+
+    /// All keys of files above `since`.
+    pub(crate) async fn file_deks(&self, space: SpaceId, since: Cursor) -> Vec<StoredDek<FileId>> {
+        let grant: ReadGrant = self.grant(space);
+        let listing = self.store.begin_deks(&grant, since).await.unwrap();
+        let (mut deks, mut position) = (Vec::new(), Some(listing.start()));
+        while let Some(from) = position {
+            let page = self.store.file_deks(&grant, &listing, from).await.unwrap();
+            deks.extend(page.deks);
+            position = page.next;
+        }
+        deks
+    }
+
+    pub(crate) async fn rewrap(
+        &self,
+        space: SpaceId,
+        entries: Vec<Rewrap<RecordId>>,
+        guard: RewrapGuard,
+    ) -> Result<Rewrapped, StorageError> {
+        self.store.rewrap_deks(&self.grant(space), entries, guard).await
+    }
+
+    /// The key that a record has now, if any.
+    pub(crate) async fn dek_of(&self, space: SpaceId, id: RecordId) -> Option<Dek> {
+        let (_, deks) = self.deks(space, Cursor::ZERO).await;
+        deks.into_iter().find(|stored| stored.id == id).map(|stored| stored.dek)
+    }
+
+    /// Rows of all kinds, to the end of a pull.
+    pub(crate) async fn timeline(&self, space: SpaceId, since: Cursor) -> Vec<Row> {
+        self.pages(space, since).await.into_iter().flat_map(|page| page.rows).collect()
+    }
+
+    /// Begins a pull with these rights.
+    pub(crate) async fn try_pull(&self, grant: &ReadGrant) -> Result<(), StorageError> {
+        let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
+        self.store.begin_pull(grant, request).await.map(drop)
+    }
+}
+
+/// All keys of records above `since`.
+pub(crate) async fn record_deks<S: less_sync_storage::Deks>(
+    store: &S,
+    grant: &ReadGrant,
+    since: Cursor,
+) -> (DekListing, Vec<StoredDek<RecordId>>) {
+    let listing = store.begin_deks(grant, since).await.unwrap();
+    let (mut deks, mut position) = (Vec::new(), Some(listing.start()));
+    while let Some(from) = position {
+        let page = store.record_deks(grant, &listing, from).await.unwrap();
+        deks.extend(page.deks);
+        position = page.next;
+    }
+    (listing, deks)
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// An entry that says it follows the entry with this hash.
+pub(crate) fn member(prev_hash: Option<[u8; 32]>, payload: &[u8]) -> NewMember {
+    NewMember::new(prev_hash, sha256(payload), Bytes::copy_from_slice(payload)).unwrap()
+}
+
+pub(crate) fn file(number: u64) -> FileId {
+    FileId::from_bytes(u128::from(number).to_be_bytes())
+}
+
+/// A key for `id`, from whatever it was.
+pub(crate) fn rewrap<Id>(id: Id, prefix: u32, fill: u8) -> Rewrap<Id> {
+    Rewrap { id, dek: dek(prefix, fill), observed: None }
+}
+
+/// A key for `id`, from `observed`.
+pub(crate) fn rewrap_of<Id>(id: Id, prefix: u32, fill: u8, observed: &[u8]) -> Rewrap<Id> {
+    Rewrap { id, dek: dek(prefix, fill), observed: Some(Bytes::copy_from_slice(observed)) }
+}
