@@ -2,11 +2,11 @@
 //! T4, T11, T12).
 
 use less_sync_core::{Cid, Cursor, Epoch};
-use less_sync_storage::{Access, StorageError};
+use less_sync_storage::{Access, Space, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::spaces::{cursor, epoch};
+use crate::columns::{SpaceRow, cursor, epoch};
 use crate::transaction::Aborted;
 
 /// The texts of the cids that have to be looked up; none for access that rests on a token alone.
@@ -64,6 +64,38 @@ pub(crate) struct Locked {
     pub(crate) metadata_version: i32,
     /// Size of the membership log.
     pub(crate) members_bytes: i64,
+}
+
+/// The space, for somebody who may look at it: its row, and whether the caller's chain is still good, in one snapshot
+/// (storage T12).
+pub(crate) async fn for_reading(
+    connection: &mut PgConnection,
+    access: &Access,
+) -> Result<Result<Space, StorageError>, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT id, client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server,
+                  EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!"
+           FROM spaces WHERE id = $1"#,
+        access.space().as_uuid(),
+        &cids(access),
+    );
+    let Some(row) = found.fetch_optional(connection).await? else {
+        return Ok(Err(StorageError::SpaceNotFound));
+    };
+    let space = SpaceRow {
+        id: row.id,
+        client_id: row.client_id,
+        root_public_key: row.root_public_key,
+        cursor: row.cursor,
+        key_generation: row.key_generation,
+        min_key_generation: row.min_key_generation,
+        rewrap_epoch: row.rewrap_epoch,
+        home_server: row.home_server,
+    };
+    Ok(space.read().map_err(StorageError::from).and_then(|space| {
+        access.check_kind(&space)?;
+        if row.revoked { Err(StorageError::Revoked) } else { Ok(space) }
+    }))
 }
 
 /// Locks the space for somebody who may change it. The chain is looked up by a later statement than the one that locks,

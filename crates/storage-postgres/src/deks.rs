@@ -14,9 +14,8 @@ use sqlx::PgConnection;
 use self::keyed::{Bounds, Keyed};
 use self::rewrap::Rewrapping;
 use crate::PostgresStorage;
-use crate::access::{Gate, cids};
+use crate::access::{Gate, cids, for_reading};
 use crate::pool::Class;
-use crate::spaces::for_reading;
 use crate::transaction::Aborted;
 
 #[async_trait]
@@ -100,7 +99,7 @@ impl PostgresStorage {
         if entries.is_empty() {
             return Ok(Rewrapped::default());
         }
-        self.transact(Class::Push, &Rewrapping { access, entries, guard }).await
+        self.pool.transact(Class::Push, &Rewrapping { access, entries, guard }).await
     }
 }
 

@@ -19,7 +19,7 @@ impl EpochKeys for PostgresStorage {
         epoch: i32,
         shares: KeyShares,
     ) -> Result<(), StorageError> {
-        self.transact(Class::Push, &Put { access: grant.access(), epoch, shares: &shares }).await
+        self.pool.transact(Class::Push, &Put { access: grant.access(), epoch, shares: &shares }).await
     }
 
     async fn epoch_key(

@@ -10,9 +10,8 @@ use uuid::Uuid;
 
 use self::completion::{Completion, Leftovers};
 use crate::PostgresStorage;
-use crate::access::for_writing;
+use crate::access::{for_reading, for_writing};
 use crate::pool::Class;
-use crate::spaces::for_reading;
 use crate::transaction::{Aborted, Transaction};
 
 #[async_trait]
@@ -29,7 +28,7 @@ impl Epochs for PostgresStorage {
         epoch: i32,
         raise_minimum: bool,
     ) -> Result<Advanced, StorageError> {
-        self.transact(Class::Push, &Advance { access: grant.access(), epoch, raise_minimum }).await
+        self.pool.transact(Class::Push, &Advance { access: grant.access(), epoch, raise_minimum }).await
     }
 
     async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), StorageError> {
@@ -37,7 +36,7 @@ impl Epochs for PostgresStorage {
         let probed = completion::probe(lease.connection(), grant.access(), epoch).await;
         let probed = lease.conclude(probed)?;
         let completion = Completion { access: grant.access(), epoch, probed };
-        match self.transact(Class::Push, &completion).await? {
+        match self.pool.transact(Class::Push, &completion).await? {
             Leftovers { records: 0, files: 0 } => Ok(()),
             Leftovers { records, files } => Err(StorageError::RewrapIncomplete { records, files }),
         }

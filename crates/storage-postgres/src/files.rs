@@ -13,16 +13,14 @@ use less_sync_storage::{
     StoredFile, Upload, WriteGrant,
 };
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use self::delete::Delete;
 use self::upload::{Abort, Commit};
 use crate::PostgresStorage;
-use crate::access::{Gate, Locked, cids};
+use crate::access::{Gate, cids};
+use crate::columns::{cursor, dek, hash, size};
 use crate::error::CorruptRow;
 use crate::pool::Class;
-use crate::pull::{dek, hash};
-use crate::spaces::cursor;
 use crate::transaction::Aborted;
 
 #[async_trait]
@@ -52,11 +50,11 @@ impl Files for PostgresStorage {
         content: Content,
     ) -> Result<FileCommit, StorageError> {
         let commit = Commit { access: grant.access(), upload, claim, content };
-        self.transact(Class::Push, &commit).await
+        self.pool.transact(Class::Push, &commit).await
     }
 
     async fn abort_upload(&self, upload: &Upload) -> Result<(), StorageError> {
-        self.transact(Class::Request, &Abort { upload }).await
+        self.pool.transact(Class::Request, &Abort { upload }).await
     }
 
     async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, StorageError> {
@@ -70,7 +68,7 @@ impl Files for PostgresStorage {
         grant: &WriteGrant,
         file: FileId,
     ) -> Result<Option<FileChange>, StorageError> {
-        self.transact(Class::Push, &Delete { access: grant.access(), file }).await
+        self.pool.transact(Class::Push, &Delete { access: grant.access(), file }).await
     }
 }
 
@@ -104,21 +102,5 @@ async fn find(db: &mut PgConnection, access: &Access, file: FileId) -> Result<St
             Some(key) => ObjectKey::parse(&key).map_err(|_| CorruptRow("name of an object"))?,
         },
         sha256: row.sha256.map(hash).transpose()?,
-    })
-}
-
-/// A stored size.
-pub(crate) fn size(bytes: i64) -> Result<u64, CorruptRow> {
-    u64::try_from(bytes).map_err(|_| CorruptRow("size of a file"))
-}
-
-/// The next mutation of a space, which is one of a file of `record`.
-fn change(space: &Locked, record: Uuid) -> Result<FileChange, StorageError> {
-    Ok(FileChange {
-        prev: space.cursor,
-        cursor: space.cursor.next().ok_or(StorageError::CursorExhausted)?,
-        key_generation: space.key_generation,
-        rewrap_epoch: space.rewrap_epoch,
-        record: record.into(),
     })
 }

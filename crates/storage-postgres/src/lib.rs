@@ -18,6 +18,7 @@
 
 mod access;
 mod clock;
+mod columns;
 mod connector;
 mod deks;
 mod epoch_keys;

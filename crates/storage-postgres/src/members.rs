@@ -12,10 +12,9 @@ use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::access::{Gate, Locked, cids, for_writing};
+use crate::columns::{cursor, hash};
 use crate::error::CorruptRow;
 use crate::pool::Class;
-use crate::pull::hash;
-use crate::spaces::cursor;
 use crate::transaction::{Aborted, Transaction};
 
 #[async_trait]
@@ -31,7 +30,7 @@ impl Members for PostgresStorage {
             return Err(StorageError::PayloadTooLarge);
         }
         let append = Append { access: grant.access(), expected_version, entry: &entry, cap: limits.log };
-        self.transact(Class::Push, &append).await
+        self.pool.transact(Class::Push, &append).await
     }
 
     async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {

@@ -30,9 +30,9 @@ mod run;
 mod script;
 mod status;
 mod up;
+mod url;
 
 pub use catalog::{Drift, Fingerprint};
-pub use connection::{DatabaseUrl, InvalidDatabaseUrl};
 pub use down::{Down, Target};
 pub use error::MigrateError;
 pub use files::latest_version;
@@ -41,3 +41,4 @@ pub use owners::StrayFile;
 pub use run::{Event, Step};
 pub use status::{Entry, State, Status};
 pub use up::Up;
+pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -26,7 +26,7 @@ pub(crate) use self::uses::{is_live, write_down};
 #[async_trait]
 impl Objects for PostgresStorage {
     async fn claim_due_objects(&self, claim: ClaimDue) -> Result<Vec<DueObject>, StorageError> {
-        self.transact(Class::Job, &Claiming { claim }).await
+        self.pool.transact(Class::Job, &Claiming { claim }).await
     }
 
     async fn forget_object(&self, space: SpaceId, entry: UploadId) -> Result<(), StorageError> {
@@ -58,11 +58,11 @@ impl Objects for PostgresStorage {
         after: Option<(SpaceId, FileId)>,
         limit: usize,
     ) -> Result<Vec<LiveObject>, StorageError> {
-        self.transact(Class::Job, &Walk { only, after, limit }).await
+        self.pool.transact(Class::Job, &Walk { only, after, limit }).await
     }
 
     async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError> {
-        self.transact(Class::Job, &Dooming { key }).await
+        self.pool.transact(Class::Job, &Dooming { key }).await
     }
 
     async fn object_queue(&self, grace: Duration) -> Result<ObjectQueueState, StorageError> {

@@ -8,8 +8,8 @@ use less_sync_storage::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::columns::{cursor, dek, hash, size as stored_size};
 use crate::error::CorruptRow;
-use crate::spaces::cursor;
 
 /// Where a page ends.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,7 @@ impl PageRow {
     fn file(self) -> Result<FileEntry, CorruptRow> {
         let state = match (self.size, self.wrapped_dek) {
             _ if self.deleted => FileState::Tombstone,
-            (Some(size), Some(key)) => FileState::Live { size: crate::files::size(size)?, dek: dek(&key)? },
+            (Some(size), Some(key)) => FileState::Live { size: stored_size(size)?, dek: dek(&key)? },
             _ => return Err(CorruptRow("file")),
         };
         Ok(FileEntry {
@@ -140,14 +140,4 @@ impl PageRow {
             state,
         })
     }
-}
-
-/// A stored key.
-pub(crate) fn dek(bytes: &[u8]) -> Result<Dek, CorruptRow> {
-    Dek::try_from(bytes).map_err(|_| CorruptRow("wrapped key"))
-}
-
-/// A stored SHA-256.
-pub(crate) fn hash(bytes: Vec<u8>) -> Result<[u8; 32], CorruptRow> {
-    bytes.try_into().map_err(|_| CorruptRow("hash"))
 }

@@ -20,7 +20,7 @@ impl RateLimits for PostgresStorage {
         actor: ActorHash,
         limit: RateLimit,
     ) -> Result<Permit, StorageError> {
-        self.transact(Class::Request, &Acquire { action, actor, limit }).await
+        self.pool.transact(Class::Request, &Acquire { action, actor, limit }).await
     }
 
     async fn release(&self, permit: Permit) -> Result<(), StorageError> {

@@ -7,7 +7,7 @@ use less_sync_storage::{
 };
 
 use crate::pool::Class;
-use crate::{PostgresStorage, pull, spaces};
+use crate::{PostgresStorage, access, pull};
 
 #[async_trait]
 impl Records for PostgresStorage {
@@ -18,7 +18,7 @@ impl Records for PostgresStorage {
 
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError> {
         let mut lease = self.pool.lease(Class::Request).await?;
-        let space = spaces::for_reading(lease.connection(), grant.access()).await;
+        let space = access::for_reading(lease.connection(), grant.access()).await;
         PullState::begin(&lease.settle(space)??, request)
     }
 

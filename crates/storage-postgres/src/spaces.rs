@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, Epoch, SpaceId};
-use less_sync_storage::{Access, Space, SpaceKind, Spaces, StorageError};
+use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
 use sqlx::PgConnection;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
-use crate::access::cids;
+use crate::columns::SpaceRow;
 use crate::error::{CorruptRow, unavailable};
 use crate::pool::Class;
 
@@ -113,86 +113,12 @@ async fn insert(
     Ok(done.execute(connection).await?.rows_affected() == 1)
 }
 
-/// A row of `spaces`.
-struct Row {
-    id: Uuid,
-    client_id: String,
-    root_public_key: Option<Vec<u8>>,
-    cursor: i64,
-    key_generation: i32,
-    min_key_generation: i32,
-    rewrap_epoch: Option<i32>,
-    home_server: Option<String>,
-}
-
-async fn select(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Row>, sqlx::Error> {
+async fn select(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SpaceRow>, sqlx::Error> {
     let rows = sqlx::query_as!(
-        Row,
+        SpaceRow,
         "SELECT id, client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server
          FROM spaces WHERE id = ANY ($1)",
         ids,
     );
     rows.fetch_all(connection).await
-}
-
-/// The space, for somebody who may look at it: its row, and whether the caller's chain is still good, in one snapshot
-/// (storage T12).
-pub(crate) async fn for_reading(
-    connection: &mut PgConnection,
-    access: &Access,
-) -> Result<Result<Space, StorageError>, sqlx::Error> {
-    let found = sqlx::query!(
-        r#"SELECT id, client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server,
-                  EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!"
-           FROM spaces WHERE id = $1"#,
-        access.space().as_uuid(),
-        &cids(access),
-    );
-    let Some(row) = found.fetch_optional(connection).await? else {
-        return Ok(Err(StorageError::SpaceNotFound));
-    };
-    let space = Row {
-        id: row.id,
-        client_id: row.client_id,
-        root_public_key: row.root_public_key,
-        cursor: row.cursor,
-        key_generation: row.key_generation,
-        min_key_generation: row.min_key_generation,
-        rewrap_epoch: row.rewrap_epoch,
-        home_server: row.home_server,
-    };
-    Ok(space.read().map_err(StorageError::from).and_then(|space| {
-        access.check_kind(&space)?;
-        if row.revoked { Err(StorageError::Revoked) } else { Ok(space) }
-    }))
-}
-
-impl Row {
-    fn read(self) -> Result<Space, CorruptRow> {
-        Ok(Space {
-            id: self.id.into(),
-            client_id: self.client_id,
-            kind: self.root_public_key.map_or(Ok(SpaceKind::Personal), shared)?,
-            cursor: cursor(self.cursor)?,
-            key_generation: epoch(self.key_generation)?,
-            min_key_generation: epoch(self.min_key_generation)?,
-            rewrap_epoch: self.rewrap_epoch.map(epoch).transpose()?,
-            home_server: self.home_server,
-        })
-    }
-}
-
-fn shared(root: Vec<u8>) -> Result<SpaceKind, CorruptRow> {
-    let root_public_key = root.try_into().map_err(|_| CorruptRow("root public key"))?;
-    Ok(SpaceKind::Shared { root_public_key })
-}
-
-/// A stored cursor.
-pub(crate) fn cursor(number: i64) -> Result<Cursor, CorruptRow> {
-    Cursor::try_from(number).map_err(|_| CorruptRow("cursor"))
-}
-
-/// A stored epoch.
-pub(crate) fn epoch(number: i32) -> Result<Epoch, CorruptRow> {
-    Epoch::new(number).map_err(|_| CorruptRow("epoch"))
 }

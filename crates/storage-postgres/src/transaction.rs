@@ -1,11 +1,12 @@
 //! One operation as one transaction of several statements.
 
+use std::sync::Arc;
+
 use less_sync_storage::StorageError;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-use crate::PostgresStorage;
 use crate::error::CorruptRow;
-use crate::pool::{Class, Lease};
+use crate::pool::{Class, Lease, Pool};
 use crate::retry::Retries;
 use crate::sqlstate::leaves_connection;
 
@@ -45,14 +46,14 @@ pub(crate) trait Transaction: Sync {
     fn run(&self, db: &mut PgConnection) -> impl Future<Output = Result<Self::Outcome, Aborted>> + Send;
 }
 
-impl PostgresStorage {
+impl Pool {
     /// Runs and commits a transaction, up to three times while it loses against others (storage T7).
     pub(crate) async fn transact<T: Transaction>(
-        &self,
+        self: &Arc<Self>,
         class: Class,
         transaction: &T,
     ) -> Result<T::Outcome, StorageError> {
-        let mut lease = self.pool.lease(class).await?;
+        let mut lease = self.lease(class).await?;
         let mut retries = Retries::default();
         loop {
             match attempt(lease.connection(), transaction).await {

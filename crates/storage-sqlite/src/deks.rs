@@ -14,8 +14,8 @@ use rusqlite::{Connection, Row, params};
 use self::keyed::Keyed;
 use crate::SqliteStorage;
 use crate::access::for_reading;
-use crate::error::{CorruptRow, database, storage_error};
-use crate::spaces::cursor;
+use crate::columns::{cursor, dek as stored_dek};
+use crate::error::{database, storage_error};
 
 /// About what a replaced key costs in the log: pages hold several rows, so less than a page.
 const KEY_BYTES: usize = 1024;
@@ -135,6 +135,6 @@ fn stored<Id: Keyed>(row: &Row<'_>) -> Result<StoredDek<Id>, StorageError> {
     Ok(StoredDek {
         id: Id::from_bytes(row.get(0).map_err(database)?),
         cursor: cursor(row.get(1).map_err(database)?)?,
-        dek: dek.try_into().map_err(|_| CorruptRow("wrapped key"))?,
+        dek: stored_dek(dek)?,
     })
 }

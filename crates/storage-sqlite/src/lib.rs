@@ -18,6 +18,7 @@
 mod access;
 mod burial;
 mod clock;
+mod columns;
 mod connection;
 mod database_file;
 mod deks;
@@ -44,4 +45,5 @@ mod writer;
 pub use error::OpenError;
 pub use migrate::{SchemaEntry, SchemaState, SchemaStatus, SchemaStep, migrate, schema_status};
 pub use options::SqliteOptions;
-pub use store::{Checkpoint, SqliteStorage};
+pub use store::SqliteStorage;
+pub use writer::Checkpoint;

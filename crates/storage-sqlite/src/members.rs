@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
+use crate::columns::cursor;
 use crate::error::{CorruptRow, database, storage_error};
-use crate::spaces::cursor;
 
 const SELECT_SIZE: &str = "SELECT metadata_version, members_bytes FROM spaces WHERE id = ?1";
 

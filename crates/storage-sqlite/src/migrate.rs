@@ -3,14 +3,15 @@
 //! Each runs with its bookkeeping row in one transaction, so there is no half-applied state to repair. The lock of
 //! the database (see `database_file`) keeps two starters apart.
 
+mod history;
 mod status;
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
-use sha2::{Digest, Sha384};
 
+use self::history::{MIGRATIONS, Migration, check, checksum, history};
 use crate::connection::open_writer;
 use crate::{OpenError, database_file};
 
@@ -27,36 +28,6 @@ pub struct SchemaStep {
     pub took: Duration,
 }
 
-struct Migration {
-    version: i64,
-    description: &'static str,
-    sql: &'static str,
-}
-
-/// Ascending by version, without gaps.
-const MIGRATIONS: [Migration; 4] = [
-    Migration {
-        version: 1,
-        description: "spaces and records",
-        sql: include_str!("../../../migrations/sqlite/001_spaces_and_records.sql"),
-    },
-    Migration {
-        version: 2,
-        description: "shared spaces",
-        sql: include_str!("../../../migrations/sqlite/002_shared_spaces.sql"),
-    },
-    Migration {
-        version: 3,
-        description: "files",
-        sql: include_str!("../../../migrations/sqlite/003_files.sql"),
-    },
-    Migration {
-        version: 4,
-        description: "object queue",
-        sql: include_str!("../../../migrations/sqlite/004_object_queue.sql"),
-    },
-];
-
 const BOOKKEEPING: &str = "\
     CREATE TABLE IF NOT EXISTS _sqlx_migrations (
         version        BIGINT PRIMARY KEY,
@@ -66,16 +37,6 @@ const BOOKKEEPING: &str = "\
         checksum       BLOB NOT NULL,
         execution_time BIGINT NOT NULL
     )";
-
-struct Applied {
-    version: i64,
-    description: String,
-    installed_on: String,
-    success: bool,
-    checksum: Vec<u8>,
-    /// In nanoseconds.
-    execution_time: i64,
-}
 
 /// Makes or migrates the database at `path` without serving it; what opening it would do. Answers with what was run.
 ///
@@ -93,56 +54,6 @@ pub(crate) fn run(db: &mut Connection) -> Result<Vec<SchemaStep>, OpenError> {
     MIGRATIONS.iter().skip(applied.len()).map(|migration| apply(db, migration)).collect()
 }
 
-/// What was applied so far, ascending.
-fn history(db: &Connection) -> Result<Vec<Applied>, OpenError> {
-    if !has_table(db, "name = '_sqlx_migrations'")? {
-        let strange = has_table(db, "name NOT LIKE 'sqlite_%'")?;
-        return if strange { Err(OpenError::UnknownSchema) } else { Ok(Vec::new()) };
-    }
-    let mut select = db.prepare(
-        "SELECT version, description, strftime('%Y-%m-%dT%H:%M:%SZ', installed_on), success, checksum,
-                execution_time
-         FROM _sqlx_migrations ORDER BY version",
-    )?;
-    let rows = select.query_map([], |row| {
-        Ok(Applied {
-            version: row.get(0)?,
-            description: row.get(1)?,
-            installed_on: row.get(2)?,
-            success: row.get(3)?,
-            checksum: row.get(4)?,
-            execution_time: row.get(5)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn has_table(db: &Connection, condition: &str) -> rusqlite::Result<bool> {
-    let sql = format!("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND {condition})");
-    db.query_row(&sql, [], |row| row.get(0))
-}
-
-/// The rules of storage §2.3: the history must be a beginning of ours.
-fn check(applied: &[Applied]) -> Result<(), OpenError> {
-    if let Some(partial) = applied.iter().find(|row| !row.success) {
-        return Err(OpenError::PartialMigration(partial.version));
-    }
-    if let Some(unknown) =
-        applied.iter().find(|row| !MIGRATIONS.iter().any(|ours| ours.version == row.version))
-    {
-        return Err(OpenError::Newer(unknown.version));
-    }
-    for (ours, row) in MIGRATIONS.iter().zip(applied) {
-        if row.version != ours.version {
-            return Err(OpenError::MissingMigration(ours.version));
-        }
-        if row.checksum != checksum(ours) {
-            return Err(OpenError::ForeignMigration(row.version));
-        }
-    }
-    Ok(())
-}
-
 fn apply(db: &mut Connection, migration: &Migration) -> Result<SchemaStep, OpenError> {
     let (transaction, started) = (db.transaction()?, crate::clock::now_micros());
     transaction.execute(BOOKKEEPING, [])?;
@@ -158,8 +69,4 @@ fn apply(db: &mut Connection, migration: &Migration) -> Result<SchemaStep, OpenE
     transaction.commit()?;
     tracing::info!(version = migration.version, description = migration.description, "migration applied");
     Ok(SchemaStep { version: migration.version, description: migration.description, took })
-}
-
-fn checksum(migration: &Migration) -> Vec<u8> {
-    Sha384::digest(migration.sql.as_bytes()).to_vec()
 }

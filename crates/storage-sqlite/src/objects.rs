@@ -1,6 +1,7 @@
 //! The queue of objects, and whose objects are.
 
 mod due;
+mod uses;
 
 use std::time::Duration;
 
@@ -9,13 +10,16 @@ use less_sync_core::{FileId, SpaceId};
 use less_sync_storage::{
     ClaimDue, DueObject, LiveObject, ObjectKey, ObjectQueueState, ObjectUse, Objects, StorageError, UploadId,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
+use self::uses::{is_doomed, object_use};
 use crate::SqliteStorage;
 use crate::clock::{micros, now_micros};
+use crate::columns::size;
 use crate::error::{database, storage_error};
-use crate::files::{intend, size};
 use crate::random;
+
+pub(crate) use self::uses::{intend, is_live};
 
 /// About what a change of an entry costs in the log.
 const ENTRY_BYTES: usize = 512;
@@ -26,14 +30,6 @@ const FORGET: &str = "DELETE FROM blob_uploads WHERE space_id = ?1 AND upload_id
 const POSTPONE: &str = "\
     UPDATE blob_uploads SET not_before = ?3, attempts = max(attempts, 1)
     WHERE space_id = ?1 AND upload_id = ?2 AND doomed = 1";
-
-const SELECT_CONTENT: &str =
-    "SELECT size, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
-
-/// Whether it is to be removed; no row when the queue does not know it.
-const SELECT_QUEUED: &str = "\
-    SELECT doomed = 1 OR not_before <= ?4 FROM blob_uploads
-    WHERE space_id = ?1 AND file_id = ?2 AND object_key = ?3";
 
 /// No blob is less than the empty one.
 const SELECT_LIVE: &str = "\
@@ -96,39 +92,6 @@ impl Objects for SqliteStorage {
     async fn object_queue(&self, grace: Duration) -> Result<ObjectQueueState, StorageError> {
         self.readers.snapshot(move |db| due::state(db, grace)).await
     }
-}
-
-fn object_use(db: &Connection, key: &ObjectKey) -> Result<ObjectUse, StorageError> {
-    if let Some(size) = content(db, key)? {
-        return Ok(ObjectUse::Live { size });
-    }
-    Ok(if is_doomed(db, key)?.is_some() { ObjectUse::Queued } else { ObjectUse::Orphan })
-}
-
-/// Whether the object is the content of a live file.
-pub(crate) fn is_live(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
-    Ok(content(db, key)?.is_some())
-}
-
-/// How much of it there should be, if the object is the content of a live file.
-fn content(db: &Connection, key: &ObjectKey) -> Result<Option<u64>, StorageError> {
-    let (space, file) = (key.space(), key.file());
-    let mut select = db.prepare_cached(SELECT_CONTENT).map_err(storage_error)?;
-    let found: Option<(i64, Option<String>)> = select
-        .query_row(params![space.as_bytes(), file.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
-        .map_err(storage_error)?;
-    let Some((bytes, stored)) = found else { return Ok(None) };
-    let is_this = stored.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string()) == key.to_string();
-    Ok(is_this.then(|| size(bytes)).transpose()?)
-}
-
-/// Whether the object is to be removed, rather than being written; `None` when the queue does not know it.
-fn is_doomed(db: &Connection, key: &ObjectKey) -> Result<Option<bool>, StorageError> {
-    let (space, file) = (key.space(), key.file());
-    let mut select = db.prepare_cached(SELECT_QUEUED).map_err(storage_error)?;
-    let named = params![space.as_bytes(), file.as_bytes(), key.to_string(), now_micros()];
-    select.query_row(named, |row| row.get(0)).optional().map_err(storage_error)
 }
 
 /// An orphan leaves like an attempt that is over: nobody can be reading it.

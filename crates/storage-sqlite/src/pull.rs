@@ -11,12 +11,7 @@ use self::branch::{Branch, Kind};
 use self::page_builder::PageBuilder;
 use crate::error::storage_error;
 
-/// Where a page ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PageLimits {
-    pub(crate) rows: usize,
-    pub(crate) bytes: usize,
-}
+pub(crate) use self::page_builder::PageLimits;
 
 /// The rows after `position`, up to the limits: a page ends with the row that reaches one of them.
 ///

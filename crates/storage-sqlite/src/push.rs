@@ -11,8 +11,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::access::{for_reading, for_writing};
 use crate::burial::bury_files;
+use crate::columns::cursor;
 use crate::error::{one_row, storage_error};
-use crate::spaces::{cursor, move_cursor};
+use crate::spaces::move_cursor;
 
 /// Mismatching records that a conflict names at most.
 const NAMED_MISMATCHES: usize = 100;

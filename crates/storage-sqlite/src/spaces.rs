@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_core::{Cursor, SpaceId};
 use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::SqliteStorage;
 use crate::clock::now_micros;
+use crate::columns::{cursor, epoch};
 use crate::error::{Closed, CorruptRow, database, one_row, storage_error, unavailable};
 
 /// About what a space costs in the log.
@@ -135,14 +136,4 @@ fn read(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError> {
 pub(crate) fn move_cursor(db: &Connection, space: SpaceId, next: Cursor) -> Result<(), StorageError> {
     let mut update = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
     one_row(update.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))
-}
-
-/// A stored cursor.
-pub(crate) fn cursor(number: i64) -> Result<Cursor, CorruptRow> {
-    Cursor::try_from(number).map_err(|_| CorruptRow("cursor"))
-}
-
-/// A stored epoch.
-pub(crate) fn epoch(number: i32) -> Result<Epoch, CorruptRow> {
-    Epoch::new(number).map_err(|_| CorruptRow("epoch"))
 }

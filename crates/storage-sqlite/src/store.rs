@@ -10,7 +10,7 @@ use crate::connection::open_writer;
 use crate::database_file::beside;
 use crate::pull::PageLimits;
 use crate::readers::Readers;
-use crate::writer::Writer;
+use crate::writer::{Checkpoint, Writer};
 use crate::{OpenError, SqliteOptions, database_file, migrate};
 
 /// Size of the log from which on operators should know of it.
@@ -25,17 +25,6 @@ pub struct SqliteStorage {
     pub(crate) readers: Arc<Readers>,
     pub(crate) pages: PageLimits,
     options: SqliteOptions,
-}
-
-/// What a checkpoint found and did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Whether everything could be moved; a long read prevents that.
-    pub complete: bool,
-    /// Pages in the log.
-    pub log_pages: i64,
-    /// Pages of it that are in the database file now.
-    pub moved_pages: i64,
 }
 
 impl SqliteStorage {

@@ -17,22 +17,16 @@ use less_sync_storage::StorageError;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use self::operation::{Operation, Write};
-use self::thread::WriterThread;
+use self::operation::Write;
+use self::thread::{Command, WriterThread};
 use crate::error::Closed;
-use crate::store::Checkpoint;
+
+pub use self::thread::Checkpoint;
 
 /// The sending end: hands operations to the writer thread and waits for their outcome.
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Command>,
-}
-
-/// What the thread is told.
-enum Command {
-    Write(Box<dyn Operation>),
-    Checkpoint(oneshot::Sender<Result<Checkpoint, StorageError>>),
-    Close(oneshot::Sender<()>),
 }
 
 impl Writer {

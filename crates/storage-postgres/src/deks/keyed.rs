@@ -5,8 +5,7 @@ use less_sync_storage::{DekPosition, StorageError, StoredDek};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::pull::dek;
-use crate::spaces::cursor;
+use crate::columns::{cursor, dek};
 use crate::transaction::Aborted;
 
 /// What a page is made of.

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::keyed::{Keyed, Stored};
 use crate::access::for_writing;
+use crate::columns::cursor;
 use crate::error::CorruptRow;
-use crate::spaces::cursor;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
 /// What one statement takes at most (storage T5).

@@ -8,9 +8,8 @@ use less_sync_storage::{Access, COUNTED_LEFTOVERS, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::access::for_writing;
+use crate::access::{for_reading, for_writing};
 use crate::epoch_keys;
-use crate::spaces::for_reading;
 use crate::transaction::{Aborted, Transaction};
 
 /// Live keys that are too old.

@@ -1,10 +1,11 @@
 //! What stands against an upload.
 
-use less_sync_storage::{Access, Claim, Claimed, StorageError};
+use less_sync_storage::{Access, Claim, Claimed, FileChange, StorageError};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::access::{Gate, Locked, WriteGate, cids};
-use crate::spaces::epoch;
+use crate::columns::epoch;
 use crate::transaction::Aborted;
 
 /// Looks, in one snapshot, and promises nothing.
@@ -39,4 +40,15 @@ pub(super) async fn settle(db: &mut PgConnection, space: &Locked, claim: &Claim)
     );
     let row = found.fetch_one(db).await?;
     Ok(claim.verdict(row.owner_is_live, row.owned_by.map(Into::into), space.minimum)?)
+}
+
+/// The next mutation of a space, which is one of a file of `record`.
+pub(super) fn change(space: &Locked, record: Uuid) -> Result<FileChange, StorageError> {
+    Ok(FileChange {
+        prev: space.cursor,
+        cursor: space.cursor.next().ok_or(StorageError::CursorExhausted)?,
+        key_generation: space.key_generation,
+        rewrap_epoch: space.rewrap_epoch,
+        record: record.into(),
+    })
 }

@@ -4,7 +4,7 @@ use less_sync_core::FileId;
 use less_sync_storage::{Access, FileChange, OBJECT_GRACE, ObjectKey};
 use sqlx::PgConnection;
 
-use super::change;
+use super::claim::change;
 use crate::access::{Locked, for_writing};
 use crate::clock::micros;
 use crate::transaction::{Aborted, Transaction};

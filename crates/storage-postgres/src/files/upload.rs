@@ -11,7 +11,7 @@ use less_sync_storage::{
 };
 use sqlx::PgConnection;
 
-use super::{change, claim};
+use super::claim::{self, change};
 use crate::access::{Gate, Locked, WriteGate, cids, for_writing};
 use crate::clock::micros;
 use crate::error::database;

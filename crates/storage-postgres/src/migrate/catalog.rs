@@ -7,7 +7,7 @@ use less_sync_core::hex;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 
-use super::{MigrateError, files};
+use super::files;
 
 /// The tables of ours. Whatever else lies in the schema is not our business.
 pub(crate) const TABLES: &[&str] = &[
@@ -135,7 +135,7 @@ fn names_index(line: &str, index: &str) -> bool {
 }
 
 /// The lines of the schema as it is.
-pub(crate) async fn read(db: &mut PgConnection) -> Result<Vec<String>, MigrateError> {
+pub(crate) async fn read(db: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     Ok(Catalog::read(db, files::latest_version()).await?.0)
 }
 

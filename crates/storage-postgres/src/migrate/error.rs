@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgDatabaseError;
 
 use super::catalog::Drift;
-use super::connection::InvalidDatabaseUrl;
+use super::url::InvalidDatabaseUrl;
 
 /// Why the migrator stopped. Unless it is [`MigrateError::Failed`], nothing was changed; and then what is complete is
 /// written down, and the failed step left nothing, or an index that the next run clears away.

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::connection::{self, DatabaseUrl};
 use super::down::{self, Down};
 use super::run::{Event, Listener};
 use super::status::{self, Status};
 use super::up::{self, Up};
-use super::{MigrateError, adopt, catalog, history, lock};
+use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, lock};
 
 /// How long to wait for another migrator (storage §2.3).
 const LOCK_PATIENCE: Duration = Duration::from_mins(1);
@@ -109,7 +108,7 @@ impl Migrator {
     pub async fn catalog(&self) -> Result<Vec<String>, MigrateError> {
         let mut db = self.open().await?;
         let outcome = catalog::read(&mut db).await;
-        close(db, outcome).await
+        close(db, outcome.map_err(MigrateError::from)).await
     }
 
     async fn open(&self) -> Result<PgConnection, MigrateError> {

@@ -3,8 +3,6 @@
 use less_sync_core::hex;
 use sqlx::PgConnection;
 
-use super::history::Applied;
-
 /// SHA-384 of the original's files 1–12.
 const CHECKSUMS: [&str; 12] = [
     "c1f451ce1ec7d7f5862e70ed0bb119f97f454cf8cf13332ace2d0a8059c98e719b23a8e974574a5b4807e8025c4cd815",
@@ -27,18 +25,19 @@ const PARTING: i64 = 13;
 /// What the original's second generation calls it.
 const PARTED: &str = "epoch keys";
 
-/// Whether the original ran this very migration. Ours leads to the same schema.
-pub(crate) fn wrote(row: &Applied) -> bool {
-    let position = usize::try_from(row.version - 1).ok();
-    position
-        .and_then(|position| CHECKSUMS.get(position))
-        .is_some_and(|known| *known == hex::encode(&row.checksum))
+/// Whether the original ran this migration, by its checksum. Ours leads to the same schema.
+pub(crate) fn wrote(version: i64, checksum: &[u8]) -> bool {
+    let position = usize::try_from(version - 1).ok();
+    position.and_then(|position| CHECKSUMS.get(position)).is_some_and(|known| *known == hex::encode(checksum))
 }
 
 /// Whether the original's second generation has been here: its numbers from 13 on mean something else, and some
 /// columns have other names.
-pub(crate) async fn is_newer(db: &mut PgConnection, history: &[Applied]) -> sqlx::Result<bool> {
-    if history.iter().any(|row| row.version == PARTING && row.description == PARTED) {
+pub(crate) async fn is_newer<'a>(
+    db: &mut PgConnection,
+    mut history: impl Iterator<Item = (i64, &'a str)>,
+) -> sqlx::Result<bool> {
+    if history.any(|applied| applied == (PARTING, PARTED)) {
         return Ok(true);
     }
     sqlx::query_scalar(

@@ -4,8 +4,8 @@ use less_sync_storage::{ObjectKey, ObjectUse, UploadId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::columns::size;
 use crate::error::CorruptRow;
-use crate::files::size;
 use crate::transaction::{Aborted, Transaction};
 
 /// What each object is, in one snapshot.

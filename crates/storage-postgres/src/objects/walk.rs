@@ -5,7 +5,7 @@ use less_sync_storage::{LiveObject, ObjectKey};
 use sqlx::{Executor as _, PgConnection};
 use uuid::Uuid;
 
-use crate::files::size;
+use crate::columns::size;
 use crate::transaction::{Aborted, Transaction};
 
 /// A page of live files in the order of their keys.

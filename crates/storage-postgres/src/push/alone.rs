@@ -12,10 +12,10 @@ use super::job::Job;
 use super::outcome::Verdict;
 use super::shared::Busy;
 use super::{batch, big};
+use crate::access;
 use crate::error::{NoConnection, unavailable};
 use crate::pool::{Class, Pool};
 use crate::retry::Retries;
-use crate::spaces;
 
 /// Runs them in tasks of their own, on connections of the pool.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ async fn apply(connection: &mut PgConnection, jobs: &[Job]) -> Result<Vec<Verdic
 
 /// A push without changes says where the space is, and locks nothing.
 async fn unchanged(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
-    let found = spaces::for_reading(connection, &job.access).await?;
+    let found = access::for_reading(connection, &job.access).await?;
     Ok(Verdict::Decided(found.map(|space| Pushed::Committed {
         prev: space.cursor,
         cursor: space.cursor,

@@ -3,8 +3,8 @@
 use less_sync_core::{Cursor, RecordId};
 use less_sync_storage::{DeletedFile, Pushed, StorageError};
 
+use crate::columns::{cursor, epoch};
 use crate::error::CorruptRow;
-use crate::spaces::{cursor, epoch};
 
 /// Mismatching records that a conflict names at most.
 pub(super) const NAMED_MISMATCHES: usize = 100;

@@ -11,8 +11,8 @@ use rusqlite::{CachedStatement, Connection, MAIN_DB, OptionalExtension, params};
 
 use super::keyed::Keyed;
 use crate::access::for_writing;
+use crate::columns::cursor;
 use crate::error::storage_error;
-use crate::spaces::cursor;
 
 /// Replaces keys, all or nothing.
 pub(super) fn apply<Id: Keyed>(

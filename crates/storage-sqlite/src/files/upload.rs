@@ -11,17 +11,13 @@ use less_sync_storage::{
 };
 use rusqlite::{Connection, params};
 
-use super::{change, verdict};
+use super::claim::{change, verdict};
 use crate::access::for_writing;
 use crate::clock::{micros, now_micros};
 use crate::error::{database, one_row, storage_error};
-use crate::objects::is_live;
+use crate::objects::{intend, is_live};
 use crate::random;
 use crate::spaces::move_cursor;
-
-const INTEND: &str = "\
-    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, not_before) VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT DO NOTHING";
 
 const TAKE: &str = "\
     DELETE FROM blob_uploads
@@ -51,18 +47,6 @@ pub(super) fn begin(
     let upload = Upload { id, object: ObjectKey::attempt(space.id, file, id) };
     one_row(intend(db, &upload.object, id, now_micros().saturating_add(micros(lifetime))))?;
     Ok(upload)
-}
-
-/// An entry that is due from `not_before` on, unless there is one with this id.
-pub(crate) fn intend(
-    db: &Connection,
-    object: &ObjectKey,
-    id: UploadId,
-    not_before: i64,
-) -> rusqlite::Result<usize> {
-    let (space, file) = (object.space(), object.file());
-    let mut insert = db.prepare_cached(INTEND)?;
-    insert.execute(params![space.as_bytes(), id.as_bytes(), file.as_bytes(), object.to_string(), not_before])
 }
 
 /// Makes a file of an attempt. Everything is compared before anything is written.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Applied, MIGRATIONS, Migration, check, checksum, history};
+use super::history::{Applied, MIGRATIONS, Migration, check, checksum, history};
 use crate::OpenError;
 use crate::connection::open_reader;
 

@@ -1,7 +1,7 @@
 //! The rows of one table, in the order of a pull.
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
+use less_sync_core::{Cursor, FileId, RecordId, SpaceId};
 use less_sync_storage::{
     FileEntry, FileState, MemberEntry, PullPosition, Record, RecordState, Row, StorageError,
 };
@@ -10,8 +10,8 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Rows, params};
 
 use super::page_builder::PageBuilder;
-use crate::error::{CorruptRow, database, storage_error};
-use crate::spaces::cursor;
+use crate::columns::{cursor, dek as stored_dek, size as stored_size};
+use crate::error::{database, storage_error};
 
 /// Kinds of rows, in the order in which those of one cursor are delivered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,12 +186,8 @@ fn add_file(
     } else {
         let size = row.get::<_, i64>(4).map_err(database)?;
         let dek = row.get_ref(5).and_then(|dek| Ok(dek.as_blob()?)).map_err(database)?;
-        FileState::Live { size: crate::files::size(size)?, dek: stored_dek(dek)? }
+        FileState::Live { size: stored_size(size)?, dek: stored_dek(dek)? }
     };
     page.add(Row::File(FileEntry { id, record, cursor, state }), &[]);
     Ok(())
-}
-
-fn stored_dek(bytes: &[u8]) -> Result<Dek, StorageError> {
-    Ok(Dek::try_from(bytes).map_err(|_| CorruptRow("wrapped key"))?)
 }

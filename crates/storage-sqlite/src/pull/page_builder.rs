@@ -5,7 +5,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use less_sync_storage::{PullPage, RecordState, Row};
 
-use super::PageLimits;
+/// Where a page ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageLimits {
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+}
 
 #[derive(Default)]
 pub(super) struct PageBuilder {

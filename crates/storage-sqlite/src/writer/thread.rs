@@ -7,10 +7,8 @@ use less_sync_storage::StorageError;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Command;
 use super::operation::Operation;
 use crate::error::{storage_error, unavailable};
-use crate::store::Checkpoint;
 
 /// Operations of one transaction at most.
 const BATCH_OPERATIONS: usize = 512;
@@ -20,6 +18,24 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often the thread steps aside for callers that it has answered; some tens of microseconds.
 const RETURN_YIELDS: usize = 100;
+
+/// What a checkpoint found and did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Whether everything could be moved; a long read prevents that.
+    pub complete: bool,
+    /// Pages in the log.
+    pub log_pages: i64,
+    /// Pages of it that are in the database file now.
+    pub moved_pages: i64,
+}
+
+/// What the thread is told.
+pub(super) enum Command {
+    Write(Box<dyn Operation>),
+    Checkpoint(oneshot::Sender<Result<Checkpoint, StorageError>>),
+    Close(oneshot::Sender<()>),
+}
 
 type Batch = Vec<Box<dyn Operation>>;
 

@@ -1,0 +1,65 @@
+//! What the tables know of an object: the content of a live file, an entry of the queue, or nothing.
+
+use less_sync_storage::{ObjectKey, ObjectUse, StorageError, UploadId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::clock::now_micros;
+use crate::columns::size;
+use crate::error::storage_error;
+
+const SELECT_CONTENT: &str =
+    "SELECT size, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
+
+/// Whether it is to be removed; no row when the queue does not know it.
+const SELECT_QUEUED: &str = "\
+    SELECT doomed = 1 OR not_before <= ?4 FROM blob_uploads
+    WHERE space_id = ?1 AND file_id = ?2 AND object_key = ?3";
+
+const INTEND: &str = "\
+    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, not_before) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT DO NOTHING";
+
+pub(super) fn object_use(db: &Connection, key: &ObjectKey) -> Result<ObjectUse, StorageError> {
+    if let Some(size) = content(db, key)? {
+        return Ok(ObjectUse::Live { size });
+    }
+    Ok(if is_doomed(db, key)?.is_some() { ObjectUse::Queued } else { ObjectUse::Orphan })
+}
+
+/// Whether the object is the content of a live file.
+pub(crate) fn is_live(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
+    Ok(content(db, key)?.is_some())
+}
+
+/// How much of it there should be, if the object is the content of a live file.
+fn content(db: &Connection, key: &ObjectKey) -> Result<Option<u64>, StorageError> {
+    let (space, file) = (key.space(), key.file());
+    let mut select = db.prepare_cached(SELECT_CONTENT).map_err(storage_error)?;
+    let found: Option<(i64, Option<String>)> = select
+        .query_row(params![space.as_bytes(), file.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(storage_error)?;
+    let Some((bytes, stored)) = found else { return Ok(None) };
+    let is_this = stored.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string()) == key.to_string();
+    Ok(is_this.then(|| size(bytes)).transpose()?)
+}
+
+/// Whether the object is to be removed, rather than being written; `None` when the queue does not know it.
+pub(super) fn is_doomed(db: &Connection, key: &ObjectKey) -> Result<Option<bool>, StorageError> {
+    let (space, file) = (key.space(), key.file());
+    let mut select = db.prepare_cached(SELECT_QUEUED).map_err(storage_error)?;
+    let named = params![space.as_bytes(), file.as_bytes(), key.to_string(), now_micros()];
+    select.query_row(named, |row| row.get(0)).optional().map_err(storage_error)
+}
+
+/// An entry that is due from `not_before` on, unless there is one with this id.
+pub(crate) fn intend(
+    db: &Connection,
+    object: &ObjectKey,
+    id: UploadId,
+    not_before: i64,
+) -> rusqlite::Result<usize> {
+    let (space, file) = (object.space(), object.file());
+    let mut insert = db.prepare_cached(INTEND)?;
+    insert.execute(params![space.as_bytes(), id.as_bytes(), file.as_bytes(), object.to_string(), not_before])
+}
