@@ -5,9 +5,11 @@
 //! record ids. `PROPTEST_CASES` sets the number of histories, 256 when it is not set.
 
 mod abstract_store;
-mod ageing;
+mod expiry;
 mod file_store;
 mod history;
+mod object_store;
+mod runner;
 mod shared;
 mod shared_files;
 mod shared_history;
@@ -16,49 +18,26 @@ mod shared_store;
 use std::collections::BTreeMap;
 
 use less_sync_core::{Cursor, RecordId, SpaceId};
-use proptest::strategy::Strategy;
-use proptest::test_runner::{Config, TestRunner};
 
 use self::abstract_store::AbstractStore;
-pub use self::ageing::what_ages_agrees_with_the_model;
+pub use self::expiry::random_expiry_histories_agree_with_the_model;
 use self::history::{Step, Wish, histories};
+use self::runner::{LIMITS, Replay, agree, replay_all};
 pub use self::shared::random_shared_histories_agree_with_the_model;
 use crate::fixture::{CLIENT, Fixture, ROOT, cursor, records};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    CursorAhead, PullPage, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record, RecordState,
-    Records as _, SpaceKind, Spaces as _, StorageError,
+    CursorAhead, PullPage, PullPosition, PullRequest, PullState, Pushed, Record, RecordState, Records as _,
+    SpaceKind, Spaces as _, StorageError,
 };
-
-/// Small enough to be exceeded now and then.
-const LIMITS: PushLimits = PushLimits { records: 6, blob: 64, bytes: 200 };
 
 /// Every answer of the store is the answer of the model. P1 to P5, P7, P9 to P11, P19, P20, P24.
 pub fn random_histories_agree_with_the_model<B: Backend>() {
-    play_all(&histories(), async |steps| {
-        let mut play = Play::<B>::new().await;
-        for step in steps {
-            play.step(step).await;
-        }
-        play.end().await;
-    });
-}
-
-/// Plays so many random histories, and the shortest one that goes wrong if any does.
-fn play_all<H: Strategy>(histories: &H, play: impl AsyncFn(H::Value)) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
-    let verdict = runner.run(histories, |steps| {
-        runtime.block_on(play(steps));
-        Ok(())
-    });
-    if let Err(failure) = verdict {
-        panic!("{failure}");
-    }
+    replay_all::<RecordReplay<B>>(&histories());
 }
 
 /// A store and the model that it has to agree with.
-struct Play<B: Backend> {
+struct RecordReplay<B: Backend> {
     fixture: Fixture<B>,
     pages: PageLimits,
     model: AbstractStore,
@@ -72,8 +51,10 @@ struct Replica {
     records: BTreeMap<RecordId, RecordState>,
 }
 
-impl<B: Backend> Play<B> {
-    async fn new() -> Self {
+impl<B: Backend> Replay for RecordReplay<B> {
+    type Step = Step;
+
+    async fn begin() -> Self {
         let pages = PageLimits { rows: 3, bytes: 100 };
         let fixture = Fixture::paged(pages).await;
         Self { fixture, pages, model: AbstractStore::default(), replicas: BTreeMap::new() }
@@ -97,6 +78,19 @@ impl<B: Backend> Play<B> {
         }
     }
 
+    /// In the end the rows of all spaces are as the model has them, tombstones included.
+    async fn end(mut self) {
+        for space in history::SPACES {
+            self.pull(space, Cursor::MAX.get(), CursorAhead::Rewind, Vec::new()).await;
+            self.sync(space).await;
+            let found = self.fixture.store.spaces(&[space]).await.unwrap();
+            assert_eq!(found, Vec::from_iter(self.model.space(space)));
+        }
+        self.fixture.end().await;
+    }
+}
+
+impl<B: Backend> RecordReplay<B> {
     async fn create(&mut self, space: SpaceId, shared: bool) {
         let kind = if shared { SpaceKind::Shared { root_public_key: ROOT } } else { SpaceKind::Personal };
         let created = self.fixture.store.create_space(space, CLIENT, kind.clone()).await;
@@ -175,20 +169,4 @@ impl<B: Backend> Play<B> {
             self.fixture.arrange(space, arrangement).await;
         }
     }
-
-    /// In the end the rows of all spaces are as the model has them, tombstones included.
-    async fn end(mut self) {
-        for space in history::SPACES {
-            self.pull(space, Cursor::MAX.get(), CursorAhead::Rewind, Vec::new()).await;
-            self.sync(space).await;
-            let found = self.fixture.store.spaces(&[space]).await.unwrap();
-            assert_eq!(found, Vec::from_iter(self.model.space(space)));
-        }
-        self.fixture.end().await;
-    }
-}
-
-/// Results are compared as they print: errors have no equality of their own.
-fn agree<T: std::fmt::Debug>(store: &Result<T, StorageError>, model: &Result<T, StorageError>) {
-    assert_eq!(format!("{store:?}"), format!("{model:?}"), "the store (left) differs from the model (right)");
 }

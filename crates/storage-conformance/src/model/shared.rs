@@ -9,9 +9,9 @@ use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, RecordId, SpaceId};
 
 use super::history::Wish;
-use super::shared_history::{Act, CHAINS, How, Step, histories};
-use super::shared_store::{PERSONAL, SHARED, SharedStore};
-use super::{LIMITS, agree, play_all};
+use super::runner::{LIMITS, Replay, agree, replay_all};
+use super::shared_history::{Act, How, Step, histories};
+use super::shared_store::{CHAINS, PERSONAL, SHARED, SharedStore};
 use crate::fixture::{CLIENT, Fixture, cursor, dek};
 use crate::grants::{Grant, chain, cid};
 use crate::shared_fixture::{WIDE_LOG, file, member, record_deks, rewrap};
@@ -26,17 +26,11 @@ const MEMBER: &str = "did:key:zMember";
 
 /// Every answer of the store is the answer of the model. P1 to P8, P10, P11, P13 to P16, P19 to P21, P23, P24.
 pub fn random_shared_histories_agree_with_the_model<B: Backend>() {
-    play_all(&histories(), async |steps| {
-        let mut play = Play::<B>::new().await;
-        for step in steps {
-            play.step(step).await;
-        }
-        play.end().await;
-    });
+    replay_all::<SharedReplay<B>>(&histories());
 }
 
 /// A store and the model that it has to agree with.
-pub(super) struct Play<B: Backend> {
+pub(super) struct SharedReplay<B: Backend> {
     pub(super) fixture: Fixture<B>,
     pub(super) model: SharedStore,
     /// Uploads that are not committed.
@@ -53,8 +47,10 @@ pub(super) fn grant<G: Grant>(space: SpaceId, bearer: usize) -> G {
     if space == SHARED { G::shared(space, chain(CHAINS[bearer])) } else { G::personal(space) }
 }
 
-impl<B: Backend> Play<B> {
-    async fn new() -> Self {
+impl<B: Backend> Replay for SharedReplay<B> {
+    type Step = Step;
+
+    async fn begin() -> Self {
         let fixture = Fixture::<B>::paged(PAGES).await;
         fixture.shared(SHARED.as_bytes()[0]).await;
         fixture.store.create_space(PERSONAL, CLIENT, SpaceKind::Personal).await.unwrap();
@@ -83,7 +79,7 @@ impl<B: Backend> Play<B> {
             }
             Act::AbortUpload { nth } => self.abort_upload(nth).await,
             Act::DeleteFile { file: number } => self.delete_file(space, bearer, file(number)).await,
-            Act::Sweep { grace, fate } => self.sweep(grace, fate).await,
+            Act::Sweep { grace, outcome } => self.sweep(grace, outcome).await,
             Act::TimePasses(by) => self.let_time_pass(by).await,
             Act::PutShares { skew, fill } => self.put_shares(space, bearer, skew, fill).await,
             Act::Look { since } => {
@@ -95,6 +91,23 @@ impl<B: Backend> Play<B> {
         assert_eq!(self.fixture.space(space).await, self.model.space(space));
     }
 
+    /// In the end everything is as the model has it.
+    async fn end(mut self) {
+        for space in [SHARED, PERSONAL] {
+            self.look(space, 2, Cursor::ZERO).await;
+            self.look(space, 2, cursor(1)).await;
+            self.look_at_files(space).await;
+            self.list(space).await;
+            for number in [10, 11, 20, 21, 30, 31, 99] {
+                let revoked = self.fixture.store.is_revoked(space, &cid(number).into()).await.unwrap();
+                assert_eq!(revoked, self.model.extra(space).revoked.contains(&number));
+            }
+        }
+        self.fixture.end().await;
+    }
+}
+
+impl<B: Backend> SharedReplay<B> {
     async fn push(&mut self, space: SpaceId, bearer: usize, wishes: &[Wish]) {
         let changes: Vec<_> =
             wishes.iter().map(|wish| wish.change(self.model.cursor_of(space, wish.record))).collect();
@@ -226,20 +239,5 @@ impl<B: Backend> Play<B> {
             assert_eq!(key.as_ref(), extra.shares.get(&number));
         }
         assert_eq!(self.fixture.file_deks(space, Cursor::ZERO).await, self.model.file_deks(space));
-    }
-
-    /// In the end everything is as the model has it.
-    async fn end(mut self) {
-        for space in [SHARED, PERSONAL] {
-            self.look(space, 2, Cursor::ZERO).await;
-            self.look(space, 2, cursor(1)).await;
-            self.look_at_files(space).await;
-            self.list(space).await;
-            for number in [10, 11, 20, 21, 30, 31, 99] {
-                let revoked = self.fixture.store.is_revoked(space, &cid(number).into()).await.unwrap();
-                assert_eq!(revoked, self.model.extra(space).revoked.contains(&number));
-            }
-        }
-        self.fixture.end().await;
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
 
-use super::agree;
-use super::file_store::{DELAY, Fate};
 use super::history::record_id;
-use super::shared::{Play, grant};
+use super::object_store::{DELAY, SweepOutcome};
+use super::runner::agree;
+use super::shared::{SharedReplay, grant};
 use super::shared_history::FILES;
 use crate::Backend;
 use crate::file_fixture::{LIFETIME, MOMENT, claim, content};
@@ -18,7 +18,7 @@ use less_sync_storage::{FileCommit, Files as _, ObjectKey, ObjectQueueState, Obj
 /// Nobody revokes this chain.
 const OWNER: usize = 2;
 
-impl<B: Backend> Play<B> {
+impl<B: Backend> SharedReplay<B> {
     pub(super) async fn begin_upload(&mut self, space: SpaceId, bearer: usize, id: FileId) {
         let begun = self.fixture.store.begin_upload(&grant(space, bearer), id, LIFETIME).await;
         let upload = begun.as_ref().ok().cloned();
@@ -60,20 +60,22 @@ impl<B: Backend> Play<B> {
         agree(&deleted, &admitted.map(|()| self.model.delete_file(space, id)));
     }
 
-    pub(super) async fn sweep(&mut self, grace: Duration, fate: Fate) {
+    pub(super) async fn sweep(&mut self, grace: Duration, outcome: SweepOutcome) {
         let mut claimed = Vec::new();
         for object in self.fixture.sweep_with(grace).await {
-            match fate {
-                Fate::Removed => self.fixture.store.forget_object(object.space, object.entry).await.unwrap(),
-                Fate::Postponed => {
+            match outcome {
+                SweepOutcome::Removed => {
+                    self.fixture.store.forget_object(object.space, object.entry).await.unwrap()
+                }
+                SweepOutcome::Postponed => {
                     self.fixture.store.postpone_object(object.space, object.entry, DELAY).await.unwrap();
                 }
-                Fate::Forsaken => {}
+                SweepOutcome::Abandoned => {}
             }
             claimed.push((object.space, object.key, object.attempts));
         }
         claimed.sort();
-        assert_eq!(claimed, self.model.objects.sweep(grace, fate));
+        assert_eq!(claimed, self.model.objects.sweep(grace, outcome));
     }
 
     pub(super) async fn let_time_pass(&mut self, by: Duration) {

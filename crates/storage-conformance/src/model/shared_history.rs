@@ -5,13 +5,10 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::file_store::Fate;
 use super::history::{Wish, pushes};
+use super::object_store::SweepOutcome;
 use super::shared_store::{PERSONAL, SHARED};
 use less_sync_core::SpaceId;
-
-/// Chains that come by. The second rests on the first; nobody revokes the last.
-pub(super) const CHAINS: [&[u8]; 3] = [&[10, 11], &[20, 21, 10, 11], &[30, 31]];
 
 /// Cids that are revoked: of the second chain, of the first two, of nobody's.
 const REVOKED: [u8; 3] = [20, 11, 99];
@@ -22,7 +19,7 @@ pub(super) const FILES: u64 = 4;
 /// What objects of deleted files get from sweepers.
 const GRACES: [Duration; 2] = [Duration::ZERO, Duration::from_mins(97)];
 
-const FATES: [Fate; 3] = [Fate::Removed, Fate::Postponed, Fate::Forsaken];
+const OUTCOMES: [SweepOutcome; 3] = [SweepOutcome::Removed, SweepOutcome::Postponed, SweepOutcome::Abandoned];
 
 /// No sum of these is a lifetime, a lease, a delay or a grace.
 const SPANS: [Duration; 2] = [Duration::from_mins(7), Duration::from_mins(37)];
@@ -31,7 +28,7 @@ const SPANS: [Duration; 2] = [Duration::from_mins(7), Duration::from_mins(37)];
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) space: SpaceId,
-    /// Place in [`CHAINS`]; personal spaces need none.
+    /// Index into [`CHAINS`](super::shared_store::CHAINS); personal spaces need none.
     pub(super) bearer: usize,
     pub(super) act: Act,
 }
@@ -81,7 +78,7 @@ pub(super) enum Act {
     },
     Sweep {
         grace: Duration,
-        fate: Fate,
+        outcome: SweepOutcome,
     },
     /// Never so much, together, that something is due to the minute.
     TimePasses(Duration),
@@ -135,8 +132,8 @@ fn acts() -> impl Strategy<Value = Act> {
             .prop_map(|(nth, record, prefix)| Act::CommitUpload { nth, record, prefix }),
         1 => (0..3_usize).prop_map(|nth| Act::AbortUpload { nth }),
         2 => (0..FILES).prop_map(|file| Act::DeleteFile { file }),
-        3 => (prop::sample::select(&GRACES[..]), prop::sample::select(&FATES[..]))
-            .prop_map(|(grace, fate)| Act::Sweep { grace, fate }),
+        3 => (prop::sample::select(&GRACES[..]), prop::sample::select(&OUTCOMES[..]))
+            .prop_map(|(grace, outcome)| Act::Sweep { grace, outcome }),
         2 => prop::sample::select(&SPANS[..]).prop_map(Act::TimePasses),
         2 => (-2..=2_i32, any::<u8>()).prop_map(|(skew, fill)| Act::PutShares { skew, fill }),
         3 => (0..12_u64).prop_map(|since| Act::Look { since }),

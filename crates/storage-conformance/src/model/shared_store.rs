@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 
-use super::LIMITS;
 use super::abstract_store::AbstractStore;
-use super::file_store::ObjectStore;
-use super::shared_history::CHAINS;
+use super::object_store::ObjectStore;
+use super::runner::LIMITS;
 use crate::fixture::{ROOT, epoch};
 use crate::shared_fixture::sha256;
 use less_sync_storage::{
@@ -21,6 +20,9 @@ pub(super) const SHARED: SpaceId = SpaceId::from_bytes([1; 16]);
 
 /// The space that is opened without one.
 pub(super) const PERSONAL: SpaceId = SpaceId::from_bytes([2; 16]);
+
+/// Chains that come by. The second rests on the first; nobody revokes the last.
+pub(super) const CHAINS: [&[u8]; 3] = [&[10, 11], &[20, 21, 10, 11], &[30, 31]];
 
 pub(super) struct SharedStore {
     base: AbstractStore,

@@ -8,7 +8,7 @@ use less_sync_core::{InvitationId, MailboxId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::play_all;
+use super::runner::{Replay, replay_all};
 use crate::fixture::Fixture;
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
@@ -61,14 +61,8 @@ enum Step {
 }
 
 /// P17, P22, P23: every answer of the store is the answer of the model.
-pub fn what_ages_agrees_with_the_model<B: Backend>() {
-    play_all(&vec(steps(), 1..40), async |steps| {
-        let mut play = Play::<B>::new().await;
-        for step in steps {
-            play.step(step).await;
-        }
-        play.fixture.end().await;
-    });
+pub fn random_expiry_histories_agree_with_the_model<B: Backend>() {
+    replay_all::<ExpiryReplay<B>>(&vec(steps(), 1..40));
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -90,7 +84,7 @@ fn steps() -> impl Strategy<Value = Step> {
 }
 
 /// An invitation as the model knows it; its place among all is its id and its order.
-struct Letter {
+struct ModelInvitation {
     mailbox: u8,
     peer: Option<&'static str>,
     fill: u8,
@@ -106,11 +100,11 @@ struct Taken {
     gone: bool,
 }
 
-struct Play<B: Backend> {
+struct ExpiryReplay<B: Backend> {
     fixture: Fixture<B>,
     /// Time that has passed.
     now: Duration,
-    letters: Vec<Letter>,
+    invitations: Vec<ModelInvitation>,
     permits: Vec<Taken>,
 }
 
@@ -123,10 +117,12 @@ fn id(nth: usize) -> InvitationId {
     InvitationId::from_bytes([u8::try_from(nth * 151 % 256).unwrap(); 16])
 }
 
-impl<B: Backend> Play<B> {
-    async fn new() -> Self {
+impl<B: Backend> Replay for ExpiryReplay<B> {
+    type Step = Step;
+
+    async fn begin() -> Self {
         let fixture = Fixture::<B>::new().await;
-        Self { fixture, now: Duration::ZERO, letters: Vec::new(), permits: Vec::new() }
+        Self { fixture, now: Duration::ZERO, invitations: Vec::new(), permits: Vec::new() }
     }
 
     async fn step(&mut self, step: Step) {
@@ -137,12 +133,13 @@ impl<B: Backend> Play<B> {
             Step::Acquire { actor, action } => self.acquire(actor, action).await,
             Step::Release { nth } => self.release(nth).await,
             Step::PurgeInvitations { batch } => {
-                let due = |letter: &Letter| !letter.deleted && !is_fresh(letter, self.now);
+                let due =
+                    |invitation: &ModelInvitation| !invitation.deleted && !is_fresh(invitation, self.now);
                 let due: Vec<usize> =
-                    (0..self.letters.len()).filter(|nth| due(&self.letters[*nth])).collect();
+                    (0..self.invitations.len()).filter(|nth| due(&self.invitations[*nth])).collect();
                 let purged = self.fixture.store.purge_invitations(batch).await.unwrap();
                 assert_eq!(purged, batch.min(due.len()));
-                due.into_iter().take(batch).for_each(|nth| self.letters[nth].deleted = true);
+                due.into_iter().take(batch).for_each(|nth| self.invitations[nth].deleted = true);
             }
             Step::PurgeActions { batch } => {
                 let now = self.now;
@@ -158,23 +155,29 @@ impl<B: Backend> Play<B> {
         }
     }
 
+    async fn end(self) {
+        self.fixture.end().await;
+    }
+}
+
+impl<B: Backend> ExpiryReplay<B> {
     /// Unexpired invitations of a mailbox, oldest first.
     fn visible(&self, mailbox: u8) -> Vec<usize> {
         let is_visible = |nth: &usize| {
-            let letter = &self.letters[*nth];
-            letter.mailbox == mailbox && !letter.deleted && is_fresh(letter, self.now)
+            let invitation = &self.invitations[*nth];
+            invitation.mailbox == mailbox && !invitation.deleted && is_fresh(invitation, self.now)
         };
-        (0..self.letters.len()).filter(is_visible).collect()
+        (0..self.invitations.len()).filter(is_visible).collect()
     }
 
     async fn invite(&mut self, number: u8, peer: Option<&'static str>, fill: u8) {
         let invitation = NewInvitation {
-            id: id(self.letters.len()),
+            id: id(self.invitations.len()),
             payload: Bytes::from(vec![fill; usize::from(fill)]),
             origin_peer: peer.map(str::to_owned),
         };
         let visible = self.visible(number);
-        let from_peer = visible.iter().filter(|nth| self.letters[**nth].peer == peer).count();
+        let from_peer = visible.iter().filter(|nth| self.invitations[**nth].peer == peer).count();
         let is_full =
             visible.len() >= LIMITS.invitations || (peer.is_some() && from_peer >= LIMITS.from_one_peer);
         match self.fixture.store.create_invitation(mailbox(number), invitation.clone(), LIMITS).await {
@@ -182,7 +185,13 @@ impl<B: Backend> Play<B> {
                 assert!(!is_full, "{visible:?}");
                 assert_eq!((created.id, created.payload), (invitation.id, invitation.payload));
                 let created = self.now;
-                self.letters.push(Letter { mailbox: number, peer, fill, created, deleted: false });
+                self.invitations.push(ModelInvitation {
+                    mailbox: number,
+                    peer,
+                    fill,
+                    created,
+                    deleted: false,
+                });
             }
             Err(StorageError::MailboxFull) => assert!(is_full, "{visible:?}"),
             Err(other) => panic!("{other:?}"),
@@ -190,13 +199,13 @@ impl<B: Backend> Play<B> {
     }
 
     async fn delete(&mut self, number: u8, nth: usize) {
-        let letter = self.letters.get_mut(nth);
-        let mine = letter.filter(|letter| letter.mailbox == number && !letter.deleted);
+        let invitation = self.invitations.get_mut(nth);
+        let mine = invitation.filter(|invitation| invitation.mailbox == number && !invitation.deleted);
         let deleted = self.fixture.store.delete_invitation(mailbox(number), id(nth)).await;
         match mine {
-            Some(letter) => {
+            Some(invitation) => {
                 deleted.unwrap();
-                letter.deleted = true;
+                invitation.deleted = true;
             }
             None => assert!(matches!(deleted, Err(StorageError::InvitationNotFound)), "{deleted:?}"),
         }
@@ -205,12 +214,13 @@ impl<B: Backend> Play<B> {
     async fn page(&self, number: u8, after: Option<usize>, limit: usize) {
         let page = MailboxPage { after: after.map(id), limit, max_bytes: usize::MAX };
         let found = self.fixture.store.invitations(mailbox(number), page).await.unwrap();
-        let mine = |letter: &Letter| letter.mailbox == number && !letter.deleted;
-        let is_known = after.is_none_or(|nth| self.letters.get(nth).is_some_and(mine));
+        let mine = |invitation: &ModelInvitation| invitation.mailbox == number && !invitation.deleted;
+        let is_known = after.is_none_or(|nth| self.invitations.get(nth).is_some_and(mine));
         let expected = self.visible(number).into_iter();
         let expected = expected.filter(|nth| is_known && after.is_none_or(|after| *nth > after)).take(limit);
-        let found: Vec<_> = found.into_iter().map(|letter| (letter.id, letter.payload)).collect();
-        let payload = |nth: usize| Bytes::from(vec![self.letters[nth].fill; self.letters[nth].fill.into()]);
+        let found: Vec<_> = found.into_iter().map(|invitation| (invitation.id, invitation.payload)).collect();
+        let payload =
+            |nth: usize| Bytes::from(vec![self.invitations[nth].fill; self.invitations[nth].fill.into()]);
         assert_eq!(found, expected.map(|nth| (id(nth), payload(nth))).collect::<Vec<_>>());
     }
 
@@ -250,8 +260,8 @@ impl<B: Backend> Play<B> {
     }
 }
 
-fn is_fresh(letter: &Letter, now: Duration) -> bool {
-    now.saturating_sub(letter.created) < INVITATION_LIFETIME
+fn is_fresh(invitation: &ModelInvitation, now: Duration) -> bool {
+    now.saturating_sub(invitation.created) < INVITATION_LIFETIME
 }
 
 fn counts(taken: &Taken, now: Duration) -> bool {
