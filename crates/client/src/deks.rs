@@ -1,4 +1,4 @@
-//! Wrapped keys of records and files, listed and replaced (protocol §4.16–§4.18; newer-clients §4.3, §4.4).
+//! Wrapped data keys of records and files: listing and rewrap (protocol §4.16–§4.18; newer-clients §4.3, §4.4).
 
 use std::marker::PhantomData;
 
@@ -8,42 +8,50 @@ use less_sync_core::wire::deks::{
 };
 use less_sync_core::wire::pull::ChunkCount;
 use less_sync_core::wire::{DekField, chunk as name, method};
-use less_sync_core::{Cursor, Dek, FileId, RecordId};
+use less_sync_core::{Cursor, Dek, DekKind, FileId, RecordId};
 
 use crate::access::Access;
 use crate::connection::Connection;
 use crate::error::{CallError, PullError};
 use crate::stream::{Chunk, ChunkStream};
 
-/// Something with a wrapped key: a [`RecordId`] or a [`FileId`].
-pub trait Keyed: sealed::Keyed {}
+/// Id of an item with a wrapped key: a [`RecordId`] or a [`FileId`]. Sealed; [`DekId::KIND`] is the kind as a value.
+pub trait DekId: sealed::DekId {
+    /// Kind of the item.
+    const KIND: DekKind;
+}
 
-impl Keyed for RecordId {}
-impl Keyed for FileId {}
+impl DekId for RecordId {
+    const KIND: DekKind = DekKind::Record;
+}
 
-/// A wrapped key.
+impl DekId for FileId {
+    const KIND: DekKind = DekKind::File;
+}
+
+/// Wrapped key of a record or file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DekRow<I> {
-    /// Whose.
+    /// Id of the record or file.
     pub id: I,
-    /// As it is stored.
+    /// The wrapped key as stored, of any length.
     pub dek: Bytes,
     /// Cursor of the record or file.
     pub cursor: Cursor,
 }
 
-/// A wrapped key to replace.
+/// Replacement of a wrapped key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewrap<I> {
-    /// Whose.
+    /// Id of the record or file.
     pub id: I,
-    /// The new one, of the current epoch.
+    /// The new wrapped key, of the current epoch.
     pub dek: Dek,
-    /// The one that it replaces; with any other in its place the whole call is a conflict.
+    /// The wrapped key to be replaced; if another one is stored, the whole call is a conflict.
     pub observed: Bytes,
 }
 
-/// Wrapped keys as they come, verified against the count of the server. As with every
+/// Stream of wrapped keys, verified against the count of the server. As with every
 /// [stream](ChunkStream), take it to its end before the next call of the same connection.
 #[derive(Debug)]
 pub struct DekStream<I> {
@@ -57,11 +65,11 @@ impl Connection {
     ///
     /// # Errors
     /// The connection is over.
-    pub async fn deks<I: Keyed>(&self, access: Access<'_>, since: Cursor) -> Result<DekStream<I>, CallError> {
+    pub async fn deks<I: DekId>(&self, access: Access<'_>, since: Cursor) -> Result<DekStream<I>, CallError> {
         let space = access.space.to_string();
         let params =
             DeksGetParams { space: &space, ucan: access.ucan, home_server: None, since: since.get() };
-        let chunks = self.stream(I::GET, &params).await?;
+        let chunks = self.stream(get_method(I::KIND), &params).await?;
         Ok(DekStream { chunks, received: 0, of: PhantomData })
     }
 
@@ -70,7 +78,7 @@ impl Connection {
     /// # Errors
     /// See [`CallError`]; `conflict` when a key was replaced meanwhile, or is not of the current epoch. After a lost
     /// answer the repetition is a conflict: list again.
-    pub async fn rewrap<I: Keyed>(&self, access: Access<'_>, rewraps: &[Rewrap<I>]) -> Result<(), CallError> {
+    pub async fn rewrap<I: DekId>(&self, access: Access<'_>, rewraps: &[Rewrap<I>]) -> Result<(), CallError> {
         let space = access.space.to_string();
         let ids: Vec<String> = rewraps.iter().map(|rewrap| rewrap.id.to_string()).collect();
         let deks = rewraps.iter().zip(&ids).map(|(rewrap, id)| RewrapEntry {
@@ -80,11 +88,11 @@ impl Connection {
         });
         let params =
             DeksRewrapParams { space: &space, ucan: access.ucan, home_server: None, deks: deks.collect() };
-        self.call(I::REWRAP, &params).await?.decode::<DeksRewrapResult>().map(drop)
+        self.call(rewrap_method(I::KIND), &params).await?.decode::<DeksRewrapResult>().map(drop)
     }
 }
 
-impl<I: Keyed> DekStream<I> {
+impl<I: DekId> DekStream<I> {
     /// The next key; `None` after the last. Safe to cancel.
     ///
     /// # Errors
@@ -92,9 +100,9 @@ impl<I: Keyed> DekStream<I> {
     pub async fn next(&mut self) -> Result<Option<DekRow<I>>, PullError> {
         while let Some(chunk) = self.chunks.next().await {
             self.received += 1;
-            if chunk.name() == I::CHUNK {
+            if chunk.name() == chunk_name(I::KIND) {
                 let undecodable = || PullError::Undecodable(chunk.name().to_owned());
-                return I::row(&chunk).ok_or_else(undecodable).map(Some);
+                return row(&chunk).ok_or_else(undecodable).map(Some);
             }
         }
         Ok(None)
@@ -114,37 +122,57 @@ impl<I: Keyed> DekStream<I> {
     }
 }
 
+fn get_method(kind: DekKind) -> &'static str {
+    match kind {
+        DekKind::Record => method::DEKS_GET,
+        DekKind::File => method::DEKS_GET_FILES,
+    }
+}
+
+fn rewrap_method(kind: DekKind) -> &'static str {
+    match kind {
+        DekKind::Record => method::DEKS_REWRAP,
+        DekKind::File => method::DEKS_REWRAP_FILES,
+    }
+}
+
+fn chunk_name(kind: DekKind) -> &'static str {
+    match kind {
+        DekKind::Record => name::DEKS_RECORD,
+        DekKind::File => name::DEKS_FILES_RECORD,
+    }
+}
+
+fn row<I: DekId>(chunk: &Chunk) -> Option<DekRow<I>> {
+    let (id, dek, cursor) = match I::KIND {
+        DekKind::Record => {
+            let DekRecord { id, dek, seq } = chunk.decode().ok()?;
+            (*id.as_bytes(), dek, seq)
+        }
+        DekKind::File => {
+            let FileDekRecord { id, dek, cursor } = chunk.decode().ok()?;
+            (*id.as_bytes(), dek, cursor)
+        }
+    };
+    Some(DekRow { id: I::from_bytes(id), dek: chunk.slice(dek), cursor })
+}
+
 mod sealed {
-    use super::{Chunk, DekRow};
+    use less_sync_core::{FileId, RecordId};
 
-    /// The names of the wire for one kind of row.
-    pub trait Keyed: Copy + std::fmt::Display + Sized {
-        const GET: &'static str;
-        const REWRAP: &'static str;
-        const CHUNK: &'static str;
-
-        fn row(chunk: &Chunk) -> Option<DekRow<Self>>;
+    pub trait DekId: Copy + std::fmt::Display {
+        fn from_bytes(bytes: [u8; 16]) -> Self;
     }
-}
 
-impl sealed::Keyed for RecordId {
-    const GET: &'static str = method::DEKS_GET;
-    const REWRAP: &'static str = method::DEKS_REWRAP;
-    const CHUNK: &'static str = name::DEKS_RECORD;
-
-    fn row(chunk: &Chunk) -> Option<DekRow<Self>> {
-        let DekRecord { id, dek, seq } = chunk.decode().ok()?;
-        Some(DekRow { id, dek: chunk.slice(dek), cursor: seq })
+    impl DekId for RecordId {
+        fn from_bytes(bytes: [u8; 16]) -> Self {
+            Self::from_bytes(bytes)
+        }
     }
-}
 
-impl sealed::Keyed for FileId {
-    const GET: &'static str = method::DEKS_GET_FILES;
-    const REWRAP: &'static str = method::DEKS_REWRAP_FILES;
-    const CHUNK: &'static str = name::DEKS_FILES_RECORD;
-
-    fn row(chunk: &Chunk) -> Option<DekRow<Self>> {
-        let FileDekRecord { id, dek, cursor } = chunk.decode().ok()?;
-        Some(DekRow { id, dek: chunk.slice(dek), cursor })
+    impl DekId for FileId {
+        fn from_bytes(bytes: [u8; 16]) -> Self {
+            Self::from_bytes(bytes)
+        }
     }
 }

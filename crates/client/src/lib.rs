@@ -70,7 +70,7 @@ pub use access::Access;
 pub use backoff::Backoff;
 pub use call::Answer;
 pub use connection::{Auth, Connection};
-pub use deks::{DekRow, DekStream, Keyed, Rewrap};
+pub use deks::{DekId, DekRow, DekStream, Rewrap};
 pub use dev_tokens::{DevTokenClient, DevTokenError, IssuedToken, TokenRequest};
 pub use dial::Dialer;
 pub use endpoint::{Endpoint, InvalidEndpoint};

@@ -2,6 +2,15 @@
 
 use std::fmt;
 
+/// Kind of item that has a data key of its own. Names of methods, tables and errors follow from this value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DekKind {
+    /// Records.
+    Record,
+    /// Files.
+    File,
+}
+
 /// Byte string that is not 44 bytes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a wrapped data key is exactly 44 bytes")]

@@ -22,7 +22,7 @@ pub mod wire;
 
 pub use close::{Close, close_code};
 pub use cursor::{Cursor, OutOfRange};
-pub use dek::{Dek, InvalidDek};
+pub use dek::{Dek, DekKind, InvalidDek};
 pub use epoch::Epoch;
 pub use error_chain::ErrorChain;
 pub use error_code::ErrorCode;

@@ -48,7 +48,7 @@ mod subscribe;
 
 pub use authenticate::{Authenticator, IssuerStatus};
 pub use credentials::Credentials;
-pub use deks::{Keyed, Listing};
+pub use deks::Listing;
 pub use engine::{Engine, EngineDeps, EngineSettings};
 pub use error::EngineError;
 pub use files::Files;

@@ -2,26 +2,17 @@
 
 use std::collections::HashMap;
 
-use less_sync_core::{Cursor, SpaceId, limits};
+use less_sync_core::{Cursor, DekKind, SpaceId, limits};
 use parking_lot::Mutex;
-
-/// Kind of the listed keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    /// Keys of records.
-    Records,
-    /// Keys of files.
-    Files,
-}
 
 /// Cursor bound of the last listing of each space and kind. Holds at most [`limits::SPACES`] bounds and is cleared when
 /// full: a rewrap without a known listing is only guarded more strictly.
 #[derive(Debug, Default)]
-pub(crate) struct ListedDekBounds(Mutex<HashMap<(SpaceId, Kind), Cursor>>);
+pub(crate) struct ListedDekBounds(Mutex<HashMap<(SpaceId, DekKind), Cursor>>);
 
 impl ListedDekBounds {
     /// Records the bound of a listing that was sent completely.
-    pub(crate) fn record(&self, space: SpaceId, kind: Kind, bound: Cursor) {
+    pub(crate) fn record(&self, space: SpaceId, kind: DekKind, bound: Cursor) {
         let mut listed = self.0.lock();
         if listed.len() >= limits::SPACES && !listed.contains_key(&(space, kind)) {
             listed.clear();
@@ -30,7 +21,7 @@ impl ListedDekBounds {
     }
 
     /// Bound of the last listing, if known.
-    pub(crate) fn bound(&self, space: SpaceId, kind: Kind) -> Option<Cursor> {
+    pub(crate) fn bound(&self, space: SpaceId, kind: DekKind) -> Option<Cursor> {
         self.0.lock().get(&(space, kind)).copied()
     }
 }
@@ -47,19 +38,19 @@ mod tests {
     fn bound_is_that_of_the_last_listing_of_its_kind() {
         let listed = ListedDekBounds::default();
         let [older, newer] = [1, 2].map(|number| Cursor::new(number).unwrap());
-        assert_eq!(listed.bound(space(1), Kind::Records), None);
-        listed.record(space(1), Kind::Records, older);
-        listed.record(space(1), Kind::Records, newer);
-        assert_eq!(listed.bound(space(1), Kind::Records), Some(newer));
-        assert_eq!(listed.bound(space(1), Kind::Files), None);
-        assert_eq!(listed.bound(space(2), Kind::Records), None);
+        assert_eq!(listed.bound(space(1), DekKind::Record), None);
+        listed.record(space(1), DekKind::Record, older);
+        listed.record(space(1), DekKind::Record, newer);
+        assert_eq!(listed.bound(space(1), DekKind::Record), Some(newer));
+        assert_eq!(listed.bound(space(1), DekKind::File), None);
+        assert_eq!(listed.bound(space(2), DekKind::Record), None);
     }
 
     #[test]
     fn memory_is_bounded() {
         let listed = ListedDekBounds::default();
         for number in 0..=limits::SPACES as u128 {
-            listed.record(space(number), Kind::Records, Cursor::ZERO);
+            listed.record(space(number), DekKind::Record, Cursor::ZERO);
         }
         assert_eq!(listed.0.lock().len(), 1);
     }

@@ -50,7 +50,6 @@ mod token;
 
 use futures_util::future::BoxFuture;
 use less_sync_core::wire::method::{Kind, Method};
-use less_sync_core::{FileId, RecordId};
 
 use crate::call::Call;
 use crate::connection::Connection;
@@ -111,10 +110,10 @@ pub(crate) const fn handler(method: Method) -> Handler {
         Method::EpochComplete => unary!(epoch::complete),
         Method::EpochKeysPut => unary!(epoch_keys::put),
         Method::EpochKeysGet => unary!(epoch_keys::get),
-        Method::DeksGet => streaming!(deks::get::<RecordId>),
-        Method::DeksRewrap => unary!(deks::rewrap::<RecordId>),
-        Method::DeksGetFiles => streaming!(deks::get::<FileId>),
-        Method::DeksRewrapFiles => unary!(deks::rewrap::<FileId>),
+        Method::DeksGet => streaming!(deks::get),
+        Method::DeksRewrap => unary!(deks::rewrap),
+        Method::DeksGetFiles => streaming!(deks::get_files),
+        Method::DeksRewrapFiles => unary!(deks::rewrap_files),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, SpaceId};
+use less_sync_core::{Cursor, DekKind, SpaceId};
 
 use crate::file_fixture::{claim, content};
 use crate::fixture::{Fixture, ROOT, WIDE, dek, live, record, space};
@@ -43,7 +43,7 @@ impl Caller {
             ("space state", store.space_state(&grant).await.map(drop)),
             ("list members", store.list_members(&grant, ALL).await.map(drop)),
             ("members head", store.members_head(&grant).await.map(drop)),
-            ("list keys", store.begin_deks(&grant, Cursor::ZERO).await.map(drop)),
+            ("list keys", store.begin_deks(&grant, DekKind::Record, Cursor::ZERO).await.map(drop)),
             ("has files", store.has_files(&grant).await.map(drop)),
             ("file", found(store.file(&grant, file(9)).await)),
             ("epoch key", store.epoch_key(&grant, 1, "did:key:z").await.map(drop)),
@@ -91,7 +91,7 @@ impl Caller {
     /// A rewrap that gets as far as to find that there is no such record.
     async fn rewrap_nothing<B: Backend>(&self, fixture: &Fixture<B>) -> Result<(), StorageError> {
         let entries = vec![rewrap(record(9), 1, 0)];
-        match fixture.store.rewrap_deks(&self.grant(), entries, RewrapGuard::Off).await {
+        match fixture.store.rewrap_deks(&self.grant(), DekKind::Record, entries, RewrapGuard::Off).await {
             Err(StorageError::DekRecordNotFound) => Ok(()),
             other => other.map(drop),
         }
@@ -99,7 +99,7 @@ impl Caller {
 
     async fn rewrap_no_file<B: Backend>(&self, fixture: &Fixture<B>) -> Result<(), StorageError> {
         let entries = vec![rewrap(file(9), 1, 0)];
-        match fixture.store.rewrap_file_deks(&self.grant(), entries, RewrapGuard::Off).await {
+        match fixture.store.rewrap_deks(&self.grant(), DekKind::File, entries, RewrapGuard::Off).await {
             Err(StorageError::FileDekNotFound) => Ok(()),
             other => other.map(drop),
         }

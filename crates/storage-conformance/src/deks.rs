@@ -1,6 +1,6 @@
 //! Data keys, listed.
 
-use less_sync_core::Cursor;
+use less_sync_core::{Cursor, Dek, DekKind, RecordId};
 
 use crate::fixture::{Fixture, cursor, dek, epoch, keyed, live, record, tombstone};
 use crate::shared_fixture::{file, rewrap};
@@ -40,7 +40,8 @@ pub async fn listing_steps_over_what_has_no_key<B: Backend>() {
     fixture.commit(space, (0..50).step_by(3).map(|n| tombstone(record(n), first)).collect()).await;
     fixture.commit(space, (1..50).step_by(3).map(|n| live(record(n), first, b"no key")).collect()).await;
     fixture.append(space, b"a member").await;
-    let ids: Vec<_> = fixture.deks(space, NONE).await.1.iter().map(|stored| stored.id).collect();
+    let ids: Vec<RecordId> =
+        fixture.deks(space, NONE).await.1.iter().map(|stored| stored.id.into()).collect();
     assert_eq!(ids, (2..50).step_by(3).map(record).collect::<Vec<_>>());
     fixture.end().await;
 }
@@ -51,13 +52,14 @@ pub async fn listing_ends_where_the_space_was<B: Backend>() {
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, (1..=3).map(|n| keyed(record(n), NONE, b"", dek(1, 1))).collect()).await;
     let grant = fixture.grant(space);
-    let listing = fixture.store.begin_deks(&grant, NONE).await.unwrap();
+    let listing = fixture.store.begin_deks(&grant, DekKind::Record, NONE).await.unwrap();
     fixture
         .commit(space, vec![keyed(record(2), at, b"new", dek(1, 2)), keyed(record(4), NONE, b"", dek(1, 2))])
         .await;
     fixture.rewrap(space, vec![rewrap(record(3), 1, 3)], RewrapGuard::Off).await.unwrap();
-    let page = fixture.store.record_deks(&grant, &listing, listing.start()).await.unwrap();
-    let listed: Vec<_> = page.deks.iter().map(|stored| (stored.id, stored.dek)).collect();
+    let page = fixture.store.deks(&grant, &listing, listing.start()).await.unwrap();
+    let listed: Vec<(RecordId, Dek)> =
+        page.deks.iter().map(|stored| (stored.id.into(), stored.dek)).collect();
     assert_eq!((listed, page.next), (vec![(record(1), dek(1, 1)), (record(3), dek(1, 3))], None));
     fixture.end().await;
 }
@@ -66,7 +68,7 @@ pub async fn listing_ends_where_the_space_was<B: Backend>() {
 pub async fn listing_loses_no_id<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
-    let edges = [[0x00; 16], [0xff; 16]].map(less_sync_core::RecordId::from_bytes);
+    let edges = [[0x00; 16], [0xff; 16]].map(RecordId::from_bytes);
     for (id, prefix) in edges.into_iter().zip(1..) {
         fixture.commit(space, vec![keyed(id, NONE, b"", dek(prefix, 1))]).await;
     }
@@ -85,7 +87,7 @@ pub async fn keys_of_files_are_listed_after_a_cursor<B: Backend>() {
     let mut files = Vec::new();
     for (number, owner, fill) in [(3, 1, 1), (1, 2, 2), (2, 1, 3)] {
         let put = fixture.put_file(space, file(number), record(owner), dek(1, fill)).await;
-        files.push(StoredDek { id: put.id, cursor: put.cursor, dek: dek(1, fill) });
+        files.push(StoredDek { id: put.id.into(), cursor: put.cursor, dek: dek(1, fill) });
     }
     assert!(fixture.store.has_files(&fixture.grant(space)).await.unwrap());
     assert_eq!(fixture.file_deks(space, NONE).await, files);

@@ -6,9 +6,7 @@ use less_sync_core::{Cursor, SpaceId};
 use crate::fixture::{Fixture, cursor, dek, epoch, keyed, live, record, space, tombstone};
 use crate::shared_fixture::{file, rewrap};
 use crate::{Arrangement, Backend, PageLimits};
-use less_sync_storage::{
-    Advanced, Deks as _, EpochKeys as _, Epochs as _, KeyShares, RewrapGuard, Space, StorageError,
-};
+use less_sync_storage::{Advanced, EpochKeys as _, Epochs as _, KeyShares, RewrapGuard, Space, StorageError};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -146,7 +144,7 @@ pub async fn rewrap_waits_for_the_keys_of_files<B: Backend>() {
     let rejected = fixture.complete(space, 2).await;
     assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 0, files: 1 })), "{rejected:?}");
     let entries = vec![rewrap(file(1), 2, 9)];
-    fixture.store.rewrap_file_deks(&fixture.grant(space), entries, RewrapGuard::Unlisted).await.unwrap();
+    fixture.rewrap_files(space, entries, RewrapGuard::Unlisted).await.unwrap();
     fixture.complete(space, 2).await.unwrap();
     fixture.end().await;
 }

@@ -9,7 +9,7 @@ use crate::fixture::{Fixture, ROOT, cursor, dek, epoch, live, record, space, tom
 use crate::shared_fixture::{file, rewrap};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Claim, Claimed, Content, Deks as _, FileChange, FileCommit, FileEntry, FileState, Files as _, ObjectKey,
+    Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileState, Files as _, ObjectKey,
     Objects as _, RewrapGuard, Row, SpaceKind, Storage, StorageError, StoredFile, Upload, UploadId,
 };
 
@@ -427,7 +427,7 @@ pub async fn rewrapped_key_is_the_key_of_the_file<B: Backend>() {
     fixture.upload(space, &mine()).await;
     let before = fixture.file(space, file(1)).await;
     let entries = vec![rewrap(file(1), 1, 8)];
-    fixture.store.rewrap_file_deks(&fixture.grant(space), entries, RewrapGuard::Off).await.unwrap();
+    fixture.rewrap_files(space, entries, RewrapGuard::Off).await.unwrap();
     assert_eq!(fixture.file(space, file(1)).await, StoredFile { dek: dek(1, 8), ..before });
     fixture.end().await;
 }

@@ -6,7 +6,7 @@ use less_sync_core::Cursor;
 use crate::fixture::{Fixture, committed, dek, epoch, keyed, live, record, row, space, tombstone};
 use crate::shared_fixture::{file, rewrap, rewrap_of};
 use crate::{Backend, PageLimits};
-use less_sync_storage::{Deks as _, Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
+use less_sync_storage::{Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -18,7 +18,7 @@ pub async fn keys_are_listed_and_rewrapped<B: Backend>() {
     let at = fixture.commit(space, vec![keyed(record(1), NONE, b"a", dek(1, 7))]).await;
     fixture.advance(space, 2).await;
     let (listing, deks) = fixture.deks(space, NONE).await;
-    assert_eq!(deks, [StoredDek { id: record(1), cursor: at, dek: dek(1, 7) }]);
+    assert_eq!(deks, [StoredDek { id: record(1).into(), cursor: at, dek: dek(1, 7) }]);
     assert_eq!((listing.cursor, listing.key_generation), (at, epoch(2)));
     let guard = RewrapGuard::Listed(listing.cursor);
     for prefix in [0, 1, 3, u32::MAX, 0x8000_0002] {
@@ -33,7 +33,7 @@ pub async fn keys_are_listed_and_rewrapped<B: Backend>() {
         let done = fixture.rewrap(space, vec![rewrap(record(1), 2, 8)], guard).await.unwrap();
         assert_eq!(done, Rewrapped { replaced: 1, skipped: 0 });
         let (_, deks) = fixture.deks(space, NONE).await;
-        assert_eq!(deks, [StoredDek { id: record(1), cursor: at, dek: dek(2, 8) }]);
+        assert_eq!(deks, [StoredDek { id: record(1).into(), cursor: at, dek: dek(2, 8) }]);
     }
     assert_eq!(fixture.space(space).await.cursor, at);
     fixture.end().await;
@@ -65,7 +65,7 @@ pub async fn rewrap_of_nothing_does_nothing<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for guard in [RewrapGuard::Off, RewrapGuard::Unlisted, RewrapGuard::Listed(NONE)] {
         assert_eq!(fixture.rewrap(space(9), vec![], guard).await.unwrap(), Rewrapped::default());
-        let files = fixture.store.rewrap_file_deks(&fixture.grant(space(9)), vec![], guard).await.unwrap();
+        let files = fixture.rewrap_files(space(9), vec![], guard).await.unwrap();
         assert_eq!(files, Rewrapped::default());
     }
     fixture.end().await;
@@ -99,7 +99,7 @@ pub async fn rewrap_gives_no_key_to_what_has_none<B: Backend>() {
         assert_eq!(done, Rewrapped { replaced: 0, skipped: 2 }, "{guard:?}");
     }
     let (_, deks) = fixture.deks(space, NONE).await;
-    assert_eq!(deks.iter().map(|stored| stored.id).collect::<Vec<_>>(), [record(3)]);
+    assert_eq!(deks.iter().map(|stored| stored.id).collect::<Vec<_>>(), [record(3).into()]);
     fixture.end().await;
 }
 
@@ -227,7 +227,7 @@ pub async fn twenty_thousand_keys_are_rewrapped_at_once<B: Backend>() {
     fixture.advance(space, 2).await;
     let (listing, deks) = fixture.deks(space, NONE).await;
     assert_eq!(deks.len() as u64, COUNT);
-    let entries: Vec<Rewrap<_>> = deks
+    let entries: Vec<Rewrap> = deks
         .iter()
         .map(|stored| {
             let observed = Bytes::copy_from_slice(stored.dek.as_bytes());
@@ -252,9 +252,7 @@ pub async fn keys_of_files_are_rewrapped<B: Backend>() {
     fixture.put_file(space, file(3), record(2), dek(1, 1)).await;
     fixture.commit(space, vec![tombstone(record(2), at)]).await;
     fixture.advance(space, 2).await;
-    let act = async |entries: Vec<Rewrap<_>>, guard| {
-        fixture.store.rewrap_file_deks(&fixture.grant(space), entries, guard).await
-    };
+    let act = async |entries, guard| fixture.rewrap_files(space, entries, guard).await;
     let rejected = act(vec![rewrap(file(9), 2, 0), rewrap(file(1), 1, 0)], RewrapGuard::Off).await;
     assert!(matches!(rejected, Err(StorageError::DekEpochMismatch)), "{rejected:?}");
     let rejected = act(vec![rewrap(file(1), 2, 0), rewrap(file(9), 2, 0)], RewrapGuard::Off).await;
@@ -270,8 +268,8 @@ pub async fn keys_of_files_are_rewrapped<B: Backend>() {
         act(vec![rewrap_of(file(2), 2, 6, dek(1, 1).as_bytes())], RewrapGuard::Listed(NONE)).await.unwrap();
     assert_eq!(done, Rewrapped { replaced: 1, skipped: 0 });
     let expected = [
-        StoredDek { id: file(1), cursor: first.cursor, dek: dek(2, 5) },
-        StoredDek { id: file(2), cursor: second.cursor, dek: dek(2, 6) },
+        StoredDek { id: file(1).into(), cursor: first.cursor, dek: dek(2, 5) },
+        StoredDek { id: file(2).into(), cursor: second.cursor, dek: dek(2, 6) },
     ];
     assert_eq!(fixture.file_deks(space, NONE).await, expected);
     fixture.complete(space, 2).await.unwrap();

@@ -1,13 +1,13 @@
 //! Short words for what happens in shared spaces.
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
+use less_sync_core::{Cursor, Dek, DekKind, FileId, RecordId, SpaceId};
 use sha2::{Digest, Sha256};
 
 use crate::Backend;
 use crate::fixture::{Fixture, dek};
 use less_sync_storage::{
-    Advanced, Appended, CursorAhead, DekListing, Deks as _, Epochs as _, MemberLimits, MemberList,
+    Advanced, Appended, CursorAhead, DekId, DekListing, Deks as _, Epochs as _, MemberLimits, MemberList,
     MemberRange, Members as _, NewMember, PullRequest, ReadGrant, Records as _, Rewrap, RewrapGuard,
     Rewrapped, Row, StorageError, StoredDek,
 };
@@ -49,37 +49,38 @@ impl<B: Backend> Fixture<B> {
         self.store.complete_rewrap(&self.grant(space), number).await
     }
 
-    /// All keys of records above `since`, and the listing they come from.
-    pub(crate) async fn deks(&self, space: SpaceId, since: Cursor) -> (DekListing, Vec<StoredDek<RecordId>>) {
-        record_deks(&*self.store, &self.grant(space), since).await
+    /// All keys of records above `since`, and their listing.
+    pub(crate) async fn deks(&self, space: SpaceId, since: Cursor) -> (DekListing, Vec<StoredDek>) {
+        deks(&*self.store, &self.grant(space), DekKind::Record, since).await
     }
 
     /// All keys of files above `since`.
-    pub(crate) async fn file_deks(&self, space: SpaceId, since: Cursor) -> Vec<StoredDek<FileId>> {
-        let grant: ReadGrant = self.grant(space);
-        let listing = self.store.begin_deks(&grant, since).await.unwrap();
-        let (mut deks, mut position) = (Vec::new(), Some(listing.start()));
-        while let Some(from) = position {
-            let page = self.store.file_deks(&grant, &listing, from).await.unwrap();
-            deks.extend(page.deks);
-            position = page.next;
-        }
-        deks
+    pub(crate) async fn file_deks(&self, space: SpaceId, since: Cursor) -> Vec<StoredDek> {
+        deks(&*self.store, &self.grant(space), DekKind::File, since).await.1
     }
 
     pub(crate) async fn rewrap(
         &self,
         space: SpaceId,
-        entries: Vec<Rewrap<RecordId>>,
+        entries: Vec<Rewrap>,
         guard: RewrapGuard,
     ) -> Result<Rewrapped, StorageError> {
-        self.store.rewrap_deks(&self.grant(space), entries, guard).await
+        self.store.rewrap_deks(&self.grant(space), DekKind::Record, entries, guard).await
+    }
+
+    pub(crate) async fn rewrap_files(
+        &self,
+        space: SpaceId,
+        entries: Vec<Rewrap>,
+        guard: RewrapGuard,
+    ) -> Result<Rewrapped, StorageError> {
+        self.store.rewrap_deks(&self.grant(space), DekKind::File, entries, guard).await
     }
 
     /// The key that a record has now, if any.
     pub(crate) async fn dek_of(&self, space: SpaceId, id: RecordId) -> Option<Dek> {
         let (_, deks) = self.deks(space, Cursor::ZERO).await;
-        deks.into_iter().find(|stored| stored.id == id).map(|stored| stored.dek)
+        deks.into_iter().find(|stored| stored.id == id.into()).map(|stored| stored.dek)
     }
 
     /// Rows of all kinds, to the end of a pull.
@@ -94,16 +95,17 @@ impl<B: Backend> Fixture<B> {
     }
 }
 
-/// All keys of records above `since`.
-pub(crate) async fn record_deks<S: less_sync_storage::Deks>(
+/// All keys of `kind` above `since`, and their listing.
+pub(crate) async fn deks<S: less_sync_storage::Deks>(
     store: &S,
     grant: &ReadGrant,
+    kind: DekKind,
     since: Cursor,
-) -> (DekListing, Vec<StoredDek<RecordId>>) {
-    let listing = store.begin_deks(grant, since).await.unwrap();
+) -> (DekListing, Vec<StoredDek>) {
+    let listing = store.begin_deks(grant, kind, since).await.unwrap();
     let (mut deks, mut position) = (Vec::new(), Some(listing.start()));
     while let Some(from) = position {
-        let page = store.record_deks(grant, &listing, from).await.unwrap();
+        let page = store.deks(grant, &listing, from).await.unwrap();
         deks.extend(page.deks);
         position = page.next;
     }
@@ -123,12 +125,12 @@ pub(crate) fn file(number: u64) -> FileId {
     FileId::from_bytes(u128::from(number).to_be_bytes())
 }
 
-/// A key for `id`, from whatever it was.
-pub(crate) fn rewrap<Id>(id: Id, prefix: u32, fill: u8) -> Rewrap<Id> {
-    Rewrap { id, dek: dek(prefix, fill), observed: None }
+/// A rewrap of the key of `id` without an observed key.
+pub(crate) fn rewrap(id: impl Into<DekId>, prefix: u32, fill: u8) -> Rewrap {
+    Rewrap { id: id.into(), dek: dek(prefix, fill), observed: None }
 }
 
-/// A key for `id`, from `observed`.
-pub(crate) fn rewrap_of<Id>(id: Id, prefix: u32, fill: u8, observed: &[u8]) -> Rewrap<Id> {
-    Rewrap { id, dek: dek(prefix, fill), observed: Some(Bytes::copy_from_slice(observed)) }
+/// A rewrap of the key of `id` that observed this one.
+pub(crate) fn rewrap_of(id: impl Into<DekId>, prefix: u32, fill: u8, observed: &[u8]) -> Rewrap {
+    Rewrap { id: id.into(), dek: dek(prefix, fill), observed: Some(Bytes::copy_from_slice(observed)) }
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, InvitationId, MailboxId, RecordId, SpaceId};
+use less_sync_core::{Cursor, DekKind, InvitationId, MailboxId, RecordId, SpaceId};
 
 use crate::Backend;
 use crate::fixture::{Fixture, WIDE, cursor, dek, epoch, keyed, live, record, tombstone};
 use crate::grants::{Grant, chain, cid};
 use crate::races::{ROUNDS, together};
-use crate::shared_fixture::{ALL, WIDE_LOG, member, record_deks, rewrap};
+use crate::shared_fixture::{ALL, WIDE_LOG, deks, member, rewrap};
 use less_sync_storage::{
     ActorHash, Advanced, Change, CursorAhead, Deks as _, Epochs as _, INVITATION_LIFETIME, Invitations as _,
     MailboxLimits, MailboxPage, Members as _, NewInvitation, PullRequest, Push, Pushed, RateAction,
@@ -172,12 +172,17 @@ pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: Backend>() {
                     let change = keyed(record(1), at, &round.to_be_bytes(), dek(1, fill));
                     return Some(store.push(&write, push_of(vec![change]), WIDE).await.unwrap());
                 }
-                let (listing, deks) = record_deks(&*store, &read, NONE).await;
+                let (listing, deks) = deks(&*store, &read, DekKind::Record, NONE).await;
                 // What it makes of a key shows which one it had before it.
                 let entries =
                     deks.iter().map(|stored| rewrap(stored.id, 1, 100 + stored.dek.as_bytes()[4] % 100));
                 store
-                    .rewrap_deks(&admin, entries.collect(), RewrapGuard::Listed(listing.cursor))
+                    .rewrap_deks(
+                        &admin,
+                        DekKind::Record,
+                        entries.collect(),
+                        RewrapGuard::Listed(listing.cursor),
+                    )
                     .await
                     .unwrap();
                 None
@@ -209,7 +214,7 @@ pub async fn record_that_dies_during_a_rewrap_has_no_key<B: Backend>() {
                     let pushed = store.push(&write, push_of(vec![tombstone(id, at)]), WIDE).await.unwrap();
                     assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
                 } else {
-                    store.rewrap_deks(&admin, vec![rewrap(id, 1, 2)], guard).await.unwrap();
+                    store.rewrap_deks(&admin, DekKind::Record, vec![rewrap(id, 1, 2)], guard).await.unwrap();
                 }
             }
         })

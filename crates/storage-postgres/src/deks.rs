@@ -1,66 +1,65 @@
-//! Data keys of records and files: the same statements on two tables.
+//! Data keys of records and files: the same operations on two tables.
 
-mod keyed;
 mod rewrap;
+mod statements;
 
 use async_trait::async_trait;
-use less_sync_core::{Cursor, FileId, RecordId};
+use less_sync_core::{Cursor, DekKind};
 use less_sync_storage::{
-    Access, AdminGrant, DEK_PAGE_ROWS, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap,
-    RewrapGuard, Rewrapped, StorageError,
+    Access, AdminGrant, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap, RewrapGuard,
+    Rewrapped, StorageError, StoredDek,
 };
 use sqlx::PgConnection;
 
-use self::keyed::{Bounds, Keyed};
-use self::rewrap::Rewrapping;
+use self::rewrap::RewrapTransaction;
+use self::statements::{Bounds, PageRow};
 use crate::PostgresStorage;
 use crate::access::{Gate, cids, for_reading};
+use crate::columns::{cursor, dek};
+use crate::error::CorruptRow;
 use crate::pool::Class;
 use crate::transaction::Aborted;
 
 #[async_trait]
 impl Deks for PostgresStorage {
-    async fn begin_deks(&self, grant: &ReadGrant, since: Cursor) -> Result<DekListing, StorageError> {
+    async fn begin_deks(
+        &self,
+        grant: &ReadGrant,
+        kind: DekKind,
+        since: Cursor,
+    ) -> Result<DekListing, StorageError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let space = for_reading(lease.connection(), grant.access()).await;
         let space = lease.settle(space)??;
-        Ok(DekListing { since, cursor: space.cursor, key_generation: space.key_generation })
+        Ok(DekListing { kind, since, cursor: space.cursor, key_generation: space.key_generation })
     }
 
-    async fn record_deks(
+    async fn deks(
         &self,
         grant: &ReadGrant,
         listing: &DekListing,
         position: DekPosition,
-    ) -> Result<DekPage<RecordId>, StorageError> {
-        self.dek_page(grant.access(), listing, position).await
-    }
-
-    async fn file_deks(
-        &self,
-        grant: &ReadGrant,
-        listing: &DekListing,
-        position: DekPosition,
-    ) -> Result<DekPage<FileId>, StorageError> {
-        self.dek_page(grant.access(), listing, position).await
+    ) -> Result<DekPage, StorageError> {
+        let mut lease = self.pool.lease(Class::Stream).await?;
+        let limit = i64::try_from(DekPage::READ_ROWS).unwrap_or(i64::MAX);
+        let bounds = Bounds { space: grant.space().as_uuid(), position, cursor: listing.cursor, limit };
+        let rows = statements::page(lease.connection(), listing.kind, bounds).await;
+        let rows = lease.settle(rows)?.into_iter().map(PageRow::read);
+        Ok(DekPage::from_rows(rows.collect::<Result<_, CorruptRow>>()?))
     }
 
     async fn rewrap_deks(
         &self,
         grant: &AdminGrant,
-        entries: Vec<Rewrap<RecordId>>,
+        kind: DekKind,
+        entries: Vec<Rewrap>,
         guard: RewrapGuard,
     ) -> Result<Rewrapped, StorageError> {
-        self.rewrap(grant.access(), &entries, guard).await
-    }
-
-    async fn rewrap_file_deks(
-        &self,
-        grant: &AdminGrant,
-        entries: Vec<Rewrap<FileId>>,
-        guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError> {
-        self.rewrap(grant.access(), &entries, guard).await
+        if entries.is_empty() {
+            return Ok(Rewrapped::default());
+        }
+        let rewrap = RewrapTransaction { access: grant.access(), kind, entries: &entries, guard };
+        self.pool.transact(Class::Push, &rewrap).await
     }
 
     async fn has_files(&self, grant: &ReadGrant) -> Result<bool, StorageError> {
@@ -70,36 +69,13 @@ impl Deks for PostgresStorage {
     }
 }
 
-impl PostgresStorage {
-    /// One row more than a page has is looked at, only to know that there is one.
-    async fn dek_page<Id: Keyed>(
-        &self,
-        access: &Access,
-        listing: &DekListing,
-        position: DekPosition,
-    ) -> Result<DekPage<Id>, StorageError> {
-        let mut lease = self.pool.lease(Class::Stream).await?;
-        let limit = i64::try_from(DEK_PAGE_ROWS + 1).unwrap_or(i64::MAX);
-        let bounds = Bounds { space: access.space().as_uuid(), position, cursor: listing.cursor, limit };
-        let rows = Id::page(lease.connection(), bounds).await;
-        let mut deks = lease.conclude(rows)?;
-        let more = deks.len() > DEK_PAGE_ROWS;
-        deks.truncate(DEK_PAGE_ROWS);
-        let next =
-            deks.last().map(|last| DekPosition { cursor: last.cursor, id: last.id.uuid().into_bytes() });
-        Ok(DekPage { deks, next: next.filter(|_| more) })
-    }
-
-    async fn rewrap<Id: Keyed>(
-        &self,
-        access: &Access,
-        entries: &[Rewrap<Id>],
-        guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError> {
-        if entries.is_empty() {
-            return Ok(Rewrapped::default());
-        }
-        self.pool.transact(Class::Push, &Rewrapping { access, entries, guard }).await
+impl PageRow {
+    fn read(self) -> Result<StoredDek, CorruptRow> {
+        Ok(StoredDek {
+            id: DekId::from_bytes(self.id.into_bytes()),
+            cursor: cursor(self.cursor)?,
+            dek: dek(&self.wrapped_dek)?,
+        })
     }
 }
 

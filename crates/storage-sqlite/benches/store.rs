@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use less_sync_core::{Cursor, Dek, RecordId, SpaceId};
+use less_sync_core::{Cursor, Dek, DekKind, RecordId, SpaceId};
 use less_sync_storage::{
     AdminGrant, Change, CursorAhead, Deks, PullRequest, Push, PushLimits, Pushed, ReadGrant, RecordState,
     Records, Rewrap, RewrapGuard, Spaces, WriteGrant,
@@ -214,10 +214,10 @@ fn rewraps(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(KEYS)).sample_size(10);
     group.bench_function("20k", |bencher| {
         bencher.iter(|| {
-            let entry = |seed| Rewrap { id: record_id(seed), dek: first_key(), observed: None };
+            let entry = |seed| Rewrap { id: record_id(seed).into(), dek: first_key(), observed: None };
             let entries = (0..KEYS).map(entry).collect();
             let grant = AdminGrant::issue(space);
-            let rewrap = harness.storage.rewrap_deks(&grant, entries, RewrapGuard::Off);
+            let rewrap = harness.storage.rewrap_deks(&grant, DekKind::Record, entries, RewrapGuard::Off);
             assert_eq!(runtime.block_on(rewrap).unwrap().replaced as u64, KEYS);
         });
     });

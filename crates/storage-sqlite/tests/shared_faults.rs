@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
 
 use bytes::Bytes;
-use less_sync_core::{Cid, Cursor, Dek, RecordId, SpaceId};
+use less_sync_core::{Cid, Cursor, Dek, DekKind, RecordId, SpaceId};
 use less_sync_storage::{
     AdminGrant, Change, Deks as _, EpochKeys as _, Epochs as _, KeyShares, ProofChain, Push, PushLimits,
     ReadGrant, RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, SpaceKind, Spaces as _,
@@ -108,8 +108,8 @@ async fn rewrap_that_fails_while_it_writes_changes_nothing() {
     let vandal = rusqlite::Connection::open(harness.storage.path()).unwrap();
     vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
     vandal.execute("UPDATE records SET wrapped_dek = x'00000001' WHERE id = ?1", [[2_u8; 16]]).unwrap();
-    let entries = [1, 2].map(|number| Rewrap { id: id(number), dek: key(2), observed: None }).to_vec();
-    let rejected = harness.storage.rewrap_deks(&admin(), entries, RewrapGuard::Off).await;
+    let entries = [1, 2].map(|number| Rewrap { id: id(number).into(), dek: key(2), observed: None }).to_vec();
+    let rejected = harness.storage.rewrap_deks(&admin(), DekKind::Record, entries, RewrapGuard::Off).await;
     assert!(matches!(rejected, Err(StorageError::Database(_))), "{rejected:?}");
     let stored: Vec<u8> = vandal
         .query_row("SELECT wrapped_dek FROM records WHERE id = ?1", [[1_u8; 16]], |row| row.get(0))

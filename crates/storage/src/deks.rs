@@ -1,151 +1,195 @@
-//! Data keys of records and files: listed and rewrapped by whoever rotates the key of a space (storage §3.12).
+//! Data keys of records and files: paged listings and rewraps for the rotation of a space's key (storage §3.12).
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, Epoch, FileId, RecordId};
+use less_sync_core::{Cursor, Dek, DekKind, Epoch, FileId, RecordId};
 
 use crate::{AdminGrant, ReadGrant, StorageError};
 
-/// Keys of one page of a listing.
+/// Rows of one page of a listing.
 pub const DEK_PAGE_ROWS: usize = 2000;
 
-/// A listing under way: its bounds were fixed when it began.
+/// Id of a record or a file; a [`DekKind`] beside it says which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DekId([u8; 16]);
+
+impl DekId {
+    /// The id with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the id.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl From<RecordId> for DekId {
+    fn from(id: RecordId) -> Self {
+        Self(*id.as_bytes())
+    }
+}
+
+impl From<FileId> for DekId {
+    fn from(id: FileId) -> Self {
+        Self(*id.as_bytes())
+    }
+}
+
+impl From<DekId> for RecordId {
+    fn from(id: DekId) -> Self {
+        Self::from_bytes(id.0)
+    }
+}
+
+impl From<DekId> for FileId {
+    fn from(id: DekId) -> Self {
+        Self::from_bytes(id.0)
+    }
+}
+
+/// State of a listing; its bounds are fixed when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DekListing {
-    /// Only rows above this cursor.
+    /// Kind of the listed keys.
+    pub kind: DekKind,
+    /// Lower bound of the cursors of the rows, exclusive.
     pub since: Cursor,
-    /// The upper bound C: the cursor of the space when the listing began. Goes into [`RewrapGuard::Listed`].
+    /// Upper bound of the cursors of the rows, inclusive: the cursor of the space when the listing began. Goes into
+    /// [`RewrapGuard::Listed`].
     pub cursor: Cursor,
-    /// Key generation of the space then.
+    /// Key generation of the space when the listing began.
     pub key_generation: Epoch,
 }
 
-/// Where a listing stands between two pages. Only an adapter makes one, only [`DekListing::start`] begins one.
+/// Position between two pages of a listing. Only an adapter makes one, only [`DekListing::start`] begins one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DekPosition {
     /// Cursor of the last row delivered.
     pub cursor: Cursor,
     /// Id of the last row delivered.
-    pub id: [u8; 16],
+    pub id: DekId,
 }
 
 impl DekListing {
     /// The position before the first row.
     #[must_use]
     pub fn start(&self) -> DekPosition {
-        DekPosition { cursor: self.since, id: [0xff; 16] }
+        DekPosition { cursor: self.since, id: DekId([0xff; 16]) }
     }
 }
 
-/// The data key of a live record or file.
+/// Data key of a live record or file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoredDek<Id> {
-    /// What it opens.
-    pub id: Id,
-    /// Cursor of the last change of that, which a rewrap is not.
+pub struct StoredDek {
+    /// Id of the record or file.
+    pub id: DekId,
+    /// Cursor of the last change of the record or file; a rewrap is not a change.
     pub cursor: Cursor,
     /// The wrapped key.
     pub dek: Dek,
 }
 
-/// A page of a listing.
+/// Page of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DekPage<Id> {
-    /// Ascending (cursor, id), at most [`DEK_PAGE_ROWS`].
-    pub deks: Vec<StoredDek<Id>>,
-    /// Where the next page begins; `None` after the last one.
+pub struct DekPage {
+    /// Rows, ascending (cursor, id), at most [`DEK_PAGE_ROWS`].
+    pub deks: Vec<StoredDek>,
+    /// Start of the next page; `None` after the last one.
     pub next: Option<DekPosition>,
 }
 
-/// A data key wrapped anew.
+impl DekPage {
+    /// Rows that an adapter reads for one page. The surplus row is only looked at to know whether another page follows.
+    pub const READ_ROWS: usize = DEK_PAGE_ROWS + 1;
+
+    /// Cuts the first [`DekPage::READ_ROWS`] rows after a position down to a page.
+    #[must_use]
+    pub fn from_rows(mut rows: Vec<StoredDek>) -> Self {
+        let more = rows.len() > DEK_PAGE_ROWS;
+        rows.truncate(DEK_PAGE_ROWS);
+        let next = rows.last().filter(|_| more).map(|last| DekPosition { cursor: last.cursor, id: last.id });
+        Self { deks: rows, next }
+    }
+}
+
+/// Rewrapped data key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rewrap<Id> {
-    /// What it opens.
-    pub id: Id,
+pub struct Rewrap {
+    /// Id of the record or file.
+    pub id: DekId,
     /// The wrapped key, of the current epoch.
     pub dek: Dek,
-    /// The stored key that the caller made it from, as it was told; any length. The key is replaced only if it still is
-    /// this one (newer-clients §4.4).
+    /// The stored key that the caller read, of any length. The key is replaced only if it still is this one
+    /// (newer-clients §4.4). `None`: the [`RewrapGuard`] decides.
     pub observed: Option<Bytes>,
 }
 
-/// Which stored keys an entry without an observed one leaves alone: those that it cannot have been made from. Otherwise
-/// an old key would replace the one that newer content needs (storage §3.12).
+/// Stored keys that a rewrap leaves alone when an entry has no observed key. Without this guard an old key could replace
+/// the one that newer content needs (storage §3.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RewrapGuard {
-    /// Those of rows above the bound of the caller's listing.
+    /// Keys of rows above the bound of the caller's listing.
     Listed(Cursor),
-    /// Those of the current epoch: it is not known what the caller has listed.
+    /// Keys of the current epoch, since the caller's listing is not known.
     Unlisted,
     /// None; for tools.
     Off,
 }
 
-/// A rewrap took place.
+/// Outcome of a rewrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewrapped {
-    /// Keys replaced.
+    /// Replaced keys.
     pub replaced: usize,
-    /// Entries that counted and changed nothing: repeated, guarded, dead, or without a key that could be replaced.
+    /// Accepted entries without effect: repeated, guarded, for a tombstone, or for a record without a key.
     pub skipped: usize,
 }
 
-/// Data keys.
+/// Listings and rewraps of data keys.
 #[async_trait]
 pub trait Deks: Send + Sync {
-    /// Begins a listing of record or file keys: reads the state of the space, once, and thereby fixes its upper bound.
-    /// Holds nothing afterwards.
+    /// Begins a listing of the keys of `kind`: reads the state of the space once, which fixes the upper bound. Holds
+    /// nothing afterwards.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].
-    async fn begin_deks(&self, grant: &ReadGrant, since: Cursor) -> Result<DekListing, StorageError>;
+    async fn begin_deks(
+        &self,
+        grant: &ReadGrant,
+        kind: DekKind,
+        since: Cursor,
+    ) -> Result<DekListing, StorageError>;
 
-    /// One page of the keys of live records, a short read of its own. A record that was pushed since the listing began
-    /// has moved above its bound and is left out; one that was rewrapped comes with its new key.
+    /// Reads one page of the keys of live records or files, a short read of its own. A record that was pushed since the
+    /// listing began has moved above its bound and is left out; one that was rewrapped comes with its new key.
     ///
     /// # Errors
     /// Failures of the database only.
-    async fn record_deks(
+    async fn deks(
         &self,
         grant: &ReadGrant,
         listing: &DekListing,
         position: DekPosition,
-    ) -> Result<DekPage<RecordId>, StorageError>;
+    ) -> Result<DekPage, StorageError>;
 
-    /// The same for live files.
-    ///
-    /// # Errors
-    /// Failures of the database only.
-    async fn file_deks(
-        &self,
-        grant: &ReadGrant,
-        listing: &DekListing,
-        position: DekPosition,
-    ) -> Result<DekPage<FileId>, StorageError>;
-
-    /// Replaces the keys of records, all or nothing; no cursor moves. Of several entries for one record the last one
-    /// counts. Entries for tombstones and for records without a key count and change nothing. No entries: no I/O.
+    /// Replaces keys of `kind`, all or nothing; no cursor moves. Of several entries for one id the last one counts.
+    /// Entries for tombstones and for records without a key count and change nothing. No entries: no I/O.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
     /// [`StorageError::Revoked`]; [`StorageError::DekEpochMismatch`] when any entry is not of the current epoch;
-    /// [`StorageError::DekRecordNotFound`] when any entry without an observed key names no record;
-    /// [`StorageError::DekReplaced`] when any observed key is not the stored one. The first that applies, in this order.
+    /// [`StorageError::DekRecordNotFound`] or [`StorageError::FileDekNotFound`], by kind, when any entry without an
+    /// observed key names nothing; [`StorageError::DekReplaced`] when any observed key is not the stored one. The first
+    /// that applies, in this order.
     async fn rewrap_deks(
         &self,
         grant: &AdminGrant,
-        entries: Vec<Rewrap<RecordId>>,
-        guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError>;
-
-    /// The same for files.
-    ///
-    /// # Errors
-    /// As [`Deks::rewrap_deks`], with [`StorageError::FileDekNotFound`].
-    async fn rewrap_file_deks(
-        &self,
-        grant: &AdminGrant,
-        entries: Vec<Rewrap<FileId>>,
+        kind: DekKind,
+        entries: Vec<Rewrap>,
         guard: RewrapGuard,
     ) -> Result<Rewrapped, StorageError>;
 
@@ -154,4 +198,27 @@ pub trait Deks: Send + Sync {
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].
     async fn has_files(&self, grant: &ReadGrant) -> Result<bool, StorageError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize) -> Vec<StoredDek> {
+        let row = |number: usize| StoredDek {
+            id: DekId((number as u128).to_be_bytes()),
+            cursor: Cursor::ZERO,
+            dek: Dek::from_bytes([0; Dek::LENGTH]),
+        };
+        (0..count).map(row).collect()
+    }
+
+    #[test]
+    fn page_is_cut_to_its_rows_and_names_the_last_one() {
+        assert_eq!(DekPage::from_rows(rows(0)), DekPage { deks: Vec::new(), next: None });
+        assert_eq!(DekPage::from_rows(rows(DEK_PAGE_ROWS)).next, None);
+        let page = DekPage::from_rows(rows(DekPage::READ_ROWS));
+        assert_eq!(page.deks.len(), DEK_PAGE_ROWS);
+        assert_eq!(page.next.map(|next| next.id), page.deks.last().map(|last| last.id));
+    }
 }

@@ -27,7 +27,7 @@ mod spaces;
 pub use blobs::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob};
 pub use database_time::DatabaseTime;
 pub use deks::{
-    DEK_PAGE_ROWS, DekListing, DekPage, DekPosition, Deks, Rewrap, RewrapGuard, Rewrapped, StoredDek,
+    DEK_PAGE_ROWS, DekId, DekListing, DekPage, DekPosition, Deks, Rewrap, RewrapGuard, Rewrapped, StoredDek,
 };
 pub use epoch_keys::{EpochKeys, InvalidKeyShares, KeyShares};
 pub use epochs::{Advanced, COUNTED_LEFTOVERS, Epochs};
@@ -53,7 +53,7 @@ pub use records::{
 };
 pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
 pub use row::Row;
-pub use rules::{KeyedRow, RewrapVerdict};
+pub use rules::{DekRow, RewrapVerdict};
 pub use spaces::{Space, SpaceKind, Spaces};
 
 /// All of it. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use less_sync_core::Epoch;
 
-pub use rewrap::{KeyedRow, RewrapVerdict};
+pub use rewrap::{DekRow, RewrapVerdict};
 
 use crate::{CursorAhead, PullRequest, PullState, Push, PushLimits, RecordState, Space, StorageError};
 

@@ -5,7 +5,7 @@ use less_sync_core::{Cursor, Epoch, ErrorCode, FileId, RecordId};
 use crate::access::Access;
 use crate::connection::Connection;
 use crate::crypto::{DecryptionError, KeyRing};
-use crate::deks::{DekRow, Keyed, Rewrap};
+use crate::deks::{DekId, DekRow, Rewrap};
 use crate::error::{CallError, PullError};
 
 /// Keys of one call: 3.3 MB of message.
@@ -88,7 +88,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// How many keys of one kind were rewrapped.
-    async fn rewrap<I: Keyed>(&self) -> Result<usize, RewrapError> {
+    async fn rewrap<I: DekId>(&self) -> Result<usize, RewrapError> {
         let (mut since, mut done, mut in_vain) = (Cursor::ZERO, 0, 0);
         loop {
             let old = self.older::<I>(since).await?;
@@ -109,7 +109,7 @@ impl Work<'_> {
     }
 
     /// The first keys after `since` that are not of the new epoch.
-    async fn older<I: Keyed>(&self, since: Cursor) -> Result<Vec<DekRow<I>>, RewrapError> {
+    async fn older<I: DekId>(&self, since: Cursor) -> Result<Vec<DekRow<I>>, RewrapError> {
         let mut list = self.connection.deks::<I>(self.access, since).await?;
         let mut old = Vec::new();
         let current = self.epoch.get().to_be_bytes();
@@ -125,7 +125,7 @@ impl Work<'_> {
         Ok(old)
     }
 
-    fn renew<I: Keyed>(&self, row: DekRow<I>) -> Result<Rewrap<I>, RewrapError> {
+    fn renew<I: DekId>(&self, row: DekRow<I>) -> Result<Rewrap<I>, RewrapError> {
         match self.keys.rewrap(&row.dek, self.epoch) {
             Ok(dek) => Ok(Rewrap { id: row.id, dek, observed: row.dek }),
             Err(why) => Err(RewrapError::Undecryptable { id: row.id.to_string(), why }),

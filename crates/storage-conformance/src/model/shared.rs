@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, RecordId, SpaceId};
+use less_sync_core::{Cursor, Dek, DekKind, SpaceId};
 
 use super::history::Wish;
 use super::runner::{LIMITS, Replay, agree, replay_all};
@@ -14,7 +14,7 @@ use super::shared_history::{Act, How, Step, histories};
 use super::shared_store::{CHAINS, PERSONAL, SHARED, SharedStore};
 use crate::fixture::{CLIENT, Fixture, cursor, dek};
 use crate::grants::{Grant, chain, cid};
-use crate::shared_fixture::{WIDE_LOG, file, member, record_deks, rewrap};
+use crate::shared_fixture::{WIDE_LOG, deks, file, member, rewrap};
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
     DekListing, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberRange, Members as _, ObjectKey,
@@ -38,7 +38,7 @@ pub(super) struct SharedReplay<B: Backend> {
     /// Objects of those that were.
     pub(super) known: Vec<ObjectKey>,
     /// What was listed last in each space.
-    listed: BTreeMap<SpaceId, (DekListing, Vec<StoredDek<RecordId>>)>,
+    listed: BTreeMap<SpaceId, (DekListing, Vec<StoredDek>)>,
 }
 
 const PAGES: PageLimits = PageLimits { rows: 3, bytes: 100 };
@@ -161,7 +161,8 @@ impl<B: Backend> SharedReplay<B> {
 
     /// The owner lists: nobody revokes that chain.
     async fn list(&mut self, space: SpaceId) {
-        let (listing, deks) = record_deks(&*self.fixture.store, &grant(space, 2), Cursor::ZERO).await;
+        let grant = grant(space, 2);
+        let (listing, deks) = deks(&*self.fixture.store, &grant, DekKind::Record, Cursor::ZERO).await;
         assert_eq!(listing.cursor, self.model.space(space).cursor);
         assert_eq!(deks, self.model.record_deks(space));
         self.listed.insert(space, (listing, deks));
@@ -171,7 +172,7 @@ impl<B: Backend> SharedReplay<B> {
     async fn rewrap(&mut self, space: SpaceId, bearer: usize, how: How, skew: i32, every: usize) {
         let Some((listing, deks)) = self.listed.get(&space) else { return };
         let prefix = (self.model.space(space).key_generation.get() + skew).unsigned_abs();
-        let entry = |stored: &StoredDek<RecordId>| {
+        let entry = |stored: &StoredDek| {
             let mark = stored.dek.as_bytes()[Dek::LENGTH - 1];
             let observed = match how {
                 How::Listed => None,
@@ -181,7 +182,8 @@ impl<B: Backend> SharedReplay<B> {
         };
         let entries: Vec<_> = deks.iter().step_by(every).map(entry).collect();
         let guard = RewrapGuard::Listed(listing.cursor);
-        let done = self.fixture.store.rewrap_deks(&grant(space, bearer), entries.clone(), guard).await;
+        let (store, grant) = (&self.fixture.store, grant(space, bearer));
+        let done = store.rewrap_deks(&grant, DekKind::Record, entries.clone(), guard).await;
         let admitted = if entries.is_empty() { Ok(()) } else { self.model.admit(space, bearer) };
         agree(&done, &admitted.and_then(|()| self.model.rewrap(space, &entries, guard)));
         self.assert_keys_fit(space);
@@ -201,10 +203,11 @@ impl<B: Backend> SharedReplay<B> {
 
     async fn rewrap_files(&mut self, space: SpaceId) {
         let new = dek(self.model.space(space).key_generation.get().unsigned_abs(), 2);
-        let entry = |stored: StoredDek<_>| Rewrap { id: stored.id, dek: new, observed: None };
+        let entry = |stored: StoredDek| Rewrap { id: stored.id, dek: new, observed: None };
         let entries: Vec<_> = self.model.file_deks(space).into_iter().map(entry).collect();
         let count = entries.len();
-        let done = self.fixture.store.rewrap_file_deks(&grant(space, 2), entries, RewrapGuard::Off).await;
+        let (store, grant) = (&self.fixture.store, grant(space, 2));
+        let done = store.rewrap_deks(&grant, DekKind::File, entries, RewrapGuard::Off).await;
         assert_eq!(done.unwrap().replaced, count);
         self.model.rewrap_files(space, new);
     }

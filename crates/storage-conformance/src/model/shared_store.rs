@@ -11,8 +11,8 @@ use super::runner::LIMITS;
 use crate::fixture::{ROOT, epoch};
 use crate::shared_fixture::sha256;
 use less_sync_storage::{
-    Advanced, Appended, Change, DeletedFile, FileEntry, FileState, MemberEntry, Pushed, Record, RecordState,
-    Rewrap, RewrapGuard, Rewrapped, Row, Space, SpaceKind, StorageError, StoredDek,
+    Advanced, Appended, Change, DekId, DeletedFile, FileEntry, FileState, MemberEntry, Pushed, Record,
+    RecordState, Rewrap, RewrapGuard, Rewrapped, Row, Space, SpaceKind, StorageError, StoredDek,
 };
 
 /// The space that is opened with a chain.
@@ -170,10 +170,10 @@ impl SharedStore {
     }
 
     /// The keys of live records, ascending (cursor, id).
-    pub(super) fn record_deks(&self, id: SpaceId) -> Vec<StoredDek<RecordId>> {
+    pub(super) fn record_deks(&self, id: SpaceId) -> Vec<StoredDek> {
         let keyed = self.base.rows(id).into_iter().filter_map(|row| match row.state {
             RecordState::Live { dek: Some(dek), .. } => {
-                Some(StoredDek { id: row.id, cursor: row.cursor, dek })
+                Some(StoredDek { id: row.id.into(), cursor: row.cursor, dek })
             }
             RecordState::Live { dek: None, .. } | RecordState::Tombstone => None,
         });
@@ -183,9 +183,9 @@ impl SharedStore {
     }
 
     /// The keys of live files, ascending (cursor, id).
-    pub(super) fn file_deks(&self, id: SpaceId) -> Vec<StoredDek<FileId>> {
+    pub(super) fn file_deks(&self, id: SpaceId) -> Vec<StoredDek> {
         let keyed = self.extra(id).files.values().filter_map(|file| match file.state {
-            FileState::Live { dek, .. } => Some(StoredDek { id: file.id, cursor: file.cursor, dek }),
+            FileState::Live { dek, .. } => Some(StoredDek { id: file.id.into(), cursor: file.cursor, dek }),
             FileState::Tombstone => None,
         });
         let mut keyed: Vec<_> = keyed.collect();
@@ -197,16 +197,16 @@ impl SharedStore {
     pub(super) fn rewrap(
         &mut self,
         id: SpaceId,
-        entries: &[Rewrap<RecordId>],
+        entries: &[Rewrap],
         guard: RewrapGuard,
     ) -> Result<Rewrapped, StorageError> {
         let current = i64::from(self.space(id).key_generation.get());
         if entries.iter().any(|entry| i64::from(entry.dek.epoch_prefix()) != current) {
             return Err(StorageError::DekEpochMismatch);
         }
-        let stored: BTreeMap<RecordId, StoredDek<RecordId>> =
+        let stored: BTreeMap<DekId, StoredDek> =
             self.record_deks(id).into_iter().map(|stored| (stored.id, stored)).collect();
-        let is_outdated = |entry: &Rewrap<RecordId>| {
+        let is_outdated = |entry: &Rewrap| {
             let now = stored.get(&entry.id).map(|stored| &stored.dek.as_bytes()[..]);
             entry.observed.as_ref().is_some_and(|observed| now != Some(&observed[..]))
         };
@@ -219,7 +219,7 @@ impl SharedStore {
         for entry in entries {
             let Some(stored) = stored.get(&entry.id) else { continue };
             if entry.observed.is_some() || stored.cursor <= bound {
-                let state = &mut rows.get_mut(&entry.id).unwrap().state;
+                let state = &mut rows.get_mut(&entry.id.into()).unwrap().state;
                 let RecordState::Live { dek, .. } = state else { panic!("{state:?} has a key") };
                 *dek = Some(entry.dek);
                 replaced += 1;

@@ -1,29 +1,31 @@
-//! Rewrap, under the lock of the space (storage §3.12, newer-clients §4.4). Everything is compared before anything is
+//! Rewrap of data keys, under the lock of the space (storage §3.12, newer-clients §4.4). Everything is compared before anything is
 //! written.
 
 use std::collections::{BTreeMap, HashMap};
 
-use less_sync_storage::{Access, KeyedRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, StorageError};
+use less_sync_core::DekKind;
+use less_sync_storage::{Access, DekId, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::keyed::{Keyed, Stored};
+use super::statements::{self, Stored};
 use crate::access::for_writing;
 use crate::columns::cursor;
 use crate::error::CorruptRow;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
-/// What one statement takes at most (storage T5).
+/// Maximum number of rows of one statement (storage T5).
 const STATEMENT_ROWS: usize = 2_000;
 
 /// Replaces keys, all or nothing.
-pub(super) struct Rewrapping<'a, Id> {
+pub(super) struct RewrapTransaction<'a> {
     pub(super) access: &'a Access,
-    pub(super) entries: &'a [Rewrap<Id>],
+    pub(super) kind: DekKind,
+    pub(super) entries: &'a [Rewrap],
     pub(super) guard: RewrapGuard,
 }
 
-impl<Id: Keyed> Transaction for Rewrapping<'_, Id> {
+impl Transaction for RewrapTransaction<'_> {
     type Outcome = Rewrapped;
 
     async fn run(&self, db: &mut PgConnection) -> Result<Rewrapped, Aborted> {
@@ -35,13 +37,13 @@ impl<Id: Keyed> Transaction for Rewrapping<'_, Id> {
         plan_by_key(db).await?;
         let (ids, deks) = self.decide(db, space.id).await?;
         for (ids, deks) in ids.chunks(STATEMENT_ROWS).zip(deks.chunks(STATEMENT_ROWS)) {
-            Id::replace(db, space.id, ids, deks).await?;
+            statements::replace(db, self.kind, space.id, ids, deks).await?;
         }
         Ok(Rewrapped { replaced: ids.len(), skipped: self.entries.len() - ids.len() })
     }
 }
 
-impl<'a, Id: Keyed> Rewrapping<'a, Id> {
+impl<'a> RewrapTransaction<'a> {
     /// The rows to change in the order of their ids (storage T3), each with its new key.
     async fn decide(
         &self,
@@ -49,13 +51,13 @@ impl<'a, Id: Keyed> Rewrapping<'a, Id> {
         space: Uuid,
     ) -> Result<(Vec<Uuid>, Vec<&'a [u8]>), Aborted> {
         // The last entry for an id counts.
-        let last: BTreeMap<Id, &'a Rewrap<Id>> = self.entries.iter().map(|entry| (entry.id, entry)).collect();
-        let last: Vec<(Uuid, &'a Rewrap<Id>)> =
-            last.into_iter().map(|(id, entry)| (id.uuid(), entry)).collect();
+        let last: BTreeMap<DekId, &'a Rewrap> = self.entries.iter().map(|entry| (entry.id, entry)).collect();
+        let last: Vec<(Uuid, &'a Rewrap)> =
+            last.into_iter().map(|(id, entry)| (Uuid::from_bytes(*id.as_bytes()), entry)).collect();
         let (mut replaced, mut outdated) = ((Vec::new(), Vec::new()), false);
         for entries in last.chunks(STATEMENT_ROWS) {
             let ids: Vec<Uuid> = entries.iter().map(|(id, _)| *id).collect();
-            let stored = Id::find(db, space, &ids).await?;
+            let stored = statements::find(db, self.kind, space, &ids).await?;
             let stored: HashMap<Uuid, Stored> = stored.into_iter().map(|row| (row.id, row)).collect();
             for (id, entry) in entries {
                 let row = stored.get(id).map(Stored::row).transpose()?;
@@ -66,7 +68,7 @@ impl<'a, Id: Keyed> Rewrapping<'a, Id> {
                     }
                     RewrapVerdict::Skip => {}
                     RewrapVerdict::Outdated => outdated = true,
-                    RewrapVerdict::Unknown => return Err(Id::not_found().into()),
+                    RewrapVerdict::Unknown => return Err(StorageError::dek_not_found(self.kind).into()),
                 }
             }
         }
@@ -75,7 +77,7 @@ impl<'a, Id: Keyed> Rewrapping<'a, Id> {
 }
 
 impl Stored {
-    fn row(&self) -> Result<KeyedRow<'_>, CorruptRow> {
-        Ok(KeyedRow { cursor: cursor(self.cursor)?, key: self.dek.as_deref() })
+    fn row(&self) -> Result<DekRow<'_>, CorruptRow> {
+        Ok(DekRow { cursor: cursor(self.cursor)?, key: self.dek.as_deref() })
     }
 }

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cid, Cursor, Dek, Epoch, FileId, InvitationId, MailboxId, RecordId, SpaceId};
+use less_sync_core::{Cid, Cursor, Dek, DekKind, Epoch, InvitationId, MailboxId, SpaceId};
 use less_sync_storage::{
-    ActorHash, AdminGrant, Change, DekListing, Deks as _, Epochs as _, Invitations as _, MailboxLimits,
-    MailboxPage, MemberRange, Members as _, NewInvitation, ProofChain, Push, Pushed, RateAction, RateLimit,
-    RateLimits as _, ReadGrant, RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, WriteGrant,
+    ActorHash, AdminGrant, Change, DekId, DekListing, Deks as _, Epochs as _, Invitations as _,
+    MailboxLimits, MailboxPage, MemberRange, Members as _, NewInvitation, ProofChain, Push, Pushed,
+    RateAction, RateLimit, RateLimits as _, ReadGrant, RecordState, Records as _, Revocations as _, Rewrap,
+    RewrapGuard, WriteGrant,
 };
 use less_sync_storage_postgres::PostgresStorage;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -143,9 +144,9 @@ pub(crate) fn reader() -> ReadGrant {
     ReadGrant::issue_shared(LARGE, chain())
 }
 
-/// A listing of all keys above `since`.
-fn listing(since: Cursor) -> DekListing {
-    DekListing { since, cursor: cursor(30_000), key_generation: Epoch::FIRST }
+/// A listing of all keys of `kind` above `since`.
+fn listing(kind: DekKind, since: Cursor) -> DekListing {
+    DekListing { kind, since, cursor: cursor(30_000), key_generation: Epoch::FIRST }
 }
 
 fn admin() -> AdminGrant {
@@ -158,16 +159,16 @@ async fn page_of_keys_reads_a_page_of_the_index_of_pulls() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
         for at in [0, 7_000, 14_000] {
-            let listing = listing(cursor(at));
+            let [record_keys, file_keys] =
+                [DekKind::Record, DekKind::File].map(|kind| listing(kind, cursor(at)));
             let records = async |storage: &PostgresStorage| {
-                let page = storage.record_deks(&reader(), &listing, listing.start()).await.unwrap();
+                let page = storage.deks(&reader(), &record_keys, record_keys.start()).await.unwrap();
                 assert_eq!(page.deks.len(), 2000);
             };
             assert_reads(&fixture.reads(records).await, &[("idx_records_sync", 2001)]);
             let files = async |storage: &PostgresStorage| {
-                assert!(
-                    !storage.file_deks(&reader(), &listing, listing.start()).await.unwrap().deks.is_empty()
-                );
+                let page = storage.deks(&reader(), &file_keys, file_keys.start()).await.unwrap();
+                assert!(!page.deks.is_empty());
             };
             assert_reads(&fixture.reads(files).await, &[("idx_files_sync", 2001)]);
         }
@@ -233,19 +234,21 @@ async fn rewrap_finds_its_rows_by_their_keys() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
         let dek = Dek::try_from(&[[0, 0, 0, 2].as_slice(), &[7; 40]].concat()[..]).unwrap();
-        let listing = listing(Cursor::ZERO);
+        let [record_keys, file_keys] =
+            [DekKind::Record, DekKind::File].map(|kind| listing(kind, Cursor::ZERO));
         let storage = PostgresStorage::open(options(&fixture.harness.database)).await.unwrap();
-        let deks = storage.record_deks(&reader(), &listing, listing.start()).await.unwrap().deks;
-        let ids: Vec<RecordId> = deks.iter().map(|stored| stored.id).collect();
-        let deks = storage.file_deks(&reader(), &listing, listing.start()).await.unwrap().deks;
-        let files: Vec<FileId> = deks.iter().map(|stored| stored.id).take(10).collect();
+        let deks = storage.deks(&reader(), &record_keys, record_keys.start()).await.unwrap().deks;
+        let ids: Vec<DekId> = deks.iter().map(|stored| stored.id).collect();
+        let deks = storage.deks(&reader(), &file_keys, file_keys.start()).await.unwrap().deks;
+        let files: Vec<DekId> = deks.iter().map(|stored| stored.id).take(10).collect();
         storage.close().await;
         let rewrap = async |storage: &PostgresStorage| {
             let entries: Vec<_> = ids.iter().map(|id| Rewrap { id: *id, dek, observed: None }).collect();
-            let done = storage.rewrap_deks(&admin(), entries, RewrapGuard::Off).await.unwrap();
+            let done =
+                storage.rewrap_deks(&admin(), DekKind::Record, entries, RewrapGuard::Off).await.unwrap();
             assert_eq!(done.replaced, 2000);
             let entries = files.iter().map(|id| Rewrap { id: *id, dek, observed: None }).collect();
-            storage.rewrap_file_deks(&admin(), entries, RewrapGuard::Off).await.unwrap();
+            storage.rewrap_deks(&admin(), DekKind::File, entries, RewrapGuard::Off).await.unwrap();
         };
         let expected = [("records_pkey", 4_100), ("files_pkey", 30), ("revocations_pkey", 0)];
         assert_reads(&fixture.reads(rewrap).await, &expected);
@@ -258,12 +261,12 @@ async fn rewrap_finds_its_rows_by_their_keys() {
 async fn big_push_finds_its_rows_by_their_keys() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
-        let (all, grant) = (listing(Cursor::ZERO), WriteGrant::issue_shared(LARGE, chain()));
+        let (all, grant) = (listing(DekKind::Record, Cursor::ZERO), WriteGrant::issue_shared(LARGE, chain()));
         let push = async |storage: &PostgresStorage| {
-            let first = storage.record_deks(&reader(), &all, all.start()).await.unwrap();
-            let second = storage.record_deks(&reader(), &all, first.next.unwrap()).await.unwrap();
+            let first = storage.deks(&reader(), &all, all.start()).await.unwrap();
+            let second = storage.deks(&reader(), &all, first.next.unwrap()).await.unwrap();
             let changes = first.deks.iter().chain(&second.deks).map(|stored| Change {
-                id: stored.id,
+                id: stored.id.into(),
                 expected: stored.cursor,
                 state: RecordState::Live { blob: Bytes::from_static(b"x"), dek: None },
             });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use less_sync_core::{Cid, Cursor, Dek, SpaceId};
+use less_sync_core::{Cid, Cursor, Dek, DekKind, SpaceId};
 use less_sync_storage::{
     AdminGrant, CursorAhead, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberLimits, Members as _,
     NewMember, ProofChain, PullRequest, Push, Pushed, ReadGrant, Records as _, Revocations as _, Rewrap,
@@ -63,8 +63,8 @@ async fn attempt(
         Deed::Append => append(storage, &read).await,
         Deed::Advance => storage.advance_epoch(&admin, 7, true).await.map(drop),
         Deed::Rewrap => {
-            let entries = vec![Rewrap { id: record(0), dek: dek(), observed: None }];
-            storage.rewrap_deks(&admin, entries, RewrapGuard::Off).await.map(drop)
+            let entries = vec![Rewrap { id: record(0).into(), dek: dek(), observed: None }];
+            storage.rewrap_deks(&admin, DekKind::Record, entries, RewrapGuard::Off).await.map(drop)
         }
         Deed::PutKeys => {
             let shares = KeyShares::new(vec![("did".to_owned(), Bytes::from_static(b"key"))]).unwrap();

@@ -1,24 +1,25 @@
-//! Rewrap, inside the write transaction (storage §3.12, newer-clients §4.4). Everything is compared before anything is
-//! written.
+//! Rewrap of data keys, inside the write transaction (storage §3.12, newer-clients §4.4). Everything is compared before
+//! anything is written.
 
 use std::collections::BTreeMap;
 
-use less_sync_core::{Cursor, Dek};
+use less_sync_core::{Cursor, Dek, DekKind};
 use less_sync_storage::{
-    Access, KeyedRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, Space, StorageError,
+    Access, DekId, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, Space, StorageError,
 };
 use rusqlite::{CachedStatement, Connection, MAIN_DB, OptionalExtension, params};
 
-use super::keyed::Keyed;
+use super::statements;
 use crate::access::for_writing;
 use crate::columns::cursor;
 use crate::error::storage_error;
 
 /// Replaces keys, all or nothing.
-pub(super) fn apply<Id: Keyed>(
+pub(super) fn apply(
     db: &Connection,
     access: &Access,
-    entries: &[Rewrap<Id>],
+    kind: DekKind,
+    entries: &[Rewrap],
     guard: RewrapGuard,
 ) -> Result<Rewrapped, StorageError> {
     let space = for_writing(db, access)?;
@@ -26,22 +27,22 @@ pub(super) fn apply<Id: Keyed>(
     if entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
         return Err(StorageError::DekEpochMismatch);
     }
-    let replacements = decide(db, &space, entries, guard)?;
-    write::<Id>(db, &replacements)?;
+    let replacements = decide(db, &space, kind, entries, guard)?;
+    write(db, kind, &replacements)?;
     Ok(Rewrapped { replaced: replacements.len(), skipped: entries.len() - replacements.len() })
 }
 
 /// The rows to change, each with its new key.
-fn decide<'a, Id: Keyed>(
+fn decide<'a>(
     db: &Connection,
     space: &Space,
-    entries: &'a [Rewrap<Id>],
+    kind: DekKind,
+    entries: &'a [Rewrap],
     guard: RewrapGuard,
 ) -> Result<Vec<(i64, &'a Dek)>, StorageError> {
     // The last entry for an id counts; in the order of ids the rows are found fastest.
-    let last: BTreeMap<[u8; 16], &Rewrap<Id>> =
-        entries.iter().map(|entry| (entry.id.bytes(), entry)).collect();
-    let mut find = db.prepare_cached(Id::FIND).map_err(storage_error)?;
+    let last: BTreeMap<DekId, &Rewrap> = entries.iter().map(|entry| (entry.id, entry)).collect();
+    let mut find = db.prepare_cached(statements::of(kind).find).map_err(storage_error)?;
     let (mut replacements, mut outdated) = (Vec::with_capacity(last.len()), false);
     for (id, entry) in last {
         let row = stored(&mut find, space, id)?;
@@ -49,33 +50,29 @@ fn decide<'a, Id: Keyed>(
             RewrapVerdict::Replace => replacements.extend(row.map(|row| (row.rowid, &entry.dek))),
             RewrapVerdict::Skip => {}
             RewrapVerdict::Outdated => outdated = true,
-            RewrapVerdict::Unknown => return Err(Id::not_found()),
+            RewrapVerdict::Unknown => return Err(StorageError::dek_not_found(kind)),
         }
     }
     if outdated { Err(StorageError::DekReplaced) } else { Ok(replacements) }
 }
 
-/// A row as it is.
+/// Stored row of a record or file.
 struct Stored {
     rowid: i64,
     cursor: Cursor,
-    /// Empty where there is none: tombstones, and records that were pushed without one.
+    /// Stored key; empty for tombstones and for records that were pushed without one.
     dek: Vec<u8>,
 }
 
 impl Stored {
-    fn row(&self) -> KeyedRow<'_> {
-        KeyedRow { cursor: self.cursor, key: Some(&*self.dek).filter(|key| !key.is_empty()) }
+    fn row(&self) -> DekRow<'_> {
+        DekRow { cursor: self.cursor, key: Some(&*self.dek).filter(|key| !key.is_empty()) }
     }
 }
 
-fn stored(
-    find: &mut CachedStatement<'_>,
-    space: &Space,
-    id: [u8; 16],
-) -> Result<Option<Stored>, StorageError> {
+fn stored(find: &mut CachedStatement<'_>, space: &Space, id: DekId) -> Result<Option<Stored>, StorageError> {
     let row = find
-        .query_row(params![space.id.as_bytes(), id], |row| {
+        .query_row(params![space.id.as_bytes(), id.as_bytes()], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
         })
         .optional()
@@ -86,9 +83,10 @@ fn stored(
 
 /// Writes the keys into their rows. An UPDATE would write each row anew, blob and all; the bytes of a key can be replaced
 /// where they are, because its length never changes and no index knows it.
-fn write<Id: Keyed>(db: &Connection, replacements: &[(i64, &Dek)]) -> Result<(), StorageError> {
+fn write(db: &Connection, kind: DekKind, replacements: &[(i64, &Dek)]) -> Result<(), StorageError> {
     let Some((first, _)) = replacements.first() else { return Ok(()) };
-    let mut key = db.blob_open(MAIN_DB, Id::TABLE, "wrapped_dek", *first, false).map_err(storage_error)?;
+    let table = statements::of(kind).table;
+    let mut key = db.blob_open(MAIN_DB, table, "wrapped_dek", *first, false).map_err(storage_error)?;
     for (rowid, dek) in replacements {
         key.reopen(*rowid).and_then(|()| key.write_all_at(dek.as_bytes(), 0)).map_err(storage_error)?;
     }

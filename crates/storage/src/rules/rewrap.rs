@@ -1,39 +1,38 @@
-//! What becomes of one entry of a rewrap (storage §3.12, newer-clients §4.4).
+//! Verdict on one entry of a rewrap (storage §3.12, newer-clients §4.4).
 
-use less_sync_core::Cursor;
+use less_sync_core::{Cursor, DekKind};
 
-use crate::{Rewrap, RewrapGuard};
+use crate::{Rewrap, RewrapGuard, StorageError};
 
-/// A row that an entry names, as it is.
+/// Stored row that an entry of a rewrap names.
 #[derive(Clone, Copy, Debug)]
-pub struct KeyedRow<'a> {
-    /// Cursor of its last change.
+pub struct DekRow<'a> {
+    /// Cursor of the last change of the row.
     pub cursor: Cursor,
-    /// Its key. `None`: a tombstone, or a record that was pushed without one.
+    /// Stored key. `None`: a tombstone, or a record that was pushed without a key.
     pub key: Option<&'a [u8]>,
 }
 
-/// What to do about an entry.
+/// Verdict on one entry of a rewrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RewrapVerdict {
     /// Replace the stored key.
     Replace,
-    /// Count it, change nothing.
+    /// Count the entry, change nothing.
     Skip,
     /// Reject all entries: the stored key is not the observed one.
     Outdated,
-    /// Reject all entries: there is no such row.
+    /// Reject all entries: the row does not exist.
     Unknown,
 }
 
-impl<Id> Rewrap<Id> {
-    /// What to do about this entry, `row` being what it names. An observed key decides alone; without one the guard
-    /// does.
+impl Rewrap {
+    /// Decides on this entry, given the row that it names. An observed key decides alone; without one the guard does.
     #[must_use]
-    pub fn verdict(&self, row: Option<KeyedRow<'_>>, guard: RewrapGuard) -> RewrapVerdict {
+    pub fn verdict(&self, row: Option<DekRow<'_>>, guard: RewrapGuard) -> RewrapVerdict {
         match (row, &self.observed) {
             (None, None) => RewrapVerdict::Unknown,
-            (Some(KeyedRow { key: Some(key), .. }), Some(observed)) if key == &observed[..] => {
+            (Some(DekRow { key: Some(key), .. }), Some(observed)) if key == &observed[..] => {
                 RewrapVerdict::Replace
             }
             (_, Some(_)) => RewrapVerdict::Outdated,
@@ -42,13 +41,24 @@ impl<Id> Rewrap<Id> {
         }
     }
 
-    /// Whether an entry that does not say what it was made from may replace the key.
-    fn may_replace(&self, row: KeyedRow<'_>, guard: RewrapGuard) -> bool {
+    /// Whether an entry without an observed key may replace the key of `row`.
+    fn may_replace(&self, row: DekRow<'_>, guard: RewrapGuard) -> bool {
         let Some(key) = row.key else { return false };
         match guard {
             RewrapGuard::Listed(bound) => row.cursor <= bound,
             RewrapGuard::Unlisted => key.get(..4) != self.dek.as_bytes().get(..4),
             RewrapGuard::Off => true,
+        }
+    }
+}
+
+impl StorageError {
+    /// The error for [`RewrapVerdict::Unknown`].
+    #[must_use]
+    pub fn dek_not_found(kind: DekKind) -> Self {
+        match kind {
+            DekKind::Record => Self::DekRecordNotFound,
+            DekKind::File => Self::FileDekNotFound,
         }
     }
 }

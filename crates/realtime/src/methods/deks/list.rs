@@ -1,49 +1,50 @@
-//! The list in the result of a listing, which has a bound that the chunks have not (newer-clients §4.3).
+//! Size-bounded list of rows in the result of a listing; the chunks have no such bound (newer-clients §4.3).
 
-use less_sync_core::Epoch;
+use less_sync_core::{DekKind, Epoch};
 use less_sync_storage::StoredDek;
 
-use super::rows::DekRows;
+use super::rows::write_row;
 
-/// Rows that fit an answer. If not all do, those that need no rewrap go first out, then those that come last.
+/// Rows that fit into one response. If not all do, rows that need no rewrap are left out first, then the last ones.
 ///
 /// A list that was cut is safe: `epoch.complete` rejects while old keys are left, and the client lists again.
-pub(super) struct DekList<Id> {
+pub(super) struct DekList {
+    kind: DekKind,
     key_generation: Epoch,
-    /// What the encoded rows may take, in bytes.
+    /// Maximum size of the encoded rows, in bytes.
     budget: usize,
-    old: Kept<Id>,
+    old: Kept,
     /// Rows of the current epoch; none any more once anything has been left out.
-    current: Kept<Id>,
+    current: Kept,
     is_cut: bool,
-    /// Where rows are measured.
+    /// Reused buffer that rows are encoded into to measure them.
     scratch: Vec<u8>,
 }
 
-struct Kept<Id> {
-    rows: Vec<StoredDek<Id>>,
+struct Kept {
+    rows: Vec<StoredDek>,
     bytes: usize,
 }
 
-impl<Id> Kept<Id> {
+impl Kept {
     const NOTHING: Self = Self { rows: Vec::new(), bytes: 0 };
 
-    fn push(&mut self, row: StoredDek<Id>, bytes: usize) {
+    fn push(&mut self, row: StoredDek, bytes: usize) {
         self.rows.push(row);
         self.bytes += bytes;
     }
 }
 
-impl<Id: DekRows> DekList<Id> {
-    pub(super) fn new(key_generation: Epoch, budget: usize) -> Self {
+impl DekList {
+    pub(super) fn new(kind: DekKind, key_generation: Epoch, budget: usize) -> Self {
         let (old, current) = (Kept::NOTHING, Kept::NOTHING);
-        Self { key_generation, budget, old, current, is_cut: false, scratch: Vec::new() }
+        Self { kind, key_generation, budget, old, current, is_cut: false, scratch: Vec::new() }
     }
 
-    /// Notes a row; rows come ascending (cursor, id).
-    pub(super) fn add(&mut self, row: StoredDek<Id>) {
+    /// Adds a row; rows come ascending (cursor, id).
+    pub(super) fn add(&mut self, row: StoredDek) {
         self.scratch.clear();
-        Id::write_row(&row, &mut self.scratch);
+        write_row(self.kind, &row, &mut self.scratch);
         let bytes = self.scratch.len();
         if self.old.bytes + self.current.bytes + bytes > self.budget {
             self.is_cut = true;
@@ -57,8 +58,8 @@ impl<Id: DekRows> DekList<Id> {
         }
     }
 
-    /// The rows that are kept, ascending (cursor, id).
-    pub(super) fn into_rows(self) -> Vec<StoredDek<Id>> {
+    /// The kept rows, ascending (cursor, id).
+    pub(super) fn into_rows(self) -> Vec<StoredDek> {
         let mut rows = self.old.rows;
         rows.extend(self.current.rows);
         rows.sort_unstable_by_key(|row| (row.cursor, row.id));

@@ -1,15 +1,16 @@
-use less_sync_core::{Cursor, Dek, RecordId};
+use less_sync_core::{Cursor, Dek};
+use less_sync_storage::DekId;
 
 use super::*;
 
 /// What a row takes whose cursor is below 24, in bytes.
 const ROW: usize = 105;
 
-fn row(number: u8, epoch: u8) -> StoredDek<RecordId> {
+fn row(number: u8, epoch: u8) -> StoredDek {
     let mut dek = [number; Dek::LENGTH];
     dek[..4].copy_from_slice(&[0, 0, 0, epoch]);
     StoredDek {
-        id: RecordId::from_bytes([number; 16]),
+        id: DekId::from_bytes([number; 16]),
         cursor: Cursor::new(number.into()).unwrap(),
         dek: Dek::try_from(&dek[..]).unwrap(),
     }
@@ -17,7 +18,7 @@ fn row(number: u8, epoch: u8) -> StoredDek<RecordId> {
 
 /// Numbers of the rows that are kept of these (number, epoch), within room for so many, in epoch 2.
 fn kept(rows: &[(u8, u8)], room: usize) -> Vec<u64> {
-    let mut list = DekList::new(Epoch::new(2).unwrap(), room * ROW);
+    let mut list = DekList::new(DekKind::Record, Epoch::new(2).unwrap(), room * ROW);
     for (number, epoch) in rows {
         list.add(row(*number, *epoch));
     }
@@ -56,9 +57,9 @@ fn row_takes_what_the_specification_says_at_most() {
     let mut longest = row(9, 1);
     longest.cursor = Cursor::MAX;
     let mut out = Vec::new();
-    RecordId::write_row(&longest, &mut out);
+    write_row(DekKind::Record, &longest, &mut out);
     assert_eq!(out.len(), 113);
     out.clear();
-    RecordId::write_row(&row(9, 1), &mut out);
+    write_row(DekKind::Record, &row(9, 1), &mut out);
     assert_eq!(out.len(), ROW);
 }
