@@ -42,8 +42,8 @@ pub(super) async fn page(
     bounds: Bounds,
 ) -> Result<Vec<PageRow>, sqlx::Error> {
     match kind {
-        DekKind::Record => records::page(db, bounds).await,
-        DekKind::File => files::page(db, bounds).await,
+        DekKind::Record => Records::page(db, bounds).await,
+        DekKind::File => Files::page(db, bounds).await,
     }
 }
 
@@ -55,8 +55,8 @@ pub(super) async fn find(
     ids: &[Uuid],
 ) -> Result<Vec<Stored>, sqlx::Error> {
     match kind {
-        DekKind::Record => records::find(db, space, ids).await,
-        DekKind::File => files::find(db, space, ids).await,
+        DekKind::Record => Records::find(db, space, ids).await,
+        DekKind::File => Files::find(db, space, ids).await,
     }
 }
 
@@ -69,8 +69,8 @@ pub(super) async fn replace(
     deks: &[&[u8]],
 ) -> Result<(), sqlx::Error> {
     match kind {
-        DekKind::Record => records::replace(db, space, ids, deks).await,
-        DekKind::File => files::replace(db, space, ids, deks).await,
+        DekKind::Record => Records::replace(db, space, ids, deks).await,
+        DekKind::File => Files::replace(db, space, ids, deks).await,
     }
 }
 
@@ -81,14 +81,11 @@ pub(super) async fn replace(
 /// does not see through), and comparing each row of a space with each id (so the space is not a constant, but comes with
 /// each id).
 macro_rules! statements {
-    ($module:ident, $table:literal) => {
-        mod $module {
-            use sqlx::PgConnection;
-            use uuid::Uuid;
+    ($table_type:ident, $table:literal) => {
+        struct $table_type;
 
-            use super::{Bounds, PageRow, Stored};
-
-            pub(super) async fn page(
+        impl $table_type {
+            async fn page(
                 db: &mut PgConnection,
                 bounds: Bounds,
             ) -> Result<Vec<PageRow>, sqlx::Error> {
@@ -112,7 +109,7 @@ macro_rules! statements {
                 page.fetch_all(db).await
             }
 
-            pub(super) async fn find(
+            async fn find(
                 db: &mut PgConnection,
                 space: Uuid,
                 ids: &[Uuid],
@@ -130,7 +127,7 @@ macro_rules! statements {
                 rows.fetch_all(db).await
             }
 
-            pub(super) async fn replace(
+            async fn replace(
                 db: &mut PgConnection,
                 space: Uuid,
                 ids: &[Uuid],
@@ -152,5 +149,5 @@ macro_rules! statements {
     };
 }
 
-statements!(records, "records");
-statements!(files, "files");
+statements!(Records, "records");
+statements!(Files, "files");
