@@ -19,8 +19,8 @@
 //!
 //! # Order of checks
 //!
-//! The first failing check decides the response, and its order is part of the protocol (§4). A handler follows one of two
-//! patterns:
+//! The first failing check decides the response, and the order of checks is part of the wire (protocol §4). A handler
+//! follows one of two patterns:
 //!
 //! - *Validate, then authorize*: the handler builds a complete command from the params and calls one use case of the
 //!   engine, which authorizes and executes. The default.
