@@ -13,11 +13,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 pub use circles::{Circle, SourceTree};
-pub use rules::{ROOMS, Room};
+pub use rules::{CRATES, CrateRule};
 pub use wording::{BadOpening, bad_openings};
 
-/// Every dependency in `metadata` (the output of `cargo metadata --no-deps`) that the table does not allow,
-/// one sentence each. A member of the workspace without a row in the table is an offence too.
+/// Forbidden dependencies in `metadata` (the output of `cargo metadata --no-deps`), one sentence each. A workspace member
+/// without a row in the table is reported too.
 #[must_use]
 pub fn forbidden_edges(metadata: &Value) -> Vec<String> {
     let packages = array(&metadata["packages"]);
@@ -27,34 +27,33 @@ pub fn forbidden_edges(metadata: &Value) -> Vec<String> {
 
 fn offences_of(package: &Value, ours: &BTreeSet<&str>) -> Vec<String> {
     let name = package["name"].as_str().unwrap_or_default();
-    let Some(room) = ROOMS.iter().find(|room| room.name == name) else {
+    let Some(rule) = CRATES.iter().find(|rule| rule.name == name) else {
         return vec![format!("{name} has no row in the table")];
     };
     let dependencies = array(&package["dependencies"]).iter();
-    dependencies.filter_map(|dependency| offence(room, dependency, ours)).collect()
+    dependencies.filter_map(|dependency| offence(rule, dependency, ours)).collect()
 }
 
-fn offence(room: &Room, dependency: &Value, ours: &BTreeSet<&str>) -> Option<String> {
+fn offence(rule: &CrateRule, dependency: &Value, ours: &BTreeSet<&str>) -> Option<String> {
     let name = dependency["name"].as_str().unwrap_or_default();
     let only_for_tests = dependency["kind"] == "dev";
     let allowed = if only_for_tests {
-        room.may_use(name) || rules::FOR_TESTS.contains(&name) || !ours.contains(name)
+        rule.may_use(name) || rules::FOR_TESTS.contains(&name) || !ours.contains(name)
     } else if ours.contains(name) {
-        room.may_use(name)
+        rule.may_use(name)
     } else {
-        !room.never_directly.contains(&name)
+        !rule.never_directly.contains(&name)
     };
     let how = if only_for_tests { "tests with" } else { "uses" };
-    (!allowed).then(|| format!("{} {how} {name}", room.name))
+    (!allowed).then(|| format!("{} {how} {name}", rule.name))
 }
 
-/// Every crate in `tree` (the output of `cargo tree --prefix none` for the room) that must not be below the
-/// room, however far.
+/// Forbidden transitive dependencies in `tree`, the output of `cargo tree --prefix none` for the crate of the rule.
 #[must_use]
-pub fn forbidden_foundations(room: &Room, tree: &str) -> Vec<String> {
+pub fn forbidden_foundations(rule: &CrateRule, tree: &str) -> Vec<String> {
     let below: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    let wrong = room.never_below.iter().copied().flatten().filter(|name| below.contains(*name));
-    wrong.map(|name| format!("{} stands on {name}", room.name)).collect()
+    let wrong = rule.never_below.iter().copied().flatten().filter(|name| below.contains(*name));
+    wrong.map(|name| format!("{} stands on {name}", rule.name)).collect()
 }
 
 fn array(value: &Value) -> &[Value] {
@@ -110,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_runtime_far_below_is_found() {
-        let core = ROOMS.iter().find(|room| room.name == "less-sync-core").unwrap();
+        let core = CRATES.iter().find(|rule| rule.name == "less-sync-core").unwrap();
         let found = forbidden_foundations(core, "less-sync-core v0.1.0\nbytes v1.12.1\ntokio v1.54.1\n");
         assert_eq!(found, ["less-sync-core stands on tokio"]);
     }

@@ -71,7 +71,7 @@ impl ManualClock {
         due.into_values().flatten().for_each(Waker::wake);
     }
 
-    /// How many sleepers wait for a time that has not come.
+    /// Number of sleepers whose deadline has not been reached.
     #[must_use]
     pub fn sleepers(&self) -> usize {
         self.0.time.lock().sleepers.len()
@@ -116,7 +116,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// One sleeper. Its entry in the table is gone once its time has come.
+/// A pending sleep. Its entry in the table is removed at its deadline.
 struct Sleep {
     shared: Arc<Shared>,
     key: (Instant, u64),

@@ -33,13 +33,13 @@ pub use uploads::{UploadCrashes, Uploaded};
 /// Pushes that are acknowledged between two kills, at most.
 const ACKNOWLEDGED_BETWEEN_KILLS: u64 = 40;
 
-/// How long the server may take from its start, or from the return of its database, to the next acknowledged push.
+/// Maximum time from the start of the server, or the return of its database, to the next acknowledged push.
 const RECOVERY: Duration = Duration::from_mins(1);
 
-/// How much of it.
+/// Extent of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Crashes {
-    /// How often something is killed.
+    /// Number of kills.
     pub kills: u32,
     /// Users, each with a space.
     pub users: u32,
@@ -47,7 +47,7 @@ pub struct Crashes {
     pub devices: u32,
 }
 
-/// What the clients share.
+/// State shared by the clients.
 #[derive(Debug)]
 struct World {
     history: Recorder<BufWriter<File>>,

@@ -1,4 +1,4 @@
-//! A device of a user, on the client that applications use.
+//! Device of a user, built on the client crate.
 
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use less_sync_core::{Cursor, SpaceId};
 
 use crate::{TestServer, within};
 
-/// One authenticated connection and the personal space of its user.
+/// An authenticated connection and the personal space of its user.
 #[derive(Debug)]
 pub struct Device {
     connection: Connection,

@@ -1,9 +1,8 @@
-//! Real things for the tests of less-sync: a server on a free port, devices, an issuer, a frame-level client
-//! for hostile input, a faulty network and a clock that a test moves by hand.
+//! Test harness of less-sync: server on a free port, devices, issuer, frame-level client for hostile input, faulty network,
+//! PostgreSQL and S3 servers, manual clock.
 //!
-//! Only ever a dev-dependency. Everything listens on loopback; nothing here sleeps to wait for something:
-//! waiting is a future with a deadline ([`within`]), and what is missing at the deadline is a failure that
-//! says what was awaited.
+//! Only ever a dev-dependency. All servers listen on loopback. Waiting never is a sleep, but a future with a deadline
+//! ([`within`]) that fails the test with a description of the awaited event.
 
 #![expect(
     clippy::expect_used,
@@ -34,7 +33,7 @@ mod upload;
 
 pub use changes::{create, delete, record_id, update};
 pub use clock::ManualClock;
-pub use deadline::{PATIENCE, within};
+pub use deadline::{DEADLINE, within};
 pub use device::{Connecting, Device};
 pub use issuer::{Behaviour, Claims, Issuer};
 pub use notation::{bytes, decode, encode, hex, unhex};

@@ -35,7 +35,7 @@ pub fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| digit(at).expect("hexadecimal text")).collect()
 }
 
-/// One CBOR item, definite and in shortest form, keys in alphabetical order.
+/// Encodes a CBOR item, definite and in shortest form, keys in alphabetical order.
 ///
 /// # Panics
 /// When `value` is not in the notation.

@@ -14,18 +14,18 @@ use tokio::task::JoinSet;
 
 const CHUNK: usize = 16 * 1024;
 
-/// What happens to bytes on their way.
+/// Fault of a link.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     /// Nothing: they arrive.
     None,
-    /// They arrive later, in order.
+    /// Delays bytes, in order.
     Delay(Duration),
-    /// They vanish; the sender believes that all is well. Both ways: a half-open connection.
+    /// Drops bytes silently. In both directions: a half-open connection.
     Swallow,
-    /// They are not taken from the sender, whose buffers fill up: a reader that stopped reading.
+    /// Stops reading from the sender, whose buffers fill up: a stalled reader.
     Stall,
-    /// They arrive at this many bytes per second: a slow reader.
+    /// Limits the rate to this many bytes per second: a slow reader.
     Throttle(usize),
 }
 
@@ -45,7 +45,7 @@ struct Links {
     preset: Mutex<HashMap<usize, Fault>>,
 }
 
-/// One proxied connection.
+/// A proxied connection.
 #[derive(Clone, Debug)]
 pub struct Link {
     to_server: watch::Sender<Fault>,
@@ -66,7 +66,7 @@ impl FaultProxy {
         Self { address, links, _tasks: tasks }
     }
 
-    /// Where clients connect.
+    /// Address for clients.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

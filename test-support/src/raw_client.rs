@@ -24,7 +24,7 @@ pub struct RawClient {
     next_id: u32,
 }
 
-/// What came from the server.
+/// A frame, or the end of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// A frame, as it was on the wire.
@@ -63,7 +63,7 @@ impl RawClient {
 
     /// Sends bytes as they are; `false` when the connection is gone or takes no more.
     pub async fn try_send_raw(&mut self, bytes: &[u8]) -> bool {
-        matches!(tokio::time::timeout(crate::PATIENCE, self.socket.write_all(bytes)).await, Ok(Ok(())))
+        matches!(tokio::time::timeout(crate::DEADLINE, self.socket.write_all(bytes)).await, Ok(Ok(())))
     }
 
     /// Sends one frame.

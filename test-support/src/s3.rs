@@ -1,4 +1,4 @@
-//! A store that speaks S3, in the process of the test, on a directory that goes away with it.
+//! S3 server in the process of the test, on a temporary directory.
 
 mod service;
 mod trouble;
@@ -25,9 +25,9 @@ const BUCKET: &str = "blobs";
 const ACCESS_KEY: &str = "less-sync-tests";
 const SECRET_KEY: &str = "not much of a secret";
 
-/// A server for one bucket. It checks signatures, keeps objects as files, and fails when it is told to.
+/// S3 server with a single bucket: checks signatures, keeps objects as files, injects faults on demand.
 ///
-/// Everything it does ends when it is dropped.
+/// All its tasks end when it is dropped.
 #[derive(Debug)]
 pub struct S3Server {
     address: SocketAddr,
@@ -37,7 +37,7 @@ pub struct S3Server {
 }
 
 impl S3Server {
-    /// Starts one with an empty bucket.
+    /// Starts a server with an empty bucket.
     pub async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         fs::create_dir(directory.path().join(BUCKET)).expect("a directory for the bucket");
@@ -56,74 +56,74 @@ impl S3Server {
         format!("http://{}", self.address)
     }
 
-    /// Its only bucket (`FILE_S3_BUCKET`).
+    /// Name of the bucket (`FILE_S3_BUCKET`).
     #[must_use]
     pub fn bucket(&self) -> &'static str {
         BUCKET
     }
 
-    /// Who may enter (`FILE_S3_ACCESS_KEY`).
+    /// Access key id (`FILE_S3_ACCESS_KEY`).
     #[must_use]
     pub fn access_key(&self) -> &'static str {
         ACCESS_KEY
     }
 
-    /// And with what (`FILE_S3_SECRET_KEY`).
+    /// Secret access key (`FILE_S3_SECRET_KEY`).
     #[must_use]
     pub fn secret_key(&self) -> &'static str {
         SECRET_KEY
     }
 
-    /// From now on every request meets this.
+    /// Applies a fault to all requests from now on.
     pub fn trouble(&self, trouble: Trouble) {
         self.weather.from(1, trouble);
     }
 
-    /// The `nth` request from now on, counted from 1, meets this, and so do all after it.
+    /// Applies a fault from the `nth` request on, counted from 1.
     pub fn trouble_from(&self, nth: usize, trouble: Trouble) {
         self.weather.from(nth, trouble);
     }
 
-    /// The `nth` request from now on, counted from 1, meets this, and no other.
+    /// Applies a fault to the `nth` request from now on, counted from 1.
     pub fn trouble_once(&self, nth: usize, trouble: Trouble) {
         self.weather.once(nth, trouble);
     }
 
-    /// No more trouble. What was held back goes on.
+    /// Clears all faults; delayed requests continue.
     pub fn calm(&self) {
         self.weather.calm();
     }
 
-    /// What was asked of it so far.
+    /// Counters so far.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
         self.weather.gauge()
     }
 
-    /// Waits until it has received this many requests in all.
+    /// Waits until `count` requests have been received in total.
     pub async fn until_requests(&self, count: usize) {
         self.weather.until(|gauge| gauge.requests >= count, format!("request {count} to the store")).await;
     }
 
-    /// Waits until this many requests are held back.
+    /// Waits until `count` requests are delayed.
     pub async fn until_held(&self, count: usize) {
         self.weather.until(|gauge| gauge.held >= count, format!("{count} requests held by the store")).await;
     }
 
-    /// Puts an object into the bucket, past everybody.
+    /// Stores an object directly, without a request.
     pub fn put(&self, name: &str, content: &[u8]) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a name of two parts")).expect("a directory for the object");
         fs::write(path, content).expect("a file for the object");
     }
 
-    /// The file of an object.
+    /// File of an object.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(BUCKET).join(name)
     }
 
-    /// How many multipart uploads were begun and neither completed nor aborted.
+    /// Number of multipart uploads neither completed nor aborted.
     #[must_use]
     pub fn open_uploads(&self) -> usize {
         let entries = fs::read_dir(self.directory.path()).expect("the directory of the store");

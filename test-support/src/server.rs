@@ -66,19 +66,19 @@ impl TestServer {
         TestServerBuilder::default().limits(|limits| limits.shutdown_spread = Duration::ZERO)
     }
 
-    /// Where it listens.
+    /// Address of the server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Whose tokens it trusts.
+    /// Trusted issuer of the server.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// Its time.
+    /// Clock of the server.
     ///
     /// # Panics
     /// When it runs on real time.
@@ -135,7 +135,7 @@ impl TestServer {
         Upgrade::plain_get(target).answer(self.address()).await
     }
 
-    /// Where its database and whatever else it keeps is.
+    /// Data directory of the server.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
@@ -198,7 +198,7 @@ impl TestServerBuilder {
         self
     }
 
-    /// How the key set answers from the beginning.
+    /// Sets the initial behaviour of the key set route.
     #[must_use]
     pub fn key_set(mut self, behaviour: Behaviour) -> Self {
         self.key_set = Some(behaviour);

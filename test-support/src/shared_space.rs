@@ -1,4 +1,4 @@
-//! A shared space on a server, and the people in it.
+//! Shared space on a server, with its owner and members.
 
 use less_sync_auth::ucan;
 use less_sync_core::{Permission, SpaceId};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{Member, RawClient, TestServer, Ucan, bytes};
 
-/// A shared space with its owner. Whoever is invited gets a token one below that of the owner.
+/// A shared space with its owner. Invited members get a UCAN derived from that of the owner.
 #[derive(Debug)]
 pub struct SharedSpace<'s> {
     server: &'s TestServer,
@@ -17,7 +17,7 @@ pub struct SharedSpace<'s> {
 }
 
 impl<'s> SharedSpace<'s> {
-    /// A new space of a new owner, the user `owner`.
+    /// Creates a space with a new owner, the user `owner`.
     ///
     /// # Panics
     /// When the server does not create it.
@@ -31,25 +31,25 @@ impl<'s> SharedSpace<'s> {
         Self { server, id, owner, root }
     }
 
-    /// Its id.
+    /// Id of the space.
     #[must_use]
     pub fn id(&self) -> SpaceId {
         self.id
     }
 
-    /// Its id as text.
+    /// Id of the space as text.
     #[must_use]
     pub fn text(&self) -> String {
         self.id.to_string()
     }
 
-    /// Whose key it is.
+    /// Owner of the space.
     #[must_use]
     pub fn owner(&self) -> &Member {
         &self.owner
     }
 
-    /// The owner's token, the root of every chain.
+    /// UCAN of the owner, the root of every chain.
     #[must_use]
     pub fn root(&self) -> &str {
         &self.root
@@ -60,13 +60,13 @@ impl<'s> SharedSpace<'s> {
         self.server.raw_as("owner", &self.owner).await
     }
 
-    /// What the owner gives to `member`, to be changed before it is signed.
+    /// Unsigned UCAN from the owner to `member`.
     #[must_use]
     pub fn invitation(&self, member: &Member, permission: Permission) -> Ucan<'_> {
         self.owner.ucan(self.id).to(member).permission(permission).proof(&self.root)
     }
 
-    /// Lets `member` in.
+    /// Issues a UCAN from the owner to `member`.
     #[must_use]
     pub fn invite(&self, member: &Member, permission: Permission) -> String {
         self.invitation(member, permission).sign()
@@ -84,13 +84,13 @@ impl<'s> SharedSpace<'s> {
     }
 }
 
-/// An id that nobody else has.
+/// Returns a random space id.
 #[must_use]
 pub fn random_space() -> SpaceId {
     SpaceId::from(uuid::Builder::from_random_bytes(rand::random()).into_uuid())
 }
 
-/// The id of a personal space that is nobody's.
+/// Returns the id of a personal space without a user.
 #[must_use]
 pub fn derived_space() -> SpaceId {
     SpaceId::from(Uuid::new_v5(&Uuid::NAMESPACE_DNS, random_space().as_bytes()))

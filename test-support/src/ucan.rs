@@ -1,4 +1,4 @@
-//! Members of shared spaces, and the UCANs they give each other.
+//! Members of shared spaces, and UCANs between them.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use less_sync_core::{Permission, SpaceId, Timestamp};
 use p256::ecdsa::Signature;
 use serde_json::{Map, Value, json};
 
-/// Somebody with a key of their own: the owner of a space, or one who was let in. `did` of their access token.
+/// Member or owner of a space, with a key pair; its `did:key` is the `did` of the access token.
 #[derive(Debug)]
 pub struct Member {
     key: UcanKey,
 }
 
 impl Member {
-    /// Somebody nobody has met before.
+    /// Creates a member with a random key.
     #[must_use]
     pub fn random() -> Self {
         let mut drawn = std::iter::repeat_with(rand::random::<[u8; 32]>).take(8);
@@ -25,20 +25,19 @@ impl Member {
         Self { key: key.expect("eight draws") }
     }
 
-    /// Their `did:key`.
+    /// `did:key` of the member.
     #[must_use]
     pub fn did(&self) -> &str {
         self.key.did()
     }
 
-    /// What they send with `space.create`.
+    /// Root public key for `space.create`.
     #[must_use]
     pub fn root_key(&self) -> RootKey {
         self.key.root_key()
     }
 
-    /// A UCAN of theirs, to be changed at will: the root token of an owner, for themselves, with all rights, until
-    /// long after every test.
+    /// Unsigned root UCAN of an owner: to themselves, with all rights, valid long after every test.
     #[must_use]
     pub fn ucan(&self, space: SpaceId) -> Ucan<'_> {
         let claims = json!({
@@ -54,7 +53,7 @@ impl Member {
 /// The year 2096.
 const FAR_FUTURE: Timestamp = Timestamp::from_seconds(4_000_000_000);
 
-/// A UCAN before it is signed; every method changes one thing and leaves the rest.
+/// Builder of a UCAN.
 #[derive(Clone, Debug)]
 pub struct Ucan<'m> {
     issuer: &'m Member,
@@ -63,13 +62,13 @@ pub struct Ucan<'m> {
 }
 
 impl Ucan<'_> {
-    /// Gives it to `member`.
+    /// Sets the audience.
     #[must_use]
     pub fn to(self, member: &Member) -> Self {
         self.with("aud", json!([member.did()]))
     }
 
-    /// Gives these rights.
+    /// Sets the permission.
     #[must_use]
     pub fn permission(self, permission: Permission) -> Self {
         let command = match permission {
@@ -80,19 +79,19 @@ impl Ucan<'_> {
         self.with("cmd", command)
     }
 
-    /// Is good through the second of `at`.
+    /// Sets the expiry, inclusive.
     #[must_use]
     pub fn expires_at(self, at: Timestamp) -> Self {
         self.with("exp", at.seconds())
     }
 
-    /// Is good for `lifetime` from `now`.
+    /// Sets the expiry to `lifetime` after `now`.
     #[must_use]
     pub fn lives(self, lifetime: Duration, now: Timestamp) -> Self {
         self.expires_at(now.plus(lifetime))
     }
 
-    /// Is derived from `token`, which the issuer was given.
+    /// Sets the proof, a UCAN whose audience is the issuer.
     #[must_use]
     pub fn proof(self, token: &str) -> Self {
         self.with("prf", json!([token]))
@@ -119,20 +118,20 @@ impl Ucan<'_> {
         self
     }
 
-    /// The token, with a true signature of its issuer.
+    /// Signs with the key of the issuer.
     #[must_use]
     pub fn sign(&self) -> String {
         self.sign_as(self.issuer)
     }
 
-    /// The token, signed by `other` in the name of the issuer.
+    /// Signs with the key of `other`, in the name of the issuer.
     #[must_use]
     pub fn sign_as(&self, other: &Member) -> String {
         other.key.sign_text(&self.header.to_string(), &Value::Object(self.claims.clone()).to_string())
     }
 }
 
-/// The other valid text of the same token: with the signature (r, n − s). Anybody can make it (auth §6.5).
+/// Malleated token: the same token with the equivalent signature (r, n − s), computable without the key (auth §6.5).
 ///
 /// # Panics
 /// When `token` is not a signed one.

@@ -1,4 +1,4 @@
-//! PostgreSQL for tests is there, apart for each test, and gone afterwards.
+//! PostgreSQL for tests: isolated per test, removed afterwards.
 
 #![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
 
@@ -38,7 +38,7 @@ async fn database_goes_with_its_test_even_while_sessions_are_open() {
     assert!(session.ping().await.is_err());
 }
 
-/// What was committed on a durable server is there after a crash.
+/// Commits on a durable server survive a crash.
 #[tokio::test]
 async fn private_server_can_be_killed_and_started_again() {
     let server = PrivateServer::start(Durability::Durable);

@@ -1,4 +1,4 @@
-//! The object store, whichever it is, and what keeps it in good order.
+//! Object store selected by the configuration, and the sweeper of unreferenced objects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,33 +11,33 @@ use less_sync_storage_objects::{LocalBlobs, S3Blobs};
 use uuid::Uuid;
 
 use crate::clock::SystemRandom;
-use crate::config::{FilePlace, FilesConfig};
+use crate::config::{FileStore, FilesConfig};
 use crate::tasks::Tasks;
 
-/// How often objects are looked for that must go (operations §4).
+/// Interval of the sweeper (operations §4).
 const SWEEP: Duration = Duration::from_mins(1);
 
-/// Opens the place of files, if there is one, and tries it out.
+/// Opens the file storage, if one is configured, and probes it with a test object.
 pub(crate) async fn open(config: &FilesConfig) -> anyhow::Result<Option<Arc<dyn Blobs>>> {
-    let Some(place) = &config.place else { return Ok(None) };
+    let Some(store) = &config.store else { return Ok(None) };
     let instance = Uuid::from_bytes(SystemRandom.uuid());
-    let blobs: Arc<dyn Blobs> = match place {
-        FilePlace::Local(directory) => {
+    let blobs: Arc<dyn Blobs> = match store {
+        FileStore::Local(directory) => {
             let opened = LocalBlobs::open(directory, instance).await;
-            Arc::new(opened.with_context(|| format!("cannot keep files in {}", directory.display()))?)
+            Arc::new(opened.with_context(|| format!("cannot open file storage in {}", directory.display()))?)
         }
-        FilePlace::S3(bucket) => Arc::new(
-            S3Blobs::new(bucket, instance).context("cannot keep files in the bucket of FILE_S3_ENDPOINT")?,
-        ),
+        FileStore::S3(bucket) => {
+            Arc::new(S3Blobs::new(bucket, instance).context("cannot open the bucket at FILE_S3_ENDPOINT")?)
+        }
     };
     if config.probe {
-        let hint = "the place of files does not work (FILE_STORAGE_PROBE=false starts without this look)";
+        let hint = "file storage probe failed (FILE_STORAGE_PROBE=false skips the probe)";
         blobs.probe().await.context(hint)?;
     }
     Ok(Some(blobs))
 }
 
-/// Starts the sweeper.
+/// Starts the sweeper job.
 pub(crate) fn spawn_sweeper(files: &Files, tasks: &Tasks) {
     let files = files.clone();
     tasks.spawn_periodic("blob sweeper", SWEEP, move || sweep(files.clone()));
@@ -46,7 +46,9 @@ pub(crate) fn spawn_sweeper(files: &Files, tasks: &Tasks) {
 async fn sweep(files: Files) {
     match files.sweep().await {
         Ok(swept) if swept == less_sync_engine::files::Swept::default() => {}
-        Ok(swept) => tracing::debug!(removed = swept.removed, failed = swept.failed, "swept objects"),
-        Err(error) => tracing::warn!(error = %ErrorChain(&error), "objects were not swept"),
+        Ok(swept) => {
+            tracing::debug!(removed = swept.removed, failed = swept.failed, "unreferenced objects deleted");
+        }
+        Err(error) => tracing::warn!(error = %ErrorChain(&error), "failed to sweep unreferenced objects"),
     }
 }

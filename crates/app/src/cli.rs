@@ -1,4 +1,4 @@
-//! The command line of the server (operations §1, §8).
+//! Command line of the server (operations §1, §8).
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -11,20 +11,20 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use url::Url;
 
 use crate::config::{Config, Sources, Values, parse_duration};
-use crate::failure::Failure;
+use crate::exit_error::ExitError;
 use crate::server::{Overrides, Server};
 use crate::signals::{Request, Signals};
 use crate::{file_limit, healthcheck, telemetry};
 
-/// Where development mode keeps its data.
+/// Data directory of development mode.
 const DEV_DIRECTORY: &str = "./.less-sync";
 
-/// What the operating system gives to a process; read once, where it starts.
+/// Arguments and environment of a process, read once in `main`.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// The command line, its name included.
+    /// Command line, program name included.
     pub arguments: Vec<OsString>,
-    /// The environment.
+    /// Environment variables.
     pub environment: Values,
     /// `<semver> (<git hash>)`.
     pub version: &'static str,
@@ -37,13 +37,13 @@ struct Arguments {
     /// Read settings from this TOML file: the names of the environment variables in lower case
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check the configuration, print what is in effect, and exit
+    /// Check the configuration, print the effective settings, and exit
     #[arg(long)]
     check_config: bool,
-    /// Listen here [env: `LISTEN_ADDR`]
+    /// Address to listen on [env: `LISTEN_ADDR`]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Serve on loopback without any configuration: SQLite and an issuer of its own in ./.less-sync
+    /// Run in development mode on loopback, without configuration: SQLite and a built-in issuer in ./.less-sync
     #[arg(long)]
     dev: bool,
     #[command(subcommand)]
@@ -52,12 +52,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Ask a server whether it is ready; exits with 0 if it is, else with 1
+    /// Check the readiness of a server; exits with 0 if it is ready, else with 1
     Healthcheck {
-        /// Where to ask [default: /readyz on the port of `LISTEN_ADDR`]
+        /// Readiness URL [default: /readyz on the port of `LISTEN_ADDR`]
         #[arg(long)]
         url: Option<Url>,
-        /// How long to wait
+        /// Timeout of the request
         #[arg(long, default_value = "2s", value_parser = timeout)]
         timeout: Duration,
     },
@@ -68,24 +68,24 @@ fn timeout(text: &str) -> Result<Duration, String> {
     timeout.ok_or_else(|| "expected a duration such as 500ms or 2s".to_owned())
 }
 
-/// Runs the server as `process` asks, from the command line to the exit code.
+/// Runs the server program: parses the command line, serves, and returns the exit code.
 #[must_use]
 pub fn run(process: Process) -> ExitCode {
     let Process { arguments, environment, version } = process;
     let matches = Arguments::command().version(version).try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(Arguments { command: Some(Command::Healthcheck { url, timeout }), .. }) => {
-            report(check_health(url, timeout, environment).map_err(Failure::from))
+            report(check_health(url, timeout, environment).map_err(ExitError::from))
         }
         Ok(arguments) => report(serve(&arguments, &environment)),
         Err(error) => {
-            let _nobody_listens = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE))
+            let _unreportable = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ExitError::USAGE))
         }
     }
 }
 
-fn report(outcome: Result<(), Failure>) -> ExitCode {
+fn report(outcome: Result<(), ExitError>) -> ExitCode {
     outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
@@ -97,13 +97,13 @@ fn check_health(url: Option<Url>, timeout: Duration, environment: Values) -> any
     healthcheck::check(&url, timeout)
 }
 
-fn serve(arguments: &Arguments, environment: &Values) -> Result<(), Failure> {
+fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
     let config = configure(arguments, environment)?;
     if arguments.check_config {
-        return Ok(show(&config).context("cannot write to standard output")?);
+        return Ok(print_effective(&config).context("cannot write to standard output")?);
     }
     let log_filter = telemetry::start(&config.logging)?;
-    log(&config);
+    log_effective(&config);
     file_limit::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
@@ -111,30 +111,30 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), Failure> {
     let overrides = Overrides { notify_socket, ..Overrides::default() };
     let reload = || match configure(arguments, environment) {
         Ok(config) => log_filter.set(&config.logging),
-        Err(failure) => tracing::error!(error = %failure.error(), "log filter stays as it is"),
+        Err(failure) => tracing::error!(error = %failure.error(), "failed to reload the log filter"),
     };
     let outcome = runtime.block_on(serve_until_signalled(config, overrides, reload));
-    // Whatever still blocks has had its time.
+    // Blocking work that is left has outlived the grace period; waiting for it could take for ever.
     runtime.shutdown_background();
     Ok(outcome?)
 }
 
-fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, Failure> {
+fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, ExitError> {
     let mut sources = Sources::from_environment(environment.clone());
     if let Some(file) = &arguments.config {
-        sources.add_file(file).map_err(Failure::usage)?;
+        sources.add_file(file).map_err(ExitError::usage)?;
     }
     if let Some(address) = &arguments.listen {
         sources.flags.insert("LISTEN_ADDR".to_owned(), address.clone());
     }
     if arguments.dev {
-        sources.develop(Path::new(DEV_DIRECTORY));
+        sources.set_development(Path::new(DEV_DIRECTORY));
     }
-    Config::read(&sources).map_err(Failure::usage)
+    Config::read(&sources).map_err(ExitError::usage)
 }
 
-/// `--check-config`: results on standard output, warnings beside it.
-fn show(config: &Config) -> io::Result<()> {
+/// Prints the effective settings to standard output and the warnings to standard error (`--check-config`).
+fn print_effective(config: &Config) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for (name, value) in config.effective() {
         writeln!(out, "{name}={value}")?;
@@ -143,7 +143,7 @@ fn show(config: &Config) -> io::Result<()> {
     config.warnings.iter().try_for_each(|warning| writeln!(err, "warning: {warning}"))
 }
 
-fn log(config: &Config) {
+fn log_effective(config: &Config) {
     let settings: Vec<String> =
         config.effective().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let settings = settings.join(" ");
@@ -165,11 +165,11 @@ async fn serve_until_signalled(
     let mut signals = Signals::listen()?;
     let mut server = tokio::select! {
         server = Server::start(config, overrides) => server?,
-        // The database may keep a start waiting.
+        // A start may wait for the database for minutes; a signal ends it.
         () = signals.end() => return Ok(()),
     };
     if let Err(error) = server.print_next_steps() {
-        tracing::debug!(%error, "nobody reads standard output");
+        tracing::debug!(%error, "failed to write to standard output");
     }
     let mut ending = false;
     loop {

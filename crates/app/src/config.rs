@@ -1,7 +1,7 @@
-//! The configuration: parsed once, completely, into one immutable value (operations §2).
+//! Configuration: parsed once into an immutable [`Config`] (operations §2).
 //!
-//! Sources are maps, so that nothing but the start of the process reads the environment. All problems are collected
-//! and reported together; defaults are those of the crates that the settings belong to.
+//! Sources are maps, so only `main` reads the environment. All problems are collected and reported together; defaults are
+//! those of the crates that the settings belong to.
 
 mod database;
 mod discovery;
@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use database::DatabaseConfig;
-pub use files::{FilePlace, FilesConfig};
+pub use files::{FileStore, FilesConfig};
 pub use identity::IdentityConfig;
 pub use issuers::TokenConfig;
 pub use limits::LimitsConfig;
@@ -31,38 +31,38 @@ use less_sync_api::ServerMetadata;
 use reader::{Findings, Reader};
 use url::Url;
 
-/// Everything a server is started with.
+/// Complete configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Listening, proxies, origins, shutdown.
+    /// Listener, trusted proxies, CORS origins, shutdown.
     pub server: ServerConfig,
-    /// Where the data lives.
+    /// Database adapter and its options.
     pub database: DatabaseConfig,
-    /// `DISCOVERY_IDENTITY_DOMAIN`, `PUBLIC_SYNC_URL`, `ACCOUNTS_URL`, `WEBFINGER_URL`: what clients are told about the
-    /// deployment.
+    /// `DISCOVERY_IDENTITY_DOMAIN`, `PUBLIC_SYNC_URL`, `ACCOUNTS_URL`, `WEBFINGER_URL`: public metadata of the
+    /// deployment; `None` if incomplete.
     pub metadata: Option<ServerMetadata>,
-    /// Where files are, if there are any.
+    /// File storage.
     pub files: FilesConfig,
-    /// Whose tokens are good, and which.
+    /// Trusted issuers and token rules.
     pub tokens: TokenConfig,
-    /// How users are counted.
+    /// Pseudonymization of users in rate limits.
     pub identity: IdentityConfig,
-    /// Bounds of the endpoint and of the use cases.
+    /// Limits of the WebSocket endpoint and of the use cases.
     pub limits: LimitsConfig,
-    /// What is logged, and how.
+    /// Log filter and format.
     pub logging: LoggingConfig,
-    /// The directory of development mode, when that is on.
+    /// Data directory of development mode; `None` in normal operation.
     pub development: Option<PathBuf>,
-    /// What an operator should know, though the server starts.
+    /// Warnings for the operator; none of them prevents the start.
     pub warnings: Vec<String>,
-    /// Every setting with its effective value, in the order of reading.
+    /// Settings with their effective values, in the order of reading.
     effective: Vec<(&'static str, String)>,
 }
 
-/// Everything that is wrong with a configuration.
+/// Problems of an invalid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidConfig {
-    /// One line each.
+    /// Problems, one line each.
     pub problems: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ impl Config {
         }
     }
 
-    /// Reads where the data lives, and nothing else: for tools that work on it.
+    /// Reads only the database and file storage settings, for maintenance commands.
     ///
     /// # Errors
     /// [`InvalidConfig`], with all problems at once.
@@ -118,10 +118,10 @@ impl Config {
         }
     }
 
-    /// Where the server with these settings says whether it is ready, as seen from its own machine.
+    /// Readiness URL of a server with these settings, as seen from its own machine.
     ///
     /// # Errors
-    /// The address is wrong.
+    /// `LISTEN_ADDR` is invalid.
     pub(crate) fn own_readiness_url(sources: &Sources) -> anyhow::Result<Url> {
         let mut reader = Reader::new(sources);
         let listen = server::listen(&mut reader)
@@ -134,7 +134,7 @@ impl Config {
         Ok(Url::parse(&format!("http://{}/readyz", ListenAddress { host, ..listen }))?)
     }
 
-    /// Every setting with its effective value. There are no secrets among them.
+    /// Settings with their effective values; secrets are shown as `set`.
     #[must_use]
     pub fn effective(&self) -> &[(&'static str, String)] {
         &self.effective
@@ -142,7 +142,7 @@ impl Config {
 }
 
 impl fmt::Display for InvalidConfig {
-    /// One problem speaks for itself; several are listed below a heading.
+    /// Formats a single problem on one line, several as a list below a heading.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [only] = self.problems.as_slice() {
             return f.write_str(only);

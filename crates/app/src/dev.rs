@@ -1,9 +1,9 @@
-//! Development mode: a server that needs no configuration, on loopback, with an issuer of its own.
+//! Development mode: a server on loopback without configuration, with a built-in issuer.
 
 mod banner;
 mod issuer;
 mod key_file;
-mod token_route;
+mod routes;
 
 pub(crate) use banner::print_next_steps;
 pub(crate) use issuer::DevIssuer;

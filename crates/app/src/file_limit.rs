@@ -1,19 +1,20 @@
-//! Every connection is a file descriptor.
+//! Limit of open files (`RLIMIT_NOFILE`), which bounds the number of connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-const ENOUGH: u64 = 4096;
+/// Limit below which a warning is logged.
+const RECOMMENDED: u64 = 4096;
 
-/// Raises the limit of open files as far as the system lets us, and warns when that is not far.
+/// Raises the soft limit to the hard limit, and warns if that is low.
 pub(crate) fn raise() {
     let before = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
-        tracing::debug!(%error, "limit of open files stays as it is");
+        tracing::debug!(%error, "failed to raise the limit of open files");
     }
     if let Some(limit) = getrlimit(Resource::Nofile).current
-        && limit < ENOUGH
+        && limit < RECOMMENDED
     {
-        tracing::warn!(limit, "few files may be open, and so few connections");
+        tracing::warn!(limit, "limit of open files is low: each connection needs one");
     }
 }

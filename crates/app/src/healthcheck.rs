@@ -1,4 +1,4 @@
-//! `healthcheck`: asks `/readyz` and says yes or no, so that images need no HTTP client inside (operations §8).
+//! `healthcheck` command: requests `/readyz`, so that container images need no HTTP client (operations §8).
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use url::Url;
 
-/// More of an answer is not looked at.
+/// Maximum number of response bytes read.
 const MAX_STATUS_LINE_BYTES: u64 = 64;
 
-/// Whether the server at `url` is ready, within about twice `timeout`.
+/// Checks that the server at `url` is ready, within about twice `timeout`.
 ///
 /// # Errors
-/// It is not, or does not answer.
+/// The server is not ready or does not respond.
 pub(crate) fn check(url: &Url, timeout: Duration) -> anyhow::Result<()> {
     if url.scheme() != "http" {
         bail!("only http URLs can be checked");
@@ -22,12 +22,12 @@ pub(crate) fn check(url: &Url, timeout: Duration) -> anyhow::Result<()> {
     let mut stream = connect(url, timeout).with_context(|| format!("cannot reach {}", url.authority()))?;
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     write!(stream, "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.take(MAX_STATUS_LINE_BYTES).read_to_end(&mut answer).context("no answer")?;
-    match status(&answer) {
+    let mut response = Vec::new();
+    stream.take(MAX_STATUS_LINE_BYTES).read_to_end(&mut response).context("no response")?;
+    match status(&response) {
         Some(200) => Ok(()),
         Some(status) => bail!("not ready (status {status})"),
-        None => bail!("the answer is not HTTP"),
+        None => bail!("response is not HTTP"),
     }
 }
 
@@ -46,12 +46,12 @@ fn connect(url: &Url, timeout: Duration) -> anyhow::Result<TcpStream> {
             Err(error) => last = Some(error),
         }
     }
-    Err(last.map_or_else(|| anyhow::anyhow!("the name has no address"), Into::into))
+    Err(last.map_or_else(|| anyhow::anyhow!("host name has no address"), Into::into))
 }
 
-/// The code of a status line.
-fn status(answer: &[u8]) -> Option<u16> {
-    let line = str::from_utf8(answer.get(..12)?).ok()?;
+/// Status code of a status line.
+fn status(response: &[u8]) -> Option<u16> {
+    let line = str::from_utf8(response.get(..12)?).ok()?;
     let code = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "))?;
     code.parse().ok()
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_is_read_from_the_first_line() {
+    fn status_is_parsed_from_the_first_line() {
         assert_eq!(status(b"HTTP/1.1 200 OK\r\n"), Some(200));
         assert_eq!(status(b"HTTP/1.1 503 Service Unavailable\r\n"), Some(503));
         assert_eq!(status(b"HTTP/1.1 20"), None);

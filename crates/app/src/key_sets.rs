@@ -1,7 +1,6 @@
-//! Fetches key sets of issuers over HTTP (auth §3.3, S-04).
+//! Key set fetcher over HTTP (auth §3.3, S-04).
 //!
-//! Nothing is kept between two fetches, which are an hour apart: neither connections nor, for issuers with plain http,
-//! any roots of trust.
+//! Fetches are an hour apart, so connections are not pooled; root certificates are loaded only for https issuers.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use url::Url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The real network.
+/// Key set source that fetches over HTTP, without redirects and proxies.
 #[derive(Debug, Default)]
 pub struct HttpKeySets {
     plain: OnceCell<Client>,
@@ -30,7 +29,7 @@ impl KeySetSource for HttpKeySets {
         let client = self.client(url).await?;
         let request =
             client.get(url.clone()).header(header::ACCEPT, "application/json").timeout(how.timeout());
-        let response = request.send().await.map_err(failed)?;
+        let response = request.send().await.map_err(fetch_error)?;
         if response.status() != StatusCode::OK {
             return Err(KeySetError::Status(response.status().as_u16()));
         }
@@ -44,11 +43,11 @@ impl HttpKeySets {
     async fn client(&self, url: &Url) -> Result<&Client, KeySetError> {
         let unreachable = |error| KeySetError::Unreachable(error);
         if url.scheme() == "http" {
-            // Without roots there is nothing to load.
+            // Plain http needs no root certificates, so none are loaded.
             let build = async || build(builder().tls_certs_only(std::iter::empty::<Certificate>()));
             return self.plain.get_or_try_init(build).await.map_err(unreachable);
         }
-        // The roots of the system come from many small files.
+        // Loading the root certificates of the system reads many small files and blocks.
         let build = async || tokio::task::spawn_blocking(|| build(builder().https_only(true))).await?;
         self.tls.get_or_try_init(build).await.map_err(unreachable)
     }
@@ -57,8 +56,8 @@ impl HttpKeySets {
 type BuildError = Box<dyn std::error::Error + Send + Sync>;
 
 fn build(builder: ClientBuilder) -> Result<Client, BuildError> {
-    // rustls cannot choose between providers by itself. A second installation is rejected and changes nothing.
-    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // rustls panics without a default provider. A second installation fails and changes nothing.
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Ok(builder.build()?)
 }
 
@@ -73,10 +72,10 @@ fn builder() -> ClientBuilder {
         .user_agent("less-sync")
 }
 
-/// Stops reading as soon as there is too much.
+/// Reads the body, and fails as soon as it exceeds [`MAX_DOCUMENT_BYTES`].
 async fn whole_body(mut response: Response) -> Result<Bytes, KeySetError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+    while let Some(chunk) = response.chunk().await.map_err(fetch_error)? {
         if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
             return Err(KeySetInvalid::TooLarge.into());
         }
@@ -85,7 +84,7 @@ async fn whole_body(mut response: Response) -> Result<Bytes, KeySetError> {
     Ok(body.freeze())
 }
 
-fn failed(error: reqwest::Error) -> KeySetError {
+fn fetch_error(error: reqwest::Error) -> KeySetError {
     if error.is_timeout() {
         KeySetError::TimedOut
     } else {

@@ -1,6 +1,6 @@
 //! Composition of less-sync: configuration, wiring, tasks, shutdown.
 //!
-//! The only crate that names concrete adapters, reads real time and owns tasks. A server is started from a [`Config`]:
+//! The only crate that names concrete adapters, reads the system clock and owns tasks. A [`Config`] starts a server:
 //!
 //! ```no_run
 //! use less_sync_app::{Config, Overrides, Server, Sources};
@@ -16,12 +16,12 @@
 //! ```
 
 mod blobs;
-mod build;
 mod cli;
 mod clock;
+mod composition;
 pub mod config;
 mod dev;
-mod failure;
+mod exit_error;
 mod file_limit;
 mod healthcheck;
 mod key_sets;

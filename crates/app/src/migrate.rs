@@ -1,13 +1,13 @@
-//! The command line of the migrator (operations §10.1).
+//! Command line of the migrator (operations §10.1).
 
 mod arguments;
 mod blobs;
 mod create;
 mod database;
+mod output;
 mod postgres;
 mod schema;
 mod sqlite;
-mod words;
 
 use std::process::ExitCode;
 
@@ -15,28 +15,25 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::Process;
-use crate::failure::Failure;
+use crate::exit_error::ExitError;
 
 use arguments::{Arguments, BlobsCommand, Command, StatusArguments};
 use database::Database;
 
-/// There is work to do.
-const WORK_TO_DO: u8 = 3;
-
-/// Runs the migrator as `process` asks, from the command line to the exit code.
+/// Runs the migrator program: parses the command line, executes the command, and returns the exit code.
 #[must_use]
 pub fn run(process: &Process) -> ExitCode {
     let matches = Arguments::command().version(process.version).try_get_matches_from(&process.arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-        Ok(arguments) => obey(arguments, process).unwrap_or_else(|failure| failure.report()),
+        Ok(arguments) => execute(arguments, process).unwrap_or_else(|failure| failure.report()),
         Err(error) => {
-            let _nobody_listens = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE))
+            let _unreportable = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ExitError::USAGE))
         }
     }
 }
 
-fn obey(arguments: Arguments, process: &Process) -> Result<ExitCode, Failure> {
+fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitError> {
     let Arguments { connection, command } = arguments;
     let command = command.unwrap_or_else(Command::up);
     if let Command::Create(create) = &command {
@@ -52,24 +49,24 @@ fn obey(arguments: Arguments, process: &Process) -> Result<ExitCode, Failure> {
     runtime.block_on(work(&database, &command))
 }
 
-async fn work(database: &Database, command: &Command) -> Result<ExitCode, Failure> {
+async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitError> {
     match (database, command) {
         (_, Command::Status(status)) => return show(database, status).await,
-        (_, Command::Version) => words::print(&database.schema().await?.version.to_string())?,
+        (_, Command::Version) => output::print(&database.schema().await?.version.to_string())?,
         (Database::Postgres(migrator), Command::Up(up)) => postgres::up(migrator, up).await?,
         (Database::Postgres(migrator), Command::Down(down)) => postgres::down(migrator, down).await?,
         (Database::Postgres(migrator), Command::Adopt) => postgres::adopt(migrator).await?,
         (Database::Sqlite(path), Command::Up(up)) => sqlite::up(path, up)?,
-        (Database::Sqlite(_), Command::Down(_)) => return Err(sqlite::cannot("down")),
-        (Database::Sqlite(_), Command::Adopt) => return Err(sqlite::cannot("adopt")),
+        (Database::Sqlite(_), Command::Down(_)) => return Err(sqlite::unsupported("down")),
+        (Database::Sqlite(_), Command::Adopt) => return Err(sqlite::unsupported("adopt")),
         (_, Command::Create(_) | Command::Blobs(_)) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show(database: &Database, arguments: &StatusArguments) -> Result<ExitCode, Failure> {
+async fn show(database: &Database, arguments: &StatusArguments) -> Result<ExitCode, ExitError> {
     let schema = database.schema().await?;
-    words::print(&if arguments.json { schema.to_json()? } else { schema.to_text() })?;
+    output::print(&if arguments.json { schema.to_json()? } else { schema.to_text() })?;
     let has_work = arguments.check && !schema.current;
-    Ok(if has_work { ExitCode::from(WORK_TO_DO) } else { ExitCode::SUCCESS })
+    Ok(if has_work { ExitCode::from(ExitError::ACTION_NEEDED) } else { ExitCode::SUCCESS })
 }

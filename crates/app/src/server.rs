@@ -1,4 +1,4 @@
-//! A server from start to stop.
+//! Server lifecycle: start, drain, stop.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,28 +10,28 @@ use less_sync_engine::{Clock, KeySetSource};
 use tokio::task::JoinHandle;
 
 use crate::blobs;
-use crate::build::{Built, Ports, Stores, build};
 use crate::clock::SystemClock;
+use crate::composition::{Components, Deps, Stores, compose};
 use crate::config::Config;
 use crate::dev::{DevIssuer, print_next_steps};
-use crate::listen::{self, Serving};
+use crate::listen::{self, ListenerContext};
 use crate::service_manager::ServiceManager;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::tasks::Tasks;
 
-/// What a test puts in place of the real world.
+/// Replacements for system dependencies, for tests.
 #[derive(Clone, Default)]
 pub struct Overrides {
-    /// Instead of the time of this machine.
+    /// Clock; default: [`SystemClock`].
     pub clock: Option<Arc<dyn Clock>>,
-    /// Instead of HTTP to the issuers.
+    /// Source of key sets; default: HTTP.
     pub key_sets: Option<Arc<dyn KeySetSource>>,
-    /// Where the service manager listens (`NOTIFY_SOCKET`).
+    /// Socket of the service manager (`NOTIFY_SOCKET`); default: none.
     pub notify_socket: Option<String>,
 }
 
-/// A running server. Dropping it ends everything at once; [`Server::drain`] ends it in good order.
+/// A running server. [`Server::drain`] shuts it down in order; dropping it aborts all tasks.
 pub struct Server {
     address: SocketAddr,
     tasks: Tasks,
@@ -41,10 +41,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server: opens the store, takes the address, starts the jobs, serves (operations §3).
+    /// Starts a server: opens the stores, binds the address, starts jobs and listener (operations §3).
     ///
     /// # Errors
-    /// The first step that fails ends it all; nothing is left behind.
+    /// The first step that fails ends the start; no task is left behind.
     pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let blobs = blobs::open(&config.files).await?;
@@ -53,11 +53,10 @@ impl Server {
         let address = listener.local_addr().context("the listener has no address")?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
         let key_sets = overrides.key_sets;
-        let ports =
-            Ports { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
-        let Built { endpoint, router, api, dev_issuer } = build(&config, &stores, address, &ports)?;
-        let serving = Serving::new((router, api), clock.clone(), tasks.clone(), &config);
-        tasks.spawn_essential("listener", |stop| listen::serve(listener, serving.clone(), stop));
+        let deps = Deps { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
+        let Components { endpoint, router, api, dev_issuer } = compose(&config, &stores, address, &deps)?;
+        let context = ListenerContext::new((router, api), clock.clone(), tasks.clone(), &config);
+        tasks.spawn_essential("listener", |stop| listen::serve(listener, context.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
         tracing::info!(%address, "server listening");
         service_manager.ready();
@@ -65,7 +64,7 @@ impl Server {
             tasks: tasks.clone(),
             draining: draining.clone(),
             endpoint,
-            serving,
+            listener: context,
             store: stores.database,
             blobs: stores.blobs,
             clock,
@@ -75,13 +74,13 @@ impl Server {
         Ok(Self { address, tasks, draining, development: dev_issuer.zip(config.development), end })
     }
 
-    /// Where it listens.
+    /// Address of the listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Begins shutdown; a second call does nothing.
+    /// Starts the shutdown; idempotent.
     pub fn drain(&self) {
         self.draining.begin();
         self.tasks.drain();
@@ -90,17 +89,17 @@ impl Server {
     /// Completes when the server has stopped. Dropping the future does not stop it.
     ///
     /// # Errors
-    /// It stopped by itself, or not within the grace period.
+    /// An essential task failed, or the shutdown exceeded the grace period.
     pub async fn stopped(&mut self) -> anyhow::Result<()> {
-        (&mut self.end).await.context("the shutdown itself failed")?
+        (&mut self.end).await.context("shutdown task failed")?
     }
 
-    /// Writes to the log what is running.
+    /// Logs the running tasks.
     pub(crate) fn report(&self) {
-        tracing::info!(running = ?self.tasks.running(), "tasks");
+        tracing::info!(running = ?self.tasks.running(), "running tasks");
     }
 
-    /// In development mode: prints what to do next.
+    /// Prints the start banner in development mode.
     pub(crate) fn print_next_steps(&self) -> std::io::Result<()> {
         match &self.development {
             Some((issuer, directory)) => print_next_steps(issuer, self.address, directory),
@@ -109,7 +108,7 @@ impl Server {
     }
 }
 
-/// The one task outside the supervisor, because it outlives all that are inside.
+/// Spawns the shutdown outside of the supervisor, since it waits for all tasks inside.
 #[expect(clippy::disallowed_methods, reason = "this task waits for the end of all others")]
 fn supervise(end: Shutdown) -> JoinHandle<anyhow::Result<()>> {
     tokio::spawn(end.run())

@@ -1,9 +1,9 @@
-//! Tells the service manager how things stand, when there is one (`sd_notify`).
+//! Notifications to the service manager (`sd_notify`).
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
 
-/// Where the service manager listens: the value of `NOTIFY_SOCKET`.
+/// Notification socket of the service manager (`NOTIFY_SOCKET`), if there is one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServiceManager {
     socket: Option<String>,
@@ -15,23 +15,23 @@ impl ServiceManager {
     }
 
     pub(crate) fn ready(&self) {
-        self.tell(b"READY=1");
+        self.notify(b"READY=1");
     }
 
     pub(crate) fn stopping(&self) {
-        self.tell(b"STOPPING=1");
+        self.notify(b"STOPPING=1");
     }
 
-    fn tell(&self, state: &[u8]) {
+    fn notify(&self, state: &[u8]) {
         if let Some(socket) = &self.socket
             && let Err(error) = send(socket, state)
         {
-            tracing::debug!(%error, "the service manager cannot be told");
+            tracing::debug!(%error, "failed to notify the service manager");
         }
     }
 }
 
-/// A name that begins with `@` is an abstract one.
+/// Sends a notification. A name with `@` at its start is an abstract socket.
 fn send(socket: &str, state: &[u8]) -> io::Result<usize> {
     let datagram = UnixDatagram::unbound()?;
     match socket.strip_prefix('@') {

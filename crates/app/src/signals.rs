@@ -1,9 +1,9 @@
-//! What the operating system asks of a server (operations §5).
+//! Signals of the server process (operations §5).
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that are listened to.
+/// Handlers of SIGTERM, SIGINT, SIGHUP and SIGUSR1.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -11,27 +11,27 @@ pub(crate) struct Signals {
     user: Signal,
 }
 
-/// What a signal asks for.
+/// Action requested by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// SIGTERM, SIGINT: end. With the exit code for one who does not want to wait.
+    /// Shut down (SIGTERM, SIGINT); a second such signal exits at once.
     End {
-        /// 143 or 130.
+        /// Exit code of an immediate exit: 143 or 130.
         exit_code: i32,
     },
-    /// SIGHUP: read the log filter again.
+    /// Reload the log filter (SIGHUP).
     Reload,
-    /// SIGUSR1: say what is running.
+    /// Log the running tasks (SIGUSR1).
     Report,
 }
 
 impl Signals {
-    /// Begins to listen; from now on none of these signals ends the process by itself.
+    /// Installs the handlers; from now on none of these signals ends the process by itself.
     ///
     /// # Errors
-    /// The system does not let us.
+    /// A handler cannot be installed.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
+        let listen = |kind| signal(kind).context("failed to install a signal handler");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
@@ -40,7 +40,7 @@ impl Signals {
         })
     }
 
-    /// Completes when the end is asked for.
+    /// Completes with SIGTERM or SIGINT.
     pub(crate) async fn end(&mut self) {
         while !matches!(self.next().await, Request::End { .. }) {}
     }

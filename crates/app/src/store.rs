@@ -1,4 +1,4 @@
-//! The store, whichever adapter it is.
+//! Database adapter selected by the configuration, and its maintenance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,10 @@ use less_sync_storage_sqlite::SqliteStorage;
 use crate::config::DatabaseConfig;
 use crate::tasks::Tasks;
 
+/// Interval of WAL checkpoints.
 const CHECKPOINT: Duration = Duration::from_mins(1);
 
-/// An open database, and what it needs beside the contract.
+/// An open database adapter.
 #[derive(Clone)]
 pub(crate) enum Store {
     Sqlite(Arc<SqliteStorage>),
@@ -21,7 +22,8 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Opens the database and brings its tables up to date. Waits for a server that is not there yet.
+    /// Opens the database and applies pending migrations. Waits for a database server that is not reachable yet, up to
+    /// `DATABASE_STARTUP_WAIT`.
     pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
         const FAILED: &str = "cannot open the database";
         Ok(match config {
@@ -35,7 +37,7 @@ impl Store {
         })
     }
 
-    /// The contract, without the adapter.
+    /// The adapter behind the storage contract.
     pub(crate) fn storage(&self) -> Arc<dyn Storage> {
         match self {
             Self::Sqlite(storage) => storage.clone(),
@@ -43,8 +45,8 @@ impl Store {
         }
     }
 
-    /// Starts what keeps the database in good order.
-    pub(crate) fn spawn_upkeep(&self, tasks: &Tasks) {
+    /// Starts the maintenance jobs of the adapter.
+    pub(crate) fn spawn_maintenance(&self, tasks: &Tasks) {
         match self {
             Self::Sqlite(storage) => {
                 let storage = storage.clone();
@@ -54,7 +56,7 @@ impl Store {
         }
     }
 
-    /// Finishes what has begun and closes the database.
+    /// Completes pending writes and closes the database.
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(storage) => storage.close().await,
@@ -65,6 +67,6 @@ impl Store {
 
 async fn checkpoint(storage: Arc<SqliteStorage>) {
     if let Err(error) = storage.checkpoint().await {
-        tracing::warn!(error = %less_sync_core::ErrorChain(&error), "checkpoint failed");
+        tracing::warn!(error = %less_sync_core::ErrorChain(&error), "failed to checkpoint the database");
     }
 }

@@ -1,7 +1,7 @@
-//! The owner of every task of the process.
+//! Task supervisor: owner of all tasks of the process.
 //!
-//! Two signals end them: *drain*, when shutdown begins, ends the background jobs; *stop*, when it is over, ends
-//! everything. Nothing outlives [`Tasks::join`].
+//! Two cancellations end tasks: *drain*, at the start of the shutdown, ends the background jobs; *stop*, at its end, ends
+//! all others. No task outlives [`Tasks::join`].
 
 mod running;
 
@@ -17,22 +17,23 @@ use tokio_util::task::TaskTracker;
 
 use running::Running;
 
-/// First pause after a panic; doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// Restart delay of a job after its first panic, doubled with each further one.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+/// Maximum restart delay; a job that ran longer starts over with [`FIRST_BACKOFF`].
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
-/// Supervises tasks. Clones share everything.
+/// Supervisor of tasks. Clones share their state.
 #[derive(Clone)]
 pub struct Tasks(Arc<Shared>);
 
 struct Shared {
     tracker: TaskTracker,
     running: Running,
-    /// Shutdown has begun.
+    /// Cancelled at the start of the shutdown; a child of `stop`.
     drain: CancellationToken,
-    /// Everything ends.
+    /// Cancelled when all tasks have to end.
     stop: CancellationToken,
-    /// The essential part that ended before its time.
+    /// First essential task that ended before `stop`.
     failed: OnceLock<&'static str>,
     clock: Arc<dyn Clock>,
 }
@@ -54,26 +55,30 @@ impl Tasks {
         }))
     }
 
-    /// Runs an essential part until everything stops. One that ends or panics before that takes the server down with
-    /// it: shutdown begins, and [`Tasks::failed`] names it.
-    pub fn spawn_essential<F>(&self, name: &'static str, part: impl FnOnce(CancellationToken) -> F)
+    /// Runs an essential task until [`Tasks::stop`]. If the task ends or panics before that, the shutdown starts and
+    /// [`Tasks::failed`] returns its name.
+    pub fn spawn_essential<F>(&self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let part = part(self.0.stop.clone());
+        let task = task(self.0.stop.clone());
         let tasks = self.clone();
         self.track(name, async move {
-            let outcome = AssertUnwindSafe(part).catch_unwind().await;
+            let outcome = AssertUnwindSafe(task).catch_unwind().await;
             if outcome.is_err() || !tasks.0.stop.is_cancelled() {
-                tracing::error!(task = name, panicked = outcome.is_err(), "essential task ended");
+                tracing::error!(
+                    task = name,
+                    panicked = outcome.is_err(),
+                    "essential task ended unexpectedly"
+                );
                 let _first_wins = tasks.0.failed.set(name);
                 tasks.drain();
             }
         });
     }
 
-    /// Runs a background job until shutdown begins. `job` gets the future that completes then. One that panics is logged
-    /// and started anew after 1, 2, 4 … 60 s.
+    /// Runs a background job until the shutdown starts; `job` receives a future that completes then. A job that panics or
+    /// ends early is logged and restarted with exponential backoff: after 1, 2, 4 … 60 s.
     pub fn spawn_job<F>(&self, name: &'static str, job: impl Fn(Job) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -88,22 +93,23 @@ impl Tasks {
                 if tasks.0.drain.is_cancelled() {
                     return;
                 }
-                let ran_well = tasks.0.clock.instant().saturating_duration_since(started) > LONGEST_PAUSE;
+                // A job that fails once an hour must not end up with the longest delay.
+                let ran_well = tasks.0.clock.instant().saturating_duration_since(started) > MAX_BACKOFF;
                 panics = if ran_well { 1 } else { panics + 1 };
-                let pause = pause_after(panics);
+                let delay = backoff(panics);
                 tracing::error!(
                     job = name,
                     panicked = outcome.is_err(),
-                    pause_s = pause.as_secs(),
-                    "job ended"
+                    delay_s = delay.as_secs(),
+                    "background job ended, restarting"
                 );
-                tasks.rest(pause).await;
+                tasks.sleep(delay).await;
             }
         });
     }
 
-    /// Does `work` every `period`, give or take a tenth, until shutdown begins; for the first time after a random part
-    /// of the period. It never overlaps itself: the next period begins when it is done.
+    /// Runs `work` every `period` ± 10 % until the shutdown starts, first after a random part of the period. Runs never
+    /// overlap: the next period starts when `work` is done.
     pub fn spawn_periodic<F>(
         &self,
         name: &'static str,
@@ -116,11 +122,12 @@ impl Tasks {
         self.spawn_job(name, move |draining| {
             let (tasks, work) = (tasks.clone(), work.clone());
             async move {
+                // Random, so that several servers on one database spread their work.
                 let rounds = async {
-                    tasks.rest(period.mul_f64(rand::random_range(0.0..1.0))).await;
+                    tasks.sleep(period.mul_f64(rand::random_range(0.0..1.0))).await;
                     loop {
                         work().await;
-                        tasks.rest(period.mul_f64(rand::random_range(0.9..1.1))).await;
+                        tasks.sleep(period.mul_f64(rand::random_range(0.9..1.1))).await;
                     }
                 };
                 tokio::select! {
@@ -132,48 +139,50 @@ impl Tasks {
         });
     }
 
-    /// Waits, but not longer than until shutdown begins.
-    async fn rest(&self, pause: Duration) {
-        let pause = self.0.clock.sleep_until(self.0.clock.instant() + pause);
-        let _ended_or_draining = self.0.drain.run_until_cancelled(pause).await;
+    /// Sleeps for `duration`, or until the shutdown starts.
+    async fn sleep(&self, duration: Duration) {
+        let sleep = self.0.clock.sleep_until(self.0.clock.instant() + duration);
+        let _elapsed_or_draining = self.0.drain.run_until_cancelled(sleep).await;
     }
 
-    /// Begins shutdown: background jobs end.
+    /// Starts the shutdown: background jobs end.
     pub fn drain(&self) {
         self.0.drain.cancel();
     }
 
-    /// Completes when shutdown begins.
+    /// Completes at the start of the shutdown.
     pub async fn draining(&self) {
         self.0.drain.cancelled().await;
     }
 
-    /// Ends everything.
+    /// Ends all tasks.
     pub fn stop(&self) {
         self.0.stop.cancel();
         self.0.tracker.close();
     }
 
-    /// Completes once everything has ended; only after [`Tasks::stop`].
+    /// Completes once all tasks have ended; only after [`Tasks::stop`].
     pub async fn join(&self) {
         self.0.tracker.wait().await;
     }
 
-    /// The essential part that ended before its time, if one did.
+    /// First essential task that ended before [`Tasks::stop`], if one did.
     #[must_use]
     pub fn failed(&self) -> Option<&'static str> {
         self.0.failed.get().copied()
     }
 
-    /// What runs now, by name, with how many of each.
+    /// Number of running tasks by name.
     #[must_use]
     pub fn running(&self) -> Vec<(&'static str, usize)> {
         self.0.running.list()
     }
 
     fn track(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        // Counted before the task is polled for the first time, so that a report right after `spawn` lists it.
         let entry = self.0.running.enter(name);
         self.0.tracker.spawn(async move {
+            // Dropped with the future: also when the task panics.
             let _entry = entry;
             task.await;
         });
@@ -181,7 +190,7 @@ impl Tasks {
 }
 
 impl Spawner for Tasks {
-    /// A task that panics ends alone; the panic hook has logged it.
+    /// Runs `job` until it completes or [`Tasks::stop`]. A panic ends only this task; the panic hook logs it.
     fn spawn(&self, name: &'static str, job: Job) {
         let stop = self.0.stop.clone();
         self.track(name, async move {
@@ -199,9 +208,9 @@ impl std::fmt::Debug for Tasks {
     }
 }
 
-/// How long a job rests after that many panics in a row.
-fn pause_after(panics: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << (panics.max(1) - 1).min(6)).min(LONGEST_PAUSE)
+/// Restart delay after `panics` panics in a row.
+fn backoff(panics: u32) -> Duration {
+    FIRST_BACKOFF.saturating_mul(1 << (panics.max(1) - 1).min(6)).min(MAX_BACKOFF)
 }
 
 #[cfg(test)]
@@ -209,8 +218,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_rests_longer_after_each_panic_up_to_a_minute() {
-        let pauses: Vec<_> = (1..=8).map(|panics| pause_after(panics).as_secs()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    fn backoff_doubles_up_to_a_minute() {
+        let delays: Vec<_> = (1..=8).map(|panics| backoff(panics).as_secs()).collect();
+        assert_eq!(delays, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 }

@@ -34,8 +34,6 @@ pub struct Limits {
     pub close_timeout: Duration,
     /// Largest inbound message after auth, in bytes, inclusive (`WS_MAX_INBOUND_MESSAGE`).
     pub max_inbound_message: usize,
-    /// Largest outbound `pull.record`, in bytes (`WS_MAX_OUTBOUND_MESSAGE`).
-    pub max_outbound_message: usize,
     /// Responses and chunks queued for one connection (`WS_REPLY_QUEUE`).
     pub reply_queue: usize,
     /// Durable events queued for one connection before it counts as too slow (`WS_EVENT_QUEUE`).
@@ -99,7 +97,6 @@ impl Default for Limits {
             lifetime_grace: seconds(10),
             close_timeout: seconds(1),
             max_inbound_message: wire::INBOUND_MESSAGE,
-            max_outbound_message: wire::OUTBOUND_RECORD,
             reply_queue: 64,
             event_queue: 256,
             ephemeral_queue: 128,

@@ -23,7 +23,7 @@ const ENOUGH_RECORDS: usize = 200;
 /// The connection is of no use any more.
 struct Broken;
 
-/// One device: what it believes, and what it does next.
+/// A simulated device: its local state and its next operation.
 pub(super) struct Device {
     world: Arc<World>,
     user: User,
@@ -33,7 +33,7 @@ pub(super) struct Device {
     values: u64,
     /// The cursor of every record that it has seen.
     known: BTreeMap<RecordId, Cursor>,
-    /// Where its next pull begins.
+    /// Cursor from which the next pull starts.
     since: Cursor,
 }
 

@@ -65,7 +65,7 @@ impl ServerProcess {
         self.directory
     }
 
-    /// Where it listens; counts as changed with every restart.
+    /// Watch channel of the address, marked as changed with every restart.
     pub(super) fn address(&self) -> watch::Receiver<SocketAddr> {
         self.address.subscribe()
     }

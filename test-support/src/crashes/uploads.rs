@@ -23,10 +23,10 @@ use crate::within;
 /// The largest file, in bytes: more than one part of an upload to S3, more than one buffer of one to a directory.
 const LARGEST: usize = 6 * 1024 * 1024;
 
-/// How much of it.
+/// Extent of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadCrashes {
-    /// How often the server is killed.
+    /// Number of kills of the server.
     pub kills: u32,
     /// Uploads that are under way at any time.
     pub uploaders: u32,
@@ -34,7 +34,7 @@ pub struct UploadCrashes {
     pub between_kills: u64,
 }
 
-/// What came of it.
+/// Result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uploaded {
     /// Uploads that were answered with 201.
@@ -45,7 +45,7 @@ pub struct Uploaded {
     pub unknown: u64,
 }
 
-/// What the uploaders share.
+/// State shared by the uploaders.
 struct World {
     server: watch::Receiver<SocketAddr>,
     user: User,
@@ -57,7 +57,7 @@ struct World {
     stop: CancellationToken,
 }
 
-/// What an uploader knows of a file.
+/// Expected state of a file, as far as its uploader knows it.
 #[derive(Default)]
 struct Known {
     /// Digests of everything that was ever sent for it.
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// Whether it is there now.
+    /// True if the file exists now.
     async fn attempt(&self, file: FileId) -> bool {
         let bytes = random_bytes();
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
@@ -176,7 +176,7 @@ impl World {
         true
     }
 
-    /// How many files are there; each as it was acknowledged.
+    /// Number of files; asserts that each is as it was acknowledged.
     async fn download_everything(&self) -> u64 {
         let files = std::mem::take(&mut *self.files.lock());
         let mut there = 0;
@@ -208,7 +208,7 @@ fn random_bytes() -> Bytes {
     bytes.into()
 }
 
-/// What the objects below `directory` have that its database does not know, and the other way round.
+/// Differences between the objects below `directory` and the database.
 async fn findings(directory: &std::path::Path) -> Vec<Finding> {
     let storage =
         SqliteStorage::open(SqliteOptions::new(directory.join("less-sync.db"))).expect("its database");

@@ -1,16 +1,16 @@
-//! What a token says.
+//! Claims of an access token.
 
 use std::time::Duration;
 
 use less_sync_core::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// Claims of an access token (auth §2.3); every method replaces one and returns the rest unchanged.
+/// Claims of an access token (auth §2.3), as a builder.
 #[derive(Clone, Debug)]
 pub struct Claims(Map<String, Value>);
 
 impl Claims {
-    /// A valid token: one hour, scope `sync files`, client `client-1`, no mailbox.
+    /// Claims of a valid token: one hour, scope `sync files`, client `client-1`, no mailbox.
     pub(super) fn ordinary(issuer: &str, user: &str, now: Timestamp) -> Self {
         Self(Map::new())
             .with("iss", issuer)

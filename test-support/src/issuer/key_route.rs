@@ -1,4 +1,4 @@
-//! The HTTP side of an issuer: one document, and the ways in which it can fail.
+//! HTTP route of the key set, with injectable faults.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How the key set answers.
+/// Behaviour of the key set route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// With the keys.
+    /// Responds with the keys.
     Healthy,
-    /// With this status and no keys.
+    /// Responds with this status and no keys.
     Status(u16),
-    /// Never; the connection stays open.
+    /// Never responds; the connection stays open.
     Hang,
-    /// With something that is not JSON.
+    /// Responds with a body that is not JSON.
     Garbage,
-    /// With more than a mebibyte.
+    /// Responds with more than a mebibyte.
     Oversized,
-    /// With a redirect to itself.
+    /// Responds with a redirect to itself.
     Redirect,
 }
 
@@ -59,7 +59,7 @@ impl KeyRoute {
         let mut server = JoinSet::new();
         server.spawn(async move {
             let ended = axum::serve(listener, routes).await;
-            tracing::debug!(?ended, "key set off the network");
+            tracing::debug!(?ended, "key set server ended");
         });
         Self { address, shared, _server: server }
     }

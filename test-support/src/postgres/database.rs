@@ -1,4 +1,4 @@
-//! A database of its own for one test.
+//! Database of a single test.
 
 use url::Url;
 use uuid::Uuid;
@@ -6,17 +6,17 @@ use uuid::Uuid;
 use super::server::{connect, execute, shared, with_database};
 use super::{PrivateServer, template};
 
-/// A database that nobody else uses: locks, channels and all. Dropped with its sessions at the end.
+/// A database that no other test uses, so locks and channels are private too. Dropped with its sessions at the end.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
     name: String,
-    /// Where it has to be dropped. `None`: the server ends with the test anyway.
+    /// Server on which to drop the database; `None` if the server ends with the test anyway.
     server: Option<&'static Url>,
 }
 
 impl TestDatabase {
-    /// One with the current schema, on the shared server.
+    /// Creates a database with the current schema on the shared server.
     ///
     /// # Panics
     /// When there is no PostgreSQL and no way to get one; the message names the ways.
@@ -25,7 +25,7 @@ impl TestDatabase {
         Self::create(server, &format!("TEMPLATE {}", template::name(server).await)).await
     }
 
-    /// One without anything in it, on the shared server.
+    /// Creates an empty database on the shared server.
     ///
     /// # Panics
     /// As [`TestDatabase::migrated`].
@@ -33,7 +33,7 @@ impl TestDatabase {
         Self::create(server().await, "").await
     }
 
-    /// One with the current schema on a server of the test's own.
+    /// Creates a database with the current schema on a private server.
     pub async fn migrated_on(server: &PrivateServer) -> Self {
         let name = fresh_name();
         let url = server.create_database(&name).await;
@@ -47,13 +47,13 @@ impl TestDatabase {
         Self { url: with_database(server, &name), name, server: Some(server) }
     }
 
-    /// Its address.
+    /// URL of the database.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its name.
+    /// Name of the database.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -61,7 +61,7 @@ impl TestDatabase {
 }
 
 impl Drop for TestDatabase {
-    /// On a thread of its own, since the test's runtime is busy ending.
+    /// Drops the database on another thread, since the runtime of the test is shutting down.
     fn drop(&mut self) {
         let Some(server) = self.server else { return };
         let drop_it = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);

@@ -1,4 +1,4 @@
-//! A private cluster from local binaries, in a temporary directory, on a Unix socket.
+//! PostgreSQL cluster from local binaries, in a temporary directory, on a Unix socket.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -11,12 +11,12 @@ use url::Url;
 use super::server::Durability;
 use super::watcher::{Until, Watcher};
 
-/// Where distributions keep what is not on the path; one folder per major version.
+/// Folder in which distributions install PostgreSQL outside of the path, one folder per major version.
 const INSTALLED: &str = "/usr/lib/postgresql";
 
 const CLEAN_UP: &str = "\"$1\" -D \"$2/data\" -m immediate -s stop; rm -rf \"$2\"";
 
-/// For tests: nothing survives a power cut, and nothing waits for the disk.
+/// Settings of a volatile server: no commit waits for the disk.
 const VOLATILE: &str = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct LocalServer {
 }
 
 impl LocalServer {
-    /// A running cluster in `folder`, which goes with it, if there are programs to run it. Blocks for a second.
+    /// Starts a cluster in `folder`, which is removed with it; `None` without local binaries. Blocks for a second.
     pub(super) fn start(durability: Durability, until: Until, folder: &Path) -> Option<Self> {
         let programs = Programs::find()?;
         let folder = folder.to_owned();
@@ -67,23 +67,23 @@ impl LocalServer {
         fs::write(settings, given + &ours + durability).expect("a configuration that can be written");
     }
 
-    /// Starts it, and returns when it takes connections.
+    /// Starts the server and waits until it accepts connections.
     pub(super) fn launch(&self) {
         let log = self.folder.join("log");
         run(self.pg_ctl().args(["-w", "-t", "60", "-l"]).arg(log).arg("start"));
     }
 
-    /// Ends it in an orderly way: sessions are cut, everything is written.
+    /// Stops the server in order, cutting its sessions.
     pub(super) fn stop(&self) {
         run(self.pg_ctl().args(["-w", "-m", "fast", "stop"]));
     }
 
-    /// Ends it on the spot; the next start has to recover.
+    /// Kills the server; the next start recovers.
     pub(super) fn kill(&self) {
         run(self.pg_ctl().args(["-w", "-m", "immediate", "stop"]));
     }
 
-    /// The address of its database `postgres`.
+    /// URL of the database `postgres`.
     pub(super) fn url(&self) -> Url {
         let mut url = Url::parse("postgres://postgres@localhost/postgres").expect("an address");
         url.query_pairs_mut().append_pair("host", self.folder.to_str().expect("a path in UTF-8"));
@@ -101,17 +101,17 @@ impl LocalServer {
     }
 }
 
-/// What runs a cluster, and as whom.
+/// Programs of PostgreSQL, and the user that runs them.
 #[derive(Debug)]
 struct Programs {
     initdb: PathBuf,
     pg_ctl: PathBuf,
-    /// PostgreSQL rejects to run as root, so root runs it as somebody else.
+    /// User and group; PostgreSQL refuses to run as root, so root runs it as another user.
     user: Option<(u32, u32)>,
 }
 
 impl Programs {
-    /// On the path, else the newest that is installed.
+    /// Finds the programs on the path, else the newest installed version.
     fn find() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut folders: Vec<PathBuf> = std::env::split_paths(&path).chain(installed()).collect();

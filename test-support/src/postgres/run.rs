@@ -1,4 +1,4 @@
-//! One server for all processes of a `cargo nextest` run: the first that needs it starts it, and it ends with the
+//! Server shared by all processes of a `cargo nextest` run: started by the first process that needs it, ended with the
 //! runner.
 //!
 //! A setup script of nextest could do the same, but would start a server for runs that need none, and would be a second
@@ -14,7 +14,7 @@ use url::Url;
 use super::server::{Durability, NO_WAY, Own};
 use super::watcher::Until;
 
-/// The server of this run. `None`: this process does not belong to one.
+/// URL of the server of this run; `None` outside of `cargo nextest`.
 pub(super) fn shared_server() -> Option<Url> {
     #[expect(
         clippy::disallowed_methods,
@@ -25,7 +25,7 @@ pub(super) fn shared_server() -> Option<Url> {
     if let Err(error) = fs::create_dir(&folder) {
         assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{} cannot be made", folder.display());
     }
-    // One process at a time looks whether there is a server, and starts it if there is none.
+    // The file lock makes one process start the server while the others wait for its URL.
     let lock = File::create(folder.join("lock")).expect("a file to lock");
     lock.lock().expect("a lock");
     let url = fs::read_to_string(folder.join("url")).unwrap_or_else(|_none_yet| start(&folder));

@@ -1,4 +1,4 @@
-//! The server: somebody's, or one of our own.
+//! PostgreSQL servers for tests: given, shared or private.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use super::container::Container;
 use super::local::LocalServer;
 use super::run;
 use super::watcher::Until;
-use crate::{PATIENCE, within};
+use crate::{DEADLINE, within};
 
 pub(super) const NO_WAY: &str = "these tests need PostgreSQL, by one of three ways: \
     (1) set LESS_TEST_DATABASE_URL to a server where the user may create databases; \
@@ -19,16 +19,16 @@ pub(super) const NO_WAY: &str = "these tests need PostgreSQL, by one of three wa
     (3) install PostgreSQL 15 or newer (initdb, postgres and pg_ctl on PATH or in /usr/lib/postgresql/*/bin). \
     Everything else runs with: cargo nextest run -E 'not package(less-sync-storage-postgres)'";
 
-/// What a server promises about its commits.
+/// Durability of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing; it is fast.
+    /// None: fast, and lost in a crash.
     Volatile,
-    /// What PostgreSQL promises: a commit that was acknowledged survives a power cut.
+    /// Full: an acknowledged commit survives a power cut.
     Durable,
 }
 
-/// A server of one test, which may do to it what it likes. Ends when it is dropped, or when the process does.
+/// A server owned by one test, which may stop and kill it. Ends when it is dropped, or with the process.
 #[derive(Debug)]
 pub struct PrivateServer(Own);
 
@@ -39,14 +39,14 @@ pub(super) enum Own {
 }
 
 impl Own {
-    /// A container, else a local cluster. `None`: neither is possible.
+    /// Starts a container, else a local cluster. `None`: neither is possible.
     pub(super) fn start(durability: Durability, until: Until, folder: &Path) -> Option<Self> {
         let container = Container::start(durability, until, folder).map(Self::Container);
         container.or_else(|| LocalServer::start(durability, until, folder).map(Self::Local))
     }
 
-    /// In a folder of its own, until it is dropped.
-    fn start_for_us(durability: Durability) -> Self {
+    /// Starts a server in a temporary folder, until it is dropped.
+    fn start_until_dropped(durability: Durability) -> Self {
         let folder =
             tempfile::Builder::new().prefix("less-sync-pg-").tempdir().expect("a temporary directory");
         let own = Self::start(durability, Until::Dropped, folder.path()).expect(NO_WAY);
@@ -55,7 +55,7 @@ impl Own {
         own
     }
 
-    /// The address of its database `postgres`.
+    /// URL of its database `postgres`.
     pub(super) fn url(&self) -> Url {
         match self {
             Self::Container(container) => container.url(),
@@ -68,13 +68,13 @@ impl PrivateServer {
     /// Starts a server. Blocks for a second or two.
     ///
     /// # Panics
-    /// When there is neither a Docker engine nor PostgreSQL; a given server is nobody's to stop.
+    /// When there is neither a Docker engine nor a local PostgreSQL; a server named by the environment must not be stopped.
     #[must_use]
     pub fn start(durability: Durability) -> Self {
-        Self(Own::start_for_us(durability))
+        Self(Own::start_until_dropped(durability))
     }
 
-    /// Ends the server in an orderly way, cutting its sessions.
+    /// Stops the server in order, cutting its sessions.
     pub fn stop(&self) {
         match &self.0 {
             Own::Container(container) => container.stop(),
@@ -82,7 +82,7 @@ impl PrivateServer {
         }
     }
 
-    /// Ends the server on the spot, as a crash does.
+    /// Kills the server, as a crash does.
     pub fn kill(&self) {
         match &self.0 {
             Own::Container(container) => container.kill(),
@@ -98,13 +98,13 @@ impl PrivateServer {
         }
     }
 
-    /// The address of the database `name`, whether there is one or not.
+    /// URL of the database `name`, existing or not.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
         with_database(&self.0.url(), name)
     }
 
-    /// Makes an empty database, and returns its address.
+    /// Creates an empty database and returns its URL.
     pub async fn create_database(&self, name: &str) -> String {
         let mut admin = connect(self.0.url().as_str()).await;
         execute(&mut admin, format!("CREATE DATABASE {name}")).await;
@@ -112,14 +112,14 @@ impl PrivateServer {
     }
 }
 
-/// The address of the database `postgres` on the server that this process shares.
+/// URL of the database `postgres` on the shared server of this process.
 pub(super) fn shared() -> &'static Url {
     static SHARED: OnceLock<(Url, Option<Own>)> = OnceLock::new();
     let (url, _server) = SHARED.get_or_init(|| {
         if let Some(url) = given().or_else(run::shared_server) {
             return (url, None);
         }
-        let own = Own::start_for_us(Durability::Volatile);
+        let own = Own::start_until_dropped(Durability::Volatile);
         (own.url(), Some(own))
     });
     url
@@ -131,7 +131,7 @@ fn given() -> Option<Url> {
     Some(Url::parse(&url).expect("LESS_TEST_DATABASE_URL must be an address, postgres://…"))
 }
 
-/// The address of another database of the same server.
+/// URL of another database of the same server.
 pub(super) fn with_database(server: &Url, name: &str) -> String {
     let mut url = server.clone();
     url.set_path(name);
@@ -143,6 +143,6 @@ pub(super) async fn connect(url: &str) -> PgConnection {
 }
 
 pub(super) async fn execute(connection: &mut PgConnection, sql: String) {
-    let executed = tokio::time::timeout(6 * PATIENCE, connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))));
-    executed.await.expect("an answer of PostgreSQL in time").expect("PostgreSQL does what it is told");
+    let executed = tokio::time::timeout(6 * DEADLINE, connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))));
+    executed.await.expect("an answer of PostgreSQL in time").expect("a statement that succeeds");
 }

@@ -1,4 +1,4 @@
-//! A database with all migrations, made once per server, from which tests get their copies.
+//! Template database with all migrations, created once per server and copied for each test.
 
 use std::fs;
 use std::path::Path;
@@ -11,16 +11,16 @@ use url::Url;
 use super::server::{connect, execute, with_database};
 use crate::hex;
 
-/// Held while somebody makes a template; any number will do.
+/// Key of the advisory lock held while a template is created.
 const LOCK: i64 = 0x1e55_7e57;
 
-/// The name of the template on the shared server, made if need be.
+/// Name of the template on the shared server, created on first use.
 pub(super) async fn name(server: &Url) -> &'static str {
     static NAME: OnceCell<String> = OnceCell::const_new();
     NAME.get_or_init(|| prepare(server)).await
 }
 
-/// Several processes may want one at the same time, and one of them may be killed while it makes it.
+/// Creates the template under a draft name, so that a process killed meanwhile leaves no incomplete template.
 async fn prepare(server: &Url) -> String {
     let (name, draft) = (format!("less_template_{}", fingerprint()), format!("less_draft_{}", fingerprint()));
     let mut admin = connect(server.as_str()).await;
@@ -46,7 +46,7 @@ pub(super) async fn migrate(url: &str) {
     migrator.up(&Up::default(), &mut |_event| {}).await.expect("migrations that apply");
 }
 
-/// Of the migrations' names and content: another set of migrations is another template.
+/// Fingerprint of the names and contents of the migrations: another set of migrations gets another template.
 fn fingerprint() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/postgres");
     let entries = fs::read_dir(folder).expect("migrations").map(|entry| entry.expect("a migration").path());

@@ -1,14 +1,14 @@
-//! What ends a server when those who use it are gone, even if they were killed: a shell that outlives them.
+//! Watchdog process that ends a server after its users, even if they were killed.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-/// Whose end is waited for.
+/// Event that ends the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Until {
-    /// Of this process, or of the watcher's owner in it: the pipe between them closes.
+    /// End of this process or of the watcher's owner in it: the pipe between them closes.
     Dropped,
-    /// Of the process with this id.
+    /// End of the process with this id.
     Gone(u32),
 }
 
@@ -22,7 +22,7 @@ const AWAIT_PIPE: &str = "cat >/dev/null; ";
 pub(super) struct Watcher(Child);
 
 impl Watcher {
-    /// Starts it: `clean_up` is a shell script and gets `arguments` as `$1`, `$2` and so on.
+    /// Starts the shell; `clean_up` is a shell script with `arguments` as `$1`, `$2` and so on.
     pub(super) fn start(mut shell: Command, until: Until, clean_up: &str, arguments: &[&str]) -> Self {
         let (wait, pid, stdin) = match until {
             Until::Dropped => (AWAIT_PIPE, 0, Stdio::piped()),
@@ -36,7 +36,7 @@ impl Watcher {
 }
 
 impl Drop for Watcher {
-    /// Has it clean up now, and waits for that.
+    /// Triggers the clean-up and waits for it.
     fn drop(&mut self) {
         if self.0.stdin.take().is_some() {
             drop(self.0.wait());

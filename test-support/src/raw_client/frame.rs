@@ -1,4 +1,4 @@
-//! One WebSocket frame, RFC 6455 §5.2, right or wrong.
+//! WebSocket frames, valid or not (RFC 6455 §5.2).
 
 /// The four bits that say what a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +22,13 @@ impl Opcode {
 /// A frame with every bit in reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Whether this is the last part of its message.
+    /// Final fragment of its message.
     pub fin: bool,
     /// The three reserved bits.
     pub reserved: u8,
-    /// What it is.
+    /// Opcode.
     pub opcode: Opcode,
-    /// Whether the payload is masked, as a client's must be.
+    /// Masked payload; required from clients.
     pub masked: bool,
     /// The content, unmasked.
     pub payload: Vec<u8>,

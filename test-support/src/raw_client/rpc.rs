@@ -130,7 +130,7 @@ impl RawClient {
         found
     }
 
-    /// Whether no notification waits to be read.
+    /// True if no notification is pending.
     ///
     /// # Panics
     /// When one does.
@@ -139,7 +139,7 @@ impl RawClient {
         assert!(found.is_empty(), "expected silence, received {found:?}");
     }
 
-    /// Whether the connection still answers: an unknown method is asked for and rejected.
+    /// True if the connection still responds: calls an unknown method, which is rejected.
     ///
     /// # Panics
     /// When the answer is another one.

@@ -23,7 +23,7 @@ pub struct Answer {
     pub status: u16,
     /// Names in lower case, in the order received.
     pub headers: Vec<(String, String)>,
-    /// What came with it, as far as `Content-Length` says.
+    /// Body, up to `Content-Length`.
     pub body: Vec<u8>,
 }
 

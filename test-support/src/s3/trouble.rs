@@ -1,29 +1,29 @@
-//! What the store is told to do to requests, and what it has seen.
+//! Fault injection and request counters of the S3 server.
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// What happens to a request.
+/// Fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// It waits until the weather is calm.
+    /// Delays the request until faults are cleared.
     Hold,
-    /// It is answered with this status and not looked at.
+    /// Responds with this status without executing the request.
     Status(u16),
-    /// Its connection ends without an answer.
+    /// Closes the connection without a response.
     HangUp,
-    /// It is answered, and the connection ends after so many bytes of the body.
+    /// Closes the connection after this many bytes of the response body.
     CutAfter(usize),
 }
 
-/// What the store has seen.
+/// Request counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauge {
-    /// Requests that have come.
+    /// Requests received.
     pub requests: usize,
-    /// Requests that wait for calm weather.
+    /// Requests delayed at the moment.
     pub held: usize,
-    /// Parts of uploads that were on their way at the same time, at most.
+    /// Maximum number of concurrent part uploads.
     pub parts_at_once: usize,
     pub(super) parts: usize,
 }
@@ -77,7 +77,7 @@ impl Weather {
         assert!(seen.is_ok(), "the store is gone");
     }
 
-    /// Counts a request. Answers with what is to happen to it.
+    /// Counts a request and returns its fault.
     pub(super) fn arrival(&self) -> Option<Trouble> {
         let mut number = 0;
         self.gauge.send_modify(|gauge| {
@@ -88,7 +88,7 @@ impl Weather {
         (forecast.from..=forecast.to).contains(&number).then_some(forecast.trouble)
     }
 
-    /// Waits for calm weather.
+    /// Waits until faults are cleared.
     pub(super) async fn hold(&self) {
         let mut calms = self.calms.subscribe();
         self.gauge.send_modify(|gauge| gauge.held += 1);
@@ -97,7 +97,7 @@ impl Weather {
         let _changed = calms.changed().await;
     }
 
-    /// Counts a part of an upload for as long as the answer lives.
+    /// Counts a part upload while the guard lives.
     pub(super) fn part(&self) -> Counted<'_> {
         self.gauge.send_modify(|gauge| {
             gauge.parts += 1;
@@ -113,7 +113,7 @@ impl Weather {
     }
 }
 
-/// Something that is counted until it is dropped.
+/// Guard of a counted request.
 pub(super) struct Counted<'a> {
     weather: &'a Weather,
     uncount: fn(&mut Gauge),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use less_sync_test_support::architecture::{ROOMS, forbidden_edges, forbidden_foundations};
+use less_sync_test_support::architecture::{CRATES, forbidden_edges, forbidden_foundations};
 
 use crate::sources::root;
 
@@ -22,9 +22,9 @@ fn imports_point_down() {
 
 #[test]
 fn rules_know_no_runtime_no_socket_and_no_database() {
-    for room in ROOMS.iter().filter(|room| !room.never_below.is_empty()) {
-        let tree = cargo(&["tree", "--offline", "-p", room.name, "-e", "normal", "--prefix", "none"]);
-        let found = forbidden_foundations(room, &tree);
+    for rule in CRATES.iter().filter(|rule| !rule.never_below.is_empty()) {
+        let tree = cargo(&["tree", "--offline", "-p", rule.name, "-e", "normal", "--prefix", "none"]);
+        let found = forbidden_foundations(rule, &tree);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }

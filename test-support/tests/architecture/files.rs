@@ -5,13 +5,13 @@ use std::path::Path;
 
 use crate::sources::{read, sources};
 
-/// Files that are one idea in more than [`LINES`] lines. Every entry is a debt.
+/// Files with more than [`LINES`] lines. Every entry is a debt.
 const LONG_FILES: &[&str] = &[];
 
-/// Where to ask what the second idea is.
+/// Maximum number of lines of a file.
 const LINES: usize = 500;
 
-/// Names that say nothing about what is inside.
+/// File names without meaning.
 const EMPTY_NAMES: &[&str] = &["utils.rs", "util.rs", "helpers.rs", "types.rs", "common.rs", "misc.rs"];
 
 #[test]
@@ -29,7 +29,8 @@ fn file_names_say_what_is_inside() {
     assert!(empty.is_empty(), "{empty:#?}");
 }
 
-/// What integration tests share has to be `tests/…/mod.rs`, or it would be a test of its own.
+/// True for names without meaning. Shared code of integration tests has to be `tests/…/mod.rs`, or cargo takes it for a
+/// test binary.
 fn is_empty_name(file: &Path) -> bool {
     let is = |name: &&str| file.file_name() == Some(OsStr::new(name));
     EMPTY_NAMES.iter().any(is)

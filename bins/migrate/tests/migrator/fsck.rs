@@ -81,7 +81,7 @@ async fn everything_that_is_wrong_is_named() {
     for name in [&orphan, &leftover, &stranger] {
         std::fs::write(fixture.root().join(name), b"what is this").unwrap();
     }
-    let expected = |doomed: usize| {
+    let expected = |marked: usize| {
         let mut lines = vec![
             format!("leftover {leftover}"),
             format!("missing {lost}"),
@@ -89,7 +89,7 @@ async fn everything_that_is_wrong_is_named() {
             format!("stranger {stranger}"),
             format!("wrong size {torn} (6 bytes instead of 10)"),
         ];
-        lines.push(format!("5 objects, 3 files, 5 findings, {doomed} to be removed"));
+        lines.push(format!("5 objects, 3 files, 5 findings, {marked} to be removed"));
         lines
     };
     let sorted = |said: &Said| {
@@ -122,7 +122,7 @@ async fn everything_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn server_removes_what_was_doomed() {
+async fn server_removes_what_was_marked_for_deletion() {
     let fixture = Fixture::new().await;
     let space = fixture.server.space("alice");
     let orphan = fixture.root().join(format!("spaces/{space}/files/8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60"));
@@ -168,5 +168,5 @@ async fn running_server_is_compared_on_postgresql() {
 #[test]
 fn without_a_place_there_is_nothing_to_compare() {
     let said = migrator(&[("DATABASE_URL", "sqlite:nowhere.db")], &["blobs", "fsck"]);
-    said.failed(2, "error: FILE_STORAGE_BACKEND is not set: there are no files");
+    said.failed(2, "error: FILE_STORAGE_BACKEND is not set: no file storage to check");
 }

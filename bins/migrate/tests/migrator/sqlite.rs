@@ -32,8 +32,8 @@ fn embedded_database_is_made_and_described() {
 fn embedded_database_goes_neither_back_nor_half_way() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("sync.db").display());
-    on(&url, &["down"]).failed(2, "error: sqlite databases have no down");
-    on(&url, &["adopt"]).failed(2, "error: sqlite databases have no adopt");
-    let rejection = "error: sqlite databases have no up --to, --adopt-goose or --allow-drift";
+    on(&url, &["down"]).failed(2, "error: not supported for SQLite databases: down");
+    on(&url, &["adopt"]).failed(2, "error: not supported for SQLite databases: adopt");
+    let rejection = "error: not supported for SQLite databases: up --to, --adopt-goose or --allow-drift";
     on(&url, &["up", "--to", "1"]).failed(2, rejection);
 }

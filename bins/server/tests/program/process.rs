@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The server with these arguments, in an empty environment and an empty directory.
 fn command(arguments: &[&str], directory: &TempDir) -> Command {
@@ -63,7 +63,7 @@ impl DevServer {
     /// A request whose body never comes: a shutdown waits for it.
     fn unfinished_request(&self) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let head =
             b"POST /dev/token HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
         stream.write_all(head).unwrap();
@@ -95,7 +95,7 @@ fn first_line(stream: &mut TcpStream) -> String {
 
 fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -153,10 +153,13 @@ fn unknown_arguments_and_unreadable_files_are_usage_errors() {
 fn development_mode_rejects_to_be_more_than_that() {
     let exposed = run(&["--dev", "--listen", "0.0.0.0:0"], &[]);
     assert_eq!(exposed.status.code(), Some(2));
-    assert_eq!(stderr(&exposed), "error: --dev listens on loopback only, not on 0.0.0.0:0\n");
+    assert_eq!(stderr(&exposed), "error: --dev allows loopback addresses only, not 0.0.0.0:0\n");
     let trusting = run(&["--dev"], &[("TRUSTED_ISSUERS", "https://accounts.example.com")]);
     assert_eq!(trusting.status.code(), Some(2));
-    assert_eq!(stderr(&trusting), "error: --dev has an issuer of its own: TRUSTED_ISSUERS must not be set\n");
+    assert_eq!(
+        stderr(&trusting),
+        "error: TRUSTED_ISSUERS must not be set with --dev, which uses a built-in issuer\n"
+    );
 }
 
 #[test]
@@ -262,7 +265,7 @@ fn the_log_filter_can_be_changed_while_the_server_runs() {
     std::fs::write(&settings, "rust_log = \"info\"\n").unwrap();
     server.signal(Signal::HUP);
     let reloaded = log.next().unwrap();
-    assert!(reloaded.contains("log filter read again"), "{reloaded}");
+    assert!(reloaded.contains("log filter reloaded"), "{reloaded}");
     server.signal(Signal::USR1);
     let report = log.next().unwrap();
     assert!(report.contains("listener") && report.contains("presence sweep"), "{report}");

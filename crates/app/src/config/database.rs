@@ -1,4 +1,4 @@
-//! Where the data lives (operations §2.3).
+//! Database settings (operations §2.3).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,32 +11,34 @@ use super::reader::Reader;
 
 const MIB: usize = 1024 * 1024;
 
-/// The store, chosen by the scheme of `DATABASE_URL`.
+/// Database adapter and its options, selected by the scheme of `DATABASE_URL`.
 #[derive(Clone, Debug)]
 pub enum DatabaseConfig {
-    /// `sqlite:`, a file of this process.
+    /// Embedded database file (`sqlite:`).
     Sqlite(SqliteOptions),
-    /// `postgres:` or `postgresql:`, a server.
+    /// Database server (`postgres:`, `postgresql:`).
     Postgres(Box<PostgresOptions>),
 }
 
-/// What an address leads to.
-enum Place {
+/// Parsed `DATABASE_URL`.
+enum DatabaseAddress {
     File(PathBuf),
     Server(Box<DatabaseUrl>),
 }
 
 impl DatabaseConfig {
-    /// Reads the settings of both stores, whichever is chosen: a name that is known is never a misspelt one.
+    /// Reads the settings of both adapters, whichever is selected, so that names of the other one count as known.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let place = place(reader);
+        let address = address(reader);
         let defaults = SqliteOptions::new(PathBuf::new());
         let page_rows = reader.count("PULL_PAGE_ROWS", defaults.page_rows, 1..=10_000);
         let page_bytes = reader.size("PULL_PAGE_BYTES", defaults.page_bytes, 1024..=64 * MIB);
         let server = ServerSettings::read(reader);
-        Some(match place? {
-            Place::File(path) => Self::Sqlite(SqliteOptions { path, page_rows, page_bytes, ..defaults }),
-            Place::Server(url) => {
+        Some(match address? {
+            DatabaseAddress::File(path) => {
+                Self::Sqlite(SqliteOptions { path, page_rows, page_bytes, ..defaults })
+            }
+            DatabaseAddress::Server(url) => {
                 let options = PostgresOptions { page_rows, page_bytes, ..PostgresOptions::new(*url) };
                 Self::Postgres(Box::new(server.apply_to(options)))
             }
@@ -44,17 +46,17 @@ impl DatabaseConfig {
     }
 }
 
-fn place(reader: &mut Reader<'_>) -> Option<Place> {
+fn address(reader: &mut Reader<'_>) -> Option<DatabaseAddress> {
     let Some(url) = reader.text("DATABASE_URL") else {
         reader.problem("DATABASE_URL must be set");
         return None;
     };
-    // The address of a server may hold a password.
+    // The URL of a server may contain a password.
     reader.show("DATABASE_URL", "set");
     match url.split_once(':') {
-        Some(("sqlite", path)) => file(reader, &url, path).map(Place::File),
+        Some(("sqlite", path)) => file(reader, &url, path).map(DatabaseAddress::File),
         Some(("postgres" | "postgresql", _)) => {
-            server(reader, "DATABASE_URL", &url).map(Box::new).map(Place::Server)
+            server(reader, "DATABASE_URL", &url).map(Box::new).map(DatabaseAddress::Server)
         }
         _ => {
             reader.problem("unsupported database scheme");
@@ -76,13 +78,13 @@ fn file(reader: &mut Reader<'_>, url: &str, path: &str) -> Option<PathBuf> {
 fn server(reader: &mut Reader<'_>, name: &'static str, url: &str) -> Option<DatabaseUrl> {
     let url = url.parse().ok();
     if url.is_none() {
-        // What is wrong with it might quote a password.
+        // The parser's own message could quote a password.
         reader.problem(format!("invalid {name}: expected postgres://USER:PASSWORD@HOST/DATABASE"));
     }
     url
 }
 
-/// What only a database server needs.
+/// Settings of the PostgreSQL adapter.
 struct ServerSettings {
     migration_url: Option<DatabaseUrl>,
     run_migrations: bool,
@@ -144,7 +146,7 @@ impl ServerSettings {
     }
 }
 
-/// Whether one machine holds all spaces, so that pushes to several of them may share a transaction (storage T3, §9).
+/// True if one database node holds all spaces, so that pushes to several spaces may share a transaction (storage T3, §9).
 fn holds_all_spaces(reader: &mut Reader<'_>) -> bool {
     let dialect = reader.text("DATABASE_DIALECT");
     reader.show("DATABASE_DIALECT", dialect.as_deref().unwrap_or("auto"));

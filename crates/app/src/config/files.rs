@@ -1,4 +1,4 @@
-//! Where the bytes of files are, and how many may be on their way (operations §2.5).
+//! File storage settings: object store, transfer limits, deletion (operations §2.5).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,48 +12,48 @@ use super::reader::Reader;
 
 const GIB: usize = 1024 * 1024 * 1024;
 
-/// Files over HTTP.
+/// File storage configuration.
 #[derive(Clone, Debug)]
 pub struct FilesConfig {
-    /// `FILE_STORAGE_BACKEND`; without one there are no files.
-    pub place: Option<FilePlace>,
-    /// `FILE_STORAGE_PROBE`: whether the place is tried out before the server starts.
+    /// Object store (`FILE_STORAGE_BACKEND`); `None` turns file storage off.
+    pub store: Option<FileStore>,
+    /// Write and read a test object before the server starts (`FILE_STORAGE_PROBE`).
     pub probe: bool,
-    /// `MAX_FILE_SIZE`, `FILE_*`, `BLOB_DELETE_GRACE_SECS`.
+    /// Size, concurrency and deletion settings (`MAX_FILE_SIZE`, `FILE_*`, `BLOB_DELETE_GRACE_SECS`).
     pub settings: FileSettings,
 }
 
 /// An object store.
 #[derive(Clone, Debug)]
-pub enum FilePlace {
-    /// A directory of this machine.
+pub enum FileStore {
+    /// Local directory.
     Local(PathBuf),
-    /// A bucket.
+    /// S3 bucket.
     S3(Box<S3Options>),
 }
 
-/// What `FILE_STORAGE_BACKEND` says.
+/// Value of `FILE_STORAGE_BACKEND`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Backend {
-    Nowhere,
+    None,
     Local,
     S3,
 }
 
 impl FilesConfig {
-    /// Reads the settings of every place, whichever is chosen: a name that is known is never a misspelt one.
+    /// Reads the settings of every backend, whichever is selected, so that names of the others count as known.
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let backend = backend(reader);
         let directory = reader.either("FILE_STORAGE_PATH", "FILE_FS_PATH");
         let directory = PathBuf::from(directory.unwrap_or_else(|| "./data/files".to_owned()));
         reader.show("FILE_STORAGE_PATH", directory.display());
         let bucket = bucket(reader, backend == Backend::S3);
-        let place = match backend {
-            Backend::Nowhere => None,
-            Backend::Local => Some(FilePlace::Local(directory)),
-            Backend::S3 => bucket.map(|bucket| FilePlace::S3(Box::new(bucket))),
+        let store = match backend {
+            Backend::None => None,
+            Backend::Local => Some(FileStore::Local(directory)),
+            Backend::S3 => bucket.map(|bucket| FileStore::S3(Box::new(bucket))),
         };
-        Self { place, probe: reader.switch("FILE_STORAGE_PROBE", true), settings: settings(reader) }
+        Self { store, probe: reader.switch("FILE_STORAGE_PROBE", true), settings: settings(reader) }
     }
 }
 
@@ -61,34 +61,34 @@ fn backend(reader: &mut Reader<'_>) -> Backend {
     let text = reader.either("FILE_STORAGE_BACKEND", "FILE_STORAGE").unwrap_or_else(|| "none".to_owned());
     reader.show("FILE_STORAGE_BACKEND", &text);
     match text.as_str() {
-        "none" => Backend::Nowhere,
+        "none" => Backend::None,
         "local" | "fs" => Backend::Local,
         "s3" => Backend::S3,
         _ => {
             reader.problem(format!(
                 "invalid FILE_STORAGE_BACKEND \"{text}\": expected \"none\", \"local\", or \"s3\""
             ));
-            Backend::Nowhere
+            Backend::None
         }
     }
 }
 
-/// `None` when something is missing, which is a problem only where the bucket is `wanted`.
-fn bucket(reader: &mut Reader<'_>, wanted: bool) -> Option<S3Options> {
-    let mut needed = |name: &'static str| {
+/// Reads the bucket settings; `None` if one is missing, which is a problem only if the bucket is `required`.
+fn bucket(reader: &mut Reader<'_>, required: bool) -> Option<S3Options> {
+    let mut read = |name: &'static str| {
         let value = reader.text(name);
         if value.is_some() && name.ends_with("_KEY") {
             reader.show(name, "set");
         }
-        if value.is_none() && wanted {
+        if value.is_none() && required {
             reader.problem(format!("{name} is required when FILE_STORAGE_BACKEND=s3"));
         }
         value
     };
-    let endpoint = needed("FILE_S3_ENDPOINT");
-    let access_key = needed("FILE_S3_ACCESS_KEY");
-    let secret_key = needed("FILE_S3_SECRET_KEY").map(SecretString::from);
-    let bucket = needed("FILE_S3_BUCKET");
+    let endpoint = read("FILE_S3_ENDPOINT");
+    let access_key = read("FILE_S3_ACCESS_KEY");
+    let secret_key = read("FILE_S3_SECRET_KEY").map(SecretString::from);
+    let bucket = read("FILE_S3_BUCKET");
     let region = reader.text("FILE_S3_REGION").unwrap_or_else(|| "us-east-1".to_owned());
     reader.show("FILE_S3_REGION", &region);
     let use_ssl = reader.switch("FILE_S3_USE_SSL", true);
@@ -116,7 +116,7 @@ fn settings(reader: &mut Reader<'_>) -> FileSettings {
     }
 }
 
-/// `FILE_DELETION_GRACE_SECS` is the name of the newer original (newer-clients §7).
+/// Reads the grace period of deleted objects; `FILE_DELETION_GRACE_SECS` is an alias (newer-clients §7).
 fn delete_grace(reader: &mut Reader<'_>, default: Duration) -> Duration {
     const NAME: &str = "BLOB_DELETE_GRACE_SECS";
     const ALIAS: &str = "FILE_DELETION_GRACE_SECS";

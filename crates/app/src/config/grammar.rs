@@ -1,10 +1,10 @@
-//! How values are written: switches, counts, sizes and durations (operations §2.1).
+//! Syntax of setting values: switches, counts, sizes and durations (operations §2.1).
 
 use std::time::Duration;
 
 const KIB: u64 = 1024;
 
-/// `true`, `1`, `yes`, `on` and their opposites, in any case.
+/// Parses `true`, `1`, `yes`, `on` and their opposites, in any case.
 pub(crate) fn switch(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),
@@ -13,18 +13,18 @@ pub(crate) fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// Decimal digits, nothing else.
+/// Parses decimal digits, without sign or separators.
 pub(crate) fn count(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// Bytes: an integer, or one with the suffix `KiB`, `MiB` or `GiB`.
+/// Parses a size in bytes: an integer, optionally with the suffix `KiB`, `MiB` or `GiB`.
 pub(crate) fn size(text: &str) -> Option<u64> {
     let suffixes = [("KiB", KIB), ("MiB", KIB * KIB), ("GiB", KIB * KIB * KIB)];
     scaled(text, &suffixes, 1)
 }
 
-/// A duration: an integer of seconds, or one with the suffix `ms`, `s`, `m` or `h`.
+/// Parses a duration: an integer of seconds, or one with the suffix `ms`, `s`, `m` or `h`.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let suffixes = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     scaled(text, &suffixes, 1000).map(Duration::from_millis)
@@ -36,14 +36,14 @@ fn scaled(text: &str, suffixes: &[(&str, u64)], plain: u64) -> Option<u64> {
     count(digits.trim_end())?.checked_mul(scale)
 }
 
-/// A size as [`size`] reads it.
+/// Formats a size in the syntax of [`size`].
 pub(crate) fn show_size(bytes: u64) -> String {
     let suffixes = [("GiB", KIB * KIB * KIB), ("MiB", KIB * KIB), ("KiB", KIB)];
     let exact = suffixes.iter().find(|(_, scale)| bytes >= *scale && bytes.is_multiple_of(*scale));
     exact.map_or_else(|| bytes.to_string(), |(suffix, scale)| format!("{} {suffix}", bytes / scale))
 }
 
-/// A duration as [`duration`] reads it.
+/// Formats a duration in the syntax of [`duration`].
 pub(crate) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_can_be_read_again() {
+    fn formatted_values_parse_to_the_same_value() {
         for bytes in [0, 1, 1023, 1024, 5_242_880, 5_242_881, 3_221_225_472] {
             assert_eq!(size(&show_size(bytes)), Some(bytes));
         }

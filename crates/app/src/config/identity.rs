@@ -1,4 +1,4 @@
-//! The key under which users are counted (operations §2, auth §4.3).
+//! Pseudonymization key of rate-limit entries (operations §2, auth §4.3).
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::reader::Reader;
 
 const NAME: &str = "IDENTITY_HASH_KEY";
 
-/// How users are known to the counters of a deployment. `Debug` shows no key.
+/// Pseudonymization of users in rate-limit entries. `Debug` shows no key.
 #[derive(Clone, Default)]
 pub struct IdentityConfig {
-    /// `IDENTITY_HASH_KEY`. Without it every process counts for itself, in memory.
+    /// HMAC key (`IDENTITY_HASH_KEY`). Without it rate limits are counted per process, in memory.
     pub hash_key: Option<Arc<IdentityHashKey>>,
 }
 

@@ -1,4 +1,4 @@
-//! Whose tokens are good, and which (auth §2.5, §16).
+//! Trusted issuers and token rules (auth §2.5, §16).
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use super::reader::Reader;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Access tokens and key sets.
+/// Rules for access tokens and key sets.
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
-    /// `TRUSTED_ISSUERS`.
+    /// Trusted issuers (`TRUSTED_ISSUERS`).
     pub issuers: Vec<TrustedIssuer>,
-    /// `AUDIENCES`, `JWT_*`, `PERSONAL_SPACE_*`.
+    /// Token rules (`AUDIENCES`, `JWT_*`, `PERSONAL_SPACE_*`).
     pub rules: TokenRules,
-    /// `JWKS_REFRESH_SECONDS`: how long a key set is fresh.
+    /// Age from which a key set is refreshed in the background (`JWKS_REFRESH_SECONDS`).
     pub keys_fresh_for: Duration,
-    /// `JWKS_MAX_STALE_SECONDS`: how long it is served while it cannot be fetched anew.
+    /// Age up to which a key set is used while refreshes fail (`JWKS_MAX_STALE_SECONDS`).
     pub keys_stale_for: Duration,
 }
 
@@ -46,7 +46,7 @@ impl TokenConfig {
 
 fn audiences(reader: &mut Reader<'_>) -> Vec<String> {
     let audiences = parse_audiences(&reader.text("AUDIENCES").unwrap_or_default());
-    if audiences.is_empty() && !reader.develops() {
+    if audiences.is_empty() && !reader.is_development() {
         reader.warning("AUDIENCES is not set: tokens for any audience are accepted");
     }
     audiences
@@ -63,7 +63,7 @@ fn personal_space(reader: &mut Reader<'_>) -> PersonalSpaceRules {
     PersonalSpaceRules { mode, namespaces: namespaces.unwrap_or(defaults.namespaces) }
 }
 
-/// A value whose type names the setting in its own error.
+/// Reads a value whose parse error names the setting itself.
 fn parsed<T>(reader: &mut Reader<'_>, name: &'static str, default: &str) -> Option<T>
 where
     T: FromStr<Err: std::fmt::Display>,
@@ -77,9 +77,9 @@ where
 
 fn issuers(reader: &mut Reader<'_>) -> Option<Vec<TrustedIssuer>> {
     let text = reader.text("TRUSTED_ISSUERS");
-    if reader.develops() {
+    if reader.is_development() {
         if text.is_some() {
-            reader.problem("--dev has an issuer of its own: TRUSTED_ISSUERS must not be set");
+            reader.problem("TRUSTED_ISSUERS must not be set with --dev, which uses a built-in issuer");
         }
         return Some(Vec::new());
     }

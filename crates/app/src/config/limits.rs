@@ -1,4 +1,4 @@
-//! Every timer and bound of protocol §11 that exists so far, and the bounds of the use cases (operations §2.4).
+//! Timers and limits of the WebSocket endpoint (protocol §11), and limits of the use cases (operations §2.4).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use super::reader::Reader;
 
 const MIB: usize = wire::MIB;
 
-/// Bounds of the WebSocket endpoint and of the use cases behind it.
+/// Limits of the WebSocket endpoint and of the use cases.
 #[derive(Clone, Debug)]
 pub struct LimitsConfig {
-    /// `WS_*`.
+    /// Limits of the WebSocket endpoint (`WS_*`).
     pub realtime: Limits,
-    /// `MAX_*`, `RATE_LIMIT_*`.
+    /// Limits of the use cases (`MAX_*`, `RATE_LIMIT_*`).
     pub engine: EngineSettings,
 }
 
@@ -29,18 +29,20 @@ impl LimitsConfig {
         rates(reader, &mut realtime);
         presence(reader, &mut realtime);
         shutdown(reader, &mut realtime);
-        let engine = engine(reader, &realtime);
+        let outbound =
+            reader.size("WS_MAX_OUTBOUND_MESSAGE", wire::OUTBOUND_RECORD, wire::OUTBOUND_FRAME..=64 * MIB);
+        let engine = engine(reader, realtime.max_inbound_message.min(outbound));
         Self { realtime, engine }
     }
 
-    /// The leeway of token rules also holds for connections; it has no variable of its own.
+    /// Uses the leeway of the token rules for connections too; there is no setting of its own.
     pub(super) fn with_token_leeway(mut self, leeway: Duration) -> Self {
         self.realtime.token_leeway = leeway;
         self
     }
 }
 
-/// Whole seconds, both ends included.
+/// Range of whole seconds, both ends inclusive.
 pub(super) fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
     Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
 }
@@ -63,11 +65,9 @@ fn connection(reader: &mut Reader<'_>, limits: &mut Limits) {
     limits.legacy_expiry_close = expiry_close_code(reader);
     limits.max_inbound_message =
         reader.size("WS_MAX_INBOUND_MESSAGE", limits.max_inbound_message, MIB..=64 * MIB);
-    limits.max_outbound_message =
-        reader.size("WS_MAX_OUTBOUND_MESSAGE", limits.max_outbound_message, wire::OUTBOUND_FRAME..=64 * MIB);
 }
 
-/// 1001, or the 4001 of the original.
+/// Reads the close code at the end of the lifetime: 1001, or the legacy code 4001.
 fn expiry_close_code(reader: &mut Reader<'_>) -> bool {
     const NAME: &str = "WS_EXPIRY_CLOSE_CODE";
     let text = reader.text(NAME).unwrap_or_else(|| "1001".to_owned());
@@ -117,14 +117,15 @@ fn shutdown(reader: &mut Reader<'_>, limits: &mut Limits) {
     limits.shutdown_spread = reader.duration("WS_SHUTDOWN_SPREAD", limits.shutdown_spread, seconds(0..=600));
 }
 
-fn engine(reader: &mut Reader<'_>, realtime: &Limits) -> EngineSettings {
+/// Reads the limits of the use cases. `max_message`: largest message that can carry a record in both directions, in bytes.
+fn engine(reader: &mut Reader<'_>, max_message: usize) -> EngineSettings {
     let mut settings = EngineSettings::default();
     let limits = &mut settings.push_limits;
     limits.records = reader.count("MAX_PUSH_RECORDS", limits.records, 1..=1_000_000);
     limits.bytes = reader.size("MAX_PUSH_BYTES", limits.bytes, MIB..=4096 * MIB);
     limits.blob = reader.size("MAX_RECORD_BLOB_SIZE", limits.blob, 1..=64 * MIB);
-    // A blob that no inbound message can carry would only be promised, not accepted.
-    limits.blob = limits.blob.min(realtime.max_inbound_message - wire::INBOUND_HEADROOM);
+    // A record that is accepted has to be sent whole to every client: leaving it out of a pull would be silent data loss.
+    limits.blob = limits.blob.min(max_message - wire::INBOUND_HEADROOM);
     reader.show("MAX_RECORD_BLOB_SIZE", super::grammar::show_size(limits.blob as u64));
     settings.pull_concurrency = reader.count("MAX_CONCURRENT_PULLS", settings.pull_concurrency, 1..=1000);
     membership(reader, &mut settings);
@@ -136,7 +137,7 @@ fn engine(reader: &mut Reader<'_>, realtime: &Limits) -> EngineSettings {
 
 fn membership(reader: &mut Reader<'_>, settings: &mut EngineSettings) {
     let limits = &mut settings.member_limits;
-    // An entry has to fit into one frame, a notification or an answer, beside what surrounds it.
+    // An entry has to fit one frame with its envelope, as a notification and in a response.
     limits.payload = reader.size("MAX_MEMBER_PAYLOAD", limits.payload, 1024..=3 * MIB);
     let log = reader.size("MEMBERSHIP_LOG_CAP", 64 * MIB, MIB..=4096 * MIB);
     limits.log = log as u64;
@@ -149,7 +150,7 @@ fn membership(reader: &mut Reader<'_>, settings: &mut EngineSettings) {
 
 fn invitations(reader: &mut Reader<'_>, settings: &mut EngineSettings) {
     let any = 1..=1_000_000;
-    // A page may end with one that lies across its end, and all of it has to fit into one frame.
+    // A page may exceed its budget by its last invitation, and has to fit one frame nevertheless.
     let payload = 1024..=wire::OUTBOUND_FRAME - wire::LIST_PAYLOAD - MIB / 8;
     settings.invitation_payload = reader.size("MAX_INVITATION_PAYLOAD", settings.invitation_payload, payload);
     let mailbox = &mut settings.mailbox_limits;

@@ -1,14 +1,14 @@
-//! Names that nothing reads: misspelt ones, and ones of the specification that this version does not have yet.
+//! Unknown setting names: misspelled ones, and names of the specification that this version does not support.
 
-/// Prefixes that are ours alone; a name under them that nothing reads is a mistake.
+/// Prefixes of less-sync settings; an unknown name with one of them is a mistake.
 const OUR_PREFIXES: [&str; 8] =
     ["FEDERATION_", "FILE_", "DATABASE_", "LESS_SYNC_", "WS_", "JWT_", "JWKS_", "PERSONAL_SPACE_"];
 
 /// Variables of the toolbox and of tests, which may share an environment with the server.
-const OF_OTHERS: [&str; 3] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_TEST_DATABASE_URL"];
+const FOREIGN: [&str; 3] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_TEST_DATABASE_URL"];
 
-/// Names of the specification without effect so far. A setting must never be swallowed in silence.
-const NOT_YET: [&str; 7] = [
+/// Names of the specification without effect in this version. Ignoring them silently would mislead operators.
+const UNSUPPORTED: [&str; 7] = [
     "ADMIN_ADDR",
     "LOG_CLIENT_ADDR",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -18,12 +18,12 @@ const NOT_YET: [&str; 7] = [
     "WS_S2S_IDLE_TIMEOUT",
 ];
 
-/// What to say of an environment variable, if anything.
-pub(crate) fn judge_variable(name: &str, known: &[&str]) -> Option<String> {
-    if is_known(name, known) || OF_OTHERS.contains(&name) {
+/// Checks an environment variable; returns a warning if nothing reads it.
+pub(crate) fn check_variable(name: &str, known: &[&str]) -> Option<String> {
+    if is_known(name, known) || FOREIGN.contains(&name) {
         return None;
     }
-    if is_not_yet(name) {
+    if is_unsupported(name) {
         return Some(format!("{name} is not supported by this version and has no effect"));
     }
     let ours = OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
@@ -32,12 +32,15 @@ pub(crate) fn judge_variable(name: &str, known: &[&str]) -> Option<String> {
     })
 }
 
-/// What to say of an entry of the config file: a warning, a problem, or nothing.
-pub(crate) fn judge_file_entry(name: &str, known: &[&str]) -> Result<Option<String>, String> {
+/// Checks an entry of the config file; returns a warning for an unsupported name.
+///
+/// # Errors
+/// The name is unknown.
+pub(crate) fn check_file_entry(name: &str, known: &[&str]) -> Result<Option<String>, String> {
     let shown = name.to_lowercase();
     if is_known(name, known) {
         Ok(None)
-    } else if is_not_yet(name) {
+    } else if is_unsupported(name) {
         Ok(Some(format!("{shown} in the config file is not supported by this version and has no effect")))
     } else {
         let nearest = nearest(name, known).to_lowercase();
@@ -49,11 +52,11 @@ fn is_known(name: &str, known: &[&str]) -> bool {
     matches_form(name, known)
 }
 
-fn is_not_yet(name: &str) -> bool {
-    matches_form(name, &NOT_YET)
+fn is_unsupported(name: &str) -> bool {
+    matches_form(name, &UNSUPPORTED)
 }
 
-/// Whether `name` is one of `names` or the `_FILE` form of one.
+/// True if `name` is one of `names` or the `_FILE` form of one.
 fn matches_form(name: &str, names: &[&str]) -> bool {
     names.contains(&name) || name.strip_suffix("_FILE").is_some_and(|plain| names.contains(&plain))
 }
@@ -62,7 +65,7 @@ fn nearest<'n>(name: &str, known: &[&'n str]) -> &'n str {
     known.iter().copied().min_by_key(|candidate| distance(name, candidate)).unwrap_or_default()
 }
 
-/// How many letters must be put in, left out or exchanged to make one of the other (Levenshtein).
+/// Levenshtein distance.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (above, letter) in one.bytes().enumerate() {
@@ -99,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_told_its_nearest_name() {
-        let warning = judge_variable("WS_AUTH_TIMOUT", &KNOWN).unwrap();
+    fn misspelled_variable_is_reported_with_the_nearest_name() {
+        let warning = check_variable("WS_AUTH_TIMOUT", &KNOWN).unwrap();
         assert_eq!(
             warning,
             "unknown variable WS_AUTH_TIMOUT has no effect; the nearest known name is WS_AUTH_TIMEOUT"
@@ -108,24 +111,24 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_others_are_none_of_our_business() {
+    fn foreign_variables_are_ignored() {
         for name in ["PATH", "HOME", "LESS_SYNC_TOKEN", "DATABASE_URL", "DATABASE_URL_FILE"] {
-            assert_eq!(judge_variable(name, &KNOWN), None, "{name}");
+            assert_eq!(check_variable(name, &KNOWN), None, "{name}");
         }
     }
 
     #[test]
-    fn a_setting_of_a_later_version_is_not_swallowed_in_silence() {
-        let warning = judge_variable("ADMIN_ADDR", &KNOWN).unwrap();
+    fn unsupported_setting_is_reported() {
+        let warning = check_variable("ADMIN_ADDR", &KNOWN).unwrap();
         assert_eq!(warning, "ADMIN_ADDR is not supported by this version and has no effect");
-        assert!(matches!(judge_file_entry("ADMIN_ADDR", &KNOWN), Ok(Some(_))));
+        assert!(matches!(check_file_entry("ADMIN_ADDR", &KNOWN), Ok(Some(_))));
     }
 
     #[test]
     fn an_unknown_entry_of_the_config_file_is_a_problem() {
-        assert_eq!(judge_file_entry("DATABASE_URL", &KNOWN), Ok(None));
+        assert_eq!(check_file_entry("DATABASE_URL", &KNOWN), Ok(None));
         assert_eq!(
-            judge_file_entry("LISTEN_ADR", &KNOWN),
+            check_file_entry("LISTEN_ADR", &KNOWN),
             Err("unknown name listen_adr in the config file; the nearest known name is listen_addr"
                 .to_owned())
         );

@@ -1,4 +1,4 @@
-//! Reads typed values, and collects everything that is wrong with them.
+//! Typed reader of settings that collects all problems.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -8,18 +8,19 @@ use super::grammar;
 use super::names;
 use super::sources::Sources;
 
-/// Reads settings one by one. A bad value is noted and its default goes on, so that all problems come to light at once.
+/// Reader of single settings. An invalid value is recorded as a problem and replaced by its default, so that all problems
+/// are found in one run.
 pub(crate) struct Reader<'s> {
     sources: &'s Sources,
     problems: Vec<String>,
     warnings: Vec<String>,
-    /// Every name that was asked for, with its effective value.
+    /// Names read so far, with their effective values.
     effective: Vec<(&'static str, String)>,
-    /// Other names of settings among those.
+    /// Aliases of names read so far.
     aliases: Vec<&'static str>,
 }
 
-/// What reading has brought to light.
+/// Result of reading: problems, warnings and effective values.
 pub(crate) struct Findings {
     pub(crate) problems: Vec<String>,
     pub(crate) warnings: Vec<String>,
@@ -37,8 +38,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Whether development mode is on.
-    pub(crate) fn develops(&self) -> bool {
+    /// True in development mode.
+    pub(crate) fn is_development(&self) -> bool {
         self.sources.development.is_some()
     }
 
@@ -50,13 +51,13 @@ impl<'s> Reader<'s> {
         self.warnings.push(text.into());
     }
 
-    /// The text of a setting, if it is set.
+    /// Text of a setting, if it is set.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         let found = self.sources.look_up(name);
         self.found(name, found)
     }
 
-    /// The text of a setting with two names, which must not contradict each other.
+    /// Text of a setting with an alias; two different values are a problem.
     pub(crate) fn either(&mut self, name: &'static str, alias: &'static str) -> Option<String> {
         let found = self.sources.look_up_either(name, alias);
         let value = self.found(name, found);
@@ -73,7 +74,7 @@ impl<'s> Reader<'s> {
         value
     }
 
-    /// What is shown for a setting whose effective value differs from its text.
+    /// Sets the effective value shown for a setting.
     pub(crate) fn show(&mut self, name: &'static str, value: impl Display) {
         let value = value.to_string();
         match self.effective.iter_mut().find(|(known, _)| *known == name) {
@@ -118,7 +119,7 @@ impl<'s> Reader<'s> {
         self.duration_of(name, text, default, range)
     }
 
-    /// The same for a setting whose text was found already.
+    /// Parses a duration whose text was read before.
     pub(crate) fn duration_of(
         &mut self,
         name: &'static str,
@@ -161,22 +162,22 @@ impl<'s> Reader<'s> {
         value
     }
 
-    /// Ends the reading of a part of the settings; names that nothing asked for are left to whoever reads all of them.
+    /// Ends a partial read, without a check for unknown names.
     pub(crate) fn into_problems(self) -> Vec<String> {
         self.problems
     }
 
-    /// Ends the reading: names that nothing asked for come to light too.
+    /// Ends a complete read: names that were not read are reported as unknown.
     pub(crate) fn finish(mut self) -> Findings {
         let known: Vec<&'static str> =
             self.effective.iter().map(|(name, _)| *name).chain(self.aliases.iter().copied()).collect();
         for name in self.sources.names_in_environment() {
-            if let Some(warning) = names::judge_variable(name, &known) {
+            if let Some(warning) = names::check_variable(name, &known) {
                 self.warnings.push(warning);
             }
         }
         for name in self.sources.names_in_file() {
-            match names::judge_file_entry(name, &known) {
+            match names::check_file_entry(name, &known) {
                 Ok(warning) => self.warnings.extend(warning),
                 Err(problem) => self.problems.push(problem),
             }

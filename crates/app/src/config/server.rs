@@ -1,4 +1,4 @@
-//! Where the server listens, whom it believes about addresses, and what it says.
+//! Listener, trusted proxies, CORS, shutdown and logging settings.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,45 +12,46 @@ use url::Url;
 
 use super::reader::Reader;
 
+/// Port without `LISTEN_ADDR`.
 const DEFAULT_PORT: u16 = 5379;
 
-/// The HTTP side of the process.
+/// HTTP listener configuration.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// `LISTEN_ADDR`.
+    /// Address to listen on (`LISTEN_ADDR`).
     pub listen: ListenAddress,
-    /// `CORS_ALLOWED_ORIGINS`.
+    /// Allowed CORS origins (`CORS_ALLOWED_ORIGINS`).
     pub cors: CorsOrigins,
-    /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is believed.
+    /// Networks whose `X-Forwarded-For` is trusted (`TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<IpNet>,
-    /// `SHUTDOWN_GRACE_SECS`: how long a stopping process may take in all.
+    /// Maximum duration of the whole shutdown (`SHUTDOWN_GRACE_SECS`).
     pub shutdown_grace: Duration,
 }
 
-/// An address to listen on: an IP address or a name, and a port.
+/// Listen address: an IP address or a host name, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenAddress {
     /// An IP address without brackets, or a host name.
     pub host: String,
-    /// Zero lets the system choose.
+    /// Port; zero lets the system choose a free one.
     pub port: u16,
 }
 
-/// `RUST_LOG` and `LOG_FORMAT`.
+/// Logging configuration (`RUST_LOG`, `LOG_FORMAT`).
 #[derive(Clone, Debug)]
 pub struct LoggingConfig {
     /// Directives of an [`EnvFilter`].
     pub filter: String,
-    /// How lines are written; unset: text on a terminal, else JSON.
+    /// Line format; default: text on a terminal, else JSON.
     pub format: Option<LogFormat>,
 }
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// One object per line.
+    /// JSON, one object per line.
     Json,
 }
 
@@ -77,8 +78,8 @@ pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenAddress> {
     match &address {
         Some(address) => {
             reader.show("LISTEN_ADDR", address);
-            if reader.develops() && !address.is_loopback() {
-                reader.problem(format!("--dev listens on loopback only, not on {address}"));
+            if reader.is_development() && !address.is_loopback() {
+                reader.problem(format!("--dev allows loopback addresses only, not {address}"));
             }
         }
         None => reader.problem(format!("invalid LISTEN_ADDR \"{}\"", text.unwrap_or_default())),
@@ -87,7 +88,7 @@ pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenAddress> {
 }
 
 impl ListenAddress {
-    /// Reads `host:port`, `[v6]:port` or `:port`, which is every address of the machine.
+    /// Parses `host:port`, `[v6]:port` or `:port`; the last one means all addresses of the machine.
     fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let port = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok()).flatten()?;
@@ -100,7 +101,7 @@ impl ListenAddress {
         Some(Self { host, port })
     }
 
-    /// Whether only this machine can reach it.
+    /// True if only this machine can reach the address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.host.parse::<IpAddr>() {
@@ -110,7 +111,7 @@ impl ListenAddress {
     }
 }
 
-/// A host name, or an IPv4 address.
+/// True for a host name or an IPv4 address.
 fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
@@ -137,7 +138,7 @@ fn cors(reader: &mut Reader<'_>) -> Option<CorsOrigins> {
     (!origins.is_empty()).then_some(CorsOrigins::Listed(origins))
 }
 
-/// An origin as browsers send it: scheme, host and port that is not the default one.
+/// Parses an origin as browsers send it: scheme, host, and port unless it is the default.
 fn origin(reader: &mut Reader<'_>, entry: &str) -> Option<HeaderValue> {
     let serialized = Url::parse(entry).map(|url| url.origin().ascii_serialization());
     let value = HeaderValue::from_str(entry).ok();

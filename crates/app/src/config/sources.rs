@@ -1,37 +1,37 @@
-//! Where settings come from: flags over environment over file over defaults of the mode (operations §2.1).
+//! Sources of settings by precedence: flags, environment, config file, presets of the mode (operations §2.1).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// Values by upper-case name.
+/// Setting values by upper-case name.
 pub type Values = BTreeMap<String, String>;
 
-/// The layers of settings, highest first. Blank values count as unset.
+/// Layers of settings, highest precedence first. Blank values count as unset.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// From the command line.
+    /// Command-line flags.
     pub flags: Values,
-    /// The environment, read once where the process starts.
+    /// Environment variables, read once in `main`.
     pub environment: Values,
-    /// From the file given with `--config`.
+    /// Config file (`--config`).
     pub file: Values,
-    /// What development mode presets.
+    /// Presets of development mode.
     pub presets: Values,
-    /// The directory of development mode, when that is on.
+    /// Data directory of development mode; `None` in normal operation.
     pub development: Option<PathBuf>,
 }
 
 impl Sources {
-    /// Settings from an environment alone.
+    /// Creates sources from an environment alone.
     #[must_use]
     pub fn from_environment(environment: Values) -> Self {
         Self { environment, ..Self::default() }
     }
 
-    /// Turns development mode on, with all its data in `directory`.
-    pub fn develop(&mut self, directory: &Path) {
+    /// Turns development mode on, with all data in `directory`.
+    pub fn set_development(&mut self, directory: &Path) {
         let database = format!("sqlite:{}", directory.join("less-sync.db").display());
         let files = directory.join("files").display().to_string();
         let presets = [
@@ -44,10 +44,10 @@ impl Sources {
         self.development = Some(directory.to_owned());
     }
 
-    /// Adds the settings of a TOML file: the names of the environment in lower case.
+    /// Adds the settings of a TOML file, whose keys are the variable names in lower case.
     ///
     /// # Errors
-    /// The file cannot be read, is no TOML, or holds something else than texts, integers and booleans.
+    /// The file cannot be read, is not TOML, or contains values other than strings, integers and booleans.
     pub fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
         let shown = path.display();
         let text =
@@ -56,8 +56,7 @@ impl Sources {
         Ok(())
     }
 
-    /// The value of `name` in the highest layer that has one, directly or as the content of the file that
-    /// `NAME_FILE` names.
+    /// Looks up `name` in the highest layer that sets it, directly or as the content of the file in `NAME_FILE`.
     pub(crate) fn look_up(&self, name: &str) -> Result<Option<String>, String> {
         for layer in self.layers() {
             if let Some(value) = look_up_in(layer, name)? {
@@ -67,7 +66,7 @@ impl Sources {
         Ok(None)
     }
 
-    /// The same for a setting with two names: one of them in the highest layer that has any.
+    /// Looks up a setting with an alias in the highest layer that sets either name.
     pub(crate) fn look_up_either(&self, name: &str, alias: &str) -> Result<Option<String>, String> {
         for layer in self.layers() {
             match (look_up_in(layer, name)?, look_up_in(layer, alias)?) {
@@ -81,12 +80,12 @@ impl Sources {
         Ok(None)
     }
 
-    /// Names of the config file, which holds nothing but settings.
+    /// Names in the config file.
     pub(crate) fn names_in_file(&self) -> impl Iterator<Item = &str> {
         set(&self.file)
     }
 
-    /// Names of the environment, most of which are none of our business.
+    /// Names in the environment, most of which are not settings.
     pub(crate) fn names_in_environment(&self) -> impl Iterator<Item = &str> {
         set(&self.environment)
     }
@@ -131,7 +130,7 @@ fn scalar(name: &str, value: toml::Value) -> anyhow::Result<String> {
         toml::Value::Integer(number) => Ok(number.to_string()),
         toml::Value::Boolean(switch) => Ok(switch.to_string()),
         toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-            anyhow::bail!("\"{name}\" must be a text, an integer or a boolean")
+            anyhow::bail!("\"{name}\" must be a string, an integer or a boolean")
         }
     }
 }

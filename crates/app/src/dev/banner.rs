@@ -1,4 +1,4 @@
-//! What a developer sees after the start.
+//! Start banner of development mode.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ const DEFAULT_PORT: u16 = 5379;
 /// Prints the address, a token and the next commands to standard output.
 ///
 /// # Errors
-/// Nobody reads standard output.
+/// Standard output cannot be written.
 pub(crate) fn print_next_steps(issuer: &DevIssuer, address: SocketAddr, directory: &Path) -> io::Result<()> {
     let url = format!("http://{address}");
     let options = if address.port() == DEFAULT_PORT { String::new() } else { format!(" --url {url}") };

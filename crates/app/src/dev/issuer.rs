@@ -1,4 +1,4 @@
-//! The built-in issuer.
+//! Built-in issuer of development mode: tokens on request, signed with a key in the data directory.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,7 +17,7 @@ use url::Url;
 
 use super::key_file;
 
-/// An accounts service for one machine: whoever asks gets a token.
+/// Issuer that gives a token to every request on loopback.
 pub(crate) struct DevIssuer {
     key: IssuerKey,
     issuer: String,
@@ -27,30 +27,30 @@ pub(crate) struct DevIssuer {
     clock: Arc<dyn Clock>,
 }
 
-/// What a token shall say.
-pub(super) struct Wish<'w> {
+/// Claims of a token to issue.
+pub(super) struct TokenSpec<'w> {
     pub(super) user: &'w str,
     pub(super) client: &'w str,
     pub(super) scope: &'w str,
     pub(super) ttl: Duration,
-    /// Whom UCANs must name; as a `did:key`.
+    /// `did:key` that UCANs of the user must name as their audience.
     pub(super) did: Option<&'w str>,
-    /// Where invitations arrive.
+    /// Mailbox that receives invitations.
     pub(super) mailbox: Option<MailboxId>,
 }
 
-/// A token and what one needs to know of it.
-pub(super) struct Granted {
+/// An issued token with its expiry and the personal space of its user.
+pub(super) struct IssuedToken {
     pub(super) token: String,
     pub(super) expires_at: Timestamp,
     pub(super) personal_space: SpaceId,
 }
 
 impl DevIssuer {
-    /// The issuer of the server at `address`, with the key in `directory`.
+    /// Opens the issuer of the server at `address`, with the key in `directory`.
     ///
     /// # Errors
-    /// The key can be neither read nor made.
+    /// The key can be neither read nor created.
     pub(crate) fn open(
         directory: &Path,
         address: SocketAddr,
@@ -67,7 +67,7 @@ impl DevIssuer {
         })
     }
 
-    /// The issuer as the server is to trust it.
+    /// Trust anchor for the server.
     pub(crate) fn trusted(&self) -> anyhow::Result<TrustedIssuer> {
         Ok(TrustedIssuer::parse(&self.issuer)?)
     }
@@ -81,34 +81,34 @@ impl DevIssuer {
         jwks_document([&self.key]).to_string()
     }
 
-    /// A token, for no longer than the server would accept it.
-    pub(super) fn grant(&self, wish: &Wish<'_>) -> Granted {
+    /// Issues a token, valid at most for the maximum lifetime that the server accepts.
+    pub(super) fn issue(&self, spec: &TokenSpec<'_>) -> IssuedToken {
         let now = self.clock.now();
-        let expires_at = Timestamp::from_seconds(now.plus(wish.ttl.min(self.max_lifetime)).seconds());
-        let personal_space = personal_space_id(self.namespaces.first(), &self.issuer, wish.user, wish.client);
+        let expires_at = Timestamp::from_seconds(now.plus(spec.ttl.min(self.max_lifetime)).seconds());
+        let personal_space = personal_space_id(self.namespaces.first(), &self.issuer, spec.user, spec.client);
         let mut claims = json!({
-            "iss": self.issuer, "sub": wish.user, "client_id": wish.client, "scope": wish.scope,
+            "iss": self.issuer, "sub": spec.user, "client_id": spec.client, "scope": spec.scope,
             "iat": now.seconds(), "exp": expires_at.seconds(), "personal_space_id": personal_space.to_string(),
         });
         for (name, value) in [
             ("aud", self.audience.clone()),
-            ("did", wish.did.map(str::to_owned)),
-            ("mailbox_id", wish.mailbox.as_ref().map(MailboxId::to_hex)),
+            ("did", spec.did.map(str::to_owned)),
+            ("mailbox_id", spec.mailbox.as_ref().map(MailboxId::to_hex)),
         ] {
             if let (Some(value), Some(claims)) = (value, claims.as_object_mut()) {
                 claims.insert(name.to_owned(), json!(value));
             }
         }
-        Granted { token: self.key.sign(&claims), expires_at, personal_space }
+        IssuedToken { token: self.key.sign(&claims), expires_at, personal_space }
     }
 
     /// An ordinary token for the user `dev`.
     pub(crate) fn sample_token(&self) -> String {
-        self.grant(&Wish::default()).token
+        self.issue(&TokenSpec::default()).token
     }
 }
 
-impl Default for Wish<'_> {
+impl Default for TokenSpec<'_> {
     fn default() -> Self {
         Self {
             user: "dev",
@@ -121,7 +121,7 @@ impl Default for Wish<'_> {
     }
 }
 
-/// The server asks itself: no network in between.
+/// Key set of this issuer, without network access: the server would ask itself.
 #[async_trait]
 impl KeySetSource for DevIssuer {
     async fn fetch(&self, _url: &Url, _how: FetchMode) -> Result<FetchedKeySet, KeySetError> {

@@ -1,4 +1,4 @@
-//! The key of the built-in issuer, kept so that tokens outlive a restart.
+//! Key file of the built-in issuer; it keeps tokens valid across restarts.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -11,16 +11,18 @@ use zeroize::Zeroizing;
 
 const FILE: &str = "issuer.key";
 const KEY_ID: &str = "dev-1";
-const OCTETS: usize = 32;
+const KEY_BYTES: usize = 32;
 
-/// The key in `directory`, made on first use and readable for its owner only.
+/// Loads the key in `directory`, or creates one that only its owner can read.
 ///
 /// # Errors
-/// The file cannot be read or made, or holds no key.
+/// The file cannot be read or created, or holds no valid key.
 pub(super) fn load_or_create(directory: &Path) -> anyhow::Result<IssuerKey> {
     let path = directory.join(FILE);
     match std::fs::read_to_string(&path) {
-        Ok(text) => parse(&Zeroizing::new(text)).with_context(|| format!("{} holds no key", path.display())),
+        Ok(text) => {
+            parse(&Zeroizing::new(text)).with_context(|| format!("no valid key in {}", path.display()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create(directory, &path).with_context(|| format!("cannot write {}", path.display()))
         }
@@ -39,17 +41,17 @@ fn create(directory: &Path, path: &Path) -> anyhow::Result<IssuerKey> {
     Ok(key)
 }
 
-/// A random key: nearly every draw is one.
-fn random_key() -> anyhow::Result<(IssuerKey, Zeroizing<[u8; OCTETS]>)> {
-    let draws = std::iter::repeat_with(|| Zeroizing::new(rand::random::<[u8; OCTETS]>())).take(8);
+/// Draws a random key. Practically every 32 bytes are a valid P-256 scalar; eight draws cannot all fail.
+fn random_key() -> anyhow::Result<(IssuerKey, Zeroizing<[u8; KEY_BYTES]>)> {
+    let draws = std::iter::repeat_with(|| Zeroizing::new(rand::random::<[u8; KEY_BYTES]>())).take(8);
     let mut keys = draws.filter_map(|secret| Some((IssuerKey::from_bytes(KEY_ID, &secret).ok()?, secret)));
-    keys.next().context("the generator of random numbers is broken")
+    keys.next().context("random number generator failed")
 }
 
 fn parse(text: &str) -> Option<IssuerKey> {
     let text = text.trim_end();
-    let mut secret = Zeroizing::new([0; OCTETS]);
-    if text.len() != 2 * OCTETS || !text.is_ascii() {
+    let mut secret = Zeroizing::new([0; KEY_BYTES]);
+    if text.len() != 2 * KEY_BYTES || !text.is_ascii() {
         return None;
     }
     for (byte, digits) in secret.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
@@ -65,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_is_made_once_and_kept_for_its_owner() {
+    fn key_is_created_once_and_readable_for_its_owner_only() {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
         let made = load_or_create(&data).unwrap();
@@ -76,12 +78,16 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_not_replaced() {
+    fn damaged_key_file_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         for text in ["", "00", "zz", &"0".repeat(64), &"é".repeat(32)] {
             std::fs::write(directory.path().join(FILE), text).unwrap();
             let error = load_or_create(directory.path()).unwrap_err();
-            assert!(error.to_string().ends_with("issuer.key holds no key"), "{error}");
+            assert!(
+                error.to_string().starts_with("no valid key in ")
+                    && error.to_string().ends_with("issuer.key"),
+                "{error}"
+            );
             assert_eq!(std::fs::read_to_string(directory.path().join(FILE)).unwrap(), text);
         }
     }

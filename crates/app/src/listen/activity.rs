@@ -1,102 +1,111 @@
-//! What a connection is doing, as far as its timeouts depend on it.
+//! Phase of an HTTP/1.1 connection and the timeout that applies in it.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// From the first byte of a request to the end of its headers; and from the accept to the first request.
+/// Maximum time from the first byte of a request to the end of its headers, and from the accept to the first byte.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two requests, while nothing moves.
+/// Maximum idle time between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-const EXPECTING: u8 = 0;
-const READING: u8 = 1;
-const BUSY: u8 = 2;
-const RESTING: u8 = 3;
-const SENDING: u8 = 4;
+/// Accepted, no byte received yet.
+const UNUSED: u8 = 0;
+/// Request headers incomplete.
+const READING_HEADERS: u8 = 1;
+/// Request in the handler; the handler has timeouts of its own.
+const HANDLING: u8 = 2;
+/// Between two requests.
+const IDLE: u8 = 3;
+/// Response body streaming.
+const SENDING_BODY: u8 = 4;
 
-/// Shared by the socket, which sees bytes move, and the service, which sees requests come and go. Both run in the
-/// task of the connection; atomics only because the compiler cannot know that.
+/// Activity of one connection, reported by the socket (bytes) and by the service (requests).
+///
+/// Both run in the task of the connection, so relaxed atomics suffice; atomics are there only because the types must be
+/// `Sync`. Time is kept as the start of a phase plus a fixed timeout: reporting a byte costs one load in most phases and
+/// does not read the clock.
 #[derive(Debug)]
 pub(super) struct Activity {
     origin: Instant,
     phase: AtomicU8,
     used: AtomicBool,
-    /// When the phase began, or something last moved while resting or sending; nanoseconds after `origin`.
+    /// Start of the phase, or the last byte moved while idle or sending; nanoseconds after `origin`.
     since: AtomicU64,
-    /// How long a body may stand still that is being sent (http §7.6).
-    patience: Duration,
+    /// Maximum time without progress while a response body is sent (http §7.6).
+    body_timeout: Duration,
 }
 
-/// Why a connection is to be closed.
+/// Timeout that closes a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overdue {
-    /// No request came at all.
-    Silent,
-    /// A request began and its headers do not end.
+pub(super) enum TimeoutKind {
+    /// No byte received since the accept.
+    FirstByte,
+    /// Request headers incomplete.
     Headers,
-    /// The connection was kept alive long enough.
+    /// Idle between two requests.
     KeepAlive,
-    /// Nobody takes the body that is being sent.
-    Stalled,
+    /// No progress while a response body is sent.
+    ResponseBody,
 }
 
 impl Activity {
-    /// A connection that was accepted at `now`; bodies that are sent may stand still for `patience`.
-    pub(super) fn new(now: Instant, patience: Duration) -> Self {
+    /// Activity of a connection accepted at `now`.
+    pub(super) fn new(now: Instant, body_timeout: Duration) -> Self {
         Self {
             origin: now,
-            phase: AtomicU8::new(EXPECTING),
+            phase: AtomicU8::new(UNUSED),
             used: AtomicBool::new(false),
             since: AtomicU64::new(0),
-            patience,
+            body_timeout,
         }
     }
 
-    /// Whether there has not been a request yet.
+    /// True until the first complete request.
     pub(super) fn is_unused(&self) -> bool {
         !self.used.load(Ordering::Relaxed)
     }
 
-    /// Bytes came in. `now` is asked for only if it matters.
+    /// Records received bytes. `now` is called only if the deadline changes.
     pub(super) fn read(&self, now: impl FnOnce() -> Instant) {
         match self.phase.load(Ordering::Relaxed) {
-            EXPECTING => self.phase.store(READING, Ordering::Relaxed),
-            RESTING => self.enter(READING, now()),
+            // `since` stays at the accept, so a client that trickles header bytes gains no time.
+            UNUSED => self.phase.store(READING_HEADERS, Ordering::Relaxed),
+            IDLE => self.enter(READING_HEADERS, now()),
             _ => {}
         }
     }
 
-    /// Bytes went out.
+    /// Records sent bytes. `now` is called only if the deadline changes.
     pub(super) fn wrote(&self, now: impl FnOnce() -> Instant) {
-        if let phase @ (RESTING | SENDING) = self.phase.load(Ordering::Relaxed) {
+        if let phase @ (IDLE | SENDING_BODY) = self.phase.load(Ordering::Relaxed) {
             self.enter(phase, now());
         }
     }
 
-    /// A request is complete but for its body.
+    /// Records the end of the request headers.
     pub(super) fn request(&self, now: Instant) {
         self.used.store(true, Ordering::Relaxed);
-        self.enter(BUSY, now);
+        self.enter(HANDLING, now);
     }
 
-    /// The head of its answer is on the way, and a body that is made while it is sent.
+    /// Records the response headers of a streamed body.
     pub(super) fn sending(&self, now: Instant) {
-        self.enter(SENDING, now);
+        self.enter(SENDING_BODY, now);
     }
 
-    /// Its answer is on the way, all of it.
-    pub(super) fn answered(&self, now: Instant) {
-        self.enter(RESTING, now);
+    /// Records the end of the response.
+    pub(super) fn responded(&self, now: Instant) {
+        self.enter(IDLE, now);
     }
 
-    /// When the connection becomes overdue if nothing moves, and for what.
-    pub(super) fn deadline(&self) -> Option<(Instant, Overdue)> {
+    /// Deadline without further activity, and the timeout that is behind it. `None` while a request is handled.
+    pub(super) fn deadline(&self) -> Option<(Instant, TimeoutKind)> {
         let since = self.origin + Duration::from_nanos(self.since.load(Ordering::Relaxed));
         match self.phase.load(Ordering::Relaxed) {
-            EXPECTING => Some((since + HEADER_TIMEOUT, Overdue::Silent)),
-            READING => Some((since + HEADER_TIMEOUT, Overdue::Headers)),
-            RESTING => Some((since + KEEP_ALIVE, Overdue::KeepAlive)),
-            SENDING => Some((since + self.patience, Overdue::Stalled)),
+            UNUSED => Some((since + HEADER_TIMEOUT, TimeoutKind::FirstByte)),
+            READING_HEADERS => Some((since + HEADER_TIMEOUT, TimeoutKind::Headers)),
+            IDLE => Some((since + KEEP_ALIVE, TimeoutKind::KeepAlive)),
+            SENDING_BODY => Some((since + self.body_timeout, TimeoutKind::ResponseBody)),
             _ => None,
         }
     }
@@ -113,7 +122,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
     #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
     fn start() -> Instant {
@@ -122,20 +131,20 @@ mod tests {
 
     /// H13.
     #[test]
-    fn a_slow_head_does_not_buy_time_with_each_byte() {
+    fn slow_headers_do_not_extend_their_deadline() {
         let accepted = start();
-        let activity = Activity::new(accepted, PATIENCE);
-        assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, Overdue::Silent)));
+        let activity = Activity::new(accepted, BODY_TIMEOUT);
+        assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, TimeoutKind::FirstByte)));
         for seconds in 1..9 {
             activity.read(|| accepted + seconds * SECOND);
-            assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, Overdue::Headers)));
+            assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, TimeoutKind::Headers)));
         }
     }
 
     #[test]
-    fn a_request_that_is_served_has_no_deadline_here() {
+    fn request_in_a_handler_has_no_deadline_here() {
         let accepted = start();
-        let activity = Activity::new(accepted, PATIENCE);
+        let activity = Activity::new(accepted, BODY_TIMEOUT);
         activity.request(accepted + SECOND);
         activity.read(|| accepted + 2 * SECOND);
         activity.wrote(|| accepted + 2 * SECOND);
@@ -144,28 +153,34 @@ mod tests {
 
     /// http §7.6.
     #[test]
-    fn a_body_that_is_sent_must_move() {
+    fn response_body_must_make_progress() {
         let accepted = start();
-        let activity = Activity::new(accepted, PATIENCE);
+        let activity = Activity::new(accepted, BODY_TIMEOUT);
         activity.request(accepted);
         activity.sending(accepted + SECOND);
-        assert_eq!(activity.deadline(), Some((accepted + SECOND + PATIENCE, Overdue::Stalled)));
+        assert_eq!(activity.deadline(), Some((accepted + SECOND + BODY_TIMEOUT, TimeoutKind::ResponseBody)));
         activity.wrote(|| accepted + 9 * SECOND);
         activity.read(|| accepted + 10 * SECOND);
-        assert_eq!(activity.deadline(), Some((accepted + 9 * SECOND + PATIENCE, Overdue::Stalled)));
-        activity.answered(accepted + 20 * SECOND);
-        assert_eq!(activity.deadline(), Some((accepted + 20 * SECOND + KEEP_ALIVE, Overdue::KeepAlive)));
+        assert_eq!(
+            activity.deadline(),
+            Some((accepted + 9 * SECOND + BODY_TIMEOUT, TimeoutKind::ResponseBody))
+        );
+        activity.responded(accepted + 20 * SECOND);
+        assert_eq!(activity.deadline(), Some((accepted + 20 * SECOND + KEEP_ALIVE, TimeoutKind::KeepAlive)));
     }
 
     #[test]
-    fn an_idle_connection_is_kept_alive_for_a_while_after_the_last_byte() {
+    fn idle_connection_is_kept_alive_after_the_last_byte() {
         let accepted = start();
-        let activity = Activity::new(accepted, PATIENCE);
+        let activity = Activity::new(accepted, BODY_TIMEOUT);
         activity.request(accepted);
-        activity.answered(accepted + SECOND);
+        activity.responded(accepted + SECOND);
         activity.wrote(|| accepted + 2 * SECOND);
-        assert_eq!(activity.deadline(), Some((accepted + 2 * SECOND + KEEP_ALIVE, Overdue::KeepAlive)));
+        assert_eq!(activity.deadline(), Some((accepted + 2 * SECOND + KEEP_ALIVE, TimeoutKind::KeepAlive)));
         activity.read(|| accepted + 30 * SECOND);
-        assert_eq!(activity.deadline(), Some((accepted + 30 * SECOND + HEADER_TIMEOUT, Overdue::Headers)));
+        assert_eq!(
+            activity.deadline(),
+            Some((accepted + 30 * SECOND + HEADER_TIMEOUT, TimeoutKind::Headers))
+        );
     }
 }

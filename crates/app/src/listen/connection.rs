@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection, until it closes or becomes something else.
+//! Serves one HTTP/1.1 connection until it closes or is upgraded.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -18,114 +18,123 @@ use hyper_util::rt::TokioIo;
 use less_sync_engine::Job;
 use tower::Service as _;
 
-use super::activity::{Activity, Overdue};
-use super::peer::client_address;
+use super::activity::{Activity, TimeoutKind};
+use super::client_address::client_address;
+use super::context::ListenerContext;
 use super::rejection::to_bytes;
+use super::response_body;
 use super::socket::Socket;
-use super::{Serving, outgoing};
 
-/// Request line and headers. The layers reject at 128 KiB with an answer in the common shape; this bounds the memory.
+/// Maximum size of request line and headers. The HTTP layers reject from 128 KiB on, with a JSON error; this limit bounds
+/// the memory before they run.
 const MAX_HEAD_BYTES: usize = 160 * 1024;
-/// As above: the layers reject at 100.
+/// Maximum number of headers. The HTTP layers reject from 100 on.
 const MAX_HEADERS: usize = 160;
 
-/// A connection and what it needs to be served.
+/// An accepted connection.
 pub(super) struct Connection {
-    serving: Arc<Serving>,
+    context: Arc<ListenerContext>,
     socket: Socket,
     peer: SocketAddr,
 }
 
 impl Connection {
-    pub(super) fn new(serving: Arc<Serving>, socket: Socket, peer: SocketAddr) -> Self {
-        Self { serving, socket, peer }
+    pub(super) fn new(context: Arc<ListenerContext>, socket: Socket, peer: SocketAddr) -> Self {
+        Self { context, socket, peer }
     }
 
-    /// Serves it. An upgraded connection lives on in the task of whoever upgraded it.
+    /// Serves requests until the connection ends. After an upgrade the socket belongs to the task of the upgrade handler.
     pub(super) async fn run(self) {
-        let Self { serving, socket, peer } = self;
-        let _open = serving.open.token();
+        let Self { context, socket, peer } = self;
+        let _open = context.open.token();
         let activity = socket.activity().clone();
-        let service = service_fn(|request| answer(&serving, &activity, peer, request));
+        let service = service_fn(|request| respond(&context, &activity, peer, request));
         let mut connection = builder().serve_connection(TokioIo::new(socket), service).with_upgrades();
-        let mut closing = pin!(serving.closing.cancelled());
-        let mut told = false;
+        let mut closing = pin!(context.closing.cancelled());
+        let mut shutdown_begun = false;
         let mut timer = Timer::default();
-        let overdue = poll_fn(|cx| {
+        let timed_out = poll_fn(|cx| {
             if let Poll::Ready(outcome) = Pin::new(&mut connection).poll(cx) {
-                note(outcome);
+                log_outcome(outcome);
                 return Poll::Ready(None);
             }
-            if !told && closing.as_mut().poll(cx).is_ready() {
-                told = true;
+            if !shutdown_begun && closing.as_mut().poll(cx).is_ready() {
+                shutdown_begun = true;
                 Pin::new(&mut connection).graceful_shutdown();
+                // An idle connection ends with its next poll, which nothing else would cause.
                 cx.waker().wake_by_ref();
             }
-            timer.poll(&serving, &activity, cx).map(Some)
+            // Last, since polling the connection may have moved the deadline.
+            timer.poll(&context, &activity, cx).map(Some)
         });
-        let overdue = overdue.await;
+        let timed_out = timed_out.await;
         if let Some(parts) = connection.into_parts() {
-            last_word(&serving, parts.io.inner(), overdue);
+            write_final_response(&context, parts.io.inner(), timed_out);
         }
     }
 }
 
-/// Tells a peer that sent no request why the connection ends.
-fn last_word(serving: &Serving, socket: &Socket, overdue: Option<Overdue>) {
-    let status = match overdue {
-        Some(Overdue::Headers) => Some(StatusCode::REQUEST_TIMEOUT),
-        Some(Overdue::Silent | Overdue::KeepAlive | Overdue::Stalled) => None,
-        None => socket.held_back(),
+/// Sends the error response to a client whose request headers were malformed or late.
+fn write_final_response(context: &ListenerContext, socket: &Socket, timed_out: Option<TimeoutKind>) {
+    let status = match timed_out {
+        Some(TimeoutKind::Headers) => Some(StatusCode::REQUEST_TIMEOUT),
+        Some(TimeoutKind::FirstByte | TimeoutKind::KeepAlive | TimeoutKind::ResponseBody) => None,
+        None => socket.suppressed_status(),
     };
-    tracing::debug!(?overdue, status = status.map(|status| status.as_u16()), "http connection ends");
+    tracing::debug!(timeout = ?timed_out, status = status.map(|status| status.as_u16()), "http connection closed");
     if let Some(status) = status {
-        socket.try_write(&to_bytes(&less_sync_api::rejection(status, &serving.api)));
+        socket.try_write(&to_bytes(&less_sync_api::rejection(status, &context.api)));
     }
 }
 
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    // Timeouts are ours: hyper's would also count the rest between two requests.
+    // Header timeouts are enforced by `Timer`: hyper's would also count the idle time between two requests.
     builder.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD_BYTES);
     builder
 }
 
-async fn answer(
-    serving: &Serving,
+async fn respond(
+    context: &ListenerContext,
     activity: &Arc<Activity>,
     peer: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    activity.request(serving.clock.instant());
-    let client = client_address(peer, request.headers(), &serving.trusted_proxies);
+    activity.request(context.clock.instant());
+    let client = client_address(peer, request.headers(), &context.trusted_proxies);
     request.extensions_mut().insert(ConnectInfo(client));
-    let Ok(answer) = serving.router.clone().call(request).await;
-    Ok(answer.map(|body| outgoing::watched(body, activity, &serving.clock)))
+    let Ok(response) = context.router.clone().call(request).await;
+    Ok(response.map(|body| response_body::tracked(body, activity, &context.clock)))
 }
 
-/// Clients that go away in the middle of something are nothing to worry about.
-fn note(outcome: hyper::Result<()>) {
+/// Logs an early end at debug level: clients that disconnect during a request are normal.
+fn log_outcome(outcome: hyper::Result<()>) {
     if let Err(error) = outcome {
         tracing::debug!(%error, "http connection ended early");
     }
 }
 
-/// The timer of the deadline that holds now.
+/// Timer for the current deadline of a connection.
 #[derive(Default)]
 struct Timer(Option<(Instant, Job)>);
 
 impl Timer {
-    /// Ready when the connection is overdue. To be asked after everything that may have moved the deadline.
-    fn poll(&mut self, serving: &Serving, activity: &Activity, cx: &mut Context<'_>) -> Poll<Overdue> {
-        let Some((deadline, overdue)) = activity.deadline() else {
+    /// Ready when the deadline has passed.
+    fn poll(
+        &mut self,
+        context: &ListenerContext,
+        activity: &Activity,
+        cx: &mut Context<'_>,
+    ) -> Poll<TimeoutKind> {
+        let Some((deadline, kind)) = activity.deadline() else {
             self.0 = None;
             return Poll::Pending;
         };
         if self.0.as_ref().is_none_or(|(at, _)| *at != deadline) {
-            self.0 = Some((deadline, serving.clock.sleep_until(deadline)));
+            self.0 = Some((deadline, context.clock.sleep_until(deadline)));
         }
         match &mut self.0 {
-            Some((_, sleep)) => sleep.as_mut().poll(cx).map(|()| overdue),
+            Some((_, sleep)) => sleep.as_mut().poll(cx).map(|()| kind),
             None => Poll::Pending,
         }
     }

@@ -1,11 +1,11 @@
-//! Answers to what never became a request.
+//! Error responses to malformed requests.
 //!
-//! The HTTP library answers malformed heads by itself, without a body and without our headers. On a connection that has
-//! not had a request yet nothing else can come from it, so there its words are held back and ours are said instead.
+//! hyper responds to malformed request headers by itself, without a body and without the common headers. Before the first
+//! complete request it writes nothing else, so its bytes are suppressed there and replaced by a JSON error response.
 
 use http::{Response, StatusCode};
 
-/// A response as bytes.
+/// Serializes a response.
 pub(super) fn to_bytes(response: &Response<String>) -> Vec<u8> {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();
@@ -19,7 +19,7 @@ pub(super) fn to_bytes(response: &Response<String>) -> Vec<u8> {
     bytes
 }
 
-/// The status of a response of which `bytes` are the beginning.
+/// Status code of the response that starts with `bytes`.
 pub(super) fn status_of(bytes: &[u8]) -> Option<StatusCode> {
     StatusCode::from_bytes(bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()
 }
@@ -29,14 +29,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_response_becomes_bytes() {
+    fn response_is_serialized() {
         let response = Response::builder().status(408).header("x-a", "1").body("{}".to_owned()).unwrap();
         let expected = "HTTP/1.1 408 Request Timeout\r\nx-a: 1\r\ncontent-length: 2\r\n\r\n{}";
         assert_eq!(String::from_utf8(to_bytes(&response)).unwrap(), expected);
     }
 
     #[test]
-    fn a_status_is_found_in_the_first_bytes() {
+    fn status_is_parsed_from_the_first_bytes() {
         assert_eq!(
             status_of(b"HTTP/1.1 431 Request Header"),
             Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)

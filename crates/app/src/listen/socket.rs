@@ -1,4 +1,4 @@
-//! An accepted TCP stream that occupies a slot and reports what moves through it.
+//! Accepted TCP stream that holds a connection permit and reports its traffic.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,49 +15,50 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::activity::Activity;
 use super::rejection::status_of;
 
-/// One connection. It stays what it is after an upgrade, so its slot is held until it closes.
+/// An accepted connection. The permit is held until the socket closes, also after an upgrade.
 pub(super) struct Socket {
     stream: TcpStream,
     activity: Arc<Activity>,
     clock: Arc<dyn Clock>,
-    /// The status of an answer that was held back because there was no request.
-    held_back: Option<StatusCode>,
-    _slot: OwnedSemaphorePermit,
+    /// Status of a response of hyper that was suppressed.
+    suppressed: Option<StatusCode>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Socket {
     pub(super) fn new(
         stream: TcpStream,
-        slot: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
         clock: Arc<dyn Clock>,
-        patience: Duration,
+        body_timeout: Duration,
     ) -> Self {
-        let activity = Arc::new(Activity::new(clock.instant(), patience));
-        Self { stream, activity, clock, held_back: None, _slot: slot }
+        let activity = Arc::new(Activity::new(clock.instant(), body_timeout));
+        Self { stream, activity, clock, suppressed: None, _permit: permit }
     }
 
     pub(super) fn activity(&self) -> &Arc<Activity> {
         &self.activity
     }
 
-    /// The status of the library's answer to something that was no request, when there was one.
-    pub(super) fn held_back(&self) -> Option<StatusCode> {
-        self.held_back
+    /// Status of the suppressed response to a malformed request, if there was one.
+    pub(super) fn suppressed_status(&self) -> Option<StatusCode> {
+        self.suppressed
     }
 
-    /// Whether bytes are to be held back: all that come before the first request.
-    fn hold_back(&mut self, bytes: &[u8]) -> bool {
+    /// True if outgoing bytes are to be suppressed, which holds before the first complete request: until then hyper writes
+    /// nothing but its own error responses. Remembers the status of the first one.
+    fn suppresses(&mut self, bytes: &[u8]) -> bool {
         let unused = self.activity.is_unused();
-        if unused && self.held_back.is_none() {
-            self.held_back = Some(status_of(bytes).unwrap_or(StatusCode::BAD_REQUEST));
+        if unused && self.suppressed.is_none() {
+            self.suppressed = Some(status_of(bytes).unwrap_or(StatusCode::BAD_REQUEST));
         }
         unused
     }
 
-    /// Writes what the kernel takes at once, and no more.
+    /// Writes as many bytes as fit the send buffer, without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) {
         if let Err(error) = self.stream.try_write(bytes) {
-            tracing::debug!(%error, "a last word could not be said");
+            tracing::debug!(%error, "failed to write the final response");
         }
     }
 
@@ -86,7 +87,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.hold_back(bytes) {
+        if self.suppresses(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
         let outcome = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
@@ -98,7 +99,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.hold_back(slices.first().map_or(&[], |first| first)) {
+        if self.suppresses(slices.first().map_or(&[], |first| first)) {
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         let outcome = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
@@ -114,7 +115,8 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.held_back.is_some() {
+        // The final response has yet to be written to the open stream.
+        if self.suppressed.is_some() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)

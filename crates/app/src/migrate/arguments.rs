@@ -1,4 +1,4 @@
-//! What one may ask of the migrator.
+//! Command-line arguments of the migrator.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use less_sync_core::SpaceId;
 
 use crate::config::parse_duration;
 
-/// Brings the schema of a less-sync database to the version that a server needs, and back.
+/// Migrates the schema of a less-sync database up to the version that the server needs, or down.
 #[derive(Debug, Parser)]
 #[command(name = "less-sync-migrate", display_name = "less-sync")]
 pub(super) struct Arguments {
@@ -18,10 +18,10 @@ pub(super) struct Arguments {
     pub(super) command: Option<Command>,
 }
 
-/// Where the database is.
+/// Database connection.
 #[derive(Debug, Default, Args)]
 pub(super) struct Connection {
-    /// The database, or @FILE with its address [env: `DATABASE_MIGRATION_URL`, `DATABASE_URL`]
+    /// Database URL, or @FILE to read the URL from a file [env: `DATABASE_MIGRATION_URL`, `DATABASE_URL`]
     #[arg(long, global = true, value_name = "URL")]
     pub(super) database_url: Option<String>,
     /// Read settings from this TOML file: the names of the environment variables in lower case
@@ -31,42 +31,42 @@ pub(super) struct Connection {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Apply what is pending; done as well without any command
+    /// Apply pending migrations (default command)
     Up(UpArguments),
     /// Revert the latest migration, or several
     Down(DownArguments),
-    /// Show every migration, the fingerprint of the schema, and what stands in the way
+    /// Show all migrations, the schema fingerprint, and obstacles to `up`
     Status(StatusArguments),
-    /// Print the highest version that is applied
+    /// Print the highest applied version
     Version,
     /// Write the files of a new migration
     Create(CreateArguments),
-    /// Take over the history that the first-generation server's tool kept, and migrate nothing
+    /// Import the migration history of the first-generation server, without migrating
     Adopt,
-    /// Look after the objects of files
+    /// Maintain the objects of files
     #[command(subcommand)]
     Blobs(BlobsCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BlobsCommand {
-    /// Compare the object store with the database: objects that nothing refers to, files without their object, objects of
-    /// another size, leftovers of dead processes. Settings are those of the server (`FILE_*`)
+    /// Compare the object store with the database: unreferenced objects, files without an object, objects of the wrong
+    /// size, unfinished writes of ended processes. Uses the settings of the server (`FILE_*`)
     Fsck(FsckArguments),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct FsckArguments {
-    /// Have the server remove what nothing refers to
+    /// Mark unreferenced objects for deletion by the server
     #[arg(long)]
     pub(super) delete: bool,
-    /// Leave younger objects alone
+    /// Ignore objects younger than this
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = age)]
     pub(super) min_age: Duration,
-    /// One space only
+    /// Check only this space
     #[arg(long, value_name = "ID")]
     pub(super) space: Option<SpaceId>,
-    /// One JSON object per line
+    /// Print one JSON object per line
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -86,13 +86,13 @@ pub(super) struct UpArguments {
     /// Stop at this version
     #[arg(long, value_name = "VERSION")]
     pub(super) to: Option<i64>,
-    /// Print what would be done, and do nothing
+    /// Print the planned migrations without applying them
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Take over the history that the first-generation server's tool kept
+    /// Import the migration history of the first-generation server first
     #[arg(long)]
     pub(super) adopt_goose: bool,
-    /// Go on although the schema is not what its version should be
+    /// Continue despite schema drift
     #[arg(long)]
     pub(super) allow_drift: bool,
 }
@@ -102,32 +102,32 @@ pub(super) struct DownArguments {
     /// Stop at this version
     #[arg(long, value_name = "VERSION", conflicts_with = "steps")]
     pub(super) to: Option<i64>,
-    /// How many migrations to revert [default: 1]
+    /// Number of migrations to revert [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) steps: Option<u32>,
-    /// Go on although data will be lost
+    /// Allow migrations that lose data
     #[arg(long)]
     pub(super) allow_data_loss: bool,
-    /// Print what would be done, and do nothing
+    /// Print the planned migrations without applying them
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Exit with 3 if something is pending, in the way, or other than it should be
+    /// Exit with 3 if migrations are pending, blocked, or the schema has drifted
     #[arg(long)]
     pub(super) check: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct CreateArguments {
-    /// What it does: small letters, digits, and underscores between them
+    /// Name of the migration: lower-case letters and digits, words joined by underscores
     pub(super) name: String,
-    /// Where migrations lie
+    /// Directory of the migrations
     #[arg(long, value_name = "DIRECTORY", default_value = "migrations/postgres")]
     pub(super) dir: PathBuf,
 }
@@ -150,7 +150,7 @@ mod tests {
         assert!(matches!(Command::up(), Command::Up(UpArguments { to: None, dry_run: false, .. })));
     }
 
-    /// Operations O4: what is not understood is never taken for something else.
+    /// Operations O4: unknown arguments are an error, never ignored.
     #[test]
     fn unknown_arguments_are_rejected() {
         for arguments in [["less-sync-migrate", "sideways"], ["less-sync-migrate", "--verbose"]] {

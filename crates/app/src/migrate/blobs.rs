@@ -6,28 +6,28 @@ use anyhow::{Context as _, anyhow};
 use less_sync_engine::fsck::{Finding, Fsck, FsckOptions, FsckSummary};
 use serde_json::{Value, json};
 
-use super::WORK_TO_DO;
 use super::arguments::{Connection, FsckArguments};
-use super::words::print;
+use super::output::print;
 use crate::blobs;
 use crate::config::{Config, DatabaseConfig, Sources, Values};
-use crate::failure::Failure;
+use crate::exit_error::ExitError;
 use crate::store::Store;
 
-/// Reports every finding on a line of its own. Exits with 3 when something is left that nobody will remove.
+/// Prints one line per finding. Exits with 3 if a finding is left that is not marked for deletion.
 pub(super) async fn fsck(
     connection: &Connection,
     environment: &Values,
     arguments: &FsckArguments,
-) -> Result<ExitCode, Failure> {
-    let sources = sources(connection, environment).map_err(Failure::usage)?;
-    let (mut database, files) = Config::read_stores(&sources).map_err(Failure::usage)?;
+) -> Result<ExitCode, ExitError> {
+    let sources = sources(connection, environment).map_err(ExitError::usage)?;
+    let (mut database, files) = Config::read_stores(&sources).map_err(ExitError::usage)?;
     if let DatabaseConfig::Postgres(options) = &mut database {
         options.run_migrations = false;
     }
     let blobs = blobs::open(&files).await?;
-    let blobs = blobs
-        .ok_or_else(|| Failure::usage(anyhow!("FILE_STORAGE_BACKEND is not set: there are no files")))?;
+    let blobs = blobs.ok_or_else(|| {
+        ExitError::usage(anyhow!("FILE_STORAGE_BACKEND is not set: no file storage to check"))
+    })?;
     let store = Store::open(&database).await?;
     let FsckArguments { delete, min_age, space, json } = *arguments;
     let options = FsckOptions { only: space, min_age, delete };
@@ -38,12 +38,16 @@ pub(super) async fn fsck(
             printed = print(&if json { as_json(&finding).to_string() } else { as_text(&finding) });
         }
     });
-    let summary = summary.await.context("the comparison was not finished");
+    let summary = summary.await.context("failed to compare the object store with the database");
     store.close().await;
     printed?;
     let summary = summary?;
     print(&if json { summary_as_json(&summary).to_string() } else { summary_as_text(&summary) })?;
-    Ok(if summary.findings > summary.pending_delete { ExitCode::from(WORK_TO_DO) } else { ExitCode::SUCCESS })
+    Ok(if summary.findings > summary.pending_delete {
+        ExitCode::from(ExitError::ACTION_NEEDED)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
@@ -86,5 +90,5 @@ fn summary_as_text(summary: &FsckSummary) -> String {
 
 fn summary_as_json(summary: &FsckSummary) -> Value {
     let FsckSummary { objects, files, findings, pending_delete } = summary;
-    json!({ "objects": objects, "files": files, "findings": findings, "doomed": pending_delete })
+    json!({ "objects": objects, "files": files, "findings": findings, "pending_delete": pending_delete })
 }

@@ -1,4 +1,4 @@
-//! The files of a new migration.
+//! `create`: writes the files of a new migration.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -7,21 +7,21 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 
 use super::arguments::CreateArguments;
-use super::words;
-use crate::failure::Failure;
+use super::output;
+use crate::exit_error::ExitError;
 
-pub(super) fn run(arguments: &CreateArguments) -> Result<(), Failure> {
+pub(super) fn run(arguments: &CreateArguments) -> Result<(), ExitError> {
     let CreateArguments { name, dir } = arguments;
     if !is_name(name) {
-        let problem = "expected small letters, digits, and underscores between them";
-        return Err(Failure::usage(anyhow!("invalid name \"{name}\": {problem}")));
+        let problem = "expected lower-case letters and digits, words joined by underscores";
+        return Err(ExitError::usage(anyhow!("invalid name \"{name}\": {problem}")));
     }
     let version = latest(dir)? + 1;
     let title = name.replace('_', " ");
     for (suffix, text) in [("", format!("-- {title}\n")), (".down", format!("-- back from {title}\n"))] {
         let path = dir.join(format!("{version:03}_{name}{suffix}.sql"));
         write_new(&path, &text)?;
-        words::print(&path.display().to_string())?;
+        output::print(&path.display().to_string())?;
     }
     Ok(())
 }
@@ -33,7 +33,7 @@ fn is_name(name: &str) -> bool {
     name.len() <= 100 && name.split('_').all(is_word)
 }
 
-/// The highest version among the files of a directory.
+/// Highest version among the files of a directory.
 fn latest(directory: &Path) -> anyhow::Result<u32> {
     let cannot_read = || format!("cannot read directory \"{}\"", directory.display());
     let mut latest = 0;

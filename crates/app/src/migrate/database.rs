@@ -1,4 +1,4 @@
-//! Which database is meant, and what kind it is.
+//! Database selection: URL sources and adapter.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,9 @@ use super::arguments::Connection;
 use super::schema::Schema;
 use super::{postgres, sqlite};
 use crate::config::{Sources, Values};
-use crate::failure::Failure;
+use crate::exit_error::ExitError;
 
-/// The database to work on.
+/// A database to migrate.
 #[derive(Debug)]
 pub(super) enum Database {
     Postgres(Box<Migrator>),
@@ -19,10 +19,10 @@ pub(super) enum Database {
 }
 
 impl Database {
-    /// From the command line, else `DATABASE_MIGRATION_URL`, else `DATABASE_URL`.
-    pub(super) fn find(connection: &Connection, environment: &Values) -> Result<Self, Failure> {
-        let url = address(connection, environment).map_err(Failure::usage)?;
-        Self::at(&url).map_err(Failure::usage)
+    /// Finds the database: the command line, else `DATABASE_MIGRATION_URL`, else `DATABASE_URL`.
+    pub(super) fn find(connection: &Connection, environment: &Values) -> Result<Self, ExitError> {
+        let url = address(connection, environment).map_err(ExitError::usage)?;
+        Self::at(&url).map_err(ExitError::usage)
     }
 
     fn at(url: &str) -> anyhow::Result<Self> {
@@ -33,8 +33,8 @@ impl Database {
         Ok(Self::Postgres(Box::new(Migrator::new(url))))
     }
 
-    /// Where it stands.
-    pub(super) async fn schema(&self) -> Result<Schema, Failure> {
+    /// Schema status.
+    pub(super) async fn schema(&self) -> Result<Schema, ExitError> {
         match self {
             Self::Postgres(migrator) => postgres::schema(migrator).await,
             Self::Sqlite(path) => sqlite::schema(path),

@@ -1,4 +1,4 @@
-//! What the migrator does with a PostgreSQL database, and says about it.
+//! Migrator commands on PostgreSQL.
 
 use std::error::Error;
 use std::fmt;
@@ -9,37 +9,37 @@ use less_sync_storage_postgres::migrate::{
 };
 
 use super::arguments::{DownArguments, UpArguments};
+use super::output;
 use super::schema::{Migration, Schema};
-use super::words;
-use crate::failure::{Failure, say};
+use crate::exit_error::{ExitError, print_stderr};
 
-pub(super) async fn up(migrator: &Migrator, arguments: &UpArguments) -> Result<(), Failure> {
+pub(super) async fn up(migrator: &Migrator, arguments: &UpArguments) -> Result<(), ExitError> {
     let UpArguments { to, dry_run, adopt_goose, allow_drift } = *arguments;
     let up = Up { to, adopt_goose, allow_drift, dry_run };
-    let mut teller = Teller::default();
-    let outcome = migrator.up(&up, &mut |event| teller.tell(&event)).await;
-    teller.finish()?;
-    outcome.map_err(failure)?;
-    if dry_run { Ok(()) } else { words::print("migrations complete") }
+    let mut printer = EventPrinter::default();
+    let outcome = migrator.up(&up, &mut |event| printer.print_event(&event)).await;
+    printer.finish()?;
+    outcome.map_err(exit_error)?;
+    if dry_run { Ok(()) } else { output::print("migrations complete") }
 }
 
-pub(super) async fn down(migrator: &Migrator, arguments: &DownArguments) -> Result<(), Failure> {
+pub(super) async fn down(migrator: &Migrator, arguments: &DownArguments) -> Result<(), ExitError> {
     let DownArguments { to, steps, allow_data_loss, dry_run } = *arguments;
     let target = to.map_or_else(|| Target::Steps(steps.unwrap_or(1)), Target::Version);
     let down = Down { target, allow_data_loss, dry_run };
-    let mut teller = Teller::default();
-    let outcome = migrator.down(&down, &mut |event| teller.tell(&event)).await;
-    teller.finish()?;
-    outcome.map(drop).map_err(failure)
+    let mut printer = EventPrinter::default();
+    let outcome = migrator.down(&down, &mut |event| printer.print_event(&event)).await;
+    printer.finish()?;
+    outcome.map(drop).map_err(exit_error)
 }
 
-pub(super) async fn adopt(migrator: &Migrator) -> Result<(), Failure> {
-    let version = migrator.adopt().await.map_err(failure)?;
-    words::print(&format!("adopted version={version}"))
+pub(super) async fn adopt(migrator: &Migrator) -> Result<(), ExitError> {
+    let version = migrator.adopt().await.map_err(exit_error)?;
+    output::print(&format!("adopted version={version}"))
 }
 
-pub(super) async fn schema(migrator: &Migrator) -> Result<Schema, Failure> {
-    let status = migrator.status().await.map_err(failure)?;
+pub(super) async fn schema(migrator: &Migrator) -> Result<Schema, ExitError> {
+    let status = migrator.status().await.map_err(exit_error)?;
     let mut notes: Vec<String> = status.entries.iter().filter_map(|entry| entry.note.clone()).collect();
     if status.unvalidated {
         notes.push("constraint files_record_fk is not validated; `up` tries again".to_owned());
@@ -60,75 +60,77 @@ impl From<migrate::Entry> for Migration {
     fn from(entry: migrate::Entry) -> Self {
         Self {
             version: entry.version,
-            name: words::name(&entry.description),
+            name: output::name(&entry.description),
             state: entry.state.as_str(),
             installed_on: entry.installed_on,
-            ms: entry.took.map(words::milliseconds),
+            ms: entry.took.map(output::milliseconds),
         }
     }
 }
 
-/// Says what happens as it happens; keeps the first reason why nobody hears it.
+/// Prints migration events as they happen, and keeps the first write error.
 #[derive(Debug, Default)]
-struct Teller {
-    deaf: Option<Failure>,
+struct EventPrinter {
+    write_error: Option<ExitError>,
 }
 
-impl Teller {
-    fn tell(&mut self, event: &Event) {
+impl EventPrinter {
+    fn print_event(&mut self, event: &Event) {
         match event {
-            Event::Waiting => say("waiting for another migrator"),
-            Event::Started(step) => started(step),
+            Event::Waiting => print_stderr("waiting for another migrator"),
+            Event::Started(step) => print_started(step),
             Event::Adopted(version) => self.print(&format!("adopted version={version}")),
             Event::Applied(step) => {
-                self.print(&words::step("applied", step.version, &step.description, step.took));
+                self.print(&output::step("applied", step.version, &step.description, step.took));
             }
             Event::Reverted(step) => {
-                self.print(&words::step("reverted", step.version, &step.description, step.took));
+                self.print(&output::step("reverted", step.version, &step.description, step.took));
             }
             Event::Planned(step) => {
-                let name = words::name(&step.description);
+                let name = output::name(&step.description);
                 self.print(&format!("planned version={} name={name}", step.version));
             }
-            Event::Drifted(drift) => say(&format!("warning: schema drift: {drift}")),
+            Event::Drifted(drift) => print_stderr(&format!("warning: schema drift: {drift}")),
             Event::StrayFiles(files) => warn_of(files),
         }
     }
 
     fn print(&mut self, line: &str) {
-        if let Err(failure) = words::print(line) {
-            self.deaf.get_or_insert(failure);
+        if let Err(error) = output::print(line) {
+            self.write_error.get_or_insert(error);
         }
     }
 
-    fn finish(self) -> Result<(), Failure> {
-        self.deaf.map_or(Ok(()), Err)
+    fn finish(self) -> Result<(), ExitError> {
+        self.write_error.map_or(Ok(()), Err)
     }
 }
 
-/// For whoever sits in front of it: a step may take minutes.
-fn started(step: &Step) {
+/// Announces a step on a terminal, since a step may take minutes.
+fn print_started(step: &Step) {
     if io::stderr().is_terminal() {
-        say(&format!("version {}: {} …", step.version, step.description));
+        print_stderr(&format!("version {}: {} …", step.version, step.description));
     }
 }
 
 fn warn_of(files: &[StrayFile]) {
-    say("warning: files belong to no record of their space; constraint files_record_fk stays NOT VALID");
+    print_stderr(
+        "warning: files without a record in their space; constraint files_record_fk stays NOT VALID",
+    );
     for StrayFile { space_id, file_id, record_id } in files {
-        say(&format!("  space={space_id} file={file_id} record={record_id}"));
+        print_stderr(&format!("  space={space_id} file={file_id} record={record_id}"));
     }
 }
 
-/// With a hint for the operator at the end of the causes.
-fn failure(error: MigrateError) -> Failure {
+/// Adds a hint for the operator at the end of the causes.
+fn exit_error(error: MigrateError) -> ExitError {
     match error.hint() {
-        None => Failure::from(anyhow::Error::new(error)),
-        Some(hint) => Failure::from(anyhow::Error::new(Hinted { hint: Hint(hint), error })),
+        None => ExitError::from(anyhow::Error::new(error)),
+        Some(hint) => ExitError::from(anyhow::Error::new(Hinted { hint: Hint(hint), error })),
     }
 }
 
-/// An error whose last cause is what to do about it.
+/// An error with a hint as its last cause.
 #[derive(Debug)]
 struct Hinted {
     error: MigrateError,

@@ -1,23 +1,23 @@
-//! Where a database stands, in front of people and programs.
+//! Schema status, printed as a table or as JSON.
 
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
-/// The answer of `status`.
+/// Result of `status`.
 #[derive(Debug, Serialize)]
 pub(super) struct Schema {
-    /// The highest version that is applied.
+    /// Highest applied version.
     pub(super) version: i64,
-    /// The version that this build needs.
+    /// Version that this build needs.
     pub(super) latest: i64,
-    /// Whether there is nothing to do.
+    /// True if nothing is pending, blocked or drifted.
     pub(super) current: bool,
     pub(super) migrations: Vec<Migration>,
     pub(super) fingerprint: Option<String>,
     pub(super) drift: Option<String>,
-    /// Why `up` would stop before it starts.
+    /// Reason for which `up` would fail before its first step.
     pub(super) obstacle: Option<String>,
     pub(super) notes: Vec<String>,
 }
@@ -33,10 +33,10 @@ pub(super) struct Migration {
 
 impl Schema {
     pub(super) fn to_json(&self) -> anyhow::Result<String> {
-        serde_json::to_string(self).context("cannot write JSON")
+        serde_json::to_string(self).context("failed to encode JSON")
     }
 
-    /// A table, and below it what is true of the whole.
+    /// Table of migrations, followed by the properties of the whole schema.
     pub(super) fn to_text(&self) -> String {
         let mut text = format!("{:>7}  {:<26}{:<10}{:<22}{}", "version", "name", "state", "applied at", "ms");
         for migration in &self.migrations {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_shows_what_is_done_and_what_is_not() {
+    fn table_shows_applied_and_pending_migrations() {
         let done = Migration {
             version: 1,
             name: "initial".into(),

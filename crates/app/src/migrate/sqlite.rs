@@ -1,4 +1,4 @@
-//! What the migrator does with an embedded database: it only goes forwards, and only all the way.
+//! Migrator commands on SQLite: `up` to the latest version, and `status`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use anyhow::anyhow;
 use less_sync_storage_sqlite::{SchemaEntry, SchemaState, migrate, schema_status};
 
 use super::arguments::UpArguments;
+use super::output;
 use super::schema::{Migration, Schema};
-use super::words;
-use crate::failure::Failure;
+use crate::exit_error::ExitError;
 
-/// The file that an address names after `sqlite:`.
+/// Path of the database file in a `sqlite:` URL.
 pub(super) fn path(rest: &str) -> anyhow::Result<PathBuf> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() || path.contains(":memory:") || path.contains('?') {
@@ -19,31 +19,35 @@ pub(super) fn path(rest: &str) -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(path))
 }
 
-pub(super) fn up(path: &Path, arguments: &UpArguments) -> Result<(), Failure> {
+pub(super) fn up(path: &Path, arguments: &UpArguments) -> Result<(), ExitError> {
     if arguments.to.is_some() || arguments.adopt_goose || arguments.allow_drift {
-        return Err(cannot("up --to, --adopt-goose or --allow-drift"));
+        return Err(unsupported("up --to, --adopt-goose or --allow-drift"));
     }
     if arguments.dry_run {
         return plan(path);
     }
     for step in migrate(path).map_err(anyhow::Error::new)? {
-        words::print(&words::step("applied", step.version, step.description, step.took))?;
+        output::print(&output::step("applied", step.version, step.description, step.took))?;
     }
-    words::print("migrations complete")
+    output::print("migrations complete")
 }
 
-fn plan(path: &Path) -> Result<(), Failure> {
+fn plan(path: &Path) -> Result<(), ExitError> {
     let status = schema_status(path).map_err(anyhow::Error::new)?;
     if let Some(obstacle) = status.obstacle {
-        return Err(Failure::from(anyhow::Error::new(obstacle)));
+        return Err(ExitError::from(anyhow::Error::new(obstacle)));
     }
     for entry in status.entries.iter().filter(|entry| entry.state == SchemaState::Pending) {
-        words::print(&format!("planned version={} name={}", entry.version, words::name(&entry.description)))?;
+        output::print(&format!(
+            "planned version={} name={}",
+            entry.version,
+            output::name(&entry.description)
+        ))?;
     }
     Ok(())
 }
 
-pub(super) fn schema(path: &Path) -> Result<Schema, Failure> {
+pub(super) fn schema(path: &Path) -> Result<Schema, ExitError> {
     let status = schema_status(path).map_err(anyhow::Error::new)?;
     let is_done = |entry: &SchemaEntry| entry.state == SchemaState::Applied;
     Ok(Schema {
@@ -75,15 +79,15 @@ impl From<SchemaEntry> for Migration {
         };
         Self {
             version: entry.version,
-            name: words::name(&entry.description),
+            name: output::name(&entry.description),
             state,
             installed_on: entry.installed_on,
-            ms: entry.took.map(words::milliseconds),
+            ms: entry.took.map(output::milliseconds),
         }
     }
 }
 
-/// What only PostgreSQL databases know.
-pub(super) fn cannot(command: &str) -> Failure {
-    Failure::usage(anyhow!("sqlite databases have no {command}"))
+/// Error for a command that only PostgreSQL supports.
+pub(super) fn unsupported(command: &str) -> ExitError {
+    ExitError::usage(anyhow!("not supported for SQLite databases: {command}"))
 }

@@ -1,15 +1,15 @@
-//! What runs, by name: for the log line of a process that does not end in time.
+//! Running tasks by name, for the log line of a shutdown that exceeds its grace period.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Counts running tasks by name.
+/// Counters of running tasks by name.
 #[derive(Clone, Default)]
 pub(super) struct Running(Arc<Mutex<BTreeMap<&'static str, usize>>>);
 
-/// One running task; it leaves when this is dropped, whichever way it ended.
+/// Guard of one running task, dropped at its end.
 pub(super) struct Entry {
     running: Running,
     name: &'static str,

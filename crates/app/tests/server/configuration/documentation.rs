@@ -1,4 +1,4 @@
-//! What the documentation says of settings is what the server does.
+//! Documented settings and defaults match those of the server.
 
 use less_sync_app::config::{Config, Sources, Values};
 

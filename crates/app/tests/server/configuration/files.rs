@@ -1,9 +1,9 @@
-//! Where files are, by the rows of operations §2.5 and §15.
+//! File storage settings (operations §2.5, §15).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use less_sync_app::config::{FilePlace, FilesConfig};
+use less_sync_app::config::{FileStore, FilesConfig};
 use less_sync_app::{Config, Sources, Values};
 use less_sync_storage_objects::{S3Blobs, S3Options};
 
@@ -31,15 +31,15 @@ fn problems(extra: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn local(extra: &[(&str, &str)]) -> PathBuf {
-    match files(extra).place {
-        Some(FilePlace::Local(directory)) => directory,
+    match files(extra).store {
+        Some(FileStore::Local(directory)) => directory,
         other => panic!("a directory was asked for: {other:?}"),
     }
 }
 
 fn bucket(extra: &[(&str, &str)]) -> S3Options {
-    match files(&[&BUCKET[..], extra].concat()).place {
-        Some(FilePlace::S3(options)) => *options,
+    match files(&[&BUCKET[..], extra].concat()).store {
+        Some(FileStore::S3(options)) => *options,
         other => panic!("a bucket was asked for: {other:?}"),
     }
 }
@@ -47,8 +47,8 @@ fn bucket(extra: &[(&str, &str)]) -> S3Options {
 /// operations §15 "files off by default".
 #[test]
 fn files_are_off_unless_there_is_a_place_for_them() {
-    assert!(files(&[]).place.is_none());
-    assert!(files(&[("FILE_STORAGE_BACKEND", "none")]).place.is_none());
+    assert!(files(&[]).store.is_none());
+    assert!(files(&[("FILE_STORAGE_BACKEND", "none")]).store.is_none());
 }
 
 /// operations §15 "local: default path, explicit path, `fs` alias".
@@ -66,22 +66,22 @@ fn directory_has_a_default_and_two_names() {
 #[test]
 fn two_names_of_one_setting_must_agree() {
     let agree = [("FILE_STORAGE", "local"), ("FILE_STORAGE_BACKEND", "local")];
-    assert!(files(&agree).place.is_some());
+    assert!(files(&agree).store.is_some());
     let differ = [("FILE_STORAGE", "s3"), ("FILE_STORAGE_BACKEND", "local")];
     assert_eq!(problems(&differ), ["FILE_STORAGE_BACKEND and FILE_STORAGE have different values"]);
     // What is nearer wins, whatever its name: that is no contradiction.
     let environment: Values = [("FILE_STORAGE".to_owned(), "none".to_owned())].into();
     let mut developing = Sources::from_environment(environment);
-    developing.develop(Path::new("dev"));
-    assert!(Config::read(&developing).unwrap().files.place.is_none());
+    developing.set_development(Path::new("dev"));
+    assert!(Config::read(&developing).unwrap().files.store.is_none());
 }
 
 #[test]
 fn development_keeps_files_beside_its_database() {
     let mut sources = Sources::default();
-    sources.develop(Path::new("dev"));
-    let place = Config::read(&sources).unwrap().files.place;
-    assert!(matches!(&place, Some(FilePlace::Local(path)) if path == Path::new("dev/files")), "{place:?}");
+    sources.set_development(Path::new("dev"));
+    let place = Config::read(&sources).unwrap().files.store;
+    assert!(matches!(&place, Some(FileStore::Local(path)) if path == Path::new("dev/files")), "{place:?}");
 }
 
 /// operations §15 "s3: region and TLS defaults, overrides, endpoint required".

@@ -10,7 +10,7 @@ use less_sync_auth::PersonalSpaceMode;
 use less_sync_storage_postgres::PostgresOptions;
 use less_sync_storage_sqlite::SqliteOptions;
 
-/// What every configuration needs.
+/// Required settings.
 const REQUIRED: [(&str, &str); 3] = [
     ("DATABASE_URL", "sqlite:/var/lib/less-sync/sync.db"),
     ("TRUSTED_ISSUERS", "https://accounts.example.com"),
@@ -160,6 +160,13 @@ fn every_knob_of_the_endpoint_can_be_set() {
 #[test]
 fn a_blob_is_never_larger_than_what_can_come_in() {
     let config = config(&[("WS_MAX_INBOUND_MESSAGE", "4MiB")]);
+    assert_eq!(config.limits.engine.push_limits.blob, 4 * 1024 * 1024 - 16 * 1024);
+    assert_eq!(effective(&config, "MAX_RECORD_BLOB_SIZE"), "4080 KiB");
+}
+
+#[test]
+fn blob_is_never_larger_than_what_can_go_out() {
+    let config = config(&[("WS_MAX_OUTBOUND_MESSAGE", "4MiB")]);
     assert_eq!(config.limits.engine.push_limits.blob, 4 * 1024 * 1024 - 16 * 1024);
     assert_eq!(effective(&config, "MAX_RECORD_BLOB_SIZE"), "4080 KiB");
 }
@@ -318,7 +325,7 @@ fn dubious_settings_are_warned_of() {
         (
             "ACCOUNTS_URL",
             "https://accounts.example.com",
-            "the public metadata are not served: they need DISCOVERY_IDENTITY_DOMAIN, PUBLIC_SYNC_URL and ACCOUNTS_URL",
+            "public metadata are not served: DISCOVERY_IDENTITY_DOMAIN, PUBLIC_SYNC_URL and ACCOUNTS_URL are required",
         ),
         (
             "DATABASE_ULR",
@@ -378,7 +385,7 @@ fn values_can_come_from_files() {
 fn development_needs_nothing_and_stays_at_home() {
     let develop = |environment: &[(&str, &str)]| {
         let mut sources = Sources::from_environment(values(environment));
-        sources.develop(std::path::Path::new("./.less-sync"));
+        sources.set_development(std::path::Path::new("./.less-sync"));
         Config::read(&sources)
     };
     let config = develop(&[]).unwrap();
@@ -387,9 +394,12 @@ fn development_needs_nothing_and_stays_at_home() {
     assert_eq!(config.warnings, Vec::<String>::new());
     assert!(develop(&[("LISTEN_ADDR", "[::1]:0")]).is_ok());
     let exposed = develop(&[("LISTEN_ADDR", ":5379")]).unwrap_err();
-    assert_eq!(exposed.to_string(), "--dev listens on loopback only, not on 0.0.0.0:5379");
+    assert_eq!(exposed.to_string(), "--dev allows loopback addresses only, not 0.0.0.0:5379");
     let trusting = develop(&[("TRUSTED_ISSUERS", "https://accounts.example.com")]).unwrap_err();
-    assert_eq!(trusting.to_string(), "--dev has an issuer of its own: TRUSTED_ISSUERS must not be set");
+    assert_eq!(
+        trusting.to_string(),
+        "TRUSTED_ISSUERS must not be set with --dev, which uses a built-in issuer"
+    );
 }
 
 /// No secret is ever shown: an address of a database may hold a password.

@@ -28,7 +28,7 @@ async fn two_devices_exchange_changes_live() {
     assert_eq!(laptop.pull(Cursor::ZERO).await, (Vec::new(), deleted));
 }
 
-/// What was acknowledged is there after a restart, and the space goes on where it was.
+/// Acknowledged records survive a restart, and the space continues at its cursor.
 #[tokio::test]
 async fn a_restart_loses_nothing() {
     let server = TestServer::start().await;

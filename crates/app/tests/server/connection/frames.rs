@@ -1,4 +1,4 @@
-//! What a connection does with frames, right and wrong (protocol §2).
+//! Valid and invalid frames (protocol §2).
 
 use less_sync_test_support::{Frame, Opcode, RawClient, TestServer, bytes, create, encode, unhex};
 use serde_json::{Value, json};

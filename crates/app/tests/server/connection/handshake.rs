@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use less_sync_core::Timestamp;
 use less_sync_test_support::{
-    Behaviour, Frame, Opcode, PATIENCE, RawClient, Received, TestServer, encode, unhex,
+    Behaviour, DEADLINE, Frame, Opcode, RawClient, Received, TestServer, encode, unhex,
 };
 use serde_json::json;
 
@@ -198,7 +198,7 @@ async fn a_closed_connection_makes_room() {
         // The socket ends a moment before its teardown is complete.
         while close_or_answer(&server).await == Some(4003) {}
     };
-    tokio::time::timeout(PATIENCE, again).await.expect("room after the first connection had gone");
+    tokio::time::timeout(DEADLINE, again).await.expect("a slot after the first connection ended");
 }
 
 /// The code with which the server rejects alice, or nothing when it serves her.

@@ -100,7 +100,7 @@ async fn ten_thousand_mutants_harm_nobody() {
     assert!(pushes > 100, "only {pushes} pushes beside the attack");
 }
 
-/// What never becomes a WebSocket harms nobody either.
+/// Bytes that never become a WebSocket do no harm either.
 #[tokio::test]
 async fn noise_instead_of_http_harms_nobody() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

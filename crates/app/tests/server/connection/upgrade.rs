@@ -149,7 +149,7 @@ async fn an_address_has_few_unauthenticated_connections() {
     assert_eq!(Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await.status, 101);
 }
 
-/// What the original could not do: end sockets that stay silent during the HTTP request.
+/// Sockets that stay silent during the HTTP request are closed.
 #[tokio::test]
 async fn a_socket_that_never_finishes_its_request_is_closed() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -106,7 +106,7 @@ async fn events_reach_the_others_and_are_not_kept() {
     late.assert_quiet().await;
 }
 
-/// One connection has one name in a space, for presence and events alike, and another after it came back.
+/// A connection has the same pseudonym in a space for presence and events, and a new one after a reconnect.
 #[tokio::test]
 async fn pseudonyms_are_those_of_a_connection() {
     let server = TestServer::start().await;

@@ -121,7 +121,7 @@ async fn bucket_is_tried_out() {
     let starting = Box::pin(Server::start(config, Overrides::default()));
     let started = within("a rejection to start", starting).await;
     let rejected = format!("{:#}", started.unwrap_err());
-    assert!(rejected.starts_with("the place of files does not work"), "{rejected}");
+    assert!(rejected.starts_with("file storage probe failed"), "{rejected}");
 
     let server = in_bucket(TestServer::builder(), &s3).setting("FILE_STORAGE_PROBE", "false").start().await;
     let unready = server.get("/readyz").await;

@@ -1,4 +1,4 @@
-//! Whatever is asked, the answer is one that the description of the interface knows (H8, H9).
+//! Every response matches the OpenAPI description (H8, H9).
 
 use http::Method;
 use rand::rngs::StdRng;
@@ -22,7 +22,7 @@ const COMMON: [&str; 7] = [
     "x-content-type-options",
 ];
 
-/// What requests are made of.
+/// Values from which requests are generated.
 struct Ingredients {
     tokens: Vec<String>,
     spaces: Vec<String>,

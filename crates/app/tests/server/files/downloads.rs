@@ -89,7 +89,7 @@ async fn precondition_that_fails_is_said() {
     rejected(fixture.ask(Method::GET, &fresh_id()).header("If-Match", "*"), 404, "file not found").await;
 }
 
-/// What is answered to `GET` is answered to `HEAD`, without the body.
+/// `HEAD` has the response of `GET`, without the body.
 #[tokio::test]
 async fn head_agrees_with_get() {
     let fixture = Fixture::new().await;

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 
 use crate::files::fixture::{Fixture, answer, content, rejected};
 
-/// Where the only object of the server is.
+/// Path of the only object of the server.
 fn object(fixture: &Fixture) -> PathBuf {
     let name = fixture.objects().pop().expect("an object");
     fixture.server.folder().join("files/spaces").join(&fixture.space).join("files").join(name)

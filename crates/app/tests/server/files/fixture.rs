@@ -58,7 +58,7 @@ pub(crate) fn content(length: usize, seed: u64) -> Bytes {
     bytes.into()
 }
 
-/// How a SHA-256 is written in a header.
+/// SHA-256 digest in the syntax of a header.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)))
 }

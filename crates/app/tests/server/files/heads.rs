@@ -1,4 +1,4 @@
-//! What only a hand-made client can send: bodies that never come, lengths that lie (H3, H14).
+//! Requests that only a hand-made client sends: missing bodies, wrong lengths (H3, H14).
 
 use less_sync_test_support::within;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -67,7 +67,7 @@ async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
     }
 }
 
-/// Nobody is told to go on who is going to be rejected; whoever is not rejected is.
+/// `100 Continue` is sent for requests that will not be rejected, and for no others.
 #[tokio::test]
 async fn expectation_is_met_only_by_good_uploads() {
     let fixture = Fixture::new().await;

@@ -1,4 +1,4 @@
-//! How many transfers there may be at once, and for how long (http §7.6).
+//! Limits of concurrent transfers, and transfer timeouts (http §7.6).
 
 use std::pin::pin;
 use std::time::Duration;

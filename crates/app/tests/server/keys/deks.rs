@@ -30,7 +30,7 @@ fn listed(response: &Value) -> Vec<(String, Value)> {
     rows.iter().map(|row| (row["id"].as_str().unwrap().to_owned(), row["wrapped_dek"].clone())).collect()
 }
 
-/// What the chunks say, each as (id, key).
+/// Content of the chunks, each as (id, key).
 fn chunked(chunks: &[Value]) -> Vec<(String, Value)> {
     let pair =
         |chunk: &Value| (chunk["data"]["id"].as_str().unwrap().to_owned(), chunk["data"]["dek"].clone());

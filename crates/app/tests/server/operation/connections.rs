@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::operation::fixture::Fixture;
 
-/// What the server says to these bytes before it ends the connection.
+/// Response of the server to these bytes, up to the end of the connection.
 async fn said_to(fixture: &Fixture, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(fixture.server.address()).await.unwrap();
     stream.write_all(bytes).await.unwrap();

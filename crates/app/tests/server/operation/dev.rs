@@ -23,7 +23,7 @@ pub(crate) async fn start_with(
 ) -> Server {
     let mut sources = Sources::from_environment(Values::from([("LISTEN_ADDR".into(), "127.0.0.1:0".into())]));
     sources.environment.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-    sources.develop(directory);
+    sources.set_development(directory);
     Server::start(Config::read(&sources).unwrap(), overrides).await.unwrap()
 }
 
@@ -35,7 +35,7 @@ async fn key_set(server: &Server) -> Value {
     ask(http().get(url(server, "/dev/.well-known/jwks.json"))).await.body
 }
 
-/// Whether the server takes the token: behind the authentication nothing is found, before it nobody is let in.
+/// True if the server accepts the token: an unknown path is 404 with a valid token, and 401 without.
 async fn accepts(server: &Server, token: &str) -> bool {
     let answer = ask(http().get(url(server, "/api/v1/unknown")).bearer_auth(token)).await;
     assert!(matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED), "{answer:?}");

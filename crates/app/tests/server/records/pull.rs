@@ -166,7 +166,7 @@ async fn a_push_is_not_held_up_by_a_pull_that_nobody_reads() {
     assert_eq!(answers, [push, pull]);
 }
 
-/// What the original could not do: sixteen clients that do not read their pulls stop nobody else.
+/// Sixteen clients that do not read their pulls do not block other clients.
 #[tokio::test]
 async fn clients_that_do_not_read_their_pulls_stop_nobody_else() {
     let server = TestServer::with_limits(|limits| limits.max_connections_per_mailbox = 30).await;

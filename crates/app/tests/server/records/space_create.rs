@@ -69,7 +69,7 @@ async fn params_that_are_no_map_are_invalid() {
     }
 }
 
-/// Its creator has no rights in it without a chain of their own.
+/// The creator of a space has no rights in it without a chain of UCANs.
 #[tokio::test]
 async fn a_creator_has_no_rights_by_creating() {
     let server = TestServer::start().await;

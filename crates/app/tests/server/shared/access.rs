@@ -25,7 +25,7 @@ fn with_ucan(mut params: Value, ucan: Option<&str>) -> Value {
     params
 }
 
-/// What `method` answers: `ok`, `skipped`, or a code. Nothing stays behind that changes a later answer.
+/// Outcome of `method`: `ok`, `skipped`, or an error code. Leaves nothing behind that changes a later outcome.
 pub(crate) async fn outcome(client: &mut RawClient, method: &str, space: &str, ucan: Option<&str>) -> String {
     let code = |value: &Value| value.as_str().unwrap_or("ok").to_owned();
     match method {

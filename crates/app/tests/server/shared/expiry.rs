@@ -97,7 +97,7 @@ async fn renewed_subscription_lives_as_long_as_its_new_chain() {
     assert_eq!(told[0]["params"], json!({ "spaces": [space.text()] }));
 }
 
-/// What was left, or revoked, before its chain ran out is not mentioned when it does.
+/// The expiry of a chain is not announced for a subscription that ended before.
 #[tokio::test]
 async fn chain_that_runs_out_after_its_subscription_says_nothing() {
     let server = TestServer::with_manual_clock().await;

@@ -1,4 +1,4 @@
-//! How much goes into a membership log, how fast, and how much comes out at once (protocol §1.10, §2.7, §4.8, §4.9).
+//! Size limits, rate limits and page sizes of the membership log (protocol §1.10, §2.7, §4.8, §4.9).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is wrong with a request, in the order in which it is looked at (protocol §4.8–§4.10), to the letter.
+//! Validation order and exact error messages of membership requests (protocol §4.8–§4.10).
 
 use less_sync_test_support::{SharedSpace, TestServer, bytes};
 use serde_json::{Value, json};

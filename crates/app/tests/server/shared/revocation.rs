@@ -117,7 +117,7 @@ async fn member_that_is_named_is_gone_from_the_space_and_from_no_other() {
     assert_eq!(tablet.receive_notification("sync").await["space"], elsewhere.text());
 }
 
-/// Whoever comes back with a good chain watches again, also on the connection that was cut.
+/// A removed member with a new valid chain can subscribe again, also on the same connection.
 #[tokio::test]
 async fn member_that_is_let_in_again_watches_again() {
     let server = TestServer::start().await;

@@ -73,7 +73,7 @@ async fn rotate_as_newer(admin: &mut Admin<'_>, epoch: u8, members: &[&Member], 
     assert_eq!(admin.ok("epoch.complete", json!({ "epoch": epoch })).await, json!({}));
 }
 
-/// What a pull shows of every record: id, blob and key.
+/// Pulled records: id, blob and key of each.
 async fn pulled(client: &mut RawClient, space: &SharedSpace<'_>, ucan: &str) -> Vec<(Value, Value, Value)> {
     let params = json!({ "spaces": [{ "id": space.text(), "since": 0, "ucan": ucan }] });
     let (chunks, _) = client.call_with_chunks("pull", &params).await;

@@ -1,4 +1,4 @@
-//! The body of an answer, as far as the timeouts of its connection depend on it.
+//! Response bodies that report their end to the activity of the connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use less_sync_engine::Clock;
 
 use super::activity::Activity;
 
-/// `body`, which tells `activity` when it has been handed over.
-pub(super) fn watched(body: Body, activity: &Arc<Activity>, clock: &Arc<dyn Clock>) -> Body {
+/// Wraps `body` so that `activity` learns of its end.
+pub(super) fn tracked(body: Body, activity: &Arc<Activity>, clock: &Arc<dyn Clock>) -> Body {
     if body.is_end_stream() {
-        activity.answered(clock.instant());
+        activity.responded(clock.instant());
         return body;
     }
     activity.sending(clock.instant());
-    Body::new(Outgoing { body, activity: activity.clone(), clock: clock.clone() })
+    Body::new(TrackedBody { body, activity: activity.clone(), clock: clock.clone() })
 }
 
-/// A body that is made while it is sent.
-struct Outgoing {
+/// A streamed response body.
+struct TrackedBody {
     body: Body,
     activity: Arc<Activity>,
     clock: Arc<dyn Clock>,
 }
 
-impl http_body::Body for Outgoing {
+impl http_body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -48,9 +48,9 @@ impl http_body::Body for Outgoing {
     }
 }
 
-impl Drop for Outgoing {
-    /// Sent to its end, or given up: the connection drops it in both cases.
+impl Drop for TrackedBody {
+    /// Marks the response as finished: hyper drops a body when it was sent completely and when the client is gone.
     fn drop(&mut self) {
-        self.activity.answered(self.clock.instant());
+        self.activity.responded(self.clock.instant());
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /dev/token` and the key set: what an accounts service would offer.
+//! HTTP routes of the built-in issuer: `POST /dev/token` and the key set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use less_sync_auth::did_key;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::issuer::{DevIssuer, Granted, Wish};
+use super::issuer::{DevIssuer, IssuedToken, TokenSpec};
 
 const MAX_BODY_BYTES: usize = 16 * 1024;
 const MAX_NAME_BYTES: usize = 256;
 
-/// What may be asked for; everything has a default, and the body itself may be missing.
+/// Request body of `POST /dev/token`. All fields are optional, and so is the body.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct TokenRequest {
     user: Option<String>,
     client: Option<String>,
     scope: Option<String>,
-    /// Seconds.
+    /// Lifetime in seconds.
     ttl: Option<u64>,
     did: Option<String>,
     mailbox: Option<String>,
@@ -34,13 +34,13 @@ struct TokenRequest {
 #[derive(Serialize)]
 struct TokenResponse {
     token: String,
-    /// Seconds since 1970.
+    /// Expiry in seconds since 1970.
     expires_at: i64,
     personal_space: String,
 }
 
 impl DevIssuer {
-    /// The routes of this issuer, below `/dev`.
+    /// Routes of this issuer, below `/dev`.
     pub(crate) fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/dev/token", post(token).layer(DefaultBodyLimit::max(MAX_BODY_BYTES)))
@@ -54,8 +54,8 @@ async fn key_set(State(issuer): State<Arc<DevIssuer>>) -> impl IntoResponse {
 }
 
 async fn token(State(issuer): State<Arc<DevIssuer>>, body: Bytes) -> Response {
-    match asked(&body).and_then(|request| grant(&issuer, &request)) {
-        Ok(Granted { token, expires_at, personal_space }) => {
+    match parse(&body).and_then(|request| issue(&issuer, &request)) {
+        Ok(IssuedToken { token, expires_at, personal_space }) => {
             let personal_space = personal_space.to_string();
             let body = TokenResponse { token, expires_at: expires_at.seconds(), personal_space };
             ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
@@ -64,18 +64,18 @@ async fn token(State(issuer): State<Arc<DevIssuer>>, body: Bytes) -> Response {
     }
 }
 
-fn asked(body: &[u8]) -> Result<TokenRequest, &'static str> {
+fn parse(body: &[u8]) -> Result<TokenRequest, &'static str> {
     if body.is_empty() {
         return Ok(TokenRequest::default());
     }
-    // By way of a map: a struct would also be read from a list.
+    // Through a map, since serde would also read a struct from an array.
     let object = serde_json::from_slice::<Map<String, Value>>(body).map(Value::Object);
     let request = object.and_then(serde_json::from_value);
     request.map_err(|_| "expected a JSON object with user, client, scope, ttl, did and mailbox, all optional")
 }
 
-fn grant(issuer: &DevIssuer, request: &TokenRequest) -> Result<Granted, &'static str> {
-    let usual = Wish::default();
+fn issue(issuer: &DevIssuer, request: &TokenRequest) -> Result<IssuedToken, &'static str> {
+    let defaults = TokenSpec::default();
     let name = |given: &Option<String>| given.as_deref().is_none_or(is_name);
     if !name(&request.user) || !name(&request.client) {
         return Err("user and client must be 1 to 256 bytes without NUL");
@@ -86,11 +86,11 @@ fn grant(issuer: &DevIssuer, request: &TokenRequest) -> Result<Granted, &'static
     }
     let mailbox = request.mailbox.as_deref().map(str::parse).transpose();
     let mailbox = mailbox.map_err(|_| "mailbox must be 64 lowercase hexadecimal digits")?;
-    let ttl = request.ttl.map_or(usual.ttl, Duration::from_secs);
-    Ok(issuer.grant(&Wish {
-        user: request.user.as_deref().unwrap_or(usual.user),
-        client: request.client.as_deref().unwrap_or(usual.client),
-        scope: request.scope.as_deref().unwrap_or(usual.scope),
+    let ttl = request.ttl.map_or(defaults.ttl, Duration::from_secs);
+    Ok(issuer.issue(&TokenSpec {
+        user: request.user.as_deref().unwrap_or(defaults.user),
+        client: request.client.as_deref().unwrap_or(defaults.client),
+        scope: request.scope.as_deref().unwrap_or(defaults.scope),
         ttl,
         did,
         mailbox,

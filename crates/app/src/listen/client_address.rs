@@ -1,4 +1,4 @@
-//! Who is at the other end, when proxies are in between (http §2 row 1).
+//! Client address behind trusted proxies, from `X-Forwarded-For` (http §2 row 1).
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,11 +6,12 @@ use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Entries that are looked at, from the last one on.
+/// Maximum number of `X-Forwarded-For` entries examined, from the last one backwards.
 const MAX_HOPS: usize = 32;
 
-/// The address of the client: the peer's, or the last one in `X-Forwarded-For` that is not a trusted proxy itself.
-/// What a client wrote there stands before what the proxies added, so it never counts.
+/// Address of the client: that of the peer, or the last one in `X-Forwarded-For` that is not a trusted proxy itself.
+///
+/// Proxies append, so entries written by the client precede those of the proxies and are never used.
 pub(super) fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> SocketAddr {
     let trusts = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut client = peer;
@@ -25,7 +26,7 @@ pub(super) fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[I
     client
 }
 
-/// An address with or without a port.
+/// Parses an address with or without a port.
 fn parse(hop: &str) -> Option<SocketAddr> {
     let bare = hop.trim_start_matches('[').trim_end_matches(']');
     hop.parse().ok().or_else(|| bare.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, 0)))
@@ -47,13 +48,13 @@ mod tests {
     }
 
     #[test]
-    fn without_trust_the_header_says_nothing() {
+    fn header_of_an_untrusted_peer_is_ignored() {
         assert_eq!(seen("192.0.2.1:1", &["198.51.100.7"], &[]), "192.0.2.1");
         assert_eq!(seen("192.0.2.1:1", &["198.51.100.7"], &["10.0.0.0/8"]), "192.0.2.1");
     }
 
     #[test]
-    fn a_trusted_proxy_is_believed() {
+    fn header_of_a_trusted_proxy_is_used() {
         assert_eq!(seen("10.0.0.1:1", &["198.51.100.7"], &["10.0.0.0/8"]), "198.51.100.7");
         assert_eq!(seen("10.0.0.1:1", &["198.51.100.7:4711"], &["10.0.0.0/8"]), "198.51.100.7");
         assert_eq!(seen("[::ffff:10.0.0.1]:1", &["2001:db8::1"], &["10.0.0.0/8"]), "2001:db8::1");
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_claims_does_not_count() {
+    fn entries_of_the_client_are_ignored() {
         let trusted = ["10.0.0.0/8"];
         assert_eq!(seen("10.0.0.1:1", &["203.0.113.9, 198.51.100.7"], &trusted), "198.51.100.7");
         assert_eq!(seen("10.0.0.1:1", &["203.0.113.9", "198.51.100.7, 10.0.0.2"], &trusted), "198.51.100.7");

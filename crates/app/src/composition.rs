@@ -1,4 +1,4 @@
-//! Adapters, use cases and edges, put together from a configuration.
+//! Composition root: adapters, use cases and edges of a server, built from its configuration.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,74 +20,74 @@ use crate::purge;
 use crate::store::Store;
 use crate::tasks::Tasks;
 
-/// What the parts of a server share with each other.
-pub(crate) struct Ports {
+/// Dependencies shared by the components of a server.
+pub(crate) struct Deps {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Tasks,
     pub(crate) draining: Draining,
-    /// Instead of the network.
+    /// Key set source of tests; default: HTTP.
     pub(crate) key_sets: Option<Arc<dyn KeySetSource>>,
 }
 
-/// The parts of a server.
-pub(crate) struct Built {
+/// Components of a server.
+pub(crate) struct Components {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) router: Router,
     pub(crate) api: ApiState,
     pub(crate) dev_issuer: Option<Arc<DevIssuer>>,
 }
 
-/// Where the data lives.
+/// Data stores of a server.
 pub(crate) struct Stores {
     pub(crate) database: Store,
-    /// None where there are no files.
+    /// Object store; `None` without file storage.
     pub(crate) blobs: Option<Arc<dyn Blobs>>,
 }
 
-/// Puts a server together that will be found at `address`.
-pub(crate) fn build(
+/// Builds the components of the server at `address`, and starts their background jobs.
+pub(crate) fn compose(
     config: &Config,
     stores: &Stores,
     address: SocketAddr,
-    ports: &Ports,
-) -> anyhow::Result<Built> {
-    let dev_issuer = dev_issuer(config, address, ports)?;
-    let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), ports)?);
-    // From here on nothing fails, so whatever is started stays with a server.
+    deps: &Deps,
+) -> anyhow::Result<Components> {
+    let dev_issuer = dev_issuer(config, address, deps)?;
+    let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), deps)?);
+    // Nothing fails from here on: a failed start must not leave background tasks behind.
     authenticator.prefetch();
     let store = &stores.database;
     let broker =
-        Broker::new(BrokerSettings::new(&config.limits.realtime, rand::random()), ports.clock.clone());
-    let engine = Arc::new(engine(config, store, &broker, ports));
-    jobs(config, store, &broker, ports);
-    let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, ports));
-    let api = api(config, store, authenticator.clone(), files, ports);
-    let endpoint = endpoint(config, engine, broker, authenticator, ports);
+        Broker::new(BrokerSettings::new(&config.limits.realtime, rand::random()), deps.clock.clone());
+    let engine = Arc::new(engine(config, store, &broker, deps));
+    jobs(config, store, &broker, deps);
+    let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
+    let api = api(config, store, authenticator.clone(), files, deps);
+    let endpoint = endpoint(config, engine, broker, authenticator, deps);
     let mut routes = less_sync_api::router(&api).merge(endpoint.router());
     if let Some(issuer) = &dev_issuer {
         routes = routes.merge(issuer.router());
     }
-    Ok(Built { endpoint, router: less_sync_api::layers(routes, &api), api, dev_issuer })
+    Ok(Components { endpoint, router: less_sync_api::layers(routes, &api), api, dev_issuer })
 }
 
-fn dev_issuer(config: &Config, address: SocketAddr, ports: &Ports) -> anyhow::Result<Option<Arc<DevIssuer>>> {
+fn dev_issuer(config: &Config, address: SocketAddr, deps: &Deps) -> anyhow::Result<Option<Arc<DevIssuer>>> {
     let Some(directory) = &config.development else { return Ok(None) };
-    let issuer = DevIssuer::open(directory, address, &config.tokens.rules, ports.clock.clone())?;
+    let issuer = DevIssuer::open(directory, address, &config.tokens.rules, deps.clock.clone())?;
     Ok(Some(Arc::new(issuer)))
 }
 
 fn authenticator(
     tokens: &TokenConfig,
     dev_issuer: Option<&Arc<DevIssuer>>,
-    ports: &Ports,
+    deps: &Deps,
 ) -> anyhow::Result<Authenticator> {
-    let (issuers, source) = issuers(tokens, dev_issuer, ports)?;
+    let (issuers, source) = issuers(tokens, dev_issuer, deps)?;
     let times =
         CacheTimes { fresh: tokens.keys_fresh_for, usable: tokens.keys_stale_for, ..CacheTimes::default() };
     let deps = KeySetDeps {
         source,
-        clock: ports.clock.clone(),
-        spawner: Arc::new(ports.tasks.clone()),
+        clock: deps.clock.clone(),
+        spawner: Arc::new(deps.tasks.clone()),
         random: random(),
     };
     Ok(Authenticator::with_times(issuers, tokens.rules.clone(), times, deps))
@@ -97,39 +97,37 @@ fn random() -> Arc<dyn Random> {
     Arc::new(SystemRandom)
 }
 
-/// Whom to trust, and where to ask for their keys.
+/// Trusted issuers, and the source of their key sets.
 fn issuers(
     tokens: &TokenConfig,
     dev_issuer: Option<&Arc<DevIssuer>>,
-    ports: &Ports,
+    deps: &Deps,
 ) -> anyhow::Result<(Vec<TrustedIssuer>, Arc<dyn KeySetSource>)> {
     if let Some(issuer) = dev_issuer {
         return Ok((vec![issuer.trusted()?], issuer.clone()));
     }
-    let source = ports.key_sets.clone().unwrap_or_else(|| Arc::new(HttpKeySets::default()));
+    let source = deps.key_sets.clone().unwrap_or_else(|| Arc::new(HttpKeySets::default()));
     Ok((tokens.issuers.clone(), source))
 }
 
-fn engine(config: &Config, store: &Store, broker: &Arc<Broker>, ports: &Ports) -> Engine {
+fn engine(config: &Config, store: &Store, broker: &Arc<Broker>, deps: &Deps) -> Engine {
     let key = config.identity.hash_key.clone();
     if key.is_none() && config.development.is_none() {
-        tracing::warn!(
-            "IDENTITY_HASH_KEY is unset: each process counts the actions of users for itself, in memory"
-        );
+        tracing::warn!("IDENTITY_HASH_KEY is not set: rate limits are counted per process, in memory");
     }
     let deps = EngineDeps {
         storage: store.storage(),
         events: broker.clone(),
-        clock: ports.clock.clone(),
+        clock: deps.clock.clone(),
         random: random(),
     };
     Engine::new(deps, key, config.limits.engine)
 }
 
-fn files(config: &Config, engine: &Arc<Engine>, blobs: Arc<dyn Blobs>, ports: &Ports) -> Files {
-    let spawner = Arc::new(ports.tasks.clone());
+fn files(config: &Config, engine: &Arc<Engine>, blobs: Arc<dyn Blobs>, deps: &Deps) -> Files {
+    let spawner = Arc::new(deps.tasks.clone());
     let files = Files::new(engine.clone(), blobs, spawner, config.files.settings);
-    blobs::spawn_sweeper(&files, &ports.tasks);
+    blobs::spawn_sweeper(&files, &deps.tasks);
     files
 }
 
@@ -138,14 +136,14 @@ fn endpoint(
     engine: Arc<Engine>,
     broker: Arc<Broker>,
     authenticator: Arc<Authenticator>,
-    ports: &Ports,
+    deps: &Deps,
 ) -> Arc<Endpoint> {
     Endpoint::new(less_sync_realtime::Parts {
         engine,
         authenticator,
         broker,
-        clock: ports.clock.clone(),
-        spawner: Arc::new(ports.tasks.clone()),
+        clock: deps.clock.clone(),
+        spawner: Arc::new(deps.tasks.clone()),
         limits: config.limits.realtime.clone(),
     })
 }
@@ -155,40 +153,40 @@ fn api(
     store: &Store,
     authenticator: Arc<Authenticator>,
     files: Option<Files>,
-    ports: &Ports,
+    deps: &Deps,
 ) -> ApiState {
     ApiState::new(less_sync_api::Deps {
         authenticator,
         storage: store.storage(),
         files,
-        clock: ports.clock.clone(),
-        spawner: Arc::new(ports.tasks.clone()),
-        draining: ports.draining.clone(),
+        clock: deps.clock.clone(),
+        spawner: Arc::new(deps.tasks.clone()),
+        draining: deps.draining.clone(),
         cors: config.server.cors.clone(),
         metadata: config.metadata.clone(),
         random: random(),
     })
 }
 
-/// Background jobs (operations §4). The listener is bound by now, so two servers on one port never run them twice.
-fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, ports: &Ports) {
+/// Starts the background jobs (operations §4). The port is bound by now, so a second server on it fails before its jobs run.
+fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, deps: &Deps) {
     let limits = &config.limits.realtime;
     let (every, interval) = (limits.presence_sweep, limits.position_check);
-    let shared = (broker.clone(), ports.clock.clone());
-    ports.tasks.spawn_job("presence sweep", move |draining| {
+    let shared = (broker.clone(), deps.clock.clone());
+    deps.tasks.spawn_job("presence sweep", move |draining| {
         let (broker, clock) = shared.clone();
         PresenceSweep { broker, clock, every }.run(draining)
     });
-    let shared = (broker.clone(), store.storage(), ports.clock.clone());
-    ports.tasks.spawn_job("position check", move |draining| {
+    let shared = (broker.clone(), store.storage(), deps.clock.clone());
+    deps.tasks.spawn_job("position check", move |draining| {
         let (broker, spaces, clock) = shared.clone();
         PositionCheck { broker, spaces, clock, interval }.run(draining)
     });
-    let shared = (broker.clone(), ports.clock.clone());
-    ports.tasks.spawn_job("mailbox notices", move |draining| {
+    let shared = (broker.clone(), deps.clock.clone());
+    deps.tasks.spawn_job("mailbox notices", move |draining| {
         let (broker, clock) = shared.clone();
         MailboxNotices { broker, clock }.run(draining)
     });
-    purge::spawn(config, &ports.tasks, &store.storage());
-    store.spawn_upkeep(&ports.tasks);
+    purge::spawn(config, &deps.tasks, &store.storage());
+    store.spawn_maintenance(&deps.tasks);
 }

@@ -1,24 +1,25 @@
-//! Results on standard output, a line each.
+//! Result lines on standard output.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::failure::Failure;
+use crate::exit_error::ExitError;
 
-/// Writes a result at once: whoever reads a pipe sees it when it happens.
-pub(super) fn print(line: &str) -> Result<(), Failure> {
+/// Writes a line and flushes it, so that the reader of a pipe sees progress as it happens.
+pub(super) fn print(line: &str) -> Result<(), ExitError> {
     let mut out = io::stdout().lock();
     let written = writeln!(out, "{line}").and_then(|()| out.flush());
     Ok(written.context("cannot write to standard output")?)
 }
 
+/// Result line of one migration step.
 pub(super) fn step(what: &str, version: i64, description: &str, took: Duration) -> String {
     format!("{what} version={version} name={} ms={}", name(description), milliseconds(took))
 }
 
-/// One word, as in the name of the file.
+/// Description of a migration as one word, as in its file name.
 pub(super) fn name(description: &str) -> String {
     description.replace(' ', "_")
 }
