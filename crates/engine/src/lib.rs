@@ -62,6 +62,7 @@ pub use ports::{
 };
 pub use pull::Pull;
 pub use purge::{purge_actions, purge_invitations};
+pub use push::QueuedPush;
 pub use random::Random;
 pub use revocation::Revocation;
 pub use subscribe::{CatchUp, Subscribed};

@@ -1,14 +1,28 @@
-//! Push: store a batch of encrypted changes, then tell the watchers of the space.
+//! Push: authorize, place in the submission queue of the store, publish after the commit.
+
+use std::sync::Arc;
 
 use less_sync_core::wire::method::Method;
 use less_sync_core::{ConnectionId, SpaceId};
-use less_sync_storage::{Push, PushLimits, Pushed, WriteGrant};
+use less_sync_storage::{Change, Push, PushLimits, Pushed, Ticket, WriteGrant};
 
 use crate::{Credentials, Engine, EngineError, PushedEvent, SpaceEvent};
 
+/// A push with its place in the submission queue: pushes to one space take effect in the order of the calls of
+/// [`Engine::enqueue_push`]. [`Engine::finish_push`] waits for the outcome. Dropping it withdraws the push if its
+/// transaction has not begun; after that the push may be committed without an event.
+#[derive(Debug)]
+#[must_use = "a push that is dropped is withdrawn, or committed without an event"]
+pub struct QueuedPush {
+    ticket: Ticket,
+    space: SpaceId,
+    changes: Arc<[Change]>,
+    origin: ConnectionId,
+}
+
 impl Engine {
-    /// The right to push to `space` (protocol §4.3, check 2). Separate from [`Engine::push`] because an edge
-    /// answers for malformed changes only after this.
+    /// Authorizes a push to `space` (protocol §4.3, check 2). Separate from [`Engine::enqueue_push`] because an edge
+    /// responds to malformed changes only after this.
     ///
     /// # Errors
     /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; storage failures,
@@ -21,30 +35,32 @@ impl Engine {
         self.authorizer.admit(Method::Push, credentials, space).await?.writing()
     }
 
-    /// The bounds of a push, for edges that check them while they decode.
+    /// Limits of a push, for edges that check them while they decode.
     #[must_use]
     pub fn push_limits(&self) -> PushLimits {
         self.settings.push_limits
     }
 
-    /// Stores `push`, all or nothing, and publishes it once it is durable. A conflict publishes nothing, nor does
-    /// a push without changes.
+    /// Places `push` in the submission queue, without waiting. `origin`: the connection that gets no event for it.
+    pub fn enqueue_push(&self, grant: &WriteGrant, push: Push, origin: ConnectionId) -> QueuedPush {
+        let changes = Arc::clone(push.changes());
+        let ticket = self.storage.enqueue(grant, push);
+        QueuedPush { ticket, space: grant.space(), changes, origin }
+    }
+
+    /// Waits for the outcome of a push, and publishes it once it is durable. A conflict publishes nothing, nor does a push
+    /// without changes.
     ///
     /// # Errors
-    /// As [`less_sync_storage::Records::push`].
-    pub async fn push(
-        &self,
-        grant: &WriteGrant,
-        push: Push,
-        origin: ConnectionId,
-    ) -> Result<Pushed, EngineError> {
-        let changes = push.changes.clone();
-        let pushed = self.storage.push(grant, push, self.settings.push_limits).await?;
+    /// As [`less_sync_storage::Records::enqueue`].
+    pub async fn finish_push(&self, queued: QueuedPush) -> Result<Pushed, EngineError> {
+        let QueuedPush { ticket, space, changes, origin } = queued;
+        let pushed = ticket.await?;
         if let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, deleted_files } = &pushed
             && cursor > prev
         {
             self.events.publish(SpaceEvent::Pushed(PushedEvent {
-                space: grant.space(),
+                space,
                 prev: *prev,
                 cursor: *cursor,
                 key_generation: *key_generation,

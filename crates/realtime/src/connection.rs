@@ -22,8 +22,6 @@ pub(crate) struct Connection {
     caller: RwLock<Arc<Caller>>,
     watched: Mutex<Subscriptions>,
     pub(crate) listed_dek_bounds: ListedDekBounds,
-    /// Fair lock around the start of pipelined calls, held by each until its position among the changes is fixed.
-    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Connection {
@@ -36,9 +34,8 @@ impl Connection {
         if let Some(mailbox) = caller.mailbox_id {
             endpoint.broker.mailboxes().attend(mailbox, id, &outbox);
         }
-        let (caller, watched, turn) =
-            (RwLock::new(Arc::new(caller)), Mutex::default(), tokio::sync::Mutex::default());
-        Self { id, endpoint, outbox, caller, watched, listed_dek_bounds: ListedDekBounds::default(), turn }
+        let (caller, watched) = (RwLock::new(Arc::new(caller)), Mutex::default());
+        Self { id, endpoint, outbox, caller, watched, listed_dek_bounds: ListedDekBounds::default() }
     }
 
     /// Identity from the latest accepted token.

@@ -4,6 +4,8 @@
 //! sleeps until the session's deadline. Whatever it waits for, it waits for all of it at once, so nothing blocks
 //! anything else; dropping the task cancels what runs.
 
+mod ordered_lane;
+mod running;
 mod work;
 
 use std::future::poll_fn;
@@ -36,7 +38,7 @@ enum Event {
     Incoming(Incoming),
     Gone,
     Admitted(Result<Box<Admitted>, Close>),
-    Finished(Lane, Result<Completed, work::Panicked>),
+    Finished(Lane, Result<Completed, running::Panicked>),
     /// The outbox asks for the end.
     CloseRequested(Close),
     /// The outbox says that the server stops.
@@ -148,6 +150,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Some(Handler::Request(run)) => {
                 let context = RequestContext::new(connection.clone(), call.clone());
                 self.work.run(connection, call, run(context));
+            }
+            Some(Handler::Pipelined(place)) => {
+                let context = RequestContext::new(connection.clone(), call.clone());
+                self.work.place(connection, call, place(context));
             }
             Some(Handler::Handshake) | None => {
                 let context = RequestContext::new(connection.clone(), call.clone());

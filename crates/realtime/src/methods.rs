@@ -2,7 +2,7 @@
 //!
 //! # Handlers
 //!
-//! A handler is an async function with one of two shapes. `unary` handlers return one response:
+//! A handler is an async function with one of three shapes. `unary` handlers return one response:
 //!
 //! ```text
 //! async fn create(context: &Context, params: SpaceCreateParams<'_>) -> Result<impl Encode, RpcError>
@@ -12,6 +12,15 @@
 //!
 //! ```text
 //! async fn pull(stream: Stream<'_>, params: PullParams<'_>) -> Result<Response<impl Encode>, RpcError>
+//! ```
+//!
+//! `pipelined` handlers come in two phases, so that calls which follow each other can share what they wait for (a commit,
+//! say) and still take effect in arrival order. The driver runs the first phases one at a time, in arrival order; what is
+//! left of the calls after that runs together:
+//!
+//! ```text
+//! async fn place(context: &Context, params: PushParams<'_>) -> Result<Place, RpcError>
+//! async fn finish(context: &Context, place: Place) -> Result<impl Encode, RpcError>
 //! ```
 //!
 //! Decoding, `invalid_params`, encoding and queueing are the adapter's (`adapter`). Notifications are plain functions of
@@ -62,10 +71,27 @@ pub(crate) use adapter::respond_unknown_method;
 pub(crate) enum Handler {
     /// Responds exactly once, after any number of chunks.
     Request(fn(Context) -> BoxFuture<'static, Completed>),
+    /// The same in two phases: taking a place in the order of what the request changes, and the rest.
+    Pipelined(fn(Context) -> BoxFuture<'static, Placed>),
     /// Runs to completion without a response.
     Notification(fn(&Connection, &Call)),
     /// Handled before the connection is authenticated.
     Handshake,
+}
+
+/// The second phase of a pipelined request, which has its place.
+pub(crate) type Placed = BoxFuture<'static, Completed>;
+
+macro_rules! pipelined {
+    ($place:expr, $finish:expr) => {
+        Handler::Pipelined(|context| {
+            Box::pin(async move {
+                let place = adapter::place(&context, $place).await;
+                let finish: Placed = Box::pin(async move { adapter::finish(&context, place, $finish).await });
+                finish
+            })
+        })
+    };
 }
 
 macro_rules! unary {
@@ -89,7 +115,7 @@ macro_rules! notification {
 /// The handler of `method`.
 pub(crate) const fn handler(method: Method) -> Handler {
     match method {
-        Method::Push => unary!(push::push),
+        Method::Push => pipelined!(push::place, push::finish),
         Method::Pull => streaming!(pull::pull),
         Method::Subscribe => streaming!(subscribe::subscribe),
         Method::Unsubscribe => notification!(subscribe::unsubscribe),
@@ -121,11 +147,13 @@ pub(crate) const fn handler(method: Method) -> Handler {
 const _: () = {
     let mut methods = Method::ALL;
     while let [method, rest @ ..] = methods {
+        let row = method.row();
         assert!(matches!(
-            (method.row().kind, handler(*method)),
-            (Kind::Request { .. }, Handler::Request(_))
-                | (Kind::Notification, Handler::Notification(_))
-                | (Kind::Handshake, Handler::Handshake)
+            (row.kind, row.is_pipelined, handler(*method)),
+            (Kind::Request { .. }, false, Handler::Request(_))
+                | (Kind::Request { .. }, true, Handler::Pipelined(_))
+                | (Kind::Notification, false, Handler::Notification(_))
+                | (Kind::Handshake, false, Handler::Handshake)
         ));
         methods = rest;
     }

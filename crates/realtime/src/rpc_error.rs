@@ -60,12 +60,6 @@ impl From<StorageError> for RpcError {
                 tracing::error!("id of a personal space is taken by a shared space");
                 Self::new(ErrorCode::Forbidden, "forbidden")
             }
-            StorageError::DuplicateRecordId(_) => Self::new(ErrorCode::BadRequest, "duplicate record id"),
-            StorageError::BlobTooLarge
-            | StorageError::PushRecordLimitExceeded
-            | StorageError::PushPayloadLimitExceeded => {
-                Self::new(ErrorCode::PayloadTooLarge, "payload too large")
-            }
             StorageError::CursorAhead { since, cursor } => {
                 Self::new(ErrorCode::CursorAhead, format!("since {since} exceeds current cursor {cursor}"))
             }

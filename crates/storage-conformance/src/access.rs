@@ -84,8 +84,8 @@ impl Caller {
         fixture: &Fixture<B>,
         changes: Vec<less_sync_storage::Change>,
     ) -> Result<(), StorageError> {
-        let push = Push { changes: changes.into(), epoch: None };
-        fixture.store.push(&self.grant(), push, WIDE).await.map(drop)
+        let push = Push::new(changes, None, WIDE).unwrap();
+        fixture.store.push(&self.grant(), push).await.map(drop)
     }
 
     /// A rewrap that gets as far as to find that there is no such record.

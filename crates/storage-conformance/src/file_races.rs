@@ -41,8 +41,8 @@ pub async fn file_of_a_dying_record_is_dead_or_rejected<B: Backend>() {
                     let claim = claim(id, owner, dek(1, 1));
                     return store.commit_file(&write, &upload, &claim, content(1)).await.map(|_| Vec::new());
                 }
-                let push = Push { changes: [tombstone(owner, at)].into(), epoch: None };
-                match store.push(&write, push, WIDE).await? {
+                let push = Push::new([tombstone(owner, at)], None, WIDE).unwrap();
+                match store.push(&write, push).await? {
                     Pushed::Committed { deleted_files, .. } => Ok(deleted_files),
                     conflict @ Pushed::Conflict { .. } => panic!("round {round}: {conflict:?}"),
                 }

@@ -9,8 +9,8 @@ use less_sync_core::{Cursor, Dek, Epoch, RecordId, SpaceId};
 use crate::grants::{Grant, owner, read, write};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, PullPage, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant, Record,
-    RecordState, Records as _, Row, Space, SpaceKind, Spaces as _, StorageError,
+    Change, CursorAhead, InvalidPush, PullPage, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant,
+    Record, RecordState, Records as _, Row, Space, SpaceKind, Spaces as _, StorageError,
 };
 
 /// Bounds wide enough not to matter.
@@ -90,17 +90,18 @@ impl<B: Backend> Fixture<B> {
     }
 
     pub(crate) async fn push(&self, space: SpaceId, changes: Vec<Change>) -> Result<Pushed, StorageError> {
-        self.push_within(space, changes, WIDE).await
+        self.push_within(space, changes, WIDE).await.unwrap()
     }
 
+    /// A push under limits of its own. The outer error is found before the store sees the push.
     pub(crate) async fn push_within(
         &self,
         space: SpaceId,
         changes: Vec<Change>,
         limits: PushLimits,
-    ) -> Result<Pushed, StorageError> {
-        let push = Push { changes: changes.into(), epoch: None };
-        self.store.push(&self.grant(space), push, limits).await
+    ) -> Result<Result<Pushed, StorageError>, InvalidPush> {
+        let push = Push::new(changes, None, limits)?;
+        Ok(self.store.push(&self.grant(space), push).await)
     }
 
     /// Pushes what must be accepted, and returns the new cursor.
@@ -136,9 +137,8 @@ pub(crate) async fn push<S: less_sync_storage::Records + ?Sized>(
     store: &S,
     space: SpaceId,
     changes: Vec<Change>,
-    limits: PushLimits,
 ) -> Result<Pushed, StorageError> {
-    store.push(&write(space), Push { changes: changes.into(), epoch: None }, limits).await
+    store.push(&write(space), Push::new(changes, None, WIDE).unwrap()).await
 }
 
 /// A pull of a personal space, to its end.

@@ -82,7 +82,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { @suite $backend races:
             one_of_many_creates_wins
             second_writer_with_the_same_expected_cursor_gets_a_conflict
-            pushes_take_effect_in_the_order_in_which_they_began
+            pushes_take_effect_in_the_order_of_their_tickets
             disjoint_pushes_all_commit_under_their_own_cursors
             first_touches_of_a_personal_space_all_get_one_row
             creation_and_first_touch_never_mix

@@ -27,8 +27,8 @@ pub use self::shared::random_shared_histories_agree_with_the_model;
 use crate::fixture::{CLIENT, Fixture, ROOT, cursor, records};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    CursorAhead, PullPage, PullPosition, PullRequest, PullState, Pushed, Record, RecordState, Records as _,
-    SpaceKind, Spaces as _, StorageError,
+    CursorAhead, PullPage, PullPosition, PullRequest, PullState, Record, RecordState, Records as _,
+    SpaceKind, Spaces as _,
 };
 
 /// Every answer of the store is the answer of the model. P1 to P5, P7, P9 to P11, P19, P20, P24.
@@ -103,8 +103,7 @@ impl<B: Backend> RecordReplay<B> {
     async fn push(&mut self, space: SpaceId, wishes: &[Wish]) {
         let changes: Vec<_> =
             wishes.iter().map(|wish| wish.change(self.model.cursor_of(space, wish.record))).collect();
-        let pushed: Result<Pushed, StorageError> =
-            self.fixture.push_within(space, changes.clone(), LIMITS).await;
+        let pushed = self.fixture.push_within(space, changes.clone(), LIMITS).await;
         agree(&pushed, &self.model.push(space, &changes, LIMITS));
     }
 

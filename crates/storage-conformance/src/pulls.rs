@@ -3,7 +3,7 @@
 use less_sync_core::{Cursor, RecordId};
 
 use crate::fixture::{
-    CLIENT, Fixture, WIDE, cursor, epoch, live, pull, push, record, records, row, space, tombstone,
+    CLIENT, Fixture, cursor, epoch, live, pull, push, record, records, row, space, tombstone,
 };
 use crate::grants::read;
 use crate::{Arrangement, Backend, PageLimits};
@@ -281,7 +281,7 @@ pub async fn dropped_futures_leave_nothing_behind<B: Backend>() {
     fixture.commit(space, (1..=30).map(|n| live(record(n), NONE, &[3; 1000])).collect()).await;
     for number in 100..300 {
         let change = live(record(number), NONE, b"x");
-        let pushing = push(&*fixture.store, space, vec![change], WIDE);
+        let pushing = push(&*fixture.store, space, vec![change]);
         let pulling = pull(&*fixture.store, space, NONE, CursorAhead::Error);
         let touching = fixture.store.personal_space(crate::fixture::space(2), CLIENT);
         // Polled a different number of times in every round, then dropped.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use tokio::sync::Barrier;
@@ -13,10 +12,10 @@ use crate::fixture::{
     CLIENT, Fixture, ROOT, WIDE, committed, conflicting, cursor, live, pull, push, record, records, row,
     space, tombstone,
 };
-use crate::grants::read;
+use crate::grants::{read, write};
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, PullRequest, PullState, Pushed, Record, RecordState, Records as _, SpaceKind,
+    Change, CursorAhead, PullRequest, PullState, Push, Pushed, Record, RecordState, Records as _, SpaceKind,
     Spaces as _, StorageError,
 };
 
@@ -51,7 +50,7 @@ fn pushing<B: Backend>(
     changes: Vec<Change>,
 ) -> impl Future<Output = Result<Pushed, StorageError>> + Send + 'static {
     let store = Arc::clone(&fixture.store);
-    async move { push(&*store, space, changes, WIDE).await }
+    async move { push(&*store, space, changes).await }
 }
 
 fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
@@ -99,32 +98,26 @@ pub async fn second_writer_with_the_same_expected_cursor_gets_a_conflict<B: Back
     fixture.end().await;
 }
 
-/// Pushes that wait together take effect in the order in which they were first polled, whatever becomes of each: every
-/// update expects what the one before it leaves behind.
-pub async fn pushes_take_effect_in_the_order_in_which_they_began<B: Backend>() {
+/// Pushes that wait together take effect in the order of their tickets, whatever becomes of each: every update expects
+/// what the one before it leaves behind. The outcomes are awaited in the opposite order.
+pub async fn pushes_take_effect_in_the_order_of_their_tickets<B: Backend>() {
     const DEPTH: u64 = 64;
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     for round in 0..ROUNDS / 8 {
         let from = round * DEPTH;
-        let mut waiting: Vec<_> = (from..from + DEPTH)
+        let tickets: Vec<_> = (from..from + DEPTH)
             .map(|number| {
                 let changes = match number % 8 {
                     7 => Vec::new(),
                     _ => vec![live(record(number % 3), last_touch(number), &number.to_be_bytes())],
                 };
-                Box::pin(tokio::task::unconstrained(pushing(&fixture, space, changes)))
+                let push = Push::new(changes, None, WIDE).unwrap();
+                (number, fixture.store.enqueue(&write(space), push))
             })
             .collect();
-        let mut early = Vec::new();
-        for push in &mut waiting {
-            early.push(std::future::poll_fn(|cx| Poll::Ready(push.as_mut().poll(cx))).await);
-        }
-        for ((number, push), early) in (from..).zip(waiting).zip(early) {
-            let pushed = match early {
-                Poll::Ready(pushed) => pushed,
-                Poll::Pending => push.await,
-            };
+        for (number, ticket) in tickets.into_iter().rev() {
+            let pushed = ticket.await;
             let Ok(Pushed::Committed { cursor: at, .. }) = pushed else {
                 panic!("push {number}: {pushed:?}")
             };
@@ -282,10 +275,10 @@ async fn write_somewhere<S: less_sync_storage::Records>(store: &S, space: SpaceI
     let change = if round % 3 == 2 { tombstone(id, known) } else { live(id, known, &round.to_be_bytes()) };
     // A deleted record is not in the live state, so its writer guesses wrong and revives it from what the conflict
     // does not tell: it looks at the tombstones as well.
-    if let Pushed::Conflict { .. } = push(store, space, vec![change], WIDE).await.unwrap() {
+    if let Pushed::Conflict { .. } = push(store, space, vec![change]).await.unwrap() {
         let (_, all) = pull(store, space, Cursor::MAX, CursorAhead::Rewind).await.unwrap();
         let known = all.iter().find(|row| row.id == id).unwrap().cursor;
-        committed(push(store, space, vec![live(id, known, &round.to_be_bytes())], WIDE).await);
+        committed(push(store, space, vec![live(id, known, &round.to_be_bytes())]).await);
     }
 }
 

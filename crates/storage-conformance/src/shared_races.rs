@@ -22,7 +22,7 @@ const NONE: Cursor = Cursor::ZERO;
 const CALLERS: u64 = 8;
 
 fn push_of(changes: Vec<Change>) -> Push {
-    Push { changes: changes.into(), epoch: None }
+    Push::new(changes, None, WIDE).unwrap()
 }
 
 /// R10: many append to the same version; one does, the others are told, and the chain is whole. P6.
@@ -85,7 +85,7 @@ pub async fn push_comes_before_the_epoch_or_is_stale<B: Backend>() {
                     return None;
                 }
                 let change = keyed(record(round * 4 + caller), NONE, b"", dek(old, 1));
-                Some(store.push(&write, push_of(vec![change]), WIDE).await)
+                Some(store.push(&write, push_of(vec![change])).await)
             }
         })
         .await;
@@ -131,7 +131,7 @@ pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
                 let mut at = NONE;
                 loop {
                     let change = keyed(record(round * 2 + writer), at, b"", dek(old, 1));
-                    match store.push(&grant, push_of(vec![change]), WIDE).await {
+                    match store.push(&grant, push_of(vec![change])).await {
                         Ok(Pushed::Committed { cursor, .. }) => at = cursor,
                         Err(StorageError::EpochStale) => return,
                         other => panic!("round {round}: {other:?}"),
@@ -170,7 +170,7 @@ pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: Backend>() {
             async move {
                 if caller == 0 {
                     let change = keyed(record(1), at, &round.to_be_bytes(), dek(1, fill));
-                    return Some(store.push(&write, push_of(vec![change]), WIDE).await.unwrap());
+                    return Some(store.push(&write, push_of(vec![change])).await.unwrap());
                 }
                 let (listing, deks) = deks(&*store, &read, DekKind::Record, NONE).await;
                 // What it makes of a key shows which one it had before it.
@@ -211,7 +211,7 @@ pub async fn record_that_dies_during_a_rewrap_has_no_key<B: Backend>() {
                 (Arc::clone(&fixture.store), fixture.grant(space), fixture.grant(space));
             async move {
                 if caller == 0 {
-                    let pushed = store.push(&write, push_of(vec![tombstone(id, at)]), WIDE).await.unwrap();
+                    let pushed = store.push(&write, push_of(vec![tombstone(id, at)])).await.unwrap();
                     assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
                 } else {
                     store.rewrap_deks(&admin, DekKind::Record, vec![rewrap(id, 1, 2)], guard).await.unwrap();
@@ -238,7 +238,7 @@ pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: Backend>() {
                 if caller == 0 {
                     let ids = round * 50..round * 50 + 50;
                     let changes = ids.map(|n| live(record(n), NONE, &[7; 2000])).collect();
-                    let pushed = store.push(&write, push_of(changes), WIDE).await.unwrap();
+                    let pushed = store.push(&write, push_of(changes)).await.unwrap();
                     assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
                 } else {
                     store.revoke(&admin, &cid(number).into()).await.unwrap();
@@ -368,7 +368,7 @@ async fn act<S: less_sync_storage::Storage>(
         1 => {
             let id = |half: u64| -> RecordId { record(nth * 2 + half) };
             let changes = vec![live(id(0), NONE, b"a"), live(id(1), NONE, b"b")];
-            let pushed = store.push(&Grant::shared(space, bearer.clone()), push_of(changes), WIDE).await?;
+            let pushed = store.push(&Grant::shared(space, bearer.clone()), push_of(changes)).await?;
             assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
             Ok(())
         }

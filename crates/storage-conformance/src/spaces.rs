@@ -157,7 +157,7 @@ pub async fn everything_works_through_the_trait_object<B: Backend>() {
     storage.ping().await.unwrap();
     storage.personal_space(space(1), CLIENT).await.unwrap();
     let change = live(record(1), Cursor::ZERO, b"a");
-    let pushed = crate::fixture::push(storage, space(1), vec![change], crate::fixture::WIDE).await;
+    let pushed = crate::fixture::push(storage, space(1), vec![change]).await;
     assert_eq!(crate::fixture::committed(pushed), cursor(1));
     let (state, rows) =
         crate::fixture::pull(storage, space(1), Cursor::ZERO, less_sync_storage::CursorAhead::Error)

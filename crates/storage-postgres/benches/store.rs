@@ -81,9 +81,9 @@ async fn push(storage: &PostgresStorage, space: SpaceId, seeds: Range<u64>, byte
     let state = RecordState::Live { blob: Bytes::from_static(&BYTES).slice(..bytes), dek: None };
     let changes = seeds
         .map(|seed| Change { id: record_id(seed), expected: Cursor::ZERO, state: state.clone() })
-        .collect();
-    let push = Push { changes, epoch: None };
-    let pushed = storage.push(&WriteGrant::issue(space), push, LIMITS).await.unwrap();
+        .collect::<Vec<_>>();
+    let push = Push::new(changes, None, LIMITS).unwrap();
+    let pushed = storage.push(&WriteGrant::issue(space), push).await.unwrap();
     assert!(matches!(pushed, Pushed::Committed { .. }));
 }
 

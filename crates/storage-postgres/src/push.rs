@@ -22,7 +22,7 @@ mod single;
 
 use std::sync::Arc;
 
-use less_sync_storage::{Access, Push, Pushed, StorageError};
+use less_sync_storage::{Access, Push, Ticket};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -59,21 +59,15 @@ impl Pusher {
         Self { shared, tasks }
     }
 
-    /// Applies every change or none; returns when that is durable. `bytes`: the sum of the blobs. Its place in the order
-    /// of the pushes to its space is that of the first poll.
-    ///
-    /// A caller that is dropped before a committer begins has withdrawn its push; after that it may or may not take
-    /// effect.
-    pub(crate) async fn push(
-        &self,
-        access: Access,
-        push: Push,
-        bytes: usize,
-    ) -> Result<Pushed, StorageError> {
+    /// Queues a push behind everything that was submitted before. Its ticket resolves once the outcome is durable.
+    pub(crate) fn submit(&self, access: Access, push: Push) -> Ticket {
         let (reply, outcome) = oneshot::channel();
-        self.shared.submit(Job::new(access, push, bytes, reply))?;
-        // Without an answer the committer has panicked, and nobody knows what became of the push.
-        outcome.await.map_err(unavailable)?
+        let queued = self.shared.submit(Job::new(access, push, reply));
+        Ticket::new(async move {
+            queued?;
+            // A dropped sender means that the committer has panicked: the outcome is unknown.
+            outcome.await.map_err(unavailable)?
+        })
     }
 
     /// Finishes everything that has queued and rejects the rest.

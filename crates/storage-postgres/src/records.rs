@@ -1,9 +1,9 @@
-//! Records: pushes go to the committers, pulls read a page at a time.
+//! Records in PostgreSQL: pushes go to the submission queue, pulls read a page at a time.
 
 use async_trait::async_trait;
 use less_sync_storage::{
-    PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant, Records,
-    StorageError, WriteGrant,
+    PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError, Ticket,
+    WriteGrant,
 };
 
 use crate::pool::Class;
@@ -11,9 +11,8 @@ use crate::{PostgresStorage, access, pull};
 
 #[async_trait]
 impl Records for PostgresStorage {
-    async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError> {
-        let bytes = push.check(limits)?;
-        self.pusher.push(grant.access().clone(), push, bytes).await
+    fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket {
+        self.pusher.submit(grant.access().clone(), push)
     }
 
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError> {

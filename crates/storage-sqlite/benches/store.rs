@@ -82,9 +82,9 @@ async fn push_with(storage: &SqliteStorage, space: SpaceId, seeds: std::ops::Ran
     let state = RecordState::Live { blob: Bytes::from_static(&BYTES), dek };
     let changes = seeds
         .map(|seed| Change { id: record_id(seed), expected: Cursor::ZERO, state: state.clone() })
-        .collect();
+        .collect::<Vec<_>>();
     let pushed =
-        storage.push(&WriteGrant::issue(space), Push { changes, epoch: None }, LIMITS).await.unwrap();
+        storage.push(&WriteGrant::issue(space), Push::new(changes, None, LIMITS).unwrap()).await.unwrap();
     assert!(matches!(pushed, Pushed::Committed { .. }));
 }
 

@@ -13,7 +13,8 @@ pub struct SqliteOptions {
     pub page_bytes: usize,
     /// Read connections at most, opened on demand.
     pub readers: usize,
-    /// Writes that may wait for the writer; further ones wait in their callers.
+    /// Writes that may wait for the writer thread; further ones are rejected as `Unavailable`. An entry is a pointer, and
+    /// its operation exists anyway as long as its caller waits: the default is far beyond what a server can have waiting.
     pub queue: usize,
     /// Bound of the database file in pages of 4096 bytes; writes beyond it fail as on a full disk. `None`: none.
     pub max_pages: Option<u32>,
@@ -28,7 +29,7 @@ impl SqliteOptions {
             page_rows: 512,
             page_bytes: 4 * 1024 * 1024,
             readers: 4,
-            queue: 1024,
+            queue: 65_536,
             max_pages: None,
         }
     }

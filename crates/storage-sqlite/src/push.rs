@@ -29,7 +29,7 @@ const UPDATE: &str = "\
 /// Applies every change or none. A push without changes only says where the space is; it comes through here as well, so
 /// that it sees what was pushed before it.
 pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pushed, StorageError> {
-    if push.changes.is_empty() {
+    if push.changes().is_empty() {
         let space = for_reading(db, access)?;
         return Ok(committed(&space, space.cursor, Vec::new()));
     }
@@ -37,12 +37,12 @@ pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pus
     if space.kind != SpaceKind::Personal {
         push.check_epoch(space.min_key_generation)?;
     }
-    let mismatches = mismatches(db, space.id, &push.changes)?;
+    let mismatches = mismatches(db, space.id, push.changes())?;
     if !mismatches.is_empty() {
         return Ok(Pushed::Conflict { cursor: space.cursor, records: mismatches });
     }
     let next = space.cursor.next().ok_or(StorageError::CursorExhausted)?;
-    let buried = write(db, space.id, &push.changes, next)?;
+    let buried = write(db, space.id, push.changes(), next)?;
     Ok(committed(&space, next, buried))
 }
 

@@ -1,9 +1,9 @@
-//! Records: pushes go to the writer, pulls to the readers.
+//! Records in SQLite: pushes go to the writer thread, pulls to the readers.
 
 use async_trait::async_trait;
 use less_sync_storage::{
-    PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant, Records,
-    StorageError, WriteGrant,
+    PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError, Ticket,
+    WriteGrant,
 };
 
 use crate::access::for_reading;
@@ -11,10 +11,9 @@ use crate::{SqliteStorage, pull, push};
 
 #[async_trait]
 impl Records for SqliteStorage {
-    async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError> {
+    fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket {
         let access = grant.access().clone();
-        let bytes = push.check(limits)?;
-        self.writer.write(bytes, move |db| push::apply(db, &access, &push)).await
+        Ticket::new(self.writer.submit(push.bytes(), move |db| push::apply(db, &access, &push)))
     }
 
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError> {

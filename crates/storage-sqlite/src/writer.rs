@@ -15,11 +15,12 @@ use std::io;
 
 use less_sync_storage::StorageError;
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use self::operation::Write;
 use self::thread::{Command, WriterThread};
-use crate::error::Closed;
+use crate::error::{Closed, unavailable};
 
 pub use self::thread::Checkpoint;
 
@@ -49,9 +50,26 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StorageError> + Send + 'static,
     {
+        self.submit(bytes, run).await
+    }
+
+    /// As [`Writer::write`], with the place in the queue taken before this returns: operations run in the order of the
+    /// calls. The outcome is the future.
+    pub(crate) fn submit<T, F>(
+        &self,
+        bytes: usize,
+        run: F,
+    ) -> impl Future<Output = Result<T, StorageError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StorageError> + Send + 'static,
+    {
         let (write, outcome) = Write::new(bytes, run);
-        self.send(Command::Write(Box::new(write))).await?;
-        outcome.await.map_err(|_| Closed)?
+        let queued = self.queue.try_send(Command::Write(Box::new(write))).map_err(rejected);
+        async move {
+            queued?;
+            outcome.await.map_err(|_| Closed)?
+        }
     }
 
     /// Moves what the log holds into the database file, as far as readers allow.
@@ -79,6 +97,19 @@ impl Writer {
         self.queue.send(command).await.map_err(|_| Closed)
     }
 }
+
+/// The error of an operation that did not get into the queue.
+fn rejected(error: TrySendError<Command>) -> StorageError {
+    match error {
+        TrySendError::Full(_) => unavailable(QueueFull),
+        TrySendError::Closed(_) => Closed.into(),
+    }
+}
+
+/// More writes wait than may.
+#[derive(Debug, thiserror::Error)]
+#[error("write queue is full")]
+struct QueueFull;
 
 #[cfg(test)]
 mod tests {

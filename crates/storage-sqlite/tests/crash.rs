@@ -125,8 +125,8 @@ async fn child_pushes_until_it_is_killed() {
 async fn push_both(storage: &SqliteStorage, space: SpaceId, at: Cursor) -> Cursor {
     let state = RecordState::Live { blob: blob(at.get() + 1), dek: None };
     let changes = records().map(|id| Change { id, expected: at, state: state.clone() });
-    let push = Push { changes: changes.into(), epoch: None };
-    match storage.push(&WriteGrant::issue(space), push, LIMITS).await.unwrap() {
+    let push = Push::new(changes, None, LIMITS).unwrap();
+    match storage.push(&WriteGrant::issue(space), push).await.unwrap() {
         Pushed::Committed { cursor, .. } => cursor,
         conflict @ Pushed::Conflict { .. } => panic!("{conflict:?}"),
     }

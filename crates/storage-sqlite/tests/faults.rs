@@ -67,7 +67,7 @@ async fn push(
     state: RecordState,
 ) -> Result<Pushed, StorageError> {
     let change = Change { id: RecordId::from_bytes([id; 16]), expected, state };
-    storage.push(&WriteGrant::issue(space), Push { changes: [change].into(), epoch: None }, LIMITS).await
+    storage.push(&WriteGrant::issue(space), Push::new([change], None, LIMITS).unwrap()).await
 }
 
 fn live(bytes: usize) -> RecordState {

@@ -22,8 +22,8 @@ fn open(path: &Path) -> Result<SqliteStorage, OpenError> {
 
 async fn push(storage: &SqliteStorage, expected: Cursor, state: RecordState) -> Cursor {
     let change = Change { id: RecordId::from_bytes([1; 16]), expected, state };
-    let push = Push { changes: [change].into(), epoch: None };
-    match storage.push(&WriteGrant::issue(SPACE), push, LIMITS).await.unwrap() {
+    let push = Push::new([change], None, LIMITS).unwrap();
+    match storage.push(&WriteGrant::issue(SPACE), push).await.unwrap() {
         Pushed::Committed { cursor, .. } => cursor,
         conflict @ Pushed::Conflict { .. } => panic!("{conflict:?}"),
     }

@@ -103,8 +103,8 @@ async fn rewrap_that_fails_while_it_writes_changes_nothing() {
     let id = |number: u8| RecordId::from_bytes([number; 16]);
     let changes =
         [1, 2].map(|number| Change { id: id(number), expected: Cursor::ZERO, state: state.clone() });
-    let push = Push { changes: changes.into(), epoch: None };
-    harness.storage.push(&WriteGrant::issue_shared(SPACE, chain()), push, LIMITS).await.unwrap();
+    let push = Push::new(changes, None, LIMITS).unwrap();
+    harness.storage.push(&WriteGrant::issue_shared(SPACE, chain()), push).await.unwrap();
     let vandal = rusqlite::Connection::open(harness.storage.path()).unwrap();
     vandal.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
     vandal.execute("UPDATE records SET wrapped_dek = x'00000001' WHERE id = ?1", [[2_u8; 16]]).unwrap();

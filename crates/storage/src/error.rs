@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use less_sync_core::{Cursor, RecordId};
+use less_sync_core::Cursor;
 
 /// Failure of a storage operation (storage §3.2). Sources are for operators; clients see a code only.
 #[derive(Debug, thiserror::Error)]
@@ -20,18 +20,6 @@ pub enum StorageError {
     /// The space lives on another server; this one must not write it (storage T11).
     #[error("space is homed on another server")]
     SpaceIsRemote,
-    /// The same record twice in one push.
-    #[error("record id repeated within a push")]
-    DuplicateRecordId(RecordId),
-    /// A blob over its limit.
-    #[error("record blob too large")]
-    BlobTooLarge,
-    /// Too many changes in one push.
-    #[error("too many records in one push")]
-    PushRecordLimitExceeded,
-    /// Blobs of one push over their common limit.
-    #[error("too many bytes in one push")]
-    PushPayloadLimitExceeded,
     /// A pull from beyond the cursor of the space, where the caller asked to hear of it.
     #[error("since {since} exceeds current cursor {cursor}")]
     CursorAhead {

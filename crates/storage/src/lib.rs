@@ -17,6 +17,7 @@ mod members;
 mod object_key;
 mod objects;
 mod proof_chain;
+mod push;
 mod rate_limits;
 mod records;
 mod revocations;
@@ -46,10 +47,12 @@ pub use members::{
 pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
 pub use proof_chain::{InvalidProofChain, ProofChain};
+pub use push::{
+    Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushLimits, Pushed, Ticket,
+};
 pub use rate_limits::{ActorHash, Permit, RateAction, RateLimit, RateLimits};
 pub use records::{
-    Change, CursorAhead, DeletedFile, PullPage, PullPosition, PullRequest, PullState, Push, PushLimits,
-    Pushed, Record, RecordState, Records,
+    CursorAhead, PullPage, PullPosition, PullRequest, PullState, Record, RecordState, Records,
 };
 pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
 pub use row::Row;

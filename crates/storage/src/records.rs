@@ -1,12 +1,10 @@
 //! Records of a space: opaque blobs, each written under the cursor of its push.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, Epoch, FileId, RecordId};
+use less_sync_core::{Cursor, Dek, Epoch, RecordId};
 
-use crate::{ReadGrant, Row, StorageError, WriteGrant};
+use crate::{Push, Pushed, ReadGrant, Row, StorageError, Ticket, WriteGrant};
 
 /// What a record holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,71 +18,6 @@ pub enum RecordState {
     },
     /// Deleted; neither blob nor key are kept.
     Tombstone,
-}
-
-/// One change of a push.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The record.
-    pub id: RecordId,
-    /// The cursor the writer last saw on it; [`Cursor::ZERO`] when the record must not exist yet.
-    pub expected: Cursor,
-    /// What it becomes.
-    pub state: RecordState,
-}
-
-/// Changes that take effect together or not at all.
-#[derive(Clone, Debug)]
-pub struct Push {
-    /// In the order of the request; shared with the notification that follows the commit.
-    pub changes: Arc<[Change]>,
-    /// The epoch the writer says it works under (newer-clients §3.1).
-    pub epoch: Option<Epoch>,
-}
-
-/// Bounds of a push.
-#[derive(Clone, Copy, Debug)]
-pub struct PushLimits {
-    /// Changes.
-    pub records: usize,
-    /// One blob, in bytes.
-    pub blob: usize,
-    /// All blobs together, in bytes.
-    pub bytes: usize,
-}
-
-/// Outcome of a push that was not an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pushed {
-    /// Everything was written under one new cursor. For a push without changes `cursor` = `prev`.
-    Committed {
-        /// Cursor of the space before the push, read under the lock of the space.
-        prev: Cursor,
-        /// Cursor of the space and of every changed record after it.
-        cursor: Cursor,
-        /// Key generation of the space.
-        key_generation: Epoch,
-        /// Pending rewrap, if any.
-        rewrap_epoch: Option<Epoch>,
-        /// Files that went with the records they belonged to, in no particular order.
-        deleted_files: Vec<DeletedFile>,
-    },
-    /// At least one expected cursor did not match; nothing was written.
-    Conflict {
-        /// Cursor of the space.
-        cursor: Cursor,
-        /// The mismatching records, at most 100.
-        records: Vec<RecordId>,
-    },
-}
-
-/// A file that went with the record it belonged to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DeletedFile {
-    /// The file.
-    pub id: FileId,
-    /// The record that was deleted.
-    pub record: RecordId,
 }
 
 /// What to do with a pull from beyond the cursor of the space (protocol D-15).
@@ -162,19 +95,26 @@ pub struct PullPage {
 /// Records of a space: opaque blobs, each written under the cursor of its push.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Applies every change or none, under one new cursor (storage §3.6). Files of records that become tombstones become
-    /// tombstones with them, and their objects are doomed. When this returns `Committed` the
+    /// Places a push in the submission queue and returns at once, without waiting. Pushes to one space take effect in the
+    /// order of the calls, those without changes included; an edge that pipelines pushes relies on that order.
+    ///
+    /// The push applies every change or none, under one new cursor (storage §3.6). Files of records that become tombstones
+    /// become tombstones with them, and their objects are marked for deletion. When the ticket resolves to `Committed` the
     /// push is durable. No changes: reads the cursor, writes nothing. A blind repeat is a conflict.
     ///
-    /// Pushes to one space take effect in the order in which their futures were first polled, those without changes
-    /// included, provided that no poll is cut short by a cooperative budget; an edge that pipelines pushes relies on it.
+    /// # Errors
+    /// The ticket resolves to [`StorageError::SpaceNotFound`]; [`StorageError::SpaceKindMismatch`];
+    /// [`StorageError::SpaceIsRemote`]; in shared spaces [`StorageError::Revoked`], then [`StorageError::EpochStale`];
+    /// [`StorageError::CursorExhausted`]; [`StorageError::Unavailable`] when the queue is full, or the outcome is unknown.
+    fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket;
+
+    /// Places a push in the submission queue and waits for its outcome.
     ///
     /// # Errors
-    /// Limits and duplicates as their variants say; [`StorageError::SpaceNotFound`];
-    /// [`StorageError::SpaceKindMismatch`]; [`StorageError::SpaceIsRemote`]; in shared spaces
-    /// [`StorageError::Revoked`], then [`StorageError::EpochStale`]; [`StorageError::CursorExhausted`];
-    /// [`StorageError::Unavailable`] when the outcome is unknown.
-    async fn push(&self, grant: &WriteGrant, push: Push, limits: PushLimits) -> Result<Pushed, StorageError>;
+    /// As [`Records::enqueue`].
+    async fn push(&self, grant: &WriteGrant, push: Push) -> Result<Pushed, StorageError> {
+        self.enqueue(grant, push).await
+    }
 
     /// Begins a pull: reads the state of the space, once, and thereby fixes its upper bound. Holds nothing
     /// afterwards.

@@ -1,26 +1,24 @@
 //! What a connection is busy with beside its socket.
 
-use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use futures_util::future::{BoxFuture, CatchUnwind};
-use futures_util::stream::FuturesOrdered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use less_sync_auth::{Caller, TokenError};
+use less_sync_core::Close;
 use less_sync_core::rights::Scope;
 use less_sync_core::wire::method::Lane;
-use less_sync_core::{Close, ErrorCode, frame};
 use less_sync_engine::Job;
 
 use super::Event;
+use super::ordered_lane::OrderedLane;
+use super::running::Running;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
-use crate::methods::Completed;
-use crate::outbox::Reply;
+use crate::methods::{Completed, Placed};
 use crate::registry::ConnectionPermit;
 
 /// A connection whose token is valid and which fits the limits.
@@ -49,69 +47,12 @@ fn rejection(error: TokenError) -> Close {
     }
 }
 
-/// A request whose handler panicked.
-pub(super) struct Panicked {
-    connection: Arc<Connection>,
-    call: Call,
-}
-
-impl Panicked {
-    /// Answers the request, whose response is outstanding.
-    pub(super) fn tell(self) {
-        let frame = frame::error(self.call.id(), ErrorCode::Internal, "internal");
-        self.connection.outbox.try_reply(Reply { frame, after: None });
-    }
-}
-
-/// Counts a request as under way for as long as it lives, however it ends.
-struct Counted(Arc<Endpoint>);
-
-impl Counted {
-    fn new(endpoint: Arc<Endpoint>) -> Self {
-        endpoint.running.fetch_add(1, Ordering::AcqRel);
-        Self(endpoint)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// A request under way.
-struct Running {
-    _counted: Counted,
-    connection: Arc<Connection>,
-    call: Call,
-    future: CatchUnwind<AssertUnwindSafe<BoxFuture<'static, Completed>>>,
-}
-
-impl Future for Running {
-    type Output = Result<Completed, Panicked>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(self.future.poll_unpin(cx));
-        Poll::Ready(outcome.map_err(|_payload| {
-            tracing::error!(rpc = self.call.name(), "handler panicked");
-            Panicked { connection: self.connection.clone(), call: self.call.clone() }
-        }))
-    }
-}
-
-/// The requests that run in the ordered lane. They finish in the order in which they began.
-struct Ordered {
-    running: FuturesOrdered<Running>,
-    /// Of all of them; only calls of one method run together.
-    is_detached: bool,
-}
-
 /// The futures of one connection.
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) admitting: Option<BoxFuture<'static, Result<Box<Admitted>, Close>>>,
-    ordered: Option<Box<Ordered>>,
-    stream: Option<Box<Running>>,
+    ordered: Option<Box<OrderedLane>>,
+    stream: Option<Box<Running<BoxFuture<'static, Completed>>>>,
 }
 
 impl Work {
@@ -122,27 +63,35 @@ impl Work {
         call: Call,
         future: BoxFuture<'static, Completed>,
     ) {
-        let counted = Counted::new(connection.endpoint.clone());
-        let future = AssertUnwindSafe(future).catch_unwind();
-        let lane = call.lane();
-        let is_detached = call.method.is_some_and(|method| method.row().is_detached);
-        let running = Running { _counted: counted, connection, call, future };
-        match lane {
-            Lane::Ordered => {
-                let idle = || Box::new(Ordered { running: FuturesOrdered::new(), is_detached });
-                self.ordered.get_or_insert_with(idle).running.push_back(running);
-            }
-            Lane::Stream => self.stream = Some(Box::new(running)),
+        match call.lane() {
+            Lane::Ordered => self.ordered(&call).run(Running::new(connection, call, future)),
+            Lane::Stream => self.stream = Some(Box::new(Running::new(connection, call, future))),
         }
     }
 
-    /// Cancels everything, but for mutations under way: those are left to be carried through by their own.
+    /// Begins a pipelined request, which runs in the ordered lane.
+    pub(super) fn place(
+        &mut self,
+        connection: Arc<Connection>,
+        call: Call,
+        placing: BoxFuture<'static, Placed>,
+    ) {
+        self.ordered(&call).place(Running::new(connection, call, placing));
+    }
+
+    /// The ordered lane. Only calls of one method run together in it.
+    fn ordered(&mut self, call: &Call) -> &mut OrderedLane {
+        let is_detached = call.method.is_some_and(|method| method.row().is_detached);
+        self.ordered.get_or_insert_with(|| Box::new(OrderedLane::new(is_detached)))
+    }
+
+    /// Cancels everything but detached requests, which run to completion in the returned job.
     pub(super) fn stop(&mut self) -> Option<Job> {
         let Self { ordered, .. } = std::mem::take(self);
-        let mut rest = ordered.filter(|ordered| ordered.is_detached)?;
+        let mut rest = ordered.filter(|ordered| ordered.is_detached())?;
         Some(Box::pin(async move {
-            // Nobody is left to be told of an outcome, not even of a panic, and catching it has logged it.
-            while rest.running.next().await.is_some() {}
+            // The connection is gone, so outcomes are dropped; a panic was logged where it was caught.
+            while poll_fn(|cx| rest.poll_next(cx)).await.is_some() {}
         }))
     }
 
@@ -155,9 +104,9 @@ impl Work {
             return Some(Event::Admitted(outcome));
         }
         if let Some(ordered) = &mut self.ordered
-            && let Poll::Ready(Some(finished)) = ordered.running.poll_next_unpin(cx)
+            && let Poll::Ready(Some(finished)) = ordered.poll_next(cx)
         {
-            if ordered.running.is_empty() {
+            if ordered.is_empty() {
                 // An idle connection holds no queue memory.
                 self.ordered = None;
             }

@@ -40,6 +40,38 @@ where
     Completed::default()
 }
 
+/// Runs the first phase of a pipelined handler.
+pub(super) async fn place<'a, P, L, F>(
+    context: &'a Context,
+    handler: impl FnOnce(&'a Context, P) -> F,
+) -> Result<L, RpcError>
+where
+    P: Decode<'a>,
+    F: Future<Output = Result<L, RpcError>>,
+{
+    handler(context, context.params()?).await
+}
+
+/// Runs the second phase of a pipelined handler, if the first one succeeded, and responds.
+pub(super) async fn finish<'a, L, R, F>(
+    context: &'a Context,
+    place: Result<L, RpcError>,
+    handler: impl FnOnce(&'a Context, L) -> F,
+) -> Completed
+where
+    R: Encode,
+    F: Future<Output = Result<R, RpcError>>,
+{
+    let result = match place {
+        Ok(place) => handler(context, place).await,
+        Err(error) => Err(error),
+    };
+    let frame = context.encode(&result);
+    drop(result);
+    context.queue(frame, None).await;
+    Completed::default()
+}
+
 /// Runs a handler that sends frames before its response, or has actions follow it.
 pub(super) async fn streaming<'a, P, R, F>(
     context: &'a Context,

@@ -1,7 +1,7 @@
 //! The two lanes of a connection (protocol §2.5).
 //!
 //! Ordered calls take effect in arrival order. They run one at a time, except that pushes which follow each other run
-//! together and keep their order by themselves, so that they can share a commit. Stream calls run one at a time beside
+//! together, so that they can share a commit; the driver places them in arrival order. Stream calls run one at a time beside
 //! them, and a stream starts only after every ordered call received before it has finished: a pull sees the pushes sent
 //! before it.
 

@@ -6,8 +6,8 @@ use less_sync_core::{Cursor, Epoch, RecordId, SpaceId};
 
 use crate::fixture::{CLIENT, cursor, epoch};
 use less_sync_storage::{
-    Change, CursorAhead, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record, RecordState,
-    Space, SpaceKind, StorageError,
+    Change, CursorAhead, InvalidPush, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record,
+    RecordState, Space, SpaceKind, StorageError,
 };
 
 #[derive(Default)]
@@ -81,8 +81,13 @@ impl AbstractStore {
         id: SpaceId,
         changes: &[Change],
         limits: PushLimits,
-    ) -> Result<Pushed, StorageError> {
+    ) -> Result<Result<Pushed, StorageError>, InvalidPush> {
         within(changes, limits)?;
+        Ok(self.apply(id, changes))
+    }
+
+    /// A push within its limits.
+    pub(super) fn apply(&mut self, id: SpaceId, changes: &[Change]) -> Result<Pushed, StorageError> {
         let at: Vec<Cursor> = changes.iter().map(|change| self.cursor_of(id, change.id)).collect();
         let (space, rows) = self.spaces.get_mut(&id).ok_or(StorageError::SpaceNotFound)?;
         if space.kind != SpaceKind::Personal && changes.iter().any(|change| is_stale(change, space)) {
@@ -140,21 +145,21 @@ impl AbstractStore {
     }
 }
 
-pub(super) fn within(changes: &[Change], limits: PushLimits) -> Result<(), StorageError> {
+pub(super) fn within(changes: &[Change], limits: PushLimits) -> Result<(), InvalidPush> {
     if changes.len() > limits.records {
-        return Err(StorageError::PushRecordLimitExceeded);
+        return Err(InvalidPush::TooManyRecords);
     }
     let mut seen = BTreeSet::new();
     for change in changes {
         if !seen.insert(change.id) {
-            return Err(StorageError::DuplicateRecordId(change.id));
+            return Err(InvalidPush::DuplicateRecordId(change.id));
         }
         if change.state.blob_bytes() > limits.blob {
-            return Err(StorageError::BlobTooLarge);
+            return Err(InvalidPush::BlobTooLarge);
         }
     }
     let bytes: usize = changes.iter().map(|change| change.state.blob_bytes()).sum();
-    if bytes > limits.bytes { Err(StorageError::PushPayloadLimitExceeded) } else { Ok(()) }
+    if bytes > limits.bytes { Err(InvalidPush::TooManyBytes) } else { Ok(()) }
 }
 
 fn is_stale(change: &Change, space: &Space) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use less_sync_storage::{PushLimits, StorageError};
+use less_sync_storage::PushLimits;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -44,6 +44,6 @@ pub(super) fn replay_all<R: Replay>(histories: &impl Strategy<Value = Vec<R::Ste
 }
 
 /// Compares results by their debug output: errors have no equality of their own.
-pub(super) fn agree<T: Debug>(store: &Result<T, StorageError>, model: &Result<T, StorageError>) {
+pub(super) fn agree<T: Debug, E: Debug>(store: &Result<T, E>, model: &Result<T, E>) {
     assert_eq!(format!("{store:?}"), format!("{model:?}"), "the store (left) differs from the model (right)");
 }

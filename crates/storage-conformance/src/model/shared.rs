@@ -111,22 +111,23 @@ impl<B: Backend> SharedReplay<B> {
     async fn push(&mut self, space: SpaceId, bearer: usize, wishes: &[Wish]) {
         let changes: Vec<_> =
             wishes.iter().map(|wish| wish.change(self.model.cursor_of(space, wish.record))).collect();
-        let push = Push { changes: changes.clone().into(), epoch: None };
-        let mut pushed = self.fixture.store.push(&grant(space, bearer), push, LIMITS).await;
+        let push = Push::new(changes.clone(), None, LIMITS);
+        let checked = push.as_ref().map(|_| ()).map_err(|invalid| *invalid);
+        agree(&checked, &super::abstract_store::within(&changes, LIMITS));
+        let Ok(push) = push else { return };
+        let mut pushed = self.fixture.store.push(&grant(space, bearer), push).await;
         if let Ok(Pushed::Committed { deleted_files, .. }) = &mut pushed {
             deleted_files.sort_unstable();
         }
         agree(&pushed, &self.expected_push(space, bearer, &changes));
     }
 
-    /// What is wrong with a push by itself is found before anybody looks at the space.
     fn expected_push(
         &mut self,
         space: SpaceId,
         bearer: usize,
         changes: &[less_sync_storage::Change],
     ) -> Result<Pushed, StorageError> {
-        super::abstract_store::within(changes, LIMITS)?;
         self.model.admit(space, bearer)?;
         self.model.push(space, changes)
     }

@@ -7,7 +7,6 @@ use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 
 use super::abstract_store::AbstractStore;
 use super::object_store::ObjectStore;
-use super::runner::LIMITS;
 use crate::fixture::{ROOT, epoch};
 use crate::shared_fixture::sha256;
 use less_sync_storage::{
@@ -81,7 +80,7 @@ impl SharedStore {
     }
 
     pub(super) fn push(&mut self, id: SpaceId, changes: &[Change]) -> Result<Pushed, StorageError> {
-        let pushed = self.base.push(id, changes, LIMITS)?;
+        let pushed = self.base.apply(id, changes)?;
         let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, .. } = pushed else {
             return Ok(pushed);
         };

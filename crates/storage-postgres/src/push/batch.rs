@@ -20,7 +20,7 @@ pub(super) async fn apply(
     jobs: &[Job],
 ) -> Result<Vec<Verdict>, sqlx::Error> {
     if let [job] = jobs
-        && let [change] = &*job.push.changes
+        && let [change] = &**job.push.changes()
     {
         let answer = single::apply(connection, wait, job, change).await?;
         return Ok(vec![answer.verdict(std::iter::once(change.id))]);
@@ -57,7 +57,7 @@ impl<'j> Parameters<'j> {
 
     fn add(&mut self, job: &'j Job, number: i32) {
         let mut updates = 0;
-        for change in &*job.push.changes {
+        for change in &**job.push.changes() {
             let (blob, dek) = content(&change.state);
             let expected = change.expected.as_i64();
             updates += i32::from(expected != 0);
@@ -159,5 +159,5 @@ impl Answers {
 }
 
 fn record(job: &Job, place: i32) -> Option<RecordId> {
-    job.push.changes.get(usize::try_from(place).ok()?).map(|change| change.id)
+    job.push.changes().get(usize::try_from(place).ok()?).map(|change| change.id)
 }

@@ -20,7 +20,7 @@ pub(super) async fn apply(connection: &mut PgConnection, job: &Job) -> Result<Ve
     plan_by_key(&mut transaction).await?;
     let (mut answer, mismatches) = decide(&mut transaction, job).await?;
     if let (0, Some(at)) = (answer.outcome, answer.space_cursor) {
-        for changes in statements(&job.push.changes) {
+        for changes in statements(job.push.changes()) {
             let files = write(&mut transaction, job.space.as_uuid(), changes, at).await?;
             answer.deleted_files.extend(files);
         }
@@ -109,7 +109,7 @@ async fn lock(connection: &mut PgConnection, space: Uuid) -> Result<Option<Locke
 /// The first of them, as many as a conflict names.
 async fn mismatches(connection: &mut PgConnection, job: &Job) -> Result<Vec<RecordId>, sqlx::Error> {
     let mut found = Vec::new();
-    for changes in job.push.changes.chunks(STATEMENT_ROWS) {
+    for changes in job.push.changes().chunks(STATEMENT_ROWS) {
         let (ids, expected): (Vec<Uuid>, Vec<i64>) =
             changes.iter().map(|change| (change.id.as_uuid(), change.expected.as_i64())).unzip();
         let mismatching = sqlx::query_scalar!(

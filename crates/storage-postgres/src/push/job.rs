@@ -15,8 +15,6 @@ pub(super) struct Job {
     pub(super) space: SpaceId,
     pub(super) access: Access,
     pub(super) push: Push,
-    /// Of all blobs.
-    pub(super) bytes: usize,
     reply: oneshot::Sender<Result<Pushed, StorageError>>,
 }
 
@@ -24,24 +22,28 @@ impl Job {
     pub(super) fn new(
         access: Access,
         push: Push,
-        bytes: usize,
         reply: oneshot::Sender<Result<Pushed, StorageError>>,
     ) -> Self {
-        Self { space: access.space(), access, push, bytes, reply }
+        Self { space: access.space(), access, push, reply }
     }
 
     pub(super) fn rows(&self) -> usize {
-        self.push.changes.len()
+        self.push.changes().len()
+    }
+
+    /// Sum of the blobs, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.push.bytes()
     }
 
     /// Too big for one statement.
     pub(super) fn is_big(&self) -> bool {
-        self.rows() > STATEMENT_ROWS || self.bytes > STATEMENT_BYTES
+        self.rows() > STATEMENT_ROWS || self.bytes() > STATEMENT_BYTES
     }
 
     /// Writes nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.push.changes.is_empty()
+        self.push.changes().is_empty()
     }
 
     /// The cids that it has to be looked up for; `None` when it rests on a token alone.
@@ -50,7 +52,7 @@ impl Job {
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = RecordId> {
-        self.push.changes.iter().map(|change| change.id)
+        self.push.changes().iter().map(|change| change.id)
     }
 
     /// Whether nobody waits for the outcome any more.

@@ -125,14 +125,14 @@ impl Batch {
         self.jobs.len() < limits.batch
             && !job.is_empty()
             && self.rows + job.rows() <= STATEMENT_ROWS
-            && self.bytes + job.bytes <= STATEMENT_BYTES
+            && self.bytes + job.bytes() <= STATEMENT_BYTES
             && !job.records().any(|record| self.touched.contains(&(job.space, record)))
     }
 
     fn add(&mut self, job: Job) {
         self.apart = job.is_big() || job.is_empty();
         self.rows += job.rows();
-        self.bytes += job.bytes;
+        self.bytes += job.bytes();
         if !self.apart {
             self.touched.extend(job.records().map(|record| (job.space, record)));
         }

@@ -23,7 +23,7 @@ async fn shared_space(harness: &Harness) -> SpaceId {
 }
 
 async fn push(harness: &Harness, grant: &WriteGrant, changes: Vec<Change>) -> Result<Pushed, StorageError> {
-    harness.storage.push(grant, Push { changes: changes.into(), epoch: None }, LIMITS).await
+    harness.storage.push(grant, Push::new(changes, None, LIMITS).unwrap()).await
 }
 
 async fn begin(harness: &Harness, grant: &ReadGrant) -> Result<PullState, StorageError> {

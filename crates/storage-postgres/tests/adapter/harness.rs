@@ -86,8 +86,8 @@ pub(crate) async fn push(
     space: SpaceId,
     changes: Vec<Change>,
 ) -> Result<Pushed, StorageError> {
-    let push = Push { changes: changes.into(), epoch: None };
-    storage.push(&WriteGrant::issue(space), push, LIMITS).await
+    let push = Push::new(changes, None, LIMITS).unwrap();
+    storage.push(&WriteGrant::issue(space), push).await
 }
 
 pub(crate) async fn begin_pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullState, StorageError> {

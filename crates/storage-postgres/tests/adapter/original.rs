@@ -14,8 +14,8 @@ async fn key_of_another_length_does_not_stop_a_pull() {
     let harness = Harness::new(|options| options).await;
     let id = harness.storage.personal_space(space(1), "client").await.unwrap().id;
     let changes = [1, 2, 3].map(|record| live(record, Cursor::ZERO, 7)).to_vec();
-    let push = Push { changes: changes.clone().into(), epoch: None };
-    assert!(is_committed(&harness.storage.push(&WriteGrant::issue(id), push, LIMITS).await));
+    let push = Push::new(changes.clone(), None, LIMITS).unwrap();
+    assert!(is_committed(&harness.storage.push(&WriteGrant::issue(id), push).await));
     sqlx::query("UPDATE records SET wrapped_dek = '\\x010203' WHERE space_id = $1 AND id = $2")
         .bind(id.as_uuid())
         .bind(changes[1].id.as_uuid())
@@ -46,8 +46,8 @@ async fn key_of_another_length_does_not_stop_a_pull() {
 async fn key_of_another_length_cannot_belong_to_a_file() {
     let harness = Harness::new(|options| options).await;
     let owner = live(1, Cursor::ZERO, 7);
-    let push = Push { changes: [owner.clone()].into(), epoch: None };
-    assert!(is_committed(&harness.storage.push(&WriteGrant::issue(space(1)), push, LIMITS).await));
+    let push = Push::new([owner.clone()], None, LIMITS).unwrap();
+    assert!(is_committed(&harness.storage.push(&WriteGrant::issue(space(1)), push).await));
     for length in [0, 3, 43, 44, 45] {
         let inserted = sqlx::query(
             "INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor)

@@ -156,9 +156,9 @@ async fn push_without_changes_takes_no_lock() {
     assert!(is_committed(&harness.push(space(1), 1, NONE, 1).await));
     let mut intruder = harness.connect().await;
     execute(&mut intruder, "BEGIN; SELECT 1 FROM spaces FOR UPDATE").await;
-    let nothing = less_sync_storage::Push { changes: [].into(), epoch: None };
+    let nothing = less_sync_storage::Push::new([], None, LIMITS).unwrap();
     let grant = WriteGrant::issue(space(1));
-    assert!(is_committed(&harness.storage.push(&grant, nothing, LIMITS).await));
+    assert!(is_committed(&harness.storage.push(&grant, nothing).await));
     execute(&mut intruder, "ROLLBACK").await;
     harness.end().await;
 }

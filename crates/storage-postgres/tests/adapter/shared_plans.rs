@@ -270,8 +270,8 @@ async fn big_push_finds_its_rows_by_their_keys() {
                 expected: stored.cursor,
                 state: RecordState::Live { blob: Bytes::from_static(b"x"), dek: None },
             });
-            let push = Push { changes: changes.collect(), epoch: None };
-            let pushed = storage.push(&grant, push, LIMITS).await.unwrap();
+            let push = Push::new(changes.collect::<Vec<_>>(), None, LIMITS).unwrap();
+            let pushed = storage.push(&grant, push).await.unwrap();
             assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
         };
         let expected = [("idx_records_sync", 4_002), ("records_pkey", 8_000), ("revocations_pkey", 0)];

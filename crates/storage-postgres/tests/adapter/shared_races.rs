@@ -53,8 +53,8 @@ async fn attempt(
     let push = |changes: u64| {
         let ids = (0..changes).map(|number| live(nth << 32 | changes << 16 | number, NONE, 4));
         let grant = WriteGrant::issue_shared(space, chain.clone());
-        let push = Push { changes: ids.collect(), epoch: None };
-        async move { storage.push(&grant, push, LIMITS).await.map(drop) }
+        let push = Push::new(ids.collect::<Vec<_>>(), None, LIMITS).unwrap();
+        async move { storage.push(&grant, push).await.map(drop) }
     };
     match deed {
         Deed::PushOne => push(1).await,
@@ -123,8 +123,8 @@ async fn fixture() -> (Harness, SpaceId, [Arc<PostgresStorage>; 2]) {
         .await
         .unwrap();
     let grant = WriteGrant::issue_shared(space, chain(0));
-    let first = Push { changes: vec![live(0, NONE, 4)].into(), epoch: None };
-    harness.storage.push(&grant, first, LIMITS).await.unwrap();
+    let first = Push::new(vec![live(0, NONE, 4)], None, LIMITS).unwrap();
+    harness.storage.push(&grant, first).await.unwrap();
     (harness, space, servers)
 }
 
@@ -184,8 +184,8 @@ async fn revocation_does_not_wait_for_a_long_push() {
         } else {
             changes.push(live(1, NONE, 4));
         }
-        let push = Push { changes: changes.into(), epoch: None };
-        let pushing = tokio::spawn(async move { writer.push(&grant, push, LIMITS).await });
+        let push = Push::new(changes, None, LIMITS).unwrap();
+        let pushing = tokio::spawn(async move { writer.push(&grant, push).await });
         await_sessions(&mut observer, "wait_event_type = 'Lock'", 1).await;
         // Of its own chain in the end, which it had looked up before.
         let number = if round == 199 { 1 } else { 1000 + round };

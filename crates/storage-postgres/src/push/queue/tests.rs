@@ -1,9 +1,11 @@
 use bytes::Bytes;
 use less_sync_core::Cursor;
-use less_sync_storage::{Change, Push, Pushed, RecordState, WriteGrant};
+use less_sync_storage::{Change, Push, PushLimits, Pushed, RecordState, WriteGrant};
 use tokio::sync::oneshot;
 
 use super::*;
+
+const LIMITS: PushLimits = PushLimits { records: 10_000, blob: 16 << 20, bytes: 1 << 28 };
 
 /// The end at which a caller waits.
 type Caller = oneshot::Receiver<Result<Pushed, StorageError>>;
@@ -17,9 +19,9 @@ fn push(space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
         expected: Cursor::ZERO,
         state: RecordState::Live { blob: Bytes::from(vec![0; bytes]), dek: None },
     };
-    let push = Push { changes: records.iter().map(change).collect(), epoch: None };
+    let push = Push::new(records.iter().map(change).collect::<Vec<_>>(), None, LIMITS).unwrap();
     let grant = WriteGrant::issue(SpaceId::from_bytes([space; 16]));
-    (Job::new(grant.access().clone(), push, bytes * records.len(), reply), caller)
+    (Job::new(grant.access().clone(), push, reply), caller)
 }
 
 /// A queue that holds these pushes, and their callers.

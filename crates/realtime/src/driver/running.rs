@@ -1,0 +1,79 @@
+//! A request under way: counted, and caught if its handler panics.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use futures_util::FutureExt;
+use futures_util::future::CatchUnwind;
+use less_sync_core::{ErrorCode, frame};
+
+use crate::call::Call;
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::outbox::Reply;
+
+/// A request whose handler panicked.
+pub(super) struct Panicked {
+    connection: Arc<Connection>,
+    call: Call,
+}
+
+impl Panicked {
+    /// Answers the request, whose response is outstanding.
+    pub(super) fn tell(self) {
+        let frame = frame::error(self.call.id(), ErrorCode::Internal, "internal");
+        self.connection.outbox.try_reply(Reply { frame, after: None });
+    }
+}
+
+/// Counts a request as under way for as long as it lives, however it ends.
+struct Counted(Arc<Endpoint>);
+
+impl Counted {
+    fn new(endpoint: Arc<Endpoint>) -> Self {
+        endpoint.running.fetch_add(1, Ordering::AcqRel);
+        Self(endpoint)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A request under way.
+pub(super) struct Running<F> {
+    counted: Counted,
+    connection: Arc<Connection>,
+    call: Call,
+    future: CatchUnwind<AssertUnwindSafe<F>>,
+}
+
+impl<F: Future + Unpin> Running<F> {
+    pub(super) fn new(connection: Arc<Connection>, call: Call, future: F) -> Self {
+        let counted = Counted::new(connection.endpoint.clone());
+        Self { counted, connection, call, future: AssertUnwindSafe(future).catch_unwind() }
+    }
+
+    /// The same request, with what is left of it.
+    pub(super) fn continued<R: Future + Unpin>(self, rest: R) -> Running<R> {
+        let Self { counted, connection, call, .. } = self;
+        Running { counted, connection, call, future: AssertUnwindSafe(rest).catch_unwind() }
+    }
+}
+
+impl<F: Future + Unpin> Future for Running<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.future.poll_unpin(cx));
+        Poll::Ready(outcome.map_err(|_payload| {
+            tracing::error!(rpc = self.call.name(), "handler panicked");
+            Panicked { connection: self.connection.clone(), call: self.call.clone() }
+        }))
+    }
+}
