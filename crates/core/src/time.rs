@@ -31,6 +31,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// Whole seconds since the Unix epoch as UCANs count them; zero before 1970, a time that they cannot express.
+    #[must_use]
+    pub fn unix_seconds(self) -> u64 {
+        u64::try_from(self.seconds()).unwrap_or(0)
+    }
+
     /// Adds a duration, saturating.
     #[must_use]
     pub fn plus(self, later: Duration) -> Self {

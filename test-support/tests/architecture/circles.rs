@@ -10,8 +10,6 @@ use crate::sources::{root, sources};
 const DEBTS: &[&str] = &[
     "crates/auth/src/token.rs",
     "crates/auth/src/token/claims.rs",
-    "crates/auth/src/ucan/chain.rs",
-    "crates/auth/src/ucan/verified.rs",
     "crates/client/src/pull.rs",
     "crates/client/src/pull/verify.rs",
     "crates/client/src/reconnect.rs",
@@ -20,8 +18,6 @@ const DEBTS: &[&str] = &[
     "crates/core/src/cbor/head.rs",
     "crates/core/src/cbor/read.rs",
     "crates/core/src/cbor/scan.rs",
-    "crates/engine/src/files.rs",
-    "crates/engine/src/files/metrics.rs",
     "crates/history/src/check.rs",
     "crates/history/src/check/obligations.rs",
     "crates/history/src/check/space.rs",

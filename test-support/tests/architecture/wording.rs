@@ -8,7 +8,6 @@ use crate::sources::{read, sources};
 const DEBTS: &[&str] = &[
     "bins/less-sync",
     "bins/migrate",
-    "crates/api",
     "crates/auth",
     "crates/bench",
     "crates/client",
@@ -19,7 +18,6 @@ const DEBTS: &[&str] = &[
     "crates/realtime",
     "crates/storage",
     "crates/storage-conformance",
-    "crates/storage-objects",
     "crates/storage-postgres",
     "crates/storage-sqlite",
     "test-support",

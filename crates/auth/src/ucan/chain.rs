@@ -34,7 +34,7 @@ pub fn verify_by(
     expected: &Expectations<'_>,
     now: Timestamp,
 ) -> Result<VerifiedChain, UcanError> {
-    let facts = walk(is_signature, token, &expected.leaf(), unix_seconds(now))?;
+    let facts = walk(is_signature, token, &expected.leaf(), now.unix_seconds())?;
     if !facts.root_key.is(&expected.root_key) {
         return Err(UcanError::RootMismatch);
     }
@@ -54,7 +54,7 @@ pub fn verify_to_own_root(
     now: Timestamp,
 ) -> Result<(), UcanError> {
     let leaf = Leaf { audience, permission: Permission::Read, space };
-    walk(is_signature, token, &leaf, unix_seconds(now)).map(drop)
+    walk(is_signature, token, &leaf, now.unix_seconds()).map(drop)
 }
 
 fn walk(
@@ -102,9 +102,4 @@ fn parent(
         return Err(UcanError::ChainTooDeep);
     }
     Ok(parent)
-}
-
-/// Seconds since the Unix epoch, the `now` of auth §0; never negative.
-pub(super) fn unix_seconds(now: Timestamp) -> u64 {
-    u64::try_from(now.seconds()).unwrap_or(0)
 }

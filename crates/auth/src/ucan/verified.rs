@@ -4,7 +4,6 @@ use std::fmt;
 
 use less_sync_core::{Cid, Permission, SpaceId, Timestamp};
 
-use super::chain::unix_seconds;
 use super::{Expectations, InvalidUcan, UcanError};
 use crate::RootKey;
 
@@ -47,7 +46,7 @@ impl VerifiedChain {
     /// # Errors
     /// [`UcanError`], with the same precedence as [`verify`](super::verify).
     pub fn check(&self, expected: &Expectations<'_>, now: Timestamp) -> Result<(), UcanError> {
-        let now = unix_seconds(now);
+        let now = now.unix_seconds();
         if !expected.audience.is(&self.facts.audience) {
             return Err(UcanError::IdentityMismatch);
         }
