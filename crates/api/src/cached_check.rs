@@ -15,7 +15,7 @@ const SHORT_LIFETIME: Duration = Duration::from_secs(1);
 /// Dependency that can be checked by using it.
 #[async_trait]
 trait Checked: Send + Sync {
-    /// Whether the dependency works. Logs the cause of a failure.
+    /// Returns true if the dependency works; logs the cause of a failure.
     async fn works(&self) -> bool;
 }
 
@@ -54,7 +54,7 @@ impl CachedCheck {
         Self { dependency, name, timeout, lifetime, clock, last: Mutex::new(None) }
     }
 
-    /// Whether the dependency works, from the cache or from a check of at most the timeout.
+    /// Returns true if the dependency works, from the cache or by a check of at most the timeout.
     pub(crate) async fn passes(&self) -> bool {
         let mut last = self.last.lock().await;
         if let Some((at, passed)) = *last {

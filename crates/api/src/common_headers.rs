@@ -52,7 +52,7 @@ pub(crate) struct HeaderContext {
     pub(crate) id: RequestId,
     /// `Origin` header of the request.
     pub(crate) origin: Option<HeaderValue>,
-    /// Whether the path is a well-known document, readable from every origin (http §5).
+    /// True for the path of a well-known document, readable from every origin (http §5).
     pub(crate) public: bool,
 }
 

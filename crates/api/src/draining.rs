@@ -13,7 +13,7 @@ impl Draining {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether shutdown has begun.
+    /// Returns true once shutdown has begun.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.load(Ordering::Acquire)

@@ -12,17 +12,17 @@ const UPGRADE_ROUTES: [&str; 1] = ["/api/v1/ws"];
 /// Health routes, which report draining in their own responses.
 const HEALTH_ROUTES: [&str; 3] = ["/health", "/livez", "/readyz"];
 
-/// Whether `path` is a WebSocket upgrade route.
+/// Returns true for WebSocket upgrade routes.
 pub(crate) fn is_upgrade_route(path: &str) -> bool {
     UPGRADE_ROUTES.contains(&path)
 }
 
-/// Whether requests to `path` are routed while the server drains.
+/// Returns true for paths that are routed while the server drains.
 pub(crate) fn is_open_while_draining(path: &str) -> bool {
     HEALTH_ROUTES.contains(&path) || is_upgrade_route(path)
 }
 
-/// Whether `path` is the path of a file, valid or not.
+/// Returns true for the paths of files, valid or not.
 pub(crate) fn is_file_path(path: &str) -> bool {
     address::segments(path).is_some()
 }

@@ -30,7 +30,7 @@ pub struct IssuerStatus {
 }
 
 impl IssuerStatus {
-    /// Whether tokens of the issuer can be verified.
+    /// Returns true if tokens of the issuer can be verified.
     #[must_use]
     pub const fn is_usable(&self) -> bool {
         self.key_set_age.is_some()

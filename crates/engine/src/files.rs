@@ -92,6 +92,13 @@ impl Files {
         self.0.settings
     }
 
+    /// Current values of all file metrics.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        let Shared { metrics, uploads, downloads, .. } = &*self.0;
+        metrics.samples(uploads.in_use() as u64, downloads.in_use() as u64)
+    }
+
     /// Writes, reads and deletes a probe object (storage §4.8).
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub struct FsckOptions {
     pub only: Option<SpaceId>,
     /// Minimum age of an object; younger ones may belong to uploads in progress and are not reported.
     pub min_age: Duration,
-    /// Whether to queue orphans for deletion.
+    /// Queues orphans for deletion if true.
     pub delete: bool,
 }
 

@@ -80,7 +80,7 @@ impl Engine {
         }
     }
 
-    /// One invitation in the caller's own mailbox.
+    /// Invitation `id` in the caller's own mailbox.
     ///
     /// # Errors
     /// As [`less_sync_storage::Invitations::invitation`].

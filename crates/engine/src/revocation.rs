@@ -29,13 +29,13 @@ impl Revocation {
         &self.cid
     }
 
-    /// Whether `cid` is the revoked token.
+    /// Returns true if `cid` is the revoked token.
     #[must_use]
     pub fn names(&self, cid: Cid) -> bool {
         self.parsed == Some(cid)
     }
 
-    /// Whether subscriptions that rest on `chain` end: it contains the revoked token, or was issued to the member.
+    /// Returns true if subscriptions that rest on `chain` end: it contains the revoked token, or was issued to the member.
     #[must_use]
     pub fn ends(&self, chain: &VerifiedChain) -> bool {
         self.member_did.as_deref() == Some(chain.audience())

@@ -22,7 +22,7 @@ type Fingerprint = [u8; 32];
 pub(crate) struct SignatureCache(Mutex<GenerationCache<Fingerprint, (), ()>>);
 
 impl SignatureCache {
-    /// Whether `signature` is a valid signature of `key` over `message`.
+    /// Verifies that `signature` is one of `key` over `message`.
     pub(crate) fn verifies(&self, key: &P256Key, message: &[u8], signature: &[u8]) -> bool {
         let fingerprint = fingerprint(key, message, signature);
         if self.0.lock().get(&fingerprint, ()).is_some() {

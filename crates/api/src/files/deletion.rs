@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::request::FileRequest;
-use super::response_schemas::{BadAddress, Chain, Place, Rejections};
+use super::response_schemas::{BadAddress, Chain, FilePath, Rejections};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
@@ -16,7 +16,7 @@ use crate::state::ApiState;
     operation_id = "deleteFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
-    params(Place, Chain),
+    params(FilePath, Chain),
     security(("token" = ["files"])),
     responses((status = 204, description = "Deleted, or never existed"), BadAddress, Rejections),
 )]

@@ -16,7 +16,7 @@ use less_sync_storage::StoredFile;
 use super::range::{Selected, select};
 use super::request::{FileRequest, X_WRAPPED_DEK, ascii};
 use super::response_schemas::{
-    BadAddress, Chain, FailedPrecondition, NotModified, Part, Place, Rejections, Unsatisfiable, Whole,
+    BadAddress, Chain, FailedPrecondition, FilePath, NotModified, Part, Rejections, Unsatisfiable, Whole,
 };
 use super::{digest, etag};
 use crate::error::ApiError;
@@ -29,7 +29,7 @@ use crate::state::ApiState;
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
-        Place,
+        FilePath,
         Chain,
         ("Range" = Option<String>, Header, description = "One range of bytes"),
         ("If-Range" = Option<String>, Header, description = "Tag of the file; with another tag, the range is ignored"),
@@ -49,7 +49,7 @@ pub(crate) async fn get(State(state): State<ApiState>, request: Request) -> Resp
     operation_id = "headFile",
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
-    params(Place, Chain),
+    params(FilePath, Chain),
     security(("token" = ["files"])),
     responses(Whole, NotModified, BadAddress, FailedPrecondition, Rejections),
 )]

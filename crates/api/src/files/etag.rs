@@ -10,7 +10,7 @@ pub(super) fn etag(file: FileId) -> HeaderValue {
     ascii(&format!("\"{file}\""))
 }
 
-/// Whether the header `name`, a list of tags or `*`, matches `file`; `None` without the header. With `weak`, weak tags match
+/// Matches the header `name`, a list of tags or `*`, against `file`; `None` without the header. With `weak`, weak tags match
 /// too.
 pub(super) fn matches(
     headers: &HeaderMap,

@@ -8,7 +8,7 @@ use crate::error::ErrorSchema;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its schema is used, by the OpenAPI document")]
-pub(crate) struct Place {
+pub(crate) struct FilePath {
     /// UUID of the space, hyphenated or as 32 digits, in any case
     space_id: String,
     /// UUID of the file, hyphenated or as 32 digits, in any case

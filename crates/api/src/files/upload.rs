@@ -13,7 +13,7 @@ use less_sync_engine::files::{FileError, UploadInProgress, UploadResult, UploadS
 use less_sync_storage::Claim;
 
 use super::request::FileRequest;
-use super::response_schemas::{Chain, FailedPrecondition, Place, Rejections};
+use super::response_schemas::{Chain, FailedPrecondition, FilePath, Rejections};
 use super::{digest, etag};
 use crate::body_drain;
 use crate::error::{ApiError, ErrorSchema};
@@ -27,7 +27,7 @@ use head::Head;
     path = "/api/v1/spaces/{space_id}/files/{id}",
     tag = "files",
     params(
-        Place,
+        FilePath,
         Chain,
         ("Content-Length" = u64, Header, description = "Length of the body, in bytes"),
         ("X-Record-ID" = String, Header, description = "UUID of the live record that owns the file"),

@@ -44,7 +44,7 @@ async fn each_rejection_has_its_own_text() {
 
 /// http §13 "API path without token 401; bad token 401; good token on unknown path 404".
 #[tokio::test]
-async fn with_a_valid_token_an_unknown_path_is_not_found() {
+async fn unknown_path_with_a_valid_token_is_not_found() {
     for line in ["Bearer good", "bearer good", "BEARER good"] {
         let response = with_authorization(line).await;
         assert_eq!(response.status, StatusCode::NOT_FOUND, "{line}");

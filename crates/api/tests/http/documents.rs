@@ -14,7 +14,7 @@ fn edge() -> Edge {
     Edge::with_metadata(metadata, listed)
 }
 
-/// http §13 "key set public with cache header": without federation there are no keys, and that is an answer.
+/// http §13 "key set public with cache header": without federation there are no keys.
 #[tokio::test]
 async fn key_set_is_public() {
     let response = edge().get("/.well-known/jwks.json").await;
@@ -22,7 +22,7 @@ async fn key_set_is_public() {
     assert_eq!(response.body, br#"{"keys":[]}"#);
     assert_eq!(response.header("content-type"), Some("application/json"));
     assert_eq!(response.header("cache-control"), Some("public, max-age=3600, stale-while-revalidate=86400"));
-    // Whatever the setting for everything else.
+    // Independent of the configured origins.
     assert_eq!(response.header("access-control-allow-origin"), Some("*"));
 }
 
@@ -78,7 +78,7 @@ async fn head_has_no_body_and_other_methods_are_rejected() {
     assert_eq!(post.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
-/// Unknown documents are no secret, and metadata that nobody configured are unknown ones.
+/// Unknown documents need no token; metadata that are not configured are unknown.
 #[tokio::test]
 async fn other_documents_are_not_there() {
     let edge = Edge::new();
@@ -89,7 +89,7 @@ async fn other_documents_are_not_there() {
     }
 }
 
-/// The description of the interface, for whoever reads the repository; and what the server says of itself.
+/// The OpenAPI document in the repository and the one that the server returns are the same.
 #[tokio::test]
 async fn openapi_document_is_the_one_in_the_documentation() {
     let kept = include_str!("../../../../docs/openapi.json");

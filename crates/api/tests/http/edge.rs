@@ -62,7 +62,7 @@ fn assert_common_headers(response: &Response) {
 
 /// http §13 "version header everywhere", H8.
 #[tokio::test(start_paused = true)]
-async fn every_answer_carries_the_common_headers() {
+async fn every_response_carries_the_common_headers() {
     let edge = edge();
     let paths = [
         (PROBE, 200),
@@ -110,7 +110,7 @@ async fn every_503_says_when_to_come_back() {
 
 /// http §13 "preflight 204 with CORS values".
 #[tokio::test]
-async fn preflight_is_answered_on_any_path_without_authorization() {
+async fn preflight_gets_a_response_on_any_path_without_authorization() {
     let edge = edge();
     for path in ["/health", "/api/v1/spaces/x/files/y", "/api/v1/ws", "/unknown", "/"] {
         let response = edge.send(request("OPTIONS", path)).await;
@@ -143,7 +143,7 @@ async fn listed_origins_are_echoed_and_others_get_nothing() {
     assert_eq!(
         document.header("access-control-allow-origin"),
         Some("*"),
-        "public documents are for everybody"
+        "public documents are readable from every origin"
     );
 }
 
@@ -175,6 +175,6 @@ async fn a_draining_server_rejects_all_but_health_and_upgrades() {
         assert_eq!(rejected.header("connection"), Some("close"));
     }
     assert_eq!(edge.get("/livez").await.status, StatusCode::OK);
-    assert_eq!(edge.get("/api/v1/ws").await.status, StatusCode::BAD_REQUEST, "decides for itself");
+    assert_eq!(edge.get("/api/v1/ws").await.status, StatusCode::BAD_REQUEST, "the endpoint responds itself");
     assert_eq!(edge.send(request("OPTIONS", PROBE)).await.status, StatusCode::NO_CONTENT);
 }

@@ -102,22 +102,22 @@ async fn a_draining_server_is_neither_healthy_nor_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_database_is_asked_once_for_everybody_and_once_a_second() {
+async fn database_is_checked_once_for_all_requests_and_once_a_second() {
     let edge = edge(Database::Up);
     let asked_together = (0..20).map(|n| edge.get(if n % 2 == 0 { "/health" } else { "/readyz" }));
     let responses = join_all(asked_together).await;
     assert!(responses.iter().all(|response| response.status == StatusCode::OK));
-    assert_eq!(edge.pings.load(Ordering::SeqCst), 1, "one ping for twenty questions");
+    assert_eq!(edge.pings.load(Ordering::SeqCst), 1, "one ping for twenty requests");
     tokio::time::advance(Duration::from_millis(900)).await;
     edge.get("/health").await;
-    assert_eq!(edge.pings.load(Ordering::SeqCst), 1, "a result is good for a second");
+    assert_eq!(edge.pings.load(Ordering::SeqCst), 1, "a result is cached for a second");
     tokio::time::advance(Duration::from_millis(200)).await;
     edge.get("/health").await;
     assert_eq!(edge.pings.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hanging_database_delays_everybody_once() {
+async fn hanging_database_delays_all_requests_once() {
     let edge = edge(Database::Hanging);
     let asked = tokio::time::Instant::now();
     let responses = join_all((0..20).map(|_| edge.get("/health"))).await;

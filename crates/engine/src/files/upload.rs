@@ -218,7 +218,7 @@ impl Files {
 }
 
 impl FileError {
-    /// Whether the commit may have succeeded in spite of this error.
+    /// Returns true if the commit may have succeeded in spite of this error.
     fn is_indeterminate(&self) -> bool {
         matches!(self, Self::Storage(_))
     }

@@ -86,7 +86,7 @@ async fn background_refresh_replaces_the_whole_set() {
     assert_eq!(harness.authenticate(A, "a").await, Err(UNKNOWN_KEY));
 }
 
-/// One refresh is a fetch and three retries, after 1, 2 and 4 s, each up to a fifth shorter or longer.
+/// A refresh is a fetch and three retries, after 1, 2 and 4 s, each up to a fifth shorter or longer.
 #[tokio::test]
 async fn failed_refresh_is_retried_three_times() {
     for bits in [0, 1 << 127, u128::MAX] {

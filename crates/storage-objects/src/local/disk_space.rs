@@ -20,7 +20,7 @@ pub struct DiskSpace {
 }
 
 impl DiskSpace {
-    /// Whether an object of `size` bytes leaves the reserve: 1 GiB or 2 % of the disk, whichever is more.
+    /// Returns true if an object of `size` bytes leaves the reserve: 1 GiB or 2 % of the disk, whichever is more.
     #[must_use]
     pub const fn fits(&self, size: u64) -> bool {
         let share = self.total / RESERVE_DIVISOR;

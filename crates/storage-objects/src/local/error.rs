@@ -21,12 +21,12 @@ pub(super) fn open_error(error: io::Error) -> BlobError {
     if is_missing(&error) { BlobError::NotFound } else { blob_error(error) }
 }
 
-/// Whether the name does not exist.
+/// Returns true if the name does not exist.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Whether a retry may help: too many open files, or an unreachable network file system.
+/// Returns true if a retry may help: too many open files, or an unreachable network file system.
 fn is_transient(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::STALE))

@@ -50,7 +50,7 @@ struct Level {
     next: VecDeque<String>,
     /// Last name that was read into `next`.
     last: String,
-    /// Whether there may be names after `last`.
+    /// True if there may be names after `last`.
     more: bool,
 }
 

@@ -14,7 +14,7 @@ use super::http::Connector;
 pub struct S3Options {
     /// Host of the service, with or without a scheme: `https://s3.example`, `minio:9000`. Path-style addressing.
     pub endpoint: String,
-    /// Whether to use TLS if the endpoint has no scheme.
+    /// Use of TLS if the endpoint has no scheme.
     pub use_ssl: bool,
     /// Region of the bucket.
     pub region: String,
