@@ -29,7 +29,7 @@ pub enum Access {
     Connection,
     /// The mailbox named by the caller's own token, and no other.
     OwnMailbox,
-    /// This permission in every space that the request names: implied in the caller's personal space, granted by a
+    /// The permission in every space that the request names: implied in the caller's personal space, granted by a
     /// chain of UCANs in shared spaces, where revocations are looked up.
     Space(Permission),
     /// A live subscription of this connection to the space, for which reading was authorized.

@@ -1,4 +1,4 @@
-//! One inbound request or notification, passed from the session to its handler.
+//! Inbound request or notification, passed from the session to its handler.
 
 use std::ops::Range;
 

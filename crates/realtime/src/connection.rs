@@ -14,12 +14,13 @@ use crate::listed_dek_bounds::ListedDekBounds;
 use crate::outbox::{AfterWrite, Outbox, Reply};
 use crate::subscriptions::{Now, Subscriptions};
 
-/// One authenticated connection.
+/// Authenticated connection.
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) outbox: Arc<Outbox>,
     caller: RwLock<Arc<Caller>>,
+    /// Lock order: this lock before that of a shard of the broker. The broker takes no lock of a connection.
     watched: Mutex<Subscriptions>,
     pub(crate) listed_dek_bounds: ListedDekBounds,
 }
@@ -43,59 +44,61 @@ impl Connection {
         self.caller.read().clone()
     }
 
-    /// A refreshed token was accepted. Subscriptions that rest on chains for another DID end (protocol §6.3).
+    /// Replaces the identity after a token refresh. Subscriptions that are authorized by chains for another DID end
+    /// (protocol §6.3).
     pub(crate) fn set_caller(&self, caller: Caller) {
         let foreign = self.watched.lock().take_foreign(caller.did.as_deref());
         *self.caller.write() = Arc::new(caller);
         self.endpoint.broker.end(foreign, self.id, &self.outbox);
     }
 
-    /// Notes `space` as watched, unless that would be more than `limit` spaces. True when it may be watched.
-    pub(crate) fn note_watched(&self, space: SpaceId, limit: usize) -> bool {
-        let mut watched = self.watched.lock();
-        if watched.len() >= limit && !watched.contains(space) {
-            // Some may have ended by a revocation.
-            watched.retain(|space| self.endpoint.broker.is_live(space, self.id));
-            if watched.len() >= limit {
+    /// Adds a subscription to `space`; false if the connection already has `limit` other ones.
+    pub(crate) fn add_subscription(&self, space: SpaceId, limit: usize) -> bool {
+        let mut subscriptions = self.watched.lock();
+        if subscriptions.len() >= limit && !subscriptions.contains(space) {
+            // The broker ends subscriptions after a revocation without telling this list. It is cleaned up only when full.
+            subscriptions.retain(|space| self.endpoint.broker.is_live(space, self.id));
+            if subscriptions.len() >= limit {
                 return false;
             }
         }
-        watched.add(space);
+        subscriptions.add(space);
         true
     }
 
-    /// Notes what the subscription to `space` rests on.
-    pub(crate) fn rest_on(&self, space: SpaceId, chain: Option<Arc<VerifiedChain>>) {
+    /// Replaces the authorization of the subscription to `space`; `None` in a personal space.
+    pub(crate) fn authorize_subscription(&self, space: SpaceId, chain: Option<Arc<VerifiedChain>>) {
         let clock = &self.endpoint.clock;
         let now = Now { wall: clock.now(), instant: clock.instant() };
-        self.watched.lock().rest_on(space, chain, now);
+        self.watched.lock().authorize(space, chain, now);
     }
 
-    /// When to look for subscriptions whose right has ended.
-    pub(crate) fn first_end(&self) -> Option<Instant> {
-        self.watched.lock().first_end()
+    /// Time for the next [`Connection::end_expired`].
+    pub(crate) fn first_expiry(&self) -> Option<Instant> {
+        self.watched.lock().first_expiry()
     }
 
-    /// Ends the subscriptions whose right has ended by `now`, and tells so (protocol §5.3).
+    /// Ends the subscriptions whose authorization has expired by `now`, and notifies the client (protocol §5.3).
     pub(crate) fn end_expired(&self, now: Instant) {
-        let expired = self.watched.lock().take_ended(now);
+        let expired = self.watched.lock().take_expired(now);
         self.endpoint.broker.end(expired, self.id, &self.outbox);
     }
 
     /// Ends the subscription to `space`, its presence included.
-    pub(crate) fn unwatch(&self, space: SpaceId) {
+    pub(crate) fn unsubscribe(&self, space: SpaceId) {
+        // Only the call that removes the entry reaches the broker, so a repeat costs no shard lock.
         if self.watched.lock().remove(space) {
             self.endpoint.broker.unwatch(space, self.id);
         }
     }
 
-    /// Ends every subscription, and leaves the mailbox: the connection is going.
+    /// Ends every subscription and unregisters from the mailbox, at the end of the connection.
     pub(crate) fn leave(&self) {
         if let Some(mailbox) = self.caller().mailbox_id {
             self.endpoint.broker.mailboxes().depart(mailbox, self.id);
         }
-        let watched = std::mem::take(&mut *self.watched.lock());
-        for space in watched.into_spaces() {
+        let subscriptions = std::mem::take(&mut *self.watched.lock());
+        for space in subscriptions.into_spaces() {
             self.endpoint.broker.unwatch(space, self.id);
         }
     }

@@ -1,8 +1,8 @@
-//! The loop between one session and its socket.
+//! Event loop between one session and its socket.
 //!
-//! One task per connection does everything: it reads, runs the session's calls, writes what the outbox holds, and
-//! sleeps until the session's deadline. Whatever it waits for, it waits for all of it at once, so nothing blocks
-//! anything else; dropping the task cancels what runs.
+//! One task per connection reads the socket, runs the session's calls, writes the frames of the outbox, and sleeps until
+//! the session's deadline. The task waits for all of them at once, so that none blocks another; dropping the task cancels
+//! the running calls.
 
 mod ordered_lane;
 mod running;
@@ -48,7 +48,7 @@ enum Event {
     Timer,
 }
 
-/// One connection, from the upgrade to its end.
+/// Driver of one connection, from the upgrade to its end.
 pub(crate) struct Driver<S> {
     id: ConnectionId,
     endpoint: Arc<Endpoint>,
@@ -57,14 +57,17 @@ pub(crate) struct Driver<S> {
     outbox: Arc<Outbox>,
     work: Work,
     connection: Option<Arc<Connection>>,
-    /// Held until the connection is authenticated.
+    /// Permit of the unauthenticated connection; released once it is authenticated.
     address: Option<AddressPermit>,
-    /// Held from then on.
+    /// Permit of the authenticated connection.
     permit: Option<ConnectionPermit>,
+    /// Pending sleep and its deadline.
     timer: Option<(Instant, Job)>,
+    /// Close that follows once every queued frame is written.
     finishing: Option<Close>,
-    draining: bool,
-    /// Since when the frame at the head of the queue has been waiting, and how many had left before it.
+    /// True once the session knows of the shutdown.
+    is_draining: bool,
+    /// Start of the current write stall, and the number of frames written before it.
     stalled: Option<(Instant, u64)>,
 }
 
@@ -88,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             permit: None,
             timer: None,
             finishing: None,
-            draining: false,
+            is_draining: false,
             stalled: None,
             endpoint,
         }
@@ -114,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.endpoint.clock.instant()
     }
 
-    /// Carries out what the session wants; false when the connection is over.
+    /// Executes the pending actions of the session; false at the end of the connection.
     fn act(&mut self) -> bool {
         while let Some(action) = self.session.next_action() {
             match action {
@@ -169,11 +172,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.outbox.close(close);
         self.finishing = None;
         self.socket.close(close);
-        // What a closing connection watched it no longer hears of, so it need not be held for the echo.
+        // No event is sent after the close frame, so the subscriptions are not kept while the echo is awaited.
         self.leave();
     }
 
-    /// Leaves every space and gives back what the connection occupied.
+    /// Ends all subscriptions and releases the permits.
     fn leave(&mut self) {
         if let Some(connection) = self.connection.take() {
             connection.leave();
@@ -182,6 +185,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.address = None;
     }
 
+    /// The next event. The order is a priority: a close precedes results, results precede reads, so that a peer which sends
+    /// faster than its calls finish cannot starve them.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Poll::Ready(event) = self.poll_signals() {
             return Poll::Ready(event);
@@ -198,10 +203,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Ok(false) => {}
         }
+        // Again: a signal that arrived since the first look was consumed by `poll_ready` in `poll_write`, and will not wake
+        // the task.
         if let Poll::Ready(event) = self.poll_signals() {
             return Poll::Ready(event);
         }
-        if self.session.wants_read()
+        if self.session.can_read()
             && self.socket.may_read()
             && let Poll::Ready(read) = self.socket.poll_read(cx)
         {
@@ -210,6 +217,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.poll_timer(cx).map(|()| Event::Timer)
     }
 
+    /// A close or drain requested through the outbox. Registers no wakeup: `poll_write` does, for the same lock guards
+    /// signals and frames.
     fn poll_signals(&mut self) -> Poll<Event> {
         if self.socket.is_closing() {
             return Poll::Pending;
@@ -217,22 +226,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Some(close) = self.outbox.closing() {
             return Poll::Ready(Event::CloseRequested(close));
         }
-        if !self.draining && self.outbox.is_draining() {
-            self.draining = true;
+        if !self.is_draining && self.outbox.is_draining() {
+            self.is_draining = true;
             return Poll::Ready(Event::Draining);
         }
         Poll::Pending
     }
 
-    /// Moves frames from the outbox to the socket. True when nothing is left; then a new frame wakes the task.
+    /// Moves frames from the outbox to the socket. True once none is left; then a new frame wakes the task.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
         loop {
             let mut took = false;
+            // A batch: all frames that fit the write queue leave in few vectored writes.
             while self.socket.may_send()
                 && let Some(outgoing) = self.outbox.take()
             {
                 took = true;
                 self.socket.send(outgoing.frame);
+                // Only now: events of the new subscriptions enter the outbox behind the response that lists them (G2).
                 if let Some(after) = outgoing.after {
                     self.endpoint.broker.response_written(*after, self.id);
                 }
@@ -245,13 +256,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 Poll::Ready(Ok(())) => self.stalled = None,
             }
-            // Registers for wake-ups, and catches what came in between.
+            // `poll_ready` registers the wakeup under the lock that guards the queues, and reports a frame queued since
+            // `take`. Checked after the write, because an action above may have queued frames.
             if !took && (self.socket.is_closing() || self.outbox.poll_ready(cx).is_pending()) {
                 return Ok(true);
             }
         }
     }
 
+    /// Starts the write timeout, or restarts it if a frame was completed since. Progress within one frame does not count: a
+    /// peer that reads a byte at a time would hold the memory of its queues forever.
     fn note_stall(&mut self) {
         let written = self.socket.frames_written();
         if self.stalled.is_none_or(|(_, before)| before != written) {
@@ -259,13 +273,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Time of the next timer: of the session, of a write stall, or of an expiring subscription.
     fn deadline(&self) -> Option<Instant> {
         let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
-        let first_end = self.connection.as_ref().and_then(|connection| connection.first_end());
-        [self.session.deadline(), stall, first_end].into_iter().flatten().min()
+        let first_expiry = self.connection.as_ref().and_then(|connection| connection.first_expiry());
+        [self.session.deadline(), stall, first_expiry].into_iter().flatten().min()
     }
 
-    /// Ready once the deadline has passed. A timer that is set too early is left alone: it costs one look.
+    /// Ready once the deadline has passed. The sleep is replaced only by an earlier one: deadlines move later with every
+    /// message, and a premature wakeup is cheaper than a new timer per message.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline() else { return Poll::Pending };
         if self.timer.as_ref().is_none_or(|(at, _)| *at > deadline) {
@@ -305,7 +321,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn on_timer(&mut self, now: Instant) {
         let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
         if stall.is_some_and(|until| now >= until) {
-            tracing::debug!("peer takes nothing: dropping the connection");
+            tracing::debug!("write timed out");
+            // No close frame: it could not be written either.
             return self.session.end();
         }
         if let Some(connection) = &self.connection {
@@ -325,7 +342,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.session.on_authenticated(now, valid_for);
     }
 
-    /// Says goodbye as far as the peer listens, for at most the close timeout.
+    /// Flushes the last frames, echoes the peer's close frame and shuts the stream down, within the close timeout.
     async fn finish(&mut self) {
         let until = self.now() + self.endpoint.limits.close_timeout;
         let mut timeout = pin!(self.endpoint.clock.sleep_until(until));
@@ -345,16 +362,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl<S> Driver<S> {
-    /// Ends what runs, see [`Work::stop`].
+    /// Stops the running calls, see [`Work::stop`].
     fn stop_work(&mut self) {
         if let Some(rest) = self.work.stop() {
-            self.endpoint.spawner.spawn("mutation of a closed connection", rest);
+            self.endpoint.spawner.spawn("detached calls of a closed connection", rest);
         }
     }
 }
 
 impl<S> Drop for Driver<S> {
-    /// A task that panics or is aborted leaves no trace behind either.
+    /// Cleans up after a task that panicked or was aborted, too.
     fn drop(&mut self) {
         self.stop_work();
         if let Some(connection) = self.connection.take() {

@@ -1,82 +1,83 @@
-//! Every timer and bound of the WebSocket endpoint (protocol §11).
+//! Timers and bounds of the WebSocket endpoint (protocol §11).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use less_sync_core::limits as wire;
 
-/// The knobs of protocol §11, in one immutable value. Tests shrink them.
+/// Timers and bounds of protocol §11 as one immutable value. Every bound is inclusive.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a new connection has to send its auth frame (`WS_AUTH_TIMEOUT`).
+    /// Timeout for the auth frame of a new connection (`WS_AUTH_TIMEOUT`).
     pub auth_timeout: Duration,
-    /// How long the validation of a token may take (`WS_AUTH_VALIDATION_TIMEOUT`).
+    /// Timeout for the validation of an access token (`WS_AUTH_VALIDATION_TIMEOUT`).
     pub auth_validation_timeout: Duration,
-    /// Cadence of keepalive byte and WebSocket Ping (`WS_KEEPALIVE_INTERVAL`).
+    /// Interval of keepalive byte and WebSocket Ping (`WS_KEEPALIVE_INTERVAL`).
     pub keepalive_interval: Duration,
-    /// Silence after which a client is taken for gone; zero turns the rule off (`WS_IDLE_TIMEOUT`).
+    /// Idle timeout: silence of the client after which the connection is closed; zero disables it (`WS_IDLE_TIMEOUT`).
     pub idle_timeout: Duration,
-    /// How long one message may take to be written (`WS_WRITE_TIMEOUT`).
+    /// Timeout for the write of one message (`WS_WRITE_TIMEOUT`).
     pub write_timeout: Duration,
-    /// How long a connection lives, before jitter (`WS_MAX_LIFETIME`).
+    /// Lifetime of a connection, before jitter (`WS_MAX_LIFETIME`).
     pub max_lifetime: Duration,
-    /// Share of the lifetime by which it varies up and down, in percent (`WS_LIFETIME_JITTER`).
+    /// Jitter of the lifetime, up and down, in percent of it (`WS_LIFETIME_JITTER`).
     pub lifetime_jitter_percent: u8,
-    /// Whether the end of the lifetime is announced with the legacy code 4001 (`WS_EXPIRY_CLOSE_CODE`).
+    /// Close with the legacy code 4001 at the end of the lifetime, instead of 1001 (`WS_EXPIRY_CLOSE_CODE`).
     pub legacy_expiry_close: bool,
-    /// How long past its expiry a token still carries a connection (`JWT_LEEWAY_SECONDS`).
+    /// Time after the expiry of its token for which a connection continues (`JWT_LEEWAY_SECONDS`).
     pub token_leeway: Duration,
-    /// How long a request under way may defer the close for an expired token.
+    /// Maximum time by which running requests defer the close for an expired token.
     pub expiry_grace: Duration,
-    /// How long running requests may defer the close at the end of the lifetime.
+    /// Maximum time by which running requests defer the close at the end of the lifetime.
     pub lifetime_grace: Duration,
-    /// How long a close frame waits for its echo.
+    /// Timeout for the echo of a close frame.
     pub close_timeout: Duration,
-    /// Largest inbound message after auth, in bytes, inclusive (`WS_MAX_INBOUND_MESSAGE`).
+    /// Maximum size of an inbound message after authentication, in bytes (`WS_MAX_INBOUND_MESSAGE`).
     pub max_inbound_message: usize,
-    /// Responses and chunks queued for one connection (`WS_REPLY_QUEUE`).
+    /// Maximum responses and chunks queued for one connection (`WS_REPLY_QUEUE`).
     pub reply_queue: usize,
-    /// Durable events queued for one connection before it counts as too slow (`WS_EVENT_QUEUE`).
+    /// Maximum durable events queued for one connection; overflow closes it as a slow consumer (`WS_EVENT_QUEUE`).
     pub event_queue: usize,
-    /// Ephemeral events queued for one connection before the oldest is dropped (`WS_EPHEMERAL_QUEUE`).
+    /// Maximum ephemeral events queued for one connection; overflow drops the oldest (`WS_EPHEMERAL_QUEUE`).
     pub ephemeral_queue: usize,
-    /// Bound of the reply queue, and of the durable event queue, in bytes.
+    /// Maximum total size of the reply queue, and of the durable event queue, in bytes each.
     pub queue_bytes: usize,
-    /// Connections per mailbox, or per user and client without one (`WS_MAX_CONNECTIONS_PER_MAILBOX`).
+    /// Maximum connections per mailbox, or per user and client without a mailbox (`WS_MAX_CONNECTIONS_PER_MAILBOX`).
     pub max_connections_per_mailbox: usize,
-    /// Connections per actor (`WS_MAX_CONNECTIONS_PER_ACTOR`).
+    /// Maximum connections per actor (`WS_MAX_CONNECTIONS_PER_ACTOR`).
     pub max_connections_per_actor: usize,
-    /// Connections of the process (`WS_MAX_CONNECTIONS_TOTAL`).
+    /// Maximum connections of the process (`WS_MAX_CONNECTIONS_TOTAL`).
     pub max_connections_total: usize,
-    /// Connections per remote address that have not authenticated yet (`WS_MAX_UNAUTHENTICATED_PER_ADDRESS`).
+    /// Maximum unauthenticated connections per remote address (`WS_MAX_UNAUTHENTICATED_PER_ADDRESS`).
     pub max_unauthenticated_per_address: usize,
-    /// Inbound messages per second, sustained (`WS_INBOUND_RATE`).
+    /// Maximum inbound messages per second and connection, sustained; excess messages are delayed (`WS_INBOUND_RATE`).
     pub inbound_rate: u32,
-    /// Inbound messages at once (`WS_INBOUND_BURST`).
+    /// Maximum burst of inbound messages (`WS_INBOUND_BURST`).
     pub inbound_burst: u32,
-    /// Presence and event frames per second, sustained (`WS_EPHEMERAL_RATE`).
+    /// Maximum presence and event frames per second and connection, sustained; excess frames are dropped
+    /// (`WS_EPHEMERAL_RATE`).
     pub ephemeral_rate: u32,
-    /// Presence and event frames at once (`WS_EPHEMERAL_BURST`).
+    /// Maximum burst of presence and event frames (`WS_EPHEMERAL_BURST`).
     pub ephemeral_burst: u32,
-    /// Requests accepted but not answered, per connection.
+    /// Maximum accepted requests without a response, per connection; reading pauses at this number.
     pub backlog: usize,
-    /// Presence data, in bytes (`WS_PRESENCE_MAX_DATA`).
+    /// Maximum size of presence data, in bytes (`WS_PRESENCE_MAX_DATA`).
     pub presence_max_data: usize,
-    /// Presence entries per space (`WS_PRESENCE_PER_SPACE`).
+    /// Maximum presence entries per space (`WS_PRESENCE_PER_SPACE`).
     pub presence_per_space: usize,
-    /// Age at which a presence entry is stale (`WS_PRESENCE_STALE`).
+    /// Age from which a presence entry is stale (`WS_PRESENCE_STALE`).
     pub presence_stale: Duration,
-    /// Cadence of the sweep for stale presence (`WS_PRESENCE_SWEEP`).
+    /// Interval of the sweep for stale presence entries (`WS_PRESENCE_SWEEP`).
     pub presence_sweep: Duration,
-    /// Event data, in bytes (`WS_EVENT_MAX_DATA`).
+    /// Maximum size of event data, in bytes (`WS_EVENT_MAX_DATA`).
     pub event_max_data: usize,
-    /// How long after an invitation its mailbox hears of it, at random (auth P-7).
+    /// Range of the random delay between an invitation and the notification of its mailbox (auth P-7).
     pub invitation_notice_delay: RangeInclusive<Duration>,
-    /// Cadence of the position check, before jitter (decision 0014).
+    /// Interval of the position check, before jitter (decision 0014).
     pub position_check: Duration,
-    /// How long running requests may take once the server stops (`WS_SHUTDOWN_DRAIN`).
+    /// Maximum time for running requests once the server stops (`WS_SHUTDOWN_DRAIN`).
     pub shutdown_drain: Duration,
-    /// Over how long the closes of a stopping server are spread (`WS_SHUTDOWN_SPREAD`).
+    /// Time over which a stopping server spreads its closes (`WS_SHUTDOWN_SPREAD`).
     pub shutdown_spread: Duration,
 }
 

@@ -1,7 +1,7 @@
-//! How many connections there may be (protocol §1.9).
+//! Connection limits per mailbox, actor, remote address and process (protocol §1.9).
 //!
-//! The newest connection is rejected; existing ones are never evicted, for an evicted client would come back and evict
-//! in turn. Users and mailboxes are known here by keyed hashes only, and only while they are connected.
+//! The newest connection is rejected. Existing connections are never evicted: an evicted client would reconnect and evict
+//! another one in turn. Users and mailboxes are counted under keyed hashes, and only while they are connected.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,29 +15,29 @@ use parking_lot::Mutex;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
-/// Why an upgrade is rejected.
+/// Rejection of an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressRejected {
-    /// The process has as many connections as it may.
+    /// The process has reached its limit.
     #[error("too many connections")]
     Total,
-    /// This address has as many unauthenticated connections as it may.
+    /// The remote address has reached its limit of unauthenticated connections.
     #[error("too many unauthenticated connections from one address")]
     Address,
 }
 
-/// Why an authenticated connection is rejected.
+/// Rejection of an authenticated connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConnectionRejected {
-    /// Its mailbox, or its user and client, has as many connections as it may.
+    /// The mailbox, or the user and client, has reached its limit.
     #[error("too many connections of one mailbox")]
     Mailbox,
-    /// Its actor has as many connections as it may.
+    /// The actor has reached its limit.
     #[error("too many connections of one actor")]
     Actor,
 }
 
-/// Bounds on connections; 0 turns one off.
+/// Maximum numbers of connections, inclusive; 0 disables a limit.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     per_mailbox: usize,
@@ -46,7 +46,7 @@ struct Bounds {
     unauthenticated_per_address: usize,
 }
 
-/// Counts connections. What it hands out counts until it is dropped.
+/// Counters of connections. A connection counts until its permit is dropped.
 pub(crate) struct Registry {
     bounds: Bounds,
     hasher: RandomState,
@@ -59,8 +59,9 @@ struct Counts {
     addresses: Tallies<IpAddr>,
     mailboxes: Tallies<u64>,
     actors: Tallies<u64>,
-    /// Connections that have not authenticated.
+    /// Number of unauthenticated connections.
     unauthenticated: usize,
+    /// Number of authenticated connections.
     registered: usize,
 }
 
@@ -75,7 +76,7 @@ impl Registry {
         Arc::new(Self { bounds, hasher: RandomState::new(), counts: Mutex::default(), metrics })
     }
 
-    /// A connection from `address` may be upgraded. The permit is to be held until it has authenticated.
+    /// Counts an unauthenticated connection from `address`. Its permit is held until the connection has authenticated.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<AddressPermit, AddressRejected> {
         let mut counts = self.counts.lock();
         if is_reached(self.bounds.total, counts.unauthenticated + counts.registered) {
@@ -88,8 +89,8 @@ impl Registry {
         Ok(AddressPermit { registry: self.clone(), address })
     }
 
-    /// A connection of `caller` may go on. The permit is to be held for as long as it lives, and its
-    /// [`AddressPermit`] to be dropped.
+    /// Counts an authenticated connection of `caller`. Its permit is held for the lifetime of the connection, and its
+    /// [`AddressPermit`] is dropped.
     pub(crate) fn register(
         self: &Arc<Self>,
         caller: &Caller,
@@ -100,6 +101,7 @@ impl Registry {
             return Err(ConnectionRejected::Mailbox);
         }
         if !counts.actors.add(actor, self.bounds.per_actor) {
+            // The mailbox was counted above: a rejection must leave no trace.
             counts.mailboxes.remove(mailbox);
             return Err(ConnectionRejected::Actor);
         }
@@ -108,7 +110,7 @@ impl Registry {
         Ok(ConnectionPermit { registry: self.clone(), mailbox, actor })
     }
 
-    /// Without a mailbox an installation is known by its user and its client.
+    /// Key of an installation: its mailbox, or else its user and client.
     fn mailbox_key(&self, caller: &Caller) -> u64 {
         match &caller.mailbox_id {
             Some(mailbox) => self.key(("mailbox", mailbox)),
@@ -120,7 +122,7 @@ impl Registry {
         self.key(("actor", &caller.issuer, &caller.user_id))
     }
 
-    /// Keyed anew by every process, so that a dump names nobody and nobody can aim at a collision.
+    /// Keyed hash with a key of this process: a memory dump contains no identities, and collisions cannot be chosen.
     fn key(&self, of: impl Hash) -> u64 {
         self.hasher.hash_one(of)
     }
@@ -132,7 +134,7 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// A connection that has not authenticated.
+/// Permit of an unauthenticated connection.
 #[derive(Debug)]
 pub(crate) struct AddressPermit {
     registry: Arc<Registry>,
@@ -147,7 +149,7 @@ impl Drop for AddressPermit {
     }
 }
 
-/// A connection that has.
+/// Permit of an authenticated connection.
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit {
     registry: Arc<Registry>,
@@ -165,7 +167,7 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// How many there are of each.
+/// Counters by key; a count of zero takes no memory.
 struct Tallies<K>(HashMap<K, usize>);
 
 impl<K> Default for Tallies<K> {
@@ -175,7 +177,7 @@ impl<K> Default for Tallies<K> {
 }
 
 impl<K: Hash + Eq> Tallies<K> {
-    /// One more, unless the bound is reached.
+    /// Adds one, unless the bound is reached.
     fn add(&mut self, key: K, bound: usize) -> bool {
         let count = self.0.entry(key).or_default();
         let fits = !is_reached(bound, *count);
@@ -311,7 +313,7 @@ mod tests {
         assert!(registry.counts.lock().addresses.0.is_empty());
     }
 
-    /// P-227. A permit cannot be given back twice: it is gone.
+    /// P-227. A permit cannot be released twice: dropping it consumes it.
     #[test]
     fn connections_that_end_leave_no_trace() {
         let registry = registry(3, 5, 100, 100);

@@ -1,4 +1,4 @@
-//! Times of the database, as they travel: RFC 3339, UTC (protocol §4.11).
+//! RFC 3339 texts of database times, in UTC (protocol §4.11).
 
 use less_sync_storage::DatabaseTime;
 
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_others_write_them() {
+    fn times_have_the_form_of_rfc_3339() {
         for (micros, expected) in [
             (0, "1970-01-01T00:00:00Z"),
             (-1, "1969-12-31T23:59:59.999999Z"),

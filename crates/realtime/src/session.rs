@@ -1,11 +1,12 @@
-//! One connection as a pure machine: what arrives and what time it is go in, actions come out.
+//! Sans-I/O state machine of one connection: input and time go in, actions come out.
 //!
-//! No socket, no runtime and no clock inside. The driver feeds it ([`Session::on_incoming`], [`Session::on_timer`],
-//! [`Session::on_finished`] …), carries out [`Session::next_action`] until there is none, reads the socket only
-//! while [`Session::wants_read`], and comes back no later than [`Session::deadline`]. States and transitions are
-//! those of protocol §6.1.
+//! The session has no socket, no runtime and no clock. The driver passes input ([`Session::on_incoming`],
+//! [`Session::on_timer`], [`Session::on_finished`] …), executes [`Session::next_action`] until it returns `None`, reads
+//! the socket only while [`Session::can_read`], and calls [`Session::on_timer`] no later than [`Session::deadline`].
+//! States and transitions are those of protocol §6.1.
 
 mod handshake;
+mod incoming;
 mod lanes;
 mod liveness;
 mod rate;
@@ -24,28 +25,12 @@ use less_sync_core::{Close, close_code};
 use crate::call::Call;
 use crate::limits::Limits;
 use handshake::read_auth_frame;
+pub(crate) use incoming::Incoming;
 use lanes::Lanes;
 use liveness::{Liveness, Overdue};
 use rate::{AbuseMeter, TokenBucket};
 
-/// What the socket brought.
-#[derive(Clone, Debug)]
-pub(crate) enum Incoming {
-    /// A binary message.
-    Binary(Bytes),
-    /// A text message; its content does not matter, not even whether it is UTF-8.
-    Text,
-    /// A Ping or Pong: a sign of life.
-    Control,
-    /// The peer's close frame, or the end of the stream.
-    Closed,
-    /// A message over the limit.
-    TooBig,
-    /// A breach of RFC 6455.
-    Violation,
-}
-
-/// What the driver has to do next.
+/// Action for the driver.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// Validate this access token, register the connection, and report with [`Session::on_authenticated`] or
@@ -55,25 +40,32 @@ pub(crate) enum Action {
     Run(Call),
     /// Send the keepalive byte and a Ping.
     Keepalive,
-    /// Write what is queued, then close.
+    /// Flush the outbound queues, then close.
     Finish(Close),
-    /// Discard what is queued and close.
+    /// Discard the outbound queues and close.
     Close(Close),
-    /// Let go of the socket.
+    /// Release the socket.
     Drop,
 }
 
+/// State of the connection (protocol §6.1), with its deadline `until`.
 #[derive(Debug)]
 enum Phase {
+    /// Waits for the auth frame.
     AwaitAuth { until: Instant },
+    /// The driver validates the token.
     Validating { until: Instant },
+    /// Calls are accepted.
     Active,
-    Draining { close: Close, until: Instant, finishing: bool },
+    /// No call starts any more. `is_finishing`: the flush has been requested already, or another component will close.
+    Draining { close: Close, until: Instant, is_finishing: bool },
+    /// A close frame was sent; its echo is awaited.
     Closing { until: Instant },
+    /// The socket is to be released.
     Ended,
 }
 
-/// The state of one connection.
+/// State machine of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     limits: Arc<Limits>,
@@ -81,20 +73,20 @@ pub(crate) struct Session {
     lanes: Lanes,
     actions: VecDeque<Action>,
     liveness: Liveness,
-    /// End of the lifetime.
+    /// End of the connection's lifetime.
     ends_at: Instant,
-    /// End of the token, leeway included.
+    /// Expiry of the access token, leeway included.
     token_ends_at: Instant,
     inbound: TokenBucket,
     inbound_abuse: AbuseMeter,
     ephemeral: TokenBucket,
     ephemeral_abuse: AbuseMeter,
-    /// Reading rests until then: the peer sends faster than its rate.
-    rest_until: Option<Instant>,
+    /// Reading is paused until then because the peer exceeded its rate (backpressure, no rejection).
+    paused_until: Option<Instant>,
 }
 
 impl Session {
-    /// A connection that was upgraded at `now` and will live for `lifetime` (jitter applied by the caller).
+    /// A connection that was upgraded at `now` and ends after `lifetime`, to which the caller has applied jitter.
     pub(crate) fn new(limits: Arc<Limits>, now: Instant, lifetime: Duration) -> Self {
         Self {
             phase: Phase::AwaitAuth { until: now + limits.auth_timeout },
@@ -107,30 +99,31 @@ impl Session {
             inbound_abuse: AbuseMeter::new(limits.inbound_rate, now),
             ephemeral: TokenBucket::new(limits.ephemeral_rate, limits.ephemeral_burst, now),
             ephemeral_abuse: AbuseMeter::new(limits.ephemeral_rate, now),
-            rest_until: None,
+            paused_until: None,
             limits,
         }
     }
 
-    /// The next thing to do; ask again until there is none.
+    /// The next action for the driver, to be called until it returns `None`.
     pub(crate) fn next_action(&mut self) -> Option<Action> {
         let action = self.actions.pop_front();
         if action.is_none() {
+            // An idle connection holds no queue memory. There may be many thousands of them.
             self.actions = VecDeque::new();
         }
         action
     }
 
-    /// Whether the socket may be read. While not, bytes of the client stay in the socket (backpressure).
-    pub(crate) fn wants_read(&self) -> bool {
+    /// True while the socket may be read. Otherwise the client's bytes stay in the socket (backpressure).
+    pub(crate) fn can_read(&self) -> bool {
         match self.phase {
             Phase::AwaitAuth { .. } | Phase::Closing { .. } => true,
-            Phase::Active => self.rest_until.is_none() && self.lanes.backlog() < self.limits.backlog,
+            Phase::Active => self.paused_until.is_none() && self.lanes.backlog() < self.limits.backlog,
             Phase::Validating { .. } | Phase::Draining { .. } | Phase::Ended => false,
         }
     }
 
-    /// When to call [`Session::on_timer`], if nothing happens before.
+    /// Latest time for the next call of [`Session::on_timer`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::AwaitAuth { until }
@@ -139,14 +132,15 @@ impl Session {
             | Phase::Closing { until } => Some(*until),
             Phase::Active => {
                 let ends = self.ends_at.min(self.token_ends_at).min(self.liveness.deadline());
-                Some(self.rest_until.map_or(ends, |rest| ends.min(rest)))
+                Some(self.paused_until.map_or(ends, |paused| ends.min(paused)))
             }
             Phase::Ended => None,
         }
     }
 
-    /// A message arrived.
+    /// Processes input from the socket.
     pub(crate) fn on_incoming(&mut self, now: Instant, incoming: Incoming) {
+        // Any input is a sign of life, also input that is rejected or ignored below.
         self.liveness.heard(now);
         match self.phase {
             Phase::AwaitAuth { .. } => self.on_first(now, incoming),
@@ -159,8 +153,9 @@ impl Session {
         }
     }
 
-    /// The token is valid, for `token_valid_for` from now on (without leeway), and the connection is registered.
+    /// Activates the connection: its token is valid for `token_valid_for` from now on, without leeway, and it is registered.
     pub(crate) fn on_authenticated(&mut self, now: Instant, token_valid_for: Duration) {
+        // The connection may have been closed, by a timeout or a shutdown, while the token was validated.
         if matches!(self.phase, Phase::Validating { .. }) {
             self.phase = Phase::Active;
             self.liveness.begin(now);
@@ -168,53 +163,56 @@ impl Session {
         }
     }
 
-    /// The handshake failed.
+    /// Closes after a failed handshake.
     pub(crate) fn on_rejected(&mut self, now: Instant, close: Close) {
         self.close(now, close);
     }
 
-    /// A refreshed token is valid for this long (without leeway): the deadline moves.
+    /// Moves the expiry: the current token is valid for `valid_for` from now on, without leeway.
     pub(crate) fn on_token(&mut self, now: Instant, valid_for: Duration) {
         self.token_ends_at = now + valid_for + self.limits.token_leeway;
     }
 
-    /// A call of this lane has finished and queued its answers.
+    /// Removes a finished call of `lane`, whose response is queued, and starts calls that waited for it.
     pub(crate) fn on_finished(&mut self, now: Instant, lane: Lane) {
-        let was_reading = self.wants_read();
+        let was_reading = self.can_read();
         self.lanes.finished(lane);
         self.proceed();
         if !was_reading {
-            // Silence that we caused ourselves is not held against the peer.
+            // Reading was paused by the full backlog: the peer's silence until now is not idleness.
             self.liveness.heard(now);
         }
     }
 
-    /// The server stops: start nothing new, let running calls finish. The close comes from outside, when it is this
-    /// connection's turn (protocol §1.12).
+    /// Drains for a shutdown: no call starts any more, running calls finish. The endpoint requests the close later, spread
+    /// over all connections (protocol §1.12).
     pub(crate) fn on_shutdown(&mut self, now: Instant) {
         match self.phase {
             Phase::Active => {
                 self.lanes.abandon();
+                // `is_finishing` is set at once because the close is not this session's decision. The deadline is only a
+                // safety net for a close that never comes.
                 let until = now + self.limits.shutdown_drain + self.limits.shutdown_spread;
-                self.phase = Phase::Draining { close: Close::SHUTDOWN, until, finishing: true };
+                self.phase = Phase::Draining { close: Close::SHUTDOWN, until, is_finishing: true };
             }
             Phase::AwaitAuth { .. } | Phase::Validating { .. } => self.close(now, Close::SHUTDOWN),
             Phase::Draining { .. } | Phase::Closing { .. } | Phase::Ended => {}
         }
     }
 
-    /// A handler panicked: say what can still be said, and close.
+    /// Closes after a panic in a handler, once the queued frames are flushed.
     pub(crate) fn on_panic(&mut self, now: Instant, lane: Lane) {
         self.lanes.finished(lane);
+        // State shared with other calls may be inconsistent after a panic: none of them is started.
         self.lanes.abandon();
         if matches!(self.phase, Phase::Active | Phase::Draining { .. }) {
             let until = now + self.limits.close_timeout;
-            self.phase = Phase::Draining { close: Close::INTERNAL, until, finishing: true };
+            self.phase = Phase::Draining { close: Close::INTERNAL, until, is_finishing: true };
             self.actions.push_back(Action::Finish(Close::INTERNAL));
         }
     }
 
-    /// Closes for a reason from outside: a full queue, the end of a shutdown.
+    /// Closes at once: unstarted calls and pending actions are dropped. Does nothing on a closing connection.
     pub(crate) fn close(&mut self, now: Instant, close: Close) {
         if matches!(self.phase, Phase::Closing { .. } | Phase::Ended) {
             return;
@@ -225,7 +223,7 @@ impl Session {
         self.actions.push_back(Action::Close(close));
     }
 
-    /// The socket is gone.
+    /// Ends the session after the loss of the socket.
     pub(crate) fn end(&mut self) {
         if !matches!(self.phase, Phase::Ended) {
             self.lanes.abandon();
@@ -235,7 +233,7 @@ impl Session {
         }
     }
 
-    /// Time has passed.
+    /// Processes expired timers.
     pub(crate) fn on_timer(&mut self, now: Instant) {
         match &self.phase {
             Phase::AwaitAuth { until } if now >= *until => {
@@ -257,10 +255,12 @@ impl Session {
     }
 
     fn on_active_timer(&mut self, now: Instant) {
-        if self.rest_until.is_some_and(|rest| now >= rest) {
-            self.rest_until = None;
+        if self.paused_until.is_some_and(|until| now >= until) {
+            self.paused_until = None;
+            // The silence of the pause was ours.
             self.liveness.heard(now);
         }
+        // Both expiries drain instead of close: running calls get a grace period to respond (protocol §1.11).
         if now >= self.ends_at {
             let close =
                 if self.limits.legacy_expiry_close { Close::LEGACY_LIFETIME } else { Close::LIFETIME };
@@ -269,7 +269,8 @@ impl Session {
         if now >= self.token_ends_at {
             return self.drain(Close::TOKEN_EXPIRED, now + self.limits.expiry_grace);
         }
-        if !self.wants_read() {
+        // Before the idle check below: while reading is paused, the peer cannot be heard.
+        if !self.can_read() {
             self.liveness.heard(now);
         }
         match self.liveness.overdue(now) {
@@ -308,7 +309,7 @@ impl Session {
 
     /// Counts an inbound message against the rate of the connection.
     fn meter(&mut self, now: Instant) {
-        self.rest_until = self.inbound.take(now);
+        self.paused_until = self.inbound.take(now);
         if self.inbound_abuse.count(now) {
             self.close(now, Close::RATE_LIMITED);
         }
@@ -336,7 +337,7 @@ impl Session {
         }
     }
 
-    /// Whether a presence or event frame fits the rate; those that do not are ignored (protocol §1.10).
+    /// True if a presence or event frame is within the rate; excess frames are ignored (protocol §1.10).
     fn admit_ephemeral(&mut self, now: Instant) -> bool {
         if self.ephemeral_abuse.count(now) {
             self.close(now, Close::RATE_LIMITED);
@@ -345,7 +346,7 @@ impl Session {
         self.ephemeral.try_take(now)
     }
 
-    /// Starts whatever may start now; finishes a drain that has nothing left to wait for.
+    /// Starts the calls that may start now, or finishes a drain whose running calls have ended.
     fn proceed(&mut self) {
         match &mut self.phase {
             Phase::Active => {
@@ -353,9 +354,9 @@ impl Session {
                     self.actions.push_back(Action::Run(call));
                 }
             }
-            Phase::Draining { close, finishing, .. } => {
-                if !self.lanes.running() && !*finishing {
-                    *finishing = true;
+            Phase::Draining { close, is_finishing, .. } => {
+                if !self.lanes.is_running() && !*is_finishing {
+                    *is_finishing = true;
                     self.actions.push_back(Action::Finish(*close));
                 }
             }
@@ -365,7 +366,7 @@ impl Session {
 
     fn drain(&mut self, close: Close, until: Instant) {
         self.lanes.abandon();
-        self.phase = Phase::Draining { close, until, finishing: false };
+        self.phase = Phase::Draining { close, until, is_finishing: false };
         self.proceed();
     }
 }

@@ -1,9 +1,9 @@
-//! The WebSocket of one connection over any byte stream.
+//! WebSocket of one connection over any byte stream.
 //!
-//! Reading is tungstenite's: every rule of RFC 6455 about what a client may send. Writing is a queue of our own, in
-//! which a frame is a small header and a shared payload: a broadcast is never copied per subscriber, a close frame
-//! overtakes what has not begun, and an idle connection holds no write buffer. What tungstenite has to say itself
-//! (Pong) enters the same queue, at frame boundaries.
+//! Reads are parsed by tungstenite, which enforces the rules of RFC 6455 for clients. Writes go through a queue of our
+//! own, in which a frame is a small header and a shared payload: a broadcast is never copied per subscriber, a close frame
+//! overtakes frames whose write has not begun, and an idle connection holds no write buffer. Frames of tungstenite itself
+//! (Pong) enter the same queue, at frame boundaries.
 
 #[cfg(test)]
 mod tests;
@@ -23,27 +23,27 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use crate::session::Incoming;
 use write_queue::WriteQueue;
 
-/// Held by every connection for as long as it lives, so it is small; a longer message gets a buffer of its own.
+/// Size of the read buffer, in bytes. Small because every connection holds one; a longer message gets its own buffer.
 const READ_BUFFER: usize = 2 * 1024;
 
-/// Frames of control that may wait to be written before reading rests: a peer that sends Pings and reads no Pongs
-/// costs no memory.
+/// Maximum frames in the write queue while reading continues. A peer that sends Pings and does not read the Pongs is
+/// paused instead of growing the queue.
 const CONTROL_BACKLOG: usize = 128;
 
-/// The stream is gone; there is nobody to say anything to.
+/// Error of a lost stream.
 #[derive(Debug)]
 pub(crate) struct Gone;
 
-/// A WebSocket, server side.
+/// Server side of a WebSocket.
 #[derive(Debug)]
 pub(crate) struct Socket<S> {
     io: S,
     codec: WebSocketContext,
     out: WriteQueue,
-    /// The last message, kept while we wait for the next one, see [`Socket::poll_read`].
+    /// The last message, kept alive until the next read, see [`Socket::poll_read`].
     last: Option<Bytes>,
-    /// What arrives can no longer be understood; it is only drained.
-    broken: bool,
+    /// True after a violation of the framing: further input is discarded unparsed.
+    is_broken: bool,
     peer_closed: bool,
     close_sent: bool,
 }
@@ -56,26 +56,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             codec: WebSocketContext::new(Role::Server, Some(config(max_message))),
             out: WriteQueue::default(),
             last: None,
-            broken: false,
+            is_broken: false,
             peer_closed: false,
             close_sent: false,
         }
     }
 
-    /// Changes the largest message accepted.
+    /// Changes the maximum size of a message, in bytes, inclusive.
     pub(crate) fn set_max_message(&mut self, max_message: usize) {
         self.codec.set_config(|settings| *settings = config(max_message));
     }
 
-    /// The next thing the peer says.
+    /// Reads the next message or control frame.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Gone>> {
-        if self.broken {
+        if self.is_broken {
             return self.poll_discard(cx);
         }
         let mut stream = CodecStream { io: &mut self.io, cx, out: &mut self.out };
         let read = self.codec.read(&mut stream);
-        // Until here the last message was alive, so the codec could not take its buffer back: a connection that once
-        // received a large message goes on with a small buffer.
+        // The last message was alive until here, so the codec could not reclaim its buffer and allocated a small one: a
+        // connection that once received a large message does not keep that buffer while idle.
         self.last = None;
         let incoming = match read {
             Ok(Message::Binary(message)) => {
@@ -89,14 +89,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Incoming::Closed
             }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The codec queues a Pong with the read that follows its Ping: it leaves now, not with the next event.
+                // The codec queues the Pong during the read after its Ping. It is written now, not with the next event.
                 return match self.poll_write(cx) {
                     Poll::Ready(Err(gone)) => Poll::Ready(Err(gone)),
                     Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
                 };
             }
             Err(Error::Capacity(_)) => {
-                self.broken = true;
+                self.is_broken = true;
                 Incoming::TooBig
             }
             Err(Error::Protocol(
@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 | ProtocolError::ReceivedAfterClosing,
             )) => return Poll::Ready(Err(Gone)),
             Err(Error::Protocol(_)) => {
-                self.broken = true;
+                self.is_broken = true;
                 Incoming::Violation
             }
             Err(_) => return Poll::Ready(Err(Gone)),
@@ -113,8 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Poll::Ready(Ok(incoming))
     }
 
-    /// Reads and forgets, so that the peer can finish sending and then reads our close frame: a socket closed with
-    /// bytes unread is reset, and the reset would overtake that frame.
+    /// Discards input until the end of the stream. A socket closed with unread bytes is reset, and the reset would reach the
+    /// peer before our close frame.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Gone>> {
         let mut scratch = [0; 4096];
         loop {
@@ -126,17 +126,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Whether a close frame of ours has been queued.
+    /// True once a close frame of the server is queued.
     pub(crate) fn is_closing(&self) -> bool {
         self.close_sent
     }
 
-    /// Whether reading may go on.
+    /// True while reading may continue.
     pub(crate) fn may_read(&self) -> bool {
         self.out.len() < CONTROL_BACKLOG
     }
 
-    /// Whether another data frame may be queued. When not, call [`Socket::poll_write`].
+    /// True while another data frame may be queued; otherwise [`Socket::poll_write`] comes first.
     pub(crate) fn may_send(&self) -> bool {
         !self.close_sent && self.out.has_room()
     }
@@ -151,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.out.push_ping();
     }
 
-    /// Discards what has not begun and queues a close frame.
+    /// Discards frames whose write has not begun, and queues a close frame.
     pub(crate) fn close(&mut self, close: Close) {
         if !self.close_sent {
             self.close_sent = true;
@@ -160,28 +160,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Queues the answer to the peer's close frame, unless we have sent one ourselves.
+    /// Queues the echo of the peer's close frame, unless the server has sent a close frame itself.
     pub(crate) fn acknowledge_close(&mut self, cx: &mut Context<'_>) {
         if self.peer_closed && !self.close_sent {
             self.close_sent = true;
             self.out.discard();
             let mut stream = CodecStream { io: &mut self.io, cx, out: &mut self.out };
-            // The codec reports the end of the connection as an error once its answer is queued.
+            // The codec reports the end of the connection as an error once its echo is queued.
             let _closed = self.codec.flush(&mut stream);
         }
     }
 
-    /// Writes what is queued; ready once all of it has left.
+    /// Writes the queued frames; ready once the queue is empty and flushed.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         self.out.poll_drain(&mut self.io, cx).map_err(|_| Gone)
     }
 
-    /// Ends our side of the stream.
+    /// Shuts down the sending direction of the stream.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
     }
 
-    /// How many frames have been written completely, ever.
+    /// Total number of completely written frames.
     pub(crate) fn frames_written(&self) -> u64 {
         self.out.written()
     }
@@ -195,7 +195,7 @@ fn config(max_message: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message))
 }
 
-/// The stream as the codec sees it: reads come from the socket, writes go to the queue.
+/// Stream adapter for the codec: reads come from the socket, writes go to the queue.
 struct CodecStream<'a, 'b, S> {
     io: &'a mut S,
     cx: &'a mut Context<'b>,

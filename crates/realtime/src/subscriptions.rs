@@ -1,4 +1,4 @@
-//! What one connection watches, and until when it may.
+//! Subscriptions of one connection, and the expiry of their authorization.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,23 +8,24 @@ use std::time::{Duration, Instant};
 use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::{SpaceId, Timestamp};
 
-/// The subscriptions of a connection. The broker may have ended some of them meanwhile.
+/// Subscriptions of one connection. The broker may have ended some of them in the meantime.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
-    spaces: HashMap<SpaceId, Option<Right>>,
-    /// No right ends before this; perhaps none does then.
-    first_end: Option<Instant>,
+    /// Authorization by space; `None` in personal spaces.
+    spaces: HashMap<SpaceId, Option<Authorization>>,
+    /// Lower bound of all expiries. May be too early after a removal, which costs one needless look.
+    first_expiry: Option<Instant>,
 }
 
-/// What a subscription to a shared space rests on.
+/// Authorization of a subscription to a shared space.
 #[derive(Debug)]
-struct Right {
+struct Authorization {
     chain: Arc<VerifiedChain>,
-    /// The first moment in which it is not good any more; none if that lies beyond all clocks.
-    ends_at: Option<Instant>,
+    /// First moment at which the chain is expired; `None` if that moment exceeds the range of the clock.
+    expires_at: Option<Instant>,
 }
 
-/// One moment on both clocks.
+/// Moment on the wall clock and on the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
     pub(crate) wall: Timestamp,
@@ -40,67 +41,70 @@ impl Subscriptions {
         self.spaces.contains_key(&space)
     }
 
-    /// Forgets what is not watched any more.
-    pub(crate) fn retain(&mut self, mut watched: impl FnMut(SpaceId) -> bool) {
-        self.spaces.retain(|space, _| watched(*space));
+    /// Removes the subscriptions that are not live any more.
+    pub(crate) fn retain(&mut self, mut is_live: impl FnMut(SpaceId) -> bool) {
+        self.spaces.retain(|space, _| is_live(*space));
     }
 
-    /// Notes `space`. Its right, if it is known already, stays.
+    /// Adds `space`. An existing authorization is kept.
     pub(crate) fn add(&mut self, space: SpaceId) {
         self.spaces.entry(space).or_default();
     }
 
-    /// Notes what the subscription to `space` rests on; nothing in a personal space.
-    pub(crate) fn rest_on(&mut self, space: SpaceId, chain: Option<Arc<VerifiedChain>>, now: Now) {
-        let right = chain.map(|chain| Right::new(chain, now));
-        let ends_at = right.as_ref().and_then(|right| right.ends_at);
+    /// Replaces the authorization of the subscription to `space`; `None` in a personal space.
+    pub(crate) fn authorize(&mut self, space: SpaceId, chain: Option<Arc<VerifiedChain>>, now: Now) {
+        let authorization = chain.map(|chain| Authorization::new(chain, now));
+        let expires_at = authorization.as_ref().and_then(|authorization| authorization.expires_at);
         if let Entry::Occupied(mut known) = self.spaces.entry(space) {
-            known.insert(right);
-            self.first_end = [self.first_end, ends_at].into_iter().flatten().min();
+            known.insert(authorization);
+            self.first_expiry = [self.first_expiry, expires_at].into_iter().flatten().min();
         }
     }
 
-    /// All of them.
+    /// All subscribed spaces.
     pub(crate) fn into_spaces(self) -> impl Iterator<Item = SpaceId> {
         self.spaces.into_keys()
     }
 
-    /// False when it was not there.
+    /// Removes `space`; false if it was not subscribed to.
     pub(crate) fn remove(&mut self, space: SpaceId) -> bool {
         self.spaces.remove(&space).is_some()
     }
 
-    /// When to look for rights that have ended.
-    pub(crate) fn first_end(&self) -> Option<Instant> {
-        self.first_end
+    /// Time for the next [`Subscriptions::take_expired`].
+    pub(crate) fn first_expiry(&self) -> Option<Instant> {
+        self.first_expiry
     }
 
-    /// Removes what has ended by `now`.
-    pub(crate) fn take_ended(&mut self, now: Instant) -> Vec<SpaceId> {
-        if self.first_end.is_none_or(|first| first > now) {
+    /// Removes the subscriptions whose authorization has expired by `now`.
+    pub(crate) fn take_expired(&mut self, now: Instant) -> Vec<SpaceId> {
+        if self.first_expiry.is_none_or(|first| first > now) {
             return Vec::new();
         }
-        let ended = self.take(|right| right.ends_at.is_some_and(|end| end <= now));
-        self.first_end = self.spaces.values().flatten().filter_map(|right| right.ends_at).min();
-        ended
+        let expired = self.take(|authorization| authorization.expires_at.is_some_and(|expiry| expiry <= now));
+        self.first_expiry =
+            self.spaces.values().flatten().filter_map(|authorization| authorization.expires_at).min();
+        expired
     }
 
-    /// Removes what rests on a chain for anybody but `did`.
+    /// Removes the subscriptions that are authorized by a chain for an audience other than `did`.
     pub(crate) fn take_foreign(&mut self, did: Option<&str>) -> Vec<SpaceId> {
-        self.take(|right| did != Some(right.chain.audience()))
+        self.take(|authorization| did != Some(authorization.chain.audience()))
     }
 
-    fn take(&mut self, such: impl Fn(&Right) -> bool) -> Vec<SpaceId> {
-        let such = |_: &SpaceId, right: &mut Option<Right>| right.as_ref().is_some_and(&such);
+    fn take(&mut self, such: impl Fn(&Authorization) -> bool) -> Vec<SpaceId> {
+        let such = |_: &SpaceId, authorization: &mut Option<Authorization>| {
+            authorization.as_ref().is_some_and(&such)
+        };
         self.spaces.extract_if(such).map(|(space, _)| space).collect()
     }
 }
 
-impl Right {
-    /// A chain is good through its last second (auth §6.1).
+impl Authorization {
+    /// A chain is valid through its last second (auth §6.1).
     fn new(chain: Arc<VerifiedChain>, now: Now) -> Self {
-        let end = chain.expires_at().plus(Duration::from_secs(1));
-        Self { chain, ends_at: now.instant.checked_add(end.since(now.wall)) }
+        let expiry = chain.expires_at().plus(Duration::from_secs(1));
+        Self { chain, expires_at: now.instant.checked_add(expiry.since(now.wall)) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The upgrade route (protocol §1.2, §1.3).
+//! HTTP route that upgrades to the WebSocket (protocol §1.2, §1.3).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::driver::Driver;
 use crate::endpoint::Endpoint;
 use crate::registry::{AddressPermit, AddressRejected};
 
-/// Two names of one wire format; the choice is the client's.
+/// Accepted subprotocols: two names of one wire format.
 const SUBPROTOCOLS: [&str; 2] = ["less-rpc-v1", "betterbase-rpc-v1"];
 
 impl Endpoint {
-    /// The routes of this endpoint: `GET /api/v1/ws`. Needs [`ConnectInfo`] of a [`SocketAddr`] among the request's
-    /// extensions to tell peers apart. Query parameters are ignored.
+    /// Router with the route of this endpoint, `GET /api/v1/ws`. Requires [`ConnectInfo`] of a [`SocketAddr`] among the
+    /// request's extensions for the limit per remote address. Query parameters are ignored.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().route("/api/v1/ws", any(upgrade)).with_state(self.clone())
     }
@@ -38,13 +38,13 @@ async fn upgrade(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Res
     }
 }
 
-/// An upgrade that happens.
+/// Response to an accepted upgrade.
 struct Accepted {
     accept: String,
     subprotocol: &'static str,
 }
 
-/// An upgrade that does not: its status, and a header that goes with it.
+/// Response to a rejected upgrade: its status, and a header required by that status.
 struct Rejected(StatusCode, Option<(HeaderName, &'static str)>);
 
 impl Rejected {
@@ -52,8 +52,8 @@ impl Rejected {
     const BAD_REQUEST: Self = Self(StatusCode::BAD_REQUEST, None);
     const NO_UPGRADE: Self = Self(StatusCode::UPGRADE_REQUIRED, Some((header::UPGRADE, "websocket")));
 
-    /// Rejected before the upgrade on purpose: a client backs off from a rejected upgrade, and hurries back to a socket
-    /// that opened (protocol §1.2).
+    /// Temporary rejection. It precedes the upgrade on purpose: clients back off after a rejected upgrade, but reconnect at
+    /// once after a socket that opened and closed (protocol §1.2).
     const fn for_now(status: StatusCode) -> Self {
         Self(status, Some((header::RETRY_AFTER, "5")))
     }
@@ -73,11 +73,12 @@ fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepte
         AddressRejected::Address => Rejected::for_now(StatusCode::TOO_MANY_REQUESTS),
     })?;
     let subprotocol = choose_subprotocol(request.headers()).ok_or(Rejected::BAD_REQUEST)?;
+    // The task waits for the upgrade, which completes only after this response is written.
     serve(endpoint.clone(), on_upgrade, permit);
     Ok(Accepted { accept, subprotocol })
 }
 
-/// Serves the connection once its upgrade is through.
+/// Spawns the task that serves the connection once its upgrade is complete.
 fn serve(endpoint: Arc<Endpoint>, on_upgrade: OnUpgrade, permit: AddressPermit) {
     let id = ConnectionId::from_bytes(rand::random());
     let spawner = endpoint.spawner.clone();
@@ -87,14 +88,14 @@ fn serve(endpoint: Arc<Endpoint>, on_upgrade: OnUpgrade, permit: AddressPermit) 
                 let lifetime = lifetime(&endpoint);
                 Driver::new(id, endpoint, TokioIo::new(io), permit, lifetime).run().await;
             }
-            Err(error) => tracing::debug!(%error, "upgrade was not completed"),
+            Err(error) => tracing::debug!(%error, "upgrade failed"),
         }
     };
     let span = tracing::debug_span!("connection", connection_id = %id);
     spawner.spawn("connection", Box::pin(connection.instrument(span)));
 }
 
-/// The remote address, as far as it is known; peers without one share a bucket.
+/// Remote address of the request; peers without a known address share the unspecified one.
 fn remote_address(request: &Request) -> IpAddr {
     request
         .extensions()
@@ -102,14 +103,14 @@ fn remote_address(request: &Request) -> IpAddr {
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical())
 }
 
-/// The configured lifetime, varied so that connections opened together do not end together.
+/// Configured lifetime with jitter, so that connections opened together do not end together.
 fn lifetime(endpoint: &Endpoint) -> Duration {
     let jitter = f64::from(endpoint.limits.lifetime_jitter_percent) / 100.0;
     let factor = if jitter > 0.0 { rand::random_range(1.0 - jitter..1.0 + jitter) } else { 1.0 };
     endpoint.limits.max_lifetime.mul_f64(factor)
 }
 
-/// The answer to `Sec-WebSocket-Key`, when this is a WebSocket request of version 13 (RFC 6455 §4.2.1).
+/// Value of `Sec-WebSocket-Accept`; `None` unless the request is a WebSocket upgrade of version 13 (RFC 6455 §4.2.1).
 fn accept_key(headers: &HeaderMap) -> Option<String> {
     let upgrades =
         lists(headers, &header::CONNECTION, "upgrade") && lists(headers, &header::UPGRADE, "websocket");
@@ -118,7 +119,7 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
     (upgrades && version && !key.is_empty()).then(|| derive_accept_key(key.as_bytes()))
 }
 
-/// Whether a comma-separated header names `token`, in any case, on any of its lines.
+/// True if the comma-separated header `name` contains `token`, in any case, on any of its lines.
 fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     items(headers, name).any(|item| item.eq_ignore_ascii_case(token))
 }
@@ -131,7 +132,7 @@ fn items<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
         .flat_map(|line| line.split(',').map(str::trim))
 }
 
-/// The first name in the client's order that is one of ours.
+/// First accepted subprotocol in the client's order of preference.
 fn choose_subprotocol(headers: &HeaderMap) -> Option<&'static str> {
     items(headers, &header::SEC_WEBSOCKET_PROTOCOL)
         .find_map(|offered| SUBPROTOCOLS.into_iter().find(|known| *known == offered))
@@ -150,7 +151,7 @@ impl IntoResponse for Accepted {
 }
 
 impl IntoResponse for Rejected {
-    /// The body is empty: these routes are exempt from the JSON error rule (http §1).
+    /// Empty body: this route is exempt from the JSON error rule (http §1).
     fn into_response(self) -> Response<Body> {
         let Self(status, header) = self;
         match header {

@@ -198,3 +198,6 @@ pub const PRESENCE: &str = "presence";
 pub const PRESENCE_LEAVE: &str = "presence.leave";
 /// An ephemeral event of a peer, sent with [`Method::EventSend`].
 pub const EVENT: &str = "event";
+
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,7 @@ fn pull_record<'a>(space: &'a str, record: &'a Record) -> PullRecord<'a> {
     PullRecord { space, id: record.id, blob, cursor: record.cursor, dek, deleted }
 }
 
-/// One entry per chunk: each entry has its own cursor.
+/// Chunk of a single entry, since each entry has its own cursor.
 fn pull_membership<'a>(space: &'a str, entry: &'a MemberEntry) -> PullMembership<'a> {
     PullMembership { space, cursor: entry.cursor, entries: vec![stored_rows::entry(entry)] }
 }

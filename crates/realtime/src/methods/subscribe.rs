@@ -54,7 +54,7 @@ pub(super) async fn subscribe<'p>(
 pub(super) fn unsubscribe(connection: &Connection, params: &UnsubscribeParams<'_>) {
     for space in params.spaces.iter().take(limits::SPACES) {
         if let Ok(space) = space_id(space) {
-            connection.unwatch(space);
+            connection.unsubscribe(space);
         }
     }
 }
@@ -66,7 +66,7 @@ pub(super) struct Subscribed<'p> {
     errors: Vec<SpaceError<'p>>,
 }
 
-/// One space of the result.
+/// Space of the result.
 struct SubscribedSpace<'p> {
     /// As the client wrote it.
     id: &'p str,
@@ -115,13 +115,13 @@ impl<'p> Progress<'p> {
         if let Some(seen) = self.seen.get(&space) {
             return seen.clone();
         }
-        let outcome = self.watch(stream, space, entry).await;
+        let outcome = self.subscribe(stream, space, entry).await;
         self.seen.insert(space, outcome.clone());
         outcome
     }
 
     /// Registers, authorizes and reads. A revocation in between repeats all of it: the state may be from before.
-    async fn watch(
+    async fn subscribe(
         &mut self,
         stream: Stream<'_>,
         space: SpaceId,
@@ -130,7 +130,7 @@ impl<'p> Progress<'p> {
         let connection = stream.context.connection();
         let endpoint = &connection.endpoint;
         let again = endpoint.broker.is_live(space, connection.id);
-        if !connection.note_watched(space, limits::SPACES) {
+        if !connection.add_subscription(space, limits::SPACES) {
             return Err(ErrorCode::RateLimited);
         }
         for _ in 0..ATTEMPTS {
@@ -146,7 +146,7 @@ impl<'p> Progress<'p> {
             self.pending.push(PendingSubscription { space, id });
             return Ok(entered.begin(stream).await);
         }
-        connection.unwatch(space);
+        connection.unsubscribe(space);
         Err(ErrorCode::Internal)
     }
 
@@ -163,7 +163,7 @@ impl<'p> Progress<'p> {
             Some(id) if matches!(code, ErrorCode::Internal | ErrorCode::HomeUnavailable) => {
                 self.pending.push(PendingSubscription { space, id });
             }
-            Some(_) | None => connection.unwatch(space),
+            Some(_) | None => connection.unsubscribe(space),
         }
         code
     }

@@ -1,11 +1,11 @@
-//! The first message of a connection (protocol §1.4).
+//! Parsing of the auth frame, the first message of a connection (protocol §1.4).
 
 use less_sync_core::frame::{BadAuthFrame, parse_auth};
 use less_sync_core::{Close, limits};
 
-use super::Incoming;
+use super::incoming::Incoming;
 
-/// The access token in the first message; `None` when this was no message at all and the wait goes on.
+/// Reads the access token from the first message; `None` for control frames, after which the wait continues.
 pub(super) fn read_auth_frame(incoming: Incoming) -> Result<Option<String>, Close> {
     let message = match incoming {
         Incoming::Binary(message) if message.len() > limits::AUTH_FRAME => return Err(Close::TOO_BIG),

@@ -1,4 +1,4 @@
-//! The two lanes of a connection (protocol §2.5).
+//! Scheduling of calls in the two lanes of a connection (protocol §2.5).
 //!
 //! Ordered calls take effect in arrival order. They run one at a time, except that pushes which follow each other run
 //! together, so that they can share a commit; the driver places them in arrival order. Stream calls run one at a time beside
@@ -11,17 +11,20 @@ use less_sync_core::wire::method::Lane;
 
 use crate::call::Call;
 
-/// Calls accepted and not finished.
+/// Accepted calls that have not finished.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     ordered: VecDeque<Call>,
     ordered_running: usize,
-    /// Whether what runs in the ordered lane lets others like it run alongside.
-    pipelining: bool,
+    /// True while the running ordered calls are pipelined, so that the next pipelined call may join them.
+    is_pipelining: bool,
+    /// Ordered calls accepted so far; the position of a stream among them.
     ordered_accepted: u64,
+    /// Ordered calls finished so far. They finish in arrival order, so this is a high-water mark.
     ordered_finished: u64,
+    /// Waiting streams, each with the number of ordered calls accepted before it.
     streams: VecDeque<(u64, Call)>,
-    stream_running: bool,
+    is_stream_running: bool,
 }
 
 impl Lanes {
@@ -35,38 +38,39 @@ impl Lanes {
         }
     }
 
-    /// The next call that may start now, if any; it counts as running from here on.
+    /// Removes the next call that may start now; the call counts as running.
     pub(super) fn start(&mut self) -> Option<Call> {
         if let Some(call) = self.next_ordered() {
             return Some(call);
         }
         let (after, _) = self.streams.front()?;
-        if self.stream_running || *after > self.ordered_finished {
+        if self.is_stream_running || *after > self.ordered_finished {
             return None;
         }
-        self.stream_running = true;
+        self.is_stream_running = true;
         self.streams.pop_front().map(|(_, call)| call)
     }
 
     fn next_ordered(&mut self) -> Option<Call> {
+        // Every notification and every call of an unknown method is a barrier between pipelined calls.
         let pipelined = self.ordered.front()?.method.is_some_and(|method| method.row().is_pipelined);
-        let alongside = self.pipelining && pipelined;
+        let alongside = self.is_pipelining && pipelined;
         if self.ordered_running > 0 && !alongside {
             return None;
         }
         self.ordered_running += 1;
-        self.pipelining = pipelined;
+        self.is_pipelining = pipelined;
         self.ordered.pop_front()
     }
 
-    /// A call of this lane has finished. Calls of the ordered lane finish in arrival order.
+    /// Removes a finished call of `lane`. Calls of the ordered lane finish in arrival order.
     pub(super) fn finished(&mut self, lane: Lane) {
         match lane {
             Lane::Ordered => {
                 self.ordered_running = self.ordered_running.saturating_sub(1);
                 self.ordered_finished += 1;
             }
-            Lane::Stream => self.stream_running = false,
+            Lane::Stream => self.is_stream_running = false,
         }
         if self.ordered.is_empty() && self.streams.is_empty() {
             // An idle connection holds no queue memory.
@@ -75,18 +79,19 @@ impl Lanes {
         }
     }
 
-    /// Forgets what has not started.
+    /// Drops the calls that have not started.
     pub(super) fn abandon(&mut self) {
         self.ordered.clear();
         self.streams.clear();
     }
 
-    pub(super) fn running(&self) -> bool {
-        self.ordered_running > 0 || self.stream_running
+    /// True while a call runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.ordered_running > 0 || self.is_stream_running
     }
 
-    /// Calls accepted and not finished, in both lanes.
+    /// Number of accepted calls that have not finished, in both lanes.
     pub(super) fn backlog(&self) -> usize {
-        self.ordered.len() + self.streams.len() + self.ordered_running + usize::from(self.stream_running)
+        self.ordered.len() + self.streams.len() + self.ordered_running + usize::from(self.is_stream_running)
     }
 }

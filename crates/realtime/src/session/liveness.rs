@@ -1,19 +1,19 @@
-//! Signs of life in both directions (protocol §1.6).
+//! Keepalive cadence and idle timeout (protocol §1.6).
 
 use std::time::{Duration, Instant};
 
 use crate::limits::Limits;
 
-/// What is due.
+/// Expired liveness timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overdue {
-    /// Our own sign of life.
+    /// The server's keepalive is due.
     Keepalive,
-    /// Theirs, for too long.
+    /// The peer was silent for longer than the idle timeout.
     Peer,
 }
 
-/// When something was heard last and when we speak next.
+/// Times of the peer's last sign of life and of the next keepalive.
 #[derive(Debug)]
 pub(super) struct Liveness {
     interval: Duration,
@@ -32,7 +32,7 @@ impl Liveness {
         }
     }
 
-    /// The connection is registered: the cadence starts here.
+    /// Starts the cadence, once the connection is registered.
     pub(super) fn begin(&mut self, now: Instant) {
         self.next_keepalive = now + self.interval;
         self.last_heard = now;
@@ -46,8 +46,8 @@ impl Liveness {
         self.idle.map_or(self.next_keepalive, |idle| self.next_keepalive.min(self.last_heard + idle))
     }
 
-    /// What is due at `now`; a keepalive that is due counts as sent. A cadence missed several times over is
-    /// resumed, not made up for.
+    /// The timer that has expired at `now`; a due keepalive counts as sent. Missed keepalives are not made up for: the
+    /// cadence resumes with the next one.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<Overdue> {
         if self.idle.is_some_and(|idle| now >= self.last_heard + idle) {
             return Some(Overdue::Peer);

@@ -1,8 +1,8 @@
-//! Token buckets and the rule against sustained abuse (protocol §1.10).
+//! Token bucket, and detection of sustained abuse (protocol §1.10).
 
 use std::time::{Duration, Instant};
 
-/// A token bucket with `now` as argument: `rate` tokens a second, at most `burst` at once.
+/// Token bucket with explicit time: `rate` tokens per second, at most `burst` at once.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     rate: f64,
@@ -27,7 +27,7 @@ impl TokenBucket {
         self.at = now;
     }
 
-    /// Takes a token if there is one.
+    /// Takes a token if one is available.
     pub(super) fn try_take(&mut self, now: Instant) -> bool {
         self.refill(now);
         let taken = self.tokens >= 1.0;
@@ -37,7 +37,7 @@ impl TokenBucket {
         taken
     }
 
-    /// Takes a token now and says when the next one will be there, if that is not at once.
+    /// Takes a token, into debt if necessary. Returns the time at which the next token is available, unless that is now.
     pub(super) fn take(&mut self, now: Instant) -> Option<Instant> {
         self.refill(now);
         self.tokens -= 1.0;
@@ -46,7 +46,7 @@ impl TokenBucket {
     }
 }
 
-/// Notices a peer that keeps sending at five times a rate for ten seconds.
+/// Detects a peer that sustains five times its rate for ten seconds.
 #[derive(Debug)]
 pub(super) struct AbuseMeter {
     allowed: u64,
@@ -62,7 +62,7 @@ impl AbuseMeter {
         Self { allowed: u64::from(rate.max(1)) * Self::FACTOR * Self::WINDOW.as_secs(), count: 0, since: now }
     }
 
-    /// Counts a message; true when the peer is an abuser.
+    /// Counts a message; true once the count of the current window exceeds the abuse threshold.
     pub(super) fn count(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= Self::WINDOW {
             self.since = now;
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_gives_its_burst_and_then_its_rate() {
+    fn bucket_allows_its_burst_and_then_its_rate() {
         let start = origin();
         let mut bucket = TokenBucket::new(10, 3, start);
         assert!((0..3).all(|_| bucket.try_take(start)));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_beyond_the_burst_names_the_moment_of_the_next_token() {
+    fn take_beyond_the_burst_returns_the_time_of_the_next_token() {
         let start = origin();
         let mut bucket = TokenBucket::new(10, 2, start);
         assert_eq!(bucket.take(start), None);

@@ -1,4 +1,4 @@
-//! Frames on their way out.
+//! Write queue of a socket: frames as header and shared payload, drained with vectored writes.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -13,15 +13,16 @@ const OPCODE_BINARY: u8 = 0x82;
 const OPCODE_CLOSE: u8 = 0x88;
 const OPCODE_PING: u8 = 0x89;
 
-/// Frames, or bytes, after which the queue asks to be drained before it takes more data.
+/// Frames from which the queue accepts no more data until it is drained.
 const FRAMES: usize = 256;
+/// Bytes from which the queue accepts no more data until it is drained.
 const BYTES: usize = 256 * 1024;
-/// Pieces handed to the socket in one call.
+/// Maximum slices of one vectored write. Two per frame, so that a full queue takes eight calls.
 const SLICES: usize = 64;
 /// Capacity that an empty queue keeps.
 const SPARE: usize = 4;
 
-/// One frame: its header (RFC 6455 §5.2, unmasked) and its payload.
+/// Frame with its unmasked header (RFC 6455 §5.2).
 #[derive(Debug)]
 struct Frame {
     header: [u8; 10],
@@ -68,13 +69,15 @@ impl Frame {
     }
 }
 
-/// The queue. Its payloads are shared, so that a frame for a thousand subscribers exists once.
+/// Queue of frames. Payloads are shared: the frame for a thousand subscribers exists once in memory.
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
     frames: VecDeque<Frame>,
-    /// Bytes of the first frame that have left.
+    /// Bytes of the first frame that are already written.
     begun: usize,
+    /// Total size of the queued frames, in bytes.
     bytes: usize,
+    /// Total number of completely written frames.
     written: u64,
 }
 
@@ -83,7 +86,7 @@ impl WriteQueue {
         self.frames.len()
     }
 
-    /// Whether more data may enter; one frame of any size always may.
+    /// True while more data may be queued. The bounds are checked before a frame is added, so one of any size fits.
     pub(super) fn has_room(&self) -> bool {
         self.frames.len() < FRAMES && self.bytes < BYTES
     }
@@ -107,7 +110,7 @@ impl WriteQueue {
         self.push(Frame::new(OPCODE_CLOSE, payload.into()));
     }
 
-    /// Queues bytes that are whole frames already.
+    /// Queues encoded frames.
     pub(super) fn push_raw(&mut self, bytes: Bytes) {
         self.push(Frame::raw(bytes));
     }
@@ -117,8 +120,9 @@ impl WriteQueue {
         self.frames.push_back(frame);
     }
 
-    /// Drops every frame that has not begun to leave.
+    /// Drops every frame whose write has not begun.
     pub(super) fn discard(&mut self) {
+        // A frame that is partly written must be completed: the peer could not parse anything after a torn frame.
         self.frames.truncate(usize::from(self.begun > 0));
         self.bytes = self.frames.iter().map(Frame::len).sum();
     }

@@ -35,7 +35,7 @@ fn now() -> Now {
 fn resting(space: SpaceId, chain: Option<Arc<VerifiedChain>>, now: Now) -> Subscriptions {
     let mut subscriptions = Subscriptions::default();
     subscriptions.add(space);
-    subscriptions.rest_on(space, chain, now);
+    subscriptions.authorize(space, chain, now);
     subscriptions
 }
 
@@ -45,10 +45,10 @@ fn right_ends_with_the_second_after_its_last_one() {
     let now = now();
     let mut subscriptions = resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
     let end = now.instant + Duration::from_millis(2500);
-    assert_eq!(subscriptions.first_end(), Some(end));
-    assert_eq!(subscriptions.take_ended(end.checked_sub(Duration::from_millis(1)).unwrap()), []);
-    assert_eq!(subscriptions.take_ended(end), [SHARED]);
-    assert_eq!((subscriptions.first_end(), subscriptions.len()), (None, 0));
+    assert_eq!(subscriptions.first_expiry(), Some(end));
+    assert_eq!(subscriptions.take_expired(end.checked_sub(Duration::from_millis(1)).unwrap()), []);
+    assert_eq!(subscriptions.take_expired(end), [SHARED]);
+    assert_eq!((subscriptions.first_expiry(), subscriptions.len()), (None, 0));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn personal_spaces_and_rights_without_end_never_end() {
         resting(PERSONAL, None, now),
         resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(i64::MAX / 1000))), now),
     ] {
-        assert_eq!(subscriptions.take_ended(much_later), []);
+        assert_eq!(subscriptions.take_expired(much_later), []);
         assert_eq!(subscriptions.len(), 1);
     }
 }
@@ -68,18 +68,18 @@ fn personal_spaces_and_rights_without_end_never_end() {
 fn renewed_right_counts_from_its_renewal() {
     let now = now();
     let mut subscriptions = resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
-    subscriptions.rest_on(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_060))), now);
-    assert_eq!(subscriptions.take_ended(now.instant + Duration::from_secs(10)), []);
-    assert_eq!(subscriptions.first_end(), Some(now.instant + Duration::from_millis(60_500)));
-    assert_eq!(subscriptions.take_ended(now.instant + Duration::from_mins(2)), [SHARED]);
+    subscriptions.authorize(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_060))), now);
+    assert_eq!(subscriptions.take_expired(now.instant + Duration::from_secs(10)), []);
+    assert_eq!(subscriptions.first_expiry(), Some(now.instant + Duration::from_millis(60_500)));
+    assert_eq!(subscriptions.take_expired(now.instant + Duration::from_mins(2)), [SHARED]);
 }
 
 #[test]
 fn right_of_what_was_left_meanwhile_is_not_noted() {
     let now = now();
     let mut subscriptions = Subscriptions::default();
-    subscriptions.rest_on(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
-    assert_eq!((subscriptions.len(), subscriptions.first_end()), (0, None));
+    subscriptions.authorize(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    assert_eq!((subscriptions.len(), subscriptions.first_expiry()), (0, None));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub enum Lane {
     Stream,
 }
 
-/// One row of the method table.
+/// Row of the method table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Canonical name on the wire; also the value of the field `rpc` in logs and of the label `method` in metrics.

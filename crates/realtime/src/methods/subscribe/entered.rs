@@ -47,7 +47,7 @@ impl Entered {
     /// Records the authorization of the subscription, and replays the missed events before the response.
     pub(super) async fn begin(self, stream: Stream<'_>) -> Space {
         let Self { subscribed, since, missed } = self;
-        stream.context.connection().rest_on(subscribed.state.id, subscribed.chain);
+        stream.context.connection().authorize_subscription(subscribed.state.id, subscribed.chain);
         if let CatchUp::Rows(rows) = missed {
             stream.send(catch_up::frames(&subscribed.state, since, &rows)).await;
         }

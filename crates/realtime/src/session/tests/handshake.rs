@@ -59,9 +59,9 @@ fn a_ping_before_auth_changes_nothing() {
 fn nothing_is_read_while_the_token_is_validated() {
     let mut table = Table::upgraded();
     table.receives(auth("token"));
-    assert!(!table.session.wants_read());
+    assert!(!table.session.can_read());
     table.session.on_authenticated(table.now, HOUR);
-    assert!(table.session.wants_read());
+    assert!(table.session.can_read());
 }
 
 ///
@@ -115,7 +115,7 @@ fn what_means_nothing_from_a_client_is_ignored() {
         table.receives(vec![0xa1, 0x64, b't', b'y', b'p', b'e', kind]);
     }
     assert!(table.all().is_empty());
-    assert!(table.session.wants_read());
+    assert!(table.session.can_read());
 }
 
 /// P-025; a request that names a notification method is unknown too

@@ -66,12 +66,12 @@ fn ordered_calls_run_beside_a_stream() {
 fn reading_rests_while_the_backlog_is_full() {
     let mut table = Table::active();
     for id in 0..64 {
-        assert!(table.session.wants_read());
+        assert!(table.session.can_read());
         table.receives(request(&id.to_string(), "push"));
     }
-    assert!(!table.session.wants_read());
+    assert!(!table.session.can_read());
     table.finishes(Lane::Ordered);
-    assert!(table.session.wants_read());
+    assert!(table.session.can_read());
 }
 
 #[test]
@@ -79,12 +79,12 @@ fn a_peer_over_its_rate_is_read_later_and_not_rejected() {
     let limits = Limits { inbound_rate: 10, inbound_burst: 2, ..Limits::default() };
     let mut table = Table::active_with(limits);
     table.receives(vec![0xf6]);
-    assert!(table.session.wants_read());
+    assert!(table.session.can_read());
     table.receives(vec![0xf6]);
     table.receives(vec![0xf6]);
-    assert!(!table.session.wants_read());
+    assert!(!table.session.can_read());
     assert!(table.waits(Duration::from_millis(250)).is_empty());
-    assert!(table.session.wants_read());
+    assert!(table.session.can_read());
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn silence_that_the_server_caused_is_not_idleness() {
     let mut table = Table::active_with(Limits { backlog: 1, ..Limits::default() });
     table.receives(request("1", "push"));
     table.all();
-    assert!(!table.session.wants_read());
+    assert!(!table.session.can_read());
     let actions = table.waits(Duration::from_secs(200));
     assert!(actions.iter().all(|action| matches!(action, Action::Keepalive)), "{actions:?}");
 }
@@ -111,7 +111,7 @@ fn shutdown_starts_nothing_new_and_waits_for_its_turn() {
     table.receives(request("2", "subscribe"));
     assert_eq!(table.started(), ["push"]);
     table.session.on_shutdown(table.now);
-    assert!(!table.session.wants_read());
+    assert!(!table.session.can_read());
     table.finishes(Lane::Ordered);
     assert!(
         table.all().is_empty(),
