@@ -244,7 +244,7 @@ mod tests {
 
     /// P-223.
     #[test]
-    fn the_newest_connection_beyond_the_limit_of_a_mailbox_is_rejected() {
+    fn newest_connection_beyond_the_limit_of_a_mailbox_is_rejected() {
         let registry = registry(2, 30, 0, 0);
         let one = caller("user", "client", Some("a"));
         let first = registry.register(&one).unwrap();
@@ -255,9 +255,9 @@ mod tests {
         registry.register(&one).unwrap();
     }
 
-    /// P-223: the limit is switchable.
+    /// P-223: a limit can be disabled.
     #[test]
-    fn a_limit_of_zero_is_no_limit() {
+    fn limit_of_zero_is_disabled() {
         let registry = registry(0, 0, 0, 0);
         let permits: Vec<_> =
             (0..100).map(|_| registry.register(&caller("user", "client", Some("a"))).unwrap()).collect();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_process_is_limited_by_all_its_connections() {
+    fn limit_of_the_process_counts_all_connections() {
         let registry = registry(10, 30, 2, 32);
         let address = registry.admit(ADDRESS).unwrap();
         let connection = registry.register(&caller("user", "client", None)).unwrap();

@@ -13,10 +13,10 @@ use crate::ports::Job;
 
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 
-/// Time that stands still.
-struct Still(Instant);
+/// Clock with a constant time.
+struct FixedClock(Instant);
 
-impl Clock for Still {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_seconds(1000)
     }
@@ -30,7 +30,7 @@ impl Clock for Still {
     }
 }
 
-/// One space, or none.
+/// Store with at most one space.
 struct Rows {
     space: Option<Space>,
     reads: AtomicUsize,
@@ -84,7 +84,7 @@ fn here() -> Space {
 #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
 fn authorizer(space: Option<Space>) -> (Authorizer, Arc<Rows>) {
     let rows = Arc::new(Rows { space, reads: AtomicUsize::new(0), is_down: AtomicBool::new(false) });
-    (Authorizer::new(rows.clone(), Arc::new(Still(Instant::now()))), rows)
+    (Authorizer::new(rows.clone(), Arc::new(FixedClock(Instant::now()))), rows)
 }
 
 fn caller(personal_space: Option<SpaceId>) -> Caller {
@@ -124,9 +124,9 @@ async fn shared_space_is_looked_up_once() {
     assert_eq!(rows.reads.load(Ordering::Relaxed), 1);
 }
 
-/// What a grant gives is what was asked of the method, even if the chain would give more.
+/// A grant covers the permission that the method requires, even if the chain allows more.
 #[tokio::test]
-async fn admission_gives_no_more_than_it_was_asked_for() {
+async fn admission_grants_no_more_than_the_method_requires() {
     let (gate, _) = authorizer(Some(here()));
     let admission = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await.unwrap();
     assert!(admission.reading().is_ok());
@@ -144,9 +144,9 @@ async fn grant_carries_both_cids_of_every_token() {
     assert_eq!(grant.access().chain().unwrap().cids().len(), 2);
 }
 
-/// Federation RT-4: only who could enter it here learns that it is elsewhere. Routes change, so that is asked each time.
+/// Federation RT-4: only members learn that the space is remote. Routes change, so the space is looked up each time.
 #[tokio::test]
-async fn space_that_is_elsewhere_is_unavailable_to_its_members_and_forbidden_to_others() {
+async fn remote_space_is_unavailable_to_its_members_and_forbidden_to_others() {
     let (gate, rows) = authorizer(Some(shared(*owner().root_key().as_bytes(), Some("home.example"))));
     for _ in 0..2 {
         let member = admit(&gate, Method::Pull, Some(&token(Permission::Read))).await;
@@ -156,9 +156,9 @@ async fn space_that_is_elsewhere_is_unavailable_to_its_members_and_forbidden_to_
     assert_eq!(rows.reads.load(Ordering::Relaxed), 3);
 }
 
-/// D-29: also for those who would have been rejected anyhow.
+/// D-29: not even of a caller who would be rejected otherwise.
 #[tokio::test]
-async fn store_that_is_down_rejects_nobody() {
+async fn outage_of_the_store_is_no_rejection() {
     let (gate, rows) = authorizer(Some(here()));
     rows.is_down.store(true, Ordering::Relaxed);
     let token = token(Permission::Read);
@@ -168,16 +168,16 @@ async fn store_that_is_down_rejects_nobody() {
     }
 }
 
-/// Databases of the original may hold 33 bytes that are no point.
+/// A database of the original may contain 33 bytes that are not a point.
 #[tokio::test]
-async fn space_with_a_key_that_is_none_opens_to_nobody() {
+async fn space_with_an_invalid_root_key_is_forbidden() {
     let (gate, _) = authorizer(Some(shared([0xff; 33], None)));
     let answer = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await;
     assert!(matches!(answer, Err(EngineError::Forbidden)));
 }
 
 #[tokio::test]
-async fn unknown_space_is_told_to_the_holder_of_a_chain_and_is_not_remembered() {
+async fn unknown_space_is_reported_to_the_holder_of_a_chain_and_is_not_cached() {
     let (gate, rows) = authorizer(None);
     let token = token(Permission::Read);
     assert!(matches!(admit(&gate, Method::Pull, Some(&token)).await, Err(EngineError::UnknownSpace)));
@@ -186,7 +186,7 @@ async fn unknown_space_is_told_to_the_holder_of_a_chain_and_is_not_remembered() 
 }
 
 #[tokio::test]
-async fn method_that_asks_for_no_level_lets_nobody_in() {
+async fn method_without_an_access_level_for_spaces_is_forbidden() {
     let (gate, rows) = authorizer(Some(here()));
     for method in [Method::PresenceSet, Method::SpaceCreate, Method::InvitationList] {
         let answer = admit(&gate, method, Some(&token(Permission::Admin))).await;
@@ -197,7 +197,7 @@ async fn method_that_asks_for_no_level_lets_nobody_in() {
 
 /// Auth §4.1 rules 1 and 2.
 #[tokio::test]
-async fn own_space_is_touched_once_and_needs_no_chain() {
+async fn own_space_is_touched_once_and_requires_no_chain() {
     let personal = Space { kind: SpaceKind::Personal, ..here() };
     let (gate, rows) = authorizer(Some(personal));
     let caller = caller(Some(SPACE));

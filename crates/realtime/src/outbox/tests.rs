@@ -30,25 +30,25 @@ fn taken(outbox: &Outbox) -> Vec<Bytes> {
     std::iter::from_fn(|| outbox.take()).map(|outgoing| outgoing.frame).collect()
 }
 
-/// Counts how often it is woken.
+/// Waker that counts its wakeups.
 #[derive(Default)]
-struct Alarm(AtomicUsize);
+struct CountingWaker(AtomicUsize);
 
-impl Wake for Alarm {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-impl Alarm {
-    fn rung(&self) -> usize {
+impl CountingWaker {
+    fn wakeups(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// Parks a task on the outbox.
-fn park(outbox: &Outbox) -> Arc<Alarm> {
-    let alarm = Arc::new(Alarm::default());
+fn park(outbox: &Outbox) -> Arc<CountingWaker> {
+    let alarm = Arc::new(CountingWaker::default());
     let waker = Waker::from(alarm.clone());
     assert!(outbox.poll_ready(&Context::from_waker(&waker)).is_pending());
     alarm
@@ -59,7 +59,7 @@ fn is_ready(outbox: &Outbox) -> bool {
 }
 
 #[test]
-fn replies_and_events_leave_in_turn_a_reply_first() {
+fn replies_and_events_alternate_a_reply_first() {
     let outbox = small();
     outbox.ephemeral(HERE, frame("e1"));
     outbox.durable(Some(HERE), frame("d1"));
@@ -70,38 +70,38 @@ fn replies_and_events_leave_in_turn_a_reply_first() {
 }
 
 #[test]
-fn a_frame_wakes_the_parked_task_once() {
+fn frame_wakes_the_parked_task_once() {
     let outbox = small();
     let alarm = park(&outbox);
     outbox.durable(None, frame("d1"));
     outbox.durable(None, frame("d2"));
     outbox.ephemeral(HERE, frame("e1"));
-    assert_eq!(alarm.rung(), 1);
+    assert_eq!(alarm.wakeups(), 1);
     assert!(is_ready(&outbox), "there are frames");
     taken(&outbox);
     assert!(!is_ready(&outbox));
 }
 
 #[test]
-fn a_reply_waits_for_room_and_is_woken_by_it() {
+fn reply_waits_for_room_and_is_woken_by_it() {
     let outbox = small();
     outbox.try_reply(reply("r1"));
     outbox.try_reply(reply("r2"));
-    let alarm = Arc::new(Alarm::default());
+    let alarm = Arc::new(CountingWaker::default());
     let waker = Waker::from(alarm.clone());
     let mut cx = Context::from_waker(&waker);
     let mut third = Box::pin(outbox.reply(reply("r3")));
     assert!(third.poll_unpin(&mut cx).is_pending());
     assert!(third.poll_unpin(&mut cx).is_pending());
-    assert_eq!(alarm.rung(), 0);
+    assert_eq!(alarm.wakeups(), 0);
     assert_eq!(outbox.take().unwrap().frame, "r1");
-    assert_eq!(alarm.rung(), 1);
+    assert_eq!(alarm.wakeups(), 1);
     assert_eq!(third.poll_unpin(&mut cx), Poll::Ready(Ok(())));
     assert_eq!(taken(&outbox), ["r2", "r3"].map(frame));
 }
 
 #[test]
-fn a_reply_that_stops_waiting_is_not_queued() {
+fn cancelled_reply_is_not_queued() {
     let outbox = small();
     outbox.try_reply(reply("r1"));
     outbox.try_reply(reply("r2"));
@@ -111,7 +111,7 @@ fn a_reply_that_stops_waiting_is_not_queued() {
 
 /// Newer-clients §5.
 #[test]
-fn a_reply_beyond_the_bound_in_bytes_fits_an_empty_queue_only() {
+fn reply_beyond_the_bound_in_bytes_fits_an_empty_queue_only() {
     let outbox = small();
     assert_eq!(outbox.reply(reply("more than ten bytes")).now_or_never(), Some(Ok(())));
     assert_eq!(outbox.reply(reply("r2")).now_or_never(), None);
@@ -131,7 +131,7 @@ fn replies_take_no_room_from_events() {
 
 /// B-01, P-226.
 #[test]
-fn a_durable_event_without_room_closes_as_slow_consumer() {
+fn durable_event_without_room_closes_as_slow_consumer() {
     for (event, room) in [("d", 3), ("5byte", 2)] {
         let outbox = small();
         for _ in 0..room {
@@ -144,7 +144,7 @@ fn a_durable_event_without_room_closes_as_slow_consumer() {
 }
 
 #[test]
-fn an_ephemeral_event_without_room_pushes_out_the_oldest() {
+fn ephemeral_event_without_room_displaces_the_oldest() {
     let outbox = small();
     assert_eq!(outbox.ephemeral(HERE, frame("e1")), Delivered::Queued);
     assert_eq!(outbox.ephemeral(HERE, frame("e2")), Delivered::Queued);
@@ -166,7 +166,7 @@ fn purge_drops_the_events_of_one_space_and_no_replies() {
 }
 
 #[test]
-fn a_close_overtakes_and_discards_and_the_first_wins() {
+fn close_overtakes_and_discards_and_the_first_wins() {
     let outbox = small();
     outbox.try_reply(reply("r1"));
     outbox.durable(None, frame("d1"));
@@ -182,30 +182,30 @@ fn a_close_overtakes_and_discards_and_the_first_wins() {
 }
 
 #[test]
-fn a_close_wakes_whoever_waits() {
+fn close_wakes_all_waiting_tasks() {
     let outbox = small();
     let task = park(&outbox);
     outbox.close(Close::IDLE);
-    assert_eq!(task.rung(), 1);
+    assert_eq!(task.wakeups(), 1);
 
     let outbox = small();
     outbox.try_reply(reply("r1"));
     outbox.try_reply(reply("r2"));
-    let producer = Arc::new(Alarm::default());
+    let producer = Arc::new(CountingWaker::default());
     let waker = Waker::from(producer.clone());
     let mut waiting = Box::pin(outbox.reply(reply("r3")));
     assert!(waiting.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
     outbox.close(Close::IDLE);
-    assert_eq!(producer.rung(), 1);
+    assert_eq!(producer.wakeups(), 1);
     assert_eq!(waiting.now_or_never(), Some(Err(Closed)));
 }
 
 #[test]
-fn a_signal_makes_ready_once_so_that_nobody_spins_on_it() {
+fn signal_is_reported_once() {
     let outbox = small();
     let task = park(&outbox);
     outbox.drain();
-    assert_eq!(task.rung(), 1);
+    assert_eq!(task.wakeups(), 1);
     assert!(outbox.is_draining());
     assert!(is_ready(&outbox));
     assert!(!is_ready(&outbox));
@@ -215,7 +215,7 @@ fn a_signal_makes_ready_once_so_that_nobody_spins_on_it() {
 }
 
 #[test]
-fn a_drain_discards_nothing() {
+fn drain_discards_nothing() {
     let outbox = small();
     outbox.try_reply(reply("r1"));
     outbox.drain();
@@ -223,6 +223,6 @@ fn a_drain_discards_nothing() {
 }
 
 #[test]
-fn an_idle_outbox_is_small() {
+fn idle_outbox_is_small() {
     assert!(size_of::<Outbox>() <= 320, "{} bytes", size_of::<Outbox>());
 }

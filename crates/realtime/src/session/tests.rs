@@ -17,13 +17,13 @@ mod timers;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A session with its time in hand.
-struct Table {
+/// A session with a manual clock.
+struct Fixture {
     session: Session,
     now: Instant,
 }
 
-impl Table {
+impl Fixture {
     /// A connection just upgraded.
     fn upgraded() -> Self {
         Self::with(Limits::default())
@@ -41,11 +41,11 @@ impl Table {
     }
 
     fn active_with(limits: Limits) -> Self {
-        let mut table = Self::with(limits);
-        table.receives(auth("token"));
-        assert!(matches!(table.next(), Some(Action::Authenticate(token)) if token == "token"));
-        table.session.on_authenticated(table.now, 2 * HOUR);
-        table
+        let mut fixture = Self::with(limits);
+        fixture.receives(auth("token"));
+        assert!(matches!(fixture.next(), Some(Action::Authenticate(token)) if token == "token"));
+        fixture.session.on_authenticated(fixture.now, 2 * HOUR);
+        fixture
     }
 
     fn receives(&mut self, message: impl Into<Bytes>) {
@@ -56,7 +56,7 @@ impl Table {
         self.session.on_incoming(self.now, incoming);
     }
 
-    /// Time passes; timers fire as the session asked for them.
+    /// Advances the time; timers fire at the deadlines of the session.
     fn waits(&mut self, time: Duration) -> Vec<Action> {
         let until = self.now + time;
         let mut actions = Vec::new();
@@ -81,7 +81,7 @@ impl Table {
         self.session.on_finished(self.now, lane);
     }
 
-    /// The names of the methods started since the last look.
+    /// Names of the methods started since the last call.
     fn started(&mut self) -> Vec<String> {
         self.all()
             .into_iter()

@@ -85,7 +85,7 @@ async fn many_frames_arrive_whole_and_in_order_through_a_narrow_stream() {
 }
 
 #[tokio::test]
-async fn a_close_frame_overtakes_what_has_not_begun() {
+async fn close_frame_overtakes_frames_whose_write_has_not_begun() {
     let (mut socket, mut client) = pair(16, 1024);
     socket.send(vec![1; 20].into());
     socket.send(vec![2; 20].into());
@@ -106,7 +106,7 @@ async fn a_close_frame_overtakes_what_has_not_begun() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_between_our_frames() {
+async fn pong_is_written_between_data_frames() {
     let (mut socket, mut client) = pair(1024, 1024);
     client.write_all(&masked(0x89, b"hi")).await.unwrap();
     client.write_all(&masked(0x82, b"x")).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_ping_is_answered_between_our_frames() {
 }
 
 #[tokio::test]
-async fn pongs_nobody_reads_stop_the_reading() {
+async fn unread_pongs_pause_reading() {
     let (mut socket, mut client) = pair(1 << 20, 1024);
     for _ in 0..1000 {
         client.write_all(&masked(0x89, b"")).await.unwrap();
@@ -149,7 +149,7 @@ async fn the_limit_holds_for_the_reassembled_message() {
 }
 
 #[tokio::test]
-async fn a_raised_limit_holds_from_the_next_message_on() {
+async fn raised_limit_applies_from_the_next_message_on() {
     let (mut socket, mut client) = pair(4096, 10);
     client.write_all(&masked(0x82, &[9; 10])).await.unwrap();
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(_))));
@@ -159,7 +159,7 @@ async fn a_raised_limit_holds_from_the_next_message_on() {
 }
 
 #[tokio::test]
-async fn breaches_of_the_rfc_are_told_apart_from_the_end_of_the_stream() {
+async fn violations_of_the_rfc_differ_from_the_end_of_the_stream() {
     let unmasked = [0x82, 1, b'x'].to_vec();
     let reserved_bit = masked(0xc2, b"x");
     let reserved_opcode = masked(0x83, b"x");
@@ -178,7 +178,7 @@ async fn breaches_of_the_rfc_are_told_apart_from_the_end_of_the_stream() {
 }
 
 #[tokio::test]
-async fn text_is_text_whether_it_is_utf_8_or_not() {
+async fn text_frames_are_reported_with_and_without_valid_utf_8() {
     for payload in [&b"text"[..], &[0xff, 0xfe]] {
         let (mut socket, mut client) = pair(1024, 1024);
         client.write_all(&masked(0x81, payload)).await.unwrap();
@@ -187,7 +187,7 @@ async fn text_is_text_whether_it_is_utf_8_or_not() {
 }
 
 #[tokio::test]
-async fn the_peers_close_frame_is_echoed_unless_we_said_goodbye_ourselves() {
+async fn close_frame_of_the_peer_is_echoed_unless_the_server_closed_first() {
     let close = masked(0x88, &[0x03, 0xe8]);
     let (mut socket, mut client) = pair(1024, 1024);
     client.write_all(&close).await.unwrap();

@@ -32,7 +32,7 @@ fn now() -> Now {
     Now { wall: WALL, instant: Instant::now() }
 }
 
-fn resting(space: SpaceId, chain: Option<Arc<VerifiedChain>>, now: Now) -> Subscriptions {
+fn authorized(space: SpaceId, chain: Option<Arc<VerifiedChain>>, now: Now) -> Subscriptions {
     let mut subscriptions = Subscriptions::default();
     subscriptions.add(space);
     subscriptions.authorize(space, chain, now);
@@ -41,9 +41,9 @@ fn resting(space: SpaceId, chain: Option<Arc<VerifiedChain>>, now: Now) -> Subsc
 
 /// Auth §6.1: now ≤ exp, in whole seconds.
 #[test]
-fn right_ends_with_the_second_after_its_last_one() {
+fn authorization_expires_after_its_last_second() {
     let now = now();
-    let mut subscriptions = resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    let mut subscriptions = authorized(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
     let end = now.instant + Duration::from_millis(2500);
     assert_eq!(subscriptions.first_expiry(), Some(end));
     assert_eq!(subscriptions.take_expired(end.checked_sub(Duration::from_millis(1)).unwrap()), []);
@@ -52,12 +52,12 @@ fn right_ends_with_the_second_after_its_last_one() {
 }
 
 #[test]
-fn personal_spaces_and_rights_without_end_never_end() {
+fn personal_spaces_and_unlimited_chains_never_expire() {
     let now = now();
     let much_later = now.instant + Duration::from_hours(24 * 365 * 10);
     for mut subscriptions in [
-        resting(PERSONAL, None, now),
-        resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(i64::MAX / 1000))), now),
+        authorized(PERSONAL, None, now),
+        authorized(SHARED, Some(chain(SHARED, Timestamp::from_seconds(i64::MAX / 1000))), now),
     ] {
         assert_eq!(subscriptions.take_expired(much_later), []);
         assert_eq!(subscriptions.len(), 1);
@@ -65,9 +65,9 @@ fn personal_spaces_and_rights_without_end_never_end() {
 }
 
 #[test]
-fn renewed_right_counts_from_its_renewal() {
+fn renewed_authorization_replaces_the_expiry() {
     let now = now();
-    let mut subscriptions = resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    let mut subscriptions = authorized(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
     subscriptions.authorize(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_060))), now);
     assert_eq!(subscriptions.take_expired(now.instant + Duration::from_secs(10)), []);
     assert_eq!(subscriptions.first_expiry(), Some(now.instant + Duration::from_millis(60_500)));
@@ -75,7 +75,7 @@ fn renewed_right_counts_from_its_renewal() {
 }
 
 #[test]
-fn right_of_what_was_left_meanwhile_is_not_noted() {
+fn authorization_of_an_ended_subscription_is_ignored() {
     let now = now();
     let mut subscriptions = Subscriptions::default();
     subscriptions.authorize(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
@@ -83,11 +83,11 @@ fn right_of_what_was_left_meanwhile_is_not_noted() {
 }
 
 #[test]
-fn another_did_takes_what_rests_on_chains_for_this_one() {
+fn another_did_ends_subscriptions_of_chains_for_this_one() {
     let now = now();
-    let mine = || resting(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
+    let mine = || authorized(SHARED, Some(chain(SHARED, Timestamp::from_seconds(1_000_002))), now);
     assert_eq!(mine().take_foreign(Some(key(1).did())), []);
     assert_eq!(mine().take_foreign(Some(key(2).did())), [SHARED]);
     assert_eq!(mine().take_foreign(None), [SHARED]);
-    assert_eq!(resting(PERSONAL, None, now).take_foreign(None), []);
+    assert_eq!(authorized(PERSONAL, None, now).take_foreign(None), []);
 }

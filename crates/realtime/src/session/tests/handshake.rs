@@ -9,8 +9,8 @@ fn auth_failed(reason: &'static str) -> Close {
 /// P-003
 #[test]
 fn silent_client_is_closed_with_auth_failed() {
-    let mut table = Table::upgraded();
-    let actions = table.waits(Limits::default().auth_timeout);
+    let mut fixture = Fixture::upgraded();
+    let actions = fixture.waits(Limits::default().auth_timeout);
     assert!(matches!(actions.as_slice(), [Action::Close(close)] if *close == auth_failed("auth timeout")));
 }
 
@@ -39,48 +39,48 @@ fn every_bad_first_message_has_its_reason() {
         (Incoming::Binary(vec![0; 64 * 1024 + 1].into()), Close::TOO_BIG),
     ];
     for (incoming, close) in rows {
-        let mut table = Table::upgraded();
-        table.meets(incoming);
-        table.assert_closes(close);
+        let mut fixture = Fixture::upgraded();
+        fixture.meets(incoming);
+        fixture.assert_closes(close);
     }
 }
 
 /// D-43
 #[test]
-fn a_ping_before_auth_changes_nothing() {
-    let mut table = Table::upgraded();
-    table.meets(Incoming::Control);
-    assert!(table.next().is_none());
-    table.receives(auth("token"));
-    assert!(matches!(table.next(), Some(Action::Authenticate(_))));
+fn ping_before_auth_is_ignored() {
+    let mut fixture = Fixture::upgraded();
+    fixture.meets(Incoming::Control);
+    assert!(fixture.next().is_none());
+    fixture.receives(auth("token"));
+    assert!(matches!(fixture.next(), Some(Action::Authenticate(_))));
 }
 
 #[test]
 fn nothing_is_read_while_the_token_is_validated() {
-    let mut table = Table::upgraded();
-    table.receives(auth("token"));
-    assert!(!table.session.can_read());
-    table.session.on_authenticated(table.now, HOUR);
-    assert!(table.session.can_read());
+    let mut fixture = Fixture::upgraded();
+    fixture.receives(auth("token"));
+    assert!(!fixture.session.can_read());
+    fixture.session.on_authenticated(fixture.now, HOUR);
+    assert!(fixture.session.can_read());
 }
 
 ///
 #[test]
-fn validation_that_takes_too_long_is_an_outage_and_no_rejection() {
-    let mut table = Table::upgraded();
-    table.receives(auth("token"));
-    table.all();
-    let actions = table.waits(Limits::default().auth_validation_timeout);
+fn validation_timeout_is_an_outage_and_no_rejection() {
+    let mut fixture = Fixture::upgraded();
+    fixture.receives(auth("token"));
+    fixture.all();
+    let actions = fixture.waits(Limits::default().auth_validation_timeout);
     assert!(matches!(actions.as_slice(), [Action::Close(close)] if *close == Close::AUTH_UNAVAILABLE));
 }
 
 #[test]
-fn a_rejected_connection_closes_with_the_reason_given() {
-    let mut table = Table::upgraded();
-    table.receives(auth("token"));
-    table.all();
-    table.session.on_rejected(table.now, Close::TOO_MANY_CONNECTIONS);
-    table.assert_closes(Close::TOO_MANY_CONNECTIONS);
+fn rejected_connection_closes_with_the_given_reason() {
+    let mut fixture = Fixture::upgraded();
+    fixture.receives(auth("token"));
+    fixture.all();
+    fixture.session.on_rejected(fixture.now, Close::TOO_MANY_CONNECTIONS);
+    fixture.assert_closes(Close::TOO_MANY_CONNECTIONS);
 }
 
 /// P-020…P-023, and the request id of protocol §1.7
@@ -96,35 +96,35 @@ fn every_unreadable_message_has_its_reason() {
         (Incoming::TooBig, Close::TOO_BIG),
     ];
     for (incoming, close) in rows {
-        let mut table = Table::active();
-        table.meets(incoming);
-        table.assert_closes(close);
+        let mut fixture = Fixture::active();
+        fixture.meets(incoming);
+        fixture.assert_closes(close);
     }
 }
 
 /// P-024, P-027…P-030
 #[test]
-fn what_means_nothing_from_a_client_is_ignored() {
-    let mut table = Table::active();
-    table.receives(vec![0xf6]);
-    table.receives(auth("again"));
-    table.receives(notification("push"));
-    table.receives(notification("nobody.knows"));
+fn frames_without_meaning_from_a_client_are_ignored() {
+    let mut fixture = Fixture::active();
+    fixture.receives(vec![0xf6]);
+    fixture.receives(auth("again"));
+    fixture.receives(notification("push"));
+    fixture.receives(notification("nobody.knows"));
     for kind in [1_u8, 3, 17] {
         // {"type": kind}
-        table.receives(vec![0xa1, 0x64, b't', b'y', b'p', b'e', kind]);
+        fixture.receives(vec![0xa1, 0x64, b't', b'y', b'p', b'e', kind]);
     }
-    assert!(table.all().is_empty());
-    assert!(table.session.can_read());
+    assert!(fixture.all().is_empty());
+    assert!(fixture.session.can_read());
 }
 
 /// P-025; a request that names a notification method is unknown too
 #[test]
-fn unknown_methods_are_answered_in_the_ordered_lane() {
+fn unknown_methods_run_in_the_ordered_lane() {
     for method in ["nobody.knows", "presence.set", "unsubscribe", "auth"] {
-        let mut table = Table::active();
-        table.receives(request("1", method));
-        match table.all().as_slice() {
+        let mut fixture = Fixture::active();
+        fixture.receives(request("1", method));
+        match fixture.all().as_slice() {
             [Action::Run(call)] => {
                 assert_eq!(call.lane(), Lane::Ordered);
                 assert!(call.method.is_none());
@@ -136,16 +136,16 @@ fn unknown_methods_are_answered_in_the_ordered_lane() {
 }
 
 #[test]
-fn the_close_frame_of_the_peer_ends_the_session() {
-    let mut table = Table::active();
-    table.meets(Incoming::Closed);
-    assert!(matches!(table.all().as_slice(), [Action::Drop]));
-    assert!(table.session.deadline().is_none());
+fn close_frame_of_the_peer_ends_the_session() {
+    let mut fixture = Fixture::active();
+    fixture.meets(Incoming::Closed);
+    assert!(matches!(fixture.all().as_slice(), [Action::Drop]));
+    assert!(fixture.session.deadline().is_none());
 }
 
 #[test]
-fn a_closing_session_waits_for_the_echo_but_not_for_long() {
-    let mut echoed = Table::active();
+fn closing_session_waits_for_the_echo_until_the_timeout() {
+    let mut echoed = Fixture::active();
     echoed.meets(Incoming::Text);
     echoed.all();
     echoed.receives(request("1", "push"));
@@ -153,7 +153,7 @@ fn a_closing_session_waits_for_the_echo_but_not_for_long() {
     echoed.meets(Incoming::Closed);
     assert!(matches!(echoed.all().as_slice(), [Action::Drop]));
 
-    let mut silent = Table::active();
+    let mut silent = Fixture::active();
     silent.meets(Incoming::Text);
     silent.all();
     assert!(matches!(silent.waits(Limits::default().close_timeout).as_slice(), [Action::Drop]));

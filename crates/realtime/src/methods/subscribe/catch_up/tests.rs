@@ -41,8 +41,8 @@ fn stored_file(id: u8, at: u64, state: FileState) -> Row {
     Row::File(StoredFile { id: FileId::from_bytes([id; 16]), record, cursor: cursor(at), state })
 }
 
-/// What a frame says, in one line.
-fn said(message: &Bytes) -> String {
+/// Content of a frame in one line.
+fn described(message: &Bytes) -> String {
     let ServerFrame::Notification { method, params } = frame::parse_server(message).unwrap() else {
         panic!("no notification")
     };
@@ -75,18 +75,18 @@ fn said(message: &Bytes) -> String {
     }
 }
 
-fn told(since: u64, rows: &[Row]) -> Vec<String> {
-    frames(&space(), cursor(since), rows).iter().map(said).collect()
+fn replayed(since: u64, rows: &[Row]) -> Vec<String> {
+    frames(&space(), cursor(since), rows).iter().map(described).collect()
 }
 
 #[test]
-fn rows_of_one_cursor_are_told_at_once_and_each_sync_continues_what_was_told() {
+fn rows_of_one_cursor_are_one_event_and_each_sync_continues_the_last_event() {
     let rows = [record(1, 3), tombstone(2, 3), record(3, 5), record(4, 9)];
-    assert_eq!(told(2, &rows), ["sync 2→3: +1 -2", "sync 3→5: +3", "sync 5→9: +4"]);
+    assert_eq!(replayed(2, &rows), ["sync 2→3: +1 -2", "sync 3→5: +3", "sync 5→9: +4"]);
 }
 
 #[test]
-fn entries_and_files_are_told_in_their_place() {
+fn entries_and_files_are_sent_in_cursor_order() {
     let live = FileState::Live { size: 12, dek: Dek::try_from(&[0; 44][..]).unwrap() };
     let rows = [
         member(1, 3),
@@ -99,7 +99,7 @@ fn entries_and_files_are_told_in_their_place() {
         record(2, 8),
     ];
     assert_eq!(
-        told(2, &rows),
+        replayed(2, &rows),
         [
             "membership 3: 1",
             "sync 2→4: +1",
@@ -113,6 +113,6 @@ fn entries_and_files_are_told_in_their_place() {
 }
 
 #[test]
-fn nothing_missed_is_nothing_told() {
-    assert_eq!(told(9, &[]), Vec::<String>::new());
+fn no_missed_rows_are_no_events() {
+    assert_eq!(replayed(9, &[]), Vec::<String>::new());
 }
