@@ -26,8 +26,6 @@ const DEBTS: &[&str] = &[
     "crates/realtime/src/broker/watched.rs",
     "crates/realtime/src/driver.rs",
     "crates/realtime/src/driver/work.rs",
-    "crates/realtime/src/session.rs",
-    "crates/realtime/src/session/handshake.rs",
     "crates/storage-postgres/src/error.rs",
     "crates/storage-postgres/src/sqlstate.rs",
     "crates/storage/src/records.rs",
