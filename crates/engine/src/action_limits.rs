@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use less_sync_auth::{Caller, IdentityHashKey};
 use less_sync_core::Timestamp;
-use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimits, StorageError};
+use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimitRejection, RateLimits};
 
 use crate::EngineError;
 use crate::budget::{Budget, Reservation};
@@ -51,13 +51,13 @@ impl ActionLimits {
     ///
     /// # Errors
     /// [`EngineError::RateLimited`]; a rejected action is not counted. Failures of the database.
-    pub(crate) async fn count(
+    pub(crate) async fn count<R>(
         &self,
         action: RateAction,
         caller: &Caller,
         limit: usize,
         now: Timestamp,
-    ) -> Result<Counted<'_>, EngineError> {
+    ) -> Result<Counted<'_>, EngineError<R>> {
         let budget = self.budget(action);
         let Some(Stored { counters, key }) = &self.stored else {
             let reserved = budget.reserve(caller, limit, now);
@@ -67,8 +67,10 @@ impl ActionLimits {
         let window = budget.window();
         match counters.acquire(action, actor, RateLimit { actions: limit, window }).await {
             Ok(permit) => Ok(Counted::Stored(counters.as_ref(), permit)),
-            Err(StorageError::RateLimited { .. }) => Err(EngineError::RateLimited { limit }),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(match error.rejection() {
+                Ok(RateLimitRejection::Exceeded { .. }) => EngineError::RateLimited { limit },
+                Err(error) => error.widen().into(),
+            }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use less_sync_auth::{Caller, RootKey};
 use less_sync_core::SpaceId;
-use less_sync_storage::{RateAction, Space, SpaceKind};
+use less_sync_storage::{RateAction, Space, SpaceKind, SpaceRejection};
 
 use crate::{Engine, EngineError};
 
@@ -11,14 +11,14 @@ impl Engine {
     /// ends at `root`. Counts against the caller's daily rate limit unless it fails.
     ///
     /// # Errors
-    /// [`EngineError::RateLimited`]; [`less_sync_storage::StorageError::SpaceExists`] when the id exists, also on a
+    /// [`EngineError::RateLimited`]; [`less_sync_storage::SpaceRejection::Exists`] when the id exists, also on a
     /// repeat.
     pub async fn create_space(
         &self,
         caller: &Caller,
         id: SpaceId,
         root: &RootKey,
-    ) -> Result<Space, EngineError> {
+    ) -> Result<Space, EngineError<SpaceRejection>> {
         let (limit, now) = (self.settings.spaces_per_day, self.clock.now());
         let counted = self.actions.count(RateAction::SpaceCreate, caller, limit, now).await?;
         let kind = SpaceKind::Shared { root_public_key: *root.as_bytes() };

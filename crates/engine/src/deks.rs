@@ -7,7 +7,8 @@ use less_sync_auth::rights::Scope;
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, DekKind, SpaceId};
 use less_sync_storage::{
-    AdminGrant, DekListing, DekPage, DekPosition, ReadGrant, Rewrap, RewrapGuard, Rewrapped, Storage,
+    AdminGrant, DekListing, DekPage, DekPosition, DekRejection, ReadGrant, Rewrap, RewrapGuard, Rewrapped,
+    Storage,
 };
 use tokio::sync::Semaphore;
 
@@ -80,7 +81,7 @@ impl Engine {
         kind: DekKind,
         entries: Vec<Rewrap>,
         listed: Option<Cursor>,
-    ) -> Result<Rewrapped, EngineError> {
+    ) -> Result<Rewrapped, EngineError<DekRejection>> {
         let guard = listed.map_or(RewrapGuard::Unlisted, RewrapGuard::Listed);
         Ok(self.storage.rewrap_deks(grant, kind, entries, guard).await?)
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
-use less_sync_storage::{AdminGrant, KeyShares};
+use less_sync_storage::{AdminGrant, EpochKeyRejection, KeyShares};
 
 use crate::{Credentials, Engine, EngineError};
 
@@ -30,7 +30,7 @@ impl Engine {
         grant: &AdminGrant,
         epoch: i32,
         shares: KeyShares,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), EngineError<EpochKeyRejection>> {
         Ok(self.storage.put_epoch_keys(grant, epoch, shares).await?)
     }
 

@@ -2,7 +2,7 @@
 
 use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
-use less_sync_storage::Advanced;
+use less_sync_storage::{Advanced, EpochRejection};
 
 use crate::{Credentials, Engine, EngineError};
 
@@ -33,8 +33,9 @@ impl Engine {
         credentials: Credentials<'_>,
         space: SpaceId,
         epoch: i32,
-    ) -> Result<(), EngineError> {
-        let admission = self.authorizer.admit(Method::EpochComplete, credentials, space).await?;
-        Ok(self.storage.complete_rewrap(&admission.administering()?, epoch).await?)
+    ) -> Result<(), EngineError<EpochRejection>> {
+        let admission = self.authorizer.admit(Method::EpochComplete, credentials, space).await;
+        let grant = admission.and_then(|admission| admission.administering()).map_err(EngineError::widen)?;
+        Ok(self.storage.complete_rewrap(&grant, epoch).await?)
     }
 }

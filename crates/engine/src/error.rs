@@ -1,11 +1,13 @@
-//! What a use case can answer instead of its result.
+//! Errors of use cases: authorization, rate limits, and what the store rejects.
+
+use std::convert::Infallible;
 
 use less_sync_auth::rights::Scope;
 use less_sync_storage::StorageError;
 
-/// Rejection or failure of a use case.
+/// Rejection or failure of a use case. `R` holds the rejections of the storage operation behind it, as in [`StorageError`].
 #[derive(Debug, thiserror::Error)]
-pub enum EngineError {
+pub enum EngineError<R = Infallible> {
     /// A definite authorization decision; never an outage (protocol D-29).
     #[error("forbidden")]
     Forbidden,
@@ -26,5 +28,26 @@ pub enum EngineError {
     },
     /// The store rejected or failed.
     #[error("storage rejected or failed")]
-    Storage(#[from] StorageError),
+    Storage(#[source] StorageError<R>),
+}
+
+impl<R> From<StorageError<R>> for EngineError<R> {
+    fn from(error: StorageError<R>) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl EngineError {
+    /// The same error as that of a use case with rejections of its own.
+    #[must_use]
+    pub fn widen<R>(self) -> EngineError<R> {
+        match self {
+            Self::Forbidden => EngineError::Forbidden,
+            Self::UnknownSpace => EngineError::UnknownSpace,
+            Self::HomeUnavailable => EngineError::HomeUnavailable,
+            Self::ScopeMissing(scope) => EngineError::ScopeMissing(scope),
+            Self::RateLimited { limit } => EngineError::RateLimited { limit },
+            Self::Storage(error) => EngineError::Storage(error.widen()),
+        }
+    }
 }

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use less_sync_auth::Caller;
 use less_sync_core::{InvitationId, MailboxId};
-use less_sync_storage::{Invitation, MailboxLimits, MailboxPage, NewInvitation, RateAction, StorageError};
+use less_sync_storage::{
+    Invitation, InvitationError, InvitationRejection, MailboxLimits, MailboxPage, NewInvitation, RateAction,
+};
 
 use crate::{Engine, EngineError};
 
@@ -38,7 +40,7 @@ impl Engine {
     /// # Errors
     /// The error of `draft`; [`EngineError::RateLimited`]; as
     /// [`less_sync_storage::Invitations::create_invitation`].
-    pub async fn create_invitation<E: From<EngineError>>(
+    pub async fn create_invitation<E: From<EngineError<InvitationRejection>>>(
         &self,
         caller: &Caller,
         draft: Result<InvitationDraft, E>,
@@ -52,7 +54,7 @@ impl Engine {
         counted.settle(delivered).await
     }
 
-    async fn deliver(&self, draft: InvitationDraft) -> Result<Invitation, StorageError> {
+    async fn deliver(&self, draft: InvitationDraft) -> Result<Invitation, InvitationError> {
         let InvitationDraft { mailbox, payload } = draft;
         let invitation =
             NewInvitation { id: InvitationId::from_bytes(self.random.uuid()), payload, origin_peer: None };
@@ -84,7 +86,11 @@ impl Engine {
     ///
     /// # Errors
     /// As [`less_sync_storage::Invitations::invitation`].
-    pub async fn invitation(&self, caller: &Caller, id: InvitationId) -> Result<Invitation, EngineError> {
+    pub async fn invitation(
+        &self,
+        caller: &Caller,
+        id: InvitationId,
+    ) -> Result<Invitation, EngineError<InvitationRejection>> {
         Ok(self.storage.invitation(own_mailbox(caller)?, id).await?)
     }
 
@@ -92,14 +98,18 @@ impl Engine {
     ///
     /// # Errors
     /// As [`less_sync_storage::Invitations::delete_invitation`], also on a repeat.
-    pub async fn delete_invitation(&self, caller: &Caller, id: InvitationId) -> Result<(), EngineError> {
+    pub async fn delete_invitation(
+        &self,
+        caller: &Caller,
+        id: InvitationId,
+    ) -> Result<(), EngineError<InvitationRejection>> {
         Ok(self.storage.delete_invitation(own_mailbox(caller)?, id).await?)
     }
 }
 
 /// Mailbox that the caller's token names. A caller without a mailbox finds no invitation, so the error is the same.
-fn own_mailbox(caller: &Caller) -> Result<MailboxId, StorageError> {
-    caller.mailbox_id.ok_or(StorageError::InvitationNotFound)
+fn own_mailbox(caller: &Caller) -> Result<MailboxId, InvitationError> {
+    caller.mailbox_id.ok_or(InvitationRejection::NotFound.into())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use less_sync_core::wire::method::Method;
 use less_sync_core::{ConnectionId, Permission, SpaceId};
 use less_sync_storage::{
-    Appended, MemberEntry, MemberLimits, MemberList, MemberRange, NewMember, RateAction,
+    Appended, MemberEntry, MemberLimits, MemberList, MemberRange, MembershipRejection, NewMember, RateAction,
 };
 
 use crate::{AppendedEvent, Credentials, Engine, EngineError, Revocation, RevokedEvent, SpaceEvent};
@@ -35,9 +35,11 @@ impl Engine {
         space: SpaceId,
         append: Append,
         origin: ConnectionId,
-    ) -> Result<Appended, EngineError> {
-        let admission = self.authorizer.admit(Method::MembershipAppend, credentials, space).await?;
-        let (grant, limit) = (admission.reading()?, self.appends_per_hour(admission.permission()));
+    ) -> Result<Appended, EngineError<MembershipRejection>> {
+        let admission = self.authorizer.admit(Method::MembershipAppend, credentials, space).await;
+        let admission = admission.map_err(EngineError::widen)?;
+        let grant = admission.reading().map_err(EngineError::widen)?;
+        let limit = self.appends_per_hour(admission.permission());
         let now = self.clock.now();
         let counted =
             self.actions.count(RateAction::MembershipAppend, credentials.caller, limit, now).await?;

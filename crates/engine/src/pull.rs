@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
-use less_sync_storage::{PullPage, PullPosition, PullRequest, PullState, ReadGrant, Storage};
+use less_sync_storage::{PullPage, PullPosition, PullRejection, PullRequest, PullState, ReadGrant, Storage};
 use tokio::sync::Semaphore;
 
 use crate::{Credentials, Engine, EngineError};
@@ -20,8 +20,9 @@ impl Engine {
         credentials: Credentials<'_>,
         space: SpaceId,
         request: PullRequest,
-    ) -> Result<Pull, EngineError> {
-        let grant = self.authorizer.admit(Method::Pull, credentials, space).await?.reading()?;
+    ) -> Result<Pull, EngineError<PullRejection>> {
+        let admission = self.authorizer.admit(Method::Pull, credentials, space).await;
+        let grant = admission.and_then(|admission| admission.reading()).map_err(EngineError::widen)?;
         let state = {
             let _permit = self.page_reads.acquire().await;
             self.storage.begin_pull(&grant, request).await?

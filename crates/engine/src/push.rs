@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_core::wire::method::Method;
 use less_sync_core::{ConnectionId, SpaceId};
-use less_sync_storage::{Change, Push, PushLimits, Pushed, Ticket, WriteGrant};
+use less_sync_storage::{Change, Push, PushLimits, PushRejection, Pushed, Ticket, WriteGrant};
 
 use crate::{Credentials, Engine, EngineError, PushedEvent, SpaceEvent};
 
@@ -53,7 +53,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`less_sync_storage::Records::enqueue`].
-    pub async fn finish_push(&self, queued: QueuedPush) -> Result<Pushed, EngineError> {
+    pub async fn finish_push(&self, queued: QueuedPush) -> Result<Pushed, EngineError<PushRejection>> {
         let QueuedPush { ticket, space, changes, origin } = queued;
         let pushed = ticket.await?;
         if let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, deleted_files } = &pushed

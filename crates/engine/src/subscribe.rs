@@ -5,7 +5,7 @@ use std::sync::Arc;
 use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, SpaceId};
-use less_sync_storage::{CursorAhead, PullRequest, PullState, ReadGrant, Row, Space};
+use less_sync_storage::{PullState, ReadGrant, Row, Space};
 
 use crate::{Credentials, Engine, EngineError};
 
@@ -62,7 +62,7 @@ impl Engine {
         if since == Cursor::ZERO || since >= to.state.cursor {
             return Ok(CatchUp::Rows(Vec::new()));
         }
-        let state = PullState::begin(&to.state, PullRequest { since, ahead: CursorAhead::Rewind })?;
+        let state = PullState::rewinding(&to.state, since);
         let mut pull = self.pages(to.grant.clone(), state);
         let (mut missed, mut bytes) = (Vec::new(), 0);
         while let Some(page) = pull.next_page().await? {

@@ -5,7 +5,7 @@ use less_sync_core::{Cursor, Dek, DekKind, RecordId};
 use crate::fixture::{Fixture, cursor, dek, epoch, keyed, live, record, tombstone};
 use crate::shared_fixture::{file, rewrap};
 use crate::{Arrangement, Backend};
-use less_sync_storage::{DEK_PAGE_ROWS, Deks as _, RewrapGuard, StorageError, StoredDek};
+use less_sync_storage::{DEK_PAGE_ROWS, Deks as _, EpochRejection, RewrapGuard, StorageError, StoredDek};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -112,6 +112,12 @@ pub async fn prefixes_are_unsigned<B: Backend>() {
     let arrangement = Arrangement::Epochs { key_generation: last, minimum: epoch(1), rewrap_pending: true };
     fixture.arrange(space, arrangement).await;
     let rejected = fixture.complete(space, i32::MAX).await;
-    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 2, files: 0 })), "{rejected:?}");
+    assert!(
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 2, files: 0 }))
+        ),
+        "{rejected:?}"
+    );
     fixture.end().await;
 }

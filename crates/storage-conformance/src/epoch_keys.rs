@@ -5,7 +5,7 @@ use less_sync_core::SpaceId;
 
 use crate::fixture::Fixture;
 use crate::{Backend, PageLimits};
-use less_sync_storage::{EpochKeys as _, KeyShares, StorageError};
+use less_sync_storage::{EpochKeyError, EpochKeyRejection, EpochKeys as _, KeyShares, StorageError};
 
 fn shares(members: &[(&str, &[u8])]) -> KeyShares {
     let owned = members.iter().map(|(member, key)| ((*member).to_owned(), Bytes::copy_from_slice(key)));
@@ -17,7 +17,7 @@ async fn put<B: Backend>(
     space: SpaceId,
     epoch: i32,
     members: &[(&str, &[u8])],
-) -> Result<(), StorageError> {
+) -> Result<(), EpochKeyError> {
     fixture.store.put_epoch_keys(&fixture.grant(space), epoch, shares(members)).await
 }
 
@@ -75,7 +75,10 @@ pub async fn shares_are_for_epochs_up_to_the_next<B: Backend>() {
     }
     for epoch in [4, 0, -1, i32::MIN, i32::MAX] {
         let rejected = put(&fixture, space, epoch, &[("alice", b"other")]).await;
-        assert!(matches!(rejected, Err(StorageError::InvalidEpoch)), "{epoch}: {rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(EpochKeyRejection::InvalidEpoch))),
+            "{epoch}: {rejected:?}"
+        );
         assert_eq!(get(&fixture, space, epoch, "alice").await, None);
     }
     fixture.end().await;

@@ -6,7 +6,10 @@ use less_sync_core::{Cursor, SpaceId};
 use crate::fixture::{Fixture, cursor, dek, epoch, keyed, live, record, space, tombstone};
 use crate::shared_fixture::{file, rewrap};
 use crate::{Arrangement, Backend, PageLimits};
-use less_sync_storage::{Advanced, EpochKeys as _, Epochs as _, KeyShares, RewrapGuard, Space, StorageError};
+use less_sync_storage::{
+    Advanced, EpochError, EpochKeys as _, EpochRejection, Epochs as _, KeyShares, PushRejection, RewrapGuard,
+    Space, StorageError,
+};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -52,7 +55,7 @@ pub async fn only_the_next_epoch_can_begin<B: Backend>() {
     assert_eq!(begun, Advanced::Begun(epoch(2)));
     assert_eq!(epochs(&fixture, space).await, (2, 2, Some(2)));
     let rejected = fixture.push(space, vec![keyed(record(1), NONE, b"a", dek(1, 0))]).await;
-    assert!(matches!(rejected, Err(StorageError::EpochStale)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(PushRejection::EpochStale))), "{rejected:?}");
     fixture.end().await;
 }
 
@@ -74,8 +77,8 @@ pub async fn last_epoch_has_no_successor<B: Backend>() {
 pub async fn only_the_pending_epoch_can_be_completed<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let id = fixture.shared(1).await;
-    let mismatch = |rejected: Result<(), StorageError>| {
-        assert!(matches!(rejected, Err(StorageError::EpochMismatch)), "{rejected:?}");
+    let mismatch = |rejected: Result<(), EpochError>| {
+        assert!(matches!(rejected, Err(StorageError::Rejected(EpochRejection::Mismatch))), "{rejected:?}");
     };
     for number in [1, 2, 0, i32::MIN] {
         mismatch(fixture.complete(id, number).await);
@@ -114,14 +117,26 @@ pub async fn rewrap_ends_when_no_old_key_is_left<B: Backend>() {
     let at = fixture.commit(space, changes).await;
     fixture.advance(space, 2).await;
     let rejected = fixture.complete(space, 2).await;
-    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 2, files: 0 })), "{rejected:?}");
+    assert!(
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 2, files: 0 }))
+        ),
+        "{rejected:?}"
+    );
     assert_eq!(epochs(&fixture, space).await, (2, 2, Some(2)));
     let stale = fixture.push(space, vec![keyed(record(1), at, b"x", dek(1, 9))]).await;
-    assert!(matches!(stale, Err(StorageError::EpochStale)), "{stale:?}");
+    assert!(matches!(stale, Err(StorageError::Rejected(PushRejection::EpochStale))), "{stale:?}");
     let guard = RewrapGuard::Listed(at);
     fixture.rewrap(space, vec![rewrap(record(1), 2, 1)], guard).await.unwrap();
     let rejected = fixture.complete(space, 2).await;
-    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 1, files: 0 })), "{rejected:?}");
+    assert!(
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 1, files: 0 }))
+        ),
+        "{rejected:?}"
+    );
     fixture.rewrap(space, vec![rewrap(record(2), 2, 2)], guard).await.unwrap();
     fixture.complete(space, 2).await.unwrap();
     assert_eq!(epochs(&fixture, space).await, (2, 2, None));
@@ -139,10 +154,22 @@ pub async fn rewrap_waits_for_the_keys_of_files<B: Backend>() {
     fixture.put_file(space, file(3), record(2), dek(1, 3)).await;
     fixture.advance(space, 2).await;
     let rejected = fixture.complete(space, 2).await;
-    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 0, files: 2 })), "{rejected:?}");
+    assert!(
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 0, files: 2 }))
+        ),
+        "{rejected:?}"
+    );
     fixture.commit(space, vec![tombstone(record(2), at)]).await;
     let rejected = fixture.complete(space, 2).await;
-    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 0, files: 1 })), "{rejected:?}");
+    assert!(
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 0, files: 1 }))
+        ),
+        "{rejected:?}"
+    );
     let entries = vec![rewrap(file(1), 2, 9)];
     fixture.rewrap_files(space, entries, RewrapGuard::Unlisted).await.unwrap();
     fixture.complete(space, 2).await.unwrap();
@@ -158,7 +185,10 @@ pub async fn leftovers_are_counted_up_to_a_thousand<B: Backend>() {
     fixture.commit(space, push(0..999)).await;
     let rejected = fixture.complete(space, 2).await;
     assert!(
-        matches!(rejected, Err(StorageError::RewrapIncomplete { records: 999, files: 0 })),
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 999, files: 0 }))
+        ),
         "{rejected:?}"
     );
     // The minimum has risen; put it back, so that more can come.
@@ -168,7 +198,10 @@ pub async fn leftovers_are_counted_up_to_a_thousand<B: Backend>() {
     fixture.commit(space, push(999..1500)).await;
     let rejected = fixture.complete(space, 2).await;
     assert!(
-        matches!(rejected, Err(StorageError::RewrapIncomplete { records: 1000, files: 0 })),
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 1000, files: 0 }))
+        ),
         "{rejected:?}"
     );
     fixture.end().await;
@@ -181,7 +214,13 @@ pub async fn personal_space_rotates_its_key<B: Backend>() {
     let at = fixture.commit(space, vec![keyed(record(1), NONE, b"a", dek(0, 1))]).await;
     fixture.advance(space, 2).await;
     let rejected = fixture.complete(space, 2).await;
-    assert!(matches!(rejected, Err(StorageError::RewrapIncomplete { records: 1, files: 0 })), "{rejected:?}");
+    assert!(
+        matches!(
+            rejected,
+            Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records: 1, files: 0 }))
+        ),
+        "{rejected:?}"
+    );
     fixture.rewrap(space, vec![rewrap(record(1), 2, 1)], RewrapGuard::Listed(at)).await.unwrap();
     fixture.complete(space, 2).await.unwrap();
     fixture.commit(space, vec![keyed(record(2), NONE, b"b", dek(0, 2))]).await;

@@ -8,8 +8,8 @@ use crate::Backend;
 use crate::fixture::Fixture;
 use crate::shared_fixture::sha256;
 use less_sync_storage::{
-    Claim, ClaimDue, Content, DueObject, FileChange, FileCommit, FileEntry, FileState, Files as _,
-    Objects as _, StorageError, StoredFile, Upload,
+    Claim, ClaimDue, Content, DueObject, FileChange, FileCommit, FileEntry, FileError, FileRejection,
+    FileState, Files as _, Objects as _, StorageError, StoredFile, Upload,
 };
 
 /// How long attempts may take.
@@ -36,7 +36,7 @@ pub(crate) fn claim(file: FileId, record: RecordId, dek: Dek) -> Claim {
 }
 
 /// The change that must have been made.
-pub(crate) fn created(committed: Result<FileCommit, StorageError>) -> FileChange {
+pub(crate) fn created(committed: Result<FileCommit, FileError>) -> FileChange {
     match committed.unwrap() {
         FileCommit::Created(change) => change,
         FileCommit::Exists => panic!("the file is there already"),
@@ -53,7 +53,7 @@ impl<B: Backend> Fixture<B> {
         space: SpaceId,
         upload: &Upload,
         claim: &Claim,
-    ) -> Result<FileCommit, StorageError> {
+    ) -> Result<FileCommit, FileError> {
         self.store.commit_file(&self.grant(space), upload, claim, content()).await
     }
 
@@ -80,7 +80,7 @@ impl<B: Backend> Fixture<B> {
     pub(crate) async fn has_file(&self, space: SpaceId, id: FileId) -> bool {
         match self.store.file(&self.grant(space), id).await {
             Ok(_) => true,
-            Err(StorageError::FileNotFound) => false,
+            Err(StorageError::Rejected(FileRejection::FileNotFound)) => false,
             Err(other) => panic!("{other:?}"),
         }
     }

@@ -12,8 +12,8 @@ use crate::fixture::{Fixture, WIDE, dek, live, record, tombstone};
 use crate::races::{ROUNDS, together};
 use crate::shared_fixture::file;
 use less_sync_storage::{
-    ClaimDue, Content, DeletedFile, FileCommit, Files as _, OBJECT_GRACE, ObjectUse, Objects as _, Push,
-    Pushed, Records as _, StorageError,
+    ClaimDue, Content, DeletedFile, FileCommit, FileRejection, Files as _, OBJECT_GRACE, ObjectUse,
+    Objects as _, Push, Pushed, Records as _, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -42,7 +42,7 @@ pub async fn file_of_a_dying_record_is_dead_or_rejected<B: Backend>() {
                     return store.commit_file(&write, &upload, &claim, content(1)).await.map(|_| Vec::new());
                 }
                 let push = Push::new([tombstone(owner, at)], None, WIDE).unwrap();
-                match store.push(&write, push).await? {
+                match store.push(&write, push).await.unwrap() {
                     Pushed::Committed { deleted_files, .. } => Ok(deleted_files),
                     conflict @ Pushed::Conflict { .. } => panic!("round {round}: {conflict:?}"),
                 }
@@ -54,7 +54,9 @@ pub async fn file_of_a_dying_record_is_dead_or_rejected<B: Backend>() {
             [Ok(_), Ok(deleted)] => {
                 assert_eq!(*deleted, [DeletedFile { id, record: owner }], "round {round}");
             }
-            [Err(StorageError::RecordNotFound), Ok(deleted)] => assert_eq!(*deleted, [], "round {round}"),
+            [Err(StorageError::Rejected(FileRejection::RecordNotFound)), Ok(deleted)] => {
+                assert_eq!(*deleted, [], "round {round}")
+            }
             other => panic!("round {round}: {other:?}"),
         }
         let expected = [ObjectUse::Queued];
@@ -131,7 +133,7 @@ pub async fn late_commit_is_lost_or_its_object_stays<B: Backend>() {
                 removed.extend(fixture.due().await);
                 assert!(!removed.contains(&key), "round {round}: the object of a live file was removed");
             }
-            Err(Err(StorageError::UploadLost)) => {
+            Err(Err(StorageError::Rejected(FileRejection::UploadLost))) => {
                 assert!(!fixture.has_file(space, id).await, "round {round}");
                 removed.extend(fixture.due().await);
                 assert_eq!(removed, [key], "round {round}");
@@ -173,7 +175,7 @@ pub async fn abort_and_commit_never_both_succeed<B: Backend>() {
                     "round {round}"
                 );
             }
-            Some(Err(StorageError::UploadLost)) => {
+            Some(Err(StorageError::Rejected(FileRejection::UploadLost))) => {
                 assert_eq!((fixture.has_file(space, id).await, due), (false, vec![key]), "round {round}");
             }
             other => panic!("round {round}: {other:?}"),

@@ -9,8 +9,9 @@ use crate::fixture::{Fixture, ROOT, cursor, dek, epoch, live, record, space, tom
 use crate::shared_fixture::{file, rewrap};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileState, Files as _, ObjectKey,
-    Objects as _, RewrapGuard, Row, SpaceKind, Storage, StorageError, StoredFile, Upload, UploadId,
+    Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState,
+    Files as _, ObjectKey, Objects as _, RewrapGuard, Row, SpaceKind, Storage, StorageError, StoredFile,
+    Upload, UploadId,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -34,11 +35,7 @@ fn mine() -> Claim {
 }
 
 /// What a look before the upload and the end of it say to a claim, which is the same.
-async fn both<B: Backend>(
-    fixture: &Fixture<B>,
-    space: SpaceId,
-    claim: &Claim,
-) -> Result<Claimed, StorageError> {
+async fn both<B: Backend>(fixture: &Fixture<B>, space: SpaceId, claim: &Claim) -> Result<Claimed, FileError> {
     let upload = fixture.begin(space, claim.file).await;
     let looked = fixture.store.claim_file(&fixture.grant(space), claim).await;
     let before = fixture.space(space).await;
@@ -137,7 +134,10 @@ pub async fn owner_must_be_a_live_record<B: Backend>() {
     fixture.commit(elsewhere, vec![live(record(7), NONE, b"a")]).await;
     for owner in [3, 7, 8] {
         let rejected = both(&fixture, space, &claim(file(1), record(owner), dek(1, 1))).await;
-        assert!(matches!(rejected, Err(StorageError::RecordNotFound)), "{owner}: {rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(FileRejection::RecordNotFound))),
+            "{owner}: {rejected:?}"
+        );
     }
     fixture.end().await;
 }
@@ -148,7 +148,7 @@ pub async fn file_of_another_record_is_left_alone<B: Backend>() {
     fixture.upload(space, &mine()).await;
     let stored = fixture.file(space, file(1)).await;
     let rejected = both(&fixture, space, &claim(file(1), record(2), dek(1, 1))).await;
-    assert!(matches!(rejected, Err(StorageError::FileOwnedElsewhere)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(FileRejection::OwnedElsewhere))), "{rejected:?}");
     assert_eq!(fixture.file(space, file(1)).await, stored);
     fixture.end().await;
 }
@@ -166,7 +166,10 @@ pub async fn old_key_is_rejected_in_shared_spaces_only<B: Backend>() {
         let claim = claim(file(number), record(1), dek(prefix, 1));
         let outcome = both(&fixture, shared, &claim).await;
         if prefix < 5 {
-            assert!(matches!(outcome, Err(StorageError::EpochStale)), "{prefix}: {outcome:?}");
+            assert!(
+                matches!(outcome, Err(StorageError::Rejected(FileRejection::EpochStale))),
+                "{prefix}: {outcome:?}"
+            );
         } else {
             assert!(matches!(outcome, Ok(Claimed::Free)), "{prefix}: {outcome:?}");
         }
@@ -185,15 +188,15 @@ pub async fn first_objection_to_an_upload_decides<B: Backend>() {
     fixture.store.abort_upload(&upload).await.unwrap();
     let commit = async |claim: Claim| fixture.commit_upload(space, &upload, &claim).await;
     let dead = commit(claim(file(1), record(3), dek(1, 1))).await;
-    assert!(matches!(dead, Err(StorageError::RecordNotFound)), "{dead:?}");
+    assert!(matches!(dead, Err(StorageError::Rejected(FileRejection::RecordNotFound))), "{dead:?}");
     let foreign = commit(claim(file(1), record(2), dek(1, 1))).await;
-    assert!(matches!(foreign, Err(StorageError::FileOwnedElsewhere)), "{foreign:?}");
+    assert!(matches!(foreign, Err(StorageError::Rejected(FileRejection::OwnedElsewhere))), "{foreign:?}");
     assert_eq!(commit(mine()).await.unwrap(), FileCommit::Exists);
     fixture.store.delete_file(&fixture.grant(space), file(1)).await.unwrap().unwrap();
     let stale = commit(mine()).await;
-    assert!(matches!(stale, Err(StorageError::EpochStale)), "{stale:?}");
+    assert!(matches!(stale, Err(StorageError::Rejected(FileRejection::EpochStale))), "{stale:?}");
     let lost = commit(Claim { dek: dek(5, 1), ..mine() }).await;
-    assert!(matches!(lost, Err(StorageError::UploadLost)), "{lost:?}");
+    assert!(matches!(lost, Err(StorageError::Rejected(FileRejection::UploadLost))), "{lost:?}");
     fixture.end().await;
 }
 
@@ -220,7 +223,7 @@ pub async fn attempt_ends_with_its_lifetime<B: Backend>() {
     created(fixture.commit_upload(space, &early, &mine()).await);
     fixture.pass(MOMENT).await;
     let rejected = fixture.commit_upload(space, &late, &claim(file(2), record(1), dek(1, 1))).await;
-    assert!(matches!(rejected, Err(StorageError::UploadLost)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(FileRejection::UploadLost))), "{rejected:?}");
     assert!(!fixture.has_file(space, file(2)).await);
     assert_eq!(fixture.space(space).await.cursor, cursor(3));
     assert_eq!(fixture.due().await, [late.object.to_string()]);
@@ -242,7 +245,10 @@ pub async fn attempt_is_good_for_one_commit<B: Backend>() {
     for upload in [&used, &other, &unknown, &moved] {
         for space in [space, elsewhere] {
             let lost = fixture.commit_upload(space, upload, &mine()).await;
-            assert!(matches!(lost, Err(StorageError::UploadLost)), "{upload:?}: {lost:?}");
+            assert!(
+                matches!(lost, Err(StorageError::Rejected(FileRejection::UploadLost))),
+                "{upload:?}: {lost:?}"
+            );
         }
     }
     assert_eq!(fixture.space(space).await, before);
@@ -297,7 +303,7 @@ pub async fn upload_revives_a_deleted_file<B: Backend>() {
     assert_eq!(fixture.file(space, file(1)).await, stored);
     assert_eq!(fixture.backend.doomed(space).await, [(file(1), old.object.to_string())]);
     let mine = both(&fixture, space, &mine()).await;
-    assert!(matches!(mine, Err(StorageError::FileOwnedElsewhere)), "{mine:?}");
+    assert!(matches!(mine, Err(StorageError::Rejected(FileRejection::OwnedElsewhere))), "{mine:?}");
     fixture.store.delete_file(&fixture.grant(space), file(1)).await.unwrap().unwrap();
     fixture.pass(less_sync_storage::OBJECT_GRACE).await;
     let mut removed = [old, upload].map(|upload| upload.object.to_string());
@@ -315,7 +321,7 @@ pub async fn file_of_a_dead_record_can_be_revived<B: Backend>() {
     fixture.upload(space, &claim(file(2), record(1), dek(1, 1))).await;
     let died = fixture.commit(space, vec![tombstone(record(1), cursor(1))]).await;
     let rejected = both(&fixture, space, &mine()).await;
-    assert!(matches!(rejected, Err(StorageError::RecordNotFound)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(FileRejection::RecordNotFound))), "{rejected:?}");
     fixture.upload(space, &claim(file(2), record(2), dek(1, 1))).await;
     fixture.commit(space, vec![live(record(1), died, b"again")]).await;
     assert!(!fixture.has_file(space, file(1)).await);
@@ -334,9 +340,9 @@ pub async fn last_cursor_ends_the_files<B: Backend>() {
     assert_eq!(fixture.upload(space, &last).await.1.cursor, Cursor::MAX);
     let upload = fixture.begin(space, file(3)).await;
     let rejected = fixture.commit_upload(space, &upload, &beyond).await;
-    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(FileRejection::CursorExhausted))), "{rejected:?}");
     let rejected = fixture.store.delete_file(&fixture.grant(space), file(1)).await;
-    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(FileRejection::CursorExhausted))), "{rejected:?}");
     assert!(fixture.has_file(space, file(1)).await);
     assert_eq!(fixture.store.delete_file(&fixture.grant(space), file(3)).await.unwrap(), None);
     assert_eq!(fixture.store.object_queue(Duration::ZERO).await.unwrap().uploads, 1);
@@ -359,7 +365,7 @@ pub async fn aborted_attempt_is_due_at_once<B: Backend>() {
     let due = fixture.sweep().await;
     assert_eq!((due.len(), &due[0].key, due[0].entry), (1, &upload.object.to_string(), upload.id));
     let lost = fixture.commit_upload(space, &upload, &mine()).await;
-    assert!(matches!(lost, Err(StorageError::UploadLost)), "{lost:?}");
+    assert!(matches!(lost, Err(StorageError::Rejected(FileRejection::UploadLost))), "{lost:?}");
     fixture.end().await;
 }
 

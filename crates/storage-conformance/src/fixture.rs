@@ -9,8 +9,9 @@ use less_sync_core::{Cursor, Dek, Epoch, RecordId, SpaceId};
 use crate::grants::{Grant, owner, read, write};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, InvalidPush, PullPage, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant,
-    Record, RecordState, Records as _, Row, Space, SpaceKind, Spaces as _, StorageError,
+    Change, CursorAhead, InvalidPush, PullError, PullPage, PullRequest, PullState, Push, PushError,
+    PushLimits, Pushed, ReadGrant, Record, RecordState, Records as _, Row, Space, SpaceKind, Spaces as _,
+    StorageError,
 };
 
 /// Bounds wide enough not to matter.
@@ -89,7 +90,7 @@ impl<B: Backend> Fixture<B> {
         self.store.spaces(&[id]).await.unwrap().pop().unwrap()
     }
 
-    pub(crate) async fn push(&self, space: SpaceId, changes: Vec<Change>) -> Result<Pushed, StorageError> {
+    pub(crate) async fn push(&self, space: SpaceId, changes: Vec<Change>) -> Result<Pushed, PushError> {
         self.push_within(space, changes, WIDE).await.unwrap()
     }
 
@@ -99,7 +100,7 @@ impl<B: Backend> Fixture<B> {
         space: SpaceId,
         changes: Vec<Change>,
         limits: PushLimits,
-    ) -> Result<Result<Pushed, StorageError>, InvalidPush> {
+    ) -> Result<Result<Pushed, PushError>, InvalidPush> {
         let push = Push::new(changes, None, limits)?;
         Ok(self.store.push(&self.grant(space), push).await)
     }
@@ -114,7 +115,7 @@ impl<B: Backend> Fixture<B> {
         &self,
         space: SpaceId,
         since: Cursor,
-    ) -> Result<(PullState, Vec<Record>), StorageError> {
+    ) -> Result<(PullState, Vec<Record>), PullError> {
         pull_with(&*self.store, &self.grant(space), since, CursorAhead::Error).await
     }
 
@@ -137,7 +138,7 @@ pub(crate) async fn push<S: less_sync_storage::Records + ?Sized>(
     store: &S,
     space: SpaceId,
     changes: Vec<Change>,
-) -> Result<Pushed, StorageError> {
+) -> Result<Pushed, PushError> {
     store.push(&write(space), Push::new(changes, None, WIDE).unwrap()).await
 }
 
@@ -147,7 +148,7 @@ pub(crate) async fn pull<S: less_sync_storage::Records + ?Sized>(
     space: SpaceId,
     since: Cursor,
     ahead: CursorAhead,
-) -> Result<(PullState, Vec<Record>), StorageError> {
+) -> Result<(PullState, Vec<Record>), PullError> {
     pull_with(store, &read(space), since, ahead).await
 }
 
@@ -156,9 +157,9 @@ async fn pull_with<S: less_sync_storage::Records + ?Sized>(
     grant: &ReadGrant,
     since: Cursor,
     ahead: CursorAhead,
-) -> Result<(PullState, Vec<Record>), StorageError> {
+) -> Result<(PullState, Vec<Record>), PullError> {
     let state = store.begin_pull(grant, PullRequest { since, ahead }).await?;
-    let pages = pages(store, grant, &state).await?;
+    let pages = pages(store, grant, &state).await.map_err(StorageError::widen)?;
     Ok((state, pages.into_iter().flat_map(|page| records(page.rows)).collect()))
 }
 
@@ -227,8 +228,16 @@ pub(crate) fn row(change: &Change, cursor: Cursor) -> Record {
     Record { id: change.id, cursor, state: change.state.clone() }
 }
 
+/// The error of any operation; a rejection is what it prints.
+pub(crate) type AnyError = StorageError<String>;
+
+/// The outcome of any operation, for tests that compare operations of several traits.
+pub(crate) fn any<T, R: std::fmt::Debug>(outcome: Result<T, StorageError<R>>) -> Result<T, AnyError> {
+    outcome.map_err(|error| error.map_rejected(|rejection| format!("{rejection:?}")))
+}
+
 /// The new cursor of a push that must have been accepted.
-pub(crate) fn committed(pushed: Result<Pushed, StorageError>) -> Cursor {
+pub(crate) fn committed(pushed: Result<Pushed, PushError>) -> Cursor {
     match pushed.unwrap() {
         Pushed::Committed { prev, cursor, .. } => {
             assert_eq!(Some(cursor), prev.next(), "a push moves the cursor by one");
@@ -239,7 +248,7 @@ pub(crate) fn committed(pushed: Result<Pushed, StorageError>) -> Cursor {
 }
 
 /// The mismatching records of a push that must have met a conflict.
-pub(crate) fn conflicting(pushed: Result<Pushed, StorageError>) -> Vec<RecordId> {
+pub(crate) fn conflicting(pushed: Result<Pushed, PushError>) -> Vec<RecordId> {
     match pushed.unwrap() {
         Pushed::Conflict { records, .. } => records,
         committed @ Pushed::Committed { .. } => panic!("expected a conflict, got {committed:?}"),

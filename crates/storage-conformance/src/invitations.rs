@@ -8,8 +8,8 @@ use less_sync_core::{InvitationId, MailboxId};
 use crate::fixture::Fixture;
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
-    INVITATION_LIFETIME, Invitation, Invitations as _, MailboxLimits, MailboxPage, NewInvitation,
-    StorageError,
+    INVITATION_LIFETIME, Invitation, InvitationRejection, Invitations as _, MailboxLimits, MailboxPage,
+    NewInvitation, StorageError,
 };
 
 const WIDE: MailboxLimits = MailboxLimits { invitations: 500, from_one_peer: 100 };
@@ -57,14 +57,20 @@ pub async fn invitation_belongs_to_its_mailbox<B: Backend>() {
         fixture.store.invitation(mine, id(2)).await.map(drop),
         fixture.store.delete_invitation(mine, id(2)).await,
     ] {
-        assert!(matches!(rejected, Err(StorageError::InvitationNotFound)), "{rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(InvitationRejection::NotFound))),
+            "{rejected:?}"
+        );
     }
     fixture.store.delete_invitation(mine, id(1)).await.unwrap();
     for rejected in [
         fixture.store.invitation(mine, id(1)).await.map(drop),
         fixture.store.delete_invitation(mine, id(1)).await,
     ] {
-        assert!(matches!(rejected, Err(StorageError::InvitationNotFound)), "{rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(InvitationRejection::NotFound))),
+            "{rejected:?}"
+        );
     }
     assert_eq!(fixture.listed(mine, ALL).await, []);
     fixture.end().await;
@@ -83,7 +89,7 @@ pub async fn expired_invitation_is_seen_by_nobody<B: Backend>() {
     let ids: Vec<_> = fixture.listed(mailbox(1), ALL).await.iter().map(|letter| letter.id).collect();
     assert_eq!(ids, [young.id]);
     let rejected = fixture.store.invitation(mailbox(1), id(1)).await;
-    assert!(matches!(rejected, Err(StorageError::InvitationNotFound)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(InvitationRejection::NotFound))), "{rejected:?}");
     let page = MailboxPage { after: Some(id(2)), ..ALL };
     assert_eq!(fixture.listed(mailbox(1), page).await.len(), 1);
     fixture.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
@@ -161,12 +167,18 @@ pub async fn mailbox_may_be_full<B: Backend>() {
         invite(number).await.unwrap();
     }
     let rejected = invite(4).await;
-    assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{rejected:?}");
+    assert!(
+        matches!(rejected, Err(StorageError::Rejected(InvitationRejection::MailboxFull))),
+        "{rejected:?}"
+    );
     fixture.store.create_invitation(mailbox(2), letter(5, b"x"), limits).await.unwrap();
     fixture.store.delete_invitation(mailbox(1), id(2)).await.unwrap();
     invite(6).await.unwrap();
     let rejected = invite(7).await;
-    assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{rejected:?}");
+    assert!(
+        matches!(rejected, Err(StorageError::Rejected(InvitationRejection::MailboxFull))),
+        "{rejected:?}"
+    );
     fixture.backend.let_time_pass(INVITATION_LIFETIME).await;
     for number in 8..=10 {
         invite(number).await.unwrap();
@@ -187,13 +199,19 @@ pub async fn peer_may_fill_its_part_of_a_mailbox<B: Backend>() {
     invite(1, Some("a.example")).await.unwrap();
     invite(2, Some("a.example")).await.unwrap();
     let rejected = invite(3, Some("a.example")).await;
-    assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{rejected:?}");
+    assert!(
+        matches!(rejected, Err(StorageError::Rejected(InvitationRejection::MailboxFull))),
+        "{rejected:?}"
+    );
     invite(4, Some("b.example")).await.unwrap();
     invite(5, None).await.unwrap();
     invite(6, None).await.unwrap();
     for peer in [None, Some("b.example"), Some("c.example")] {
         let rejected = invite(7, peer).await;
-        assert!(matches!(rejected, Err(StorageError::MailboxFull)), "{peer:?}: {rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(InvitationRejection::MailboxFull))),
+            "{peer:?}: {rejected:?}"
+        );
     }
     fixture.end().await;
 }

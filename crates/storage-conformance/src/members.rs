@@ -7,7 +7,7 @@ use crate::shared_fixture::{ALL, WIDE_LOG, member, sha256};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
     Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members as _, MembersHead,
-    StorageError,
+    MembershipRejection, StorageError,
 };
 
 /// "two appends chain and count versions": each under a cursor of its own. P1, P6.
@@ -48,16 +48,28 @@ pub async fn append_compares_the_version_and_then_the_chain<B: Backend>() {
     let stranger = Some([9; 32]);
     for version in [1, -1, i32::MAX, i32::MIN] {
         let rejected = fixture.try_append(space, version, member(stranger, b"x")).await;
-        assert!(matches!(rejected, Err(StorageError::VersionConflict)), "{rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(MembershipRejection::VersionConflict))),
+            "{rejected:?}"
+        );
     }
     let rejected = fixture.try_append(space, 0, member(stranger, b"x")).await;
-    assert!(matches!(rejected, Err(StorageError::HashChainBroken)), "{rejected:?}");
+    assert!(
+        matches!(rejected, Err(StorageError::Rejected(MembershipRejection::HashChainBroken))),
+        "{rejected:?}"
+    );
     fixture.append(space, b"first").await;
     for prev in [None, stranger, Some(sha256(b"x"))] {
         let rejected = fixture.try_append(space, 0, member(prev, b"x")).await;
-        assert!(matches!(rejected, Err(StorageError::VersionConflict)), "{rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(MembershipRejection::VersionConflict))),
+            "{rejected:?}"
+        );
         let rejected = fixture.try_append(space, 1, member(prev, b"x")).await;
-        assert!(matches!(rejected, Err(StorageError::HashChainBroken)), "{rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(MembershipRejection::HashChainBroken))),
+            "{rejected:?}"
+        );
     }
     assert_eq!(fixture.space(space).await.cursor, cursor(1));
     assert_eq!(fixture.members(space, ALL).await.entries.len(), 1);
@@ -76,7 +88,10 @@ pub async fn append_sent_again_is_a_version_conflict<B: Backend>() {
             fixture.reopen(PageLimits::default()).await;
         }
         let again = fixture.try_append(space, round, entry).await;
-        assert!(matches!(again, Err(StorageError::VersionConflict)), "{again:?}");
+        assert!(
+            matches!(again, Err(StorageError::Rejected(MembershipRejection::VersionConflict))),
+            "{again:?}"
+        );
     }
     assert_eq!(fixture.members(space, ALL).await.entries.len(), 200);
     fixture.end().await;
@@ -181,7 +196,10 @@ pub async fn payload_may_reach_its_limit_but_not_exceed_it<B: Backend>() {
     let grant = fixture.grant(space);
     for version in [0, 7] {
         let rejected = fixture.store.append_member(&grant, version, member(None, &[1; 1001]), limits).await;
-        assert!(matches!(rejected, Err(StorageError::PayloadTooLarge)), "{rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(MembershipRejection::PayloadTooLarge))),
+            "{rejected:?}"
+        );
     }
     fixture.store.append_member(&grant, 0, member(None, &[1; 1000]), limits).await.unwrap();
     fixture.end().await;
@@ -200,7 +218,7 @@ pub async fn log_may_reach_its_cap_but_not_exceed_it<B: Backend>() {
     }
     fixture.reopen(PageLimits::default()).await;
     let rejected = fixture.store.append_member(&fixture.grant(space), 2, member(prev, &[3]), limits).await;
-    assert!(matches!(rejected, Err(StorageError::MembershipLogFull)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(MembershipRejection::LogFull))), "{rejected:?}");
     let limits = MemberLimits { log: limits.log + 1, ..limits };
     fixture.store.append_member(&fixture.grant(space), 2, member(prev, &[3]), limits).await.unwrap();
     fixture.end().await;
@@ -240,7 +258,10 @@ pub async fn last_cursor_ends_the_log<B: Backend>() {
     fixture.append(space, b"first").await;
     fixture.arrange(space, Arrangement::Cursor(Cursor::MAX)).await;
     let rejected = fixture.try_append(space, 1, member(Some(sha256(b"first")), b"second")).await;
-    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
+    assert!(
+        matches!(rejected, Err(StorageError::Rejected(MembershipRejection::CursorExhausted))),
+        "{rejected:?}"
+    );
     assert_eq!(fixture.members(space, ALL).await.metadata_version, 1);
     fixture.end().await;
 }

@@ -9,8 +9,8 @@ use crate::fixture::{Fixture, dek, live, record, space, tombstone};
 use crate::shared_fixture::file;
 use crate::{Arrangement, Backend};
 use less_sync_storage::{
-    ClaimDue, DueObject, Files as _, LiveObject, OBJECT_GRACE, ObjectKey, ObjectQueueState, ObjectUse,
-    Objects as _, StorageError, Upload, UploadId,
+    ClaimDue, DueObject, FileRejection, Files as _, LiveObject, OBJECT_GRACE, ObjectKey, ObjectQueueState,
+    ObjectUse, Objects as _, StorageError, Upload, UploadId,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -51,7 +51,7 @@ pub async fn attempt_that_is_over_is_claimed_once<B: Backend>() {
     assert_eq!(fixture.sweep_with(GRACE).await, [due]);
     assert_eq!(fixture.sweep().await, []);
     let late = fixture.commit_upload(space, &upload, &claim(file(1), record(1), dek(1, 1))).await;
-    assert!(matches!(late, Err(StorageError::UploadLost)), "{late:?}");
+    assert!(matches!(late, Err(StorageError::Rejected(FileRejection::UploadLost))), "{late:?}");
     fixture.end().await;
 }
 

@@ -8,7 +8,8 @@ use crate::fixture::{
 use crate::grants::read;
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, PullRequest, PullState, Record, Records as _, Row, Spaces as _, StorageError,
+    Change, CursorAhead, PullRejection, PullRequest, PullState, Record, Records as _, Row, Spaces as _,
+    StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -86,7 +87,7 @@ pub async fn pull_from_beyond_the_cursor_is_an_error<B: Backend>() {
     fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
     for ahead in [cursor(2), Cursor::MAX] {
         match fixture.pull(space, ahead).await {
-            Err(StorageError::CursorAhead { since, cursor: at }) => {
+            Err(StorageError::Rejected(PullRejection::CursorAhead { since, cursor: at })) => {
                 assert_eq!((since, at), (ahead, cursor(1)));
             }
             other => panic!("{other:?}"),

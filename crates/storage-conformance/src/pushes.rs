@@ -11,7 +11,7 @@ use crate::fixture::{
 use crate::grants::write;
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Change, InvalidPush, Push, PushLimits, Pushed, RecordState, Records as _, StorageError,
+    Change, InvalidPush, Push, PushLimits, PushRejection, Pushed, RecordState, Records as _, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -372,7 +372,7 @@ pub async fn shared_space_rejects_stale_epochs<B: Backend>() {
     ];
     for (change, stated) in stale {
         let rejected = push(change, stated).await;
-        assert!(matches!(rejected, Err(StorageError::EpochStale)), "{rejected:?}");
+        assert!(matches!(rejected, Err(StorageError::Rejected(PushRejection::EpochStale))), "{rejected:?}");
     }
     let accepted = [
         (with_key(1, 5), None),
@@ -415,7 +415,7 @@ pub async fn stale_epoch_goes_before_a_conflict<B: Backend>() {
         )
         .await;
     let rejected = fixture.push(space, vec![keyed(record(1), cursor(9), b"a", dek(1, 0))]).await;
-    assert!(matches!(rejected, Err(StorageError::EpochStale)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(PushRejection::EpochStale))), "{rejected:?}");
     fixture.end().await;
 }
 
@@ -445,7 +445,7 @@ pub async fn last_cursor_can_be_used_and_no_other_after_it<B: Backend>() {
     let before = fixture.rows(space, last_but_one).await;
     assert_eq!(before.len(), 1);
     let rejected = fixture.push(space, vec![live(record(2), NONE, b"c")]).await;
-    assert!(matches!(rejected, Err(StorageError::CursorExhausted)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(PushRejection::CursorExhausted))), "{rejected:?}");
     assert_eq!(conflicting(fixture.push(space, vec![live(record(1), NONE, b"c")]).await), vec![record(1)]);
     assert_eq!(fixture.rows(space, last_but_one).await, before);
     fixture.end().await;

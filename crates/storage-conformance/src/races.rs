@@ -15,8 +15,8 @@ use crate::fixture::{
 use crate::grants::{read, write};
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, PullRequest, PullState, Push, Pushed, Record, RecordState, Records as _, SpaceKind,
-    Spaces as _, StorageError,
+    Change, CursorAhead, PullRequest, PullState, Push, PushError, Pushed, Record, RecordState, Records as _,
+    SpaceKind, SpaceRejection, Spaces as _, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -48,12 +48,12 @@ fn pushing<B: Backend>(
     fixture: &Fixture<B>,
     space: SpaceId,
     changes: Vec<Change>,
-) -> impl Future<Output = Result<Pushed, StorageError>> + Send + 'static {
+) -> impl Future<Output = Result<Pushed, PushError>> + Send + 'static {
     let store = Arc::clone(&fixture.store);
     async move { push(&*store, space, changes).await }
 }
 
-fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
+fn is_committed(pushed: &Result<Pushed, PushError>) -> bool {
     matches!(pushed, Ok(Pushed::Committed { .. }))
 }
 
@@ -182,7 +182,7 @@ pub async fn creation_and_first_touch_never_mix<B: Backend>() {
                     let kind = SpaceKind::Shared { root_public_key: ROOT };
                     store.create_space(id, CLIENT, kind).await
                 } else {
-                    store.personal_space(id, CLIENT).await
+                    store.personal_space(id, CLIENT).await.map_err(StorageError::widen)
                 }
             }
         })
@@ -191,7 +191,7 @@ pub async fn creation_and_first_touch_never_mix<B: Backend>() {
         for (result, caller) in results.into_iter().zip(0..) {
             match (result, caller == round % 4, &stored) {
                 (Ok(space), _, stored) => assert_eq!(space.kind, *stored),
-                (Err(StorageError::SpaceExists), true, SpaceKind::Personal)
+                (Err(StorageError::Rejected(SpaceRejection::Exists)), true, SpaceKind::Personal)
                 | (Err(StorageError::SpaceKindMismatch), false, SpaceKind::Shared { .. }) => {}
                 (Err(error), ..) => panic!("round {round}: {error:?} where the row is {stored:?}"),
             }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::fixture::Fixture;
 use crate::{Backend, PageLimits};
-use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimits as _, StorageError};
+use less_sync_storage::{
+    ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits as _,
+    StorageError,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 const LIMIT: RateLimit = RateLimit { actions: 3, window: HOUR };
@@ -13,9 +16,9 @@ fn actor(number: u8) -> ActorHash {
     ActorHash::from_bytes([number; 32])
 }
 
-fn retry_after(rejected: Result<Permit, StorageError>) -> Duration {
+fn retry_after(rejected: Result<Permit, RateLimitError>) -> Duration {
     match rejected {
-        Err(StorageError::RateLimited { retry_after }) => retry_after,
+        Err(StorageError::Rejected(RateLimitRejection::Exceeded { retry_after })) => retry_after,
         other => panic!("{other:?}"),
     }
 }
@@ -95,7 +98,9 @@ pub async fn wait_is_at_least_a_second<B: Backend>() {
     fixture.backend.let_time_pass(Duration::from_mins(59)).await;
     let short = RateLimit { window: Duration::from_secs(59 * 60 + 1), ..one };
     match act(short).await {
-        Err(StorageError::RateLimited { retry_after }) => assert_eq!(retry_after, Duration::from_secs(1)),
+        Err(StorageError::Rejected(RateLimitRejection::Exceeded { retry_after })) => {
+            assert_eq!(retry_after, Duration::from_secs(1))
+        }
         // A slow machine: the action has left the window meanwhile.
         Ok(_) => {}
         other @ Err(_) => panic!("{other:?}"),

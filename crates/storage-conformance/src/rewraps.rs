@@ -6,7 +6,7 @@ use less_sync_core::Cursor;
 use crate::fixture::{Fixture, committed, dek, epoch, keyed, live, record, row, space, tombstone};
 use crate::shared_fixture::{file, rewrap, rewrap_of};
 use crate::{Backend, PageLimits};
-use less_sync_storage::{Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
+use less_sync_storage::{DekRejection, Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -24,10 +24,13 @@ pub async fn keys_are_listed_and_rewrapped<B: Backend>() {
     for prefix in [0, 1, 3, u32::MAX, 0x8000_0002] {
         let entries = vec![rewrap(record(9), 2, 0), rewrap(record(1), prefix, 8)];
         let rejected = fixture.rewrap(space, entries, guard).await;
-        assert!(matches!(rejected, Err(StorageError::DekEpochMismatch)), "{prefix}: {rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(DekRejection::EpochMismatch))),
+            "{prefix}: {rejected:?}"
+        );
     }
     let unknown = fixture.rewrap(space, vec![rewrap(record(1), 2, 8), rewrap(record(9), 2, 0)], guard).await;
-    assert!(matches!(unknown, Err(StorageError::DekRecordNotFound)), "{unknown:?}");
+    assert!(matches!(unknown, Err(StorageError::Rejected(DekRejection::RecordNotFound))), "{unknown:?}");
     assert_eq!(fixture.dek_of(space, record(1)).await, Some(dek(1, 7)));
     for _ in 0..2 {
         let done = fixture.rewrap(space, vec![rewrap(record(1), 2, 8)], guard).await.unwrap();
@@ -164,7 +167,10 @@ pub async fn observed_key_must_be_the_stored_one<B: Backend>() {
         let entries =
             vec![rewrap_of(record(1), 2, 5, observed), rewrap_of(record(number), 2, 5, observed_wrongly)];
         let rejected = fixture.rewrap(space, entries, RewrapGuard::Off).await;
-        assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{number}: {rejected:?}");
+        assert!(
+            matches!(rejected, Err(StorageError::Rejected(DekRejection::Replaced))),
+            "{number}: {rejected:?}"
+        );
         assert_eq!(fixture.dek_of(space, record(1)).await, Some(stored));
     }
     let entries = (1..=2).map(|n| rewrap_of(record(n), 2, 6, observed)).collect();
@@ -172,7 +178,7 @@ pub async fn observed_key_must_be_the_stored_one<B: Backend>() {
     assert_eq!(done, Rewrapped { replaced: 2, skipped: 0 });
     // Sent again after a lost answer: a conflict, and the client lists anew.
     let again = fixture.rewrap(space, vec![rewrap_of(record(1), 2, 6, observed)], RewrapGuard::Off).await;
-    assert!(matches!(again, Err(StorageError::DekReplaced)), "{again:?}");
+    assert!(matches!(again, Err(StorageError::Rejected(DekRejection::Replaced))), "{again:?}");
     fixture.end().await;
 }
 
@@ -188,13 +194,13 @@ pub async fn mixed_rewrap_is_all_or_nothing<B: Backend>() {
     let guard = RewrapGuard::Listed(at);
     let both = vec![observed(2, 9), plain(9), plain(1)];
     let rejected = fixture.rewrap(space, both, guard).await;
-    assert!(matches!(rejected, Err(StorageError::DekRecordNotFound)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::RecordNotFound))), "{rejected:?}");
     let replaced = vec![plain(1), observed(2, 9)];
     let rejected = fixture.rewrap(space, replaced, guard).await;
-    assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::Replaced))), "{rejected:?}");
     let old = vec![observed(2, 9), plain(9), rewrap(record(1), 2, 5)];
     let rejected = fixture.rewrap(space, old, guard).await;
-    assert!(matches!(rejected, Err(StorageError::DekEpochMismatch)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::EpochMismatch))), "{rejected:?}");
     assert_eq!(fixture.dek_of(space, record(1)).await, Some(dek(1, 1)));
     // The guard is for entries that do not say what they were made from.
     let done = fixture.rewrap(space, vec![plain(1), observed(2, 1), observed(3, 3)], guard).await.unwrap();
@@ -212,7 +218,7 @@ pub async fn rewrap_stays_in_its_space<B: Backend>() {
     fixture.commit(two, vec![keyed(record(2), NONE, b"", dek(1, 1))]).await;
     fixture.rewrap(one, vec![rewrap(record(1), 1, 2)], RewrapGuard::Off).await.unwrap();
     let rejected = fixture.rewrap(one, vec![rewrap(record(2), 1, 2)], RewrapGuard::Off).await;
-    assert!(matches!(rejected, Err(StorageError::DekRecordNotFound)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::RecordNotFound))), "{rejected:?}");
     assert_eq!(fixture.dek_of(two, record(1)).await, Some(dek(1, 1)));
     fixture.end().await;
 }
@@ -254,13 +260,13 @@ pub async fn keys_of_files_are_rewrapped<B: Backend>() {
     fixture.advance(space, 2).await;
     let act = async |entries, guard| fixture.rewrap_files(space, entries, guard).await;
     let rejected = act(vec![rewrap(file(9), 2, 0), rewrap(file(1), 1, 0)], RewrapGuard::Off).await;
-    assert!(matches!(rejected, Err(StorageError::DekEpochMismatch)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::EpochMismatch))), "{rejected:?}");
     let rejected = act(vec![rewrap(file(1), 2, 0), rewrap(file(9), 2, 0)], RewrapGuard::Off).await;
-    assert!(matches!(rejected, Err(StorageError::FileDekNotFound)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::FileNotFound))), "{rejected:?}");
     let rejected = act(vec![rewrap_of(file(1), 2, 0, dek(1, 9).as_bytes())], RewrapGuard::Off).await;
-    assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::Replaced))), "{rejected:?}");
     let rejected = act(vec![rewrap_of(file(3), 2, 0, b"")], RewrapGuard::Off).await;
-    assert!(matches!(rejected, Err(StorageError::DekReplaced)), "{rejected:?}");
+    assert!(matches!(rejected, Err(StorageError::Rejected(DekRejection::Replaced))), "{rejected:?}");
     let all = (1..=3).map(|n| rewrap(file(n), 2, 5)).collect();
     let done = act(all, RewrapGuard::Listed(first.cursor)).await.unwrap();
     assert_eq!(done, Rewrapped { replaced: 1, skipped: 2 });

@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use crate::Backend;
 use crate::fixture::{Fixture, dek};
 use less_sync_storage::{
-    Advanced, Appended, CursorAhead, DekId, DekListing, Deks as _, Epochs as _, MemberLimits, MemberList,
-    MemberRange, Members as _, NewMember, PullRequest, ReadGrant, Records as _, Rewrap, RewrapGuard,
-    Rewrapped, Row, StorageError, StoredDek,
+    Advanced, Appended, CursorAhead, DekError, DekId, DekListing, Deks as _, EpochError, Epochs as _,
+    MemberLimits, MemberList, MemberRange, Members as _, MembershipError, NewMember, PullError, PullRequest,
+    ReadGrant, Records as _, Rewrap, RewrapGuard, Rewrapped, Row, StoredDek,
 };
 
 /// Bounds of a membership log that do not matter.
@@ -31,7 +31,7 @@ impl<B: Backend> Fixture<B> {
         space: SpaceId,
         expected_version: i32,
         entry: NewMember,
-    ) -> Result<Appended, StorageError> {
+    ) -> Result<Appended, MembershipError> {
         self.store.append_member(&self.grant(space), expected_version, entry, WIDE_LOG).await
     }
 
@@ -45,7 +45,7 @@ impl<B: Backend> Fixture<B> {
         assert_eq!(advanced, Advanced::Begun(crate::fixture::epoch(number)));
     }
 
-    pub(crate) async fn complete(&self, space: SpaceId, number: i32) -> Result<(), StorageError> {
+    pub(crate) async fn complete(&self, space: SpaceId, number: i32) -> Result<(), EpochError> {
         self.store.complete_rewrap(&self.grant(space), number).await
     }
 
@@ -64,7 +64,7 @@ impl<B: Backend> Fixture<B> {
         space: SpaceId,
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError> {
+    ) -> Result<Rewrapped, DekError> {
         self.store.rewrap_deks(&self.grant(space), DekKind::Record, entries, guard).await
     }
 
@@ -73,7 +73,7 @@ impl<B: Backend> Fixture<B> {
         space: SpaceId,
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError> {
+    ) -> Result<Rewrapped, DekError> {
         self.store.rewrap_deks(&self.grant(space), DekKind::File, entries, guard).await
     }
 
@@ -89,7 +89,7 @@ impl<B: Backend> Fixture<B> {
     }
 
     /// Begins a pull with these rights.
-    pub(crate) async fn try_pull(&self, grant: &ReadGrant) -> Result<(), StorageError> {
+    pub(crate) async fn try_pull(&self, grant: &ReadGrant) -> Result<(), PullError> {
         let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
         self.store.begin_pull(grant, request).await.map(drop)
     }

@@ -8,14 +8,15 @@ use bytes::Bytes;
 use less_sync_core::{Cursor, DekKind, InvitationId, MailboxId, RecordId, SpaceId};
 
 use crate::Backend;
-use crate::fixture::{Fixture, WIDE, cursor, dek, epoch, keyed, live, record, tombstone};
+use crate::fixture::{AnyError, Fixture, WIDE, any, cursor, dek, epoch, keyed, live, record, tombstone};
 use crate::grants::{Grant, chain, cid};
 use crate::races::{ROUNDS, together};
 use crate::shared_fixture::{ALL, WIDE_LOG, deks, member, rewrap};
 use less_sync_storage::{
-    ActorHash, Advanced, Change, CursorAhead, Deks as _, Epochs as _, INVITATION_LIFETIME, Invitations as _,
-    MailboxLimits, MailboxPage, Members as _, NewInvitation, PullRequest, Push, Pushed, RateAction,
-    RateLimit, RateLimits as _, Records as _, Revocations as _, RewrapGuard, StorageError, WriteGrant,
+    ActorHash, Advanced, Change, CursorAhead, Deks as _, EpochRejection, Epochs as _, INVITATION_LIFETIME,
+    Invitations as _, MailboxLimits, MailboxPage, Members as _, MembershipRejection, NewInvitation,
+    PullRequest, Push, PushRejection, Pushed, RateAction, RateLimit, RateLimitRejection, RateLimits as _,
+    Records as _, Revocations as _, RewrapGuard, StorageError, WriteGrant,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -39,7 +40,12 @@ pub async fn one_of_many_appends_wins<B: Backend>() {
         .await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "round {round}: {results:?}");
         let lost = results.iter().filter_map(|result| result.as_ref().err());
-        lost.for_each(|error| assert!(matches!(error, StorageError::VersionConflict), "{error:?}"));
+        lost.for_each(|error| {
+            assert!(
+                matches!(error, StorageError::Rejected(MembershipRejection::VersionConflict)),
+                "{error:?}"
+            )
+        });
         assert_eq!(fixture.space(space).await.cursor, cursor(round + 1));
     }
     assert_eq!(u64::try_from(fixture.members(space, ALL).await.entries.len()).unwrap(), ROUNDS);
@@ -97,7 +103,7 @@ pub async fn push_comes_before_the_epoch_or_is_stale<B: Backend>() {
                     assert_eq!(key_generation, epoch(number - 1));
                     accepted += 1;
                 }
-                Err(StorageError::EpochStale) => {}
+                Err(StorageError::Rejected(PushRejection::EpochStale)) => {}
                 other => panic!("round {round}: {other:?}"),
             }
         }
@@ -133,7 +139,7 @@ pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
                     let change = keyed(record(round * 2 + writer), at, b"", dek(old, 1));
                     match store.push(&grant, push_of(vec![change])).await {
                         Ok(Pushed::Committed { cursor, .. }) => at = cursor,
-                        Err(StorageError::EpochStale) => return,
+                        Err(StorageError::Rejected(PushRejection::EpochStale)) => return,
                         other => panic!("round {round}: {other:?}"),
                     }
                 }
@@ -143,7 +149,10 @@ pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
             rewrap_all(&fixture, space, old + 1).await;
             let first = fixture.complete(space, number).await;
             if first.is_err() {
-                assert!(matches!(first, Err(StorageError::RewrapIncomplete { .. })), "{first:?}");
+                assert!(
+                    matches!(first, Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { .. }))),
+                    "{first:?}"
+                );
                 rewrap_all(&fixture, space, old + 1).await;
                 fixture.complete(space, number).await.unwrap();
             }
@@ -264,7 +273,9 @@ pub async fn callers_together_get_no_more_permits_than_the_limit<B: Backend>() {
         .await;
         assert_eq!(permits.iter().filter(|permit| permit.is_ok()).count(), 10, "round {round}");
         let rejected = permits.iter().filter_map(|permit| permit.as_ref().err());
-        rejected.for_each(|error| assert!(matches!(error, StorageError::RateLimited { .. }), "{error:?}"));
+        rejected.for_each(|error| {
+            assert!(matches!(error, StorageError::Rejected(RateLimitRejection::Exceeded { .. })), "{error:?}")
+        });
     }
     fixture.end().await;
 }
@@ -362,20 +373,21 @@ async fn act<S: less_sync_storage::Storage>(
     bearer: &less_sync_storage::ProofChain,
     caller: u64,
     nth: u64,
-) -> Result<(), StorageError> {
+) -> Result<(), AnyError> {
     let read = Grant::shared(space, bearer.clone());
     match caller {
         1 => {
             let id = |half: u64| -> RecordId { record(nth * 2 + half) };
             let changes = vec![live(id(0), NONE, b"a"), live(id(1), NONE, b"b")];
-            let pushed = store.push(&Grant::shared(space, bearer.clone()), push_of(changes)).await?;
+            let pushed = store.push(&Grant::shared(space, bearer.clone()), push_of(changes)).await;
+            let pushed = any(pushed)?;
             assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
             Ok(())
         }
         2 => {
             let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
-            store.begin_pull(&read, request).await.map(drop)
+            any(store.begin_pull(&read, request).await.map(drop))
         }
-        _ => store.space_state(&read).await.map(drop),
+        _ => any(store.space_state(&read).await.map(drop)),
     }
 }

@@ -4,7 +4,7 @@ use less_sync_core::{Cursor, Epoch, SpaceId};
 
 use crate::fixture::{CLIENT, Fixture, ROOT, cursor, epoch, live, record, space};
 use crate::{Arrangement, Backend, PageLimits};
-use less_sync_storage::{Space, SpaceKind, Spaces as _, Storage, StorageError};
+use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces as _, Storage, StorageError};
 
 const SHARED: SpaceKind = SpaceKind::Shared { root_public_key: ROOT };
 
@@ -52,7 +52,7 @@ pub async fn second_create_of_an_id_is_rejected_and_changes_nothing<B: Backend>(
     for (id, kept) in [(space(1), SHARED), (space(2), SpaceKind::Personal)] {
         for kind in [SpaceKind::Personal, SHARED, SpaceKind::Shared { root_public_key: [3; 33] }] {
             let again = fixture.store.create_space(id, "another", kind).await;
-            assert!(matches!(again, Err(StorageError::SpaceExists)), "{again:?}");
+            assert!(matches!(again, Err(StorageError::Rejected(SpaceRejection::Exists))), "{again:?}");
         }
         assert_eq!(fixture.space(id).await, fresh(id, kept));
     }

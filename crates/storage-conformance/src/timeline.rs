@@ -6,8 +6,8 @@ use crate::fixture::{Fixture, committed, cursor, dek, epoch, keyed, live, record
 use crate::shared_fixture::{ALL, file};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    CursorAhead, DeletedFile, FileEntry, FileState, ObjectKey, PullRequest, Pushed, ReadGrant, Records as _,
-    Row, StorageError,
+    CursorAhead, DeletedFile, FileEntry, FileState, ObjectKey, PullRejection, PullRequest, Pushed, ReadGrant,
+    Records as _, Row, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -191,6 +191,9 @@ pub async fn rewound_pull_tells_of_dead_files<B: Backend>() {
     assert_eq!(page.rows, [Row::Record(row(&tombstone(record(1), at), died)), gone(&put, died)]);
     let request = PullRequest { ahead: CursorAhead::Error, ..request };
     let rejected = fixture.store.begin_pull(&grant, request).await;
-    assert!(matches!(rejected, Err(StorageError::CursorAhead { .. })), "{rejected:?}");
+    assert!(
+        matches!(rejected, Err(StorageError::Rejected(PullRejection::CursorAhead { .. }))),
+        "{rejected:?}"
+    );
     fixture.end().await;
 }

@@ -24,7 +24,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn admit(self, access: &Access) -> Result<(), StorageError> {
+    pub(crate) fn admit<R>(self, access: &Access) -> Result<(), StorageError<R>> {
         check_kind(access, self.shared)?;
         if self.revoked { Err(StorageError::Revoked) } else { Ok(()) }
     }
@@ -40,14 +40,14 @@ pub(crate) struct WriteGate {
 
 impl WriteGate {
     /// The same order as under a lock.
-    pub(crate) fn admit(self, access: &Access) -> Result<(), StorageError> {
+    pub(crate) fn admit<R>(self, access: &Access) -> Result<(), StorageError<R>> {
         check_kind(access, self.gate.shared)?;
         if self.remote { Err(StorageError::SpaceIsRemote) } else { self.gate.admit(access) }
     }
 }
 
 /// A chain for a space with a root key, none for one without.
-pub(crate) fn check_kind(access: &Access, shared: bool) -> Result<(), StorageError> {
+pub(crate) fn check_kind<R>(access: &Access, shared: bool) -> Result<(), StorageError<R>> {
     if access.chain().is_some() == shared { Ok(()) } else { Err(StorageError::SpaceKindMismatch) }
 }
 
@@ -68,10 +68,10 @@ pub(crate) struct Locked {
 
 /// The space, for somebody who may look at it: its row, and whether the caller's chain is still good, in one snapshot
 /// (storage T12).
-pub(crate) async fn for_reading(
+pub(crate) async fn for_reading<R>(
     connection: &mut PgConnection,
     access: &Access,
-) -> Result<Result<Space, StorageError>, sqlx::Error> {
+) -> Result<Result<Space, StorageError<R>>, sqlx::Error> {
     let found = sqlx::query!(
         r#"SELECT id, client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server,
                   EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!"
@@ -100,7 +100,7 @@ pub(crate) async fn for_reading(
 
 /// Locks the space for somebody who may change it. The chain is looked up by a later statement than the one that locks,
 /// and so against everything that was committed before the lock was granted.
-pub(crate) async fn for_writing(db: &mut PgConnection, access: &Access) -> Result<Locked, Aborted> {
+pub(crate) async fn for_writing<R>(db: &mut PgConnection, access: &Access) -> Result<Locked, Aborted<R>> {
     let id = access.space().as_uuid();
     let locked = sqlx::query!(
         r#"SELECT cursor, key_generation, rewrap_epoch, min_key_generation, metadata_version, members_bytes,

@@ -6,8 +6,8 @@ mod statements;
 use async_trait::async_trait;
 use less_sync_core::{Cursor, DekKind};
 use less_sync_storage::{
-    Access, AdminGrant, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap, RewrapGuard,
-    Rewrapped, StorageError, StoredDek,
+    Access, AdminGrant, DekError, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap,
+    RewrapGuard, Rewrapped, StorageError, StoredDek,
 };
 use sqlx::PgConnection;
 
@@ -54,7 +54,7 @@ impl Deks for PostgresStorage {
         kind: DekKind,
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError> {
+    ) -> Result<Rewrapped, DekError> {
         if entries.is_empty() {
             return Ok(Rewrapped::default());
         }

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_storage::{Access, AdminGrant, EpochKeys, KeyShares, ReadGrant, StorageError};
+use less_sync_storage::{
+    Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -18,7 +20,7 @@ impl EpochKeys for PostgresStorage {
         grant: &AdminGrant,
         epoch: i32,
         shares: KeyShares,
-    ) -> Result<(), StorageError> {
+    ) -> Result<(), EpochKeyError> {
         self.pool.transact(Class::Push, &Put { access: grant.access(), epoch, shares: &shares }).await
     }
 
@@ -42,12 +44,13 @@ struct Put<'a> {
 
 impl Transaction for Put<'_> {
     type Outcome = ();
+    type Rejection = EpochKeyRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted> {
+    async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted<EpochKeyRejection>> {
         let space = for_writing(db, self.access).await?;
         let due = i64::from(space.key_generation.get()) + 1;
         if self.epoch < 1 || i64::from(self.epoch) > due {
-            return Err(StorageError::InvalidEpoch.into());
+            return Err(EpochKeyRejection::InvalidEpoch.into());
         }
         delete(db, space.id, self.epoch).await?;
         insert(db, space.id, self.epoch, self.shares).await?;

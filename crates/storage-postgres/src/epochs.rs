@@ -2,9 +2,13 @@
 
 mod completion;
 
+use std::convert::Infallible;
+
 use async_trait::async_trait;
 use less_sync_core::Epoch;
-use less_sync_storage::{Access, AdminGrant, Advanced, Epochs, ReadGrant, Space, StorageError};
+use less_sync_storage::{
+    Access, AdminGrant, Advanced, EpochError, EpochRejection, Epochs, ReadGrant, Space, StorageError,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,14 +35,14 @@ impl Epochs for PostgresStorage {
         self.pool.transact(Class::Push, &Advance { access: grant.access(), epoch, raise_minimum }).await
     }
 
-    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), StorageError> {
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), EpochError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let probed = completion::probe(lease.connection(), grant.access(), epoch).await;
         let probed = lease.conclude(probed)?;
         let completion = Completion { access: grant.access(), epoch, probed };
         match self.pool.transact(Class::Push, &completion).await? {
             Leftovers { records: 0, files: 0 } => Ok(()),
-            Leftovers { records, files } => Err(StorageError::RewrapIncomplete { records, files }),
+            Leftovers { records, files } => Err(EpochRejection::RewrapIncomplete { records, files }.into()),
         }
     }
 }
@@ -51,6 +55,7 @@ struct Advance<'a> {
 
 impl Transaction for Advance<'_> {
     type Outcome = Advanced;
+    type Rejection = Infallible;
 
     async fn run(&self, db: &mut PgConnection) -> Result<Advanced, Aborted> {
         let space = for_writing(db, self.access).await?;

@@ -50,12 +50,12 @@ impl OpenError {
 }
 
 /// A retry may help.
-pub(crate) fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError {
+pub(crate) fn unavailable<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Unavailable(error.into())
 }
 
 /// Nobody expected this.
-pub(crate) fn database(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError {
+pub(crate) fn database<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Database(error.into())
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn database(error: impl Into<Box<dyn Error + Send + Sync>>) -> Storag
 #[error("stored {0} is out of its range")]
 pub(crate) struct CorruptRow(pub(crate) &'static str);
 
-impl From<CorruptRow> for StorageError {
+impl<R> From<CorruptRow> for StorageError<R> {
     fn from(corrupt: CorruptRow) -> Self {
         database(corrupt)
     }
@@ -86,13 +86,13 @@ pub(crate) enum NoConnection {
     Connect(#[from] OpenError),
 }
 
-impl From<NoConnection> for StorageError {
+impl<R> From<NoConnection> for StorageError<R> {
     fn from(error: NoConnection) -> Self {
         unavailable(error)
     }
 }
 
-impl From<Closed> for StorageError {
+impl<R> From<Closed> for StorageError<R> {
     fn from(closed: Closed) -> Self {
         unavailable(closed)
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use less_sync_core::FileId;
 use less_sync_storage::{
-    Access, Claim, Claimed, Content, FileChange, FileCommit, Files, ObjectKey, ReadGrant, StorageError,
-    StoredFile, Upload, WriteGrant,
+    Access, Claim, Claimed, Content, FileChange, FileCommit, FileError, FileRejection, Files, ObjectKey,
+    ReadGrant, StorageError, StoredFile, Upload, WriteGrant,
 };
 use sqlx::PgConnection;
 
@@ -25,7 +25,7 @@ use crate::transaction::Aborted;
 
 #[async_trait]
 impl Files for PostgresStorage {
-    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, StorageError> {
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let claimed = claim::look(lease.connection(), grant.access(), claim).await;
         lease.conclude(claimed)
@@ -48,7 +48,7 @@ impl Files for PostgresStorage {
         upload: &Upload,
         claim: &Claim,
         content: Content,
-    ) -> Result<FileCommit, StorageError> {
+    ) -> Result<FileCommit, FileError> {
         let commit = Commit { access: grant.access(), upload, claim, content };
         self.pool.transact(Class::Push, &commit).await
     }
@@ -57,23 +57,23 @@ impl Files for PostgresStorage {
         self.pool.transact(Class::Request, &Abort { upload }).await
     }
 
-    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, StorageError> {
+    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, FileError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let found = find(lease.connection(), grant.access(), file).await;
         lease.conclude(found)
     }
 
-    async fn delete_file(
-        &self,
-        grant: &WriteGrant,
-        file: FileId,
-    ) -> Result<Option<FileChange>, StorageError> {
+    async fn delete_file(&self, grant: &WriteGrant, file: FileId) -> Result<Option<FileChange>, FileError> {
         self.pool.transact(Class::Push, &Delete { access: grant.access(), file }).await
     }
 }
 
 /// A live file, and whether the caller may know of it, in one snapshot.
-async fn find(db: &mut PgConnection, access: &Access, file: FileId) -> Result<StoredFile, Aborted> {
+async fn find(
+    db: &mut PgConnection,
+    access: &Access,
+    file: FileId,
+) -> Result<StoredFile, Aborted<FileRejection>> {
     let found = sqlx::query!(
         r#"SELECT root_public_key IS NOT NULL AS "shared!",
                   EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",
@@ -90,7 +90,7 @@ async fn find(db: &mut PgConnection, access: &Access, file: FileId) -> Result<St
     let (Some(record), Some(at), Some(bytes), Some(key)) =
         (row.record_id, row.cursor, row.size, row.wrapped_dek)
     else {
-        return Err(StorageError::FileNotFound.into());
+        return Err(FileRejection::FileNotFound.into());
     };
     Ok(StoredFile {
         record: record.into(),

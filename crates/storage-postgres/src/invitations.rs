@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 use less_sync_storage::{
-    DatabaseTime, INVITATION_LIFETIME, Invitation, Invitations, MailboxLimits, MailboxPage, NewInvitation,
-    StorageError,
+    DatabaseTime, INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations,
+    MailboxLimits, MailboxPage, NewInvitation, StorageError,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -22,10 +22,10 @@ impl Invitations for PostgresStorage {
         mailbox: MailboxId,
         invitation: NewInvitation,
         limits: MailboxLimits,
-    ) -> Result<Invitation, StorageError> {
+    ) -> Result<Invitation, InvitationError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let created = insert(lease.connection(), mailbox, &invitation, limits).await;
-        let (created_at, expires_at) = lease.settle(created)?.ok_or(StorageError::MailboxFull)?;
+        let (created_at, expires_at) = lease.settle(created)?.ok_or(InvitationRejection::MailboxFull)?;
         Ok(Invitation { id: invitation.id, payload: invitation.payload, created_at, expires_at })
     }
 
@@ -39,16 +39,16 @@ impl Invitations for PostgresStorage {
         Ok(lease.settle(rows)?.into_iter().map(Row::read).collect())
     }
 
-    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, StorageError> {
+    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, InvitationError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let row = select(lease.connection(), mailbox, id).await;
-        lease.settle(row)?.map(Row::read).ok_or(StorageError::InvitationNotFound)
+        lease.settle(row)?.map(Row::read).ok_or(InvitationRejection::NotFound.into())
     }
 
-    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), StorageError> {
+    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), InvitationError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let deleted = delete(lease.connection(), mailbox, id).await;
-        if lease.settle(deleted)? { Ok(()) } else { Err(StorageError::InvitationNotFound) }
+        if lease.settle(deleted)? { Ok(()) } else { Err(InvitationRejection::NotFound.into()) }
     }
 
     async fn purge_invitations(&self, batch: usize) -> Result<usize, StorageError> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use less_sync_core::Cursor;
 use less_sync_storage::{
     Access, Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
-    MembersHead, NewMember, ReadGrant, StorageError,
+    MembersHead, MembershipError, MembershipRejection, NewMember, ReadGrant, StorageError,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -25,9 +25,9 @@ impl Members for PostgresStorage {
         expected_version: i32,
         entry: NewMember,
         limits: MemberLimits,
-    ) -> Result<Appended, StorageError> {
+    ) -> Result<Appended, MembershipError> {
         if entry.payload().len() > limits.payload {
-            return Err(StorageError::PayloadTooLarge);
+            return Err(MembershipRejection::PayloadTooLarge.into());
         }
         let append = Append { access: grant.access(), expected_version, entry: &entry, cap: limits.log };
         self.pool.transact(Class::Push, &append).await
@@ -55,11 +55,12 @@ struct Append<'a> {
 
 impl Transaction for Append<'_> {
     type Outcome = Appended;
+    type Rejection = MembershipRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Appended, Aborted> {
+    async fn run(&self, db: &mut PgConnection) -> Result<Appended, Aborted<MembershipRejection>> {
         let space = for_writing(db, self.access).await?;
         if space.metadata_version != self.expected_version {
-            return Err(StorageError::VersionConflict.into());
+            return Err(MembershipRejection::VersionConflict.into());
         }
         let last = last(db, space.id).await?;
         let appended = self.appended(&space, last)?;
@@ -70,19 +71,23 @@ impl Transaction for Append<'_> {
 
 impl Append<'_> {
     /// What the append comes to, if it is one.
-    fn appended(&self, space: &Locked, last: Option<(i32, [u8; 32])>) -> Result<Appended, Aborted> {
+    fn appended(
+        &self,
+        space: &Locked,
+        last: Option<(i32, [u8; 32])>,
+    ) -> Result<Appended, Aborted<MembershipRejection>> {
         if last.as_ref().map(|(_, hash)| hash) != self.entry.prev_hash() {
-            return Err(StorageError::HashChainBroken.into());
+            return Err(MembershipRejection::HashChainBroken.into());
         }
         let size = u64::try_from(space.members_bytes).map_err(|_| CorruptRow("size of a log"))?;
         if size.saturating_add(self.entry.log_bytes()) > self.cap {
-            return Err(StorageError::MembershipLogFull.into());
+            return Err(MembershipRejection::LogFull.into());
         }
         Ok(Appended {
             chain_seq: next(last.map_or(0, |(seq, _)| seq))?,
             prev: space.cursor,
             metadata_version: next(space.metadata_version)?,
-            cursor: space.cursor.next().ok_or(StorageError::CursorExhausted)?,
+            cursor: space.cursor.next().ok_or(MembershipRejection::CursorExhausted)?,
             key_generation: space.key_generation,
             rewrap_epoch: space.rewrap_epoch,
         })
@@ -90,12 +95,15 @@ impl Append<'_> {
 }
 
 /// The number after this one. A log that has used them all takes no more.
-fn next(number: i32) -> Result<i32, StorageError> {
-    number.checked_add(1).ok_or(StorageError::MembershipLogFull)
+fn next(number: i32) -> Result<i32, MembershipError> {
+    number.checked_add(1).ok_or(MembershipRejection::LogFull.into())
 }
 
 /// Place and hash of the last entry.
-async fn last(db: &mut PgConnection, space: Uuid) -> Result<Option<(i32, [u8; 32])>, Aborted> {
+async fn last(
+    db: &mut PgConnection,
+    space: Uuid,
+) -> Result<Option<(i32, [u8; 32])>, Aborted<MembershipRejection>> {
     let last = sqlx::query!(
         "SELECT chain_seq, entry_hash FROM members WHERE space_id = $1 ORDER BY chain_seq DESC LIMIT 1",
         space,
@@ -110,8 +118,8 @@ async fn insert(
     space: &Locked,
     appended: &Appended,
     entry: &NewMember,
-) -> Result<(), Aborted> {
-    let grown = i64::try_from(entry.log_bytes()).map_err(|_| StorageError::MembershipLogFull)?;
+) -> Result<(), Aborted<MembershipRejection>> {
+    let grown = i64::try_from(entry.log_bytes()).map_err(|_| MembershipRejection::LogFull)?;
     let inserted = sqlx::query!(
         "WITH entry AS (
              INSERT INTO members (space_id, chain_seq, cursor, prev_hash, entry_hash, payload)

@@ -178,7 +178,7 @@ impl Lease {
     }
 
     /// Ends the operation, and passes its outcome on as the contract has it.
-    pub(crate) fn settle<T>(self, outcome: Result<T, sqlx::Error>) -> Result<T, StorageError> {
+    pub(crate) fn settle<T, R>(self, outcome: Result<T, sqlx::Error>) -> Result<T, StorageError<R>> {
         self.end(&outcome);
         outcome.map_err(storage_error)
     }

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimits, StorageError};
+use less_sync_storage::{
+    ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits, StorageError,
+};
 use sqlx::PgConnection;
 
 use crate::PostgresStorage;
@@ -19,7 +21,7 @@ impl RateLimits for PostgresStorage {
         action: RateAction,
         actor: ActorHash,
         limit: RateLimit,
-    ) -> Result<Permit, StorageError> {
+    ) -> Result<Permit, RateLimitError> {
         self.pool.transact(Class::Request, &Acquire { action, actor, limit }).await
     }
 
@@ -55,13 +57,14 @@ struct Acquire {
 
 impl Transaction for Acquire {
     type Outcome = Permit;
+    type Rejection = RateLimitRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Permit, Aborted> {
+    async fn run(&self, db: &mut PgConnection) -> Result<Permit, Aborted<RateLimitRejection>> {
         let (action, actor) = (self.action.as_str(), self.actor.to_hex());
         lock(db, action, &actor).await?;
         match take(db, action, &actor, self.limit).await? {
             Taken::Permit(id) => Ok(Permit { actor: self.actor, id }),
-            Taken::Nothing(retry_after) => Err(StorageError::RateLimited { retry_after }.into()),
+            Taken::Nothing(retry_after) => Err(RateLimitRejection::Exceeded { retry_after }.into()),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use less_sync_storage::{
-    PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError, Ticket,
-    WriteGrant,
+    PullError, PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError,
+    Ticket, WriteGrant,
 };
 
 use crate::pool::Class;
@@ -15,10 +15,10 @@ impl Records for PostgresStorage {
         self.pusher.submit(grant.access().clone(), push)
     }
 
-    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError> {
+    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let space = access::for_reading(lease.connection(), grant.access()).await;
-        PullState::begin(&lease.settle(space)??, request)
+        Ok(PullState::begin(&lease.settle(space)??, request)?)
     }
 
     async fn pull_page(

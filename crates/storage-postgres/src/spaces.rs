@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, Epoch, SpaceId};
-use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
+use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use sqlx::PgConnection;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -42,11 +42,11 @@ impl Spaces for PostgresStorage {
         id: SpaceId,
         client_id: &str,
         kind: SpaceKind,
-    ) -> Result<Space, StorageError> {
+    ) -> Result<Space, SpacesError> {
         if self.insert(id, client_id, &kind).await? {
             Ok(fresh(id, client_id, kind))
         } else {
-            Err(StorageError::SpaceExists)
+            Err(SpaceRejection::Exists.into())
         }
     }
 
@@ -68,12 +68,17 @@ impl Spaces for PostgresStorage {
 
 impl PostgresStorage {
     /// The space with this id, if there is one.
-    async fn find(&self, id: SpaceId) -> Result<Option<Space>, StorageError> {
-        Ok(self.spaces(&[id]).await?.pop())
+    async fn find<R>(&self, id: SpaceId) -> Result<Option<Space>, StorageError<R>> {
+        Ok(self.spaces(&[id]).await.map_err(StorageError::widen)?.pop())
     }
 
     /// Whether the row is new.
-    async fn insert(&self, id: SpaceId, client_id: &str, kind: &SpaceKind) -> Result<bool, StorageError> {
+    async fn insert<R>(
+        &self,
+        id: SpaceId,
+        client_id: &str,
+        kind: &SpaceKind,
+    ) -> Result<bool, StorageError<R>> {
         let root = match kind {
             SpaceKind::Personal => None,
             SpaceKind::Shared { root_public_key } => Some(&root_public_key[..]),

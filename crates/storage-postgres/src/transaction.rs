@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use less_sync_storage::StorageError;
+use std::convert::Infallible;
+
+use less_sync_storage::{
+    DekRejection, EpochKeyRejection, EpochRejection, FileRejection, MembershipRejection, RateLimitRejection,
+    StorageError,
+};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::error::CorruptRow;
@@ -12,26 +17,45 @@ use crate::sqlstate::leaves_connection;
 
 /// Why an operation has come to nothing.
 #[derive(Debug)]
-pub(crate) enum Aborted {
+pub(crate) enum Aborted<R = Infallible> {
     /// The contract forbids it.
-    Rejected(StorageError),
+    Rejected(StorageError<R>),
     /// The database did not do it.
     Failed(sqlx::Error),
 }
 
-impl From<StorageError> for Aborted {
-    fn from(error: StorageError) -> Self {
+impl<R> From<StorageError<R>> for Aborted<R> {
+    fn from(error: StorageError<R>) -> Self {
         Self::Rejected(error)
     }
 }
 
-impl From<CorruptRow> for Aborted {
+macro_rules! aborted_by {
+    ($($rejection:ident),*) => {
+        $(impl From<$rejection> for Aborted<$rejection> {
+            fn from(rejection: $rejection) -> Self {
+                Self::Rejected(StorageError::Rejected(rejection))
+            }
+        })*
+    };
+}
+
+aborted_by!(
+    DekRejection,
+    EpochKeyRejection,
+    EpochRejection,
+    FileRejection,
+    MembershipRejection,
+    RateLimitRejection
+);
+
+impl<R> From<CorruptRow> for Aborted<R> {
     fn from(corrupt: CorruptRow) -> Self {
         Self::Rejected(corrupt.into())
     }
 }
 
-impl From<sqlx::Error> for Aborted {
+impl<R> From<sqlx::Error> for Aborted<R> {
     fn from(error: sqlx::Error) -> Self {
         Self::Failed(error)
     }
@@ -41,9 +65,14 @@ impl From<sqlx::Error> for Aborted {
 pub(crate) trait Transaction: Sync {
     /// What comes out of it.
     type Outcome: Send;
+    /// What rejects it, beside what rejects any operation.
+    type Rejection: Send;
 
     /// Does it. Called again when the database has undone it for reasons of its own.
-    fn run(&self, db: &mut PgConnection) -> impl Future<Output = Result<Self::Outcome, Aborted>> + Send;
+    fn run(
+        &self,
+        db: &mut PgConnection,
+    ) -> impl Future<Output = Result<Self::Outcome, Aborted<Self::Rejection>>> + Send;
 }
 
 impl Pool {
@@ -52,7 +81,7 @@ impl Pool {
         self: &Arc<Self>,
         class: Class,
         transaction: &T,
-    ) -> Result<T::Outcome, StorageError> {
+    ) -> Result<T::Outcome, StorageError<T::Rejection>> {
         let mut lease = self.lease(class).await?;
         let mut retries = Retries::default();
         loop {
@@ -64,7 +93,10 @@ impl Pool {
     }
 }
 
-async fn attempt<T: Transaction>(connection: &mut PgConnection, work: &T) -> Result<T::Outcome, Aborted> {
+async fn attempt<T: Transaction>(
+    connection: &mut PgConnection,
+    work: &T,
+) -> Result<T::Outcome, Aborted<T::Rejection>> {
     let mut transaction = connection.begin().await?;
     match work.run(&mut transaction).await {
         Ok(outcome) => {
@@ -81,7 +113,7 @@ async fn attempt<T: Transaction>(connection: &mut PgConnection, work: &T) -> Res
 
 impl Lease {
     /// Ends the operation, and passes its outcome on as the contract has it.
-    pub(crate) fn conclude<T>(self, outcome: Result<T, Aborted>) -> Result<T, StorageError> {
+    pub(crate) fn conclude<T, R>(self, outcome: Result<T, Aborted<R>>) -> Result<T, StorageError<R>> {
         match outcome {
             Ok(outcome) => self.settle(Ok(outcome)),
             Err(Aborted::Failed(error)) => self.settle(Err(error)),

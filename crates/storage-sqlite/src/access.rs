@@ -12,14 +12,14 @@ const HAS_REVOCATIONS: &str = "SELECT EXISTS (SELECT 1 FROM revocations WHERE sp
 const IS_REVOKED: &str = "SELECT EXISTS (SELECT 1 FROM revocations WHERE space_id = ?1 AND ucan_cid = ?2)";
 
 /// The space, for somebody who may look at it. To be called in the snapshot that reads the space.
-pub(crate) fn for_reading(db: &Connection, access: &Access) -> Result<Space, StorageError> {
+pub(crate) fn for_reading<R>(db: &Connection, access: &Access) -> Result<Space, StorageError<R>> {
     let space = of_kind(db, access)?;
     check_chain(db, access)?;
     Ok(space)
 }
 
 /// The space, for somebody who may change it. To be called in the transaction that does.
-pub(crate) fn for_writing(db: &Connection, access: &Access) -> Result<Space, StorageError> {
+pub(crate) fn for_writing<R>(db: &Connection, access: &Access) -> Result<Space, StorageError<R>> {
     let space = of_kind(db, access)?;
     if space.home_server.is_some() {
         return Err(StorageError::SpaceIsRemote);
@@ -28,20 +28,20 @@ pub(crate) fn for_writing(db: &Connection, access: &Access) -> Result<Space, Sto
     Ok(space)
 }
 
-fn of_kind(db: &Connection, access: &Access) -> Result<Space, StorageError> {
+fn of_kind<R>(db: &Connection, access: &Access) -> Result<Space, StorageError<R>> {
     let space = find(db, access.space())?.ok_or(StorageError::SpaceNotFound)?;
     access.check_kind(&space)?;
     Ok(space)
 }
 
-fn check_chain(db: &Connection, access: &Access) -> Result<(), StorageError> {
+fn check_chain<R>(db: &Connection, access: &Access) -> Result<(), StorageError<R>> {
     let cids = access.chain().map_or(&[][..], |chain| chain.cids());
     if any_revoked(db, access.space(), cids)? { Err(StorageError::Revoked) } else { Ok(()) }
 }
 
 /// Whether any of `cids` is revoked. A look-up for each: in this process that costs less than to parse a list of them; and
 /// a single one where nothing was ever revoked.
-pub(crate) fn any_revoked(db: &Connection, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {
+pub(crate) fn any_revoked<R>(db: &Connection, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError<R>> {
     if cids.is_empty() || !has_revocations(db, space)? {
         return Ok(false);
     }
@@ -53,13 +53,13 @@ pub(crate) fn any_revoked(db: &Connection, space: SpaceId, cids: &[Cid]) -> Resu
     Ok(false)
 }
 
-fn has_revocations(db: &Connection, space: SpaceId) -> Result<bool, StorageError> {
+fn has_revocations<R>(db: &Connection, space: SpaceId) -> Result<bool, StorageError<R>> {
     let mut select = db.prepare_cached(HAS_REVOCATIONS).map_err(storage_error)?;
     select.query_row([space.as_bytes()], |row| row.get(0)).map_err(storage_error)
 }
 
 /// Whether `cid` is revoked.
-pub(crate) fn is_revoked(db: &Connection, space: SpaceId, cid: &str) -> Result<bool, StorageError> {
+pub(crate) fn is_revoked<R>(db: &Connection, space: SpaceId, cid: &str) -> Result<bool, StorageError<R>> {
     let mut select = db.prepare_cached(IS_REVOKED).map_err(storage_error)?;
     select.query_row(params![space.as_bytes(), cid], |row| row.get(0)).map_err(storage_error)
 }

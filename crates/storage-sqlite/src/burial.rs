@@ -33,13 +33,17 @@ pub(crate) struct LiveFile {
 
 impl LiveFile {
     /// The file, unless it is dead or never was.
-    pub(crate) fn find(db: &Connection, space: SpaceId, file: FileId) -> Result<Option<Self>, StorageError> {
+    pub(crate) fn find<R>(
+        db: &Connection,
+        space: SpaceId,
+        file: FileId,
+    ) -> Result<Option<Self>, StorageError<R>> {
         let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
         let found = select.query_row(params![space.as_bytes(), file.as_bytes()], Self::read).optional();
         found.map_err(storage_error)
     }
 
-    fn of_record(db: &Connection, space: SpaceId, record: RecordId) -> Result<Vec<Self>, StorageError> {
+    fn of_record<R>(db: &Connection, space: SpaceId, record: RecordId) -> Result<Vec<Self>, StorageError<R>> {
         let mut select = db.prepare_cached(SELECT_OF_RECORD).map_err(storage_error)?;
         let rows = select.query_map(params![space.as_bytes(), record.as_bytes()], Self::read);
         rows.and_then(Iterator::collect).map_err(storage_error)
@@ -55,7 +59,12 @@ impl LiveFile {
 
     /// Makes a tombstone of it under `cursor`, and dooms its object. The sweeper leaves that alone for a while, in favour
     /// of downloads that have begun.
-    pub(crate) fn bury(&self, db: &Connection, space: SpaceId, cursor: Cursor) -> Result<(), StorageError> {
+    pub(crate) fn bury<R>(
+        &self,
+        db: &Connection,
+        space: SpaceId,
+        cursor: Cursor,
+    ) -> Result<(), StorageError<R>> {
         let legacy = || ObjectKey::legacy(space, self.id).to_string();
         let key = self.object_key.clone().unwrap_or_else(legacy);
         let not_before = now_micros().saturating_add(micros(OBJECT_GRACE));
@@ -68,13 +77,13 @@ impl LiveFile {
 }
 
 /// Buries the live files of a record that dies. Adds them to `buried`.
-pub(crate) fn bury_files(
+pub(crate) fn bury_files<R>(
     db: &Connection,
     space: SpaceId,
     record: RecordId,
     cursor: Cursor,
     buried: &mut Vec<DeletedFile>,
-) -> Result<(), StorageError> {
+) -> Result<(), StorageError<R>> {
     for file in LiveFile::of_record(db, space, record)? {
         file.bury(db, space, cursor)?;
         buried.push(DeletedFile { id: file.id, record });

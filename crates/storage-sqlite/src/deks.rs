@@ -6,8 +6,8 @@ mod statements;
 use async_trait::async_trait;
 use less_sync_core::{Cursor, DekKind};
 use less_sync_storage::{
-    AdminGrant, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap, RewrapGuard, Rewrapped,
-    StorageError, StoredDek,
+    AdminGrant, DekError, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap, RewrapGuard,
+    Rewrapped, StorageError, StoredDek,
 };
 use rusqlite::{Connection, Row, params};
 
@@ -62,7 +62,7 @@ impl Deks for SqliteStorage {
         kind: DekKind,
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError> {
+    ) -> Result<Rewrapped, DekError> {
         if entries.is_empty() {
             return Ok(Rewrapped::default());
         }

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::SpaceId;
-use less_sync_storage::{Access, AdminGrant, EpochKeys, KeyShares, ReadGrant, StorageError};
+use less_sync_storage::{
+    Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::SqliteStorage;
@@ -28,7 +30,7 @@ impl EpochKeys for SqliteStorage {
         grant: &AdminGrant,
         epoch: i32,
         shares: KeyShares,
-    ) -> Result<(), StorageError> {
+    ) -> Result<(), EpochKeyError> {
         let access = grant.access().clone();
         self.writer.write(shares.payload_bytes(), move |db| put(db, &access, epoch, &shares)).await
     }
@@ -52,11 +54,11 @@ impl EpochKeys for SqliteStorage {
     }
 }
 
-fn put(db: &Connection, access: &Access, epoch: i32, shares: &KeyShares) -> Result<(), StorageError> {
+fn put(db: &Connection, access: &Access, epoch: i32, shares: &KeyShares) -> Result<(), EpochKeyError> {
     let space = for_writing(db, access)?;
     let due = i64::from(space.key_generation.get()) + 1;
     if epoch < 1 || i64::from(epoch) > due {
-        return Err(StorageError::InvalidEpoch);
+        return Err(EpochKeyRejection::InvalidEpoch.into());
     }
     let id = space.id.as_bytes();
     let mut delete = db.prepare_cached(DELETE).map_err(storage_error)?;
@@ -69,7 +71,7 @@ fn put(db: &Connection, access: &Access, epoch: i32, shares: &KeyShares) -> Resu
 }
 
 /// Deletes what nobody needs once `epoch` is complete; the epoch before it stays for devices that come late.
-pub(crate) fn prune(db: &Connection, space: SpaceId, epoch: i32) -> Result<(), StorageError> {
+pub(crate) fn prune<R>(db: &Connection, space: SpaceId, epoch: i32) -> Result<(), StorageError<R>> {
     let mut prune = db.prepare_cached(PRUNE).map_err(storage_error)?;
     prune.execute(params![space.as_bytes(), epoch.saturating_sub(2)]).map(drop).map_err(storage_error)
 }

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use less_sync_core::{Cursor, Epoch, SpaceId};
 use less_sync_storage::{
-    Access, AdminGrant, Advanced, COUNTED_LEFTOVERS, Epochs, ReadGrant, Space, StorageError,
+    Access, AdminGrant, Advanced, COUNTED_LEFTOVERS, EpochError, EpochRejection, Epochs, ReadGrant, Space,
+    StorageError,
 };
 use rusqlite::{Connection, params};
 
@@ -55,13 +56,13 @@ impl Epochs for SqliteStorage {
         self.writer.write(EPOCH_BYTES, move |db| advance(db, &access, epoch, raise_minimum)).await
     }
 
-    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), StorageError> {
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), EpochError> {
         let (access, probing) = (grant.access().clone(), grant.access().clone());
         let probed = self.readers.snapshot(move |db| probe(db, &probing, epoch)).await?;
         let left = self.writer.write(EPOCH_BYTES, move |db| complete(db, &access, epoch, &probed)).await?;
         match left {
             Leftovers { records: 0, files: 0 } => Ok(()),
-            Leftovers { records, files } => Err(StorageError::RewrapIncomplete { records, files }),
+            Leftovers { records, files } => Err(EpochRejection::RewrapIncomplete { records, files }.into()),
         }
     }
 }
@@ -101,7 +102,7 @@ struct Probed {
 }
 
 /// Looks at the whole space, which may take a while, before the writer looks at the rest (storage §3.11).
-fn probe(db: &Connection, access: &Access, epoch: i32) -> Result<Probed, StorageError> {
+fn probe(db: &Connection, access: &Access, epoch: i32) -> Result<Probed, EpochError> {
     let space = for_reading(db, access)?;
     if !is_pending(&space, epoch) {
         return Ok(Probed { cursor: Cursor::ZERO, leftovers: Leftovers::default() });
@@ -110,16 +111,11 @@ fn probe(db: &Connection, access: &Access, epoch: i32) -> Result<Probed, Storage
 }
 
 /// What keeps the rewrap from ending; nothing, when it has ended.
-fn complete(
-    db: &Connection,
-    access: &Access,
-    epoch: i32,
-    probed: &Probed,
-) -> Result<Leftovers, StorageError> {
+fn complete(db: &Connection, access: &Access, epoch: i32, probed: &Probed) -> Result<Leftovers, EpochError> {
     let space = for_writing(db, access)?;
     if !is_pending(&space, epoch) {
         let is_repeat = space.rewrap_epoch.is_none() && space.key_generation.get() == epoch && epoch >= 2;
-        return if is_repeat { Ok(Leftovers::default()) } else { Err(StorageError::EpochMismatch) };
+        return if is_repeat { Ok(Leftovers::default()) } else { Err(EpochRejection::Mismatch.into()) };
     }
     let since = leftovers(db, space.id, probed.cursor, epoch)?;
     let left = Leftovers {
@@ -142,7 +138,12 @@ fn is_pending(space: &Space, epoch: i32) -> bool {
 }
 
 /// Live keys older than `epoch` in rows above `since`.
-fn leftovers(db: &Connection, space: SpaceId, since: Cursor, epoch: i32) -> Result<Leftovers, StorageError> {
+fn leftovers<R>(
+    db: &Connection,
+    space: SpaceId,
+    since: Cursor,
+    epoch: i32,
+) -> Result<Leftovers, StorageError<R>> {
     let limit = i64::try_from(COUNTED_LEFTOVERS).map_err(database)?;
     let count = |sql| {
         let mut select = db.prepare_cached(sql)?;

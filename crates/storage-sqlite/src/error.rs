@@ -56,17 +56,17 @@ pub enum OpenError {
 }
 
 /// The meaning of an SQLite failure: what may pass is `Unavailable`, the rest is a bug or a broken file.
-pub(crate) fn storage_error(error: rusqlite::Error) -> StorageError {
+pub(crate) fn storage_error<R>(error: rusqlite::Error) -> StorageError<R> {
     if is_transient(&error) { unavailable(error) } else { database(error) }
 }
 
 /// A retry may help.
-pub(crate) fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError {
+pub(crate) fn unavailable<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Unavailable(error.into())
 }
 
 /// Nobody expected this.
-pub(crate) fn database(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError {
+pub(crate) fn database<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Database(error.into())
 }
 
@@ -90,14 +90,14 @@ fn is_transient(error: &rusqlite::Error) -> bool {
 #[error("stored {0} is out of its range")]
 pub(crate) struct CorruptRow(pub(crate) &'static str);
 
-impl From<CorruptRow> for StorageError {
+impl<R> From<CorruptRow> for StorageError<R> {
     fn from(corrupt: CorruptRow) -> Self {
         database(corrupt)
     }
 }
 
 /// Exactly the row that was compared must change; nobody else writes, so anything else is a broken file.
-pub(crate) fn one_row(changed: rusqlite::Result<usize>) -> Result<(), StorageError> {
+pub(crate) fn one_row<R>(changed: rusqlite::Result<usize>) -> Result<(), StorageError<R>> {
     match changed.map_err(storage_error)? {
         1 => Ok(()),
         _ => Err(CorruptRow("record index").into()),
@@ -109,7 +109,7 @@ pub(crate) fn one_row(changed: rusqlite::Result<usize>) -> Result<(), StorageErr
 #[error("database is closed")]
 pub(crate) struct Closed;
 
-impl From<Closed> for StorageError {
+impl<R> From<Closed> for StorageError<R> {
     fn from(closed: Closed) -> Self {
         unavailable(closed)
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use less_sync_core::{FileId, RecordId, SpaceId};
 use less_sync_storage::{
-    Access, Claim, Claimed, Content, FileChange, FileCommit, Files, ObjectKey, ReadGrant, StorageError,
-    StoredFile, Upload, WriteGrant,
+    Access, Claim, Claimed, Content, FileChange, FileCommit, FileError, FileRejection, Files, ObjectKey,
+    ReadGrant, StorageError, StoredFile, Upload, WriteGrant,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -30,7 +30,7 @@ const SELECT: &str = "\
 
 #[async_trait]
 impl Files for SqliteStorage {
-    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, StorageError> {
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError> {
         let (access, claim) = (grant.access().clone(), *claim);
         self.readers
             .snapshot(move |db| {
@@ -56,7 +56,7 @@ impl Files for SqliteStorage {
         upload: &Upload,
         claim: &Claim,
         content: Content,
-    ) -> Result<FileCommit, StorageError> {
+    ) -> Result<FileCommit, FileError> {
         let (access, upload, claim) = (grant.access().clone(), upload.clone(), *claim);
         self.writer.write(FILE_BYTES, move |db| upload::commit(db, &access, &upload, &claim, content)).await
     }
@@ -66,34 +66,30 @@ impl Files for SqliteStorage {
         self.writer.write(FILE_BYTES, move |db| upload::abort(db, &upload)).await
     }
 
-    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, StorageError> {
+    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, FileError> {
         let access = grant.access().clone();
         self.readers
             .snapshot(move |db| {
                 let space = for_reading(db, &access)?;
-                stored(db, space.id, file)?.ok_or(StorageError::FileNotFound)
+                stored(db, space.id, file)?.ok_or(FileRejection::FileNotFound.into())
             })
             .await
     }
 
-    async fn delete_file(
-        &self,
-        grant: &WriteGrant,
-        file: FileId,
-    ) -> Result<Option<FileChange>, StorageError> {
+    async fn delete_file(&self, grant: &WriteGrant, file: FileId) -> Result<Option<FileChange>, FileError> {
         let access = grant.access().clone();
         self.writer.write(FILE_BYTES, move |db| delete(db, &access, file)).await
     }
 }
 
-fn stored(db: &Connection, space: SpaceId, file: FileId) -> Result<Option<StoredFile>, StorageError> {
+fn stored<R>(db: &Connection, space: SpaceId, file: FileId) -> Result<Option<StoredFile>, StorageError<R>> {
     let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
     let found =
         select.query_row(params![space.as_bytes(), file.as_bytes()], |row| Ok(read(space, file, row)));
     found.optional().map_err(storage_error)?.transpose()
 }
 
-fn read(space: SpaceId, file: FileId, row: &Row<'_>) -> Result<StoredFile, StorageError> {
+fn read<R>(space: SpaceId, file: FileId, row: &Row<'_>) -> Result<StoredFile, StorageError<R>> {
     let dek = row.get_ref(3).and_then(|dek| Ok(dek.as_blob()?)).map_err(database)?;
     let key: Option<String> = row.get(4).map_err(database)?;
     Ok(StoredFile {
@@ -109,7 +105,7 @@ fn read(space: SpaceId, file: FileId, row: &Row<'_>) -> Result<StoredFile, Stora
     })
 }
 
-fn delete(db: &Connection, access: &Access, file: FileId) -> Result<Option<FileChange>, StorageError> {
+fn delete(db: &Connection, access: &Access, file: FileId) -> Result<Option<FileChange>, FileError> {
     let space = for_writing(db, access)?;
     let Some(live) = LiveFile::find(db, space.id, file)? else { return Ok(None) };
     let change = change(&space, live.record)?;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 use less_sync_storage::{
-    DatabaseTime, INVITATION_LIFETIME, Invitation, Invitations, MailboxLimits, MailboxPage, NewInvitation,
-    StorageError,
+    DatabaseTime, INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations,
+    MailboxLimits, MailboxPage, NewInvitation, StorageError,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -49,7 +49,7 @@ impl Invitations for SqliteStorage {
         mailbox: MailboxId,
         invitation: NewInvitation,
         limits: MailboxLimits,
-    ) -> Result<Invitation, StorageError> {
+    ) -> Result<Invitation, InvitationError> {
         let bytes = INVITATION_BYTES + invitation.payload.len();
         self.writer.write(bytes, move |db| create(db, mailbox, &invitation, limits)).await
     }
@@ -62,23 +62,23 @@ impl Invitations for SqliteStorage {
         self.readers.snapshot(move |db| list(db, mailbox, page)).await
     }
 
-    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, StorageError> {
+    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, InvitationError> {
         self.readers
             .read(move |db| {
                 let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
                 let wanted = params![id.as_bytes(), mailbox.to_hex(), now_micros()];
                 let found = select.query_row(wanted, read).optional().map_err(storage_error)?;
-                found.ok_or(StorageError::InvitationNotFound)
+                found.ok_or(InvitationRejection::NotFound.into())
             })
             .await
     }
 
-    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), StorageError> {
+    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), InvitationError> {
         self.writer
             .write(INVITATION_BYTES, move |db| {
                 let mut delete = db.prepare_cached(DELETE).map_err(storage_error)?;
                 match delete.execute(params![id.as_bytes(), mailbox.to_hex()]).map_err(storage_error)? {
-                    0 => Err(StorageError::InvitationNotFound),
+                    0 => Err(InvitationRejection::NotFound.into()),
                     _ => Ok(()),
                 }
             })
@@ -101,7 +101,7 @@ fn create(
     mailbox: MailboxId,
     invitation: &NewInvitation,
     limits: MailboxLimits,
-) -> Result<Invitation, StorageError> {
+) -> Result<Invitation, InvitationError> {
     let (mailbox, now) = (mailbox.to_hex(), now_micros());
     let mut count = db.prepare_cached(COUNT).map_err(storage_error)?;
     let (all, from_peer): (u32, u32) = count
@@ -109,7 +109,7 @@ fn create(
         .map_err(storage_error)?;
     let peer_is_done = invitation.origin_peer.is_some() && from_peer as usize >= limits.from_one_peer;
     if all as usize >= limits.invitations || peer_is_done {
-        return Err(StorageError::MailboxFull);
+        return Err(InvitationRejection::MailboxFull.into());
     }
     let NewInvitation { id, payload, origin_peer } = invitation;
     let expires = now.saturating_add(micros(INVITATION_LIFETIME));

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use less_sync_storage::{
     Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members, MembersHead,
-    NewMember, ReadGrant, StorageError,
+    MembershipError, MembershipRejection, NewMember, ReadGrant, StorageError,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -38,9 +38,9 @@ impl Members for SqliteStorage {
         expected_version: i32,
         entry: NewMember,
         limits: MemberLimits,
-    ) -> Result<Appended, StorageError> {
+    ) -> Result<Appended, MembershipError> {
         if entry.payload().len() > limits.payload {
-            return Err(StorageError::PayloadTooLarge);
+            return Err(MembershipRejection::PayloadTooLarge.into());
         }
         let (grant, bytes) = (grant.clone(), entry.payload().len());
         self.writer.write(bytes, move |db| append(db, &grant, expected_version, &entry, limits.log)).await
@@ -69,23 +69,23 @@ fn append(
     expected_version: i32,
     entry: &NewMember,
     cap: u64,
-) -> Result<Appended, StorageError> {
+) -> Result<Appended, MembershipError> {
     let space = for_writing(db, grant.access())?;
     let size = size(db, grant)?;
     if size.version != expected_version {
-        return Err(StorageError::VersionConflict);
+        return Err(MembershipRejection::VersionConflict.into());
     }
     let last = last(db, grant)?;
     if last.as_ref().map(|(_, hash)| hash) != entry.prev_hash() {
-        return Err(StorageError::HashChainBroken);
+        return Err(MembershipRejection::HashChainBroken.into());
     }
     let bytes = size.bytes.saturating_add(entry.log_bytes());
     if bytes > cap {
-        return Err(StorageError::MembershipLogFull);
+        return Err(MembershipRejection::LogFull.into());
     }
     let chain_seq = next(last.map_or(0, |(seq, _)| seq))?;
     let version = next(size.version)?;
-    let at = space.cursor.next().ok_or(StorageError::CursorExhausted)?;
+    let at = space.cursor.next().ok_or(MembershipRejection::CursorExhausted)?;
     let id = space.id.as_bytes();
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     let hash = entry.entry_hash();
@@ -106,8 +106,8 @@ fn append(
 }
 
 /// The number after this one. A log that has used them all takes no more.
-fn next(number: i32) -> Result<i32, StorageError> {
-    number.checked_add(1).ok_or(StorageError::MembershipLogFull)
+fn next(number: i32) -> Result<i32, MembershipError> {
+    number.checked_add(1).ok_or(MembershipRejection::LogFull.into())
 }
 
 struct LogSize {
@@ -115,7 +115,7 @@ struct LogSize {
     bytes: u64,
 }
 
-fn size(db: &Connection, grant: &ReadGrant) -> Result<LogSize, StorageError> {
+fn size<R>(db: &Connection, grant: &ReadGrant) -> Result<LogSize, StorageError<R>> {
     let mut select = db.prepare_cached(SELECT_SIZE).map_err(storage_error)?;
     let (version, bytes): (i32, i64) = select
         .query_row([grant.space().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -123,7 +123,7 @@ fn size(db: &Connection, grant: &ReadGrant) -> Result<LogSize, StorageError> {
     Ok(LogSize { version, bytes: u64::try_from(bytes).map_err(|_| CorruptRow("size of a log"))? })
 }
 
-fn last(db: &Connection, grant: &ReadGrant) -> Result<Option<(i32, [u8; 32])>, StorageError> {
+fn last<R>(db: &Connection, grant: &ReadGrant) -> Result<Option<(i32, [u8; 32])>, StorageError<R>> {
     let mut select = db.prepare_cached(SELECT_LAST).map_err(storage_error)?;
     let found = select.query_row([grant.space().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional();
     found.map_err(storage_error)

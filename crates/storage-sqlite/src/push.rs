@@ -5,7 +5,7 @@
 
 use less_sync_core::{Cursor, SpaceId};
 use less_sync_storage::{
-    Access, Change, DeletedFile, Push, Pushed, RecordState, Space, SpaceKind, StorageError,
+    Access, Change, DeletedFile, Push, PushError, PushRejection, Pushed, RecordState, Space, SpaceKind,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -28,7 +28,7 @@ const UPDATE: &str = "\
 
 /// Applies every change or none. A push without changes only says where the space is; it comes through here as well, so
 /// that it sees what was pushed before it.
-pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pushed, StorageError> {
+pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pushed, PushError> {
     if push.changes().is_empty() {
         let space = for_reading(db, access)?;
         return Ok(committed(&space, space.cursor, Vec::new()));
@@ -41,7 +41,7 @@ pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pus
     if !mismatches.is_empty() {
         return Ok(Pushed::Conflict { cursor: space.cursor, records: mismatches });
     }
-    let next = space.cursor.next().ok_or(StorageError::CursorExhausted)?;
+    let next = space.cursor.next().ok_or(PushRejection::CursorExhausted)?;
     let buried = write(db, space.id, push.changes(), next)?;
     Ok(committed(&space, next, buried))
 }
@@ -61,7 +61,7 @@ fn mismatches(
     db: &Connection,
     space: SpaceId,
     changes: &[Change],
-) -> Result<Vec<less_sync_core::RecordId>, StorageError> {
+) -> Result<Vec<less_sync_core::RecordId>, PushError> {
     let mut select = db.prepare_cached(SELECT_CURSOR).map_err(storage_error)?;
     let mut mismatches = Vec::new();
     for change in changes {
@@ -80,7 +80,7 @@ fn stored_cursor(
     select: &mut CachedStatement<'_>,
     space: SpaceId,
     change: &Change,
-) -> Result<Cursor, StorageError> {
+) -> Result<Cursor, PushError> {
     let found = select
         .query_row(params![space.as_bytes(), change.id.as_bytes()], |row| row.get(0))
         .optional()
@@ -94,7 +94,7 @@ fn write(
     space: SpaceId,
     changes: &[Change],
     next: Cursor,
-) -> Result<Vec<DeletedFile>, StorageError> {
+) -> Result<Vec<DeletedFile>, PushError> {
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     let mut update = db.prepare_cached(UPDATE).map_err(storage_error)?;
     let mut buried = Vec::new();
@@ -117,7 +117,7 @@ fn write_one(
     space: SpaceId,
     change: &Change,
     next: Cursor,
-) -> Result<(), StorageError> {
+) -> Result<(), PushError> {
     let (blob, dek) = match &change.state {
         RecordState::Live { blob, dek } => (Some(blob.as_ref()), dek.as_ref()),
         RecordState::Tombstone => (None, None),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimits, StorageError};
+use less_sync_storage::{
+    ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits, StorageError,
+};
 use rusqlite::{Connection, params};
 
 use crate::clock::{micros, now_micros};
@@ -34,7 +36,7 @@ impl RateLimits for SqliteStorage {
         action: RateAction,
         actor: ActorHash,
         limit: RateLimit,
-    ) -> Result<Permit, StorageError> {
+    ) -> Result<Permit, RateLimitError> {
         self.writer.write(ACTION_BYTES, move |db| acquire(db, action, actor, limit)).await
     }
 
@@ -78,12 +80,12 @@ fn acquire(
     action: RateAction,
     actor: ActorHash,
     limit: RateLimit,
-) -> Result<Permit, StorageError> {
+) -> Result<Permit, RateLimitError> {
     let (hash, now, window) = (actor.to_hex(), now_micros(), micros(limit.window));
     let counted = counted(db, action, &hash, now.saturating_sub(window))?;
     if counted.actions >= limit.actions {
         let free_at = counted.oldest.unwrap_or(now).saturating_add(window);
-        return Err(StorageError::RateLimited { retry_after: until(now, free_at) });
+        return Err(RateLimitRejection::Exceeded { retry_after: until(now, free_at) }.into());
     }
     let id = random::uuid(db)?;
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
@@ -103,7 +105,12 @@ struct Counted {
 }
 
 /// The actions of an actor after `since`.
-fn counted(db: &Connection, action: RateAction, actor: &str, since: i64) -> Result<Counted, StorageError> {
+fn counted<R>(
+    db: &Connection,
+    action: RateAction,
+    actor: &str,
+    since: i64,
+) -> Result<Counted, StorageError<R>> {
     let mut select = db.prepare_cached(COUNT).map_err(storage_error)?;
     select
         .query_row(params![action.as_str(), actor, since], |row| {

@@ -28,10 +28,11 @@ impl Readers {
 
     /// Runs `work` on a connection, on a thread that may block. A caller that stops waiting does not stop work
     /// that has begun, but that is one page at most and then the connection is free again.
-    pub(crate) async fn read<T, F>(self: &Arc<Self>, work: F) -> Result<T, StorageError>
+    pub(crate) async fn read<T, R, F>(self: &Arc<Self>, work: F) -> Result<T, StorageError<R>>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Closed)?;
         let readers = Arc::clone(self);
@@ -44,10 +45,11 @@ impl Readers {
     }
 
     /// The same, with everything that `work` reads from one moment.
-    pub(crate) async fn snapshot<T, F>(self: &Arc<Self>, work: F) -> Result<T, StorageError>
+    pub(crate) async fn snapshot<T, R, F>(self: &Arc<Self>, work: F) -> Result<T, StorageError<R>>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
         self.read(|db| {
             let snapshot = db.unchecked_transaction().map_err(storage_error)?;
@@ -57,17 +59,17 @@ impl Readers {
     }
 
     /// A connection whose read failed is not used again: opening another one costs less than wondering.
-    fn read_now<T>(
+    fn read_now<T, R>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+        work: impl FnOnce(&Connection) -> Result<T, StorageError<R>>,
+    ) -> Result<T, StorageError<R>> {
         let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => open_reader(&self.path).map_err(storage_error)?,
         };
         let result = work(&connection);
-        if !matches!(result, Err(StorageError::Database(_) | StorageError::Unavailable(_))) {
+        if !result.as_ref().is_err_and(StorageError::is_failure) {
             self.idle.lock().push(connection);
         }
         result

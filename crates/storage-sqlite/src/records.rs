@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use less_sync_storage::{
-    PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError, Ticket,
-    WriteGrant,
+    PullError, PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError,
+    Ticket, WriteGrant,
 };
 
 use crate::access::for_reading;
@@ -16,10 +16,10 @@ impl Records for SqliteStorage {
         Ticket::new(self.writer.submit(push.bytes(), move |db| push::apply(db, &access, &push)))
     }
 
-    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError> {
+    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError> {
         let access = grant.access().clone();
         let space = self.readers.snapshot(move |db| for_reading(db, &access)).await?;
-        PullState::begin(&space, request)
+        Ok(PullState::begin(&space, request)?)
     }
 
     async fn pull_page(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, SpaceId};
-use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
+use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::SqliteStorage;
@@ -58,14 +58,14 @@ impl Spaces for SqliteStorage {
         id: SpaceId,
         client_id: &str,
         kind: SpaceKind,
-    ) -> Result<Space, StorageError> {
+    ) -> Result<Space, SpacesError> {
         let client_id = client_id.to_owned();
         self.writer
             .write(SPACE_BYTES, move |db| {
                 if insert(db, id, &client_id, &kind)? {
                     stored(db, id)
                 } else {
-                    Err(StorageError::SpaceExists)
+                    Err(SpaceRejection::Exists.into())
                 }
             })
             .await
@@ -97,7 +97,12 @@ impl SqliteStorage {
 }
 
 /// Whether the row is new.
-fn insert(db: &Connection, id: SpaceId, client_id: &str, kind: &SpaceKind) -> Result<bool, StorageError> {
+fn insert<R>(
+    db: &Connection,
+    id: SpaceId,
+    client_id: &str,
+    kind: &SpaceKind,
+) -> Result<bool, StorageError<R>> {
     let root = match kind {
         SpaceKind::Personal => None,
         SpaceKind::Shared { root_public_key } => Some(root_public_key),
@@ -108,17 +113,17 @@ fn insert(db: &Connection, id: SpaceId, client_id: &str, kind: &SpaceKind) -> Re
     Ok(inserted == 1)
 }
 
-fn stored(db: &Connection, id: SpaceId) -> Result<Space, StorageError> {
+fn stored<R>(db: &Connection, id: SpaceId) -> Result<Space, StorageError<R>> {
     find(db, id)?.ok_or_else(|| database(CorruptRow("space")))
 }
 
 /// The space with this id, if there is one.
-pub(crate) fn find(db: &Connection, id: SpaceId) -> Result<Option<Space>, StorageError> {
+pub(crate) fn find<R>(db: &Connection, id: SpaceId) -> Result<Option<Space>, StorageError<R>> {
     let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
     select.query_row([id.as_bytes()], |row| Ok(read(id, row))).optional().map_err(storage_error)?.transpose()
 }
 
-fn read(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError> {
+fn read<R>(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError<R>> {
     let root: Option<[u8; 33]> = row.get(1).map_err(database)?;
     Ok(Space {
         id,
@@ -133,7 +138,7 @@ fn read(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError> {
 }
 
 /// Says that the space has seen another mutation.
-pub(crate) fn move_cursor(db: &Connection, space: SpaceId, next: Cursor) -> Result<(), StorageError> {
+pub(crate) fn move_cursor<R>(db: &Connection, space: SpaceId, next: Cursor) -> Result<(), StorageError<R>> {
     let mut update = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
     one_row(update.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))
 }

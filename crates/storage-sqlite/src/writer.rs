@@ -45,24 +45,26 @@ impl Writer {
     ///
     /// A caller that is dropped before the writer begins has withdrawn its operation; after that it may or may not
     /// take effect.
-    pub(crate) async fn write<T, F>(&self, bytes: usize, run: F) -> Result<T, StorageError>
+    pub(crate) async fn write<T, R, F>(&self, bytes: usize, run: F) -> Result<T, StorageError<R>>
     where
         T: Send + 'static,
-        F: FnMut(&Connection) -> Result<T, StorageError> + Send + 'static,
+        R: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
         self.submit(bytes, run).await
     }
 
     /// As [`Writer::write`], with the place in the queue taken before this returns: operations run in the order of the
     /// calls. The outcome is the future.
-    pub(crate) fn submit<T, F>(
+    pub(crate) fn submit<T, R, F>(
         &self,
         bytes: usize,
         run: F,
-    ) -> impl Future<Output = Result<T, StorageError>> + Send + use<T, F>
+    ) -> impl Future<Output = Result<T, StorageError<R>>> + Send + use<T, R, F>
     where
         T: Send + 'static,
-        F: FnMut(&Connection) -> Result<T, StorageError> + Send + 'static,
+        R: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
         let (write, outcome) = Write::new(bytes, run);
         let queued = self.queue.try_send(Command::Write(Box::new(write))).map_err(rejected);
@@ -99,7 +101,7 @@ impl Writer {
 }
 
 /// The error of an operation that did not get into the queue.
-fn rejected(error: TrySendError<Command>) -> StorageError {
+fn rejected<R>(error: TrySendError<Command>) -> StorageError<R> {
     match error {
         TrySendError::Full(_) => unavailable(QueueFull),
         TrySendError::Closed(_) => Closed.into(),

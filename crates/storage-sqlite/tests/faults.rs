@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_storage::{
-    Change, CursorAhead, PullPage, PullRequest, Push, PushLimits, Pushed, ReadGrant, Record, RecordState,
-    Records as _, Row, Spaces as _, StorageError, WriteGrant,
+    Change, CursorAhead, PullError, PullPage, PullRequest, Push, PushError, PushLimits, Pushed, ReadGrant,
+    Record, RecordState, Records as _, Row, Spaces as _, StorageError, WriteGrant,
 };
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::Connection;
@@ -46,16 +46,16 @@ impl Harness {
         id: u8,
         expected: Cursor,
         bytes: usize,
-    ) -> Result<Pushed, StorageError> {
+    ) -> Result<Pushed, PushError> {
         push(&self.storage, space, id, expected, live(bytes)).await
     }
 
     /// The first page of everything in a space.
-    async fn pull(&self, space: SpaceId) -> Result<PullPage, StorageError> {
+    async fn pull(&self, space: SpaceId) -> Result<PullPage, PullError> {
         let grant = ReadGrant::issue(space);
         let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
         let state = self.storage.begin_pull(&grant, request).await?;
-        self.storage.pull_page(&grant, &state, state.start()).await
+        self.storage.pull_page(&grant, &state, state.start()).await.map_err(StorageError::widen)
     }
 }
 
@@ -65,7 +65,7 @@ async fn push(
     id: u8,
     expected: Cursor,
     state: RecordState,
-) -> Result<Pushed, StorageError> {
+) -> Result<Pushed, PushError> {
     let change = Change { id: RecordId::from_bytes([id; 16]), expected, state };
     storage.push(&WriteGrant::issue(space), Push::new([change], None, LIMITS).unwrap()).await
 }
@@ -82,7 +82,7 @@ fn cursor(number: u64) -> Cursor {
     Cursor::new(number).unwrap()
 }
 
-fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
+fn is_committed(pushed: &Result<Pushed, PushError>) -> bool {
     matches!(pushed, Ok(Pushed::Committed { .. }))
 }
 
@@ -215,13 +215,11 @@ async fn closing_finishes_what_has_queued_and_rejects_the_rest() {
     let under_way = harness.push(space(1), 0xff, Cursor::ZERO, 10).await;
     assert!(is_committed(&under_way));
     tokio::join!(harness.storage.close(), harness.storage.close());
-    for rejected in [
-        harness.storage.ping().await,
-        harness.pull(space(1)).await.map(drop),
-        harness.storage.checkpoint().await.map(drop),
-    ] {
+    for rejected in [harness.storage.ping().await, harness.storage.checkpoint().await.map(drop)] {
         assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     }
+    let rejected = harness.pull(space(1)).await;
+    assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     let acknowledged = pushes.join_all().await;
     let storage = SqliteStorage::open(SqliteOptions::new(harness.storage.path())).unwrap();
     for (id, committed) in acknowledged {

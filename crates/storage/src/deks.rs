@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, DekKind, Epoch, FileId, RecordId};
 
+use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, StorageError};
 
 /// Rows of one page of a listing.
@@ -149,6 +150,25 @@ pub struct Rewrapped {
     pub skipped: usize,
 }
 
+rejections! {
+    DekError:
+    /// Rejections of operations on data keys.
+    DekRejection {
+        /// A new data key is not of the current epoch.
+        #[error("epoch of a data key does not match the key generation")]
+        EpochMismatch,
+        /// A data key for a record that does not exist.
+        #[error("record of a data key not found")]
+        RecordNotFound,
+        /// A data key for a file that does not exist.
+        #[error("file of a data key not found")]
+        FileNotFound,
+        /// The stored data key is not the observed one.
+        #[error("wrapped data key was replaced concurrently")]
+        Replaced,
+    }
+}
+
 /// Listings and rewraps of data keys.
 #[async_trait]
 pub trait Deks: Send + Sync {
@@ -181,9 +201,9 @@ pub trait Deks: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
-    /// [`StorageError::Revoked`]; [`StorageError::DekEpochMismatch`] when any entry is not of the current epoch;
-    /// [`StorageError::DekRecordNotFound`] or [`StorageError::FileDekNotFound`], by kind, when any entry without an
-    /// observed key names nothing; [`StorageError::DekReplaced`] when any observed key is not the stored one. The first
+    /// [`StorageError::Revoked`]; [`DekRejection::EpochMismatch`] when any entry is not of the current epoch;
+    /// [`DekRejection::RecordNotFound`] or [`DekRejection::FileNotFound`], by kind, when any entry without an
+    /// observed key names nothing; [`DekRejection::Replaced`] when any observed key is not the stored one. The first
     /// that applies, in this order.
     async fn rewrap_deks(
         &self,
@@ -191,7 +211,7 @@ pub trait Deks: Send + Sync {
         kind: DekKind,
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError>;
+    ) -> Result<Rewrapped, DekError>;
 
     /// Whether the space has any live file (protocol D-31).
     ///

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::limits;
 
+use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, StorageError};
 
 /// Shares that cannot be stored.
@@ -55,6 +56,16 @@ impl KeyShares {
     }
 }
 
+rejections! {
+    EpochKeyError:
+    /// Rejections of operations on the key shares of epochs.
+    EpochKeyRejection {
+        /// The epoch is below 1 or after the next one.
+        #[error("epoch out of range")]
+        InvalidEpoch,
+    }
+}
+
 /// Shares of the keys of epochs. [`complete_rewrap`](crate::Epochs::complete_rewrap) deletes those that nobody needs any
 /// more.
 #[async_trait]
@@ -63,13 +74,13 @@ pub trait EpochKeys: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
-    /// [`StorageError::Revoked`]; [`StorageError::InvalidEpoch`] for an epoch below 1 or after the next one.
+    /// [`StorageError::Revoked`]; [`EpochKeyRejection::InvalidEpoch`] for an epoch below 1 or after the next one.
     async fn put_epoch_keys(
         &self,
         grant: &AdminGrant,
         epoch: i32,
         shares: KeyShares,
-    ) -> Result<(), StorageError>;
+    ) -> Result<(), EpochKeyError>;
 
     /// The share of one member. `None` means that it was looked up and is not there: clients take that as definitive and
     /// derive the key by themselves. Every failure must be an error.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use less_sync_core::Epoch;
 
+use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, Space, StorageError};
 
 /// Left-over keys that a rejected completion counts at most, of each kind.
@@ -20,6 +21,24 @@ pub enum Advanced {
         /// The pending rewrap, if any.
         rewrap_epoch: Option<Epoch>,
     },
+}
+
+rejections! {
+    EpochError:
+    /// Rejections of operations on epochs.
+    EpochRejection {
+        /// The epoch to complete is not the pending one.
+        #[error("epoch mismatch")]
+        Mismatch,
+        /// Live data keys older than the epoch are left; the minimum was raised all the same (storage §3.11).
+        #[error("rewrap incomplete: {records} records and {files} files left")]
+        RewrapIncomplete {
+            /// Records left, at most [`COUNTED_LEFTOVERS`].
+            records: usize,
+            /// Files left, at most [`COUNTED_LEFTOVERS`].
+            files: usize,
+        },
+    }
 }
 
 /// Epochs. None of these operations moves the cursor.
@@ -51,7 +70,7 @@ pub trait Epochs: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
-    /// [`StorageError::Revoked`]; [`StorageError::EpochMismatch`]; [`StorageError::RewrapIncomplete`], with the minimum
+    /// [`StorageError::Revoked`]; [`EpochRejection::Mismatch`]; [`EpochRejection::RewrapIncomplete`], with the minimum
     /// raised all the same, so that writers under the old epoch cannot put off the end for ever.
-    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), StorageError>;
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), EpochError>;
 }

@@ -1,109 +1,125 @@
-//! What can go wrong below the use cases.
+//! Errors of storage operations: what all of them share, and a type parameter for what one of them rejects.
 
+use std::convert::Infallible;
 use std::error::Error;
-use std::time::Duration;
 
-use less_sync_core::Cursor;
-
-/// Failure of a storage operation (storage §3.2). Sources are for operators; clients see a code only.
+/// Error of a storage operation (storage §3.2). `R` holds the rejections that only this kind of operation has, one enum
+/// per trait of the contract; an operation without any returns `StorageError` alone. Sources are for operators; clients
+/// see a code only.
 #[derive(Debug, thiserror::Error)]
-pub enum StorageError {
+pub enum StorageError<R = Infallible> {
     /// No such space.
     #[error("space not found")]
     SpaceNotFound,
-    /// The id is taken.
-    #[error("space already exists")]
-    SpaceExists,
-    /// Personal access to a row that has a root key: somebody created a shared space under a derived id.
+    /// A token alone for a space with a root key, or a chain for one without. The former means that a shared space was
+    /// created under the derived id of a personal one.
     #[error("space has a root key and cannot be personal")]
     SpaceKindMismatch,
-    /// The space lives on another server; this one must not write it (storage T11).
+    /// The space is homed on another server; this one must not write it (storage T11).
     #[error("space is homed on another server")]
     SpaceIsRemote,
-    /// A pull from beyond the cursor of the space, where the caller asked to hear of it.
-    #[error("since {since} exceeds current cursor {cursor}")]
-    CursorAhead {
-        /// What was asked for.
-        since: Cursor,
-        /// Where the space is.
-        cursor: Cursor,
-    },
-    /// The space has used its last cursor.
-    #[error("cursor of the space is exhausted")]
-    CursorExhausted,
-    /// The push was made under an epoch older than the space still accepts.
-    #[error("epoch older than the space accepts")]
-    EpochStale,
-    /// A token of the chain that the caller came with was revoked in this space (storage T12).
+    /// A token of the caller's chain was revoked in this space (storage T12).
     #[error("a token of the chain is revoked")]
     Revoked,
-    /// The membership log has moved on since the caller looked.
-    #[error("metadata version does not match")]
-    VersionConflict,
-    /// The entry does not continue the membership log.
-    #[error("hash chain broken")]
-    HashChainBroken,
-    /// The membership log has reached its cap.
-    #[error("membership log full")]
-    MembershipLogFull,
-    /// The payload of a membership entry is over its limit.
-    #[error("membership payload too large")]
-    PayloadTooLarge,
-    /// The epoch to complete is not the one that is pending.
-    #[error("epoch mismatch")]
-    EpochMismatch,
-    /// Live data keys older than the epoch are left; the minimum was raised all the same (storage §3.11).
-    #[error("rewrap incomplete: {records} records and {files} files left")]
-    RewrapIncomplete {
-        /// Records left, at most 1000.
-        records: usize,
-        /// Files left, at most 1000.
-        files: usize,
-    },
-    /// Shares of an epoch that is not due yet.
-    #[error("epoch out of range")]
-    InvalidEpoch,
-    /// A new data key is not of the current epoch.
-    #[error("epoch of a data key does not match the key generation")]
-    DekEpochMismatch,
-    /// A data key for a record that does not exist.
-    #[error("record of a data key not found")]
-    DekRecordNotFound,
-    /// A data key for a file that does not exist.
-    #[error("file of a data key not found")]
-    FileDekNotFound,
-    /// A data key is not the one that the caller had seen.
-    #[error("wrapped data key was replaced concurrently")]
-    DekReplaced,
-    /// The record that shall own a file is not there, or deleted.
-    #[error("record of a file not found")]
-    RecordNotFound,
-    /// No such file, or a deleted one.
-    #[error("file not found")]
-    FileNotFound,
-    /// The file belongs to another record.
-    #[error("file belongs to another record")]
-    FileOwnedElsewhere,
-    /// The upload took too long, and its object is being removed; a new one may succeed.
-    #[error("upload lost")]
-    UploadLost,
-    /// No such invitation in this mailbox.
-    #[error("invitation not found")]
-    InvitationNotFound,
-    /// The mailbox, or what one peer may put into it, is full.
-    #[error("mailbox full")]
-    MailboxFull,
-    /// The actor has used up what it may do in this window.
-    #[error("rate limited, retry after {retry_after:?}")]
-    RateLimited {
-        /// When the oldest action leaves the window; at least a second.
-        retry_after: Duration,
-    },
-    /// The store cannot be reached or did not answer in time; a retry may help. The outcome of a commit may
-    /// be unknown: the caller must not notify anybody (storage T9).
+    /// A rejection of this operation only; nothing changed, unless its documentation says otherwise.
+    #[error(transparent)]
+    Rejected(R),
+    /// The store cannot be reached, timed out, or is overloaded; a retry may help. The outcome of a commit may be unknown:
+    /// no event must be published for it (storage T9).
     #[error("storage unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// Anything unexpected.
+    /// An unexpected failure: a bug, or a damaged database.
     #[error("storage failed")]
     Database(#[source] Box<dyn Error + Send + Sync>),
 }
+
+impl<R> StorageError<R> {
+    /// Whether the store failed, as opposed to a decision of the contract.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Database(_) => true,
+            Self::SpaceNotFound
+            | Self::SpaceKindMismatch
+            | Self::SpaceIsRemote
+            | Self::Revoked
+            | Self::Rejected(_) => false,
+        }
+    }
+
+    /// The failure as an error without rejections, or the decision as it is.
+    ///
+    /// # Errors
+    /// The error itself, if it is a decision of the contract.
+    pub fn into_failure(self) -> Result<StorageError, Self> {
+        match self {
+            Self::Unavailable(source) => Ok(StorageError::Unavailable(source)),
+            Self::Database(source) => Ok(StorageError::Database(source)),
+            decision @ (Self::SpaceNotFound
+            | Self::SpaceKindMismatch
+            | Self::SpaceIsRemote
+            | Self::Revoked
+            | Self::Rejected(_)) => Err(decision),
+        }
+    }
+
+    /// The same error with its rejection, if it is one, converted.
+    #[must_use]
+    pub fn map_rejected<S>(self, convert: impl FnOnce(R) -> S) -> StorageError<S> {
+        match self {
+            Self::SpaceNotFound => StorageError::SpaceNotFound,
+            Self::SpaceKindMismatch => StorageError::SpaceKindMismatch,
+            Self::SpaceIsRemote => StorageError::SpaceIsRemote,
+            Self::Revoked => StorageError::Revoked,
+            Self::Rejected(rejection) => StorageError::Rejected(convert(rejection)),
+            Self::Unavailable(source) => StorageError::Unavailable(source),
+            Self::Database(source) => StorageError::Database(source),
+        }
+    }
+}
+
+impl<R> StorageError<R> {
+    /// The rejection of this operation.
+    ///
+    /// # Errors
+    /// Any other error.
+    pub fn rejection(self) -> Result<R, StorageError> {
+        match self {
+            Self::Rejected(rejection) => Ok(rejection),
+            Self::SpaceNotFound => Err(StorageError::SpaceNotFound),
+            Self::SpaceKindMismatch => Err(StorageError::SpaceKindMismatch),
+            Self::SpaceIsRemote => Err(StorageError::SpaceIsRemote),
+            Self::Revoked => Err(StorageError::Revoked),
+            Self::Unavailable(source) => Err(StorageError::Unavailable(source)),
+            Self::Database(source) => Err(StorageError::Database(source)),
+        }
+    }
+}
+
+impl StorageError {
+    /// The same error as that of an operation with rejections of its own.
+    #[must_use]
+    pub fn widen<R>(self) -> StorageError<R> {
+        self.map_rejected(|never| match never {})
+    }
+}
+
+/// Declares the rejections of one trait of the contract, and the error of its operations.
+macro_rules! rejections {
+    ($error:ident: $(#[$doc:meta])* $name:ident { $($variants:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+        pub enum $name { $($variants)* }
+
+        #[doc = concat!("Error of an operation whose rejections are [`", stringify!($name), "`].")]
+        pub type $error = crate::StorageError<$name>;
+
+        impl From<$name> for $error {
+            fn from(rejection: $name) -> Self {
+                Self::Rejected(rejection)
+            }
+        }
+    };
+}
+
+pub(crate) use rejections;

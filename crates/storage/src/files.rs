@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use less_sync_core::{Cursor, Dek, Epoch, FileId, RecordId};
 
+use crate::error::rejections;
 use crate::{ObjectKey, ReadGrant, StorageError, UploadId, WriteGrant};
 
 /// What is known of a file.
@@ -113,6 +114,31 @@ pub struct FileChange {
     pub record: RecordId,
 }
 
+rejections! {
+    FileError:
+    /// Rejections of operations on files.
+    FileRejection {
+        /// The record that shall own the file does not exist, or is deleted.
+        #[error("record of a file not found")]
+        RecordNotFound,
+        /// No such file, or a deleted one.
+        #[error("file not found")]
+        FileNotFound,
+        /// The file belongs to another record.
+        #[error("file belongs to another record")]
+        OwnedElsewhere,
+        /// The data key is older than the space accepts.
+        #[error("epoch older than the space accepts")]
+        EpochStale,
+        /// The lifetime of the upload is over, and its object is being removed; a new upload may succeed.
+        #[error("upload lost")]
+        UploadLost,
+        /// The space has used its last cursor.
+        #[error("cursor of the space is exhausted")]
+        CursorExhausted,
+    }
+}
+
 /// Files.
 ///
 /// A file comes into existence by [`Files::commit_file`] and by nothing else. An object in the store means nothing
@@ -124,11 +150,11 @@ pub trait Files: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
-    /// [`StorageError::Revoked`]; [`StorageError::RecordNotFound`] when the owner is no live record of the space;
-    /// [`StorageError::FileOwnedElsewhere`] when a live file belongs to another record; [`StorageError::EpochStale`] when
+    /// [`StorageError::Revoked`]; [`FileRejection::RecordNotFound`] when the owner is no live record of the space;
+    /// [`FileRejection::OwnedElsewhere`] when a live file belongs to another record; [`FileRejection::EpochStale`] when
     /// the space is shared and the key older than it accepts. The first that applies, in this order; a file that is
     /// there already is [`Claimed::Exists`] whatever its key.
-    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, StorageError>;
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError>;
 
     /// Writes down that an object is about to be written, so that it cannot be forgotten: unless the upload is committed
     /// within `lifetime`, the object will be removed. Returns where it goes.
@@ -148,7 +174,7 @@ pub trait Files: Send + Sync {
     /// by one and forgets the attempt. A file that exists already changes nothing.
     ///
     /// # Errors
-    /// As [`Files::claim_file`], and then [`StorageError::CursorExhausted`], and [`StorageError::UploadLost`] when the
+    /// As [`Files::claim_file`], and then [`FileRejection::CursorExhausted`], and [`FileRejection::UploadLost`] when the
     /// attempt is over already: it took longer than its lifetime, was aborted or committed, or is for another file. On every
     /// error, and on [`FileCommit::Exists`], nothing changed and the object is still to be removed: see
     /// [`Files::abort_upload`].
@@ -158,7 +184,7 @@ pub trait Files: Send + Sync {
         upload: &Upload,
         claim: &Claim,
         content: Content,
-    ) -> Result<FileCommit, StorageError>;
+    ) -> Result<FileCommit, FileError>;
 
     /// Has the object of an attempt removed, at once: its lifetime ends now. A repeat changes nothing; an attempt that the
     /// store has forgotten is written down again. Must not be called for an attempt that was committed, or may have been: a
@@ -173,15 +199,14 @@ pub trait Files: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`];
-    /// [`StorageError::FileNotFound`] for a tombstone as for a file that never was.
-    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, StorageError>;
+    /// [`FileRejection::FileNotFound`] for a tombstone as for a file that never was.
+    async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, FileError>;
 
     /// Makes a tombstone of a live file at the next cursor of the space, drops its key and has its object removed: one
     /// transaction (newer-clients §7). `None`, and nothing changed, when there is no such file or it is deleted already.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
-    /// [`StorageError::Revoked`], [`StorageError::CursorExhausted`].
-    async fn delete_file(&self, grant: &WriteGrant, file: FileId)
-    -> Result<Option<FileChange>, StorageError>;
+    /// [`StorageError::Revoked`], [`FileRejection::CursorExhausted`].
+    async fn delete_file(&self, grant: &WriteGrant, file: FileId) -> Result<Option<FileChange>, FileError>;
 }

@@ -32,7 +32,7 @@ impl Access {
     ///
     /// # Errors
     /// [`StorageError::SpaceKindMismatch`] (storage §3.2).
-    pub fn check_kind(&self, space: &Space) -> Result<(), StorageError> {
+    pub fn check_kind<R>(&self, space: &Space) -> Result<(), StorageError<R>> {
         match (&space.kind, &self.chain) {
             (SpaceKind::Personal, None) | (SpaceKind::Shared { .. }, Some(_)) => Ok(()),
             (SpaceKind::Personal, Some(_)) | (SpaceKind::Shared { .. }, None) => {
@@ -120,9 +120,10 @@ mod tests {
         let shared = space(SpaceKind::Shared { root_public_key: [2; 33] });
         let token = ReadGrant::issue(personal.id);
         let proof = ReadGrant::issue_shared(shared.id, chain);
-        token.access().check_kind(&personal).unwrap();
-        proof.access().check_kind(&shared).unwrap();
-        for rejected in [token.access().check_kind(&shared), proof.access().check_kind(&personal)] {
+        let check = |access: &Access, space: &Space| -> Result<(), StorageError> { access.check_kind(space) };
+        check(token.access(), &personal).unwrap();
+        check(proof.access(), &shared).unwrap();
+        for rejected in [check(token.access(), &shared), check(proof.access(), &personal)] {
             assert!(matches!(rejected, Err(StorageError::SpaceKindMismatch)), "{rejected:?}");
         }
     }

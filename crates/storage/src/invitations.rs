@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 
+use crate::error::rejections;
 use crate::{DatabaseTime, StorageError};
 
 /// How long an invitation waits.
@@ -55,6 +56,19 @@ pub struct MailboxPage {
     pub max_bytes: usize,
 }
 
+rejections! {
+    InvitationError:
+    /// Rejections of operations on mailboxes.
+    InvitationRejection {
+        /// No such invitation in this mailbox.
+        #[error("invitation not found")]
+        NotFound,
+        /// The mailbox, or the share of it that one peer may fill, is full.
+        #[error("mailbox full")]
+        MailboxFull,
+    }
+}
+
 /// Invitations. They belong to no space: whoever holds the mailbox holds them, and the caller has checked that.
 #[async_trait]
 pub trait Invitations: Send + Sync {
@@ -62,13 +76,13 @@ pub trait Invitations: Send + Sync {
     /// another id is another invitation.
     ///
     /// # Errors
-    /// [`StorageError::MailboxFull`].
+    /// [`InvitationRejection::MailboxFull`].
     async fn create_invitation(
         &self,
         mailbox: MailboxId,
         invitation: NewInvitation,
         limits: MailboxLimits,
-    ) -> Result<Invitation, StorageError>;
+    ) -> Result<Invitation, InvitationError>;
 
     /// Unexpired invitations of a mailbox, oldest first (time of creation, then id). An invitation that has expired still
     /// serves as the position `after`; one that is unknown, deleted or in another mailbox gives an empty page.
@@ -84,14 +98,14 @@ pub trait Invitations: Send + Sync {
     /// One unexpired invitation of a mailbox.
     ///
     /// # Errors
-    /// [`StorageError::InvitationNotFound`], also when it is in another mailbox.
-    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, StorageError>;
+    /// [`InvitationRejection::NotFound`], also when it is in another mailbox.
+    async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, InvitationError>;
 
     /// Deletes one invitation of a mailbox, expired or not.
     ///
     /// # Errors
-    /// [`StorageError::InvitationNotFound`], also when it is in another mailbox, and on a repeat.
-    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), StorageError>;
+    /// [`InvitationRejection::NotFound`], also when it is in another mailbox, and on a repeat.
+    async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), InvitationError>;
 
     /// Deletes up to `batch` expired invitations, the longest expired first, and returns how many. Fewer than `batch`:
     /// there are no more (storage §3.18).

@@ -28,36 +28,43 @@ mod spaces;
 pub use blobs::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob};
 pub use database_time::DatabaseTime;
 pub use deks::{
-    DEK_PAGE_ROWS, DekId, DekListing, DekPage, DekPosition, Deks, Rewrap, RewrapGuard, Rewrapped, StoredDek,
+    DEK_PAGE_ROWS, DekError, DekId, DekListing, DekPage, DekPosition, DekRejection, Deks, Rewrap,
+    RewrapGuard, Rewrapped, StoredDek,
 };
-pub use epoch_keys::{EpochKeys, InvalidKeyShares, KeyShares};
-pub use epochs::{Advanced, COUNTED_LEFTOVERS, Epochs};
+pub use epoch_keys::{EpochKeyError, EpochKeyRejection, EpochKeys, InvalidKeyShares, KeyShares};
+pub use epochs::{Advanced, COUNTED_LEFTOVERS, EpochError, EpochRejection, Epochs};
 pub use error::StorageError;
 pub use files::{
-    Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileState, Files, StoredFile, Upload,
+    Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState, Files,
+    StoredFile, Upload,
 };
 pub use grant::{Access, AdminGrant, ReadGrant, WriteGrant};
 pub use invitations::{
-    INVITATION_LIFETIME, Invitation, Invitations, MailboxLimits, MailboxPage, NewInvitation,
+    INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits,
+    MailboxPage, NewInvitation,
 };
 pub use members::{
     Appended, InvalidMember, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
-    MembersHead, NewMember,
+    MembersHead, MembershipError, MembershipRejection, NewMember,
 };
 pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
 pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use push::{
-    Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushLimits, Pushed, Ticket,
+    Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushError, PushLimits, PushRejection,
+    Pushed, Ticket,
 };
-pub use rate_limits::{ActorHash, Permit, RateAction, RateLimit, RateLimits};
+pub use rate_limits::{
+    ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits,
+};
 pub use records::{
-    CursorAhead, PullPage, PullPosition, PullRequest, PullState, Record, RecordState, Records,
+    CursorAhead, PullError, PullPage, PullPosition, PullRejection, PullRequest, PullState, Record,
+    RecordState, Records,
 };
 pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
 pub use row::Row;
 pub use rules::{DekRow, RewrapVerdict};
-pub use spaces::{Space, SpaceKind, Spaces};
+pub use spaces::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError};
 
 /// All of it. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.
 pub trait Storage:

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use less_sync_core::{Cursor, Epoch};
 use sha2::{Digest, Sha256};
 
+use crate::error::rejections;
 use crate::{ReadGrant, StorageError};
 
 /// What an entry counts in the size of a log and of a list, in bytes, beside its payload.
@@ -145,6 +146,28 @@ pub struct MembersHead {
     pub last: Option<(i32, [u8; 32])>,
 }
 
+rejections! {
+    MembershipError:
+    /// Rejections of operations on a membership log.
+    MembershipRejection {
+        /// The log no longer has the expected version.
+        #[error("metadata version does not match")]
+        VersionConflict,
+        /// The entry does not continue the log.
+        #[error("hash chain broken")]
+        HashChainBroken,
+        /// The log has reached its cap.
+        #[error("membership log full")]
+        LogFull,
+        /// The payload of the entry exceeds its limit.
+        #[error("membership payload too large")]
+        PayloadTooLarge,
+        /// The space has used its last cursor.
+        #[error("cursor of the space is exhausted")]
+        CursorExhausted,
+    }
+}
+
 /// The membership log.
 #[async_trait]
 pub trait Members: Send + Sync {
@@ -153,9 +176,9 @@ pub trait Members: Send + Sync {
     /// invited says so here.
     ///
     /// # Errors
-    /// [`StorageError::PayloadTooLarge`]; [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`],
-    /// [`StorageError::SpaceIsRemote`], [`StorageError::Revoked`]; [`StorageError::VersionConflict`];
-    /// [`StorageError::HashChainBroken`]; [`StorageError::MembershipLogFull`]; [`StorageError::CursorExhausted`]. The
+    /// [`MembershipRejection::PayloadTooLarge`]; [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`],
+    /// [`StorageError::SpaceIsRemote`], [`StorageError::Revoked`]; [`MembershipRejection::VersionConflict`];
+    /// [`MembershipRejection::HashChainBroken`]; [`MembershipRejection::LogFull`]; [`MembershipRejection::CursorExhausted`]. The
     /// first that applies, in this order; nothing is written then.
     async fn append_member(
         &self,
@@ -163,7 +186,7 @@ pub trait Members: Send + Sync {
         expected_version: i32,
         entry: NewMember,
         limits: MemberLimits,
-    ) -> Result<Appended, StorageError>;
+    ) -> Result<Appended, MembershipError>;
 
     /// The entries of a range, as far as they fit, and the version of the log they are from: one snapshot.
     ///

@@ -10,7 +10,8 @@ use less_sync_core::{Cursor, Epoch, FileId, RecordId};
 pub use builder::{CheckedChange, InvalidPush, PushBuilder, PushLimits};
 pub use ticket::Ticket;
 
-use crate::{RecordState, StorageError};
+use crate::RecordState;
+use crate::error::rejections;
 
 /// One change of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +66,10 @@ impl Push {
     /// step 5; newer-clients §3.1).
     ///
     /// # Errors
-    /// [`StorageError::EpochStale`].
-    pub fn check_epoch(&self, minimum: Epoch) -> Result<(), StorageError> {
+    /// [`PushRejection::EpochStale`].
+    pub fn check_epoch(&self, minimum: Epoch) -> Result<(), PushRejection> {
         let stale = self.oldest_epoch().is_some_and(|oldest| oldest < minimum.get().unsigned_abs());
-        if stale { Err(StorageError::EpochStale) } else { Ok(()) }
+        if stale { Err(PushRejection::EpochStale) } else { Ok(()) }
     }
 
     /// The oldest epoch that the push names: the stated one and those of wrapped keys count alike. `None`: no epoch named.
@@ -76,6 +77,19 @@ impl Push {
     pub fn oldest_epoch(&self) -> Option<u32> {
         let stated = self.epoch.map(|stated| stated.get().unsigned_abs());
         self.changes.iter().filter_map(|change| change.state.key_epoch()).chain(stated).min()
+    }
+}
+
+rejections! {
+    PushError:
+    /// Rejections of a push.
+    PushRejection {
+        /// The push names an epoch older than the space accepts.
+        #[error("epoch older than the space accepts")]
+        EpochStale,
+        /// The space has used its last cursor.
+        #[error("cursor of the space is exhausted")]
+        CursorExhausted,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::StorageError;
+use crate::error::rejections;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +78,19 @@ pub struct Permit {
     pub id: [u8; 16],
 }
 
+rejections! {
+    RateLimitError:
+    /// Rejections of a counted action.
+    RateLimitRejection {
+        /// The actor has used up the limit of this window.
+        #[error("rate limited, retry after {retry_after:?}")]
+        Exceeded {
+            /// Time until the oldest action leaves the window; at least a second.
+            retry_after: Duration,
+        },
+    }
+}
+
 /// Counters of actions, on the clock of the database.
 #[async_trait]
 pub trait RateLimits: Send + Sync {
@@ -84,13 +98,13 @@ pub trait RateLimits: Send + Sync {
     /// than the limit together.
     ///
     /// # Errors
-    /// [`StorageError::RateLimited`], which is not counted.
+    /// [`RateLimitRejection::Exceeded`], which is not counted.
     async fn acquire(
         &self,
         action: RateAction,
         actor: ActorHash,
         limit: RateLimit,
-    ) -> Result<Permit, StorageError>;
+    ) -> Result<Permit, RateLimitError>;
 
     /// Gives a permit back: the action failed and does not count. A repeat changes nothing.
     ///

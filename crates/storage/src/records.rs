@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, Epoch, RecordId};
 
-use crate::{Push, Pushed, ReadGrant, Row, StorageError, Ticket, WriteGrant};
+use crate::error::rejections;
+use crate::{Push, PushError, Pushed, ReadGrant, Row, StorageError, Ticket, WriteGrant};
 
 /// What a record holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum RecordState {
 /// What to do with a pull from beyond the cursor of the space (protocol D-15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CursorAhead {
-    /// Fail with [`StorageError::CursorAhead`].
+    /// Fail with [`PullRejection::CursorAhead`].
     Error,
     /// Stream everything from the start, tombstones included, with `prev` 0.
     Rewind,
@@ -92,6 +93,21 @@ pub struct PullPage {
     pub next: Option<PullPosition>,
 }
 
+rejections! {
+    PullError:
+    /// Rejections of a pull.
+    PullRejection {
+        /// A pull from beyond the cursor of the space, with [`CursorAhead::Error`].
+        #[error("since {since} exceeds current cursor {cursor}")]
+        CursorAhead {
+            /// Cursor that the pull asked for.
+            since: Cursor,
+            /// Cursor of the space.
+            cursor: Cursor,
+        },
+    }
+}
+
 /// Records of a space: opaque blobs, each written under the cursor of its push.
 #[async_trait]
 pub trait Records: Send + Sync {
@@ -104,15 +120,15 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     /// The ticket resolves to [`StorageError::SpaceNotFound`]; [`StorageError::SpaceKindMismatch`];
-    /// [`StorageError::SpaceIsRemote`]; in shared spaces [`StorageError::Revoked`], then [`StorageError::EpochStale`];
-    /// [`StorageError::CursorExhausted`]; [`StorageError::Unavailable`] when the queue is full, or the outcome is unknown.
+    /// [`StorageError::SpaceIsRemote`]; in shared spaces [`StorageError::Revoked`], then [`PushRejection::EpochStale`];
+    /// [`PushRejection::CursorExhausted`]; [`StorageError::Unavailable`] when the queue is full, or the outcome is unknown.
     fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket;
 
     /// Places a push in the submission queue and waits for its outcome.
     ///
     /// # Errors
     /// As [`Records::enqueue`].
-    async fn push(&self, grant: &WriteGrant, push: Push) -> Result<Pushed, StorageError> {
+    async fn push(&self, grant: &WriteGrant, push: Push) -> Result<Pushed, PushError> {
         self.enqueue(grant, push).await
     }
 
@@ -121,12 +137,15 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`],
-    /// [`StorageError::CursorAhead`].
-    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, StorageError>;
+    /// [`PullRejection::CursorAhead`].
+    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError>;
 
     /// One page of rows after `position` and up to the bound of `state`: a short read of its own, limited by
     /// the adapter's page size in rows and bytes (always at least one row while there are any). Holds nothing
     /// afterwards. A row rewritten since the pull began has moved above the bound and is left out.
+    ///
+    /// # Errors
+    /// Failures of the database only.
     async fn pull_page(
         &self,
         grant: &ReadGrant,

@@ -3,9 +3,11 @@
 mod claim;
 mod rewrap;
 
+use less_sync_core::Cursor;
+
 pub use rewrap::{DekRow, RewrapVerdict};
 
-use crate::{CursorAhead, PullRequest, PullState, RecordState, Space, StorageError};
+use crate::{CursorAhead, PullRejection, PullRequest, PullState, RecordState, Space};
 
 impl RecordState {
     /// Length of the blob; a tombstone has none.
@@ -27,23 +29,28 @@ impl RecordState {
 }
 
 impl PullState {
-    /// What a pull of `space` begins with (storage §3.7): bounds, and whether tombstones are part of it.
+    /// Bounds of a pull of `space` as `request` asks for them (storage §3.7).
     ///
     /// # Errors
-    /// [`StorageError::CursorAhead`] when `since` is beyond the space and the request asks for an error then.
-    pub fn begin(space: &Space, request: PullRequest) -> Result<Self, StorageError> {
+    /// [`PullRejection::CursorAhead`] when `since` is beyond the space and the request asks for an error then.
+    pub fn begin(space: &Space, request: PullRequest) -> Result<Self, PullRejection> {
         let (since, cursor) = (request.since, space.cursor);
-        let state = |prev, tombstones| Self {
-            prev,
-            cursor,
+        match request.ahead {
+            CursorAhead::Error if since > cursor => Err(PullRejection::CursorAhead { since, cursor }),
+            CursorAhead::Error | CursorAhead::Rewind => Ok(Self::rewinding(space, since)),
+        }
+    }
+
+    /// Bounds of a pull of `space` since a cursor; one beyond the space rewinds (protocol D-15).
+    #[must_use]
+    pub fn rewinding(space: &Space, since: Cursor) -> Self {
+        let is_ahead = since > space.cursor;
+        Self {
+            prev: if is_ahead { Cursor::ZERO } else { since },
+            cursor: space.cursor,
             key_generation: space.key_generation,
             rewrap_epoch: space.rewrap_epoch,
-            tombstones,
-        };
-        match request.ahead {
-            _ if since <= cursor => Ok(state(since, since > less_sync_core::Cursor::ZERO)),
-            CursorAhead::Error => Err(StorageError::CursorAhead { since, cursor }),
-            CursorAhead::Rewind => Ok(state(less_sync_core::Cursor::ZERO, true)),
+            tombstones: since > Cursor::ZERO,
         }
     }
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use less_sync_core::{Cursor, Epoch, SpaceId};
 
 use crate::StorageError;
+use crate::error::rejections;
 
 /// How a space is accessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,16 @@ pub struct Space {
     pub home_server: Option<String>,
 }
 
+rejections! {
+    SpacesError:
+    /// Rejections of operations on the list of spaces.
+    SpaceRejection {
+        /// The id is taken.
+        #[error("space already exists")]
+        Exists,
+    }
+}
+
 /// Spaces.
 #[async_trait]
 pub trait Spaces: Send + Sync {
@@ -51,13 +62,9 @@ pub trait Spaces: Send + Sync {
     /// Creates a space at cursor 0, epoch 1.
     ///
     /// # Errors
-    /// [`StorageError::SpaceExists`] when the id is taken, also on a repeat.
-    async fn create_space(
-        &self,
-        id: SpaceId,
-        client_id: &str,
-        kind: SpaceKind,
-    ) -> Result<Space, StorageError>;
+    /// [`SpaceRejection::Exists`] when the id is taken, also on a repeat.
+    async fn create_space(&self, id: SpaceId, client_id: &str, kind: SpaceKind)
+    -> Result<Space, SpacesError>;
 
     /// The personal space with this id, created on first touch (auth §4.1). Concurrent callers all get the
     /// same row; a repeat changes nothing. Costs a read when the row exists.

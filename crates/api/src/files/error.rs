@@ -31,9 +31,10 @@ impl From<FileError> for ApiError {
             FileError::DigestMismatch => Self::bad_request("digest mismatch"),
             FileError::Damaged { .. } => Self::INTERNAL,
             FileError::Stopping => Self::SHUTTING_DOWN,
-            failed @ (FileError::UploadLost | FileError::Storage(_) | FileError::Blobs(_)) => {
-                failure(&failed)
-            }
+            failed @ (FileError::UploadLost
+            | FileError::CursorExhausted
+            | FileError::Storage(_)
+            | FileError::Blobs(_)) => failure(&failed),
         }
     }
 }

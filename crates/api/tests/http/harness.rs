@@ -20,7 +20,7 @@ use less_sync_api::{ApiState, Authenticate, CorsOrigins, Deps, Draining, ServerM
 use less_sync_auth::{Caller, InvalidToken, Scopes, TokenError};
 use less_sync_core::{SpaceId, Timestamp};
 use less_sync_engine::{Clock, Job, Spawner};
-use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
+use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -202,8 +202,8 @@ impl Spaces for Store {
         Ok(Vec::new())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, StorageError> {
-        Err(StorageError::SpaceExists)
+    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, SpacesError> {
+        Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
     async fn personal_space(&self, _: SpaceId, _: &str) -> Result<Space, StorageError> {

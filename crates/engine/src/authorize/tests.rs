@@ -6,7 +6,7 @@ use less_sync_auth::Scopes;
 use less_sync_auth::ucan::{Grant, UcanKey};
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, Epoch, Timestamp};
-use less_sync_storage::StorageError;
+use less_sync_storage::{SpaceRejection, SpacesError, StorageError};
 
 use super::*;
 use crate::ports::Job;
@@ -51,8 +51,8 @@ impl Spaces for Rows {
         Ok(self.space.iter().filter(|space| ids.contains(&space.id)).cloned().collect())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, StorageError> {
-        Err(StorageError::SpaceExists)
+    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, SpacesError> {
+        Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
     async fn personal_space(&self, id: SpaceId, _: &str) -> Result<Space, StorageError> {

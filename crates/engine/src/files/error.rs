@@ -1,6 +1,8 @@
 //! Rejections and failures of file requests.
 
-use less_sync_storage::{BlobError, StorageError};
+use std::convert::Infallible;
+
+use less_sync_storage::{BlobError, FileRejection, StorageError};
 
 use crate::EngineError;
 
@@ -63,6 +65,9 @@ pub enum FileError {
     /// The upload intent expired before the commit, and the sweeper deleted the object.
     #[error("upload lost")]
     UploadLost,
+    /// The space has used its last cursor.
+    #[error("cursor of the space is exhausted")]
+    CursorExhausted,
     /// Failure of the database.
     #[error("database operation failed")]
     Storage(#[source] StorageError),
@@ -74,21 +79,39 @@ pub enum FileError {
     Stopping,
 }
 
-impl From<StorageError> for FileError {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other variant is a failure of the database")]
-    fn from(error: StorageError) -> Self {
+impl<R> From<StorageError<R>> for FileError
+where
+    FileError: From<R>,
+{
+    fn from(error: StorageError<R>) -> Self {
         match error {
             // Also a personal space whose id is taken by a shared space: it has no files (http §7.2 row 5a).
             StorageError::SpaceNotFound | StorageError::SpaceKindMismatch => Self::SpaceNotFound,
             StorageError::SpaceIsRemote => Self::Remote,
             StorageError::Revoked => Self::AccessDenied,
-            StorageError::RecordNotFound => Self::RecordNotFound,
-            StorageError::FileNotFound => Self::FileNotFound,
-            StorageError::FileOwnedElsewhere => Self::OwnedElsewhere,
-            StorageError::EpochStale => Self::KeyGenerationStale,
-            StorageError::UploadLost => Self::UploadLost,
-            error => Self::Storage(error),
+            StorageError::Rejected(rejection) => rejection.into(),
+            StorageError::Unavailable(source) => Self::Storage(StorageError::Unavailable(source)),
+            StorageError::Database(source) => Self::Storage(StorageError::Database(source)),
         }
+    }
+}
+
+impl From<FileRejection> for FileError {
+    fn from(rejection: FileRejection) -> Self {
+        match rejection {
+            FileRejection::RecordNotFound => Self::RecordNotFound,
+            FileRejection::FileNotFound => Self::FileNotFound,
+            FileRejection::OwnedElsewhere => Self::OwnedElsewhere,
+            FileRejection::EpochStale => Self::KeyGenerationStale,
+            FileRejection::UploadLost => Self::UploadLost,
+            FileRejection::CursorExhausted => Self::CursorExhausted,
+        }
+    }
+}
+
+impl From<Infallible> for FileError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

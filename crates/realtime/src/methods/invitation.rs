@@ -8,7 +8,7 @@ use less_sync_core::wire::invitation::{
 };
 use less_sync_core::{ErrorCode, InvitationId, limits};
 use less_sync_engine::{EngineError, InvitationDraft};
-use less_sync_storage::{Invitation, MailboxPage};
+use less_sync_storage::{Invitation, InvitationRejection, MailboxPage};
 
 use crate::context::Context;
 use crate::rfc3339::rfc3339;
@@ -23,11 +23,11 @@ const MAX_PAGE: usize = 200;
 /// Error of an invitation that was not stored.
 enum Undelivered {
     Malformed(RpcError),
-    Engine(EngineError),
+    Engine(EngineError<InvitationRejection>),
 }
 
-impl From<EngineError> for Undelivered {
-    fn from(error: EngineError) -> Self {
+impl From<EngineError<InvitationRejection>> for Undelivered {
+    fn from(error: EngineError<InvitationRejection>) -> Self {
         Self::Engine(error)
     }
 }

@@ -11,7 +11,7 @@ use less_sync_core::wire::pull::{
 use less_sync_core::{Cursor, SpaceId, frame, limits};
 use less_sync_engine::{Credentials, EngineError, Pull};
 use less_sync_storage::{
-    CursorAhead, FileEntry, MemberEntry, PullPage, PullRequest, Record, Row, StorageError,
+    CursorAhead, FileEntry, MemberEntry, PullPage, PullRejection, PullRequest, Record, Row, StorageError,
 };
 
 use super::params::space_id;
@@ -80,7 +80,7 @@ async fn stream_space(
 }
 
 /// True if the space is skipped silently (protocol §4.4); any other error fails the request.
-fn is_skipped(error: &EngineError) -> bool {
+fn is_skipped(error: &EngineError<PullRejection>) -> bool {
     match error {
         EngineError::Forbidden | EngineError::UnknownSpace | EngineError::HomeUnavailable => true,
         EngineError::ScopeMissing(_) | EngineError::RateLimited { .. } => false,

@@ -54,14 +54,18 @@ async fn outcome(context: &Context, queued: QueuedPush) -> Result<PushResult<'st
 
 /// The code in the result. A client gives a record up for good after some codes (newer-clients §3.1), so a space that is
 /// not here, of which the client holds a chain, is one whose home is not found.
-fn code(error: EngineError) -> ErrorCode {
+fn code<R>(error: EngineError<R>) -> ErrorCode
+where
+    R: std::error::Error + 'static,
+    RpcError: From<R>,
+{
     match error {
         EngineError::UnknownSpace => ErrorCode::HomeUnavailable,
         error @ (EngineError::Forbidden
         | EngineError::HomeUnavailable
         | EngineError::ScopeMissing(_)
         | EngineError::RateLimited { .. }
-        | EngineError::Storage(_)) => RpcError::from(error).code,
+        | EngineError::Storage(_)) => <RpcError as From<EngineError<R>>>::from(error).code,
     }
 }
 

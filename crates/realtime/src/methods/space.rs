@@ -5,6 +5,7 @@ use less_sync_core::cbor::Encode;
 use less_sync_core::wire::space::{SpaceCreateParams, SpaceCreateResult};
 use less_sync_core::{Epoch, ErrorCode, SpaceId};
 use less_sync_engine::EngineError;
+use less_sync_storage::SpaceRejection;
 
 use super::params::space_id;
 use crate::context::Context;
@@ -26,7 +27,7 @@ pub(super) async fn create(
     created.map(|space| CreatedSpace(space.id)).map_err(error)
 }
 
-fn error(error: EngineError) -> RpcError {
+fn error(error: EngineError<SpaceRejection>) -> RpcError {
     let RpcError { code, message } = RpcError::with_limit(error, "spaces per day");
     let message = if code == ErrorCode::Internal { "failed to create space".into() } else { message };
     RpcError { code, message }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use less_sync_core::{Epoch, SpaceId};
 use less_sync_realtime::{Broker, PositionCheck};
-use less_sync_storage::{Space, SpaceKind, Spaces, StorageError};
+use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -40,8 +40,8 @@ impl Spaces for Stored {
         Ok(ids.iter().filter_map(|id| Some(stored(*id, *cursors.get(id)?))).collect())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, StorageError> {
-        Err(StorageError::SpaceExists)
+    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, SpacesError> {
+        Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
     async fn personal_space(&self, _: SpaceId, _: &str) -> Result<Space, StorageError> {

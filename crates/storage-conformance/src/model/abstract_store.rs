@@ -6,8 +6,9 @@ use less_sync_core::{Cursor, Epoch, RecordId, SpaceId};
 
 use crate::fixture::{CLIENT, cursor, epoch};
 use less_sync_storage::{
-    Change, CursorAhead, InvalidPush, PullPosition, PullRequest, PullState, PushLimits, Pushed, Record,
-    RecordState, Space, SpaceKind, StorageError,
+    Change, CursorAhead, InvalidPush, PullError, PullPosition, PullRejection, PullRequest, PullState,
+    PushError, PushLimits, PushRejection, Pushed, Record, RecordState, Space, SpaceKind, SpaceRejection,
+    SpacesError, StorageError,
 };
 
 #[derive(Default)]
@@ -35,10 +36,14 @@ impl AbstractStore {
         self.spaces.get(&id).into_iter().flat_map(|(_, rows)| rows.values().cloned()).collect()
     }
 
-    pub(super) fn create_space(&mut self, id: SpaceId, kind: SpaceKind) -> Result<Space, StorageError> {
+    pub(super) fn create_space(&mut self, id: SpaceId, kind: SpaceKind) -> Result<Space, SpacesError> {
         if self.has(id) {
-            return Err(StorageError::SpaceExists);
+            return Err(StorageError::Rejected(SpaceRejection::Exists));
         }
+        Ok(self.insert(id, kind))
+    }
+
+    fn insert(&mut self, id: SpaceId, kind: SpaceKind) -> Space {
         let space = Space {
             id,
             client_id: CLIENT.to_owned(),
@@ -50,12 +55,12 @@ impl AbstractStore {
             home_server: None,
         };
         self.spaces.insert(id, (space.clone(), BTreeMap::new()));
-        Ok(space)
+        space
     }
 
     pub(super) fn personal_space(&mut self, id: SpaceId) -> Result<Space, StorageError> {
         match self.space(id) {
-            None => self.create_space(id, SpaceKind::Personal),
+            None => Ok(self.insert(id, SpaceKind::Personal)),
             Some(space) if space.kind == SpaceKind::Personal => Ok(space),
             Some(_) => Err(StorageError::SpaceKindMismatch),
         }
@@ -81,17 +86,17 @@ impl AbstractStore {
         id: SpaceId,
         changes: &[Change],
         limits: PushLimits,
-    ) -> Result<Result<Pushed, StorageError>, InvalidPush> {
+    ) -> Result<Result<Pushed, PushError>, InvalidPush> {
         within(changes, limits)?;
         Ok(self.apply(id, changes))
     }
 
     /// A push within its limits.
-    pub(super) fn apply(&mut self, id: SpaceId, changes: &[Change]) -> Result<Pushed, StorageError> {
+    pub(super) fn apply(&mut self, id: SpaceId, changes: &[Change]) -> Result<Pushed, PushError> {
         let at: Vec<Cursor> = changes.iter().map(|change| self.cursor_of(id, change.id)).collect();
         let (space, rows) = self.spaces.get_mut(&id).ok_or(StorageError::SpaceNotFound)?;
         if space.kind != SpaceKind::Personal && changes.iter().any(|change| is_stale(change, space)) {
-            return Err(StorageError::EpochStale);
+            return Err(StorageError::Rejected(PushRejection::EpochStale));
         }
         let mismatches = changes.iter().zip(at).filter(|(change, at)| change.expected != *at);
         let records: Vec<RecordId> = mismatches.map(|(change, _)| change.id).collect();
@@ -108,12 +113,12 @@ impl AbstractStore {
         Ok(Pushed::Committed { prev, cursor: space.cursor, key_generation, rewrap_epoch, deleted_files })
     }
 
-    pub(super) fn begin_pull(&self, id: SpaceId, request: PullRequest) -> Result<PullState, StorageError> {
+    pub(super) fn begin_pull(&self, id: SpaceId, request: PullRequest) -> Result<PullState, PullError> {
         let (space, _) = self.spaces.get(&id).ok_or(StorageError::SpaceNotFound)?;
         let (since, cursor) = (request.since, space.cursor);
         let ahead = since > cursor;
         if ahead && request.ahead == CursorAhead::Error {
-            return Err(StorageError::CursorAhead { since, cursor });
+            return Err(StorageError::Rejected(PullRejection::CursorAhead { since, cursor }));
         }
         Ok(PullState {
             prev: if ahead { Cursor::ZERO } else { since },

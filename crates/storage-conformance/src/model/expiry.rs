@@ -12,8 +12,8 @@ use super::runner::{Replay, replay_all};
 use crate::fixture::Fixture;
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
-    ActorHash, INVITATION_LIFETIME, Invitations as _, MailboxLimits, MailboxPage, NewInvitation, Permit,
-    RateAction, RateLimit, RateLimits as _, StorageError,
+    ActorHash, INVITATION_LIFETIME, InvitationRejection, Invitations as _, MailboxLimits, MailboxPage,
+    NewInvitation, Permit, RateAction, RateLimit, RateLimitRejection, RateLimits as _, StorageError,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -193,7 +193,7 @@ impl<B: Backend> ExpiryReplay<B> {
                     deleted: false,
                 });
             }
-            Err(StorageError::MailboxFull) => assert!(is_full, "{visible:?}"),
+            Err(StorageError::Rejected(InvitationRejection::MailboxFull)) => assert!(is_full, "{visible:?}"),
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -207,7 +207,10 @@ impl<B: Backend> ExpiryReplay<B> {
                 deleted.unwrap();
                 invitation.deleted = true;
             }
-            None => assert!(matches!(deleted, Err(StorageError::InvitationNotFound)), "{deleted:?}"),
+            None => assert!(
+                matches!(deleted, Err(StorageError::Rejected(InvitationRejection::NotFound))),
+                "{deleted:?}"
+            ),
         }
     }
 
@@ -240,7 +243,7 @@ impl<B: Backend> ExpiryReplay<B> {
                 let ids: BTreeSet<[u8; 16]> = self.permits.iter().map(|taken| taken.permit.id).collect();
                 assert_eq!(ids.len(), self.permits.len());
             }
-            Err(StorageError::RateLimited { retry_after }) => {
+            Err(StorageError::Rejected(RateLimitRejection::Exceeded { retry_after })) => {
                 assert_eq!(counted.len(), RATE.actions);
                 let free_in = RATE.window.saturating_sub(now.saturating_sub(counted[0]));
                 assert!(

@@ -5,21 +5,21 @@ use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 use super::shared_store::{SHARED, SharedStore};
 use crate::file_fixture::content;
 use less_sync_storage::{
-    Claim, Claimed, FileChange, FileCommit, FileEntry, FileState, RecordState, Space, StorageError,
-    StoredFile, Upload,
+    Claim, Claimed, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState, RecordState,
+    Space, StorageError, StoredFile, Upload,
 };
 
 impl SharedStore {
-    pub(super) fn claim(&mut self, id: SpaceId, claim: &Claim) -> Result<Claimed, StorageError> {
+    pub(super) fn claim(&mut self, id: SpaceId, claim: &Claim) -> Result<Claimed, FileError> {
         let (space, rows) = self.parts(id);
         let is_stale = i64::from(claim.dek.epoch_prefix()) < i64::from(space.min_key_generation.get());
         if rows.get(&claim.record).is_none_or(|owner| owner.state == RecordState::Tombstone) {
-            return Err(StorageError::RecordNotFound);
+            return Err(StorageError::Rejected(FileRejection::RecordNotFound));
         }
         match self.live_owner(id, claim.file) {
             Some(owner) if owner == claim.record => Ok(Claimed::Exists),
-            Some(_) => Err(StorageError::FileOwnedElsewhere),
-            None if is_stale && id == SHARED => Err(StorageError::EpochStale),
+            Some(_) => Err(StorageError::Rejected(FileRejection::OwnedElsewhere)),
+            None if is_stale && id == SHARED => Err(StorageError::Rejected(FileRejection::EpochStale)),
             None => Ok(Claimed::Free),
         }
     }
@@ -34,12 +34,12 @@ impl SharedStore {
         id: SpaceId,
         upload: &Upload,
         claim: &Claim,
-    ) -> Result<FileCommit, StorageError> {
+    ) -> Result<FileCommit, FileError> {
         if self.claim(id, claim)? == Claimed::Exists {
             return Ok(FileCommit::Exists);
         }
         if !self.objects.take(upload) {
-            return Err(StorageError::UploadLost);
+            return Err(StorageError::Rejected(FileRejection::UploadLost));
         }
         self.objects.live.push(((id, claim.file), upload.clone()));
         let state = FileState::Live { size: content().size, dek: claim.dek };
@@ -61,12 +61,14 @@ impl SharedStore {
         FileChange { prev, cursor, key_generation, rewrap_epoch, record }
     }
 
-    pub(super) fn file(&self, id: SpaceId, file: FileId) -> Result<StoredFile, StorageError> {
+    pub(super) fn file(&self, id: SpaceId, file: FileId) -> Result<StoredFile, FileError> {
         match self.extra(id).files.get(&file) {
             Some(FileEntry { record, cursor, state: FileState::Live { size, dek }, .. }) => {
                 Ok(self.stored(id, file, (*record, *cursor, *size, *dek)))
             }
-            Some(FileEntry { state: FileState::Tombstone, .. }) | None => Err(StorageError::FileNotFound),
+            Some(FileEntry { state: FileState::Tombstone, .. }) | None => {
+                Err(StorageError::Rejected(FileRejection::FileNotFound))
+            }
         }
     }
 

@@ -18,8 +18,8 @@ use crate::shared_fixture::{WIDE_LOG, deks, file, member, rewrap};
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
     DekListing, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberRange, Members as _, ObjectKey,
-    Push, Pushed, RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, Row, SpaceKind,
-    Spaces as _, StorageError, StoredDek, Upload,
+    Push, PushError, Pushed, RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, Row,
+    SpaceKind, Spaces as _, StoredDek, Upload,
 };
 
 const MEMBER: &str = "did:key:zMember";
@@ -127,7 +127,7 @@ impl<B: Backend> SharedReplay<B> {
         space: SpaceId,
         bearer: usize,
         changes: &[less_sync_storage::Change],
-    ) -> Result<Pushed, StorageError> {
+    ) -> Result<Pushed, PushError> {
         self.model.admit(space, bearer)?;
         self.model.push(space, changes)
     }

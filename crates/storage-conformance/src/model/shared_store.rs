@@ -10,8 +10,10 @@ use super::object_store::ObjectStore;
 use crate::fixture::{ROOT, epoch};
 use crate::shared_fixture::sha256;
 use less_sync_storage::{
-    Advanced, Appended, Change, DekId, DeletedFile, FileEntry, FileState, MemberEntry, Pushed, Record,
-    RecordState, Rewrap, RewrapGuard, Rewrapped, Row, Space, SpaceKind, StorageError, StoredDek,
+    Advanced, Appended, Change, DekError, DekId, DekRejection, DeletedFile, EpochError, EpochKeyError,
+    EpochKeyRejection, EpochRejection, FileEntry, FileState, MemberEntry, MembershipError,
+    MembershipRejection, PushError, Pushed, Record, RecordState, Rewrap, RewrapGuard, Rewrapped, Row, Space,
+    SpaceKind, StorageError, StoredDek,
 };
 
 /// The space that is opened with a chain.
@@ -70,7 +72,7 @@ impl SharedStore {
     }
 
     /// Whether the chain is still good.
-    pub(super) fn admit(&self, id: SpaceId, bearer: usize) -> Result<(), StorageError> {
+    pub(super) fn admit<R>(&self, id: SpaceId, bearer: usize) -> Result<(), StorageError<R>> {
         let dead = CHAINS[bearer].iter().any(|cid| self.extra(id).revoked.contains(cid));
         if dead && id == SHARED { Err(StorageError::Revoked) } else { Ok(()) }
     }
@@ -79,7 +81,7 @@ impl SharedStore {
         self.extras.get_mut(&id).unwrap().revoked.insert(cid);
     }
 
-    pub(super) fn push(&mut self, id: SpaceId, changes: &[Change]) -> Result<Pushed, StorageError> {
+    pub(super) fn push(&mut self, id: SpaceId, changes: &[Change]) -> Result<Pushed, PushError> {
         let pushed = self.base.apply(id, changes)?;
         let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, .. } = pushed else {
             return Ok(pushed);
@@ -104,15 +106,15 @@ impl SharedStore {
         version: i32,
         prev_hash: Option<[u8; 32]>,
         payload: &Bytes,
-    ) -> Result<Appended, StorageError> {
+    ) -> Result<Appended, MembershipError> {
         let (space, _) = self.base.parts(id);
         let log = &mut self.extras.get_mut(&id).unwrap().log;
         let length = i32::try_from(log.len()).unwrap();
         if version != length {
-            return Err(StorageError::VersionConflict);
+            return Err(StorageError::Rejected(MembershipRejection::VersionConflict));
         }
         if log.last().map(|last| last.entry_hash) != prev_hash {
-            return Err(StorageError::HashChainBroken);
+            return Err(StorageError::Rejected(MembershipRejection::HashChainBroken));
         }
         let prev = space.cursor;
         space.cursor = prev.next().unwrap();
@@ -147,13 +149,13 @@ impl SharedStore {
         Advanced::Begun(epoch(number))
     }
 
-    pub(super) fn complete(&mut self, id: SpaceId, number: i32) -> Result<(), StorageError> {
+    pub(super) fn complete(&mut self, id: SpaceId, number: i32) -> Result<(), EpochError> {
         let Space { key_generation, rewrap_epoch, .. } = self.space(id);
         if rewrap_epoch.is_none() && key_generation.get() == number && number >= 2 {
             return Ok(());
         }
         if rewrap_epoch.is_none_or(|pending| pending.get() != number) {
-            return Err(StorageError::EpochMismatch);
+            return Err(StorageError::Rejected(EpochRejection::Mismatch));
         }
         let is_old = |dek: &Dek| i64::from(dek.epoch_prefix()) < i64::from(number);
         let records = self.record_deks(id).iter().filter(|stored| is_old(&stored.dek)).count();
@@ -161,7 +163,7 @@ impl SharedStore {
         let (space, _) = self.base.parts(id);
         space.min_key_generation = space.min_key_generation.max(epoch(number));
         if records + files > 0 {
-            return Err(StorageError::RewrapIncomplete { records, files });
+            return Err(StorageError::Rejected(EpochRejection::RewrapIncomplete { records, files }));
         }
         space.rewrap_epoch = None;
         self.extras.get_mut(&id).unwrap().shares.retain(|epoch, _| *epoch > number - 2);
@@ -198,10 +200,10 @@ impl SharedStore {
         id: SpaceId,
         entries: &[Rewrap],
         guard: RewrapGuard,
-    ) -> Result<Rewrapped, StorageError> {
+    ) -> Result<Rewrapped, DekError> {
         let current = i64::from(self.space(id).key_generation.get());
         if entries.iter().any(|entry| i64::from(entry.dek.epoch_prefix()) != current) {
-            return Err(StorageError::DekEpochMismatch);
+            return Err(StorageError::Rejected(DekRejection::EpochMismatch));
         }
         let stored: BTreeMap<DekId, StoredDek> =
             self.record_deks(id).into_iter().map(|stored| (stored.id, stored)).collect();
@@ -210,7 +212,7 @@ impl SharedStore {
             entry.observed.as_ref().is_some_and(|observed| now != Some(&observed[..]))
         };
         if entries.iter().any(is_outdated) {
-            return Err(StorageError::DekReplaced);
+            return Err(StorageError::Rejected(DekRejection::Replaced));
         }
         let RewrapGuard::Listed(bound) = guard else { panic!("{guard:?} is not part of histories") };
         let (_, rows) = self.base.parts(id);
@@ -236,9 +238,9 @@ impl SharedStore {
         }
     }
 
-    pub(super) fn put_shares(&mut self, id: SpaceId, number: i32, key: Bytes) -> Result<(), StorageError> {
+    pub(super) fn put_shares(&mut self, id: SpaceId, number: i32, key: Bytes) -> Result<(), EpochKeyError> {
         if number < 1 || number > self.space(id).key_generation.get() + 1 {
-            return Err(StorageError::InvalidEpoch);
+            return Err(StorageError::Rejected(EpochKeyRejection::InvalidEpoch));
         }
         self.extras.get_mut(&id).unwrap().shares.insert(number, key);
         Ok(())

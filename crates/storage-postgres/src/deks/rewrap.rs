@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use less_sync_core::DekKind;
-use less_sync_storage::{Access, DekId, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, StorageError};
+use less_sync_storage::{Access, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -27,12 +27,13 @@ pub(super) struct RewrapTransaction<'a> {
 
 impl Transaction for RewrapTransaction<'_> {
     type Outcome = Rewrapped;
+    type Rejection = DekRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Rewrapped, Aborted> {
+    async fn run(&self, db: &mut PgConnection) -> Result<Rewrapped, Aborted<DekRejection>> {
         let space = for_writing(db, self.access).await?;
         let current = space.key_generation.get().unsigned_abs();
         if self.entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
-            return Err(StorageError::DekEpochMismatch.into());
+            return Err(DekRejection::EpochMismatch.into());
         }
         plan_by_key(db).await?;
         let (ids, deks) = self.decide(db, space.id).await?;
@@ -49,7 +50,7 @@ impl<'a> RewrapTransaction<'a> {
         &self,
         db: &mut PgConnection,
         space: Uuid,
-    ) -> Result<(Vec<Uuid>, Vec<&'a [u8]>), Aborted> {
+    ) -> Result<(Vec<Uuid>, Vec<&'a [u8]>), Aborted<DekRejection>> {
         // The last entry for an id counts.
         let last: BTreeMap<DekId, &'a Rewrap> = self.entries.iter().map(|entry| (entry.id, entry)).collect();
         let last: Vec<(Uuid, &'a Rewrap)> =
@@ -68,11 +69,11 @@ impl<'a> RewrapTransaction<'a> {
                     }
                     RewrapVerdict::Skip => {}
                     RewrapVerdict::Outdated => outdated = true,
-                    RewrapVerdict::Unknown => return Err(StorageError::dek_not_found(self.kind).into()),
+                    RewrapVerdict::Unknown => return Err(DekRejection::not_found(self.kind).into()),
                 }
             }
         }
-        if outdated { Err(StorageError::DekReplaced.into()) } else { Ok(replaced) }
+        if outdated { Err(DekRejection::Replaced.into()) } else { Ok(replaced) }
     }
 }
 

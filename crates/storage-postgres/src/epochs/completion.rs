@@ -4,7 +4,7 @@
 //! has come since: a push moves its row above the cursor of the first look, so below it keys can only have become newer.
 
 use less_sync_core::{Cursor, Epoch};
-use less_sync_storage::{Access, COUNTED_LEFTOVERS, StorageError};
+use less_sync_storage::{Access, COUNTED_LEFTOVERS, EpochRejection};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -28,7 +28,11 @@ pub(super) struct Probed {
 }
 
 /// Looks at the space as it is; not at all when there is no rewrap to end.
-pub(super) async fn probe(db: &mut PgConnection, access: &Access, epoch: i32) -> Result<Probed, Aborted> {
+pub(super) async fn probe(
+    db: &mut PgConnection,
+    access: &Access,
+    epoch: i32,
+) -> Result<Probed, Aborted<EpochRejection>> {
     let space = for_reading(db, access).await??;
     if !is_pending(space.rewrap_epoch, epoch) {
         return Ok(Probed { cursor: Cursor::ZERO, leftovers: Leftovers::default() });
@@ -46,17 +50,14 @@ pub(super) struct Completion<'a> {
 
 impl Transaction for Completion<'_> {
     type Outcome = Leftovers;
+    type Rejection = EpochRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Leftovers, Aborted> {
+    async fn run(&self, db: &mut PgConnection) -> Result<Leftovers, Aborted<EpochRejection>> {
         let space = for_writing(db, self.access).await?;
         if !is_pending(space.rewrap_epoch, self.epoch) {
             let is_current = space.key_generation.get() == self.epoch && self.epoch >= 2;
             let is_repeat = space.rewrap_epoch.is_none() && is_current;
-            return if is_repeat {
-                Ok(Leftovers::default())
-            } else {
-                Err(StorageError::EpochMismatch.into())
-            };
+            return if is_repeat { Ok(Leftovers::default()) } else { Err(EpochRejection::Mismatch.into()) };
         }
         let since = leftovers(db, space.id, self.probed.cursor, space.cursor, self.epoch).await?;
         let left = Leftovers {

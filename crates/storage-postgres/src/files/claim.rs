@@ -1,6 +1,6 @@
 //! What stands against an upload.
 
-use less_sync_storage::{Access, Claim, Claimed, FileChange, StorageError};
+use less_sync_storage::{Access, Claim, Claimed, FileChange, FileError, FileRejection, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -9,7 +9,11 @@ use crate::columns::epoch;
 use crate::transaction::Aborted;
 
 /// Looks, in one snapshot, and promises nothing.
-pub(super) async fn look(db: &mut PgConnection, access: &Access, claim: &Claim) -> Result<Claimed, Aborted> {
+pub(super) async fn look(
+    db: &mut PgConnection,
+    access: &Access,
+    claim: &Claim,
+) -> Result<Claimed, Aborted<FileRejection>> {
     let found = sqlx::query!(
         r#"SELECT root_public_key IS NOT NULL AS "shared!", home_server IS NOT NULL AS "remote!", min_key_generation,
                   EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",
@@ -30,7 +34,11 @@ pub(super) async fn look(db: &mut PgConnection, access: &Access, claim: &Claim) 
 
 /// The same under the lock of the space: by a later statement than the one that locks, so that nothing of it is older than
 /// the lock.
-pub(super) async fn settle(db: &mut PgConnection, space: &Locked, claim: &Claim) -> Result<Claimed, Aborted> {
+pub(super) async fn settle(
+    db: &mut PgConnection,
+    space: &Locked,
+    claim: &Claim,
+) -> Result<Claimed, Aborted<FileRejection>> {
     let found = sqlx::query!(
         r#"SELECT EXISTS (SELECT FROM records WHERE space_id = $1 AND id = $2 AND NOT deleted) AS "owner_is_live!",
                   (SELECT record_id FROM files WHERE space_id = $1 AND id = $3 AND NOT deleted) AS owned_by"#,
@@ -43,10 +51,10 @@ pub(super) async fn settle(db: &mut PgConnection, space: &Locked, claim: &Claim)
 }
 
 /// The next mutation of a space, which is one of a file of `record`.
-pub(super) fn change(space: &Locked, record: Uuid) -> Result<FileChange, StorageError> {
+pub(super) fn change(space: &Locked, record: Uuid) -> Result<FileChange, FileError> {
     Ok(FileChange {
         prev: space.cursor,
-        cursor: space.cursor.next().ok_or(StorageError::CursorExhausted)?,
+        cursor: space.cursor.next().ok_or(FileRejection::CursorExhausted)?,
         key_generation: space.key_generation,
         rewrap_epoch: space.rewrap_epoch,
         record: record.into(),

@@ -1,7 +1,7 @@
 //! The end of one file (newer-clients §7). Those that die with their record are up to the functions that push.
 
 use less_sync_core::FileId;
-use less_sync_storage::{Access, FileChange, OBJECT_GRACE, ObjectKey};
+use less_sync_storage::{Access, FileChange, FileRejection, OBJECT_GRACE, ObjectKey};
 use sqlx::PgConnection;
 
 use super::claim::change;
@@ -17,8 +17,9 @@ pub(super) struct Delete<'a> {
 
 impl Transaction for Delete<'_> {
     type Outcome = Option<FileChange>;
+    type Rejection = FileRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Option<FileChange>, Aborted> {
+    async fn run(&self, db: &mut PgConnection) -> Result<Option<FileChange>, Aborted<FileRejection>> {
         let space = for_writing(db, self.access).await?;
         let owner = sqlx::query_scalar!(
             "SELECT record_id FROM files WHERE space_id = $1 AND id = $2 AND NOT deleted",

@@ -3,11 +3,13 @@
 //! The intent row decides: whoever deletes it makes the file, and whoever claims it for removal has marked it first. So an
 //! object is either that of a file or on its way out, never both.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use less_sync_core::FileId;
 use less_sync_storage::{
-    Access, Claim, Claimed, Content, FileChange, FileCommit, ObjectKey, StorageError, Upload, UploadId,
+    Access, Claim, Claimed, Content, FileChange, FileCommit, FileRejection, ObjectKey, StorageError, Upload,
+    UploadId,
 };
 use sqlx::PgConnection;
 
@@ -62,8 +64,9 @@ pub(super) struct Commit<'a> {
 
 impl Transaction for Commit<'_> {
     type Outcome = FileCommit;
+    type Rejection = FileRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<FileCommit, Aborted> {
+    async fn run(&self, db: &mut PgConnection) -> Result<FileCommit, Aborted<FileRejection>> {
         let space = for_writing(db, self.access).await?;
         if claim::settle(db, &space, self.claim).await? == Claimed::Exists {
             return Ok(FileCommit::Exists);
@@ -72,7 +75,7 @@ impl Transaction for Commit<'_> {
         if self.put(db, &space, &change).await? {
             Ok(FileCommit::Created(change))
         } else {
-            Err(StorageError::UploadLost.into())
+            Err(FileRejection::UploadLost.into())
         }
     }
 }
@@ -81,7 +84,12 @@ impl Commit<'_> {
     /// Forgets the attempt, writes the row and moves the cursor, in one statement; nothing of it without the attempt. The
     /// time is that of this statement: the transaction may have waited for the space. An attempt to upload another file has
     /// another key.
-    async fn put(&self, db: &mut PgConnection, space: &Locked, change: &FileChange) -> Result<bool, Aborted> {
+    async fn put(
+        &self,
+        db: &mut PgConnection,
+        space: &Locked,
+        change: &FileChange,
+    ) -> Result<bool, Aborted<FileRejection>> {
         let size = i64::try_from(self.content.size).map_err(database)?;
         let key = ObjectKey::attempt(self.access.space(), self.claim.file, self.upload.id);
         let put = sqlx::query!(
@@ -121,6 +129,7 @@ pub(super) struct Abort<'a> {
 
 impl Transaction for Abort<'_> {
     type Outcome = ();
+    type Rejection = Infallible;
 
     /// The first statement waits for a commit that has taken the attempt; the others see what became of it.
     async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted> {

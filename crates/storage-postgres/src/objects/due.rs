@@ -3,6 +3,7 @@
 //! Objects of deleted files are written down as doomed, for the time when the shortest grace is over; a longer one is added
 //! to it when they are looked for. Whoever claims an entry counts that in `attempts`, and so says that it has had its grace.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use less_sync_storage::{ClaimDue, DueObject, OBJECT_GRACE, ObjectQueueState, UploadId};
@@ -19,6 +20,7 @@ pub(super) struct Claiming {
 
 impl Transaction for Claiming {
     type Outcome = Vec<DueObject>;
+    type Rejection = Infallible;
 
     /// Each branch reads an index of its own, in order, and steps over what others are about to claim. From then on no
     /// commit finds an attempt that was claimed (storage R7).

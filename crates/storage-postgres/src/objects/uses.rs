@@ -1,5 +1,7 @@
 //! What is known of an object, and the end of those of which nothing is.
 
+use std::convert::Infallible;
+
 use less_sync_storage::{ObjectKey, ObjectUse, UploadId};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -86,6 +88,7 @@ pub(super) struct Dooming<'a> {
 
 impl Transaction for Dooming<'_> {
     type Outcome = bool;
+    type Rejection = Infallible;
 
     async fn run(&self, db: &mut PgConnection) -> Result<bool, Aborted> {
         let known = select(db, std::slice::from_ref(self.key)).await?;

@@ -1,5 +1,7 @@
 //! Live files, page by page.
 
+use std::convert::Infallible;
+
 use less_sync_core::{FileId, SpaceId};
 use less_sync_storage::{LiveObject, ObjectKey};
 use sqlx::{Executor as _, PgConnection};
@@ -17,6 +19,7 @@ pub(super) struct Walk {
 
 impl Transaction for Walk {
     type Outcome = Vec<LiveObject>;
+    type Rejection = Infallible;
 
     /// The row that the caller has seen comes first, if it is still there, and is left out: there is no id before the first
     /// one from which a statement could begin.

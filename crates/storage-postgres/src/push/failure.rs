@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use less_sync_storage::StorageError;
+use less_sync_storage::PushError;
 
 use super::outcome::Verdict;
 use crate::error::{NoConnection, database, unavailable};
@@ -45,7 +45,7 @@ impl Failure {
 struct PushFailed(#[source] Arc<Failure>);
 
 impl PushFailed {
-    fn error(&self) -> StorageError {
+    fn error(&self) -> PushError {
         let may_pass = match &*self.0 {
             Failure::Connect(_) => true,
             Failure::Statement(error) => matches!(meaning(error), Meaning::Unavailable | Meaning::Retry),

@@ -1,7 +1,7 @@
 //! One push of one caller.
 
 use less_sync_core::{Cid, RecordId, SpaceId};
-use less_sync_storage::{Access, Push, Pushed, StorageError};
+use less_sync_storage::{Access, Push, PushError, Pushed};
 use tokio::sync::oneshot;
 
 /// What one statement takes at most (storage T5).
@@ -15,15 +15,11 @@ pub(super) struct Job {
     pub(super) space: SpaceId,
     pub(super) access: Access,
     pub(super) push: Push,
-    reply: oneshot::Sender<Result<Pushed, StorageError>>,
+    reply: oneshot::Sender<Result<Pushed, PushError>>,
 }
 
 impl Job {
-    pub(super) fn new(
-        access: Access,
-        push: Push,
-        reply: oneshot::Sender<Result<Pushed, StorageError>>,
-    ) -> Self {
+    pub(super) fn new(access: Access, push: Push, reply: oneshot::Sender<Result<Pushed, PushError>>) -> Self {
         Self { space: access.space(), access, push, reply }
     }
 
@@ -60,7 +56,7 @@ impl Job {
         self.reply.is_closed()
     }
 
-    pub(super) fn answer(self, outcome: Result<Pushed, StorageError>) {
+    pub(super) fn answer(self, outcome: Result<Pushed, PushError>) {
         // Whoever asked may have gone meanwhile.
         drop(self.reply.send(outcome));
     }

@@ -1,7 +1,7 @@
 //! What the functions of the database answer (see `migrations/postgres/022_push_function.sql`).
 
 use less_sync_core::{Cursor, RecordId};
-use less_sync_storage::{DeletedFile, Pushed, StorageError};
+use less_sync_storage::{DeletedFile, PushError, PushRejection, Pushed};
 
 use crate::columns::{cursor, epoch};
 use crate::error::CorruptRow;
@@ -23,7 +23,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Its caller may know.
-    Decided(Result<Pushed, StorageError>),
+    Decided(Result<Pushed, PushError>),
     /// Nothing: somebody else has locked the space.
     Busy,
 }
@@ -32,15 +32,15 @@ impl Answer {
     /// `mismatches`: the records that were not where the push expected them, should it have met a conflict.
     pub(super) fn verdict(self, mismatches: impl Iterator<Item = RecordId>) -> Verdict {
         match self.outcome {
-            0 => Verdict::Decided(self.committed().map_err(StorageError::from)),
-            1 => Verdict::Decided(self.conflict(mismatches).map_err(StorageError::from)),
-            2 => Verdict::Decided(Err(StorageError::SpaceNotFound)),
-            3 => Verdict::Decided(Err(StorageError::SpaceIsRemote)),
-            4 => Verdict::Decided(Err(StorageError::EpochStale)),
-            5 => Verdict::Decided(Err(StorageError::CursorExhausted)),
+            0 => Verdict::Decided(self.committed().map_err(PushError::from)),
+            1 => Verdict::Decided(self.conflict(mismatches).map_err(PushError::from)),
+            2 => Verdict::Decided(Err(PushError::SpaceNotFound)),
+            3 => Verdict::Decided(Err(PushError::SpaceIsRemote)),
+            4 => Verdict::Decided(Err(PushRejection::EpochStale.into())),
+            5 => Verdict::Decided(Err(PushRejection::CursorExhausted.into())),
             6 => Verdict::Busy,
-            7 => Verdict::Decided(Err(StorageError::SpaceKindMismatch)),
-            8 => Verdict::Decided(Err(StorageError::Revoked)),
+            7 => Verdict::Decided(Err(PushError::SpaceKindMismatch)),
+            8 => Verdict::Decided(Err(PushError::Revoked)),
             _ => Verdict::Decided(Err(CorruptRow("outcome of a push").into())),
         }
     }

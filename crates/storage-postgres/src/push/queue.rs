@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use less_sync_core::{RecordId, SpaceId};
-use less_sync_storage::StorageError;
+use less_sync_storage::PushError;
 
 use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
 use crate::error::{Closed, unavailable};
@@ -41,7 +41,7 @@ impl Queue {
     }
 
     /// Takes a push, if there is room. Those whose callers have gone make room.
-    pub(super) fn add(&mut self, job: Job) -> Result<(), StorageError> {
+    pub(super) fn add(&mut self, job: Job) -> Result<(), PushError> {
         if self.closed {
             return Err(Closed.into());
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use less_sync_core::SpaceId;
-use less_sync_storage::StorageError;
+use less_sync_storage::PushError;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -23,7 +23,7 @@ impl Shared {
     }
 
     /// Queues a push, behind everything that was submitted before.
-    pub(super) fn submit(&self, job: Job) -> Result<(), StorageError> {
+    pub(super) fn submit(&self, job: Job) -> Result<(), PushError> {
         self.queue.lock().add(job)?;
         self.bell.notify_one();
         Ok(())

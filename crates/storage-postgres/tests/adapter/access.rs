@@ -3,8 +3,8 @@
 
 use less_sync_core::{Cid, Cursor, SpaceId};
 use less_sync_storage::{
-    Change, CursorAhead, ProofChain, PullRequest, PullState, Push, Pushed, ReadGrant, Records as _, Row,
-    SpaceKind, Spaces as _, StorageError, WriteGrant,
+    Change, CursorAhead, ProofChain, PullError, PullRequest, PullState, Push, PushError, Pushed, ReadGrant,
+    Records as _, Row, SpaceKind, Spaces as _, StorageError, WriteGrant,
 };
 use less_sync_storage_postgres::PostgresOptions;
 
@@ -22,11 +22,11 @@ async fn shared_space(harness: &Harness) -> SpaceId {
     harness.storage.create_space(space(100), "client", kind).await.unwrap().id
 }
 
-async fn push(harness: &Harness, grant: &WriteGrant, changes: Vec<Change>) -> Result<Pushed, StorageError> {
+async fn push(harness: &Harness, grant: &WriteGrant, changes: Vec<Change>) -> Result<Pushed, PushError> {
     harness.storage.push(grant, Push::new(changes, None, LIMITS).unwrap()).await
 }
 
-async fn begin(harness: &Harness, grant: &ReadGrant) -> Result<PullState, StorageError> {
+async fn begin(harness: &Harness, grant: &ReadGrant) -> Result<PullState, PullError> {
     harness.storage.begin_pull(grant, PullRequest { since: NONE, ahead: CursorAhead::Error }).await
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_storage::{
-    Change, CursorAhead, PullPage, PullPosition, PullRequest, PullState, Push, PushLimits, Pushed, ReadGrant,
-    RecordState, Records as _, Spaces as _, StorageError, WriteGrant,
+    Change, CursorAhead, PullError, PullPage, PullPosition, PullRequest, PullState, Push, PushError,
+    PushLimits, Pushed, ReadGrant, RecordState, Records as _, Spaces as _, StorageError, WriteGrant,
 };
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::{PrivateServer, TestDatabase};
@@ -60,7 +60,7 @@ impl Harness {
         id: u64,
         expected: Cursor,
         bytes: usize,
-    ) -> Result<Pushed, StorageError> {
+    ) -> Result<Pushed, PushError> {
         push(&self.storage, space, vec![live(id, expected, bytes)]).await
     }
 
@@ -85,12 +85,12 @@ pub(crate) async fn push(
     storage: &PostgresStorage,
     space: SpaceId,
     changes: Vec<Change>,
-) -> Result<Pushed, StorageError> {
+) -> Result<Pushed, PushError> {
     let push = Push::new(changes, None, LIMITS).unwrap();
     storage.push(&WriteGrant::issue(space), push).await
 }
 
-pub(crate) async fn begin_pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullState, StorageError> {
+pub(crate) async fn begin_pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullState, PullError> {
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
     storage.begin_pull(&ReadGrant::issue(space), request).await
 }
@@ -105,9 +105,9 @@ pub(crate) async fn page(
 }
 
 /// The first page of everything in a space.
-pub(crate) async fn pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullPage, StorageError> {
+pub(crate) async fn pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullPage, PullError> {
     let state = begin_pull(storage, space).await?;
-    page(storage, space, &state, state.start()).await
+    page(storage, space, &state, state.start()).await.map_err(StorageError::widen)
 }
 
 /// How many sessions of the adapter there are for which `condition` on `pg_stat_activity` holds.
@@ -156,10 +156,10 @@ pub(crate) fn cursor(number: u64) -> Cursor {
     Cursor::new(number).unwrap()
 }
 
-pub(crate) fn is_committed(pushed: &Result<Pushed, StorageError>) -> bool {
+pub(crate) fn is_committed(pushed: &Result<Pushed, PushError>) -> bool {
     matches!(pushed, Ok(Pushed::Committed { .. }))
 }
 
-pub(crate) fn is_unavailable<T>(result: &Result<T, StorageError>) -> bool {
+pub(crate) fn is_unavailable<T, R>(result: &Result<T, StorageError<R>>) -> bool {
     matches!(result, Err(StorageError::Unavailable(_)))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use less_sync_core::{Cursor, SpaceId};
-use less_sync_storage::{Change, Pushed, StorageError};
+use less_sync_storage::{Change, PushError, Pushed};
 use less_sync_storage_postgres::PostgresStorage;
 use less_sync_test_support::within;
 use sqlx::Connection as _;
@@ -108,7 +108,7 @@ async fn disjoint_pushes_from_two_servers_get_all_cursors_between_them() {
     harness.end().await;
 }
 
-fn new_cursor(pushed: Result<Pushed, StorageError>) -> Cursor {
+fn new_cursor(pushed: Result<Pushed, PushError>) -> Cursor {
     match pushed {
         Ok(Pushed::Committed { cursor, .. }) => cursor,
         other => panic!("{other:?}"),

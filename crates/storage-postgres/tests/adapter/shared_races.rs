@@ -7,8 +7,8 @@ use bytes::Bytes;
 use less_sync_core::{Cid, Cursor, Dek, DekKind, SpaceId};
 use less_sync_storage::{
     AdminGrant, CursorAhead, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberLimits, Members as _,
-    NewMember, ProofChain, PullRequest, Push, Pushed, ReadGrant, Records as _, Revocations as _, Rewrap,
-    RewrapGuard, SpaceKind, Spaces as _, StorageError, WriteGrant,
+    MembershipError, NewMember, ProofChain, PullRequest, Push, Pushed, ReadGrant, Records as _,
+    Revocations as _, Rewrap, RewrapGuard, SpaceKind, Spaces as _, StorageError, WriteGrant,
 };
 use less_sync_storage_postgres::PostgresStorage;
 use less_sync_test_support::within;
@@ -40,6 +40,14 @@ enum Deed {
 const WRITES: [Deed; 7] =
     [Deed::PushOne, Deed::PushTwo, Deed::PushMany, Deed::Append, Deed::Advance, Deed::Rewrap, Deed::PutKeys];
 
+/// The error of any operation; a rejection is what it prints.
+type AnyError = StorageError<String>;
+
+fn any<T, R: std::fmt::Debug>(outcome: Result<T, StorageError<R>>) -> Result<(), AnyError> {
+    let outcome = outcome.map_err(|error| error.map_rejected(|rejection| format!("{rejection:?}")));
+    outcome.map(drop)
+}
+
 /// Does it, with the chain, for the nth time. None of them depends on what another has done.
 async fn attempt(
     storage: &PostgresStorage,
@@ -47,39 +55,39 @@ async fn attempt(
     chain: &ProofChain,
     deed: Deed,
     nth: u64,
-) -> Result<(), StorageError> {
+) -> Result<(), AnyError> {
     let read = ReadGrant::issue_shared(space, chain.clone());
     let admin = AdminGrant::issue_shared(space, chain.clone());
     let push = |changes: u64| {
         let ids = (0..changes).map(|number| live(nth << 32 | changes << 16 | number, NONE, 4));
         let grant = WriteGrant::issue_shared(space, chain.clone());
         let push = Push::new(ids.collect::<Vec<_>>(), None, LIMITS).unwrap();
-        async move { storage.push(&grant, push).await.map(drop) }
+        async move { any(storage.push(&grant, push).await) }
     };
     match deed {
         Deed::PushOne => push(1).await,
         Deed::PushTwo => push(2).await,
         Deed::PushMany => push(BIG).await,
-        Deed::Append => append(storage, &read).await,
-        Deed::Advance => storage.advance_epoch(&admin, 7, true).await.map(drop),
+        Deed::Append => any(append(storage, &read).await),
+        Deed::Advance => any(storage.advance_epoch(&admin, 7, true).await),
         Deed::Rewrap => {
             let entries = vec![Rewrap { id: record(0).into(), dek: dek(), observed: None }];
-            storage.rewrap_deks(&admin, DekKind::Record, entries, RewrapGuard::Off).await.map(drop)
+            any(storage.rewrap_deks(&admin, DekKind::Record, entries, RewrapGuard::Off).await)
         }
         Deed::PutKeys => {
             let shares = KeyShares::new(vec![("did".to_owned(), Bytes::from_static(b"key"))]).unwrap();
-            storage.put_epoch_keys(&admin, 1, shares).await
+            any(storage.put_epoch_keys(&admin, 1, shares).await)
         }
         Deed::BeginPull => {
             let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
-            storage.begin_pull(&read, request).await.map(drop)
+            any(storage.begin_pull(&read, request).await)
         }
-        Deed::LookAtMembers => storage.members_head(&read).await.map(drop),
+        Deed::LookAtMembers => any(storage.members_head(&read).await),
     }
 }
 
-async fn append(storage: &PostgresStorage, grant: &ReadGrant) -> Result<(), StorageError> {
-    let head = storage.members_head(grant).await?;
+async fn append(storage: &PostgresStorage, grant: &ReadGrant) -> Result<(), MembershipError> {
+    let head = storage.members_head(grant).await.map_err(StorageError::widen)?;
     // SHA-256 of "abc".
     let hash = [
         0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0,
@@ -222,7 +230,8 @@ async fn what_starts_after_a_revocation_on_another_server_is_rejected() {
                 for nth in round << 8 | (number as u64) << 5.. {
                     let late = revoked.load(Ordering::SeqCst);
                     match attempt(&storage, space, &chain, deed, nth).await {
-                        Ok(()) | Err(StorageError::VersionConflict) => {}
+                        Ok(()) => {}
+                        Err(StorageError::Rejected(rejection)) if rejection == "VersionConflict" => {}
                         Err(StorageError::Revoked) => return,
                         Err(other) => panic!("round {round}: {deed:?}: {other:?}"),
                     }

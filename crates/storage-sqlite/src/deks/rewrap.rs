@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use less_sync_core::{Cursor, Dek, DekKind};
 use less_sync_storage::{
-    Access, DekId, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, Space, StorageError,
+    Access, DekError, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, Space,
 };
 use rusqlite::{CachedStatement, Connection, MAIN_DB, OptionalExtension, params};
 
@@ -21,11 +21,11 @@ pub(super) fn apply(
     kind: DekKind,
     entries: &[Rewrap],
     guard: RewrapGuard,
-) -> Result<Rewrapped, StorageError> {
+) -> Result<Rewrapped, DekError> {
     let space = for_writing(db, access)?;
     let current = space.key_generation.get().unsigned_abs();
     if entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
-        return Err(StorageError::DekEpochMismatch);
+        return Err(DekRejection::EpochMismatch.into());
     }
     let replacements = decide(db, &space, kind, entries, guard)?;
     write(db, kind, &replacements)?;
@@ -39,7 +39,7 @@ fn decide<'a>(
     kind: DekKind,
     entries: &'a [Rewrap],
     guard: RewrapGuard,
-) -> Result<Vec<(i64, &'a Dek)>, StorageError> {
+) -> Result<Vec<(i64, &'a Dek)>, DekError> {
     // The last entry for an id counts; in the order of ids the rows are found fastest.
     let last: BTreeMap<DekId, &Rewrap> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let mut find = db.prepare_cached(statements::of(kind).find).map_err(storage_error)?;
@@ -50,10 +50,10 @@ fn decide<'a>(
             RewrapVerdict::Replace => replacements.extend(row.map(|row| (row.rowid, &entry.dek))),
             RewrapVerdict::Skip => {}
             RewrapVerdict::Outdated => outdated = true,
-            RewrapVerdict::Unknown => return Err(StorageError::dek_not_found(kind)),
+            RewrapVerdict::Unknown => return Err(DekRejection::not_found(kind).into()),
         }
     }
-    if outdated { Err(StorageError::DekReplaced) } else { Ok(replacements) }
+    if outdated { Err(DekRejection::Replaced.into()) } else { Ok(replacements) }
 }
 
 /// Stored row of a record or file.
@@ -70,7 +70,7 @@ impl Stored {
     }
 }
 
-fn stored(find: &mut CachedStatement<'_>, space: &Space, id: DekId) -> Result<Option<Stored>, StorageError> {
+fn stored(find: &mut CachedStatement<'_>, space: &Space, id: DekId) -> Result<Option<Stored>, DekError> {
     let row = find
         .query_row(params![space.id.as_bytes(), id.as_bytes()], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
@@ -83,7 +83,7 @@ fn stored(find: &mut CachedStatement<'_>, space: &Space, id: DekId) -> Result<Op
 
 /// Writes the keys into their rows. An UPDATE would write each row anew, blob and all; the bytes of a key can be replaced
 /// where they are, because its length never changes and no index knows it.
-fn write(db: &Connection, kind: DekKind, replacements: &[(i64, &Dek)]) -> Result<(), StorageError> {
+fn write(db: &Connection, kind: DekKind, replacements: &[(i64, &Dek)]) -> Result<(), DekError> {
     let Some((first, _)) = replacements.first() else { return Ok(()) };
     let table = statements::of(kind).table;
     let mut key = db.blob_open(MAIN_DB, table, "wrapped_dek", *first, false).map_err(storage_error)?;

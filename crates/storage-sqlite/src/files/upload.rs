@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use less_sync_core::FileId;
 use less_sync_storage::{
-    Access, Claim, Claimed, Content, FileCommit, ObjectKey, StorageError, Upload, UploadId,
+    Access, Claim, Claimed, Content, FileCommit, FileError, FileRejection, ObjectKey, StorageError, Upload,
+    UploadId,
 };
 use rusqlite::{Connection, params};
 
@@ -56,7 +57,7 @@ pub(super) fn commit(
     upload: &Upload,
     claim: &Claim,
     content: Content,
-) -> Result<FileCommit, StorageError> {
+) -> Result<FileCommit, FileError> {
     let space = for_writing(db, access)?;
     if verdict(db, &space, claim)? == Claimed::Exists {
         return Ok(FileCommit::Exists);
@@ -69,7 +70,7 @@ pub(super) fn commit(
     let mut take = db.prepare_cached(TAKE).map_err(storage_error)?;
     let taken = take.execute(params![space.as_bytes(), id, key, now_micros()]);
     if taken.map_err(storage_error)? == 0 {
-        return Err(StorageError::UploadLost);
+        return Err(FileRejection::UploadLost.into());
     }
     let mut put = db.prepare_cached(PUT).map_err(storage_error)?;
     one_row(put.execute(params![

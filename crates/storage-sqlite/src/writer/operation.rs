@@ -18,25 +18,26 @@ pub(super) trait Operation: Send {
 }
 
 /// An operation with its result.
-pub(super) struct Write<T, F> {
+pub(super) struct Write<T, R, F> {
     bytes: usize,
     run: F,
-    result: Result<T, StorageError>,
-    reply: oneshot::Sender<Result<T, StorageError>>,
+    result: Result<T, StorageError<R>>,
+    reply: oneshot::Sender<Result<T, StorageError<R>>>,
 }
 
-impl<T, F> Write<T, F> {
+impl<T, R, F> Write<T, R, F> {
     /// An operation that writes about `bytes`, and the place where its outcome will appear.
-    pub(super) fn new(bytes: usize, run: F) -> (Self, oneshot::Receiver<Result<T, StorageError>>) {
+    pub(super) fn new(bytes: usize, run: F) -> (Self, oneshot::Receiver<Result<T, StorageError<R>>>) {
         let (reply, outcome) = oneshot::channel();
         (Self { bytes, run, result: Err(Closed.into()), reply }, outcome)
     }
 }
 
-impl<T, F> Operation for Write<T, F>
+impl<T, R, F> Operation for Write<T, R, F>
 where
     T: Send,
-    F: FnMut(&Connection) -> Result<T, StorageError> + Send,
+    R: Send,
+    F: FnMut(&Connection) -> Result<T, StorageError<R>> + Send,
 {
     fn bytes(&self) -> usize {
         self.bytes
@@ -47,10 +48,14 @@ where
     }
 
     fn run(&mut self, connection: &Connection) -> Result<(), StorageError> {
-        match (self.run)(connection) {
-            Err(error @ (StorageError::Database(_) | StorageError::Unavailable(_))) => Err(error),
-            decided => {
-                self.result = decided;
+        match (self.run)(connection).map_err(StorageError::into_failure) {
+            Err(Ok(failure)) => Err(failure),
+            Err(Err(rejected)) => {
+                self.result = Err(rejected);
+                Ok(())
+            }
+            Ok(done) => {
+                self.result = Ok(done);
                 Ok(())
             }
         }
@@ -62,6 +67,6 @@ where
     }
 
     fn fail(self: Box<Self>, error: StorageError) {
-        drop(self.reply.send(Err(error)));
+        drop(self.reply.send(Err(error.widen())));
     }
 }

@@ -2,7 +2,7 @@
 
 use less_sync_core::{Epoch, RecordId};
 
-use crate::{Claim, Claimed, StorageError};
+use crate::{Claim, Claimed, FileRejection};
 
 impl Claim {
     /// What there is to do about this claim. `owner_is_live`: whether the record that shall own the file is there and not
@@ -10,22 +10,22 @@ impl Claim {
     /// accepts, if it asks at all; personal spaces do not.
     ///
     /// # Errors
-    /// [`StorageError::RecordNotFound`], [`StorageError::FileOwnedElsewhere`], [`StorageError::EpochStale`]; the first that
+    /// [`FileRejection::RecordNotFound`], [`FileRejection::OwnedElsewhere`], [`FileRejection::EpochStale`]; the first that
     /// applies.
     pub fn verdict(
         &self,
         owner_is_live: bool,
         owned_by: Option<RecordId>,
         minimum: Option<Epoch>,
-    ) -> Result<Claimed, StorageError> {
+    ) -> Result<Claimed, FileRejection> {
         if !owner_is_live {
-            return Err(StorageError::RecordNotFound);
+            return Err(FileRejection::RecordNotFound);
         }
         match owned_by {
             Some(owner) if owner == self.record => Ok(Claimed::Exists),
-            Some(_) => Err(StorageError::FileOwnedElsewhere),
+            Some(_) => Err(FileRejection::OwnedElsewhere),
             None if minimum.is_some_and(|oldest| self.dek.epoch_prefix() < oldest.get().unsigned_abs()) => {
-                Err(StorageError::EpochStale)
+                Err(FileRejection::EpochStale)
             }
             None => Ok(Claimed::Free),
         }
@@ -51,11 +51,11 @@ mod tests {
             for minimum in [None, Epoch::new(5).ok()] {
                 for prefix in [0, 4, 5, 6] {
                     let rejected = claim(prefix).verdict(false, owned_by, minimum);
-                    assert!(matches!(rejected, Err(StorageError::RecordNotFound)), "{rejected:?}");
+                    assert!(matches!(rejected, Err(FileRejection::RecordNotFound)), "{rejected:?}");
                     let verdict = claim(prefix).verdict(true, owned_by, minimum);
                     let expected = match owned_by {
                         Some(owner) if owner == mine => "Ok(Exists)",
-                        Some(_) => "Err(FileOwnedElsewhere)",
+                        Some(_) => "Err(OwnedElsewhere)",
                         None if prefix < 5 && minimum.is_some() => "Err(EpochStale)",
                         None => "Ok(Free)",
                     };

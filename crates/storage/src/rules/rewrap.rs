@@ -2,7 +2,7 @@
 
 use less_sync_core::{Cursor, DekKind};
 
-use crate::{Rewrap, RewrapGuard, StorageError};
+use crate::{DekRejection, Rewrap, RewrapGuard};
 
 /// Stored row that an entry of a rewrap names.
 #[derive(Clone, Copy, Debug)]
@@ -52,13 +52,13 @@ impl Rewrap {
     }
 }
 
-impl StorageError {
+impl DekRejection {
     /// The error for [`RewrapVerdict::Unknown`].
     #[must_use]
-    pub fn dek_not_found(kind: DekKind) -> Self {
+    pub fn not_found(kind: DekKind) -> Self {
         match kind {
-            DekKind::Record => Self::DekRecordNotFound,
-            DekKind::File => Self::FileDekNotFound,
+            DekKind::Record => Self::RecordNotFound,
+            DekKind::File => Self::FileNotFound,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 const LIMITS: PushLimits = PushLimits { records: 10_000, blob: 16 << 20, bytes: 1 << 28 };
 
 /// The end at which a caller waits.
-type Caller = oneshot::Receiver<Result<Pushed, StorageError>>;
+type Caller = oneshot::Receiver<Result<Pushed, PushError>>;
 
 /// A push of these records, each of so many bytes.
 #[expect(clippy::disallowed_methods, reason = "nothing is written")]
@@ -127,7 +127,7 @@ fn push_whose_caller_has_gone_is_withdrawn() {
 fn full_queue_rejects_until_somebody_goes() {
     let limits = QueueLimits { waiting: 2, ..WIDE };
     let (mut queue, mut callers) = queue(limits, [push(1, &[1], 1), push(1, &[2], 1)]);
-    assert!(matches!(queue.add(push(2, &[3], 1).0), Err(StorageError::Unavailable(_))));
+    assert!(matches!(queue.add(push(2, &[3], 1).0), Err(PushError::Unavailable(_))));
     drop(callers.pop());
     let (job, _caller) = push(2, &[4], 1);
     queue.add(job).unwrap();
@@ -138,7 +138,7 @@ fn full_queue_rejects_until_somebody_goes() {
 fn closed_queue_takes_no_more_and_is_over_when_it_is_empty() {
     let (mut queue, _callers) = queue(WIDE, [push(1, &[1], 1)]);
     queue.close();
-    assert!(matches!(queue.add(push(1, &[2], 1).0), Err(StorageError::Unavailable(_))));
+    assert!(matches!(queue.add(push(1, &[2], 1).0), Err(PushError::Unavailable(_))));
     assert!(!queue.is_over());
     assert_eq!(next(&mut queue), [(1, 1)]);
     assert!(queue.is_over());
