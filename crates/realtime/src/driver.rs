@@ -4,6 +4,7 @@
 //! the session's deadline. The task waits for all of them at once, so that none blocks another; dropping the task cancels
 //! the running calls.
 
+mod event;
 mod ordered_lane;
 mod running;
 mod work;
@@ -17,7 +18,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use less_sync_core::wire::method::Lane;
 use less_sync_core::{Close, ConnectionId, frame, limits};
 use less_sync_engine::Job;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,24 +29,10 @@ use crate::endpoint::Endpoint;
 use crate::methods::{self, Completed, Handler};
 use crate::outbox::{Outbox, OutboxLimits};
 use crate::registry::{AddressPermit, ConnectionPermit};
-use crate::session::{Action, Incoming, Session};
+use crate::session::{Action, Session};
 use crate::socket::{Gone, Socket};
-use work::{Admitted, Work, admit};
-
-/// Something the driver waited for.
-enum Event {
-    Incoming(Incoming),
-    Gone,
-    Admitted(Result<Box<Admitted>, Close>),
-    Finished(Lane, Result<Completed, running::Panicked>),
-    /// The outbox asks for the end.
-    CloseRequested(Close),
-    /// The outbox says that the server stops.
-    Draining,
-    /// Everything queued has left, and that was waited for.
-    Flushed(Close),
-    Timer,
-}
+use event::{Admitted, Event};
+use work::{Work, admit};
 
 /// Driver of one connection, from the upgrade to its end.
 pub(crate) struct Driver<S> {
@@ -309,7 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.session.on_finished(now, lane);
             }
             Event::Finished(lane, Err(panicked)) => {
-                panicked.tell();
+                panicked.respond();
                 self.session.on_panic(now, lane);
             }
             Event::CloseRequested(close) | Event::Flushed(close) => self.session.close(now, close),

@@ -14,9 +14,9 @@
 //! async fn pull(stream: Stream<'_>, params: PullParams<'_>) -> Result<Response<impl Encode>, RpcError>
 //! ```
 //!
-//! `pipelined` handlers come in two phases, so that calls which follow each other can share what they wait for (a commit,
-//! say) and still take effect in arrival order. The driver runs the first phases one at a time, in arrival order; what is
-//! left of the calls after that runs together:
+//! `pipelined` handlers have two phases, so that consecutive calls share a wait, for a commit for example, and still take
+//! effect in arrival order. The driver runs the first phases one at a time, in arrival order, and the second phases
+//! concurrently:
 //!
 //! ```text
 //! async fn place(context: &Context, params: PushParams<'_>) -> Result<Place, RpcError>
@@ -71,7 +71,8 @@ pub(crate) use adapter::respond_unknown_method;
 pub(crate) enum Handler {
     /// Responds exactly once, after any number of chunks.
     Request(fn(Context) -> BoxFuture<'static, Completed>),
-    /// The same in two phases: taking a place in the order of what the request changes, and the rest.
+    /// Responds exactly once, in two phases: the first takes a place in the order of changes, the second waits for the
+    /// outcome.
     Pipelined(fn(Context) -> BoxFuture<'static, Placed>),
     /// Runs to completion without a response.
     Notification(fn(&Connection, &Call)),
@@ -79,16 +80,15 @@ pub(crate) enum Handler {
     Handshake,
 }
 
-/// The second phase of a pipelined request, which has its place.
-pub(crate) type Placed = BoxFuture<'static, Completed>;
+/// Second phase of a pipelined request.
+pub(crate) struct Placed(pub(crate) BoxFuture<'static, Completed>);
 
 macro_rules! pipelined {
     ($place:expr, $finish:expr) => {
         Handler::Pipelined(|context| {
             Box::pin(async move {
                 let place = adapter::place(&context, $place).await;
-                let finish: Placed = Box::pin(async move { adapter::finish(&context, place, $finish).await });
-                finish
+                Placed(Box::pin(async move { adapter::finish(&context, place, $finish).await }))
             })
         })
     };

@@ -1,4 +1,4 @@
-//! A request under way: counted, and caught if its handler panics.
+//! Running request: counted for the shutdown, its panics caught.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -22,14 +22,15 @@ pub(super) struct Panicked {
 }
 
 impl Panicked {
-    /// Answers the request, whose response is outstanding.
-    pub(super) fn tell(self) {
+    /// Responds to the request with an internal error.
+    pub(super) fn respond(self) {
+        // Without waiting: this is the task that makes room in the outbox.
         let frame = frame::error(self.call.id(), ErrorCode::Internal, "internal");
         self.connection.outbox.try_reply(Reply { frame, after: None });
     }
 }
 
-/// Counts a request as under way for as long as it lives, however it ends.
+/// Guard that counts a request as running until it is dropped.
 struct Counted(Arc<Endpoint>);
 
 impl Counted {
@@ -45,7 +46,7 @@ impl Drop for Counted {
     }
 }
 
-/// A request under way.
+/// Running request of one phase.
 pub(super) struct Running<F> {
     counted: Counted,
     connection: Arc<Connection>,
@@ -59,7 +60,7 @@ impl<F: Future + Unpin> Running<F> {
         Self { counted, connection, call, future: AssertUnwindSafe(future).catch_unwind() }
     }
 
-    /// The same request, with what is left of it.
+    /// The same request with the future of its next phase.
     pub(super) fn continued<R: Future + Unpin>(self, rest: R) -> Running<R> {
         let Self { counted, connection, call, .. } = self;
         Running { counted, connection, call, future: AssertUnwindSafe(rest).catch_unwind() }

@@ -1,4 +1,4 @@
-//! What a connection is busy with beside its socket.
+//! Running futures of a connection: the handshake, then the requests in both lanes.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -6,26 +6,19 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use less_sync_auth::{Caller, TokenError};
+use less_sync_auth::TokenError;
 use less_sync_core::Close;
 use less_sync_core::rights::Scope;
 use less_sync_core::wire::method::Lane;
 use less_sync_engine::Job;
 
-use super::Event;
+use super::event::{Admitted, Event};
 use super::ordered_lane::OrderedLane;
 use super::running::Running;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::methods::{Completed, Placed};
-use crate::registry::ConnectionPermit;
-
-/// A connection whose token is valid and which fits the limits.
-pub(super) struct Admitted {
-    pub(super) caller: Caller,
-    pub(super) permit: ConnectionPermit,
-}
 
 /// Validates the token and registers the connection (protocol §1.4 steps 4 and 5).
 pub(super) async fn admit(endpoint: Arc<Endpoint>, token: String) -> Result<Box<Admitted>, Close> {
@@ -47,16 +40,17 @@ fn rejection(error: TokenError) -> Close {
     }
 }
 
-/// The futures of one connection.
+/// Running futures of one connection.
 #[derive(Default)]
 pub(super) struct Work {
+    /// The handshake, until the connection is authenticated.
     pub(super) admitting: Option<BoxFuture<'static, Result<Box<Admitted>, Close>>>,
     ordered: Option<Box<OrderedLane>>,
     stream: Option<Box<Running<BoxFuture<'static, Completed>>>>,
 }
 
 impl Work {
-    /// Begins a request; the lane is free, the session saw to that.
+    /// Starts a request. The session guarantees that its lane is free.
     pub(super) fn run(
         &mut self,
         connection: Arc<Connection>,
@@ -69,7 +63,7 @@ impl Work {
         }
     }
 
-    /// Begins a pipelined request, which runs in the ordered lane.
+    /// Starts a pipelined request, which runs in the ordered lane.
     pub(super) fn place(
         &mut self,
         connection: Arc<Connection>,
@@ -79,7 +73,7 @@ impl Work {
         self.ordered(&call).place(Running::new(connection, call, placing));
     }
 
-    /// The ordered lane. Only calls of one method run together in it.
+    /// The ordered lane. Calls that run concurrently in it are all of one method, so `is_detached` is the same for all.
     fn ordered(&mut self, call: &Call) -> &mut OrderedLane {
         let is_detached = call.method.is_some_and(|method| method.row().is_detached);
         self.ordered.get_or_insert_with(|| Box::new(OrderedLane::new(is_detached)))
@@ -95,7 +89,7 @@ impl Work {
         }))
     }
 
-    /// Whatever has become ready, if anything has.
+    /// The next event of the futures. `None` registers the task for a wakeup of each of them.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Event> {
         if let Some(admitting) = &mut self.admitting
             && let Poll::Ready(outcome) = admitting.as_mut().poll(cx)

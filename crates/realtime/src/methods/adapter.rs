@@ -10,6 +10,7 @@ use super::stream::{Response, Stream};
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::context::Context;
+use crate::outbox::AfterWrite;
 use crate::rpc_error::RpcError;
 
 /// Outcome of a request for the session of its connection, once its response is queued.
@@ -33,10 +34,7 @@ where
         Ok(params) => handler(context, params).await,
         Err(error) => Err(error),
     };
-    let frame = context.encode(&result);
-    // The result is freed before the wait for room in the outbox, which may be long.
-    drop(result);
-    context.queue(frame, None).await;
+    respond(context, result, None).await;
     Completed::default()
 }
 
@@ -52,7 +50,7 @@ where
     handler(context, context.params()?).await
 }
 
-/// Runs the second phase of a pipelined handler, if the first one succeeded, and responds.
+/// Runs the second phase of a pipelined handler, if the first phase succeeded, and responds.
 pub(super) async fn finish<'a, L, R, F>(
     context: &'a Context,
     place: Result<L, RpcError>,
@@ -66,9 +64,7 @@ where
         Ok(place) => handler(context, place).await,
         Err(error) => Err(error),
     };
-    let frame = context.encode(&result);
-    drop(result);
-    context.queue(frame, None).await;
+    respond(context, result, None).await;
     Completed::default()
 }
 
@@ -90,10 +86,20 @@ where
         Ok(Response { result, after_write, token_valid_for }) => (Ok(result), after_write, token_valid_for),
         Err(error) => (Err(error), None, None),
     };
+    respond(context, result, after_write).await;
+    Completed { token_valid_for }
+}
+
+/// Encodes the result and queues the response. Encoded before the returned future is polled, so that the result is freed
+/// before the wait for room in the outbox, which may be long.
+fn respond<R: Encode>(
+    context: &Context,
+    result: Result<R, RpcError>,
+    after: Option<AfterWrite>,
+) -> impl Future<Output = ()> {
     let frame = context.encode(&result);
     drop(result);
-    context.queue(frame, after_write).await;
-    Completed { token_valid_for }
+    context.queue(frame, after)
 }
 
 /// Runs a notification handler; undecodable params are ignored (protocol §2.4).
@@ -112,6 +118,6 @@ pub(crate) async fn respond_unknown_method(context: Context) -> Completed {
     let name = context.call().name();
     let name = name.get(..name.floor_char_boundary(limits::METHOD_NAME)).unwrap_or_default();
     let error = RpcError::new(ErrorCode::MethodNotFound, format!("unknown method: {name}"));
-    context.queue(context.encode(&Err::<Empty, _>(error)), None).await;
+    respond(&context, Err::<Empty, _>(error), None).await;
     Completed::default()
 }

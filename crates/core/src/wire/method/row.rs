@@ -39,7 +39,7 @@ pub struct Row {
     pub rights: Rights,
     /// Queue in which the method runs.
     pub lane: Lane,
-    /// Consecutive calls run concurrently. The handler keeps their order by itself.
+    /// Consecutive calls run concurrently, after each has taken its place in arrival order.
     pub is_pipelined: bool,
     /// A running call completes even if its connection ends: what it committed must still be published.
     pub is_detached: bool,
