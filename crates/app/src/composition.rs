@@ -8,7 +8,7 @@ use less_sync_api::{ApiState, Draining};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_engine::{Authenticator, Clock, Engine, EngineDeps, Files, KeySetDeps, KeySetSource, Random};
-use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotices, PositionCheck, PresenceSweep};
+use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotifier, PositionCheck, PresenceSweep};
 use less_sync_storage::Blobs;
 
 use crate::blobs;
@@ -58,11 +58,13 @@ pub(crate) fn compose(
     let store = &stores.database;
     let broker =
         Broker::new(BrokerSettings::new(&config.limits.realtime, rand::random()), deps.clock.clone());
-    let engine = Arc::new(engine(config, store, &broker, deps));
-    jobs(config, store, &broker, deps);
+    let notice_delay = config.limits.realtime.invitation_notice_delay.clone();
+    let mailboxes = MailboxNotifier::new(notice_delay, deps.clock.clone());
+    let engine = Arc::new(engine(config, store, &broker, &mailboxes, deps));
+    jobs(config, store, &broker, &mailboxes, deps);
     let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
     let api = api(config, store, authenticator.clone(), files, deps);
-    let endpoint = endpoint(config, engine, broker, authenticator, deps);
+    let endpoint = endpoint(config, engine, (broker, mailboxes), authenticator, deps);
     let mut routes = less_sync_api::router(&api).merge(endpoint.router());
     if let Some(issuer) = &dev_issuer {
         routes = routes.merge(issuer.router());
@@ -110,7 +112,13 @@ fn issuers(
     Ok((tokens.issuers.clone(), source))
 }
 
-fn engine(config: &Config, store: &Store, broker: &Arc<Broker>, deps: &Deps) -> Engine {
+fn engine(
+    config: &Config,
+    store: &Store,
+    broker: &Arc<Broker>,
+    mailboxes: &Arc<MailboxNotifier>,
+    deps: &Deps,
+) -> Engine {
     let key = config.identity.hash_key.clone();
     if key.is_none() && config.development.is_none() {
         tracing::warn!("IDENTITY_HASH_KEY is not set: rate limits are counted per process, in memory");
@@ -118,6 +126,7 @@ fn engine(config: &Config, store: &Store, broker: &Arc<Broker>, deps: &Deps) -> 
     let deps = EngineDeps {
         storage: store.storage(),
         events: broker.clone(),
+        mailbox_notices: mailboxes.clone(),
         clock: deps.clock.clone(),
         random: random(),
     };
@@ -134,7 +143,7 @@ fn files(config: &Config, engine: &Arc<Engine>, blobs: Arc<dyn Blobs>, deps: &De
 fn endpoint(
     config: &Config,
     engine: Arc<Engine>,
-    broker: Arc<Broker>,
+    (broker, mailboxes): (Arc<Broker>, Arc<MailboxNotifier>),
     authenticator: Arc<Authenticator>,
     deps: &Deps,
 ) -> Arc<Endpoint> {
@@ -142,6 +151,7 @@ fn endpoint(
         engine,
         authenticator,
         broker,
+        mailboxes,
         clock: deps.clock.clone(),
         spawner: Arc::new(deps.tasks.clone()),
         limits: config.limits.realtime.clone(),
@@ -169,7 +179,7 @@ fn api(
 }
 
 /// Starts the background jobs (operations §4). The port is bound by now, so a second server on it fails before its jobs run.
-fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, deps: &Deps) {
+fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, mailboxes: &Arc<MailboxNotifier>, deps: &Deps) {
     let limits = &config.limits.realtime;
     let (every, interval) = (limits.presence_sweep, limits.position_check);
     let shared = (broker.clone(), deps.clock.clone());
@@ -182,10 +192,10 @@ fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, deps: &Deps) {
         let (broker, spaces, clock) = shared.clone();
         PositionCheck { broker, spaces, clock, interval }.run(draining)
     });
-    let shared = (broker.clone(), deps.clock.clone());
+    let mailboxes = mailboxes.clone();
     deps.tasks.spawn_job("mailbox notices", move |draining| {
-        let (broker, clock) = shared.clone();
-        MailboxNotices { broker, clock }.run(draining)
+        let mailboxes = mailboxes.clone();
+        async move { mailboxes.run(draining).await }
     });
     purge::spawn(config, &deps.tasks, &store.storage());
     store.spawn_maintenance(&deps.tasks);

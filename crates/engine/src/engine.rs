@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::action_limits::ActionLimits;
 use crate::authorize::Authorizer;
-use crate::ports::{Clock, EventSink};
+use crate::ports::{Clock, MailboxNotices, SpaceEvents};
 use crate::random::Random;
 
 /// Limits of the use cases.
@@ -62,7 +62,9 @@ pub struct EngineDeps {
     /// Database.
     pub storage: Arc<dyn Storage>,
     /// Receiver of the events of committed changes.
-    pub events: Arc<dyn EventSink>,
+    pub events: Arc<dyn SpaceEvents>,
+    /// Receiver of notices about new invitations.
+    pub mailbox_notices: Arc<dyn MailboxNotices>,
     /// Wall-clock and monotonic time.
     pub clock: Arc<dyn Clock>,
     /// Source of the ids that the server assigns.
@@ -73,7 +75,8 @@ pub struct EngineDeps {
 pub struct Engine {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) authorizer: Authorizer,
-    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) events: Arc<dyn SpaceEvents>,
+    pub(crate) mailbox_notices: Arc<dyn MailboxNotices>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) page_reads: Arc<Semaphore>,
@@ -90,12 +93,13 @@ impl Engine {
         identity_hash_key: Option<Arc<IdentityHashKey>>,
         settings: EngineSettings,
     ) -> Self {
-        let EngineDeps { storage, events, clock, random } = deps;
+        let EngineDeps { storage, events, mailbox_notices, clock, random } = deps;
         Self {
             authorizer: Authorizer::new(storage.clone(), clock.clone()),
             actions: ActionLimits::new(storage.clone(), identity_hash_key),
             storage,
             events,
+            mailbox_notices,
             clock,
             random,
             page_reads: Arc::new(Semaphore::new(settings.pull_concurrency.max(1))),

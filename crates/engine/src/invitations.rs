@@ -59,7 +59,7 @@ impl Engine {
         let invitation =
             NewInvitation { id: InvitationId::from_bytes(self.random.uuid()), payload, origin_peer: None };
         let stored = self.storage.create_invitation(mailbox, invitation, self.mailbox_limits()).await?;
-        self.events.invited(mailbox);
+        self.mailbox_notices.invitation_stored(mailbox);
         Ok(stored)
     }
 

@@ -58,7 +58,8 @@ pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use membership::Append;
 pub use metrics::{Counter, Gauge};
 pub use ports::{
-    AppendedEvent, Clock, EventSink, FileEvent, Job, PushedEvent, RevokedEvent, SpaceEvent, Spawner,
+    AppendedEvent, Clock, FileEvent, Job, MailboxNotices, PushedEvent, RevokedEvent, SpaceEvent, SpaceEvents,
+    Spawner,
 };
 pub use pull::Pull;
 pub use purge::{purge_actions, purge_invitations};

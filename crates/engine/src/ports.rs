@@ -1,4 +1,4 @@
-//! What the engine needs of the world around it.
+//! Ports of the engine: clock, task spawner, events of spaces, mailbox notices.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use crate::Revocation;
 /// A boxed future without a borrow.
 pub type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Time, so that rules about it can be tested without waiting.
+/// Wall-clock and monotonic time. A port, so that tests move the clock instead of sleeping.
 pub trait Clock: Send + Sync {
     /// Wall-clock time, for claims and expiry.
     fn now(&self) -> Timestamp;
@@ -25,96 +25,99 @@ pub trait Clock: Send + Sync {
     fn sleep_until(&self, at: Instant) -> Job;
 }
 
-/// Runs work that must outlive its caller, under supervision.
+/// Supervised background tasks, for work that must outlive its caller.
 pub trait Spawner: Send + Sync {
-    /// Runs `job` until it ends or the process stops.
+    /// Spawns `job` under `name`; it runs until it completes or the process stops.
     fn spawn(&self, name: &'static str, job: Job);
 }
 
-/// Something that happened in a space, after it was committed.
+/// Committed change of a space, for its live subscribers.
 #[derive(Clone, Debug)]
 pub enum SpaceEvent {
-    /// Records were pushed.
+    /// A push of records.
     Pushed(PushedEvent),
-    /// The membership log grew.
+    /// A new entry of the membership log.
     Appended(AppendedEvent),
-    /// A file was uploaded or deleted.
+    /// An upload or a deletion of a file.
     FileChanged(FileEvent),
-    /// A token was revoked. Moves no cursor.
+    /// A revocation of a UCAN. Does not move the cursor.
     Revoked(RevokedEvent),
 }
 
-/// A committed push.
+/// Committed push.
 #[derive(Clone, Debug)]
 pub struct PushedEvent {
-    /// Where.
+    /// Space of the records.
     pub space: SpaceId,
     /// Cursor of the space before the push.
     pub prev: Cursor,
-    /// Cursor of the space, and of every changed record, after it.
+    /// Cursor of the space, and of every changed record, after the push.
     pub cursor: Cursor,
-    /// Key generation of the space at that moment.
+    /// Key generation of the space at the time of the push.
     pub key_generation: Epoch,
-    /// Pending rewrap at that moment.
+    /// Pending rewrap of the space at the time of the push.
     pub rewrap_epoch: Option<Epoch>,
-    /// What changed, in the order of the push.
+    /// Changed records, in the order of the push.
     pub changes: Arc<[Change]>,
-    /// Files that went with their records.
+    /// Files deleted together with their records.
     pub deleted_files: Vec<DeletedFile>,
-    /// The connection that pushed; it does not hear of it (protocol G5).
+    /// Connection that pushed; excluded from the fan-out (protocol G5).
     pub origin: ConnectionId,
 }
 
-/// A committed entry of the membership log.
+/// Committed entry of the membership log.
 #[derive(Clone, Debug)]
 pub struct AppendedEvent {
-    /// Where.
+    /// Space of the log.
     pub space: SpaceId,
     /// Cursor of the space before the append.
     pub prev: Cursor,
-    /// Key generation of the space at that moment.
+    /// Key generation of the space at the time of the append.
     pub key_generation: Epoch,
-    /// Pending rewrap at that moment.
+    /// Pending rewrap of the space at the time of the append.
     pub rewrap_epoch: Option<Epoch>,
-    /// The entry; its cursor is that of the space after the append.
+    /// Appended entry; its cursor is the cursor of the space after the append.
     pub entry: MemberEntry,
-    /// The connection that appended; it does not hear of it (protocol G5).
+    /// Connection that appended; excluded from the fan-out (protocol G5).
     pub origin: ConnectionId,
 }
 
-/// A committed upload or deletion of a file.
+/// Committed upload or deletion of a file.
 #[derive(Clone, Debug)]
 pub struct FileEvent {
-    /// Where.
+    /// Space of the file.
     pub space: SpaceId,
-    /// Cursor of the space before.
+    /// Cursor of the space before the change.
     pub prev: Cursor,
-    /// Key generation of the space at that moment.
+    /// Key generation of the space at the time of the change.
     pub key_generation: Epoch,
-    /// Pending rewrap at that moment.
+    /// Pending rewrap of the space at the time of the change.
     pub rewrap_epoch: Option<Epoch>,
-    /// The file as it is now; its cursor is that of the space after the change. It came over HTTP, so every watcher
-    /// hears of it, those of the uploader included (http §7.3).
+    /// State of the file after the change; its cursor is the cursor of the space after the change. Files are changed over
+    /// HTTP, so the event has no originating connection and goes to every subscriber (http §7.3).
     pub file: FileEntry,
 }
 
-/// A committed revocation.
+/// Committed revocation of a UCAN.
 #[derive(Clone, Debug)]
 pub struct RevokedEvent {
-    /// Where.
+    /// Space for which the UCAN is revoked.
     pub space: SpaceId,
-    /// What it ends.
+    /// The revocation, which decides which chains it ends.
     pub revocation: Revocation,
-    /// The connection that revoked; it does not hear of it (protocol G5).
+    /// Connection that revoked; excluded from the notice (protocol G5).
     pub origin: ConnectionId,
 }
 
-/// Takes events to whoever watches a space, and notices to whoever owns a mailbox.
-pub trait EventSink: Send + Sync {
-    /// Hands over an event of a committed mutation. Never blocks. Events of one space may arrive out of order
-    /// when several callers race; the sink restores the order by `prev` and `cursor` (decision 0013).
+/// Port for live events of spaces: fan-out to subscribed connections.
+pub trait SpaceEvents: Send + Sync {
+    /// Publishes an event of a committed mutation. Never blocks. Events of one space may be published out of order when
+    /// several callers race; the implementation restores the order by `prev` and `cursor` (decision 0013).
     fn publish(&self, event: SpaceEvent);
+}
 
-    /// Has the owner of a mailbox told that something new is in it, some time later (auth P-7). Never blocks.
-    fn invited(&self, mailbox: MailboxId);
+/// Port for notices to connected owners of mailboxes.
+pub trait MailboxNotices: Send + Sync {
+    /// Schedules a notice about a new invitation in `mailbox`, to be sent after a random delay (auth P-7). Never blocks.
+    fn invitation_stored(&self, mailbox: MailboxId);
 }

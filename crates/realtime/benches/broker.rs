@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use less_sync_core::{ConnectionId, Cursor, Dek, Epoch, RecordId, SpaceId, Timestamp};
-use less_sync_engine::{Clock, EventSink, Job, PushedEvent, SpaceEvent};
+use less_sync_engine::{Clock, Job, PushedEvent, SpaceEvent, SpaceEvents};
 use less_sync_realtime::{Broker, BrokerSettings, Limits, Outbox, OutboxLimits, Position};
 use less_sync_storage::{Change, RecordState};
 

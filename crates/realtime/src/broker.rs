@@ -21,18 +21,16 @@ mod watcher;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{ConnectionId, Cursor, MailboxId, SpaceId};
-use less_sync_engine::{AppendedEvent, Clock, EventSink, FileEvent, PushedEvent, RevokedEvent, SpaceEvent};
+use less_sync_core::{ConnectionId, Cursor, SpaceId};
+use less_sync_engine::{AppendedEvent, Clock, FileEvent, PushedEvent, RevokedEvent, SpaceEvent, SpaceEvents};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::limits::Limits;
-use crate::mailboxes::Mailboxes;
-use crate::metrics::Metrics;
+use crate::metrics::BrokerMetrics;
 use crate::outbox::{AfterWrite, Outbox, PendingSubscription};
 use crate::presence::Pseudonyms;
 use ending::Ended;
@@ -70,8 +68,6 @@ pub struct BrokerSettings {
     pub presence_stale: Duration,
     /// Event data, in bytes.
     pub event_max_data: usize,
-    /// How long after an invitation its mailbox hears of it, at random.
-    pub invitation_notice_delay: RangeInclusive<Duration>,
     /// Random, new for every process (auth §4.4).
     pub pseudonym_secret: [u8; 32],
 }
@@ -89,7 +85,6 @@ impl BrokerSettings {
             presence_per_space: limits.presence_per_space,
             presence_stale: limits.presence_stale,
             event_max_data: limits.event_max_data,
-            invitation_notice_delay: limits.invitation_notice_delay.clone(),
             pseudonym_secret,
         }
     }
@@ -114,9 +109,8 @@ pub struct Broker {
     settings: BrokerSettings,
     clock: Arc<dyn Clock>,
     pseudonyms: Pseudonyms,
-    metrics: Arc<Metrics>,
+    metrics: BrokerMetrics,
     gaps: Gaps,
-    mailboxes: Mailboxes,
 }
 
 impl Broker {
@@ -127,23 +121,17 @@ impl Broker {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             pseudonyms: Pseudonyms::new(&settings.pseudonym_secret),
-            mailboxes: Mailboxes::new(settings.invitation_notice_delay.clone()),
             settings,
             clock,
-            metrics: Arc::default(),
+            metrics: BrokerMetrics::default(),
             gaps: Gaps::default(),
         })
     }
 
     /// What it counts.
     #[must_use]
-    pub fn metrics(&self) -> &Arc<Metrics> {
+    pub fn metrics(&self) -> &BrokerMetrics {
         &self.metrics
-    }
-
-    /// Who is told of what arrives in mailboxes.
-    pub(crate) fn mailboxes(&self) -> &Mailboxes {
-        &self.mailboxes
     }
 
     fn shard(&self, space: SpaceId) -> MutexGuard<'_, Shard> {
@@ -357,7 +345,7 @@ impl Broker {
     }
 }
 
-impl EventSink for Broker {
+impl SpaceEvents for Broker {
     fn publish(&self, event: SpaceEvent) {
         match event {
             SpaceEvent::Pushed(pushed) => self.pushed(&pushed),
@@ -365,10 +353,6 @@ impl EventSink for Broker {
             SpaceEvent::FileChanged(changed) => self.file_changed(&changed),
             SpaceEvent::Revoked(revoked) => self.revoked(&revoked),
         }
-    }
-
-    fn invited(&self, mailbox: MailboxId) {
-        self.mailboxes.note(mailbox, self.clock.instant());
     }
 }
 

@@ -33,7 +33,7 @@ impl Connection {
         caller: Caller,
     ) -> Self {
         if let Some(mailbox) = caller.mailbox_id {
-            endpoint.broker.mailboxes().attend(mailbox, id, &outbox);
+            endpoint.mailboxes.register(mailbox, id, &outbox);
         }
         let (caller, watched) = (RwLock::new(Arc::new(caller)), Mutex::default());
         Self { id, endpoint, outbox, caller, watched, listed_dek_bounds: ListedDekBounds::default() }
@@ -95,7 +95,7 @@ impl Connection {
     /// Ends every subscription and unregisters from the mailbox, at the end of the connection.
     pub(crate) fn leave(&self) {
         if let Some(mailbox) = self.caller().mailbox_id {
-            self.endpoint.broker.mailboxes().depart(mailbox, self.id);
+            self.endpoint.mailboxes.unregister(mailbox, self.id);
         }
         let subscriptions = std::mem::take(&mut *self.watched.lock());
         for space in subscriptions.into_spaces() {

@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 
 use crate::broker::Broker;
 use crate::limits::Limits;
-use crate::metrics::Metrics;
+use crate::mailbox_notifier::MailboxNotifier;
+use crate::metrics::{self, ConnectionMetrics, Sample};
 use crate::outbox::Outbox;
 use crate::registry::Registry;
 
@@ -23,8 +24,10 @@ pub struct Parts {
     pub engine: Arc<Engine>,
     /// Who may connect.
     pub authenticator: Arc<Authenticator>,
-    /// Who watches what; also the event sink of the engine.
+    /// Live subscriptions; also the port of the engine for events of spaces.
     pub broker: Arc<Broker>,
+    /// Notices to owners of mailboxes; also the port of the engine for them.
+    pub mailboxes: Arc<MailboxNotifier>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Owner of the connections' tasks.
@@ -44,11 +47,12 @@ pub struct Endpoint {
     pub(crate) engine: Arc<Engine>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) broker: Arc<Broker>,
+    pub(crate) mailboxes: Arc<MailboxNotifier>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<ConnectionMetrics>,
     draining: AtomicBool,
     /// Requests under way on all connections.
     pub(crate) running: AtomicUsize,
@@ -59,13 +63,15 @@ impl Endpoint {
     /// An endpoint made of `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { engine, authenticator, broker, clock, spawner, limits } = parts;
+        let Parts { engine, authenticator, broker, mailboxes, clock, spawner, limits } = parts;
+        let metrics = Arc::<ConnectionMetrics>::default();
         Arc::new(Self {
-            registry: Registry::new(&limits, broker.metrics().clone()),
-            metrics: broker.metrics().clone(),
+            registry: Registry::new(&limits, metrics.clone()),
+            metrics,
             engine,
             authenticator,
             broker,
+            mailboxes,
             clock,
             spawner,
             limits: Arc::new(limits),
@@ -75,10 +81,10 @@ impl Endpoint {
         })
     }
 
-    /// Counters of this endpoint.
+    /// Samples of all series of this endpoint, its broker and its mailbox notices included.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+    pub fn samples(&self) -> Vec<Sample> {
+        metrics::samples(&self.metrics, self.broker.metrics(), self.mailboxes.metrics())
     }
 
     /// Whether the endpoint is about to stop.

@@ -2,7 +2,7 @@
 //!
 //! A connection is a sans-I/O session (`session`) driven by a small loop (`driver`) over a socket (`socket`). Its calls
 //! are carried out by `methods`, which hand typed commands to the engine. What happened in a space reaches everybody else
-//! through the [`Broker`], the event sink of the engine, by way of a bounded [`Outbox`] per connection.
+//! through the [`Broker`], the engine's port for events of spaces, by way of a bounded [`Outbox`] per connection.
 //!
 //! It knows nothing of SQL and of HTTP files.
 
@@ -14,7 +14,7 @@ mod driver;
 mod endpoint;
 mod limits;
 mod listed_dek_bounds;
-mod mailboxes;
+mod mailbox_notifier;
 mod methods;
 mod metrics;
 mod outbox;
@@ -34,7 +34,7 @@ pub use broker::{
 };
 pub use endpoint::{Endpoint, Parts};
 pub use limits::Limits;
-pub use mailboxes::MailboxNotices;
-pub use metrics::{Metrics, Sample, SampleKind};
+pub use mailbox_notifier::MailboxNotifier;
+pub use metrics::{BrokerMetrics, ConnectionMetrics, MailboxMetrics, Sample, SampleKind};
 pub use outbox::{AfterWrite, Closed, Delivered, Outbox, OutboxLimits, Outgoing, PendingSubscription, Reply};
 pub use subscription_id::SubscriptionId;

@@ -1,9 +1,9 @@
-//! What the WebSocket edge counts. The process exports it under the names given here (operations §7.2).
+//! Metrics of the WebSocket edge: connections, broker, mailbox notices (operations §7.2).
 
 use less_sync_core::{Close, close_code};
 use less_sync_engine::{Counter, Gauge};
 
-/// The close codes that are counted apart.
+/// Close codes with a series of their own; any other code counts as `other`.
 const CLOSE_CODES: [u16; 13] = [
     close_code::NORMAL,
     close_code::GOING_AWAY,
@@ -20,61 +20,75 @@ const CLOSE_CODES: [u16; 13] = [
     close_code::RATE_LIMITED,
 ];
 
-/// Counters and gauges of one endpoint.
+/// Metrics of the connections of one endpoint.
 #[derive(Debug, Default)]
-pub struct Metrics {
-    /// Connections that are registered.
+pub struct ConnectionMetrics {
+    /// Registered connections.
     pub connections: Gauge,
-    /// Spaces that somebody watches.
-    pub spaces_watched: Gauge,
-    /// Pairs of a connection and a space it watches.
-    pub subscriptions: Gauge,
-    /// Presence entries.
-    pub presence_entries: Gauge,
-    /// Durable events queued, one per watcher.
-    pub durable_delivered: Counter,
-    /// Ephemeral events queued, one per watcher.
-    pub ephemeral_delivered: Counter,
-    /// Ephemeral events that made room for newer ones.
-    pub ephemeral_dropped: Counter,
-    /// Pull hints queued instead of events, one per watcher.
-    pub pull_hints: Counter,
-    /// Connections cut because their queue of durable events was full.
-    pub slow_consumers: Counter,
-    /// Spaces whose watchers the position check had to repair.
-    pub repairs: Counter,
-    /// Position checks that failed because storage did.
-    pub position_check_failures: Counter,
     closes: [Counter; CLOSE_CODES.len()],
     other_closes: Counter,
 }
 
-/// Whether a sample may go down.
+/// Metrics of one broker.
+#[derive(Debug, Default)]
+pub struct BrokerMetrics {
+    /// Spaces with at least one subscriber.
+    pub spaces_watched: Gauge,
+    /// Subscriptions: pairs of a connection and a space.
+    pub subscriptions: Gauge,
+    /// Presence entries.
+    pub presence_entries: Gauge,
+    /// Durable events queued, one per subscriber.
+    pub durable_delivered: Counter,
+    /// Ephemeral events queued, one per subscriber.
+    pub ephemeral_delivered: Counter,
+    /// Ephemeral events dropped from a full outbox in favour of newer ones.
+    pub ephemeral_dropped: Counter,
+    /// Pull hints queued in place of events, one per subscriber.
+    pub pull_hints: Counter,
+    /// Connections closed because their queue of durable events was full.
+    pub slow_consumers: Counter,
+    /// Spaces with a lost event that the position check repaired by a pull hint.
+    pub repairs: Counter,
+    /// Position checks aborted by a storage error.
+    pub position_check_failures: Counter,
+}
+
+/// Metrics of the notices to owners of mailboxes.
+#[derive(Debug, Default)]
+pub struct MailboxMetrics {
+    /// Notices queued, one per connection.
+    pub notices_delivered: Counter,
+    /// Connections closed because their queue of durable events was full.
+    pub slow_consumers: Counter,
+}
+
+/// Kind of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleKind {
-    /// It only grows.
+    /// Monotonically increasing count.
     Counter,
-    /// It goes up and down.
+    /// Current amount, which may decrease.
     Gauge,
 }
 
-/// One exported number.
+/// Exported value of one series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// Name of the series.
     pub name: &'static str,
-    /// What it counts.
+    /// Help text of the series.
     pub help: &'static str,
-    /// Whether it may go down.
+    /// Kind of the series.
     pub kind: SampleKind,
-    /// Its label, if it has one.
+    /// Label name and value; none for a series without labels.
     pub label: Option<(&'static str, String)>,
-    /// As it stands.
+    /// Current value.
     pub value: i64,
 }
 
-impl Metrics {
-    /// A connection is closed by the server, with this code.
+impl ConnectionMetrics {
+    /// Counts a connection closed by the server with `close`.
     pub fn closed(&self, close: Close) {
         CLOSE_CODES
             .iter()
@@ -84,39 +98,43 @@ impl Metrics {
             .increment();
     }
 
-    /// How many connections the server closed with `code`.
+    /// Connections closed by the server with `code`; 0 for a code without a series of its own.
     #[must_use]
     pub fn closes(&self, code: u16) -> u64 {
-        let place = CLOSE_CODES.iter().position(|known| *known == code);
-        place.and_then(|place| self.closes.get(place)).map_or(0, Counter::get)
+        let index = CLOSE_CODES.iter().position(|known| *known == code);
+        index.and_then(|index| self.closes.get(index)).map_or(0, Counter::get)
     }
+}
 
-    /// Everything, for an exporter.
-    #[must_use]
-    pub fn samples(&self) -> Vec<Sample> {
-        let mut samples = vec![
-            gauge("ws_connections", "registered connections", &self.connections),
-            gauge("broker_spaces_watched", "spaces that somebody watches", &self.spaces_watched),
-            gauge("broker_subscriptions", "pairs of a connection and a space", &self.subscriptions),
-            gauge("presence_entries", "presence entries", &self.presence_entries),
-            counter("broker_durable_delivered_total", "durable events queued", &self.durable_delivered),
-            counter("broker_ephemeral_delivered_total", "ephemeral events queued", &self.ephemeral_delivered),
-            counter("broker_ephemeral_dropped_total", "ephemeral events dropped", &self.ephemeral_dropped),
-            counter("broker_pull_hints_total", "pull hints queued", &self.pull_hints),
-            counter("ws_slow_consumer_total", "connections cut for not reading", &self.slow_consumers),
-            counter("broker_repairs_total", "spaces repaired by the position check", &self.repairs),
-            counter(
-                "broker_position_check_failures_total",
-                "position checks that failed",
-                &self.position_check_failures,
-            ),
-        ];
-        samples.extend(
-            CLOSE_CODES.iter().zip(&self.closes).map(|(code, count)| closes(code.to_string(), count)),
-        );
-        samples.push(closes("other".to_owned(), &self.other_closes));
-        samples
-    }
+/// Samples of all series of an endpoint, for an exporter.
+pub(crate) fn samples(
+    connections: &ConnectionMetrics,
+    broker: &BrokerMetrics,
+    mailboxes: &MailboxMetrics,
+) -> Vec<Sample> {
+    let durable = broker.durable_delivered.get() + mailboxes.notices_delivered.get();
+    let slow = broker.slow_consumers.get() + mailboxes.slow_consumers.get();
+    let mut samples = vec![
+        gauge("ws_connections", "registered connections", &connections.connections),
+        gauge("broker_spaces_watched", "spaces with subscribers", &broker.spaces_watched),
+        gauge("broker_subscriptions", "pairs of a connection and a space", &broker.subscriptions),
+        gauge("presence_entries", "presence entries", &broker.presence_entries),
+        total("broker_durable_delivered_total", "durable events queued", durable),
+        counter("broker_ephemeral_delivered_total", "ephemeral events queued", &broker.ephemeral_delivered),
+        counter("broker_ephemeral_dropped_total", "ephemeral events dropped", &broker.ephemeral_dropped),
+        counter("broker_pull_hints_total", "pull hints queued", &broker.pull_hints),
+        total("ws_slow_consumer_total", "connections closed as slow consumers", slow),
+        counter("broker_repairs_total", "spaces repaired by the position check", &broker.repairs),
+        counter(
+            "broker_position_check_failures_total",
+            "position checks that failed",
+            &broker.position_check_failures,
+        ),
+    ];
+    let by_code = CLOSE_CODES.iter().zip(&connections.closes);
+    samples.extend(by_code.map(|(code, count)| closes(code.to_string(), count)));
+    samples.push(closes("other".to_owned(), &connections.other_closes));
+    samples
 }
 
 fn gauge(name: &'static str, help: &'static str, gauge: &Gauge) -> Sample {
@@ -124,7 +142,11 @@ fn gauge(name: &'static str, help: &'static str, gauge: &Gauge) -> Sample {
 }
 
 fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Sample {
-    Sample { name, help, kind: SampleKind::Counter, label: None, value: counter.get().cast_signed() }
+    total(name, help, counter.get())
+}
+
+fn total(name: &'static str, help: &'static str, count: u64) -> Sample {
+    Sample { name, help, kind: SampleKind::Counter, label: None, value: count.cast_signed() }
 }
 
 fn closes(code: String, count: &Counter) -> Sample {
@@ -138,24 +160,39 @@ fn closes(code: String, count: &Counter) -> Sample {
 mod tests {
     use super::*;
 
+    fn all_samples(connections: &ConnectionMetrics) -> Vec<Sample> {
+        samples(connections, &BrokerMetrics::default(), &MailboxMetrics::default())
+    }
+
     #[test]
     fn closes_are_counted_by_code() {
-        let metrics = Metrics::default();
+        let metrics = ConnectionMetrics::default();
         metrics.closed(Close::SLOW_CONSUMER);
         metrics.closed(Close::SLOW_CONSUMER);
         metrics.closed(Close::new(4999, "no such code"));
         assert_eq!(metrics.closes(close_code::SLOW_CONSUMER), 2);
         assert_eq!(metrics.closes(close_code::NORMAL), 0);
-        let other = metrics.samples().pop().unwrap();
+        let other = all_samples(&metrics).pop().unwrap();
         assert_eq!((other.label, other.value), (Some(("code", "other".to_owned())), 1));
     }
 
     #[test]
     fn every_series_is_exported_once() {
-        let samples = Metrics::default().samples();
+        let samples = all_samples(&ConnectionMetrics::default());
         let mut names: Vec<_> = samples.iter().map(|sample| (sample.name, sample.label.clone())).collect();
         names.sort();
         names.dedup();
         assert_eq!(names.len(), samples.len());
+    }
+    #[test]
+    fn mailbox_notices_count_as_durable_events() {
+        let (broker, mailboxes) = (BrokerMetrics::default(), MailboxMetrics::default());
+        broker.durable_delivered.add(2);
+        mailboxes.notices_delivered.add(3);
+        mailboxes.slow_consumers.increment();
+        let samples = samples(&ConnectionMetrics::default(), &broker, &mailboxes);
+        let value = |name| samples.iter().find(|sample| sample.name == name).map(|sample| sample.value);
+        assert_eq!(value("broker_durable_delivered_total"), Some(5));
+        assert_eq!(value("ws_slow_consumer_total"), Some(1));
     }
 }

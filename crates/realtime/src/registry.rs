@@ -13,7 +13,7 @@ use less_sync_auth::Caller;
 use parking_lot::Mutex;
 
 use crate::limits::Limits;
-use crate::metrics::Metrics;
+use crate::metrics::ConnectionMetrics;
 
 /// Rejection of an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ pub(crate) struct Registry {
     bounds: Bounds,
     hasher: RandomState,
     counts: Mutex<Counts>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ConnectionMetrics>,
 }
 
 #[derive(Default)]
@@ -66,7 +66,7 @@ struct Counts {
 }
 
 impl Registry {
-    pub(crate) fn new(limits: &Limits, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits, metrics: Arc<ConnectionMetrics>) -> Arc<Self> {
         let bounds = Bounds {
             per_mailbox: limits.max_connections_per_mailbox,
             per_actor: limits.max_connections_per_actor,

@@ -9,7 +9,7 @@ use super::GateGeneration;
 use super::hint::Hints;
 use super::sequencer::Delivery;
 use super::watcher::{Broadcast, Watcher};
-use crate::metrics::Metrics;
+use crate::metrics::BrokerMetrics;
 use crate::outbox::{Delivered, Outbox};
 
 /// Who watches, ordered by connection: cheap to hold for one, quick to search and to walk for a thousand.
@@ -45,12 +45,12 @@ impl Tally {
         self.too_slow + self.closed > 0
     }
 
-    pub(super) fn count_durable(self, metrics: &Metrics) {
+    pub(super) fn count_durable(self, metrics: &BrokerMetrics) {
         metrics.durable_delivered.add(self.queued);
         metrics.slow_consumers.add(self.too_slow);
     }
 
-    fn count_ephemeral(self, metrics: &Metrics) {
+    fn count_ephemeral(self, metrics: &BrokerMetrics) {
         metrics.ephemeral_delivered.add(self.queued);
         metrics.ephemeral_dropped.add(self.displaced);
     }
@@ -136,7 +136,7 @@ impl Audience {
         &self,
         space: SpaceId,
         except: Option<ConnectionId>,
-        metrics: &Metrics,
+        metrics: &BrokerMetrics,
         encode: impl FnOnce() -> Bytes,
     ) {
         let mut listening = self

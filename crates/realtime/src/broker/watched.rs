@@ -12,7 +12,7 @@ use super::sequencer::{Delivery, Room, Sequencer, Step};
 use super::start::{Settled, Start};
 use super::watcher::{Broadcast, Footing};
 use super::{BrokerSettings, GateGeneration};
-use crate::metrics::Metrics;
+use crate::metrics::BrokerMetrics;
 use crate::outbox::Outbox;
 use crate::presence::Attendance;
 
@@ -35,7 +35,7 @@ pub(super) struct Watched {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'b> {
     pub(super) settings: &'b BrokerSettings,
-    pub(super) metrics: &'b Metrics,
+    pub(super) metrics: &'b BrokerMetrics,
 }
 
 /// Whether watchers were found to be closing, and should be removed.

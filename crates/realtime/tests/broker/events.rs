@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use less_sync_core::{Close, Epoch, limits};
-use less_sync_engine::{EventSink, PushedEvent, SpaceEvent};
+use less_sync_engine::{PushedEvent, SpaceEvent, SpaceEvents};
 use less_sync_storage::{Change, RecordState};
 
 use crate::fixture::{HERE, Heard, Listener, THERE, audience, connection, peer_of, push, push_from, push_of};

@@ -9,7 +9,7 @@ use less_sync_core::frame::{self, ServerFrame};
 use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave, Resubscribe, Revoked, Sync};
 use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, Cursor, Epoch, RecordId, SpaceId, Timestamp};
-use less_sync_engine::{Clock, EventSink, Job, PushedEvent, SpaceEvent};
+use less_sync_engine::{Clock, Job, PushedEvent, SpaceEvent, SpaceEvents};
 use less_sync_realtime::{Broker, BrokerSettings, GateGeneration, Limits, Outbox, OutboxLimits, Position};
 use less_sync_storage::{Change, RecordState};
 

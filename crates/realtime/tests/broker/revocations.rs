@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_auth::ucan::{self, Audience, Expectations, Grant, UcanKey, VerifiedChain};
 use less_sync_core::{ConnectionId, Permission, Timestamp};
-use less_sync_engine::{EventSink, Revocation, RevokedEvent, SpaceEvent};
+use less_sync_engine::{Revocation, RevokedEvent, SpaceEvent, SpaceEvents};
 use less_sync_realtime::{Broker, GateGeneration, Settled, Start};
 use less_sync_storage::RevokedCid;
 
