@@ -59,9 +59,9 @@ impl Fixture {
         let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
         let subscribe = |number| {
             let outbox = Outbox::new(OutboxLimits::default());
-            let gate = broker.watch(SPACE, connection(number), &outbox);
-            broker.settle(SPACE, connection(number), gate, state);
-            broker.open(SPACE, connection(number), gate);
+            let gate = broker.register(SPACE, connection(number), &outbox);
+            broker.confirm(SPACE, connection(number), gate, state);
+            broker.activate(SPACE, connection(number), gate);
             outbox
         };
         let outboxes = (0..watchers).map(subscribe).collect();
@@ -167,9 +167,9 @@ fn sweep(criterion: &mut Criterion) {
     let outbox = Outbox::new(OutboxLimits::default());
     for number in 0..10_000 {
         let space = SpaceId::from_bytes(*connection(number / 10).as_bytes());
-        let gate = fixture.broker.watch(space, connection(number), &outbox);
+        let gate = fixture.broker.register(space, connection(number), &outbox);
         let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
-        fixture.broker.settle(space, connection(number), gate, state);
+        fixture.broker.confirm(space, connection(number), gate, state);
         fixture.broker.set_presence(space, connection(number), b"here");
     }
     criterion.bench_function("sweep of 10000 fresh entries", |bencher| {
@@ -179,8 +179,8 @@ fn sweep(criterion: &mut Criterion) {
     });
     criterion.bench_function("watch and unwatch among 10000", |bencher| {
         bencher.iter(|| {
-            black_box(fixture.broker.watch(SPACE, connection(77), &outbox));
-            fixture.broker.unwatch(SPACE, connection(77))
+            black_box(fixture.broker.register(SPACE, connection(77), &outbox));
+            fixture.broker.unsubscribe(SPACE, connection(77))
         });
     });
 }

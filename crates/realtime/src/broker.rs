@@ -33,13 +33,14 @@ use crate::limits::Limits;
 use crate::metrics::BrokerMetrics;
 use crate::outbox::{AfterWrite, Outbox, PendingSubscription};
 use crate::presence::Pseudonyms;
+use crate::subscription_id::SubscriptionId;
 use ending::Ended;
 use gaps::Gaps;
 pub use hint::Position;
 pub use position_check::PositionCheck;
 use sequencer::Step;
 use shard::{Context, Shard};
-pub use start::{Settled, Start};
+pub use start::{Confirmation, SubscriptionStart};
 pub use sweep::PresenceSweep;
 use watched::Surroundings;
 use watcher::Broadcast;
@@ -100,8 +101,6 @@ impl fmt::Debug for BrokerSettings {
     }
 }
 
-pub use crate::subscription_id::SubscriptionId as GateGeneration;
-
 /// Takes what happens in spaces to whoever watches them.
 pub struct Broker {
     shards: [Mutex<Shard>; SHARDS],
@@ -156,20 +155,20 @@ impl Broker {
     /// the response will show. On a subscription that exists already, events are held back anew; its right to speak
     /// stays.
     #[must_use]
-    pub fn watch(&self, space: SpaceId, connection: ConnectionId, outbox: &Arc<Outbox>) -> GateGeneration {
+    pub fn register(&self, space: SpaceId, connection: ConnectionId, outbox: &Arc<Outbox>) -> SubscriptionId {
         self.shard(space).watch(space, connection, outbox, self.context())
     }
 
     /// The watcher may watch, and its response will show where it starts. Held events that are part of that are
-    /// dropped. When the answer is [`Settled::Doubtful`], nothing has changed, and the watcher has to be registered and
+    /// dropped. When the answer is [`Confirmation::Stale`], nothing has changed, and the watcher has to be registered and
     /// authorized anew.
-    pub fn settle(
+    pub fn confirm(
         &self,
         space: SpaceId,
         connection: ConnectionId,
-        generation: GateGeneration,
-        start: impl Into<Start>,
-    ) -> Settled {
+        generation: SubscriptionId,
+        start: impl Into<SubscriptionStart>,
+    ) -> Confirmation {
         let mut shard = self.shard(space);
         let settled = shard.settle(space, connection, generation, start.into(), self.context());
         self.watch_gap(shard, space);
@@ -178,7 +177,7 @@ impl Broker {
 
     /// The response has been handed to the socket: queues what was held back, in order, or one pull hint in its place,
     /// and passes events on from now on. Does nothing when a newer gate stands, or when the watcher never settled.
-    pub fn open(&self, space: SpaceId, connection: ConnectionId, generation: GateGeneration) {
+    pub fn activate(&self, space: SpaceId, connection: ConnectionId, generation: SubscriptionId) {
         self.shard(space).open(space, connection, generation, self.context());
     }
 
@@ -186,16 +185,16 @@ impl Broker {
     /// the socket: its subscriptions go live first, then the ephemeral frames that did not fit the response follow.
     pub fn response_written(&self, after: AfterWrite, connection: ConnectionId) {
         for PendingSubscription { space, id } in after.subscriptions {
-            self.open(space, connection, id);
+            self.activate(space, connection, id);
         }
         for (space, frame) in after.ephemeral {
-            self.tell(space, connection, frame);
+            self.send_ephemeral(space, connection, frame);
         }
     }
 
     /// The rights by which `connection` watches `spaces` have ended: it is told to subscribe again, and what it watched
     /// there is gone with its presence. Whoever still waits for a response is told right after it.
-    pub fn end(&self, spaces: Vec<SpaceId>, connection: ConnectionId, outbox: &Outbox) {
+    pub fn end_subscriptions(&self, spaces: Vec<SpaceId>, connection: ConnectionId, outbox: &Outbox) {
         let mut gone = spaces;
         gone.retain(|space| {
             let farewell = || ending::resubscribe(vec![*space]);
@@ -212,20 +211,20 @@ impl Broker {
 
     /// Ends a subscription: its presence goes, the others are told, its queued events are dropped (protocol G4).
     /// False when there was none.
-    pub fn unwatch(&self, space: SpaceId, connection: ConnectionId) -> bool {
+    pub fn unsubscribe(&self, space: SpaceId, connection: ConnectionId) -> bool {
         self.shard(space).unwatch(space, connection, self.context())
     }
 
     /// Whether `connection` has a subscription to `space` by whose right it may speak there. True from
-    /// [`settle`](Self::settle) on: a client need not wait for the response to be written.
+    /// [`confirm`](Self::confirm) on: a client need not wait for the response to be written.
     #[must_use]
-    pub fn is_live(&self, space: SpaceId, connection: ConnectionId) -> bool {
+    pub fn is_subscribed(&self, space: SpaceId, connection: ConnectionId) -> bool {
         self.shard(space).is_settled(space, connection)
     }
 
     /// Up to where everything has been delivered, for every watched space.
     #[must_use]
-    pub fn watched(&self) -> Vec<(SpaceId, Cursor)> {
+    pub fn delivered_cursors(&self) -> Vec<(SpaceId, Cursor)> {
         let mut watched = Vec::new();
         for shard in &self.shards {
             watched.extend(shard.lock().positions());
@@ -264,7 +263,7 @@ impl Broker {
     }
 
     /// Queues an ephemeral frame with one watcher, if it still watches.
-    pub fn tell(&self, space: SpaceId, connection: ConnectionId, frame: Bytes) {
+    pub fn send_ephemeral(&self, space: SpaceId, connection: ConnectionId, frame: Bytes) {
         self.shard(space).tell(space, connection, frame);
     }
 

@@ -49,7 +49,7 @@ impl Connection {
     pub(crate) fn set_caller(&self, caller: Caller) {
         let foreign = self.watched.lock().take_foreign(caller.did.as_deref());
         *self.caller.write() = Arc::new(caller);
-        self.endpoint.broker.end(foreign, self.id, &self.outbox);
+        self.endpoint.broker.end_subscriptions(foreign, self.id, &self.outbox);
     }
 
     /// Adds a subscription to `space`; false if the connection already has `limit` other ones.
@@ -57,7 +57,7 @@ impl Connection {
         let mut subscriptions = self.watched.lock();
         if subscriptions.len() >= limit && !subscriptions.contains(space) {
             // The broker ends subscriptions after a revocation without telling this list. It is cleaned up only when full.
-            subscriptions.retain(|space| self.endpoint.broker.is_live(space, self.id));
+            subscriptions.retain(|space| self.endpoint.broker.is_subscribed(space, self.id));
             if subscriptions.len() >= limit {
                 return false;
             }
@@ -81,14 +81,14 @@ impl Connection {
     /// Ends the subscriptions whose authorization has expired by `now`, and notifies the client (protocol §5.3).
     pub(crate) fn end_expired(&self, now: Instant) {
         let expired = self.watched.lock().take_expired(now);
-        self.endpoint.broker.end(expired, self.id, &self.outbox);
+        self.endpoint.broker.end_subscriptions(expired, self.id, &self.outbox);
     }
 
     /// Ends the subscription to `space`, its presence included.
     pub(crate) fn unsubscribe(&self, space: SpaceId) {
         // Only the call that removes the entry reaches the broker, so a repeat costs no shard lock.
         if self.watched.lock().remove(space) {
-            self.endpoint.broker.unwatch(space, self.id);
+            self.endpoint.broker.unsubscribe(space, self.id);
         }
     }
 
@@ -99,7 +99,7 @@ impl Connection {
         }
         let subscriptions = std::mem::take(&mut *self.watched.lock());
         for space in subscriptions.into_spaces() {
-            self.endpoint.broker.unwatch(space, self.id);
+            self.endpoint.broker.unsubscribe(space, self.id);
         }
     }
 

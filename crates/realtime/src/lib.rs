@@ -30,7 +30,7 @@ mod subscriptions;
 mod upgrade;
 
 pub use broker::{
-    Broker, BrokerSettings, GateGeneration, Position, PositionCheck, PresenceSweep, Settled, Start,
+    Broker, BrokerSettings, Confirmation, Position, PositionCheck, PresenceSweep, SubscriptionStart,
 };
 pub use endpoint::{Endpoint, Parts};
 pub use limits::Limits;

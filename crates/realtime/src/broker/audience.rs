@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor, SpaceId};
 
-use super::GateGeneration;
 use super::hint::Hints;
 use super::sequencer::Delivery;
 use super::watcher::{Broadcast, Watcher};
 use crate::metrics::BrokerMetrics;
 use crate::outbox::{Delivered, Outbox};
+use crate::subscription_id::SubscriptionId;
 
 /// Who watches, ordered by connection: cheap to hold for one, quick to search and to walk for a thousand.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Audience {
         &mut self,
         connection: ConnectionId,
         outbox: &Arc<Outbox>,
-        generation: GateGeneration,
+        generation: SubscriptionId,
         revocations: u64,
     ) -> bool {
         match self.place(connection) {
@@ -157,7 +157,7 @@ impl Audience {
     pub(super) fn open(
         &mut self,
         connection: ConnectionId,
-        generation: GateGeneration,
+        generation: SubscriptionId,
         delivered: Option<Cursor>,
         hints: &mut Hints,
     ) -> Option<Tally> {

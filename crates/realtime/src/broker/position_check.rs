@@ -66,7 +66,7 @@ impl PositionCheck {
 
     /// Spaces that stand further in storage than was delivered.
     async fn look(&self) -> Result<Vec<(SpaceId, Position)>, StorageError> {
-        let watched = self.broker.watched();
+        let watched = self.broker.delivered_cursors();
         let mut suspects = Vec::new();
         for some in watched.chunks(limits::SPACES) {
             suspects.extend(self.look_at(some).await.inspect_err(|error| {

@@ -10,15 +10,15 @@ use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, Cursor, SpaceId, frame};
 use less_sync_engine::RevokedEvent;
 
-use super::GateGeneration;
 use super::ending::Ended;
 use super::hint::Position;
 use super::sequencer::Step;
-use super::start::{Settled, Start};
+use super::start::{Confirmation, SubscriptionStart};
 use super::watched::{LostWatchers, Surroundings, Watched};
 use super::watcher::{Broadcast, Watcher};
 use crate::outbox::Outbox;
 use crate::presence::{Noted, Pseudonyms};
+use crate::subscription_id::SubscriptionId;
 
 /// Spaces that somebody watches.
 #[derive(Debug, Default)]
@@ -44,9 +44,9 @@ impl Shard {
         connection: ConnectionId,
         outbox: &Arc<Outbox>,
         context: Context<'_>,
-    ) -> GateGeneration {
+    ) -> SubscriptionId {
         self.generations += 1;
-        let generation = GateGeneration(self.generations);
+        let generation = SubscriptionId(self.generations);
         let metrics = context.around.metrics;
         let watched = self.spaces.entry(space).or_insert_with(|| {
             metrics.spaces_watched.increment();
@@ -62,11 +62,11 @@ impl Shard {
         &mut self,
         space: SpaceId,
         connection: ConnectionId,
-        generation: GateGeneration,
-        start: Start,
+        generation: SubscriptionId,
+        start: SubscriptionStart,
         context: Context<'_>,
-    ) -> Settled {
-        let mut settled = Settled::Superseded;
+    ) -> Confirmation {
+        let mut settled = Confirmation::Superseded;
         self.change(space, context, |watched| {
             let lost;
             (settled, lost) = watched.settle(connection, generation, start, context.around);
@@ -79,7 +79,7 @@ impl Shard {
         &mut self,
         space: SpaceId,
         connection: ConnectionId,
-        generation: GateGeneration,
+        generation: SubscriptionId,
         context: Context<'_>,
     ) {
         let mut stays = true;

@@ -70,7 +70,7 @@ fn op() -> impl Strategy<Value = Op> {
 struct Client {
     id: ConnectionId,
     outbox: Arc<Outbox>,
-    gate: Option<GateGeneration>,
+    gate: Option<SubscriptionId>,
     /// Cursor of a response that was put together and not written.
     response: Option<u64>,
     live: bool,
@@ -189,14 +189,14 @@ impl World {
             }
             Op::Watch(of) => {
                 let client = &mut self.clients[of];
-                client.gate = Some(self.broker.watch(SPACE, client.id, &client.outbox));
+                client.gate = Some(self.broker.register(SPACE, client.id, &client.outbox));
                 client.response = None;
             }
             Op::Settle(of) => self.settle(of),
             Op::Open(of) => self.open(of),
             Op::Unwatch(of) => {
                 let client = &mut self.clients[of];
-                self.broker.unwatch(SPACE, client.id);
+                self.broker.unsubscribe(SPACE, client.id);
                 assert!(client.outbox.is_empty());
                 (client.gate, client.response, client.live) = (None, None, false);
             }
@@ -217,7 +217,7 @@ impl World {
         if let Some(gate) = client.gate
             && client.response.is_none()
         {
-            self.broker.settle(SPACE, client.id, gate, position);
+            self.broker.confirm(SPACE, client.id, gate, position);
             client.response = Some(position.cursor.get());
         }
     }
@@ -229,7 +229,7 @@ impl World {
             // The response leaves behind the events that were queued before it.
             client.read(own);
             client.stands = client.stands.max(cursor);
-            self.broker.open(SPACE, client.id, gate);
+            self.broker.activate(SPACE, client.id, gate);
             (client.gate, client.live) = (None, true);
         }
     }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId};
 use less_sync_engine::RevokedEvent;
 
+use super::BrokerSettings;
 use super::audience::{Audience, Tally};
 use super::ending::{self, Ended};
 use super::hint::{Hints, Position};
 use super::sequencer::{Delivery, Room, Sequencer, Step};
-use super::start::{Settled, Start};
+use super::start::{Confirmation, SubscriptionStart};
 use super::watcher::{Broadcast, Footing};
-use super::{BrokerSettings, GateGeneration};
 use crate::metrics::BrokerMetrics;
 use crate::outbox::Outbox;
 use crate::presence::Attendance;
+use crate::subscription_id::SubscriptionId;
 
 /// Its order, its watchers, and who is present.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Watched {
         &mut self,
         connection: ConnectionId,
         outbox: &Arc<Outbox>,
-        generation: GateGeneration,
+        generation: SubscriptionId,
     ) -> bool {
         self.audience.join(connection, outbox, generation, self.revocations)
     }
@@ -78,11 +79,11 @@ impl Watched {
     pub(super) fn settle(
         &mut self,
         connection: ConnectionId,
-        generation: GateGeneration,
-        start: Start,
+        generation: SubscriptionId,
+        start: SubscriptionStart,
         around: Surroundings<'_>,
-    ) -> (Settled, LostWatchers) {
-        let Start { position, told, chain } = start;
+    ) -> (Confirmation, LostWatchers) {
+        let SubscriptionStart { position, caught_up_to: told, chain } = start;
         let footing = Footing { told, state: position.cursor, chain };
         let watcher = self.audience.find_mut(connection);
         match watcher.and_then(|watcher| watcher.settle(generation, footing, self.revocations)) {
@@ -90,10 +91,10 @@ impl Watched {
                 self.learn(position);
                 let lost =
                     self.pass_on(around, |sequencer, deliver| sequencer.start(position.cursor, deliver));
-                (Settled::Watching, lost)
+                (Confirmation::Confirmed, lost)
             }
-            Some(false) => (Settled::Doubtful, false),
-            None => (Settled::Superseded, false),
+            Some(false) => (Confirmation::Stale, false),
+            None => (Confirmation::Superseded, false),
         }
     }
 
@@ -101,7 +102,7 @@ impl Watched {
     pub(super) fn open(
         &mut self,
         connection: ConnectionId,
-        generation: GateGeneration,
+        generation: SubscriptionId,
         around: Surroundings<'_>,
     ) -> Option<LostWatchers> {
         let mut hints = Hints::new(self.space, self.newest);

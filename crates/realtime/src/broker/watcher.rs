@@ -7,9 +7,10 @@ use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::{ConnectionId, Cursor, SpaceId};
 
 use super::ending::Ended;
+use super::hint::Hints;
 use super::sequencer::{Delivery, Step, Weigh};
-use super::{GateGeneration, hint::Hints};
 use crate::outbox::{Delivered, Outbox};
+use crate::subscription_id::SubscriptionId;
 
 /// A committed event as the watchers get it.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(super) struct Watcher {
 /// Events held back until a response is written.
 #[derive(Debug)]
 struct Gated {
-    generation: GateGeneration,
+    generation: SubscriptionId,
     held: Vec<Step<Broadcast>>,
     /// Instead of `held`: everything up to here has to be pulled.
     hint: Option<Cursor>,
@@ -70,7 +71,7 @@ impl Watcher {
     pub(super) fn new(
         connection: ConnectionId,
         outbox: Arc<Outbox>,
-        generation: GateGeneration,
+        generation: SubscriptionId,
         revocations: u64,
     ) -> Self {
         let mut watcher = Self { connection, outbox, position: None, chain: None, gate: None };
@@ -80,7 +81,7 @@ impl Watcher {
 
     /// Holds events back from now on, for another response. What was held for an earlier one stays held.
     /// `revocations`: how many there have been in the space.
-    pub(super) fn close_gate(&mut self, generation: GateGeneration, revocations: u64) {
+    pub(super) fn close_gate(&mut self, generation: SubscriptionId, revocations: u64) {
         if let Some(gate) = &mut self.gate {
             (gate.generation, gate.revocations) = (generation, revocations);
             return;
@@ -115,7 +116,7 @@ impl Watcher {
     /// `revocations` than when the gate was closed.
     pub(super) fn settle(
         &mut self,
-        generation: GateGeneration,
+        generation: SubscriptionId,
         footing: Footing,
         revocations: u64,
     ) -> Option<bool> {
@@ -162,7 +163,7 @@ impl Watcher {
     /// meanwhile, which it has been told.
     pub(super) fn open(
         &mut self,
-        generation: GateGeneration,
+        generation: SubscriptionId,
         delivered: Option<Cursor>,
         hints: &mut Hints,
     ) -> Option<Vec<Delivered>> {

@@ -18,7 +18,7 @@ use less_sync_storage::Space;
 
 use super::params::space_id;
 use super::stream::{Response, Stream};
-use crate::broker::Settled;
+use crate::broker::Confirmation;
 use crate::connection::Connection;
 use crate::outbox::{AfterWrite, PendingSubscription};
 use crate::rpc_error::RpcError;
@@ -129,18 +129,18 @@ impl<'p> Progress<'p> {
     ) -> Result<Space, ErrorCode> {
         let connection = stream.context.connection();
         let endpoint = &connection.endpoint;
-        let again = endpoint.broker.is_live(space, connection.id);
+        let again = endpoint.broker.is_subscribed(space, connection.id);
         if !connection.add_subscription(space, limits::SPACES) {
             return Err(ErrorCode::RateLimited);
         }
         for _ in 0..ATTEMPTS {
             // Registered before the state is read: a change in between is buffered instead of lost (protocol G2).
-            let id = endpoint.broker.watch(space, connection.id, &connection.outbox);
+            let id = endpoint.broker.register(space, connection.id, &connection.outbox);
             let entered = match Entered::read(stream, space, entry).await {
                 Ok(entered) => entered,
                 Err(error) => return Err(self.reject(connection, again.then_some(id), space, error)),
             };
-            if endpoint.broker.settle(space, connection.id, id, entered.start()) == Settled::Doubtful {
+            if endpoint.broker.confirm(space, connection.id, id, entered.start()) == Confirmation::Stale {
                 continue;
             }
             self.pending.push(PendingSubscription { space, id });

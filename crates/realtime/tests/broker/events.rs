@@ -118,7 +118,7 @@ fn a_connection_that_does_not_read_is_closed_and_leaves_the_registry() {
     assert_eq!(stalled.frames(), Vec::<Bytes>::new(), "what was queued is discarded");
     assert_eq!(told.iter().filter(|heard| matches!(heard, Heard::Sync(..))).count(), 300);
     assert_eq!(told.iter().filter(|heard| **heard == Heard::Leave(peer.clone())).count(), 1);
-    assert!(!broker.unwatch(HERE, stalled.id), "it is gone already");
+    assert!(!broker.unsubscribe(HERE, stalled.id), "it is gone already");
     assert_eq!(broker.metrics().slow_consumers.get(), 1);
     assert_eq!(broker.metrics().subscriptions.get(), 1);
 }
@@ -141,7 +141,7 @@ fn the_space_is_freed_when_its_last_connection_turns_out_to_be_closed() {
     closed.outbox.close(Close::IDLE);
     push(&broker, HERE, 6);
     assert_eq!(broker.metrics().spaces_watched.get(), 0);
-    assert_eq!(broker.watched(), []);
+    assert_eq!(broker.delivered_cursors(), []);
 }
 
 #[test]
@@ -162,8 +162,8 @@ fn ephemeral_events_that_are_not_read_push_out_the_oldest() {
 fn an_event_in_a_space_that_nobody_watches_costs_nothing_and_says_nothing() {
     let (broker, [watcher]) = audience();
     push(&broker, THERE, 1);
-    broker.unwatch(HERE, watcher.id);
+    broker.unsubscribe(HERE, watcher.id);
     push(&broker, HERE, 6);
     assert_eq!(watcher.heard(), []);
-    assert_eq!(broker.watched(), []);
+    assert_eq!(broker.delivered_cursors(), []);
 }

@@ -10,7 +10,7 @@ use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave, Resub
 use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, Cursor, Epoch, RecordId, SpaceId, Timestamp};
 use less_sync_engine::{Clock, Job, PushedEvent, SpaceEvent, SpaceEvents};
-use less_sync_realtime::{Broker, BrokerSettings, GateGeneration, Limits, Outbox, OutboxLimits, Position};
+use less_sync_realtime::{Broker, BrokerSettings, Limits, Outbox, OutboxLimits, Position, SubscriptionId};
 use less_sync_storage::{Change, RecordState};
 
 pub(crate) const HERE: SpaceId = SpaceId::from_bytes([1; 16]);
@@ -99,15 +99,15 @@ impl Listener {
         Self { id: connection(number), outbox: Outbox::new(OutboxLimits::default()) }
     }
 
-    pub(crate) fn watch(&self, broker: &Broker, space: SpaceId) -> GateGeneration {
-        broker.watch(space, self.id, &self.outbox)
+    pub(crate) fn watch(&self, broker: &Broker, space: SpaceId) -> SubscriptionId {
+        broker.register(space, self.id, &self.outbox)
     }
 
     /// Subscribes to a space that stands at this cursor.
     pub(crate) fn subscribe(&self, broker: &Broker, space: SpaceId, at: u64) {
         let generation = self.watch(broker, space);
-        broker.settle(space, self.id, generation, state(at));
-        broker.open(space, self.id, generation);
+        broker.confirm(space, self.id, generation, state(at));
+        broker.activate(space, self.id, generation);
     }
 
     /// Every frame that waits.

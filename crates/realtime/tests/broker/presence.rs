@@ -59,7 +59,7 @@ fn leaving_a_space_clears_presence_and_tells_the_others() {
     let (broker, [leaver, listener]) = audience();
     broker.set_presence(HERE, leaver.id, b"hello");
     let peer = peer_of(listener.heard());
-    broker.unwatch(HERE, leaver.id);
+    broker.unsubscribe(HERE, leaver.id);
     assert_eq!(listener.heard(), [Heard::Leave(peer)]);
     assert_eq!(leaver.heard(), []);
     assert_eq!(broker.peers(HERE, listener.id, 100), []);
@@ -74,7 +74,7 @@ fn leaving_one_space_clears_nobody_elses_presence_and_no_other_space() {
         broker.set_presence(HERE, speaker.id, b"here");
     }
     broker.set_presence(THERE, leaver.id, b"there");
-    broker.unwatch(HERE, leaver.id);
+    broker.unsubscribe(HERE, leaver.id);
     assert_eq!(broker.peers(HERE, connection(0xff), 100).len(), 1);
     assert_eq!(broker.peers(THERE, connection(0xff), 100).len(), 1);
 }
@@ -132,8 +132,8 @@ fn the_last_peer_that_leaves_frees_the_space() {
     let (broker, [one, two]) = audience();
     broker.set_presence(HERE, one.id, b"one");
     broker.set_presence(HERE, two.id, b"two");
-    broker.unwatch(HERE, one.id);
-    broker.unwatch(HERE, two.id);
+    broker.unsubscribe(HERE, one.id);
+    broker.unsubscribe(HERE, two.id);
     assert_eq!(broker.metrics().presence_entries.get(), 0);
     assert_eq!(broker.metrics().spaces_watched.get(), 0);
 }
@@ -212,7 +212,7 @@ fn only_subscribers_may_speak() {
     broker.set_presence(HERE, stranger.id, b"not authorized yet");
     broker.send_event(HERE, stranger.id, b"not authorized yet");
     assert_eq!(listener.heard(), []);
-    broker.settle(HERE, stranger.id, gate, state(5));
+    broker.confirm(HERE, stranger.id, gate, state(5));
     broker.send_event(HERE, stranger.id, b"the response is on its way");
     assert_eq!(listener.heard().len(), 1);
 }
@@ -234,9 +234,9 @@ fn frames_for_one_watcher_follow_its_subscription() {
     listener.subscribe(&broker, HERE, 5);
     push(&broker, HERE, 6);
     let frame = listener.frames().remove(0);
-    broker.tell(HERE, listener.id, frame.clone());
+    broker.send_ephemeral(HERE, listener.id, frame.clone());
     assert_eq!(listener.frames(), std::slice::from_ref(&frame));
-    broker.unwatch(HERE, listener.id);
-    broker.tell(HERE, listener.id, frame);
+    broker.unsubscribe(HERE, listener.id);
+    broker.send_ephemeral(HERE, listener.id, frame);
     assert_eq!(listener.frames(), Vec::<Bytes>::new());
 }

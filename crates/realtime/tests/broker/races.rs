@@ -49,10 +49,10 @@ impl Reader {
         let gate = listener.watch(broker, space);
         thread::yield_now();
         let stands = ledger.read(space);
-        broker.settle(space, listener.id, gate, state(stands));
+        broker.confirm(space, listener.id, gate, state(stands));
         thread::yield_now();
         assert_eq!(listener.heard(), [], "nothing before the response");
-        broker.open(space, listener.id, gate);
+        broker.activate(space, listener.id, gate);
         Self { listener, space, stands, told: 0 }
     }
 
@@ -123,7 +123,7 @@ fn watchers_that_come_and_go_see_every_push_in_order() {
                     if round % 3 > 0 {
                         reader.read_until(goal);
                     }
-                    assert!(broker.unwatch(space, reader.listener.id));
+                    assert!(broker.unsubscribe(space, reader.listener.id));
                     reader.read();
                     assert_eq!(reader.listener.heard(), [], "nothing after leaving");
                     round += 1;
@@ -181,7 +181,7 @@ fn a_crowd_that_left_leaves_no_trace() {
                         if round % 3 == 0 {
                             broker.clear_presence(space, listener.id);
                         }
-                        broker.unwatch(space, listener.id);
+                        broker.unsubscribe(space, listener.id);
                     }
                 })
             })

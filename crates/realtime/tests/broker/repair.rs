@@ -131,7 +131,7 @@ async fn a_lost_event_without_a_successor_is_found_in_storage() {
     .await;
     assert_eq!(elsewhere.heard(), []);
     assert_eq!(broker.metrics().repairs.get(), 1);
-    assert_eq!(broker.watched().into_iter().collect::<HashMap<_, _>>()[&HERE], cursor(6));
+    assert_eq!(broker.delivered_cursors().into_iter().collect::<HashMap<_, _>>()[&HERE], cursor(6));
 }
 
 #[tokio::test(start_paused = true)]

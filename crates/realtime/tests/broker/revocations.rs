@@ -5,7 +5,7 @@ use std::sync::Arc;
 use less_sync_auth::ucan::{self, Audience, Expectations, Grant, UcanKey, VerifiedChain};
 use less_sync_core::{ConnectionId, Permission, Timestamp};
 use less_sync_engine::{Revocation, RevokedEvent, SpaceEvent, SpaceEvents};
-use less_sync_realtime::{Broker, GateGeneration, Settled, Start};
+use less_sync_realtime::{Broker, Confirmation, SubscriptionId, SubscriptionStart};
 use less_sync_storage::RevokedCid;
 
 use crate::fixture::{HERE, Heard, Listener, THERE, broker, connection, cursor, push, state};
@@ -30,8 +30,8 @@ fn chain(nonce: u8) -> Arc<VerifiedChain> {
     Arc::new(ucan::verify(&token, &expected, Timestamp::from_seconds(0)).unwrap())
 }
 
-fn start(at: u64, chain: &Arc<VerifiedChain>) -> Start {
-    Start { chain: Some(chain.clone()), ..Start::from(state(at)) }
+fn start(at: u64, chain: &Arc<VerifiedChain>) -> SubscriptionStart {
+    SubscriptionStart { chain: Some(chain.clone()), ..SubscriptionStart::from(state(at)) }
 }
 
 fn revoke_by(broker: &Broker, chain: &VerifiedChain, origin: ConnectionId) {
@@ -43,16 +43,21 @@ fn revoke(broker: &Broker, chain: &VerifiedChain) {
     revoke_by(broker, chain, connection(0xff));
 }
 
-fn settle(broker: &Broker, listener: &Listener, gate: GateGeneration, chain: &Arc<VerifiedChain>) -> Settled {
-    broker.settle(HERE, listener.id, gate, start(5, chain))
+fn settle(
+    broker: &Broker,
+    listener: &Listener,
+    gate: SubscriptionId,
+    chain: &Arc<VerifiedChain>,
+) -> Confirmation {
+    broker.confirm(HERE, listener.id, gate, start(5, chain))
 }
 
 /// A listener that watches by `chain` since cursor 5.
 fn subscribed(broker: &Broker, number: u8, chain: &Arc<VerifiedChain>) -> Listener {
     let listener = Listener::new(number);
     let gate = listener.watch(broker, HERE);
-    assert_eq!(settle(broker, &listener, gate, chain), Settled::Watching);
-    broker.open(HERE, listener.id, gate);
+    assert_eq!(settle(broker, &listener, gate, chain), Confirmation::Confirmed);
+    broker.activate(HERE, listener.id, gate);
     listener
 }
 
@@ -66,7 +71,7 @@ fn notice_is_the_last_that_a_revoked_watcher_hears_and_others_go_on() {
     push(&broker, HERE, 7);
     assert_eq!(revoked.heard(), [Heard::Revoked], "not even what was queued before");
     assert_eq!(other.heard(), [Heard::Sync(5, 6), Heard::Revoked, Heard::Sync(6, 7)]);
-    assert!(!broker.is_live(HERE, revoked.id));
+    assert!(!broker.is_subscribed(HERE, revoked.id));
     assert_eq!(broker.metrics().subscriptions.get(), 1);
 }
 
@@ -78,12 +83,12 @@ fn revocation_between_registration_and_settling_leaves_the_watcher_in_doubt() {
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
     revoke(&broker, &dead);
-    assert_eq!(settle(&broker, &listener, gate, &good), Settled::Doubtful);
-    broker.open(HERE, listener.id, gate);
-    assert!(!broker.is_live(HERE, listener.id));
+    assert_eq!(settle(&broker, &listener, gate, &good), Confirmation::Stale);
+    broker.activate(HERE, listener.id, gate);
+    assert!(!broker.is_subscribed(HERE, listener.id));
     let gate = listener.watch(&broker, HERE);
-    assert_eq!(settle(&broker, &listener, gate, &good), Settled::Watching);
-    broker.open(HERE, listener.id, gate);
+    assert_eq!(settle(&broker, &listener, gate, &good), Confirmation::Confirmed);
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), [Heard::Revoked], "told of after the response");
     push(&broker, HERE, 6);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6)]);
@@ -102,12 +107,12 @@ fn revocation_before_the_response_is_told_after_it() {
     revoke(&broker, &dead);
     push(&broker, HERE, 7);
     broker.set_presence(HERE, listener.id, b"still here");
-    assert!(!broker.is_live(HERE, listener.id) && broker.peers(HERE, connection(9), 9).is_empty());
+    assert!(!broker.is_subscribed(HERE, listener.id) && broker.peers(HERE, connection(9), 9).is_empty());
     assert_eq!(listener.heard(), []);
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     push(&broker, HERE, 8);
     assert_eq!(listener.heard(), [Heard::Revoked]);
-    assert_eq!((broker.metrics().subscriptions.get(), broker.watched().len()), (0, 0));
+    assert_eq!((broker.metrics().subscriptions.get(), broker.delivered_cursors().len()), (0, 0));
 }
 
 #[test]
@@ -117,10 +122,10 @@ fn revoked_watcher_that_renews_with_a_good_chain_stays() {
     let listener = subscribed(&broker, 1, &dead);
     let first = listener.watch(&broker, HERE);
     revoke(&broker, &dead);
-    assert_eq!(settle(&broker, &listener, first, &good), Settled::Doubtful);
+    assert_eq!(settle(&broker, &listener, first, &good), Confirmation::Stale);
     let second = listener.watch(&broker, HERE);
-    assert_eq!(settle(&broker, &listener, second, &good), Settled::Watching);
-    broker.open(HERE, listener.id, second);
+    assert_eq!(settle(&broker, &listener, second, &good), Confirmation::Confirmed);
+    broker.activate(HERE, listener.id, second);
     push(&broker, HERE, 6);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6)]);
 }
@@ -134,7 +139,7 @@ fn whoever_revokes_hears_nothing_but_the_end_of_their_own_subscription() {
     assert_eq!(listener.heard(), []);
     revoke_by(&broker, &good, listener.id);
     assert_eq!(listener.heard(), [Heard::Resubscribe(vec![HERE])]);
-    assert!(!broker.is_live(HERE, listener.id));
+    assert!(!broker.is_subscribed(HERE, listener.id));
 }
 
 #[test]
@@ -143,11 +148,11 @@ fn ended_rights_are_told_at_once_for_all_spaces_and_once() {
     let listener = subscribed(&broker, 1, &chain(1));
     listener.subscribe(&broker, THERE, 5);
     push(&broker, HERE, 6);
-    broker.end(vec![HERE, THERE], listener.id, &listener.outbox);
+    broker.end_subscriptions(vec![HERE, THERE], listener.id, &listener.outbox);
     assert_eq!(listener.heard(), [Heard::Resubscribe(vec![HERE, THERE])]);
-    broker.end(vec![HERE, THERE], listener.id, &listener.outbox);
+    broker.end_subscriptions(vec![HERE, THERE], listener.id, &listener.outbox);
     assert_eq!(listener.heard(), []);
-    assert_eq!(broker.watched().len(), 0);
+    assert_eq!(broker.delivered_cursors().len(), 0);
 }
 
 #[test]
@@ -156,11 +161,11 @@ fn right_that_ends_before_the_response_is_told_after_it() {
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
     settle(&broker, &listener, gate, &chain(1));
-    broker.end(vec![HERE], listener.id, &listener.outbox);
+    broker.end_subscriptions(vec![HERE], listener.id, &listener.outbox);
     assert_eq!(listener.heard(), []);
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), [Heard::Resubscribe(vec![HERE])]);
-    assert_eq!(broker.watched().len(), 0);
+    assert_eq!(broker.delivered_cursors().len(), 0);
 }
 
 /// Protocol §6.4: whoever missed more than is replayed gets one hint, and then what happens.
@@ -169,9 +174,9 @@ fn watcher_that_was_not_told_everything_is_hinted_at_it() {
     let broker = broker();
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
-    let missed = Start { told: cursor(2), ..start(5, &chain(1)) };
-    assert_eq!(broker.settle(HERE, listener.id, gate, missed), Settled::Watching);
-    broker.open(HERE, listener.id, gate);
+    let missed = SubscriptionStart { caught_up_to: cursor(2), ..start(5, &chain(1)) };
+    assert_eq!(broker.confirm(HERE, listener.id, gate, missed), Confirmation::Confirmed);
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), [Heard::Hint(5)]);
     push(&broker, HERE, 6);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6)]);

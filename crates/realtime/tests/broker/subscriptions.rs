@@ -12,10 +12,10 @@ fn a_push_between_registration_and_reading_the_state_is_delivered_after_the_resp
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
     push(&broker, HERE, 6);
-    broker.settle(HERE, listener.id, gate, state(5));
+    broker.confirm(HERE, listener.id, gate, state(5));
     push(&broker, HERE, 7);
     assert_eq!(listener.heard(), [], "nothing before the response");
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     push(&broker, HERE, 8);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6), Heard::Sync(6, 7), Heard::Sync(7, 8)]);
 }
@@ -26,8 +26,8 @@ fn a_push_that_is_part_of_the_state_is_not_delivered() {
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
     push(&broker, HERE, 6);
-    broker.settle(HERE, listener.id, gate, state(6));
-    broker.open(HERE, listener.id, gate);
+    broker.confirm(HERE, listener.id, gate, state(6));
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), []);
 }
 
@@ -38,8 +38,8 @@ fn pushes_held_back_out_of_order_are_delivered_in_order() {
     let gate = listener.watch(&broker, HERE);
     push(&broker, HERE, 8);
     push(&broker, HERE, 6);
-    broker.settle(HERE, listener.id, gate, state(5));
-    broker.open(HERE, listener.id, gate);
+    broker.confirm(HERE, listener.id, gate, state(5));
+    broker.activate(HERE, listener.id, gate);
     push(&broker, HERE, 7);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6), Heard::Sync(6, 7), Heard::Sync(7, 8)]);
 }
@@ -51,13 +51,13 @@ fn more_than_64_held_events_become_one_hint() {
         let listener = Listener::new(1);
         let gate = listener.watch(&broker, HERE);
         if !held_before_settling {
-            broker.settle(HERE, listener.id, gate, state(5));
+            broker.confirm(HERE, listener.id, gate, state(5));
         }
         (6..6 + 65).for_each(|number| push(&broker, HERE, number));
         if held_before_settling {
-            broker.settle(HERE, listener.id, gate, state(5));
+            broker.confirm(HERE, listener.id, gate, state(5));
         }
-        broker.open(HERE, listener.id, gate);
+        broker.activate(HERE, listener.id, gate);
         push(&broker, HERE, 71);
         assert_eq!(listener.heard(), [Heard::Hint(70), Heard::Sync(70, 71)]);
         assert_eq!(broker.metrics().pull_hints.get(), 1);
@@ -69,9 +69,9 @@ fn exactly_64_held_events_are_delivered() {
     let broker = broker();
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
-    broker.settle(HERE, listener.id, gate, state(5));
+    broker.confirm(HERE, listener.id, gate, state(5));
     (6..6 + 64).for_each(|number| push(&broker, HERE, number));
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(
         listener.heard(),
         (6..6 + 64).map(|number| Heard::Sync(number - 1, number)).collect::<Vec<_>>()
@@ -83,9 +83,9 @@ fn held_events_that_are_part_of_the_state_leave_room_for_later_ones() {
     let (broker, [listener]) = audience();
     let gate = listener.watch(&broker, HERE);
     (6..70).for_each(|number| push(&broker, HERE, number));
-    broker.settle(HERE, listener.id, gate, state(69));
+    broker.confirm(HERE, listener.id, gate, state(69));
     (70..134).for_each(|number| push(&broker, HERE, number));
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     let told: Vec<_> = (70..134).map(|number| Heard::Sync(number - 1, number)).collect();
     assert_eq!(listener.heard(), told);
 }
@@ -96,8 +96,8 @@ fn a_state_older_than_what_was_told_turns_nothing_back() {
     push(&broker, HERE, 6);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6)]);
     let gate = listener.watch(&broker, HERE);
-    broker.settle(HERE, listener.id, gate, state(5));
-    broker.open(HERE, listener.id, gate);
+    broker.confirm(HERE, listener.id, gate, state(5));
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), []);
 }
 
@@ -106,9 +106,9 @@ fn ephemeral_events_are_dropped_until_the_response_is_written() {
     let (broker, [speaker]) = audience();
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
-    broker.settle(HERE, listener.id, gate, state(5));
+    broker.confirm(HERE, listener.id, gate, state(5));
     broker.send_event(HERE, speaker.id, b"early");
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), []);
 }
 
@@ -117,14 +117,14 @@ fn a_response_opens_only_the_gate_it_was_made_for() {
     let broker = broker();
     let listener = Listener::new(1);
     let first = listener.watch(&broker, HERE);
-    broker.settle(HERE, listener.id, first, state(5));
+    broker.confirm(HERE, listener.id, first, state(5));
     let second = listener.watch(&broker, HERE);
     push(&broker, HERE, 6);
-    broker.open(HERE, listener.id, first);
+    broker.activate(HERE, listener.id, first);
     assert_eq!(listener.heard(), [], "the second response is outstanding");
-    broker.settle(HERE, listener.id, first, state(6));
-    broker.settle(HERE, listener.id, second, state(5));
-    broker.open(HERE, listener.id, second);
+    broker.confirm(HERE, listener.id, first, state(6));
+    broker.confirm(HERE, listener.id, second, state(5));
+    broker.activate(HERE, listener.id, second);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6)]);
 }
 
@@ -134,9 +134,9 @@ fn subscribing_again_holds_back_and_loses_nothing() {
     let gate = listener.watch(&broker, HERE);
     push(&broker, HERE, 6);
     push(&broker, HERE, 7);
-    broker.settle(HERE, listener.id, gate, state(6));
+    broker.confirm(HERE, listener.id, gate, state(6));
     assert_eq!(listener.heard(), []);
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), [Heard::Sync(6, 7)]);
     assert_eq!(broker.metrics().subscriptions.get(), 1);
 }
@@ -147,7 +147,7 @@ fn a_gate_that_opens_unsettled_goes_on_where_the_subscription_stood() {
     let (broker, [listener]) = audience();
     let gate = listener.watch(&broker, HERE);
     push(&broker, HERE, 6);
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     assert_eq!(listener.heard(), [Heard::Sync(5, 6)]);
 }
 
@@ -156,11 +156,11 @@ fn a_subscription_that_never_settled_stays_closed() {
     let broker = broker();
     let listener = Listener::new(1);
     let gate = listener.watch(&broker, HERE);
-    broker.open(HERE, listener.id, gate);
+    broker.activate(HERE, listener.id, gate);
     push(&broker, HERE, 6);
     assert_eq!(listener.heard(), []);
-    assert!(!broker.is_live(HERE, listener.id));
-    assert!(broker.unwatch(HERE, listener.id));
+    assert!(!broker.is_subscribed(HERE, listener.id));
+    assert!(broker.unsubscribe(HERE, listener.id));
 }
 
 /// Two read the state at different times, and the event in between was published before the second settled.
@@ -171,10 +171,10 @@ fn whoever_read_an_older_state_is_told_what_the_other_already_knew() {
     let older_gate = older.watch(&broker, HERE);
     let newer_gate = newer.watch(&broker, HERE);
     push(&broker, HERE, 6);
-    broker.settle(HERE, newer.id, newer_gate, state(6));
-    broker.settle(HERE, older.id, older_gate, state(5));
-    broker.open(HERE, newer.id, newer_gate);
-    broker.open(HERE, older.id, older_gate);
+    broker.confirm(HERE, newer.id, newer_gate, state(6));
+    broker.confirm(HERE, older.id, older_gate, state(5));
+    broker.activate(HERE, newer.id, newer_gate);
+    broker.activate(HERE, older.id, older_gate);
     assert_eq!(newer.heard(), []);
     assert_eq!(older.heard(), [Heard::Sync(5, 6)]);
 }
@@ -186,10 +186,10 @@ fn whoever_read_an_older_state_and_can_no_longer_be_told_has_to_pull() {
     let (newer, older) = (Listener::new(1), Listener::new(2));
     let older_gate = older.watch(&broker, HERE);
     let newer_gate = newer.watch(&broker, HERE);
-    broker.settle(HERE, newer.id, newer_gate, state(6));
+    broker.confirm(HERE, newer.id, newer_gate, state(6));
     push(&broker, HERE, 6);
-    broker.settle(HERE, older.id, older_gate, state(5));
-    broker.open(HERE, older.id, older_gate);
+    broker.confirm(HERE, older.id, older_gate, state(5));
+    broker.activate(HERE, older.id, older_gate);
     push(&broker, HERE, 7);
     assert_eq!(older.heard(), [Heard::Hint(6), Heard::Sync(6, 7)]);
 }
@@ -210,7 +210,7 @@ fn a_response_that_was_written_opens_the_gates_it_carries() {
     let (broker, [speaker]) = audience();
     let listener = Listener::new(1);
     let id = listener.watch(&broker, HERE);
-    broker.settle(HERE, listener.id, id, state(5));
+    broker.confirm(HERE, listener.id, id, state(5));
     push(&broker, HERE, 6);
     let peers = Bytes::from_static(b"peers that did not fit");
     let after = AfterWrite {
@@ -236,7 +236,7 @@ fn unsubscribing_stops_events_also_those_already_queued() {
     push(&broker, HERE, 6);
     push(&broker, THERE, 1);
     broker.send_event(HERE, stayer.id, b"hello");
-    assert!(broker.unwatch(HERE, leaver.id));
+    assert!(broker.unsubscribe(HERE, leaver.id));
     push(&broker, HERE, 7);
     assert_eq!(leaver.heard_where(), [(THERE, Heard::Sync(0, 1))]);
     assert_eq!(stayer.heard(), [Heard::Sync(5, 6), Heard::Sync(6, 7)]);
@@ -250,7 +250,7 @@ fn joining_and_leaving_change_who_is_told() {
     push(&broker, HERE, 6);
     second.subscribe(&broker, HERE, 6);
     push(&broker, HERE, 7);
-    broker.unwatch(HERE, first.id);
+    broker.unsubscribe(HERE, first.id);
     push(&broker, HERE, 8);
     assert_eq!(second.heard(), [Heard::Sync(6, 7), Heard::Sync(7, 8)]);
     second.subscribe(&broker, THERE, 0);
@@ -263,14 +263,14 @@ fn joining_and_leaving_change_who_is_told() {
 fn leaving_twice_is_noticed_and_nothing_is_left_behind() {
     let (broker, [listener]) = audience();
     broker.set_presence(HERE, listener.id, b"here");
-    assert!(broker.unwatch(HERE, listener.id));
-    assert!(!broker.unwatch(HERE, listener.id));
-    assert!(!broker.unwatch(THERE, listener.id));
+    assert!(broker.unsubscribe(HERE, listener.id));
+    assert!(!broker.unsubscribe(HERE, listener.id));
+    assert!(!broker.unsubscribe(THERE, listener.id));
     let metrics = broker.metrics();
     assert_eq!(metrics.subscriptions.get(), 0);
     assert_eq!(metrics.spaces_watched.get(), 0);
     assert_eq!(metrics.presence_entries.get(), 0);
-    assert_eq!(broker.watched(), []);
+    assert_eq!(broker.delivered_cursors(), []);
 }
 
 /// G5, across a reconnect: the new connection is another one and hears of what the old one did.

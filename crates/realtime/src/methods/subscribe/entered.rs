@@ -6,7 +6,7 @@ use less_sync_engine::{CatchUp, EngineError, Subscribed};
 use less_sync_storage::Space;
 
 use super::catch_up;
-use crate::broker::{Position, Start};
+use crate::broker::{Position, SubscriptionStart};
 use crate::methods::stream::Stream;
 
 /// State of a space, and the events that its subscriber missed.
@@ -35,13 +35,13 @@ impl Entered {
     }
 
     /// Start of the subscription: the client's cursor if the client has to pull, else the cursor of the space.
-    pub(super) fn start(&self) -> Start {
+    pub(super) fn start(&self) -> SubscriptionStart {
         let position = Position::from(&self.subscribed.state);
-        let told = match self.missed {
+        let caught_up_to = match self.missed {
             CatchUp::Rows(_) => position.cursor,
             CatchUp::TooMuch => self.since,
         };
-        Start { position, told, chain: self.subscribed.chain.clone() }
+        SubscriptionStart { position, caught_up_to, chain: self.subscribed.chain.clone() }
     }
 
     /// Records the authorization of the subscription, and replays the missed events before the response.
