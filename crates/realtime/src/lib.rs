@@ -18,7 +18,9 @@ mod mailbox_notifier;
 mod methods;
 mod metrics;
 mod outbox;
+mod position_check;
 mod presence;
+mod presence_sweep;
 mod registry;
 mod rfc3339;
 mod rpc_error;
@@ -29,12 +31,12 @@ mod subscription_id;
 mod subscriptions;
 mod upgrade;
 
-pub use broker::{
-    Broker, BrokerSettings, Confirmation, Position, PositionCheck, PresenceSweep, SubscriptionStart,
-};
+pub use broker::{Broker, BrokerSettings, Confirmation, Position, SubscriptionStart};
 pub use endpoint::{Endpoint, Parts};
 pub use limits::Limits;
 pub use mailbox_notifier::MailboxNotifier;
 pub use metrics::{BrokerMetrics, ConnectionMetrics, MailboxMetrics, Sample, SampleKind};
 pub use outbox::{AfterWrite, Closed, Delivered, Outbox, OutboxLimits, Outgoing, PendingSubscription, Reply};
+pub use position_check::PositionCheck;
+pub use presence_sweep::PresenceSweep;
 pub use subscription_id::SubscriptionId;

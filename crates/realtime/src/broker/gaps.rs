@@ -1,36 +1,37 @@
-//! Spaces in which something committed is known to be missing.
+//! Spaces with a gap in their deliveries, as a queue for the position check.
 
 use less_sync_core::SpaceId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// How many spaces wait to be looked after; more are left to the regular look.
-const NOTED: usize = 4096;
+/// Maximum spaces in the queue, inclusive; further ones are left to the periodic comparison with storage.
+const QUEUED: usize = 4096;
 
-/// A list for the one who looks after gaps.
+/// Queue of spaces with a gap, for one consumer.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
     spaces: Mutex<Vec<SpaceId>>,
-    news: Notify,
+    reported: Notify,
 }
 
 impl Gaps {
-    pub(super) fn note(&self, space: SpaceId) {
+    pub(super) fn report(&self, space: SpaceId) {
         let mut spaces = self.spaces.lock();
-        if spaces.len() < NOTED {
+        if spaces.len() < QUEUED {
             spaces.push(space);
-            self.news.notify_one();
+            self.reported.notify_one();
         }
     }
 
-    /// Waits until there are some, and takes them.
-    pub(super) async fn noted(&self) -> Vec<SpaceId> {
+    /// Waits until the queue is not empty, and takes all of it.
+    pub(super) async fn take_all(&self) -> Vec<SpaceId> {
         loop {
-            let noted = std::mem::take(&mut *self.spaces.lock());
-            if !noted.is_empty() {
-                return noted;
+            let reported = std::mem::take(&mut *self.spaces.lock());
+            if !reported.is_empty() {
+                return reported;
             }
-            self.news.notified().await;
+            // A report since the look above has stored a permit, so this returns at once.
+            self.reported.notified().await;
         }
     }
 }

@@ -1,114 +1,132 @@
-//! The order of one space, restored (decision 0013).
+//! Sequencer of one space: restores cursor order of events that are published out of order (decision 0013).
 //!
-//! Callers race after their commits, so events arrive out of order; an event whose caller died arrives never. What
-//! leaves here is in cursor order, and says so where something is missing.
+//! Callers publish after their commits and race, so events arrive out of order; the event of a caller that died between
+//! commit and publication never arrives. Events leave in cursor order, each once, and a pull hint stands for whatever is
+//! missing.
 
 use std::collections::VecDeque;
 
 use less_sync_core::Cursor;
 
-/// How much a sequencer may hold back. When an event that was missing arrives all of it goes out at once, so it has to
-/// fit the queues of the watchers.
+/// Limits of the reorder buffer of a sequencer. A missing event that arrives releases the whole buffer at once, so the
+/// buffer has to fit the queues of the subscribers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    /// Steps.
-    pub(super) steps: usize,
-    /// What they weigh together, in bytes.
+pub(super) struct ReorderLimits {
+    /// Maximum buffered events, inclusive.
+    pub(super) events: usize,
+    /// Maximum sum of the encoded lengths of the buffered events, in bytes, inclusive.
     pub(super) bytes: usize,
 }
 
-/// What a held event costs.
-pub(super) trait Weigh {
-    /// Bytes it keeps alive.
-    fn bytes(&self) -> usize;
+/// Encoded length of an event, for [`ReorderLimits::bytes`].
+pub(super) trait EncodedLen {
+    /// Bytes that the event keeps allocated.
+    fn encoded_len(&self) -> usize;
 }
 
-/// A mutation of a space: the step from one cursor to another.
+/// Event with the cursors that it leads from and to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step<T> {
-    /// Cursor before it.
+    /// Cursor of the space before the event.
     pub(super) prev: Cursor,
-    /// Cursor after it.
+    /// Cursor of the space after the event.
     pub(super) cursor: Cursor,
-    /// What happened.
+    /// The event.
     pub(super) event: T,
 }
 
-/// What the watchers are to be told, in order.
+/// Output of a sequencer, in cursor order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Delivery<T> {
-    /// This happened, after everything delivered before.
-    Step(Step<T>),
-    /// Something up to here is not known any more and has to be pulled.
-    Hint(Cursor),
+    /// Event that follows everything delivered before.
+    Event(Step<T>),
+    /// Pull hint: some event up to this cursor is lost.
+    PullHint(Cursor),
 }
 
-/// The sequencer of one space.
+/// Sequencer of one space.
 #[derive(Debug)]
 pub(super) struct Sequencer<T> {
-    /// Where the deliveries stand; unknown until the state of the space was read.
+    /// Cursor up to which everything was delivered, inclusive; none until the state of the space was read.
     delivered: Option<Cursor>,
-    /// The newest cursor heard of.
-    known: Cursor,
-    /// Steps that cannot be delivered yet, ascending, each above `delivered`.
-    held: VecDeque<Step<T>>,
-    /// What `held` weighs.
-    held_bytes: usize,
-    /// Something was lost before `delivered` was known; what there is up to `known` has to be pulled.
-    lost: bool,
+    /// Greatest cursor known to be committed.
+    committed: Cursor,
+    /// Events that wait for an earlier one: ascending, each above `delivered`.
+    reorder_buffer: VecDeque<Step<T>>,
+    /// Sum of the encoded lengths in `reorder_buffer`.
+    buffered_bytes: usize,
+    /// The reorder buffer overflowed before `delivered` was known: a pull hint up to `committed` is due at the start.
+    overflowed: bool,
 }
 
 impl<T> Default for Sequencer<T> {
     fn default() -> Self {
-        Self { delivered: None, known: Cursor::ZERO, held: VecDeque::new(), held_bytes: 0, lost: false }
+        Self {
+            delivered: None,
+            committed: Cursor::ZERO,
+            reorder_buffer: VecDeque::new(),
+            buffered_bytes: 0,
+            overflowed: false,
+        }
     }
 }
 
-impl<T: Weigh> Sequencer<T> {
-    /// Up to where everything has been delivered.
+impl<T: EncodedLen> Sequencer<T> {
+    /// Cursor up to which everything was delivered, inclusive; none until [`Sequencer::start`].
     pub(super) fn delivered(&self) -> Option<Cursor> {
         self.delivered
     }
 
-    /// The newest cursor that is known to be committed and was not delivered.
+    /// Greatest cursor that is known to be committed, if it is above the delivered one.
     pub(super) fn gap(&self) -> Option<Cursor> {
-        self.delivered.filter(|delivered| *delivered < self.known).map(|_| self.known)
+        self.delivered.filter(|delivered| *delivered < self.committed).map(|_| self.committed)
     }
 
-    /// A step was committed. Steps may come in any order and repeatedly; no more than fits `room` is held.
-    pub(super) fn accept(&mut self, step: Step<T>, room: Room, mut deliver: impl FnMut(Delivery<T>)) {
-        self.known = self.known.max(step.cursor);
+    /// Accepts a committed event. Events may come in any order and repeatedly; at most `limits` are buffered.
+    pub(super) fn accept(
+        &mut self,
+        step: Step<T>,
+        limits: ReorderLimits,
+        mut deliver: impl FnMut(Delivery<T>),
+    ) {
+        self.committed = self.committed.max(step.cursor);
         match self.delivered {
+            // Repeated, or covered by a pull hint or by the state of the start.
             Some(delivered) if step.cursor <= delivered => {}
+            // `prev` may lie below `delivered` after a pull hint in the middle of a step; the subscribers compare it with
+            // their own cursors.
             Some(delivered) if step.prev <= delivered => {
                 self.deliver(step, &mut deliver);
-                self.follow_up(&mut deliver);
+                self.drain_contiguous(&mut deliver);
             }
-            Some(_) | None => self.hold(step, room, &mut deliver),
+            Some(_) | None => self.buffer(step, limits, &mut deliver),
         }
     }
 
-    /// The state of the space was read and stands at `cursor`. The first time, this is where deliveries begin. What
-    /// came early and is part of that state goes out as well: another watcher may have read an older state.
+    /// Starts deliveries at `cursor`, where the state of the space was read; only the first call does. Later ones merely
+    /// show that `cursor` is committed.
     pub(super) fn start(&mut self, cursor: Cursor, mut deliver: impl FnMut(Delivery<T>)) {
-        self.known = self.known.max(cursor);
+        self.committed = self.committed.max(cursor);
         if self.delivered.is_some() {
             return;
         }
-        while let Some(step) = self.pop_held(|step| step.cursor <= cursor) {
-            deliver(Delivery::Step(step));
+        // Buffered events that are part of this state go out as well: another subscriber may have read an older state and
+        // not be confirmed yet. Whoever has them already skips them by its own cursor.
+        while let Some(step) = self.pop_if(|step| step.cursor <= cursor) {
+            deliver(Delivery::Event(step));
         }
         self.delivered = Some(cursor);
-        if std::mem::take(&mut self.lost) {
-            self.skip_to(self.known, &mut deliver);
+        if std::mem::take(&mut self.overflowed) {
+            self.skip_to(self.committed, &mut deliver);
         } else {
-            self.follow_up(&mut deliver);
+            self.drain_contiguous(&mut deliver);
         }
     }
 
-    /// Gives up on whatever is missing up to `cursor`, which is known to be committed. False when nothing is.
+    /// Skips whatever is missing up to `cursor`, which is known to be committed, by a pull hint. False if nothing is
+    /// missing, or before the start.
     pub(super) fn repair(&mut self, cursor: Cursor, mut deliver: impl FnMut(Delivery<T>)) -> bool {
-        self.known = self.known.max(cursor);
+        self.committed = self.committed.max(cursor);
         if self.delivered.is_none_or(|delivered| delivered >= cursor) {
             return false;
         }
@@ -116,56 +134,59 @@ impl<T: Weigh> Sequencer<T> {
         true
     }
 
-    fn hold(&mut self, step: Step<T>, room: Room, deliver: &mut impl FnMut(Delivery<T>)) {
-        let bytes = self.held_bytes.saturating_add(step.event.bytes());
-        let fits = self.held.len() < room.steps && bytes <= room.bytes;
-        match self.held.binary_search_by_key(&step.cursor, |held| held.cursor) {
+    fn buffer(&mut self, step: Step<T>, limits: ReorderLimits, deliver: &mut impl FnMut(Delivery<T>)) {
+        let bytes = self.buffered_bytes.saturating_add(step.event.encoded_len());
+        let fits = self.reorder_buffer.len() < limits.events && bytes <= limits.bytes;
+        match self.reorder_buffer.binary_search_by_key(&step.cursor, |buffered| buffered.cursor) {
             Ok(_repeated) => {}
-            Err(place) if fits && !self.lost => {
-                self.held.insert(place, step);
-                self.held_bytes = bytes;
+            Err(index) if fits && !self.overflowed => {
+                self.reorder_buffer.insert(index, step);
+                self.buffered_bytes = bytes;
             }
-            Err(_) if self.delivered.is_some() => self.skip_to(self.known, deliver),
+            Err(_) if self.delivered.is_some() => self.skip_to(self.committed, deliver),
+            // Not started: there is no subscriber to send a hint to, and no cursor to send it from.
             Err(_) => {
-                self.lost = true;
-                self.held = VecDeque::new();
-                self.held_bytes = 0;
+                self.overflowed = true;
+                self.reorder_buffer = VecDeque::new();
+                self.buffered_bytes = 0;
             }
         }
     }
 
-    /// The first of the held steps, if it is due.
-    fn pop_held(&mut self, due: impl FnOnce(&Step<T>) -> bool) -> Option<Step<T>> {
-        let step = if due(self.held.front()?) { self.held.pop_front() } else { None }?;
-        self.held_bytes = self.held_bytes.saturating_sub(step.event.bytes());
+    /// Removes the first buffered event if `condition` holds for it.
+    fn pop_if(&mut self, condition: impl FnOnce(&Step<T>) -> bool) -> Option<Step<T>> {
+        let step =
+            if condition(self.reorder_buffer.front()?) { self.reorder_buffer.pop_front() } else { None }?;
+        self.buffered_bytes = self.buffered_bytes.saturating_sub(step.event.encoded_len());
         Some(step)
     }
 
     fn skip_to(&mut self, cursor: Cursor, deliver: &mut impl FnMut(Delivery<T>)) {
         if self.delivered.is_some_and(|delivered| delivered < cursor) {
             self.delivered = Some(cursor);
-            deliver(Delivery::Hint(cursor));
+            deliver(Delivery::PullHint(cursor));
         }
-        self.follow_up(deliver);
+        self.drain_contiguous(deliver);
     }
 
-    /// Delivers what was held and now continues what was delivered.
-    fn follow_up(&mut self, deliver: &mut impl FnMut(Delivery<T>)) {
+    /// Delivers the buffered events that have become contiguous, and drops those that are covered.
+    fn drain_contiguous(&mut self, deliver: &mut impl FnMut(Delivery<T>)) {
         while let Some(delivered) = self.delivered
-            && let Some(step) = self.pop_held(|step| step.prev <= delivered)
+            && let Some(step) = self.pop_if(|step| step.prev <= delivered)
         {
             if step.cursor > delivered {
                 self.deliver(step, deliver);
             }
         }
-        if self.held.is_empty() {
-            self.held = VecDeque::new();
+        if self.reorder_buffer.is_empty() {
+            // Frees the allocation: an idle space holds no buffer.
+            self.reorder_buffer = VecDeque::new();
         }
     }
 
     fn deliver(&mut self, step: Step<T>, deliver: &mut impl FnMut(Delivery<T>)) {
         self.delivered = Some(step.cursor);
-        deliver(Delivery::Step(step));
+        deliver(Delivery::Event(step));
     }
 }
 

@@ -1,20 +1,21 @@
-//! Any history of commits, publications, losses and subscriptions against the one promise: nobody misses anything
-//! unknowingly.
+//! Model-based property test: under any history of commits, publications, losses and subscriptions, every client gets each
+//! event once and in order, or a pull hint.
 
 use std::time::Instant;
 
 use less_sync_core::frame::{self, ServerFrame};
 use less_sync_core::wire::event::Sync;
 use less_sync_core::{Epoch, RecordId, Timestamp};
-use less_sync_engine::Job;
+use less_sync_engine::{Job, PushedEvent, SpaceEvent, SpaceEvents};
 use less_sync_storage::{Change, RecordState};
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::Limits;
 use crate::outbox::OutboxLimits;
 
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
-const WATCHERS: usize = 3;
+const CLIENTS: usize = 3;
 
 struct StoppedClock(Instant);
 
@@ -34,47 +35,48 @@ impl Clock for StoppedClock {
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    /// Somebody commits; watcher `n` if there is one.
+    /// A commit by client `n`, or by a connection that is not subscribed if there is no such client.
     Commit(usize),
-    /// One of the commits that were not published yet is, or is once more.
+    /// The publication of an unpublished commit, which may be published again if `keep`.
     Publish {
         which: usize,
         keep: bool,
     },
-    /// A caller dies between commit and publication.
+    /// The death of a caller between commit and publication.
     Lose(usize),
-    Watch(usize),
-    Settle(usize),
-    Open(usize),
-    Unwatch(usize),
+    Register(usize),
+    Confirm(usize),
+    Activate(usize),
+    Unsubscribe(usize),
     Read(usize),
-    /// What a position check does when the grace is over.
+    /// The repair by the position check after its grace period.
     Repair,
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        8 => (0..2 * WATCHERS).prop_map(Op::Commit),
+        8 => (0..2 * CLIENTS).prop_map(Op::Commit),
         8 => (any::<usize>(), any::<bool>()).prop_map(|(which, keep)| Op::Publish { which, keep }),
         1 => any::<usize>().prop_map(Op::Lose),
-        3 => (0..WATCHERS).prop_map(Op::Watch),
-        3 => (0..WATCHERS).prop_map(Op::Settle),
-        3 => (0..WATCHERS).prop_map(Op::Open),
-        1 => (0..WATCHERS).prop_map(Op::Unwatch),
-        2 => (0..WATCHERS).prop_map(Op::Read),
+        3 => (0..CLIENTS).prop_map(Op::Register),
+        3 => (0..CLIENTS).prop_map(Op::Confirm),
+        3 => (0..CLIENTS).prop_map(Op::Activate),
+        1 => (0..CLIENTS).prop_map(Op::Unsubscribe),
+        2 => (0..CLIENTS).prop_map(Op::Read),
         1 => Just(Op::Repair),
     ]
 }
 
-/// A connection, and what its client knows.
+/// Connection with the state of its client.
 struct Client {
     id: ConnectionId,
     outbox: Arc<Outbox>,
-    gate: Option<SubscriptionId>,
-    /// Cursor of a response that was put together and not written.
+    registration: Option<SubscriptionId>,
+    /// Cursor in the response that is not written yet.
     response: Option<u64>,
     live: bool,
-    stands: u64,
+    /// Cursor up to which the client is complete.
+    cursor: u64,
 }
 
 impl Client {
@@ -83,59 +85,59 @@ impl Client {
         Self {
             id: ConnectionId::from_bytes([u8::try_from(number).unwrap(); 16]),
             outbox: Outbox::new(limits),
-            gate: None,
+            registration: None,
             response: None,
             live: false,
-            stands: 0,
+            cursor: 0,
         }
     }
 
-    /// Reads what waits; each frame must continue what the client knows, own pushes aside, or tell it to pull.
+    /// Reads the queued frames. Each has to be contiguous to the client's cursor, own pushes aside, or a pull hint.
     fn read(&mut self, own: &[u64]) {
         while let Some(outgoing) = self.outbox.take() {
             let Ok(ServerFrame::Notification { params, .. }) = frame::parse_server(&outgoing.frame) else {
                 panic!("not a notification");
             };
             let Sync { prev, cursor, records, .. } = params.decode().unwrap();
-            assert!(cursor.get() > self.stands, "{cursor} again after {}", self.stands);
+            assert!(cursor.get() > self.cursor, "{cursor} again after {}", self.cursor);
             if !records.is_empty() {
                 self.skip_own(own);
-                assert_eq!(prev.get(), self.stands, "a hole before {cursor}");
+                assert_eq!(prev.get(), self.cursor, "a gap before {cursor}");
             }
-            self.stands = cursor.get();
+            self.cursor = cursor.get();
         }
     }
 
     fn skip_own(&mut self, own: &[u64]) {
-        while own.contains(&(self.stands + 1)) {
-            self.stands += 1;
+        while own.contains(&(self.cursor + 1)) {
+            self.cursor += 1;
         }
     }
 }
 
-struct World {
+struct Model {
     broker: Arc<Broker>,
     committed: u64,
-    /// Committed and not published, with whoever pushed.
+    /// Committed and unpublished cursors, with the connection that pushed.
     unpublished: Vec<(u64, ConnectionId)>,
     clients: Vec<Client>,
     own: Vec<Vec<u64>>,
 }
 
-impl World {
+impl Model {
     #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
-    fn new(held_events: usize) -> Self {
+    fn new(buffered_events: usize) -> Self {
         let settings = BrokerSettings {
-            held_events,
-            reordered_events: held_events,
+            buffered_events,
+            reordered_events: buffered_events,
             ..BrokerSettings::new(&Limits::default(), [7; 32])
         };
         Self {
             broker: Broker::new(settings, Arc::new(StoppedClock(Instant::now()))),
             committed: 0,
             unpublished: Vec::new(),
-            clients: (0..WATCHERS).map(Client::new).collect(),
-            own: vec![Vec::new(); WATCHERS],
+            clients: (0..CLIENTS).map(Client::new).collect(),
+            own: vec![Vec::new(); CLIENTS],
         }
     }
 
@@ -167,8 +169,7 @@ impl World {
             Op::Commit(by) => {
                 self.committed += 1;
                 let committed = self.committed;
-                // Only who has a subscription of its own is told nothing; its requests wait for it to be settled.
-                let by = by.min(WATCHERS);
+                let by = by.min(CLIENTS);
                 let origin =
                     self.clients.get(by).map_or(ConnectionId::from_bytes([0xff; 16]), |client| client.id);
                 if let Some(own) = self.own.get_mut(by) {
@@ -187,18 +188,18 @@ impl World {
                     self.unpublished.retain(|(other, _)| *other != number);
                 }
             }
-            Op::Watch(of) => {
+            Op::Register(of) => {
                 let client = &mut self.clients[of];
-                client.gate = Some(self.broker.register(SPACE, client.id, &client.outbox));
+                client.registration = Some(self.broker.register(SPACE, client.id, &client.outbox));
                 client.response = None;
             }
-            Op::Settle(of) => self.settle(of),
-            Op::Open(of) => self.open(of),
-            Op::Unwatch(of) => {
+            Op::Confirm(of) => self.confirm(of),
+            Op::Activate(of) => self.activate(of),
+            Op::Unsubscribe(of) => {
                 let client = &mut self.clients[of];
                 self.broker.unsubscribe(SPACE, client.id);
                 assert!(client.outbox.is_empty());
-                (client.gate, client.response, client.live) = (None, None, false);
+                (client.registration, client.response, client.live) = (None, None, false);
             }
             Op::Read(of) => self.clients[of].read(&self.own[of]),
             Op::Repair => {
@@ -211,46 +212,46 @@ impl World {
         self.unpublished.get(which.checked_rem(self.unpublished.len())?)
     }
 
-    fn settle(&mut self, of: usize) {
+    fn confirm(&mut self, of: usize) {
         let position = self.position();
         let client = &mut self.clients[of];
-        if let Some(gate) = client.gate
+        if let Some(id) = client.registration
             && client.response.is_none()
         {
-            self.broker.confirm(SPACE, client.id, gate, position);
+            self.broker.confirm(SPACE, client.id, id, position);
             client.response = Some(position.cursor.get());
         }
     }
 
-    fn open(&mut self, of: usize) {
+    fn activate(&mut self, of: usize) {
         let own = &self.own[of];
         let client = &mut self.clients[of];
-        if let (Some(gate), Some(cursor)) = (client.gate, client.response.take()) {
-            // The response leaves behind the events that were queued before it.
+        if let (Some(id), Some(cursor)) = (client.registration, client.response.take()) {
+            // Events queued before the response are written before it.
             client.read(own);
-            client.stands = client.stands.max(cursor);
-            self.broker.activate(SPACE, client.id, gate);
-            (client.gate, client.live) = (None, true);
+            client.cursor = client.cursor.max(cursor);
+            self.broker.activate(SPACE, client.id, id);
+            (client.registration, client.live) = (None, true);
         }
     }
 
-    /// Everything comes to rest: what was committed is published or found missing, and everybody reads.
-    fn settle_down(&mut self) {
+    /// Publishes or repairs every commit, completes every subscription, and reads everything.
+    fn finish(&mut self) {
         for (number, origin) in std::mem::take(&mut self.unpublished) {
             self.publish(number, origin);
         }
         self.broker.repair(SPACE, self.position());
-        for of in 0..WATCHERS {
-            self.settle(of);
-            self.open(of);
+        for of in 0..CLIENTS {
+            self.confirm(of);
+            self.activate(of);
             let own = &self.own[of];
             let client = &mut self.clients[of];
             client.read(own);
             client.skip_own(own);
             assert!(
-                !client.live || client.stands == self.committed,
+                !client.live || client.cursor == self.committed,
                 "{} of {}",
-                client.stands,
+                client.cursor,
                 self.committed
             );
         }
@@ -260,14 +261,14 @@ impl World {
 proptest! {
     /// G2, G3, G5.
     #[test]
-    fn every_watcher_is_told_everything_once_and_in_order_or_to_pull(
+    fn every_subscriber_gets_each_event_once_and_in_order_or_a_pull_hint(
         ops in proptest::collection::vec(op(), 0..120),
-        held in prop_oneof![Just(64), 0_usize..4],
+        buffered_events in prop_oneof![Just(64), 0_usize..4],
     ) {
-        let mut world = World::new(held);
+        let mut model = Model::new(buffered_events);
         for op in ops {
-            world.apply(op);
+            model.apply(op);
         }
-        world.settle_down();
+        model.finish();
     }
 }

@@ -1,4 +1,4 @@
-//! The sweep for stale presence (operations §4).
+//! Background job: periodic removal of stale presence entries (operations §4).
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use less_sync_engine::Clock;
 
-use super::Broker;
+use crate::broker::Broker;
 
-/// Removes stale presence, again and again.
+/// Periodic removal of stale presence entries.
 pub struct PresenceSweep {
-    /// Whose presence.
+    /// Broker whose entries are swept.
     pub broker: Arc<Broker>,
-    /// Time.
+    /// Source of time.
     pub clock: Arc<dyn Clock>,
-    /// How often; at least a second passes in between.
+    /// Interval between two sweeps; at least one second.
     pub every: Duration,
 }
 
@@ -24,11 +24,11 @@ impl PresenceSweep {
         tokio::select! {
             biased;
             () = stop => {}
-            () = self.sweep() => {}
+            () = self.sweep_forever() => {}
         }
     }
 
-    async fn sweep(&self) {
+    async fn sweep_forever(&self) {
         loop {
             self.clock.sleep_until(self.clock.instant() + self.every.max(Duration::from_secs(1))).await;
             self.broker.sweep_presence();

@@ -1,0 +1,115 @@
+//! Background job: comparison of delivered with committed cursors, and repair (decision 0014).
+//!
+//! An event is lost when its caller dies between commit and publication. A lost event shows as a gap as soon as a later
+//! event of the space is published, otherwise in a periodic comparison with the cursors in storage. A gap that still exists
+//! after a grace period is repaired: the subscribers are sent a pull hint.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use less_sync_core::{Cursor, SpaceId, limits};
+use less_sync_engine::Clock;
+use less_sync_storage::{Spaces, StorageError};
+
+use crate::broker::{Broker, Position};
+
+/// Time from the commit of an event to its publication after which the event counts as lost.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Delay before the next comparison after a storage error.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Relative jitter of the interval, up and down, so that several nodes do not query storage in step.
+const JITTER: f64 = 0.2;
+
+/// Periodic comparison of delivered with committed cursors, and repair.
+pub struct PositionCheck {
+    /// Broker whose deliveries are checked.
+    pub broker: Arc<Broker>,
+    /// Storage with the committed cursors.
+    pub spaces: Arc<dyn Spaces>,
+    /// Source of time.
+    pub clock: Arc<dyn Clock>,
+    /// Interval between two comparisons, before jitter; at least one second.
+    pub interval: Duration,
+}
+
+impl PositionCheck {
+    /// Runs until `stop` completes.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        tokio::select! {
+            biased;
+            () = stop => {}
+            () = self.check_forever() => {}
+        }
+    }
+
+    async fn check_forever(&self) {
+        let mut next_comparison = self.clock.instant() + self.jittered();
+        loop {
+            let suspects = tokio::select! {
+                // Biased, so that a flood of gaps cannot starve the comparison with storage.
+                biased;
+                () = self.clock.sleep_until(next_comparison) => {
+                    let behind = self.spaces_behind().await;
+                    next_comparison = self.clock.instant() + if behind.is_ok() { self.jittered() } else { RETRY };
+                    behind.unwrap_or_default()
+                }
+                gaps = self.broker.gaps() => gaps,
+            };
+            if !suspects.is_empty() {
+                // Commits race their publications, so most suspects are merely late.
+                self.clock.sleep_until(self.clock.instant() + GRACE).await;
+                self.repair(suspects);
+            }
+        }
+    }
+
+    /// Spaces with a greater cursor in storage than was delivered, and their committed positions.
+    async fn spaces_behind(&self) -> Result<Vec<(SpaceId, Position)>, StorageError> {
+        // Delivered before committed cursors: an event published in between makes a false suspect, which the grace period clears.
+        let delivered = self.broker.delivered_cursors();
+        let mut behind = Vec::new();
+        for chunk in delivered.chunks(limits::SPACES) {
+            behind.extend(self.compare(chunk).await.inspect_err(|error| {
+                self.broker.metrics().position_check_failures.increment();
+                tracing::warn!(error = %less_sync_core::ErrorChain(error), "position check failed");
+            })?);
+        }
+        Ok(behind)
+    }
+
+    async fn compare(
+        &self,
+        delivered: &[(SpaceId, Cursor)],
+    ) -> Result<Vec<(SpaceId, Position)>, StorageError> {
+        let ids: Vec<SpaceId> = delivered.iter().map(|(space, _)| *space).collect();
+        let committed = self.spaces.spaces(&ids).await?;
+        let delivered: HashMap<_, _> = delivered.iter().copied().collect();
+        let behind =
+            committed.iter().filter(|space| delivered.get(&space.id).is_some_and(|at| space.cursor > *at));
+        Ok(behind.map(|space| (space.id, Position::from(space))).collect())
+    }
+
+    /// Repairs the suspects whose events have not arrived meanwhile.
+    fn repair(&self, suspects: Vec<(SpaceId, Position)>) {
+        for (space, position) in suspects {
+            if self.broker.repair(space, position) {
+                self.broker.metrics().repairs.increment();
+                tracing::debug!(%space, "repaired a lost event by a pull hint");
+            }
+        }
+    }
+
+    fn jittered(&self) -> Duration {
+        self.interval.mul_f64(rand::random_range(1.0 - JITTER..1.0 + JITTER)).max(GRACE)
+    }
+}
+
+impl std::fmt::Debug for PositionCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PositionCheck").field("interval", &self.interval).finish_non_exhaustive()
+    }
+}
