@@ -1,4 +1,4 @@
-//! A broker, connections that listen to it, and a clock that moves with tokio's.
+//! Fixture: a broker, subscribed connections with a decoder of their frames, tokio's clock.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -16,7 +16,7 @@ use less_sync_storage::{Change, RecordState};
 pub(crate) const HERE: SpaceId = SpaceId::from_bytes([1; 16]);
 pub(crate) const THERE: SpaceId = SpaceId::from_bytes([2; 16]);
 
-/// Time as tokio has it: real, or paused by the test.
+/// Clock of tokio, which a test may pause.
 pub(crate) struct TokioClock;
 
 impl Clock for TokioClock {
@@ -41,7 +41,7 @@ pub(crate) fn cursor(number: u64) -> Cursor {
     Cursor::new(number).unwrap()
 }
 
-/// A space at this cursor, in its third epoch.
+/// Position at cursor `number`, in the third epoch.
 pub(crate) fn state(number: u64) -> Position {
     Position { cursor: cursor(number), key_generation: Epoch::new(3).unwrap(), rewrap_epoch: None }
 }
@@ -50,7 +50,7 @@ pub(crate) fn connection(number: u8) -> ConnectionId {
     ConnectionId::from_bytes([number; 16])
 }
 
-/// The push of one record of this size that leads to cursor `number`.
+/// Push of one record of `size` bytes that leads to cursor `number`.
 pub(crate) fn push_of(space: SpaceId, number: u64, origin: ConnectionId, size: usize) -> PushedEvent {
     let state = RecordState::Live { blob: Bytes::from(vec![0xb1; size]), dek: None };
     let change = Change { id: RecordId::from_bytes([9; 16]), expected: Cursor::ZERO, state };
@@ -66,7 +66,7 @@ pub(crate) fn push_of(space: SpaceId, number: u64, origin: ConnectionId, size: u
     }
 }
 
-/// Somebody who watches nothing pushes, leading to cursor `number`.
+/// Publishes a push, by a connection that is not subscribed, that leads to cursor `number`.
 pub(crate) fn push(broker: &Broker, space: SpaceId, number: u64) {
     push_from(broker, space, number, connection(0xff));
 }
@@ -75,10 +75,10 @@ pub(crate) fn push_from(broker: &Broker, space: SpaceId, number: u64, origin: Co
     broker.publish(SpaceEvent::Pushed(push_of(space, number, origin, 16)));
 }
 
-/// What a connection was told.
+/// Decoded notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// The push that led from the first cursor to the second.
+pub(crate) enum Received {
+    /// Push that led from the first cursor to the second.
     Sync(u64, u64),
     Hint(u64),
     Presence(String, Vec<u8>),
@@ -88,41 +88,41 @@ pub(crate) enum Heard {
     Resubscribe(Vec<SpaceId>),
 }
 
-/// A connection.
-pub(crate) struct Listener {
+/// Connection, by its outbox.
+pub(crate) struct Client {
     pub(crate) id: ConnectionId,
     pub(crate) outbox: Arc<Outbox>,
 }
 
-impl Listener {
+impl Client {
     pub(crate) fn new(number: u8) -> Self {
         Self { id: connection(number), outbox: Outbox::new(OutboxLimits::default()) }
     }
 
-    pub(crate) fn watch(&self, broker: &Broker, space: SpaceId) -> SubscriptionId {
+    pub(crate) fn register(&self, broker: &Broker, space: SpaceId) -> SubscriptionId {
         broker.register(space, self.id, &self.outbox)
     }
 
-    /// Subscribes to a space that stands at this cursor.
+    /// Subscribes to a space at cursor `at`.
     pub(crate) fn subscribe(&self, broker: &Broker, space: SpaceId, at: u64) {
-        let generation = self.watch(broker, space);
-        broker.confirm(space, self.id, generation, state(at));
-        broker.activate(space, self.id, generation);
+        let id = self.register(broker, space);
+        broker.confirm(space, self.id, id, state(at));
+        broker.activate(space, self.id, id);
     }
 
-    /// Every frame that waits.
+    /// Takes the queued frames.
     pub(crate) fn frames(&self) -> Vec<Bytes> {
         std::iter::from_fn(|| self.outbox.take()).map(|outgoing| outgoing.frame).collect()
     }
 
-    /// What every frame that waits says; with the space it says it about.
-    pub(crate) fn heard_where(&self) -> Vec<(SpaceId, Heard)> {
-        self.frames().iter().map(understand).collect()
+    /// Takes and decodes the queued frames, each with its space.
+    pub(crate) fn received_in(&self) -> Vec<(SpaceId, Received)> {
+        self.frames().iter().map(decode).collect()
     }
 
-    /// What every frame that waits says.
-    pub(crate) fn heard(&self) -> Vec<Heard> {
-        self.heard_where().into_iter().map(|(_, heard)| heard).collect()
+    /// Takes and decodes the queued frames.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.received_in().into_iter().map(|(_, received)| received).collect()
     }
 
     pub(crate) fn park(&self) {
@@ -130,33 +130,33 @@ impl Listener {
     }
 }
 
-/// A broker, and the first so many connections subscribed to a space at cursor 5.
-pub(crate) fn audience<const N: usize>() -> (Arc<Broker>, [Listener; N]) {
+/// A broker with `N` connections subscribed to `HERE` at cursor 5.
+pub(crate) fn subscribed_clients<const N: usize>() -> (Arc<Broker>, [Client; N]) {
     let broker = broker();
-    let listeners = std::array::from_fn(|number| Listener::new(u8::try_from(number).unwrap()));
-    for listener in &listeners {
-        listener.subscribe(&broker, HERE, 5);
+    let clients = std::array::from_fn(|number| Client::new(u8::try_from(number).unwrap()));
+    for client in &clients {
+        client.subscribe(&broker, HERE, 5);
     }
-    (broker, listeners)
+    (broker, clients)
 }
 
-/// The one thing that was heard.
-pub(crate) fn only(heard: Vec<Heard>) -> Heard {
-    let [one] = heard.try_into().unwrap();
+/// The only notification in `received`.
+pub(crate) fn only(received: Vec<Received>) -> Received {
+    let [one] = received.try_into().unwrap();
     one
 }
 
-/// Under which name the one thing was heard.
-pub(crate) fn peer_of(heard: Vec<Heard>) -> String {
-    match only(heard) {
-        Heard::Presence(peer, _) | Heard::Leave(peer) | Heard::Event(peer, _) => peer,
-        other @ (Heard::Sync(..) | Heard::Hint(_) | Heard::Revoked | Heard::Resubscribe(_)) => {
-            panic!("nobody speaks in {other:?}")
+/// Peer id in the only notification in `received`.
+pub(crate) fn peer_of(received: Vec<Received>) -> String {
+    match only(received) {
+        Received::Presence(peer, _) | Received::Leave(peer) | Received::Event(peer, _) => peer,
+        other @ (Received::Sync(..) | Received::Hint(_) | Received::Revoked | Received::Resubscribe(_)) => {
+            panic!("no peer in {other:?}")
         }
     }
 }
 
-fn understand(frame: &Bytes) -> (SpaceId, Heard) {
+fn decode(frame: &Bytes) -> (SpaceId, Received) {
     let Ok(ServerFrame::Notification { method, params }) = frame::parse_server(frame) else {
         panic!("not a notification: {frame:02x?}");
     };
@@ -165,28 +165,31 @@ fn understand(frame: &Bytes) -> (SpaceId, Heard) {
             let Sync { space, prev, cursor, key_generation, records, .. } = params.decode().unwrap();
             assert_eq!(key_generation.get(), 3);
             let hint = prev == cursor && records.is_empty();
-            (space, if hint { Heard::Hint(cursor.get()) } else { Heard::Sync(prev.get(), cursor.get()) })
+            (
+                space,
+                if hint { Received::Hint(cursor.get()) } else { Received::Sync(prev.get(), cursor.get()) },
+            )
         }
         method::PRESENCE => {
             let Presence { space, peer, data } = params.decode().unwrap();
-            (space, Heard::Presence(peer.to_owned(), data.to_vec()))
+            (space, Received::Presence(peer.to_owned(), data.to_vec()))
         }
         method::PRESENCE_LEAVE => {
             let PresenceLeave { space, peer } = params.decode().unwrap();
-            (space, Heard::Leave(peer.to_owned()))
+            (space, Received::Leave(peer.to_owned()))
         }
         method::EVENT => {
             let EphemeralEvent { space, peer, data } = params.decode().unwrap();
-            (space, Heard::Event(peer.to_owned(), data.to_vec()))
+            (space, Received::Event(peer.to_owned(), data.to_vec()))
         }
         method::REVOKED => {
             let Revoked { space, reason } = params.decode().unwrap();
             assert_eq!(reason, "ucan_revoked");
-            (space, Heard::Revoked)
+            (space, Received::Revoked)
         }
         method::RESUBSCRIBE => {
             let Resubscribe { spaces } = params.decode().unwrap();
-            (*spaces.first().unwrap(), Heard::Resubscribe(spaces))
+            (*spaces.first().unwrap(), Received::Resubscribe(spaces))
         }
         other => panic!("unexpected notification {other}"),
     }

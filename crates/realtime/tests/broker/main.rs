@@ -1,6 +1,6 @@
-//! The broker, driven the way connections drive it, and judged by the frames that reach their outboxes.
+//! Broker under test through its public interface: calls as connections make them, frames as their outboxes get them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "whatever goes wrong in here has to fail a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "any failure in the fixture has to fail the test")]
 
 mod events;
 mod fixture;

@@ -1,4 +1,4 @@
-//! Many at once: whoever watches sees ascending cursors without loss, however threads interleave.
+//! Concurrency: subscribers receive ascending cursors without loss under any interleaving of threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,9 +8,9 @@ use less_sync_core::SpaceId;
 use less_sync_realtime::{Broker, Outbox, OutboxLimits};
 use parking_lot::Mutex;
 
-use crate::fixture::{HERE, Heard, Listener, THERE, broker, connection, push_from, state};
+use crate::fixture::{Client, HERE, Received, THERE, broker, connection, push_from, state};
 
-/// Spaces whose commits are ordered by a lock, and published after it is released, as storage does it.
+/// Cursors of two spaces: commits are ordered by a lock and published after its release, as with storage.
 #[derive(Default)]
 struct Ledger {
     here: Mutex<u64>,
@@ -33,47 +33,47 @@ impl Ledger {
     }
 }
 
-/// A watcher that checks what it is told against where it stands.
+/// Subscriber that checks the received events against its own cursor.
 struct Reader {
-    listener: Listener,
+    client: Client,
     space: SpaceId,
-    stands: u64,
-    told: usize,
+    cursor: u64,
+    events: usize,
 }
 
 impl Reader {
-    /// Subscribes as a connection does: register, read, settle, write the response, open.
+    /// Subscribes as a connection does: register, read, confirm, write the response, activate.
     fn join(broker: &Broker, ledger: &Ledger, number: u8, space: SpaceId) -> Self {
         let outbox = Outbox::new(OutboxLimits { event_frames: usize::MAX, ..OutboxLimits::default() });
-        let listener = Listener { id: connection(number), outbox };
-        let gate = listener.watch(broker, space);
+        let client = Client { id: connection(number), outbox };
+        let id = client.register(broker, space);
         thread::yield_now();
-        let stands = ledger.read(space);
-        broker.confirm(space, listener.id, gate, state(stands));
+        let cursor = ledger.read(space);
+        broker.confirm(space, client.id, id, state(cursor));
         thread::yield_now();
-        assert_eq!(listener.heard(), [], "nothing before the response");
-        broker.activate(space, listener.id, gate);
-        Self { listener, space, stands, told: 0 }
+        assert_eq!(client.received(), [], "nothing before the response");
+        broker.activate(space, client.id, id);
+        Self { client, space, cursor, events: 0 }
     }
 
     fn read(&mut self) {
-        for (space, heard) in self.listener.heard_where() {
+        for (space, received) in self.client.received_in() {
             assert_eq!(space, self.space);
-            self.stands = match heard {
-                Heard::Sync(prev, cursor) => {
-                    assert_eq!(prev, self.stands, "a hole before {cursor}");
-                    self.told += 1;
+            self.cursor = match received {
+                Received::Sync(prev, cursor) => {
+                    assert_eq!(prev, self.cursor, "a gap before {cursor}");
+                    self.events += 1;
                     cursor
                 }
-                Heard::Hint(cursor) => {
-                    assert!(cursor > self.stands, "a hint for what was known");
+                Received::Hint(cursor) => {
+                    assert!(cursor > self.cursor, "a hint for a known cursor");
                     cursor
                 }
-                other @ (Heard::Presence(..)
-                | Heard::Leave(_)
-                | Heard::Event(..)
-                | Heard::Revoked
-                | Heard::Resubscribe(_)) => {
+                other @ (Received::Presence(..)
+                | Received::Leave(_)
+                | Received::Event(..)
+                | Received::Revoked
+                | Received::Resubscribe(_)) => {
                     panic!("unexpected {other:?}")
                 }
             };
@@ -81,16 +81,16 @@ impl Reader {
     }
 
     fn read_until(&mut self, cursor: u64) {
-        while self.stands < cursor {
+        while self.cursor < cursor {
             self.read();
             thread::yield_now();
         }
     }
 }
 
-/// B-12, G2, G3: two spaces, publishers that race, watchers that stay and watchers that come and go.
+/// B-12, G2, G3: two spaces, racing publishers, subscribers that stay and subscribers that come and go.
 #[test]
-fn watchers_that_come_and_go_see_every_push_in_order() {
+fn subscribers_that_come_and_go_receive_every_push_in_order() {
     const PUBLISHERS: u8 = 4;
     const PUSHES: usize = 2_000;
     let (broker, ledger) = (broker(), Arc::new(Ledger::default()));
@@ -123,9 +123,9 @@ fn watchers_that_come_and_go_see_every_push_in_order() {
                     if round % 3 > 0 {
                         reader.read_until(goal);
                     }
-                    assert!(broker.unsubscribe(space, reader.listener.id));
+                    assert!(broker.unsubscribe(space, reader.client.id));
                     reader.read();
-                    assert_eq!(reader.listener.heard(), [], "nothing after leaving");
+                    assert_eq!(reader.client.received(), [], "nothing after leaving");
                     round += 1;
                     visits.fetch_add(1, Ordering::Relaxed);
                 }
@@ -141,16 +141,16 @@ fn watchers_that_come_and_go_see_every_push_in_order() {
                 let last = ledger.read(reader.space);
                 assert_eq!(last, PUSHES as u64 / 2 * u64::from(PUBLISHERS));
                 reader.read_until(last);
-                assert!(reader.told > 0, "nothing but hints");
+                assert!(reader.events > 0, "only hints");
             });
         }
     });
     assert!(visits.load(Ordering::Relaxed) > 10);
 }
 
-/// G2, a thousand times: a push races a subscription, and is part of its state or told after it.
+/// G2, a thousand times: a push that races a subscription is part of its state or delivered after it.
 #[test]
-fn a_push_that_races_a_subscription_is_never_lost() {
+fn push_that_races_a_subscription_is_never_lost() {
     for _ in 0..1_000 {
         let (broker, ledger) = (broker(), Ledger::default());
         thread::scope(|scope| {
@@ -162,9 +162,8 @@ fn a_push_that_races_a_subscription_is_never_lost() {
     }
 }
 
-/// Presence and subscriptions from many threads leave nothing behind.
 #[test]
-fn a_crowd_that_left_leaves_no_trace() {
+fn concurrent_subscriptions_and_presence_leave_no_state_behind() {
     let broker = broker();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -172,16 +171,16 @@ fn a_crowd_that_left_leaves_no_trace() {
             .map(|number| {
                 let broker = &broker;
                 scope.spawn(move || {
-                    let listener = Listener::new(number);
+                    let client = Client::new(number);
                     for round in 0..500 {
                         let space = if round % 2 == 0 { HERE } else { THERE };
-                        listener.subscribe(broker, space, 0);
-                        broker.set_presence(space, listener.id, b"here");
-                        broker.send_event(space, listener.id, b"event");
+                        client.subscribe(broker, space, 0);
+                        broker.set_presence(space, client.id, b"here");
+                        broker.send_event(space, client.id, b"event");
                         if round % 3 == 0 {
-                            broker.clear_presence(space, listener.id);
+                            broker.clear_presence(space, client.id);
                         }
-                        broker.unsubscribe(space, listener.id);
+                        broker.unsubscribe(space, client.id);
                     }
                 })
             })

@@ -1,4 +1,4 @@
-//! No deaf connections: what is lost is noticed and repaired (decision 0014).
+//! Position check: detection and repair of lost events (decision 0014).
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -13,9 +13,9 @@ use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, S
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::fixture::{HERE, Heard, Listener, THERE, TokioClock, audience, broker, cursor, push};
+use crate::fixture::{Client, HERE, Received, THERE, TokioClock, broker, cursor, push, subscribed_clients};
 
-/// Storage that knows cursors, and counts how often it is asked.
+/// Storage fake with cursors, and counters of its queries.
 #[derive(Default)]
 struct Stored {
     cursors: Mutex<HashMap<SpaceId, u64>>,
@@ -62,7 +62,7 @@ fn stored(id: SpaceId, at: u64) -> Space {
     }
 }
 
-/// Runs the check beside `test`, which ends it.
+/// Runs the position check until `test` completes.
 async fn checked(broker: &Arc<Broker>, stored: &Arc<Stored>, test: impl Future<Output = ()>) {
     let check = PositionCheck {
         broker: broker.clone(),
@@ -78,37 +78,37 @@ async fn checked(broker: &Arc<Broker>, stored: &Arc<Stored>, test: impl Future<O
     tokio::join!(check.run(async { stopped.await.unwrap() }), test);
 }
 
-async fn next(listener: &Listener) -> Heard {
-    poll_fn(|cx| listener.outbox.poll_ready(cx)).await;
-    listener.heard().remove(0)
+async fn next(client: &Client) -> Received {
+    poll_fn(|cx| client.outbox.poll_ready(cx)).await;
+    client.received().remove(0)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_event_is_noticed_by_the_next_one_and_repaired_after_a_second() {
-    let (broker, [watcher]) = audience();
+async fn lost_event_is_detected_by_the_next_one_and_repaired_after_a_second() {
+    let (broker, [subscriber]) = subscribed_clients();
     let stored = Arc::new(Stored::default());
     let before = Instant::now();
     checked(&broker, &stored, async {
         push(&broker, HERE, 7);
-        assert_eq!(next(&watcher).await, Heard::Hint(7));
+        assert_eq!(next(&subscriber).await, Received::Hint(7));
         assert!(before.elapsed() >= Duration::from_secs(1));
         assert!(before.elapsed() < Duration::from_secs(3));
         push(&broker, HERE, 8);
-        assert_eq!(watcher.heard(), [Heard::Sync(7, 8)]);
+        assert_eq!(subscriber.received(), [Received::Sync(7, 8)]);
     })
     .await;
     assert_eq!(broker.metrics().repairs.get(), 1);
-    assert_eq!(stored.looks.load(Ordering::Relaxed), 0, "storage was not needed");
+    assert_eq!(stored.looks.load(Ordering::Relaxed), 0, "storage was not queried");
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_gap_is_noticed_not_only_the_first() {
-    let (broker, [watcher]) = audience();
+async fn every_gap_is_detected_not_only_the_first() {
+    let (broker, [subscriber]) = subscribed_clients();
     checked(&broker, &Arc::default(), async {
         for lost in [6, 8, 10] {
             let before = Instant::now();
             push(&broker, HERE, lost + 1);
-            assert_eq!(next(&watcher).await, Heard::Hint(lost + 1));
+            assert_eq!(next(&subscriber).await, Received::Hint(lost + 1));
             assert!(before.elapsed() < Duration::from_secs(3));
         }
     })
@@ -117,26 +117,26 @@ async fn every_gap_is_noticed_not_only_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_event_without_a_successor_is_found_in_storage() {
-    let (broker, [watcher]) = audience();
-    let elsewhere = Listener::new(9);
+async fn lost_event_without_a_successor_is_found_in_storage() {
+    let (broker, [subscriber]) = subscribed_clients();
+    let elsewhere = Client::new(9);
     elsewhere.subscribe(&broker, THERE, 3);
     let stored = Arc::new(Stored::default());
     stored.cursors.lock().extend([(HERE, 6), (THERE, 3)]);
     let before = Instant::now();
     checked(&broker, &stored, async {
-        assert_eq!(next(&watcher).await, Heard::Hint(6));
+        assert_eq!(next(&subscriber).await, Received::Hint(6));
         assert!(before.elapsed() <= Duration::from_secs(32), "{:?}", before.elapsed());
     })
     .await;
-    assert_eq!(elsewhere.heard(), []);
+    assert_eq!(elsewhere.received(), []);
     assert_eq!(broker.metrics().repairs.get(), 1);
     assert_eq!(broker.delivered_cursors().into_iter().collect::<HashMap<_, _>>()[&HERE], cursor(6));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_only_late_is_not_repaired() {
-    let (broker, [watcher]) = audience();
+async fn late_event_is_not_repaired() {
+    let (broker, [subscriber]) = subscribed_clients();
     let stored = Arc::new(Stored::default());
     checked(&broker, &stored, async {
         push(&broker, HERE, 7);
@@ -145,31 +145,31 @@ async fn an_event_that_is_only_late_is_not_repaired() {
         tokio::time::sleep(Duration::from_mins(1)).await;
     })
     .await;
-    assert_eq!(watcher.heard(), [Heard::Sync(5, 6), Heard::Sync(6, 7)]);
+    assert_eq!(subscriber.received(), [Received::Sync(5, 6), Received::Sync(6, 7)]);
     assert_eq!(broker.metrics().repairs.get(), 0);
-    assert!(stored.looks.load(Ordering::Relaxed) >= 2, "it went on looking");
+    assert!(stored.looks.load(Ordering::Relaxed) >= 2, "the comparison goes on");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_state_newer_than_what_was_delivered_is_a_gap_too() {
-    let (broker, [watcher]) = audience();
+async fn state_newer_than_the_delivered_cursor_is_a_gap() {
+    let (broker, [subscriber]) = subscribed_clients();
     let stored = Arc::new(Stored::default());
     checked(&broker, &stored, async {
-        Listener::new(9).subscribe(&broker, HERE, 6);
-        assert_eq!(next(&watcher).await, Heard::Hint(6));
+        Client::new(9).subscribe(&broker, HERE, 6);
+        assert_eq!(next(&subscriber).await, Received::Hint(6));
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn storage_that_fails_is_asked_again_soon() {
-    let (broker, [watcher]) = audience();
+async fn failed_comparison_is_retried_soon() {
+    let (broker, [subscriber]) = subscribed_clients();
     let stored = Arc::new(Stored::default());
     stored.cursors.lock().insert(HERE, 6);
     stored.failing.store(true, Ordering::Relaxed);
     let before = Instant::now();
     checked(&broker, &stored, async {
-        assert_eq!(next(&watcher).await, Heard::Hint(6));
+        assert_eq!(next(&subscriber).await, Received::Hint(6));
         assert!(before.elapsed() <= Duration::from_secs(37), "{:?}", before.elapsed());
     })
     .await;
@@ -177,14 +177,14 @@ async fn storage_that_fails_is_asked_again_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn storage_is_asked_for_a_thousand_spaces_at_a_time() {
+async fn comparison_queries_a_thousand_spaces_at_a_time() {
     let broker = broker();
-    let watcher = Listener::new(1);
+    let subscriber = Client::new(1);
     let stored = Arc::new(Stored::default());
     for number in 0..2_500_u16 {
         let mut id = [7; 16];
         id[..2].copy_from_slice(&number.to_be_bytes());
-        watcher.subscribe(&broker, SpaceId::from_bytes(id), 1);
+        subscriber.subscribe(&broker, SpaceId::from_bytes(id), 1);
     }
     checked(&broker, &stored, tokio::time::sleep(Duration::from_secs(31))).await;
     assert_eq!(stored.looks.load(Ordering::Relaxed), 3);
