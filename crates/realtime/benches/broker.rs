@@ -1,6 +1,6 @@
-//! What a push, a presence and an event cost the broker, up to the outboxes of those who watch.
+//! Broker benchmarks: fan-out of a push, presence, ephemeral events, up to the outboxes of the subscribers.
 //!
-//! Outboxes are drained between rounds and their tasks parked, as connections are that keep up.
+//! Outboxes are drained between rounds and their tasks parked, as those of connections that keep up.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use less_sync_realtime::{Broker, BrokerSettings, Limits, Outbox, OutboxLimits, P
 use less_sync_storage::{Change, RecordState};
 
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
-const WATCHERS: [u64; 3] = [10, 100, 1_000];
+const SUBSCRIBERS: [u64; 3] = [10, 100, 1_000];
 
 struct SystemClock;
 
@@ -25,7 +25,7 @@ impl Clock for SystemClock {
         Timestamp::from_seconds(0)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    #[expect(clippy::disallowed_methods, reason = "the clock of the benchmark")]
     fn instant(&self) -> Instant {
         Instant::now()
     }
@@ -35,7 +35,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A space with watchers.
+/// Space with subscribers.
 struct Fixture {
     broker: Arc<Broker>,
     outboxes: Vec<Arc<Outbox>>,
@@ -54,17 +54,17 @@ fn cursor(number: u64) -> Cursor {
 }
 
 impl Fixture {
-    fn new(watchers: u64) -> Self {
+    fn new(subscribers: u64) -> Self {
         let broker = Broker::new(BrokerSettings::new(&Limits::default(), [7; 32]), Arc::new(SystemClock));
         let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
         let subscribe = |number| {
             let outbox = Outbox::new(OutboxLimits::default());
-            let gate = broker.register(SPACE, connection(number), &outbox);
-            broker.confirm(SPACE, connection(number), gate, state);
-            broker.activate(SPACE, connection(number), gate);
+            let id = broker.register(SPACE, connection(number), &outbox);
+            broker.confirm(SPACE, connection(number), id, state);
+            broker.activate(SPACE, connection(number), id);
             outbox
         };
-        let outboxes = (0..watchers).map(subscribe).collect();
+        let outboxes = (0..subscribers).map(subscribe).collect();
         let blob = Bytes::from(vec![0xb1; 256]);
         let dek = Dek::try_from([0x44; 44].as_slice()).ok();
         let state = RecordState::Live { blob, dek };
@@ -86,8 +86,8 @@ impl Fixture {
         }));
     }
 
-    /// Everybody reads everything and waits for more.
-    fn catch_up(&self) {
+    /// Drains all outboxes and parks their tasks.
+    fn drain(&self) {
         let cx = Context::from_waker(Waker::noop());
         for outbox in &self.outboxes {
             while outbox.take().is_some() {}
@@ -99,11 +99,11 @@ impl Fixture {
 fn bench(criterion: &mut Criterion, name: &str, act: impl Fn(&Fixture)) {
     let mut group = criterion.benchmark_group(name);
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    for watchers in WATCHERS {
-        let fixture = Fixture::new(watchers);
-        group.throughput(Throughput::Elements(watchers));
-        group.bench_with_input(BenchmarkId::from_parameter(watchers), &fixture, |bencher, fixture| {
-            bencher.iter_batched(|| fixture.catch_up(), |()| act(fixture), BatchSize::PerIteration);
+    for subscribers in SUBSCRIBERS {
+        let fixture = Fixture::new(subscribers);
+        group.throughput(Throughput::Elements(subscribers));
+        group.bench_with_input(BenchmarkId::from_parameter(subscribers), &fixture, |bencher, fixture| {
+            bencher.iter_batched(|| fixture.drain(), |()| act(fixture), BatchSize::PerIteration);
         });
     }
     group.finish();
@@ -119,27 +119,27 @@ fn fan_out(criterion: &mut Criterion) {
     });
 }
 
-/// As fan-out, but with a task per watcher that has to be woken. Only the call of the publisher is timed.
+/// Fan-out with one task per subscriber to wake. Only the call of the publisher is timed.
 fn fan_out_to_tasks(criterion: &mut Criterion) {
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build() else { return };
     let mut group = criterion.benchmark_group("fan-out to parked tasks");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    for watchers in WATCHERS {
-        let fixture = Fixture::new(watchers);
+    for subscribers in SUBSCRIBERS {
+        let fixture = Fixture::new(subscribers);
         let taken = Arc::new(AtomicU64::new(0));
         let mut tasks = tokio::task::JoinSet::new();
         for outbox in fixture.outboxes.iter().cloned() {
             tasks.spawn_on(read(outbox, taken.clone()), runtime.handle());
         }
-        group.throughput(Throughput::Elements(watchers));
-        group.bench_function(BenchmarkId::from_parameter(watchers), |bencher| {
+        group.throughput(Throughput::Elements(subscribers));
+        group.bench_function(BenchmarkId::from_parameter(subscribers), |bencher| {
             bencher.iter_custom(|rounds| (0..rounds).map(|_| timed_push(&fixture, &taken)).sum());
         });
     }
     group.finish();
 }
 
-/// Takes whatever comes, as the task of a connection does.
+/// Takes frames as they come, as the task of a connection does.
 async fn read(outbox: Arc<Outbox>, taken: Arc<AtomicU64>) {
     loop {
         std::future::poll_fn(|cx| outbox.poll_ready(cx)).await;
@@ -149,7 +149,7 @@ async fn read(outbox: Arc<Outbox>, taken: Arc<AtomicU64>) {
     }
 }
 
-/// How long a push takes that finds every task parked.
+/// Duration of a push that finds every task parked.
 fn timed_push(fixture: &Fixture, taken: &AtomicU64) -> Duration {
     let goal = taken.load(Ordering::Relaxed) + fixture.outboxes.len() as u64;
     let begun = SystemClock.instant();
@@ -161,15 +161,15 @@ fn timed_push(fixture: &Fixture, taken: &AtomicU64) -> Duration {
     took
 }
 
-/// A sweep that finds nothing stale among many, and what subscribing and leaving cost beside it.
+/// Sweep without stale entries among many; registration and removal of a subscription beside them.
 fn sweep(criterion: &mut Criterion) {
     let fixture = Fixture::new(1);
     let outbox = Outbox::new(OutboxLimits::default());
     for number in 0..10_000 {
         let space = SpaceId::from_bytes(*connection(number / 10).as_bytes());
-        let gate = fixture.broker.register(space, connection(number), &outbox);
+        let id = fixture.broker.register(space, connection(number), &outbox);
         let state = Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None };
-        fixture.broker.confirm(space, connection(number), gate, state);
+        fixture.broker.confirm(space, connection(number), id, state);
         fixture.broker.set_presence(space, connection(number), b"here");
     }
     criterion.bench_function("sweep of 10000 fresh entries", |bencher| {
@@ -177,7 +177,7 @@ fn sweep(criterion: &mut Criterion) {
             fixture.broker.sweep_presence();
         });
     });
-    criterion.bench_function("watch and unwatch among 10000", |bencher| {
+    criterion.bench_function("register and unsubscribe among 10000", |bencher| {
         bencher.iter(|| {
             black_box(fixture.broker.register(SPACE, connection(77), &outbox));
             fixture.broker.unsubscribe(SPACE, connection(77))
