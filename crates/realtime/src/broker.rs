@@ -139,7 +139,8 @@ impl Broker {
         });
     }
 
-    /// Carries out the deferred effects of a response of `connection` that has been handed to the socket.
+    /// Carries out the deferred effects of a response to `connection` that has been handed to the socket: activates its
+    /// subscriptions, then queues the ephemeral frames that exceeded the response.
     pub fn response_written(&self, after: AfterWrite, connection: ConnectionId) {
         for PendingSubscription { space, id } in after.subscriptions {
             self.activate(space, connection, id);

@@ -42,7 +42,7 @@ struct State {
     due: BTreeSet<(Instant, u64)>,
 }
 
-/// One mailbox with at least one registered connection.
+/// Mailbox with at least one registered connection.
 #[derive(Default)]
 struct Mailbox {
     connections: Vec<(ConnectionId, Arc<Outbox>)>,

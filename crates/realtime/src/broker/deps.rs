@@ -4,7 +4,7 @@ use super::settings::BrokerSettings;
 use crate::metrics::BrokerMetrics;
 use crate::presence::{PeerIds, PresenceAges};
 
-/// What all channels of a broker share.
+/// Settings, metrics and peer ids, shared by all channels of a broker.
 #[derive(Debug)]
 pub(super) struct Deps {
     pub(super) settings: BrokerSettings,
@@ -14,7 +14,7 @@ pub(super) struct Deps {
     pub(super) peer_ids: PeerIds,
 }
 
-/// What an operation on a channel may use while the lock of its shard is held.
+/// State outside of a channel that its operations use, while the lock of the shard is held.
 #[derive(Debug)]
 pub(super) struct Context<'s> {
     pub(super) deps: &'s Deps,

@@ -1,4 +1,4 @@
-//! One fan-out of durable events to the subscribers of a space: shared pull hints, delivery counts.
+//! Fan-out of durable events to the subscribers of a space: shared pull hints, delivery counts.
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, SpaceId};
