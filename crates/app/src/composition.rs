@@ -59,7 +59,7 @@ pub(crate) fn compose(
     let broker =
         Broker::new(BrokerSettings::new(&config.limits.realtime, rand::random()), deps.clock.clone());
     let notice_delay = config.limits.realtime.invitation_notice_delay.clone();
-    let mailboxes = MailboxNotifier::new(notice_delay, deps.clock.clone());
+    let mailboxes = MailboxNotifier::new(notice_delay, random(), deps.clock.clone());
     let engine = Arc::new(engine(config, store, &broker, &mailboxes, deps));
     jobs(config, store, &broker, &mailboxes, deps);
     let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
@@ -153,6 +153,7 @@ fn endpoint(
         broker,
         mailboxes,
         clock: deps.clock.clone(),
+        random: random(),
         spawner: Arc::new(deps.tasks.clone()),
         limits: config.limits.realtime.clone(),
     })
@@ -190,7 +191,7 @@ fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, mailboxes: &Arc<Ma
     let shared = (broker.clone(), store.storage(), deps.clock.clone());
     deps.tasks.spawn_job("position check", move |draining| {
         let (broker, spaces, clock) = shared.clone();
-        PositionCheck { broker, spaces, clock, interval }.run(draining)
+        PositionCheck { broker, spaces, clock, random: random(), interval }.run(draining)
     });
     let mailboxes = mailboxes.clone();
     deps.tasks.spawn_job("mailbox notices", move |draining| {

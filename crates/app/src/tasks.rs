@@ -11,11 +11,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use less_sync_engine::{Clock, Job, Spawner};
+use less_sync_engine::{Clock, Job, Random as _, Spawner};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use running::Running;
+
+use crate::clock::SystemRandom;
 
 /// Restart delay of a job after its first panic, doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -124,10 +126,10 @@ impl Tasks {
             async move {
                 // Random, so that several servers on one database spread their work.
                 let rounds = async {
-                    tasks.sleep(period.mul_f64(rand::random_range(0.0..1.0))).await;
+                    tasks.sleep(period.mul_f64(SystemRandom.fraction())).await;
                     loop {
                         work().await;
-                        tasks.sleep(period.mul_f64(rand::random_range(0.9..1.1))).await;
+                        tasks.sleep(SystemRandom.jittered(period, 0.1)).await;
                     }
                 };
                 tokio::select! {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use less_sync_auth::{Caller, TokenError};
 use less_sync_core::{Close, ConnectionId};
-use less_sync_engine::{Authenticator, Clock, Engine, Spawner};
+use less_sync_engine::{Authenticator, Clock, Engine, Random, Spawner};
 use parking_lot::Mutex;
 
 use crate::broker::Broker;
@@ -30,6 +30,8 @@ pub struct Parts {
     pub mailboxes: Arc<MailboxNotifier>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Source of connection ids and of the jitter of lifetimes.
+    pub random: Arc<dyn Random>,
     /// Owner of the connections' tasks.
     pub spawner: Arc<dyn Spawner>,
     /// Timers and bounds.
@@ -49,6 +51,7 @@ pub struct Endpoint {
     pub(crate) broker: Arc<Broker>,
     pub(crate) mailboxes: Arc<MailboxNotifier>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) registry: Arc<Registry>,
@@ -63,7 +66,7 @@ impl Endpoint {
     /// An endpoint made of `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { engine, authenticator, broker, mailboxes, clock, spawner, limits } = parts;
+        let Parts { engine, authenticator, broker, mailboxes, clock, random, spawner, limits } = parts;
         let metrics = Arc::<ConnectionMetrics>::default();
         Arc::new(Self {
             registry: Registry::new(&limits, metrics.clone()),
@@ -73,6 +76,7 @@ impl Endpoint {
             broker,
             mailboxes,
             clock,
+            random,
             spawner,
             limits: Arc::new(limits),
             draining: AtomicBool::new(false),

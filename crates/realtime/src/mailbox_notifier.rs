@@ -16,7 +16,7 @@ use bytes::Bytes;
 use less_sync_core::wire::Empty;
 use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, MailboxId, frame};
-use less_sync_engine::{Clock, MailboxNotices};
+use less_sync_engine::{Clock, MailboxNotices, Random};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -27,6 +27,7 @@ use crate::outbox::{Delivered, Outbox};
 pub struct MailboxNotifier {
     /// Range of the uniformly random delay between an invitation and its notice.
     delay: RangeInclusive<Duration>,
+    random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
     hasher: RandomState,
     state: Mutex<State>,
@@ -62,9 +63,10 @@ struct Deliveries {
 impl MailboxNotifier {
     /// A notifier without connections. `delay` is the range of the random delay of a notice.
     #[must_use]
-    pub fn new(delay: RangeInclusive<Duration>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(delay: RangeInclusive<Duration>, random: Arc<dyn Random>, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             delay,
+            random,
             clock,
             hasher: RandomState::new(),
             state: Mutex::default(),
@@ -109,7 +111,7 @@ impl MailboxNotifier {
     /// Schedules a notice for `mailbox` at a random time after `now`. A pending notice covers this invitation too.
     fn schedule(&self, mailbox: MailboxId, now: Instant) {
         let key = self.key(mailbox);
-        let at = now + rand::random_range(self.delay.clone());
+        let at = now + self.random.duration(&self.delay);
         let mut state = self.state.lock();
         let Some(registered) = state.mailboxes.get_mut(&key) else { return };
         if registered.notice_at.is_some() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{Cursor, SpaceId, limits};
-use less_sync_engine::Clock;
+use less_sync_engine::{Clock, Random};
 use less_sync_storage::{Spaces, StorageError};
 
 use crate::broker::{Broker, Position};
@@ -32,6 +32,8 @@ pub struct PositionCheck {
     pub spaces: Arc<dyn Spaces>,
     /// Source of time.
     pub clock: Arc<dyn Clock>,
+    /// Source of the jitter of the interval.
+    pub random: Arc<dyn Random>,
     /// Interval between two comparisons, before jitter; at least one second.
     pub interval: Duration,
 }
@@ -104,7 +106,7 @@ impl PositionCheck {
     }
 
     fn jittered(&self) -> Duration {
-        self.interval.mul_f64(rand::random_range(1.0 - JITTER..1.0 + JITTER)).max(GRACE)
+        self.random.jittered(self.interval, JITTER).max(GRACE)
     }
 }
 

@@ -80,7 +80,7 @@ fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepte
 
 /// Spawns the task that serves the connection once its upgrade is complete.
 fn serve(endpoint: Arc<Endpoint>, on_upgrade: OnUpgrade, permit: AddressPermit) {
-    let id = ConnectionId::from_bytes(rand::random());
+    let id = ConnectionId::from_bytes(endpoint.random.bits().to_be_bytes());
     let spawner = endpoint.spawner.clone();
     let connection = async move {
         match on_upgrade.await {
@@ -106,8 +106,7 @@ fn remote_address(request: &Request) -> IpAddr {
 /// Configured lifetime with jitter, so that connections opened together do not end together.
 fn lifetime(endpoint: &Endpoint) -> Duration {
     let jitter = f64::from(endpoint.limits.lifetime_jitter_percent) / 100.0;
-    let factor = if jitter > 0.0 { rand::random_range(1.0 - jitter..1.0 + jitter) } else { 1.0 };
-    endpoint.limits.max_lifetime.mul_f64(factor)
+    endpoint.random.jittered(endpoint.limits.max_lifetime, jitter)
 }
 
 /// Value of `Sec-WebSocket-Accept`; `None` unless the request is a WebSocket upgrade of version 13 (RFC 6455 §4.2.1).

@@ -77,32 +77,37 @@ pub const CRATES: &[CrateRule] = &[
     CrateRule {
         name: "less-sync-storage-sqlite",
         may_use: &[CORE, STORAGE],
-        never_directly: &["anyhow", "minicbor", "serde_json"],
+        never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[&["mio"], HTTP],
     },
     CrateRule {
         name: "less-sync-storage-postgres",
         may_use: &[CORE, STORAGE],
-        never_directly: &["anyhow", "minicbor", "serde_json"],
+        never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[HTTP],
     },
     CrateRule {
         name: "less-sync-storage-objects",
         may_use: &[CORE, STORAGE],
-        never_directly: &["anyhow", "minicbor", "serde_json"],
+        never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[&["axum", "tungstenite"], SQL],
     },
     CrateRule {
         name: ENGINE,
         may_use: &[CORE, AUTH, STORAGE],
-        never_directly: &["anyhow", "minicbor"],
+        never_directly: &["anyhow", "minicbor", "rand"],
         never_below: &[SOCKETS, HTTP, SQL],
     },
-    CrateRule { name: "less-sync-realtime", may_use: EDGE, never_directly: &["anyhow"], never_below: &[SQL] },
+    CrateRule {
+        name: "less-sync-realtime",
+        may_use: EDGE,
+        never_directly: &["anyhow", "rand"],
+        never_below: &[SQL],
+    },
     CrateRule {
         name: "less-sync-api",
         may_use: EDGE,
-        never_directly: &["anyhow", "minicbor", "tokio-tungstenite"],
+        never_directly: &["anyhow", "minicbor", "rand", "tokio-tungstenite"],
         never_below: &[SQL],
     },
     CrateRule {

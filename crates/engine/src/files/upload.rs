@@ -183,8 +183,8 @@ impl UploadInProgress {
         };
         match committed {
             Ok(finished @ UploadResult::Created { .. }) => Ok(finished),
-            // The commit may have succeeded although its response was lost. Aborting could delete the object of a live
-            // file; so the intent is left alone, and expires if the file was not created.
+            // The commit may have succeeded, or may still run, although its response was lost. Aborting could fail a commit
+            // in flight; so the intent is left alone, and expires if the file was not created.
             Err(error) if error.is_indeterminate() => Err(error),
             other => {
                 abort(&*files.0.engine.storage, &upload).await;

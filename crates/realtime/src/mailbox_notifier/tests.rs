@@ -1,5 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use less_sync_core::Timestamp;
 use less_sync_engine::Job;
 
@@ -26,8 +28,14 @@ impl Clock for UnusedClock {
     }
 }
 
+/// Random bits that are spread evenly over their range: a Weyl sequence.
+fn evenly_spread() -> impl Fn() -> u128 + Send + Sync {
+    let state = AtomicU32::new(0);
+    move || u128::from(state.fetch_add(0x9E37_79B9, Ordering::Relaxed)) << 96
+}
+
 fn notifier() -> Arc<MailboxNotifier> {
-    MailboxNotifier::new(SECOND..=5 * SECOND, Arc::new(UnusedClock))
+    MailboxNotifier::new(SECOND..=5 * SECOND, Arc::new(evenly_spread()), Arc::new(UnusedClock))
 }
 
 fn register(notifier: &MailboxNotifier, mailbox: MailboxId, connection: u8) -> Arc<Outbox> {

@@ -68,6 +68,7 @@ async fn checked(broker: &Arc<Broker>, stored: &Arc<Stored>, test: impl Future<O
         broker: broker.clone(),
         spaces: stored.clone(),
         clock: Arc::new(TokioClock),
+        random: Arc::new(|| 1 << 127),
         interval: Duration::from_secs(25),
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
