@@ -1,4 +1,4 @@
-//! The gate in front of every operation on a space: its row, and whether the caller's chain is still good (storage T2,
+//! Access check of every operation on a space: its row, its home, and the revocations of the caller's chain (storage T2,
 //! T4, T11, T12).
 
 use less_sync_core::{Cid, Cursor, Epoch};
@@ -14,7 +14,7 @@ pub(crate) fn cids(access: &Access) -> Vec<String> {
     access.chain().map_or_else(Vec::new, |chain| chain.cids().iter().map(Cid::to_hex).collect())
 }
 
-/// What decides whether somebody may look at a space.
+/// Facts that decide about read access.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gate {
     /// The space has a root key.
@@ -30,7 +30,7 @@ impl Gate {
     }
 }
 
-/// What decides whether somebody may change a space, where its row need not be locked.
+/// Facts that decide about write access where the row of the space is not locked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteGate {
     pub(crate) gate: Gate,
@@ -39,7 +39,7 @@ pub(crate) struct WriteGate {
 }
 
 impl WriteGate {
-    /// The same order as under a lock.
+    /// Checks in the same order as under a lock.
     pub(crate) fn admit<R>(self, access: &Access) -> Result<(), StorageError<R>> {
         check_kind(access, self.gate.shared)?;
         if self.remote { Err(StorageError::SpaceIsRemote) } else { self.gate.admit(access) }
@@ -98,7 +98,7 @@ pub(crate) async fn for_reading<R>(
     }))
 }
 
-/// Locks the space for somebody who may change it. The chain is looked up by a later statement than the one that locks,
+/// Locks the space and checks write access. The chain is looked up by a later statement than the one that locks,
 /// and so against everything that was committed before the lock was granted.
 pub(crate) async fn for_writing<R>(db: &mut PgConnection, access: &Access) -> Result<Locked, Aborted<R>> {
     let id = access.space().as_uuid();

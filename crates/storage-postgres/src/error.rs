@@ -1,4 +1,4 @@
-//! Failures: why a database does not open, and what the adapter itself finds wrong.
+//! Errors of opening a database, and failures that the adapter itself detects.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use less_sync_storage::StorageError;
 use crate::migrate::MigrateError;
 use crate::sqlstate::{Meaning, meaning};
 
-/// Why a database was not opened.
+/// Error of opening a database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The database could not be reached, or did not let us in, as long as we tried.
+    /// The database could not be reached, or rejected the login, until the timeout.
     #[error("cannot connect to the database")]
     Connect(#[source] sqlx::Error),
-    /// It did not answer.
+    /// The database did not respond within the timeout.
     #[error("database did not answer within {} s", .0.as_secs())]
     ConnectTimeout(Duration),
     /// PostgreSQL is too old (operations §11.3).
@@ -39,7 +39,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether waiting may help. A wrong password or a database that does not exist stays what it is.
+    /// Whether a retry may help. A wrong password or a missing database is permanent.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Connect(error) => meaning(error) == Meaning::Unavailable,
@@ -49,17 +49,27 @@ impl OpenError {
     }
 }
 
-/// A retry may help.
+/// Maps a driver error to the error of the contract.
+pub(crate) fn storage_error<R>(error: sqlx::Error) -> StorageError<R> {
+    match meaning(&error) {
+        Meaning::Retry | Meaning::Unavailable => unavailable(error),
+        Meaning::SpaceNotFound => StorageError::SpaceNotFound,
+        // Spaces are created by statements that do not raise this.
+        Meaning::SpaceExists | Meaning::Bug => database(error),
+    }
+}
+
+/// A failure that may be transient.
 pub(crate) fn unavailable<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Unavailable(error.into())
 }
 
-/// Nobody expected this.
+/// An unexpected failure.
 pub(crate) fn database<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Database(error.into())
 }
 
-/// A row that no statement of ours can have written.
+/// A stored value that no statement of this adapter writes.
 #[derive(Debug, thiserror::Error)]
 #[error("stored {0} is out of its range")]
 pub(crate) struct CorruptRow(pub(crate) &'static str);
@@ -75,7 +85,7 @@ impl<R> From<CorruptRow> for StorageError<R> {
 #[error("database is closed")]
 pub(crate) struct Closed;
 
-/// Why there is no connection. Whatever it was wanted for was not begun.
+/// No connection; the operation was not begun.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoConnection {
     #[error(transparent)]
@@ -95,5 +105,18 @@ impl<R> From<NoConnection> for StorageError<R> {
 impl<R> From<Closed> for StorageError<R> {
     fn from(closed: Closed) -> Self {
         unavailable(closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_connection_is_unavailable_and_a_bug_is_not() {
+        let error = |error: sqlx::Error| -> StorageError { storage_error(error) };
+        let lost = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(error(lost), StorageError::Unavailable(_)));
+        assert!(matches!(error(sqlx::Error::RowNotFound), StorageError::Database(_)));
     }
 }

@@ -11,8 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::connector::{Connector, Resting};
+use crate::error::storage_error;
 use crate::error::{Closed, NoConnection};
-use crate::sqlstate::{leaves_connection, storage_error};
+use crate::sqlstate::leaves_connection;
 use crate::{OpenError, PostgresOptions};
 
 /// Connections beyond those that are kept are ended when nobody has needed them for so long.

@@ -1,4 +1,4 @@
-//! One page of a pull: a short read in index order (storage §3.7).
+//! Page of a pull: a short read in index order (storage §3.7).
 
 use bytes::Bytes;
 use less_sync_core::{Dek, SpaceId};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::columns::{cursor, dek, hash, size as stored_size};
 use crate::error::CorruptRow;
 
-/// Where a page ends.
+/// Limits of a page; the row that reaches one of them is the last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageLimits {
     pub(crate) rows: i64,
@@ -35,7 +35,7 @@ pub(crate) struct PageRow {
     more: bool,
 }
 
-/// Where the branches of the statement begin. An id that no other is greater than stands for "nothing of this cursor",
+/// Lower bounds of the branches of the statement. An id that no other is greater than stands for "nothing of this cursor",
 /// so the lower bound never is an id that a row may have.
 struct After {
     record: (i64, Uuid),
@@ -84,7 +84,7 @@ pub(crate) async fn select(
     rows.fetch_all(connection).await
 }
 
-/// The page that these rows make.
+/// Builds the page from its rows.
 pub(crate) fn page(rows: Vec<PageRow>) -> Result<PullPage, CorruptRow> {
     let more = rows.last().is_some_and(|last| last.more);
     let rows = rows.into_iter().map(PageRow::read).collect::<Result<Vec<Row>, _>>()?;

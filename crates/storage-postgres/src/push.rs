@@ -1,24 +1,23 @@
-//! The write side: a queue, a few committers that empty it, and transactions of their own for what does not fit or has
-//! to wait.
+//! Write side for pushes: a submission queue, a few committers that empty it, and a slow path for what does not fit a batch.
 //!
-//! A committer takes what has queued, sends it as one statement, which is one round trip and one transaction, and
-//! answers when that is committed (natural batching). There are no timers: a lone push goes at once, and while it is
-//! being committed the next batch collects.
+//! A committer takes everything that is queued and applies it in one statement, which is one round trip and one
+//! transaction (natural batching). There are no timers: a lone push is sent at once, and while it is being committed the
+//! next batch collects.
 //!
-//! Committers never wait for a lock: a space that somebody else has locked is set aside, and waits in a task of its
-//! own, so that it holds up nobody else. Nor do two tasks work on one space at a time, so its pushes take effect in the
-//! order of their arrival.
+//! Committers never wait for a row lock: pushes whose space is locked by another transaction continue in a task of their
+//! own, so that they do not hold up other spaces. A space is leased to one task at a time, so its pushes take effect in the
+//! order of their tickets.
 
-mod alone;
 mod batch;
-mod big;
 mod committer;
 mod failure;
 mod job;
 mod outcome;
+mod oversized;
 mod queue;
-mod shared;
-mod single;
+mod single_record;
+mod slow_path;
+mod submission_queue;
 
 use std::sync::Arc;
 
@@ -26,43 +25,43 @@ use less_sync_storage::{Access, Push, Ticket};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-use self::alone::Alone;
 use self::committer::Committer;
 use self::job::Job;
-use self::shared::Shared;
+use self::slow_path::SlowPath;
+use self::submission_queue::SubmissionQueue;
 use crate::connector::Connector;
 use crate::error::unavailable;
 use crate::pool::Pool;
 
 pub(crate) use self::queue::QueueLimits;
 
-/// The sending end: hands pushes to the committers and waits for their outcome.
+/// Sending end of the submission queue, and owner of the tasks behind it.
 #[derive(Debug)]
 pub(crate) struct Pusher {
-    shared: Arc<Shared>,
+    queue: Arc<SubmissionQueue>,
     tasks: TaskTracker,
 }
 
 impl Pusher {
-    /// Starts `committers` of them, each with a connection of its own.
+    /// Starts so many `committers`, each with a connection of its own.
     pub(crate) fn start(
         connector: &Connector,
         pool: &Arc<Pool>,
         committers: u32,
         limits: QueueLimits,
     ) -> Self {
-        let (shared, tasks) = (Arc::new(Shared::new(limits)), TaskTracker::new());
+        let (queue, tasks) = (Arc::new(SubmissionQueue::new(limits)), TaskTracker::new());
         for _ in 0..committers.max(1) {
-            let alone = Alone::new(pool, &tasks);
-            tasks.spawn(Committer::new(connector.clone(), &shared, alone).run());
+            let slow_path = SlowPath::new(pool, &tasks);
+            tasks.spawn(Committer::new(connector.clone(), &queue, slow_path).run());
         }
-        Self { shared, tasks }
+        Self { queue, tasks }
     }
 
     /// Queues a push behind everything that was submitted before. Its ticket resolves once the outcome is durable.
     pub(crate) fn submit(&self, access: Access, push: Push) -> Ticket {
         let (reply, outcome) = oneshot::channel();
-        let queued = self.shared.submit(Job::new(access, push, reply));
+        let queued = self.queue.submit(Job::new(access, push, reply));
         Ticket::new(async move {
             queued?;
             // A dropped sender means that the committer has panicked: the outcome is unknown.
@@ -70,17 +69,17 @@ impl Pusher {
         })
     }
 
-    /// Finishes everything that has queued and rejects the rest.
+    /// Finishes everything that is queued and rejects the rest.
     pub(crate) async fn close(&self) {
-        self.shared.close();
+        self.queue.close();
         self.tasks.close();
         self.tasks.wait().await;
     }
 }
 
 impl Drop for Pusher {
-    /// The committers finish what has queued in their own time.
+    /// Closes the queue; the committers finish what is queued in the background.
     fn drop(&mut self) {
-        self.shared.close();
+        self.queue.close();
     }
 }

@@ -1,34 +1,33 @@
-//! Trying again what the database rolled back for reasons of its own (storage T7).
+//! Retries of transactions that the database rolled back: serialization failures and deadlocks (storage T7).
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use crate::sqlstate::{Meaning, meaning};
 
-/// Attempts at most.
+/// Maximum number of attempts.
 const ATTEMPTS: u32 = 3;
 
-/// Counts the attempts of one transaction.
+/// Retry policy of one transaction: counts its attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Retries {
     failed: u32,
 }
 
 impl Retries {
-    /// Whether to try again after `error`, and after a pause if so: when the transaction lost against another one and
-    /// has not done so three times.
+    /// Whether to retry after `error`: after a lost race, fewer than [`ATTEMPTS`] times. Pauses before it returns true.
     pub(crate) async fn again(&mut self, error: &sqlx::Error) -> bool {
         self.failed += 1;
         if meaning(error) != Meaning::Retry || self.failed >= ATTEMPTS {
             return false;
         }
-        tracing::debug!(%error, "transaction lost against another one, trying again");
+        tracing::debug!(%error, "transaction rolled back by the database, retrying");
         tokio::time::sleep(pause()).await;
         true
     }
 }
 
-/// 5 to 50 ms, so that two that met do not meet again.
+/// Random pause of 5 to 50 ms, so that two transactions that collided do not collide again.
 fn pause() -> Duration {
     Duration::from_millis(5 + RandomState::new().hash_one(()) % 46)
 }

@@ -1,23 +1,20 @@
-//! What PostgreSQL's codes mean to the contract: the one table (storage §3.2).
+//! SQLSTATE table: the meaning of PostgreSQL error codes to the contract (storage §3.2).
 
-use less_sync_storage::StorageError;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-use crate::error::{database, unavailable};
-
-/// What a failed statement asks for.
+/// Meaning of a failed statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Nothing happened; the same again may succeed at once (storage T7).
+    /// Rolled back without effect; a retry may succeed at once (storage T7).
     Retry,
-    /// It may pass.
+    /// Transient.
     Unavailable,
     /// A row refers to a space that does not exist.
     SpaceNotFound,
     /// The id of a space is taken.
     SpaceExists,
-    /// Nobody expected this.
+    /// Unexpected.
     Bug,
 }
 
@@ -53,18 +50,7 @@ pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
     }
 }
 
-/// What a caller hears of it.
-pub(crate) fn storage_error<R>(error: sqlx::Error) -> StorageError<R> {
-    match meaning(&error) {
-        Meaning::Retry | Meaning::Unavailable => unavailable(error),
-        Meaning::SpaceNotFound => StorageError::SpaceNotFound,
-        // Spaces are created by statements that do not raise this.
-        Meaning::SpaceExists | Meaning::Bug => database(error),
-    }
-}
-
-/// Whether the connection is still good after `error`. Otherwise nobody knows whether a statement under way took
-/// effect (storage T9).
+/// Whether the connection is usable after `error`. Otherwise the outcome of a running statement is unknown (storage T9).
 #[expect(clippy::wildcard_enum_match_arm, reason = "after an error that we do not know nothing is certain")]
 pub(crate) fn leaves_connection(error: &sqlx::Error) -> bool {
     match error {
@@ -118,8 +104,6 @@ mod tests {
     fn lost_connection_is_unavailable_and_not_used_again() {
         let lost = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
         assert!(!leaves_connection(&lost));
-        let error = |error: sqlx::Error| -> StorageError { storage_error(error) };
-        assert!(matches!(error(lost), StorageError::Unavailable(_)));
-        assert!(matches!(error(sqlx::Error::RowNotFound), StorageError::Database(_)));
+        assert_eq!(meaning(&lost), Meaning::Unavailable);
     }
 }

@@ -1,4 +1,4 @@
-//! One operation as one transaction of several statements.
+//! Transactions of several statements, with retries and rollback.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::pool::{Class, Lease, Pool};
 use crate::retry::Retries;
 use crate::sqlstate::leaves_connection;
 
-/// Why an operation has come to nothing.
+/// Error of a transaction, which is rolled back.
 #[derive(Debug)]
 pub(crate) enum Aborted<R = Infallible> {
-    /// The contract forbids it.
+    /// Rejected by the contract.
     Rejected(StorageError<R>),
-    /// The database did not do it.
+    /// Failed in the database.
     Failed(sqlx::Error),
 }
 
@@ -61,14 +61,14 @@ impl<R> From<sqlx::Error> for Aborted<R> {
     }
 }
 
-/// What is done in one transaction: all of it, or nothing when it is aborted.
+/// An operation that runs in one transaction: all of it, or nothing when it is aborted.
 pub(crate) trait Transaction: Sync {
-    /// What comes out of it.
+    /// Result after the commit.
     type Outcome: Send;
-    /// What rejects it, beside what rejects any operation.
+    /// Rejections of its own, as in [`StorageError`].
     type Rejection: Send;
 
-    /// Does it. Called again when the database has undone it for reasons of its own.
+    /// Runs the statements. Called again after a serialization failure or deadlock.
     fn run(
         &self,
         db: &mut PgConnection,

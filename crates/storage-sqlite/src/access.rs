@@ -1,4 +1,4 @@
-//! The gate in front of every operation on a space: its row, and whether the caller's chain is still good (storage T4,
+//! Access check of every operation on a space: its row, its home, and the revocations of the caller's chain (storage T4,
 //! T11, T12).
 
 use less_sync_core::{Cid, SpaceId};
@@ -11,14 +11,14 @@ use crate::spaces::find;
 const HAS_REVOCATIONS: &str = "SELECT EXISTS (SELECT 1 FROM revocations WHERE space_id = ?1)";
 const IS_REVOKED: &str = "SELECT EXISTS (SELECT 1 FROM revocations WHERE space_id = ?1 AND ucan_cid = ?2)";
 
-/// The space, for somebody who may look at it. To be called in the snapshot that reads the space.
+/// Returns the space if the caller may read it. Must run in the snapshot that reads the space.
 pub(crate) fn for_reading<R>(db: &Connection, access: &Access) -> Result<Space, StorageError<R>> {
     let space = of_kind(db, access)?;
     check_chain(db, access)?;
     Ok(space)
 }
 
-/// The space, for somebody who may change it. To be called in the transaction that does.
+/// Returns the space if the caller may write it. Must run in the transaction that writes the space.
 pub(crate) fn for_writing<R>(db: &Connection, access: &Access) -> Result<Space, StorageError<R>> {
     let space = of_kind(db, access)?;
     if space.home_server.is_some() {
@@ -39,8 +39,8 @@ fn check_chain<R>(db: &Connection, access: &Access) -> Result<(), StorageError<R
     if any_revoked(db, access.space(), cids)? { Err(StorageError::Revoked) } else { Ok(()) }
 }
 
-/// Whether any of `cids` is revoked. A look-up for each: in this process that costs less than to parse a list of them; and
-/// a single one where nothing was ever revoked.
+/// Whether any of `cids` is revoked. One look-up per cid, which costs less in this process than parsing a list; a single
+/// look-up in spaces without revocations.
 pub(crate) fn any_revoked<R>(db: &Connection, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError<R>> {
     if cids.is_empty() || !has_revocations(db, space)? {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Failures: why a database does not open, and what SQLite's codes mean to the contract.
+//! Errors of opening a database, and the mapping of SQLite error codes to the contract.
 
 use std::error::Error;
 use std::io;
@@ -7,22 +7,22 @@ use std::path::PathBuf;
 use less_sync_storage::StorageError;
 use rusqlite::ErrorCode;
 
-/// Why a database was not opened.
+/// Error of opening a database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The directory or a file of the database cannot be made or opened.
     #[error("cannot prepare {path}")]
     Files {
-        /// Which one.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: io::Error,
     },
     /// Another process, or another adapter of this one, has the database open.
     #[error("database {0} is in use by another process")]
     InUse(PathBuf),
-    /// SQLite rejected.
+    /// SQLite failed.
     #[error("sqlite failed while opening the database")]
     Sqlite(#[from] rusqlite::Error),
     /// A setting that durability or erasure depend on did not take.
@@ -30,12 +30,12 @@ pub enum OpenError {
     Pragma {
         /// The setting.
         name: &'static str,
-        /// What it must be.
+        /// Required value.
         wanted: &'static str,
-        /// What it is.
+        /// Actual value.
         found: String,
     },
-    /// There are tables, but nothing says who made them.
+    /// The database has tables but no migration history.
     #[error("database has tables but no migration history")]
     UnknownSchema,
     /// A migration was interrupted by a tool that does not run them atomically.
@@ -55,17 +55,17 @@ pub enum OpenError {
     Thread(#[source] io::Error),
 }
 
-/// The meaning of an SQLite failure: what may pass is `Unavailable`, the rest is a bug or a broken file.
+/// Maps an SQLite error: transient ones to `Unavailable`, the rest (a bug, a damaged file) to `Database`.
 pub(crate) fn storage_error<R>(error: rusqlite::Error) -> StorageError<R> {
     if is_transient(&error) { unavailable(error) } else { database(error) }
 }
 
-/// A retry may help.
+/// A failure that may be transient.
 pub(crate) fn unavailable<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Unavailable(error.into())
 }
 
-/// Nobody expected this.
+/// An unexpected failure.
 pub(crate) fn database<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> StorageError<R> {
     StorageError::Database(error.into())
 }
@@ -85,7 +85,7 @@ fn is_transient(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// A row that no statement of ours can have written.
+/// A stored value that no statement of this adapter writes.
 #[derive(Debug, thiserror::Error)]
 #[error("stored {0} is out of its range")]
 pub(crate) struct CorruptRow(pub(crate) &'static str);
@@ -96,7 +96,8 @@ impl<R> From<CorruptRow> for StorageError<R> {
     }
 }
 
-/// Exactly the row that was compared must change; nobody else writes, so anything else is a broken file.
+/// Requires that a statement changed exactly the row that was compared before. This is the only writer, so any other number
+/// means a damaged file.
 pub(crate) fn one_row<R>(changed: rusqlite::Result<usize>) -> Result<(), StorageError<R>> {
     match changed.map_err(storage_error)? {
         1 => Ok(()),
@@ -104,7 +105,7 @@ pub(crate) fn one_row<R>(changed: rusqlite::Result<usize>) -> Result<(), Storage
     }
 }
 
-/// The adapter was closed, or its writer is gone.
+/// The adapter was closed, or its writer thread has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("database is closed")]
 pub(crate) struct Closed;

@@ -1,4 +1,4 @@
-//! One page of a pull: a short read in index order (storage §3.7).
+//! Page of a pull: a short read in index order (storage §3.7).
 
 mod branch;
 mod page_builder;
@@ -36,7 +36,7 @@ pub(crate) fn page(
     let mut page = PageBuilder::default();
     while let Some(next) = first(&mut branches) {
         if page.is_full(limits) {
-            // This row is looked at only to know that there is one.
+            // This row is read only to know that the pull continues.
             return Ok(page.finish(true));
         }
         next.take(&mut page)?;
@@ -44,7 +44,7 @@ pub(crate) fn page(
     Ok(page.finish(false))
 }
 
-/// The branch whose row comes next.
+/// The branch with the next row on the timeline.
 fn first<'a, 'rows>(branches: &'a mut [Branch<'rows>]) -> Option<&'a mut Branch<'rows>> {
     branches.iter_mut().filter(|branch| branch.key().is_some()).min_by_key(|branch| branch.key())
 }

@@ -1,4 +1,4 @@
-//! Push, inside the write transaction (storage §3.6, steps 4 to 13).
+//! Application of a push inside the write transaction (storage §3.6, steps 4 to 13).
 //!
 //! Everything is compared before anything is written, so a rejected push leaves no trace in the transaction that it
 //! shares with others.
@@ -15,7 +15,7 @@ use crate::columns::cursor;
 use crate::error::{one_row, storage_error};
 use crate::spaces::move_cursor;
 
-/// Mismatching records that a conflict names at most.
+/// Maximum number of mismatching records that a conflict names.
 const NAMED_MISMATCHES: usize = 100;
 
 const SELECT_CURSOR: &str = "SELECT cursor FROM records WHERE space_id = ?1 AND id = ?2";
@@ -26,8 +26,8 @@ const INSERT: &str = "\
 const UPDATE: &str = "\
     UPDATE records SET cursor = ?3, deleted = ?4, wrapped_dek = ?5, blob = ?6 WHERE space_id = ?1 AND id = ?2";
 
-/// Applies every change or none. A push without changes only says where the space is; it comes through here as well, so
-/// that it sees what was pushed before it.
+/// Applies every change or none. A push without changes only reads the cursor of the space; it runs in the write
+/// transaction as well, so that it sees the pushes queued before it.
 pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pushed, PushError> {
     if push.changes().is_empty() {
         let space = for_reading(db, access)?;
@@ -56,7 +56,7 @@ fn committed(space: &Space, cursor: Cursor, deleted_files: Vec<DeletedFile>) -> 
     }
 }
 
-/// The records that are not where the writer believes them to be, the first hundred of them.
+/// Records that are not at their expected cursor, in the order of the push; at most [`NAMED_MISMATCHES`].
 fn mismatches(
     db: &Connection,
     space: SpaceId,
@@ -75,7 +75,7 @@ fn mismatches(
     Ok(mismatches)
 }
 
-/// Where a record is; zero when there is none. A tombstone counts as present.
+/// Stored cursor of a record; zero if the record does not exist. A tombstone counts as present.
 fn stored_cursor(
     select: &mut CachedStatement<'_>,
     space: SpaceId,
@@ -88,7 +88,7 @@ fn stored_cursor(
     Ok(found.map_or(Ok(Cursor::ZERO), cursor)?)
 }
 
-/// Returns the files that went with their records.
+/// Writes the changes under the cursor `next` and returns the files deleted with their records.
 fn write(
     db: &Connection,
     space: SpaceId,

@@ -1,7 +1,7 @@
-//! The write side: one thread with the one connection that writes.
+//! Write side: one writer thread, which owns the only connection that writes.
 //!
-//! It takes what has queued, runs it as one transaction, commits, and only then answers (natural batching). There
-//! are no timers: an idle database adds no latency, a busy one pays one `fsync` for many writes.
+//! The thread runs everything that is queued as one transaction, commits, and only then resolves the outcomes (natural
+//! batching). There are no timers: an idle database adds no latency, a busy one pays one `fsync` for many writes.
 //!
 //! An operation decides before it writes, so a rejected one (a conflict, say) has written nothing and does not touch
 //! its neighbours. If one fails while it writes, the whole transaction is rolled back and every operation of it
@@ -24,7 +24,7 @@ use crate::error::{Closed, unavailable};
 
 pub use self::thread::Checkpoint;
 
-/// The sending end: hands operations to the writer thread and waits for their outcome.
+/// Sending end of the queue of the writer thread.
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Command>,
@@ -81,11 +81,11 @@ impl Writer {
         outcome.await.map_err(|_| Closed)?
     }
 
-    /// Finishes everything that has queued, empties the log and closes the database.
+    /// Finishes everything that is queued, empties the log and closes the database.
     pub(crate) async fn close(&self) {
         let (reply, closed) = oneshot::channel();
         if self.send(Command::Close(reply)).await.is_ok() {
-            // An error says that the thread is gone, which is what was asked for.
+            // An error means that the thread has ended, which is the goal.
             drop(closed.await);
         }
     }
@@ -108,7 +108,7 @@ fn rejected<R>(error: TrySendError<Command>) -> StorageError<R> {
     }
 }
 
-/// More writes wait than may.
+/// The queue has reached its limit.
 #[derive(Debug, thiserror::Error)]
 #[error("write queue is full")]
 struct QueueFull;

@@ -1,8 +1,37 @@
 //! The storage contract of less-sync: small traits by capability, their value types and errors.
 //!
-//! Every adapter passes the conformance suite, `less-sync-storage-conformance`.
-//! It knows no database, no object store, no runtime and no wire format. One method is one transaction; its documentation
-//! says what is atomic, what a repeat does and which errors mean what.
+//! The contract knows no database, no object store, no runtime and no wire format. Adapters implement it
+//! (`less-sync-storage-sqlite`, `less-sync-storage-postgres`; `less-sync-storage-objects` for [`Blobs`]) and pass the
+//! conformance suite, `less-sync-storage-conformance`. Use cases of the engine call it.
+//!
+//! # Traits
+//!
+//! | trait | holds |
+//! |---|---|
+//! | [`Spaces`], [`Epochs`], [`EpochKeys`] | spaces, their key generations, and the key shares of members |
+//! | [`Records`], [`Deks`] | records, pushed and pulled; their wrapped data keys |
+//! | [`Files`], [`Objects`], [`Blobs`] | files, the queue of their objects, and the bytes of objects |
+//! | [`Members`], [`Revocations`] | the membership log, and revoked tokens |
+//! | [`Invitations`], [`RateLimits`] | mailboxes, and counted actions |
+//!
+//! Code that needs one capability takes one trait: `&dyn Records`, not `&dyn Storage`. One method is one transaction; its
+//! documentation says what is atomic, what a repeat does and which errors mean what.
+//!
+//! # Access
+//!
+//! Every operation on a space takes a [`ReadGrant`], [`WriteGrant`] or [`AdminGrant`], which only the authorizer of the
+//! engine issues. The adapter looks up the revocations of its chain in the same transaction, so a committed revocation
+//! applies to the next operation.
+//!
+//! # Pushes
+//!
+//! A [`Push`] is checked against its limits when it is made, once. [`Records::enqueue`] gives it a place in the submission
+//! queue without waiting; the [`Ticket`] is the outcome. Pushes to one space take effect in the order of their tickets.
+//!
+//! # Errors
+//!
+//! [`StorageError`] has what all operations share: rejected access, and failures of the store. Its parameter holds the
+//! rejections of one trait, such as [`PushRejection`], so that callers match what they can meet and nothing else.
 
 mod blobs;
 mod database_time;
@@ -17,8 +46,11 @@ mod members;
 mod object_key;
 mod objects;
 mod proof_chain;
+mod pull;
+mod pull_position;
 mod push;
 mod rate_limits;
+mod record;
 mod records;
 mod revocations;
 mod row;
@@ -50,6 +82,8 @@ pub use members::{
 pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
 pub use proof_chain::{InvalidProofChain, ProofChain};
+pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState};
+pub use pull_position::PullPosition;
 pub use push::{
     Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushError, PushLimits, PushRejection,
     Pushed, Ticket,
@@ -57,16 +91,14 @@ pub use push::{
 pub use rate_limits::{
     ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits,
 };
-pub use records::{
-    CursorAhead, PullError, PullPage, PullPosition, PullRejection, PullRequest, PullState, Record,
-    RecordState, Records,
-};
+pub use record::{Record, RecordState};
+pub use records::Records;
 pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
 pub use row::Row;
 pub use rules::{DekRow, RewrapVerdict};
 pub use spaces::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError};
 
-/// All of it. Code that needs less asks for less: `&dyn Records`, not `&dyn Storage`.
+/// All traits but [`Blobs`], for code that composes them.
 pub trait Storage:
     Spaces
     + Records

@@ -1,28 +1,22 @@
 //! A push: changes that take effect together, checked once against their limits, and its place in the submission queue.
 
-mod builder;
+mod change;
+mod checks;
+mod outcome;
 mod ticket;
 
 use std::sync::Arc;
 
-use less_sync_core::{Cursor, Epoch, FileId, RecordId};
+use bytes::Bytes;
+use less_sync_core::{Cursor, Dek, Epoch, RecordId};
 
-pub use builder::{CheckedChange, InvalidPush, PushBuilder, PushLimits};
+pub use change::Change;
+use checks::Checks;
+pub use checks::{InvalidPush, PushLimits};
+pub use outcome::{DeletedFile, PushError, PushRejection, Pushed};
 pub use ticket::Ticket;
 
 use crate::RecordState;
-use crate::error::rejections;
-
-/// One change of a push.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Id of the record.
-    pub id: RecordId,
-    /// Cursor of the record as the writer last saw it; [`Cursor::ZERO`] when the record must not exist yet.
-    pub expected: Cursor,
-    /// State of the record after the change.
-    pub state: RecordState,
-}
 
 /// Changes that take effect together or not at all, within the limits that [`Push::new`] or a [`PushBuilder`] has
 /// checked. Adapters rely on the checks: no record is named twice, and [`Push::bytes`] is the sum of the blobs.
@@ -46,7 +40,11 @@ impl Push {
         limits: PushLimits,
     ) -> Result<Self, InvalidPush> {
         let changes = changes.into();
-        let bytes = builder::check(&changes, limits)?;
+        let mut checks = Checks::begin(changes.len(), limits)?;
+        for change in &*changes {
+            checks.change(change.id, change.state.blob_bytes())?;
+        }
+        let bytes = checks.end(changes.len())?;
         Ok(Self { changes, epoch, bytes })
     }
 
@@ -80,49 +78,119 @@ impl Push {
     }
 }
 
-rejections! {
-    PushError:
-    /// Rejections of a push.
-    PushRejection {
-        /// The push names an epoch older than the space accepts.
-        #[error("epoch older than the space accepts")]
-        EpochStale,
-        /// The space has used its last cursor.
-        #[error("cursor of the space is exhausted")]
-        CursorExhausted,
+/// Checks a push while an edge decodes it. The protocol puts the checks of a change between its id and blob on one side
+/// and its cursor and key on the other, so a change is added in two steps: [`PushBuilder::check`], then
+/// [`CheckedChange::add`].
+#[derive(Debug)]
+pub struct PushBuilder {
+    checks: Checks,
+    changes: Vec<Change>,
+}
+
+impl PushBuilder {
+    /// A builder for `records` changes.
+    ///
+    /// # Errors
+    /// [`InvalidPush::TooManyRecords`].
+    pub fn new(records: usize, limits: PushLimits) -> Result<Self, InvalidPush> {
+        Ok(Self { checks: Checks::begin(records, limits)?, changes: Vec::with_capacity(records) })
+    }
+
+    /// Checks the next change by its id and its blob; `None` for a tombstone.
+    ///
+    /// # Errors
+    /// [`InvalidPush::DuplicateRecordId`], [`InvalidPush::BlobTooLarge`]; the first that applies.
+    pub fn check(&mut self, id: RecordId, blob: Option<Bytes>) -> Result<CheckedChange<'_>, InvalidPush> {
+        self.checks.change(id, blob.as_ref().map_or(0, Bytes::len))?;
+        Ok(CheckedChange { changes: &mut self.changes, id, blob })
+    }
+
+    /// The push, made under `epoch` if the writer states one.
+    ///
+    /// # Errors
+    /// [`InvalidPush::TooManyBytes`]; [`InvalidPush::TooManyRecords`] when more changes were added than announced and
+    /// their number exceeds the limit.
+    pub fn build(self, epoch: Option<Epoch>) -> Result<Push, InvalidPush> {
+        let bytes = self.checks.end(self.changes.len())?;
+        Ok(Push { changes: self.changes.into(), epoch, bytes })
     }
 }
 
-/// Outcome of a push that was not an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pushed {
-    /// All changes were written under one new cursor. For a push without changes `cursor` = `prev`.
-    Committed {
-        /// Cursor of the space before the push, read under the lock of the space.
-        prev: Cursor,
-        /// Cursor of the space, and of every changed record, after the push.
-        cursor: Cursor,
-        /// Key generation of the space.
-        key_generation: Epoch,
-        /// Pending rewrap, if any.
-        rewrap_epoch: Option<Epoch>,
-        /// Files deleted with the records that owned them, in no particular order.
-        deleted_files: Vec<DeletedFile>,
-    },
-    /// At least one expected cursor did not match; nothing was written.
-    Conflict {
-        /// Cursor of the space.
-        cursor: Cursor,
-        /// The mismatching records, at most 100.
-        records: Vec<RecordId>,
-    },
+/// A change within its limits, still without cursor and key. Dropped, it is not part of the push.
+#[derive(Debug)]
+#[must_use = "a change that is not added is not pushed"]
+pub struct CheckedChange<'b> {
+    changes: &'b mut Vec<Change>,
+    id: RecordId,
+    blob: Option<Bytes>,
 }
 
-/// A file that was deleted with the record that owned it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DeletedFile {
-    /// Id of the file.
-    pub id: FileId,
-    /// Id of the deleted record.
-    pub record: RecordId,
+impl CheckedChange<'_> {
+    /// Adds the change to the push. A tombstone has no key: `dek` is ignored then.
+    pub fn add(self, expected: Cursor, dek: Option<Dek>) {
+        let state = self.blob.map_or(RecordState::Tombstone, |blob| RecordState::Live { blob, dek });
+        self.changes.push(Change { id: self.id, expected, state });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: PushLimits = PushLimits { records: 3, blob: 4, bytes: 6 };
+
+    fn id(number: u8) -> RecordId {
+        RecordId::from_bytes([number; 16])
+    }
+
+    /// A push of records with these ids and blobs of these lengths, checked both ways.
+    fn push(changes: &[(u8, usize)]) -> Result<usize, InvalidPush> {
+        let live = |(number, length): &(u8, usize)| Change {
+            id: id(*number),
+            expected: Cursor::ZERO,
+            state: RecordState::Live { blob: Bytes::from(vec![0; *length]), dek: None },
+        };
+        let at_once = Push::new(changes.iter().map(live).collect::<Vec<_>>(), None, LIMITS);
+        let built = build(changes);
+        assert_eq!(built.as_ref().err(), at_once.as_ref().err());
+        if let (Ok(built), Ok(at_once)) = (&built, &at_once) {
+            assert_eq!((built.changes(), built.bytes()), (at_once.changes(), at_once.bytes()));
+        }
+        at_once.map(|push| push.bytes())
+    }
+
+    fn build(changes: &[(u8, usize)]) -> Result<Push, InvalidPush> {
+        let mut push = PushBuilder::new(changes.len(), LIMITS)?;
+        for (number, length) in changes {
+            push.check(id(*number), Some(Bytes::from(vec![0; *length])))?.add(Cursor::ZERO, None);
+        }
+        push.build(None)
+    }
+
+    /// The count first, then change by change, then the sum.
+    #[test]
+    fn violations_are_found_in_order() {
+        assert_eq!(push(&[(1, 9), (1, 9), (1, 0), (1, 0)]), Err(InvalidPush::TooManyRecords));
+        assert_eq!(push(&[(1, 4), (1, 9), (2, 9)]), Err(InvalidPush::DuplicateRecordId(id(1))));
+        assert_eq!(push(&[(1, 4), (2, 5), (1, 4)]), Err(InvalidPush::BlobTooLarge));
+        assert_eq!(push(&[(1, 4), (2, 2), (1, 9)]), Err(InvalidPush::DuplicateRecordId(id(1))));
+        assert_eq!(push(&[(1, 4), (2, 4), (2, 0)]), Err(InvalidPush::DuplicateRecordId(id(2))));
+        assert_eq!(push(&[(1, 4), (2, 4)]), Err(InvalidPush::TooManyBytes));
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        assert_eq!(push(&[]), Ok(0));
+        assert_eq!(push(&[(1, 4)]), Ok(4));
+        assert_eq!(push(&[(1, 4), (2, 2), (3, 0)]), Ok(6));
+    }
+
+    #[test]
+    fn builder_rejects_more_changes_than_the_limit_whatever_was_announced() {
+        let mut push = PushBuilder::new(0, LIMITS).unwrap();
+        for number in 1..=4 {
+            push.check(id(number), None).unwrap().add(Cursor::ZERO, None);
+        }
+        assert_eq!(push.build(None).unwrap_err(), InvalidPush::TooManyRecords);
+    }
 }

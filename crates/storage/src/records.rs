@@ -1,112 +1,11 @@
 //! Records of a space: opaque blobs, each written under the cursor of its push.
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, Epoch, RecordId};
 
-use crate::error::rejections;
-use crate::{Push, PushError, Pushed, ReadGrant, Row, StorageError, Ticket, WriteGrant};
-
-/// What a record holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordState {
-    /// Ciphertext, possibly empty, and the wrapped key that opens it, when the client gave one.
-    Live {
-        /// The ciphertext.
-        blob: Bytes,
-        /// The wrapped data key.
-        dek: Option<Dek>,
-    },
-    /// Deleted; neither blob nor key are kept.
-    Tombstone,
-}
-
-/// What to do with a pull from beyond the cursor of the space (protocol D-15).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CursorAhead {
-    /// Fail with [`PullRejection::CursorAhead`].
-    Error,
-    /// Stream everything from the start, tombstones included, with `prev` 0.
-    Rewind,
-}
-
-/// What a pull asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct PullRequest {
-    /// Everything above this cursor. Zero: live rows only, no tombstones.
-    pub since: Cursor,
-    /// When `since` is beyond the space.
-    pub ahead: CursorAhead,
-}
-
-/// State of a space at the start of a pull; fixes the upper bound of all its pages (storage §3.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PullState {
-    /// The `since` that is served: the requested one, or 0 after a rewind.
-    pub prev: Cursor,
-    /// The upper bound C.
-    pub cursor: Cursor,
-    /// Key generation of the space.
-    pub key_generation: Epoch,
-    /// Pending rewrap, if any.
-    pub rewrap_epoch: Option<Epoch>,
-    /// Whether tombstones are part of the answer.
-    pub tombstones: bool,
-}
-
-/// Where a pull stands between two pages. Only an adapter makes one, only [`PullState::start`] begins one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PullPosition {
-    /// Cursor of the last row delivered.
-    pub cursor: Cursor,
-    /// Kind of the last row delivered, see [`Row`].
-    pub rank: u8,
-    /// Id of the last row delivered; of a membership entry its place in the log, big endian.
-    pub id: [u8; 16],
-}
-
-impl PullState {
-    /// The position before the first row.
-    #[must_use]
-    pub fn start(&self) -> PullPosition {
-        PullPosition { cursor: self.prev, rank: Row::FILE, id: [0xff; 16] }
-    }
-}
-
-/// A record as a pull delivers it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The record.
-    pub id: RecordId,
-    /// Cursor of its last change.
-    pub cursor: Cursor,
-    /// What it holds.
-    pub state: RecordState,
-}
-
-/// A page of a pull.
-#[derive(Clone, Debug)]
-pub struct PullPage {
-    /// Rows in order: ascending cursor; then records, membership entries, files; then id.
-    pub rows: Vec<Row>,
-    /// Where the next page begins; `None` after the last one.
-    pub next: Option<PullPosition>,
-}
-
-rejections! {
-    PullError:
-    /// Rejections of a pull.
-    PullRejection {
-        /// A pull from beyond the cursor of the space, with [`CursorAhead::Error`].
-        #[error("since {since} exceeds current cursor {cursor}")]
-        CursorAhead {
-            /// Cursor that the pull asked for.
-            since: Cursor,
-            /// Cursor of the space.
-            cursor: Cursor,
-        },
-    }
-}
+use crate::{
+    PullError, PullPage, PullPosition, PullRequest, PullState, Push, PushError, Pushed, ReadGrant,
+    StorageError, Ticket, WriteGrant,
+};
 
 /// Records of a space: opaque blobs, each written under the cursor of its push.
 #[async_trait]

@@ -1,4 +1,4 @@
-//! A batch of pushes as one statement.
+//! Batch of pushes in one statement.
 
 use std::ops::Range;
 
@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::job::Job;
-use super::outcome::{Answer, Verdict};
-use super::single::{self, content};
+use super::outcome::{PushOutcome, PushRow, Verdict};
+use super::single_record::{self, content};
 use crate::error::CorruptRow;
 
 /// Applies the pushes, each all or nothing by itself, in one round trip and one transaction. `jobs` are ordered by
@@ -22,11 +22,11 @@ pub(super) async fn apply(
     if let [job] = jobs
         && let [change] = &**job.push.changes()
     {
-        let answer = single::apply(connection, wait, job, change).await?;
-        return Ok(vec![answer.verdict(std::iter::once(change.id))]);
+        let row = single_record::apply(connection, wait, job, change).await?;
+        return Ok(vec![row.verdict(std::iter::once(change.id))]);
     }
-    let answers = Parameters::of(jobs).send(connection, wait).await?;
-    answers.verdicts(jobs).ok_or_else(|| sqlx::Error::Decode(CorruptRow("outcomes of a batch").into()))
+    let row = Parameters::of(jobs).send(connection, wait).await?;
+    row.verdicts(jobs).ok_or_else(|| sqlx::Error::Decode(CorruptRow("outcomes of a batch").into()))
 }
 
 /// The pushes as columns.
@@ -80,9 +80,9 @@ impl<'j> Parameters<'j> {
         self.updates.push(updates);
     }
 
-    async fn send(self, connection: &mut PgConnection, wait: bool) -> Result<Answers, sqlx::Error> {
+    async fn send(self, connection: &mut PgConnection, wait: bool) -> Result<BatchRow, sqlx::Error> {
         let applied = sqlx::query_as!(
-            Answers,
+            BatchRow,
             r#"SELECT outcomes AS "outcomes!", space_cursors AS "space_cursors!: Vec<Option<i64>>",
                       key_generations AS "key_generations!: Vec<Option<i32>>",
                       rewrap_epochs AS "rewrap_epochs!: Vec<Option<i32>>", mismatches AS "mismatches!",
@@ -103,13 +103,13 @@ impl<'j> Parameters<'j> {
             &self.blobs as &[Option<&[u8]>],
             &self.deks as &[Option<&[u8]>],
         );
-        // Reads to the end of the answer: only then is it committed.
+        // Reads to the end of the response: only then is the statement committed.
         applied.fetch_one(connection).await
     }
 }
 
-/// The answers as columns; an element per push, but for `mismatches`.
-struct Answers {
+/// The outcomes as columns; an element per push, except in `mismatches`.
+struct BatchRow {
     outcomes: Vec<i32>,
     space_cursors: Vec<Option<i64>>,
     key_generations: Vec<Option<i32>>,
@@ -121,8 +121,8 @@ struct Answers {
     deleted_by: Option<Vec<i32>>,
 }
 
-impl Answers {
-    /// `None`: an answer is missing.
+impl BatchRow {
+    /// `None` when an outcome is missing.
     fn verdicts(&self, jobs: &[Job]) -> Option<Vec<Verdict>> {
         let (mut mismatches, mut first) = (self.mismatches.iter().copied().peekable(), 1);
         let mut verdicts = Vec::with_capacity(jobs.len());
@@ -131,15 +131,15 @@ impl Answers {
             let of_job = std::iter::from_fn(|| mismatches.next_if(|change| *change < after));
             let of_job: Vec<RecordId> = of_job.filter_map(|change| record(job, change - first)).collect();
             let deleted_files = self.deleted_by(job, first..after);
-            verdicts.push(self.answer(place, deleted_files)?.verdict(of_job.into_iter()));
+            verdicts.push(self.push_row(place, deleted_files)?.verdict(of_job.into_iter()));
             first = after;
         }
         Some(verdicts)
     }
 
-    fn answer(&self, place: usize, deleted_files: Vec<DeletedFile>) -> Option<Answer> {
-        Some(Answer {
-            outcome: *self.outcomes.get(place)?,
+    fn push_row(&self, place: usize, deleted_files: Vec<DeletedFile>) -> Option<PushRow> {
+        Some(PushRow {
+            outcome: PushOutcome::try_from(*self.outcomes.get(place)?),
             space_cursor: self.space_cursors.get(place).copied().flatten(),
             key_generation: self.key_generations.get(place).copied().flatten(),
             rewrap_epoch: self.rewrap_epochs.get(place).copied().flatten(),

@@ -1,4 +1,4 @@
-//! A task with a connection of its own that empties the queue.
+//! Committer: a task with a connection of its own that commits batches of pushes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use less_sync_core::SpaceId;
 use sqlx::PgConnection;
 
-use super::alone::Alone;
 use super::batch;
 use super::failure::Failure;
 use super::job::Job;
 use super::outcome::Verdict;
 use super::queue::Work;
-use super::shared::{Busy, Shared};
+use super::slow_path::SlowPath;
+use super::submission_queue::{SpaceLease, SubmissionQueue};
 use crate::connector::{Connector, Resting};
 use crate::error::NoConnection;
 use crate::retry::Retries;
@@ -21,23 +21,23 @@ use crate::sqlstate::leaves_connection;
 pub(super) struct Committer {
     connector: Connector,
     resting: Option<Resting>,
-    shared: Arc<Shared>,
-    alone: Alone,
+    queue: Arc<SubmissionQueue>,
+    slow_path: SlowPath,
 }
 
 impl Committer {
-    pub(super) fn new(connector: Connector, shared: &Arc<Shared>, alone: Alone) -> Self {
-        Self { connector, resting: None, shared: Arc::clone(shared), alone }
+    pub(super) fn new(connector: Connector, queue: &Arc<SubmissionQueue>, slow_path: SlowPath) -> Self {
+        Self { connector, resting: None, queue: Arc::clone(queue), slow_path }
     }
 
-    /// Works until the queue is closed and empty.
+    /// Runs until the queue is closed and empty.
     pub(super) async fn run(mut self) {
-        while let Some(work) = self.shared.next().await {
+        while let Some(work) = self.queue.next().await {
             match work {
                 Work::Batch(jobs) => self.commit(jobs).await,
-                Work::Apart(job) => {
+                Work::SlowPath(job) => {
                     let jobs = vec![job];
-                    self.alone.spawn(Busy::new(&self.shared, &jobs), jobs);
+                    self.slow_path.spawn(SpaceLease::new(&self.queue, &jobs), jobs);
                 }
             }
         }
@@ -47,20 +47,22 @@ impl Committer {
     }
 
     async fn commit(&mut self, jobs: Vec<Job>) {
-        let busy = Busy::new(&self.shared, &jobs);
+        // Held until the tickets are resolved, not just until the commit: the next push of the space runs after that, so
+        // outcomes appear in the order of the pushes.
+        let lease = SpaceLease::new(&self.queue, &jobs);
         let verdicts = match self.apply(&jobs).await {
             Ok(verdicts) => verdicts,
             Err(failure) if jobs.len() > 1 && failure.may_be_of_one() => {
-                self.apply_alone(&jobs, &failure).await
+                self.apply_separately(&jobs, &failure).await
             }
             Err(failure) => failure.verdicts(jobs.len()),
         };
-        self.answer(busy, jobs, verdicts);
+        self.resolve(lease, jobs, verdicts);
     }
 
-    /// The parts of a batch that was rolled back, so that only the one that is at fault fails.
-    async fn apply_alone(&mut self, jobs: &[Job], failure: &Failure) -> Vec<Verdict> {
-        tracing::warn!(%failure, pushes = jobs.len(), "batch of pushes rolled back, running its parts alone");
+    /// Applies the pushes of a batch that was rolled back one by one, so that only the faulty one fails.
+    async fn apply_separately(&mut self, jobs: &[Job], failure: &Failure) -> Vec<Verdict> {
+        tracing::warn!(%failure, pushes = jobs.len(), "push batch rolled back, retrying its pushes one by one");
         let mut verdicts = Vec::with_capacity(jobs.len());
         for job in jobs {
             let applied = self.apply(std::slice::from_ref(job)).await;
@@ -69,7 +71,7 @@ impl Committer {
         verdicts
     }
 
-    /// One statement, which does not wait for locks.
+    /// Applies the pushes in one statement that does not wait for row locks.
     async fn apply(&mut self, jobs: &[Job]) -> Result<Vec<Verdict>, Failure> {
         let mut connection = self.connection().await?;
         let mut retries = Retries::default();
@@ -85,7 +87,7 @@ impl Committer {
         Ok(applied?)
     }
 
-    /// The connection of this committer, made anew if it is broken.
+    /// The connection of this committer; a broken one is replaced.
     async fn connection(&mut self) -> Result<PgConnection, Failure> {
         if let Some(resting) = self.resting.take()
             && let Some(connection) = resting.wake().await
@@ -95,17 +97,17 @@ impl Committer {
         Ok(self.connector.connect().await.map_err(NoConnection::from)?)
     }
 
-    /// Tells the callers. What found its space locked goes on by itself, and keeps the space.
-    fn answer(&self, mut busy: Busy, jobs: Vec<Job>, verdicts: Vec<Verdict>) {
+    /// Resolves the tickets. Pushes whose space is locked continue on the slow path, which takes over the lease of the space.
+    fn resolve(&self, mut lease: SpaceLease, jobs: Vec<Job>, verdicts: Vec<Verdict>) {
         let mut set_aside = BTreeMap::<SpaceId, Vec<Job>>::new();
         for (job, verdict) in jobs.into_iter().zip(verdicts) {
             match verdict {
-                Verdict::Decided(outcome) => job.answer(outcome),
-                Verdict::Busy => set_aside.entry(job.space).or_default().push(job),
+                Verdict::Decided(outcome) => job.resolve(outcome),
+                Verdict::SpaceLocked => set_aside.entry(job.space).or_default().push(job),
             }
         }
         for (space, jobs) in set_aside {
-            self.alone.spawn(busy.split_off(space), jobs);
+            self.slow_path.spawn(lease.split_off(space), jobs);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a statement with pushes did not get through, and who hears of it.
+//! Failure of a statement with pushes, shared by all of its callers.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::sqlstate::{Meaning, leaves_connection, meaning};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// It was not even sent.
+    /// No connection; the statement was not sent.
     #[error("no connection for pushes")]
     Connect(#[from] NoConnection),
-    /// It failed, or its outcome is unknown.
+    /// The statement failed, or its outcome is unknown.
     #[error("pushes failed in the database")]
     Statement(#[from] sqlx::Error),
 }
 
 impl Failure {
     /// Whether the batch was rolled back for a reason that one of its pushes may have given. When the connection is
-    /// gone, nobody knows whether the batch was committed (storage T9), so nothing may be sent again.
+    /// lost, the outcome of the batch is unknown (storage T9), so nothing may be sent again.
     pub(super) fn may_be_of_one(&self) -> bool {
         match self {
             Self::Connect(_) => false,
@@ -32,14 +32,14 @@ impl Failure {
         }
     }
 
-    /// What so many callers hear of it.
+    /// The verdict for each of so many callers.
     pub(super) fn verdicts(self, callers: usize) -> Vec<Verdict> {
         let failed = PushFailed(Arc::new(self));
         (0..callers).map(|_| Verdict::Decided(Err(failed.error()))).collect()
     }
 }
 
-/// One failure that many callers hear of.
+/// A failure that many callers share.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("push was not acknowledged")]
 struct PushFailed(#[source] Arc<Failure>);

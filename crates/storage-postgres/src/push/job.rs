@@ -1,15 +1,15 @@
-//! One push of one caller.
+//! A queued push and the sender of its outcome.
 
 use less_sync_core::{Cid, RecordId, SpaceId};
 use less_sync_storage::{Access, Push, PushError, Pushed};
 use tokio::sync::oneshot;
 
-/// What one statement takes at most (storage T5).
+/// Maximum number of changes per statement (storage T5).
 pub(super) const STATEMENT_ROWS: usize = 2_000;
-/// The same for the bytes of its blobs.
+/// Maximum sum of the blobs per statement, in bytes.
 pub(super) const STATEMENT_BYTES: usize = 8 * 1024 * 1024;
 
-/// A push that waits for its turn or is being committed.
+/// A push that is queued or being committed.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) space: SpaceId,
@@ -32,17 +32,17 @@ impl Job {
         self.push.bytes()
     }
 
-    /// Too big for one statement.
-    pub(super) fn is_big(&self) -> bool {
+    /// Whether the push exceeds one statement.
+    pub(super) fn is_oversized(&self) -> bool {
         self.rows() > STATEMENT_ROWS || self.bytes() > STATEMENT_BYTES
     }
 
-    /// Writes nothing.
+    /// Whether the push has no changes.
     pub(super) fn is_empty(&self) -> bool {
         self.push.changes().is_empty()
     }
 
-    /// The cids that it has to be looked up for; `None` when it rests on a token alone.
+    /// Cids of the chain, to be looked up among the revocations; `None` for access by a token alone.
     pub(super) fn cids(&self) -> Option<Vec<String>> {
         self.access.chain().map(|chain| chain.cids().iter().map(Cid::to_hex).collect())
     }
@@ -51,13 +51,13 @@ impl Job {
         self.push.changes().iter().map(|change| change.id)
     }
 
-    /// Whether nobody waits for the outcome any more.
+    /// Whether the ticket was dropped.
     pub(super) fn abandoned(&self) -> bool {
         self.reply.is_closed()
     }
 
-    pub(super) fn answer(self, outcome: Result<Pushed, PushError>) {
-        // Whoever asked may have gone meanwhile.
+    pub(super) fn resolve(self, outcome: Result<Pushed, PushError>) {
+        // The ticket may have been dropped meanwhile.
         drop(self.reply.send(outcome));
     }
 }

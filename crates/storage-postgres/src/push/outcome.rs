@@ -1,4 +1,4 @@
-//! What the functions of the database answer (see `migrations/postgres/022_push_function.sql`).
+//! Outcome of a push as the functions of the database return it (`migrations/postgres/022_push_function.sql`).
 
 use less_sync_core::{Cursor, RecordId};
 use less_sync_storage::{DeletedFile, PushError, PushRejection, Pushed};
@@ -6,43 +6,94 @@ use less_sync_storage::{DeletedFile, PushError, PushRejection, Pushed};
 use crate::columns::{cursor, epoch};
 use crate::error::CorruptRow;
 
-/// Mismatching records that a conflict names at most.
+/// Maximum number of mismatching records that a conflict names.
 pub(super) const NAMED_MISMATCHES: usize = 100;
 
-/// The answer to one push.
+/// Outcome of a push. The numbers are shared with the functions of the database, whose head comment lists them; a new
+/// meaning is a new number there and here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub(super) enum PushOutcome {
+    /// All changes were written under the next cursor.
+    Committed = 0,
+    /// At least one record is not at its expected cursor.
+    Conflict = 1,
+    /// No such space.
+    SpaceNotFound = 2,
+    /// The space is homed on another server.
+    SpaceIsRemote = 3,
+    /// The push names an epoch older than the space accepts.
+    EpochStale = 4,
+    /// The space has used its last cursor.
+    CursorExhausted = 5,
+    /// Another transaction holds the lock of the space; only of statements that do not wait for it.
+    SpaceLocked = 6,
+    /// A chain for a personal space, or none for a shared one.
+    SpaceKindMismatch = 7,
+    /// A token of the chain is revoked.
+    Revoked = 8,
+}
+
+impl PushOutcome {
+    const ALL: [Self; 9] = [
+        Self::Committed,
+        Self::Conflict,
+        Self::SpaceNotFound,
+        Self::SpaceIsRemote,
+        Self::EpochStale,
+        Self::CursorExhausted,
+        Self::SpaceLocked,
+        Self::SpaceKindMismatch,
+        Self::Revoked,
+    ];
+}
+
+impl TryFrom<i32> for PushOutcome {
+    type Error = CorruptRow;
+
+    fn try_from(code: i32) -> Result<Self, CorruptRow> {
+        let known = Self::ALL.into_iter().find(|outcome| *outcome as i32 == code);
+        known.ok_or(CorruptRow("outcome of a push"))
+    }
+}
+
+/// Response of the database to one push.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) outcome: i32,
+pub(super) struct PushRow {
+    pub(super) outcome: Result<PushOutcome, CorruptRow>,
     pub(super) space_cursor: Option<i64>,
     pub(super) key_generation: Option<i32>,
     pub(super) rewrap_epoch: Option<i32>,
     pub(super) deleted_files: Vec<DeletedFile>,
 }
 
-/// What became of a push.
+/// Result of one attempt to apply a push.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// Its caller may know.
+    /// Final; resolves the ticket.
     Decided(Result<Pushed, PushError>),
-    /// Nothing: somebody else has locked the space.
-    Busy,
+    /// Not applied: another transaction holds the lock of the space.
+    SpaceLocked,
 }
 
-impl Answer {
-    /// `mismatches`: the records that were not where the push expected them, should it have met a conflict.
+impl PushRow {
+    /// `mismatches`: records that are not at their expected cursor; of a conflict only.
     pub(super) fn verdict(self, mismatches: impl Iterator<Item = RecordId>) -> Verdict {
-        match self.outcome {
-            0 => Verdict::Decided(self.committed().map_err(PushError::from)),
-            1 => Verdict::Decided(self.conflict(mismatches).map_err(PushError::from)),
-            2 => Verdict::Decided(Err(PushError::SpaceNotFound)),
-            3 => Verdict::Decided(Err(PushError::SpaceIsRemote)),
-            4 => Verdict::Decided(Err(PushRejection::EpochStale.into())),
-            5 => Verdict::Decided(Err(PushRejection::CursorExhausted.into())),
-            6 => Verdict::Busy,
-            7 => Verdict::Decided(Err(PushError::SpaceKindMismatch)),
-            8 => Verdict::Decided(Err(PushError::Revoked)),
-            _ => Verdict::Decided(Err(CorruptRow("outcome of a push").into())),
-        }
+        let outcome = match &self.outcome {
+            Ok(outcome) => *outcome,
+            Err(CorruptRow(what)) => return Verdict::Decided(Err(CorruptRow(what).into())),
+        };
+        Verdict::Decided(match outcome {
+            PushOutcome::Committed => self.committed().map_err(PushError::from),
+            PushOutcome::Conflict => self.conflict(mismatches).map_err(PushError::from),
+            PushOutcome::SpaceNotFound => Err(PushError::SpaceNotFound),
+            PushOutcome::SpaceIsRemote => Err(PushError::SpaceIsRemote),
+            PushOutcome::EpochStale => Err(PushRejection::EpochStale.into()),
+            PushOutcome::CursorExhausted => Err(PushRejection::CursorExhausted.into()),
+            PushOutcome::SpaceLocked => return Verdict::SpaceLocked,
+            PushOutcome::SpaceKindMismatch => Err(PushError::SpaceKindMismatch),
+            PushOutcome::Revoked => Err(PushError::Revoked),
+        })
     }
 
     fn committed(self) -> Result<Pushed, CorruptRow> {
@@ -63,5 +114,20 @@ impl Answer {
 
     fn cursor(&self) -> Result<Cursor, CorruptRow> {
         cursor(self.space_cursor.ok_or(CorruptRow("cursor"))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_of_the_database_is_an_outcome() {
+        for (code, outcome) in (0..).zip(PushOutcome::ALL) {
+            assert_eq!(PushOutcome::try_from(code).unwrap(), outcome);
+        }
+        for unknown in [-1, 9, i32::MAX] {
+            assert!(PushOutcome::try_from(unknown).is_err(), "{unknown}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Who goes next: the order of the queue, without any waiting or database.
+//! Scheduling of the push queue (pure, no I/O): batches in order of arrival, one task per space.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,25 +8,25 @@ use less_sync_storage::PushError;
 use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
 use crate::error::{Closed, unavailable};
 
-/// Bounds of the queue.
+/// Limits of the push queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueLimits {
-    /// Pushes that may wait.
+    /// Maximum number of waiting pushes; further ones are rejected.
     pub(crate) waiting: usize,
-    /// Pushes of one batch; 1: no batches.
+    /// Maximum number of pushes per batch; 1 disables batching.
     pub(crate) batch: usize,
 }
 
-/// What a committer does next.
+/// Work for a committer.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// One statement. Ordered by space and, within a space, by arrival.
+    /// Pushes for one statement, ordered by space and, within a space, by arrival.
     Batch(Vec<Job>),
-    /// A push that is too big for one statement, or writes nothing.
-    Apart(Job),
+    /// An oversized or empty push, which runs in a task of its own.
+    SlowPath(Job),
 }
 
-/// Pushes in the order of their arrival, and the spaces that are being worked on.
+/// Waiting pushes in order of arrival, and the leased spaces.
 #[derive(Debug)]
 pub(super) struct Queue {
     limits: QueueLimits,
@@ -40,7 +40,7 @@ impl Queue {
         Self { limits, waiting: VecDeque::new(), busy: HashSet::new(), closed: false }
     }
 
-    /// Takes a push, if there is room. Those whose callers have gone make room.
+    /// Appends a push, unless the queue is full or closed. In a full queue, pushes whose callers are gone are removed first.
     pub(super) fn add(&mut self, job: Job) -> Result<(), PushError> {
         if self.closed {
             return Err(Closed.into());
@@ -55,12 +55,12 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes no more.
+    /// Rejects further pushes.
     pub(super) fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Whether there is nothing to do any more, and never will be.
+    /// Whether the queue is closed and empty.
     pub(super) fn is_over(&self) -> bool {
         self.closed && self.waiting.is_empty()
     }
@@ -69,12 +69,13 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// The next piece of work, whose spaces are busy until [`Queue::release`].
+    /// The next piece of work; its spaces are leased until [`Queue::release`].
     ///
-    /// A push waits while its space is busy, and while an earlier push of its space waits. So does the second of two
+    /// A push waits while its space is leased, and while an earlier push of its space waits. So does the second of two
     /// that touch the same record: the batch compares all records before it writes any.
     pub(super) fn take(&mut self) -> Option<Work> {
         let mut batch = Batch::default();
+        // Spaces with an earlier push that stays in the queue: later pushes of them must not overtake it.
         let mut passed_over = HashSet::new();
         for job in std::mem::take(&mut self.waiting) {
             if job.abandoned() {
@@ -93,7 +94,7 @@ impl Queue {
         batch.into_work()
     }
 
-    /// The work on these spaces is done.
+    /// Ends the lease of these spaces.
     pub(super) fn release(&mut self, spaces: impl IntoIterator<Item = SpaceId>) {
         for space in spaces {
             self.busy.remove(&space);
@@ -101,19 +102,19 @@ impl Queue {
     }
 }
 
-/// More pushes wait than may.
+/// The queue has reached its limit.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} pushes are waiting already")]
+#[error("push queue is full with {0} pushes")]
 struct QueueFull(usize);
 
-/// A batch that is being put together.
+/// A batch under construction.
 #[derive(Default)]
 struct Batch {
     jobs: Vec<Job>,
     touched: HashSet<(SpaceId, RecordId)>,
     rows: usize,
     bytes: usize,
-    /// Its one push is no part of a batch.
+    /// Whether its only push runs on the slow path.
     apart: bool,
 }
 
@@ -130,7 +131,7 @@ impl Batch {
     }
 
     fn add(&mut self, job: Job) {
-        self.apart = job.is_big() || job.is_empty();
+        self.apart = job.is_oversized() || job.is_empty();
         self.rows += job.rows();
         self.bytes += job.bytes();
         if !self.apart {
@@ -141,7 +142,7 @@ impl Batch {
 
     fn into_work(mut self) -> Option<Work> {
         if self.apart {
-            return self.jobs.pop().map(Work::Apart);
+            return self.jobs.pop().map(Work::SlowPath);
         }
         self.jobs.sort_by_key(|job| job.space);
         (!self.jobs.is_empty()).then_some(Work::Batch(self.jobs))

@@ -1,4 +1,4 @@
-//! The rows of one table, in the order of a pull.
+//! Branch of a pull: the rows of one table in the order of the timeline.
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, FileId, RecordId, SpaceId};

@@ -1,4 +1,4 @@
-//! One write of one caller.
+//! Queued write operation, its result, and the sender of its outcome.
 
 use less_sync_storage::StorageError;
 use rusqlite::Connection;
@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 
 use crate::error::Closed;
 
-/// A write that waits for its turn, whatever its result type.
+/// A queued write operation of any result type.
 pub(super) trait Operation: Send {
     fn bytes(&self) -> usize;
-    /// Whether nobody waits for the outcome any more.
+    /// Whether the receiver of the outcome was dropped.
     fn abandoned(&self) -> bool;
     /// Keeps the result for [`Operation::answer`]; an error means that the transaction must be rolled back.
     fn run(&mut self, connection: &Connection) -> Result<(), StorageError>;
@@ -62,7 +62,7 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        // Whoever asked may have gone meanwhile.
+        // The receiver may have been dropped meanwhile.
         drop(self.reply.send(self.result));
     }
 

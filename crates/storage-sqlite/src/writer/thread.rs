@@ -1,4 +1,4 @@
-//! The thread that writes: collect, run, commit, answer.
+//! Writer thread: collects a batch, runs it in one transaction, commits, resolves the outcomes.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::operation::Operation;
 use crate::error::{storage_error, unavailable};
 
-/// Operations of one transaction at most.
+/// Maximum number of operations per transaction.
 const BATCH_OPERATIONS: usize = 512;
 
 /// Bytes after which a transaction takes no more operations.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// How often the thread steps aside for callers that it has answered; some tens of microseconds.
+/// Maximum number of yields between two batches; some tens of microseconds.
 const RETURN_YIELDS: usize = 100;
 
 /// What a checkpoint found and did.
@@ -39,7 +39,7 @@ pub(super) enum Command {
 
 type Batch = Vec<Box<dyn Operation>>;
 
-/// Why a batch has no effect, or an unknown one.
+/// Failure of a batch.
 enum Failed {
     /// The transaction could not begin or commit. After a failed commit the outcome is unknown (storage T9).
     Transaction(rusqlite::Error),
@@ -47,7 +47,7 @@ enum Failed {
     Operation(StorageError),
 }
 
-/// The thread that owns the connection.
+/// State of the writer thread.
 pub(super) struct WriterThread {
     connection: Connection,
     queue: mpsc::Receiver<Command>,
@@ -59,15 +59,18 @@ impl WriterThread {
         Self { connection, queue, closers: Vec::new() }
     }
 
-    /// Works until everybody who can send has gone, or one of them said close.
+    /// Runs until all senders are dropped, or a close command has arrived and the queue is empty.
     pub(super) fn run(mut self, lock: File) {
         while let Some(command) = self.queue.blocking_recv() {
             let (batch, then) = self.collect(command);
             let callers = batch.len();
             self.commit(batch);
+            // The command that ended the batch runs after it: a checkpoint then moves what was just committed.
             match then {
                 Some(Command::Checkpoint(reply)) => drop(reply.send(self.checkpoint())),
                 Some(Command::Close(reply)) => {
+                    // Rejects further commands; the loop goes on until those that are queued already have run, and only
+                    // then is the reply sent, by `finish`.
                     self.closers.push(reply);
                     self.queue.close();
                 }
@@ -77,9 +80,9 @@ impl WriterThread {
         self.finish(lock);
     }
 
-    /// Gives callers that were just answered the chance to come back before the next batch begins. Without it they
-    /// split into two halves that wait for each other's commit, and each batch is half as large as it could be. A
-    /// lone caller is not waited for.
+    /// Yields, so that callers whose outcomes were just resolved can submit their next operations to this batch. Without it
+    /// the callers split into two halves that wait for each other's commit, and each batch is half as large as it could
+    /// be. Does nothing for a lone caller.
     fn let_return(&self, callers: usize) {
         for _ in 0..RETURN_YIELDS {
             if callers < 2 || self.queue.len() >= callers {
@@ -89,12 +92,14 @@ impl WriterThread {
         }
     }
 
-    /// What has queued, as far as it fits one transaction, and the command that ended it.
+    /// Takes the queued operations that fit one transaction, and the command that ended them, if any.
     fn collect(&mut self, first: Command) -> (Batch, Option<Command>) {
         let (mut batch, mut bytes) = (Batch::new(), 0_usize);
         let mut next = Some(first);
         while let Some(command) = next {
             let Command::Write(operation) = command else { return (batch, Some(command)) };
+            // Dropped callers have withdrawn their operations. One that is dropped after this check is too late: its
+            // operation runs, and may or may not take effect.
             if !operation.abandoned() {
                 bytes = bytes.saturating_add(operation.bytes());
                 batch.push(operation);
@@ -114,8 +119,10 @@ impl WriterThread {
         match self.transaction(&mut batch) {
             Ok(()) => batch.into_iter().for_each(Operation::answer),
             Err(Failed::Transaction(error)) => fail_all(batch, error),
+            // Rolled back as a whole, so every operation runs again, by itself: only the failing one fails. Never after a
+            // failed commit, whose outcome is unknown: an operation must not run twice.
             Err(Failed::Operation(error)) if batch.len() > 1 => {
-                tracing::warn!(%error, operations = batch.len(), "write batch rolled back, running its parts alone");
+                tracing::warn!(%error, operations = batch.len(), "write batch rolled back, retrying its operations one by one");
                 for operation in batch {
                     self.commit(vec![operation]);
                 }
@@ -129,6 +136,7 @@ impl WriterThread {
     }
 
     fn transaction(&self, batch: &mut Batch) -> Result<(), Failed> {
+        // IMMEDIATE takes the write lock at once: a deferred transaction could fail when it upgrades its snapshot later.
         self.execute("BEGIN IMMEDIATE").map_err(Failed::Transaction)?;
         let ran = batch.iter_mut().try_for_each(|operation| operation.run(&self.connection));
         let done = match ran {
@@ -184,7 +192,7 @@ fn fail_all(batch: Batch, error: rusqlite::Error) {
     }
 }
 
-/// One failure that many callers hear of.
+/// A failure that many callers share.
 #[derive(Debug, thiserror::Error)]
 #[error("write transaction failed")]
 struct TransactionFailed(#[source] Arc<rusqlite::Error>);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::{PushError, Pushed};
+use super::outcome::{PushError, Pushed};
 
 /// A place in the submission queue, taken by [`Records::enqueue`](crate::Records::enqueue): pushes to one space take
 /// effect in the order of their tickets. Resolves to the outcome of the push.

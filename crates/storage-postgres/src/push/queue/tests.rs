@@ -42,7 +42,7 @@ fn next(queue: &mut Queue) -> Vec<(u8, u64)> {
     let jobs = match queue.take() {
         None => Vec::new(),
         Some(Work::Batch(jobs)) => jobs,
-        Some(Work::Apart(job)) => vec![job],
+        Some(Work::SlowPath(job)) => vec![job],
     };
     let first = |job: &Job| job.records().next().map_or(0, |id| u64::from(id.as_bytes()[15]));
     jobs.iter().map(|job| (job.space.as_bytes()[0], first(job))).collect()

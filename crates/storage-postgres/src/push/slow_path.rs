@@ -1,5 +1,5 @@
-//! Pushes that take their time: big ones, those whose space somebody else has locked, and those that only
-//! ask where the space is when their turn has come.
+//! Slow path of pushes: oversized ones, those whose space is locked by another transaction, and empty ones, which only read
+//! the cursor of the space.
 
 use std::sync::Arc;
 
@@ -10,31 +10,31 @@ use tokio_util::task::TaskTracker;
 use super::failure::Failure;
 use super::job::Job;
 use super::outcome::Verdict;
-use super::shared::Busy;
-use super::{batch, big};
+use super::submission_queue::SpaceLease;
+use super::{batch, oversized};
 use crate::access;
 use crate::error::{NoConnection, unavailable};
 use crate::pool::{Class, Pool};
 use crate::retry::Retries;
 
-/// Runs them in tasks of their own, on connections of the pool.
+/// Runs pushes in tasks of their own, on connections of the pool.
 #[derive(Debug)]
-pub(super) struct Alone {
+pub(super) struct SlowPath {
     pool: Arc<Pool>,
     tasks: TaskTracker,
 }
 
-impl Alone {
+impl SlowPath {
     pub(super) fn new(pool: &Arc<Pool>, tasks: &TaskTracker) -> Self {
         Self { pool: Arc::clone(pool), tasks: tasks.clone() }
     }
 
-    /// Takes over pushes of one space, which stays busy until they are answered.
-    pub(super) fn spawn(&self, busy: Busy, jobs: Vec<Job>) {
+    /// Takes over pushes of one space, together with the lease of the space, until their tickets are resolved.
+    pub(super) fn spawn(&self, lease: SpaceLease, jobs: Vec<Job>) {
         let pool = Arc::clone(&self.pool);
         self.tasks.spawn(async move {
             run(&pool, jobs).await;
-            drop(busy);
+            drop(lease);
         });
     }
 }
@@ -53,21 +53,23 @@ async fn run(pool: &Arc<Pool>, mut jobs: Vec<Job>) {
     let verdicts = verdicts.unwrap_or_else(|failure: Failure| failure.verdicts(jobs.len()));
     for (job, verdict) in jobs.into_iter().zip(verdicts) {
         match verdict {
-            Verdict::Decided(outcome) => job.answer(outcome),
-            // Those that wait for the lock either get it or fail.
-            Verdict::Busy => job.answer(Err(unavailable(SpaceLocked))),
+            Verdict::Decided(outcome) => job.resolve(outcome),
+            // Statements of the slow path wait for the lock, so they either get it or fail.
+            Verdict::SpaceLocked => job.resolve(Err(unavailable(SpaceLocked))),
         }
     }
 }
 
-/// Waits for the lock of the space.
+/// Applies the pushes, waiting for the lock of the space.
 async fn apply(connection: &mut PgConnection, jobs: &[Job]) -> Result<Vec<Verdict>, sqlx::Error> {
     let mut retries = Retries::default();
     loop {
         let applied = match jobs {
             [] => return Ok(Vec::new()),
             [job] if job.is_empty() => unchanged(connection, job).await.map(|verdict| vec![verdict]),
-            [job] if job.is_big() => big::apply(connection, job).await.map(|verdict| vec![verdict]),
+            [job] if job.is_oversized() => {
+                oversized::apply(connection, job).await.map(|verdict| vec![verdict])
+            }
             jobs => batch::apply(connection, true, jobs).await,
         };
         match applied {
@@ -77,7 +79,7 @@ async fn apply(connection: &mut PgConnection, jobs: &[Job]) -> Result<Vec<Verdic
     }
 }
 
-/// A push without changes says where the space is, and locks nothing.
+/// A push without changes: reads the cursor of the space, without a lock.
 async fn unchanged(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
     let found = access::for_reading(connection, &job.access).await?;
     Ok(Verdict::Decided(found.map(|space| Pushed::Committed {
@@ -89,7 +91,7 @@ async fn unchanged(connection: &mut PgConnection, job: &Job) -> Result<Verdict, 
     })))
 }
 
-/// The database did not wait although it was told to.
+/// The database did not wait for the lock although it was told to.
 #[derive(Debug, thiserror::Error)]
 #[error("space is locked")]
 struct SpaceLocked;

@@ -1,4 +1,4 @@
-//! One push of one change: the most frequent statement of all.
+//! Push of a single record: the most frequent statement.
 
 use less_sync_core::Dek;
 use less_sync_storage::{Change, DeletedFile, RecordState};
@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::job::Job;
-use super::outcome::Answer;
+use super::outcome::{PushOutcome, PushRow};
 
 /// Applies the push in one round trip, in a transaction of its own. `wait`: for the lock of the space.
 pub(super) async fn apply(
@@ -14,7 +14,7 @@ pub(super) async fn apply(
     wait: bool,
     job: &Job,
     change: &Change,
-) -> Result<Answer, sqlx::Error> {
+) -> Result<PushRow, sqlx::Error> {
     let ((blob, dek), cids) = (content(&change.state), job.cids());
     let applied = sqlx::query!(
         r#"SELECT outcome AS "outcome!", space_cursor, key_generation, rewrap_epoch, deleted_files
@@ -29,10 +29,10 @@ pub(super) async fn apply(
         dek,
     );
     let deleted = |file: Uuid| DeletedFile { id: file.into(), record: change.id };
-    // Reads to the end of the answer: only then is it committed.
+    // Reads to the end of the response: only then is the statement committed.
     let row = applied.fetch_one(connection).await?;
-    Ok(Answer {
-        outcome: row.outcome,
+    Ok(PushRow {
+        outcome: PushOutcome::try_from(row.outcome),
         space_cursor: row.space_cursor,
         key_generation: row.key_generation,
         rewrap_epoch: row.rewrap_epoch,

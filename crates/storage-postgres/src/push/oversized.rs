@@ -1,4 +1,4 @@
-//! A push that is too big for one statement: a transaction of several, none of which takes too much (storage T5).
+//! Oversized push: one transaction of several bounded statements (storage T5).
 //!
 //! The rules are those of the functions in `migrations/postgres/022_push_function.sql`, in the same order. Each
 //! statement has a snapshot of its own, so the records are read after the space is locked.
@@ -9,8 +9,8 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
-use super::outcome::{Answer, NAMED_MISMATCHES, Verdict};
-use super::single::content;
+use super::outcome::{NAMED_MISMATCHES, PushOutcome, PushRow, Verdict};
+use super::single_record::content;
 use crate::access::any_revoked;
 use crate::transaction::plan_by_key;
 
@@ -18,18 +18,18 @@ use crate::transaction::plan_by_key;
 pub(super) async fn apply(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     plan_by_key(&mut transaction).await?;
-    let (mut answer, mismatches) = decide(&mut transaction, job).await?;
-    if let (0, Some(at)) = (answer.outcome, answer.space_cursor) {
+    let (mut row, mismatches) = decide(&mut transaction, job).await?;
+    if let (Ok(PushOutcome::Committed), Some(at)) = (&row.outcome, row.space_cursor) {
         for changes in statements(job.push.changes()) {
             let files = write(&mut transaction, job.space.as_uuid(), changes, at).await?;
-            answer.deleted_files.extend(files);
+            row.deleted_files.extend(files);
         }
         move_cursor(&mut transaction, job.space.as_uuid(), at).await?;
         transaction.commit().await?;
     } else {
         transaction.rollback().await?;
     }
-    Ok(answer.verdict(mismatches.into_iter()))
+    Ok(row.verdict(mismatches.into_iter()))
 }
 
 /// The space as it is under its lock.
@@ -44,34 +44,34 @@ struct Locked {
 }
 
 /// The outcome, with the cursor that the space will have, and the records that are not where they are expected.
-async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(Answer, Vec<RecordId>), sqlx::Error> {
-    let mut answer = Answer {
-        outcome: 2,
+async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(PushRow, Vec<RecordId>), sqlx::Error> {
+    let mut row = PushRow {
+        outcome: Ok(PushOutcome::SpaceNotFound),
         space_cursor: None,
         key_generation: None,
         rewrap_epoch: None,
         deleted_files: Vec::new(),
     };
     let Some(space) = lock(connection, job.space.as_uuid()).await? else {
-        return Ok((answer, Vec::new()));
+        return Ok((row, Vec::new()));
     };
-    answer.space_cursor = Some(space.cursor);
-    answer.key_generation = Some(space.key_generation);
-    answer.rewrap_epoch = space.rewrap_epoch;
+    row.space_cursor = Some(space.cursor);
+    row.key_generation = Some(space.key_generation);
+    row.rewrap_epoch = space.rewrap_epoch;
     if let Some(rejection) = rejection(connection, job, &space).await? {
-        answer.outcome = rejection;
-        return Ok((answer, Vec::new()));
+        row.outcome = Ok(rejection);
+        return Ok((row, Vec::new()));
     }
     let mismatches = mismatches(connection, job).await?;
-    answer.outcome = match space.cursor.checked_add(1) {
-        _ if !mismatches.is_empty() => 1,
+    row.outcome = Ok(match space.cursor.checked_add(1) {
+        _ if !mismatches.is_empty() => PushOutcome::Conflict,
         Some(next) if next <= Cursor::MAX.as_i64() => {
-            answer.space_cursor = Some(next);
-            0
+            row.space_cursor = Some(next);
+            PushOutcome::Committed
         }
-        _ => 5,
-    };
-    Ok((answer, mismatches))
+        _ => PushOutcome::CursorExhausted,
+    });
+    Ok((row, mismatches))
 }
 
 /// Why the push may not write this space, whatever is in it.
@@ -79,20 +79,20 @@ async fn rejection(
     connection: &mut PgConnection,
     job: &Job,
     space: &Locked,
-) -> Result<Option<i32>, sqlx::Error> {
+) -> Result<Option<PushOutcome>, sqlx::Error> {
     let cids = job.cids();
     if cids.is_some() != space.shared {
-        return Ok(Some(7));
+        return Ok(Some(PushOutcome::SpaceKindMismatch));
     }
     if space.remote {
-        return Ok(Some(3));
+        return Ok(Some(PushOutcome::SpaceIsRemote));
     }
     let Some(cids) = cids else { return Ok(None) };
     if any_revoked(connection, job.space.as_uuid(), &cids).await? {
-        return Ok(Some(8));
+        return Ok(Some(PushOutcome::Revoked));
     }
     let stale = job.push.oldest_epoch().is_some_and(|oldest| i64::from(oldest) < i64::from(space.minimum));
-    Ok(stale.then_some(4))
+    Ok(stale.then_some(PushOutcome::EpochStale))
 }
 
 async fn lock(connection: &mut PgConnection, space: Uuid) -> Result<Option<Locked>, sqlx::Error> {
