@@ -93,14 +93,13 @@ impl SpaceChannel {
         }
         let frame = encode();
         let (mut queued, mut dropped) = (0, 0);
-        for subscriber in recipients {
-            match subscriber.outbox.ephemeral(self.space, frame.clone()) {
-                Delivered::Queued => queued += 1,
-                Delivered::Displaced => (queued, dropped) = (queued + 1, dropped + 1),
-                // Left to the next durable event or to the teardown of the connection.
-                Delivered::TooSlow | Delivered::Closed => {}
-            }
-        }
+        // Internal iteration: `next` of a peekable filter would check for a peeked item once per subscriber.
+        recipients.for_each(|subscriber| match subscriber.outbox.ephemeral(self.space, frame.clone()) {
+            Delivered::Queued => queued += 1,
+            Delivered::Displaced => (queued, dropped) = (queued + 1, dropped + 1),
+            // Left to the next durable event or to the teardown of the connection.
+            Delivered::TooSlow | Delivered::Closed => {}
+        });
         deps.metrics.ephemeral_delivered.add(queued);
         deps.metrics.ephemeral_dropped.add(dropped);
     }
