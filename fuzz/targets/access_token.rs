@@ -1,6 +1,6 @@
-//! Access tokens: as they come from outside, and well-signed ones that say anything (auth §2).
+//! Access tokens: arbitrary text, and correctly signed tokens with arbitrary claims (auth §2).
 //!
-//! Input: the text of a token; or, after a first byte 0x00, a header and a payload parted by 0x00, signed here.
+//! Input: the text of a token; or, after a first byte 0x00, a header and a payload separated by 0x00, signed here.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -37,7 +37,7 @@ fn verify(token: &str) -> Result<Caller, TokenError> {
     token.verify(key, &RULES, Timestamp::from_seconds(NOW))
 }
 
-/// What every accepted token has.
+/// Asserts the invariants of every accepted token.
 fn check(caller: &Caller) {
     for name in [&caller.user_id, &caller.client_id] {
         assert!(!name.is_empty() && !name.contains('\0'));

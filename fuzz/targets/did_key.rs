@@ -1,4 +1,4 @@
-//! `did:key` texts: what decodes is the one text of its key (auth §5).
+//! `did:key` texts: a text that decodes is the only encoding of its key (auth §5).
 #![no_main]
 
 use less_sync_auth::did_key;

@@ -1,4 +1,4 @@
-//! Whole messages, as a server reads the first and the later ones, and as a client reads.
+//! Whole messages, parsed as authentication, as inbound messages of a server, and as messages of a server.
 
 #![no_main]
 
@@ -9,12 +9,12 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|message: &[u8]| {
     let token = frame::parse_auth(message);
     let inbound = frame::parse(message);
-    // What authenticates is a notification like any other.
+    // An authentication message is a regular notification.
     if token.is_ok() {
         assert!(matches!(inbound, Ok(Inbound::Notification { method: "auth", .. })));
     }
     if let Ok(Inbound::Request { id, method, .. }) = inbound {
-        // An id and a method are echoed, so they must survive being written.
+        // Ids and methods are echoed, so they must round-trip.
         let echo = frame::request(id, method, &Empty);
         assert!(matches!(
             frame::parse(&echo),

@@ -1,4 +1,4 @@
-//! Key set documents, as an issuer's endpoint may answer (auth §3.1).
+//! Key set documents of issuers (auth §3.1).
 #![no_main]
 
 use less_sync_auth::{KeySet, UnverifiedToken};

@@ -1,4 +1,4 @@
-//! The body of a message, read as every type there is. What can be read can be written and read again.
+//! Bodies of messages, decoded as every type of the wire: a value that decodes round-trips.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use less_sync_core::wire::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// The body of the message, if it is one with a body.
+/// Body of a message; `None` for a message without one.
 fn body(message: &[u8]) -> Option<Params<'_>> {
     match frame::parse(message) {
         Ok(Inbound::Request { params, .. } | Inbound::Notification { params, .. }) => return Some(params),
@@ -26,12 +26,12 @@ fn body(message: &[u8]) -> Option<Params<'_>> {
 
 macro_rules! read_as {
     ($message:expr, $body:expr, $($type:ty,)+) => {$(
-        // Bytes that nobody has scanned.
+        // Decoding of bytes that were not scanned before.
         let _ = <$type>::decode($message);
         if let Some(Ok(value)) = $body.map(|body| body.decode::<$type>()) {
             let again = frame::response("", &value);
             let Ok(ServerFrame::Response { outcome: Ok(result), .. }) = frame::parse_server(&again) else {
-                unreachable!("we write what we can read")
+                unreachable!("an encoded response parses")
             };
             assert_eq!(result.decode::<$type>(), Ok(value));
         }

@@ -1,7 +1,7 @@
-//! UCANs: as they come from outside, and well-signed ones that say anything (auth §6).
+//! UCANs: arbitrary text, and correctly signed chains with arbitrary claims (auth §6).
 //!
-//! Input: the text of a UCAN; or, after a first byte 0x00, payloads parted by 0x00, each signed here by the owner of
-//! the space. In a payload `OWNER` stands for their DID, and `PROOF` for the token before it.
+//! Input: the text of a UCAN; or, after a first byte 0x00, payloads separated by 0x00, each signed here by the owner of the
+//! space. In a payload, `OWNER` is replaced by the DID of the owner, and `PROOF` by the preceding token.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The token with this payload. Proofs that are too long already grow no further.
+/// Signs a payload. A proof above the size limit is returned unchanged, so that chains do not grow without bound.
 fn sign(proof: String, payload: &str) -> String {
     if proof.len() > MAX_UCAN_BYTES {
         return proof;
@@ -43,7 +43,7 @@ fn sign(proof: String, payload: &str) -> String {
 fn verify(token: &str) -> Result<VerifiedChain, UcanError> {
     let now = Timestamp::from_seconds(NOW);
     let chain = ucan::verify(token, &expected(), now)?;
-    assert_eq!(chain.check(&expected(), now), Ok(()), "what is remembered decides otherwise");
+    assert_eq!(chain.check(&expected(), now), Ok(()), "the cached verdict differs");
     Ok(chain)
 }
 
@@ -56,7 +56,7 @@ fn expected() -> Expectations<'static> {
     }
 }
 
-/// What every accepted chain has.
+/// Asserts the invariants of every accepted chain.
 fn check(chain: &VerifiedChain) {
     assert_eq!(chain.audience(), OWNER.did());
     assert!(chain.expires_at().seconds() >= NOW);

@@ -33,7 +33,7 @@ impl Failure {
         Self { code: Self::USAGE, error: error.into() }
     }
 
-    /// Whether this is a violation that was found, rather than a failed operation.
+    /// Returns whether this is a violation that was found, rather than a failed operation.
     pub(crate) fn is_found(&self) -> bool {
         self.code == Self::FOUND
     }
@@ -43,7 +43,7 @@ impl Failure {
         self.error
     }
 
-    /// Whether standard output was closed by its reader, as in `less-sync pull | head`.
+    /// Returns whether standard output was closed by its reader, as in `less-sync pull | head`.
     fn is_broken_pipe(&self) -> bool {
         let cause = self.error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
         cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)

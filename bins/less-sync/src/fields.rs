@@ -1,4 +1,4 @@
-//! One line of output: `key=value …` or a JSON object.
+//! Line of output: `key=value …` or a JSON object.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -25,7 +25,7 @@ impl Output {
         write_bare(&if self.json { line.to_json() } else { line.to_text() })
     }
 
-    /// Whether results are JSON.
+    /// Returns whether results are JSON.
     pub(crate) fn is_json(self) -> bool {
         self.json
     }

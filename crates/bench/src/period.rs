@@ -18,12 +18,12 @@ impl Period {
         Self { from, until: from + time }
     }
 
-    /// Whether a sample taken at `moment` counts.
+    /// Returns whether a sample taken at `moment` counts.
     pub(crate) fn contains(&self, moment: Instant) -> bool {
         self.from <= moment && moment < self.until
     }
 
-    /// Whether the load ends.
+    /// Returns whether the load ends.
     pub(crate) fn is_over(&self) -> bool {
         clock::instant() >= self.until
     }

@@ -16,7 +16,7 @@ impl Process {
         Self(pid)
     }
 
-    /// This process: the load generator.
+    /// Process of the load generator.
     pub(crate) fn own() -> Self {
         Self(std::process::id())
     }

@@ -86,7 +86,7 @@ impl ServerUnderTest {
         Ok(users)
     }
 
-    /// One user with a token and a personal space.
+    /// User with a token and a personal space.
     pub(crate) async fn user(&self) -> anyhow::Result<User> {
         self.users(1).await?.pop().context("no user")
     }

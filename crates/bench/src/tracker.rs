@@ -24,7 +24,7 @@ pub(crate) struct DeliveryTracker {
     complete: Cell<u64>,
     deliveries: Cell<u64>,
     closed: Cell<u64>,
-    /// One permit for each message that may be sent; returned when the message is complete.
+    /// Permits, one for each message that may be sent; returned when the message is complete.
     window: Semaphore,
     changed: Notify,
 }

@@ -72,7 +72,7 @@ impl KeystoreError {
         Self::Invalid { path: path.to_owned(), content }
     }
 
-    /// Whether the user has to name another space or directory, or to repair permissions.
+    /// Returns whether the user has to name another space or directory, or to repair permissions.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {

@@ -15,9 +15,9 @@ const VERSION: u32 = 1;
 pub struct PendingRotation {
     /// Key of the new epoch.
     pub key: SpaceKey,
-    /// Whether the rotation excludes a removed member.
+    /// True if the rotation excludes a removed member.
     pub removes: bool,
-    /// Whether the server has accepted this rotation; before that, another member may have begun the same epoch.
+    /// True if the server has accepted this rotation; before that, another member may have begun the same epoch.
     pub begun: bool,
 }
 

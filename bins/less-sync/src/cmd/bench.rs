@@ -29,7 +29,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     Ok(())
 }
 
-/// One line per figure as text, one object as JSON.
+/// Output lines: text has a line per figure, JSON a single object.
 fn lines(figures: Figures, json: bool) -> Vec<Fields> {
     let figures = figures.into_entries();
     if json {

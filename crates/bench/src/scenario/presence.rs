@@ -87,7 +87,7 @@ struct Exchange {
     others: u64,
     delivered: Cell<u64>,
     sent: Cell<u64>,
-    /// One permit for each update that may be in flight.
+    /// Permits, one for each update that may be in flight.
     window: Semaphore,
 }
 

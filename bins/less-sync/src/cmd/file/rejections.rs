@@ -23,7 +23,7 @@ pub(super) fn explain_push(session: &FileSession<'_>, error: PushError) -> Error
     if is_forbidden { error.context(no_permission(session.opened.space)) } else { error }
 }
 
-/// Whether the upload was encrypted under an epoch that is no longer current (http §7.2, row 17).
+/// Returns whether the upload was encrypted under an epoch that is no longer current (http §7.2, row 17).
 pub(super) fn is_stale_epoch(error: &FileError) -> bool {
     matches!(error, FileError::Rejected { error, .. } if error.contains("key generation stale"))
 }

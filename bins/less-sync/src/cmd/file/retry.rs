@@ -19,7 +19,7 @@ pub(super) struct Retries {
 }
 
 impl Retries {
-    /// Whether an attempt has failed since the last progress.
+    /// Returns whether an attempt has failed since the last progress.
     pub(super) fn has_failed(&self) -> bool {
         self.failed > 0
     }

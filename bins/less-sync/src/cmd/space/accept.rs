@@ -21,7 +21,7 @@ use less_sync_keystore::{KeyDirectory, StoredSpace};
 pub(crate) struct Arguments {
     /// Id of the invitation [default: the only one]
     invitation: Option<InvitationId>,
-    /// Your name in the space [default: the user id of your access token]
+    /// Display name in the space [default: the user id of your access token]
     #[arg(long)]
     name: Option<String>,
 }

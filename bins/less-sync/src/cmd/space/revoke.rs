@@ -80,7 +80,7 @@ fn removal(member: &Member) -> Act {
     Act::Remove { did: member.did.clone(), cids }
 }
 
-/// Whether the key was rotated after the removal, and no rotation is pending.
+/// Returns whether the key was rotated after the removal, and no rotation is pending.
 async fn is_rotated(session: &SpaceSession, removed: Epoch) -> anyhow::Result<bool> {
     let state = session.shared.state(&session.connection).await?;
     Ok(state.rewrap_epoch.is_none() && state.key_generation > removed)

@@ -30,9 +30,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Requested rotation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RotationRequest {
-    /// Whether a member was removed. Writes under older epochs are rejected from the beginning of the rotation, then.
+    /// True if a member was removed. Writes under older epochs are rejected from the beginning of the rotation, then.
     pub(super) removes: bool,
-    /// Whether to take over a pending rotation without key shares, with a new key.
+    /// True to take over a pending rotation without key shares, with a new key.
     pub(super) takes_over: bool,
 }
 

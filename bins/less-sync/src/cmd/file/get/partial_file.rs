@@ -118,7 +118,7 @@ impl PartialFile {
     }
 }
 
-/// Whether the opened file is still the one at `path`.
+/// Returns whether the opened file is still the one at `path`.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let opened = file.metadata()?;
     match std::fs::metadata(path) {
