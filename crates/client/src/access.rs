@@ -1,22 +1,22 @@
-//! In which space, and by what right.
+//! Space and credentials of a call.
 
 use std::fmt;
 
 use less_sync_core::SpaceId;
 
-/// A space and the right that a call presents in it: a chain of UCANs in shared spaces, nothing in one's own.
+/// Space of a call, and the chain of UCANs that authorizes it; personal spaces need none.
 ///
 /// `Debug` does not show the chain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Access<'a> {
-    /// Which.
+    /// Id of the space.
     pub space: SpaceId,
-    /// The outermost token of the chain.
+    /// Outermost token of the chain; `None` for a personal space.
     pub ucan: Option<&'a str>,
 }
 
 impl<'a> Access<'a> {
-    /// The rights that `ucan` gives in a shared space.
+    /// Access to a shared space, authorized by `ucan`.
     #[must_use]
     pub fn shared(space: SpaceId, ucan: &'a str) -> Self {
         Self { space, ucan: Some(ucan) }
@@ -24,7 +24,7 @@ impl<'a> Access<'a> {
 }
 
 impl From<SpaceId> for Access<'_> {
-    /// A space of one's own.
+    /// Access to a personal space.
     fn from(space: SpaceId) -> Self {
         Self { space, ucan: None }
     }

@@ -1,23 +1,24 @@
-//! When to dial again.
+//! Exponential back-off of reconnections.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 const JITTER: f64 = 0.3;
-/// A connection that lived this long was a success; a shorter one may have been a rejection after the upgrade.
+/// Lifetime from which a connection resets the back-off. A shorter one may have been rejected after the upgrade, since
+/// the server verifies the token only then.
 const SUCCESS: Duration = Duration::from_secs(5);
 
-/// Delays of 1, 2, 4 … 30 seconds and up to 30 % of jitter (protocol §1.5; newer-clients §6).
+/// Delays of 1, 2, 4 … 30 seconds with up to 30 % of jitter (protocol §1.5; newer-clients §6).
 #[derive(Clone, Debug, Default)]
 pub struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// How long to wait after a connection that lived for `life`, or never came to be.
+    /// Delay after a connection that lived for `life`; `None` if it was never opened.
     ///
-    /// `jitter` is a random number from 0 to 1.
+    /// `jitter` is a random number from 0 to 1, and scales the delay by up to 1.3.
     pub fn after(&mut self, life: Option<Duration>, jitter: f64) -> Duration {
         if life.is_some_and(|life| life >= SUCCESS) {
             self.failures = 0;

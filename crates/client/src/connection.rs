@@ -1,4 +1,4 @@
-//! One authenticated connection and the tasks that read and write it.
+//! Authenticated connection, with a reader and a writer task.
 
 mod reader;
 mod writer;
@@ -16,29 +16,29 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::calls::Calls;
 use crate::error::Ended;
 use crate::event::Events;
 use crate::options::Options;
-use crate::pending::Pending;
 use crate::queue::{Producer, queue};
 use crate::token::AccessToken;
 use reader::Reader;
 use writer::Writer;
 
-/// How a connection proves who it is.
+/// Authentication of a connection.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// With this token in the first message (protocol §1.4).
+    /// Access token in the first message (protocol §1.4).
     Token(AccessToken),
-    /// It has, when it was dialled; as servers do among each other.
+    /// Authentication by the upgrade request, as between servers.
     AtDial,
 }
 
-/// One connection; cheap to clone. It ends when it is closed, when it breaks, or, without a goodbye, when the
-/// last clone and all its streams are dropped.
+/// Handle of a connection; cheap to clone. The connection ends when it is closed or lost, and without a close frame when
+/// the last handle and all its streams are dropped.
 ///
-/// There is no word of welcome: a token that the server does not like shows as [`Ended::Closed`] with code
-/// 4000 in the first call.
+/// The server does not acknowledge the token: a rejected one ends the connection with [`Ended::Closed`] and code 4000, as
+/// the first call reports.
 #[derive(Clone, Debug)]
 pub struct Connection {
     inner: Arc<Inner>,
@@ -46,7 +46,7 @@ pub struct Connection {
 
 #[derive(Debug)]
 struct Inner {
-    pending: Arc<Pending>,
+    calls: Arc<Calls>,
     outgoing: Producer<Bytes>,
     close: Arc<Notify>,
     options: Options,
@@ -62,8 +62,8 @@ impl Drop for Inner {
 }
 
 impl Connection {
-    /// A connection over an upgraded socket of any kind. Must be called within a tokio runtime, which then
-    /// runs its two tasks.
+    /// Creates a connection over an upgraded socket of any kind; must be called within a tokio runtime, which runs its two
+    /// tasks.
     pub fn over<S>(socket: WebSocketStream<S>, auth: Auth, options: Options) -> (Self, Events)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -71,18 +71,18 @@ impl Connection {
         let (sink, source) = socket.split();
         let (outgoing, queued) = queue(options.send_queue);
         let (events, event_source) = queue(options.event_queue);
-        let pending = Arc::new(Pending::default());
+        let calls = Arc::new(Calls::default());
         let close = Arc::new(Notify::new());
         let writer = Writer {
             first: first_message(auth),
             queued,
             close: Arc::clone(&close),
-            pending: Arc::clone(&pending),
+            calls: Arc::clone(&calls),
             tap: options.tap.clone(),
             close_timeout: options.close_timeout,
         };
         let reader = Reader {
-            pending: Arc::clone(&pending),
+            calls: Arc::clone(&calls),
             events,
             close: Arc::clone(&close),
             tap: options.tap.clone(),
@@ -90,39 +90,40 @@ impl Connection {
             close_timeout: options.close_timeout,
         };
         let tasks = [start(writer.run(sink)), start(reader.run(source))];
-        let inner = Inner { pending, outgoing, close, options, tasks };
+        let inner = Inner { calls, outgoing, close, options, tasks };
         (Self { inner: Arc::new(inner) }, Events::new(event_source))
     }
 
-    /// How the connection ended; `None` while it lives.
+    /// Cause of the end; `None` while the connection is open.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
-        self.inner.pending.ended()
+        self.inner.calls.ended()
     }
 
-    /// Waits for the end. Safe to cancel.
+    /// Waits for the end of the connection. Cancel-safe.
     pub async fn until_ended(&self) -> Ended {
-        self.inner.pending.until_ended().await
+        self.inner.calls.until_ended().await
     }
 
-    /// Says goodbye, waits a moment for the server to say it too, and ends the connection for all its clones.
+    /// Sends a close frame, waits for the server's close up to [`Options::close_timeout`], and ends the connection for all
+    /// handles.
     pub async fn close(&self) {
         self.inner.close.notify_one();
         let _ = tokio::time::timeout(self.inner.options.close_timeout, self.until_ended()).await;
-        self.inner.pending.end(Ended::ByUs);
+        self.inner.calls.end(Ended::ByUs);
         for task in &self.inner.tasks {
             task.abort();
         }
     }
 
-    /// Hands a whole message to the writer, waiting for room.
+    /// Queues a message for the writer, with backpressure.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), Ended> {
         let size = message.len();
-        self.inner.outgoing.push(message, size).await.map_err(|_| self.inner.pending.why())
+        self.inner.outgoing.push(message, size).await.map_err(|_| self.inner.calls.cause())
     }
 
-    pub(crate) fn pending(&self) -> &Arc<Pending> {
-        &self.inner.pending
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
+        &self.inner.calls
     }
 
     pub(crate) fn options(&self) -> &Options {

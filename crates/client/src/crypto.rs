@@ -1,12 +1,12 @@
-//! End-to-end encryption for shared spaces, as pure functions of keys and bytes.
+//! End-to-end encryption of spaces: pure functions of keys and bytes.
 //!
-//! An [`Identity`] is a P-256 key that signs and opens. A [`KeyRing`] holds the keys of one space, one per epoch; a
+//! An [`Identity`] is a P-256 key pair for signatures and key agreement. A [`KeyRing`] holds the keys of one space, one per epoch; a
 //! record is encrypted under a key of its own, and that key is wrapped with the key of an epoch, so that a rotation
 //! rewraps 44 bytes per record and never touches content. Files are encrypted in the same way, in segments. The formats,
-//! and why they are what they are, stand in `docs/decisions/0009-the-toolbox-shares-with-real-keys.md` and
+//! and their rationale are documented in `docs/decisions/0009-the-toolbox-shares-with-real-keys.md` and
 //! `docs/decisions/0011-files-are-encrypted-in-segments.md`; the server sees none of them.
 //!
-//! Whatever is secret is erased when it is dropped, and `Debug` shows nothing of it.
+//! Secrets are erased on drop, and `Debug` does not show them.
 //!
 //! ```
 //! use less_sync_client::crypto::{KeyRing, SpaceKey};

@@ -1,4 +1,4 @@
-//! Opening connections.
+//! Dialling: TCP, TLS, WebSocket upgrade.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,11 @@ use crate::event::Events;
 use crate::options::Options;
 use crate::tls;
 
-/// Both names of the one wire format, the one we prefer first (protocol §1.3).
+/// Both subprotocol names of the wire format, the preferred one first (protocol §1.3).
 const SUBPROTOCOLS: &str = "less-rpc-v1, betterbase-rpc-v1";
 const SUBPROTOCOL_HEADER: HeaderName = http::header::SEC_WEBSOCKET_PROTOCOL;
 
-/// Opens connections to one server.
+/// Dialer of connections to one server.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     endpoint: Endpoint,
@@ -33,44 +33,43 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// With default options, and trust in whom the system trusts.
+    /// Dialer with default options and the trusted certificates of the system.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, headers: HeaderMap::new(), tls: None, options: Options::default() }
     }
 
-    /// With these timers and bounds.
+    /// Sets timers and limits.
     #[must_use]
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// With this trust.
+    /// Sets the TLS configuration.
     #[must_use]
     pub fn with_tls(mut self, tls: Arc<ClientConfig>) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// With one more header in the upgrade request, as signed requests need it. The subprotocol can be
-    /// replaced in this way too.
+    /// Adds a header to the upgrade request, such as a signature; replaces the subprotocols for that header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// Where this dialer dials to.
+    /// Endpoint of the server.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Opens a connection. It is not authenticated yet when this returns: see [`Connection`].
+    /// Opens a connection. The server verifies the token after the upgrade: see [`Connection`]. Cancel-safe.
     ///
     /// # Errors
-    /// There is no server, it cannot be trusted, or it rejects. Cancelled, nothing is left behind.
+    /// See [`DialError`].
     pub async fn dial(&self, auth: Auth) -> Result<(Connection, Events), DialError> {
         let socket = tokio::time::timeout(self.options.dial_timeout, self.upgrade())
             .await
@@ -112,7 +111,7 @@ impl Dialer {
         let addresses: Vec<_> =
             tokio::net::lookup_host((host.as_str(), port)).await.map_err(DialError::Resolve)?.collect();
         let stream = TcpStream::connect(addresses.as_slice()).await.map_err(DialError::Connect)?;
-        // Small requests must not wait for the acknowledgement of the one before.
+        // Nagle's algorithm would delay a small request until the previous one is acknowledged.
         stream.set_nodelay(true).map_err(DialError::Connect)?;
         Ok(stream)
     }
@@ -147,7 +146,7 @@ fn rejection(error: WsError) -> DialError {
     }
 }
 
-/// Only where the server means it: 429 and 503 (protocol §1.2).
+/// `Retry-After` of a 429 or 503 response (protocol §1.2).
 fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         return None;

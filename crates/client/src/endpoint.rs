@@ -1,35 +1,34 @@
-//! Where a server is.
+//! WebSocket endpoint URLs.
 
 use std::fmt;
 
 use url::Url;
 
-/// A text that is no address of a server.
+/// Invalid endpoint URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndpoint {
-    /// No URL at all.
+    /// Not a URL.
     #[error("not a URL")]
     NotAUrl(#[source] url::ParseError),
-    /// A scheme other than http, https, ws and wss.
+    /// Scheme other than http, https, ws and wss.
     #[error("unsupported scheme \"{0}\": expected http, https, ws or wss")]
     Scheme(String),
-    /// No host.
+    /// URL without a host.
     #[error("the URL names no host")]
     NoHost,
 }
 
-/// The URL of a WebSocket endpoint.
+/// URL of a WebSocket endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
 impl Endpoint {
-    /// From the base URL of the API, as apps configure it: `https://host/api/v1`.
+    /// Endpoint for the base URL of an API, such as `https://host/api/v1`.
     ///
-    /// http becomes ws and https wss, one trailing `/` is dropped, `/ws` appended, the query kept
-    /// (protocol §1.1). ws and wss stay.
+    /// Maps http to ws and https to wss, drops one trailing `/`, appends `/ws` and keeps the query (protocol §1.1).
     ///
     /// # Errors
-    /// No URL, or one that cannot be dialled.
+    /// See [`InvalidEndpoint`].
     pub fn from_base(base: &str) -> Result<Self, InvalidEndpoint> {
         let mut url = Self::parse(base)?;
         let path = format!("{}/ws", url.path().strip_suffix('/').unwrap_or(url.path()));
@@ -37,10 +36,10 @@ impl Endpoint {
         Ok(Self(url))
     }
 
-    /// The exact URL of an endpoint: `wss://host/api/v1/federation/ws`.
+    /// Endpoint at exactly this URL, such as `wss://host/api/v1/federation/ws`.
     ///
     /// # Errors
-    /// No URL, or one that cannot be dialled.
+    /// See [`InvalidEndpoint`].
     pub fn exact(text: &str) -> Result<Self, InvalidEndpoint> {
         Self::parse(text).map(Self)
     }
@@ -60,7 +59,7 @@ impl Endpoint {
         Ok(url)
     }
 
-    /// Host and port to connect to; an IPv6 address without brackets.
+    /// Host and port to connect to; IPv6 addresses without brackets.
     pub(crate) fn host_and_port(&self) -> (String, u16) {
         let host = self.0.host_str().unwrap_or_default();
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -68,13 +67,13 @@ impl Endpoint {
         (host.to_owned(), self.0.port().unwrap_or(default))
     }
 
-    /// Whether the connection is encrypted: wss.
+    /// Returns whether connections are encrypted (wss).
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.0.scheme() == "wss"
     }
 
-    /// The URL: ws or wss.
+    /// URL with the scheme ws or wss.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.0
@@ -94,7 +93,7 @@ mod tests {
     use super::{Endpoint, InvalidEndpoint};
 
     #[test]
-    fn base_urls_become_websocket_urls_as_the_protocol_says() {
+    fn base_urls_are_mapped_to_websocket_urls() {
         for (base, expected) in [
             ("http://127.0.0.1:5379/api/v1", "ws://127.0.0.1:5379/api/v1/ws"),
             ("https://sync.example/api/v1/", "wss://sync.example/api/v1/ws"),
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_dialled_is_rejected() {
+    fn urls_that_cannot_be_dialled_are_rejected() {
         assert!(matches!(Endpoint::from_base("sync.example"), Err(InvalidEndpoint::NotAUrl(_))));
         assert!(matches!(Endpoint::from_base(""), Err(InvalidEndpoint::NotAUrl(_))));
         assert_eq!(Endpoint::from_base("ftp://x/"), Err(InvalidEndpoint::Scheme("ftp".to_owned())));
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_default_by_scheme_and_brackets_are_no_part_of_an_address() {
+    fn ports_default_by_scheme_and_brackets_are_removed() {
         for (text, host, port) in [
             ("ws://a/", "a", 80),
             ("wss://a/", "a", 443),

@@ -1,4 +1,4 @@
-//! Key rotations, and the shares of the new key (protocol §4.14, §4.15; newer-clients §3.3, §4.1).
+//! Key rotations: epochs and key shares (protocol §4.14, §4.15; newer-clients §3.3, §4.1).
 
 use bytes::Bytes;
 use less_sync_core::wire::Empty;
@@ -13,32 +13,32 @@ use crate::access::Access;
 use crate::connection::Connection;
 use crate::error::CallError;
 
-/// What became of an attempt to begin a rotation.
+/// Result of an attempt to begin a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// It began: nobody else begins this epoch.
+    /// Begun by this call, and by no other client.
     Ours,
-    /// The epoch was not the next one, or a rewrap is pending.
+    /// Rejected: the epoch is not the next one, or a rewrap is pending.
     Conflict {
-        /// Key generation of the space.
+        /// Current key generation of the space.
         current: Epoch,
-        /// Pending rewrap.
+        /// Epoch of the pending rewrap.
         rewrap: Option<Epoch>,
     },
 }
 
-/// The new key for one member, sealed.
+/// Key share: the key of an epoch, sealed for one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// Whose: the `did` of an access token.
+    /// `did:key` of the member, the `did` of their access token.
     pub member_did: String,
-    /// 1 to 2048 bytes that only they can open.
+    /// Sealed key, 1 to 2048 bytes.
     pub wrapped_key: Bytes,
 }
 
 impl Connection {
-    /// Begins the rotation to `epoch`, which must be the next one. With `shut_out`, keys of older epochs are rejected
-    /// from now on.
+    /// Begins the rotation to `epoch`, which must be the next one. With `set_min_key_generation` the server rejects writes
+    /// under older epochs from now on.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -46,7 +46,7 @@ impl Connection {
         &self,
         access: Access<'_>,
         epoch: Epoch,
-        shut_out: bool,
+        set_min_key_generation: bool,
     ) -> Result<Begun, CallError> {
         let space = access.space.to_string();
         let params = EpochBeginParams {
@@ -54,10 +54,10 @@ impl Connection {
             ucan: access.ucan,
             home_server: None,
             epoch: epoch.get(),
-            set_min_key_generation: shut_out,
+            set_min_key_generation,
         };
-        let answer = self.call(method::EPOCH_BEGIN, &params).await?;
-        Ok(match answer.decode::<EpochBeginResult<'_>>()? {
+        let response = self.call(method::EPOCH_BEGIN, &params).await?;
+        Ok(match response.decode::<EpochBeginResult<'_>>()? {
             EpochBeginResult::Begun(_) => Begun::Ours,
             EpochBeginResult::Conflict(conflict) => {
                 Begun::Conflict { current: conflict.current_epoch, rewrap: conflict.rewrap_epoch }
@@ -65,10 +65,10 @@ impl Connection {
         })
     }
 
-    /// Ends the rotation to `epoch`. Safe to repeat.
+    /// Completes the rotation to `epoch`. Idempotent.
     ///
     /// # Errors
-    /// See [`CallError`]; `conflict` while keys of older epochs are left, or when another epoch is pending.
+    /// See [`CallError`]; `conflict` while keys of older epochs exist, or if another epoch is pending.
     pub async fn complete_epoch(&self, access: Access<'_>, epoch: Epoch) -> Result<(), CallError> {
         let space = access.space.to_string();
         let params =
@@ -76,7 +76,7 @@ impl Connection {
         self.call(method::EPOCH_COMPLETE, &params).await?.decode::<Empty>().map(drop)
     }
 
-    /// Replaces all shares of an epoch by these, 1 to 1000. Safe to repeat.
+    /// Replaces all key shares of an epoch by these, 1 to 1000. Idempotent.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -98,20 +98,22 @@ impl Connection {
             epoch: epoch.get(),
             keys,
         };
-        let answer = self.call(method::EPOCH_KEYS_PUT, &params).await?;
-        answer.decode::<EpochKeysPutResult>().map(drop)
+        let response = self.call(method::EPOCH_KEYS_PUT, &params).await?;
+        response.decode::<EpochKeysPutResult>().map(drop)
     }
 
-    /// One's own share of an epoch; `None` when there is none for certain.
+    /// Fetches the caller's key share of an epoch; `None` if the server has none.
     ///
     /// # Errors
-    /// See [`CallError`]: whether there is one is unknown.
+    /// See [`CallError`]; the existence of a share is unknown then.
     pub async fn epoch_key(&self, access: Access<'_>, epoch: Epoch) -> Result<Option<Bytes>, CallError> {
         let space = access.space.to_string();
         let params =
             EpochKeysGetParams { space: &space, ucan: access.ucan, home_server: None, epoch: epoch.get() };
         match self.call(method::EPOCH_KEYS_GET, &params).await {
-            Ok(answer) => Ok(Some(answer.slice(answer.decode::<EpochKeysGetResult<'_>>()?.wrapped_key))),
+            Ok(response) => {
+                Ok(Some(response.slice(response.decode::<EpochKeysGetResult<'_>>()?.wrapped_key)))
+            }
             Err(CallError::Failed { code, message })
                 if code.is(ErrorCode::NotFound) && message == NO_SHARE =>
             {
@@ -122,5 +124,5 @@ impl Connection {
     }
 }
 
-/// Tells a share that is absent from a space that is (newer-clients §4.1).
+/// Message that distinguishes a missing share from a missing space, which has the same code (newer-clients §4.1).
 const NO_SHARE: &str = "no key share for this member";

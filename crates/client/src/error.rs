@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! Errors of dialling, connections, calls and pulls.
 
 use std::error::Error;
 use std::fmt;
@@ -10,71 +10,70 @@ use less_sync_core::{Cursor, ErrorCode, close_code};
 
 use crate::TlsError;
 
-/// The cause of an error, shared by everybody who learns of it.
+/// Cause of an error, shared by all calls that it fails.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
-/// A server that could not be reached, or did not want to talk.
+/// Failure to open a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// The name of the host means nothing.
-    #[error("host name cannot be resolved")]
+    /// DNS resolution failed.
+    #[error("cannot resolve the host name")]
     Resolve(#[source] io::Error),
-    /// No TCP connection.
+    /// The TCP connection failed.
     #[error("cannot connect")]
     Connect(#[source] io::Error),
-    /// No way to check certificates.
+    /// TLS cannot be configured.
     #[error("cannot use TLS")]
     Tls(#[from] TlsError),
-    /// No WebSocket: a TLS failure, an answer that is no HTTP, or a connection that broke.
+    /// Failed handshake: TLS failure, malformed response, or lost connection.
     #[error("the WebSocket handshake failed")]
     Handshake(#[source] Cause),
-    /// The server said no (protocol §1.2).
+    /// The server rejected the upgrade (protocol §1.2).
     #[error("the server rejected the upgrade with HTTP status {status}")]
     Rejected {
-        /// Status of the answer.
+        /// HTTP status of the response.
         status: u16,
-        /// When to come back.
+        /// Delay requested by the server before the next attempt.
         retry_after: Option<Duration>,
     },
-    /// A server that speaks none of our subprotocols (protocol §1.3).
-    #[error("the server speaks another subprotocol")]
+    /// The server supports none of the offered subprotocols (protocol §1.3).
+    #[error("the server supports no common subprotocol")]
     Subprotocol,
-    /// No answer within [`Options::dial_timeout`](crate::Options::dial_timeout).
-    #[error("no answer in time")]
+    /// No connection within [`Options::dial_timeout`](crate::Options::dial_timeout).
+    #[error("dial timeout")]
     Timeout,
-    /// A header that cannot be sent.
-    #[error("the request cannot be written")]
+    /// Invalid header of the upgrade request.
+    #[error("cannot build the upgrade request")]
     Request(#[source] http::Error),
 }
 
-/// How a connection ended.
+/// Cause of the end of a connection.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Ended {
-    /// The server closed it (protocol §1.5).
+    /// Close frame of the server (protocol §1.5).
     #[error("the server closed the connection: {code} {reason}")]
     Closed {
-        /// One of [`close_code`]; 1005 when the server gave none.
+        /// Close code, one of [`close_code`]; 1005 for a close frame without one.
         code: u16,
-        /// Its words.
+        /// Close reason.
         reason: String,
     },
-    /// We closed it.
+    /// Close by this client.
     #[error("the connection was closed")]
     ByUs,
-    /// It broke, or ended without a word.
+    /// Lost connection, or an end without a close frame.
     #[error("the connection was lost")]
     Lost(#[source] Option<Cause>),
-    /// Nothing was heard for [`Options::idle_timeout`](crate::Options::idle_timeout).
-    #[error("the server fell silent")]
+    /// No message within [`Options::idle_timeout`](crate::Options::idle_timeout).
+    #[error("idle timeout: no message from the server")]
     Silent,
-    /// The server sent something that is no frame of the protocol.
-    #[error("the server sent something unreadable")]
+    /// Malformed message of the server.
+    #[error("the server sent a malformed message")]
     Unreadable,
 }
 
 impl Ended {
-    /// Whether dialling again is pointless: the token or the handshake is at fault (4000), or the server does
-    /// not want us at all (4002).
+    /// Returns whether reconnecting is pointless: authentication failed (4000), or the client is forbidden (4002).
     #[must_use]
     pub fn is_final(&self) -> bool {
         const FORBIDDEN: u16 = 4002;
@@ -85,17 +84,17 @@ impl Ended {
     }
 }
 
-/// An error code on the wire.
+/// Error code of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// One of protocol §3.2.
+    /// Code of protocol §3.2.
     Known(ErrorCode),
-    /// One that this client does not know.
+    /// Code unknown to this client.
     Unknown(String),
 }
 
 impl Code {
-    /// Whether it is this one.
+    /// Returns whether this is `code`.
     #[must_use]
     pub fn is(&self, code: ErrorCode) -> bool {
         *self == Self::Known(code)
@@ -117,31 +116,30 @@ impl fmt::Display for Code {
     }
 }
 
-/// A call without a result.
+/// Failure of a call.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
-    /// The server answered with an error.
+    /// Error response.
     #[error("{code}: {message}")]
     Failed {
-        /// What to act on.
+        /// Machine-readable code.
         code: Code,
-        /// For people.
+        /// Human-readable message.
         message: String,
     },
-    /// The connection ended before the answer; whether the call took effect is unknown.
+    /// The connection ended before the response; the effect of the call is unknown.
     #[error("the connection ended")]
     Ended(#[source] Ended),
-    /// No answer within [`Options::call_timeout`](crate::Options::call_timeout); whether the call took effect is
-    /// unknown.
-    #[error("no answer in time")]
+    /// No response within [`Options::call_timeout`](crate::Options::call_timeout); the effect of the call is unknown.
+    #[error("call timeout")]
     Timeout,
-    /// An answer that does not fit the method.
-    #[error("the answer cannot be decoded")]
+    /// Response of another form than the method's result.
+    #[error("cannot decode the response")]
     Undecodable,
 }
 
 impl CallError {
-    /// Whether the server answered with this error.
+    /// Returns whether this is an error response with code `expected`.
     #[must_use]
     pub fn is(&self, expected: ErrorCode) -> bool {
         match self {
@@ -151,71 +149,71 @@ impl CallError {
     }
 }
 
-/// A membership log that could not be read, or must not be believed.
+/// Failure to read or verify a membership log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogError {
-    /// No answer worth the name.
+    /// The call failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// An entry is missing, or is not what its hash says.
+    /// Broken hash chain: an entry is missing or modified.
     #[error("the membership log is broken at entry {seq}")]
     Broken {
-        /// Its place.
+        /// Position of the entry.
         seq: i32,
     },
 }
 
-/// A push that did not happen, or may not have.
+/// Failure of a push.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PushError {
-    /// Nothing was written.
+    /// Rejected; nothing was written.
     #[error("push rejected: {code}")]
     Rejected {
-        /// Why.
+        /// Error code.
         code: Code,
-        /// After a conflict, the current cursor of the space; else 0.
+        /// Current cursor of the space after a conflict; else 0.
         cursor: Cursor,
     },
-    /// No answer worth the name.
+    /// The call failed.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-/// A pull that must not be believed: none of its cursors may be kept.
+/// Failure of a pull. Cursors of spaces without a commit must not be stored.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PullError {
-    /// No result.
+    /// The call failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// A chunk that cannot be decoded.
-    #[error("chunk {0} cannot be decoded")]
+    /// Undecodable chunk.
+    #[error("cannot decode chunk {0}")]
     Undecodable(String),
-    /// A chunk where it does not belong.
-    #[error("chunk {0} out of place")]
+    /// Unexpected chunk.
+    #[error("unexpected chunk {0}")]
     OutOfPlace(String),
-    /// A space twice in one answer.
+    /// Repeated space in one pull.
     #[error("a space was begun twice")]
     BegunTwice,
-    /// A commit that is not the one of its begin.
+    /// Commit with other cursors than its begin.
     #[error("the commit does not match its begin")]
     OtherCommit,
-    /// A commit that counts other rows than came.
-    #[error("{received} rows came, {announced} were announced")]
+    /// Commit with another number of rows than received.
+    #[error("received {received} rows, {announced} were announced")]
     RowCount {
-        /// Rows that came.
+        /// Received rows.
         received: u64,
-        /// Rows that the commit says were sent.
+        /// Rows announced by the commit.
         announced: u64,
     },
-    /// An answer that counts other chunks than came.
-    #[error("{received} chunks came, {announced} were announced")]
+    /// Response with another number of chunks than received.
+    #[error("received {received} chunks, {announced} were announced")]
     ChunkCount {
-        /// Chunks that came.
+        /// Received chunks.
         received: u64,
-        /// Chunks that the result says were sent.
+        /// Chunks announced by the response.
         announced: u64,
     },
-    /// The answer came without the commit of the last space.
-    #[error("a space was not committed")]
+    /// Response without the commit of the last space.
+    #[error("missing commit of a space")]
     NoCommit,
 }

@@ -1,4 +1,4 @@
-//! What the server says unasked.
+//! Events: notifications of the server.
 
 use bytes::Bytes;
 use less_sync_core::cbor::Decode;
@@ -8,56 +8,56 @@ use less_sync_core::{Cursor, Epoch, SpaceId};
 use crate::queue::Consumer;
 use crate::rows::{FileRow, MembershipEntry, RecordRow};
 
-/// A notification.
+/// Notification of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Records were pushed.
+    /// Committed push of records.
     Sync(SyncEvent),
-    /// The membership log grew.
+    /// Append to the membership log.
     Membership(MembershipEvent),
-    /// Files came or went.
+    /// Upload or deletion of files.
     Files(FilesEvent),
-    /// Somebody's access to the space was revoked.
+    /// Revocation of the client's access to a space.
     Revoked {
-        /// Where.
+        /// Id of the space.
         space: SpaceId,
-        /// Such as `ucan_revoked`.
+        /// Reason, such as `ucan_revoked`.
         reason: String,
     },
-    /// These subscriptions are gone; subscribe again with fresh credentials.
+    /// Ended subscriptions; subscribe again with fresh credentials.
     Resubscribe {
-        /// At least one.
+        /// Ids of the spaces, at least one.
         spaces: Vec<SpaceId>,
     },
-    /// There is something new in the mailbox.
+    /// New invitation in the mailbox.
     Invitation,
-    /// What a peer says about itself.
+    /// Presence of a peer.
     Presence(PeerEvent),
-    /// A peer is no longer present.
+    /// End of a peer's presence.
     PresenceLeave {
-        /// Where.
+        /// Id of the space.
         space: SpaceId,
-        /// Pseudonym.
+        /// Pseudonym of the peer.
         peer: String,
     },
-    /// What a peer said once.
+    /// Ephemeral event of a peer.
     Ephemeral(PeerEvent),
-    /// This many notifications were lost because nobody took them out of the queue: pull to catch up.
+    /// Gap: notifications dropped because the event queue was full. Pull to catch up.
     Lagged {
-        /// How many.
+        /// Number of dropped notifications.
         lost: u64,
     },
-    /// A notification that this client does not know, or cannot decode.
+    /// Unknown or undecodable notification.
     Unknown {
-        /// Its name.
+        /// Method name.
         method: String,
     },
 }
 
-/// A committed push.
+/// Committed push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncEvent {
-    /// Where.
+    /// Id of the space.
     pub space: SpaceId,
     /// Cursor of the space before the push.
     pub prev: Cursor,
@@ -65,90 +65,90 @@ pub struct SyncEvent {
     pub cursor: Cursor,
     /// Key generation of the space.
     pub key_generation: Epoch,
-    /// Pending rewrap.
+    /// Epoch of the pending rewrap.
     pub rewrap_epoch: Option<Epoch>,
-    /// In push order.
+    /// Records in push order.
     pub records: Vec<RecordRow>,
 }
 
 impl SyncEvent {
-    /// Whether this only says that there is something to pull (protocol §2.7).
+    /// Returns whether this is a hint to pull, without records (protocol §2.7).
     #[must_use]
     pub fn is_pull_hint(&self) -> bool {
         self.prev == self.cursor && self.records.is_empty()
     }
 }
 
-/// New entries of the membership log.
+/// Append to the membership log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembershipEvent {
-    /// Where.
+    /// Id of the space.
     pub space: SpaceId,
     /// Cursor of the append.
     pub cursor: Cursor,
-    /// At least one.
+    /// Appended entries, at least one.
     pub entries: Vec<MembershipEntry>,
 }
 
-/// Files that were uploaded or deleted.
+/// Upload or deletion of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilesEvent {
-    /// Where.
+    /// Id of the space.
     pub space: SpaceId,
     /// Cursor of the change.
     pub cursor: Cursor,
-    /// At least one.
+    /// Changed files, at least one.
     pub files: Vec<FileRow>,
 }
 
-/// Something that a peer said.
+/// Presence or ephemeral event of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerEvent {
-    /// Where.
+    /// Id of the space.
     pub space: SpaceId,
-    /// Pseudonym.
+    /// Pseudonym of the peer.
     pub peer: String,
-    /// What they said.
+    /// Payload.
     pub data: Bytes,
 }
 
-/// A notification as the reader left it.
+/// Undecoded notification, or a gap, in the event queue.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub(crate) enum QueuedEvent {
     Notification { method: Bytes, params: Option<Bytes> },
     Lost(u64),
 }
 
-/// What a full queue does: remember how many did not fit.
-pub(crate) fn mark_gap(newest: Option<&mut Heard>) -> Option<Heard> {
+/// Records a dropped notification in a full queue: extends the gap at its end, or adds one.
+pub(crate) fn mark_gap(newest: Option<&mut QueuedEvent>) -> Option<QueuedEvent> {
     match newest? {
-        Heard::Lost(lost) => {
+        QueuedEvent::Lost(lost) => {
             *lost += 1;
             None
         }
-        Heard::Notification { .. } => Some(Heard::Lost(1)),
+        QueuedEvent::Notification { .. } => Some(QueuedEvent::Lost(1)),
     }
 }
 
-/// The notifications of one connection. Dropped, they pass by unheard.
+/// Events of one connection. Dropping this discards them.
 #[derive(Debug)]
-pub struct Events(Consumer<Heard>);
+pub struct Events(Consumer<QueuedEvent>);
 
 impl Events {
-    pub(crate) fn new(heard: Consumer<Heard>) -> Self {
-        Self(heard)
+    pub(crate) fn new(queued: Consumer<QueuedEvent>) -> Self {
+        Self(queued)
     }
 
-    /// The next notification; `None` after the end of the connection. Safe to cancel.
+    /// Next event; `None` after the end of the connection. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
-        self.0.pop().await.map(event)
+        self.0.pop().await.map(decode_event)
     }
 }
 
-fn event(heard: Heard) -> Event {
-    match heard {
-        Heard::Lost(lost) => Event::Lagged { lost },
-        Heard::Notification { method, params } => {
+fn decode_event(queued: QueuedEvent) -> Event {
+    match queued {
+        QueuedEvent::Lost(lost) => Event::Lagged { lost },
+        QueuedEvent::Notification { method, params } => {
             let name = std::str::from_utf8(&method).unwrap_or_default();
             decode(name, &params.unwrap_or_default())
                 .unwrap_or_else(|| Event::Unknown { method: name.to_owned() })
@@ -169,7 +169,7 @@ fn decode(name: &str, params: &Bytes) -> Option<Event> {
         method::INVITATION => Event::Invitation,
         method::PRESENCE => {
             let said: wire::Presence<'_> = read(params)?;
-            Event::Presence(said_by(params, said.space, said.peer, said.data))
+            Event::Presence(peer_event(params, said.space, said.peer, said.data))
         }
         method::PRESENCE_LEAVE => {
             let left: wire::PresenceLeave<'_> = read(params)?;
@@ -177,7 +177,7 @@ fn decode(name: &str, params: &Bytes) -> Option<Event> {
         }
         method::EVENT => {
             let said: wire::EphemeralEvent<'_> = read(params)?;
-            Event::Ephemeral(said_by(params, said.space, said.peer, said.data))
+            Event::Ephemeral(peer_event(params, said.space, said.peer, said.data))
         }
         _ => return None,
     })
@@ -187,7 +187,7 @@ fn read<'a, T: Decode<'a>>(params: &'a Bytes) -> Option<T> {
     T::decode(params).ok()
 }
 
-fn said_by(params: &Bytes, space: SpaceId, peer: &str, data: &[u8]) -> PeerEvent {
+fn peer_event(params: &Bytes, space: SpaceId, peer: &str, data: &[u8]) -> PeerEvent {
     PeerEvent { space, peer: peer.to_owned(), data: params.slice_ref(data) }
 }
 
@@ -200,17 +200,17 @@ fn sync(params: &Bytes) -> Option<SyncEvent> {
         cursor: sync.cursor,
         key_generation: sync.key_generation,
         rewrap_epoch: sync.rewrap_epoch,
-        records: sync.records.iter().map(|record| RecordRow::heard(record, &slicer)).collect(),
+        records: sync.records.iter().map(|record| RecordRow::notified(record, &slicer)).collect(),
     })
 }
 
 fn membership(params: &Bytes) -> Option<MembershipEvent> {
-    let grown: wire::MembershipEvent<'_> = read(params)?;
+    let appended: wire::MembershipEvent<'_> = read(params)?;
     let slicer = |part: &[u8]| params.slice_ref(part);
     Some(MembershipEvent {
-        space: grown.space,
-        cursor: grown.cursor,
-        entries: grown.entries.iter().map(|entry| MembershipEntry::of(entry, &slicer)).collect(),
+        space: appended.space,
+        cursor: appended.cursor,
+        entries: appended.entries.iter().map(|entry| MembershipEntry::of(entry, &slicer)).collect(),
     })
 }
 
@@ -220,6 +220,6 @@ fn files(params: &Bytes) -> Option<FilesEvent> {
     Some(FilesEvent {
         space: changed.space,
         cursor: changed.cursor,
-        files: changed.files.iter().map(|file| FileRow::heard(file, &slicer)).collect(),
+        files: changed.files.iter().map(|file| FileRow::notified(file, &slicer)).collect(),
     })
 }

@@ -1,8 +1,8 @@
-//! Files over HTTP: upload, download with ranges, look at, delete (http §7).
+//! Files over HTTP: upload, download with ranges, metadata, deletion (http §7).
 //!
-//! [`FileClient`] moves bytes in both directions without holding them, and does not care what is in them;
-//! [`crypto`](crate::crypto) encrypts them, and [`FileDescription`] is what the record says that owns a file. Nothing is
-//! repeated here: [`FileError::is_transient`] says what is worth another attempt, and the caller says when.
+//! [`FileClient`] streams opaque bytes in both directions. [`crypto`](crate::crypto) encrypts them, and [`FileDescription`]
+//! is the content of the record that owns a file. Requests are not retried: [`FileError::is_transient`] tells which errors
+//! are worth a retry.
 //!
 //! ```no_run
 //! use bytes::Bytes;
@@ -51,10 +51,10 @@ pub use upload::{Stored, Upload};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long nothing may move before a request is given up.
+/// Default time without progress after which a request fails.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Talks to the file routes of one server. Cheap to clone; connections are shared.
+/// Client of the file routes of one server. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct FileClient {
     http: Client,
@@ -62,7 +62,7 @@ pub struct FileClient {
     idle_timeout: Duration,
 }
 
-/// One file of a space, and the rights to it.
+/// File of a space, with credentials.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoteFile<'a> {
     client: &'a FileClient,
@@ -72,25 +72,25 @@ pub struct RemoteFile<'a> {
 }
 
 impl FileClient {
-    /// Of the server whose API is below `base`: `http(s)://…` or `ws(s)://…`. It uses no proxy, follows no redirect, and
-    /// sends tokens nowhere else.
+    /// Client for the API at `base`, an `http(s)` or `ws(s)` URL. Without proxies and redirects, so that tokens are sent to
+    /// this server only.
     ///
     /// # Errors
-    /// The text is no such URL, or nothing can be encrypted here.
+    /// [`FileError::Address`], or TLS cannot be configured.
     pub fn new(base: &str) -> Result<Self, FileError> {
         let http = Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).no_proxy();
         let http = http.build().map_err(FileError::unreachable)?;
         Ok(Self { http, base: http_url(base)?, idle_timeout: IDLE_TIMEOUT })
     }
 
-    /// Gives requests up when nothing has moved for this long; a minute unless said otherwise.
+    /// Sets the time without progress after which a request fails. Default: 1 minute.
     #[must_use]
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// A file, by this right.
+    /// File `id` of a space, accessed with these credentials.
     #[must_use]
     pub fn file<'a>(&'a self, token: &'a AccessToken, access: Access<'a>, id: FileId) -> RemoteFile<'a> {
         RemoteFile { client: self, token, access, id }
@@ -98,16 +98,16 @@ impl FileClient {
 }
 
 impl RemoteFile<'_> {
-    /// What the server knows of the file; the bytes stay where they are.
+    /// Fetches the metadata of the file.
     ///
     /// # Errors
-    /// See [`FileError`]. A rejection has no text, since it has no body.
+    /// See [`FileError`]. Rejections have a generic text, because a response to HEAD has no body.
     pub async fn head(&self) -> Result<FileHead, FileError> {
         let response = self.send(self.request(Method::HEAD)).await?;
-        FileHead::read(response.headers())
+        FileHead::parse(response.headers())
     }
 
-    /// Deletes the file; also when it is deleted already, or never was. Safe to repeat.
+    /// Deletes the file; succeeds for a deleted or unknown one. Idempotent.
     ///
     /// # Errors
     /// See [`FileError`].
@@ -130,7 +130,7 @@ impl RemoteFile<'_> {
         url
     }
 
-    /// The head of a success.
+    /// Sends a request; returns the head of a successful response.
     async fn send(&self, request: RequestBuilder) -> Result<Response, FileError> {
         let sent = tokio::time::timeout(self.client.idle_timeout, request.send());
         let response = sent.await.map_err(|_| FileError::Stalled)?.map_err(FileError::unreachable)?;

@@ -1,32 +1,32 @@
-//! Mailboxes (protocol §4.11–§4.13).
+//! Invitations in mailboxes (protocol §4.11–§4.13).
 
 use less_sync_core::wire::Empty;
 use less_sync_core::wire::invitation as wire;
 use less_sync_core::wire::method;
 use less_sync_core::{InvitationId, MailboxId};
 
-use crate::call::Answer;
+use crate::call::Response;
 use crate::connection::Connection;
 use crate::error::CallError;
 
-/// Invitations of one page.
+/// Maximum invitations per page.
 const PAGE: i32 = 200;
 
-/// Something that somebody left in a mailbox.
+/// Invitation in a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// Which.
+    /// Id of the invitation.
     pub id: InvitationId,
-    /// As it was sent: whoever wrote it made sure that only its reader can open it, or did not.
+    /// Payload as sent, opaque to the server; see [`Offer`](crate::sharing::Offer).
     pub payload: String,
-    /// RFC 3339, UTC.
+    /// Time of creation, RFC 3339 in UTC.
     pub created_at: String,
-    /// RFC 3339, UTC.
+    /// Time of expiry, RFC 3339 in UTC.
     pub expires_at: String,
 }
 
 impl Connection {
-    /// Leaves `payload`, up to 128 KiB, in a mailbox of this server for seven days.
+    /// Creates an invitation with `payload`, up to 128 KiB, in a mailbox of this server. It expires after seven days.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -34,45 +34,45 @@ impl Connection {
         let mailbox_id = mailbox.to_hex();
         let params =
             wire::InvitationCreateParams { mailbox_id: &mailbox_id, payload, server: None, tag: None };
-        let answer = self.call(method::INVITATION_CREATE, &params).await?;
-        single(&answer)
+        let response = self.call(method::INVITATION_CREATE, &params).await?;
+        single(&response)
     }
 
-    /// A page of one's own mailbox, oldest first, from the one behind `after` on; the last page is empty.
+    /// Lists a page of the caller's mailbox, oldest first, after the invitation `after`; the last page is empty.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn invitations(&self, after: Option<InvitationId>) -> Result<Vec<Invitation>, CallError> {
         let after = after.map(|id| id.to_string());
         let params = wire::InvitationListParams { limit: PAGE, after: after.as_deref() };
-        let answer = self.call(method::INVITATION_LIST, &params).await?;
-        let list: wire::InvitationListResult<'_> = answer.decode()?;
+        let response = self.call(method::INVITATION_LIST, &params).await?;
+        let list: wire::InvitationListResult<'_> = response.decode()?;
         list.invitations.iter().map(invitation).collect()
     }
 
-    /// One invitation of one's own mailbox.
+    /// Fetches an invitation of the caller's mailbox.
     ///
     /// # Errors
-    /// See [`CallError`]; `not_found` when it is not there, or no longer.
+    /// See [`CallError`]; `not_found` for an unknown, deleted or expired invitation.
     pub async fn invitation(&self, id: InvitationId) -> Result<Invitation, CallError> {
         let id = id.to_string();
-        let answer = self.call(method::INVITATION_GET, &wire::InvitationIdParams { id: &id }).await?;
-        single(&answer)
+        let response = self.call(method::INVITATION_GET, &wire::InvitationIdParams { id: &id }).await?;
+        single(&response)
     }
 
-    /// Throws one invitation of one's own mailbox away.
+    /// Deletes an invitation of the caller's mailbox.
     ///
     /// # Errors
-    /// See [`CallError`]; `not_found` when it is not there, or no longer.
+    /// See [`CallError`]; `not_found` for an unknown, deleted or expired invitation.
     pub async fn delete_invitation(&self, id: InvitationId) -> Result<(), CallError> {
         let id = id.to_string();
-        let answer = self.call(method::INVITATION_DELETE, &wire::InvitationIdParams { id: &id }).await?;
-        answer.decode::<Empty>().map(drop)
+        let response = self.call(method::INVITATION_DELETE, &wire::InvitationIdParams { id: &id }).await?;
+        response.decode::<Empty>().map(drop)
     }
 }
 
-fn single(answer: &Answer) -> Result<Invitation, CallError> {
-    invitation(&answer.decode()?)
+fn single(response: &Response) -> Result<Invitation, CallError> {
+    invitation(&response.decode()?)
 }
 
 fn invitation(wire: &wire::Invitation<'_>) -> Result<Invitation, CallError> {

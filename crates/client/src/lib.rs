@@ -1,19 +1,19 @@
-//! A client of less-sync: dial, authenticate, call, stream, hear of changes, reconnect.
+//! Client library for less-sync servers: connections, calls, streams, events, reconnection, files, encryption.
 //!
-//! [`Dialer`] opens one [`Connection`] and nothing more; it is what servers use between each other, and what
-//! tests and benchmarks stand on. [`Session`] keeps a device in sync: it dials again with back-off,
-//! authenticates with fresh tokens, subscribes again, and pulls from where it stands, so that its owner sees
-//! every change exactly once and in order.
+//! | type | purpose |
+//! |---|---|
+//! | [`Dialer`] | opens one [`Connection`]: push, pull, subscribe, and every other method of the protocol |
+//! | [`Session`] | keeps a device in sync: reconnects with back-off and fresh tokens, subscribes, and pulls from its cursors, so that every change is delivered in order |
+//! | [`FileClient`] | uploads and downloads files over HTTP |
+//! | [`crypto`] | encrypts records and files end to end |
+//! | [`sharing`] | members, invitations and key rotation of shared spaces |
+//! | [`DevTokenClient`] | requests access tokens from a development server |
 //!
-//! Nothing here grows without a bound: a queue that is full makes its producer wait (calls, streams) or is
-//! remembered as a gap ([`Event::Lagged`]). Dropping a handle ends its tasks. Blobs and keys are slices of the
-//! message they came in.
+//! All queues are bounded. A full queue delays its producer (calls, streams) or records a gap ([`Event::Lagged`]). Dropping
+//! a handle aborts its tasks. Blobs and wrapped keys are shared slices of the message they were received in.
 //!
-//! [`crypto`] and [`sharing`] are for spaces that several people share: encryption of records, invitations, members,
-//! rotation of keys. [`FileClient`] takes files there and back over HTTP. The rest moves bytes and does not care what is
-//! in them.
-//!
-//! It knows nothing of a server's insides, and keeps no data.
+//! The crate stores nothing: cursors, keys and records are the application's. It depends on the protocol and the rules for
+//! credentials, not on a server.
 //!
 //! ```no_run
 //! use less_sync_client::{AccessToken, Auth, Change, Dialer, Endpoint, PullItem, PullSpace};
@@ -40,6 +40,7 @@
 mod access;
 mod backoff;
 mod call;
+mod calls;
 mod connection;
 pub mod crypto;
 mod deks;
@@ -53,7 +54,6 @@ mod files;
 mod invitation;
 mod membership;
 mod options;
-mod pending;
 mod pull;
 mod push;
 mod queue;
@@ -68,7 +68,7 @@ mod token;
 
 pub use access::Access;
 pub use backoff::Backoff;
-pub use call::Answer;
+pub use call::Response;
 pub use connection::{Auth, Connection};
 pub use deks::{DekId, DekRow, DekStream, Rewrap};
 pub use dev_tokens::{DevTokenClient, DevTokenError, IssuedToken, TokenRequest};

@@ -1,4 +1,4 @@
-//! The membership log of a shared space (protocol §4.8–§4.10).
+//! Membership log of a shared space (protocol §4.8–§4.10).
 
 use less_sync_core::wire::Empty;
 use less_sync_core::wire::membership::{
@@ -16,26 +16,26 @@ use crate::rows::MembershipEntry;
 
 pub use less_sync_core::wire::membership::AppendKind;
 
-/// Bytes of a log that are read at most: what a server keeps of one (protocol §11).
+/// Maximum size of a log that is read, in bytes; servers keep no more (protocol §11).
 const LOG_BYTES: usize = 64 * limits::MIB;
 
-/// Where a log ends: what the next entry must follow.
+/// Head of a log, which the next entry must follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogHead {
-    /// Place of the last entry, and the number of entries; 0 in an empty log.
+    /// Position of the last entry, which is the number of entries; 0 in an empty log.
     pub seq: i32,
-    /// Hash of the last entry.
+    /// SHA-256 of the last entry's payload; `None` in an empty log.
     pub hash: Option<[u8; 32]>,
 }
 
 impl LogHead {
-    /// Where the log ends after `payload` was appended here; the place of that entry.
+    /// Head after `payload` is appended to this one.
     #[must_use]
     pub fn followed_by(&self, payload: &[u8]) -> Self {
         Self { seq: self.seq.saturating_add(1), hash: Some(Sha256::digest(payload).into()) }
     }
 
-    /// Takes one more entry.
+    /// Verifies that `entry` follows this head, and advances to it.
     fn advance(&mut self, entry: &MembershipEntry) -> Result<(), LogError> {
         let next = self.followed_by(&entry.payload);
         let is_next = entry.chain_seq == next.seq
@@ -49,20 +49,20 @@ impl LogHead {
     }
 }
 
-/// A whole log whose hashes were verified from the first entry to the last.
+/// Complete log with a verified hash chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// From the first on.
+    /// Entries from the first on.
     pub entries: Vec<MembershipEntry>,
-    /// Where it ends.
+    /// Head of the log.
     pub head: LogHead,
 }
 
 impl Log {
-    /// Verifies that these entries follow each other from the beginning.
+    /// Verifies the hash chain of `entries` from the beginning of the log.
     ///
     /// # Errors
-    /// One is missing, or is not what its hash says.
+    /// [`LogError::Broken`].
     pub fn verify(entries: Vec<MembershipEntry>) -> Result<Self, LogError> {
         let mut head = LogHead::default();
         entries.iter().try_for_each(|entry| head.advance(entry))?;
@@ -71,12 +71,12 @@ impl Log {
 }
 
 impl Connection {
-    /// Appends an entry after `head` and answers where the log ends now. The payload is ciphertext, up to 256 KiB.
+    /// Appends an entry after `head`; returns the new head. The payload is ciphertext, up to 256 KiB.
     ///
-    /// Not safe to repeat blindly: after a lost answer the repetition is a conflict.
+    /// Not idempotent: a retry after a lost response is a conflict.
     ///
     /// # Errors
-    /// See [`CallError`]; `conflict` when the log has grown meanwhile.
+    /// See [`CallError`]; `conflict` when another entry was appended meanwhile.
     pub async fn append_membership(
         &self,
         access: Access<'_>,
@@ -96,19 +96,19 @@ impl Connection {
             payload,
             kind,
         };
-        let answer = self.call(method::MEMBERSHIP_APPEND, &params).await?;
-        let appended: MembershipAppendResult = answer.decode()?;
+        let response = self.call(method::MEMBERSHIP_APPEND, &params).await?;
+        let appended: MembershipAppendResult = response.decode()?;
         if appended.chain_seq == next.seq { Ok(next) } else { Err(CallError::Undecodable) }
     }
 
-    /// Reads the whole log, in several calls if it must, and verifies its hashes.
+    /// Reads the complete log, in several calls if needed, and verifies its hash chain.
     ///
     /// # Errors
     /// See [`LogError`].
     pub async fn membership_log(&self, access: Access<'_>) -> Result<Log, LogError> {
         let mut entries = self.entries_up_to(access, None).await?;
         let mut bytes = size(&entries);
-        // A list that does not fit one frame lacks its oldest entries.
+        // The server truncates a list that exceeds one frame at its beginning, so older entries are fetched backwards.
         while let Some(first) = entries.first().map(|entry| entry.chain_seq).filter(|first| *first > 1) {
             let mut older = self.entries_up_to(access, Some(first - 1)).await?;
             bytes += size(&older);
@@ -134,14 +134,14 @@ impl Connection {
             since_seq: 0,
             until_seq,
         };
-        let answer = self.call(method::MEMBERSHIP_LIST, &params).await?;
-        let list: MembershipListResult<'_> = answer.decode()?;
-        let slicer = |part: &[u8]| answer.slice(part);
+        let response = self.call(method::MEMBERSHIP_LIST, &params).await?;
+        let list: MembershipListResult<'_> = response.decode()?;
+        let slicer = |part: &[u8]| response.slice(part);
         Ok(list.entries.iter().map(|entry| MembershipEntry::of(entry, &slicer)).collect())
     }
 
-    /// Ends the rights that the token named `cid` gives, and everything derived from it, at once and for ever. With
-    /// `member_did`, whatever that member has open in the space ends too. Safe to repeat.
+    /// Revokes the UCAN `cid` and all UCANs derived from it, immediately and permanently. With `member_did`, subscriptions
+    /// of that member to the space end as well. Idempotent.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_whole_from_its_first_entry_to_its_last() {
+    fn complete_log_is_verified() {
         let entries = log(&["one", "two", "three"]);
         let verified = Log::verify(entries.clone()).unwrap();
         assert_eq!((verified.head.seq, verified.entries), (3, entries));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_changed_and_swapped_entries_are_noticed() {
+    fn missing_modified_and_swapped_entries_are_detected() {
         let whole = log(&["one", "two", "three"]);
         let changed = |change: &dyn Fn(&mut Vec<MembershipEntry>)| {
             let mut entries = whole.clone();

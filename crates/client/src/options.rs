@@ -1,4 +1,4 @@
-//! Every timer and bound of a connection.
+//! Timers and limits of a connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,48 +7,48 @@ use std::time::Duration;
 use bytes::Bytes;
 use less_sync_core::limits::{KIB, MIB, OUTBOUND_RECORD};
 
-/// Sees every message of a connection as it is on the wire, the one with the access token excepted.
+/// Observer of all messages of a connection, except the one with the access token.
 ///
-/// Called from the tasks that read and write, so it must be quick and must not block.
+/// Methods are called from the reader and writer tasks, so they must not block.
 pub trait Tap: Send + Sync {
-    /// A message came in.
+    /// Called with each received message.
     fn received(&self, message: &Bytes);
 
-    /// A message is about to be written.
+    /// Called with each message before it is written.
     fn sent(&self, message: &Bytes);
 }
 
-/// Every timer and bound of a connection.
+/// Timers and limits of a connection.
 #[derive(Clone)]
 pub struct Options {
-    /// From the first TCP packet to the answer of the upgrade.
+    /// Timeout from the DNS lookup to the response of the upgrade. Default: 10 s.
     pub dial_timeout: Duration,
-    /// How long a call waits for its answer, and a stream for its next chunk.
+    /// Timeout of a call for its response, and of a stream for its next chunk. Default: 30 s.
     pub call_timeout: Duration,
-    /// Silence after which the server counts as gone; servers send something every 30 seconds.
+    /// Time without a message after which the connection is lost. Default: 75 s; servers send keepalives every 30 s.
     pub idle_timeout: Duration,
-    /// How long to wait for the answer to our close.
+    /// Timeout for the server's close frame after ours. Default: 1 s.
     pub close_timeout: Duration,
-    /// Largest message to accept, in bytes.
+    /// Maximum size of a received message, in bytes. Default: the largest record plus 64 KiB.
     pub max_message: usize,
-    /// Read buffer, in bytes; kept for the life of the connection.
+    /// Read buffer of the connection, in bytes. Default: 32 KiB.
     pub read_buffer: usize,
-    /// Events held for their reader; more are a gap.
+    /// Events queued for the reader; further ones are dropped and counted as a gap. Default: 1024 events, 16 MiB.
     pub event_queue: Bound,
-    /// Chunks of one stream held for its reader; then nothing more is read from the connection.
+    /// Chunks queued per stream; a full queue stops reading from the connection. Default: 256 chunks, 16 MiB.
     pub chunk_queue: Bound,
-    /// Messages held for the writer; then callers wait.
+    /// Messages queued for the writer; a full queue delays callers. Default: 64 messages, 16 MiB.
     pub send_queue: Bound,
-    /// Somebody who wants to see every message.
+    /// Observer of all messages. Default: none.
     pub tap: Option<Arc<dyn Tap>>,
 }
 
-/// How much a queue holds; one item always fits.
+/// Capacity of a queue; a single item always fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// Items.
+    /// Maximum number of items.
     pub items: usize,
-    /// Sum of their sizes, in bytes.
+    /// Maximum sum of the item sizes, in bytes.
     pub bytes: usize,
 }
 

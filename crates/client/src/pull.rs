@@ -1,13 +1,14 @@
-//! Reading what changed, and believing it only when it is whole.
+//! Pulls: changes of spaces as a verified stream of rows.
 
+mod item;
 mod verify;
 
 use std::collections::VecDeque;
 
 use futures_util::Stream;
+use less_sync_core::SpaceId;
 use less_sync_core::wire::pull as wire;
 use less_sync_core::wire::{chunk as name, method};
-use less_sync_core::{Cursor, Epoch, SpaceId};
 
 use crate::connection::Connection;
 use crate::error::{CallError, PullError};
@@ -15,86 +16,13 @@ use crate::rows::{FileRow, MembershipEntry, RecordRow};
 use crate::stream::{Chunk, ChunkStream};
 use verify::Verifier;
 
+pub use item::{PullItem, PullSpace, PullSummary};
 pub use less_sync_core::wire::pull::OnCursorAhead;
 
-/// A space to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullSpace {
-    /// Which.
-    pub space: SpaceId,
-    /// Where the reader stands; rows after this come.
-    pub since: Cursor,
-    /// The right to read a shared space.
-    pub ucan: Option<String>,
-}
-
-impl PullSpace {
-    /// A space of one's own, from this cursor on.
-    #[must_use]
-    pub fn from(space: SpaceId, since: Cursor) -> Self {
-        Self { space, since, ucan: None }
-    }
-}
-
-/// A part of a pull, in the order of the wire: begin, rows, commit; then the next space.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PullItem {
-    /// A space begins.
-    Begin {
-        /// Which.
-        space: SpaceId,
-        /// Where the reader stands; 0 after a rewind.
-        prev: Cursor,
-        /// Where it will stand after the commit.
-        cursor: Cursor,
-        /// Key generation of the space.
-        key_generation: Epoch,
-        /// Pending rewrap.
-        rewrap_epoch: Option<Epoch>,
-    },
-    /// A record.
-    Record(RecordRow),
-    /// Entries of the membership log.
-    Membership {
-        /// Of the append.
-        cursor: Cursor,
-        /// One at a time.
-        entries: Vec<MembershipEntry>,
-    },
-    /// A file.
-    File {
-        /// Of its last change.
-        cursor: Cursor,
-        /// Which and what.
-        file: FileRow,
-    },
-    /// A space is whole; from now on the reader stands at `cursor`.
-    Commit {
-        /// Which.
-        space: SpaceId,
-        /// As in the begin.
-        prev: Cursor,
-        /// As in the begin.
-        cursor: Cursor,
-        /// Rows since the begin.
-        rows: u64,
-    },
-}
-
-/// How a pull went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PullSummary {
-    /// Chunks that came, as counted by both sides.
-    pub chunks: u64,
-    /// Spaces that the server passed over without a word: malformed, not allowed, gone or unreachable
-    /// (protocol §4.4).
-    pub skipped: Vec<SpaceId>,
-}
-
-/// Rows as they come, verified against the counts of the server.
+/// Stream of a pull, verified against the counts of the server.
 ///
-/// Rows are handed out before their commit. Whoever keeps cursors must keep them at [`PullItem::Commit`] and
-/// nowhere else; after an error nothing since the last commit may be believed.
+/// Rows are yielded before their commit. Store a cursor at [`PullItem::Commit`] only: after an error, rows since the last
+/// commit may be incomplete, and their cursor would skip the missing ones.
 #[derive(Debug)]
 pub struct PullStream {
     chunks: ChunkStream,
@@ -104,19 +32,18 @@ pub struct PullStream {
 }
 
 impl Connection {
-    /// Reads what changed in these spaces. A cursor beyond that of the space is answered with everything from
-    /// 0 on, tombstones included.
+    /// Pulls the changes of these spaces. A cursor ahead of its space rewinds to 0, with tombstones.
     ///
     /// # Errors
-    /// The connection is over.
+    /// The connection has ended.
     pub async fn pull(&self, spaces: &[PullSpace]) -> Result<PullStream, CallError> {
         self.pull_with(spaces, None).await
     }
 
-    /// As [`Connection::pull`], with a say in what happens when a cursor is ahead.
+    /// As [`Connection::pull`], with the behaviour for a cursor ahead of its space.
     ///
     /// # Errors
-    /// The connection is over.
+    /// The connection has ended.
     pub async fn pull_with(
         &self,
         spaces: &[PullSpace],
@@ -141,8 +68,7 @@ impl Connection {
 }
 
 impl PullStream {
-    /// The next part; `None` once the pull is over and everything was verified. Nothing follows an error. Safe to
-    /// cancel.
+    /// Next item; `None` after the last one, when all counts are verified, and after an error. Cancel-safe.
     pub async fn next(&mut self) -> Option<Result<PullItem, PullError>> {
         while !self.is_over {
             let Some(chunk) = self.chunks.next().await else {
@@ -161,7 +87,7 @@ impl PullStream {
         None
     }
 
-    /// The same as a [`Stream`].
+    /// Converts into a [`Stream`] of the same items.
     pub fn into_stream(self) -> impl Stream<Item = Result<PullItem, PullError>> + Send {
         futures_util::stream::unfold(self, |mut pull| async move {
             let item = pull.next().await?;
@@ -169,7 +95,7 @@ impl PullStream {
         })
     }
 
-    /// Reads the rest, to see that it is whole, and says how it went.
+    /// Reads and verifies the rest of the pull.
     ///
     /// # Errors
     /// See [`PullError`].
@@ -177,15 +103,15 @@ impl PullStream {
         while let Some(item) = self.next().await {
             item?;
         }
-        // A stream that ended in an error has said so once already.
+        // Verifies again: the error of an earlier `next` was yielded once and is not in this loop.
         self.verify_end()?;
         let skipped = self.requested.iter().filter(|space| !self.verifier.has_committed(space));
         Ok(PullSummary { chunks: self.verifier.chunks(), skipped: skipped.copied().collect() })
     }
 
     fn verify_end(&self) -> Result<(), PullError> {
-        match self.chunks.answer() {
-            Some(Ok(answer)) => self.verifier.end(answer.decode::<wire::ChunkCount>()?.chunks),
+        match self.chunks.response() {
+            Some(Ok(response)) => self.verifier.end(response.decode::<wire::ChunkCount>()?.chunks),
             Some(Err(error)) => Err(error.clone().into()),
             None => Err(PullError::NoCommit),
         }
@@ -198,7 +124,7 @@ impl PullStream {
     }
 }
 
-/// The space and the item of a chunk; `None` for names that this client does not know.
+/// Space and item of a chunk; `None` for an unknown chunk name.
 fn decode(chunk: &Chunk) -> Result<Option<(SpaceId, PullItem)>, PullError> {
     let undecodable = || PullError::Undecodable(chunk.name().to_owned());
     let (space, item) = match chunk.name() {
@@ -215,10 +141,10 @@ fn decode(chunk: &Chunk) -> Result<Option<(SpaceId, PullItem)>, PullError> {
             (record.space, PullItem::Record(row))
         }
         name::PULL_MEMBERSHIP => {
-            let grown: wire::PullMembership<'_> = chunk.decode().map_err(|_| undecodable())?;
+            let appended: wire::PullMembership<'_> = chunk.decode().map_err(|_| undecodable())?;
             let slicer = |part: &[u8]| chunk.slice(part);
-            let entries = grown.entries.iter().map(|entry| MembershipEntry::of(entry, &slicer)).collect();
-            (grown.space, PullItem::Membership { cursor: grown.cursor, entries })
+            let entries = appended.entries.iter().map(|entry| MembershipEntry::of(entry, &slicer)).collect();
+            (appended.space, PullItem::Membership { cursor: appended.cursor, entries })
         }
         name::PULL_FILE => {
             let file: wire::PullFile<'_> = chunk.decode().map_err(|_| undecodable())?;

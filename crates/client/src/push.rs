@@ -1,47 +1,47 @@
-//! Writing records.
+//! Pushes: writes and deletions of records.
 
 use bytes::Bytes;
 use less_sync_core::wire::DekField;
 use less_sync_core::wire::method;
 use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
-use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_core::{Cursor, Epoch, RecordId, SpaceId};
 
 use crate::connection::Connection;
 use crate::error::{CallError, Code, PushError};
 
-/// One record to write or delete.
+/// Write or deletion of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which record.
+    /// Id of the record.
     pub id: RecordId,
-    /// The ciphertext; `None` deletes.
+    /// Ciphertext; `None` deletes the record.
     pub blob: Option<Bytes>,
-    /// The cursor of the record as far as the writer knows; 0 for a new one.
+    /// Expected current cursor of the record; 0 for a new record.
     pub expected_cursor: Cursor,
-    /// The wrapped key, 44 bytes.
+    /// Wrapped key, 44 bytes.
     pub dek: Option<Bytes>,
 }
 
 impl Change {
-    /// A new record.
+    /// Creates a record.
     #[must_use]
     pub fn create(id: RecordId, blob: impl Into<Bytes>) -> Self {
         Self::update(id, Cursor::ZERO, blob)
     }
 
-    /// A record that was last written at `expected_cursor`.
+    /// Updates a record last written at `expected_cursor`.
     #[must_use]
     pub fn update(id: RecordId, expected_cursor: Cursor, blob: impl Into<Bytes>) -> Self {
         Self { id, blob: Some(blob.into()), expected_cursor, dek: None }
     }
 
-    /// The end of a record that was last written at `expected_cursor`.
+    /// Deletes a record last written at `expected_cursor`.
     #[must_use]
     pub fn delete(id: RecordId, expected_cursor: Cursor) -> Self {
         Self { id, blob: None, expected_cursor, dek: None }
     }
 
-    /// With this wrapped key.
+    /// Sets the wrapped key.
     #[must_use]
     pub fn with_dek(mut self, dek: impl Into<Bytes>) -> Self {
         self.dek = Some(dek.into());
@@ -49,22 +49,22 @@ impl Change {
     }
 }
 
-/// What a push to a shared space says beside its changes.
+/// Credentials and epoch of a push to a shared space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushOptions {
-    /// The right to write.
+    /// Chain of UCANs with write permission.
     pub ucan: Option<String>,
-    /// The epoch that the writer believes current.
-    pub epoch: Option<i32>,
+    /// Epoch that the writer considers current; the server rejects a stale one.
+    pub epoch: Option<Epoch>,
 }
 
 impl Connection {
-    /// Writes every change or none; the cursor is the space's after it.
+    /// Applies all changes or none; returns the cursor of the push.
     ///
-    /// Not safe to repeat blindly: after a lost answer the repetition is a conflict.
+    /// Not idempotent: a retry after a lost response is a conflict.
     ///
     /// # Errors
-    /// [`PushError::Rejected`] when nothing was written, [`PushError::Call`] when that is unknown.
+    /// [`PushError::Rejected`] if nothing was written, [`PushError::Call`] if the outcome is unknown.
     pub async fn push(&self, space: SpaceId, changes: &[Change]) -> Result<Cursor, PushError> {
         self.push_with(space, changes, &PushOptions::default()).await
     }
@@ -84,12 +84,12 @@ impl Connection {
         let params = PushParams {
             space: &space,
             ucan: options.ucan.as_deref(),
-            epoch: options.epoch,
+            epoch: options.epoch.map(Epoch::get),
             home_server: None,
             changes: changes.iter().zip(&ids).map(|(change, id)| params(change, id)).collect(),
         };
-        let answer = self.call(method::PUSH, &params).await?;
-        let result: PushResult<'_> = answer.decode()?;
+        let response = self.call(method::PUSH, &params).await?;
+        let result: PushResult<'_> = response.decode()?;
         match (result.ok, result.error) {
             (true, _) => Ok(result.cursor),
             (false, Some(code)) => Err(PushError::Rejected { code: Code::from(code), cursor: result.cursor }),

@@ -1,4 +1,4 @@
-//! A queue bounded in items and in bytes.
+//! Multi-producer queue bounded in items and bytes.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -9,11 +9,11 @@ use tokio::sync::Notify;
 
 use crate::options::Bound;
 
-/// The other end is gone.
+/// The other end was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gone;
+pub(crate) struct Closed;
 
-/// No room.
+/// The queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -33,14 +33,15 @@ struct State<T> {
     has_consumer: bool,
 }
 
-/// The end that puts in; the queue ends when the last clone is dropped.
+/// Sending end; dropping the last clone closes the queue.
 #[derive(Debug)]
 pub(crate) struct Producer<T>(Arc<Shared<T>>);
 
-/// The end that takes out.
+/// Receiving end; dropping it closes the queue.
 #[derive(Debug)]
 pub(crate) struct Consumer<T>(Arc<Shared<T>>);
 
+/// Creates a queue with this capacity.
 pub(crate) fn queue<T>(bound: Bound) -> (Producer<T>, Consumer<T>) {
     let state = State { items: VecDeque::new(), bytes: 0, producers: 1, has_consumer: true };
     let shared = Arc::new(Shared {
@@ -53,7 +54,7 @@ pub(crate) fn queue<T>(bound: Bound) -> (Producer<T>, Consumer<T>) {
 }
 
 impl<T> State<T> {
-    /// One item always fits, however large.
+    /// Returns whether an item fits. A single item always fits, or an oversized one could never be sent.
     fn has_room(&self, bound: Bound, size: usize) -> bool {
         self.items.is_empty() || (self.items.len() < bound.items && self.bytes + size <= bound.bytes)
     }
@@ -65,11 +66,12 @@ impl<T> State<T> {
 }
 
 impl<T> Producer<T> {
-    /// Puts the item in as soon as there is room. Cancelled, it has put in nothing.
-    pub(crate) async fn push(&self, item: T, size: usize) -> Result<(), Gone> {
+    /// Adds an item, waiting for room. Cancel-safe: a cancelled push has added nothing.
+    pub(crate) async fn push(&self, item: T, size: usize) -> Result<(), Closed> {
         let mut item = Some(item);
         loop {
             let mut room = pin!(self.0.writable.notified());
+            // Registered before the check: a pop between check and await must wake this producer.
             room.as_mut().enable();
             if self.put_if_room(&mut item, size)? {
                 return Ok(());
@@ -78,10 +80,10 @@ impl<T> Producer<T> {
         }
     }
 
-    fn put_if_room(&self, item: &mut Option<T>, size: usize) -> Result<bool, Gone> {
+    fn put_if_room(&self, item: &mut Option<T>, size: usize) -> Result<bool, Closed> {
         let mut state = self.0.state.lock();
         if !state.has_consumer {
-            return Err(Gone);
+            return Err(Closed);
         }
         if !state.has_room(self.0.bound, size) {
             return Ok(false);
@@ -94,8 +96,8 @@ impl<T> Producer<T> {
         Ok(true)
     }
 
-    /// Puts the item in if there is room; else lets `when_full` change the last item or add one beyond the
-    /// bound.
+    /// Adds an item without waiting. If the queue is full, `when_full` may change the last item or add one beyond the
+    /// capacity.
     pub(crate) fn offer(
         &self,
         item: T,
@@ -133,7 +135,7 @@ impl<T> Drop for Producer<T> {
 }
 
 impl<T> Consumer<T> {
-    /// The next item; `None` once every producer is gone and the queue is empty. Safe to cancel.
+    /// Next item; `None` when the queue is empty and every producer was dropped. Cancel-safe.
     pub(crate) async fn pop(&mut self) -> Option<T> {
         loop {
             let filled = self.0.readable.notified();
@@ -145,7 +147,7 @@ impl<T> Consumer<T> {
         }
     }
 
-    /// The next item if there is one already.
+    /// Next item without waiting.
     pub(crate) fn try_pop(&mut self) -> Option<T> {
         match self.take() {
             Taken::Item(item) => Some(item),
@@ -187,13 +189,13 @@ impl<T> Drop for Consumer<T> {
 mod tests {
     use futures_util::FutureExt as _;
 
-    use super::{Full, Gone, queue};
+    use super::{Closed, Full, queue};
     use crate::options::Bound;
 
     const SMALL: Bound = Bound { items: 3, bytes: 10 };
 
     #[test]
-    fn a_full_queue_makes_its_producer_wait_until_something_is_taken() {
+    fn full_queue_delays_producers_until_an_item_is_taken() {
         let (producer, mut consumer) = queue(SMALL);
         for item in [1, 2, 3] {
             assert_eq!(producer.push(item, 1).now_or_never(), Some(Ok(())));
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_to_a_full_queue_leaves_one_mark() {
+    fn offers_to_a_full_queue_leave_one_mark() {
         let (producer, mut consumer) = queue(SMALL);
         let offer = |item: i32| {
             producer.offer(item, 1, |last| match last {
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn each_end_learns_that_the_other_is_gone() {
+    fn dropping_one_end_closes_the_queue_for_the_other() {
         let (producer, mut consumer) = queue(SMALL);
         let second = producer.clone();
         assert_eq!(producer.push(1, 1).now_or_never(), Some(Ok(())));
@@ -253,7 +255,7 @@ mod tests {
 
         let (producer, consumer) = queue(SMALL);
         drop(consumer);
-        assert_eq!(producer.push(1, 1).now_or_never(), Some(Err(Gone)));
+        assert_eq!(producer.push(1, 1).now_or_never(), Some(Err(Closed)));
     }
 
     #[tokio::test]

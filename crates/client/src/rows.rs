@@ -1,4 +1,4 @@
-//! What spaces are made of, as a device sees it: records, files, entries of the membership log.
+//! Rows of a space: records, files, and membership entries.
 
 use bytes::Bytes;
 use less_sync_core::wire::event::{FileEntry, RecordEntry};
@@ -6,48 +6,48 @@ use less_sync_core::wire::membership::Entry;
 use less_sync_core::wire::pull::{PullFile, PullRecord};
 use less_sync_core::{Cursor, FileId, RecordId};
 
-/// A record, live or deleted.
+/// Record, live or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordRow {
-    /// Which record.
+    /// Id of the record.
     pub id: RecordId,
-    /// Of the push that wrote it.
+    /// Cursor of the push that wrote the record.
     pub cursor: Cursor,
-    /// The ciphertext; `None` for a tombstone.
+    /// Ciphertext; `None` for a tombstone.
     pub blob: Option<Bytes>,
-    /// The wrapped key, if the writer gave one.
+    /// Wrapped key; `None` if the writer sent none.
     pub dek: Option<Bytes>,
 }
 
-/// A file, live or deleted.
+/// File, live or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRow {
-    /// Which file.
+    /// Id of the file.
     pub id: FileId,
-    /// The record that owns it.
+    /// Id of the owner record.
     pub record_id: RecordId,
-    /// Bytes of ciphertext.
+    /// Size of the ciphertext, in bytes.
     pub size: u64,
-    /// The wrapped key of a live file.
+    /// Wrapped key; `None` for a tombstone.
     pub dek: Option<Bytes>,
-    /// Whether it is a tombstone.
+    /// True if the file is a tombstone.
     pub deleted: bool,
 }
 
-/// An entry of the membership log.
+/// Entry of the membership log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembershipEntry {
-    /// Place in the log, from 1.
+    /// Position in the log, from 1.
     pub chain_seq: i32,
-    /// Hash of the entry before.
+    /// Hash of the previous entry; `None` for the first one.
     pub prev_hash: Option<Bytes>,
     /// SHA-256 of the payload.
     pub entry_hash: Bytes,
-    /// Ciphertext.
+    /// Payload, encrypted for the members.
     pub payload: Bytes,
 }
 
-/// Turns a part of a message into a slice that keeps the message alive.
+/// Conversion of a part of a message into a shared slice of it, without a copy.
 pub(crate) trait Slicer {
     fn slice(&self, part: &[u8]) -> Bytes;
 }
@@ -61,16 +61,16 @@ impl<F: Fn(&[u8]) -> Bytes> Slicer for F {
 impl RecordRow {
     pub(crate) fn pulled(record: &PullRecord<'_>, slicer: &impl Slicer) -> Self {
         let PullRecord { id, blob, cursor, dek, deleted, .. } = *record;
-        Self::heard(&RecordEntry { id, blob, cursor, dek, deleted }, slicer)
+        Self::notified(&RecordEntry { id, blob, cursor, dek, deleted }, slicer)
     }
 
-    pub(crate) fn heard(record: &RecordEntry<'_>, slicer: &impl Slicer) -> Self {
+    pub(crate) fn notified(record: &RecordEntry<'_>, slicer: &impl Slicer) -> Self {
         let RecordEntry { id, blob, cursor, dek, deleted } = *record;
         let slice = |part| slicer.slice(part);
         Self { id, cursor, blob: blob.filter(|_| !deleted).map(slice), dek: dek.map(slice) }
     }
 
-    /// Whether this is a tombstone.
+    /// Returns whether the record is a tombstone.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         self.blob.is_none()
@@ -88,7 +88,7 @@ impl FileRow {
         }
     }
 
-    pub(crate) fn heard(file: &FileEntry<'_>, slicer: &impl Slicer) -> Self {
+    pub(crate) fn notified(file: &FileEntry<'_>, slicer: &impl Slicer) -> Self {
         Self {
             id: file.id,
             record_id: file.record_id,

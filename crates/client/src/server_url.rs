@@ -51,7 +51,7 @@ impl ServerUrl {
         url
     }
 
-    /// Whether the host is a loopback address or `localhost`.
+    /// Returns whether the host is a loopback address or `localhost`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
@@ -69,7 +69,7 @@ impl ServerUrl {
         format!("{}:{}", self.0.host_str().unwrap_or_default(), self.0.port().unwrap_or(default))
     }
 
-    /// Whether connections are encrypted: https or wss.
+    /// Returns whether connections are encrypted: https or wss.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         matches!(self.0.scheme(), "https" | "wss")

@@ -1,12 +1,11 @@
-//! Sharing a space with people: who is in it, how somebody gets in and out, and how its key changes.
+//! Shared spaces: membership, invitations, removals, and key rotation.
 //!
-//! A [`Membership`] is what a member knows of a space: its root key, their own chain of UCANs, its keys. An [`Offer`]
-//! is an invitation on its way to an [`Address`]. The [`Roster`] is read from the membership log, whose entries are
-//! encrypted for the members and signed by their authors; a [`Share`](crate::Share) carries the key of an epoch to
-//! one member. Nothing here is believed because the server says so: chains are verified up to the root key, and
-//! statements against the key of whoever makes them.
+//! A [`Membership`] is the state of a member: root key, chain of UCANs, and key ring. An [`Offer`] is an encrypted
+//! invitation for an [`Address`]. The [`Roster`] is derived from the membership log, whose entries are encrypted for the
+//! members and signed by their authors. A [`Share`](crate::Share) carries the key of an epoch to one member.
 //!
-//! What a server can still do is withhold: show an older log, or an older version of a record.
+//! The server is not trusted: chains are verified up to the root key, and statements against the key of their author. A
+//! malicious server can still withhold data: it can present an older log or an older version of a record.
 
 mod address;
 mod adopt;

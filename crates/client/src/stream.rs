@@ -1,4 +1,4 @@
-//! A request that is answered in chunks.
+//! Streamed calls: requests with chunks before their response.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use bytes::Bytes;
 use less_sync_core::cbor::{Decode, Encode, InvalidParams};
 use less_sync_core::frame;
 
-use crate::call::Answer;
+use crate::call::Response;
+use crate::calls::{CallGuard, Pending, RawResponse, StreamItem};
 use crate::connection::Connection;
 use crate::error::CallError;
-use crate::pending::{Reply, StreamItem, Ticket, Waiter};
 use crate::queue::{Consumer, queue};
 
-/// One chunk, not decoded yet.
+/// Undecoded chunk.
 #[derive(Clone, Debug)]
 pub struct Chunk {
     name: Bytes,
@@ -20,90 +20,90 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// One of [`wire::chunk`](less_sync_core::wire::chunk), or an unknown name.
+    /// Name: one of [`wire::chunk`](less_sync_core::wire::chunk), or an unknown one.
     #[must_use]
     pub fn name(&self) -> &str {
         std::str::from_utf8(&self.name).unwrap_or_default()
     }
 
-    /// Reads the data, borrowing from them.
+    /// Decodes the data, borrowing from the chunk.
     ///
     /// # Errors
-    /// They do not fit `T`.
+    /// The data are not a `T`.
     pub fn decode<'a, T: Decode<'a>>(&'a self) -> Result<T, InvalidParams> {
         T::decode(self.data.as_deref().ok_or(InvalidParams)?)
     }
 
-    /// The slice of the message that `part`, decoded from this chunk, is.
+    /// Shared slice of the message for `part`, which must be decoded from this chunk.
     pub(crate) fn slice(&self, part: &[u8]) -> Bytes {
         self.data.as_ref().map_or_else(Bytes::new, |data| data.slice_ref(part))
     }
 }
 
-/// Chunks as they come, then the answer.
+/// Stream of chunks, followed by the response.
 ///
-/// Whoever does not read it keeps the whole connection from being read once
-/// [`Options::chunk_queue`](crate::Options::chunk_queue) is full; dropping it lets the rest pass by. So never wait
-/// for another call of the same connection between two chunks of a long stream: its answer may be stuck behind
-/// them.
+/// Once [`Options::chunk_queue`](crate::Options::chunk_queue) is full, the whole connection is not read until this stream
+/// is: that is the backpressure. So do not await another call of the same connection between two chunks of a long stream;
+/// its response may be queued behind them. Dropping the stream discards the rest.
 #[derive(Debug)]
 pub struct ChunkStream {
     chunks: Consumer<StreamItem>,
     connection: Connection,
     timeout: Duration,
-    answer: Option<Result<Answer, CallError>>,
-    _ticket: Ticket,
+    response: Option<Result<Response, CallError>>,
+    _request: CallGuard,
 }
 
 impl Connection {
-    /// Calls `method`, whose answer comes in chunks.
+    /// Calls `method`, whose response is streamed in chunks.
     ///
     /// # Errors
-    /// The connection is over.
+    /// The connection has ended.
     pub async fn stream(&self, method: &str, params: &impl Encode) -> Result<ChunkStream, CallError> {
         let (producer, chunks) = queue(self.options().chunk_queue);
-        let ticket = self.pending().register(Waiter::Stream(producer)).map_err(CallError::Ended)?;
-        self.send(frame::request(&ticket.id(), method, params)).await.map_err(CallError::Ended)?;
+        let request = self.calls().register(Pending::Stream(producer)).map_err(CallError::Ended)?;
+        self.send(frame::request(&request.id(), method, params)).await.map_err(CallError::Ended)?;
         Ok(ChunkStream {
             chunks,
             connection: self.clone(),
             timeout: self.options().call_timeout,
-            answer: None,
-            _ticket: ticket,
+            response: None,
+            _request: request,
         })
     }
 }
 
 impl ChunkStream {
-    /// The next chunk; `None` once the answer is there. Safe to cancel. The timeout begins anew with every chunk.
+    /// Next chunk; `None` after the last one. Cancel-safe. The timeout restarts with every chunk.
     pub async fn next(&mut self) -> Option<Chunk> {
-        if self.answer.is_some() {
+        if self.response.is_some() {
             return None;
         }
-        let answer = match tokio::time::timeout(self.timeout, self.chunks.pop()).await {
+        let response = match tokio::time::timeout(self.timeout, self.chunks.pop()).await {
             Ok(Some(StreamItem::Chunk { name, data })) => return Some(Chunk { name, data }),
-            Ok(Some(StreamItem::End(reply))) => answer(reply),
-            Ok(None) => Err(CallError::Ended(self.connection.pending().why())),
+            Ok(Some(StreamItem::End(response))) => decode(response),
+            Ok(None) => Err(CallError::Ended(self.connection.calls().cause())),
             Err(_) => Err(CallError::Timeout),
         };
-        self.answer = Some(answer);
+        self.response = Some(response);
         None
     }
 
-    /// The answer; chunks that were not read are passed over.
+    /// Response to the call; unread chunks are discarded.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn finish(mut self) -> Result<Answer, CallError> {
+    pub async fn finish(mut self) -> Result<Response, CallError> {
         while self.next().await.is_some() {}
-        self.answer.unwrap_or(Err(CallError::Undecodable))
+        self.response.unwrap_or(Err(CallError::Undecodable))
     }
 
-    pub(crate) fn answer(&self) -> Option<&Result<Answer, CallError>> {
-        self.answer.as_ref()
+    /// Response, once all chunks are read.
+    pub(crate) fn response(&self) -> Option<&Result<Response, CallError>> {
+        self.response.as_ref()
     }
 }
 
-fn answer(reply: Reply) -> Result<Answer, CallError> {
-    Ok(Answer::new(reply?))
+fn decode(response: RawResponse) -> Result<Response, CallError> {
+    Ok(Response::new(response?))
 }

@@ -1,4 +1,4 @@
-//! Watching spaces.
+//! Subscriptions to spaces.
 
 use bytes::Bytes;
 use less_sync_core::wire::method;
@@ -7,22 +7,22 @@ use less_sync_core::wire::subscribe::{
 };
 use less_sync_core::{Cursor, Epoch, SpaceId};
 
-use crate::call::Answer;
+use crate::call::Response;
 use crate::connection::Connection;
 use crate::error::{CallError, Code, Ended};
 
-/// A space to watch.
+/// Subscription to a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watch {
-    /// Which.
+    /// Id of the space.
     pub space: SpaceId,
-    /// Where the device stands.
+    /// Cursor of the device.
     pub since: Cursor,
-    /// The right to read a shared space.
+    /// Chain of UCANs for a shared space.
     pub ucan: Option<String>,
-    /// Whether to list who is present.
+    /// True to list present peers.
     pub presence: bool,
-    /// Whether to replay a small number of events after `since` (protocol §6.4).
+    /// True to replay a small number of events after `since` (protocol §6.4).
     pub catchup: bool,
 }
 
@@ -32,55 +32,55 @@ impl From<SpaceId> for Watch {
     }
 }
 
-/// The answer to a subscription: every space is in one of the two lists.
+/// Result of a subscription; every requested space is in one of the two lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subscribed {
-    /// Watched from now on.
+    /// Watched spaces.
     pub spaces: Vec<WatchedSpace>,
-    /// Rejected, and why.
+    /// Rejected spaces, with their error codes.
     pub rejected: Vec<(SpaceId, Code)>,
 }
 
-/// A space that is watched.
+/// State of a watched space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchedSpace {
-    /// Which.
+    /// Id of the space.
     pub space: SpaceId,
-    /// Its cursor after the watching began.
+    /// Cursor of the space, read after the subscription became active.
     pub cursor: Cursor,
-    /// Its key generation.
+    /// Key generation of the space.
     pub key_generation: Epoch,
-    /// Its pending rewrap.
+    /// Epoch of the pending rewrap.
     pub rewrap_epoch: Option<Epoch>,
-    /// Who is present, if asked for.
+    /// Present peers, if requested.
     pub peers: Vec<Peer>,
 }
 
-/// Somebody present.
+/// Present peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Pseudonym within one connection and space.
+    /// Pseudonym of the peer within one connection and space.
     pub peer: String,
-    /// What they say about themselves.
+    /// Presence payload.
     pub data: Bytes,
 }
 
 impl Connection {
-    /// Watches spaces: their events come from now on, and none before this returns.
+    /// Subscribes to spaces. Their events start with the response to this call.
     ///
     /// # Errors
-    /// See [`CallError`]. A rejected space is no error of the call.
+    /// See [`CallError`]. A rejected space does not fail the call.
     pub async fn subscribe(&self, watches: &[Watch]) -> Result<Subscribed, CallError> {
         let ids: Vec<String> = watches.iter().map(|watch| watch.space.to_string()).collect();
         let spaces = watches.iter().zip(&ids).map(|(watch, id)| entry(watch, id)).collect();
-        let answer = self.call(method::SUBSCRIBE, &SubscribeParams { spaces }).await?;
-        subscribed(&answer)
+        let response = self.call(method::SUBSCRIBE, &SubscribeParams { spaces }).await?;
+        subscribed(&response)
     }
 
-    /// Stops watching.
+    /// Unsubscribes from spaces.
     ///
     /// # Errors
-    /// The connection is over.
+    /// The connection has ended.
     pub async fn unsubscribe(&self, spaces: &[SpaceId]) -> Result<(), Ended> {
         let ids: Vec<String> = spaces.iter().map(ToString::to_string).collect();
         let params = UnsubscribeParams { spaces: ids.iter().map(String::as_str).collect() };
@@ -100,16 +100,16 @@ fn entry<'a>(watch: &'a Watch, id: &'a str) -> SubscribeEntry<'a> {
     }
 }
 
-fn subscribed(answer: &Answer) -> Result<Subscribed, CallError> {
-    let result: SubscribeResult<'_> = answer.decode()?;
-    let spaces = result.spaces.iter().map(|state| watched(state, answer)).collect::<Result<_, _>>()?;
+fn subscribed(response: &Response) -> Result<Subscribed, CallError> {
+    let result: SubscribeResult<'_> = response.decode()?;
+    let spaces = result.spaces.iter().map(|state| watched(state, response)).collect::<Result<_, _>>()?;
     let rejected = result.errors.iter().map(|error| Ok((space(error.space)?, Code::from(error.error))));
     Ok(Subscribed { spaces, rejected: rejected.collect::<Result<_, CallError>>()? })
 }
 
-fn watched(state: &SpaceState<'_>, answer: &Answer) -> Result<WatchedSpace, CallError> {
+fn watched(state: &SpaceState<'_>, response: &Response) -> Result<WatchedSpace, CallError> {
     let peers = state.peers.iter();
-    let peers = peers.map(|peer| Peer { peer: peer.peer.to_owned(), data: answer.slice(peer.data) });
+    let peers = peers.map(|peer| Peer { peer: peer.peer.to_owned(), data: response.slice(peer.data) });
     Ok(WatchedSpace {
         space: space(state.id)?,
         cursor: state.cursor,

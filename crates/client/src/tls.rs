@@ -1,27 +1,27 @@
-//! Encrypted connections.
+//! TLS configuration.
 
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 
-/// No way to check certificates.
+/// Failure to configure TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The system trusts nobody.
+    /// No trusted certificates in the system.
     #[error("the system has no trusted certificates")]
     NoRoots,
-    /// The cryptography provider lacks what TLS needs.
-    #[error("TLS cannot be configured")]
+    /// Missing algorithms in the cryptography provider.
+    #[error("cannot configure TLS")]
     Provider(#[source] rustls::Error),
 }
 
-/// TLS that trusts whom the system trusts, with the one cryptography provider of this workspace.
+/// TLS configuration with the trusted certificates of the system.
 ///
-/// Reads the certificates of the system, so make it once.
+/// Reads the certificates from disk, so share one configuration between dialers.
 ///
 /// # Errors
-/// There are none.
+/// See [`TlsError`].
 pub fn native_roots() -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,15 +1,15 @@
-//! Access tokens and where they come from.
+//! Access tokens and their providers.
 
 use std::fmt;
 
 use async_trait::async_trait;
 
-/// An access token; shown to nobody but the server.
+/// Access token; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(String);
 
 impl AccessToken {
-    /// The text, to be sent.
+    /// Token text, for sending.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -34,28 +34,28 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// No token to be had.
+/// Failure to provide an access token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenUnavailable {
-    /// Not now; asked again after the back-off.
+    /// Temporary failure; retried after the back-off.
     #[error("no access token at the moment")]
     Later(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Never again without the user, so there is no point in dialling.
+    /// Permanent failure: the user has to sign in again.
     #[error("no access token without signing in again")]
     SignedOut,
 }
 
-/// A source of access tokens, asked before every dial.
+/// Provider of access tokens, called before every dial.
 #[async_trait]
 pub trait TokenProvider: Send + Sync {
-    /// A token that is valid for a while yet.
+    /// Provides a token that is valid for some time.
     ///
     /// # Errors
-    /// There is none, now or for good.
+    /// See [`TokenUnavailable`].
     async fn token(&self) -> Result<AccessToken, TokenUnavailable>;
 }
 
-/// The same token every time.
+/// Provider of one fixed token.
 #[async_trait]
 impl TokenProvider for AccessToken {
     async fn token(&self) -> Result<AccessToken, TokenUnavailable> {

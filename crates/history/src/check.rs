@@ -1,74 +1,25 @@
-//! The checker.
+//! Consistency checker.
 //!
-//! It reads the history once, and looks at each space by itself. What can be judged from the past alone is judged at
-//! once; what depends on pushes whose fate shows later waits as an obligation until the end.
+//! The checker reads a history once, in one pass, and checks each space separately. Conditions on earlier lines are checked
+//! immediately; conditions on pushes whose outcome appears later are kept as obligations until the end.
 
 mod obligations;
+mod push;
 mod space;
+mod verdict;
 
 use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use crate::Event;
 use space::Space;
 
-/// What a history comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// Pushes that were acknowledged.
-    pub acknowledged: u64,
-    /// Pushes whose fate the writer never learned.
-    pub unknown: u64,
-    /// Of those, the ones that others saw.
-    pub unknown_seen: u64,
-    /// Pushes that were rejected.
-    pub rejected: u64,
-    /// Pulls that were answered.
-    pub pulls: u64,
-    /// Live events.
-    pub events: u64,
-    /// Every promise that was broken, in the order of lines.
-    pub violations: Vec<Violation>,
-}
+pub use verdict::{Unreadable, Verdict, Violation};
 
-/// A broken promise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The line that shows it, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub what: String,
-}
-
-/// The file is not a history.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// It cannot be read.
-    #[error("cannot read the history")]
-    Read(#[from] io::Error),
-    /// A line is no event.
-    #[error("line {line} is no event")]
-    Line {
-        /// Which, from 1.
-        line: usize,
-        /// Why.
-        #[source]
-        cause: serde_json::Error,
-    },
-    /// A line does not fit the lines before it.
-    #[error("line {line}: {what}")]
-    Sense {
-        /// Which, from 1.
-        line: usize,
-        /// Why.
-        what: String,
-    },
-}
-
-/// Judges a history. Blank lines are passed over.
+/// Checks a history. Blank lines are ignored.
 ///
 /// # Errors
-/// [`Unreadable`]; a history that is readable always gets a verdict.
+/// [`Unreadable`]; a well-formed history always has a verdict.
 pub fn check(history: impl BufRead) -> Result<Verdict, Unreadable> {
     let mut checker = Checker::default();
     for (index, text) in history.lines().enumerate() {
@@ -84,7 +35,7 @@ pub fn check(history: impl BufRead) -> Result<Verdict, Unreadable> {
 #[derive(Debug, Default)]
 struct Checker {
     spaces: HashMap<String, Space>,
-    /// The space of every request.
+    /// Space of every request.
     ops: HashMap<u64, String>,
     verdict: Verdict,
 }

@@ -1,95 +1,95 @@
-//! The lines of a history.
+//! Events: the lines of a history.
 
 use serde::{Deserialize, Serialize};
 
-/// One line. `op` numbers a request: its first line and the line of its outcome have the same one, no others do.
+/// Line of a history. `op` identifies a request: its first line and the line of its outcome have the same, unique number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
-    /// A push is about to be sent.
+    /// Push about to be sent.
     Push {
-        /// Its number.
+        /// Number of the request.
         op: u64,
-        /// Where to.
+        /// Id of the space.
         space: String,
-        /// What, each record once.
+        /// Changes, each record once.
         changes: Vec<Change>,
     },
-    /// It was acknowledged.
+    /// Acknowledgement of a push.
     Pushed {
-        /// Which.
+        /// Number of the request.
         op: u64,
-        /// The cursor it got.
+        /// Cursor of the push.
         cursor: u64,
     },
-    /// It was rejected as a whole, for certain.
+    /// Rejection of a push: nothing was written.
     Rejected {
-        /// Which.
+        /// Number of the request.
         op: u64,
     },
-    /// Nobody knows whether a push took effect, or a pull has failed.
+    /// Unknown outcome of a push, or failed pull.
     Lost {
-        /// Which.
+        /// Number of the request.
         op: u64,
     },
-    /// A pull is about to be sent.
+    /// Pull about to be sent.
     Pull {
-        /// Its number.
+        /// Number of the request.
         op: u64,
-        /// Where from.
+        /// Id of the space.
         space: String,
-        /// Everything above this cursor; 0 leaves out what is deleted.
+        /// Cursor of the reader, exclusive; a pull from 0 excludes deleted records.
         since: u64,
     },
-    /// It was answered, completely.
+    /// Complete result of a pull.
     Pulled {
-        /// Which.
+        /// Number of the request.
         op: u64,
-        /// Up to where.
+        /// Upper cursor, inclusive.
         cursor: u64,
-        /// All its rows, in the order they came.
+        /// Rows, in the order received.
         rows: Vec<Row>,
     },
-    /// A live event reached a subscription.
+    /// Live event of a subscription.
     Sync {
-        /// Which subscription; a name that is used for one connection only.
+        /// Name of the subscription, unique per connection.
         subscription: String,
-        /// Of which space.
+        /// Id of the space.
         space: String,
-        /// Where the space stood before it.
+        /// Cursor of the space before the event.
         prev: u64,
-        /// Where it stands after it.
+        /// Cursor of the space after the event.
         cursor: u64,
-        /// What changed; nothing when the subscriber is asked to pull instead.
+        /// Changed records; empty for a hint to pull.
         rows: Vec<Row>,
     },
-    /// A remark; the checker passes over it.
+    /// Remark, ignored by the checker.
     Note {
-        /// For instance, that something was killed.
+        /// Text, such as a note that a server was killed.
         text: String,
     },
 }
 
-/// What a push does to one record.
+/// Change of one record by a push.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// Which.
+    /// Id of the record.
     pub record: String,
-    /// The cursor at which the writer saw it; 0 for a new one.
+    /// Cursor at which the writer saw the record; 0 for a new one.
     pub expected: u64,
-    /// Something that stands for its new content and for no other in this history; nothing when it is deleted.
+    /// Value that identifies the new content uniquely within the history; `None` for a deletion.
     pub value: Option<String>,
 }
 
-/// A record as somebody saw it.
+/// Record as seen by a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// Which.
+    /// Id of the record.
     pub record: String,
     /// Cursor of its last change.
     pub cursor: u64,
-    /// Its content, as [`Change::value`] named it.
+    /// Content, as named by [`Change::value`]; `None` for a tombstone.
     pub value: Option<String>,
 }

@@ -1,18 +1,18 @@
-//! What clients saw, written down while it happened, and a checker that says whether a server may have done that.
+//! Histories of pushes, pulls and live events, recorded by clients, and a consistency checker for them.
 //!
-//! A history is a file of [`Event`]s, one JSON object per line, in the order in which one recorder heard of them. Every
-//! request is two lines, one before it is sent and one when its outcome is known; so the order of lines says which
-//! requests overlapped and which did not. [`check()`] reads such a file in time proportional to its length and names every
-//! line that breaks a promise (storage §5):
+//! A history is a file of [`Event`]s, one JSON object per line, in the order in which one [`Recorder`] received them. Every
+//! request has two lines, one before it is sent and one with its outcome, so the order of lines tells which requests
+//! overlapped. [`check()`] reads a history in time proportional to its length, and reports every violation of the
+//! guarantees of a server (storage §5):
 //!
-//! * an acknowledged push is never lost: every later pull has it, or something newer in its place;
-//! * no push takes effect twice, and none that was rejected takes effect at all;
-//! * cursors are given once, and only ever grow: what is acknowledged later has the larger cursor;
-//! * a push is there as a whole or not at all;
-//! * no push overwrites what its writer had not seen;
-//! * live events of one subscription follow each other without a hole, or say that there is one.
+//! * durability: an acknowledged push is in every later pull, or a newer state of its records is;
+//! * at most once: no push takes effect twice, and a rejected push never;
+//! * order: cursors are unique and increase, so a push acknowledged before another one was sent has the lower cursor;
+//! * atomicity: a push is visible as a whole or not at all;
+//! * optimistic concurrency: no push overwrites a state that its writer had not seen;
+//! * live events: the events of a subscription are contiguous, or a hint to pull marks the gap.
 //!
-//! The outcome of a request whose connection broke is unknown; what others see of it later decides.
+//! The outcome of a request on a lost connection is unknown, until another client observes its effect.
 //!
 //! ```
 //! use less_sync_history::check;
@@ -23,7 +23,7 @@
 //! {"event":"pull","op":2,"space":"s","since":0}
 //! {"event":"pulled","op":2,"cursor":1,"rows":[]}
 //! "#;
-//! let verdict = check(history.as_bytes()).expect("it is readable");
+//! let verdict = check(history.as_bytes()).expect("a well-formed history");
 //! assert_eq!(verdict.violations[0].line, 5);
 //! assert!(verdict.violations[0].what.contains("lost"));
 //! ```

@@ -1,4 +1,4 @@
-//! Writing a history down.
+//! Recorder of histories.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,35 +7,35 @@ use parking_lot::Mutex;
 
 use crate::Event;
 
-/// Takes events from many clients and writes them in one order. A line is written before its caller goes on, so the order
-/// of lines never contradicts the order in which things happened.
+/// Writer of events from many clients, in one order. `record` returns after the line is written, so a request that started
+/// after another one completed also follows it in the history.
 pub struct Recorder<W> {
     to: Mutex<W>,
     ops: AtomicU64,
 }
 
 impl<W: Write> Recorder<W> {
-    /// Writes to `to`, a buffer perhaps.
+    /// Recorder that writes to `to`.
     pub fn new(to: W) -> Self {
         Self { to: Mutex::new(to), ops: AtomicU64::new(1) }
     }
 
-    /// A number for a request, given once.
+    /// Unique number for a request.
     pub fn op(&self) -> u64 {
         self.ops.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes a line.
+    /// Writes an event as a line.
     ///
     /// # Errors
-    /// As the writer says.
+    /// The writer failed.
     pub fn record(&self, event: &Event) -> io::Result<()> {
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
         self.to.lock().write_all(&line)
     }
 
-    /// Gives the writer back.
+    /// Returns the writer.
     pub fn into_inner(self) -> W {
         self.to.into_inner()
     }

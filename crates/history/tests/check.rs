@@ -1,4 +1,4 @@
-//! Small histories and what they come to.
+//! Small histories, consistent and inconsistent ones.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,7 +8,7 @@
 
 use less_sync_history::{Change, Event, Recorder, Row, Verdict, check};
 
-/// One word per line of a history: `push 1 a=x` (a was seen at 0), `push 2 a=y@1`, `push 3 a=-@2` (deleted).
+/// Parses one line of a history: `push 1 a=x` (a was seen at 0), `push 2 a=y@1`, `push 3 a=-@2` (deleted).
 fn event(text: &str) -> Event {
     let words: Vec<&str> = text.split_whitespace().collect();
     let number = |place: usize| words[place].parse::<u64>().unwrap();
@@ -39,7 +39,7 @@ fn event(text: &str) -> Event {
     }
 }
 
-/// `record=value@cursor`; without a cursor 0, and `-` for no value.
+/// Parses `record=value@cursor`; the cursor defaults to 0, and `-` is no value.
 fn parts(word: &str) -> (String, Option<String>, u64) {
     let (record, rest) = word.split_once('=').unwrap();
     let (value, cursor) = rest.split_once('@').unwrap_or((rest, "0"));
@@ -56,7 +56,7 @@ fn row(word: &str) -> Row {
     Row { record, cursor, value }
 }
 
-fn judge(lines: &[&str]) -> Verdict {
+fn verdict(lines: &[&str]) -> Verdict {
     let recorder = Recorder::new(Vec::new());
     for line in lines {
         recorder.record(&event(line)).unwrap();
@@ -65,7 +65,7 @@ fn judge(lines: &[&str]) -> Verdict {
 }
 
 #[test]
-fn what_a_server_may_do_is_accepted() {
+fn consistent_histories_have_no_violation() {
     let histories: [(&str, &[&str]); 14] = [
         ("nothing", &[]),
         ("a push and a pull", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1 a=x@1"]),
@@ -85,14 +85,17 @@ fn what_a_server_may_do_is_accepted() {
             "a deletion, told to those who knew the record",
             &["push 1 a=x", "pushed 1 1", "push 2 a=-@1", "pushed 2 2", "pull 3 1", "pulled 3 2 a=-@2"],
         ),
-        ("a push of unknown fate that happened", &["push 1 a=x", "lost 1", "pull 2 0", "pulled 2 1 a=x@1"]),
-        ("a push of unknown fate that did not", &["push 1 a=x", "lost 1", "pull 2 0", "pulled 2 0"]),
         (
-            "one that nobody ever saw, and was replaced",
+            "a push of unknown outcome that happened",
+            &["push 1 a=x", "lost 1", "pull 2 0", "pulled 2 1 a=x@1"],
+        ),
+        ("a push of unknown outcome that did not", &["push 1 a=x", "lost 1", "pull 2 0", "pulled 2 0"]),
+        (
+            "one that was never seen, and was replaced",
             &["push 1 a=x", "lost 1", "push 2 a=y@1", "pushed 2 2", "pull 3 0", "pulled 3 2 a=y@2"],
         ),
         (
-            "a deletion of unknown fate",
+            "a deletion of unknown outcome",
             &["push 1 a=x", "pushed 1 1", "push 2 a=-@1", "lost 2", "pull 3 1", "pulled 3 2 a=-@2"],
         ),
         (
@@ -123,12 +126,12 @@ fn what_a_server_may_do_is_accepted() {
         ),
     ];
     for (name, lines) in histories {
-        assert_eq!(judge(lines).violations, [], "{name}");
+        assert_eq!(verdict(lines).violations, [], "{name}");
     }
 }
 
 #[test]
-fn what_a_server_must_not_do_is_found() {
+fn violations_are_found() {
     let histories: [(&str, &[&str]); 19] = [
         ("lost", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1"]),
         ("lost", &["push 1 a=x", "pushed 1 1", "push 2 a=y@1", "pushed 2 2", "pull 3 0", "pulled 3 2 a=x@1"]),
@@ -139,7 +142,7 @@ fn what_a_server_must_not_do_is_found() {
             &["push 1 a=x", "pushed 1 1", "push 2 b=y", "pull 3 0", "pushed 2 2", "pulled 3 2 b=y@2"],
         ),
         ("and again at 2", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 2 a=x@2"]),
-        ("nobody pushed", &["pull 1 0", "pulled 1 1 a=x@1"]),
+        ("no push wrote", &["pull 1 0", "pulled 1 1 a=x@1"]),
         ("was rejected and took effect", &["push 1 a=x", "rejected 1", "pull 2 0", "pulled 2 1 a=x@1"]),
         ("is not above 1", &["push 1 a=x", "pushed 1 1", "push 2 b=y", "pushed 2 1"]),
         ("was given to push", &["push 1 a=x", "push 2 b=y", "pushed 1 1", "pushed 2 1"]),
@@ -156,7 +159,7 @@ fn what_a_server_must_not_do_is_found() {
         ),
         ("is missing", &["push 1 a=x b=y", "lost 1", "pull 2 0", "pulled 2 1 a=x@1"]),
         ("though it expected", &["push 1 a=x", "pushed 1 1", "push 2 a=y", "pushed 2 2"]),
-        ("by nobody", &["push 1 a=x", "pushed 1 1", "pull 2 1", "pulled 2 2 a=-@2"]),
+        ("by no push", &["push 1 a=x", "pushed 1 1", "pull 2 1", "pulled 2 2 a=-@2"]),
         ("belong to no push", &["push 1 a=x", "pushed 1 3"]),
         ("comes after", &["push 1 a=x", "push 2 b=y", "pull 3 0", "pulled 3 2 b=y@2 a=x@1"]),
         ("comes twice", &["push 1 a=x", "pull 3 0", "pulled 3 1 a=x@1 a=x@1"]),
@@ -167,14 +170,14 @@ fn what_a_server_must_not_do_is_found() {
         ("a part of push 1 only", &["push 1 a=x b=y", "sync c 0 1 a=x@1"]),
     ];
     for (what, lines) in histories {
-        let violations = judge(lines).violations;
+        let violations = verdict(lines).violations;
         assert!(violations.iter().any(|violation| violation.what.contains(what)), "{what}: {violations:?}");
     }
 }
 
 #[test]
-fn a_verdict_counts() {
-    let verdict = judge(&[
+fn verdict_counts_requests_and_events() {
+    let counted = verdict(&[
         "push 1 a=x",
         "pushed 1 1",
         "push 2 a=y",
@@ -197,11 +200,11 @@ fn a_verdict_counts() {
         events: 1,
         violations: Vec::new(),
     };
-    assert_eq!(verdict, expected);
+    assert_eq!(counted, expected);
 }
 
 #[test]
-fn what_is_no_history_is_rejected_with_its_line() {
+fn malformed_history_is_rejected_with_its_line() {
     for (text, expected) in [
         ("{}", "line 1 is no event"),
         ("\n\nnot json", "line 3 is no event"),

@@ -51,5 +51,5 @@ fn every_violation_is_named_with_its_line() {
 fn malformed_history_is_a_failure() {
     let output = check("what?\n", &[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("line 1 is no event"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("line 1 is not an event"), "{}", text(&output.stderr));
 }

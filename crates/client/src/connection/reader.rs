@@ -1,4 +1,4 @@
-//! The task that reads.
+//! Reader task of a connection: dispatches responses, chunks and notifications.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,36 +11,36 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
+use crate::calls::{Calls, ErrorResponse, Pending, RawResponse, StreamItem};
 use crate::error::{Code, Ended};
-use crate::event::{Heard, mark_gap};
+use crate::event::{QueuedEvent, mark_gap};
 use crate::options::Tap;
-use crate::pending::{Failure, Pending, Reply, StreamItem, Waiter};
 use crate::queue::Producer;
 
 pub(super) struct Reader {
-    pub(super) pending: Arc<Pending>,
-    pub(super) events: Producer<Heard>,
+    pub(super) calls: Arc<Calls>,
+    pub(super) events: Producer<QueuedEvent>,
     pub(super) close: Arc<Notify>,
     pub(super) tap: Option<Arc<dyn Tap>>,
     pub(super) idle_timeout: Duration,
     pub(super) close_timeout: Duration,
 }
 
-/// RFC 6455 §7.1.5: the code of a close frame without one.
+/// Code of a close frame without a status code (RFC 6455 §7.1.5).
 const NO_STATUS: u16 = 1005;
 
 impl Reader {
     pub(super) async fn run(self, mut source: impl Stream<Item = Result<Message, WsError>> + Unpin) {
         let ended = tokio::select! {
             ended = self.read(&mut source) => ended,
-            ended = self.pending.until_ended() => ended,
+            ended = self.calls.until_ended() => ended,
         };
         let was_closed = matches!(ended, Ended::Closed { .. });
-        self.pending.end(ended);
+        self.calls.end(ended);
         self.close.notify_one();
         drop(self.events);
         if was_closed {
-            // Reading on is what writes the echo of the close.
+            // tungstenite writes the echo of the close frame while it reads, so reading continues until the socket closes.
             let rest = async { while source.next().await.is_some() {} };
             let _ = tokio::time::timeout(self.close_timeout, rest).await;
         }
@@ -67,47 +67,46 @@ impl Reader {
         }
     }
 
-    /// Hands a message to whom it concerns. A stream with a full queue makes everybody wait: that is what
-    /// bounds the memory of a slow reader.
+    /// Dispatches a message. A stream with a full queue blocks all reading: that bounds the memory of a slow reader.
     async fn dispatch(&self, message: &Bytes) -> Result<(), Unreadable> {
         if let Some(tap) = &self.tap {
             tap.received(message);
         }
         match frame::parse_server(message).map_err(|_| Unreadable)? {
             ServerFrame::Keepalive | ServerFrame::Ignored => {}
-            ServerFrame::Response { id, outcome } => self.answer(id, reply(message, outcome)).await,
+            ServerFrame::Response { id, outcome } => self.respond(id, raw_response(message, outcome)).await,
             ServerFrame::Chunk { id, name, data } => {
-                if let Some(stream) = self.pending.stream(id) {
+                if let Some(stream) = self.calls.stream(id) {
                     let chunk = StreamItem::Chunk {
                         name: message.slice_ref(name.as_bytes()),
                         data: slice(message, data),
                     };
-                    // Nobody listens any more: the rest of the stream passes by.
+                    // Fails after the stream was dropped; the remaining chunks are discarded.
                     let _ = stream.push(chunk, message.len()).await;
                 }
             }
             ServerFrame::Notification { method, params } => {
-                let heard = Heard::Notification {
+                let event = QueuedEvent::Notification {
                     method: message.slice_ref(method.as_bytes()),
                     params: slice(message, params),
                 };
-                // A full queue remembers the gap by itself.
-                let _ = self.events.offer(heard, message.len(), mark_gap);
+                // A full queue records the gap as `Event::Lagged`.
+                let _ = self.events.offer(event, message.len(), mark_gap);
             }
         }
         Ok(())
     }
 
-    async fn answer(&self, id: &str, reply: Reply) {
-        match self.pending.take(id) {
-            Some(Waiter::Answer(waiter)) => {
-                // Whoever asked may have given up.
-                let _ = waiter.send(reply);
+    async fn respond(&self, id: &str, response: RawResponse) {
+        match self.calls.take(id) {
+            Some(Pending::Response(sender)) => {
+                // Fails for a cancelled call.
+                let _ = sender.send(response);
             }
-            Some(Waiter::Stream(stream)) => {
-                let _ = stream.push(StreamItem::End(reply), 0).await;
+            Some(Pending::Stream(stream)) => {
+                let _ = stream.push(StreamItem::End(response), 0).await;
             }
-            None => tracing::debug!("an answer that nobody waits for"),
+            None => tracing::debug!("discarded a response without a pending call"),
         }
     }
 }
@@ -118,10 +117,10 @@ fn slice(message: &Bytes, raw: Raw<'_>) -> Option<Bytes> {
     raw.raw().map(|item| message.slice_ref(item))
 }
 
-fn reply(message: &Bytes, outcome: Result<Raw<'_>, RpcError<'_>>) -> Reply {
+fn raw_response(message: &Bytes, outcome: Result<Raw<'_>, RpcError<'_>>) -> RawResponse {
     outcome
         .map(|result| slice(message, result))
-        .map_err(|error| Failure { code: Code::from(error.code), message: error.message.to_owned() })
+        .map_err(|error| ErrorResponse { code: Code::from(error.code), message: error.message.to_owned() })
 }
 
 fn closed(close: Option<CloseFrame>) -> Ended {
@@ -145,7 +144,7 @@ fn lost(error: WsError) -> Ended {
         | WsError::Url(_)
         | WsError::Http(_)
         | WsError::HttpFormat(_) => {
-            tracing::debug!(error = %less_sync_core::ErrorChain(&error), "unreadable message");
+            tracing::debug!(error = %less_sync_core::ErrorChain(&error), "failed to read a WebSocket message");
             Ended::Unreadable
         }
     }

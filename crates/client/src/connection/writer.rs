@@ -1,4 +1,4 @@
-//! The task that writes.
+//! Writer task of a connection: queued messages, then the close frame.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
+use crate::calls::Calls;
 use crate::error::Ended;
 use crate::options::Tap;
-use crate::pending::Pending;
 use crate::queue::Consumer;
 
 pub(super) struct Writer {
     pub(super) first: Option<Message>,
     pub(super) queued: Consumer<Bytes>,
     pub(super) close: Arc<Notify>,
-    pub(super) pending: Arc<Pending>,
+    pub(super) calls: Arc<Calls>,
     pub(super) tap: Option<Arc<dyn Tap>>,
     pub(super) close_timeout: Duration,
 }
 
 impl Writer {
-    /// Writes until the close is asked for, which overtakes what is queued, or writing fails.
+    /// Writes until a close is requested, which overtakes queued messages, or writing fails.
     pub(super) async fn run(mut self, mut sink: impl Sink<Message, Error = WsError> + Unpin) {
         let close = Arc::clone(&self.close);
         let written = tokio::select! {
@@ -35,11 +35,12 @@ impl Writer {
         };
         drop(self.queued);
         match written {
-            Ok(()) => say_goodbye(sink).await,
+            Ok(()) => send_close(sink).await,
             Err(error) => {
-                // The server may have said why it closed; the reader gets a moment to find it.
-                let _ = tokio::time::timeout(self.close_timeout, self.pending.until_ended()).await;
-                self.pending.end(Ended::Lost(Some(Arc::new(error))));
+                // A failed write is often the consequence of a close by the server, whose code is still in the receive buffer.
+                // The reader gets time to find it, because the first recorded cause stands.
+                let _ = tokio::time::timeout(self.close_timeout, self.calls.until_ended()).await;
+                self.calls.end(Ended::Lost(Some(Arc::new(error))));
             }
         }
     }
@@ -73,8 +74,8 @@ impl Writer {
     }
 }
 
-async fn say_goodbye(mut sink: impl Sink<Message, Error = WsError> + Unpin) {
-    let goodbye = CloseFrame { code: CloseCode::Normal, reason: "client close".into() };
-    // A socket that is gone already needs no goodbye.
-    let _ = sink.send(Message::Close(Some(goodbye))).await;
+async fn send_close(mut sink: impl Sink<Message, Error = WsError> + Unpin) {
+    let close = CloseFrame { code: CloseCode::Normal, reason: "client close".into() };
+    // Fails on a socket that is closed already.
+    let _ = sink.send(Message::Close(Some(close))).await;
 }

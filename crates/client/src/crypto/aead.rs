@@ -1,4 +1,4 @@
-//! AES-256-GCM with a random nonce in front.
+//! AES-256-GCM with a random nonce as prefix.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -8,22 +8,21 @@ use super::Secret;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
-/// What sealing adds, in bytes.
+/// Size of nonce and tag, in bytes.
 pub(super) const OVERHEAD: usize = NONCE + TAG;
 
-/// Nonce, ciphertext and tag of `plain`, bound to `context`.
+/// Encrypts `plain` with `context` as associated data; returns nonce, ciphertext and tag.
 ///
-/// Nonces are random, so one key must not seal more than 2³² messages; keys here seal one, or one per change of the
-/// members of a space.
+/// Random nonces limit a key to 2³² messages. Keys in this crate encrypt one message, or one per membership entry.
 pub(crate) fn seal(key: &Secret, context: &[u8], plain: &[u8]) -> Vec<u8> {
     let nonce: [u8; NONCE] = rand::random();
     let payload = Payload { msg: plain, aad: context };
-    // It fails beyond 64 GiB only; then there is nothing that anybody could open.
+    // Fails above 64 GiB only; the empty result cannot be opened.
     let sealed = cipher(key).encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
     [&nonce[..], &sealed].concat()
 }
 
-/// What was sealed with this key in this context; `None` for anything else.
+/// Decrypts the result of [`seal`]; `None` if authentication fails.
 pub(crate) fn open(key: &Secret, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
     let payload = Payload { msg: sealed, aad: context };

@@ -1,16 +1,15 @@
-//! Content of one file, in segments, so that it streams and can be read on from the middle.
+//! Encryption of file content in segments, for streaming and resumed downloads.
 //!
 //! ```text
 //! object = 0x01 ‖ segment 0 ‖ segment 1 ‖ …        AES-256-GCM under a key drawn for this upload
-//! segment = ciphertext ‖ tag (16)                   of 65 536 bytes of content; the last of what is left
+//! segment = ciphertext ‖ tag (16)                   of 65 536 bytes of content; the last one of the rest
 //! nonce = 0x000000 ‖ number of the segment (8, big-endian) ‖ 0x01 for the last one, else 0x00
 //! associated data = "less-sync file v1" ‖ 0x00 ‖ space id (16) ‖ file id (16)
 //! ```
 //!
-//! This is the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár, 2015): a segment that is missing, repeated,
-//! in another place, of another file or of another version does not open, and neither does an end that is not the end.
-//! The last segment is empty only in an empty file. A key encrypts one content only, since nonces are counted: draw
-//! another one for every attempt to upload.
+//! STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár, 2015): missing, repeated, reordered and foreign segments fail
+//! authentication, and so does a truncated file. The last segment is empty in an empty file only. Nonces are counters, so
+//! a key must encrypt one content only: generate a new key for every attempt to upload.
 
 mod opener;
 mod sealer;
@@ -28,10 +27,10 @@ const VERSION: u8 = 1;
 const TAG: usize = 16;
 const SEALED_SEGMENT: usize = FILE_SEGMENT + TAG;
 
-/// Bytes of content in every segment of a file but the last.
+/// Size of the content of every segment except the last one, in bytes.
 pub const FILE_SEGMENT: usize = 64 * 1024;
 
-/// Bytes of the object that holds a file of this size.
+/// Size of the ciphertext of `content` bytes, in bytes.
 #[must_use]
 pub const fn sealed_size(content: u64) -> u64 {
     let segments = content.div_ceil(FILE_SEGMENT as u64);
@@ -39,13 +38,13 @@ pub const fn sealed_size(content: u64) -> u64 {
     content.saturating_add(segments.saturating_mul(TAG as u64)).saturating_add(1)
 }
 
-/// Where a segment begins in the object; the first one with the byte before it.
+/// Offset of a segment in the ciphertext; that of segment 0 includes the version byte.
 #[must_use]
 pub const fn segment_offset(number: u64) -> u64 {
     if number == 0 { 0 } else { number.saturating_mul(SEALED_SEGMENT as u64).saturating_add(1) }
 }
 
-/// The cipher of one file, and the segment that comes next.
+/// Cipher of one file, and the number of the next segment.
 struct Segments {
     cipher: Aes256Gcm,
     context: Vec<u8>,
@@ -61,7 +60,7 @@ impl Segments {
     fn seal(&mut self, content: &[u8], is_last: bool) -> Vec<u8> {
         let nonce = self.next_nonce(is_last);
         let payload = Payload { msg: content, aad: &self.context };
-        // It fails beyond 64 GiB only.
+        // Fails above 64 GiB only.
         self.cipher.encrypt(&nonce, payload).unwrap_or_default()
     }
 
@@ -70,7 +69,7 @@ impl Segments {
         let nonce = self.next_nonce(is_last);
         let payload = Payload { msg: sealed, aad: &self.context };
         let content = self.cipher.decrypt(&nonce, payload).map_err(|_| DecryptionError::Damaged)?;
-        // Every content has one way to be cut.
+        // An empty last segment after others would be a second encoding of the same content.
         if content.is_empty() && !is_first { Err(DecryptionError::Damaged) } else { Ok(content) }
     }
 
@@ -85,7 +84,7 @@ impl Segments {
     }
 }
 
-/// Cuts what comes into units of one size. The newest unit is held back, since it may be the last.
+/// Splits input into units of one size. The newest unit is buffered, because it may be the last one.
 struct Cutter {
     unit: usize,
     held: Vec<u8>,
@@ -96,7 +95,7 @@ impl Cutter {
         Self { unit, held: Vec::with_capacity(unit) }
     }
 
-    /// Takes what fits; answers what does not, once the unit that is held is whole and has a successor.
+    /// Buffers up to one unit; returns the rest, which is not empty only if the buffered unit is complete and not the last.
     fn fill<'o>(&mut self, bytes: &'o [u8]) -> &'o [u8] {
         let room = self.unit - self.held.len();
         let (fits, rest) = bytes.split_at(room.min(bytes.len()));
@@ -110,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_offsets_are_those_of_the_format() {
+    fn sizes_and_offsets_match_the_format() {
         let segment = FILE_SEGMENT as u64;
         for (content, sealed) in [
             (0, 17),

@@ -1,4 +1,4 @@
-//! Who somebody is: one P-256 key that signs what they say and opens what is sealed for them.
+//! Identity of a user or device: a P-256 key pair for signatures and key agreement.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use p256::SecretKey;
 
 use super::{SealedBoxError, Secret, mailbox_id, sealed_box};
 
-/// Bytes that are no P-256 private key.
+/// Invalid P-256 private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a P-256 private key")]
 pub struct InvalidIdentity;
 
-/// A person or device with a key of their own. Its `did:key` is what access tokens and UCANs name.
+/// Key pair of a user or device. Access tokens and UCANs name its `did:key`.
 ///
-/// The same key signs (ECDSA) and agrees on keys (ECDH): a `did:key` names one key, and everything that is derived
-/// for the one purpose says so, and cannot be taken for the other. `Debug` shows nothing.
+/// The same key signs (ECDSA) and agrees on keys (ECDH), because a `did:key` names one key only. Signatures and derived
+/// keys are separated by their purpose, so none of one use is valid in the other. `Debug` shows nothing.
 pub struct Identity {
     secret: Secret,
     signing: UcanKey,
@@ -25,54 +25,54 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Somebody new.
+    /// Generates an identity.
     #[must_use]
     pub fn random() -> Self {
         loop {
-            // One draw in 2³² is no key.
+            // About one draw in 2³² is not a valid scalar.
             if let Ok(identity) = Self::from_secret(Secret::random()) {
                 return identity;
             }
         }
     }
 
-    /// The one with this private scalar, big-endian.
+    /// Identity with this private scalar, big-endian.
     ///
     /// # Errors
-    /// It is zero, or not below the order of the curve.
+    /// The scalar is zero, or not below the order of the curve.
     pub fn from_secret(secret: Secret) -> Result<Self, InvalidIdentity> {
         let signing = UcanKey::from_bytes(secret.expose()).map_err(|_| InvalidIdentity)?;
         let agreeing = SecretKey::from_slice(secret.expose()).map_err(|_| InvalidIdentity)?;
         Ok(Self { secret, signing, agreeing })
     }
 
-    /// The private scalar, to be stored.
+    /// Private scalar, for storage.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// The `did:key` of the public part.
+    /// `did:key` of the public key.
     #[must_use]
     pub fn did(&self) -> &str {
         self.signing.did()
     }
 
-    /// The public part as the root key of a space.
+    /// Public key as the root key of a space.
     #[must_use]
     pub fn root_key(&self) -> RootKey {
         self.signing.root_key()
     }
 
-    /// The mailbox of this identity, for the user `user_id` of `issuer` (auth §4.2): the key in it is derived from
-    /// the private one, so that nobody else can tell whose mailbox it is.
+    /// Mailbox id for the user `user_id` of `issuer` (auth §4.2). Its key is derived from the private key, so that the id
+    /// reveals nothing about its owner.
     #[must_use]
     pub fn mailbox(&self, issuer: &str, user_id: &str) -> MailboxId {
         let key = Secret::derive(b"less-sync mailbox key v1", self.secret.expose(), &[]);
         mailbox_id(&key, issuer, user_id)
     }
 
-    /// A UCAN that gives `audience` these rights until `expires_at`: a root token, or one derived from `proof`.
+    /// Issues a UCAN that grants `permission` to `audience` until `expires_at`: a root token, or one derived from `proof`.
     #[must_use]
     pub fn grant(
         &self,
@@ -86,10 +86,10 @@ impl Identity {
         self.signing.issue(&grant, proof)
     }
 
-    /// What was sealed for this identity in this context.
+    /// Opens a sealed box for this identity and context.
     ///
     /// # Errors
-    /// It is for somebody else, from another context, or was changed; nobody can tell which.
+    /// The box was sealed for another identity or context, or was modified; the cases cannot be distinguished.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealedBoxError> {
         sealed_box::open(&self.agreeing, context, sealed)
     }
@@ -98,7 +98,7 @@ impl Identity {
         &self.signing
     }
 
-    /// The public part.
+    /// Public key.
     #[must_use]
     pub fn public(&self) -> &P256Key {
         self.signing.public()
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_identity_survives_being_stored() {
+    fn identity_round_trips_through_its_secret() {
         let identity = Identity::random();
         let again = Identity::from_secret(identity.secret().clone()).unwrap();
         assert_eq!(identity.did(), again.did());
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_and_numbers_beyond_the_order_are_no_keys() {
+    fn zero_and_scalars_above_the_order_are_rejected() {
         for bytes in [[0; 32], [0xff; 32]] {
             assert_eq!(Identity::from_secret(Secret::from_bytes(bytes)).unwrap_err(), InvalidIdentity);
         }

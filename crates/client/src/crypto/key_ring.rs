@@ -1,4 +1,4 @@
-//! The keys of one space.
+//! Key ring of a space: one key per epoch.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,21 @@ use less_sync_core::{Dek, Epoch, FileId, RecordId, SpaceId};
 
 use super::{DecryptionError, FileOpener, FileSealer, Secret, SpaceKey, record};
 
-/// Keys that are kept: those of the newest epochs. Content is rewrapped with every rotation, so older ones open
-/// nothing but forgotten entries of the membership log.
+/// Maximum number of keys, those of the newest epochs. A rotation rewraps the keys of all content, so an old key only opens
+/// membership entries, whose admissions are repeated under each new key. The bound must exceed the rotations that can be
+/// in use at once: a member that is behind may still need the previous epoch during a rewrap.
 const KEPT: usize = 64;
 
-/// A record as it goes to the server.
+/// Encrypted record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedRecord {
-    /// The ciphertext.
+    /// Ciphertext.
     pub blob: Bytes,
-    /// Its key, wrapped.
+    /// Wrapped key of the record.
     pub dek: Dek,
 }
 
-/// The keys of one space, one for each epoch that we have seen; the newest 64 of them.
+/// Keys of one space, one per known epoch; the newest 64 are kept.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     space: SpaceId,
@@ -28,19 +29,19 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Without any key.
+    /// Empty key ring of `space`.
     #[must_use]
     pub fn new(space: SpaceId) -> Self {
         Self { space, keys: BTreeMap::new() }
     }
 
-    /// Of which space.
+    /// Id of the space.
     #[must_use]
     pub fn space(&self) -> SpaceId {
         self.space
     }
 
-    /// Adds the key of an epoch, or replaces it. A key of another space is not taken.
+    /// Adds or replaces the key of an epoch; ignores a key of another space.
     pub fn insert(&mut self, key: SpaceKey) {
         if key.space() == self.space {
             self.keys.insert(key.epoch(), key);
@@ -50,7 +51,7 @@ impl KeyRing {
         }
     }
 
-    /// The key of `epoch`.
+    /// Key of `epoch`.
     ///
     /// # Errors
     /// [`DecryptionError::NoKey`].
@@ -58,18 +59,18 @@ impl KeyRing {
         self.keys.get(&epoch).ok_or(DecryptionError::NoKey(epoch))
     }
 
-    /// The key of the newest epoch that we know.
+    /// Key of the newest known epoch. During a rotation the space may already be at a newer one.
     #[must_use]
     pub fn newest(&self) -> Option<&SpaceKey> {
         self.keys.values().next_back()
     }
 
-    /// All of them, oldest first.
+    /// All keys, oldest first.
     pub fn keys(&self) -> impl Iterator<Item = &SpaceKey> {
         self.keys.values()
     }
 
-    /// Encrypts a record under a key of its own, wrapped with that of `epoch`.
+    /// Encrypts a record under a new key, wrapped with the key of `epoch`.
     ///
     /// # Errors
     /// [`DecryptionError::NoKey`].
@@ -85,7 +86,7 @@ impl KeyRing {
         Ok(SealedRecord { blob, dek: space_key.wrap(&key) })
     }
 
-    /// The content of a record, which must be the one that was encrypted.
+    /// Decrypts a record. Its wrapped key names the epoch, so records of any known epoch open, also amid a rotation.
     ///
     /// # Errors
     /// See [`DecryptionError`].
@@ -100,8 +101,8 @@ impl KeyRing {
         record::open(&key, self.space, record, blob)
     }
 
-    /// Begins to encrypt a file under a key of its own, which comes wrapped with that of `epoch`. Begin anew for every
-    /// attempt to upload.
+    /// Starts to encrypt a file under a new key; returns it wrapped with the key of `epoch`. Start anew for every attempt to
+    /// upload, because nonces are counters.
     ///
     /// # Errors
     /// [`DecryptionError::NoKey`].
@@ -111,7 +112,7 @@ impl KeyRing {
         Ok((FileSealer::new(&key, self.space, file), space_key.wrap(&key)))
     }
 
-    /// Begins to decrypt a file from its segment number `from` on.
+    /// Starts to decrypt a file at segment number `from`.
     ///
     /// # Errors
     /// See [`DecryptionError`].
@@ -119,7 +120,7 @@ impl KeyRing {
         Ok(FileOpener::new(&self.unwrap(dek)?, self.space, file, from))
     }
 
-    /// The same key, wrapped with that of `epoch`.
+    /// Rewraps a key with the key of `epoch`.
     ///
     /// # Errors
     /// See [`DecryptionError`].
@@ -133,7 +134,7 @@ impl KeyRing {
     }
 }
 
-/// The epoch that a wrapped key names; no space has one beyond 2³¹ − 1.
+/// Epoch of a wrapped key, from its prefix.
 pub(crate) fn epoch_of(dek: &Dek) -> Result<Epoch, DecryptionError> {
     let number = i32::try_from(dek.epoch_prefix()).map_err(|_| DecryptionError::NotEncrypted)?;
     Epoch::new(number).map_err(|_| DecryptionError::NotEncrypted)
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_opened_by_whoever_has_the_key_of_its_epoch() {
+    fn record_is_decrypted_with_the_key_of_its_epoch() {
         let ring = ring(SPACE, [1, 2]);
         for number in [1, 2] {
             let sealed = ring.seal_record(epoch(number), RECORD, b"content").unwrap();
@@ -169,10 +170,10 @@ mod tests {
         assert_eq!(ring.seal_record(epoch(3), RECORD, b""), Err(DecryptionError::NoKey(epoch(3))));
     }
 
-    /// Written by another implementation of AES-GCM, AES-KW and HKDF: space key 00 01 … 1f, epoch 3, record key 64 65 … 83,
+    /// Vector of another implementation of AES-GCM, AES-KW and HKDF: space key 00 01 … 1f, epoch 3, record key 64 65 … 83,
     /// nonce 00 01 … 0b.
     #[test]
-    fn records_of_other_clients_are_opened() {
+    fn vector_of_another_implementation_is_decrypted() {
         let secret = Secret::from_bytes(std::array::from_fn(|index| u8::try_from(index).unwrap()));
         let mut ring = KeyRing::new(SPACE);
         ring.insert(SpaceKey::new(SPACE, epoch(3), secret));
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn every_write_has_a_key_of_its_own() {
+    fn every_write_uses_a_new_key() {
         let ring = ring(SPACE, [1]);
         let [one, two] = std::array::from_fn(|_| ring.seal_record(epoch(1), RECORD, b"same").unwrap());
         assert_ne!(one, two);
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_in_the_place_of_another_is_noticed() {
+    fn ciphertext_of_another_record_is_detected() {
         let ring = ring(SPACE, [1]);
         let sealed = ring.seal_record(epoch(1), RECORD, b"content").unwrap();
         let elsewhere = RecordId::from_bytes([3; 16]);
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_encrypted_is_said_to_be_so() {
+    fn unencrypted_content_is_reported() {
         let ring = ring(SPACE, [1]);
         let dek = ring.seal_record(epoch(1), RECORD, b"").unwrap().dek;
         let beyond = [&[0xff; 4][..], &[0; 40]].concat();
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn rewrapping_changes_the_wrapping_and_not_the_key() {
+    fn rewrapping_preserves_the_key() {
         let ring = ring(SPACE, [1, 2]);
         let sealed = ring.seal_record(epoch(1), RECORD, b"content").unwrap();
         let dek = ring.rewrap(sealed.dek.as_bytes(), epoch(2)).unwrap();
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_opened_by_its_key_however_often_that_was_rewrapped() {
+    fn file_is_decrypted_with_its_original_and_its_rewrapped_key() {
         let (ring, file) = (ring(SPACE, [1, 2]), FileId::from_bytes([4; 16]));
         let (mut sealer, dek) = ring.seal_file(epoch(1), file).unwrap();
         let mut object = Vec::new();
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_sixty_four_keys_are_kept_and_no_key_of_another_space() {
+    fn newest_64_keys_are_kept_and_keys_of_other_spaces_ignored() {
         let mut ring = ring(SPACE, 1..=70);
         assert_eq!((ring.keys().count(), ring.newest().unwrap().epoch()), (KEPT, epoch(70)));
         assert_eq!(ring.key(epoch(6)).unwrap_err(), DecryptionError::NoKey(epoch(6)));

@@ -1,4 +1,4 @@
-//! Where invitations arrive (auth §4.2).
+//! Mailbox ids (auth §4.2).
 
 use less_sync_core::MailboxId;
 
@@ -7,8 +7,8 @@ use super::Secret;
 const SALT: &[u8] = b"less-platform-mailbox-salt-v1";
 const LABEL: &[u8] = b"less:mailbox:v1";
 
-/// The mailbox of the user `user_id` of `issuer` who holds `client_key`. Without the key nobody can compute it from the
-/// names, nor the names from it.
+/// Derives the mailbox id of the user `user_id` of `issuer` from `client_key`. Without the key, the id and the names cannot
+/// be linked.
 #[must_use]
 pub fn mailbox_id(client_key: &Secret, issuer: &str, user_id: &str) -> MailboxId {
     let info = [LABEL, b"\0", issuer.as_bytes(), b"\0", user_id.as_bytes()];
@@ -19,9 +19,9 @@ pub fn mailbox_id(client_key: &Secret, issuer: &str, user_id: &str) -> MailboxId
 mod tests {
     use super::*;
 
-    /// Computed with another implementation of HKDF, for the key 00 01 … 1f.
+    /// Vector of another implementation of HKDF, for the key 00 01 … 1f.
     #[test]
-    fn the_derivation_is_that_of_the_specification() {
+    fn derivation_matches_the_specification() {
         let key = Secret::from_bytes(std::array::from_fn(|index| u8::try_from(index).unwrap()));
         assert_eq!(
             mailbox_id(&key, "https://accounts.example.com", "user-1").to_hex(),

@@ -1,11 +1,11 @@
-//! Something that only the holder of one key can open, and anybody can make (ECIES on P-256).
+//! Sealed boxes: anonymous public-key encryption (ECIES on P-256).
 //!
 //! ```text
 //! 0x01 ‖ ephemeral public key, compressed (33) ‖ nonce (12) ‖ ciphertext ‖ tag (16)
 //! key = HKDF-SHA-256(salt "less-sync sealed box v1", ECDH(ephemeral, recipient), info = ephemeral ‖ recipient)
 //! ```
 //!
-//! It says nothing about who made it: whoever must know signs what is inside.
+//! A sealed box does not authenticate its author; where that matters, the content is signed.
 
 use less_sync_auth::P256Key;
 use p256::ecdh::diffie_hellman;
@@ -18,18 +18,18 @@ const VERSION: u8 = 1;
 const POINT: usize = 33;
 const SALT: &[u8] = b"less-sync sealed box v1";
 
-/// Sealed for somebody else, in another context, or changed on the way.
+/// Failure to open a sealed box: another recipient or context, or modified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sealed for somebody else, or damaged")]
+#[error("cannot decrypt sealed box")]
 pub struct SealedBoxError;
 
-/// Seals `plain` for the holder of `recipient`, to be opened in this context and no other.
+/// Encrypts `plain` for the holder of `recipient`, bound to `context`.
 #[must_use]
 pub fn seal(recipient: &P256Key, context: &[u8], plain: &[u8]) -> Vec<u8> {
     let recipient = recipient.to_compressed();
     let ephemeral = ephemeral();
     let public = compressed(&ephemeral.public_key());
-    // A key that was decoded once is decoded again.
+    // Cannot fail: `recipient` is the encoding of a valid key.
     let Ok(key) = key(&ephemeral, &recipient, &public, &recipient) else { return Vec::new() };
     let sealed = aead::seal(&key, context, plain);
     [&[VERSION][..], &public, &sealed].concat()
@@ -58,7 +58,7 @@ fn key(
 
 fn ephemeral() -> SecretKey {
     loop {
-        // One draw in 2³² is no key.
+        // About one draw in 2³² is not a valid scalar.
         if let Ok(key) = SecretKey::from_slice(Secret::random().expose()) {
             return key;
         }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_recipient_opens_it_and_only_in_its_context() {
+    fn only_the_recipient_opens_a_box_in_its_context() {
         let [recipient, other] = std::array::from_fn(|_| Identity::random());
         let sealed = seal(recipient.public(), b"here", b"secret");
         assert_eq!(recipient.open(b"here", &sealed).unwrap(), b"secret");
@@ -87,9 +87,9 @@ mod tests {
         assert_ne!(seal(recipient.public(), b"here", b"secret"), sealed);
     }
 
-    /// Made by another implementation: recipient 07 07 …, ephemeral key 08 08 …, nonce 00 01 … 0b.
+    /// Vector of another implementation: recipient 07 07 …, ephemeral key 08 08 …, nonce 00 01 … 0b.
     #[test]
-    fn boxes_of_other_clients_are_opened() {
+    fn vector_of_another_implementation_is_decrypted() {
         let hex = "01033adab15d66256bf15cd716035b3f041444e512fed1dd64d4ba75597d20e366f1000102030405060708090a0bcfb10edb70c4\
                    85d0c738272a0f3ccaaebedfd581f796";
         let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_or_cut_is_not_opened() {
+    fn modified_and_truncated_boxes_are_rejected() {
         let recipient = Identity::random();
         let sealed = seal(recipient.public(), b"", b"secret");
         for index in 0..sealed.len() {

@@ -1,4 +1,4 @@
-//! Secret bytes.
+//! Secret keys: 32 bytes, erased on drop.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// 32 secret bytes, erased on drop. `Debug` shows nothing of them; stored, they are base64url.
+/// Secret of 32 bytes, erased on drop. `Debug` does not show it; the serde form is base64url.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret([u8; Self::LENGTH]);
 
@@ -18,19 +18,19 @@ impl Secret {
     /// Length in bytes.
     pub const LENGTH: usize = 32;
 
-    /// Bytes that nobody has drawn before.
+    /// Random secret.
     #[must_use]
     pub fn random() -> Self {
         Self(rand::random())
     }
 
-    /// These bytes.
+    /// Secret of these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, to be used or stored.
+    /// Bytes, for use or storage.
     #[must_use]
     pub const fn expose(&self) -> &[u8; Self::LENGTH] {
         &self.0
@@ -39,7 +39,7 @@ impl Secret {
     /// HKDF-SHA-256 of `material` (RFC 5869).
     pub(crate) fn derive(salt: &[u8], material: &[u8], info: &[&[u8]]) -> Self {
         let mut derived = [0; Self::LENGTH];
-        // It gives up to 255 times as much.
+        // Cannot fail: HKDF-SHA-256 expands to up to 255 × 32 bytes.
         let _always = Hkdf::<Sha256>::new(Some(salt), material).expand_multi_info(info, &mut derived);
         Self(derived)
     }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_survives_being_stored_and_nothing_else_is_read_as_one() {
+    fn secret_round_trips_through_json_and_other_values_are_rejected() {
         let secret = Secret::random();
         let text = serde_json::to_string(&secret).unwrap();
         assert_eq!(text.len(), 45);

@@ -1,4 +1,4 @@
-//! The key of a space in one epoch.
+//! Key of a space in one epoch.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use super::{DecryptionError, Secret, aead};
 
 const WRAPPED: usize = 40;
 
-/// The key of a space in one epoch. From it two keys are derived, so that none is used twice: one wraps the keys of
-/// records and files, the other encrypts the membership log.
+/// Key of a space in one epoch. Two keys are derived from it, one per algorithm: one wraps the keys of records and files,
+/// the other encrypts membership entries.
 ///
 /// ```text
 /// key = HKDF-SHA-256(salt "less-sync space key v1", space key, info = purpose ‖ 0x00 ‖ space id (16) ‖ epoch (4))
@@ -26,31 +26,31 @@ pub struct SpaceKey {
 }
 
 impl SpaceKey {
-    /// A new key.
+    /// Generates a key.
     #[must_use]
     pub fn random(space: SpaceId, epoch: Epoch) -> Self {
         Self::new(space, epoch, Secret::random())
     }
 
-    /// The key that was stored, or shared.
+    /// Key with a stored or shared secret.
     #[must_use]
     pub fn new(space: SpaceId, epoch: Epoch, secret: Secret) -> Self {
         Self { space, epoch, secret }
     }
 
-    /// Of which space.
+    /// Id of the space.
     #[must_use]
     pub fn space(&self) -> SpaceId {
         self.space
     }
 
-    /// Of which epoch.
+    /// Epoch of the key.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The key itself, to be stored or shared.
+    /// Secret, for storage or sharing.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
@@ -67,10 +67,10 @@ impl SpaceKey {
         Dek::from_bytes(dek)
     }
 
-    /// The key of a record or file.
+    /// Unwraps the key of a record or file.
     ///
     /// # Errors
-    /// It was wrapped with another key, or was changed.
+    /// [`DecryptionError::Damaged`] if it was wrapped with another key, or modified.
     pub fn unwrap(&self, dek: &Dek) -> Result<Secret, DecryptionError> {
         let wrapped = dek.as_bytes().split_at(Dek::LENGTH - WRAPPED).1;
         let mut key = Zeroizing::new([0; Secret::LENGTH]);
@@ -80,12 +80,12 @@ impl SpaceKey {
         }
     }
 
-    /// Encrypts something about the space itself.
+    /// Encrypts a membership entry.
     pub(crate) fn seal(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
         aead::seal(&self.derived(b"log"), context, plain)
     }
 
-    /// Decrypts it.
+    /// Decrypts a membership entry.
     pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         aead::open(&self.derived(b"log"), context, sealed)
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_noticed() {
+    fn modified_bytes_are_detected() {
         let space_key = SpaceKey::random(SPACE, Epoch::FIRST);
         let dek = space_key.wrap(&Secret::random());
         for index in 4..Dek::LENGTH {
@@ -153,7 +153,7 @@ mod tests {
 
     /// RFC 3394, 4.6: 256 bits of key data with a 256-bit key.
     #[test]
-    fn wrapping_is_that_of_rfc_3394() {
+    fn wrapping_matches_rfc_3394() {
         let kek: [u8; 32] = std::array::from_fn(|index| u8::try_from(index).unwrap());
         let data: [u8; 32] = std::array::from_fn(|index| match index {
             0..16 => 0x11 * u8::try_from(index).unwrap(),

@@ -1,5 +1,5 @@
-//! What somebody says and signs: a compact JWS (ES256) whose `typ` says what it is for, so that none can be taken for
-//! another, or for a UCAN.
+//! Signed statements: compact JWS (ES256) with a `typ` per purpose, so that a statement is not valid for another purpose or
+//! as a UCAN.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -10,24 +10,24 @@ use zeroize::Zeroizing;
 
 use super::Identity;
 
-/// What a statement says, and who says so.
+/// Signed statement and its author.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Signed<T> {
-    /// The `did:key` of whoever signed it.
+    /// `did:key` of the author.
     pub(crate) by: String,
     #[serde(flatten)]
     pub(crate) body: T,
 }
 
-/// The statement of `author`.
+/// Signs a statement.
 pub(crate) fn sign<T: Serialize>(author: &Identity, purpose: &str, body: T) -> String {
     let statement = Signed { by: author.did().to_owned(), body };
-    // Texts, numbers and lists of them are always JSON.
+    // Cannot fail: bodies consist of strings, numbers and lists.
     let payload = Zeroizing::new(serde_json::to_string(&statement).unwrap_or_default());
     author.signing().sign_text(&header(purpose), &payload)
 }
 
-/// The statement, if whoever it names has signed it for this purpose.
+/// Verifies that the named author signed the statement for this purpose.
 pub(crate) fn verify<T: DeserializeOwned>(purpose: &str, text: &str) -> Option<Signed<T>> {
     let (signed, signature) = text.rsplit_once('.')?;
     let (header_segment, payload) = signed.split_once('.')?;
@@ -50,7 +50,7 @@ mod tests {
     const PURPOSE: &str = "test";
 
     #[test]
-    fn a_statement_names_who_signed_it() {
+    fn statement_names_its_author() {
         let author = Identity::random();
         let text = sign(
             &author,
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn other_purposes_other_authors_and_other_words_are_rejected() {
+    fn other_purposes_authors_and_bodies_are_rejected() {
         let [author, other] = std::array::from_fn(|_| Identity::random());
         let body = || serde_json::json!({ "a": 1 });
         let text = sign(&author, PURPOSE, body());

@@ -1,33 +1,33 @@
-//! What the record says that owns a file.
+//! File description: content of the record that owns a file.
 
 use less_sync_core::{FileId, hex};
 use serde::{Deserialize, Serialize};
 
-/// Of all records, those with this type describe a file.
+/// Value of `type` in records that describe a file.
 const TYPE: &str = "less-sync-file";
 
-/// The content of the record that owns a file, as the toolbox writes it:
+/// Content of the record that owns a file, as the toolbox writes it:
 ///
 /// ```json
 /// {"type":"less-sync-file","file":"0b9c…","name":"map.png","size":4711,"sha256":"9f86…"}
 /// ```
 ///
-/// Other members are passed over.
+/// Unknown members are ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileDescription {
-    /// Which file.
+    /// Id of the file.
     pub file: FileId,
-    /// What it is called: by whoever wrote it, so see [`FileDescription::path_name`].
+    /// Name, chosen by the uploader and not trusted: see [`FileDescription::path_name`].
     pub name: String,
-    /// Bytes of content.
+    /// Size of the content, in bytes.
     pub size: u64,
     /// SHA-256 of the content.
     pub sha256: [u8; 32],
 }
 
-/// A record that describes no file.
+/// Record without a file description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it describes no file")]
+#[error("record does not describe a file")]
 pub struct NotAFile;
 
 #[derive(Serialize, Deserialize)]
@@ -40,7 +40,7 @@ struct Json {
 }
 
 impl FileDescription {
-    /// As a record has it.
+    /// JSON form.
     #[must_use]
     pub fn to_json(&self) -> String {
         let Self { file, name, size, sha256 } = self;
@@ -49,10 +49,10 @@ impl FileDescription {
             .unwrap_or_default()
     }
 
-    /// The description in the content of a record.
+    /// Parses the content of a record.
     ///
     /// # Errors
-    /// It is a record of another kind.
+    /// [`NotAFile`].
     pub fn from_json(content: &[u8]) -> Result<Self, NotAFile> {
         let json: Json = serde_json::from_slice(content).map_err(|_| NotAFile)?;
         let file = json.file.parse().map_err(|_| NotAFile)?;
@@ -61,7 +61,7 @@ impl FileDescription {
         if json.r#type == TYPE { Ok(description) } else { Err(NotAFile) }
     }
 
-    /// The name as that of a file in some directory; `None` when it would lead anywhere else, or could not be shown.
+    /// Name that is safe as a file name in a directory; `None` if it contains separators or control characters.
     #[must_use]
     pub fn path_name(&self) -> Option<&str> {
         let name = self.name.as_str();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_survives_and_other_records_are_none() {
+    fn description_round_trips_and_other_records_are_rejected() {
         let text = described("a \"b\".txt").to_json();
         assert!(
             text.starts_with(r#"{"type":"less-sync-file","file":"01010101-0101-0101-0101-010101010101","#)
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_name_that_stays_in_its_directory_is_one() {
+    fn names_that_leave_their_directory_are_rejected() {
         for name in ["a", "a b.txt", ".hidden", "ü", "...", &"x".repeat(255)] {
             assert_eq!(described(name).path_name(), Some(name));
         }

@@ -1,4 +1,4 @@
-//! What can go wrong with a file, and whether another attempt is worth it.
+//! Errors of file requests.
 
 use std::time::Duration;
 
@@ -8,46 +8,46 @@ use serde::Deserialize;
 
 use crate::endpoint::InvalidEndpoint;
 
-/// Bytes of a rejection that are read.
-const MOST_WORDS: usize = 4096;
+/// Maximum size of a rejection's body that is read, in bytes.
+const MAX_BODY: usize = 4096;
 
-/// A request for a file that has no good answer.
+/// Failure of a file request.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The server's address is none.
-    #[error("the address of the server is not usable")]
+    /// Invalid URL of the server.
+    #[error("invalid URL of the server")]
     Address(#[source] InvalidEndpoint),
-    /// The server rejected, and says why (http §7.2).
+    /// Rejected by the server (http §7.2).
     #[error("{error} ({})", status.as_u16())]
     Rejected {
-        /// With which status.
+        /// HTTP status.
         status: StatusCode,
-        /// In its own words, or those of the status where it has none.
+        /// Error text of the response, or the reason phrase of the status.
         error: String,
-        /// When it wants to be asked again.
+        /// Delay requested by the server before a retry.
         retry_after: Option<Duration>,
     },
-    /// There is no server, or the connection broke off. Whether an upload or a deletion has happened is not known.
+    /// Connection failure; the outcome of an upload or a deletion is unknown.
     #[error("the connection failed")]
     Unreachable(#[source] reqwest::Error),
-    /// Nothing has moved for too long. Whether an upload or a deletion has happened is not known.
-    #[error("nothing moved any more")]
+    /// No progress within the idle timeout; the outcome of an upload or a deletion is unknown.
+    #[error("idle timeout: no progress")]
     Stalled,
-    /// The content of an upload could not be read.
+    /// Failure to read the content of an upload.
     #[error("cannot read the content")]
     Content(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The answer is not what a server of files says.
-    #[error("the answer of the server makes no sense: {0}")]
+    /// Malformed response.
+    #[error("malformed response: {0}")]
     Malformed(&'static str),
 }
 
 impl FileError {
     pub(super) fn unreachable(error: reqwest::Error) -> Self {
-        // Whose space it is and which file is nobody's business but the caller's, who knows.
+        // URLs contain space and file ids, which must not end up in logs; the caller has them.
         Self::Unreachable(error.without_url())
     }
 
-    /// The status of a rejection.
+    /// HTTP status of a rejection.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
@@ -60,7 +60,7 @@ impl FileError {
         }
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns whether the same request may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -78,7 +78,7 @@ impl FileError {
         }
     }
 
-    /// When the server wants to be asked again, if it has said so.
+    /// Delay requested by the server before a retry.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -93,28 +93,28 @@ impl FileError {
 }
 
 #[derive(Deserialize)]
-struct Words {
+struct Body {
     error: String,
 }
 
-/// Why the server rejected, as far as it can be heard in time.
-pub(super) async fn rejection(response: Response, patience: Duration) -> FileError {
+/// Error of a rejected request. Its text is read within `timeout`, and else replaced by the reason phrase.
+pub(super) async fn rejection(response: Response, timeout: Duration) -> FileError {
     let status = response.status();
     let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let body = tokio::time::timeout(patience, words(response)).await.unwrap_or_default();
-    let told = serde_json::from_slice::<Words>(&body).ok().map(|words| words.error);
-    let usual = || status.canonical_reason().unwrap_or("rejected").to_lowercase();
-    let error = told.filter(|words| !words.chars().any(char::is_control)).unwrap_or_else(usual);
+    let body = tokio::time::timeout(timeout, body(response)).await.unwrap_or_default();
+    let text = serde_json::from_slice::<Body>(&body).ok().map(|body| body.error);
+    let reason = || status.canonical_reason().unwrap_or("rejected").to_lowercase();
+    let error = text.filter(|text| !text.chars().any(char::is_control)).unwrap_or_else(reason);
     FileError::Rejected { status, error, retry_after: seconds.map(Duration::from_secs) }
 }
 
-/// The beginning of a body.
-async fn words(mut response: Response) -> Vec<u8> {
+/// Beginning of the body.
+async fn body(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(piece)) = response.chunk().await {
-        let room = MOST_WORDS.saturating_sub(body.len());
+        let room = MAX_BODY.saturating_sub(body.len());
         body.extend(piece.iter().take(room));
-        if body.len() == MOST_WORDS {
+        if body.len() == MAX_BODY {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! What the server says about a file, beside its content (http §7.4).
+//! File metadata in response headers (http §7.4).
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,30 +9,30 @@ use less_sync_core::Dek;
 use super::digest;
 use super::error::FileError;
 
-/// A file as the server knows it.
+/// Metadata of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileHead {
-    /// Bytes of ciphertext.
+    /// Size of the ciphertext, in bytes.
     pub size: u64,
-    /// The key that opens it now, wrapped.
+    /// Current wrapped key.
     pub dek: Dek,
-    /// The validator of its content.
+    /// Validator of the content.
     pub etag: String,
-    /// SHA-256 of the ciphertext, where it is known.
+    /// SHA-256 of the ciphertext, if the server knows it.
     pub sha256: Option<[u8; 32]>,
 }
 
 impl FileHead {
-    /// Of an answer with the whole file.
-    pub(super) fn read(headers: &HeaderMap) -> Result<Self, FileError> {
+    /// Metadata in a response with the whole file.
+    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, FileError> {
         let size = text(headers, &CONTENT_LENGTH).and_then(|size| size.parse().ok());
-        Self::with_size(headers, size.ok_or(FileError::Malformed("it has no length"))?)
+        Self::with_size(headers, size.ok_or(FileError::Malformed("no length"))?)
     }
 
-    /// Of an answer with the bytes from some place to the end; answers that place, too.
-    pub(super) fn read_part(headers: &HeaderMap) -> Result<(u64, Self), FileError> {
+    /// Offset and metadata in a response with a range to the end of the file.
+    pub(super) fn parse_range(headers: &HeaderMap) -> Result<(u64, Self), FileError> {
         let range = text(headers, &CONTENT_RANGE).and_then(rest_of);
-        let (from, size) = range.ok_or(FileError::Malformed("it is another part than the one asked for"))?;
+        let (from, size) = range.ok_or(FileError::Malformed("another range than requested"))?;
         Ok((from, Self::with_size(headers, size)?))
     }
 
@@ -42,9 +42,9 @@ impl FileHead {
         let digest = text(headers, &HeaderName::from_static("repr-digest"));
         Ok(Self {
             size,
-            dek: dek.ok_or(FileError::Malformed("it has no wrapped key"))?,
-            etag: text(headers, &ETAG).ok_or(FileError::Malformed("it has no ETag"))?.to_owned(),
-            sha256: digest.and_then(digest::read),
+            dek: dek.ok_or(FileError::Malformed("no wrapped key"))?,
+            etag: text(headers, &ETAG).ok_or(FileError::Malformed("no ETag"))?.to_owned(),
+            sha256: digest.and_then(digest::parse),
         })
     }
 }
@@ -53,7 +53,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Where `bytes 10-99/100` begins and how long the whole is, if it goes on to the end.
+/// Offset and total size of a `Content-Range` that extends to the end, such as `bytes 10-99/100`.
 fn rest_of(range: &str) -> Option<(u64, u64)> {
     let (part, size) = range.strip_prefix("bytes ")?.split_once('/')?;
     let (from, last) = part.split_once('-')?;
@@ -76,21 +76,21 @@ mod tests {
     }
 
     #[test]
-    fn a_head_says_size_key_and_validator_or_is_none() {
+    fn size_key_and_validator_are_required() {
         let dek = BASE64_STANDARD.encode([7; 44]);
         let complete = [("content-length", "5"), ("x-wrapped-dek", &dek), ("etag", "\"e\"")];
         let expected =
             FileHead { size: 5, dek: Dek::from_bytes([7; 44]), etag: "\"e\"".to_owned(), sha256: None };
-        assert_eq!(FileHead::read(&headers(&complete)).unwrap(), expected);
+        assert_eq!(FileHead::parse(&headers(&complete)).unwrap(), expected);
         for missing in 0..complete.len() {
             let mut entries = complete.to_vec();
             entries.remove(missing);
-            assert!(matches!(FileHead::read(&headers(&entries)), Err(FileError::Malformed(_))));
+            assert!(matches!(FileHead::parse(&headers(&entries)), Err(FileError::Malformed(_))));
         }
     }
 
     #[test]
-    fn only_a_range_to_the_end_is_the_rest() {
+    fn only_a_range_to_the_end_is_accepted() {
         assert_eq!(rest_of("bytes 10-99/100"), Some((10, 100)));
         for other in [
             "",

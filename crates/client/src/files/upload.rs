@@ -1,4 +1,4 @@
-//! `PUT`: a file as it is read (http §7.1–§7.3).
+//! Streaming uploads (`PUT`, http §7.1–§7.3).
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,42 +18,43 @@ use reqwest::{Body, Response, StatusCode};
 use super::error::FileError;
 use super::{RemoteFile, digest};
 
-/// What goes before the content.
+/// Metadata of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// The live record that owns the file.
+    /// Live record that owns the file.
     pub owner: RecordId,
-    /// The key of the content, wrapped with the current key of the space.
+    /// Key of the content, wrapped under the current epoch of the space.
     pub dek: Dek,
-    /// Bytes of ciphertext, exactly.
+    /// Exact size of the ciphertext, in bytes.
     pub size: u64,
-    /// SHA-256 of the ciphertext, for the server to check.
+    /// SHA-256 of the ciphertext, verified by the server.
     pub sha256: Option<[u8; 32]>,
 }
 
-/// A file that is on the server.
+/// Success of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It is this upload.
+    /// Stored by this upload.
     Created,
-    /// It was there already, with the content and the key of another upload for the same record.
+    /// Stored before, by another upload for the same record.
     AlreadyThere,
 }
 
-/// What the body has come to.
+/// Progress of the request body.
 #[derive(Debug, Default)]
 struct Progress {
+    /// Pieces handed to the connection.
     pieces: AtomicU64,
+    /// Failure to read the content.
     failure: Mutex<Option<Box<dyn Error + Send + Sync>>>,
 }
 
 impl RemoteFile<'_> {
-    /// Uploads `content`, which is read no faster than it is sent. Safe to repeat, with content that was encrypted anew:
-    /// whichever upload came first stays.
+    /// Uploads `content`, reading it with backpressure. Retries are safe, with newly encrypted content: the first completed
+    /// upload is kept.
     ///
     /// # Errors
-    /// See [`FileError`]. Everything but [`FileError::Unreachable`] and [`FileError::Stalled`] says that there is no file
-    /// by this call.
+    /// See [`FileError`]. After any but [`FileError::Unreachable`] and [`FileError::Stalled`], this call has stored no file.
     pub async fn put<S, E>(&self, upload: &Upload, content: S) -> Result<Stored, FileError>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -66,20 +67,20 @@ impl RemoteFile<'_> {
             .header("x-wrapped-dek", BASE64_STANDARD.encode(upload.dek.as_bytes()))
             .header(CONTENT_LENGTH, upload.size);
         if let Some(sha256) = &upload.sha256 {
-            request = request.header("repr-digest", digest::written(sha256));
+            request = request.header("repr-digest", digest::format(sha256));
         }
-        let sent = request.body(watched(content, progress.clone())).send();
-        let response = progress.while_it_moves(sent, self.client.idle_timeout).await?;
+        let sent = request.body(tracked(content, progress.clone())).send();
+        let response = progress.until_idle(sent, self.client.idle_timeout).await?;
         match self.accept(response).await?.status() {
             StatusCode::CREATED => Ok(Stored::Created),
             StatusCode::NO_CONTENT => Ok(Stored::AlreadyThere),
-            _ => Err(FileError::Malformed("it is no answer to an upload")),
+            _ => Err(FileError::Malformed("unexpected status of an upload")),
         }
     }
 }
 
-/// A body that tells how far it is, and why it ended before its time.
-fn watched<S, E>(content: S, progress: Arc<Progress>) -> Body
+/// Request body that records its progress and its failure.
+fn tracked<S, E>(content: S, progress: Arc<Progress>) -> Body
 where
     S: Stream<Item = Result<Bytes, E>> + Send + 'static,
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -95,12 +96,12 @@ where
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the content cannot be read")]
+#[error("cannot read the content")]
 struct ContentFailed;
 
 impl Progress {
-    /// The answer, unless for this long neither it comes nor anything is sent.
-    async fn while_it_moves(
+    /// Waits for the response; fails after `idle` without a response or a sent piece.
+    async fn until_idle(
         &self,
         sent: impl Future<Output = reqwest::Result<Response>>,
         idle: Duration,
@@ -109,7 +110,7 @@ impl Progress {
         loop {
             let before = self.pieces.load(Ordering::Relaxed);
             match tokio::time::timeout(idle, &mut sent).await {
-                Ok(answer) => return answer.map_err(|error| self.failed(error)),
+                Ok(response) => return response.map_err(|error| self.failed(error)),
                 Err(_) if self.pieces.load(Ordering::Relaxed) == before => return Err(FileError::Stalled),
                 Err(_) => {}
             }
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_upload_is_given_up_once_it_does_not_move_any_more_and_not_before() {
+    async fn upload_fails_after_the_idle_timeout_without_progress() {
         let (progress, began) = (Progress::default(), tokio::time::Instant::now());
         let moving = async {
             let mut beat = tokio::time::interval(Duration::from_secs(9));
@@ -138,10 +139,10 @@ mod tests {
                 progress.pieces.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let answer = progress.while_it_moves(std::future::pending(), Duration::from_secs(10));
-        let (answer, ()) = tokio::join!(answer, moving);
-        assert!(matches!(answer, Err(FileError::Stalled)), "{answer:?}");
-        // The last piece came after 81 s, in the patience that ended after 90 s; the next one ended after 100 s.
+        let outcome = progress.until_idle(std::future::pending(), Duration::from_secs(10));
+        let (outcome, ()) = tokio::join!(outcome, moving);
+        assert!(matches!(outcome, Err(FileError::Stalled)), "{outcome:?}");
+        // The last piece was sent after 81 s, within the timeout that ended after 90 s; the next one ended after 100 s.
         assert_eq!(began.elapsed().as_secs(), 100);
     }
 }

@@ -1,13 +1,13 @@
-//! The counts of a pull: what came must be what was announced (protocol §5.4).
+//! Verification of a pull: structure, and counts of rows and chunks (protocol §5.4).
 
 use std::collections::HashSet;
 
 use less_sync_core::{Cursor, SpaceId};
 
-use super::PullItem;
+use super::item::PullItem;
 use crate::error::PullError;
 
-/// Follows the chunks of one pull. Cursors come in pairs: where the reader stood, and where it will stand.
+/// State of the verification of one pull. Cursor pairs are the reader's cursor before and after the commit.
 #[derive(Debug, Default)]
 pub(super) struct Verifier {
     chunks: u64,
@@ -16,6 +16,7 @@ pub(super) struct Verifier {
     committed: HashSet<SpaceId>,
 }
 
+/// Space between its begin and its commit.
 #[derive(Debug)]
 struct Open {
     space: SpaceId,
@@ -24,7 +25,8 @@ struct Open {
 }
 
 impl Verifier {
-    /// A chunk came; `item` is `None` when its name is unknown, which counts as a chunk and as no row.
+    /// Verifies the next chunk. `item` is `None` for an unknown name, which counts as a chunk but not as a row, so that
+    /// servers can add chunk types.
     pub(super) fn chunk(&mut self, name: &str, item: Option<(SpaceId, &PullItem)>) -> Result<(), PullError> {
         self.chunks += 1;
         match item {
@@ -40,8 +42,9 @@ impl Verifier {
         }
     }
 
-    /// The answer came and counts `announced` chunks.
+    /// Verifies the end of the pull, whose response announces `announced` chunks.
     pub(super) fn end(&self, announced: u64) -> Result<(), PullError> {
+        // A response after a begin without its commit means that rows are missing, whatever the count says.
         if self.open.is_some() {
             return Err(PullError::NoCommit);
         }
@@ -78,6 +81,7 @@ impl Verifier {
         announced: u64,
     ) -> Result<(), PullError> {
         let open = self.open(name, space)?;
+        // A server that changes the upper cursor between begin and commit could skip rows in between.
         if open.cursors != cursors {
             return Err(PullError::OtherCommit);
         }

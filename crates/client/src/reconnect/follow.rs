@@ -1,4 +1,4 @@
-//! Which events come next, which are old news, and which reveal a gap (protocol §5.5).
+//! Ordering of live events per space: next event, duplicate, or gap (protocol §5.5).
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use less_sync_core::{Cursor, SpaceId};
 
 use crate::event::Event;
 
-/// Where a device stands in each followed space.
+/// Cursors of the device in its followed spaces.
 #[derive(Debug, Default)]
 pub(super) struct Follower {
     cursors: BTreeMap<SpaceId, Cursor>,
 }
 
-/// What to do with an event.
+/// Action for an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Hand it out.
+    /// Deliver the event.
     Deliver,
-    /// It is known already.
+    /// Drop the event as a duplicate.
     Drop,
-    /// Something is missing in this space: pull, which brings this event too.
+    /// Pull this space, which is missing changes; the pull includes those of this event.
     Pull(SpaceId),
-    /// Something may be missing anywhere: pull everything.
+    /// Pull all spaces, any of which may be missing changes.
     PullAll,
-    /// These have to be subscribed to again.
+    /// Subscribe again to these spaces.
     Resubscribe(Vec<SpaceId>),
 }
 
@@ -33,7 +33,7 @@ impl Follower {
         Self { cursors: cursors.into_iter().collect() }
     }
 
-    /// Where the device stands; `None` for spaces that are not followed.
+    /// Cursor of the device; `None` for a space that is not followed.
     pub(super) fn cursor(&self, space: &SpaceId) -> Option<Cursor> {
         self.cursors.get(space).copied()
     }
@@ -42,14 +42,15 @@ impl Follower {
         self.cursors.keys().copied()
     }
 
-    /// A pull was committed; after a rewind the cursor is lower than before.
+    /// Sets the cursor after the commit of a pull; lower than before after a rewind.
     pub(super) fn committed(&mut self, space: SpaceId, cursor: Cursor) {
         if let Some(known) = self.cursors.get_mut(&space) {
             *known = cursor;
         }
     }
 
-    pub(super) fn judge(&mut self, event: &Event) -> Verdict {
+    /// Classifies an event, and advances the cursor if it is the next one.
+    pub(super) fn classify(&mut self, event: &Event) -> Verdict {
         match event {
             Event::Sync(sync) => self.next_is(sync.space, Some(sync.prev), sync.cursor),
             Event::Membership(grown) => self.next_is(grown.space, None, grown.cursor),
@@ -66,8 +67,8 @@ impl Follower {
         }
     }
 
-    /// Events that do not say what was before them are the next one if their cursor is the next, and may belong
-    /// to the push just heard of if it is the same: files that fell with their record.
+    /// Compares an event with the cursor of its space. Events without `prev` are next if their cursor is the successor. One
+    /// at the same cursor may belong to the last push (files deleted with their record), so it is delivered.
     fn next_is(&mut self, space: SpaceId, prev: Option<Cursor>, cursor: Cursor) -> Verdict {
         let Some(known) = self.cursors.get_mut(&space) else { return Verdict::Deliver };
         if cursor < *known || (cursor == *known && prev.is_some()) {
@@ -139,7 +140,7 @@ mod tests {
             (Event::Invitation, Verdict::Deliver, 5),
         ] {
             let mut follower = Follower::new([(SPACE, at(5))]);
-            assert_eq!(follower.judge(&event), verdict, "{event:?}");
+            assert_eq!(follower.classify(&event), verdict, "{event:?}");
             assert_eq!(follower.cursor(&SPACE), Some(at(after)), "{event:?}");
         }
     }
@@ -148,7 +149,7 @@ mod tests {
     fn a_commit_moves_the_cursor_even_back_after_a_rewind() {
         let mut follower = Follower::new([(SPACE, at(5))]);
         follower.committed(SPACE, at(2));
-        assert_eq!(follower.judge(&sync(SPACE, 2, 3)), Verdict::Deliver);
+        assert_eq!(follower.classify(&sync(SPACE, 2, 3)), Verdict::Deliver);
         follower.committed(OTHER, at(9));
         assert_eq!(follower.cursor(&OTHER), None);
     }

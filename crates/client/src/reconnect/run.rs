@@ -1,4 +1,4 @@
-//! The task of a session: dial, watch, pull, listen, and again.
+//! Task of a session: dial, subscribe, pull, deliver events, reconnect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::follow::{Follower, Verdict};
-use super::{Connect, Interruption, SpacePlan, Update};
+use super::plan::{Connect, SpacePlan};
+use super::update::{Interruption, Update};
 use crate::backoff::Backoff;
 use crate::connection::Connection;
 use crate::error::DialError;
@@ -27,10 +28,10 @@ pub(super) struct Run {
     current: watch::Sender<Option<Connection>>,
 }
 
-/// Why the task stops waiting on a connection.
+/// End of the work on one connection.
 enum Stop {
     Interrupted(Interruption),
-    /// Nobody listens to the session any more.
+    /// The session was dropped.
     Abandoned,
 }
 
@@ -82,12 +83,12 @@ impl Run {
         Ok(self.connect.connect(token).await?)
     }
 
-    /// Tells why, and how long to wait before the next attempt; `None` when there is no point in one.
+    /// Reports the cause; returns the delay of the next attempt, or `None` after a final cause.
     async fn interrupted(&mut self, cause: Interruption, life: Option<Duration>) -> Option<Duration> {
         let retry_in = if cause.is_final() {
             None
         } else {
-            Some(self.backoff.after(life, rand::random()).max(asked_for(&cause)))
+            Some(self.backoff.after(life, rand::random()).max(requested_delay(&cause)))
         };
         self.updates.send(Update::Interrupted { cause, retry_in }).await.ok()?;
         retry_in
@@ -100,7 +101,7 @@ impl Run {
             Err(stop) => stop,
         };
         self.current.send_replace(None);
-        // Whatever was wrong, the server may forget us now; the next connection starts afresh.
+        // After a failed call or pull the connection is still open: it is closed, and the next one starts from the cursors.
         connection.close().await;
         stop
     }
@@ -112,17 +113,17 @@ impl Run {
             let Some(event) = events.next().await else {
                 return Err(connection.until_ended().await.into());
             };
-            match self.follower.judge(&event) {
-                Verdict::Deliver => self.tell(Update::Event(event)).await?,
+            match self.follower.classify(&event) {
+                Verdict::Deliver => self.emit(Update::Event(event)).await?,
                 Verdict::Drop => {}
                 Verdict::Pull(space) => self.pull(connection, &[space]).await?,
                 Verdict::PullAll => {
-                    self.tell(Update::Event(event)).await?;
+                    self.emit(Update::Event(event)).await?;
                     let spaces: Vec<_> = self.follower.spaces().collect();
                     self.pull(connection, &spaces).await?;
                 }
                 Verdict::Resubscribe(spaces) => {
-                    self.tell(Update::Event(event)).await?;
+                    self.emit(Update::Event(event)).await?;
                     let mut watches = self.watches.clone();
                     watches.retain(|watch| spaces.contains(&watch.space));
                     self.watch(connection, &watches, false).await?;
@@ -131,7 +132,8 @@ impl Run {
         }
     }
 
-    /// Subscribes, and pulls what is followed and has moved.
+    /// Subscribes, then pulls followed spaces whose cursor differs. The subscription comes first: events after its cursor are
+    /// delivered live, and everything up to it is pulled, so nothing is missed in between.
     async fn watch(&mut self, connection: &Connection, watches: &[Watch], is_new: bool) -> Result<(), Stop> {
         let mut watches = watches.to_vec();
         for watch in &mut watches {
@@ -139,17 +141,17 @@ impl Run {
         }
         let subscribed = connection.subscribe(&watches).await?;
         if is_new {
-            self.tell(Update::Connected).await?;
+            self.emit(Update::Connected).await?;
         }
         for (space, code) in subscribed.rejected {
-            self.tell(Update::Rejected { space, code }).await?;
+            self.emit(Update::Rejected { space, code }).await?;
         }
         let mut moved = Vec::new();
         for watched in subscribed.spaces {
             if self.follower.cursor(&watched.space).is_some_and(|cursor| cursor != watched.cursor) {
                 moved.push(watched.space);
             }
-            self.tell(Update::Watching(watched)).await?;
+            self.emit(Update::Watching(watched)).await?;
         }
         self.pull(connection, &moved).await
     }
@@ -165,10 +167,10 @@ impl Run {
             if let PullItem::Commit { space, cursor, .. } = &item {
                 self.follower.committed(*space, *cursor);
             }
-            self.tell(Update::Pulled(item)).await?;
+            self.emit(Update::Pulled(item)).await?;
         }
         for space in pull.finish().await?.skipped {
-            self.tell(Update::Skipped { space }).await?;
+            self.emit(Update::Skipped { space }).await?;
         }
         Ok(())
     }
@@ -179,22 +181,22 @@ impl Run {
         Some(PullSpace { space, since, ucan: watch.ucan.clone() })
     }
 
-    async fn tell(&self, update: Update) -> Result<(), Stop> {
+    async fn emit(&self, update: Update) -> Result<(), Stop> {
         self.updates.send(update).await.map_err(|_| Stop::Abandoned)
     }
 }
 
-/// What listening ends with, if it does not end with a [`Stop`].
+/// Success type of an endless loop, which only ends with a [`Stop`].
 enum Never {}
 
-/// Nobody may send us away for longer than this.
-const LONGEST_WISH: Duration = Duration::from_mins(5);
+/// Maximum delay that a server can request.
+const MAX_REQUESTED_DELAY: Duration = Duration::from_mins(5);
 
-/// The server's own wish (protocol §1.2).
-fn asked_for(cause: &Interruption) -> Duration {
+/// Delay requested by the server with `Retry-After` (protocol §1.2).
+fn requested_delay(cause: &Interruption) -> Duration {
     match cause {
         Interruption::Dial(DialError::Rejected { retry_after: Some(delay), .. }) => {
-            (*delay).min(LONGEST_WISH)
+            (*delay).min(MAX_REQUESTED_DELAY)
         }
         Interruption::Dial(_)
         | Interruption::Token(_)

@@ -1,4 +1,4 @@
-//! Where somebody can be invited.
+//! Addresses for invitations.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::str::FromStr;
 use less_sync_auth::did_key;
 use less_sync_core::MailboxId;
 
-/// Not `DID@MAILBOX`.
+/// Malformed address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an address: did:key:…@ and 64 hexadecimal digits")]
 pub struct InvalidAddress;
 
-/// The key of somebody and their mailbox, in one text to hand over: `did:key:zDn…@0508…`. Whoever has it can invite;
-/// it gives no rights. Get it from the person: whoever can change it on its way gets the invitation instead.
+/// Address of a user for invitations, `DID@MAILBOX`: `did:key:zDn…@0508…`. It is not secret and grants no rights, but it
+/// must be authentic: an attacker who replaces it in transit receives the invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     did: String,
@@ -20,22 +20,22 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address of the holder of `did`.
+    /// Address of the holder of `did`.
     ///
     /// # Errors
-    /// It is no `did:key` of a P-256 key.
+    /// `did` is not a `did:key` of a P-256 key.
     pub fn new(did: &str, mailbox: MailboxId) -> Result<Self, InvalidAddress> {
         did_key::decode(did).map_err(|_| InvalidAddress)?;
         Ok(Self { did: did.to_owned(), mailbox })
     }
 
-    /// Whose.
+    /// `did:key` of the user.
     #[must_use]
     pub fn did(&self) -> &str {
         &self.did
     }
 
-    /// Where their invitations arrive.
+    /// Mailbox of the user.
     #[must_use]
     pub fn mailbox(&self) -> MailboxId {
         self.mailbox
@@ -63,14 +63,14 @@ mod tests {
     use crate::crypto::Identity;
 
     #[test]
-    fn an_address_survives_being_handed_over() {
+    fn address_round_trips_through_text() {
         let identity = Identity::random();
         let address = Address::new(identity.did(), identity.mailbox("i", "u")).unwrap();
         assert_eq!(format!(" {address}\n").parse(), Ok(address));
     }
 
     #[test]
-    fn other_texts_are_no_addresses() {
+    fn malformed_addresses_are_rejected() {
         let did = Identity::random().did().to_owned();
         let mailbox = "0".repeat(64);
         for wrong in [

@@ -1,4 +1,4 @@
-//! Coming along with a rotation that somebody else made.
+//! Adoption of an epoch key from a key share.
 
 use less_sync_core::{Epoch, Timestamp};
 
@@ -7,21 +7,23 @@ use crate::connection::Connection;
 use crate::crypto::{Identity, SpaceKey};
 use crate::error::{CallError, LogError};
 
-/// Why there is no key of an epoch.
+/// Failure to adopt an epoch key.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AdoptError {
-    /// Whether there is one is unknown.
-    #[error("cannot ask for the key")]
+    /// The key share could not be fetched.
+    #[error("cannot fetch the key share")]
     Call(#[from] CallError),
-    /// Who may change the key is unknown.
+    /// The log could not be read, so the author's rights are unknown.
     #[error("cannot read the membership log")]
     Log(#[from] LogError),
-    /// There is one, and it must not be used.
+    /// The key share is invalid.
     #[error(transparent)]
     Share(#[from] InvalidShare),
 }
 
-/// The key of `epoch` that an administrator left for us; `None` when nobody has, for certain.
+/// Fetches and verifies the key of `epoch` from the caller's key share; `None` if the server has no share.
+///
+/// The log decides last: the chain in a share may have been valid when the share was made, and revoked since.
 ///
 /// # Errors
 /// See [`AdoptError`].

@@ -1,4 +1,4 @@
-//! Entries of the membership log.
+//! Membership log entries: encryption and signatures.
 //!
 //! ```text
 //! payload = 0x01 ‖ epoch (4, big-endian) ‖ nonce (12) ‖ ciphertext ‖ tag (16)
@@ -16,39 +16,39 @@ use crate::rows::MembershipEntry;
 const VERSION: u8 = 1;
 const PURPOSE: &str = "less-sync-log";
 
-/// Members of one [`Act::Admit`]: eight tokens deep they still fit an entry.
+/// Maximum admissions of one [`Act::Admit`]; with chains of eight tokens they fit the maximum entry.
 pub const MAX_ADMISSIONS: usize = 10;
 
-/// What an entry says.
+/// Action of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// These are in, or invited; also said again for everybody after a rotation, under the new key.
+    /// Admissions of members, invited or joined. Repeated for all members after a rotation, under the new key.
     Admit(Vec<Admission>),
-    /// The author has accepted the invitation, and goes by this name.
+    /// Acceptance of an invitation by the author.
     Join {
-        /// For people.
+        /// Display name of the member.
         name: String,
     },
-    /// Somebody is out, with everything that was derived from these tokens.
+    /// Removal of a member, with everything derived from the revoked tokens.
     Remove {
-        /// Who.
+        /// `did:key` of the member.
         did: String,
-        /// Names of the tokens that were revoked.
+        /// CIDs of the revoked tokens, in hex.
         cids: Vec<String>,
     },
 }
 
-/// Somebody in, or invited.
+/// Admission of a member.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
-    /// Who.
+    /// `did:key` of the member.
     pub did: String,
-    /// For people.
+    /// Display name.
     pub name: String,
-    /// Their rights.
+    /// Chain of UCANs of the member.
     pub ucan: String,
-    /// Whether they have accepted.
+    /// True if the member has accepted the invitation.
     pub joined: bool,
 }
 
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Admission {
     }
 }
 
-/// What is signed.
+/// Signed body of an entry.
 #[derive(Serialize, Deserialize)]
 struct Body {
     space: String,
@@ -71,7 +71,7 @@ struct Body {
     act: Act,
 }
 
-/// An entry that its author signed.
+/// Decrypted entry with a verified signature.
 pub(super) struct Opened {
     pub(super) by: String,
     pub(super) proof: String,
@@ -79,7 +79,7 @@ pub(super) struct Opened {
     pub(super) act: Act,
 }
 
-/// The payload of the entry after `head`, said by `author` with the rights of `proof`.
+/// Encrypts and signs the entry after `head`, by `author` with the rights of `proof`.
 #[must_use]
 pub fn seal_entry(author: &Identity, proof: &str, key: &SpaceKey, head: &LogHead, act: Act) -> Vec<u8> {
     let body = Body {
@@ -94,7 +94,7 @@ pub fn seal_entry(author: &Identity, proof: &str, key: &SpaceKey, head: &LogHead
     [&[VERSION][..], &key.epoch().get().to_be_bytes(), &sealed].concat()
 }
 
-/// What the entry says; its place in the log has been verified.
+/// Decrypts and verifies an entry, whose position in the log has been verified.
 pub(super) fn open_entry(keys: &KeyRing, entry: &MembershipEntry) -> Result<Opened, DecryptionError> {
     let sealed = entry.payload.strip_prefix(&[VERSION]).ok_or(DecryptionError::NotEncrypted)?;
     let (epoch, sealed) = sealed.split_first_chunk().ok_or(DecryptionError::NotEncrypted)?;
@@ -104,10 +104,11 @@ pub(super) fn open_entry(keys: &KeyRing, entry: &MembershipEntry) -> Result<Open
     let plain = keys.key(epoch)?.open(&context, sealed).ok_or(DecryptionError::Damaged)?;
     let text = str::from_utf8(&plain).map_err(|_| DecryptionError::Damaged)?;
     let signed = statement::verify::<Body>(PURPOSE, text).ok_or(DecryptionError::Damaged)?;
-    let Body { space, seq, prev: said, proof, act } = signed.body;
+    let Body { space, seq, prev: signed_prev, proof, act } = signed.body;
+    // The signature covers the position: a member with the key could otherwise move entries of others.
     let is_here = space == keys.space().to_string()
         && seq == entry.chain_seq
-        && said.unwrap_or_default() == hex::encode(prev);
+        && signed_prev.unwrap_or_default() == hex::encode(prev);
     if is_here { Ok(Opened { by: signed.by, proof, epoch, act }) } else { Err(DecryptionError::Damaged) }
 }
 
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_read_by_whoever_has_the_key_and_in_its_place_only() {
+    fn entry_is_decrypted_with_its_key_at_its_position_only() {
         let (author, ring) = (Identity::random(), ring());
         let head = LogHead { seq: 4, hash: Some([9; 32]) };
         let payload = seal_entry(&author, "proof", ring.newest().unwrap(), &head, joined());
@@ -162,9 +163,9 @@ mod tests {
         assert_eq!(unread, Some(DecryptionError::NoKey(Epoch::FIRST)));
     }
 
-    /// Whoever has the key can encrypt, but not sign for others, nor move what they signed.
+    /// A member with the key can encrypt, but not move a statement of another member.
     #[test]
-    fn a_statement_is_bound_to_its_place_by_its_author() {
+    fn statement_is_bound_to_its_position() {
         let (author, ring) = (Identity::random(), ring());
         let key = ring.newest().unwrap();
         let body = Body { space: SPACE.to_string(), seq: 1, prev: None, proof: String::new(), act: joined() };

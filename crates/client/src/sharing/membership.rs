@@ -1,4 +1,4 @@
-//! What a member knows of a space.
+//! Membership: rights and keys of one member in a space.
 
 use less_sync_auth::RootKey;
 use less_sync_auth::ucan::{self, Audience, Expectations, UcanError, VerifiedChain};
@@ -7,20 +7,20 @@ use less_sync_core::{Permission, SpaceId, Timestamp};
 use crate::access::Access;
 use crate::crypto::KeyRing;
 
-/// A space as one of its members knows it.
+/// Rights and keys of a member.
 #[derive(Clone, Debug)]
 pub struct Membership {
-    /// What its creator called it; for people.
+    /// Display name of the space.
     pub name: String,
-    /// The key that every chain ends at.
+    /// Root key of the space, which issues every chain.
     pub root_key: RootKey,
-    /// The member's own rights.
+    /// Chain of UCANs of the member.
     pub ucan: Chain,
-    /// The keys of the epochs that the member has seen.
+    /// Keys of the space.
     pub keys: KeyRing,
 }
 
-/// The text of a chain; `Debug` does not show it.
+/// Chain of UCANs as text; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Chain(pub String);
 
@@ -31,28 +31,27 @@ impl std::fmt::Debug for Chain {
 }
 
 impl Membership {
-    /// Which space.
+    /// Id of the space.
     #[must_use]
     pub fn space(&self) -> SpaceId {
         self.keys.space()
     }
 
-    /// What calls present.
+    /// Credentials for calls in the space.
     #[must_use]
     pub fn access(&self) -> Access<'_> {
         Access::shared(self.space(), &self.ucan.0)
     }
 
-    /// The rights that the member has, if they are the holder of `did`, at `now`. Whether they were revoked, only the
-    /// server and the log know.
+    /// Verifies the chain for the holder of `did` at `now`. Revocations are known to the server and the log only.
     ///
     /// # Errors
-    /// The chain gives `did` nothing.
+    /// The chain is invalid, expired, or for another audience.
     pub fn verify(&self, did: &str, now: Timestamp) -> Result<VerifiedChain, UcanError> {
         self.verify_chain(&self.ucan.0, did, Permission::Read, now)
     }
 
-    /// The chain `token` as one that gives `did` at least these rights in this space.
+    /// Verifies that the chain `token` grants at least `permission` in this space to `did`.
     pub(super) fn verify_chain(
         &self,
         token: &str,

@@ -1,4 +1,4 @@
-//! An invitation on its way.
+//! Offers: encrypted and signed invitations.
 //!
 //! ```text
 //! payload = base64url(sealed box for the invitee, context "less-sync invitation v1")
@@ -33,16 +33,16 @@ pub enum OfferError {
     NoRights(#[source] UcanError),
 }
 
-/// An invitation that was opened, and verified: whoever sent it has the rights that they give.
+/// Decrypted and verified invitation.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// The `did:key` of the member who sent it.
+    /// `did:key` of the sender, who issued the rights.
     pub from: String,
-    /// What one may do.
+    /// Granted permission.
     pub permission: Permission,
-    /// The last second in which one may.
+    /// Expiry of the rights, inclusive.
     pub expires_at: Timestamp,
-    /// The space, as one who accepts will know it.
+    /// Membership of the invitee, once accepted.
     pub membership: Membership,
 }
 
@@ -57,8 +57,8 @@ struct Body {
 }
 
 impl Offer {
-    /// The payload that gives the holder of `address` the rights of `ucan`, which `author` has issued, and the newest
-    /// key. `None` without one.
+    /// Encrypts an offer for the holder of `address`: `ucan`, which `author` must have issued, and the newest key. `None` if
+    /// the key ring is empty.
     #[must_use]
     pub fn seal(author: &Identity, membership: &Membership, address: &Address, ucan: &str) -> Option<String> {
         let key = membership.keys.newest()?;
@@ -75,7 +75,7 @@ impl Offer {
         Some(BASE64.encode(seal(&recipient, CONTEXT, statement.as_bytes())))
     }
 
-    /// Opens a payload that is for `identity`.
+    /// Decrypts and verifies an offer for `identity`.
     ///
     /// # Errors
     /// See [`OfferError`].
@@ -87,7 +87,8 @@ impl Offer {
         let signed = statement::verify::<Body>(PURPOSE, text).ok_or(OfferError::Forged)?;
         let membership = membership(&signed.body).ok_or(OfferError::Forged)?;
         let chain = membership.verify(identity.did(), now).map_err(OfferError::NoRights)?;
-        // The server has seen the chain of everybody: only who issued it may offer a key with it.
+        // The server knows the chains of all members and could offer a key of its own with one, so the sender must be the
+        // issuer of the chain.
         if issuer(&membership.ucan.0).as_deref() != Some(signed.by.as_str()) {
             return Err(OfferError::Forged);
         }
@@ -106,7 +107,7 @@ fn membership(body: &Body) -> Option<Membership> {
     Some(Membership { name, root_key, ucan, keys })
 }
 
-/// Who issued a token whose signature was verified.
+/// Issuer of a token with a verified signature.
 fn issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claims {
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_invitee_learns_the_space_its_key_and_who_invited() {
+    fn invitee_receives_the_space_its_key_and_the_sender() {
         let Fixture { owner, invitee, address, membership, ucan } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         let offer = Offer::open(&invitee, &payload, NOW).unwrap();
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_can_open_it() {
+    fn other_identities_cannot_decrypt_an_offer() {
         let Fixture { owner, membership, address, ucan, .. } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         for identity in [&owner, &Identity::random()] {
@@ -169,16 +170,16 @@ mod tests {
         assert_eq!(Offer::open(&owner, "nonsense", NOW).unwrap_err(), OfferError::Undecryptable);
     }
 
-    /// A server knows the chains that members present, and could otherwise offer a key of its own with them.
+    /// The server knows the chains of members, and could otherwise offer a key of its own with one.
     #[test]
-    fn only_who_issued_the_rights_can_offer_them() {
+    fn only_the_issuer_of_the_rights_can_offer_them() {
         let Fixture { membership, invitee, address, ucan, .. } = fixture();
         let payload = Offer::seal(&Identity::random(), &membership, &address, &ucan).unwrap();
         assert_eq!(Offer::open(&invitee, &payload, NOW).unwrap_err(), OfferError::Forged);
     }
 
     #[test]
-    fn rights_that_ran_out_or_are_for_somebody_else_are_worthless() {
+    fn expired_and_foreign_rights_are_rejected() {
         let Fixture { owner, invitee, address, membership, ucan } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         let late = Timestamp::from_seconds(END.seconds() + 1);

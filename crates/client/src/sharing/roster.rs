@@ -1,4 +1,4 @@
-//! Who is in a space, as its membership log says.
+//! Roster of a space: members derived from the membership log.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,40 +10,40 @@ use super::{Act, Admission, Membership};
 use crate::crypto::DecryptionError;
 use crate::membership::Log;
 
-/// Whether a chain has run out is asked when it matters; that it was good once is true for ever.
+/// Verification time of chains in the log. Expiry is checked on use: an entry by a member whose rights expired later stays
+/// valid.
 const AT_ANY_TIME: Timestamp = Timestamp::from_seconds(0);
 
-/// A chain that gives somebody rights.
+/// Chain of UCANs of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What they may do.
+    /// Granted permission.
     pub permission: Permission,
-    /// The last second in which they may.
+    /// Expiry, inclusive.
     pub expires_at: Timestamp,
-    /// The name of its outermost token, by which it is revoked.
+    /// CID of the outermost token, by which the chain is revoked.
     pub cid: Cid,
     ucan: super::Chain,
-    /// Both names of every token in it.
+    /// Both CIDs of every token of the chain.
     cids: Box<[Cid]>,
 }
 
-/// Somebody who is in, or invited.
+/// Member, invited or joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// `did:key` of the member.
     pub did: String,
-    /// For people; what they call themselves, or what somebody called them.
+    /// Display name: chosen by the member, or by the inviter before that.
     pub name: String,
-    /// Whether they have accepted their invitation.
+    /// True if the member has accepted the invitation.
     pub joined: bool,
-    /// Their rights; at least one.
+    /// Chains of the member, at least one.
     pub tokens: Vec<Token>,
-    /// The epoch under whose key they were last listed.
+    /// Epoch under whose key the member was last admitted.
     listed: Epoch,
 }
 
-/// Everybody who is in a space, or invited. Everybody's rights have been verified up to the root key; removals count
-/// if an administrator signed them.
+/// Members of a space. All chains are verified up to the root key; removals count if an administrator signed them.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     members: BTreeMap<String, Member>,
@@ -53,14 +53,14 @@ pub struct Roster {
 }
 
 impl Member {
-    /// The most that they may do at `now`; `None` when all their rights have run out.
+    /// Highest permission at `now`; `None` if all chains have expired.
     #[must_use]
     pub fn permission(&self, now: Timestamp) -> Option<Permission> {
         let valid = self.tokens.iter().filter(|token| token.expires_at >= now);
         valid.map(|token| token.permission).max()
     }
 
-    /// The last second in which they may do anything.
+    /// Latest expiry of all chains, inclusive.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.tokens.iter().map(|token| token.expires_at).max()
@@ -68,8 +68,8 @@ impl Member {
 }
 
 impl Roster {
-    /// Reads the log as far as `membership` has the keys for it. Entries that it cannot read are older than what it
-    /// needs, or damaged; they are counted and passed over.
+    /// Derives the roster from the log. Entries under unknown keys are older than the member's admission and ignored;
+    /// invalid ones are counted and skipped.
     #[must_use]
     pub fn read(log: &Log, membership: &Membership) -> Self {
         let mut roster = Self::default();
@@ -83,37 +83,36 @@ impl Roster {
         roster
     }
 
-    /// Everybody with rights that were not taken back, by DID.
+    /// Members with rights that are not revoked, by DID.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
     }
 
-    /// One of them.
+    /// Member with this DID.
     #[must_use]
     pub fn member(&self, did: &str) -> Option<&Member> {
         self.members.get(did)
     }
 
-    /// Under the key of which epoch it was said last that the holder of `did` is out; `None` when they were never
-    /// removed, or are in again.
+    /// Epoch of the last removal of `did`; `None` if they were never removed, or were admitted again.
     #[must_use]
     pub fn removal(&self, did: &str) -> Option<Epoch> {
         self.removed.get(did).copied()
     }
 
-    /// Entries that are not what members write.
+    /// Number of invalid entries.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
     }
 
-    /// Whether no token of the chain was revoked, as far as the log says.
+    /// Returns whether the log revokes no token of the chain.
     #[must_use]
     pub fn is_live(&self, chain: &VerifiedChain) -> bool {
         chain.cids().iter().all(|cid| !self.revoked.contains(cid))
     }
 
-    /// Who would lose their rights, too, if the rights of `did` were revoked: whom they let in.
+    /// Members who would lose all rights with a revocation of `did`, because `did` invited them.
     #[must_use]
     pub fn dependents(&self, did: &str) -> Vec<&Member> {
         let own: HashSet<Cid> = self.tokens_of(did).map(|token| token.cid).collect();
@@ -122,7 +121,7 @@ impl Roster {
         others.filter(|member| member.tokens.iter().all(falls)).collect()
     }
 
-    /// What has to be said again under the key of `epoch`: everybody who was last listed under an older one.
+    /// Admissions to repeat under the key of `epoch`: members last admitted under an older one.
     #[must_use]
     pub fn to_be_listed(&self, epoch: Epoch) -> Vec<Admission> {
         let members = self.members().filter(|member| member.listed < epoch);

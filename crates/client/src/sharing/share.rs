@@ -1,12 +1,12 @@
-//! The key of an epoch for one member.
+//! Key shares: the key of an epoch, encrypted and signed for one member.
 //!
 //! ```text
 //! wrapped_key = sealed box for the member, context "less-sync epoch key v1" ‖ 0x00 ‖ space id (16) ‖ epoch (4)
 //! plain       = JWS { by, space, epoch, for, key }, typ "less-sync-epoch-key" ‖ "~" ‖ UCAN of the author
 //! ```
 //!
-//! It is signed because anybody can seal a box, the server included: without the signature of an administrator it
-//! could give everybody a key of its own.
+//! Sealed boxes are anonymous, so the content is signed: without the signature of an administrator, the server could
+//! distribute a key of its own.
 
 use bytes::Bytes;
 use less_sync_auth::did_key;
@@ -21,20 +21,20 @@ use crate::epoch::Share;
 
 const PURPOSE: &str = "less-sync-epoch-key";
 
-/// A share that cannot be made, or must not be believed.
+/// Failure to create or verify a key share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidShare {
-    /// The recipient is no `did:key`.
-    #[error("a member without a key")]
+    /// The recipient is not a `did:key`.
+    #[error("the DID of a member is not a did:key")]
     Recipient,
-    /// The author's chain is too long to travel with the key; chains of two tokens fit.
-    #[error("whoever changes the key must have been invited by the owner of the space")]
+    /// The author's chain does not fit a share; chains of two tokens do.
+    #[error("only the owner and members invited by the owner can rotate the key")]
     TooLarge,
-    /// It is for somebody else, or damaged.
-    #[error("the share of the key cannot be opened")]
+    /// Sealed for another member, or modified.
+    #[error("cannot decrypt key share")]
     Undecryptable,
-    /// No administrator of the space has made it.
-    #[error("the share of the key was not made by an administrator")]
+    /// Not signed by an administrator of the space.
+    #[error("key share is not signed by an administrator")]
     Forged,
 }
 
@@ -46,7 +46,7 @@ struct Body {
     key: Secret,
 }
 
-/// The share of `key` for the holder of `member_did`, made by `author` with the rights of `proof`.
+/// Creates the share of `key` for `member_did`, signed by `author` with the rights of `proof`.
 ///
 /// # Errors
 /// [`InvalidShare::Recipient`], [`InvalidShare::TooLarge`].
@@ -71,8 +71,8 @@ pub fn seal_share(
     Ok(Share { member_did: member_did.to_owned(), wrapped_key: wrapped_key.into() })
 }
 
-/// The key of `epoch` from the share of `identity`, and the chain of whoever made it: ask the log whether that was
-/// revoked.
+/// Decrypts and verifies the share of `identity`; returns the key and the author's chain, whose revocation the caller must
+/// check in the log.
 ///
 /// # Errors
 /// [`InvalidShare::Undecryptable`], [`InvalidShare::Forged`].
@@ -90,8 +90,8 @@ pub fn open_share(
     let text = str::from_utf8(&plain).map_err(|_| InvalidShare::Forged)?;
     let (statement, proof) = text.split_once('~').ok_or(InvalidShare::Forged)?;
     let signed = statement::verify::<Body>(PURPOSE, statement).ok_or(InvalidShare::Forged)?;
-    let Body { space: said, epoch: number, r#for: member, key } = signed.body;
-    if said != space.to_string() || number != epoch.get() || member != identity.did() {
+    let Body { space: signed_space, epoch: number, r#for: member, key } = signed.body;
+    if signed_space != space.to_string() || number != epoch.get() || member != identity.did() {
         return Err(InvalidShare::Forged);
     }
     let author = membership.verify_chain(proof, &signed.by, Permission::Admin, now);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_gets_the_key_of_its_epoch_from_an_administrator() {
+    fn member_receives_the_key_of_its_epoch_from_an_administrator() {
         let ((owner, membership, key), member) = (fixture(), Identity::random());
         let deputy = Identity::random();
         let proof = owner.grant(deputy.did(), Permission::Admin, SPACE, END, Some(&membership.ucan.0));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_from_anybody_else_is_rejected() {
+    fn key_from_a_non_administrator_is_rejected() {
         let ((owner, membership, key), member) = (fixture(), Identity::random());
         let writer = Identity::random();
         let write = owner.grant(writer.did(), Permission::Write, SPACE, END, Some(&membership.ucan.0));

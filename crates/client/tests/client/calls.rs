@@ -1,4 +1,4 @@
-//! Requests and answers.
+//! Calls and their responses.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use pretty_assertions::assert_eq;
 use crate::fake::{OTHER, SPACE, at, connected, record};
 
 #[tokio::test]
-async fn push_sends_every_change_and_answers_the_new_cursor() {
+async fn push_sends_every_change_and_returns_the_new_cursor() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let changes = [
         Change::create(record(1), "one").with_dek(vec![7; 44]),
@@ -42,7 +42,7 @@ async fn push_sends_every_change_and_answers_the_new_cursor() {
 }
 
 #[tokio::test]
-async fn rejected_push_says_the_code_and_the_cursor_of_the_space() {
+async fn rejected_push_carries_the_code_and_the_cursor_of_the_space() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         for code in ["conflict", "brand_new"] {
@@ -68,7 +68,7 @@ async fn rejected_push_says_the_code_and_the_cursor_of_the_space() {
 }
 
 #[tokio::test]
-async fn answers_find_their_calls_in_whatever_order_they_come() {
+async fn responses_are_matched_to_their_calls_in_any_order() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let first = peer.asked().await;
@@ -82,7 +82,7 @@ async fn answers_find_their_calls_in_whatever_order_they_come() {
 }
 
 #[tokio::test]
-async fn error_answers_carry_code_and_message() {
+async fn error_responses_carry_code_and_message() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -93,7 +93,7 @@ async fn error_answers_carry_code_and_message() {
 }
 
 #[tokio::test]
-async fn answers_that_do_not_fit_are_undecodable() {
+async fn responses_of_another_form_are_undecodable() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -109,7 +109,7 @@ async fn answers_that_do_not_fit_are_undecodable() {
 }
 
 #[tokio::test]
-async fn subscribe_tells_watched_and_rejected_spaces_apart() {
+async fn subscribe_separates_watched_and_rejected_spaces() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let mut watch = Watch::from(SPACE);
     (watch.presence, watch.since) = (true, at(7));
@@ -143,7 +143,7 @@ async fn subscribe_tells_watched_and_rejected_spaces_apart() {
 }
 
 #[tokio::test]
-async fn failed_token_refresh_is_an_answer_and_no_error() {
+async fn rejected_token_refresh_is_a_response_and_not_an_error() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -155,7 +155,7 @@ async fn failed_token_refresh_is_an_answer_and_no_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_without_an_answer_times_out_and_its_late_answer_harms_nobody() {
+async fn call_without_a_response_times_out_and_its_late_response_is_discarded() {
     let options = Options { call_timeout: Duration::from_secs(3), ..Options::default() };
     let (connection, _events, mut peer) = connected(options).await;
     let began = tokio::time::Instant::now();
@@ -172,7 +172,7 @@ async fn call_without_an_answer_times_out_and_its_late_answer_harms_nobody() {
 }
 
 #[tokio::test]
-async fn calls_of_an_ended_connection_fail_at_once() {
+async fn calls_of_an_ended_connection_fail_immediately() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         peer.asked().await;

@@ -1,4 +1,4 @@
-//! Upgrades over TCP.
+//! Dialling over TCP.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,8 +19,8 @@ fn dialer(address: SocketAddr) -> Dialer {
     Dialer::new(Endpoint::from_base(&format!("http://{address}/api/v1?x=1")).unwrap())
 }
 
-/// Dials a server that answers the request with these bytes; answers the request as well.
-async fn dial_answered(answer: &str) -> (Result<(), DialError>, String) {
+/// Dials a server that responds to the request with these bytes; returns the request as well.
+async fn dial_with_response(answer: &str) -> (Result<(), DialError>, String) {
     let (listener, address) = listener().await;
     let server = async {
         let (mut socket, _) = listener.accept().await.unwrap();
@@ -36,10 +36,10 @@ async fn dial_answered(answer: &str) -> (Result<(), DialError>, String) {
     (dialled.map(|_| ()), request)
 }
 
-/// B-01 from the client's side: both names, the one we prefer first.
+/// B-01 from the client's side: both names, the preferred one first.
 #[tokio::test]
-async fn request_offers_both_subprotocols_and_goes_where_the_url_says() {
-    let (_, request) = dial_answered("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+async fn request_offers_both_subprotocols_at_the_path_of_the_url() {
+    let (_, request) = dial_with_response("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
     assert!(request.starts_with("GET /api/v1/ws?x=1 HTTP/1.1\r\n"), "{request}");
     let request = request.to_ascii_lowercase();
     assert!(request.contains("\r\nsec-websocket-protocol: less-rpc-v1, betterbase-rpc-v1\r\n"), "{request}");
@@ -48,13 +48,13 @@ async fn request_offers_both_subprotocols_and_goes_where_the_url_says() {
 }
 
 #[tokio::test]
-async fn rejections_carry_their_status_and_when_to_come_back() {
+async fn rejections_carry_their_status_and_retry_delay() {
     for (answer, expected) in [
         ("HTTP/1.1 503 Busy\r\nretry-after: 5\r\ncontent-length: 0\r\n\r\n", (503, Some(5))),
         ("HTTP/1.1 429 Slow\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n", (429, None)),
         ("HTTP/1.1 404 Gone\r\nretry-after: 5\r\ncontent-length: 0\r\n\r\n", (404, None)),
     ] {
-        match dial_answered(answer).await.0 {
+        match dial_with_response(answer).await.0 {
             Err(DialError::Rejected { status, retry_after }) => {
                 assert_eq!((status, retry_after), (expected.0, expected.1.map(Duration::from_secs)));
             }
@@ -64,8 +64,8 @@ async fn rejections_carry_their_status_and_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn server_that_is_none_is_a_failed_handshake() {
-    let (dialled, _) = dial_answered("220 mail.example ESMTP\r\n\r\n").await;
+async fn non_http_response_is_a_failed_handshake() {
+    let (dialled, _) = dial_with_response("220 mail.example ESMTP\r\n\r\n").await;
     assert!(matches!(dialled, Err(DialError::Handshake(_))), "{dialled:?}");
 }
 
@@ -92,7 +92,7 @@ async fn server_with_another_subprotocol_is_rejected() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_no_connection() {
+async fn address_without_a_listener_is_a_connect_error() {
     let (listener, address) = listener().await;
     drop(listener);
     let dialled = dialer(address).dial(Auth::AtDial).await;
@@ -100,7 +100,7 @@ async fn nobody_listening_is_no_connection() {
 }
 
 #[tokio::test]
-async fn server_that_never_answers_is_given_up() {
+async fn server_that_never_responds_is_a_timeout() {
     let (_listener, address) = listener().await;
     let options = Options { dial_timeout: Duration::from_millis(50), ..Options::default() };
     let dialled = dialer(address).with_options(options).dial(Auth::AtDial).await;

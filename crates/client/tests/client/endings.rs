@@ -1,4 +1,4 @@
-//! How connections end.
+//! Ends of connections.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::fake::{connected, pipe};
 
 #[tokio::test]
-async fn close_says_goodbye_and_waits_for_the_echo() {
+async fn close_sends_a_close_frame_and_waits_for_the_echo() {
     let (connection, mut events, mut peer) = connected(Options::default()).await;
     let server = async {
         let goodbye = peer.receive().await;
@@ -29,7 +29,7 @@ async fn close_says_goodbye_and_waits_for_the_echo() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_of_a_deaf_server_takes_a_second_and_no_more() {
+async fn close_of_an_unresponsive_server_takes_one_second() {
     let (connection, _events, _peer) = connected(Options::default()).await;
     let began = tokio::time::Instant::now();
     connection.close().await;
@@ -48,7 +48,7 @@ async fn dropping_the_last_handle_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn rejected_token_shows_as_a_final_close() {
+async fn rejected_token_is_a_final_close() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     peer.close(4000, "expired auth token").await;
     let ended = connection.until_ended().await;
@@ -58,7 +58,7 @@ async fn rejected_token_shows_as_a_final_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_falls_silent_is_given_up_but_keepalives_count() {
+async fn silent_server_is_a_lost_connection_and_keepalives_count_as_messages() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_secs(70)).await;
@@ -71,7 +71,7 @@ async fn server_that_falls_silent_is_given_up_but_keepalives_count() {
 }
 
 #[tokio::test]
-async fn whatever_is_no_frame_ends_the_connection() {
+async fn malformed_messages_end_the_connection() {
     for message in [
         Message::Text("hello".into()),
         Message::Binary(vec![0xa1].into()),
@@ -85,7 +85,7 @@ async fn whatever_is_no_frame_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn server_that_ends_without_a_word_is_a_lost_connection() {
+async fn socket_that_ends_without_a_close_frame_is_a_lost_connection() {
     let (connection, _events, peer) = connected(Options::default()).await;
     drop(peer);
     assert!(matches!(connection.until_ended().await, Ended::Lost(None)));

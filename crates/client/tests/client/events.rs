@@ -1,4 +1,4 @@
-//! Notifications.
+//! Events.
 
 use less_sync_client::{Bound, Event, Options};
 use less_sync_core::wire::{Empty, event, method};
@@ -74,7 +74,7 @@ async fn every_notification_becomes_a_typed_event() {
 }
 
 #[tokio::test]
-async fn events_that_nobody_takes_become_one_counted_gap_and_block_nobody() {
+async fn unread_events_become_one_counted_gap_and_block_no_call() {
     let options = Options { event_queue: Bound { items: 3, bytes: 1 << 20 }, ..Options::default() };
     let (connection, mut events, mut peer) = connected(options).await;
     let server = async {

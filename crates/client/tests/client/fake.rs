@@ -1,4 +1,4 @@
-//! The server's end of a connection.
+//! Fake server: the other end of an in-memory connection.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 pub(crate) const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 pub(crate) const OTHER: SpaceId = SpaceId::from_bytes([2; 16]);
 
-/// What one side of a pipe holds until the other reads, in bytes.
+/// Capacity of the pipe, in bytes.
 const PIPE: usize = 64 * 1024;
 
 pub(crate) struct Peer(WebSocketStream<DuplexStream>);
 
-/// A request as it came.
+/// Received request.
 pub(crate) struct Asked {
     pub(crate) id: String,
     pub(crate) method: String,
@@ -42,7 +42,7 @@ pub(crate) fn record(number: u8) -> RecordId {
     RecordId::from_bytes([number; 16])
 }
 
-/// A connection and the server's end of it, the token read already.
+/// Connection and its server end, after the token was read.
 pub(crate) async fn connected(options: Options) -> (Connection, Events, Peer) {
     let (client, mut peer) = pipe().await;
     let (connection, events) = Connection::over(client, Auth::Token("t".into()), options);
@@ -110,7 +110,7 @@ impl Peer {
         self.send_message(Message::Close(Some(close))).await;
     }
 
-    /// Lets every space be watched, at this cursor; answers the `since` of the first.
+    /// Accepts a subscription to every space, at this cursor; returns the `since` of the first.
     pub(crate) async fn accept_subscribe(&mut self, cursor: u64) -> u64 {
         let asked = self.asked().await;
         assert_eq!(asked.method, "subscribe");
@@ -129,7 +129,7 @@ impl Peer {
         params.spaces.first().unwrap().since
     }
 
-    /// Answers a pull of one space with one record per cursor after `since`; answers `since`.
+    /// Serves a pull of one space with one record per cursor after `since`; returns `since`.
     pub(crate) async fn serve_pull(&mut self, cursor: u64) -> u64 {
         let asked = self.asked().await;
         assert_eq!(asked.method, "pull");
@@ -212,10 +212,10 @@ pub(crate) fn sync(space: SpaceId, prev: u64, cursor: u64) -> Bytes {
     frame::notification("sync", &sync)
 }
 
-/// Hands every dial to the test, which plays the server or rejects.
+/// Dialer that passes every dial to the test.
 pub(crate) struct Doorway(mpsc::Sender<(AccessToken, Peer)>);
 
-/// Where the test waits for dials.
+/// Receiver of dials.
 pub(crate) struct Arrivals(mpsc::Receiver<(AccessToken, Peer)>);
 
 impl Doorway {
@@ -226,14 +226,14 @@ impl Doorway {
 }
 
 impl Arrivals {
-    /// The next connection, its token read.
+    /// The next connection, after its token was read.
     pub(crate) async fn next(&mut self) -> Peer {
         let (token, mut peer) = self.0.recv().await.unwrap();
         assert_eq!(peer.token().await, token.expose());
         peer
     }
 
-    pub(crate) fn nobody_came(&mut self) -> bool {
+    pub(crate) fn has_no_dial(&mut self) -> bool {
         self.0.try_recv().is_err()
     }
 }

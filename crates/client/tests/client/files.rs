@@ -1,4 +1,4 @@
-//! Files over HTTP, against a server that says what the test wants.
+//! Files over HTTP, against a server with scripted responses.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,10 +16,10 @@ const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 const FILE: FileId = FileId::from_bytes([2; 16]);
 const PATH: &str =
     "/api/v1/spaces/01010101-0101-0101-0101-010101010101/files/02020202-0202-0202-0202-020202020202";
-/// 44 bytes of 7.
+/// Wrapped key of 44 bytes of 7.
 const DEK: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-/// A server that answers its one request with `answer` after `body` bytes of it, and hands it over.
+/// Server that responds to one request with `response` after `body` bytes of its body, and returns the request.
 async fn answering(body: usize, answer: String) -> (FileClient, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap());
@@ -38,7 +38,7 @@ fn client(server: SocketAddr) -> FileClient {
     FileClient::new(&format!("http://{server}/api/v1")).unwrap()
 }
 
-/// The head of a request in lower case, and this much of its body.
+/// Head of a request in lower case, and `body` bytes of its body.
 async fn request(socket: &mut TcpStream, body: usize) -> String {
     let mut request = Vec::new();
     loop {
@@ -68,7 +68,7 @@ fn found(headers: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_upload_says_what_it_is_and_streams_its_content() {
+async fn upload_sends_metadata_and_streams_content() {
     let (client, served) = answering(5, "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
     let token = token();
     let file = client.file(&token, Access::shared(SPACE, "chain"), FILE);
@@ -91,14 +91,14 @@ async fn an_upload_says_what_it_is_and_streams_its_content() {
 }
 
 #[tokio::test]
-async fn an_upload_that_was_there_already_is_a_success() {
+async fn upload_of_a_stored_file_is_a_success() {
     let (client, _served) = answering(0, "HTTP/1.1 204 No Content\r\n\r\n".to_owned()).await;
     let stored = client.file(&token(), SPACE.into(), FILE).put(&upload(2), content(&["ab"])).await;
     assert_eq!(stored.unwrap(), Stored::AlreadyThere);
 }
 
 #[tokio::test]
-async fn a_rejection_is_told_in_the_words_of_the_server() {
+async fn rejection_carries_the_text_of_the_server() {
     let body = r#"{"error":"too many uploads"}"#;
     let head = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 7";
     let (client, _served) =
@@ -110,16 +110,13 @@ async fn a_rejection_is_told_in_the_words_of_the_server() {
     assert!(rejected.is_transient());
 }
 
-/// Nothing that moves is followed, or the token would go there.
+/// Redirects are not followed, or the token would be sent there.
 #[tokio::test]
-async fn other_answers_are_told_by_their_status_and_redirects_are_not_followed() {
+async fn other_responses_carry_their_status_and_redirects_are_not_followed() {
     for (head, expected) in [
         ("302 Found\r\nlocation: http://elsewhere.example/", "found (302)"),
         ("403 Forbidden", "forbidden (403)"),
-        (
-            "200 OK\r\ncontent-length: 0",
-            "the answer of the server makes no sense: it is no answer to an upload",
-        ),
+        ("200 OK\r\ncontent-length: 0", "malformed response: unexpected status of an upload"),
     ] {
         let (client, _served) = answering(0, format!("HTTP/1.1 {head}\r\n\r\n")).await;
         let rejected = client.file(&token(), SPACE.into(), FILE).put(&upload(0), content(&[])).await;
@@ -130,7 +127,7 @@ async fn other_answers_are_told_by_their_status_and_redirects_are_not_followed()
 }
 
 #[tokio::test]
-async fn content_that_cannot_be_read_is_the_callers_trouble_and_said_to_be_so() {
+async fn content_read_failure_is_reported_as_such() {
     let (client, served) = answering(1, String::new()).await;
     let broken = stream::iter([Ok(Bytes::from_static(b"a")), Err("the disk is gone")]);
     let failed = client.file(&token(), SPACE.into(), FILE).put(&upload(2), broken).await.unwrap_err();
@@ -140,7 +137,7 @@ async fn content_that_cannot_be_read_is_the_callers_trouble_and_said_to_be_so() 
 }
 
 #[tokio::test]
-async fn the_rest_of_a_file_is_asked_for_and_comes() {
+async fn range_to_the_end_is_downloaded() {
     let answer = found("206 Partial Content\r\ncontent-length: 3\r\ncontent-range: bytes 2-4/5", "llo");
     let (client, served) = answering(0, answer).await;
     let token = token();
@@ -158,14 +155,14 @@ async fn the_rest_of_a_file_is_asked_for_and_comes() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_sent_from_its_beginning_says_so() {
+async fn whole_file_in_response_to_a_range_starts_at_0() {
     let (client, _served) = answering(0, found("200 OK\r\ncontent-length: 5", "hello")).await;
     let download = client.file(&token(), SPACE.into(), FILE).get(2).await.unwrap();
     assert_eq!(download.from(), 0);
 }
 
 #[tokio::test]
-async fn another_part_than_the_one_asked_for_is_rejected() {
+async fn another_range_than_requested_is_rejected() {
     for headers in [
         "206 Partial Content\r\ncontent-length: 4\r\ncontent-range: bytes 1-4/5",
         "206 Partial Content\r\ncontent-length: 2\r\ncontent-range: bytes 2-3/5",
@@ -179,7 +176,7 @@ async fn another_part_than_the_one_asked_for_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_is_an_error_and_no_short_file() {
+async fn interrupted_download_is_an_error() {
     let (client, _served) = answering(0, found("200 OK\r\ncontent-length: 5", "he")).await;
     let mut download = client.file(&token(), SPACE.into(), FILE).get(0).await.unwrap();
     let broken = loop {
@@ -192,7 +189,7 @@ async fn a_download_that_breaks_off_is_an_error_and_no_short_file() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_given_up() {
+async fn server_that_never_responds_is_an_idle_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap()).with_idle_timeout(Duration::from_millis(20));
     let token = token();

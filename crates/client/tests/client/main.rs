@@ -1,4 +1,4 @@
-//! The client against a server that a test plays by hand: over memory, so that time can be paused.
+//! Client against a fake server over in-memory pipes, so that time can be paused.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 

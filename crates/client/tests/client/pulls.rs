@@ -1,4 +1,4 @@
-//! Streams, and what makes them unbelievable.
+//! Pulls: verification, backpressure and timeouts.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use pretty_assertions::assert_eq;
 
 use crate::fake::{Asked, OTHER, Peer, SPACE, at, connected, record};
 
-/// What a server does after it was asked.
+/// Step of a scripted server.
 enum Step {
     Begin(u64, u64),
     BeginOther,
@@ -41,7 +41,7 @@ async fn play(peer: &mut Peer, asked: &Asked, steps: &[Step]) {
     }
 }
 
-/// The rows that came, and how the pull ended.
+/// Number of received rows, and outcome of the pull.
 async fn pull(steps: &[Step]) -> (usize, Result<u64, PullError>) {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
@@ -67,7 +67,7 @@ async fn pull(steps: &[Step]) -> (usize, Result<u64, PullError>) {
 }
 
 #[tokio::test]
-async fn whole_pull_is_believed() {
+async fn complete_pull_is_accepted() {
     let steps = [Begin(0, 2), Record(1, 1), Unknown, Record(2, 2), Commit(0, 2, 2), Count(5)];
     let (rows, end) = pull(&steps).await;
     assert_eq!((rows, end.unwrap()), (2, 5));
@@ -75,23 +75,23 @@ async fn whole_pull_is_believed() {
 
 /// D-13: a missing commit or a wrong count is never silently accepted.
 #[tokio::test]
-async fn pull_that_is_not_whole_is_an_error() {
+async fn incomplete_pull_is_an_error() {
     let cases: [(&str, &[Step]); 12] = [
         (
-            "2 rows came, 3 were announced",
+            "received 2 rows, 3 were announced",
             &[Begin(0, 2), Record(1, 1), Record(2, 2), Commit(0, 2, 3), Count(4)],
         ),
-        ("1 rows came, 0 were announced", &[Begin(0, 2), Record(1, 1), Commit(0, 2, 0), Count(3)]),
-        ("3 chunks came, 4 were announced", &[Begin(0, 1), Record(1, 1), Commit(0, 1, 1), Count(4)]),
-        ("0 chunks came, 1 were announced", &[Count(1)]),
-        ("a space was not committed", &[Begin(0, 1), Record(1, 1), Count(2)]),
-        ("chunk pull.record out of place", &[Record(1, 1)]),
-        ("chunk pull.record out of place", &[Begin(0, 1), RecordOf(OTHER)]),
-        ("chunk pull.commit out of place", &[Begin(0, 1), Commit(0, 1, 0), Commit(0, 1, 0)]),
-        ("chunk pull.begin out of place", &[Begin(0, 1), BeginOther]),
+        ("received 1 rows, 0 were announced", &[Begin(0, 2), Record(1, 1), Commit(0, 2, 0), Count(3)]),
+        ("received 3 chunks, 4 were announced", &[Begin(0, 1), Record(1, 1), Commit(0, 1, 1), Count(4)]),
+        ("received 0 chunks, 1 were announced", &[Count(1)]),
+        ("missing commit of a space", &[Begin(0, 1), Record(1, 1), Count(2)]),
+        ("unexpected chunk pull.record", &[Record(1, 1)]),
+        ("unexpected chunk pull.record", &[Begin(0, 1), RecordOf(OTHER)]),
+        ("unexpected chunk pull.commit", &[Begin(0, 1), Commit(0, 1, 0), Commit(0, 1, 0)]),
+        ("unexpected chunk pull.begin", &[Begin(0, 1), BeginOther]),
         ("a space was begun twice", &[Begin(0, 1), Commit(0, 1, 0), Begin(0, 1)]),
         ("the commit does not match its begin", &[Begin(0, 2), Commit(0, 1, 0)]),
-        ("chunk pull.record cannot be decoded", &[Begin(0, 1), Undecodable]),
+        ("cannot decode chunk pull.record", &[Begin(0, 1), Undecodable]),
     ];
     for (expected, steps) in cases {
         assert_eq!(pull(steps).await.1.unwrap_err().to_string(), expected);
@@ -99,7 +99,7 @@ async fn pull_that_is_not_whole_is_an_error() {
 }
 
 #[tokio::test]
-async fn failed_pull_says_why() {
+async fn failed_pull_carries_the_error() {
     let (rows, end) = pull(&[Begin(0, 5), Record(1, 1), Fail]).await;
     assert_eq!(rows, 1);
     match end {
@@ -111,7 +111,7 @@ async fn failed_pull_says_why() {
 }
 
 #[tokio::test]
-async fn spaces_that_the_server_passed_over_are_named() {
+async fn skipped_spaces_are_reported() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -125,7 +125,7 @@ async fn spaces_that_the_server_passed_over_are_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_chunk_arms_the_timeout_anew() {
+async fn every_chunk_restarts_the_timeout() {
     let options = Options {
         call_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(1000),
@@ -159,7 +159,7 @@ async fn every_chunk_arms_the_timeout_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reader_of_a_stream_that_pauses_pauses_the_server_and_loses_nothing() {
+async fn slow_reader_delays_the_server_and_loses_nothing() {
     let options = Options { chunk_queue: Bound { items: 4, bytes: 1000 }, ..Options::default() };
     let (connection, _events, mut peer) = connected(options).await;
     let (sent, mut progress) = tokio::sync::watch::channel(0_u32);
@@ -193,7 +193,7 @@ async fn reader_of_a_stream_that_pauses_pauses_the_server_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn dropped_stream_lets_the_rest_pass_by() {
+async fn dropped_stream_discards_the_rest() {
     let options = Options { chunk_queue: Bound { items: 1, bytes: 100 }, ..Options::default() };
     let (connection, _events, mut peer) = connected(options).await;
     let server = async {

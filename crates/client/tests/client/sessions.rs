@@ -1,4 +1,4 @@
-//! Devices that stay in sync across interruptions, on paused time.
+//! Sessions across interruptions, on paused time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn session(plan: SpacePlan) -> (Session, Arrivals) {
     (Session::start(doorway, Arc::new(AccessToken::from("t")), &[plan]), arrivals)
 }
 
-/// The next update in short.
+/// The next update, abbreviated.
 async fn next(session: &mut Session) -> String {
     match session.next().await {
         None => "over".to_owned(),
@@ -47,7 +47,7 @@ async fn expect<const N: usize>(session: &mut Session, expected: [&str; N]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn session_pulls_what_it_missed_and_then_hears_every_change_once() {
+async fn session_pulls_missed_changes_and_then_delivers_every_change_once() {
     let (mut session, mut arrivals) = session(follow(3));
     let mut peer = arrivals.next().await;
     assert_eq!(peer.accept_subscribe(5).await, 3);
@@ -75,7 +75,7 @@ async fn session_that_is_up_to_date_does_not_pull() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn space_that_is_not_followed_passes_its_events_as_they_come() {
+async fn events_of_an_unfollowed_space_are_delivered_as_received() {
     let (mut session, mut arrivals) = session(SpacePlan { watch: Watch::from(SPACE), follow: false });
     let mut peer = arrivals.next().await;
     peer.accept_subscribe(5).await;
@@ -85,7 +85,7 @@ async fn space_that_is_not_followed_passes_its_events_as_they_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn session_resumes_from_where_it_stands_after_a_lost_connection() {
+async fn session_resumes_from_its_cursor_after_a_lost_connection() {
     let (mut session, mut arrivals) = session(follow(0));
     let mut peer = arrivals.next().await;
     peer.accept_subscribe(1).await;
@@ -113,7 +113,7 @@ async fn session_resumes_from_where_it_stands_after_a_lost_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pull_that_is_not_whole_makes_the_session_start_over() {
+async fn incomplete_pull_makes_the_session_reconnect() {
     let (mut session, mut arrivals) = session(follow(0));
     let mut peer = arrivals.next().await;
     peer.accept_subscribe(2).await;
@@ -126,7 +126,7 @@ async fn pull_that_is_not_whole_makes_the_session_start_over() {
     assert_eq!(peer.accept_subscribe(2).await, 0);
 }
 
-/// How long each attempt was announced to wait.
+/// Announced delays of the next attempts.
 async fn delays(session: &mut Session, count: usize) -> Vec<Duration> {
     let mut delays = Vec::new();
     while delays.len() < count {
@@ -140,7 +140,7 @@ async fn delays(session: &mut Session, count: usize) -> Vec<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_back_off_with_jitter_and_wait_as_long_as_they_say() {
+async fn attempts_back_off_with_jitter_and_wait_the_announced_delay() {
     let (doorway, arrivals) = Doorway::open();
     drop(arrivals);
     let mut session = Session::start(doorway, Arc::new(AccessToken::from("t")), &[follow(0)]);
@@ -172,14 +172,14 @@ async fn only_a_connection_that_lived_five_seconds_resets_the_back_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejected_token_ends_the_session_for_good() {
+async fn rejected_token_ends_the_session() {
     for code in [4000, 4002] {
         let (mut session, mut arrivals) = session(follow(0));
         arrivals.next().await.close(code, "no").await;
         expect(&mut session, [&format!("given up: the server closed the connection: {code} no"), "over"])
             .await;
         tokio::time::sleep(Duration::from_secs(100)).await;
-        assert!(arrivals.nobody_came());
+        assert!(arrivals.has_no_dial());
     }
 }
 

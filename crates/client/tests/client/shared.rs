@@ -1,4 +1,4 @@
-//! The calls of shared spaces, and a rotation as the server sees it.
+//! Calls of shared spaces, and the requests of a rotation.
 
 use less_sync_client::crypto::{KeyRing, Secret, SpaceKey};
 use less_sync_client::sharing::rewrap_all;
@@ -28,7 +28,7 @@ async fn fail(peer: &mut Peer, asked: &Asked, code: ErrorCode, message: &str) {
 }
 
 #[tokio::test]
-async fn an_entry_is_appended_behind_the_one_that_was_read() {
+async fn entry_is_appended_after_the_head_that_was_read() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let head = LogHead::default().followed_by(b"first");
     let server = async {
@@ -44,9 +44,9 @@ async fn an_entry_is_appended_behind_the_one_that_was_read() {
     assert_eq!(appended.unwrap(), head.followed_by(b"second"));
 }
 
-/// A list that does not fit one frame lacks its oldest entries (protocol §2.7).
+/// A list that exceeds one frame lacks its oldest entries (protocol §2.7).
 #[tokio::test]
-async fn a_log_is_read_in_parts_and_verified_as_a_whole() {
+async fn log_is_read_in_parts_and_verified_as_a_whole() {
     for forged in [false, true] {
         let (connection, _events, mut peer) = connected(Options::default()).await;
         let server = async {
@@ -75,7 +75,7 @@ async fn a_log_is_read_in_parts_and_verified_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_revocation_names_the_token_and_the_member() {
+async fn revocation_names_the_token_and_the_member() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -89,7 +89,7 @@ async fn a_revocation_names_the_token_and_the_member() {
 }
 
 #[tokio::test]
-async fn an_invitation_is_left_in_a_mailbox() {
+async fn invitation_is_created_in_a_mailbox() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let id = record(9).to_string();
     let server = async {
@@ -104,9 +104,9 @@ async fn an_invitation_is_left_in_a_mailbox() {
     assert_eq!((left.id.to_string(), left.expires_at.as_str()), (id.clone(), "then"));
 }
 
-/// Newer-clients §4.1: only one answer says for certain that there is no share.
+/// Newer-clients §4.1: only one error means that there is no share.
 #[tokio::test]
-async fn a_share_is_absent_only_when_the_server_says_so_for_certain() {
+async fn share_is_absent_only_with_the_error_for_a_missing_share() {
     for (code, message, is_certain) in [
         (ErrorCode::NotFound, "no key share for this member", true),
         (ErrorCode::NotFound, "space not found", false),
@@ -124,7 +124,7 @@ async fn a_share_is_absent_only_when_the_server_says_so_for_certain() {
 }
 
 #[tokio::test]
-async fn a_rotation_begins_once_and_leaves_its_shares() {
+async fn rotation_begins_once_and_uploads_its_shares() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -149,7 +149,7 @@ async fn a_rotation_begins_once_and_leaves_its_shares() {
 }
 
 #[tokio::test]
-async fn a_list_of_keys_that_is_not_whole_is_an_error() {
+async fn incomplete_list_of_keys_is_an_error() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -165,10 +165,10 @@ async fn a_list_of_keys_that_is_not_whole_is_an_error() {
         list.finish().await.unwrap_err().to_string()
     };
     let (error, ()) = tokio::join!(client, server);
-    assert_eq!(error, "1 chunks came, 2 were announced");
+    assert_eq!(error, "received 1 chunks, 2 were announced");
 }
 
-/// Plays one listing of keys.
+/// Serves one list of keys.
 async fn list(peer: &mut Peer, rows: &[(RecordId, Dek)]) {
     let asked = peer.asked().await;
     for (id, dek) in rows {
@@ -178,10 +178,10 @@ async fn list(peer: &mut Peer, rows: &[(RecordId, Dek)]) {
     peer.count(&asked, rows.len() as u64).await;
 }
 
-/// Newer-clients §4.4: what was written meanwhile is a conflict, and an older key that slipped in keeps the rotation
-/// from being complete; both are listed again.
+/// Newer-clients §4.4: a concurrent write is a conflict, and one under an older key prevents the completion; both are
+/// listed again.
 #[tokio::test]
-async fn a_rewrap_goes_on_until_nothing_older_is_left() {
+async fn rewrap_continues_until_no_older_key_is_left() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let mut keys = KeyRing::new(SPACE);
     for number in [1, 2] {
@@ -221,9 +221,9 @@ async fn a_rewrap_goes_on_until_nothing_older_is_left() {
     assert_eq!((done.records, done.files), (2, 0));
 }
 
-/// Another epoch is under way: nothing that could be rewrapped helps.
+/// A conflict with another pending epoch cannot be resolved by rewrapping.
 #[tokio::test]
-async fn a_rotation_that_was_overtaken_fails() {
+async fn overtaken_rotation_fails() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         for _ in 0..2 {
@@ -238,7 +238,7 @@ async fn a_rotation_that_was_overtaken_fails() {
 }
 
 #[tokio::test]
-async fn a_rewrap_says_what_it_replaces() {
+async fn rewrap_names_the_keys_it_replaces() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;

@@ -1,92 +1,77 @@
-//! What is known of one space.
+//! State of one space while its history is checked.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::obligations::Obligations;
-use super::{Verdict, Violation};
+use super::push::{Outcome, Push};
+use super::verdict::{Verdict, Violation};
 use crate::{Change, Row};
 
-/// How a push came out, as far as its writer knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Open,
-    Acknowledged,
-    Rejected,
-    Unknown,
-}
-
-/// A push.
-#[derive(Debug)]
-pub(super) struct Push {
-    pub(super) op: u64,
-    pub(super) line: usize,
-    pub(super) changes: Vec<Change>,
-    pub(super) outcome: Outcome,
-    /// The cursor it got, by its answer or by what others saw.
-    pub(super) cursor: Option<u64>,
-    /// The newest cursor that anybody had seen when it was sent.
-    after: u64,
-}
-
-/// A pull under way.
+/// Pull without a result so far.
 #[derive(Debug)]
 struct Pull {
     line: usize,
     since: u64,
+    /// Newest cursor that any client had seen when the pull was sent.
     after: u64,
 }
 
-/// A space.
+/// State of a space.
 #[derive(Debug, Default)]
 pub(super) struct Space {
     pushes: Vec<Push>,
-    /// Places in `pushes`.
+    /// Index into `pushes` by request.
     by_op: HashMap<u64, usize>,
+    /// Index into `pushes` by record and value.
     by_value: HashMap<(String, String), usize>,
+    /// Index into `pushes` by cursor.
     by_cursor: BTreeMap<u64, usize>,
     pulls: HashMap<u64, Pull>,
-    /// For each record, the acknowledged pushes that changed it: the line of the answer, and the newest cursor by then.
+    /// Acknowledged pushes by record: the line of each acknowledgement, and the highest cursor acknowledged up to it.
     acknowledged: HashMap<String, Vec<(usize, u64)>>,
-    /// The newest cursor that anybody has seen.
+    /// Newest cursor that any client has seen.
     newest: u64,
-    /// Where each subscription stands.
+    /// Cursor of each subscription.
     subscriptions: HashMap<String, u64>,
     obligations: Obligations,
     violations: Vec<Violation>,
 }
 
-/// What clients did.
+/// Requests of clients, and their outcomes.
 impl Space {
     pub(super) fn push(&mut self, op: u64, line: usize, changes: Vec<Change>) -> Result<(), String> {
-        let place = self.pushes.len();
+        let index = self.pushes.len();
         let mut records = HashSet::new();
         for change in &changes {
             if !records.insert(change.record.as_str()) {
                 return Err(format!("record {} twice in one push", change.record));
             }
             if let Some(value) = &change.value {
-                let known = self.by_value.insert((change.record.clone(), value.clone()), place);
+                let known = self.by_value.insert((change.record.clone(), value.clone()), index);
                 if known.is_some() {
                     return Err(format!("value {value} stands for two contents of {}", change.record));
                 }
             }
         }
-        self.by_op.insert(op, place);
+        self.by_op.insert(op, index);
         let after = self.newest;
         self.pushes.push(Push { op, line, changes, outcome: Outcome::Open, cursor: None, after });
         Ok(())
     }
 
     pub(super) fn pushed(&mut self, op: u64, line: usize, cursor: u64) -> Result<(), String> {
-        let place = self.open_push(op)?;
-        let Some(push) = self.pushes.get_mut(place) else { return Ok(()) };
+        let index = self.open_push(op)?;
+        let Some(push) = self.pushes.get_mut(index) else { return Ok(()) };
         push.outcome = Outcome::Acknowledged;
         if cursor <= push.after {
             let after = push.after;
-            self.blame(line, format!("cursor {cursor} is not above {after}, which was seen before the push"));
+            self.violation(
+                line,
+                format!("cursor {cursor} is not above {after}, which was seen before the push"),
+            );
         }
-        self.place_at(line, place, cursor);
-        for change in self.pushes.get(place).map(|push| push.changes.clone()).unwrap_or_default() {
+        self.assign_cursor(line, index, cursor);
+        for change in self.pushes.get(index).map(|push| push.changes.clone()).unwrap_or_default() {
             let answers = self.acknowledged.entry(change.record).or_default();
             let newest = answers.last().map_or(cursor, |(_, newest)| cursor.max(*newest));
             answers.push((line, newest));
@@ -96,8 +81,8 @@ impl Space {
     }
 
     pub(super) fn rejected(&mut self, op: u64) -> Result<(), String> {
-        let place = self.open_push(op)?;
-        if let Some(push) = self.pushes.get_mut(place) {
+        let index = self.open_push(op)?;
+        if let Some(push) = self.pushes.get_mut(index) {
             push.outcome = Outcome::Rejected;
         }
         Ok(())
@@ -107,8 +92,8 @@ impl Space {
         if self.pulls.remove(&op).is_some() {
             return Ok(());
         }
-        let place = self.open_push(op)?;
-        if let Some(push) = self.pushes.get_mut(place) {
+        let index = self.open_push(op)?;
+        if let Some(push) = self.pushes.get_mut(index) {
             push.outcome = Outcome::Unknown;
         }
         Ok(())
@@ -119,25 +104,25 @@ impl Space {
     }
 
     fn open_push(&self, op: u64) -> Result<usize, String> {
-        let place = self.by_op.get(&op).copied();
+        let index = self.by_op.get(&op).copied();
         let open =
-            place.filter(|place| self.pushes.get(*place).is_some_and(|push| push.outcome == Outcome::Open));
+            index.filter(|index| self.pushes.get(*index).is_some_and(|push| push.outcome == Outcome::Open));
         open.ok_or_else(|| format!("op {op} is not under way"))
     }
 }
 
-/// What clients saw.
+/// Observations of clients.
 impl Space {
     pub(super) fn pulled(&mut self, op: u64, line: usize, cursor: u64, rows: &[Row]) -> Result<(), String> {
         let pull = self.pulls.remove(&op).ok_or_else(|| format!("op {op} is not under way"))?;
         if cursor < pull.after {
-            self.blame(line, format!("pulled up to {cursor}, though {} was seen before", pull.after));
+            self.violation(line, format!("pulled up to {cursor}, though {} was seen before", pull.after));
         }
         self.newest = self.newest.max(cursor);
-        self.judge_order(line, (pull.since, cursor), rows);
-        let seen = self.see(line, rows);
-        self.judge_whole(line, cursor, pull.since, &seen);
-        self.judge_complete(line, cursor, &pull, &seen);
+        self.check_order(line, (pull.since, cursor), rows);
+        let seen = self.observe(line, rows);
+        self.check_atomic(line, cursor, pull.since, &seen);
+        self.check_complete(line, cursor, &pull, &seen);
         Ok(())
     }
 
@@ -150,40 +135,40 @@ impl Space {
     ) {
         let stands = self.subscriptions.insert(subscription, cursor);
         if let Some(stands) = stands.filter(|stands| prev != *stands && !rows.is_empty()) {
-            self.blame(line, format!("an event follows {prev}, but the subscription stands at {stands}"));
+            self.violation(line, format!("an event follows {prev}, but the subscription stands at {stands}"));
         }
         if stands.is_some_and(|stands| cursor <= stands) {
-            self.blame(line, format!("an event for {cursor} comes again"));
+            self.violation(line, format!("an event for {cursor} comes again"));
         }
         self.newest = self.newest.max(cursor);
-        let seen = self.see(line, rows);
+        let seen = self.observe(line, rows);
         let pushes: HashSet<usize> = seen.values().filter_map(|seen| seen.push).collect();
         let whole = |push: &Push| push.changes.iter().all(|change| seen.contains_key(change.record.as_str()));
-        let torn = pushes.into_iter().filter_map(|place| self.pushes.get(place)).find(|push| !whole(push));
+        let torn = pushes.into_iter().filter_map(|index| self.pushes.get(index)).find(|push| !whole(push));
         if let Some(op) = torn.map(|push| push.op) {
-            self.blame(line, format!("an event has a part of push {op} only"));
+            self.violation(line, format!("an event has a part of push {op} only"));
         }
     }
 
-    /// Rows come in the order of their cursors, each record once, within the bounds of the pull.
-    fn judge_order(&mut self, line: usize, (since, until): (u64, u64), rows: &[Row]) {
+    /// Checks that rows are ordered by cursor, within the bounds of the pull, and contain each record once.
+    fn check_order(&mut self, line: usize, (since, until): (u64, u64), rows: &[Row]) {
         let (mut last, mut records) = (0, HashSet::new());
         for row in rows {
             if row.cursor < last {
-                self.blame(line, format!("{} at {} comes after {last}", row.record, row.cursor));
+                self.violation(line, format!("{} at {} comes after {last}", row.record, row.cursor));
             }
             if row.cursor <= since || row.cursor > until {
-                self.blame(line, format!("{} at {} is outside of the pull", row.record, row.cursor));
+                self.violation(line, format!("{} at {} is outside of the pull", row.record, row.cursor));
             }
             if !records.insert(row.record.as_str()) {
-                self.blame(line, format!("{} comes twice", row.record));
+                self.violation(line, format!("{} comes twice", row.record));
             }
             last = row.cursor;
         }
     }
 
-    /// Takes note of rows: which push each is from.
-    fn see<'r>(&mut self, line: usize, rows: &'r [Row]) -> HashMap<&'r str, Seen> {
+    /// Records rows: returns the cursor and the push of each.
+    fn observe<'r>(&mut self, line: usize, rows: &'r [Row]) -> HashMap<&'r str, Seen> {
         let mut seen = HashMap::with_capacity(rows.len());
         for row in rows {
             let push = match &row.value {
@@ -196,20 +181,20 @@ impl Space {
     }
 
     fn writer(&mut self, line: usize, row: &Row, value: &str) -> Option<usize> {
-        let Some(place) = self.by_value.get(&(row.record.clone(), value.to_owned())).copied() else {
-            self.blame(line, format!("{} has the value {value}, which nobody pushed", row.record));
+        let Some(index) = self.by_value.get(&(row.record.clone(), value.to_owned())).copied() else {
+            self.violation(line, format!("{} has the value {value}, which no push wrote", row.record));
             return None;
         };
-        self.place_at(line, place, row.cursor);
-        Some(place)
+        self.assign_cursor(line, index, row.cursor);
+        Some(index)
     }
 
     fn deleter(&mut self, line: usize, row: &Row) -> Option<usize> {
         let known = self.by_cursor.get(&row.cursor).copied();
-        match known.and_then(|place| self.pushes.get(place)) {
-            Some(push) if !deletes(push, &row.record) => {
+        match known.and_then(|index| self.pushes.get(index)) {
+            Some(push) if !push.deletes(&row.record) => {
                 let op = push.op;
-                self.blame(
+                self.violation(
                     line,
                     format!("{} was deleted at {}, but push {op} did not", row.record, row.cursor),
                 );
@@ -220,32 +205,35 @@ impl Space {
         known
     }
 
-    /// A push is known to be at this cursor.
-    fn place_at(&mut self, line: usize, place: usize, cursor: u64) {
-        let Some(push) = self.pushes.get_mut(place) else { return };
+    /// Records the cursor of a push, and checks that it is consistent.
+    fn assign_cursor(&mut self, line: usize, index: usize, cursor: u64) {
+        let Some(push) = self.pushes.get_mut(index) else { return };
         let op = push.op;
         match push.cursor {
             Some(at) if at == cursor => {}
-            Some(at) => self.blame(line, format!("push {op} took effect at {at} and again at {cursor}")),
+            Some(at) => self.violation(line, format!("push {op} took effect at {at} and again at {cursor}")),
             None => {
                 push.cursor = Some(cursor);
                 let rejected = push.outcome == Outcome::Rejected;
-                let other = self.by_cursor.insert(cursor, place).and_then(|other| self.pushes.get(other));
+                let other = self.by_cursor.insert(cursor, index).and_then(|other| self.pushes.get(other));
                 if let Some(other) = other.map(|other| other.op) {
-                    self.blame(line, format!("cursor {cursor} was given to push {other} and to push {op}"));
+                    self.violation(
+                        line,
+                        format!("cursor {cursor} was given to push {other} and to push {op}"),
+                    );
                 }
                 if rejected {
-                    self.blame(line, format!("push {op} was rejected and took effect"));
+                    self.violation(line, format!("push {op} was rejected and took effect"));
                 }
             }
         }
     }
 
-    /// Whatever a pull shows of a push, it shows all of it, unless something newer stands in its place.
-    fn judge_whole(&mut self, line: usize, until: u64, since: u64, seen: &HashMap<&str, Seen>) {
+    /// Checks atomicity: a pull with one change of a push has all its changes, or newer ones.
+    fn check_atomic(&mut self, line: usize, until: u64, since: u64, seen: &HashMap<&str, Seen>) {
         let pushes: HashSet<usize> = seen.values().filter_map(|seen| seen.push).collect();
-        for place in pushes {
-            let Some(push) = self.pushes.get(place) else { continue };
+        for index in pushes {
+            let Some(push) = self.pushes.get(index) else { continue };
             let (op, Some(at)) = (push.op, push.cursor) else { continue };
             for change in &push.changes {
                 match seen.get(change.record.as_str()) {
@@ -258,13 +246,13 @@ impl Space {
         }
     }
 
-    /// A pull has everything that was acknowledged before it was sent, or something newer in its place.
-    fn judge_complete(&mut self, line: usize, until: u64, pull: &Pull, seen: &HashMap<&str, Seen>) {
+    /// Checks durability: a pull has every change acknowledged before it was sent, or a newer one.
+    fn check_complete(&mut self, line: usize, until: u64, pull: &Pull, seen: &HashMap<&str, Seen>) {
         let records: Vec<&String> = if pull.since == 0 {
             self.acknowledged.keys().collect()
         } else {
             let range = self.by_cursor.range(pull.since + 1..);
-            let pushes = range.filter_map(|(_, place)| self.pushes.get(*place));
+            let pushes = range.filter_map(|(_, index)| self.pushes.get(*index));
             pushes.flat_map(|push| &push.changes).map(|change| &change.record).collect()
         };
         for record in records {
@@ -283,7 +271,7 @@ impl Space {
         }
     }
 
-    /// The newest cursor at which a change of `record` was acknowledged before `line`.
+    /// Highest cursor of a change of `record` acknowledged before `line`.
     fn last_acknowledged(&self, record: &str, line: usize) -> Option<u64> {
         let answers = self.acknowledged.get(record)?;
         let before = answers.partition_point(|(answered, _)| *answered < line);
@@ -291,16 +279,16 @@ impl Space {
     }
 
     fn is_deletion(&self, cursor: u64, record: &str) -> bool {
-        let push = self.by_cursor.get(&cursor).and_then(|place| self.pushes.get(*place));
-        push.is_some_and(|push| deletes(push, record))
+        let push = self.by_cursor.get(&cursor).and_then(|index| self.pushes.get(*index));
+        push.is_some_and(|push| push.deletes(record))
     }
 
-    fn blame(&mut self, line: usize, what: String) {
+    fn violation(&mut self, line: usize, what: String) {
         self.violations.push(Violation { line, what });
     }
 }
 
-/// The end.
+/// End of the history.
 impl Space {
     pub(super) fn finish(self, verdict: &mut Verdict) {
         let Self { pushes, by_cursor, obligations, newest, violations, .. } = self;
@@ -315,19 +303,15 @@ impl Space {
             }
         }
         verdict.violations.extend(violations);
-        verdict.violations.extend(obligations.judge(&pushes, &by_cursor, newest));
+        verdict.violations.extend(obligations.check(&pushes, &by_cursor, newest));
     }
 }
 
-/// A record as it was seen.
+/// Observed row of a record.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     cursor: u64,
     push: Option<usize>,
-}
-
-pub(super) fn deletes(push: &Push, record: &str) -> bool {
-    push.changes.iter().any(|change| change.record == record && change.value.is_none())
 }
 
 fn torn(line: usize, op: u64, record: &str) -> Violation {

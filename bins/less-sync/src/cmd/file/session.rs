@@ -79,7 +79,7 @@ impl<'t> FileSession<'t> {
     /// Writes or deletes one record.
     pub(super) async fn push(&self, change: Change, epoch: Option<Epoch>) -> Result<Cursor, PushError> {
         let ucan = self.access().ucan.map(str::to_owned);
-        let epoch = epoch.filter(|_| ucan.is_some()).map(Epoch::get);
+        let epoch = epoch.filter(|_| ucan.is_some());
         let options = PushOptions { ucan, epoch };
         self.opened.connection.push_with(self.opened.space, &[change], &options).await
     }

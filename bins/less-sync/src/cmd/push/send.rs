@@ -110,7 +110,7 @@ fn options(shared: Option<&SharedSpace>) -> PushOptions {
     let membership = shared.map(SharedSpace::membership);
     PushOptions {
         ucan: membership.map(|membership| membership.ucan.0.clone()),
-        epoch: membership.and_then(|membership| Some(membership.keys.newest()?.epoch().get())),
+        epoch: membership.and_then(|membership| Some(membership.keys.newest()?.epoch())),
     }
 }
 

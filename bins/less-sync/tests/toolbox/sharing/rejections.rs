@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use less_sync_client::{Change, PushOptions};
-use less_sync_core::{Cursor, RecordId};
+use less_sync_core::{Cursor, Epoch, RecordId};
 use less_sync_test_support::TestServer;
 use pretty_assertions::assert_eq;
 
@@ -62,7 +62,7 @@ async fn tampered_records_are_reported_and_the_others_are_printed() {
 
     let connection = alice.connect().await;
     let ucan = Some(alice.ucan(&space));
-    let options = PushOptions { ucan, epoch: Some(1) };
+    let options = PushOptions { ucan, epoch: Some(Epoch::FIRST) };
     let change = Change::update(record, Cursor::new(2).unwrap(), "\u{1}something that was never encrypted")
         .with_dek([&[0, 0, 0, 1][..], &[9; 40]].concat());
     let plain = Change::create(RecordId::from_bytes([3; 16]), "plain");

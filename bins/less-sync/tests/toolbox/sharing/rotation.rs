@@ -180,7 +180,8 @@ async fn block(person: &Person, space: &str) -> String {
     let mut dek = [7; Dek::LENGTH];
     dek[..4].copy_from_slice(&1_u32.to_be_bytes());
     let change = Change::update(record, Cursor::ZERO, "\u{1}nonsense").with_dek(dek.to_vec());
-    let options = less_sync_client::PushOptions { ucan: Some(ucan), epoch: Some(1) };
+    let options =
+        less_sync_client::PushOptions { ucan: Some(ucan), epoch: Some(less_sync_core::Epoch::FIRST) };
     connection.push_with(id(space), &[change], &options).await.unwrap();
     record.to_string()
 }

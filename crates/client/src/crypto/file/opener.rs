@@ -1,4 +1,4 @@
-//! Decrypting a file as it arrives.
+//! Streaming decryption of a file.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use less_sync_core::{FileId, SpaceId};
 
 use super::{Cutter, DecryptionError, SEALED_SEGMENT, Secret, Segments, VERSION};
 
-/// Decrypts one file, from some segment to its end, in memory for one segment. What it hands out is authentic; that
-/// it is everything, only [`FileOpener::finish`] says.
+/// Decrypts one file from a segment to its end, with one segment in memory. Output of [`FileOpener::update`] is authentic;
+/// only [`FileOpener::finish`] proves that it is complete.
 pub struct FileOpener {
     segments: Segments,
     cutter: Cutter,
-    wants_version: bool,
+    expects_version: bool,
 }
 
 impl FileOpener {
     pub(crate) fn new(key: &Secret, space: SpaceId, file: FileId, from: u64) -> Self {
         let segments = Segments::new(key, space, file, from);
-        Self { segments, cutter: Cutter::new(SEALED_SEGMENT), wants_version: from == 0 }
+        Self { segments, cutter: Cutter::new(SEALED_SEGMENT), expects_version: from == 0 }
     }
 
-    /// Takes the next bytes of the object, and appends to `content` what is known to be right.
+    /// Decrypts the next bytes of the ciphertext, and appends authenticated content to `content`.
     ///
     /// # Errors
-    /// They are not those of this file in this place. Nothing of what came with them may be used.
+    /// See [`DecryptionError`]; content appended by the failed call must be discarded.
     pub fn update(&mut self, sealed: &[u8], content: &mut Vec<u8>) -> Result<(), DecryptionError> {
         let mut rest = self.skip_version(sealed)?;
         loop {
@@ -35,21 +35,21 @@ impl FileOpener {
         }
     }
 
-    /// Appends the end.
+    /// Decrypts the last segment.
     ///
     /// # Errors
-    /// It is not the end of this file.
+    /// [`DecryptionError::Damaged`] if the ciphertext is truncated or modified.
     pub fn finish(mut self, content: &mut Vec<u8>) -> Result<(), DecryptionError> {
         self.open(true, content)
     }
 
     fn skip_version<'o>(&mut self, sealed: &'o [u8]) -> Result<&'o [u8], DecryptionError> {
-        if !self.wants_version {
+        if !self.expects_version {
             return Ok(sealed);
         }
         match sealed.split_first() {
             Some((&VERSION, rest)) => {
-                self.wants_version = false;
+                self.expects_version = false;
                 Ok(rest)
             }
             Some(_) => Err(DecryptionError::NotEncrypted),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_every_size_around_a_segment_survive_in_pieces_of_any_size() {
+    fn files_of_sizes_around_a_segment_round_trip_in_pieces_of_any_size() {
         for size in [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT, 2 * SEGMENT + 1] {
             let content = content(size);
             let whole = sealed(&content);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_can_be_read_on_from_any_segment() {
+    fn decryption_can_start_at_any_segment() {
         let content = content(2 * SEGMENT + 5);
         let sealed = sealed(&content);
         for number in 0..=2 {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_not_the_end_is_noticed() {
+    fn truncation_and_extension_are_detected() {
         let two = sealed(&content(2 * SEGMENT));
         let boundary = usize::try_from(segment_offset(1)).unwrap();
         for end in [1, 2, 17, 18, boundary - 1, boundary, boundary + 1, boundary + 16, two.len() - 1] {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_that_are_swapped_repeated_or_left_out_are_noticed() {
+    fn swapped_repeated_and_missing_segments_are_detected() {
         let three = sealed(&content(2 * SEGMENT + 9));
         let segments: Vec<&[u8]> = three[1..].chunks(SEALED_SEGMENT).collect();
         let [first, second, last] = segments[..] else { panic!("{} segments", segments.len()) };
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn files_in_the_place_of_others_are_noticed() {
+    fn ciphertext_of_another_file_space_or_key_is_detected() {
         let sealed = sealed(b"content");
         let other_file = FileOpener::new(&key(), SPACE, FileId::from_bytes([3; 16]), 0);
         let other_space = FileOpener::new(&key(), SpaceId::from_bytes([3; 16]), FILE, 0);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_authenticated_and_other_formats_are_said_to_be_so() {
+    fn every_byte_is_authenticated_and_other_formats_are_reported() {
         let sealed = sealed(b"content");
         for index in 0..sealed.len() {
             let mut tampered = sealed.clone();
@@ -189,18 +189,18 @@ mod tests {
         }
     }
 
-    /// An empty last segment would be a second way to write the same content.
+    /// An empty last segment would be a second encoding of the same content.
     #[test]
-    fn content_that_is_cut_in_another_way_is_rejected() {
+    fn empty_last_segment_is_rejected() {
         let mut segments = Segments::new(&key(), SPACE, FILE, 0);
         let first = segments.seal(&content(SEGMENT), false);
         let end = segments.seal(b"", true);
         assert_eq!(opened(&[&[VERSION][..], &first, &end].concat()), Err(DecryptionError::Damaged));
     }
 
-    /// Written by another implementation of AES-GCM: key 07 07 …, space 01 01 …, file 02 02 …
+    /// Vector of another implementation of AES-GCM: key 07 07 …, space 01 01 …, file 02 02 …
     #[test]
-    fn files_of_other_clients_are_opened() {
+    fn vector_of_another_implementation_is_decrypted() {
         let sealed = "01582dd50c5bed872dc402481186fa05ef8a4ce7879a";
         let bytes: Vec<u8> = (0..sealed.len())
             .step_by(2)

@@ -1,4 +1,4 @@
-//! Encrypting a file as it is read.
+//! Streaming encryption of a file.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use less_sync_core::{FileId, SpaceId};
 
 use super::{Cutter, FILE_SEGMENT, Secret, Segments, VERSION};
 
-/// Encrypts one file, from its beginning to its end, in memory for one segment.
+/// Encrypts one file from its beginning to its end, with one segment in memory.
 pub struct FileSealer {
     segments: Segments,
     cutter: Cutter,
@@ -17,7 +17,7 @@ impl FileSealer {
         Self { segments: Segments::new(key, space, file, 0), cutter: Cutter::new(FILE_SEGMENT) }
     }
 
-    /// Takes the next bytes of the content, and appends to `sealed` what can be sent.
+    /// Encrypts the next bytes of the content, and appends ciphertext to `sealed`.
     pub fn update(&mut self, mut content: &[u8], sealed: &mut Vec<u8>) {
         loop {
             content = self.cutter.fill(content);
@@ -28,7 +28,7 @@ impl FileSealer {
         }
     }
 
-    /// Appends the end.
+    /// Encrypts the last segment.
     pub fn finish(mut self, sealed: &mut Vec<u8>) {
         self.seal(true, sealed);
     }
