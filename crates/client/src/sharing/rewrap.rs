@@ -1,4 +1,4 @@
-//! Wrapping every key of a space anew.
+//! Rewrap: replacement of every wrapped key of a space under a new epoch.
 
 use less_sync_core::{Cursor, Epoch, ErrorCode, FileId, RecordId};
 
@@ -8,36 +8,36 @@ use crate::crypto::{DecryptionError, KeyRing};
 use crate::deks::{DekId, DekRow, Rewrap};
 use crate::error::{CallError, PullError};
 
-/// Keys of one call: 3.3 MB of message.
+/// Maximum keys per call: 3.3 MB of message.
 const BATCH: usize = 20_000;
 
-/// Calls in a row that may be in vain because others write at the same time.
-const PATIENCE: u32 = 10;
+/// Maximum consecutive conflicts with concurrent writes.
+const MAX_CONFLICTS: u32 = 10;
 
-/// Why a rotation is not complete. What was done stays done; do it again to go on.
+/// Failure to complete a rotation. Completed work is kept, so a retry continues.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RewrapError {
     /// The keys could not be listed.
     #[error("cannot list the keys")]
     List(#[from] PullError),
-    /// They could not be replaced.
+    /// The keys could not be replaced.
     #[error("cannot replace the keys")]
     Call(#[from] CallError),
-    /// The key of this record or file is not one of ours.
-    #[error("the key of {id} cannot be read")]
+    /// The wrapped key of a record or file cannot be unwrapped.
+    #[error("cannot unwrap the key of {id}")]
     Undecryptable {
-        /// Which.
+        /// Id of the record or file.
         id: String,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         why: DecryptionError,
     },
-    /// Others wrote all the time.
-    #[error("the space is too busy at the moment")]
+    /// Concurrent writes caused too many conflicts.
+    #[error("too many concurrent writes to the space")]
     Busy,
 }
 
-/// What a rotation has rewrapped.
+/// Number of rewrapped keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewrapped {
     /// Keys of records.
@@ -46,8 +46,8 @@ pub struct Rewrapped {
     pub files: usize,
 }
 
-/// Rewraps every key of an older epoch and completes the rotation to `epoch`, whose key is in `keys`. Writes of others
-/// in between are noticed, and rewrapped too. Safe to repeat.
+/// Rewraps every key of an older epoch and completes the rotation to `epoch`, whose key is in `keys`. Keys of concurrent
+/// writes are rewrapped, too. Idempotent.
 ///
 /// # Errors
 /// See [`RewrapError`].
@@ -59,7 +59,7 @@ pub async fn rewrap_all(
 ) -> Result<Rewrapped, RewrapError> {
     let work = Work { connection, access, keys, epoch };
     let mut done = Rewrapped::default();
-    for _ in 0..PATIENCE {
+    for _ in 0..MAX_CONFLICTS {
         done.records += work.rewrap::<RecordId>().await?;
         done.files += work.rewrap::<FileId>().await?;
         match connection.complete_epoch(access, epoch).await {
@@ -71,7 +71,8 @@ pub async fn rewrap_all(
     Err(RewrapError::Busy)
 }
 
-/// Something was written under an older key meanwhile (protocol §4.15); the other conflict is final.
+/// Returns whether the server found keys of older epochs, from concurrent writes (protocol §4.15); any other conflict is
+/// final.
 fn is_incomplete(error: &CallError) -> bool {
     match error {
         CallError::Failed { code, message } => code.is(ErrorCode::Conflict) && message == "rewrap incomplete",
@@ -87,9 +88,9 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// How many keys of one kind were rewrapped.
+    /// Rewraps all keys of one kind; returns their number.
     async fn rewrap<I: DekId>(&self) -> Result<usize, RewrapError> {
-        let (mut since, mut done, mut in_vain) = (Cursor::ZERO, 0, 0);
+        let (mut since, mut done, mut conflicts) = (Cursor::ZERO, 0, 0);
         loop {
             let old = self.older::<I>(since).await?;
             let Some(last) = old.last() else { return Ok(done) };
@@ -98,17 +99,17 @@ impl Work<'_> {
             match self.connection.rewrap(self.access, &batch).await {
                 Ok(()) => {
                     done += batch.len();
-                    in_vain = 0;
-                    // Rows of one push share a cursor, and a batch may end among them.
+                    conflicts = 0;
+                    // Rows of one push share a cursor, and a batch may end among them, so the next list starts before it.
                     since = before(reached);
                 }
-                Err(error) if error.is(ErrorCode::Conflict) && in_vain < PATIENCE => in_vain += 1,
+                Err(error) if error.is(ErrorCode::Conflict) && conflicts < MAX_CONFLICTS => conflicts += 1,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// The first keys after `since` that are not of the new epoch.
+    /// First keys after `since` that are not wrapped under the new epoch.
     async fn older<I: DekId>(&self, since: Cursor) -> Result<Vec<DekRow<I>>, RewrapError> {
         let mut list = self.connection.deks::<I>(self.access, since).await?;
         let mut old = Vec::new();
