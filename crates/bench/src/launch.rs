@@ -148,7 +148,7 @@ fn free_address() -> anyhow::Result<SocketAddr> {
 }
 
 fn is_healthy(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
+    let probe = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(
@@ -158,5 +158,5 @@ fn is_healthy(address: SocketAddr) -> bool {
         stream.read_exact(&mut status)?;
         Ok(status == *b"HTTP/1.1 200")
     };
-    ask().unwrap_or(false)
+    probe().unwrap_or(false)
 }

@@ -36,7 +36,7 @@ pub(crate) async fn write(
         responses.cursors.clear();
         ensure!(tracker.closed() == 0, "the server closed the connection of a watcher");
     }
-    // Deliveries are awaited here, with the connection open: closing it would cancel pushes without a response.
+    // The connection stays open until everything is delivered, because responses are still to come on it.
     ensure!(tracker.settle().await, "deliveries are missing: {} pushes outstanding", tracker.outstanding());
     Ok(())
 }

@@ -70,13 +70,13 @@ impl<T> Producer<T> {
     pub(crate) async fn push(&self, item: T, size: usize) -> Result<(), Closed> {
         let mut item = Some(item);
         loop {
-            let mut room = pin!(self.0.writable.notified());
+            let mut writable = pin!(self.0.writable.notified());
             // Registered before the check: a pop between check and await must wake this producer.
-            room.as_mut().enable();
+            writable.as_mut().enable();
             if self.put_if_room(&mut item, size)? {
                 return Ok(());
             }
-            room.await;
+            writable.await;
         }
     }
 

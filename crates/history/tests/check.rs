@@ -82,7 +82,7 @@ fn consistent_histories_have_no_violation() {
             &["push 1 a=x b=z", "pushed 1 1", "push 2 a=-@1", "pushed 2 2", "pull 3 0", "pulled 3 2 b=z@1"],
         ),
         (
-            "a deletion, told to those who knew the record",
+            "a deletion, visible to a reader that had the record",
             &["push 1 a=x", "pushed 1 1", "push 2 a=-@1", "pushed 2 2", "pull 3 1", "pulled 3 2 a=-@2"],
         ),
         (
@@ -99,11 +99,11 @@ fn consistent_histories_have_no_violation() {
             &["push 1 a=x", "pushed 1 1", "push 2 a=-@1", "lost 2", "pull 3 1", "pulled 3 2 a=-@2"],
         ),
         (
-            "answers out of order",
+            "acknowledgements out of order",
             &["push 1 a=x", "push 2 b=y", "pushed 2 2", "pushed 1 1", "pull 3 0", "pulled 3 2 a=x@1 b=y@2"],
         ),
         (
-            "a pull that began before the push was answered",
+            "a pull that began before the push was acknowledged",
             &["push 1 a=x", "pull 2 0", "pushed 1 1", "pulled 2 0"],
         ),
         (
@@ -206,10 +206,10 @@ fn verdict_counts_requests_and_events() {
 #[test]
 fn malformed_history_is_rejected_with_its_line() {
     for (text, expected) in [
-        ("{}", "line 1 is no event"),
-        ("\n\nnot json", "line 3 is no event"),
+        ("{}", "line 1 is not an event"),
+        ("\n\nnot json", "line 3 is not an event"),
         (r#"{"event":"pushed","op":1,"cursor":1}"#, "line 1: op 1 never began"),
-        (r#"{"event":"note","text":"x","more":1}"#, "line 1 is no event"),
+        (r#"{"event":"note","text":"x","more":1}"#, "line 1 is not an event"),
         (
             "{\"event\":\"pull\",\"op\":1,\"space\":\"s\",\"since\":0}\n{\"event\":\"pull\",\"op\":1,\"space\":\"s\",\"since\":0}",
             "line 2: op 1 begins for the second time",

@@ -12,7 +12,7 @@
 //! serializes read-modify-write cycles of concurrent processes.
 //!
 //! Nothing is encrypted at rest: the directory is as safe as the account of its owner. The crate performs no network
-//! access and knows no server.
+//! access.
 //!
 //! ```
 //! use less_sync_keystore::KeyDirectory;

@@ -45,10 +45,10 @@ impl RemoteFile<'_> {
     }
 }
 
-fn part(response: &Response, asked: u64) -> Result<(u64, FileHead), FileError> {
+fn part(response: &Response, requested: u64) -> Result<(u64, FileHead), FileError> {
     let (from, head) = FileHead::parse_range(response.headers())?;
     let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if from == asked && length == Some(head.size - from) {
+    if from == requested && length == Some(head.size - from) {
         Ok((from, head))
     } else {
         Err(FileError::Malformed("another range than requested"))

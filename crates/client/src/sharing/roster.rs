@@ -169,9 +169,9 @@ impl Roster {
             cids: chain.cids().into(),
         };
         self.removed.remove(&did);
-        let nobody =
+        let new_member =
             || Member { did: did.clone(), name: String::new(), joined, tokens: Vec::new(), listed: epoch };
-        let member = self.members.entry(did.clone()).or_insert_with(nobody);
+        let member = self.members.entry(did.clone()).or_insert_with(new_member);
         member.joined |= joined;
         member.listed = epoch;
         if member.name.is_empty() || !member.joined {

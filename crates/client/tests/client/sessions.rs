@@ -194,7 +194,7 @@ impl Connect for Busy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_says_when_to_come_back_is_obeyed() {
+async fn retry_delay_requested_by_the_server_is_respected() {
     let mut session = Session::start(Arc::new(Busy), Arc::new(AccessToken::from("t")), &[follow(0)]);
     for delay in delays(&mut session, 3).await {
         assert_eq!(delay, Duration::from_secs(12));

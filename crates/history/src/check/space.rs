@@ -72,9 +72,9 @@ impl Space {
         }
         self.assign_cursor(line, index, cursor);
         for change in self.pushes.get(index).map(|push| push.changes.clone()).unwrap_or_default() {
-            let answers = self.acknowledged.entry(change.record).or_default();
-            let newest = answers.last().map_or(cursor, |(_, newest)| cursor.max(*newest));
-            answers.push((line, newest));
+            let acknowledgements = self.acknowledged.entry(change.record).or_default();
+            let newest = acknowledgements.last().map_or(cursor, |(_, newest)| cursor.max(*newest));
+            acknowledgements.push((line, newest));
         }
         self.newest = self.newest.max(cursor);
         Ok(())
@@ -273,9 +273,9 @@ impl Space {
 
     /// Highest cursor of a change of `record` acknowledged before `line`.
     fn last_acknowledged(&self, record: &str, line: usize) -> Option<u64> {
-        let answers = self.acknowledged.get(record)?;
-        let before = answers.partition_point(|(answered, _)| *answered < line);
-        answers.get(..before)?.last().map(|(_, cursor)| *cursor)
+        let acknowledgements = self.acknowledged.get(record)?;
+        let before = acknowledgements.partition_point(|(acknowledged, _)| *acknowledged < line);
+        acknowledgements.get(..before)?.last().map(|(_, cursor)| *cursor)
     }
 
     fn is_deletion(&self, cursor: u64, record: &str) -> bool {

@@ -201,9 +201,9 @@ mod tests {
         let ring = ring();
         let records = [described(&ring, 1, "b"), described(&ring, 2, "c"), described(&ring, 3, "a")];
         let listed = entries(&ring, &records, &[row(1, 1, false), row(3, 3, true)]);
-        let told: Vec<_> = listed.iter().map(|entry| (entry.name(), entry.state)).collect();
+        let states: Vec<_> = listed.iter().map(|entry| (entry.name(), entry.state)).collect();
         let expected = [("a", FileState::Deleted), ("b", FileState::Stored(18)), ("c", FileState::Missing)];
-        assert_eq!(told, expected.map(|(name, state)| (name.to_owned(), state)));
+        assert_eq!(states, expected.map(|(name, state)| (name.to_owned(), state)));
     }
 
     #[test]

@@ -50,9 +50,9 @@ fn with_causes(error: &FileError) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn pause(failed: u32, asked: Option<Duration>) -> Duration {
-    let usual = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX));
-    asked.unwrap_or_default().max(usual).min(LONGEST_PAUSE)
+fn pause(failed: u32, requested: Option<Duration>) -> Duration {
+    let backoff = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX));
+    requested.unwrap_or_default().max(backoff).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]

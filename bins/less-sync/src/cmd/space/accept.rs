@@ -45,10 +45,10 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
 async fn choose(
     connection: &Connection,
     identity: &Identity,
-    asked: Option<InvitationId>,
+    selected: Option<InvitationId>,
     output: Output,
 ) -> anyhow::Result<OpenInvitation> {
-    let received = match asked {
+    let received = match selected {
         Some(id) => {
             vec![
                 connection

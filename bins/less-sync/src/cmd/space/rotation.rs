@@ -56,7 +56,7 @@ impl Rotated {
 
 /// Rotates to a new key. A pending rotation is completed instead; for a removal, another one follows unless the pending one
 /// was started for the same removal.
-pub(super) async fn rotate(session: &mut SpaceSession, wish: RotationRequest) -> anyhow::Result<Rotated> {
+pub(super) async fn rotate(session: &mut SpaceSession, request: RotationRequest) -> anyhow::Result<Rotated> {
     for _ in 0..MAX_ATTEMPTS {
         let state = session.shared.state(&session.connection).await?;
         if let Some(pending) = state.rewrap_epoch {
@@ -67,11 +67,11 @@ pub(super) async fn rotate(session: &mut SpaceSession, wish: RotationRequest) ->
                 .as_ref()
                 .is_some_and(|ours| ours.key.epoch() == pending && ours.begun && ours.removes);
             message(&format!("completing the pending rotation to epoch {pending}"));
-            let rotated = complete(session, pending, wish.takes_over, true).await?;
-            if removes || !wish.removes {
+            let rotated = complete(session, pending, request.takes_over, true).await?;
+            if removes || !request.removes {
                 return Ok(rotated);
             }
-        } else if let Some(epoch) = begin(session, state.key_generation, wish.removes).await? {
+        } else if let Some(epoch) = begin(session, state.key_generation, request.removes).await? {
             return complete(session, epoch, false, false).await;
         }
     }

@@ -78,7 +78,7 @@ async fn records_are_updated_deleted_and_kept_as_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_sees_who_is_in_and_who_is_invited() {
+async fn members_see_joined_and_invited_members() {
     let server = TestServer::start().await;
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
     alice.create("notes").await;

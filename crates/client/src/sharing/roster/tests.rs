@@ -10,7 +10,7 @@ use crate::sharing::{Chain, seal_entry};
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 const END: Timestamp = Timestamp::from_seconds(4_000_000_000);
 
-/// A space on paper: its owner's membership, and the log as it grows.
+/// Space without a server: the membership of its owner, and its log.
 struct Fixture {
     owner: Identity,
     membership: Membership,
@@ -27,8 +27,10 @@ impl Fixture {
         let membership =
             Membership { name: String::new(), root_key: owner.root_key(), ucan: Chain(root.clone()), keys };
         let mut fixture = Self { owner, membership, head: LogHead::default(), entries: Vec::new() };
-        fixture
-            .say_as_owner(Act::Admit(vec![Admission { joined: true, ..fixture.admission_of_owner(&root) }]));
+        fixture.append_as_owner(Act::Admit(vec![Admission {
+            joined: true,
+            ..fixture.admission_of_owner(&root)
+        }]));
         fixture
     }
 
@@ -44,7 +46,7 @@ impl Fixture {
         self.owner.grant(member.did(), permission, SPACE, END, Some(&self.membership.ucan.0))
     }
 
-    fn say(&mut self, author: &Identity, proof: &str, act: Act) {
+    fn append(&mut self, author: &Identity, proof: &str, act: Act) {
         let key = self.membership.keys.newest().unwrap();
         let payload = Bytes::from(seal_entry(author, proof, key, &self.head, act));
         let next = self.head.followed_by(&payload);
@@ -58,14 +60,14 @@ impl Fixture {
         self.head = next;
     }
 
-    fn say_as_owner(&mut self, act: Act) {
+    fn append_as_owner(&mut self, act: Act) {
         let owner = Identity::from_secret(self.owner.secret().clone()).unwrap();
-        self.say(&owner, &self.root(), act);
+        self.append(&owner, &self.root(), act);
     }
 
     fn invite(&mut self, member: &Identity, permission: Permission) -> String {
         let ucan = self.invitation(member, permission);
-        self.say_as_owner(Act::Admit(vec![admission(member, &ucan)]));
+        self.append_as_owner(Act::Admit(vec![admission(member, &ucan)]));
         ucan
     }
 
@@ -101,22 +103,22 @@ fn members_are_invited_join_and_are_removed() {
     assert_eq!((invited.joined, invited.permission(END)), (false, Some(Permission::Write)));
     assert_eq!(invited.permission(Timestamp::from_seconds(END.seconds() + 1)), None);
 
-    fixture.say(&member, &ucan, Act::Join { name: "Bob".to_owned() });
+    fixture.append(&member, &ucan, Act::Join { name: "Bob".to_owned() });
     let joined = fixture.roster().member(member.did()).unwrap().clone();
     assert_eq!((joined.joined, joined.name.as_str()), (true, "Bob"));
 
-    fixture.say_as_owner(removal(&member));
+    fixture.append_as_owner(removal(&member));
     assert_eq!(fixture.dids(), [fixture.owner.did()]);
     assert_eq!(fixture.roster().removal(member.did()), Some(Epoch::FIRST));
 }
 
 #[test]
-fn whoever_was_removed_comes_back_with_a_new_invitation_and_not_with_the_old_one() {
+fn removed_member_returns_with_a_new_invitation_only() {
     let mut fixture = Fixture::new();
     let member = Identity::random();
     let old = fixture.invite(&member, Permission::Write);
-    fixture.say_as_owner(removal(&member));
-    fixture.say_as_owner(Act::Admit(vec![admission(&member, &old)]));
+    fixture.append_as_owner(removal(&member));
+    fixture.append_as_owner(Act::Admit(vec![admission(&member, &old)]));
     assert_eq!(fixture.dids(), [fixture.owner.did()]);
     fixture.invite(&member, Permission::Read);
     assert_eq!(fixture.dids(), sorted(&[&fixture.owner, &member]));
@@ -124,29 +126,29 @@ fn whoever_was_removed_comes_back_with_a_new_invitation_and_not_with_the_old_one
 }
 
 #[test]
-fn only_administrators_remove() {
+fn only_administrators_remove_members() {
     let mut fixture = Fixture::new();
     let [writer, other] = std::array::from_fn(|_| Identity::random());
     let ucan = fixture.invite(&writer, Permission::Write);
     fixture.invite(&other, Permission::Read);
-    fixture.say(&writer, &ucan, removal(&other));
+    fixture.append(&writer, &ucan, removal(&other));
     assert_eq!((fixture.dids().len(), fixture.roster().skipped()), (3, 1));
 }
 
 #[test]
-fn whom_the_removed_let_in_goes_too() {
+fn members_invited_by_a_removed_member_are_removed() {
     let mut fixture = Fixture::new();
     let [member, guest] = std::array::from_fn(|_| Identity::random());
     let ucan = fixture.invite(&member, Permission::Admin);
     let derived = member.grant(guest.did(), Permission::Read, SPACE, END, Some(&ucan));
-    fixture.say(&member, &ucan, Act::Admit(vec![admission(&guest, &derived)]));
+    fixture.append(&member, &ucan, Act::Admit(vec![admission(&guest, &derived)]));
     let roster = fixture.roster();
     let dependents: Vec<&str> =
         roster.dependents(member.did()).iter().map(|other| other.did.as_str()).collect();
     assert_eq!(dependents, [guest.did()]);
-    fixture.say_as_owner(removal(&member));
+    fixture.append_as_owner(removal(&member));
     assert_eq!(fixture.dids(), [fixture.owner.did()]);
-    fixture.say(&member, &ucan, removal(&fixture_owner(&fixture)));
+    fixture.append(&member, &ucan, removal(&fixture_owner(&fixture)));
     assert_eq!((fixture.dids().len(), fixture.roster().skipped()), (1, 1));
 }
 
@@ -155,19 +157,19 @@ fn fixture_owner(fixture: &Fixture) -> Identity {
 }
 
 #[test]
-fn strangers_and_chains_of_other_spaces_are_passed_over() {
+fn strangers_and_chains_of_other_spaces_are_skipped() {
     let mut fixture = Fixture::new();
     let stranger = Identity::random();
     let own = stranger.grant(stranger.did(), Permission::Admin, SPACE, END, None);
-    fixture.say(&stranger, &own, removal(&fixture_owner(&fixture)));
+    fixture.append(&stranger, &own, removal(&fixture_owner(&fixture)));
     let elsewhere = SpaceId::from_bytes([2; 16]);
     let other = fixture.owner.grant(stranger.did(), Permission::Admin, elsewhere, END, None);
-    fixture.say_as_owner(Act::Admit(vec![admission(&stranger, &own), admission(&stranger, &other)]));
+    fixture.append_as_owner(Act::Admit(vec![admission(&stranger, &own), admission(&stranger, &other)]));
     assert_eq!(fixture.dids(), [fixture.owner.did()]);
 }
 
 #[test]
-fn everybody_is_listed_anew_under_a_new_key_for_those_who_have_only_that() {
+fn admissions_are_repeated_under_a_new_key() {
     let mut fixture = Fixture::new();
     let member = Identity::random();
     fixture.invite(&member, Permission::Read);
@@ -175,12 +177,12 @@ fn everybody_is_listed_anew_under_a_new_key_for_those_who_have_only_that() {
     fixture.membership.keys.insert(SpaceKey::random(SPACE, second));
     let again = fixture.roster().to_be_listed(second);
     assert_eq!(again.len(), 2);
-    fixture.say_as_owner(Act::Admit(again));
+    fixture.append_as_owner(Act::Admit(again));
     assert_eq!(fixture.roster().to_be_listed(second), []);
 
-    let everybody = fixture.dids();
+    let members = fixture.dids();
     let newest = fixture.membership.keys.key(second).unwrap().clone();
     fixture.membership.keys = KeyRing::new(SPACE);
     fixture.membership.keys.insert(newest);
-    assert_eq!(fixture.dids(), everybody);
+    assert_eq!(fixture.dids(), members);
 }
