@@ -1,9 +1,9 @@
--- Objects of files: written down before they are written, and until they are removed.
+-- Queue of the objects of files: an entry exists from before an object is written, and until it is removed.
 
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE files
-    -- NULL: the object lies under the key that its ids give.
+    -- NULL: the object has the key that its ids give.
     ADD COLUMN object_key TEXT,
     ADD COLUMN sha256 BYTEA CONSTRAINT files_sha256_check CHECK (length(sha256) = 32);
 
@@ -13,8 +13,8 @@ CREATE TABLE blob_uploads (
     upload_id  UUID        NOT NULL,
     file_id    UUID        NOT NULL,
     object_key TEXT        NOT NULL,
-    -- true: the object must go. false: an upload is under way.
-    doomed     BOOLEAN     NOT NULL DEFAULT false,
+    -- true: the object is marked for deletion. false: an upload is in progress.
+    pending_delete     BOOLEAN     NOT NULL DEFAULT false,
     attempts   INTEGER     NOT NULL DEFAULT 0,
     not_before TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (space_id, upload_id)
@@ -22,7 +22,7 @@ CREATE TABLE blob_uploads (
 
 CREATE INDEX idx_blob_uploads_due ON blob_uploads (not_before);
 
--- Facts that must not change under a database, and the heartbeat of its servers.
+-- Settings that must not change during the life of a database, and the heartbeat of its servers.
 CREATE TABLE server_settings (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

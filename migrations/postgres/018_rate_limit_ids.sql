@@ -1,4 +1,4 @@
--- A permit can be given back, and old ones are found without reading them all.
+-- Ids of permits, so that one can be released; an index for purging old ones without a full scan.
 
 SET LOCAL lock_timeout = '5s';
 

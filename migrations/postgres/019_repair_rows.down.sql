@@ -1,1 +1,1 @@
--- What was mended stays mended: older versions read it as well.
+-- Nothing to revert: older versions read repaired rows as well.

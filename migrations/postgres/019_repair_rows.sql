@@ -1,6 +1,6 @@
--- Mends what `unified cursor` hid and what deletions left behind.
+-- Repairs rows that `unified cursor` hid from pulls (cursor 0) and data that deletions left behind.
 
--- Writers of these spaces wait: cursors are handed out below.
+-- Locks the affected spaces first: cursors are assigned below, and a concurrent writer would assign the same ones.
 DO $$
 BEGIN
     PERFORM FROM spaces
@@ -11,7 +11,7 @@ BEGIN
 END;
 $$;
 
--- Members with cursor 0, in the order of their chain, above everything that the space has handed out.
+-- Members with cursor 0 get cursors above all cursors of the space, in the order of their chain.
 UPDATE members SET cursor = spaces.cursor + hidden.position
 FROM spaces, (
     SELECT space_id, chain_seq, row_number() OVER (PARTITION BY space_id ORDER BY chain_seq) AS position
@@ -24,7 +24,7 @@ UPDATE spaces SET cursor = latest.cursor
 FROM (SELECT space_id, max(cursor) AS cursor FROM members GROUP BY space_id) AS latest
 WHERE spaces.id = latest.space_id AND spaces.cursor < latest.cursor;
 
--- Then files.
+-- Files with cursor 0 come after the members.
 UPDATE files SET cursor = spaces.cursor + hidden.position
 FROM spaces, (
     SELECT space_id, id, row_number() OVER (PARTITION BY space_id ORDER BY id) AS position
@@ -37,11 +37,11 @@ UPDATE spaces SET cursor = latest.cursor
 FROM (SELECT space_id, max(cursor) AS cursor FROM files GROUP BY space_id) AS latest
 WHERE spaces.id = latest.space_id AND spaces.cursor < latest.cursor;
 
--- A tombstone keeps nothing of what it buries.
+-- A tombstone keeps neither blob nor key.
 UPDATE records SET blob = NULL, wrapped_dek = NULL
 WHERE deleted AND (blob IS NOT NULL OR wrapped_dek IS NOT NULL);
 
--- What an entry counts against the cap of the log: its payload and 128 bytes.
+-- Size of the membership log, as its cap counts it: payload and 128 bytes for each entry.
 UPDATE spaces SET members_bytes = log.bytes
 FROM (SELECT space_id, sum(length(payload) + 128) AS bytes FROM members GROUP BY space_id) AS log
 WHERE spaces.id = log.space_id;

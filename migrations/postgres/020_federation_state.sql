@@ -1,11 +1,11 @@
--- What is remembered of other servers.
+-- State about other servers of the federation.
 
 SET LOCAL lock_timeout = '5s';
 
--- The server that brought an invitation, so that its invitations can go when it is no longer trusted.
+-- Server that delivered an invitation, so that its invitations can be deleted when it is no longer trusted.
 ALTER TABLE invitations ADD COLUMN origin_peer TEXT;
 
--- Servers that may be home to the spaces a mailbox was invited to.
+-- Candidate home servers of the spaces that a mailbox was invited to.
 CREATE TABLE federation_home_hints (
     mailbox_id  CHAR(64)    NOT NULL,
     peer_domain TEXT        NOT NULL,

@@ -1,4 +1,4 @@
--- The key of an epoch, wrapped for one member each.
+-- Keys of epochs, each wrapped for one member.
 
 SET LOCAL lock_timeout = '5s';
 

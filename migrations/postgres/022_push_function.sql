@@ -16,10 +16,10 @@
 -- The planner settings: every statement finds its rows by key. A plan that was made and kept while the tables were
 -- nearly empty must not scan them when they no longer are.
 
--- Tombstones the live files of dead records, and dooms their objects for the sweeper, which leaves them alone for a
--- minute in favour of running downloads (storage §3.6 step 12, §4.6). The caller has locked the spaces.
--- Says which files they are, and which record of the list took each with it.
-CREATE FUNCTION less_sync_bury_files_1(
+-- Replaces the live files of deleted records by tombstones, and marks their objects for deletion after a minute, so that
+-- running downloads can finish (storage §3.6 step 12, §4.6). The caller has locked the spaces. Returns the files, and for
+-- each the position of its record in the list.
+CREATE FUNCTION less_sync_tombstone_files_1(
     p_spaces   uuid[],
     p_records  uuid[],
     p_cursors  bigint[],
@@ -32,7 +32,7 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 BEGIN
-    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, doomed, not_before)
+    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, pending_delete, not_before)
     SELECT f.space_id, gen_random_uuid(), f.id,
            coalesce(f.object_key, 'spaces/' || f.space_id || '/files/' || f.id), true, now() + interval '60 seconds'
     FROM unnest(p_spaces, p_records) AS r (space_id, id)
@@ -40,14 +40,14 @@ BEGIN
     WHERE NOT f.deleted;
 
     IF FOUND THEN
-        WITH buried AS (
+        WITH tombstoned AS (
             UPDATE files f
             SET deleted = true, size = 0, wrapped_dek = '', object_key = NULL, sha256 = NULL, cursor = r.cursor
             FROM unnest(p_spaces, p_records, p_cursors) WITH ORDINALITY AS r (space_id, id, cursor, place)
             WHERE f.space_id = r.space_id AND f.record_id = r.id AND NOT f.deleted
             RETURNING f.id, r.place
         )
-        SELECT array_agg(buried.id), array_agg(buried.place) INTO files, dead FROM buried;
+        SELECT array_agg(tombstoned.id), array_agg(tombstoned.place) INTO files, dead FROM tombstoned;
     END IF;
 END
 $$;
@@ -135,7 +135,7 @@ BEGIN
     END IF;
     IF p_blob IS NULL THEN
         SELECT b.files INTO deleted_files
-        FROM less_sync_bury_files_1(ARRAY[p_space], ARRAY[p_id], ARRAY[space_cursor]) AS b;
+        FROM less_sync_tombstone_files_1(ARRAY[p_space], ARRAY[p_id], ARRAY[space_cursor]) AS b;
     END IF;
     UPDATE spaces s SET cursor = space_cursor, updated_at = now() WHERE s.id = p_space;
 END
@@ -309,7 +309,7 @@ BEGIN
                    array_agg(space_cursors[p_push[change]]) AS cursors, array_agg(change) AS changes
             FROM generate_series(1, cardinality(p_ids)) AS change
             WHERE p_blobs[change] IS NULL AND outcomes[p_push[change]] = 0
-        ) AS dead, less_sync_bury_files_1(dead.spaces, dead.ids, dead.cursors) AS b;
+        ) AS dead, less_sync_tombstone_files_1(dead.spaces, dead.ids, dead.cursors) AS b;
     END IF;
     UPDATE spaces s SET cursor = m.cursor, updated_at = now()
     FROM unnest(moved, moved_to) AS m (id, cursor)

@@ -1,4 +1,4 @@
--- One row per space. Its cursor orders everything that happens in the space.
+-- One row per space. The cursor orders all changes of the space.
 CREATE TABLE spaces (
     id                 BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     client_id          TEXT    NOT NULL CHECK (length(client_id) BETWEEN 1 AND 255),
@@ -15,8 +15,8 @@ CREATE TABLE spaces (
     updated_at         INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row per record: its current state only. The blob stands last, so that the short columns of a row are found
--- without walking the overflow pages of a long one.
+-- One row per record: the current state only. The blob is the last column, so that reading the short ones does not walk
+-- the overflow pages of a large blob.
 CREATE TABLE records (
     space_id    BLOB    NOT NULL CHECK (length(space_id) = 16) REFERENCES spaces (id) ON DELETE CASCADE,
     id          BLOB    NOT NULL CHECK (length(id) = 16),
@@ -30,10 +30,10 @@ CREATE TABLE records (
     CHECK (NOT deleted OR wrapped_dek IS NULL)
 ) STRICT;
 
--- Pulls walk this one. `deleted` rides along so that a first sync steps over tombstones without visiting their rows.
+-- Order of pulls. `deleted` is part of the index so that a first sync skips tombstones without reading their rows.
 CREATE INDEX idx_records_sync ON records (space_id, cursor, id, deleted);
 
--- Facts that must not change under a database.
+-- Settings that must not change during the life of a database.
 CREATE TABLE server_settings (
     name  TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL

@@ -1,10 +1,9 @@
--- What several people need to share a space: a log of who belongs to it, keys for them, invitations, and a way to end a
--- membership.
+-- Sharing of spaces: membership log, keys of epochs, invitations, and revocations.
 
 -- Size of the membership log: payloads, and 128 bytes for each entry.
 ALTER TABLE spaces ADD COLUMN members_bytes INTEGER NOT NULL DEFAULT 0 CHECK (members_bytes >= 0);
 
--- The membership log: never updated, never deleted from. The payload stands last, as the blob of a record does.
+-- Membership log, append-only. The payload is the last column, like the blob of a record.
 CREATE TABLE members (
     space_id   BLOB    NOT NULL CHECK (length(space_id) = 16) REFERENCES spaces (id) ON DELETE CASCADE,
     -- 1, 2, 3 … without gaps.
@@ -20,14 +19,14 @@ CREATE TABLE members (
 
 CREATE INDEX idx_members_sync ON members (space_id, cursor, chain_seq);
 
--- That a token is dead in a space. Not who said so, and not when.
+-- Revoked tokens of each space. Neither the revoker nor the time is stored.
 CREATE TABLE revocations (
     space_id BLOB NOT NULL CHECK (length(space_id) = 16) REFERENCES spaces (id) ON DELETE CASCADE,
     ucan_cid TEXT NOT NULL CHECK (octet_length(ucan_cid) BETWEEN 1 AND 128),
     PRIMARY KEY (space_id, ucan_cid)
 ) STRICT, WITHOUT ROWID;
 
--- The key of an epoch, wrapped for one member each.
+-- Keys of epochs, each wrapped for one member.
 CREATE TABLE epoch_keys (
     space_id    BLOB    NOT NULL CHECK (length(space_id) = 16) REFERENCES spaces (id) ON DELETE CASCADE,
     epoch       INTEGER NOT NULL CHECK (epoch BETWEEN 1 AND 2147483647),
@@ -37,13 +36,13 @@ CREATE TABLE epoch_keys (
     PRIMARY KEY (space_id, epoch, member_did)
 ) STRICT;
 
--- Sealed letters. Not who sent them.
+-- Encrypted invitations. The sender is not stored.
 CREATE TABLE invitations (
     id          BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     mailbox_id  TEXT    NOT NULL CHECK (octet_length(mailbox_id) = 64),
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
-    -- The server that delivered it, when that was another one.
+    -- Server that delivered the invitation, if it was another one.
     origin_peer TEXT,
     payload     BLOB    NOT NULL
 ) STRICT;
@@ -51,7 +50,7 @@ CREATE TABLE invitations (
 CREATE INDEX idx_invitations_mailbox ON invitations (mailbox_id, created_at, id);
 CREATE INDEX idx_invitations_expires_at ON invitations (expires_at);
 
--- Actions of the last hours, each by a hash that only the server can link to a user.
+-- Rate-limited actions of the last hours, by a keyed hash that only the server can link to a user.
 CREATE TABLE rate_limit_actions (
     actor_hash TEXT    NOT NULL CHECK (octet_length(actor_hash) = 64),
     id         BLOB    NOT NULL CHECK (length(id) = 16),

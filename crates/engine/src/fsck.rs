@@ -164,7 +164,7 @@ impl Fsck {
                 if !unfinished && self.is_missing(key).await? {
                     return Ok(None);
                 }
-                if self.options.delete && self.objects.doom_orphan(key).await? {
+                if self.options.delete && self.objects.mark_orphan_for_deletion(key).await? {
                     self.summary.pending_delete += 1;
                 }
                 Some(if unfinished {

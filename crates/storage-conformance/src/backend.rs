@@ -76,5 +76,5 @@ pub trait Backend: Sized + Send + Sync + 'static {
     fn let_time_pass(&self, by: Duration) -> impl Future<Output = ()> + Send;
 
     /// The objects that are to be removed, now or later, ascending by file: whose they were, and their keys.
-    fn doomed(&self, space: SpaceId) -> impl Future<Output = Vec<(FileId, String)>> + Send;
+    fn pending_deletions(&self, space: SpaceId) -> impl Future<Output = Vec<(FileId, String)>> + Send;
 }

@@ -269,13 +269,13 @@ pub async fn deleted_file_is_a_tombstone<B: Backend>() {
     assert_eq!(fixture.timeline(space, cursor(2)).await, [Row::File(staying), Row::File(gone)]);
     assert!(!fixture.has_file(space, file(1)).await);
     assert_eq!(fixture.file_deks(space, NONE).await.len(), 1);
-    let doomed = [(file(1), upload.object.to_string())];
-    assert_eq!(fixture.backend.doomed(space).await, doomed);
+    let pending_delete = [(file(1), upload.object.to_string())];
+    assert_eq!(fixture.backend.pending_deletions(space).await, pending_delete);
     for id in [file(1), file(3)] {
         assert_eq!(fixture.store.delete_file(&fixture.grant(space), id).await.unwrap(), None);
     }
     assert_eq!(fixture.space(space).await.cursor, cursor(5));
-    assert_eq!(fixture.backend.doomed(space).await, doomed);
+    assert_eq!(fixture.backend.pending_deletions(space).await, pending_delete);
     fixture.end().await;
 }
 
@@ -301,7 +301,7 @@ pub async fn upload_revives_a_deleted_file<B: Backend>() {
         sha256: Some([7; 32]),
     };
     assert_eq!(fixture.file(space, file(1)).await, stored);
-    assert_eq!(fixture.backend.doomed(space).await, [(file(1), old.object.to_string())]);
+    assert_eq!(fixture.backend.pending_deletions(space).await, [(file(1), old.object.to_string())]);
     let mine = both(&fixture, space, &mine()).await;
     assert!(matches!(mine, Err(StorageError::Rejected(FileRejection::OwnedElsewhere))), "{mine:?}");
     fixture.store.delete_file(&fixture.grant(space), file(1)).await.unwrap().unwrap();
@@ -327,7 +327,7 @@ pub async fn file_of_a_dead_record_can_be_revived<B: Backend>() {
     assert!(!fixture.has_file(space, file(1)).await);
     fixture.upload(space, &mine()).await;
     assert_eq!(fixture.file(space, file(1)).await.record, record(1));
-    assert_eq!(fixture.backend.doomed(space).await.len(), 2);
+    assert_eq!(fixture.backend.pending_deletions(space).await.len(), 2);
     fixture.end().await;
 }
 
@@ -398,11 +398,11 @@ pub async fn file_of_the_original_lies_under_its_ids<B: Backend>() {
     let (legacy, stored) = (ObjectKey::legacy(space, file(1)), fixture.file(space, file(1)).await);
     assert_eq!((&stored.object, stored.sha256), (&legacy, None));
     fixture.store.delete_file(&fixture.grant(space), file(1)).await.unwrap().unwrap();
-    assert_eq!(fixture.backend.doomed(space).await, [(file(1), legacy.to_string())]);
+    assert_eq!(fixture.backend.pending_deletions(space).await, [(file(1), legacy.to_string())]);
     let (upload, _) = fixture.upload(space, &mine()).await;
     let stored = fixture.file(space, file(1)).await;
     assert_eq!((stored.object, stored.sha256), (upload.object, Some(content().sha256)));
-    assert_eq!(fixture.backend.doomed(space).await, [(file(1), legacy.to_string())]);
+    assert_eq!(fixture.backend.pending_deletions(space).await, [(file(1), legacy.to_string())]);
     fixture.end().await;
 }
 
@@ -452,6 +452,6 @@ pub async fn files_work_through_the_trait_object<B: Backend>() {
     assert_eq!(store.file(&fixture.grant(id), file(1)).await.unwrap().object, upload.object);
     assert_eq!(store.live_objects(None, None, 10).await.unwrap().len(), 1);
     store.delete_file(&fixture.grant(id), file(1)).await.unwrap().unwrap();
-    assert_eq!(store.object_queue(Duration::ZERO).await.unwrap().doomed, 1);
+    assert_eq!(store.object_queue(Duration::ZERO).await.unwrap().pending_delete, 1);
     fixture.end().await;
 }

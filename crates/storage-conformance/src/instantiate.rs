@@ -163,7 +163,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { @suite $backend timeline:
             rows_of_all_kinds_come_in_the_order_of_their_cursors
             files_die_with_their_record
-            object_is_doomed_under_its_own_key
+            deleted_file_queues_its_object_under_its_own_key
             rejected_push_kills_no_file
             files_of_a_revived_record_stay_gone
             files_of_another_space_survive
@@ -205,8 +205,8 @@ macro_rules! conformance_tests {
             objects_come_in_the_order_of_their_due_times
             use_of_each_object_is_told
             live_files_are_walked_in_order
-            orphan_is_doomed_unless_somebody_needs_it
-            doomed_object_is_not_doomed_twice
+            orphan_is_marked_for_deletion_unless_in_use
+            object_pending_deletion_is_not_queued_twice
             queue_is_counted
         }
         $crate::conformance_tests! { @suite $backend invitations:

@@ -278,7 +278,7 @@ async fn walk<B: Backend>(fixture: &Fixture<B>, only: Option<SpaceId>, limit: us
 }
 
 /// What nothing refers to is removed at once, and written down once. What something refers to is not.
-pub async fn orphan_is_doomed_unless_somebody_needs_it<B: Backend>() {
+pub async fn orphan_is_marked_for_deletion_unless_in_use<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let kept = uploaded(&fixture, space, 1).await;
     uploaded(&fixture, space, 2).await;
@@ -286,7 +286,7 @@ pub async fn orphan_is_doomed_unless_somebody_needs_it<B: Backend>() {
     let running = fixture.begin(space, file(1)).await;
     let before = state(&fixture).await;
     for needed in [kept, ObjectKey::legacy(space, file(2)), running.object.clone()] {
-        assert!(!fixture.store.doom_orphan(&needed).await.unwrap(), "{needed:?}");
+        assert!(!fixture.store.mark_orphan_for_deletion(&needed).await.unwrap(), "{needed:?}");
     }
     assert_eq!(state(&fixture).await, before);
     let elsewhere = self::space(7);
@@ -296,7 +296,7 @@ pub async fn orphan_is_doomed_unless_somebody_needs_it<B: Backend>() {
         ObjectKey::attempt(space, file(1), UploadId::from_bytes([9; 16])),
     ];
     for orphan in orphans.iter().chain(&orphans) {
-        assert!(fixture.store.doom_orphan(orphan).await.unwrap(), "{orphan:?}");
+        assert!(fixture.store.mark_orphan_for_deletion(orphan).await.unwrap(), "{orphan:?}");
     }
     assert_eq!(uses(&fixture, &orphans).await, [ObjectUse::Queued; 3]);
     let due = fixture.sweep_with(GRACE).await;
@@ -310,15 +310,15 @@ pub async fn orphan_is_doomed_unless_somebody_needs_it<B: Backend>() {
 }
 
 /// An object that is to be removed already will be, in its own time.
-pub async fn doomed_object_is_not_doomed_twice<B: Backend>() {
+pub async fn object_pending_deletion_is_not_queued_twice<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let dead = uploaded(&fixture, space, 1).await;
     delete(&fixture, space, 1).await;
-    assert!(fixture.store.doom_orphan(&dead).await.unwrap());
+    assert!(fixture.store.mark_orphan_for_deletion(&dead).await.unwrap());
     assert_eq!(fixture.sweep_with(GRACE).await, []);
     fixture.pass(GRACE).await;
     assert_eq!(fixture.sweep_with(GRACE).await.len(), 1);
-    assert!(fixture.store.doom_orphan(&dead).await.unwrap());
+    assert!(fixture.store.mark_orphan_for_deletion(&dead).await.unwrap());
     assert_eq!(fixture.sweep_with(GRACE).await, []);
     fixture.end().await;
 }
@@ -332,9 +332,9 @@ pub async fn queue_is_counted<B: Backend>() {
             |expected: Duration| found.is_some_and(|found| found >= expected && found < expected + MOMENT);
         assert!(expected.map_or(found.is_none(), is_about), "{found:?} instead of {expected:?}");
     };
-    let counted = async |uploads, doomed| {
+    let counted = async |uploads, pending_delete| {
         let found = state(&fixture).await;
-        assert_eq!((found.uploads, found.doomed), (uploads, doomed));
+        assert_eq!((found.uploads, found.pending_delete), (uploads, pending_delete));
     };
     counted(0, 0).await;
     overdue(None).await;

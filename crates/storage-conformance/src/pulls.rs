@@ -200,8 +200,8 @@ pub async fn first_sync_steps_over_tombstones<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(10).await;
     let space = fixture.personal(1).await;
     fixture.commit(space, (0..1000).map(|n| live(record(n), NONE, b"x")).collect()).await;
-    let doomed = (0..1000).filter(|n| n % 50 != 0).map(|n| tombstone(record(n), cursor(1)));
-    fixture.commit(space, doomed.collect()).await;
+    let deletions = (0..1000).filter(|n| n % 50 != 0).map(|n| tombstone(record(n), cursor(1)));
+    fixture.commit(space, deletions.collect()).await;
     fixture.commit(space, vec![live(record(5000), NONE, b"y")]).await;
     let pages = fixture.pages(space, NONE).await;
     assert_eq!(pages.iter().map(|page| page.rows.len()).collect::<Vec<_>>(), vec![10, 10, 1]);

@@ -71,15 +71,15 @@ pub async fn files_die_with_their_record<B: Backend>() {
         assert_eq!(fixture.timeline(space, staying.cursor).await, expected);
         let first_sync = [Row::File(staying.clone()), Row::Record(row(&changes[1], at))];
         assert_eq!(fixture.timeline(space, NONE).await, first_sync);
-        let doomed = [(file(1), one.to_string()), (file(2), two.to_string())];
-        assert_eq!(fixture.backend.doomed(space).await, doomed);
+        let pending_delete = [(file(1), one.to_string()), (file(2), two.to_string())];
+        assert_eq!(fixture.backend.pending_deletions(space).await, pending_delete);
         fixture.end().await;
     }
 }
 
 /// An object is removed under the key that the database has for it, be it no name of ours; under the one of its ids when it
 /// has none.
-pub async fn object_is_doomed_under_its_own_key<B: Backend>() {
+pub async fn deleted_file_queues_its_object_under_its_own_key<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -90,7 +90,7 @@ pub async fn object_is_doomed_under_its_own_key<B: Backend>() {
     }
     fixture.commit(space, vec![tombstone(record(1), at)]).await;
     let legacy = ObjectKey::legacy(space, file(2)).to_string();
-    assert_eq!(fixture.backend.doomed(space).await, [(file(1), foreign), (file(2), legacy)]);
+    assert_eq!(fixture.backend.pending_deletions(space).await, [(file(1), foreign), (file(2), legacy)]);
     fixture.end().await;
 }
 
@@ -104,7 +104,7 @@ pub async fn rejected_push_kills_no_file<B: Backend>() {
         fixture.push(space, vec![tombstone(record(1), at), tombstone(record(2), put.cursor)]).await;
     assert!(matches!(conflict, Ok(Pushed::Conflict { .. })), "{conflict:?}");
     assert_eq!(fixture.timeline(space, at).await, [Row::File(put)]);
-    assert_eq!(fixture.backend.doomed(space).await, []);
+    assert_eq!(fixture.backend.pending_deletions(space).await, []);
     fixture.end().await;
 }
 
@@ -124,7 +124,7 @@ pub async fn files_of_a_revived_record_stay_gone<B: Backend>() {
     committed(again);
     let rows = fixture.timeline(space, put.cursor).await;
     assert_eq!(rows[0], gone(&put, died));
-    assert_eq!((rows.len(), fixture.backend.doomed(space).await.len()), (2, 1));
+    assert_eq!((rows.len(), fixture.backend.pending_deletions(space).await.len()), (2, 1));
     fixture.end().await;
 }
 
@@ -139,7 +139,7 @@ pub async fn files_of_another_space_survive<B: Backend>() {
     let survivor = fixture.put_file(two, file(1), record(1), dek(1, 2)).await;
     fixture.commit(one, vec![tombstone(record(1), cursor(1))]).await;
     assert_eq!(fixture.timeline(two, cursor(1)).await, [Row::File(survivor)]);
-    assert_eq!(fixture.backend.doomed(two).await, []);
+    assert_eq!(fixture.backend.pending_deletions(two).await, []);
     fixture.end().await;
 }
 

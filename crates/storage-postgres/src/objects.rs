@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use self::due::Claiming;
-use self::uses::Dooming;
+use self::uses::MarkOrphan;
 use self::walk::Walk;
 use crate::PostgresStorage;
 use crate::clock::micros;
@@ -61,8 +61,8 @@ impl Objects for PostgresStorage {
         self.pool.transact(Class::Job, &Walk { only, after, limit }).await
     }
 
-    async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError> {
-        self.pool.transact(Class::Job, &Dooming { key }).await
+    async fn mark_orphan_for_deletion(&self, key: &ObjectKey) -> Result<bool, StorageError> {
+        self.pool.transact(Class::Job, &MarkOrphan { key }).await
     }
 
     async fn object_queue(&self, grace: Duration) -> Result<ObjectQueueState, StorageError> {
@@ -72,10 +72,10 @@ impl Objects for PostgresStorage {
     }
 }
 
-/// Whoever deletes a file dooms its object, and so does whoever claims an attempt.
+/// Only entries that are marked for deletion: objects of deleted files, and claimed attempts.
 async fn forget(db: &mut PgConnection, space: SpaceId, entry: UploadId) -> Result<(), sqlx::Error> {
     let forgotten = sqlx::query!(
-        "DELETE FROM blob_uploads WHERE space_id = $1 AND upload_id = $2 AND doomed",
+        "DELETE FROM blob_uploads WHERE space_id = $1 AND upload_id = $2 AND pending_delete",
         space.as_uuid(),
         Uuid::from_bytes(*entry.as_bytes()),
     );
@@ -91,7 +91,7 @@ async fn postpone(
     let postponed = sqlx::query!(
         "UPDATE blob_uploads
          SET not_before = now() + $3::bigint * interval '1 microsecond', attempts = greatest(attempts, 1)
-         WHERE space_id = $1 AND upload_id = $2 AND doomed",
+         WHERE space_id = $1 AND upload_id = $2 AND pending_delete",
         space.as_uuid(),
         Uuid::from_bytes(*entry.as_bytes()),
         micros(delay),

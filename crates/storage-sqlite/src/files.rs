@@ -16,10 +16,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use self::claim::{change, verdict};
 use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
-use crate::burial::LiveFile;
 use crate::columns::{cursor, dek as stored_dek, size};
 use crate::error::{CorruptRow, database, storage_error};
 use crate::spaces::move_cursor;
+use crate::tombstone::LiveFile;
 
 /// About what a change of a file costs in the log.
 const FILE_BYTES: usize = 1024;
@@ -109,7 +109,7 @@ fn delete(db: &Connection, access: &Access, file: FileId) -> Result<Option<FileC
     let space = for_writing(db, access)?;
     let Some(live) = LiveFile::find(db, space.id, file)? else { return Ok(None) };
     let change = change(&space, live.record)?;
-    live.bury(db, space.id, change.cursor)?;
+    live.tombstone(db, space.id, change.cursor)?;
     move_cursor(db, space.id, change.cursor)?;
     Ok(Some(change))
 }

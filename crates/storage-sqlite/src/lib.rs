@@ -16,7 +16,6 @@
 //! ```
 
 mod access;
-mod burial;
 mod clock;
 mod columns;
 mod connection;
@@ -40,6 +39,7 @@ mod records;
 mod revocations;
 mod spaces;
 mod store;
+mod tombstone;
 mod writer;
 
 pub use error::OpenError;

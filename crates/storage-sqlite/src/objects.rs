@@ -12,7 +12,7 @@ use less_sync_storage::{
 };
 use rusqlite::{Connection, params};
 
-use self::uses::{is_doomed, object_use};
+use self::uses::{is_pending_delete, object_use};
 use crate::SqliteStorage;
 use crate::clock::{micros, now_micros};
 use crate::columns::size;
@@ -24,12 +24,12 @@ pub(crate) use self::uses::{intend, is_live};
 /// About what a change of an entry costs in the log.
 const ENTRY_BYTES: usize = 512;
 
-/// Whoever deletes a file dooms its object, and so does whoever claims an attempt.
-const FORGET: &str = "DELETE FROM blob_uploads WHERE space_id = ?1 AND upload_id = ?2 AND doomed = 1";
+/// Only entries that are marked for deletion: objects of deleted files, and claimed attempts.
+const FORGET: &str = "DELETE FROM blob_uploads WHERE space_id = ?1 AND upload_id = ?2 AND pending_delete = 1";
 
 const POSTPONE: &str = "\
     UPDATE blob_uploads SET not_before = ?3, attempts = max(attempts, 1)
-    WHERE space_id = ?1 AND upload_id = ?2 AND doomed = 1";
+    WHERE space_id = ?1 AND upload_id = ?2 AND pending_delete = 1";
 
 /// No blob is less than the empty one.
 const SELECT_LIVE: &str = "\
@@ -84,9 +84,9 @@ impl Objects for SqliteStorage {
         self.readers.read(move |db| live(db, only, after, limit)).await
     }
 
-    async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError> {
+    async fn mark_orphan_for_deletion(&self, key: &ObjectKey) -> Result<bool, StorageError> {
         let key = key.clone();
-        self.writer.write(ENTRY_BYTES, move |db| doom_orphan(db, &key)).await
+        self.writer.write(ENTRY_BYTES, move |db| mark_orphan_for_deletion(db, &key)).await
     }
 
     async fn object_queue(&self, grace: Duration) -> Result<ObjectQueueState, StorageError> {
@@ -95,12 +95,12 @@ impl Objects for SqliteStorage {
 }
 
 /// An orphan leaves like an attempt that is over: nobody can be reading it.
-fn doom_orphan(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
+fn mark_orphan_for_deletion(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
     if is_live(db, key)? {
         return Ok(false);
     }
-    if let Some(doomed) = is_doomed(db, key)? {
-        return Ok(doomed);
+    if let Some(pending_delete) = is_pending_delete(db, key)? {
+        return Ok(pending_delete);
     }
     let id = match key.upload() {
         Some(id) => id,

@@ -10,10 +10,10 @@ use less_sync_storage::{
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::access::{for_reading, for_writing};
-use crate::burial::bury_files;
 use crate::columns::cursor;
 use crate::error::{one_row, storage_error};
 use crate::spaces::move_cursor;
+use crate::tombstone::tombstone_files;
 
 /// Maximum number of mismatching records that a conflict names.
 const NAMED_MISMATCHES: usize = 100;
@@ -42,8 +42,8 @@ pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pus
         return Ok(Pushed::Conflict { cursor: space.cursor, records: mismatches });
     }
     let next = space.cursor.next().ok_or(PushRejection::CursorExhausted)?;
-    let buried = write(db, space.id, push.changes(), next)?;
-    Ok(committed(&space, next, buried))
+    let tombstoned = write(db, space.id, push.changes(), next)?;
+    Ok(committed(&space, next, tombstoned))
 }
 
 fn committed(space: &Space, cursor: Cursor, deleted_files: Vec<DeletedFile>) -> Pushed {
@@ -97,7 +97,7 @@ fn write(
 ) -> Result<Vec<DeletedFile>, PushError> {
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     let mut update = db.prepare_cached(UPDATE).map_err(storage_error)?;
-    let mut buried = Vec::new();
+    let mut tombstoned = Vec::new();
     for change in changes {
         if change.expected == Cursor::ZERO {
             write_one(&mut insert, space, change, next)?;
@@ -105,11 +105,11 @@ fn write(
         }
         write_one(&mut update, space, change, next)?;
         if change.state == RecordState::Tombstone {
-            bury_files(db, space, change.id, next, &mut buried)?;
+            tombstone_files(db, space, change.id, next, &mut tombstoned)?;
         }
     }
     move_cursor(db, space, next)?;
-    Ok(buried)
+    Ok(tombstoned)
 }
 
 fn write_one(

@@ -7,7 +7,7 @@ use less_sync_core::{FileId, SpaceId};
 
 use crate::{ObjectKey, StorageError, UploadId};
 
-/// How long a doomed object is left alone at least, in favour of downloads that have begun (storage §4.6).
+/// Shortest delay between the deletion of a file and the removal of its object, for the sake of running downloads (storage §4.6).
 pub const OBJECT_GRACE: Duration = Duration::from_mins(1);
 
 /// An object that is to be removed now, claimed by the caller.
@@ -68,7 +68,7 @@ pub struct ObjectQueueState {
     /// Uploads within their lifetime.
     pub uploads: u64,
     /// Objects that are to be removed, now or when their grace is over.
-    pub doomed: u64,
+    pub pending_delete: u64,
     /// How long the oldest entry that is due has been.
     pub oldest_due: Option<Duration>,
 }
@@ -129,7 +129,7 @@ pub trait Objects: Send + Sync {
     ///
     /// # Errors
     /// Failures of the database only.
-    async fn doom_orphan(&self, key: &ObjectKey) -> Result<bool, StorageError>;
+    async fn mark_orphan_for_deletion(&self, key: &ObjectKey) -> Result<bool, StorageError>;
 
     /// How full the queue is, when objects of deleted files are kept for `grace` (see [`ClaimDue::grace`]). One read.
     ///

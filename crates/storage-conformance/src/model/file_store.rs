@@ -48,7 +48,7 @@ impl SharedStore {
 
     pub(super) fn delete_file(&mut self, id: SpaceId, file: FileId) -> Option<FileChange> {
         let record = self.live_owner(id, file)?;
-        self.objects.bury(id, file);
+        self.objects.tombstone(id, file);
         Some(self.change_file(id, file, record, FileState::Tombstone))
     }
 

@@ -69,7 +69,7 @@ impl ObjectStore {
     }
 
     /// The object of a live file is to be removed.
-    pub(super) fn bury(&mut self, space: SpaceId, file: FileId) {
+    pub(super) fn tombstone(&mut self, space: SpaceId, file: FileId) {
         let place = self.live.iter().position(|(id, _)| *id == (space, file)).unwrap();
         let (_, upload) = self.live.remove(place);
         let due = Due::Deleted(self.now);
@@ -133,7 +133,7 @@ impl ObjectStore {
         let oldest = self.queue.iter().map(|entry| entry.at(grace)).min();
         ObjectQueueState {
             uploads,
-            doomed: self.queue.len() as u64 - uploads,
+            pending_delete: self.queue.len() as u64 - uploads,
             oldest_due: oldest.and_then(|at| self.now.checked_sub(at)),
         }
     }

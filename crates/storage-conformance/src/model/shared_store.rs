@@ -94,7 +94,7 @@ impl SharedStore {
         let mut deleted_files = Vec::new();
         for file in self.extras.get_mut(&id).unwrap().files.values_mut().filter(|file| dead(file)) {
             (file.state, file.cursor) = (FileState::Tombstone, cursor);
-            self.objects.bury(id, file.id);
+            self.objects.tombstone(id, file.id);
             deleted_files.push(DeletedFile { id: file.id, record: file.record });
         }
         Ok(Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, deleted_files })

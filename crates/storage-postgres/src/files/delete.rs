@@ -28,26 +28,27 @@ impl Transaction for Delete<'_> {
         );
         let Some(record) = owner.fetch_optional(&mut *db).await? else { return Ok(None) };
         let change = change(&space, record)?;
-        self.bury(db, &space, &change).await?;
+        self.tombstone(db, &space, &change).await?;
         Ok(Some(change))
     }
 }
 
 impl Delete<'_> {
-    /// The same as happens to the files of a dead record: tombstone, doomed object, and the cursor of the space.
-    async fn bury(
+    /// Writes the tombstone, marks the object for deletion and moves the cursor of the space: as a push does for the files
+    /// of a deleted record.
+    async fn tombstone(
         &self,
         db: &mut PgConnection,
         space: &Locked,
         change: &FileChange,
     ) -> Result<(), sqlx::Error> {
-        let buried = sqlx::query!(
-            "WITH doomed AS (
-                 INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, doomed, not_before)
+        let tombstoned = sqlx::query!(
+            "WITH marked AS (
+                 INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, pending_delete, not_before)
                  SELECT space_id, gen_random_uuid(), id, coalesce(object_key, $4), true,
                         now() + $5::bigint * interval '1 microsecond'
                  FROM files WHERE space_id = $1 AND id = $2 AND NOT deleted
-             ), buried AS (
+             ), tombstoned AS (
                  UPDATE files
                  SET deleted = true, size = 0, wrapped_dek = '', object_key = NULL, sha256 = NULL, cursor = $3
                  WHERE space_id = $1 AND id = $2 AND NOT deleted
@@ -59,6 +60,6 @@ impl Delete<'_> {
             ObjectKey::legacy(self.access.space(), self.file).to_string(),
             micros(OBJECT_GRACE),
         );
-        buried.execute(db).await.map(drop)
+        tombstoned.execute(db).await.map(drop)
     }
 }

@@ -95,7 +95,7 @@ impl Commit<'_> {
         let put = sqlx::query!(
             "WITH intent AS (
                  DELETE FROM blob_uploads
-                 WHERE space_id = $1 AND upload_id = $2 AND object_key = $4 AND NOT doomed
+                 WHERE space_id = $1 AND upload_id = $2 AND object_key = $4 AND NOT pending_delete
                    AND not_before > clock_timestamp()
                  RETURNING object_key
              ), file AS (
@@ -136,7 +136,7 @@ impl Transaction for Abort<'_> {
         let Upload { id, object } = self.upload;
         let expired = sqlx::query!(
             "UPDATE blob_uploads SET not_before = least(not_before, clock_timestamp())
-             WHERE space_id = $1 AND upload_id = $2 AND NOT doomed",
+             WHERE space_id = $1 AND upload_id = $2 AND NOT pending_delete",
             object.space().as_uuid(),
             uuid(*id),
         );

@@ -1,6 +1,6 @@
 //! What is due in the queue, and since when.
 //!
-//! Objects of deleted files are written down as doomed, for the time when the shortest grace is over; a longer one is added
+//! Objects of deleted files are marked for deletion after the shortest grace; a longer one is added
 //! to it when they are looked for. Whoever claims an entry counts that in `attempts`, and so says that it has had its grace.
 
 use std::convert::Infallible;
@@ -29,18 +29,18 @@ impl Transaction for Claiming {
         let claimed = sqlx::query!(
             r#"WITH past AS MATERIALIZED (
                    SELECT space_id, upload_id, not_before AS since FROM blob_uploads
-                   WHERE (NOT doomed OR attempts > 0) AND not_before <= now()
+                   WHERE (NOT pending_delete OR attempts > 0) AND not_before <= now()
                    ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED
                ), past_grace AS MATERIALIZED (
                    SELECT space_id, upload_id, not_before + $2::bigint * interval '1 microsecond' AS since
                    FROM blob_uploads
-                   WHERE doomed AND attempts = 0 AND not_before <= now() - $2::bigint * interval '1 microsecond'
+                   WHERE pending_delete AND attempts = 0 AND not_before <= now() - $2::bigint * interval '1 microsecond'
                    ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED
                ), due AS MATERIALIZED (
                    SELECT * FROM past UNION ALL SELECT * FROM past_grace ORDER BY since LIMIT $1
                )
                UPDATE blob_uploads u
-               SET doomed = true, attempts = attempts + 1, not_before = now() + $3::bigint * interval '1 microsecond'
+               SET pending_delete = true, attempts = attempts + 1, not_before = now() + $3::bigint * interval '1 microsecond'
                FROM due WHERE u.space_id = due.space_id AND u.upload_id = due.upload_id
                RETURNING u.space_id, u.upload_id, u.object_key, u.attempts - 1 AS "attempts!",
                          (extract(epoch FROM due.since) * 1000000)::bigint AS "since!""#,
@@ -65,11 +65,11 @@ impl Transaction for Claiming {
 /// What the queue looks like to a sweeper with this grace.
 pub(super) async fn state(db: &mut PgConnection, grace: Duration) -> Result<ObjectQueueState, sqlx::Error> {
     let counted = sqlx::query!(
-        r#"SELECT count(*) FILTER (WHERE NOT doomed AND not_before > now()) AS "uploads!",
-                  count(*) FILTER (WHERE doomed OR not_before <= now()) AS "doomed!",
+        r#"SELECT count(*) FILTER (WHERE NOT pending_delete AND not_before > now()) AS "uploads!",
+                  count(*) FILTER (WHERE pending_delete OR not_before <= now()) AS "pending_delete!",
                   (extract(epoch FROM now() - least(
-                      min(not_before) FILTER (WHERE NOT doomed OR attempts > 0),
-                      min(not_before) FILTER (WHERE doomed AND attempts = 0) + $1::bigint * interval '1 microsecond'
+                      min(not_before) FILTER (WHERE NOT pending_delete OR attempts > 0),
+                      min(not_before) FILTER (WHERE pending_delete AND attempts = 0) + $1::bigint * interval '1 microsecond'
                   )) * 1000000)::bigint AS overdue
            FROM blob_uploads"#,
         beyond_shortest(grace),
@@ -78,12 +78,12 @@ pub(super) async fn state(db: &mut PgConnection, grace: Duration) -> Result<Obje
     let overdue = row.overdue.and_then(|overdue| u64::try_from(overdue).ok());
     Ok(ObjectQueueState {
         uploads: row.uploads.unsigned_abs(),
-        doomed: row.doomed.unsigned_abs(),
+        pending_delete: row.pending_delete.unsigned_abs(),
         oldest_due: overdue.map(Duration::from_micros),
     })
 }
 
-/// What is added to the grace that doomed objects are written down with.
+/// Grace beyond the shortest one, which `not_before` of objects of deleted files includes already.
 fn beyond_shortest(grace: Duration) -> i64 {
     micros(grace.saturating_sub(OBJECT_GRACE))
 }

@@ -25,12 +25,12 @@ struct Row {
     /// That of the live file whose content it is.
     size: Option<i64>,
     /// Whether it is to be removed, rather than being written; `None` when the queue does not know it.
-    doomed: Option<bool>,
+    pending_delete: Option<bool>,
 }
 
 impl Row {
     fn object_use(&self) -> Result<ObjectUse, CorruptRow> {
-        Ok(match (self.size, self.doomed) {
+        Ok(match (self.size, self.pending_delete) {
             (Some(bytes), _) => ObjectUse::Live { size: size(bytes)? },
             (None, Some(_)) => ObjectUse::Queued,
             (None, None) => ObjectUse::Orphan,
@@ -49,9 +49,9 @@ async fn select(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<Row>, s
         r#"SELECT (SELECT f.size FROM files f
                    WHERE f.space_id = k.space_id AND f.id = k.file_id AND NOT f.deleted
                      AND (f.object_key = k.name OR f.object_key IS NULL AND k.legacy)) AS size,
-                  (SELECT u.doomed OR u.not_before <= now() FROM blob_uploads u
+                  (SELECT u.pending_delete OR u.not_before <= now() FROM blob_uploads u
                    WHERE u.space_id = k.space_id AND u.file_id = k.file_id AND u.object_key = k.name
-                   LIMIT 1) AS doomed
+                   LIMIT 1) AS pending_delete
            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[])
                 WITH ORDINALITY AS k (space_id, file_id, name, legacy, place)
            ORDER BY k.place"#,
@@ -82,11 +82,11 @@ pub(crate) async fn write_down(
 
 /// Has an orphan removed. It leaves like an attempt that is over: nobody can be reading it. What is an orphan stays one:
 /// no commit finds an attempt for it.
-pub(super) struct Dooming<'a> {
+pub(super) struct MarkOrphan<'a> {
     pub(super) key: &'a ObjectKey,
 }
 
-impl Transaction for Dooming<'_> {
+impl Transaction for MarkOrphan<'_> {
     type Outcome = bool;
     type Rejection = Infallible;
 
@@ -94,8 +94,8 @@ impl Transaction for Dooming<'_> {
         let known = select(db, std::slice::from_ref(self.key)).await?;
         match known.first() {
             Some(Row { size: Some(_), .. }) => Ok(false),
-            Some(Row { doomed: Some(doomed), .. }) => Ok(*doomed),
-            Some(Row { size: None, doomed: None }) | None => {
+            Some(Row { pending_delete: Some(pending_delete), .. }) => Ok(*pending_delete),
+            Some(Row { size: None, pending_delete: None }) | None => {
                 write_down(db, self.key, self.key.upload()).await?;
                 Ok(true)
             }

@@ -166,10 +166,14 @@ async fn write(
         return Ok(Vec::new());
     }
     let (spaces, cursors) = (vec![space; dead.len()], vec![at; dead.len()]);
-    let bury =
-        sqlx::query!("SELECT files, dead FROM less_sync_bury_files_1($1, $2, $3)", &spaces, &dead, &cursors);
-    let buried = bury.fetch_one(connection).await?;
-    let files = buried.files.into_iter().flatten().zip(buried.dead.into_iter().flatten());
+    let tombstone = sqlx::query!(
+        "SELECT files, dead FROM less_sync_tombstone_files_1($1, $2, $3)",
+        &spaces,
+        &dead,
+        &cursors
+    );
+    let tombstoned = tombstone.fetch_one(connection).await?;
+    let files = tombstoned.files.into_iter().flatten().zip(tombstoned.dead.into_iter().flatten());
     Ok(files.filter_map(|(file, place)| deleted(file, &dead, place)).collect())
 }
 

@@ -17,7 +17,7 @@ use crate::shared_plans::{Fixture, LARGE, MODES, assert_reads, chain, reader};
 /// The queue has 110 000 entries: 5 000 attempts that are over and 5 000 that are not, and 100 000 objects of deleted files,
 /// half of which are past a grace of a day. All of them are of the large space.
 const QUEUE: &str = "
-    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, doomed, not_before)
+    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, pending_delete, not_before)
         SELECT '01010101-0101-0101-0101-010101010101', md5('upload ' || n)::uuid, md5('queued ' || n)::uuid,
                'object ' || n, n > 10000,
                CASE WHEN n <= 5000 THEN now() + interval '1 hour' WHEN n <= 10000 THEN now() - n * interval '1 second'
@@ -75,7 +75,7 @@ async fn files_are_found_by_their_keys() {
             storage.delete_file(&writer(), old).await.unwrap().unwrap();
             assert_eq!(storage.delete_file(&writer(), old).await.unwrap(), None);
         };
-        // To know it, to doom its object, to bury it; the second time both versions of the row are seen.
+        // To find it, to mark its object, to tombstone it; the second time both versions of the row are seen.
         assert_reads(&fixture.reads(delete).await, &[("files_pkey", 6), ("revocations_pkey", 0)]);
         let abort = async |storage: &PostgresStorage| {
             for id in [UploadId::from_bytes([8; 16]), UploadId::from_bytes([9; 16])] {
@@ -91,7 +91,7 @@ async fn files_are_found_by_their_keys() {
     }
 }
 
-/// "doomed objects": what waits for the end of its grace is not looked at, however much of it there is.
+/// "pending deletions": what waits for the end of its grace is not looked at, however much of it there is.
 #[tokio::test]
 async fn sweeper_reads_no_more_than_it_claims() {
     for mode in MODES {
@@ -130,7 +130,7 @@ async fn objects_are_looked_up_by_the_keys_of_their_files() {
             let uses = storage.object_uses(&vec![legacy.clone(); 1000]).await.unwrap();
             assert_eq!(uses, [ObjectUse::Live { size: 1 }; 1000]);
             let orphan = ObjectKey::legacy(LARGE, FileId::from_bytes([7; 16]));
-            assert!(storage.doom_orphan(&orphan).await.unwrap());
+            assert!(storage.mark_orphan_for_deletion(&orphan).await.unwrap());
         };
         let expected = [("files_pkey", 1001), ("idx_blob_uploads_file", 0), ("blob_uploads_pkey", 0)];
         assert_reads(&fixture.reads(look).await, &expected);

@@ -207,7 +207,7 @@ fn biased<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
 }
 
 /// Storage §3.6 step 12: live files go with the records that own them, under the cursor of the push, and their objects
-/// are doomed. "tombstone removes the record's files, ids returned, not found afterwards"
+/// are marked for deletion. "tombstone removes the record's files, ids returned, not found afterwards"
 #[tokio::test]
 async fn tombstones_take_the_files_of_their_records_with_them() {
     let harness = Harness::new(|options| options).await;
@@ -231,7 +231,7 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
         else {
             panic!("a conflict");
         };
-        let buried: Vec<uuid::Uuid> =
+        let tombstoned: Vec<uuid::Uuid> =
             sqlx::query_scalar("SELECT id FROM files WHERE deleted AND cursor = $1 ORDER BY id")
                 .bind(moved.as_i64())
                 .fetch_all(&mut db)
@@ -240,17 +240,17 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
         let mut told: Vec<uuid::Uuid> = deleted_files.iter().map(|file| file.id.as_uuid()).collect();
         told.sort_unstable();
         assert_eq!(told.len() as u64, 2 * count);
-        assert_eq!(told, buried);
-        let doomed: i64 = sqlx::query_scalar(
+        assert_eq!(told, tombstoned);
+        let pending_delete: i64 = sqlx::query_scalar(
             "SELECT count(DISTINCT u.object_key) FROM blob_uploads u JOIN files f ON f.id = u.file_id
-             WHERE u.doomed AND f.cursor = $1 AND u.not_before > now()
+             WHERE u.pending_delete AND f.cursor = $1 AND u.not_before > now()
              AND u.object_key IN ('elsewhere ' || f.record_id, 'spaces/' || f.space_id || '/files/' || f.id)",
         )
         .bind(moved.as_i64())
         .fetch_one(&mut db)
         .await
         .unwrap();
-        assert_eq!(doomed.unsigned_abs(), 2 * count);
+        assert_eq!(pending_delete.unsigned_abs(), 2 * count);
     }
     harness.end().await;
 }

@@ -34,7 +34,7 @@ async fn fingerprints_are_the_published_ones() {
     assert_eq!(fingerprint.to_string(), "ca9051e286269549484307f7f1e7eee4c4aafc294a3d940680a616030a21e2f1");
     fixture.up_to_date().await;
     let fingerprint = fixture.migrator().status().await.unwrap().fingerprint.unwrap();
-    assert_eq!(fingerprint.to_string(), "4d484aec3c51899309895069f040cd8774b9986cc8023ad0da582391925a3746");
+    assert_eq!(fingerprint.to_string(), "f6d047590ca95d518c1a084565a03954ac12b9b011ccfea4d1eb98e0b7c67f0c");
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use less_sync_core::{Epoch, RecordId, SpaceId};
 use less_sync_storage::{Claim, Claimed, FileChange, FileError, FileRejection, Space, SpaceKind};
 use rusqlite::{Connection, params};
 
-use crate::burial::LiveFile;
 use crate::error::storage_error;
+use crate::tombstone::LiveFile;
 
 const RECORD_IS_LIVE: &str =
     "SELECT EXISTS (SELECT 1 FROM records WHERE space_id = ?1 AND id = ?2 AND deleted = 0)";

@@ -22,7 +22,7 @@ use crate::spaces::move_cursor;
 
 const TAKE: &str = "\
     DELETE FROM blob_uploads
-    WHERE space_id = ?1 AND upload_id = ?2 AND object_key = ?3 AND doomed = 0 AND not_before > ?4";
+    WHERE space_id = ?1 AND upload_id = ?2 AND object_key = ?3 AND pending_delete = 0 AND not_before > ?4";
 
 const PUT: &str = "\
     INSERT INTO files (space_id, id, record_id, cursor, size, wrapped_dek, object_key, sha256)
@@ -34,7 +34,7 @@ const PUT: &str = "\
 
 const EXPIRE: &str = "\
     UPDATE blob_uploads SET not_before = min(not_before, ?3)
-    WHERE space_id = ?1 AND upload_id = ?2 AND doomed = 0";
+    WHERE space_id = ?1 AND upload_id = ?2 AND pending_delete = 0";
 
 /// Writes down that an object is about to be written.
 pub(super) fn begin(

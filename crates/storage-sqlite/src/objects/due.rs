@@ -1,6 +1,6 @@
 //! What is due in the queue, and since when.
 //!
-//! Objects of deleted files are written down as doomed, for the time when the shortest grace is over; a longer one is added
+//! Objects of deleted files are marked for deletion after the shortest grace; a longer one is added
 //! to it when they are looked for. Whoever claims an entry counts that in `attempts`, and so says that it has had its grace.
 
 use std::time::Duration;
@@ -15,24 +15,24 @@ use crate::error::{one_row, storage_error};
 /// Due at `not_before`: attempts, and what was claimed before.
 const SELECT_DUE: &str = "\
     SELECT space_id, upload_id, object_key, attempts, not_before FROM blob_uploads
-    WHERE (doomed = 0 OR attempts > 0) AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
+    WHERE (pending_delete = 0 OR attempts > 0) AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
 
 /// Due when their grace is over: objects of deleted files.
 const SELECT_PAST_GRACE: &str = "\
     SELECT space_id, upload_id, object_key, attempts, not_before FROM blob_uploads
-    WHERE doomed = 1 AND attempts = 0 AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
+    WHERE pending_delete = 1 AND attempts = 0 AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
 
 /// From now on no commit finds the attempt (storage R7).
 const CLAIM: &str = "\
-    UPDATE blob_uploads SET doomed = 1, attempts = attempts + 1, not_before = ?3
+    UPDATE blob_uploads SET pending_delete = 1, attempts = attempts + 1, not_before = ?3
     WHERE space_id = ?1 AND upload_id = ?2";
 
 const COUNT: &str = "\
-    SELECT count(*) FILTER (WHERE not_before > ?1 AND doomed = 0), count(*), min(not_before) FROM blob_uploads
-    WHERE (doomed = 0 OR attempts > 0)";
+    SELECT count(*) FILTER (WHERE not_before > ?1 AND pending_delete = 0), count(*), min(not_before) FROM blob_uploads
+    WHERE (pending_delete = 0 OR attempts > 0)";
 
 const COUNT_GRACED: &str =
-    "SELECT count(*), min(not_before) FROM blob_uploads WHERE doomed = 1 AND attempts = 0";
+    "SELECT count(*), min(not_before) FROM blob_uploads WHERE pending_delete = 1 AND attempts = 0";
 
 /// Claims what has been due for longest.
 pub(super) fn claim(db: &Connection, claim: ClaimDue) -> Result<Vec<DueObject>, StorageError> {
@@ -63,12 +63,12 @@ pub(super) fn state(db: &Connection, grace: Duration) -> Result<ObjectQueueState
     let overdue = oldest.and_then(|since| u64::try_from(now.saturating_sub(since)).ok());
     Ok(ObjectQueueState {
         uploads: uploads.into(),
-        doomed: u64::from(all.saturating_sub(uploads)) + u64::from(graced),
+        pending_delete: u64::from(all.saturating_sub(uploads)) + u64::from(graced),
         oldest_due: overdue.map(Duration::from_micros),
     })
 }
 
-/// What is added to the grace that doomed objects are written down with.
+/// Grace beyond the shortest one, which `not_before` of objects of deleted files includes already.
 fn beyond_shortest(grace: Duration) -> i64 {
     micros(grace.saturating_sub(OBJECT_GRACE))
 }

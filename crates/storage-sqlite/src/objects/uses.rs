@@ -12,7 +12,7 @@ const SELECT_CONTENT: &str =
 
 /// Whether it is to be removed; no row when the queue does not know it.
 const SELECT_QUEUED: &str = "\
-    SELECT doomed = 1 OR not_before <= ?4 FROM blob_uploads
+    SELECT pending_delete = 1 OR not_before <= ?4 FROM blob_uploads
     WHERE space_id = ?1 AND file_id = ?2 AND object_key = ?3";
 
 const INTEND: &str = "\
@@ -23,7 +23,7 @@ pub(super) fn object_use(db: &Connection, key: &ObjectKey) -> Result<ObjectUse, 
     if let Some(size) = content(db, key)? {
         return Ok(ObjectUse::Live { size });
     }
-    Ok(if is_doomed(db, key)?.is_some() { ObjectUse::Queued } else { ObjectUse::Orphan })
+    Ok(if is_pending_delete(db, key)?.is_some() { ObjectUse::Queued } else { ObjectUse::Orphan })
 }
 
 /// Whether the object is the content of a live file.
@@ -45,7 +45,7 @@ fn content(db: &Connection, key: &ObjectKey) -> Result<Option<u64>, StorageError
 }
 
 /// Whether the object is to be removed, rather than being written; `None` when the queue does not know it.
-pub(super) fn is_doomed(db: &Connection, key: &ObjectKey) -> Result<Option<bool>, StorageError> {
+pub(super) fn is_pending_delete(db: &Connection, key: &ObjectKey) -> Result<Option<bool>, StorageError> {
     let (space, file) = (key.space(), key.file());
     let mut select = db.prepare_cached(SELECT_QUEUED).map_err(storage_error)?;
     let named = params![space.as_bytes(), file.as_bytes(), key.to_string(), now_micros()];

@@ -77,7 +77,7 @@ SELECT 'P21: object twice in the queue: ' || object_key
 FROM blob_uploads GROUP BY object_key HAVING count(*) > 1
 UNION ALL
 SELECT 'claimed object that may be committed: ' || object_key
-FROM blob_uploads WHERE attempts > 0 AND NOT doomed
+FROM blob_uploads WHERE attempts > 0 AND NOT pending_delete
 UNION ALL
 SELECT 'key share of an epoch that is not due: space ' || hex(s.id)
 FROM spaces s WHERE EXISTS (

@@ -95,10 +95,10 @@ impl Backend for SqliteBackend {
         db.execute("UPDATE blob_uploads SET not_before = not_before - ?1", [by]).unwrap();
     }
 
-    async fn doomed(&self, space: SpaceId) -> Vec<(FileId, String)> {
+    async fn pending_deletions(&self, space: SpaceId) -> Vec<(FileId, String)> {
         let db = self.connect();
         let sql = "SELECT file_id, object_key FROM blob_uploads WHERE space_id = ?1
-                   AND (doomed = 1 OR not_before <= unixepoch('subsec') * 1000000) ORDER BY 1";
+                   AND (pending_delete = 1 OR not_before <= unixepoch('subsec') * 1000000) ORDER BY 1";
         let mut select = db.prepare(sql).unwrap();
         let rows =
             select.query_map([space.as_bytes()], |row| Ok((FileId::from_bytes(row.get(0)?), row.get(1)?)));

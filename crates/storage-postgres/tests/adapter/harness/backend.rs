@@ -103,9 +103,9 @@ impl Backend for PostgresBackend {
         }
     }
 
-    async fn doomed(&self, space: SpaceId) -> Vec<(FileId, String)> {
+    async fn pending_deletions(&self, space: SpaceId) -> Vec<(FileId, String)> {
         let sql = "SELECT file_id, object_key FROM blob_uploads
-                   WHERE space_id = $1 AND (doomed OR not_before <= now()) ORDER BY 1";
+                   WHERE space_id = $1 AND (pending_delete OR not_before <= now()) ORDER BY 1";
         let rows: Vec<(uuid::Uuid, String)> =
             sqlx::query_as(sql).bind(space.as_uuid()).fetch_all(&mut self.connect().await).await.unwrap();
         rows.into_iter().map(|(file, key)| (file.into(), key)).collect()

@@ -1,5 +1,5 @@
-//! How files die: their rows become tombstones, and their objects are to be removed (storage §3.6, step 12; newer-clients
-//! §7).
+//! Deletion of files: a tombstone row, and an object that is marked for deletion (storage §3.6, step 12;
+//! newer-clients §7).
 
 use less_sync_core::{Cursor, FileId, RecordId, SpaceId};
 use less_sync_storage::{DeletedFile, OBJECT_GRACE, ObjectKey, StorageError};
@@ -15,24 +15,24 @@ const SELECT_OF_RECORD: &str = "\
 const SELECT: &str = "\
     SELECT id, record_id, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
 
-const DOOM: &str = "\
-    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, doomed, not_before)
+const MARK_FOR_DELETION: &str = "\
+    INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, pending_delete, not_before)
     VALUES (?1, ?2, ?3, ?4, 1, ?5)";
 
-const BURY: &str = "\
+const TOMBSTONE: &str = "\
     UPDATE files SET cursor = ?3, deleted = 1, size = 0, wrapped_dek = x'', object_key = NULL, sha256 = NULL
     WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
 
-/// A file that is still alive.
+/// Live file.
 pub(crate) struct LiveFile {
     id: FileId,
     pub(crate) record: RecordId,
-    /// `None`: its object lies where its ids say.
+    /// Name of the object. `None`: the one that the ids give.
     object_key: Option<String>,
 }
 
 impl LiveFile {
-    /// The file, unless it is dead or never was.
+    /// Finds the file if it is live.
     pub(crate) fn find<R>(
         db: &Connection,
         space: SpaceId,
@@ -57,9 +57,9 @@ impl LiveFile {
         })
     }
 
-    /// Makes a tombstone of it under `cursor`, and dooms its object. The sweeper leaves that alone for a while, in favour
-    /// of downloads that have begun.
-    pub(crate) fn bury<R>(
+    /// Replaces the file by a tombstone under `cursor` and marks its object for deletion after [`OBJECT_GRACE`], so that
+    /// running downloads can finish.
+    pub(crate) fn tombstone<R>(
         &self,
         db: &Connection,
         space: SpaceId,
@@ -68,25 +68,25 @@ impl LiveFile {
         let legacy = || ObjectKey::legacy(space, self.id).to_string();
         let key = self.object_key.clone().unwrap_or_else(legacy);
         let not_before = now_micros().saturating_add(micros(OBJECT_GRACE));
-        let mut doom = db.prepare_cached(DOOM).map_err(storage_error)?;
+        let mut mark = db.prepare_cached(MARK_FOR_DELETION).map_err(storage_error)?;
         let (space, file) = (space.as_bytes(), self.id.as_bytes());
-        one_row(doom.execute(params![space, random::uuid(db)?, file, key, not_before]))?;
-        let mut bury = db.prepare_cached(BURY).map_err(storage_error)?;
-        one_row(bury.execute(params![space, file, cursor.as_i64()]))
+        one_row(mark.execute(params![space, random::uuid(db)?, file, key, not_before]))?;
+        let mut tombstone = db.prepare_cached(TOMBSTONE).map_err(storage_error)?;
+        one_row(tombstone.execute(params![space, file, cursor.as_i64()]))
     }
 }
 
-/// Buries the live files of a record that dies. Adds them to `buried`.
-pub(crate) fn bury_files<R>(
+/// Replaces the live files of a deleted record by tombstones, and adds them to `tombstoned`.
+pub(crate) fn tombstone_files<R>(
     db: &Connection,
     space: SpaceId,
     record: RecordId,
     cursor: Cursor,
-    buried: &mut Vec<DeletedFile>,
+    tombstoned: &mut Vec<DeletedFile>,
 ) -> Result<(), StorageError<R>> {
     for file in LiveFile::of_record(db, space, record)? {
-        file.bury(db, space, cursor)?;
-        buried.push(DeletedFile { id: file.id, record });
+        file.tombstone(db, space, cursor)?;
+        tombstoned.push(DeletedFile { id: file.id, record });
     }
     Ok(())
 }
