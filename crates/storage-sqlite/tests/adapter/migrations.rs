@@ -1,6 +1,4 @@
-//! Which databases this build opens, and which it leaves alone (storage §2.2, §2.3).
-
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+//! Databases that this build opens and rejects (storage §2.2, §2.3).
 
 use std::path::PathBuf;
 

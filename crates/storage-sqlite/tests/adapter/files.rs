@@ -1,7 +1,4 @@
-//! The files of a database: whose they are, who may open them, what is left in them.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "failing is how a test says that something is wrong")]
-#![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
+//! Files of a database: permissions, the lock against a second process, and erasure of deleted content.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,7 +62,9 @@ async fn second_process_is_rejected_until_the_first_has_closed_the_database() {
     let path = directory.path().join("sync.db");
     let opened_by_another_process = || {
         let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "child_opens_the_database", "--ignored"]).env("LESS_TEST_SQLITE_PATH", &path);
+        child
+            .args(["--exact", "files::child_opens_the_database", "--ignored"])
+            .env("LESS_TEST_SQLITE_PATH", &path);
         child.output().unwrap().status.success()
     };
     let storage = open(&path).unwrap();

@@ -1,8 +1,5 @@
 //! Killed at any instant, the store loses nothing that it acknowledged (R26, storage P11).
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "failing is how a test says that something is wrong")]
-#![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
-
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -77,7 +74,7 @@ async fn every_acknowledged_push_survives_a_kill() {
 /// Runs a pushing child, notes what it was told, and kills it after so many acknowledgements.
 fn kill_after(path: &Path, acknowledgements: usize, acknowledged: &mut HashMap<u8, Cursor>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_pushes_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "crash::child_pushes_until_it_is_killed", "--ignored", "--nocapture"])
         .env("LESS_TEST_SQLITE_PATH", path)
         .stdout(Stdio::piped())
         .spawn()

@@ -1,8 +1,5 @@
-//! What goes wrong below shared spaces: a full disk, a closed database. Nothing is done by half, and no failure is taken for
-//! an answer.
-
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
-#![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
+//! Faults below operations on shared spaces: a full disk, a closed database. No operation takes effect in part, and no
+//! failure is reported as a result.
 
 use bytes::Bytes;
 use less_sync_core::{Cid, Cursor, Dek, DekKind, RecordId, SpaceId};

@@ -78,7 +78,7 @@ impl Backend for SqliteBackend {
 
     async fn violations(&self) -> Vec<String> {
         let db = self.connect();
-        let mut check = db.prepare(include_str!("invariants.sql")).unwrap();
+        let mut check = db.prepare(include_str!("harness/invariants.sql")).unwrap();
         let mut found: Vec<String> =
             check.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
         let integrity: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();

@@ -1,7 +1,5 @@
 //! Every statement on rows of a space or a mailbox finds them by an index, however many others there are.
 
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
-
 use std::path::PathBuf;
 
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
@@ -42,7 +40,7 @@ fn statements_of(source: &str) -> Vec<String> {
     sql.collect()
 }
 
-/// What is there to look at a whole table: whether the file can be read at all, and how full the queue of objects is.
+/// Statements that may scan a table: the health check, and the state of the object queue.
 const WHOLE: [&str; 2] = ["EXISTS (SELECT 1 FROM spaces)", "count(*), min(not_before)"];
 
 #[tokio::test]

@@ -1,8 +1,5 @@
-//! What goes wrong below the adapter: full disks, foreign locks, broken rows. Nothing of it panics, and what can pass
-//! passes.
-
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
-#![expect(clippy::disallowed_methods, reason = "a test stands where the authorizer does")]
+//! Faults below the adapter: full disks, foreign locks, broken rows. None of them panics, and transient ones are reported
+//! as unavailable.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,7 +132,7 @@ async fn push_that_does_not_fit_fails_alone() {
     harness.storage.close().await;
 }
 
-/// Somebody else writes to the file and does not stop: unavailable for the busy timeout of five seconds, then well.
+/// Another process holds the write lock: unavailable for the busy timeout of five seconds, then available again.
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_write_lock_is_unavailable_and_passes() {
     let harness = Harness::new(SqliteOptions::new).await;
