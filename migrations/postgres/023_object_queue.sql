@@ -1,7 +1,7 @@
 -- Indexes for claiming due entries of the object queue, and for looking up the entries of a file.
 --
 -- `attempts` counts the claims of an entry. Every claim but the last one failed to remove the object. The queue is short,
--- so building these indexes without CONCURRENTLY blocks writers only briefly.
+-- so building these indexes in the transaction blocks writers only briefly.
 
 SET LOCAL lock_timeout = '5s';
 

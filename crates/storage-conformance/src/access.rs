@@ -1,4 +1,4 @@
-//! Who gets into a space: the same rules for every operation (storage T11, T12, §3.2).
+//! Access to a space: the same rules for every operation (storage T11, T12, §3.2).
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use less_sync_storage::{
     UploadId,
 };
 
-/// How an operation of some name went.
+/// Outcome of an operation, with its name.
 type Outcome = (&'static str, Result<(), AnyError>);
 
-/// Whoever asks, with rights to everything.
+/// Caller with all rights.
 #[derive(Clone)]
 struct Caller {
     space: SpaceId,
@@ -134,7 +134,7 @@ fn all_rejected(outcomes: Vec<Outcome>, expected: fn(&AnyError) -> bool) {
 }
 
 /// T12: once any token of a chain is revoked, nothing opens to the chain any more, and everything to others.
-pub async fn revoked_chain_opens_nothing<B: Backend>() {
+pub async fn revoked_chain_grants_no_access<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let id = fixture.shared(1).await;
     let caller = |numbers: &[u8]| Caller { space: id, chain: Some(chain(numbers)) };
@@ -154,7 +154,7 @@ pub async fn revoked_chain_opens_nothing<B: Backend>() {
 }
 
 /// A revocation in one space says nothing about another. P20.
-pub async fn revocation_elsewhere_closes_nothing<B: Backend>() {
+pub async fn revocation_in_another_space_has_no_effect<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (here, elsewhere) = (fixture.shared(1).await, fixture.shared(2).await);
     fixture.store.revoke(&fixture.grant(elsewhere), &cid(5).into()).await.unwrap();
@@ -163,7 +163,7 @@ pub async fn revocation_elsewhere_closes_nothing<B: Backend>() {
 }
 
 /// A token alone does not open a space with a root key, whatever is asked for, and a chain opens no other.
-pub async fn access_of_the_wrong_kind_opens_nothing<B: Backend>() {
+pub async fn access_of_the_wrong_kind_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (shared, personal) = (fixture.shared(1).await, fixture.personal(2).await);
     let spaces = [fixture.space(shared).await, fixture.space(personal).await];
@@ -178,7 +178,7 @@ pub async fn access_of_the_wrong_kind_opens_nothing<B: Backend>() {
 }
 
 /// Personal spaces have a log, epochs and keys like any other.
-pub async fn owner_of_a_personal_space_may_do_everything<B: Backend>() {
+pub async fn owner_of_a_personal_space_has_all_rights<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     all_allowed(Caller { space, chain: None }.everything(&fixture).await);
@@ -186,7 +186,7 @@ pub async fn owner_of_a_personal_space_may_do_everything<B: Backend>() {
 }
 
 /// "advance on unknown space", and everything else.
-pub async fn unknown_space_is_found_by_nothing<B: Backend>() {
+pub async fn unknown_space_is_rejected_by_every_operation<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for chain in [None, Some(chain(&[1, 2]))] {
         let outcomes = Caller { space: space(7), chain }.everything(&fixture).await;
@@ -196,7 +196,7 @@ pub async fn unknown_space_is_found_by_nothing<B: Backend>() {
 }
 
 /// T11: a space that lives elsewhere can be read and not written.
-pub async fn space_homed_elsewhere_is_read_only<B: Backend>() {
+pub async fn remote_space_is_read_only<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let id = fixture.shared(1).await;
     fixture.arrange(id, Arrangement::HomeServer("elsewhere.example".to_owned())).await;

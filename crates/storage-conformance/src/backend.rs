@@ -1,4 +1,4 @@
-//! What the suite needs from an adapter beside the contract.
+//! Backend under test: the operations that the suite needs from an adapter beside the contract.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -31,11 +31,11 @@ pub enum Arrangement {
     HomeServer(String),
     /// The epochs of the space.
     Epochs {
-        /// Its key generation.
+        /// Key generation of the space.
         key_generation: Epoch,
         /// The oldest one a push may use.
         minimum: Epoch,
-        /// Whether a rewrap to `key_generation` is pending.
+        /// True: a rewrap to `key_generation` is pending.
         rewrap_pending: bool,
     },
     /// The object of a live file has this name, and its hash is not known; without a name, as the original left it: under the
@@ -50,9 +50,9 @@ pub enum Arrangement {
     Cursor(Cursor),
 }
 
-/// One database of the adapter under test, separate from all others.
+/// Database of the adapter under test, separate from all others.
 pub trait Backend: Sized + Send + Sync + 'static {
-    /// What is tested.
+    /// Adapter under test.
     type Store: Storage + 'static;
 
     /// A new and empty database.

@@ -1,4 +1,4 @@
-//! What every object store must do (storage §4, http §11 H1, H2, H6).
+//! Conformance suite of object stores (storage §4, http §11 H1, H2, H6).
 //!
 //! A store implements [`BlobsBackend`] in a test of its own and instantiates everything with
 //! [`blobs_conformance_tests!`](crate::blobs_conformance_tests).
@@ -15,9 +15,9 @@ use std::future::Future;
 
 use less_sync_storage::Blobs;
 
-/// One store of the adapter under test, separate from all others.
+/// Store of the adapter under test, separate from all others.
 pub trait BlobsBackend: Sized + Send + Sync + 'static {
-    /// What is tested.
+    /// Adapter under test.
     type Store: Blobs + 'static;
 
     /// A new and empty store.

@@ -32,7 +32,7 @@ pub async fn listing_of_many_pages_is_in_order<B: Backend>() {
 }
 
 /// Only live records with a key are listed, none of them twice, whatever lies between.
-pub async fn listing_steps_over_what_has_no_key<B: Backend>() {
+pub async fn listing_skips_rows_without_a_key<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let first =
@@ -46,8 +46,8 @@ pub async fn listing_steps_over_what_has_no_key<B: Backend>() {
     fixture.end().await;
 }
 
-/// What is pushed during a listing has moved above its bound; what is rewrapped comes with its new key.
-pub async fn listing_ends_where_the_space_was<B: Backend>() {
+/// A record that is pushed during a listing moves above its bound; one that is rewrapped comes with its new key.
+pub async fn listing_ends_at_the_cursor_of_its_start<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, (1..=3).map(|n| keyed(record(n), NONE, b"", dek(1, 1))).collect()).await;

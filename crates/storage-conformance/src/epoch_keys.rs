@@ -85,7 +85,7 @@ pub async fn shares_are_for_epochs_up_to_the_next<B: Backend>() {
 }
 
 /// G-08, P23: a thousand shares of the largest size, every byte of them.
-pub async fn shares_come_back_as_they_went<B: Backend>() {
+pub async fn shares_are_stored_unchanged<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let did = |number: usize| format!("{number:0>255}");

@@ -176,7 +176,7 @@ pub async fn rewrap_waits_for_the_keys_of_files<B: Backend>() {
     fixture.end().await;
 }
 
-/// What is left is counted up to a thousand of each kind.
+/// Leftovers are counted up to a thousand of each kind.
 pub async fn leftovers_are_counted_up_to_a_thousand<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
@@ -229,7 +229,7 @@ pub async fn personal_space_rotates_its_key<B: Backend>() {
 
 /// The shares of an epoch stay until the epoch after the next is complete; a failed completion deletes nothing
 /// (newer-clients §4.2, G-05).
-pub async fn completion_deletes_shares_that_nobody_needs<B: Backend>() {
+pub async fn completion_deletes_outdated_shares<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (space, other) = (fixture.shared(1).await, fixture.shared(2).await);
     let put = async |space: SpaceId, number: i32| {
@@ -263,7 +263,7 @@ pub async fn completion_deletes_shares_that_nobody_needs<B: Backend>() {
 }
 
 /// The state of a space is the one that others see.
-pub async fn state_is_that_of_the_space<B: Backend>() {
+pub async fn space_state_returns_the_state_of_the_space<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for space in [fixture.shared(1).await, fixture.personal(2).await] {
         fixture.append(space, b"first").await;

@@ -12,7 +12,7 @@ use less_sync_storage::{
     FileState, Files as _, Objects as _, StorageError, StoredFile, Upload,
 };
 
-/// How long attempts may take.
+/// Lifetime of upload attempts.
 pub(crate) const LIFETIME: Duration = Duration::from_hours(1);
 
 /// For how long a sweeper has what it claims.
@@ -26,7 +26,7 @@ pub(crate) fn almost(span: Duration) -> Duration {
     span.checked_sub(MOMENT).unwrap()
 }
 
-/// What uploads that nobody looks into leave behind. Longer than what 32 bits can count.
+/// Content of uploads. Longer than what 32 bits can count.
 pub(crate) fn content() -> Content {
     Content { size: 1 << 33, sha256: sha256(b"content") }
 }
@@ -76,7 +76,7 @@ impl<B: Backend> Fixture<B> {
         self.store.file(&self.grant(space), id).await.unwrap()
     }
 
-    /// Whether there is such a file.
+    /// True if the file exists.
     pub(crate) async fn has_file(&self, space: SpaceId, id: FileId) -> bool {
         match self.store.file(&self.grant(space), id).await {
             Ok(_) => true,

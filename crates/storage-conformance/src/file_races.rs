@@ -27,7 +27,7 @@ fn content(caller: u64) -> Content {
 /// storage R4: a record dies while a file is committed for it. The file dies with it or is rejected; it never lives on
 /// a dead record.
 /// P8.
-pub async fn file_of_a_dying_record_is_dead_or_rejected<B: Backend>() {
+pub async fn upload_racing_the_deletion_of_its_record_is_deleted_or_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
@@ -104,7 +104,7 @@ pub async fn one_of_many_uploads_of_a_file_stays<B: Backend>() {
 
 /// R7: an attempt is claimed for removal while it is committed. Either the file is there and nobody removes its object, or the
 /// upload is lost and its object goes; whether its lifetime ends before, during or after the commit.
-pub async fn late_commit_is_lost_or_its_object_stays<B: Backend>() {
+pub async fn late_commit_fails_or_keeps_its_object<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -220,7 +220,7 @@ pub async fn sweepers_never_claim_the_same_object<B: Backend>() {
 
 /// A file is deleted while it is uploaded anew, again and again: the cursor moves once for each change that somebody was told of,
 /// and every object but that of the file is to be removed. P1, P21.
-pub async fn deletions_and_revivals_take_turns<B: Backend>() {
+pub async fn deletions_and_revivals_are_serialized<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;

@@ -34,7 +34,7 @@ fn mine() -> Claim {
     claim(file(1), record(1), dek(1, 1))
 }
 
-/// What a look before the upload and the end of it say to a claim, which is the same.
+/// Verdicts of the check before an upload and of its commit, which must agree.
 async fn both<B: Backend>(fixture: &Fixture<B>, space: SpaceId, claim: &Claim) -> Result<Claimed, FileError> {
     let upload = fixture.begin(space, claim.file).await;
     let looked = fixture.store.claim_file(&fixture.grant(space), claim).await;
@@ -61,7 +61,7 @@ async fn both<B: Backend>(fixture: &Fixture<B>, space: SpaceId, claim: &Claim) -
 
 /// "file metadata roundtrip with cursor": the row says what was claimed and what was uploaded, the space has moved by one, and
 /// the attempt is forgotten. P1.
-pub async fn uploaded_file_is_there<B: Backend>() {
+pub async fn uploaded_file_can_be_read<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     assert_eq!(fixture.store.claim_file(&fixture.grant(space), &mine()).await.unwrap(), Claimed::Free);
     let (upload, change) = fixture.upload(space, &mine()).await;
@@ -83,8 +83,8 @@ pub async fn uploaded_file_is_there<B: Backend>() {
     fixture.end().await;
 }
 
-/// What a change says of the epochs is what they were under the lock.
-pub async fn change_of_a_file_tells_the_epochs<B: Backend>() {
+/// A change reports the epochs as they were under the lock.
+pub async fn change_of_a_file_reports_the_epochs<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     fixture.advance(space, 2).await;
     let (_, change) = fixture.upload(space, &mine()).await;
@@ -110,7 +110,7 @@ pub async fn second_upload_of_a_file_changes_nothing<B: Backend>() {
 }
 
 /// "file visible only in its space", "metadata of unknown file". P20.
-pub async fn file_is_seen_in_its_space_only<B: Backend>() {
+pub async fn file_is_visible_in_its_space_only<B: Backend>() {
     let (fixture, here) = fixture::<B>().await;
     let elsewhere = fixture.personal(2).await;
     populate(&fixture, elsewhere).await;
@@ -179,7 +179,7 @@ pub async fn old_key_is_rejected_in_shared_spaces_only<B: Backend>() {
 }
 
 /// The order of the checks: owner, file, key, attempt.
-pub async fn first_objection_to_an_upload_decides<B: Backend>() {
+pub async fn first_failing_check_of_an_upload_decides<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     fixture.upload(space, &mine()).await;
     let epochs = Arrangement::Epochs { key_generation: epoch(6), minimum: epoch(5), rewrap_pending: true };
@@ -201,7 +201,7 @@ pub async fn first_objection_to_an_upload_decides<B: Backend>() {
 }
 
 /// Each attempt has an id of its own, random as ids are, and a place that nobody else writes to.
-pub async fn attempts_do_not_share_a_place<B: Backend>() {
+pub async fn upload_attempts_have_distinct_objects<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let mut seen = std::collections::HashSet::new();
     for number in [1, 1, 1, 2] {
@@ -231,7 +231,7 @@ pub async fn attempt_ends_with_its_lifetime<B: Backend>() {
 }
 
 /// An attempt is good for one commit of one file of one space.
-pub async fn attempt_is_good_for_one_commit<B: Backend>() {
+pub async fn attempt_can_be_committed_once<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let elsewhere = fixture.personal(2).await;
     populate(&fixture, elsewhere).await;
@@ -315,7 +315,7 @@ pub async fn upload_revives_a_deleted_file<B: Backend>() {
 }
 
 /// A file that died with its record can be uploaded anew: for a record that lives, or for the same one once it lives again.
-pub async fn file_of_a_dead_record_can_be_revived<B: Backend>() {
+pub async fn file_of_a_deleted_record_can_be_revived<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     fixture.upload(space, &mine()).await;
     fixture.upload(space, &claim(file(2), record(1), dek(1, 1))).await;
@@ -332,7 +332,7 @@ pub async fn file_of_a_dead_record_can_be_revived<B: Backend>() {
 }
 
 /// Neither an upload nor a deletion goes beyond the last cursor, and the attempt is still there.
-pub async fn last_cursor_ends_the_files<B: Backend>() {
+pub async fn file_change_after_the_last_cursor_is_rejected<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     fixture.upload(space, &mine()).await;
     fixture.arrange(space, Arrangement::Cursor(cursor(Cursor::MAX.get() - 1))).await;
@@ -391,7 +391,7 @@ pub async fn abort_spares_the_object_of_a_live_file<B: Backend>() {
 }
 
 /// A file of the original has no key of its own and no hash. It is found, deleted and revived like others.
-pub async fn file_of_the_original_lies_under_its_ids<B: Backend>() {
+pub async fn file_of_the_original_server_has_its_legacy_object_key<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     fixture.upload(space, &mine()).await;
     fixture.arrange(space, Arrangement::Object { file: file(1), key: None }).await;
@@ -407,7 +407,7 @@ pub async fn file_of_the_original_lies_under_its_ids<B: Backend>() {
 }
 
 /// P23: sizes, hashes and keys, after a restart.
-pub async fn what_is_known_of_files_comes_back_as_it_went<B: Backend>() {
+pub async fn metadata_of_files_is_stored_unchanged<B: Backend>() {
     let (mut fixture, space) = fixture::<B>().await;
     let mut expected = Vec::new();
     for (byte, size) in [(0, 0), (1, 1), (0x7f, u64::from(u32::MAX) + 1), (0xff, i64::MAX.unsigned_abs())] {

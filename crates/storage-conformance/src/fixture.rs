@@ -1,4 +1,4 @@
-//! Where a test takes place: a database of its own, and short words for what happens in it.
+//! Test fixture: a database of its own, and shorthands for operations on it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};

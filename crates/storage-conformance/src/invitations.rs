@@ -77,7 +77,7 @@ pub async fn invitation_belongs_to_its_mailbox<B: Backend>() {
 }
 
 /// "expiry hides, paging, purge": an expired invitation can still be deleted, and is still a position.
-pub async fn expired_invitation_is_seen_by_nobody<B: Backend>() {
+pub async fn expired_invitation_is_invisible<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.invite(mailbox(1), 1).await;
     fixture.invite(mailbox(1), 2).await;
@@ -101,7 +101,7 @@ pub async fn expired_invitation_is_seen_by_nobody<B: Backend>() {
 }
 
 /// "foreign cursor, unknown cursor, limit 0 → empty"
-pub async fn page_after_nothing_known_is_empty<B: Backend>() {
+pub async fn page_after_an_unknown_invitation_is_empty<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.invite(mailbox(1), 1).await;
     fixture.invite(mailbox(2), 2).await;
@@ -157,7 +157,7 @@ pub async fn page_ends_with_its_bytes<B: Backend>() {
 }
 
 /// A mailbox holds so many unexpired invitations and no more (storage §3.14).
-pub async fn mailbox_may_be_full<B: Backend>() {
+pub async fn full_mailbox_rejects_invitations<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let limits = MailboxLimits { invitations: 3, from_one_peer: 3 };
     let invite = async |number: u64| {
@@ -188,7 +188,7 @@ pub async fn mailbox_may_be_full<B: Backend>() {
 }
 
 /// Of the invitations in a mailbox, so many may come from one and the same server.
-pub async fn peer_may_fill_its_part_of_a_mailbox<B: Backend>() {
+pub async fn peer_is_limited_to_its_part_of_a_mailbox<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let limits = MailboxLimits { invitations: 5, from_one_peer: 2 };
     let invite = async |number: u64, peer: Option<&str>| {
@@ -217,7 +217,7 @@ pub async fn peer_may_fill_its_part_of_a_mailbox<B: Backend>() {
 }
 
 /// P23: every byte comes back.
-pub async fn payloads_come_back_as_they_went<B: Backend>() {
+pub async fn payloads_are_stored_unchanged<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
     let payloads = [Bytes::new(), Bytes::from_static(&[0]), all_bytes.repeat(512).into()];

@@ -1,4 +1,4 @@
-//! One suite that every storage adapter must pass.
+//! Conformance suite of the storage contract: the tests that every adapter must pass.
 //!
 //! An adapter implements [`Backend`] for its databases in a test of its own and instantiates everything with
 //! [`conformance_tests!`](crate::conformance_tests). The tests know nothing but the contract; behaviour that only one

@@ -111,7 +111,7 @@ pub async fn append_and_list_need_a_space<B: Backend>() {
 }
 
 /// "list after a sequence number", and up to one.
-pub async fn list_is_bounded_on_both_sides<B: Backend>() {
+pub async fn list_respects_both_bounds<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     for number in 1..=5 {
@@ -225,7 +225,7 @@ pub async fn log_may_reach_its_cap_but_not_exceed_it<B: Backend>() {
 }
 
 /// P23: every byte comes back, and the log is there after a restart.
-pub async fn entries_come_back_as_they_went<B: Backend>() {
+pub async fn entries_are_stored_unchanged<B: Backend>() {
     let mut fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
@@ -241,7 +241,7 @@ pub async fn entries_come_back_as_they_went<B: Backend>() {
 }
 
 /// Logs of different spaces do not meet. P20.
-pub async fn logs_of_two_spaces_do_not_meet<B: Backend>() {
+pub async fn logs_of_two_spaces_are_independent<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (one, two) = (fixture.shared(1).await, fixture.shared(2).await);
     fixture.append(one, b"one").await;
@@ -252,7 +252,7 @@ pub async fn logs_of_two_spaces_do_not_meet<B: Backend>() {
 }
 
 /// An append needs a cursor like everything else.
-pub async fn last_cursor_ends_the_log<B: Backend>() {
+pub async fn append_after_the_last_cursor_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     fixture.append(space, b"first").await;

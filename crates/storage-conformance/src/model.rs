@@ -44,7 +44,7 @@ struct RecordReplay<B: Backend> {
     replicas: BTreeMap<SpaceId, Replica>,
 }
 
-/// What a client makes of its pulls.
+/// State of a client, built from its pulls.
 #[derive(Default)]
 struct Replica {
     cursor: Cursor,

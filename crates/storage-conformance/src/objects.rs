@@ -40,7 +40,7 @@ async fn state<B: Backend>(fixture: &Fixture<B>) -> ObjectQueueState {
 }
 
 /// An attempt is due when its lifetime is over, and whoever claims it has it: nobody else does, and no commit (R7).
-pub async fn attempt_that_is_over_is_claimed_once<B: Backend>() {
+pub async fn expired_attempt_is_claimed_once<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let upload = fixture.begin(space, file(1)).await;
     fixture.pass(almost(LIFETIME)).await;
@@ -57,7 +57,7 @@ pub async fn attempt_that_is_over_is_claimed_once<B: Backend>() {
 
 /// The object of a deleted file is kept as long as the sweeper says, and at least for the shortest grace; whether the file was
 /// deleted by itself or died with its record.
-pub async fn object_of_a_deleted_file_has_its_grace<B: Backend>() {
+pub async fn object_of_a_deleted_file_is_kept_during_its_grace<B: Backend>() {
     for (grace, kept) in [
         (Duration::ZERO, OBJECT_GRACE),
         (OBJECT_GRACE / 2, OBJECT_GRACE),
@@ -81,7 +81,8 @@ pub async fn object_of_a_deleted_file_has_its_grace<B: Backend>() {
     }
 }
 
-/// What is not reported back is due again when the lease is over: with what it was claimed as, and without another grace.
+/// An object that is not reported back is due again when the lease is over: with what it was claimed as, and without
+/// another grace.
 pub async fn claimed_object_is_due_again_after_the_lease<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     uploaded(&fixture, space, 1).await;
@@ -120,7 +121,7 @@ pub async fn postponed_object_is_due_after_its_delay<B: Backend>() {
     fixture.end().await;
 }
 
-/// Who postpones an object has claimed it: it has had its grace, even if nobody has written that down.
+/// Postponing an object counts as a claim: its grace is over.
 pub async fn postponement_counts_as_a_claim<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     uploaded(&fixture, space, 1).await;
@@ -132,7 +133,7 @@ pub async fn postponement_counts_as_a_claim<B: Backend>() {
     fixture.end().await;
 }
 
-/// What is gone is forgotten for good, and a repeat is nothing. An upload under way cannot be forgotten, nor put off.
+/// A removed object is forgotten for good; idempotent. An upload in progress can be neither forgotten nor postponed.
 pub async fn forgotten_object_does_not_come_back<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let (gone, staying) = (fixture.begin(space, file(1)).await, fixture.begin(space, file(2)).await);
@@ -150,7 +151,7 @@ pub async fn forgotten_object_does_not_come_back<B: Backend>() {
     fixture.end().await;
 }
 
-/// Those that have been due for longest come first, whatever made them due, and no more than were asked for.
+/// Objects that have been due for longest come first, whatever made them due, up to the limit.
 pub async fn objects_come_in_the_order_of_their_due_times<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let mut expected = Vec::new();
@@ -190,8 +191,8 @@ async fn uses<B: Backend>(fixture: &Fixture<B>, keys: &[ObjectKey]) -> Vec<Objec
     fixture.store.object_uses(keys).await.unwrap()
 }
 
-/// What an object is: of a live file, in the queue, or nobody's. P21.
-pub async fn use_of_each_object_is_told<B: Backend>() {
+/// Uses of an object: content of a live file, queued, or orphan. P21.
+pub async fn use_of_each_object_is_reported<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let kept = uploaded(&fixture, space, 1).await;
     let dead = uploaded(&fixture, space, 2).await;
@@ -226,7 +227,7 @@ pub async fn use_of_each_object_is_told<B: Backend>() {
 }
 
 /// Live files of all spaces or of one, in order and in pages; the first and the last id are ids like any other.
-pub async fn live_files_are_walked_in_order<B: Backend>() {
+pub async fn live_files_are_listed_in_order<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let mut expected = Vec::new();
     for number in [0, 1, 0xff] {
@@ -277,7 +278,7 @@ async fn walk<B: Backend>(fixture: &Fixture<B>, only: Option<SpaceId>, limit: us
     }
 }
 
-/// What nothing refers to is removed at once, and written down once. What something refers to is not.
+/// An unreferenced object is due at once and queued once. A referenced one is left alone.
 pub async fn orphan_is_marked_for_deletion_unless_in_use<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let kept = uploaded(&fixture, space, 1).await;
@@ -323,7 +324,7 @@ pub async fn object_pending_deletion_is_not_queued_twice<B: Backend>() {
     fixture.end().await;
 }
 
-/// How full the queue is, and for how long the oldest entry has been due: reckoned from when it was.
+/// State of the queue: its length, and the age of the oldest due entry, counted from its due time.
 pub async fn queue_is_counted<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let overdue = async |expected: Option<Duration>| {

@@ -196,7 +196,7 @@ pub async fn no_id_is_lost_at_the_edge_of_a_page<B: Backend>() {
 }
 
 /// A first sync steps over any number of tombstones without an empty page.
-pub async fn first_sync_steps_over_tombstones<B: Backend>() {
+pub async fn first_sync_skips_tombstones<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(10).await;
     let space = fixture.personal(1).await;
     fixture.commit(space, (0..1000).map(|n| live(record(n), NONE, b"x")).collect()).await;
@@ -210,7 +210,7 @@ pub async fn first_sync_steps_over_tombstones<B: Backend>() {
 }
 
 /// A row that is rewritten during a pull moves above its bound; the next pull brings it. P9, P10.
-pub async fn row_rewritten_during_a_pull_comes_with_the_next<B: Backend>() {
+pub async fn row_rewritten_during_a_pull_comes_with_the_next_pull<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(2).await;
     let space = fixture.personal(1).await;
     for number in 1..=4 {
@@ -233,7 +233,7 @@ pub async fn row_rewritten_during_a_pull_comes_with_the_next<B: Backend>() {
 }
 
 /// A pull outlives a restart of the store: nothing is held between its pages.
-pub async fn pull_goes_on_after_a_restart<B: Backend>() {
+pub async fn pull_continues_after_a_restart<B: Backend>() {
     let mut fixture = Fixture::<B>::with_page_rows(2).await;
     let space = fixture.personal(1).await;
     fixture.commit(space, (1..=5).map(|n| live(record(n), NONE, b"x")).collect()).await;
@@ -252,7 +252,7 @@ pub async fn pull_goes_on_after_a_restart<B: Backend>() {
 }
 
 /// Stalled readers hold nothing: twenty pulls that stand between two pages do not hinder anybody (R22).
-pub async fn stalled_pulls_hold_nothing<B: Backend>() {
+pub async fn stalled_pulls_hold_no_resources<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(1).await;
     let space = fixture.personal(1).await;
     fixture.commit(space, (1..=3).map(|n| live(record(n), NONE, b"x")).collect()).await;
@@ -276,7 +276,7 @@ pub async fn stalled_pulls_hold_nothing<B: Backend>() {
 }
 
 /// Futures that are dropped anywhere leave the store as good as new (R21): what they asked for happened or did not.
-pub async fn dropped_futures_leave_nothing_behind<B: Backend>() {
+pub async fn cancelled_operations_leave_no_resources<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(10).await;
     let space = fixture.personal(1).await;
     fixture.commit(space, (1..=30).map(|n| live(record(n), NONE, &[3; 1000])).collect()).await;

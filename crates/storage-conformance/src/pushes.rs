@@ -62,7 +62,7 @@ pub async fn update_with_the_right_cursor_replaces_the_blob<B: Backend>() {
 }
 
 /// "delete; incremental pull shows it, first sync does not"
-pub async fn deletion_is_seen_by_incremental_pulls_only<B: Backend>() {
+pub async fn tombstone_is_part_of_incremental_pulls_only<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     let first = fixture.commit(space, vec![keyed(record(1), NONE, b"a", dek(1, 7))]).await;
@@ -132,7 +132,7 @@ pub async fn same_id_twice_in_a_push_is_rejected<B: Backend>() {
 }
 
 /// Storage §3.6: the count first, then change by change, then the sum, then the space.
-pub async fn input_errors_are_found_in_order<B: Backend>() {
+pub async fn first_input_error_in_order_is_reported<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let limits = PushLimits { records: 3, blob: 4, bytes: 6 };
     let (fits, long) = (live(record(1), NONE, &[0; 4]), live(record(2), NONE, &[0; 5]));
@@ -152,7 +152,7 @@ pub async fn input_errors_are_found_in_order<B: Backend>() {
 }
 
 /// "empty push is ok with current cursor"
-pub async fn push_without_changes_reads_the_cursor_and_writes_nothing<B: Backend>() {
+pub async fn empty_push_returns_the_cursor_and_writes_nothing<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -202,7 +202,7 @@ pub async fn update_of_an_unknown_record_conflicts<B: Backend>() {
 }
 
 /// "create over a tombstone conflicts"; with the cursor of the tombstone the record lives again.
-pub async fn tombstone_counts_as_present_and_can_be_revived<B: Backend>() {
+pub async fn tombstone_counts_as_existing_and_can_be_revived<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     let first = fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -215,7 +215,7 @@ pub async fn tombstone_counts_as_present_and_can_be_revived<B: Backend>() {
 }
 
 /// An unknown id may be created as a tombstone.
-pub async fn record_may_be_born_as_a_tombstone<B: Backend>() {
+pub async fn record_may_be_created_as_a_tombstone<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -274,7 +274,7 @@ pub async fn records_of_a_push_share_its_cursor<B: Backend>() {
 }
 
 /// "spaces do not see each other's records", also where they use the same id. P20.
-pub async fn spaces_with_the_same_record_ids_do_not_meet<B: Backend>() {
+pub async fn spaces_with_the_same_record_ids_are_independent<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (one, two) = (fixture.personal(1).await, fixture.shared(2).await);
     let in_one = live(record(1), NONE, b"one");
@@ -307,7 +307,7 @@ pub async fn push_of_thousands_is_one_mutation<B: Backend>() {
 }
 
 /// Bytes in are bytes out: every byte value, no byte, one byte, a page and more. P23.
-pub async fn blobs_and_keys_come_back_as_they_went<B: Backend>() {
+pub async fn blobs_and_keys_are_stored_unchanged<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     let every: Vec<u8> = (0..=u8::MAX).collect();
@@ -405,7 +405,7 @@ pub async fn personal_space_is_never_checked_for_epochs<B: Backend>() {
 }
 
 /// A stale epoch is found before a conflict is.
-pub async fn stale_epoch_goes_before_a_conflict<B: Backend>() {
+pub async fn stale_epoch_is_reported_before_a_conflict<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     fixture
@@ -420,7 +420,7 @@ pub async fn stale_epoch_goes_before_a_conflict<B: Backend>() {
 }
 
 /// T11: a space that lives elsewhere is never written here, but can be read.
-pub async fn space_homed_elsewhere_is_not_written<B: Backend>() {
+pub async fn push_to_a_remote_space_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let change = live(record(1), NONE, b"a");
@@ -435,7 +435,7 @@ pub async fn space_homed_elsewhere_is_not_written<B: Backend>() {
 }
 
 /// The last cursor can be used; then the space is full for ever, and says so instead of wrapping.
-pub async fn last_cursor_can_be_used_and_no_other_after_it<B: Backend>() {
+pub async fn last_cursor_is_usable_and_then_exhausted<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;
     fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -451,7 +451,7 @@ pub async fn last_cursor_can_be_used_and_no_other_after_it<B: Backend>() {
     fixture.end().await;
 }
 
-/// What was acknowledged is there after a restart, and numbering goes on.
+/// Acknowledged pushes survive a restart, and numbering continues.
 pub async fn pushes_survive_a_restart<B: Backend>() {
     let mut fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;

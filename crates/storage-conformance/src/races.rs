@@ -127,12 +127,12 @@ pub async fn pushes_take_effect_in_the_order_of_their_tickets<B: Backend>() {
     fixture.end().await;
 }
 
-/// How many of the first pushes of that test have changes.
+/// Number of the first pushes of that test that have changes.
 fn written(pushes: u64) -> u64 {
     pushes - pushes / 8
 }
 
-/// Where the record that push `number` of that test changes was left by the pushes before it.
+/// Cursor at which the pushes before push `number` of that test left its record.
 fn last_touch(number: u64) -> Cursor {
     let before = (0..number).rev().find(|earlier| earlier % 8 != 7 && earlier % 3 == number % 3);
     before.map_or(NONE, |earlier| cursor(written(earlier + 1)))
@@ -155,7 +155,7 @@ pub async fn disjoint_pushes_all_commit_under_their_own_cursors<B: Backend>() {
 }
 
 /// R8: many touch a personal space for the first time; all get the same row.
-pub async fn first_touches_of_a_personal_space_all_get_one_row<B: Backend>() {
+pub async fn concurrent_first_accesses_of_a_personal_space_create_one_row<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for round in 0..ROUNDS {
         let id = SpaceId::from_bytes(u128::from(round).to_be_bytes());
@@ -171,7 +171,7 @@ pub async fn first_touches_of_a_personal_space_all_get_one_row<B: Backend>() {
 
 /// R9: a space is created with a root key while others touch it as personal; nobody has a personal session on a row
 /// with a root key.
-pub async fn creation_and_first_touch_never_mix<B: Backend>() {
+pub async fn creation_and_first_access_never_mix<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for round in 0..ROUNDS {
         let id = SpaceId::from_bytes(u128::from(round).to_be_bytes());
@@ -201,7 +201,7 @@ pub async fn creation_and_first_touch_never_mix<B: Backend>() {
 }
 
 /// R26: pushes to several spaces at once, of which some conflict: neighbours are not touched.
-pub async fn conflict_does_not_touch_its_neighbours<B: Backend>() {
+pub async fn conflict_does_not_affect_other_pushes<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let spaces: Vec<SpaceId> = (0..CALLERS).map(|caller| space(u8::try_from(caller).unwrap())).collect();
     let mut expected = vec![BTreeMap::new(); spaces.len()];

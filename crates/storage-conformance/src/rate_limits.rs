@@ -47,7 +47,7 @@ pub async fn actions_are_counted_by_actor_and_kind<B: Backend>() {
 }
 
 /// An action that failed gives its permit back, once.
-pub async fn permit_that_is_given_back_does_not_count<B: Backend>() {
+pub async fn released_permit_does_not_count<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let acquire = || fixture.store.acquire(RateAction::Invitation, actor(1), LIMIT);
     let permits = [acquire().await.unwrap(), acquire().await.unwrap(), acquire().await.unwrap()];
@@ -86,7 +86,7 @@ pub async fn window_slides<B: Backend>() {
     fixture.end().await;
 }
 
-/// Nobody is told to come back at once.
+/// A reported wait is at least a second.
 pub async fn wait_is_at_least_a_second<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let act = |limit: RateLimit| fixture.store.acquire(RateAction::Invitation, actor(1), limit);

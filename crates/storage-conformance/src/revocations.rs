@@ -8,7 +8,7 @@ use crate::{Backend, PageLimits};
 use less_sync_storage::{Revocations as _, RevokedCid, StorageError};
 
 /// "revoke, isolation, repeat". Moves no cursor, and lasts. P16.
-pub async fn revocation_is_for_good_and_for_one_space<B: Backend>() {
+pub async fn revocation_is_permanent_and_per_space<B: Backend>() {
     let mut fixture = Fixture::<B>::new().await;
     let (one, two) = (fixture.shared(1).await, fixture.shared(2).await);
     let before = fixture.space(one).await;
@@ -35,7 +35,7 @@ pub async fn unknown_space_has_no_revocations<B: Backend>() {
     fixture.end().await;
 }
 
-/// One question is enough for a whole chain, wherever in it the revoked token is.
+/// A single query covers a whole chain, wherever in it the revoked token is.
 pub async fn any_revoked_finds_one_of_sixteen<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (space, other) = (fixture.shared(1).await, fixture.shared(2).await);
@@ -53,7 +53,7 @@ pub async fn any_revoked_finds_one_of_sixteen<B: Backend>() {
     fixture.end().await;
 }
 
-/// Nobody checks that a cid is the hash of a token; any text within its bounds is kept as it is. P23.
+/// A cid is not checked to be the hash of a token; any text within its bounds is stored unchanged. P23.
 pub async fn any_text_can_be_revoked<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

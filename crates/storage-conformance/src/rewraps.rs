@@ -64,7 +64,7 @@ pub async fn rewrap_touches_nothing_but_the_key<B: Backend>() {
 }
 
 /// "empty rewrap": a success without a look at the space.
-pub async fn rewrap_of_nothing_does_nothing<B: Backend>() {
+pub async fn empty_rewrap_has_no_effect<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for guard in [RewrapGuard::Off, RewrapGuard::Unlisted, RewrapGuard::Listed(NONE)] {
         assert_eq!(fixture.rewrap(space(9), vec![], guard).await.unwrap(), Rewrapped::default());
@@ -91,7 +91,7 @@ pub async fn last_entry_for_a_record_counts<B: Backend>() {
 }
 
 /// R16, in slow motion: a tombstone has no key and gets none, nor does a record that was pushed without one. P7, P15.
-pub async fn rewrap_gives_no_key_to_what_has_none<B: Backend>() {
+pub async fn rewrap_adds_no_key_where_there_is_none<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, (1..=3).map(|n| keyed(record(n), NONE, b"", dek(1, 0))).collect()).await;
@@ -124,7 +124,7 @@ pub async fn listed_key_does_not_replace_a_newer_one<B: Backend>() {
     fixture.end().await;
 }
 
-/// Whoever does not say what was listed replaces old keys only; a tool may replace any.
+/// Without a known listing only old keys are replaced; a tool may replace any.
 pub async fn unlisted_key_does_not_replace_a_current_one<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

@@ -124,7 +124,7 @@ async fn rewrap_all<B: Backend>(fixture: &Fixture<B>, space: SpaceId, prefix: u3
 
 /// R14: writers push under the old epoch without end while a client completes the new one. At most one attempt fails;
 /// then every such push is stale. P14 holds in the end.
-pub async fn endless_pushes_cannot_put_off_the_end_of_a_rewrap<B: Backend>() {
+pub async fn continuous_pushes_cannot_delay_the_end_of_a_rewrap<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
@@ -208,7 +208,7 @@ pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: Backend>() {
 }
 
 /// R16: a listed record dies while it is rewrapped. The rewrap succeeds, and the dead have no key. P7.
-pub async fn record_that_dies_during_a_rewrap_has_no_key<B: Backend>() {
+pub async fn record_deleted_during_a_rewrap_has_no_key<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
@@ -235,7 +235,7 @@ pub async fn record_that_dies_during_a_rewrap_has_no_key<B: Backend>() {
 
 /// R17: a revocation and long pushes of the same space: none fails because of the other. That the revocation does not wait
 /// for the push either is up to the locks of an adapter that has any (storage T2).
-pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: Backend>() {
+pub async fn revocation_and_long_pushes_do_not_interfere<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     for round in 0..ROUNDS {
@@ -261,7 +261,7 @@ pub async fn revocation_and_long_pushes_do_not_fail_each_other<B: Backend>() {
 }
 
 /// R18: fifty at once for one actor get no more permits than the limit, and all of them when none is left over. P17.
-pub async fn callers_together_get_no_more_permits_than_the_limit<B: Backend>() {
+pub async fn concurrent_callers_get_no_more_permits_than_the_limit<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let limit = RateLimit { actions: 10, window: Duration::from_hours(1) };
     for round in 0..ROUNDS {
@@ -282,7 +282,7 @@ pub async fn callers_together_get_no_more_permits_than_the_limit<B: Backend>() {
 
 /// R24: a purge while invitations are listed, read and deleted: no error, and nobody sees one twice or one that is not
 /// there any more.
-pub async fn purge_disturbs_no_reader_of_a_mailbox<B: Backend>() {
+pub async fn purge_does_not_disturb_readers_of_a_mailbox<B: Backend>() {
     const LETTERS: u64 = 6;
     let fixture = Fixture::<B>::new().await;
     let limits = MailboxLimits { invitations: 1000, from_one_peer: 1000 };
@@ -332,7 +332,7 @@ pub async fn purge_disturbs_no_reader_of_a_mailbox<B: Backend>() {
 
 /// R27: a chain is revoked while its bearer pushes, pulls and looks at the space. What starts after the revocation has
 /// committed is rejected, and no push is done by half.
-pub async fn what_starts_after_a_revocation_is_rejected<B: Backend>() {
+pub async fn operation_that_starts_after_a_revocation_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for round in 0..ROUNDS {
         let space = fixture.shared(u8::try_from(round).unwrap()).await;
@@ -366,7 +366,7 @@ pub async fn what_starts_after_a_revocation_is_rejected<B: Backend>() {
     fixture.end().await;
 }
 
-/// What a caller does with the chain, for the nth time: one pushes two records, one pulls, one looks.
+/// Operation of a caller with the chain, for the nth time: one pushes two records, one pulls, one reads the state.
 async fn act<S: less_sync_storage::Storage>(
     store: &S,
     space: SpaceId,

@@ -22,7 +22,7 @@ fn fresh(id: SpaceId, kind: SpaceKind) -> Space {
 }
 
 /// The store answers.
-pub async fn ping_answers<B: Backend>() {
+pub async fn ping_succeeds<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.store.ping().await.unwrap();
     fixture.end().await;
@@ -38,7 +38,7 @@ pub async fn created_space_has_the_defaults<B: Backend>() {
 }
 
 /// "unknown space"
-pub async fn unknown_space_is_absent<B: Backend>() {
+pub async fn unknown_space_is_not_found<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     assert_eq!(fixture.store.spaces(&[space(1)]).await.unwrap(), vec![]);
     fixture.end().await;
@@ -81,7 +81,7 @@ pub async fn personal_access_to_a_rooted_space_is_rejected<B: Backend>() {
 }
 
 /// "batch read skips unknown ids"
-pub async fn batch_read_skips_unknown_ids_and_answers_repeated_ones_once<B: Backend>() {
+pub async fn batch_read_skips_unknown_ids_and_returns_repeated_ones_once<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.shared(1).await;
     fixture.personal(2).await;
@@ -115,7 +115,7 @@ pub async fn nil_and_max_are_ids_like_any_other<B: Backend>() {
 }
 
 /// Client ids and root keys come back byte by byte. P23.
-pub async fn client_id_and_root_key_come_back_as_they_went<B: Backend>() {
+pub async fn client_id_and_root_key_are_stored_unchanged<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     // No NUL: PostgreSQL cannot hold it in a text, and the edges reject it before it gets here.
     let client = "ü\u{1}'\"%_\\🦀".repeat(20);

@@ -49,7 +49,7 @@ pub async fn rows_of_all_kinds_come_in_the_order_of_their_cursors<B: Backend>() 
 
 /// "tombstone removes the record's files, ids returned, not found afterwards": they become tombstones under the cursor of
 /// the push, after its records, and their objects are to be removed. P5, P7, P8.
-pub async fn files_die_with_their_record<B: Backend>() {
+pub async fn deletion_of_a_record_deletes_its_files<B: Backend>() {
     for page_rows in [1, 2, 3, 100] {
         let fixture = Fixture::<B>::with_page_rows(page_rows).await;
         let space = fixture.shared(1).await;
@@ -95,7 +95,7 @@ pub async fn deleted_file_queues_its_object_under_its_own_key<B: Backend>() {
 }
 
 /// A push that is rejected leaves the files of its records alone. P11.
-pub async fn rejected_push_kills_no_file<B: Backend>() {
+pub async fn rejected_push_deletes_no_file<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, (1..=2).map(|n| live(record(n), NONE, b"a")).collect()).await;
@@ -109,7 +109,7 @@ pub async fn rejected_push_kills_no_file<B: Backend>() {
 }
 
 /// A record that comes back comes back without its files, and they do not die twice.
-pub async fn files_of_a_revived_record_stay_gone<B: Backend>() {
+pub async fn files_of_a_revived_record_stay_deleted<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
@@ -156,7 +156,7 @@ pub async fn payloads_of_members_fill_a_page<B: Backend>() {
     fixture.end().await;
 }
 
-/// What is appended during a pull comes with the next one. P10.
+/// An entry that is appended during a pull comes with the next one. P10.
 pub async fn entry_appended_during_a_pull_comes_with_the_next<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(1).await;
     let space = fixture.shared(1).await;
@@ -177,7 +177,7 @@ pub async fn entry_appended_during_a_pull_comes_with_the_next<B: Backend>() {
 }
 
 /// A reader from the future that starts again is told of dead files as well.
-pub async fn rewound_pull_tells_of_dead_files<B: Backend>() {
+pub async fn rewound_pull_returns_tombstones_of_files<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;

@@ -1,11 +1,12 @@
-//! Spans of time, as statements add them to the clock of the database.
+//! Durations as parameters of statements, which add them to the clock of the database.
 
 use std::time::Duration;
 
-/// 285 years: more is not told apart, and would lead out of the years that the database knows.
+/// Longest duration, 285 years in microseconds. Longer ones are cut to it: they would overflow the timestamps of the
+/// database.
 const LONGEST: i64 = 1 << 53;
 
-/// A span in microseconds.
+/// Duration in microseconds.
 pub(crate) fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(LONGEST).min(LONGEST)
 }

@@ -1,4 +1,4 @@
-//! How a connection is made, and what every session is told first.
+//! Connections: opening, session settings, and checks of idle ones.
 
 use std::time::Duration;
 
@@ -11,16 +11,17 @@ use crate::{OpenError, PostgresOptions};
 /// The oldest PostgreSQL that will do (operations §11.3).
 const OLDEST_SERVER: u32 = 15;
 
-/// A server that restarts, or a firewall, may end a connection without anybody noticing, and nobody can tell whether a
-/// push that was sent over a broken connection took effect. A round trip now and then is cheaper than such a push.
+/// Idle time after which a connection is pinged before it is used. A restarting server or a firewall may end a connection
+/// unnoticed, and the outcome of a push that was sent over a broken connection is unknown. A round trip now and then is
+/// cheaper than such a push.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// Makes connections that are ready for use.
+/// Opens connections with the session settings of the adapter.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     options: PgConnectOptions,
     settings: String,
-    patience: Duration,
+    connect_timeout: Duration,
 }
 
 impl Connector {
@@ -34,59 +35,59 @@ impl Connector {
                 .statement_cache_capacity(options.statement_cache)
                 .disable_statement_logging(),
             settings: settings(options),
-            patience: options.connect_timeout,
+            connect_timeout: options.connect_timeout,
         }
     }
 
-    /// A connection with our settings.
+    /// Opens a connection with the session settings.
     pub(crate) async fn connect(&self) -> Result<PgConnection, OpenError> {
         let connecting = async {
             let mut connection = self.options.connect().await?;
             connection.execute(sqlx::raw_sql(AssertSqlSafe(self.settings.clone()))).await?;
             Ok(connection)
         };
-        let connected = timeout(self.patience, connecting).await;
-        let connection = connected.map_err(|_| OpenError::ConnectTimeout(self.patience))?;
+        let connected = timeout(self.connect_timeout, connecting).await;
+        let connection = connected.map_err(|_| OpenError::ConnectTimeout(self.connect_timeout))?;
         recent(connection.map_err(OpenError::Connect)?)
     }
 }
 
-/// A connection that nobody uses at the moment.
+/// Idle connection.
 #[derive(Debug)]
-pub(crate) struct Resting {
+pub(crate) struct IdleConnection {
     connection: PgConnection,
     since: Instant,
 }
 
-impl Resting {
+impl IdleConnection {
     pub(crate) fn new(connection: PgConnection) -> Self {
         Self { connection, since: Instant::now() }
     }
 
-    /// For how long nobody has used it.
+    /// Idle time.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// The connection, unless it turns out to be broken. It is tried when it has rested for longer than
+    /// Returns the connection unless it turns out to be broken. It is pinged when it has been idle for longer than
     /// [`TRUSTED`].
-    pub(crate) async fn wake(mut self) -> Option<PgConnection> {
+    pub(crate) async fn check(mut self) -> Option<PgConnection> {
         let sound = self.age() < TRUSTED || self.connection.ping().await.is_ok();
         sound.then_some(self.connection)
     }
 
-    /// Ends the session in good order.
+    /// Closes the session.
     pub(crate) async fn close(self) {
         if let Err(error) = self.connection.close().await {
-            tracing::debug!(%error, "connection ended by itself");
+            tracing::debug!(%error, "failed to close an idle connection");
         }
     }
 }
 
-/// Storage §3.3, T1 and T8: one statement for all of them, since a proxy may reject them in the start-up message.
+/// Session settings (storage §3.3, T1 and T8), as one statement: a proxy may reject them in the start-up message.
 ///
-/// And what the planner must not do: every statement of ours reads an index in its order, and a plan that was made and
-/// kept while the tables were nearly empty must still do when they are full.
+/// Sequential and bitmap scans are off: every statement reads an index in its order, and a plan that was cached while the
+/// tables were nearly empty must still be good when they are full.
 fn settings(options: &PostgresOptions) -> String {
     format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 60000; \

@@ -79,7 +79,7 @@ impl PageRow {
     }
 }
 
-/// The first in the order of pulls will do: without an order the plan may be to look at all of them.
+/// Looks for any live file. Asks for the first one in the order of pulls: without an order the planner may scan all files.
 async fn has_files(db: &mut PgConnection, access: &Access) -> Result<bool, Aborted> {
     let found = sqlx::query!(
         r#"SELECT root_public_key IS NOT NULL AS "shared!",

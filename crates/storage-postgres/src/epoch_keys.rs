@@ -1,4 +1,4 @@
-//! Shares of the keys of epochs.
+//! Shares: keys of epochs, each wrapped for one member.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -83,7 +83,7 @@ async fn insert(
     inserted.execute(db).await.map(drop)
 }
 
-/// One row for a space that exists, whether there is a share or not.
+/// Selects the share of a member. Returns one row for a space that exists, also without a share.
 async fn select(
     db: &mut PgConnection,
     access: &Access,
@@ -105,7 +105,8 @@ async fn select(
     Ok(row.key.map(Bytes::from))
 }
 
-/// Deletes what nobody needs once `epoch` is complete; the epoch before it stays for devices that come late.
+/// Deletes the shares that are outdated once `epoch` is complete; those of the epoch before stay for devices that catch up
+/// late.
 pub(crate) async fn prune(db: &mut PgConnection, space: Uuid, epoch: i32) -> Result<(), sqlx::Error> {
     let last = epoch.saturating_sub(2);
     let pruned = sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch <= $2", space, last);

@@ -1,4 +1,4 @@
-//! Epochs, and the end of a rewrap.
+//! Epochs of a space: begin, and completion of a rewrap.
 
 mod completion;
 

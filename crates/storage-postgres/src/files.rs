@@ -1,4 +1,4 @@
-//! Files: what is known of them. Their objects are elsewhere.
+//! Metadata of files; their bytes are in the object store.
 
 mod claim;
 mod delete;

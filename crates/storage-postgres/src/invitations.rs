@@ -1,4 +1,4 @@
-//! Invitations. Mailbox ids are `character(64)`: a parameter that came as text would be compared with the column as
+//! Invitations in mailboxes. Mailbox ids are `character(64)`: a parameter that came as text would be compared with the column as
 //! text, which no index serves, so each of them is cast (storage §7.2).
 
 use async_trait::async_trait;
@@ -77,7 +77,7 @@ impl Row {
     }
 }
 
-/// When it was stored and when it expires; `None`: the mailbox is full.
+/// Inserts an invitation and returns its times of creation and expiry; `None`: the mailbox is full.
 async fn insert(
     db: &mut PgConnection,
     mailbox: MailboxId,
@@ -155,7 +155,7 @@ async fn select(
     row.fetch_optional(db).await
 }
 
-/// Whether it was there.
+/// Deletes an invitation; true if it existed.
 async fn delete(db: &mut PgConnection, mailbox: MailboxId, id: InvitationId) -> Result<bool, sqlx::Error> {
     let deleted = sqlx::query!(
         "DELETE FROM invitations WHERE id = $1 AND mailbox_id = $2::bpchar",
@@ -165,7 +165,8 @@ async fn delete(db: &mut PgConnection, mailbox: MailboxId, id: InvitationId) -> 
     Ok(deleted.execute(db).await?.rows_affected() == 1)
 }
 
-/// The ids are an array, so that they are looked for once, whatever the plan. What somebody else is deleting is theirs.
+/// Deletes expired invitations. The ids are an array, so that the plan finds them once; SKIP LOCKED leaves invitations alone
+/// that another process is deleting.
 async fn purge(db: &mut PgConnection, batch: i64) -> Result<u64, sqlx::Error> {
     let purged = sqlx::query!(
         "DELETE FROM invitations WHERE id = ANY (ARRAY (

@@ -1,4 +1,4 @@
-//! The membership log.
+//! Membership log.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -70,7 +70,7 @@ impl Transaction for Append<'_> {
 }
 
 impl Append<'_> {
-    /// What the append comes to, if it is one.
+    /// Checks an append against the last entry and the cap, and computes its result.
     fn appended(
         &self,
         space: &Locked,
@@ -99,7 +99,7 @@ fn next(number: i32) -> Result<i32, MembershipError> {
     number.checked_add(1).ok_or(MembershipRejection::LogFull.into())
 }
 
-/// Place and hash of the last entry.
+/// Number and hash of the last entry.
 async fn last(
     db: &mut PgConnection,
     space: Uuid,
@@ -143,7 +143,7 @@ async fn insert(
 
 /// Version and entries in one snapshot. Newest first, since those are wanted when not all fit; each counts at least
 /// [`MEMBER_OVERHEAD`], so what lies far beyond the limit is not even weighed. `octet_length` of a payload that is
-/// stored out of line does not fetch it. Whoever may not look costs no entries.
+/// stored out of line does not fetch it. For a caller without access no entries are read.
 async fn list(db: &mut PgConnection, access: &Access, range: MemberRange) -> Result<MemberList, Aborted> {
     let listed = sqlx::query!(
         r#"WITH space AS MATERIALIZED (

@@ -1,4 +1,4 @@
-//! The queue of objects, and whose objects are.
+//! Queue of the objects of files, and uses of objects.
 
 mod due;
 mod uses;
@@ -21,7 +21,7 @@ use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
 
-pub(crate) use self::uses::{is_live, write_down};
+pub(crate) use self::uses::{enqueue, is_live};
 
 #[async_trait]
 impl Objects for PostgresStorage {

@@ -1,31 +1,31 @@
-//! What the adapter is opened with.
+//! Options of the PostgreSQL adapter.
 
 use std::time::Duration;
 
 use crate::migrate::DatabaseUrl;
 
-/// Where the database is and how much of everything may be used (operations §2.3).
+/// Addresses, timeouts and limits of the adapter (operations §2.3).
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
     /// The database (`DATABASE_URL`).
     pub url: DatabaseUrl,
     /// Another way to it for migrations, which need a session of their own (`DATABASE_MIGRATION_URL`). `None`: `url`.
     pub migration_url: Option<DatabaseUrl>,
-    /// Whether to bring the schema up to date when opening (`RUN_MIGRATIONS`).
+    /// Migrate the schema when opening (`RUN_MIGRATIONS`). Default: true.
     pub run_migrations: bool,
     /// Connections at most, 3 to 500 (`DATABASE_MAX_CONNECTIONS`).
     pub max_connections: u32,
     /// Connections that are opened at the start and kept (`DATABASE_MIN_CONNECTIONS`).
     pub min_connections: u32,
-    /// How long an operation waits for a connection (`DATABASE_ACQUIRE_TIMEOUT_MS`).
+    /// Maximum wait of an operation for a connection (`DATABASE_ACQUIRE_TIMEOUT_MS`). Default: 5 s.
     pub acquire_timeout: Duration,
-    /// How long one attempt to connect may take (`DATABASE_CONNECT_TIMEOUT_MS`).
+    /// Maximum duration of one connection attempt (`DATABASE_CONNECT_TIMEOUT_MS`). Default: 5 s.
     pub connect_timeout: Duration,
-    /// How long to keep trying when the database cannot be reached at the start (`DATABASE_STARTUP_WAIT`).
+    /// Maximum time of retries while the database is unreachable at the start (`DATABASE_STARTUP_WAIT`). Default: 60 s.
     pub startup_wait: Duration,
-    /// How long one statement may take (`DATABASE_STATEMENT_TIMEOUT_MS`); zero: for ever.
+    /// Maximum duration of one statement (`DATABASE_STATEMENT_TIMEOUT_MS`); zero: unlimited. Default: 30 s.
     pub statement_timeout: Duration,
-    /// How long a statement may wait for a lock (`DATABASE_LOCK_TIMEOUT_MS`); zero: for ever.
+    /// Maximum wait of a statement for a lock (`DATABASE_LOCK_TIMEOUT_MS`); zero: unlimited. Default: 5 s.
     pub lock_timeout: Duration,
     /// Prepared statements kept per connection (`DATABASE_STATEMENT_CACHE`); zero behind proxies that pool transactions.
     pub statement_cache: usize,
@@ -35,7 +35,7 @@ pub struct PostgresOptions {
     pub page_bytes: usize,
     /// Pushes that may wait for their turn; further ones are rejected as `Unavailable`.
     pub queue: usize,
-    /// Whether pushes that wait at the same time may share a transaction. Off where spaces are distributed over several
+    /// Let pushes that wait at the same time share a transaction. Off where spaces are distributed over several
     /// machines (storage §9.1, T3).
     pub batching: bool,
 }

@@ -1,5 +1,5 @@
-//! Connections for everything but the committers, which have their own: classes that cannot starve each other, fair
-//! queues, and nothing held between two operations (storage §3.4).
+//! Connection pool for everything but the committers, which have their own connections: classes that cannot starve each
+//! other, fair queues, and nothing held between two operations (storage §3.4).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use sqlx::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::connector::{Connector, Resting};
+use crate::connector::{Connector, IdleConnection};
 use crate::error::storage_error;
 use crate::error::{Closed, NoConnection};
 use crate::sqlstate::leaves_connection;
 use crate::{OpenError, PostgresOptions};
 
-/// Connections beyond those that are kept are ended when nobody has needed them for so long.
+/// Idle time after which connections beyond `kept` are closed.
 const UNUSED: Duration = Duration::from_mins(10);
 
-/// What a connection is wanted for.
+/// Purpose of a connection; each class has its own limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Anything short.
@@ -38,20 +38,20 @@ type Permits = [Option<OwnedSemaphorePermit>; 2];
 #[derive(Debug)]
 pub(crate) struct Pool {
     connector: Connector,
-    patience: Duration,
-    /// Connections that are kept however long nobody uses them.
+    acquire_timeout: Duration,
+    /// Number of connections that are kept open regardless of their idle time.
     kept: usize,
-    /// The one that was used last at the end.
-    idle: Mutex<Vec<Resting>>,
-    shared: Turns,
-    streams: Turns,
-    pushes: Turns,
-    jobs: Turns,
+    /// Idle connections, the most recently used one last.
+    idle: Mutex<Vec<IdleConnection>>,
+    shared: ConnectionLimit,
+    streams: ConnectionLimit,
+    pushes: ConnectionLimit,
+    jobs: ConnectionLimit,
 }
 
-/// So many at once, the others in a fair queue.
+/// Limit of concurrent connections; further callers wait in a fair queue.
 #[derive(Debug)]
-struct Turns {
+struct ConnectionLimit {
     semaphore: Arc<Semaphore>,
     count: u32,
 }
@@ -62,28 +62,30 @@ impl Pool {
         let shared = size.saturating_sub(1).max(1);
         Self {
             connector,
-            patience: options.acquire_timeout,
+            acquire_timeout: options.acquire_timeout,
             kept: options.min_connections as usize,
             idle: Mutex::default(),
-            shared: Turns::new(shared),
-            streams: Turns::new((shared / 2).max(1)),
-            pushes: Turns::new((shared / 4).max(1)),
-            jobs: Turns::new(1),
+            shared: ConnectionLimit::new(shared),
+            streams: ConnectionLimit::new((shared / 2).max(1)),
+            pushes: ConnectionLimit::new((shared / 4).max(1)),
+            jobs: ConnectionLimit::new(1),
         }
     }
 
-    /// A connection, as soon as one is free. Whoever stops waiting, or drops the lease, gives up its place at once.
+    /// Waits for a free connection. Cancelling the wait or dropping the lease releases its permits at once.
     pub(crate) async fn lease(self: &Arc<Self>, class: Class) -> Result<Lease, NoConnection> {
-        let granted = timeout(self.patience, self.grant(class)).await;
-        let permits = granted.map_err(|_| NoConnection::Exhausted(self.patience))??;
+        let granted = timeout(self.acquire_timeout, self.grant(class)).await;
+        let permits = granted.map_err(|_| NoConnection::Exhausted(self.acquire_timeout))??;
         let connection = self.connection().await?;
         Ok(Lease { connection, pool: Arc::clone(self), _permits: permits })
     }
 
-    /// The right to a connection of the class.
+    /// Acquires the permits of a connection of the class.
     async fn grant(&self, class: Class) -> Result<Permits, Closed> {
         match class {
             Class::Request => Ok([Some(self.shared.take().await?), None]),
+            // The permit of the class comes before the shared one: a caller that waits for its class must not hold a
+            // connection that other classes could use.
             Class::Stream => {
                 let turn = self.streams.take().await?;
                 Ok([Some(self.shared.take().await?), Some(turn)])
@@ -96,14 +98,14 @@ impl Pool {
         }
     }
 
-    /// The connection that was used last, or a new one.
+    /// Takes the most recently used connection, or opens one.
     async fn connection(&self) -> Result<PgConnection, OpenError> {
         loop {
-            let resting = self.idle.lock().pop();
-            let Some(resting) = resting else {
+            let idle = self.idle.lock().pop();
+            let Some(idle) = idle else {
                 return self.connector.connect().await;
             };
-            if let Some(connection) = resting.wake().await {
+            if let Some(connection) = idle.check().await {
                 return Ok(connection);
             }
             self.distrust();
@@ -119,35 +121,35 @@ impl Pool {
         Ok(())
     }
 
-    /// Keeps a connection for the next operation, and ends one that nobody has needed for long.
+    /// Returns a connection to the pool, and closes one that has been idle for long.
     fn keep(&self, connection: PgConnection) {
         let mut idle = self.idle.lock();
-        idle.push(Resting::new(connection));
+        idle.push(IdleConnection::new(connection));
         let longest = idle.first().is_some_and(|first| first.age() > UNUSED);
         let ended = (longest && idle.len() > self.kept).then(|| idle.remove(0));
         drop(idle);
         drop(ended);
     }
 
-    /// Ends what is idle: the server that cut one session has probably cut the others.
+    /// Closes all idle connections: the server that cut one session has probably cut the others.
     fn distrust(&self) {
         let idle = std::mem::take(&mut *self.idle.lock());
         drop(idle);
     }
 
-    /// Lets running operations finish, rejects all further ones, and ends the sessions.
+    /// Waits for running operations, rejects all further ones, and closes the sessions.
     pub(crate) async fn close(&self) {
         for turns in [&self.streams, &self.pushes, &self.shared, &self.jobs] {
             turns.close().await;
         }
         let idle = std::mem::take(&mut *self.idle.lock());
-        for resting in idle {
-            resting.close().await;
+        for connection in idle {
+            connection.close().await;
         }
     }
 }
 
-impl Turns {
+impl ConnectionLimit {
     fn new(count: u32) -> Self {
         Self { semaphore: Arc::new(Semaphore::new(count as usize)), count }
     }
@@ -156,7 +158,7 @@ impl Turns {
         Arc::clone(&self.semaphore).acquire_owned().await.map_err(|_| Closed)
     }
 
-    /// Waits for those who have a turn, and gives no more.
+    /// Waits until all permits are released, and grants no more.
     async fn close(&self) {
         if let Ok(all) = self.semaphore.acquire_many(self.count).await {
             self.semaphore.close();
@@ -178,7 +180,7 @@ impl Lease {
         &mut self.connection
     }
 
-    /// Ends the operation, and passes its outcome on as the contract has it.
+    /// Ends the operation, and maps its outcome to the contract.
     pub(crate) fn settle<T, R>(self, outcome: Result<T, sqlx::Error>) -> Result<T, StorageError<R>> {
         self.end(&outcome);
         outcome.map_err(storage_error)

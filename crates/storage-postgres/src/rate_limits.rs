@@ -1,5 +1,5 @@
-//! Rate limits. Whoever counts and takes holds a lock of the actor and the action meanwhile, so no two do it at the same
-//! time (storage §3.15). Actor hashes are cast like mailbox ids (storage §7.2).
+//! Rate limits. Counting and taking a permit runs under an advisory lock of the actor and the action, so that concurrent
+//! callers cannot exceed the limit (storage §3.15). Actor hashes are cast like mailbox ids (storage §7.2).
 
 use std::time::Duration;
 
@@ -69,7 +69,8 @@ impl Transaction for Acquire {
     }
 }
 
-/// Until the end of the transaction. By itself: what comes next must see what was committed while this waited.
+/// Takes the advisory lock until the end of the transaction. A statement of its own: the next one takes a new snapshot, and
+/// so sees permits that were committed while this one waited.
 async fn lock(db: &mut PgConnection, action: &str, actor: &str) -> Result<(), sqlx::Error> {
     let locked = sqlx::query!(
         r#"SELECT 1 AS "one!" FROM pg_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))"#,
@@ -115,7 +116,7 @@ async fn take(
     })
 }
 
-/// At least a second: whoever is told to come back is not told to come back at once.
+/// Reported wait, at least a second, so that a rejected caller does not retry at once.
 fn wait(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0)).max(Duration::from_secs(1))
 }
@@ -146,7 +147,7 @@ async fn count(
     counted.fetch_one(db).await
 }
 
-/// The keys are a table of their own, so that they are looked for once, whatever the plan.
+/// Deletes old actions. The keys are a materialized CTE, so that the plan finds them once.
 async fn purge(db: &mut PgConnection, age: Duration, batch: i64) -> Result<u64, sqlx::Error> {
     let purged = sqlx::query!(
         "WITH old AS MATERIALIZED (

@@ -1,4 +1,4 @@
-//! Spaces.
+//! Spaces: creation and look-up.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Spaces for PostgresStorage {
             None if self.insert(id, client_id, &SpaceKind::Personal).await? => {
                 fresh(id, client_id, SpaceKind::Personal)
             }
-            // Somebody else was faster. Spaces are never removed, so now there is a row.
+            // A concurrent creation was faster. Spaces are never deleted, so the row exists now.
             None => self.find(id).await?.ok_or(CorruptRow("space"))?,
         };
         match space.kind {
@@ -72,7 +72,7 @@ impl PostgresStorage {
         Ok(self.spaces(&[id]).await.map_err(StorageError::widen)?.pop())
     }
 
-    /// Whether the row is new.
+    /// True if the row is new.
     async fn insert<R>(
         &self,
         id: SpaceId,
@@ -89,7 +89,7 @@ impl PostgresStorage {
     }
 }
 
-/// What the defaults of the table make of a new space.
+/// New space, with the defaults of the table.
 fn fresh(id: SpaceId, client_id: &str, kind: SpaceKind) -> Space {
     Space {
         id,

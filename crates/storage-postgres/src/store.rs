@@ -1,4 +1,4 @@
-//! The adapter: its parts, and its life from open to close.
+//! Adapter: composition, open and close.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct PostgresStorage {
 }
 
 impl PostgresStorage {
-    /// Reaches the database, waiting for it if need be, brings its schema up to date unless told otherwise, and opens
+    /// Connects to the database, waiting for it if needed, brings its schema up to date unless told otherwise, and opens
     /// the first connections.
     ///
     /// # Errors
@@ -67,19 +67,20 @@ impl fmt::Debug for PostgresStorage {
     }
 }
 
-/// Two batches at a time, so that one is executed while the other waits for the disk; more only where there is plenty.
+/// Number of committers: about two batches at a time, so that one is executed while the other waits for the disk; more only
+/// with many connections.
 fn committers(connections: u32) -> u32 {
     (connections / 8).clamp(1, 4)
 }
 
-/// The first connection, as soon as the database lets us in; asks again with growing pauses.
-async fn reach(connector: &Connector, patience: Duration) -> Result<PgConnection, OpenError> {
-    let (deadline, (mut pause, longest)) = (Instant::now() + patience, PAUSES);
+/// Opens the first connection, retrying with growing pauses while the database is unreachable.
+async fn reach(connector: &Connector, startup_wait: Duration) -> Result<PgConnection, OpenError> {
+    let (deadline, (mut pause, longest)) = (Instant::now() + startup_wait, PAUSES);
     loop {
         match connector.connect().await {
             Ok(connection) => return Ok(connection),
             Err(error) if error.may_pass() && Instant::now() + pause <= deadline => {
-                tracing::warn!(error = %less_sync_core::ErrorChain(&error), "database is not reachable yet");
+                tracing::warn!(error = %less_sync_core::ErrorChain(&error), "failed to connect to the database, retrying");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(longest);
             }
@@ -90,7 +91,7 @@ async fn reach(connector: &Connector, patience: Duration) -> Result<PgConnection
 
 async fn migrate(options: &PostgresOptions) -> Result<(), OpenError> {
     let url = options.migration_url.as_ref().unwrap_or(&options.url);
-    let migrator = Migrator::new(url.clone()).with_connect_patience(options.connect_timeout);
+    let migrator = Migrator::new(url.clone()).with_connect_timeout(options.connect_timeout);
     if options.run_migrations {
         migrator.up(&Up::default(), &mut |event| tracing::info!(?event, "schema migrated")).await?;
         return Ok(());

@@ -1,8 +1,8 @@
-//! The clock of the database: the one place where row timestamps come from (storage §8).
+//! Clock of the database: the only source of row timestamps (storage §8).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Now, in microseconds since 1970, UTC.
+/// Current time, in microseconds since 1970, UTC.
 #[expect(
     clippy::disallowed_methods,
     reason = "rows carry the time of the database, not of a use case (storage §1.1)"
@@ -12,7 +12,7 @@ pub(crate) fn now_micros() -> i64 {
     i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A span of time, in microseconds.
+/// Duration in microseconds.
 pub(crate) fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

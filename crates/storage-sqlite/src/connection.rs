@@ -1,4 +1,4 @@
-//! Connections, with the settings that durability and erasure depend on (storage §8).
+//! Connections and the pragmas that durability and erasure depend on (storage §8).
 
 use std::path::Path;
 
@@ -7,19 +7,19 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::OpenError;
 
-/// Statements that a connection keeps prepared; more than there are.
+/// Size of the prepared-statement cache; larger than the number of statements.
 const STATEMENTS: usize = 128;
 
 /// Page cache of the writer, in KiB: about what lies between two checkpoints.
 const WRITER_CACHE_KIB: i64 = 4096;
 
-/// What the log may keep on the disk once it has been moved, after a very large push.
+/// Size that the log is truncated to after a checkpoint, once a very large push has grown it.
 const IDLE_LOG_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Page cache of a reader, in KiB.
 const READER_CACHE_KIB: i64 = 1024;
 
-/// What must be so, else the database is not served.
+/// Pragmas and their required values; with any other value the database is not served.
 const REQUIRED: [(&str, &str); 7] = [
     ("journal_mode", "wal"),
     ("synchronous", "2"),
@@ -30,7 +30,7 @@ const REQUIRED: [(&str, &str); 7] = [
     ("wal_autocheckpoint", "1000"),
 ];
 
-/// The one connection that writes.
+/// Opens the only connection that writes.
 pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -49,7 +49,7 @@ pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connect
     Ok(connection)
 }
 
-/// A connection that only reads.
+/// Opens a read-only connection.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -60,7 +60,7 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Some pragmas answer with a row and some do not; both are fine here.
+/// Sets a pragma, whether or not it returns a row.
 fn set(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, name, value, |_| Ok(())).optional().map(drop)
 }

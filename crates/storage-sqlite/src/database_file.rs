@@ -1,4 +1,4 @@
-//! The files of a database: made for their owner only, and claimed by one process.
+//! Files of a database: private to their owner, and locked by one process.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::OpenError;
 
-/// Makes what is missing and takes the lock of the database; it is held until the file is dropped.
+/// Creates missing files and takes the lock of the database, which is held until the returned file is dropped.
 ///
-/// The lock is a file of its own: whoever opens and closes the database file itself beside SQLite would drop the
-/// locks that SQLite holds on it.
+/// The lock is a file of its own: POSIX locks belong to the process and end when any descriptor of the file is closed, so
+/// opening and closing the database file beside SQLite would drop the locks that SQLite holds on it.
 pub(crate) fn claim(path: &Path) -> Result<File, OpenError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {

@@ -1,4 +1,4 @@
-//! Shares of the keys of epochs.
+//! Shares: keys of epochs, each wrapped for one member.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -70,7 +70,8 @@ fn put(db: &Connection, access: &Access, epoch: i32, shares: &KeyShares) -> Resu
     Ok(())
 }
 
-/// Deletes what nobody needs once `epoch` is complete; the epoch before it stays for devices that come late.
+/// Deletes the shares that are outdated once `epoch` is complete; those of the epoch before stay for devices that catch up
+/// late.
 pub(crate) fn prune<R>(db: &Connection, space: SpaceId, epoch: i32) -> Result<(), StorageError<R>> {
     let mut prune = db.prepare_cached(PRUNE).map_err(storage_error)?;
     prune.execute(params![space.as_bytes(), epoch.saturating_sub(2)]).map(drop).map_err(storage_error)

@@ -1,4 +1,4 @@
-//! Epochs, and the end of a rewrap.
+//! Epochs of a space: begin, and completion of a rewrap.
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, Epoch, SpaceId};
@@ -13,7 +13,7 @@ use crate::clock::now_micros;
 use crate::error::{database, storage_error};
 use crate::{SqliteStorage, epoch_keys};
 
-/// About what a change of the epochs costs in the log.
+/// Estimate of the log bytes per change of the epochs.
 const EPOCH_BYTES: usize = 256;
 
 const ADVANCE: &str = "\
@@ -94,14 +94,15 @@ struct Leftovers {
     files: usize,
 }
 
-/// What was found while the writer was free to go on with others.
+/// Result of the probe that runs before the write transaction, so that the writer is not blocked by it.
 struct Probed {
-    /// Rows up to this cursor were looked at. They can only have become newer since: a push moves its row above it.
+    /// Rows up to this cursor were read. Their keys can only have become newer since: a push moves its row above it.
     cursor: Cursor,
     leftovers: Leftovers,
 }
 
-/// Looks at the whole space, which may take a while, before the writer looks at the rest (storage §3.11).
+/// Scans the whole space outside the write transaction, which may take a while; the transaction only scans what came
+/// since (storage §3.11).
 fn probe(db: &Connection, access: &Access, epoch: i32) -> Result<Probed, EpochError> {
     let space = for_reading(db, access)?;
     if !is_pending(&space, epoch) {
@@ -110,7 +111,7 @@ fn probe(db: &Connection, access: &Access, epoch: i32) -> Result<Probed, EpochEr
     Ok(Probed { cursor: space.cursor, leftovers: leftovers(db, space.id, Cursor::ZERO, epoch)? })
 }
 
-/// What keeps the rewrap from ending; nothing, when it has ended.
+/// Ends the rewrap, and returns the leftovers that prevent it; none when it has ended.
 fn complete(db: &Connection, access: &Access, epoch: i32, probed: &Probed) -> Result<Leftovers, EpochError> {
     let space = for_writing(db, access)?;
     if !is_pending(&space, epoch) {

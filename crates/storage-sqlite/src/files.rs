@@ -1,4 +1,4 @@
-//! Files: what is known of them. Their objects are elsewhere.
+//! Metadata of files; their bytes are in the object store.
 
 mod claim;
 mod upload;
@@ -21,7 +21,7 @@ use crate::error::{CorruptRow, database, storage_error};
 use crate::spaces::move_cursor;
 use crate::tombstone::LiveFile;
 
-/// About what a change of a file costs in the log.
+/// Estimate of the log bytes per change of a file.
 const FILE_BYTES: usize = 1024;
 
 const SELECT: &str = "\

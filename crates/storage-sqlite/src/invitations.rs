@@ -1,4 +1,4 @@
-//! Invitations.
+//! Invitations in mailboxes.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use crate::SqliteStorage;
 use crate::clock::{micros, now_micros};
 use crate::error::storage_error;
 
-/// About what an invitation costs in the log beside its payload; a purged one as well.
+/// Estimate of the log bytes per created or purged invitation, without its payload.
 const INVITATION_BYTES: usize = 512;
 
 const COUNT: &str = "\
@@ -142,7 +142,7 @@ fn list(db: &Connection, mailbox: MailboxId, page: MailboxPage) -> Result<Vec<In
     Ok(invitations)
 }
 
-/// Where a page begins; nowhere, when it is to follow an invitation that is not in the mailbox.
+/// Start of a page; `None` if the invitation that it is to follow is not in the mailbox.
 fn position(
     db: &Connection,
     mailbox: &str,

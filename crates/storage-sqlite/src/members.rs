@@ -1,4 +1,4 @@
-//! The membership log.
+//! Membership log.
 
 use async_trait::async_trait;
 use less_sync_storage::{
@@ -25,7 +25,7 @@ const INSERT: &str = "\
 const GROW: &str = "\
     UPDATE spaces SET cursor = ?2, metadata_version = ?3, members_bytes = ?4, updated_at = ?5 WHERE id = ?1";
 
-/// Newest first: those are wanted when not all fit.
+/// Newest first, since the newest entries are returned when not all fit.
 const SELECT: &str = "\
     SELECT chain_seq, cursor, prev_hash, entry_hash, length(payload), payload FROM members
     WHERE space_id = ?1 AND chain_seq > ?2 AND chain_seq <= ?3 ORDER BY chain_seq DESC";
@@ -62,7 +62,8 @@ impl Members for SqliteStorage {
     }
 }
 
-/// Everything is compared before anything is written.
+/// Appends an entry. Compares everything before writing anything, since a rejected operation must leave no trace in the
+/// shared transaction.
 fn append(
     db: &Connection,
     grant: &ReadGrant,

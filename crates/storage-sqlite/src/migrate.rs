@@ -20,11 +20,11 @@ pub use status::{SchemaEntry, SchemaState, SchemaStatus, schema_status};
 /// A migration that was run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaStep {
-    /// Its version.
+    /// Version of the migration.
     pub version: i64,
-    /// Its name.
+    /// Name of the migration.
     pub description: &'static str,
-    /// How long it took.
+    /// Duration of the migration.
     pub took: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The queue of objects, and whose objects are.
+//! Queue of the objects of files, and uses of objects.
 
 mod due;
 mod uses;
@@ -19,9 +19,9 @@ use crate::columns::size;
 use crate::error::{database, storage_error};
 use crate::random;
 
-pub(crate) use self::uses::{intend, is_live};
+pub(crate) use self::uses::{enqueue, is_live};
 
-/// About what a change of an entry costs in the log.
+/// Estimate of the log bytes per change of an entry.
 const ENTRY_BYTES: usize = 512;
 
 /// Only entries that are marked for deletion: objects of deleted files, and claimed attempts.
@@ -31,7 +31,7 @@ const POSTPONE: &str = "\
     UPDATE blob_uploads SET not_before = ?3, attempts = max(attempts, 1)
     WHERE space_id = ?1 AND upload_id = ?2 AND pending_delete = 1";
 
-/// No blob is less than the empty one.
+/// Live files after a position. The empty blob, which is less than any id, starts from the beginning.
 const SELECT_LIVE: &str = "\
     SELECT space_id, id, size, object_key FROM files
     WHERE (space_id, id) > (?1, ?2) AND space_id <= ?3 AND deleted = 0
@@ -94,7 +94,7 @@ impl Objects for SqliteStorage {
     }
 }
 
-/// An orphan leaves like an attempt that is over: nobody can be reading it.
+/// Queues an orphan like an expired upload, without a grace: there is no download that could be reading it.
 fn mark_orphan_for_deletion(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
     if is_live(db, key)? {
         return Ok(false);
@@ -106,7 +106,7 @@ fn mark_orphan_for_deletion(db: &Connection, key: &ObjectKey) -> Result<bool, St
         Some(id) => id,
         None => UploadId::from_bytes(random::uuid(db)?),
     };
-    intend(db, key, id, now_micros()).map_err(storage_error)?;
+    enqueue(db, key, id, now_micros()).map_err(storage_error)?;
     Ok(true)
 }
 

@@ -1,8 +1,8 @@
-//! What an embedded database is opened with.
+//! Options of the embedded database.
 
 use std::path::PathBuf;
 
-/// Where the database lives and how much of everything it may use.
+/// Path and limits of an embedded database.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
     /// The database file. Beside it live `-wal`, `-shm` and `.lock`. Not on a network file system.

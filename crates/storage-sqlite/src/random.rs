@@ -1,4 +1,4 @@
-//! Ids that the database makes.
+//! Random ids from the generator of SQLite.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! Rate limits: the single writer is what makes counting and taking one step.
+//! Rate limits. The single writer makes counting and taking a permit atomic.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::clock::{micros, now_micros};
 use crate::error::storage_error;
 use crate::{SqliteStorage, random};
 
-/// About what an action costs in the log.
+/// Estimate of the log bytes per action.
 const ACTION_BYTES: usize = 512;
 
 const COUNT: &str = "\
@@ -93,7 +93,7 @@ fn acquire(
     Ok(Permit { actor, id })
 }
 
-/// At least a second: whoever is told to come back is not told to come back at once.
+/// Reported wait, at least a second, so that a rejected caller does not retry at once.
 fn until(now: i64, then: i64) -> Duration {
     let wait = Duration::from_micros(u64::try_from(then.saturating_sub(now)).unwrap_or(0));
     wait.max(Duration::from_secs(1))
@@ -104,7 +104,7 @@ struct Counted {
     oldest: Option<i64>,
 }
 
-/// The actions of an actor after `since`.
+/// Counts the actions of an actor after `since`.
 fn counted<R>(
     db: &Connection,
     action: RateAction,

@@ -1,4 +1,4 @@
-//! The read side: a few read-only connections, opened on demand, none held between two calls.
+//! Reader pool: a few read-only connections, opened on demand, none held between two calls.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ impl Readers {
         R: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
+        // The slot moves into the blocking task, so a cancelled caller does not free it before the read has ended.
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Closed)?;
         let readers = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
@@ -58,7 +59,8 @@ impl Readers {
         .await
     }
 
-    /// A connection whose read failed is not used again: opening another one costs less than wondering.
+    /// Runs `work` on an idle or new connection. A connection whose read failed is dropped: a new one is cheap, and its
+    /// state is known.
     fn read_now<T, R>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError<R>>,
@@ -75,7 +77,7 @@ impl Readers {
         result
     }
 
-    /// Gives back the memory of the connections that nobody uses, except for one.
+    /// Closes all idle connections but one, to release their memory.
     pub(crate) fn release_idle(&self) {
         let surplus = {
             let mut idle = self.idle.lock();
@@ -85,7 +87,7 @@ impl Readers {
         drop(surplus);
     }
 
-    /// Lets running reads finish and rejects all further ones.
+    /// Waits for running reads and rejects all further ones.
     pub(crate) async fn close(&self) {
         if let Ok(all) = self.slots.acquire_many(self.count).await {
             self.slots.close();

@@ -1,4 +1,4 @@
-//! Revocations.
+//! Revocations of tokens in spaces.
 
 use async_trait::async_trait;
 use less_sync_core::{Cid, SpaceId};
@@ -8,7 +8,7 @@ use rusqlite::params;
 use crate::error::storage_error;
 use crate::{SqliteStorage, access};
 
-/// About what a revocation costs in the log.
+/// Estimate of the log bytes per revocation.
 const REVOCATION_BYTES: usize = 256;
 
 const INSERT: &str = "INSERT INTO revocations (space_id, ucan_cid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";

@@ -1,4 +1,4 @@
-//! Spaces.
+//! Spaces: creation, look-up and cursor.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::clock::now_micros;
 use crate::columns::{cursor, epoch};
 use crate::error::{Closed, CorruptRow, database, one_row, storage_error, unavailable};
 
-/// About what a space costs in the log.
+/// Estimate of the log bytes per space.
 const SPACE_BYTES: usize = 256;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Trivial, but it has to look into the file.
+/// Cheap query that still has to read the file.
 const PING: &str = "SELECT EXISTS (SELECT 1 FROM spaces)";
 
 const SELECT: &str = "\
@@ -85,7 +85,7 @@ impl Spaces for SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Whatever row has this id after an attempt to make it.
+    /// Inserts a personal space unless the id exists, and returns the stored row.
     async fn create_personal(&self, id: SpaceId, client_id: String) -> Result<Space, StorageError> {
         self.writer
             .write(SPACE_BYTES, move |db| {
@@ -96,7 +96,7 @@ impl SqliteStorage {
     }
 }
 
-/// Whether the row is new.
+/// True if the row is new.
 fn insert<R>(
     db: &Connection,
     id: SpaceId,
@@ -137,7 +137,7 @@ fn read<R>(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError<R>> {
     })
 }
 
-/// Says that the space has seen another mutation.
+/// Moves the cursor of the space to the one of its latest mutation.
 pub(crate) fn move_cursor<R>(db: &Connection, space: SpaceId, next: Cursor) -> Result<(), StorageError<R>> {
     let mut update = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
     one_row(update.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))

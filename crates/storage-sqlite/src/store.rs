@@ -1,4 +1,4 @@
-//! The adapter: its parts, and its life from open to close.
+//! Adapter: composition, open, checkpoint and close.
 
 use std::fmt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::readers::Readers;
 use crate::writer::{Checkpoint, Writer};
 use crate::{OpenError, SqliteOptions, database_file, migrate};
 
-/// Size of the log from which on operators should know of it.
+/// Size of the log, in bytes, above which a checkpoint logs a warning.
 const LARGE_LOG_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Everything less-sync stores, in one SQLite database file.
@@ -49,7 +49,7 @@ impl SqliteStorage {
         &self.options.path
     }
 
-    /// Moves what the log holds into the database file as far as readers allow, gives back memory of idle readers,
+    /// Moves what the log holds into the database file as far as readers allow, closes surplus idle readers,
     /// and warns when the log has grown large. Meant to be called every 60 s; the writer also does it by itself when
     /// the log reaches 1000 pages.
     ///
@@ -60,7 +60,7 @@ impl SqliteStorage {
         self.readers.release_idle();
         let log_bytes = beside(self.path(), "-wal").metadata().map_or(0, |log| log.len());
         if log_bytes > LARGE_LOG_BYTES {
-            tracing::warn!(log_bytes, "log of the database is large");
+            tracing::warn!(log_bytes, "write-ahead log is large");
         }
         Ok(done)
     }

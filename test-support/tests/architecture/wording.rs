@@ -12,7 +12,6 @@ const DEBTS: &[&str] = &[
     "crates/engine",
     "crates/realtime",
     "crates/storage",
-    "crates/storage-conformance",
     "crates/storage-postgres",
     "crates/storage-sqlite",
     "test-support",

@@ -1,4 +1,4 @@
-//! Where a test takes place: a store of its own, and short words for what happens in it.
+//! Test fixture: a store of its own, and shorthands for operations on it.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What is in a store, whoever put it there (storage §4.7).
+//! Listings of all objects of a store, foreign ones included (storage §4.7).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub async fn listing_of_a_space_has_no_other<B: BlobsBackend>() {
     assert_eq!(listed[0].name, key(2, 1, 1).to_string());
 }
 
-/// They are reported, and deleted by the names that were listed.
+/// Foreign objects are listed, and deleted by their listed names.
 pub async fn listing_has_names_of_others<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     let strange = ["spaces/a b", "spaces/notes.txt", "spaces/x/files/y#1", "spaces/x/y/z/ä"];
@@ -71,7 +71,7 @@ pub async fn listing_of_many_pages_misses_nothing<B: BlobsBackend>() {
     assert!(fixture.names().await.iter().eq(&names));
 }
 
-/// Nobody has to read a listing to its end.
+/// A listing may be dropped before its end.
 pub async fn listing_may_stop<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for file in 1..=3 {

@@ -11,10 +11,10 @@ use super::fixture::{Fixture, key, write};
 use super::sizes::{PART, PIECE, content};
 use less_sync_storage::Blobs;
 
-/// How many uploads the server allows (`FILE_UPLOAD_CONCURRENCY`).
+/// Concurrent uploads that the server allows (`FILE_UPLOAD_CONCURRENCY`).
 const WRITERS: u8 = 32;
 
-/// What a writer may hold.
+/// Maximum memory of one writer, in bytes.
 const PER_WRITER: usize = 15 << 20;
 
 /// Counts the bytes of pieces that somebody still holds.

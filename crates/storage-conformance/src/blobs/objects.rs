@@ -94,7 +94,7 @@ pub async fn ranges_are_parts_of_the_object<B: BlobsBackend>() {
     }
 }
 
-/// What is not there is not read as something shorter.
+/// A missing range is an error, not a shorter read.
 pub async fn range_beyond_the_object_is_rejected<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.put(&key(1, 1, 1), &content(1, 10)).await;

@@ -91,7 +91,7 @@ pub async fn dropped_upload_leaves_what_delete_removes<B: BlobsBackend>() {
     }
 }
 
-/// Whatever was under way then does not come to an end behind the back of who deletes.
+/// An upload that was in progress at a deletion does not complete afterwards.
 pub async fn dropped_finish_leaves_what_delete_removes<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for size in KINDS {

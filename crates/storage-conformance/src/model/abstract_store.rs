@@ -75,7 +75,7 @@ impl AbstractStore {
         Some((space.key_generation, space.min_key_generation))
     }
 
-    /// Where a record is; zero when there is none.
+    /// Cursor of a record; zero if it does not exist.
     pub(super) fn cursor_of(&self, id: SpaceId, record: RecordId) -> Cursor {
         let row = self.spaces.get(&id).and_then(|(_, rows)| rows.get(&record));
         row.map_or(Cursor::ZERO, |row| row.cursor)

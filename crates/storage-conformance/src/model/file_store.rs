@@ -1,4 +1,4 @@
-//! What files and their objects add to the abstract store.
+//! Model of files on top of the abstract store.
 
 use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 

@@ -1,4 +1,4 @@
-//! What may happen in a history.
+//! Random steps of a history.
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
@@ -34,7 +34,7 @@ pub(super) struct Wish {
     state: RecordState,
 }
 
-/// What the writer believes about the record.
+/// Cursor that the writer expects of the record.
 #[derive(Clone, Copy, Debug)]
 enum Guess {
     Right,

@@ -7,7 +7,7 @@ use less_sync_storage::{ObjectQueueState, ObjectUse, Upload, UploadId};
 
 use crate::file_fixture::{LEASE, LIFETIME, content};
 
-/// How long objects of deleted files are kept at least.
+/// Shortest grace of objects of deleted files.
 const SHORTEST_GRACE: Duration = Duration::from_mins(1);
 
 /// Everything about objects, of all spaces, and the time that has passed.
@@ -28,11 +28,11 @@ struct Entry {
     due: Due,
 }
 
-/// When an entry is due.
+/// Due time of an entry.
 enum Due {
     /// At the end of the lifetime of an attempt.
     Over(Duration),
-    /// When its grace is over, and the file was deleted then.
+    /// Due after the grace; time of the deletion.
     Deleted(Duration),
     /// After it was claimed so often before.
     Again(Duration, u32),
@@ -51,7 +51,7 @@ impl Entry {
     }
 }
 
-/// What becomes of a claimed object.
+/// Outcome of sweeping a claimed object.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum SweepOutcome {
     Removed,
@@ -94,7 +94,7 @@ impl ObjectStore {
         }
     }
 
-    /// Whether the attempt was there to be taken.
+    /// Removes the entry of an attempt; true if it was still open.
     pub(super) fn take(&mut self, upload: &Upload) -> bool {
         let is_open = |entry: &Entry| {
             entry.attempt == Some(upload.id) && matches!(entry.due, Due::Over(at) if at > self.now)
@@ -126,7 +126,7 @@ impl ObjectStore {
         if self.queue.iter().any(|entry| entry.key == key) { ObjectUse::Queued } else { ObjectUse::Orphan }
     }
 
-    /// How full the queue is; for how long something is due is known to the minute only.
+    /// State of the queue; the age of the oldest due entry is exact to the minute only.
     pub(super) fn state(&self, grace: Duration) -> ObjectQueueState {
         let is_running = |entry: &&Entry| matches!(entry.due, Due::Over(at) if at > self.now);
         let uploads = self.queue.iter().filter(is_running).count() as u64;

@@ -37,7 +37,7 @@ pub(super) struct SharedReplay<B: Backend> {
     pub(super) uploads: Vec<(SpaceId, Upload)>,
     /// Objects of those that were.
     pub(super) known: Vec<ObjectKey>,
-    /// What was listed last in each space.
+    /// Latest listing of each space.
     listed: BTreeMap<SpaceId, (DekListing, Vec<StoredDek>)>,
 }
 

@@ -15,7 +15,7 @@ use crate::fixture::dek;
 use crate::shared_fixture::file;
 use less_sync_storage::{FileCommit, Files as _, ObjectKey, ObjectQueueState, Objects as _};
 
-/// Nobody revokes this chain.
+/// Index of the chain that is never revoked.
 const OWNER: usize = 2;
 
 impl<B: Backend> SharedReplay<B> {

@@ -1,4 +1,4 @@
-//! What may happen in a history of shared spaces.
+//! Random steps of a history of shared spaces.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const REVOKED: [u8; 3] = [20, 11, 99];
 /// Files are numbered up to this.
 pub(super) const FILES: u64 = 4;
 
-/// What objects of deleted files get from sweepers.
+/// Grace periods that sweepers give to objects of deleted files.
 const GRACES: [Duration; 2] = [Duration::ZERO, Duration::from_mins(97)];
 
 const OUTCOMES: [SweepOutcome; 3] = [SweepOutcome::Removed, SweepOutcome::Postponed, SweepOutcome::Abandoned];
@@ -24,7 +24,7 @@ const OUTCOMES: [SweepOutcome; 3] = [SweepOutcome::Removed, SweepOutcome::Postpo
 /// No sum of these is a lifetime, a lease, a delay or a grace.
 const SPANS: [Duration; 2] = [Duration::from_mins(7), Duration::from_mins(37)];
 
-/// Somebody does something in a space.
+/// Step of a history: an act in a space, by the bearer of a chain.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) space: SpaceId,
@@ -93,7 +93,7 @@ pub(super) enum Act {
     Reopen,
 }
 
-/// Whether an entry of a rewrap says what it was made from.
+/// Basis of the entries of a rewrap.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum How {
     /// By the bound of the listing.

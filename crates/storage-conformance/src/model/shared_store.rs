@@ -1,4 +1,4 @@
-//! What shared spaces add to the abstract store.
+//! Model of shared spaces on top of the abstract store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +71,7 @@ impl SharedStore {
         self.base.cursor_of(id, record)
     }
 
-    /// Whether the chain is still good.
+    /// Checks that no token of the chain is revoked.
     pub(super) fn admit<R>(&self, id: SpaceId, bearer: usize) -> Result<(), StorageError<R>> {
         let dead = CHAINS[bearer].iter().any(|cid| self.extra(id).revoked.contains(cid));
         if dead && id == SHARED { Err(StorageError::Revoked) } else { Ok(()) }

@@ -1,7 +1,7 @@
-//! The end of a rewrap (storage §3.11): no live key is older than its epoch.
+//! Completion of a rewrap (storage §3.11): no live key may be older than its epoch.
 //!
-//! The whole space is looked at before its lock is taken, since that may take a while. Under the lock it is only what
-//! has come since: a push moves its row above the cursor of the first look, so below it keys can only have become newer.
+//! The whole space is scanned before its lock is taken, since that may take a while. Under the lock only the rows that came
+//! since are scanned: a push moves its row above the cursor of the first scan, so below it keys can only have become newer.
 
 use less_sync_core::{Cursor, Epoch};
 use less_sync_storage::{Access, COUNTED_LEFTOVERS, EpochRejection};
@@ -19,15 +19,15 @@ pub(super) struct Leftovers {
     pub(super) files: usize,
 }
 
-/// What was found while others could go on.
+/// Result of the probe that runs before the lock of the space is taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Probed {
-    /// Rows up to this cursor were looked at.
+    /// Rows up to this cursor were scanned.
     cursor: Cursor,
     leftovers: Leftovers,
 }
 
-/// Looks at the space as it is; not at all when there is no rewrap to end.
+/// Scans the space without its lock, if a rewrap to `epoch` is pending.
 pub(super) async fn probe(
     db: &mut PgConnection,
     access: &Access,
@@ -41,7 +41,7 @@ pub(super) async fn probe(
     Ok(Probed { cursor: space.cursor, leftovers })
 }
 
-/// Comes to what keeps the rewrap from ending; to nothing, when it has ended.
+/// Ends the rewrap, and returns the leftovers that prevent it; none when it has ended.
 pub(super) struct Completion<'a> {
     pub(super) access: &'a Access,
     pub(super) epoch: i32,
@@ -77,7 +77,7 @@ fn is_pending(rewrap_epoch: Option<Epoch>, epoch: i32) -> bool {
     rewrap_epoch.is_some_and(|pending| pending.get() == epoch)
 }
 
-/// Raises the minimum in any case, so that writers under the old epoch cannot put off the end for ever.
+/// Raises the minimum epoch in any case, so that writers under the old epoch cannot delay the end forever.
 async fn end(db: &mut PgConnection, space: Uuid, epoch: i32, ended: bool) -> Result<(), sqlx::Error> {
     let updated = sqlx::query!(
         "UPDATE spaces SET min_key_generation = greatest(min_key_generation, $2), updated_at = now(),

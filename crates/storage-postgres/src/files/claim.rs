@@ -1,4 +1,4 @@
-//! What stands against an upload.
+//! Checks of an upload against the space, its record and its file, and the change that an accepted one makes.
 
 use less_sync_storage::{Access, Claim, Claimed, FileChange, FileError, FileRejection, StorageError};
 use sqlx::PgConnection;

@@ -1,4 +1,4 @@
-//! The end of one file (newer-clients §7). Those that die with their record are up to the functions that push.
+//! Deletion of one file (newer-clients §7). Files of deleted records are deleted by the push functions of the database.
 
 use less_sync_core::FileId;
 use less_sync_storage::{Access, FileChange, FileRejection, OBJECT_GRACE, ObjectKey};
@@ -9,7 +9,7 @@ use crate::access::{Locked, for_writing};
 use crate::clock::micros;
 use crate::transaction::{Aborted, Transaction};
 
-/// Comes to nothing when there is no such file.
+/// Deletes a file; `None` if it does not exist.
 pub(super) struct Delete<'a> {
     pub(super) access: &'a Access,
     pub(super) file: FileId,

@@ -1,7 +1,7 @@
 //! An upload from its intent to its end (storage §3.13, §4.3).
 //!
-//! The intent row decides: whoever deletes it makes the file, and whoever claims it for removal has marked it first. So an
-//! object is either that of a file or on its way out, never both.
+//! The entry in `blob_uploads` decides: a commit deletes it, and a claim for removal marks it first, so that only one of
+//! the two succeeds. An object is either the content of a file or pending deletion, never both.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use super::claim::{self, change};
 use crate::access::{Gate, Locked, WriteGate, cids, for_writing};
 use crate::clock::micros;
 use crate::error::database;
-use crate::objects::{is_live, write_down};
+use crate::objects::{enqueue, is_live};
 use crate::transaction::{Aborted, Transaction};
 
-/// Writes down that an object is about to be written: in one statement, without the lock of the space, and only for
-/// somebody who may.
+/// Queues an attempt before its object is written: in one statement, without the lock of the space, and only for a caller
+/// with access.
 pub(super) async fn begin(
     db: &mut PgConnection,
     access: &Access,
@@ -54,7 +54,7 @@ pub(super) async fn begin(
     Ok(Upload { id, object: ObjectKey::attempt(access.space(), file, id) })
 }
 
-/// Makes a file of an attempt. Everything is compared before anything is written.
+/// Makes a file of an attempt. Compares everything before writing anything.
 pub(super) struct Commit<'a> {
     pub(super) access: &'a Access,
     pub(super) upload: &'a Upload,
@@ -141,7 +141,7 @@ impl Transaction for Abort<'_> {
             uuid(*id),
         );
         if expired.execute(&mut *db).await?.rows_affected() == 0 && !is_live(db, object).await? {
-            write_down(db, object, Some(*id)).await?;
+            enqueue(db, object, Some(*id)).await?;
         }
         Ok(())
     }

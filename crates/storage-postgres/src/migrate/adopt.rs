@@ -7,10 +7,10 @@ use sqlx::{Connection as _, PgConnection};
 use super::position::{self, Position};
 use super::{MigrateError, catalog, files, history};
 
-/// Where that history ends.
+/// Last version of the history of the first-generation server.
 const GOOSE_LATEST: i64 = 11;
 
-/// Whether the history ends where it can be taken over, and the schema is really that. Changes nothing.
+/// Checks that the history ends at the version that can be adopted, and that the schema matches it. Read-only.
 pub(crate) async fn verify(db: &mut PgConnection) -> Result<i64, MigrateError> {
     match position::find(db).await? {
         Position::Goose(GOOSE_LATEST) => {}

@@ -59,9 +59,9 @@ pub struct Fingerprint(String);
 /// The first object, by table and name, in which a schema differs from that of its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
-    /// It is not there, or not in this form.
+    /// Missing, or present in another form.
     Missing(String),
-    /// It should not be there, or not in this form.
+    /// Present although unexpected, or in another form than expected.
     Unexpected(String),
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Drift {
 pub(crate) struct Catalog(Vec<String>);
 
 impl Catalog {
-    /// What the database has, apart from the indexes of later migrations that were interrupted after `version`.
+    /// Reads the objects of the database, without the indexes that interrupted migrations after `version` left.
     pub(crate) async fn read(db: &mut PgConnection, version: i64) -> sqlx::Result<Self> {
         let tables: Vec<String> = TABLES.iter().map(|&table| table.to_owned()).collect();
         let mut lines: Vec<String> = sqlx::query_scalar(OBJECTS).bind(tables).fetch_all(db).await?;
@@ -95,7 +95,7 @@ impl Catalog {
         Ok(Self(lines))
     }
 
-    /// What `version` should have.
+    /// Expected objects of `version`.
     pub(crate) fn of(version: i64) -> Self {
         Self(files::catalog_at(version).lines().map(str::to_owned).collect())
     }
@@ -128,7 +128,7 @@ impl Catalog {
     }
 }
 
-/// Whether this line of a catalog is about that index.
+/// True if this line of a catalog describes that index.
 fn names_index(line: &str, index: &str) -> bool {
     let name = line.strip_prefix("index ").and_then(|rest| rest.split_whitespace().next());
     name.and_then(|name| name.split_once('.')).is_some_and(|(_table, name)| name == index)
@@ -139,7 +139,7 @@ pub(crate) async fn read(db: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     Ok(Catalog::read(db, files::latest_version()).await?.0)
 }
 
-/// How the schema differs from what `version` should have, if it does.
+/// First difference between the schema and the catalog of `version`.
 pub(crate) async fn drift(db: &mut PgConnection, version: i64) -> sqlx::Result<Option<Drift>> {
     Ok(Catalog::read(db, version).await?.drift_from(&Catalog::of(version)))
 }

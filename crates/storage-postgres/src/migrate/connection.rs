@@ -19,9 +19,9 @@ const SESSION: &str = "SET application_name = 'less-sync-migrate'; \
     SET timezone = 'UTC'; \
     SET standard_conforming_strings = on";
 
-pub(crate) async fn open(url: &DatabaseUrl, patience: Duration) -> Result<PgConnection, MigrateError> {
-    let connecting = timeout(patience, url.options().connect()).await;
-    let connected = connecting.map_err(|_elapsed| MigrateError::ConnectTimeout(patience))?;
+pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result<PgConnection, MigrateError> {
+    let connecting = timeout(connect_timeout, url.options().connect()).await;
+    let connected = connecting.map_err(|_elapsed| MigrateError::ConnectTimeout(connect_timeout))?;
     let mut db = connected.map_err(MigrateError::Connect)?;
     sqlx::raw_sql(SESSION).execute(&mut db).await?;
     let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int / 10000")

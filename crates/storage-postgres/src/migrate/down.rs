@@ -1,4 +1,4 @@
-//! Back.
+//! Reverting run: from the current version back to an older one.
 
 use sqlx::PgConnection;
 
@@ -8,7 +8,7 @@ use super::position::{self, Position};
 use super::run::{self, Event, Listener, Step};
 use super::script::Loss;
 
-/// Where a run back ends.
+/// End of a reverting run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// After this many steps, or at the empty database.
@@ -17,10 +17,10 @@ pub enum Target {
     Version(i64),
 }
 
-/// How far to go back, and past what.
+/// Options of a reverting run.
 #[derive(Clone, Debug)]
 pub struct Down {
-    /// Where to end.
+    /// End of the run.
     pub target: Target,
     /// Go on although data will be lost.
     pub allow_data_loss: bool,

@@ -1,4 +1,4 @@
-//! Why a database was not migrated.
+//! Errors of the migrator.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sqlx::postgres::PgDatabaseError;
 use super::catalog::Drift;
 use super::url::InvalidDatabaseUrl;
 
-/// Why the migrator stopped. Unless it is [`MigrateError::Failed`], nothing was changed; and then what is complete is
+/// Failure of a run. Unless it is [`MigrateError::Failed`], nothing was changed; and then what is complete is
 /// written down, and the failed step left nothing, or an index that the next run clears away.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -23,7 +23,7 @@ pub enum MigrateError {
     /// PostgreSQL is too old (operations §11.3).
     #[error("PostgreSQL {found} is too old: {needed} or later is needed")]
     ServerTooOld {
-        /// Its major version.
+        /// Major version of the server.
         found: i32,
         /// The oldest that will do.
         needed: i32,
@@ -31,7 +31,7 @@ pub enum MigrateError {
     /// Another migrator holds the lock of the database.
     #[error("another migrator has been at work for {} s", .0.as_secs())]
     Locked(Duration),
-    /// A migration was begun and its end never written down; not by this tool, which leaves no such rows.
+    /// Begun migration without a recorded end; not by this tool, which leaves no such rows.
     #[error("migration {0} is partially applied")]
     Partial(i64),
     /// The history has a migration of ours with another content.
@@ -49,7 +49,7 @@ pub enum MigrateError {
     /// There are tables of ours, but nothing says who made them.
     #[error("database has tables of less-sync but no migration history")]
     Unrecorded,
-    /// The first-generation server's tool kept the history, and nobody said to take it over.
+    /// History of the first-generation server's tool, and adoption was not requested.
     #[error("database was migrated by the first-generation server (goose version {0})")]
     Goose(i64),
     /// The first-generation server's history does not end where it can be taken over.
@@ -69,22 +69,22 @@ pub enum MigrateError {
     /// There is no such version, or it lies in the other direction.
     #[error("cannot go to version {to} from version {from}")]
     Target {
-        /// Where the database is.
+        /// Current version.
         from: i64,
-        /// Where it was to go.
+        /// Requested version.
         to: i64,
     },
     /// A step back would destroy what nothing can bring back.
     #[error("reverting migration {0} loses data")]
     LosesData(i64),
-    /// A migration, or the way back from it, failed; everything before it is done and written down.
+    /// Failed migration or reversal; everything before it is complete and recorded.
     #[error("migration {version} ({description}) failed")]
     Failed {
-        /// Which one.
+        /// Version of the migration.
         version: i64,
-        /// Its name.
+        /// Name of the migration.
         description: String,
-        /// Why.
+        /// Cause.
         #[source]
         source: sqlx::Error,
     },
@@ -94,7 +94,7 @@ pub enum MigrateError {
 }
 
 impl MigrateError {
-    /// What an operator can do about it, if that is known.
+    /// Hint for the operator, if there is one.
     #[must_use]
     #[expect(clippy::wildcard_enum_match_arm, reason = "most errors say all there is to say")]
     pub fn hint(&self) -> Option<String> {

@@ -6,7 +6,7 @@ use super::script::Script;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// One version of the schema: the way to it, and back.
+/// Migration: the scripts to a version of the schema, and back.
 #[derive(Debug)]
 pub(crate) struct Migration {
     pub(crate) version: i64,
@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 impl Migration {
-    /// Its name in the bookkeeping table and in front of people.
+    /// Name in the bookkeeping table and in messages.
     pub(crate) fn description(&self) -> String {
         self.name.replace('_', " ")
     }
@@ -46,7 +46,7 @@ pub(crate) fn find(version: i64) -> Option<&'static Migration> {
     MIGRATIONS.iter().find(|migration| migration.version == version)
 }
 
-/// What comes after `version`, oldest first.
+/// Migrations after `version`, oldest first.
 pub(crate) fn after(version: i64) -> impl Iterator<Item = &'static Migration> {
     MIGRATIONS.iter().filter(move |migration| migration.version > version)
 }

@@ -21,7 +21,7 @@ const ROWS: &str = "
            to_char(installed_on AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS installed_on
     FROM _sqlx_migrations ORDER BY version";
 
-/// One row of it.
+/// Row of the bookkeeping table.
 #[derive(Debug, FromRow)]
 pub(crate) struct Applied {
     pub(crate) version: i64,
@@ -38,14 +38,14 @@ impl Applied {
         Duration::from_nanos(u64::try_from(self.execution_time).unwrap_or(0))
     }
 
-    /// Whether it stands for this migration of ours, in our form or in the original's.
+    /// True if the row records this migration, in this build's form or in the original's.
     pub(crate) fn is(&self, ours: &Migration) -> bool {
         self.version == ours.version
             && (self.checksum == ours.checksum() || original::wrote(self.version, &self.checksum))
     }
 }
 
-/// What was applied so far, ascending. Empty as well if nothing ever was.
+/// Applied migrations, ascending. Empty for a new database.
 pub(crate) async fn read(db: &mut PgConnection) -> sqlx::Result<Vec<Applied>> {
     let exists: bool =
         sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *db).await?;

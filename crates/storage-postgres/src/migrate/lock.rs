@@ -11,7 +11,7 @@ use super::run::{Event, Listener};
 /// First factor of the key, as other tools with this bookkeeping compute it.
 const FACTOR: i64 = 0x3d32_ad9e;
 
-/// How often a waiting migrator asks.
+/// Interval between two attempts to take the lock.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Takes the lock for this session; it ends with the connection.
@@ -20,20 +20,20 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// front must see the end of before its concurrent index is complete, so that each would wait for the other.
 pub(crate) async fn acquire(
     db: &mut PgConnection,
-    patience: Duration,
+    lock_timeout: Duration,
     tell: Listener<'_>,
 ) -> Result<(), MigrateError> {
     let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *db).await?;
     let key = key(&name);
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + lock_timeout;
     if attempt(db, key).await? {
         return Ok(());
     }
     tell(Event::Waiting);
-    tracing::info!("another migrator is at work; waiting");
+    tracing::info!("waiting for the migration lock of another migrator");
     loop {
         if Instant::now() >= deadline {
-            return Err(MigrateError::Locked(patience));
+            return Err(MigrateError::Locked(lock_timeout));
         }
         sleep_until(deadline.min(Instant::now() + INTERVAL)).await;
         if attempt(db, key).await? {

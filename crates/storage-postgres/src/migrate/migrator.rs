@@ -10,11 +10,11 @@ use super::status::{self, Status};
 use super::up::{self, Up};
 use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, lock};
 
-/// How long to wait for another migrator (storage §2.3).
-const LOCK_PATIENCE: Duration = Duration::from_mins(1);
+/// Default lock timeout (storage §2.3).
+const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long to wait for a connection (operations §2.3).
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Default connect timeout (operations §2.3).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Migrates one database.
 ///
@@ -24,43 +24,43 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Migrator {
     url: DatabaseUrl,
-    lock_patience: Duration,
-    connect_patience: Duration,
+    lock_timeout: Duration,
+    connect_timeout: Duration,
 }
 
 impl Migrator {
     /// A migrator for the database at `url`. Does not connect yet.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url, lock_patience: LOCK_PATIENCE, connect_patience: CONNECT_PATIENCE }
+        Self { url, lock_timeout: LOCK_TIMEOUT, connect_timeout: CONNECT_TIMEOUT }
     }
 
-    /// How long to wait while another migrator is at work; 60 s unless said otherwise.
+    /// Sets the maximum wait for the lock of another migrator. Default: 60 s.
     #[must_use]
-    pub fn with_lock_patience(mut self, patience: Duration) -> Self {
-        self.lock_patience = patience;
+    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
         self
     }
 
-    /// How long to wait for a connection; 5 s unless said otherwise.
+    /// Sets the maximum duration of a connection attempt. Default: 5 s.
     #[must_use]
-    pub fn with_connect_patience(mut self, patience: Duration) -> Self {
-        self.connect_patience = patience;
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
         self
     }
 
-    /// Applies what is pending, and answers with the version that the database is at then. Tells of every step when
-    /// it is done and written down; repeated, it does nothing.
+    /// Applies what is pending, and returns the version that the database is at then. Tells of every step when
+    /// it is complete and recorded; idempotent.
     ///
     /// # Errors
-    /// See [`MigrateError`]. What was told is done.
+    /// See [`MigrateError`]. Reported steps are complete.
     pub async fn up(&self, up: &Up, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
         let mut db = self.locked(tell).await?;
         let outcome = up::run(&mut db, up, tell).await;
         close(db, outcome).await
     }
 
-    /// Reverts what was applied, and answers with the version that the database is at then.
+    /// Reverts what was applied, and returns the version that the database is at then.
     ///
     /// # Errors
     /// See [`MigrateError`]; in particular [`MigrateError::LosesData`], before the first step is taken.
@@ -71,7 +71,7 @@ impl Migrator {
     }
 
     /// Takes over the history that the first-generation server's tool kept, without migrating further: rows 1–11
-    /// are written, if the schema is that of version 11 (storage §2.3). Answers with that version.
+    /// are written, if the schema is that of version 11 (storage §2.3). Returns that version.
     ///
     /// # Errors
     /// See [`MigrateError`]; in particular [`MigrateError::NothingToAdopt`].
@@ -81,7 +81,7 @@ impl Migrator {
         close(db, outcome).await
     }
 
-    /// Where the database stands. Takes no lock.
+    /// Reads the status of the schema. Takes no lock.
     ///
     /// # Errors
     /// The database cannot be asked. Whatever is wrong with the schema is part of the answer.
@@ -112,12 +112,12 @@ impl Migrator {
     }
 
     async fn open(&self) -> Result<PgConnection, MigrateError> {
-        connection::open(&self.url, self.connect_patience).await
+        connection::open(&self.url, self.connect_timeout).await
     }
 
     async fn locked(&self, tell: Listener<'_>) -> Result<PgConnection, MigrateError> {
         let mut db = self.open().await?;
-        match lock::acquire(&mut db, self.lock_patience, tell).await {
+        match lock::acquire(&mut db, self.lock_timeout, tell).await {
             Ok(()) => Ok(db),
             Err(error) => close(db, Err(error)).await,
         }
@@ -129,7 +129,7 @@ impl Migrator {
 async fn close<T>(mut db: PgConnection, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
     let unlocked = sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut db).await.map(drop);
     if let Err(error) = unlocked.and(db.close().await) {
-        tracing::debug!(%error, "connection of the migrator ended by itself");
+        tracing::debug!(%error, "failed to close the connection of the migrator");
     }
     outcome
 }

@@ -1,4 +1,4 @@
-//! What databases of the original server look like (storage §2.2, newer-clients §8).
+//! Recognition of databases of the original server (storage §2.2, newer-clients §8).
 
 use less_sync_core::hex;
 use sqlx::PgConnection;
@@ -22,16 +22,16 @@ const CHECKSUMS: [&str; 12] = [
 /// The first version at which the two histories part.
 const PARTING: i64 = 13;
 
-/// What the original's second generation calls it.
+/// Name of that version in the original's second generation.
 const PARTED: &str = "epoch keys";
 
-/// Whether the original ran this migration, by its checksum. Ours leads to the same schema.
+/// True if the original ran this migration, by its checksum. Ours leads to the same schema.
 pub(crate) fn wrote(version: i64, checksum: &[u8]) -> bool {
     let position = usize::try_from(version - 1).ok();
     position.and_then(|position| CHECKSUMS.get(position)).is_some_and(|known| *known == hex::encode(checksum))
 }
 
-/// Whether the original's second generation has been here: its numbers from 13 on mean something else, and some
+/// Detects databases of the original's second generation: its numbers from 13 on mean something else, and some
 /// columns have other names.
 pub(crate) async fn is_newer<'a>(
     db: &mut PgConnection,

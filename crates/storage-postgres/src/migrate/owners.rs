@@ -1,4 +1,4 @@
-//! Whether every file belongs to a record of its own space.
+//! Validation of the foreign key from files to records of their own space.
 //!
 //! Up to version 15 nothing made sure of that. `space scoped keys` adds the constraint without looking at old rows;
 //! this looks, under a lock that lets writers pass.
@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// From this version on files name a record of their own space.
 const SINCE: i64 = 16;
 
-/// How many offenders are listed.
+/// Maximum number of listed files.
 const LISTED: i64 = 100;
 
 /// SQLSTATE of a violated foreign key.
@@ -40,7 +40,7 @@ pub(crate) async fn validate(db: &mut PgConnection, version: i64) -> sqlx::Resul
     }
 }
 
-/// Whether rows from before have not been found to be in order yet.
+/// True if the constraint has not been validated yet.
 pub(crate) async fn is_open(db: &mut PgConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint

@@ -1,11 +1,11 @@
-//! Where a database stands before anything is done to it (storage §2.3).
+//! Detection of the migration history of a database (storage §2.3).
 
 use sqlx::PgConnection;
 
 use super::catalog::Catalog;
 use super::{MigrateError, history, original};
 
-/// What was found.
+/// Position in a migration history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Position {
     /// At this version of our history; 0 is a database without any table of ours.

@@ -1,4 +1,4 @@
-//! One migration, forwards or back, together with its row in the history.
+//! Execution of one migration, forwards or back, together with its row in the history.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use super::script::Script;
 /// A migration that was run, or reverted, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its version.
+    /// Version of the migration.
     pub version: i64,
-    /// Its name.
+    /// Name of the migration.
     pub description: String,
-    /// How long it took; nothing for what was not run.
+    /// Duration; zero for a step that was not run.
     pub took: Duration,
 }
 
-/// What a run tells while it goes on.
+/// Progress event of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Another migrator is at work, and this one waits for it to end.
@@ -32,9 +32,9 @@ pub enum Event {
     Started(Step),
     /// The history of the first-generation server was taken over, up to this version.
     Adopted(i64),
-    /// A migration is done and written down.
+    /// A migration is complete and recorded.
     Applied(Step),
-    /// The way back from a migration is done and written down.
+    /// The reversal of a migration is complete and recorded.
     Reverted(Step),
     /// A dry run would take this step.
     Planned(Step),
@@ -44,7 +44,7 @@ pub enum Event {
     StrayFiles(Vec<StrayFile>),
 }
 
-/// Where news go.
+/// Receiver of progress events.
 pub(crate) type Listener<'l> = &'l mut (dyn FnMut(Event) + Send);
 
 impl Step {
@@ -57,8 +57,8 @@ impl Step {
     }
 }
 
-/// Runs a migration and writes it down: both or neither, in a transaction. Without one, what was run is written down
-/// last, and running it again does no harm.
+/// Runs a migration and records it, atomically where the script runs in a transaction. Otherwise it is recorded last, and
+/// running it again is harmless.
 pub(crate) async fn apply(db: &mut PgConnection, migration: &Migration) -> Result<Step, MigrateError> {
     let started = Instant::now();
     let script = migration.up();
@@ -152,9 +152,9 @@ fn finish(outcome: sqlx::Result<()>, migration: &Migration, started: Instant) ->
 /// An index of a migration that is not in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leftover {
-    /// Its build was interrupted.
+    /// Invalid: the build was interrupted.
     Invalid,
-    /// It was built, and the run ended before that was written down.
+    /// Complete, but not recorded in the history.
     Complete,
 }
 

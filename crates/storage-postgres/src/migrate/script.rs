@@ -6,11 +6,11 @@ const NO_TRANSACTION: &str = "-- no-transaction";
 /// First line of a script after which something cannot be brought back.
 const LOSES_DATA: &str = "-- loses data";
 
-/// One direction of a migration.
+/// Script of one direction of a migration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Script(&'static str);
 
-/// Whether running a script destroys what nobody can bring back.
+/// Irreversible data loss by a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     Never,

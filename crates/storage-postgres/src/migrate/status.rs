@@ -1,4 +1,4 @@
-//! What was applied, what is pending, and what stands in the way.
+//! Status of the schema: applied and pending migrations, drift and obstacles.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::position::{self, Position};
 use super::run::{self, Leftover};
 use super::{MigrateError, owners};
 
-/// Where a database stands. Reading it changes nothing and waits for nobody.
+/// Status of the schema of a database. Reading it changes nothing and waits for no lock.
 #[derive(Debug)]
 pub struct Status {
     /// The highest version that is applied; 0 if none is.
@@ -20,32 +20,32 @@ pub struct Status {
     pub entries: Vec<Entry>,
     /// The fingerprint of the schema; nothing without one.
     pub fingerprint: Option<Fingerprint>,
-    /// Where the schema differs from what its version should be.
+    /// First difference between the schema and the catalog of its version.
     pub drift: Option<Drift>,
-    /// Why migrating would stop before it starts, apart from drift.
+    /// Reason for which a migration would stop before its first step, apart from drift.
     pub obstacle: Option<MigrateError>,
     /// Files may belong to no record of their space: the constraint has not been validated.
     pub unvalidated: bool,
 }
 
-/// One migration.
+/// Migration in a status report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its version.
+    /// Version of the migration.
     pub version: i64,
-    /// Its name.
+    /// Name of the migration.
     pub description: String,
-    /// How it stands.
+    /// State of the migration.
     pub state: State,
-    /// When it was applied, as RFC 3339 in UTC.
+    /// Time of application, as RFC 3339 in UTC.
     pub installed_on: Option<String>,
-    /// How long it took.
+    /// Duration of the migration.
     pub took: Option<Duration>,
-    /// What an interrupted run has left of it, and what becomes of that.
+    /// Leftover of an interrupted run, and its fate in the next run.
     pub note: Option<String>,
 }
 
-/// How a migration stands.
+/// State of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Done, in our form or in the original's.
@@ -56,12 +56,12 @@ pub enum State {
     Foreign,
     /// Done in a form that this build does not know.
     Modified,
-    /// Begun by another tool, and its end never written down.
+    /// Begun by another tool, without a recorded end.
     Partial,
 }
 
 impl State {
-    /// Its name in front of people and programs.
+    /// Name in messages and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl State {
 }
 
 impl Status {
-    /// Whether nothing is pending, in the way, or other than it should be.
+    /// True if nothing is pending and there is neither an obstacle nor drift.
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.drift.is_none()
@@ -104,7 +104,7 @@ pub(crate) async fn read(db: &mut PgConnection) -> Result<Status, MigrateError> 
     })
 }
 
-/// The highest version whose end was written down.
+/// Highest version with a recorded end.
 pub(crate) fn highest(history: &[Applied]) -> i64 {
     history.iter().rfind(|row| row.success).map_or(0, |row| row.version)
 }

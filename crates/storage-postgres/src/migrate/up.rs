@@ -1,4 +1,4 @@
-//! Forwards.
+//! Migrating run: from the current version to a newer one.
 
 use sqlx::PgConnection;
 
@@ -7,7 +7,7 @@ use super::position::{self, Position};
 use super::run::{self, Event, Listener, Step};
 use super::{MigrateError, adopt, catalog, history, owners};
 
-/// How far to go, and past what.
+/// Options of a migrating run.
 #[derive(Clone, Debug, Default)]
 pub struct Up {
     /// The version to stop at; the latest unless given.
@@ -35,7 +35,7 @@ pub(crate) async fn run(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> R
     let reached = steps.last().map_or(version, |step| step.version);
     let strays = owners::validate(db, reached).await?;
     if !strays.is_empty() {
-        tracing::warn!(files = strays.len(), "files belong to no record of their space");
+        tracing::warn!(files = strays.len(), "found files without a record in their space");
         tell(Event::StrayFiles(strays));
     }
     if !steps.is_empty() {
@@ -70,7 +70,7 @@ async fn judge_drift(
         None => Ok(()),
         Some(drift) if !up.allow_drift => Err(MigrateError::Drift(drift)),
         Some(drift) => {
-            tracing::warn!(%drift, "schema drift");
+            tracing::warn!(%drift, "schema drift ignored");
             tell(Event::Drifted(drift));
             Ok(())
         }

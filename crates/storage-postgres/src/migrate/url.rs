@@ -15,7 +15,7 @@ pub enum InvalidDatabaseUrl {
     /// Not a PostgreSQL address.
     #[error("unsupported database scheme")]
     Scheme,
-    /// One, but broken.
+    /// PostgreSQL address that cannot be parsed.
     #[error("not an address of a database")]
     Malformed(#[source] sqlx::Error),
 }

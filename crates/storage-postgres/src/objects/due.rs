@@ -1,7 +1,8 @@
-//! What is due in the queue, and since when.
+//! Claims of due entries of the object queue, and its state.
 //!
 //! Objects of deleted files are marked for deletion after the shortest grace; a longer one is added
-//! to it when they are looked for. Whoever claims an entry counts that in `attempts`, and so says that it has had its grace.
+//! to it when they are looked for. A claim increments `attempts`: an entry with
+//! `attempts > 0` has had its grace.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::clock::micros;
 use crate::error::CorruptRow;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
-/// Claims what has been due for longest.
+/// Claims the entries that have been due for longest.
 pub(super) struct Claiming {
     pub(super) claim: ClaimDue,
 }
@@ -22,8 +23,9 @@ impl Transaction for Claiming {
     type Outcome = Vec<DueObject>;
     type Rejection = Infallible;
 
-    /// Each branch reads an index of its own, in order, and steps over what others are about to claim. From then on no
-    /// commit finds an attempt that was claimed (storage R7).
+    /// Each branch reads an index of its own, in order. SKIP LOCKED passes over entries that another process is claiming, so
+    /// claims do not wait for each other. After the update no commit finds a claimed attempt (storage R7). The CTEs are
+    /// MATERIALIZED so that LIMIT applies before the join.
     async fn run(&self, db: &mut PgConnection) -> Result<Vec<DueObject>, Aborted> {
         plan_by_key(db).await?;
         let claimed = sqlx::query!(
@@ -62,7 +64,7 @@ impl Transaction for Claiming {
     }
 }
 
-/// What the queue looks like to a sweeper with this grace.
+/// State of the queue as seen by a sweeper with this grace.
 pub(super) async fn state(db: &mut PgConnection, grace: Duration) -> Result<ObjectQueueState, sqlx::Error> {
     let counted = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE NOT pending_delete AND not_before > now()) AS "uploads!",

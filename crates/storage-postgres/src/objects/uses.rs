@@ -1,4 +1,4 @@
-//! What is known of an object, and the end of those of which nothing is.
+//! Uses of objects, and marking of orphans for deletion.
 
 use std::convert::Infallible;
 
@@ -10,21 +10,21 @@ use crate::columns::size;
 use crate::error::CorruptRow;
 use crate::transaction::{Aborted, Transaction};
 
-/// What each object is, in one snapshot.
+/// Looks up the uses of objects in one snapshot.
 pub(super) async fn look_up(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, Aborted> {
     select(db, keys).await?.into_iter().map(|row| row.object_use().map_err(Aborted::from)).collect()
 }
 
-/// Whether the object is the content of a live file.
+/// True if the object is the content of a live file.
 pub(crate) async fn is_live(db: &mut PgConnection, key: &ObjectKey) -> Result<bool, Aborted> {
     Ok(select(db, std::slice::from_ref(key)).await?.iter().any(|row| row.size.is_some()))
 }
 
 /// An object in the tables.
 struct Row {
-    /// That of the live file whose content it is.
+    /// Size of the live file whose content the object is.
     size: Option<i64>,
-    /// Whether it is to be removed, rather than being written; `None` when the queue does not know it.
+    /// True if the queued object is to be removed, false if it is being uploaded; `None` if it is not queued.
     pending_delete: Option<bool>,
 }
 
@@ -38,7 +38,7 @@ impl Row {
     }
 }
 
-/// One row for each key, in their order. Each is looked up by itself, whatever the planner believes of the tables.
+/// Selects one row for each key, in their order. Each is looked up by key, whatever the statistics of the planner say.
 async fn select(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<Row>, sqlx::Error> {
     let spaces: Vec<Uuid> = keys.iter().map(|key| key.space().as_uuid()).collect();
     let files: Vec<Uuid> = keys.iter().map(|key| key.file().as_uuid()).collect();
@@ -64,7 +64,7 @@ async fn select(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<Row>, s
 }
 
 /// An entry that is due at once, unless there is one with this id.
-pub(crate) async fn write_down(
+pub(crate) async fn enqueue(
     db: &mut PgConnection,
     object: &ObjectKey,
     id: Option<UploadId>,
@@ -80,8 +80,8 @@ pub(crate) async fn write_down(
     written.execute(db).await.map(drop)
 }
 
-/// Has an orphan removed. It leaves like an attempt that is over: nobody can be reading it. What is an orphan stays one:
-/// no commit finds an attempt for it.
+/// Queues an orphan like an expired upload, without a grace: there is no download that could be reading it. An orphan stays
+/// one, since no commit finds an attempt for it; so no lock is needed.
 pub(super) struct MarkOrphan<'a> {
     pub(super) key: &'a ObjectKey,
 }
@@ -96,7 +96,7 @@ impl Transaction for MarkOrphan<'_> {
             Some(Row { size: Some(_), .. }) => Ok(false),
             Some(Row { pending_delete: Some(pending_delete), .. }) => Ok(*pending_delete),
             Some(Row { size: None, pending_delete: None }) | None => {
-                write_down(db, self.key, self.key.upload()).await?;
+                enqueue(db, self.key, self.key.upload()).await?;
                 Ok(true)
             }
         }

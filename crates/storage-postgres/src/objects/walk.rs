@@ -1,4 +1,4 @@
-//! Live files, page by page.
+//! Paged listing of live files.
 
 use std::convert::Infallible;
 
@@ -49,8 +49,9 @@ impl Transaction for Walk {
     }
 }
 
-/// Other indexes of files begin with the space as well; whoever takes one of them has to sort whole spaces. A generic plan
-/// does not even look at their ends to guess how many rows there are.
+/// Makes the planner read the primary key in order. Other indexes of files begin with the space as well, and a plan on one
+/// of them sorts whole spaces. A generic plan is forced because a custom one first reads the ends of the indexes to
+/// estimate row counts.
 async fn in_order(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     let planner = "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off;
                    SET LOCAL plan_cache_mode = force_generic_plan";

@@ -13,21 +13,21 @@ use super::outcome::Verdict;
 use super::queue::Work;
 use super::slow_path::SlowPath;
 use super::submission_queue::{SpaceLease, SubmissionQueue};
-use crate::connector::{Connector, Resting};
+use crate::connector::{Connector, IdleConnection};
 use crate::error::NoConnection;
 use crate::retry::Retries;
 use crate::sqlstate::leaves_connection;
 
 pub(super) struct Committer {
     connector: Connector,
-    resting: Option<Resting>,
+    idle: Option<IdleConnection>,
     queue: Arc<SubmissionQueue>,
     slow_path: SlowPath,
 }
 
 impl Committer {
     pub(super) fn new(connector: Connector, queue: &Arc<SubmissionQueue>, slow_path: SlowPath) -> Self {
-        Self { connector, resting: None, queue: Arc::clone(queue), slow_path }
+        Self { connector, idle: None, queue: Arc::clone(queue), slow_path }
     }
 
     /// Runs until the queue is closed and empty.
@@ -41,8 +41,8 @@ impl Committer {
                 }
             }
         }
-        if let Some(resting) = self.resting {
-            resting.close().await;
+        if let Some(idle) = self.idle {
+            idle.close().await;
         }
     }
 
@@ -82,15 +82,15 @@ impl Committer {
             }
         };
         if applied.as_ref().err().is_none_or(leaves_connection) {
-            self.resting = Some(Resting::new(connection));
+            self.idle = Some(IdleConnection::new(connection));
         }
         Ok(applied?)
     }
 
     /// The connection of this committer; a broken one is replaced.
     async fn connection(&mut self) -> Result<PgConnection, Failure> {
-        if let Some(resting) = self.resting.take()
-            && let Some(connection) = resting.wake().await
+        if let Some(idle) = self.idle.take()
+            && let Some(connection) = idle.check().await
         {
             return Ok(connection);
         }

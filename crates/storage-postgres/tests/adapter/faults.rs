@@ -1,5 +1,5 @@
-//! What goes wrong below the adapter: servers that stop, sessions that are cut, locks that nobody gives back. Nothing of
-//! it panics, nothing is acknowledged that was not committed, and what can pass passes by itself.
+//! Faults below the adapter: servers that stop, sessions that are cut, locks that are never released. None of them
+//! panics, nothing is acknowledged that was not committed, and the adapter recovers from transient ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,7 @@ async fn every_acknowledged_push_survives_a_killed_server() {
     harness.end().await;
 }
 
-/// How many records a space has.
+/// Number of records of a space.
 async fn pushed_twice(harness: &Harness, space: SpaceId) -> u64 {
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM records WHERE space_id = $1")
         .bind(space.as_uuid())
@@ -218,7 +218,7 @@ async fn push_that_the_database_rejects_fails_alone() {
     harness.end().await;
 }
 
-/// What reaches nobody, or is let in by nobody, says so in time and with the real reason.
+/// Unreachable and rejecting servers fail in time, with the real reason.
 #[tokio::test]
 async fn database_that_cannot_be_reached_is_a_typed_error() {
     let database = TestDatabase::empty().await;

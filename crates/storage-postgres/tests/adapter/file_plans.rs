@@ -1,4 +1,4 @@
-//! What the statements of files and their objects read, on tables of a hundred thousand rows (storage §7.1, §7.3), with
+//! Rows read by the statements of files and their objects, on tables of a hundred thousand rows (storage §7.1, §7.3), with
 //! custom and with generic plans. See `shared_plans` for how that is known.
 
 use std::time::Duration;
@@ -118,7 +118,7 @@ async fn sweeper_reads_no_more_than_it_claims() {
     }
 }
 
-/// What fsck asks: each object by its keys, and live files page by page.
+/// Reads of fsck: each object by its keys, and live files page by page.
 #[tokio::test]
 async fn objects_are_looked_up_by_the_keys_of_their_files() {
     for mode in MODES {

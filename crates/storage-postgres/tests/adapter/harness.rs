@@ -53,7 +53,7 @@ impl Harness {
         options.application_name(OBSERVER).connect().await.unwrap()
     }
 
-    /// One push of one record of so many bytes.
+    /// Push of one record of so many bytes.
     pub(crate) async fn push(
         &self,
         space: SpaceId,
@@ -110,7 +110,7 @@ pub(crate) async fn pull(storage: &PostgresStorage, space: SpaceId) -> Result<Pu
     page(storage, space, &state, state.start()).await.map_err(StorageError::widen)
 }
 
-/// How many sessions of the adapter there are for which `condition` on `pg_stat_activity` holds.
+/// Number of sessions of the adapter for which `condition` on `pg_stat_activity` holds.
 pub(crate) async fn sessions(db: &mut PgConnection, condition: &str) -> i64 {
     // Within a transaction PostgreSQL answers what it answered before.
     execute(db, "SELECT pg_stat_clear_snapshot()").await;

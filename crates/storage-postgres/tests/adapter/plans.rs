@@ -121,7 +121,7 @@ async fn spaces_are_found_by_their_keys() {
     harness.end().await;
 }
 
-/// What PostgreSQL has counted of a table: sequential scans of it, and uses of an index.
+/// Statistics of a table: sequential scans, and scans of an index.
 async fn scans(db: &mut PgConnection, table: &str, index: &str) -> (i64, i64) {
     let sql =
         "SELECT t.seq_scan, i.idx_scan FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)

@@ -1,4 +1,4 @@
-//! Who holds connections, and for how long (storage §3.4).
+//! Connections in use, and for how long (storage §3.4).
 
 use std::sync::Arc;
 

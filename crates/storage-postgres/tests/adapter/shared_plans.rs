@@ -1,4 +1,4 @@
-//! What the statements of shared spaces read, on tables of a hundred thousand rows (storage §7.1, §7.3), with custom and
+//! Rows read by the statements of shared spaces, on tables of a hundred thousand rows (storage §7.1, §7.3), with custom and
 //! with generic plans.
 //!
 //! The adapter itself runs them, and the statistics of the database tell by which indexes and how much of them: an index
@@ -62,7 +62,7 @@ const EMPTY: &str = "
     TRUNCATE files, members, records, revocations, blob_uploads;
     UPDATE spaces SET cursor = 0, root_public_key = NULL WHERE cursor > 0";
 
-/// What every operation and every start of a server reads.
+/// Tables that every operation and every start of a server reads.
 const EVERYBODY: [&str; 3] = ["spaces_pkey", "_sqlx_migrations_pkey", "_sqlx_migrations"];
 
 /// Scans of a table or an index, and what they have read.
@@ -94,8 +94,8 @@ impl Fixture {
         Self { harness, db }
     }
 
-    /// What `act` reads, beside the row of its space: each index and table with the rows of it. Sessions report when they
-    /// end, so it gets some of its own.
+    /// Rows that `act` reads from each index and table, except for the row of its space. Sessions report their statistics
+    /// when they end, so `act` gets sessions of its own.
     pub(crate) async fn reads(&mut self, act: impl AsyncFnOnce(&PostgresStorage)) -> BTreeMap<String, i64> {
         await_sessions(&mut self.db, "true", 0).await;
         let before = counts(&mut self.db).await;

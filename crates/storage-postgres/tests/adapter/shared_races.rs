@@ -22,7 +22,7 @@ const NONE: Cursor = Cursor::ZERO;
 /// A push of so many changes takes a transaction of several statements.
 const BIG: u64 = 2_100;
 
-/// What the bearer of a chain may try.
+/// Operations that need a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     PushOne,
@@ -36,7 +36,7 @@ enum Deed {
     LookAtMembers,
 }
 
-/// Those that take the lock of the space.
+/// Operations that take the lock of the space.
 const WRITES: [Deed; 7] =
     [Deed::PushOne, Deed::PushTwo, Deed::PushMany, Deed::Append, Deed::Advance, Deed::Rewrap, Deed::PutKeys];
 

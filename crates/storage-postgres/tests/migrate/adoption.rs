@@ -1,4 +1,4 @@
-//! What the migrator takes over, and what it rejects (storage §2.3, row by row).
+//! Adoption and rejection of existing databases by the migrator (storage §2.3, row by row).
 
 use less_sync_storage_postgres::migrate::{MigrateError, State, Up, latest_version};
 

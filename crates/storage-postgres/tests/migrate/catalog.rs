@@ -7,7 +7,7 @@ use less_sync_storage_postgres::migrate::{Up, latest_version};
 
 use crate::fixture::Fixture;
 
-/// Whoever changes the schema finds the catalog for the new version where the failure says, to look through and check
+/// On a changed schema the failure names the file with the catalog of the new version, to look through and check
 /// in.
 #[tokio::test]
 async fn every_version_has_the_schema_of_its_catalog() {

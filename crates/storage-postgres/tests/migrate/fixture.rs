@@ -80,7 +80,7 @@ impl Fixture {
         self.up_to(latest_version()).await;
     }
 
-    /// Why migrating stops.
+    /// Error of a migration that must fail.
     pub(crate) async fn rejection(&self) -> String {
         self.up(&Up::default()).await.unwrap_err().to_string()
     }

@@ -43,7 +43,7 @@ async fn migrator_waits_for_the_lock_of_the_database_and_gives_up_in_time() {
     let key = 0x3d32_ad9e_i64 * i64::from(crc32(&name));
     sqlx::query("SELECT pg_advisory_lock($1)").bind(key).execute(&mut fixture.db).await.unwrap();
 
-    let hasty = fixture.migrator().with_lock_patience(Duration::from_millis(300));
+    let hasty = fixture.migrator().with_lock_timeout(Duration::from_millis(300));
     let error = hasty.up(&Up::default(), &mut |_| {}).await.unwrap_err();
     assert!(matches!(error, MigrateError::Locked(_)), "{error:?}");
     assert_eq!(fixture.migrator().version().await.unwrap(), 0, "looking takes no lock");

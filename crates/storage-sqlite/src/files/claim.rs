@@ -10,7 +10,7 @@ use crate::tombstone::LiveFile;
 const RECORD_IS_LIVE: &str =
     "SELECT EXISTS (SELECT 1 FROM records WHERE space_id = ?1 AND id = ?2 AND deleted = 0)";
 
-/// What there is to do about a claim. To be asked in the transaction that acts on it.
+/// Verdict on a claim. Must run in the transaction that acts on it.
 pub(super) fn verdict(db: &Connection, space: &Space, claim: &Claim) -> Result<Claimed, FileError> {
     let owned_by = LiveFile::find(db, space.id, claim.file)?.map(|file| file.record);
     Ok(claim.verdict(is_live(db, space.id, claim.record)?, owned_by, oldest_accepted(space))?)

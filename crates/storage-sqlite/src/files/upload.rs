@@ -1,7 +1,7 @@
 //! An upload from its intent to its end, inside write transactions (storage §3.13, §4.3).
 //!
-//! The intent row decides: whoever deletes it makes the file, and whoever claims it for removal has marked it first. So an
-//! object is either that of a file or on its way out, never both.
+//! The entry in `blob_uploads` decides: a commit deletes it, and a claim for removal marks it first, so that only one of
+//! the two succeeds. An object is either the content of a file or pending deletion, never both.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::claim::{change, verdict};
 use crate::access::for_writing;
 use crate::clock::{micros, now_micros};
 use crate::error::{database, one_row, storage_error};
-use crate::objects::{intend, is_live};
+use crate::objects::{enqueue, is_live};
 use crate::random;
 use crate::spaces::move_cursor;
 
@@ -36,7 +36,7 @@ const EXPIRE: &str = "\
     UPDATE blob_uploads SET not_before = min(not_before, ?3)
     WHERE space_id = ?1 AND upload_id = ?2 AND pending_delete = 0";
 
-/// Writes down that an object is about to be written.
+/// Queues an attempt before its object is written.
 pub(super) fn begin(
     db: &Connection,
     access: &Access,
@@ -46,11 +46,12 @@ pub(super) fn begin(
     let space = for_writing(db, access)?;
     let id = UploadId::from_bytes(random::uuid(db)?);
     let upload = Upload { id, object: ObjectKey::attempt(space.id, file, id) };
-    one_row(intend(db, &upload.object, id, now_micros().saturating_add(micros(lifetime))))?;
+    one_row(enqueue(db, &upload.object, id, now_micros().saturating_add(micros(lifetime))))?;
     Ok(upload)
 }
 
-/// Makes a file of an attempt. Everything is compared before anything is written.
+/// Makes a file of an attempt. Compares everything before writing anything, since a rejected operation must leave no trace
+/// in the shared transaction.
 pub(super) fn commit(
     db: &Connection,
     access: &Access,
@@ -87,13 +88,13 @@ pub(super) fn commit(
     Ok(FileCommit::Created(change))
 }
 
-/// Ends an attempt now, unless it has become a file. One that is not written down any more is written down again.
+/// Ends an attempt now, unless it has become a file. An attempt without an entry is queued again.
 pub(super) fn abort(db: &Connection, upload: &Upload) -> Result<(), StorageError> {
     let now = now_micros();
     let mut expire = db.prepare_cached(EXPIRE).map_err(storage_error)?;
     let expired = expire.execute(params![upload.object.space().as_bytes(), upload.id.as_bytes(), now]);
     if expired.map_err(storage_error)? == 0 && !is_live(db, &upload.object)? {
-        intend(db, &upload.object, upload.id, now).map_err(storage_error)?;
+        enqueue(db, &upload.object, upload.id, now).map_err(storage_error)?;
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ pub(super) struct Applied {
     pub(super) execution_time: i64,
 }
 
-/// What was applied so far, ascending.
+/// Applied migrations, ascending.
 pub(super) fn history(db: &Connection) -> Result<Vec<Applied>, OpenError> {
     if !has_table(db, "name = '_sqlx_migrations'")? {
         let strange = has_table(db, "name NOT LIKE 'sqlite_%'")?;

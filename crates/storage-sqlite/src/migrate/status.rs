@@ -1,4 +1,4 @@
-//! What was applied and what is pending, for tools beside the server.
+//! Status of the schema: applied and pending migrations, for tools beside the server.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,44 +7,44 @@ use super::history::{Applied, MIGRATIONS, Migration, check, checksum, history};
 use crate::OpenError;
 use crate::connection::open_reader;
 
-/// Where a database stands.
+/// Status of the schema of a database.
 #[derive(Debug)]
 pub struct SchemaStatus {
     /// The highest version that is applied; 0 if none is.
     pub version: i64,
     /// Every migration of this build and of the database, ascending.
     pub entries: Vec<SchemaEntry>,
-    /// Why this build would not open the database.
+    /// Reason for which this build rejects the database; `None` if it accepts it.
     pub obstacle: Option<OpenError>,
 }
 
-/// One migration.
+/// Migration in a status report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaEntry {
-    /// Its version.
+    /// Version of the migration.
     pub version: i64,
-    /// Its name.
+    /// Name of the migration.
     pub description: String,
-    /// How it stands.
+    /// State of the migration.
     pub state: SchemaState,
-    /// When it was applied, as RFC 3339 in UTC.
+    /// Time of application, as RFC 3339 in UTC.
     pub installed_on: Option<String>,
-    /// How long it took.
+    /// Duration of the migration.
     pub took: Option<Duration>,
 }
 
-/// How a migration stands.
+/// State of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaState {
-    /// Done.
+    /// Applied.
     Applied,
-    /// To be done.
+    /// Not applied yet.
     Pending,
-    /// Done by something else; this build does not know it.
+    /// Applied by another build; unknown to this one.
     Foreign,
-    /// Done in a form that this build does not know.
+    /// Applied in a form that this build does not know.
     Modified,
-    /// Begun by another tool, and its end never written down.
+    /// Begun by another tool, without a recorded end.
     Partial,
 }
 

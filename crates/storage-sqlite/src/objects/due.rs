@@ -1,7 +1,8 @@
-//! What is due in the queue, and since when.
+//! Claims of due entries of the object queue, and its state.
 //!
 //! Objects of deleted files are marked for deletion after the shortest grace; a longer one is added
-//! to it when they are looked for. Whoever claims an entry counts that in `attempts`, and so says that it has had its grace.
+//! to it when they are looked for. A claim increments `attempts`: an entry with
+//! `attempts > 0` has had its grace.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ const COUNT: &str = "\
 const COUNT_GRACED: &str =
     "SELECT count(*), min(not_before) FROM blob_uploads WHERE pending_delete = 1 AND attempts = 0";
 
-/// Claims what has been due for longest.
+/// Claims the entries that have been due for longest.
 pub(super) fn claim(db: &Connection, claim: ClaimDue) -> Result<Vec<DueObject>, StorageError> {
     let (now, more) = (now_micros(), beyond_shortest(claim.grace));
     let mut due = select(db, SELECT_DUE, now, claim.limit, 0)?;
@@ -49,7 +50,7 @@ pub(super) fn claim(db: &Connection, claim: ClaimDue) -> Result<Vec<DueObject>, 
     Ok(due.into_iter().map(|(_, object)| object).collect())
 }
 
-/// What the queue looks like to a sweeper with this grace.
+/// State of the queue as seen by a sweeper with this grace.
 pub(super) fn state(db: &Connection, grace: Duration) -> Result<ObjectQueueState, StorageError> {
     let (now, more) = (now_micros(), beyond_shortest(grace));
     let mut count = db.prepare_cached(COUNT).map_err(storage_error)?;
@@ -73,7 +74,7 @@ fn beyond_shortest(grace: Duration) -> i64 {
     micros(grace.saturating_sub(OBJECT_GRACE))
 }
 
-/// Entries that `sql` finds `later` than they are written down for, each with the time since when it is due.
+/// Selects the entries of `sql` that are due when `later` is added to their `not_before`, each with its due time.
 fn select(
     db: &Connection,
     sql: &str,

@@ -1,4 +1,4 @@
-//! What the tables know of an object: the content of a live file, an entry of the queue, or nothing.
+//! Uses of an object: content of a live file, entry of the queue, or none.
 
 use less_sync_storage::{ObjectKey, ObjectUse, StorageError, UploadId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,12 +10,12 @@ use crate::error::storage_error;
 const SELECT_CONTENT: &str =
     "SELECT size, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
 
-/// Whether it is to be removed; no row when the queue does not know it.
+/// Deletion state of a queued object; no row if it is not queued.
 const SELECT_QUEUED: &str = "\
     SELECT pending_delete = 1 OR not_before <= ?4 FROM blob_uploads
     WHERE space_id = ?1 AND file_id = ?2 AND object_key = ?3";
 
-const INTEND: &str = "\
+const ENQUEUE: &str = "\
     INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, not_before) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT DO NOTHING";
 
@@ -26,12 +26,12 @@ pub(super) fn object_use(db: &Connection, key: &ObjectKey) -> Result<ObjectUse, 
     Ok(if is_pending_delete(db, key)?.is_some() { ObjectUse::Queued } else { ObjectUse::Orphan })
 }
 
-/// Whether the object is the content of a live file.
+/// True if the object is the content of a live file.
 pub(crate) fn is_live(db: &Connection, key: &ObjectKey) -> Result<bool, StorageError> {
     Ok(content(db, key)?.is_some())
 }
 
-/// How much of it there should be, if the object is the content of a live file.
+/// Expected size of the object in bytes, if it is the content of a live file.
 fn content(db: &Connection, key: &ObjectKey) -> Result<Option<u64>, StorageError> {
     let (space, file) = (key.space(), key.file());
     let mut select = db.prepare_cached(SELECT_CONTENT).map_err(storage_error)?;
@@ -44,7 +44,7 @@ fn content(db: &Connection, key: &ObjectKey) -> Result<Option<u64>, StorageError
     Ok(is_this.then(|| size(bytes)).transpose()?)
 }
 
-/// Whether the object is to be removed, rather than being written; `None` when the queue does not know it.
+/// True if the queued object is to be removed, false if it is being uploaded; `None` if it is not queued.
 pub(super) fn is_pending_delete(db: &Connection, key: &ObjectKey) -> Result<Option<bool>, StorageError> {
     let (space, file) = (key.space(), key.file());
     let mut select = db.prepare_cached(SELECT_QUEUED).map_err(storage_error)?;
@@ -53,13 +53,13 @@ pub(super) fn is_pending_delete(db: &Connection, key: &ObjectKey) -> Result<Opti
 }
 
 /// An entry that is due from `not_before` on, unless there is one with this id.
-pub(crate) fn intend(
+pub(crate) fn enqueue(
     db: &Connection,
     object: &ObjectKey,
     id: UploadId,
     not_before: i64,
 ) -> rusqlite::Result<usize> {
     let (space, file) = (object.space(), object.file());
-    let mut insert = db.prepare_cached(INTEND)?;
+    let mut insert = db.prepare_cached(ENQUEUE)?;
     insert.execute(params![space.as_bytes(), id.as_bytes(), file.as_bytes(), object.to_string(), not_before])
 }

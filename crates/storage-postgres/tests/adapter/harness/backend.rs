@@ -1,4 +1,4 @@
-//! What the conformance suite needs.
+//! Backend of the conformance suite.
 
 use std::sync::Arc;
 use std::time::Duration;
