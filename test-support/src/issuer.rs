@@ -1,14 +1,15 @@
-//! An accounts service: makes tokens and publishes its keys over real HTTP.
+//! Test issuer: signs access tokens and publishes its key set over HTTP.
 
+#[cfg(test)]
+mod agreement;
 mod claims;
+mod es256;
 mod key_route;
 mod signing_key;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use less_sync_core::Timestamp;
 use less_sync_engine::Clock;
 use parking_lot::Mutex;
@@ -36,65 +37,62 @@ impl std::fmt::Debug for Issuer {
 }
 
 impl Issuer {
-    /// Starts an issuer whose tokens are made at the present of `clock`.
+    /// Starts an issuer that takes the issue time of tokens from `clock`.
     pub async fn start(clock: Arc<dyn Clock>) -> Self {
         let first = SigningKey::random("key-1");
         let route = KeyRoute::start(&document(std::slice::from_ref(&first))).await;
         Self { clock, keys: Mutex::new(vec![first]), route }
     }
 
-    /// Where it listens.
+    /// Address of the key set server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.route.address()
     }
 
-    /// The `iss` of its tokens.
+    /// Issuer URL, the `iss` of its tokens.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// Where its key set is: the default place, under the issuer.
+    /// URL of the key set: the default path under the issuer URL.
     #[must_use]
     pub fn key_set_url(&self) -> String {
         format!("{}/.well-known/jwks.json", self.url())
     }
 
-    /// The present of its clock.
+    /// Current time of its clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The claims of an ordinary token for `user`, to be changed at will.
+    /// Claims of a valid token for `user`, as a builder.
     #[must_use]
     pub fn claims(&self, user: &str) -> Claims {
         Claims::ordinary(&self.url(), user, self.clock.now())
     }
 
-    /// An ordinary token for `user`.
+    /// Valid token for `user`.
     #[must_use]
     pub fn token(&self, user: &str) -> String {
         self.mint(&self.claims(user))
     }
 
-    /// A token with these claims, signed with the newest key.
+    /// Signs a token with these claims and the newest key.
     #[must_use]
     pub fn mint(&self, claims: &Claims) -> String {
-        let kid = self.with_newest(|key| key.kid().to_owned());
-        self.mint_with_header(&json!({ "alg": "ES256", "kid": kid, "typ": "JWT" }), claims)
+        self.with_newest(|key| key.sign(claims))
     }
 
-    /// A token with this header, whatever it says; the signature is a true one of the newest key.
+    /// Signs a token with an arbitrary header and the newest key.
     #[must_use]
     pub fn mint_with_header(&self, header: &Value, claims: &Claims) -> String {
-        let input = format!("{}.{}", segment(header), segment(&claims.to_json()));
-        let signature = self.with_newest(|key| key.sign(input.as_bytes()));
-        format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+        self.with_newest(|key| key.sign_with_header(header, claims))
     }
 
-    /// From now on signs with a new key. The old keys stay published.
+    /// Rotates to a new key; the old keys stay published.
     pub fn rotate(&self) {
         let mut keys = self.keys.lock();
         let kid = format!("key-{}", keys.len() + 1);
@@ -102,14 +100,14 @@ impl Issuer {
         self.route.publish(&document(&keys));
     }
 
-    /// Signs with a new key that it does not publish.
+    /// Rotates to a new key that is not published.
     pub fn rotate_in_secret(&self) {
         let mut keys = self.keys.lock();
         let kid = format!("key-{}", keys.len() + 1);
         keys.push(SigningKey::random(&kid));
     }
 
-    /// Publishes the newest key only.
+    /// Removes all keys but the newest from the key set.
     pub fn retire_old_keys(&self) {
         let mut keys = self.keys.lock();
         let retired = keys.len().saturating_sub(1);
@@ -117,18 +115,18 @@ impl Issuer {
         self.route.publish(&document(&keys));
     }
 
-    /// Chooses how the key set answers from now on.
+    /// Sets the behaviour of the key set route.
     pub fn behave(&self, behaviour: Behaviour) {
         self.route.behave(behaviour);
     }
 
-    /// How often the key set was asked for.
+    /// Number of key set requests so far.
     #[must_use]
     pub fn fetches(&self) -> usize {
         self.route.fetches()
     }
 
-    /// Completes once the key set was asked for at least `count` times.
+    /// Completes after at least `count` key set requests.
     pub async fn until_fetched(&self, count: usize) {
         self.route.until_fetched(count).await;
     }
@@ -146,12 +144,10 @@ fn document(keys: &[SigningKey]) -> Value {
     json!({ "keys": keys.iter().map(SigningKey::to_jwk).collect::<Vec<_>>() })
 }
 
-fn segment(content: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(content.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use p256::ecdsa::signature::Verifier;
     use p256::ecdsa::{Signature, VerifyingKey};
 
