@@ -73,7 +73,7 @@ impl Specification {
         owners.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Whether any page defines rules of this family; other labels are no citations.
+    /// True if a page defines rules of this family; other labels are no citations.
     fn knows_family(&self, label: &Label) -> bool {
         let mut rules = self.pages.values().flat_map(|page| &page.rules);
         rules.any(|rule| rule.family == label.family)
@@ -85,7 +85,7 @@ struct Reader<'a> {
     specification: &'a Specification,
     /// Page of the passage, if it is one of the specification.
     own: Option<&'a str>,
-    /// Whether labels are citations here.
+    /// True if labels are citations here.
     labels: bool,
 }
 

@@ -7,6 +7,7 @@
 
 mod container;
 mod database;
+mod durability;
 mod local;
 mod run;
 mod server;
@@ -14,4 +15,5 @@ mod template;
 mod watcher;
 
 pub use database::TestDatabase;
-pub use server::{Durability, PrivateServer};
+pub use durability::Durability;
+pub use server::PrivateServer;

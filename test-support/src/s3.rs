@@ -17,11 +17,10 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use service::Service;
+use service::{BUCKET, Service};
 use trouble::Weather;
 pub use trouble::{Gauge, Trouble};
 
-const BUCKET: &str = "blobs";
 const ACCESS_KEY: &str = "less-sync-tests";
 const SECRET_KEY: &str = "not much of a secret";
 

@@ -31,7 +31,7 @@ pub struct TestServer {
     database: Option<TestDatabase>,
 }
 
-/// What differs from the defaults.
+/// Builder of a server whose settings differ from the defaults.
 #[derive(Debug, Default)]
 pub struct TestServerBuilder {
     settings: Values,

@@ -13,7 +13,7 @@ const PAGES: [&str; 7] = ["protocol", "auth", "storage", "http", "operations", "
 /// Folders without text of ours.
 const SKIPPED: [&str; 3] = ["target", ".git", "node_modules"];
 
-/// Their unit tests contain citations that lead nowhere.
+/// Sources whose unit tests contain citations that lead nowhere.
 const UNIT_TESTS: &str = "test-support/src/citations";
 
 fn root() -> &'static Path {

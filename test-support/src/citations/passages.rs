@@ -7,7 +7,7 @@ pub(super) struct Passage {
     pub(super) line: usize,
     /// Text without comment markers; one line of it per line of the file.
     pub(super) text: String,
-    /// Whether rule labels count. In a line of code only section marks do, since identifiers look like labels.
+    /// True if rule labels count. In a line of code only section marks do, since identifiers look like labels.
     pub(super) labels: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Lexer for citations: words, numbers, section marks and rule labels of a passage.
 
-/// One token and the line it stands on.
+/// A token with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     /// Line within the file, from 1.

@@ -1,4 +1,4 @@
-//! A container, through the command line of Docker.
+//! PostgreSQL container, through the command line of Docker.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::server::Durability;
+use super::durability::Durability;
 use super::watcher::{Until, Watcher};
 
 const IMAGE: &str = "postgres:18-alpine";
 
 const CLEAN_UP: &str = "docker rm --force --volumes \"$1\"; rm -rf \"$2\"";
 
-/// How long an engine may take to say that it is there.
-const ENGINE_PATIENCE: &str = "5";
+/// Timeout of the check for a Docker engine, in seconds.
+const ENGINE_TIMEOUT: &str = "5";
 
-/// How long a container may take until it is ready, its image already being here.
-const READY: Duration = Duration::from_mins(1);
+/// Timeout from the start of a container to its readiness, without the download of its image.
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub(super) struct Container {
@@ -27,8 +27,8 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// A running container, if an engine answers; `folder` goes with it. Blocks, when the image has to be fetched first
-    /// for as long as that takes.
+    /// Starts a container, if an engine is reachable; `folder` is removed with it. Blocks, also for the download of the
+    /// image.
     pub(super) fn start(durability: Durability, until: Until, folder: &Path) -> Option<Self> {
         if !engine_answers() {
             return None;
@@ -72,17 +72,17 @@ impl Container {
         Url::parse(&format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)).expect("an address")
     }
 
-    /// Over TCP: while the image sets itself up, the server listens on its socket only.
+    /// Waits for connections over TCP: during initialization the server listens on its Unix socket only.
     fn await_ready(&self) {
         let script = "until pg_isready --quiet --host=127.0.0.1; do sleep 0.1; done";
-        let seconds = READY.as_secs().to_string();
+        let seconds = READY_TIMEOUT.as_secs().to_string();
         docker(&["exec", &self.id, "timeout", &seconds, "sh", "-c", script]);
     }
 }
 
 fn engine_answers() -> bool {
     let mut ask = Command::new("timeout");
-    ask.args([ENGINE_PATIENCE, "docker", "version", "--format", "{{.Server.Version}}"]);
+    ask.args([ENGINE_TIMEOUT, "docker", "version", "--format", "{{.Server.Version}}"]);
     ask.stdin(Stdio::null()).output().is_ok_and(|answer| answer.status.success())
 }
 

@@ -3,7 +3,8 @@
 use url::Url;
 use uuid::Uuid;
 
-use super::server::{connect, execute, shared, with_database};
+use super::run::shared;
+use super::server::{connect, execute, with_database};
 use super::{PrivateServer, template};
 
 /// A database that no other test uses, so locks and channels are private too. Dropped with its sessions at the end.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use url::Url;
 
-use super::server::Durability;
+use super::durability::Durability;
 use super::watcher::{Until, Watcher};
 
 /// Folder in which distributions install PostgreSQL outside of the path, one folder per major version.

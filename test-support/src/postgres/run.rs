@@ -8,14 +8,35 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::process::parent_id;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use url::Url;
 
-use super::server::{Durability, NO_WAY, Own};
+use super::durability::Durability;
+use super::server::{NO_WAY, Own};
 use super::watcher::Until;
 
+/// URL of the database `postgres` on the shared server of this process.
+pub(super) fn shared() -> &'static Url {
+    static SHARED: OnceLock<(Url, Option<Own>)> = OnceLock::new();
+    let (url, _server) = SHARED.get_or_init(|| {
+        if let Some(url) = given().or_else(shared_server) {
+            return (url, None);
+        }
+        let own = Own::start_until_dropped(Durability::Volatile);
+        (own.url(), Some(own))
+    });
+    url
+}
+
+fn given() -> Option<Url> {
+    #[expect(clippy::disallowed_methods, reason = "who runs the tests says where PostgreSQL is")]
+    let url = std::env::var("LESS_TEST_DATABASE_URL").ok()?;
+    Some(Url::parse(&url).expect("LESS_TEST_DATABASE_URL must be an address, postgres://…"))
+}
+
 /// URL of the server of this run; `None` outside of `cargo nextest`.
-pub(super) fn shared_server() -> Option<Url> {
+fn shared_server() -> Option<Url> {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is how nextest tells its processes apart from others"

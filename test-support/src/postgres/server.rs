@@ -1,15 +1,14 @@
 //! PostgreSQL servers for tests: given, shared or private.
 
 use std::path::Path;
-use std::sync::OnceLock;
 
 use sqlx::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use url::Url;
 
 use super::container::Container;
+use super::durability::Durability;
 use super::local::LocalServer;
-use super::run;
 use super::watcher::Until;
 use crate::{DEADLINE, within};
 
@@ -18,15 +17,6 @@ pub(super) const NO_WAY: &str = "these tests need PostgreSQL, by one of three wa
     (2) start a Docker engine; \
     (3) install PostgreSQL 15 or newer (initdb, postgres and pg_ctl on PATH or in /usr/lib/postgresql/*/bin). \
     Everything else runs with: cargo nextest run -E 'not package(less-sync-storage-postgres)'";
-
-/// Durability of commits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// None: fast, and lost in a crash.
-    Volatile,
-    /// Full: an acknowledged commit survives a power cut.
-    Durable,
-}
 
 /// A server owned by one test, which may stop and kill it. Ends when it is dropped, or with the process.
 #[derive(Debug)]
@@ -46,7 +36,7 @@ impl Own {
     }
 
     /// Starts a server in a temporary folder, until it is dropped.
-    fn start_until_dropped(durability: Durability) -> Self {
+    pub(super) fn start_until_dropped(durability: Durability) -> Self {
         let folder =
             tempfile::Builder::new().prefix("less-sync-pg-").tempdir().expect("a temporary directory");
         let own = Self::start(durability, Until::Dropped, folder.path()).expect(NO_WAY);
@@ -110,25 +100,6 @@ impl PrivateServer {
         execute(&mut admin, format!("CREATE DATABASE {name}")).await;
         self.url(name)
     }
-}
-
-/// URL of the database `postgres` on the shared server of this process.
-pub(super) fn shared() -> &'static Url {
-    static SHARED: OnceLock<(Url, Option<Own>)> = OnceLock::new();
-    let (url, _server) = SHARED.get_or_init(|| {
-        if let Some(url) = given().or_else(run::shared_server) {
-            return (url, None);
-        }
-        let own = Own::start_until_dropped(Durability::Volatile);
-        (own.url(), Some(own))
-    });
-    url
-}
-
-fn given() -> Option<Url> {
-    #[expect(clippy::disallowed_methods, reason = "who runs the tests says where PostgreSQL is")]
-    let url = std::env::var("LESS_TEST_DATABASE_URL").ok()?;
-    Some(Url::parse(&url).expect("LESS_TEST_DATABASE_URL must be an address, postgres://…"))
 }
 
 /// URL of another database of the same server.

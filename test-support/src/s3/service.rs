@@ -18,6 +18,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Failure>>>>;
 
 /// As S3 says it.
+/// Name of the only bucket.
+pub(super) const BUCKET: &str = "blobs";
+
 const NO_BUCKET: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>NoSuchBucket</Code></Error>";
 
 /// A service for one connection after the other.
@@ -50,7 +53,7 @@ impl Service {
     /// Passes the request on, and at most so many bytes of the answer back.
     async fn serve(&self, request: Request<Incoming>, bytes: usize) -> Result<Answer, Failure> {
         // The store below would make the bucket; a real one does not.
-        if request.uri().path().split('/').nth(1) != Some(super::BUCKET) {
+        if request.uri().path().split('/').nth(1) != Some(BUCKET) {
             return Ok(answer(404, NO_BUCKET));
         }
         let request = request.map(s3s::Body::from);

@@ -1,4 +1,4 @@
-//! What is understood, and what is rejected (operations §1, §15: the command surface of the first generation).
+//! Accepted and rejected command lines (operations §1, §15: the command surface of the first generation).
 
 use crate::command::{migrator, on};
 
