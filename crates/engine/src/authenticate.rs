@@ -53,7 +53,7 @@ impl Authenticator {
         deps: KeySetDeps,
     ) -> Self {
         let clock = Arc::clone(&deps.clock);
-        let keys = |(index, issuer): (usize, TrustedIssuer)| {
+        let keys = move |(index, issuer): (usize, TrustedIssuer)| {
             let keys = IssuerKeys::new(index, issuer.key_set_url().clone(), times, deps.clone());
             (issuer.issuer().to_owned(), keys)
         };

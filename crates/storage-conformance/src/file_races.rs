@@ -55,7 +55,7 @@ pub async fn upload_racing_the_deletion_of_its_record_is_deleted_or_rejected<B: 
                 assert_eq!(*deleted, [DeletedFile { id, record: owner }], "round {round}");
             }
             [Err(StorageError::Rejected(FileRejection::RecordNotFound)), Ok(deleted)] => {
-                assert_eq!(*deleted, [], "round {round}")
+                assert_eq!(*deleted, [], "round {round}");
             }
             other => panic!("round {round}: {other:?}"),
         }

@@ -99,7 +99,7 @@ pub async fn wait_is_at_least_a_second<B: Backend>() {
     let short = RateLimit { window: Duration::from_secs(59 * 60 + 1), ..one };
     match act(short).await {
         Err(StorageError::Rejected(RateLimitRejection::Exceeded { retry_after })) => {
-            assert_eq!(retry_after, Duration::from_secs(1))
+            assert_eq!(retry_after, Duration::from_secs(1));
         }
         // A slow machine: the action has left the window meanwhile.
         Ok(_) => {}

@@ -44,7 +44,7 @@ pub async fn one_of_many_appends_wins<B: Backend>() {
             assert!(
                 matches!(error, StorageError::Rejected(MembershipRejection::VersionConflict)),
                 "{error:?}"
-            )
+            );
         });
         assert_eq!(fixture.space(space).await.cursor, cursor(round + 1));
     }
@@ -274,7 +274,10 @@ pub async fn concurrent_callers_get_no_more_permits_than_the_limit<B: Backend>()
         assert_eq!(permits.iter().filter(|permit| permit.is_ok()).count(), 10, "round {round}");
         let rejected = permits.iter().filter_map(|permit| permit.as_ref().err());
         rejected.for_each(|error| {
-            assert!(matches!(error, StorageError::Rejected(RateLimitRejection::Exceeded { .. })), "{error:?}")
+            assert!(
+                matches!(error, StorageError::Rejected(RateLimitRejection::Exceeded { .. })),
+                "{error:?}"
+            );
         });
     }
     fixture.end().await;

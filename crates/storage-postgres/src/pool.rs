@@ -11,8 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::connector::{Connector, IdleConnection};
-use crate::error::storage_error;
-use crate::error::{Closed, NoConnection};
+use crate::error::{Closed, NoConnection, storage_error};
 use crate::sqlstate::leaves_connection;
 use crate::{OpenError, PostgresOptions};
 

@@ -67,7 +67,7 @@ impl Writer {
         F: FnMut(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
         let (write, outcome) = Write::new(bytes, run);
-        let queued = self.queue.try_send(Command::Write(Box::new(write))).map_err(rejected);
+        let queued = self.queue.try_send(Command::Write(Box::new(write))).map_err(|error| rejected(&error));
         async move {
             queued?;
             outcome.await.map_err(|_| Closed)?
@@ -101,7 +101,7 @@ impl Writer {
 }
 
 /// The error of an operation that did not get into the queue.
-fn rejected<R>(error: TrySendError<Command>) -> StorageError<R> {
+fn rejected<R>(error: &TrySendError<Command>) -> StorageError<R> {
     match error {
         TrySendError::Full(_) => unavailable(QueueFull),
         TrySendError::Closed(_) => Closed.into(),

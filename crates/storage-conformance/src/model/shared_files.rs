@@ -65,7 +65,7 @@ impl<B: Backend> SharedReplay<B> {
         for object in self.fixture.sweep_with(grace).await {
             match outcome {
                 SweepOutcome::Removed => {
-                    self.fixture.store.forget_object(object.space, object.entry).await.unwrap()
+                    self.fixture.store.forget_object(object.space, object.entry).await.unwrap();
                 }
                 SweepOutcome::Postponed => {
                     self.fixture.store.postpone_object(object.space, object.entry, DELAY).await.unwrap();
