@@ -29,13 +29,17 @@ impl Clock for UnusedClock {
 }
 
 /// Random bits that are spread evenly over their range: a Weyl sequence.
-fn evenly_spread() -> impl Fn() -> u128 + Send + Sync {
+fn evenly_spread() -> Arc<dyn Random> {
     let state = AtomicU32::new(0);
-    move || u128::from(state.fetch_add(0x9E37_79B9, Ordering::Relaxed)) << 96
+    Arc::new(move || u128::from(state.fetch_add(0x9E37_79B9, Ordering::Relaxed)) << 96)
 }
 
 fn notifier() -> Arc<MailboxNotifier> {
-    MailboxNotifier::new(SECOND..=5 * SECOND, Arc::new(evenly_spread()), Arc::new(UnusedClock))
+    notifier_with(evenly_spread())
+}
+
+fn notifier_with(random: Arc<dyn Random>) -> Arc<MailboxNotifier> {
+    MailboxNotifier::new(SECOND..=5 * SECOND, random, Arc::new(UnusedClock))
 }
 
 fn register(notifier: &MailboxNotifier, mailbox: MailboxId, connection: u8) -> Arc<Outbox> {
@@ -52,10 +56,10 @@ fn is_idle(notifier: &MailboxNotifier) -> bool {
 /// both ends of the range are inclusive.
 #[test]
 fn delay_of_a_notice_is_uniform_over_its_range() {
-    let now = Instant::now();
+    let (now, random) = (Instant::now(), evenly_spread());
     let mut delays: Vec<Duration> = (0..1000)
         .map(|_| {
-            let notifier = notifier();
+            let notifier = notifier_with(random.clone());
             register(&notifier, MAILBOX, 1);
             notifier.schedule(MAILBOX, now);
             notifier.next_due().unwrap() - now
