@@ -92,7 +92,7 @@ fn authenticator(
         spawner: Arc::new(deps.tasks.clone()),
         random: random(),
     };
-    Ok(Authenticator::with_times(issuers, tokens.rules.clone(), times, deps))
+    Ok(Authenticator::with_times(issuers, tokens.rules.clone(), times, &deps))
 }
 
 fn random() -> Arc<dyn Random> {

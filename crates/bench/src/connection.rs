@@ -45,7 +45,7 @@ pub(crate) struct LoadConnection {
     early: Vec<u8>,
 }
 
-/// Source addresses rotate: one address has 28 000 ephemeral ports, and each stays in TIME_WAIT for a minute.
+/// Source addresses rotate: one address has 28 000 ephemeral ports, and each stays in `TIME_WAIT` for a minute.
 static SOURCE: AtomicU32 = AtomicU32::new(0);
 const SOURCES: u32 = 200;
 

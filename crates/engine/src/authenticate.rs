@@ -40,7 +40,7 @@ impl IssuerStatus {
 impl Authenticator {
     /// An authenticator that trusts `issuers`, with default lifetimes of the key set caches.
     #[must_use]
-    pub fn new(issuers: Vec<TrustedIssuer>, rules: TokenRules, deps: KeySetDeps) -> Self {
+    pub fn new(issuers: Vec<TrustedIssuer>, rules: TokenRules, deps: &KeySetDeps) -> Self {
         Self::with_times(issuers, rules, CacheTimes::default(), deps)
     }
 
@@ -50,7 +50,7 @@ impl Authenticator {
         issuers: Vec<TrustedIssuer>,
         rules: TokenRules,
         times: CacheTimes,
-        deps: KeySetDeps,
+        deps: &KeySetDeps,
     ) -> Self {
         let clock = Arc::clone(&deps.clock);
         let keys = move |(index, issuer): (usize, TrustedIssuer)| {

@@ -30,7 +30,7 @@ impl<'r> FileRequest<'r> {
         // A header that is not text becomes an empty chain, which the authorizer rejects; a missing header must stay
         // distinguishable, since personal spaces need no chain.
         let ucan = request.headers.get(X_UCAN).map(|ucan| ucan.to_str().unwrap_or_default());
-        Ok(Self { files, caller, ucan, address })
+        Ok(Self { files, address, caller, ucan })
     }
 
     pub(super) fn credentials(&self) -> Credentials<'r> {

@@ -41,12 +41,12 @@ pub(crate) async fn run(server: &ServerUnderTest, load: &Load, time: Duration) -
     server.probe_disk(&mut figures)?;
     let period = Period::start(time);
     let share = load.window.div_ceil(load.writers);
-    let writes = writers.into_iter().map(|connection| {
+    let pushing = writers.into_iter().map(|connection| {
         let pushes = PushGenerator::new(user.space, 1, load.size);
         writer::write(connection, pushes, &watchers.tracker, share, period)
     });
-    let writes = async { try_join_all(writes).await.map(drop) };
-    let deliveries = watchers.measure_load(server, period, writes, &mut figures).await?;
+    let pushing = async { try_join_all(pushing).await.map(drop) };
+    let deliveries = watchers.measure_load(server, period, pushing, &mut figures).await?;
     figures.add("watchers", load.watchers);
     figures.add("window", load.window);
     figures.add("writers", load.writers);

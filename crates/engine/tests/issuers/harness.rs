@@ -49,7 +49,7 @@ impl Harness {
             spawner: tasks.clone(),
             random: Arc::new(random),
         };
-        let authenticator = Authenticator::new(trusted, TokenRules::default(), deps);
+        let authenticator = Authenticator::new(trusted, TokenRules::default(), &deps);
         Self { authenticator: Arc::new(authenticator), issuers, clock, tasks }
     }
 

@@ -111,7 +111,7 @@ async fn upload(session: &mut FileSession<'_>, item: &Item, mut epoch: Epoch) ->
                 epoch = session.writing_epoch().await?;
             }
             Err(error) => {
-                retries.retry_after(error).await.map_err(|error| rejections::explain_file(session, error))?
+                retries.retry_after(error).await.map_err(|error| rejections::explain_file(session, error))?;
             }
         }
     }

@@ -66,7 +66,7 @@ async fn delete(session: &FileSession<'_>, file: FileId) -> anyhow::Result<()> {
         match session.file(&token, file).delete().await {
             Ok(()) => return Ok(()),
             Err(error) => {
-                retries.retry_after(error).await.map_err(|error| rejections::explain_file(session, error))?
+                retries.retry_after(error).await.map_err(|error| rejections::explain_file(session, error))?;
             }
         }
     }

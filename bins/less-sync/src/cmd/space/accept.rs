@@ -120,7 +120,7 @@ async fn accept(
     session.close(joined.context("the invitation is no longer valid")).await?;
     match deleted {
         Err(error) if !error.is(ErrorCode::NotFound) => {
-            message("failed to delete the invitation from your mailbox")
+            message("failed to delete the invitation from your mailbox");
         }
         Ok(()) | Err(_) => {}
     }
