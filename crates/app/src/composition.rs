@@ -147,7 +147,7 @@ fn endpoint(
     authenticator: Arc<Authenticator>,
     deps: &Deps,
 ) -> Arc<Endpoint> {
-    Endpoint::new(less_sync_realtime::Parts {
+    Endpoint::new(less_sync_realtime::EndpointDeps {
         engine,
         authenticator,
         broker,

@@ -1,4 +1,4 @@
-//! The WebSocket endpoint of a server: everything its connections share.
+//! WebSocket endpoint of a server: the state that its connections share, and its shutdown.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,34 +17,34 @@ use crate::metrics::{self, ConnectionMetrics, Sample};
 use crate::outbox::Outbox;
 use crate::registry::Registry;
 
-/// What an endpoint is made of.
+/// Dependencies and configuration of an endpoint.
 #[derive(Clone)]
-pub struct Parts {
-    /// The use cases.
+pub struct EndpointDeps {
+    /// Use cases of the methods.
     pub engine: Arc<Engine>,
-    /// Who may connect.
+    /// Validation of access tokens.
     pub authenticator: Arc<Authenticator>,
     /// Live subscriptions; also the port of the engine for events of spaces.
     pub broker: Arc<Broker>,
     /// Notices to owners of mailboxes; also the port of the engine for them.
     pub mailboxes: Arc<MailboxNotifier>,
-    /// Time.
+    /// Time source.
     pub clock: Arc<dyn Clock>,
     /// Source of connection ids and of the jitter of lifetimes.
     pub random: Arc<dyn Random>,
-    /// Owner of the connections' tasks.
+    /// Owner of the tasks of connections.
     pub spawner: Arc<dyn Spawner>,
     /// Timers and bounds.
     pub limits: Limits,
 }
 
-impl std::fmt::Debug for Parts {
+impl std::fmt::Debug for EndpointDeps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("EndpointDeps").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
-/// The WebSocket endpoint.
+/// WebSocket endpoint of a server.
 pub struct Endpoint {
     pub(crate) engine: Arc<Engine>,
     pub(crate) authenticator: Arc<Authenticator>,
@@ -56,17 +56,18 @@ pub struct Endpoint {
     pub(crate) limits: Arc<Limits>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
-    draining: AtomicBool,
-    /// Requests under way on all connections.
+    is_draining: AtomicBool,
+    /// Number of running requests on all connections.
     pub(crate) running: AtomicUsize,
+    /// Outboxes of all connections, authenticated or not.
     open: Mutex<HashMap<ConnectionId, Arc<Outbox>>>,
 }
 
 impl Endpoint {
-    /// An endpoint made of `parts`.
+    /// An endpoint without connections.
     #[must_use]
-    pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { engine, authenticator, broker, mailboxes, clock, random, spawner, limits } = parts;
+    pub fn new(deps: EndpointDeps) -> Arc<Self> {
+        let EndpointDeps { engine, authenticator, broker, mailboxes, clock, random, spawner, limits } = deps;
         let metrics = Arc::<ConnectionMetrics>::default();
         Arc::new(Self {
             registry: Registry::new(&limits, metrics.clone()),
@@ -79,7 +80,7 @@ impl Endpoint {
             random,
             spawner,
             limits: Arc::new(limits),
-            draining: AtomicBool::new(false),
+            is_draining: AtomicBool::new(false),
             running: AtomicUsize::new(0),
             open: Mutex::default(),
         })
@@ -91,23 +92,27 @@ impl Endpoint {
         metrics::samples(&self.metrics, self.broker.metrics(), self.mailboxes.metrics())
     }
 
-    /// Whether the endpoint is about to stop.
+    /// True once the endpoint is stopping.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.is_draining.load(Ordering::Acquire)
     }
 
+    /// Validates an access token.
     pub(crate) async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
         self.authenticator.authenticate(token).await
     }
 
+    /// Registers a connection for the shutdown.
     pub(crate) fn opened(&self, id: ConnectionId, outbox: &Arc<Outbox>) {
         self.open.lock().insert(id, outbox.clone());
-        // Whoever comes after the drain has looked around is told here instead.
+        // Checked after the insertion: `drain` sets the flag before it copies the list, so a connection is either in that
+        // copy or sees the flag here.
         if self.is_draining() {
             outbox.close(Close::SHUTDOWN);
         }
     }
 
+    /// Unregisters a connection.
     pub(crate) fn closed(&self, id: ConnectionId) {
         let mut open = self.open.lock();
         open.remove(&id);
@@ -116,11 +121,11 @@ impl Endpoint {
         }
     }
 
-    /// Stops the endpoint (protocol §1.12): rejects upgrades, starts no request any more, lets running ones finish
-    /// within the drain time, and closes every connection with 1001, spread evenly. Returns when all are closed or
-    /// the spread is over.
+    /// Stops the endpoint (protocol §1.12): rejects upgrades, starts no requests, waits for running ones within the drain
+    /// time, and closes every connection with 1001, evenly spread over the spread time. Returns once all are closed, or
+    /// after the close timeout of the last one.
     pub async fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.is_draining.store(true, Ordering::Release);
         let begun = self.clock.instant();
         let outboxes: Vec<_> = self.open.lock().values().cloned().collect();
         for outbox in &outboxes {
@@ -130,6 +135,8 @@ impl Endpoint {
         let count = u32::try_from(outboxes.len()).unwrap_or(u32::MAX).max(1);
         let pause = self.limits.shutdown_spread / count;
         let mut next = self.clock.instant();
+        // Spread, because all clients reconnect at once after their close: to another server of the deployment, or to the
+        // next process here.
         for outbox in outboxes {
             self.pause_until(next).await;
             outbox.close(Close::SHUTDOWN);
@@ -138,26 +145,27 @@ impl Endpoint {
         self.wait_empty(self.clock.instant() + self.limits.close_timeout + Duration::from_millis(500)).await;
     }
 
-    /// Waits until no connection runs a request, or `until`.
+    /// Waits until no request runs, at most until `until`.
     async fn wait_idle(&self, until: std::time::Instant) {
         while self.clock.instant() < until && self.running.load(Ordering::Acquire) > 0 {
             self.pause().await;
         }
     }
 
-    /// Waits until every connection is gone, or `until`.
+    /// Waits until no connection is open, at most until `until`.
     async fn wait_empty(&self, until: std::time::Instant) {
         while self.clock.instant() < until && !self.open.lock().is_empty() {
             self.pause().await;
         }
     }
 
+    /// Waits for one polling step. Polling is enough here: the shutdown happens once, and counters are cheap to read.
     async fn pause(&self) {
         const STEP: Duration = Duration::from_millis(20);
         self.clock.sleep_until(self.clock.instant() + STEP).await;
     }
 
-    /// Sleeps when there is time to sleep; thousands of connections are closed several per tick.
+    /// Sleeps until `at` unless that is less than a tick away: thousands of connections are closed several per tick.
     async fn pause_until(&self, at: std::time::Instant) {
         const TICK: Duration = Duration::from_millis(2);
         if at > self.clock.instant() + TICK {

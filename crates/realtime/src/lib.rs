@@ -1,10 +1,16 @@
-//! The WebSocket edge of less-sync: connections, methods, broker, presence.
+//! WebSocket edge of less-sync: connections, RPC methods, live events, presence.
 //!
-//! A connection is a sans-I/O session (`session`) driven by a small loop (`driver`) over a socket (`socket`). Its calls
-//! are carried out by `methods`, which hand typed commands to the engine. What happened in a space reaches everybody else
-//! through the [`Broker`], the engine's port for events of spaces, by way of a bounded [`Outbox`] per connection.
+//! - An [`Endpoint`] has the route for the upgrade and the state that all connections share.
+//! - A connection is a sans-I/O state machine (`session`): input and time go in, actions come out. One task per connection
+//!   (`driver`) runs it over a socket (`socket`).
+//! - A request is parsed into a `call`, dispatched by `methods` over the
+//!   [method table](less_sync_core::wire::method::Method) of core, and executed by a handler, which passes typed commands to
+//!   the engine and maps errors to responses (`rpc_error`).
+//! - The [`Broker`] receives the committed events of spaces from the engine and delivers them to the subscribers, in order.
+//! - Every frame to a client passes through the bounded [`Outbox`] of its connection: replies with backpressure, durable
+//!   events that close a slow consumer, ephemeral events that displace the oldest.
 //!
-//! It knows nothing of SQL and of HTTP files.
+//! This crate contains no SQL and no file transfers over HTTP.
 
 mod broker;
 mod call;
@@ -32,7 +38,7 @@ mod subscriptions;
 mod upgrade;
 
 pub use broker::{Broker, BrokerSettings, Confirmation, Position, SubscriptionStart};
-pub use endpoint::{Endpoint, Parts};
+pub use endpoint::{Endpoint, EndpointDeps};
 pub use limits::Limits;
 pub use mailbox_notifier::MailboxNotifier;
 pub use metrics::{BrokerMetrics, ConnectionMetrics, MailboxMetrics, Sample, SampleKind};
