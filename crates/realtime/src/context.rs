@@ -79,6 +79,13 @@ impl Context {
         }
     }
 
+    /// Counts the response of the request; requests of unknown methods are not counted.
+    pub(crate) fn count(&self, is_ok: bool) {
+        if let Some(method) = self.call.method {
+            self.connection.endpoint.rpc_metrics.responded(method, is_ok);
+        }
+    }
+
     /// Queues a frame of the response, waiting for room.
     pub(crate) async fn queue(&self, frame: Bytes, after: Option<AfterWrite>) {
         self.connection.queue(frame, after).await;

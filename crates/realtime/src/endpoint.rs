@@ -16,6 +16,7 @@ use crate::mailbox_notifier::MailboxNotifier;
 use crate::metrics::{self, ConnectionMetrics, Sample};
 use crate::outbox::Outbox;
 use crate::registry::Registry;
+use crate::rpc_metrics::RpcMetrics;
 
 /// Dependencies and configuration of an endpoint.
 #[derive(Clone)]
@@ -56,6 +57,7 @@ pub struct Endpoint {
     pub(crate) limits: Arc<Limits>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
+    pub(crate) rpc_metrics: RpcMetrics,
     is_draining: AtomicBool,
     /// Number of running requests on all connections.
     pub(crate) running: AtomicUsize,
@@ -72,6 +74,7 @@ impl Endpoint {
         Arc::new(Self {
             registry: Registry::new(&limits, metrics.clone()),
             metrics,
+            rpc_metrics: RpcMetrics::default(),
             engine,
             authenticator,
             broker,
@@ -89,7 +92,9 @@ impl Endpoint {
     /// Samples of all series of this endpoint, its broker and its mailbox notices included.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
-        metrics::samples(&self.metrics, self.broker.metrics(), self.mailboxes.metrics())
+        let mut samples = metrics::samples(&self.metrics, self.broker.metrics(), self.mailboxes.metrics());
+        samples.extend(self.rpc_metrics.samples());
+        samples
     }
 
     /// True once the endpoint is stopping.

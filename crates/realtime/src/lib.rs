@@ -30,6 +30,7 @@ mod presence_sweep;
 mod registry;
 mod rfc3339;
 mod rpc_error;
+mod rpc_metrics;
 mod session;
 mod socket;
 mod stored_rows;

@@ -81,8 +81,8 @@ pub struct Sample {
     pub help: &'static str,
     /// Kind of the series.
     pub kind: SampleKind,
-    /// Label name and value; none for a series without labels.
-    pub label: Option<(&'static str, String)>,
+    /// Label names and values, in the order of the specification; empty for a series without labels.
+    pub labels: Vec<(&'static str, String)>,
     /// Current value.
     pub value: i64,
 }
@@ -138,7 +138,7 @@ pub(crate) fn samples(
 }
 
 fn gauge(name: &'static str, help: &'static str, gauge: &Gauge) -> Sample {
-    Sample { name, help, kind: SampleKind::Gauge, label: None, value: gauge.get() }
+    Sample { name, help, kind: SampleKind::Gauge, labels: Vec::new(), value: gauge.get() }
 }
 
 fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Sample {
@@ -146,12 +146,12 @@ fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Sample 
 }
 
 fn total(name: &'static str, help: &'static str, count: u64) -> Sample {
-    Sample { name, help, kind: SampleKind::Counter, label: None, value: count.cast_signed() }
+    Sample { name, help, kind: SampleKind::Counter, labels: Vec::new(), value: count.cast_signed() }
 }
 
 fn closes(code: String, count: &Counter) -> Sample {
     Sample {
-        label: Some(("code", code)),
+        labels: vec![("code", code)],
         ..counter("ws_closes_total", "connections closed by the server", count)
     }
 }
@@ -173,13 +173,13 @@ mod tests {
         assert_eq!(metrics.closes(close_code::SLOW_CONSUMER), 2);
         assert_eq!(metrics.closes(close_code::NORMAL), 0);
         let other = all_samples(&metrics).pop().unwrap();
-        assert_eq!((other.label, other.value), (Some(("code", "other".to_owned())), 1));
+        assert_eq!((other.labels, other.value), (vec![("code", "other".to_owned())], 1));
     }
 
     #[test]
     fn every_series_is_exported_once() {
         let samples = all_samples(&ConnectionMetrics::default());
-        let mut names: Vec<_> = samples.iter().map(|sample| (sample.name, sample.label.clone())).collect();
+        let mut names: Vec<_> = samples.iter().map(|sample| (sample.name, sample.labels.clone())).collect();
         names.sort();
         names.dedup();
         assert_eq!(names.len(), samples.len());

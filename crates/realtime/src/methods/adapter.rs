@@ -90,13 +90,14 @@ where
     Completed { token_valid_for }
 }
 
-/// Encodes the result and queues the response. Encoded before the returned future is polled, so that the result is freed
+/// Counts and encodes the result, and queues the response. Encoded before the returned future is polled, so that the result is freed
 /// before the wait for room in the outbox, which may be long.
 fn respond<R: Encode>(
     context: &Context,
     result: Result<R, RpcError>,
     after: Option<AfterWrite>,
 ) -> impl Future<Output = ()> {
+    context.count(result.is_ok());
     let frame = context.encode(&result);
     drop(result);
     context.queue(frame, after)
