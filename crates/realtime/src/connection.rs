@@ -21,7 +21,7 @@ pub(crate) struct Connection {
     pub(crate) outbox: Arc<Outbox>,
     caller: RwLock<Arc<Caller>>,
     /// Lock order: this lock before that of a shard of the broker. The broker takes no lock of a connection.
-    watched: Mutex<Subscriptions>,
+    subscriptions: Mutex<Subscriptions>,
     pub(crate) listed_dek_bounds: ListedDekBounds,
 }
 
@@ -35,8 +35,8 @@ impl Connection {
         if let Some(mailbox) = caller.mailbox_id {
             endpoint.mailboxes.register(mailbox, id, &outbox);
         }
-        let (caller, watched) = (RwLock::new(Arc::new(caller)), Mutex::default());
-        Self { id, endpoint, outbox, caller, watched, listed_dek_bounds: ListedDekBounds::default() }
+        let (caller, subscriptions) = (RwLock::new(Arc::new(caller)), Mutex::default());
+        Self { id, endpoint, outbox, caller, subscriptions, listed_dek_bounds: ListedDekBounds::default() }
     }
 
     /// Identity from the latest accepted token.
@@ -47,14 +47,14 @@ impl Connection {
     /// Replaces the identity after a token refresh. Subscriptions that are authorized by chains for another DID end
     /// (protocol §6.3).
     pub(crate) fn set_caller(&self, caller: Caller) {
-        let foreign = self.watched.lock().take_foreign(caller.did.as_deref());
+        let foreign = self.subscriptions.lock().take_foreign(caller.did.as_deref());
         *self.caller.write() = Arc::new(caller);
         self.endpoint.broker.end_subscriptions(foreign, self.id, &self.outbox);
     }
 
     /// Adds a subscription to `space`; false if the connection already has `limit` other ones.
     pub(crate) fn add_subscription(&self, space: SpaceId, limit: usize) -> bool {
-        let mut subscriptions = self.watched.lock();
+        let mut subscriptions = self.subscriptions.lock();
         if subscriptions.len() >= limit && !subscriptions.contains(space) {
             // The broker ends subscriptions after a revocation without telling this list. It is cleaned up only when full.
             subscriptions.retain(|space| self.endpoint.broker.is_subscribed(space, self.id));
@@ -70,24 +70,24 @@ impl Connection {
     pub(crate) fn authorize_subscription(&self, space: SpaceId, chain: Option<Arc<VerifiedChain>>) {
         let clock = &self.endpoint.clock;
         let now = Now { wall: clock.now(), instant: clock.instant() };
-        self.watched.lock().authorize(space, chain, now);
+        self.subscriptions.lock().authorize(space, chain, now);
     }
 
     /// Time for the next [`Connection::end_expired`].
     pub(crate) fn first_expiry(&self) -> Option<Instant> {
-        self.watched.lock().first_expiry()
+        self.subscriptions.lock().first_expiry()
     }
 
     /// Ends the subscriptions whose authorization has expired by `now`, and notifies the client (protocol §5.3).
     pub(crate) fn end_expired(&self, now: Instant) {
-        let expired = self.watched.lock().take_expired(now);
+        let expired = self.subscriptions.lock().take_expired(now);
         self.endpoint.broker.end_subscriptions(expired, self.id, &self.outbox);
     }
 
     /// Ends the subscription to `space`, its presence included.
     pub(crate) fn unsubscribe(&self, space: SpaceId) {
         // Only the call that removes the entry reaches the broker, so a repeat costs no shard lock.
-        if self.watched.lock().remove(space) {
+        if self.subscriptions.lock().remove(space) {
             self.endpoint.broker.unsubscribe(space, self.id);
         }
     }
@@ -97,7 +97,7 @@ impl Connection {
         if let Some(mailbox) = self.caller().mailbox_id {
             self.endpoint.mailboxes.unregister(mailbox, self.id);
         }
-        let subscriptions = std::mem::take(&mut *self.watched.lock());
+        let subscriptions = std::mem::take(&mut *self.subscriptions.lock());
         for space in subscriptions.into_spaces() {
             self.endpoint.broker.unsubscribe(space, self.id);
         }

@@ -8,7 +8,6 @@ use crate::sources::{read, sources};
 const DEBTS: &[&str] = &[
     "crates/auth",
     "crates/core",
-    "crates/realtime",
     "crates/storage",
     "crates/storage-postgres",
     "crates/storage-sqlite",

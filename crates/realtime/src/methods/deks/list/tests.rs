@@ -3,7 +3,7 @@ use less_sync_storage::DekId;
 
 use super::*;
 
-/// What a row takes whose cursor is below 24, in bytes.
+/// Encoded size of a row whose cursor is below 24, in bytes.
 const ROW: usize = 105;
 
 fn row(number: u8, epoch: u8) -> StoredDek {
