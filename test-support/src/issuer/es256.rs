@@ -23,12 +23,14 @@ pub(super) fn install() {
     let _already_installed = PROVIDER.install_default();
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that jsonwebtoken asks for")]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
     require_es256(*algorithm)?;
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_bytes());
     Ok(Box::new(Es256Signer(pair.map_err(|_rejected| ErrorKind::InvalidEcdsaKey)?)))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that jsonwebtoken asks for")]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     require_es256(*algorithm)?;
     Ok(Box::new(Es256Verifier(key.try_get_as_bytes()?.to_vec())))

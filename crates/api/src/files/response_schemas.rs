@@ -1,4 +1,4 @@
-//! `OpenAPI` schemas of the parameters and responses of files.
+//! OpenAPI schemas of the parameters and responses of files.
 
 use utoipa::{IntoParams, IntoResponses};
 
