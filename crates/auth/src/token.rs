@@ -16,7 +16,7 @@ pub use rules::TokenRules;
 use crate::json::Object;
 use crate::jws::Segments;
 use crate::{Caller, P256Key};
-use claims::Claims;
+use claims::{Claims, comparable_issuer};
 use header::Header;
 
 /// Maximum size of a token in bytes, checked before decoding.
@@ -64,7 +64,7 @@ impl<'t> UnverifiedToken<'t> {
     /// Issuer without trailing slashes, the form for comparison.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.issuer.trim_end_matches('/')
+        comparable_issuer(&self.issuer)
     }
 
     /// Key id within the issuer's set.
@@ -98,12 +98,7 @@ impl<'t> UnverifiedToken<'t> {
         }
         let claims = Claims::read(&self.payload)?;
         claims.check(rules, now.seconds())?;
-        Ok(claims.into_caller(self, rules)?)
-    }
-
-    /// Raw claim `iss`.
-    fn raw_issuer(&self) -> &str {
-        &self.issuer
+        Ok(claims.into_caller(&self.issuer, rules)?)
     }
 }
 

@@ -6,6 +6,7 @@ mod multipart;
 mod options;
 mod reader;
 mod single;
+mod timeouts;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,12 +25,10 @@ use crate::Violation;
 use crate::object_name::ObjectName;
 use crate::probe::{CONTENT, ProbeNames};
 use error::{blob_error, open_error};
-use multipart::MultipartWriter;
-pub use options::{InvalidS3Options, RetryPolicy, S3Options, Timeouts};
+use multipart::{MultipartWriter, PART};
+pub use options::{InvalidS3Options, RetryPolicy, S3Options};
 use single::SingleWriter;
-
-/// Minimum part of a multipart upload in S3, and the maximum body of one request, in bytes.
-const PART: usize = 5 << 20;
+pub use timeouts::Timeouts;
 
 /// Object store in a bucket.
 ///

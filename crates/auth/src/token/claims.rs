@@ -5,7 +5,8 @@ use std::time::Duration;
 use less_sync_core::Timestamp;
 use serde::Deserialize;
 
-use super::{InvalidToken, TokenError, TokenRules, UnverifiedToken};
+use super::error::{InvalidToken, TokenError};
+use super::rules::TokenRules;
 use crate::json::Object;
 use crate::personal_space::Owner;
 use crate::{Caller, Scopes};
@@ -85,12 +86,8 @@ impl Claims {
         Ok(())
     }
 
-    /// Checks the identity: steps 14 to 16.
-    pub(super) fn into_caller(
-        self,
-        token: &UnverifiedToken<'_>,
-        rules: &TokenRules,
-    ) -> Result<Caller, InvalidToken> {
+    /// Checks the identity: steps 14 to 16. `raw_issuer` is the claim `iss`.
+    pub(super) fn into_caller(self, raw_issuer: &str, rules: &TokenRules) -> Result<Caller, InvalidToken> {
         if !is_name(&self.user_id) || !is_name(&self.client_id) {
             return Err(InvalidToken::Identity);
         }
@@ -98,13 +95,13 @@ impl Claims {
             "" => None,
             text => Some(text.parse().map_err(|_| InvalidToken::Mailbox)?),
         };
-        let owner = Owner { issuer: token.raw_issuer(), user_id: &self.user_id, client_id: &self.client_id };
+        let owner = Owner { issuer: raw_issuer, user_id: &self.user_id, client_id: &self.client_id };
         let personal_space = rules
             .personal_space
             .decide(&owner, &self.personal_space_id)
             .map_err(|_| InvalidToken::PersonalSpace)?;
         Ok(Caller {
-            issuer: token.issuer().to_owned(),
+            issuer: comparable_issuer(raw_issuer).to_owned(),
             scopes: Scopes::new(self.scope),
             did: Some(self.did).filter(|did| !did.is_empty()),
             mailbox_id,
@@ -115,6 +112,11 @@ impl Claims {
             client_id: self.client_id,
         })
     }
+}
+
+/// Issuer without trailing slashes, the form for comparison.
+pub(super) fn comparable_issuer(raw_issuer: &str) -> &str {
+    raw_issuer.trim_end_matches('/')
 }
 
 /// Audience claim: one text or several.

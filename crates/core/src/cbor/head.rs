@@ -1,6 +1,6 @@
 //! Decoding of item heads from bytes.
 
-use super::Malformed;
+use super::error::Malformed;
 
 /// Head of an item: its type and its argument.
 ///

@@ -1,13 +1,28 @@
 //! Typed decoding of scanned items.
 
+use super::error::InvalidParams;
 use super::head::{FALSE, Head, Input, NULL, TRUE, UNDEFINED};
 use super::scan::Scanner;
-use super::{Decode, InvalidParams, Malformed};
 use crate::{Cursor, Epoch, FileId, InvitationId, RecordId, SpaceId};
 
-impl From<Malformed> for InvalidParams {
-    fn from(Malformed: Malformed) -> Self {
-        Self
+/// Value that decodes from one CBOR item, borrowing text and byte strings from it.
+pub trait Decode<'b>: Sized {
+    /// Decodes one item and advances the reader past it.
+    ///
+    /// # Errors
+    /// [`InvalidParams`] when the item is of another type, out of range, or lacks a member.
+    fn read(reader: &mut Reader<'b>) -> Result<Self, InvalidParams>;
+
+    /// Decodes `item`, which is exactly one item of a scanned message.
+    ///
+    /// Unscanned bytes are safe to pass, but only the scan detects duplicate keys.
+    ///
+    /// # Errors
+    /// As [`Decode::read`]; also when bytes are left over.
+    fn decode(item: &'b [u8]) -> Result<Self, InvalidParams> {
+        let mut reader = Reader::new(item);
+        let value = Self::read(&mut reader)?;
+        if reader.is_at_end() { Ok(value) } else { Err(InvalidParams) }
     }
 }
 

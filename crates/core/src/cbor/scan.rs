@@ -1,6 +1,6 @@
 //! Scan of a message: one walk that checks everything that needs no types.
 
-use super::Malformed;
+use super::error::Malformed;
 use super::head::{Head, Input};
 use crate::limits;
 

@@ -1,8 +1,18 @@
 //! Encoding: definite lengths and shortest forms only.
 
-use super::Encode;
 use super::head::{FALSE, TRUE};
 use crate::{Cursor, Epoch, FileId, InvitationId, RecordId, SpaceId};
+
+/// Value that encodes as one CBOR item.
+pub trait Encode {
+    /// Appends the item: definite lengths, shortest integers, keys in the documented order.
+    fn encode(&self, out: &mut Vec<u8>);
+
+    /// Estimated encoded size in bytes; only used to reserve capacity.
+    fn size_hint(&self) -> usize {
+        0
+    }
+}
 
 /// Major types, shifted to their position in the initial byte.
 const UNSIGNED: u8 = 0x00;

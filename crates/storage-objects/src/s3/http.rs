@@ -9,7 +9,7 @@ use object_store::client::{
 };
 use reqwest::redirect::Policy;
 
-use super::Timeouts;
+use super::timeouts::Timeouts;
 
 /// Idle timeout of a pooled connection; below the 20 s or more after which servers close theirs.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -14,9 +14,11 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::TaskTracker;
 
-use super::PART;
 use super::error::blob_error;
 use crate::Violation;
+
+/// Minimum part of a multipart upload in S3, and the maximum body of one request, in bytes.
+pub(super) const PART: usize = 5 << 20;
 
 /// Maximum parts in flight. With the one that is being filled, 15 MiB of memory per upload (storage §4.4).
 const MAX_IN_FLIGHT: usize = 2;

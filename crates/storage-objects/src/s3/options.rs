@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::http::Connector;
+use super::timeouts::Timeouts;
 
 /// Address and credentials of a bucket, and the timeouts of its requests (operations §2.5).
 #[derive(Clone, Debug)]
@@ -28,30 +29,6 @@ pub struct S3Options {
     pub timeouts: Timeouts,
     /// Retries of failed requests.
     pub retry: RetryPolicy,
-}
-
-/// Timeouts of requests to the object store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Maximum time to establish a connection; 2 s by default.
-    pub connect: Duration,
-    /// Maximum time to the response head of a request without a body; 10 s by default.
-    pub response: Duration,
-    /// Maximum time to the response head of a request with a body of up to 5 MiB; 1 min by default.
-    pub transfer: Duration,
-    /// Maximum time between two chunks of a response body; 30 s by default.
-    pub stall: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(2),
-            response: Duration::from_secs(10),
-            transfer: Duration::from_mins(1),
-            stall: Duration::from_secs(30),
-        }
-    }
 }
 
 /// Retries of failed requests, with exponential backoff from 100 ms to 1 s.
