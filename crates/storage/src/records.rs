@@ -19,8 +19,8 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     /// The ticket resolves to [`StorageError::SpaceNotFound`]; [`StorageError::SpaceKindMismatch`];
-    /// [`StorageError::SpaceIsRemote`]; in shared spaces [`StorageError::Revoked`], then [`PushRejection::EpochStale`];
-    /// [`PushRejection::CursorExhausted`]; [`StorageError::Unavailable`] when the queue is full, or the outcome is unknown.
+    /// [`StorageError::SpaceIsRemote`]; in shared spaces [`StorageError::Revoked`], then [`crate::PushRejection::EpochStale`];
+    /// [`crate::PushRejection::CursorExhausted`]; [`StorageError::Unavailable`] when the queue is full, or the outcome is unknown.
     fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket;
 
     /// Places a push in the submission queue and waits for its outcome.
@@ -36,7 +36,7 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`],
-    /// [`PullRejection::CursorAhead`].
+    /// [`crate::PullRejection::CursorAhead`].
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError>;
 
     /// One page of rows after `position` and up to the bound of `state`: a short read of its own, limited by

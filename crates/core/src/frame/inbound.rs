@@ -70,7 +70,7 @@ pub enum BadAuthFrame {
 /// Decodes one message from an authenticated client.
 ///
 /// # Errors
-/// [`BadFrame`], whose variant determines the close reason.
+/// [`Unreadable`], whose variant determines the close reason.
 pub fn parse(message: &[u8]) -> Result<Inbound<'_>, Unreadable> {
     if message.is_empty() {
         return Err(Unreadable::Empty);
