@@ -40,7 +40,7 @@ impl Chain {
         ucan::verify_by(is_signature, black_box(&self.token), &expected, NOW).is_ok()
     }
 
-    /// What is signed in it: keys, texts and signatures, ready for use.
+    /// Signed parts of a chain: keys, texts and signatures, ready for verification.
     fn signatures(&self) -> Vec<(P256Key, Vec<u8>, Vec<u8>)> {
         let mut signatures = Vec::new();
         self.verify(|key, signed, signature| {

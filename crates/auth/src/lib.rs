@@ -2,7 +2,7 @@
 //! their issuers, ids derived from claims, UCAN chains for shared spaces ([`ucan`]), and the rights that operations
 //! require ([`rights`]).
 //!
-//! Nothing here reads a clock, opens a socket or logs. The caller fetches key sets; this crate verifies with them:
+//! No clock, no socket and no log is used here. The caller fetches key sets; this crate verifies with them:
 //!
 //! ```
 //! use less_sync_auth::issuer::{IssuerKey, jwks_document};

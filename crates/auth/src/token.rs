@@ -24,7 +24,7 @@ pub const MAX_TOKEN_BYTES: usize = 16_384;
 
 /// Well-formed token whose signature is not verified yet.
 ///
-/// Its issuer and key id serve only to find the key: the issuer selects a key set, the key id a key in it. A
+/// Issuer and key id serve only to find the key: the issuer selects a key set, the key id a key in it. A
 /// key of one issuer must never verify a token of another.
 pub struct UnverifiedToken<'t> {
     /// Signed bytes: header and payload with the dot between them.

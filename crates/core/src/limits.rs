@@ -1,8 +1,8 @@
 //! Limits fixed by the wire, without a setting (protocol §1.7, §2.7, §4).
 
-/// One kibibyte, in bytes.
+/// Bytes in a kibibyte.
 pub const KIB: usize = 1024;
-/// One mebibyte, in bytes.
+/// Bytes in a mebibyte.
 pub const MIB: usize = 1024 * KIB;
 
 /// Maximum size of the first message of a connection, in bytes.

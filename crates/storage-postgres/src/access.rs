@@ -127,7 +127,7 @@ pub(crate) async fn for_writing<R>(db: &mut PgConnection, access: &Access) -> Re
     })
 }
 
-/// Whether any of `cids` is revoked in the space: one statement for all of them.
+/// Looks up the revocation of any of `cids` in the space, in one statement.
 pub(crate) async fn any_revoked(
     db: &mut PgConnection,
     space: Uuid,

@@ -20,7 +20,7 @@ pub enum OpenError {
     /// PostgreSQL is too old (operations §11.3).
     #[error("PostgreSQL {found} is too old: {needed} or later is needed")]
     ServerTooOld {
-        /// Its major version.
+        /// Major version of the server.
         found: u32,
         /// The oldest that will do.
         needed: u32,
@@ -28,7 +28,7 @@ pub enum OpenError {
     /// Migrations are pending, and we were told not to run them.
     #[error("schema is at version {found}, and this build needs {needed}")]
     SchemaBehind {
-        /// Where it is.
+        /// Position in the migrations.
         found: i64,
         /// The least that will do.
         needed: i64,
@@ -39,7 +39,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether a retry may help. A wrong password or a missing database is permanent.
+    /// Returns true if a retry may succeed. A wrong password or a missing database is permanent.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Connect(error) => meaning(error) == Meaning::Unavailable,

@@ -15,7 +15,7 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    /// Whether to retry after `error`: after a lost race, fewer than [`ATTEMPTS`] times. Pauses before it returns true.
+    /// Decides on a retry after `error`: after a lost race, fewer than [`ATTEMPTS`] times. Pauses before it returns true.
     pub(crate) async fn again(&mut self, error: &sqlx::Error) -> bool {
         self.failed += 1;
         if meaning(error) != Meaning::Retry || self.failed >= ATTEMPTS {

@@ -50,7 +50,7 @@ pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
     }
 }
 
-/// Whether the connection is usable after `error`. Otherwise the outcome of a running statement is unknown (storage T9).
+/// True if the connection is usable after `error`. Otherwise the outcome of a running statement is unknown (storage T9).
 #[expect(clippy::wildcard_enum_match_arm, reason = "after an error that we do not know nothing is certain")]
 pub(crate) fn leaves_connection(error: &sqlx::Error) -> bool {
     match error {

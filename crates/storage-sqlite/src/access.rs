@@ -39,7 +39,7 @@ fn check_chain<R>(db: &Connection, access: &Access) -> Result<(), StorageError<R
     if any_revoked(db, access.space(), cids)? { Err(StorageError::Revoked) } else { Ok(()) }
 }
 
-/// Whether any of `cids` is revoked. One look-up per cid, which costs less in this process than parsing a list; a single
+/// Looks up the revocation of any of `cids`. One look-up per cid, which costs less in this process than parsing a list; a single
 /// look-up in spaces without revocations.
 pub(crate) fn any_revoked<R>(db: &Connection, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError<R>> {
     if cids.is_empty() || !has_revocations(db, space)? {
@@ -58,7 +58,7 @@ fn has_revocations<R>(db: &Connection, space: SpaceId) -> Result<bool, StorageEr
     select.query_row([space.as_bytes()], |row| row.get(0)).map_err(storage_error)
 }
 
-/// Whether `cid` is revoked.
+/// Looks up the revocation of `cid`.
 pub(crate) fn is_revoked<R>(db: &Connection, space: SpaceId, cid: &str) -> Result<bool, StorageError<R>> {
     let mut select = db.prepare_cached(IS_REVOKED).map_err(storage_error)?;
     select.query_row(params![space.as_bytes(), cid], |row| row.get(0)).map_err(storage_error)

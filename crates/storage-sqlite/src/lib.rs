@@ -1,8 +1,8 @@
 //! The embedded storage adapter of less-sync: one SQLite database file, opened by one process.
 //!
-//! It implements the contract of `less-sync-storage` for tests, single-user hosting and examples. All writes go
+//! Implementation of the contract of `less-sync-storage` for tests, single-user hosting and examples. All writes go
 //! through one thread that commits whatever has queued as one transaction (natural batching); reads run on a few
-//! connections of their own and hold nothing between two pages. It knows neither the wire nor HTTP.
+//! connections of their own and hold nothing between two pages. Independent of the wire and of HTTP.
 //!
 //! ```no_run
 //! use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};

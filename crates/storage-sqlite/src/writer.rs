@@ -90,7 +90,7 @@ impl Writer {
         }
     }
 
-    /// Whether the thread has ended.
+    /// True if the thread has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }

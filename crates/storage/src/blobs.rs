@@ -43,7 +43,7 @@ pub struct ListedBlob {
     pub name: String,
     /// Key of the object, or of the object that the upload was for; `None` if the name is not a key of this server.
     pub key: Option<ObjectKey>,
-    /// Whether this is what an interrupted upload left instead of an object.
+    /// True for the remains of an interrupted upload, which are no object.
     pub unfinished: bool,
     /// Size in bytes.
     pub size: u64,
@@ -53,9 +53,9 @@ pub struct ListedBlob {
 
 /// An object that is being written.
 ///
-/// Nobody can open it before [`BlobWriter::finish`] has put all of it into its place, and whoever drops the writer, or one
-/// of its futures, without that leaves nothing behind but what [`Blobs::delete`] of the same key removes. Holds at most
-/// 15 MiB at a time (storage §4.4).
+/// The object becomes readable when [`BlobWriter::finish`] has completed. A writer, or one of its futures, that is dropped
+/// before leaves nothing behind but what [`Blobs::delete`] of the same key removes. Holds at most 15 MiB at a time
+/// (storage §4.4).
 #[async_trait]
 pub trait BlobWriter: Send {
     /// Adds bytes. May return before they are stored; waits when too many are on their way.

@@ -213,7 +213,7 @@ pub trait Deks: Send + Sync {
         guard: RewrapGuard,
     ) -> Result<Rewrapped, DekError>;
 
-    /// Whether the space has any live file (protocol D-31).
+    /// Returns true if the space has any live file (protocol D-31).
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].

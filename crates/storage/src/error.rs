@@ -34,7 +34,7 @@ pub enum StorageError<R = Infallible> {
 }
 
 impl<R> StorageError<R> {
-    /// Whether the store failed, as opposed to a decision of the contract.
+    /// True for a failure of the store, as opposed to a decision of the contract.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {

@@ -8,10 +8,10 @@ use less_sync_core::{Cursor, Dek, Epoch, FileId, RecordId};
 use crate::error::rejections;
 use crate::{ObjectKey, ReadGrant, StorageError, UploadId, WriteGrant};
 
-/// What is known of a file.
+/// State of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileState {
-    /// Its object is in the store.
+    /// Live file whose object is in the store.
     Live {
         /// Length of the ciphertext, in bytes.
         size: u64,
@@ -31,7 +31,7 @@ pub struct FileEntry {
     pub record: RecordId,
     /// Cursor of its last change.
     pub cursor: Cursor,
-    /// What is known of it.
+    /// State of the file.
     pub state: FileState,
 }
 
@@ -46,13 +46,13 @@ pub struct StoredFile {
     pub size: u64,
     /// The wrapped data key; a rewrap changes it.
     pub dek: Dek,
-    /// Where its object is.
+    /// Key of the file's object.
     pub object: ObjectKey,
     /// SHA-256 of the object; not known of those that the original wrote.
     pub sha256: Option<[u8; 32]>,
 }
 
-/// What somebody wants to upload, known before the first byte.
+/// Upload to be claimed, known before the first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The file.
@@ -63,7 +63,7 @@ pub struct Claim {
     pub dek: Dek,
 }
 
-/// Whether there is anything to upload.
+/// Outcome of a claim: the upload is needed, or its file exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The file is not there, or was deleted.
@@ -77,11 +77,11 @@ pub enum Claimed {
 pub struct Upload {
     /// The attempt.
     pub id: UploadId,
-    /// Where its object goes.
+    /// Key of the object to write.
     pub object: ObjectKey,
 }
 
-/// What an upload left in the object store.
+/// Result of an upload to the object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content {
     /// Length, in bytes.
@@ -95,7 +95,7 @@ pub struct Content {
 pub enum FileCommit {
     /// The file exists from now on.
     Created(FileChange),
-    /// Somebody else was first; nothing changed.
+    /// Lost race: another upload was first, and nothing changed.
     Exists,
 }
 

@@ -7,7 +7,7 @@ use less_sync_core::SpaceId;
 
 use crate::{ProofChain, Space, SpaceKind, StorageError};
 
-/// What a grant rests on: the space, and the chain of whoever came with one.
+/// Basis of a grant: the space, and the chain of the caller if there is one.
 #[derive(Clone, Debug)]
 pub struct Access {
     space: SpaceId,
@@ -68,7 +68,7 @@ macro_rules! grant {
                 self.0.space
             }
 
-            /// What it rests on.
+            /// Basis of the grant.
             #[must_use]
             pub fn access(&self) -> &Access {
                 &self.0

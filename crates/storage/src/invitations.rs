@@ -9,7 +9,7 @@ use less_sync_core::{InvitationId, MailboxId};
 use crate::error::rejections;
 use crate::{DatabaseTime, StorageError};
 
-/// How long an invitation waits.
+/// Lifetime of an invitation.
 pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// An invitation to store.
@@ -26,11 +26,11 @@ pub struct NewInvitation {
 /// A stored invitation. Who sent it is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// Its id.
+    /// Id of the invitation.
     pub id: InvitationId,
     /// Ciphertext, as it came.
     pub payload: Bytes,
-    /// When it was stored.
+    /// Time of storage.
     pub created_at: DatabaseTime,
     /// From when on nobody sees it any more.
     pub expires_at: DatabaseTime,
@@ -45,7 +45,7 @@ pub struct MailboxLimits {
     pub from_one_peer: usize,
 }
 
-/// Which invitations of a mailbox are asked for.
+/// Page of invitations to list.
 #[derive(Clone, Copy, Debug)]
 pub struct MailboxPage {
     /// Only what comes after this one.
@@ -95,7 +95,7 @@ pub trait Invitations: Send + Sync {
         page: MailboxPage,
     ) -> Result<Vec<Invitation>, StorageError>;
 
-    /// One unexpired invitation of a mailbox.
+    /// Reads an unexpired invitation of a mailbox.
     ///
     /// # Errors
     /// [`InvitationRejection::NotFound`], also when it is in another mailbox.

@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 use crate::error::rejections;
 use crate::{ReadGrant, StorageError};
 
-/// What an entry counts in the size of a log and of a list, in bytes, beside its payload.
+/// Overhead of an entry in the size of a log and of a list, in bytes, beside its payload.
 pub const MEMBER_OVERHEAD: usize = 128;
 
 /// An entry of the membership log, as it is stored for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEntry {
-    /// Its place in the log, from 1, without gaps.
+    /// Position in the log, from 1, without gaps.
     pub chain_seq: i32,
     /// Cursor of the append.
     pub cursor: Cursor,
@@ -32,7 +32,7 @@ pub enum InvalidMember {
     /// There is nothing in it.
     #[error("membership payload is empty")]
     Empty,
-    /// Its hash is that of something else.
+    /// Hash that does not match the payload.
     #[error("entry hash is not the hash of the payload")]
     Hash,
 }
@@ -84,7 +84,7 @@ impl NewMember {
         &self.payload
     }
 
-    /// What the entry adds to the size of its log, in bytes.
+    /// Contribution of the entry to the size of its log, in bytes.
     #[must_use]
     pub fn log_bytes(&self) -> u64 {
         (self.payload.len() + MEMBER_OVERHEAD) as u64
@@ -94,7 +94,7 @@ impl NewMember {
 /// Bounds of a membership log.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberLimits {
-    /// One payload, in bytes (`MAX_MEMBER_PAYLOAD`).
+    /// Maximum payload of an entry, in bytes (`MAX_MEMBER_PAYLOAD`).
     pub payload: usize,
     /// All payloads and [`MEMBER_OVERHEAD`] for each of them, in bytes (`MEMBERSHIP_LOG_CAP`).
     pub log: u64,
@@ -117,7 +117,7 @@ pub struct Appended {
     pub rewrap_epoch: Option<Epoch>,
 }
 
-/// Which entries of a log are asked for.
+/// Range of entries to list.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberRange {
     /// Only entries after this place.
@@ -137,7 +137,7 @@ pub struct MemberList {
     pub metadata_version: i32,
 }
 
-/// Where a log ends.
+/// End of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MembersHead {
     /// Entries of the log.
@@ -194,7 +194,7 @@ pub trait Members: Send + Sync {
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].
     async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError>;
 
-    /// Where the log ends; cheap, for caches that are valid as long as that does not move.
+    /// Reads the end of the log; cheap, for caches that are valid as long as the end does not move.
     ///
     /// # Errors
     /// As [`Members::list_members`].

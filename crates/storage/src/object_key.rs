@@ -5,10 +5,10 @@ use std::fmt;
 use less_sync_core::{FileId, SpaceId};
 use uuid::Uuid;
 
-/// Where every object is.
+/// Prefix of all objects.
 const PREFIX: &str = "spaces/";
 
-/// One attempt to upload a file.
+/// Attempt to upload a file.
 ///
 /// Random, and fresh for each attempt: two uploads of one file never touch the same object, and nothing ever overwrites
 /// an object that a row points to.
@@ -22,7 +22,7 @@ impl UploadId {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// Its bytes.
+    /// Raw value, sixteen bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
@@ -51,13 +51,13 @@ pub struct ObjectKey {
 pub struct InvalidObjectKey;
 
 impl ObjectKey {
-    /// Where an attempt writes.
+    /// Key of an upload attempt.
     #[must_use]
     pub const fn attempt(space: SpaceId, file: FileId, upload: UploadId) -> Self {
         Self { space, file, upload: Some(upload) }
     }
 
-    /// Where the original wrote; what a row without a key of its own points to.
+    /// Key in the layout of the original; a row without a key of its own points to it.
     #[must_use]
     pub const fn legacy(space: SpaceId, file: FileId) -> Self {
         Self { space, file, upload: None }

@@ -15,35 +15,35 @@ pub const OBJECT_GRACE: Duration = Duration::from_mins(1);
 pub struct DueObject {
     /// The space of its file.
     pub space: SpaceId,
-    /// Its entry in the queue; for an attempt, the attempt.
+    /// Id of the entry in the queue; for an upload attempt, the id of the attempt.
     pub entry: UploadId,
-    /// Its name; another than ours where a database says so.
+    /// Key of the object; in another layout than ours where a database says so.
     pub key: String,
-    /// How often it was claimed before, each time in vain.
+    /// Failed deletion attempts so far.
     pub attempts: u32,
 }
 
-/// What is to be removed, and when.
+/// Selection of objects to remove.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimDue {
     /// Objects at most.
     pub limit: usize,
     /// For how long nobody else is to claim them.
     pub lease: Duration,
-    /// How long objects of deleted files are kept after their deletion (`BLOB_DELETE_GRACE_SECS`); less than
+    /// Grace period of objects after the deletion of their files (`BLOB_DELETE_GRACE_SECS`); less than
     /// [`OBJECT_GRACE`] counts as that.
     pub grace: Duration,
 }
 
-/// What the database knows of an object.
+/// State of an object in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectUse {
-    /// It is the content of a live file.
+    /// Content of a live file.
     Live {
-        /// What its size should be.
+        /// Recorded size in bytes.
         size: u64,
     },
-    /// It is being uploaded, or to be removed.
+    /// Upload in progress, or object pending delete.
     Queued,
     /// Nothing.
     Orphan,
@@ -62,14 +62,14 @@ pub struct LiveObject {
     pub size: u64,
 }
 
-/// How full the queue of objects is.
+/// Fill level of the queue of objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ObjectQueueState {
     /// Uploads within their lifetime.
     pub uploads: u64,
     /// Objects that are to be removed, now or when their grace is over.
     pub pending_delete: u64,
-    /// How long the oldest entry that is due has been.
+    /// Age of the oldest due entry, counted from its due time.
     pub oldest_due: Option<Duration>,
 }
 
@@ -107,7 +107,7 @@ pub trait Objects: Send + Sync {
         delay: Duration,
     ) -> Result<(), StorageError>;
 
-    /// What is known of each of these objects, at most 1 000, in their order. One read.
+    /// Looks up the state of each of these objects, at most 1 000, in their order. One read.
     ///
     /// # Errors
     /// Failures of the database only.
@@ -131,7 +131,7 @@ pub trait Objects: Send + Sync {
     /// Failures of the database only.
     async fn mark_orphan_for_deletion(&self, key: &ObjectKey) -> Result<bool, StorageError>;
 
-    /// How full the queue is, when objects of deleted files are kept for `grace` (see [`ClaimDue::grace`]). One read.
+    /// Fill level of the queue, when objects of deleted files are kept for `grace` (see [`ClaimDue::grace`]). One read.
     ///
     /// # Errors
     /// Failures of the database only.

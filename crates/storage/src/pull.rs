@@ -34,7 +34,7 @@ pub struct PullState {
     pub key_generation: Epoch,
     /// Pending rewrap, if any.
     pub rewrap_epoch: Option<Epoch>,
-    /// Whether the pages include tombstones.
+    /// True if the pages include tombstones.
     pub tombstones: bool,
 }
 

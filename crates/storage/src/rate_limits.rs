@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::StorageError;
 use crate::error::rejections;
 
-/// What is counted.
+/// Kind of counted action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RateAction {
     /// Sending an invitation.
@@ -34,8 +34,8 @@ impl RateAction {
     }
 }
 
-/// Whose actions are counted: a keyed hash of a user, which says nothing about the user without the key. `Debug` shows
-/// nothing of it.
+/// Keyed hash of the user whose actions are counted; it identifies the user only with the key. `Debug` shows
+/// nothing of the value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ActorHash([u8; 32]);
 
@@ -72,9 +72,9 @@ pub struct RateLimit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an action that failed gives its permit back"]
 pub struct Permit {
-    /// Who took it.
+    /// Actor of the permit.
     pub actor: ActorHash,
-    /// Its id, random, made by the database.
+    /// Id of the permit, random, created by the database.
     pub id: [u8; 16],
 }
 

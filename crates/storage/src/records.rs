@@ -39,7 +39,7 @@ pub trait Records: Send + Sync {
     /// [`crate::PullRejection::CursorAhead`].
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError>;
 
-    /// One page of rows after `position` and up to the bound of `state`: a short read of its own, limited by
+    /// Reads a page of rows after `position` and up to the bound of `state`: a short read of its own, limited by
     /// the adapter's page size in rows and bytes (always at least one row while there are any). Holds nothing
     /// afterwards. A row rewritten since the pull began has moved above the bound and is left out.
     ///

@@ -60,14 +60,14 @@ pub trait Revocations: Send + Sync {
     /// [`StorageError::Revoked`] when the caller's own chain is dead.
     async fn revoke(&self, grant: &AdminGrant, cid: &RevokedCid) -> Result<(), StorageError>;
 
-    /// Whether `cid` was revoked in `space`; not in a space that does not exist.
+    /// Looks up the revocation of `cid` in `space`; false in a space that does not exist.
     ///
     /// # Errors
     /// Failures of the database, which are no answer.
     async fn is_revoked(&self, space: SpaceId, cid: &RevokedCid) -> Result<bool, StorageError>;
 
-    /// Whether any of the `cids` of a chain was revoked in `space`: one statement for all of them. For credentials that
-    /// are checked apart from what they open (downloads, session tokens); everything else looks up its chain by itself.
+    /// Looks up the revocation of any of the `cids` of a chain in `space`, in one statement. For credentials that are
+    /// checked apart from the operation they permit (downloads); all other operations look up their chain themselves.
     ///
     /// # Errors
     /// Failures of the database, which are no answer.

@@ -1,4 +1,4 @@
-//! What a pull delivers: rows of three kinds on one timeline (storage §3.7).
+//! Rows of a pull: three kinds on one timeline (storage §3.7).
 
 use less_sync_core::Cursor;
 
@@ -43,7 +43,7 @@ impl Row {
         }
     }
 
-    /// Where a pull stands that has delivered this row.
+    /// Position of a pull after this row.
     #[must_use]
     pub fn position(&self) -> PullPosition {
         let (rank, id) = match self {

@@ -6,7 +6,7 @@ use less_sync_core::{Cursor, Epoch, SpaceId};
 use crate::StorageError;
 use crate::error::rejections;
 
-/// How a space is accessed.
+/// Access mode of a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SpaceKind {
     /// Owned by one user of one app; the token alone opens it.
@@ -21,15 +21,15 @@ pub enum SpaceKind {
 /// State of a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
-    /// Its id.
+    /// Id of the space.
     pub id: SpaceId,
     /// The OAuth client that created it.
     pub client_id: String,
-    /// How it is accessed; never changes (storage P19).
+    /// Access mode; never changes (storage P19).
     pub kind: SpaceKind,
-    /// Where its history stands.
+    /// Cursor of the last mutation.
     pub cursor: Cursor,
-    /// Its current key generation.
+    /// Current key generation.
     pub key_generation: Epoch,
     /// The oldest key generation that a push to a shared space may use.
     pub min_key_generation: Epoch,
@@ -52,7 +52,7 @@ rejections! {
 /// Spaces.
 #[async_trait]
 pub trait Spaces: Send + Sync {
-    /// One trivial round trip, for health checks. Must answer within two seconds or fail.
+    /// Performs a trivial round trip, for health checks. Must succeed within two seconds or fail.
     async fn ping(&self) -> Result<(), StorageError>;
 
     /// The states of the spaces that exist among `ids` (at most 1000 per call are asked for), in no

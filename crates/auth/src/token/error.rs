@@ -1,4 +1,4 @@
-//! Why a token was rejected.
+//! Rejection reasons of access tokens.
 
 /// Rejection of an access token. The variants are the classes of auth §1.3; neither `Debug` nor `Display` shows any
 /// part of the token.

@@ -1,4 +1,4 @@
-//! Nothing that comes from outside panics, and nothing that was changed verifies (auth S-22).
+//! Hostile input: no panic on any bytes, and no modified token verifies (auth S-22).
 #![expect(clippy::unwrap_used, reason = "the keys of these tests are good ones")]
 
 use std::sync::LazyLock;

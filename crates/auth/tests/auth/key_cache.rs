@@ -1,4 +1,4 @@
-//! What the timelines of the key set cache leave open: fetches that take their time, bounds, `max-age`.
+//! Key set cache beyond the timelines of the vectors: slow fetches, bounds, `max-age`.
 #![expect(clippy::unwrap_used, reason = "the keys of these tests are good ones")]
 
 use std::time::{Duration, Instant};

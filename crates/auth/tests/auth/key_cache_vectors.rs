@@ -8,7 +8,7 @@ use less_sync_auth::issuer::{IssuerKey, jwks_document};
 use less_sync_auth::jwks::cache::{CacheTimes, FetchFailed, KeyCache, Lookup, NextTry, Rejection};
 use serde_json::Value;
 
-/// One issuer, its key endpoint, and a shell around the cache that does at once what the cache asks for.
+/// Issuer, its key endpoint, and a driver that performs at once every action that the cache requests.
 struct Timeline {
     cache: KeyCache,
     start: Instant,

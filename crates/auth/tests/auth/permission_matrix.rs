@@ -1,4 +1,4 @@
-//! Which method is open to whom: the table of auth §10, tried with real chains.
+//! Permission matrix: the table of auth §10, checked with real chains.
 #![expect(clippy::unwrap_used, reason = "the keys and texts of these tests are good ones")]
 
 use less_sync_auth::rights::{Access, DOWNLOAD, Rights, Scope, UPLOAD};
@@ -42,7 +42,7 @@ const ELSEWHERE: [(&str, Access); 11] = [
     ("event.send", Access::Subscription),
 ];
 
-/// What somebody who was given `granted` gets when they want to do what needs `required`.
+/// Verdict for a member with level `granted` on an action that needs `required`.
 fn attempt(granted: Permission, required: Permission) -> Result<(), UcanError> {
     let (owner, member) = (UcanKey::from_bytes(&[7; 32]).unwrap(), UcanKey::from_bytes(&[8; 32]).unwrap());
     let space = SpaceId::from_bytes([1; 16]);

@@ -54,7 +54,7 @@ fn every_namespace_setting_is_read_as_its_vector_says() {
     }
 }
 
-/// Which part of the rules ids alone decide: own or not, and reserved or not. Rows are the engine's to judge.
+/// Rules decided by ids alone: own or not, and reserved or not. The other rules belong to the engine.
 #[test]
 fn ids_are_compared_as_values_and_version_five_is_reserved() {
     let vectors = vectors();

@@ -86,7 +86,7 @@ fn every_chain_has_the_outcome_of_its_vector() {
     }
 }
 
-/// What is remembered of a chain decides as its text does, for every question in the file about the same chain.
+/// A cached chain gives the same verdicts as its text, for every case in the file about the same chain.
 #[test]
 fn a_verified_chain_answers_as_verifying_its_text_again_does() {
     let vectors = vectors();
@@ -160,7 +160,7 @@ fn claims(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// What the SDK signs, byte by byte: header and payload of the chains that it writes itself.
+/// Byte-exact output of the SDK: header and payload of the chains that it issues.
 #[test]
 fn a_ucan_is_issued_in_the_bytes_of_its_vector() {
     let vectors = vectors();

@@ -8,7 +8,7 @@ pub enum DekField<'b> {
     /// Neither spelling present.
     #[default]
     Absent,
-    /// One spelling present, or both with the same value.
+    /// Present in one spelling, or in both with the same value.
     Stated(&'b [u8]),
     /// Both spellings present with different values; a bad request (newer-clients §3.1).
     Conflicting {

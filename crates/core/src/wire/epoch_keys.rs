@@ -14,7 +14,7 @@ map! {
         "home_server" => home_server: Option<&'b str> as NonEmpty,
         /// Epoch of the wrapped keys.
         "epoch" => epoch: i32 as Required,
-        /// One share per member, 1 to [`limits::KEY_SHARES`]; of a longer list one excess entry is kept.
+        /// Shares, one per member, 1 to [`limits::KEY_SHARES`]; of a longer list one excess entry is kept.
         "keys" => keys: Vec<KeyShare<'b>> as Bounded<{ limits::KEY_SHARES + 1 }>,
     }
 

@@ -41,7 +41,7 @@ map! {
         "space" => space: SpaceId as Required,
         /// Cursor of the append.
         "cursor" => cursor: Cursor as Required,
-        /// One or more entries.
+        /// Appended entries, at least one.
         "entries" => entries: Vec<Entry<'b>> as Required,
     }
 
@@ -51,7 +51,7 @@ map! {
         "space" => space: SpaceId as Required,
         /// Cursor of the change.
         "cursor" => cursor: Cursor as Required,
-        /// One or more entries.
+        /// Changed files, at least one.
         "files" => files: Vec<FileEntry<'b>> as Required,
     }
 

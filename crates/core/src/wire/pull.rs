@@ -13,7 +13,7 @@ map! {
         "on_cursor_ahead" => on_cursor_ahead: Option<OnCursorAhead> as OptionalItem,
     }
 
-    /// One space to read.
+    /// Space to read.
     pub struct PullEntry<'b> {
         /// Space id, in any textual UUID form; echoed verbatim.
         "id" => id: &'b str as Required,

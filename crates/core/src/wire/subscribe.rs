@@ -10,7 +10,7 @@ map! {
         "spaces" => spaces: Vec<SubscribeEntry<'b>> as Bounded<{ limits::SPACES + 1 }>,
     }
 
-    /// One space to watch.
+    /// Space to watch.
     pub struct SubscribeEntry<'b> {
         /// Space id, in any textual UUID form; echoed verbatim.
         "id" => id: &'b str as Required,

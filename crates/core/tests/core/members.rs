@@ -319,7 +319,7 @@ fn optional_members_are_omitted_on_output() {
     );
 }
 
-/// What servers of either generation say about the epoch; the older original does not know it in `sync`.
+/// Epochs from servers of either generation; the older original does not know it in `sync`.
 #[test]
 fn clients_read_the_key_generation_in_either_spelling() {
     let sync = |members: &[(&'static str, Item)]| {

@@ -19,7 +19,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Whether the batch was rolled back for a reason that one of its pushes may have given. When the connection is
+    /// True if the batch was rolled back for a reason that one of its pushes may have given. When the connection is
     /// lost, the outcome of the batch is unknown (storage T9), so nothing may be sent again.
     pub(super) fn may_be_of_one(&self) -> bool {
         match self {

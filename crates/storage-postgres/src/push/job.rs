@@ -32,12 +32,12 @@ impl Job {
         self.push.bytes()
     }
 
-    /// Whether the push exceeds one statement.
+    /// True if the push exceeds one statement.
     pub(super) fn is_oversized(&self) -> bool {
         self.rows() > STATEMENT_ROWS || self.bytes() > STATEMENT_BYTES
     }
 
-    /// Whether the push has no changes.
+    /// True if the push has no changes.
     pub(super) fn is_empty(&self) -> bool {
         self.push.changes().is_empty()
     }
@@ -51,7 +51,7 @@ impl Job {
         self.push.changes().iter().map(|change| change.id)
     }
 
-    /// Whether the ticket was dropped.
+    /// True if the ticket was dropped.
     pub(super) fn abandoned(&self) -> bool {
         self.reply.is_closed()
     }

@@ -74,7 +74,7 @@ async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(PushRow, Ve
     Ok((row, mismatches))
 }
 
-/// Why the push may not write this space, whatever is in it.
+/// Rejection of any push by this caller to this space, whatever its content.
 async fn rejection(
     connection: &mut PgConnection,
     job: &Job,

@@ -60,7 +60,7 @@ impl Queue {
         self.closed = true;
     }
 
-    /// Whether the queue is closed and empty.
+    /// True if the queue is closed and empty.
     pub(super) fn is_over(&self) -> bool {
         self.closed && self.waiting.is_empty()
     }
@@ -114,7 +114,7 @@ struct Batch {
     touched: HashSet<(SpaceId, RecordId)>,
     rows: usize,
     bytes: usize,
-    /// Whether its only push runs on the slow path.
+    /// True if the only push runs on the slow path.
     apart: bool,
 }
 

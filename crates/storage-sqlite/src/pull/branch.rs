@@ -115,7 +115,7 @@ impl<'statement> Branch<'statement> {
         Ok(branch)
     }
 
-    /// Where the next row stands on the timeline, if there is one.
+    /// Position of the next row on the timeline, if any.
     pub(super) fn key(&self) -> Option<Key> {
         self.key
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use less_sync_storage::{PullPage, RecordState, Row};
 
-/// Where a page ends.
+/// Limits of a page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageLimits {
     pub(crate) rows: usize,

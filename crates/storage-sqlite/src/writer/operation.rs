@@ -9,7 +9,7 @@ use crate::error::Closed;
 /// A queued write operation of any result type.
 pub(super) trait Operation: Send {
     fn bytes(&self) -> usize;
-    /// Whether the receiver of the outcome was dropped.
+    /// True if the receiver of the outcome was dropped.
     fn abandoned(&self) -> bool;
     /// Keeps the result for [`Operation::answer`]; an error means that the transaction must be rolled back.
     fn run(&mut self, connection: &Connection) -> Result<(), StorageError>;

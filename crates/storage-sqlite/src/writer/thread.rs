@@ -19,10 +19,10 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Maximum number of yields between two batches; some tens of microseconds.
 const RETURN_YIELDS: usize = 100;
 
-/// What a checkpoint found and did.
+/// Result of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Whether everything could be moved; a long read prevents that.
+    /// True if every page was moved; a long read prevents that.
     pub complete: bool,
     /// Pages in the log.
     pub log_pages: i64,
@@ -30,7 +30,7 @@ pub struct Checkpoint {
     pub moved_pages: i64,
 }
 
-/// What the thread is told.
+/// Command to the writer thread.
 pub(super) enum Command {
     Write(Box<dyn Operation>),
     Checkpoint(oneshot::Sender<Result<Checkpoint, StorageError>>),

@@ -4,7 +4,7 @@ use less_sync_core::{Cursor, RecordId};
 
 use crate::RecordState;
 
-/// One change of a push.
+/// Change of one record in a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Id of the record.

@@ -76,7 +76,7 @@ enum Ids {
 }
 
 impl Ids {
-    /// Whether `id` was not met before.
+    /// Returns true for the first occurrence of `id`.
     fn insert(&mut self, id: RecordId) -> bool {
         match self {
             Self::None { announced } => {

@@ -1,11 +1,11 @@
-//! Whether a file may be uploaded (storage §3.13; http §7.2, checks 15 to 17).
+//! Decision on the claim of an upload (storage §3.13; http §7.2, checks 15 to 17).
 
 use less_sync_core::{Epoch, RecordId};
 
 use crate::{Claim, Claimed, FileRejection};
 
 impl Claim {
-    /// What there is to do about this claim. `owner_is_live`: whether the record that shall own the file is there and not
+    /// Decides this claim. `owner_is_live`: true if the record that shall own the file exists and is not
     /// deleted. `owned_by`: the record that owns the file now, if it is live. `minimum`: the oldest epoch that a space
     /// accepts, if it asks at all; personal spaces do not.
     ///

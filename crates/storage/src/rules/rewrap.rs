@@ -41,7 +41,7 @@ impl Rewrap {
         }
     }
 
-    /// Whether an entry without an observed key may replace the key of `row`.
+    /// Returns true if an entry without an observed key may replace the key of `row`.
     fn may_replace(&self, row: DekRow<'_>, guard: RewrapGuard) -> bool {
         let Some(key) = row.key else { return false };
         match guard {

@@ -1,4 +1,4 @@
-//! What a chain may cost, whoever wrote it.
+//! Bounds on the cost of verifying hostile chains.
 
 use less_sync_auth::P256Key;
 use less_sync_auth::did_key::InvalidDidKey;

@@ -16,7 +16,7 @@ pub(crate) fn space() -> SpaceId {
 pub(crate) static MEMBERS: LazyLock<Vec<UcanKey>> =
     LazyLock::new(|| (1..=16).map(|secret| UcanKey::from_bytes(&[secret; 32]).unwrap()).collect());
 
-/// One link: what is given, and until when.
+/// Link of a chain: the grant and its expiry.
 pub(crate) type Link = (Permission, i64);
 
 /// A chain whose first link the owner signs for member 1, and so on.
@@ -64,7 +64,7 @@ pub(crate) fn claims(changes: &Value) -> Value {
     claims
 }
 
-/// What the owner's token with these texts for header and payload is rejected with, when member 1 wants to write.
+/// Rejection of the owner's token with these texts for header and payload, when member 1 requests write access.
 pub(crate) fn rejection(header: &str, payload: &str) -> UcanError {
     verify(&MEMBERS[0].sign_text(header, payload), 1, Permission::Write).unwrap_err()
 }

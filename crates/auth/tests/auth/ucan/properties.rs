@@ -1,4 +1,4 @@
-//! What holds for every chain: it never widens, and it cannot be changed.
+//! Properties of every chain: rights never widen, and no modification verifies.
 
 use less_sync_auth::ucan::{self, Expectations, MAX_CHAIN_TOKENS, UcanError};
 use less_sync_core::{Permission, Timestamp};
@@ -46,7 +46,7 @@ fn every_byte_of_a_chain_counts() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Nobody gets more, or for longer, than everybody above them had.
+    /// Effective rights and expiry never exceed those of any token above.
     #[test]
     fn attenuation_never_widens(links in any_links(), required in any_permission()) {
         let depth = links.len();
@@ -72,7 +72,7 @@ proptest! {
         prop_assert_eq!(verified.cids().len(), 2 * links.len());
     }
 
-    /// Whoever else's key is stored with the space, and whoever else presents it.
+    /// Another root key stored with the space, or another presenter, is rejected.
     #[test]
     fn a_chain_is_good_for_one_root_and_one_audience(other in 1..16_usize) {
         let now = Timestamp::from_seconds(NOW);
@@ -119,7 +119,7 @@ proptest! {
     }
 }
 
-/// Whether a root token with these claims lets member 1 write.
+/// True if a root token with these claims lets member 1 write.
 fn are_good(claims: &Value) -> bool {
     let first = |list: &Value| list.as_array().map_or_else(|| list.clone(), |list| json!(list.first()));
     let absent_or = |name: &str, good: fn(&Value) -> bool| claims.get(name).is_none_or(good);

@@ -1,4 +1,4 @@
-//! What single rules say that the vectors leave open.
+//! Single rules beyond the vectors.
 
 use less_sync_auth::did_key::InvalidDidKey;
 use less_sync_auth::ucan::{self, Audience, Expectations, InvalidUcan, TokenCids, UcanError};
@@ -87,7 +87,7 @@ fn the_first_of_several_faults_decides_the_class() {
     assert_eq!(rejection(r#"{"alg":"none"}"#, "[]"), InvalidUcan::Algorithm.into());
 }
 
-/// What a child is rejected with whose parent says this: the child lets member 2 write as long as member 1 may.
+/// Rejection of a child whose parent has these claims: the child lets member 2 write as long as member 1 may.
 fn rejection_of_child(parent: &Value) -> UcanError {
     let header = r#"{"alg":"ES256"}"#;
     let parent = MEMBERS[0].sign_text(header, &parent.to_string());

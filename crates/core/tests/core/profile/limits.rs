@@ -1,4 +1,4 @@
-//! What the profile rejects, and what it must survive.
+//! Limits of the profile: rejected and accepted extremes.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What holds for all items.
+//! Properties of all items.
 
 use less_sync_core::frame::{Inbound, Unreadable, parse, parse_auth, parse_server};
 use proptest::collection::vec;
@@ -14,7 +14,7 @@ fn carrying(item: &Item) -> Vec<u8> {
     message
 }
 
-/// Whether the other decoder sees exactly one item.
+/// True if the independent decoder sees exactly one item.
 fn is_one_item(message: &[u8]) -> bool {
     let mut decoder = minicbor::Decoder::new(message);
     decoder.skip().is_ok() && decoder.position() == message.len()

@@ -1,4 +1,4 @@
-//! What is asked of every type.
+//! Properties checked for every type.
 
 /// Declares `fn {name}() -> impl Strategy<Value = {type}>` from strategies of the members, and the tests of the type.
 macro_rules! wire_type {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// One vector.
+/// Vector of the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Vector(Value);
 
@@ -25,7 +25,7 @@ impl Vector {
         &self.0[key]
     }
 
-    /// Whether we send exactly these bytes.
+    /// True if the server sends exactly these bytes.
     pub(crate) fn is_emitted(&self) -> bool {
         self.0["emit"] == true
     }
@@ -36,7 +36,7 @@ impl Vector {
     }
 }
 
-/// What `/vectors/{name}` holds.
+/// Content of `/vectors/{name}`.
 pub(crate) fn json(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(name);
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()

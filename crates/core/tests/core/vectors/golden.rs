@@ -84,7 +84,7 @@ fn frames_of_clients_decode_to_their_value() {
     }
 }
 
-/// Our requests differ from those of the SDK in nothing but the order of keys, and the second spelling.
+/// Requests of the client crate equal those of the SDK except for the order of keys and the second spelling.
 #[test]
 fn requests_of_our_client_say_what_those_of_the_sdk_say() {
     for vector in golden("c2s") {
@@ -113,7 +113,7 @@ impl less_sync_core::cbor::Encode for Encoded<'_> {
     }
 }
 
-/// What is left of a value once absent members and unknown keys are gone and both spellings are there.
+/// Canonical value: without absent members and unknown keys, with both spellings.
 fn understood(vector: &Vector, value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(|item| understood(vector, item)).collect(),

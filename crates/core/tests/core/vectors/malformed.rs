@@ -69,7 +69,7 @@ fn expected(vector: &Vector) -> Value {
     expected
 }
 
-/// What `core` makes of the message; `None` when the decision lies elsewhere.
+/// Outcome in `core`; `None` when the decision lies elsewhere.
 fn verdict(vector: &Vector) -> Option<Value> {
     if vector.is("opcode", "text") {
         return None;

@@ -1,4 +1,4 @@
-//! Which type a vector is about.
+//! Wire type of every vector.
 
 use less_sync_core::cbor::{Encode, InvalidParams};
 use less_sync_core::frame::Params;
