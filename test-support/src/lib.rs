@@ -1,7 +1,7 @@
 //! Test harness of less-sync: server on a free port, devices, issuer, frame-level client for hostile input, faulty network,
 //! PostgreSQL and S3 servers, manual clock.
 //!
-//! Only ever a dev-dependency. All servers listen on loopback. Waiting never is a sleep, but a future with a deadline
+//! For use as a dev-dependency only. All servers listen on loopback. Waiting never is a sleep, but a future with a deadline
 //! ([`within`]) that fails the test with a description of the awaited event.
 
 #![expect(

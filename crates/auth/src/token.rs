@@ -15,8 +15,9 @@ pub use rules::TokenRules;
 
 use crate::json::Object;
 use crate::jws::Segments;
+use crate::trusted_issuer::comparable_issuer;
 use crate::{Caller, P256Key};
-use claims::{Claims, comparable_issuer};
+use claims::Claims;
 use header::Header;
 
 /// Maximum size of a token in bytes, checked before decoding.

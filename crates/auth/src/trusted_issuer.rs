@@ -70,7 +70,7 @@ impl TrustedIssuer {
         };
         let rejected = |reason| InvalidTrustedIssuers::IssuerUrl { url: issuer.to_owned(), reason };
         parse_url(issuer).map_err(rejected)?;
-        let issuer = issuer.trim_end_matches('/').to_owned();
+        let issuer = comparable_issuer(issuer).to_owned();
         let key_set_url = key_set_url.map_or_else(|| format!("{issuer}{DEFAULT_KEY_SET}"), str::to_owned);
         match parse_url(&key_set_url) {
             Ok(key_set_url) => Ok(Self { issuer, key_set_url }),
@@ -112,6 +112,11 @@ impl TrustedIssuer {
     pub fn keys_travel_in_clear(&self) -> bool {
         self.key_set_url.scheme() == "http" && !self.key_set_url.host().is_some_and(|host| is_near(&host))
     }
+}
+
+/// Issuer without trailing slashes: the form in which configured and claimed issuers are compared.
+pub(crate) fn comparable_issuer(issuer: &str) -> &str {
+    issuer.trim_end_matches('/')
 }
 
 /// Parses `AUDIENCES`: separated by commas; surrounding blanks and empty entries are dropped.

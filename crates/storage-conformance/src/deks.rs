@@ -31,7 +31,7 @@ pub async fn listing_of_many_pages_is_in_order<B: Backend>() {
     fixture.end().await;
 }
 
-/// Only live records with a key are listed, none of them twice, whatever lies between.
+/// Listing of live records with a key only, each once, whatever lies between.
 pub async fn listing_skips_rows_without_a_key<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

@@ -72,7 +72,7 @@ impl Objects for PostgresStorage {
     }
 }
 
-/// Only entries that are marked for deletion: objects of deleted files, and claimed attempts.
+/// Removes an entry that is marked for deletion: objects of deleted files, and claimed attempts.
 async fn forget(db: &mut PgConnection, space: SpaceId, entry: UploadId) -> Result<(), sqlx::Error> {
     let forgotten = sqlx::query!(
         "DELETE FROM blob_uploads WHERE space_id = $1 AND upload_id = $2 AND pending_delete",

@@ -24,7 +24,7 @@ pub(crate) use self::uses::{enqueue, is_live};
 /// Estimate of the log bytes per change of an entry.
 const ENTRY_BYTES: usize = 512;
 
-/// Only entries that are marked for deletion: objects of deleted files, and claimed attempts.
+/// Removes an entry that is marked for deletion: objects of deleted files, and claimed attempts.
 const FORGET: &str = "DELETE FROM blob_uploads WHERE space_id = ?1 AND upload_id = ?2 AND pending_delete = 1";
 
 const POSTPONE: &str = "\

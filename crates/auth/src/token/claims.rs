@@ -9,6 +9,7 @@ use super::error::{InvalidToken, TokenError};
 use super::rules::TokenRules;
 use crate::json::Object;
 use crate::personal_space::Owner;
+use crate::trusted_issuer::comparable_issuer;
 use crate::{Caller, Scopes};
 
 /// Names of the claims that are read. A duplicate of any is rejected.
@@ -112,11 +113,6 @@ impl Claims {
             client_id: self.client_id,
         })
     }
-}
-
-/// Issuer without trailing slashes, the form for comparison.
-pub(super) fn comparable_issuer(raw_issuer: &str) -> &str {
-    raw_issuer.trim_end_matches('/')
 }
 
 /// Audience claim: one text or several.

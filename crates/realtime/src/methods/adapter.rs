@@ -90,8 +90,8 @@ where
     Completed { token_valid_for }
 }
 
-/// Counts and encodes the result, and queues the response. Encoded before the returned future is polled, so that the result is freed
-/// before the wait for room in the outbox, which may be long.
+/// Counts and encodes the result, and queues the response. Encoding happens before the returned future is polled, so that
+/// the result is freed before the wait for room in the outbox, which may be long.
 fn respond<R: Encode>(
     context: &Context,
     result: Result<R, RpcError>,

@@ -22,7 +22,7 @@ pub(super) struct Entry {
 pub(super) enum FileState {
     /// Stored, with its ciphertext size in bytes.
     Stored(u64),
-    /// Only its record exists: the upload is in progress or has failed.
+    /// Record without content: the upload is in progress or has failed.
     Missing,
     /// Deleted, while its record still exists.
     Deleted,

@@ -1,6 +1,6 @@
 //! Partial download `NAME.part` beside the destination.
 //!
-//! It contains decrypted, authenticated content from the beginning of the file. A resumed download keeps its whole segments
+//! The part contains decrypted, authenticated content from the beginning of the file. A resumed download keeps its whole segments
 //! and fetches the rest.
 
 use std::ffi::OsString;
