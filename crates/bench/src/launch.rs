@@ -18,8 +18,16 @@ use crate::process::Process;
 const TIMEOUT: Duration = Duration::from_secs(20);
 const LOG: &str = "server.log";
 
-/// Limits that would bound the load instead of the server, raised. Queue sizes keep their defaults.
-const ENVIRONMENT: [(&str, &str); 11] = [
+/// Limits of a launched server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limits {
+    /// All limits as shipped.
+    Shipped,
+    /// Limits that would bound the load instead of the server are raised. Queue sizes keep their defaults.
+    Raised,
+}
+
+const RAISED: [(&str, &str); 9] = [
     ("WS_MAX_CONNECTIONS_PER_MAILBOX", "1000000"),
     ("WS_MAX_CONNECTIONS_PER_ACTOR", "1000000"),
     ("WS_MAX_CONNECTIONS_TOTAL", "1000000"),
@@ -29,9 +37,10 @@ const ENVIRONMENT: [(&str, &str); 11] = [
     ("WS_EPHEMERAL_RATE", "1000000"),
     ("WS_EPHEMERAL_BURST", "1000000"),
     ("MAX_FILE_SIZE", "4GiB"),
-    ("WS_SHUTDOWN_DRAIN", "1s"),
-    ("WS_SHUTDOWN_SPREAD", "0"),
 ];
+
+/// Settings of every launched server: it stops without waiting for clients.
+const SHUTDOWN: [(&str, &str); 2] = [("WS_SHUTDOWN_DRAIN", "1s"), ("WS_SHUTDOWN_SPREAD", "0")];
 
 /// Server process; dropping it kills the process.
 #[derive(Debug)]
@@ -44,7 +53,7 @@ pub(crate) struct LaunchedServer {
 
 impl LaunchedServer {
     /// Starts the process; see [`LaunchedServer::until_healthy`] for its readiness.
-    pub(crate) fn start(options: &ServerOptions) -> anyhow::Result<Self> {
+    pub(crate) fn start(options: &ServerOptions, limits: Limits) -> anyhow::Result<Self> {
         let directory = match &options.data {
             Some(parent) => tempfile::tempdir_in(parent),
             None => tempfile::tempdir(),
@@ -53,10 +62,15 @@ impl LaunchedServer {
         let program = program(options)?;
         let address = free_address()?;
         let log = File::create(directory.path().join(LOG))?;
+        let raised: &[(&str, &str)] = match limits {
+            Limits::Shipped => &[],
+            Limits::Raised => &RAISED,
+        };
         let began = clock::instant();
         let child = Command::new(&program)
             .args(["--dev", "--listen", &address.to_string()])
-            .envs(ENVIRONMENT)
+            .envs(SHUTDOWN)
+            .envs(raised.iter().copied())
             .env_remove("LESS_SYNC_URL")
             .env_remove("LESS_SYNC_TOKEN")
             .current_dir(directory.path())

@@ -28,6 +28,7 @@ mod figures;
 mod frames;
 mod launch;
 mod options;
+mod paced_writer;
 mod period;
 mod process;
 mod pushes;

@@ -5,6 +5,7 @@ mod connect;
 mod events;
 mod fan_out;
 mod files;
+mod hostile;
 mod idle;
 mod presence;
 mod pull;
@@ -18,6 +19,7 @@ use clap::Subcommand;
 use less_sync_client::ServerUrl;
 
 use crate::figures::Figures;
+use crate::launch::Limits;
 use crate::options::ServerOptions;
 use crate::server::ServerUnderTest;
 
@@ -50,6 +52,8 @@ pub enum Scenario {
     Churn(churn::Load),
     /// Measure fan-out beside clients that never read
     Stalled(stalled::Load),
+    /// Measure pushes of bystanders beside an attacker, under the limits as shipped
+    Hostile(hostile::Load),
 }
 
 impl Scenario {
@@ -59,7 +63,7 @@ impl Scenario {
             return startup::run(server, load).await;
         }
         let time = server.time;
-        let server = ServerUnderTest::new(url, server).await?;
+        let server = ServerUnderTest::new(url, server, self.limits()).await?;
         let figures = match self {
             Self::Push(load) => push::run(&server, load, time).await,
             Self::Pull(load) => pull::run(&server, load, time).await,
@@ -73,8 +77,14 @@ impl Scenario {
             Self::Connect(load) => connect::run(&server, load, time).await,
             Self::Churn(load) => churn::run(&server, load).await,
             Self::Stalled(load) => stalled::run(&server, load, time).await,
+            Self::Hostile(load) => hostile::run(&server, load, time).await,
             Self::Startup(_) => Ok(Figures::new("startup")),
         };
         server.stop(figures).await
+    }
+
+    /// Limits of the launched server: those of an attack are under test themselves.
+    fn limits(&self) -> Limits {
+        if matches!(self, Self::Hostile(_)) { Limits::Shipped } else { Limits::Raised }
     }
 }

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::connection::ServerAddress;
 use crate::disk;
 use crate::figures::{Figures, mib};
-use crate::launch::LaunchedServer;
+use crate::launch::{LaunchedServer, Limits};
 use crate::options::ServerOptions;
 use crate::process::Process;
 
@@ -39,14 +39,18 @@ impl ServerUnderTest {
     ///
     /// # Errors
     /// The server cannot be launched or resolved, or is not on this machine.
-    pub(crate) async fn new(url: &ServerUrl, options: &ServerOptions) -> anyhow::Result<Self> {
-        let Some(pid) = options.pid else { return Self::launch(options).await };
+    pub(crate) async fn new(
+        url: &ServerUrl,
+        options: &ServerOptions,
+        limits: Limits,
+    ) -> anyhow::Result<Self> {
+        let Some(pid) = options.pid else { return Self::launch(options, limits).await };
         let data = options.data.clone().unwrap_or_else(std::env::temp_dir);
         Self::at(url, Process::new(pid), None, data).await
     }
 
-    async fn launch(options: &ServerOptions) -> anyhow::Result<Self> {
-        let mut launched = LaunchedServer::start(options)?;
+    async fn launch(options: &ServerOptions, limits: Limits) -> anyhow::Result<Self> {
+        let mut launched = LaunchedServer::start(options, limits)?;
         launched.until_healthy()?;
         let url = ServerUrl::parse(&format!("http://{}", launched.address()))?;
         let (process, data) = (launched.process(), launched.directory().to_owned());
@@ -77,9 +81,14 @@ impl ServerUnderTest {
 
     /// `count` users, each with a token and a personal space.
     pub(crate) async fn users(&self, count: usize) -> anyhow::Result<Vec<User>> {
+        self.users_named("bench", count).await
+    }
+
+    /// As [`ServerUnderTest::users`], with `name` as the first part of the name of each user.
+    pub(crate) async fn users_named(&self, name: &str, count: usize) -> anyhow::Result<Vec<User>> {
         let mut users = Vec::with_capacity(count);
         for number in 0..count {
-            let request = TokenRequest { user: Some(format!("bench-{number}")), ..TokenRequest::default() };
+            let request = TokenRequest { user: Some(format!("{name}-{number}")), ..TokenRequest::default() };
             let issued = self.tokens.issue(&request).await?;
             users.push(User { token: issued.token, space: issued.personal_space, ucan: None });
         }

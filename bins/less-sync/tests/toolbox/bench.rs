@@ -8,14 +8,27 @@ use crate::development_server;
 
 /// Runs a scenario under a small load; `figure` must be above zero.
 fn measures(figure: &str, scenario: &[&str]) {
+    measures_all(&[figure], scenario);
+}
+
+/// Runs an attack on a small scale, beside two bystanders; the work of the attacker must be above zero.
+fn attacks(work: &str, attack: &[&str]) {
+    let scenario = [&["hostile", "--bystanders", "2"], attack].concat();
+    measures_all(&["undisturbed_pushes", "attacked_pushes", "resident_peak_mib", work], &scenario);
+}
+
+/// Runs a scenario under a small load; all `expected` figures must be above zero.
+fn measures_all(expected: &[&str], scenario: &[&str]) {
     let server = development_server::program();
     let mut bench = Command::new(env!("CARGO_BIN_EXE_less-sync"));
     bench.arg("bench").args(scenario).args(["--json", "--time", "1", "--server"]).arg(&server);
     let output = bench.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let counted = figures.get(figure).and_then(Value::as_f64);
-    assert!(counted.is_some_and(|counted| counted > 0.0), "no {figure}: {figures}");
+    for figure in expected {
+        let counted = figures.get(figure).and_then(Value::as_f64);
+        assert!(counted.is_some_and(|counted| counted > 0.0), "no {figure}: {figures}");
+    }
 }
 
 #[test]
@@ -99,4 +112,9 @@ fn stalled() {
         "alone_deliveries_per_s",
         &["stalled", "--watchers", "2", "--stalled", "1", "--stalled-pulls", "1"],
     );
+}
+
+#[test]
+fn attack_by_heavy_pushes() {
+    attacks("attack_pushes_committed", &["heavy-pushes", "--pushes", "2", "--changes", "100"]);
 }

@@ -1,19 +1,17 @@
 //! Durable pushes, in a closed loop or at a fixed rate.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use tokio::task::JoinSet;
 
-use crate::clock;
 use crate::connection::LoadConnection;
 use crate::figures::{Figures, Latencies, rate};
+use crate::paced_writer::{Schedule, write};
 use crate::period::Period;
-use crate::pushes::{PushGenerator, PushResponses};
+use crate::pushes::PushGenerator;
 use crate::server::{ServerUnderTest, User};
 use crate::shared_space::SharedSpace;
 use crate::tasks::join_all;
@@ -57,8 +55,7 @@ pub(crate) async fn run(server: &ServerUnderTest, load: &Load, time: Duration) -
     let mut tasks = JoinSet::new();
     for (connection, user) in connections {
         let writes = PushGenerator::of(&user, load.records, load.size);
-        let schedule = Schedule::new(load);
-        tasks.spawn_local(write(connection, writes, schedule, period, latencies.clone()));
+        tasks.spawn_local(write(connection, writes, schedule(load), period, latencies.clone()));
     }
     period.begin().await;
     let meter = server.meter()?;
@@ -92,86 +89,10 @@ async fn users(server: &ServerUnderTest, load: &Load) -> anyhow::Result<Vec<User
     Ok(users)
 }
 
-/// Times at which one connection may push.
-///
-/// Without a rate the loop is closed: a push leaves when the window has room, and is timed from then. With a rate it is
-/// open: a push has a scheduled time, and is timed from that even if a full window delays it. Otherwise a server that
-/// stalls would also stop the clock of the pushes it delays (coordinated omission).
-struct Schedule {
-    /// Maximum pushes without a response.
-    window: usize,
-    /// Interval between two pushes, and the scheduled time of the next one; `None` without a rate.
-    pace: Option<(Duration, Instant)>,
-}
-
-impl Schedule {
-    fn new(load: &Load) -> Self {
-        let between = |rate: u32| Duration::from_secs(load.connections as u64) / rate;
-        let pace = load.rate.map(between).map(|pause| {
-            // A random phase spreads the connections over the interval, so that they do not push in bursts.
-            (pause, clock::instant() + pause.mul_f64(rand::random_range(0.0..1.0)))
-        });
-        Self { window: load.window as usize, pace }
-    }
-
-    /// Takes the start time of the next push; `None` if it may not leave yet.
-    fn take(&mut self, pending: usize) -> Option<Instant> {
-        let now = clock::instant();
-        if pending >= self.window {
-            return None;
-        }
-        let Some((pause, due)) = &mut self.pace else { return Some(now) };
-        let taken = (*due <= now).then_some(*due)?;
-        *due += *pause;
-        Some(taken)
-    }
-
-    /// Waits for the scheduled time of the next push; forever without a rate.
-    async fn due(&self) {
-        match self.pace {
-            Some((_, due)) => tokio::time::sleep_until(due.into()).await,
-            None => std::future::pending().await,
-        }
-    }
-}
-
-/// Pushes on schedule until the end of the period, then waits for the remaining responses.
-async fn write(
-    mut connection: LoadConnection,
-    mut writes: PushGenerator,
-    mut schedule: Schedule,
-    period: Period,
-    latencies: Rc<RefCell<Latencies>>,
-) -> anyhow::Result<()> {
-    let mut sent: VecDeque<Instant> = VecDeque::new();
-    let mut out = Vec::new();
-    let mut responses = PushResponses::default();
-    loop {
-        out.clear();
-        while !period.is_over()
-            && let Some(at) = schedule.take(sent.len())
-        {
-            writes.append(&mut out);
-            sent.push_back(at);
-        }
-        if sent.is_empty() && period.is_over() {
-            return Ok(());
-        }
-        connection.send_framed(&out).await.context("a writer lost its connection")?;
-        tokio::select! {
-            read = connection.read(&mut responses), if !sent.is_empty() => read.context("a writer lost its connection")?,
-            () = schedule.due(), if sent.len() < schedule.window => {}
-            () = period.end(), if sent.is_empty() => {}
-        }
-        responses.check()?;
-        let now = clock::instant();
-        for _ in responses.cursors.drain(..) {
-            // Responses to pushes of one connection to one space arrive in the order of the requests.
-            if let Some(at) = sent.pop_front()
-                && period.contains(now)
-            {
-                latencies.borrow_mut().record(now - at);
-            }
-        }
-    }
+fn schedule(load: &Load) -> Schedule {
+    let window = load.window as usize;
+    let interval = |rate: u32| Duration::from_secs(load.connections as u64) / rate;
+    load.rate
+        .map(interval)
+        .map_or_else(|| Schedule::closed(window), |interval| Schedule::open(window, interval))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::figures::{Figures, Latencies, mib};
-use crate::launch::LaunchedServer;
+use crate::launch::{LaunchedServer, Limits};
 use crate::options::ServerOptions;
 
 /// Load of `startup`.
@@ -24,7 +24,7 @@ pub(crate) async fn run(server: &ServerOptions, load: &Load) -> anyhow::Result<F
     let mut latencies = Latencies::new()?;
     let mut resident = Vec::new();
     for _ in 0..load.launches {
-        let mut launched = LaunchedServer::start(server)?;
+        let mut launched = LaunchedServer::start(server, Limits::Raised)?;
         latencies.record(launched.until_healthy()?);
         tokio::time::sleep(SETTLE).await;
         resident.push(launched.process().resident()?);

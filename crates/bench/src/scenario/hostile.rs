@@ -1,0 +1,82 @@
+//! Attacks on a server, each beside bystanders whose pushes are measured.
+//!
+//! The server runs under the limits as shipped. An attack is one file below this module and one row of [`AttackChoice`]: it
+//! implements [`Attack`], uses users of its own, and ends by its own count or with the period, whichever is first.
+
+mod attack;
+mod bystanders;
+mod heavy_pushes;
+mod memory;
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use self::attack::Attack;
+use self::bystanders::Bystanders;
+use crate::figures::{Figures, mib};
+use crate::period::Period;
+use crate::server::ServerUnderTest;
+
+/// Load of `hostile`.
+#[derive(Debug, Args)]
+pub struct Load {
+    /// Users who push to their personal spaces beside the attacker
+    #[arg(long, global = true, default_value_t = 8)]
+    bystanders: usize,
+    /// Pushes per second of each bystander
+    #[arg(long, global = true, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    bystander_rate: u32,
+    #[command(subcommand)]
+    attack: AttackChoice,
+}
+
+/// Attack and its size.
+#[derive(Debug, Subcommand)]
+enum AttackChoice {
+    /// Pipeline pushes of very many tombstones to one space
+    HeavyPushes(heavy_pushes::HeavyPushes),
+}
+
+/// Measures the bystanders undisturbed for half of the time, and beside the attack for the other half.
+pub(crate) async fn run(server: &ServerUnderTest, load: &Load, time: Duration) -> anyhow::Result<Figures> {
+    match &load.attack {
+        AttackChoice::HeavyPushes(attack) => measure(server, load, attack, time).await,
+    }
+}
+
+async fn measure<A: Attack>(
+    server: &ServerUnderTest,
+    load: &Load,
+    attack: &A,
+    time: Duration,
+) -> anyhow::Result<Figures> {
+    let mut figures = Figures::new("hostile");
+    figures.add("attack", A::NAME);
+    figures.add("bystanders", load.bystanders);
+    figures.add("bystander_rate", load.bystander_rate);
+    let bystanders = Bystanders::new(server, load.bystanders, load.bystander_rate).await?;
+    let ready = attack.prepare(server).await?;
+
+    let period = Period::start(time / 2);
+    let (latencies, before) =
+        tokio::try_join!(bystanders.push(period), memory::peak(server.process(), period))?;
+    bystanders::add_to(&mut figures, "undisturbed", &latencies);
+
+    let period = Period::start(time / 2);
+    let meter = server.meter()?;
+    let (latencies, peak, work) = tokio::try_join!(
+        bystanders.push(period),
+        memory::peak(server.process(), period),
+        attack.run(server, ready, period),
+    )?;
+    bystanders::add_to(&mut figures, "attacked", &latencies);
+    for (name, count) in work.into_counts() {
+        figures.add(format!("attack_{name}"), count);
+    }
+    figures.add_decimal("resident_before_mib", mib(before));
+    figures.add_decimal("resident_peak_mib", mib(peak));
+    figures.add_decimal("resident_growth_mib", mib(peak.saturating_sub(before)));
+    meter.add_to(&mut figures)?;
+    Ok(figures)
+}
