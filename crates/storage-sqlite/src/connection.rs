@@ -1,6 +1,6 @@
 //! Connections and the pragmas that durability and erasure depend on (storage §8).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -33,7 +33,7 @@ const REQUIRED: [(&str, &str); 7] = [
 /// Opens the only connection that writes.
 pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(absolute(path), flags)?;
     for (name, wanted) in REQUIRED {
         set(&connection, name, wanted)?;
     }
@@ -52,12 +52,17 @@ pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connect
 /// Opens a read-only connection.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(absolute(path), flags)?;
     set(&connection, "busy_timeout", "5000")?;
     set(&connection, "temp_store", "2")?;
     set(&connection, "cache_size", &(-READER_CACHE_KIB).to_string())?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// SQLite takes a path that starts with `file:` for a URI, and such a path is relative.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Sets a pragma, whether or not it returns a row.

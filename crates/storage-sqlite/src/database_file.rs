@@ -1,33 +1,104 @@
-//! Files of a database: private to their owner, and locked by one process.
+//! Files of a database: private to their owner, known by one name, and locked by one process.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::OpenError;
+use crate::file_names::{Identity, alias_of, identity_of};
 
-/// Creates missing files and takes the lock of the database, which is held until the returned file is dropped.
-///
-/// The lock is a file of its own: POSIX locks belong to the process and end when any descriptor of the file is closed, so
-/// opening and closing the database file beside SQLite would drop the locks that SQLite holds on it.
-pub(crate) fn claim(path: &Path) -> Result<File, OpenError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        make_directory(parent).map_err(|source| OpenError::Files { path: parent.to_owned(), source })?;
-    }
-    let lock = lock(path)?;
-    make_private_file(path).map_err(|source| OpenError::Files { path: path.to_owned(), source })?;
-    Ok(lock)
+/// Where a database file was when it was claimed.
+#[derive(Clone, Debug)]
+pub(crate) struct Location {
+    path: PathBuf,
+    identity: Identity,
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let name = beside(path, ".lock");
-    let file = open_private(&name).map_err(|source| OpenError::Files { path: name.clone(), source })?;
+impl Location {
+    /// Absolute path without symbolic links. SQLite takes a relative one such as `file:sync.db` for a URI.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// False once the path leads to another file or to none: what is written then is lost to the next start.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.path.symlink_metadata().is_ok_and(|found| identity_of(&found) == self.identity)
+    }
+}
+
+/// A database file that this process has to itself until the value is dropped.
+///
+/// Two locks: one on a file beside the database, which all builds of less-sync take, and one on the database file
+/// itself, which holds under every name that the file has or gets later.
+pub(crate) struct DatabaseFile {
+    location: Location,
+    _database: File,
+    _beside: File,
+}
+
+impl DatabaseFile {
+    /// Creates missing files and takes the locks.
+    ///
+    /// Opens the database file at most once, and only while it has the lock beside it: POSIX locks belong to the process
+    /// and end when any descriptor of the file is closed, so a second descriptor would drop the locks that SQLite holds.
+    pub(crate) fn claim(path: &Path) -> Result<Self, OpenError> {
+        let path = resolve(path)?;
+        let beside = lock(&path, &beside(&path, ".lock"))?;
+        let files = |source| OpenError::Files { path: path.clone(), source };
+        make_private_file(&path).map_err(files)?;
+        if let Some(alias) = alias_of(&path).map_err(files)? {
+            return Err(OpenError::Alias { path, alias });
+        }
+        let database = lock_database(&path)?;
+        let identity = identity_of(&database.metadata().map_err(files)?);
+        let location = Location { path, identity };
+        if !location.is_in_place() {
+            return Err(OpenError::Replaced(location.path));
+        }
+        Ok(Self { location, _database: database, _beside: beside })
+    }
+
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
+    }
+}
+
+/// Makes the directory, and spells the path in the one way that leads to it without symbolic links.
+fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let files = |source| OpenError::Files { path: path.to_owned(), source };
+    let Some(name) = path.file_name() else {
+        return Err(files(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file")));
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let directory = make_directory(parent).and_then(|()| fs::canonicalize(parent));
+    match directory {
+        Ok(directory) => Ok(directory.join(name)),
+        Err(source) => Err(OpenError::Files { path: parent.to_owned(), source }),
+    }
+}
+
+fn lock(database: &Path, name: &Path) -> Result<File, OpenError> {
+    let failed = |source| OpenError::Files { path: name.to_owned(), source };
+    let file = open_private(name).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(OpenError::Files { path: name, source }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(database.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn lock_database(path: &Path) -> Result<File, OpenError> {
+    lock(path, path)
+}
+
+/// Elsewhere this lock would conflict with the byte-range locks that SQLite takes on the same file.
+#[cfg(not(target_os = "linux"))]
+fn lock_database(path: &Path) -> Result<File, OpenError> {
+    open_private(path).map_err(|source| OpenError::Files { path: path.to_owned(), source })
 }
 
 /// The name of a file that belongs to the database: its path with `suffix` appended.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use less_sync_storage::StorageError;
 use rusqlite::ErrorCode;
 
+use crate::file_names::Alias;
+
 /// Error of opening a database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -19,6 +21,17 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// The database file has a second name, under which its write-ahead log would be missed.
+    #[error("database {path} is {alias}")]
+    Alias {
+        /// Path as configured, absolute.
+        path: PathBuf,
+        /// The kind of second name.
+        alias: Alias,
+    },
+    /// Another file took the place of the database while it was open or being opened.
+    #[error("database {0} was moved, deleted or replaced")]
+    Replaced(PathBuf),
     /// Another process, or another adapter of this one, has the database open.
     #[error("database {0} is in use by another process")]
     InUse(PathBuf),

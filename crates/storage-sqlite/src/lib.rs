@@ -24,6 +24,7 @@ mod deks;
 mod epoch_keys;
 mod epochs;
 mod error;
+mod file_names;
 mod files;
 mod invitations;
 mod members;
@@ -43,6 +44,7 @@ mod tombstone;
 mod writer;
 
 pub use error::OpenError;
+pub use file_names::Alias;
 pub use migrate::{SchemaEntry, SchemaState, SchemaStatus, SchemaStep, migrate, schema_status};
 pub use options::SqliteOptions;
 pub use store::SqliteStorage;

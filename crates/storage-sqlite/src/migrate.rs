@@ -12,8 +12,9 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use self::history::{MIGRATIONS, Migration, check, checksum, history};
+use crate::OpenError;
 use crate::connection::open_writer;
-use crate::{OpenError, database_file};
+use crate::database_file::DatabaseFile;
 
 pub use status::{SchemaEntry, SchemaState, SchemaStatus, schema_status};
 
@@ -43,8 +44,8 @@ const BOOKKEEPING: &str = "\
 /// # Errors
 /// As [`crate::SqliteStorage::open`]; in particular while a server has the database open.
 pub fn migrate(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
-    let _lock = database_file::claim(path)?;
-    run(&mut open_writer(path, None)?)
+    let file = DatabaseFile::claim(path)?;
+    run(&mut open_writer(file.location().path(), None)?)
 }
 
 /// Brings the schema up to date, or says why this database is not for this build.

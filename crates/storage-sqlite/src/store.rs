@@ -7,11 +7,12 @@ use std::sync::Arc;
 use less_sync_storage::StorageError;
 
 use crate::connection::open_writer;
-use crate::database_file::beside;
+use crate::database_file::{DatabaseFile, Location, beside};
+use crate::error::unavailable;
 use crate::pull::PageLimits;
 use crate::readers::Readers;
 use crate::writer::{Checkpoint, Writer};
-use crate::{OpenError, SqliteOptions, database_file, migrate};
+use crate::{OpenError, SqliteOptions, migrate};
 
 /// Size of the log, in bytes, above which a checkpoint logs a warning.
 const LARGE_LOG_BYTES: u64 = 256 * 1024 * 1024;
@@ -24,6 +25,7 @@ pub struct SqliteStorage {
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) pages: PageLimits,
+    location: Location,
     options: SqliteOptions,
 }
 
@@ -34,19 +36,20 @@ impl SqliteStorage {
     /// See [`OpenError`]; in particular a database that another process has open, that a later build wrote, or
     /// whose settings could not be made safe.
     pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
-        let lock = database_file::claim(&options.path)?;
-        let mut connection = open_writer(&options.path, options.max_pages)?;
+        let file = DatabaseFile::claim(&options.path)?;
+        let location = file.location().clone();
+        let mut connection = open_writer(location.path(), options.max_pages)?;
         migrate::run(&mut connection)?;
-        let writer = Writer::start(connection, lock, options.queue).map_err(OpenError::Thread)?;
-        let readers = Arc::new(Readers::new(options.path.clone(), options.readers));
+        let writer = Writer::start(connection, file, options.queue).map_err(OpenError::Thread)?;
+        let readers = Arc::new(Readers::new(location.path().to_owned(), options.readers));
         let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };
-        Ok(Self { writer, readers, pages, options })
+        Ok(Self { writer, readers, pages, location, options })
     }
 
-    /// The database file.
+    /// The database file, as an absolute path without symbolic links.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.options.path
+        self.location.path()
     }
 
     /// Moves what the log holds into the database file as far as readers allow, closes surplus idle readers,
@@ -54,8 +57,13 @@ impl SqliteStorage {
     /// the log reaches 1000 pages.
     ///
     /// # Errors
-    /// [`StorageError::Unavailable`], [`StorageError::Database`]; nothing is lost, the log just stays longer.
+    /// [`StorageError::Unavailable`], [`StorageError::Database`]; nothing is lost, the log just stays longer. If the
+    /// database file was moved, deleted or replaced, the adapter closes: the next start would not see further writes.
     pub async fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
+        if !self.location.is_in_place() {
+            self.close().await;
+            return Err(unavailable(OpenError::Replaced(self.path().to_owned())));
+        }
         let done = self.writer.checkpoint().await?;
         self.readers.release_idle();
         let log_bytes = beside(self.path(), "-wal").metadata().map_or(0, |log| log.len());

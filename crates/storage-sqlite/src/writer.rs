@@ -10,7 +10,6 @@
 mod operation;
 mod thread;
 
-use std::fs::File;
 use std::io;
 
 use less_sync_storage::StorageError;
@@ -20,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::operation::Write;
 use self::thread::{Command, WriterThread};
+use crate::database_file::DatabaseFile;
 use crate::error::{Closed, unavailable};
 
 pub use self::thread::Checkpoint;
@@ -31,11 +31,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `lock` is held until the connection is closed.
-    pub(crate) fn start(connection: Connection, lock: File, queue: usize) -> io::Result<Self> {
+    /// Starts the thread. `file` is held until the connection is closed.
+    pub(crate) fn start(connection: Connection, file: DatabaseFile, queue: usize) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(queue.max(1));
         let thread = WriterThread::new(connection, receiver);
-        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(lock))?;
+        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(file))?;
         Ok(Self { queue: sender })
     }
 
@@ -131,8 +131,8 @@ mod tests {
         let file = NamedTempFile::new().unwrap();
         let connection = open_writer(file.path(), None).unwrap();
         connection.execute_batch("CREATE TABLE numbers (number INTEGER)").unwrap();
-        let lock = tempfile::tempfile().unwrap();
-        (Writer::start(connection, lock, 64).unwrap(), file)
+        let claimed = DatabaseFile::claim(file.path()).unwrap();
+        (Writer::start(connection, claimed, 64).unwrap(), file)
     }
 
     fn insert(db: &Connection, number: i64) -> Result<i64, StorageError> {

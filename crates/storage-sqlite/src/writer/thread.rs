@@ -1,6 +1,5 @@
 //! Writer thread: collects a batch, runs it in one transaction, commits, resolves the outcomes.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use less_sync_storage::StorageError;
@@ -8,6 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::operation::Operation;
+use crate::database_file::DatabaseFile;
 use crate::error::{storage_error, unavailable};
 
 /// Maximum number of operations per transaction.
@@ -60,7 +60,7 @@ impl WriterThread {
     }
 
     /// Runs until all senders are dropped, or a close command has arrived and the queue is empty.
-    pub(super) fn run(mut self, lock: File) {
+    pub(super) fn run(mut self, file: DatabaseFile) {
         while let Some(command) = self.queue.blocking_recv() {
             let (batch, then) = self.collect(command);
             let callers = batch.len();
@@ -77,7 +77,7 @@ impl WriterThread {
                 Some(Command::Write(_)) | None => self.let_return(callers),
             }
         }
-        self.finish(lock);
+        self.finish(file);
     }
 
     /// Yields, so that callers whose outcomes were just resolved can submit their next operations to this batch. Without it
@@ -160,15 +160,15 @@ impl WriterThread {
         checkpoint(&self.connection, "PASSIVE").map_err(storage_error)
     }
 
-    /// Closes the database before the lock is given up, and answers after both.
-    fn finish(self, lock: File) {
+    /// Closes the database before the locks are released, and answers after both.
+    fn finish(self, file: DatabaseFile) {
         if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
             tracing::warn!(%error, "log of the database was not emptied at shutdown");
         }
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "database was not closed cleanly");
         }
-        drop(lock);
+        drop(file);
         for closer in self.closers {
             let _ = closer.send(());
         }

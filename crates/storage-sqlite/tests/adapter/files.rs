@@ -5,10 +5,11 @@ use std::process::Command;
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_storage::StorageError;
 use less_sync_storage::{
     Change, Push, PushLimits, Pushed, RecordState, Records as _, Spaces as _, WriteGrant,
 };
-use less_sync_storage_sqlite::{OpenError, SqliteOptions, SqliteStorage};
+use less_sync_storage_sqlite::{Alias, OpenError, SqliteOptions, SqliteStorage, migrate};
 
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 const LIMITS: PushLimits = PushLimits { records: 1000, blob: 1 << 20, bytes: 1 << 24 };
@@ -79,6 +80,75 @@ async fn second_process_is_rejected_until_the_first_has_closed_the_database() {
 fn child_opens_the_database() {
     let path = std::env::var_os("LESS_TEST_SQLITE_PATH").unwrap();
     open(Path::new(&path)).unwrap();
+}
+
+/// Under another name the write-ahead log would be missed, and with it what was acknowledged since the last checkpoint.
+#[cfg(unix)]
+#[tokio::test]
+async fn second_name_of_a_database_is_rejected() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, other) = (directory.path().join("sync.db"), directory.path().join("other.db"));
+    let first = open(&path).unwrap();
+    let alias_at = |path: &Path| match (open(path), migrate(path)) {
+        (Err(OpenError::Alias { alias, .. }), Err(OpenError::Alias { alias: same, .. })) if alias == same => {
+            alias
+        }
+        opened => panic!("{opened:?}"),
+    };
+
+    std::os::unix::fs::symlink(&path, &other).unwrap();
+    assert_eq!(alias_at(&other), Alias::SymbolicLink);
+    std::fs::remove_file(&other).unwrap();
+
+    std::fs::hard_link(&path, &other).unwrap();
+    assert_eq!(alias_at(&other), Alias::HardLinks(2));
+    first.close().await;
+    assert_eq!(alias_at(&path), Alias::HardLinks(2));
+    std::fs::remove_file(&other).unwrap();
+    open(&path).unwrap().close().await;
+}
+
+/// The lock beside the database does not move with it, the one on its inode does.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn renamed_database_stays_locked() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, renamed) = (directory.path().join("sync.db"), directory.path().join("renamed.db"));
+    let first = open(&path).unwrap();
+    std::fs::rename(&path, &renamed).unwrap();
+    assert!(matches!(open(&renamed), Err(OpenError::InUse(_))));
+    assert!(matches!(migrate(&renamed), Err(OpenError::InUse(_))));
+    first.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn replaced_database_is_written_no_further() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let storage = open(&path).unwrap();
+    storage.personal_space(SPACE, "client").await.unwrap();
+    storage.checkpoint().await.unwrap();
+    std::fs::copy(&path, directory.path().join("copy.db")).unwrap();
+    std::fs::rename(directory.path().join("copy.db"), &path).unwrap();
+    let error = storage.checkpoint().await.unwrap_err();
+    assert!(
+        matches!(&error, StorageError::Unavailable(cause) if cause.to_string().contains("replaced")),
+        "{error:?}"
+    );
+    let written = storage.personal_space(SpaceId::from_bytes([2; 16]), "client").await;
+    assert!(matches!(written, Err(StorageError::Unavailable(_))), "{written:?}");
+}
+
+/// Relative, so that SQLite could take it for a URI; a child has a working directory of its own.
+#[tokio::test]
+async fn path_in_the_form_of_a_uri_is_a_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "files::child_opens_the_database", "--ignored"]).current_dir(&directory);
+    child.env("LESS_TEST_SQLITE_PATH", "file:sync.db?mode=memory");
+    assert!(child.output().unwrap().status.success());
+    assert!(directory.path().join("file:sync.db?mode=memory").metadata().unwrap().len() > 0);
 }
 
 #[test]
