@@ -1,6 +1,5 @@
 //! Failures of commands: exit codes, and messages on standard error (operations §1).
 
-use std::io;
 use std::process::ExitCode;
 
 use less_sync_client::DevTokenError;
@@ -42,12 +41,6 @@ impl Failure {
     pub(crate) fn into_error(self) -> anyhow::Error {
         self.error
     }
-
-    /// Returns whether standard output was closed by its reader, as in `less-sync pull | head`.
-    fn is_broken_pipe(&self) -> bool {
-        let cause = self.error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
-        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
-    }
 }
 
 impl From<anyhow::Error> for Failure {
@@ -82,9 +75,6 @@ impl From<KeystoreError> for Failure {
 /// Prints the error of a command, with its causes indented below, and returns the exit code.
 pub(crate) fn print_outcome(outcome: Result<(), Failure>) -> ExitCode {
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
-    if failure.is_broken_pipe() {
-        return ExitCode::SUCCESS;
-    }
     message(&format!("error: {}", failure.error));
     for cause in failure.error.chain().skip(1) {
         message(&format!("  {cause}"));

@@ -1,6 +1,7 @@
 //! Output: results on standard output, messages and progress bars on standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -20,7 +21,7 @@ impl Output {
     /// Writes one result and flushes it, so that a reader of a pipe sees it immediately.
     ///
     /// # Errors
-    /// Standard output is closed.
+    /// See [`write_bare`].
     pub(crate) fn write(self, line: &Fields) -> io::Result<()> {
         write_bare(&if self.json { line.to_json() } else { line.to_text() })
     }
@@ -31,14 +32,30 @@ impl Output {
     }
 }
 
+/// Set once the reader of standard output has closed it.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
 /// Writes one line of plain text.
 ///
+/// A reader that has closed the pipe, as `head` does, is no failure: a command that changes something completes it, and its
+/// outcome alone decides the exit code. See [`has_reader`] for commands that only show something.
+///
 /// # Errors
-/// Standard output is closed.
+/// Standard output cannot be written for another reason, such as a full disk.
 pub(crate) fn write_bare(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            READER_GONE.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        written => written,
+    }
+}
+
+/// Returns false after a line could not be written because the reader has closed standard output.
+pub(crate) fn has_reader() -> bool {
+    !READER_GONE.load(Ordering::Relaxed)
 }
 
 /// Writes a message to standard error, for the user.

@@ -1,7 +1,7 @@
 //! Command line of the server (operations §1, §8).
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use url::Url;
 
 use crate::config::{Config, Sources, Values, parse_duration};
+use crate::console::{print_stderr, print_stdout};
 use crate::exit_error::ExitError;
 use crate::server::{Overrides, Server};
 use crate::signals::{Request, Signals};
@@ -135,12 +136,8 @@ fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, Exit
 
 /// Prints the effective settings to standard output and the warnings to standard error (`--check-config`).
 fn print_effective(config: &Config) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for (name, value) in config.effective() {
-        writeln!(out, "{name}={value}")?;
-    }
-    let mut err = io::stderr().lock();
-    config.warnings.iter().try_for_each(|warning| writeln!(err, "warning: {warning}"))
+    config.warnings.iter().for_each(|warning| print_stderr(&format!("warning: {warning}")));
+    config.effective().iter().try_for_each(|(name, value)| print_stdout(&format!("{name}={value}")))
 }
 
 fn log_effective(config: &Config) {

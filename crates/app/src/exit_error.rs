@@ -1,7 +1,8 @@
 //! Errors that end a program: exit code and message on standard error (operations §1).
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use crate::console::print_stderr;
 
 /// An error with its exit code.
 #[derive(Debug)]
@@ -33,25 +34,16 @@ impl ExitError {
         &self.error
     }
 
-    /// True if the reader closed standard output early, as `head` does; not an error.
-    fn is_broken_pipe(&self) -> bool {
-        let cause = self.error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
-        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    /// Prints the error, and returns the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        self.print();
+        ExitCode::from(self.code)
     }
 
-    /// Prints the error on one line, its causes indented below, and returns the exit code.
-    pub(crate) fn report(&self) -> ExitCode {
-        if self.is_broken_pipe() {
-            return ExitCode::SUCCESS;
-        }
+    /// Prints the error on one line, its causes indented below.
+    pub(crate) fn print(&self) {
         let mut causes = self.error.chain();
         print_stderr(&format!("error: {}", causes.next().map(ToString::to_string).unwrap_or_default()));
         causes.for_each(|cause| print_stderr(&format!("  {cause}")));
-        ExitCode::from(self.code)
     }
-}
-
-/// Prints a line to standard error, ignoring failures: there is nowhere left to report them.
-pub(crate) fn print_stderr(text: &str) {
-    let _unreportable = writeln!(io::stderr().lock(), "{text}");
 }

@@ -20,6 +20,7 @@ mod cli;
 mod clock;
 mod composition;
 pub mod config;
+mod console;
 mod dev;
 mod exit_error;
 mod file_limit;

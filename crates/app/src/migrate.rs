@@ -66,7 +66,10 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
 
 async fn show(database: &Database, arguments: &StatusArguments) -> Result<ExitCode, ExitError> {
     let schema = database.schema().await?;
-    output::print(&if arguments.json { schema.to_json()? } else { schema.to_text() })?;
-    let has_work = arguments.check && !schema.current;
-    Ok(if has_work { ExitCode::from(ExitError::ACTION_NEEDED) } else { ExitCode::SUCCESS })
+    let printed = output::print(&if arguments.json { schema.to_json()? } else { schema.to_text() });
+    if arguments.check && !schema.current {
+        printed.unwrap_or_else(|failure| failure.print());
+        return Ok(ExitCode::from(ExitError::ACTION_NEEDED));
+    }
+    printed.map(|()| ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ use crate::content;
 use crate::cursor;
 use crate::failure::Failure;
 use crate::fields::Fields;
-use crate::output::{Output, counter, message};
+use crate::output::{Output, counter, has_reader, message};
 use crate::shared_space::SharedSpace;
 use crate::target::{SpaceArgument, SpaceConnection, Target};
 use directory::Directory;
@@ -57,6 +57,9 @@ async fn pull(opened: &SpaceConnection, arguments: &Arguments, output: Output) -
     let mut pull = opened.connection.pull(&[space]).await.context("cannot pull")?;
     while let Some(item) = pull.next().await {
         rows.take(item.context("the pull failed; the output is incomplete")?)?;
+        if rows.directory.is_none() && !has_reader() {
+            return Ok(rows.unreadable);
+        }
     }
     let summary = pull.finish().await.context("the pull failed; the output is incomplete")?;
     rows.bar.finish_and_clear();

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::cursor;
 use crate::failure::Failure;
 use crate::fields::Fields;
-use crate::output::{Output, message, write_bare};
+use crate::output::{Output, has_reader, message, write_bare};
 use crate::target::{SpaceArgument, Target, space_or_personal};
 use reader::Reader;
 
@@ -91,6 +91,9 @@ async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) ->
             update = session.next() => match update {
                 Some(update) => {
                     reader.read(&update).await?;
+                    if !has_reader() {
+                        break Ok(());
+                    }
                     report(update)?;
                 }
                 None => break Err(anyhow!("the session ended").into()),
@@ -216,7 +219,7 @@ impl Printer {
         line = describe::describe(line, frame.is_sent, &frame.message);
         self.write(frame, &line).context("cannot write the frame")?;
         self.left = self.left.map(|left| left.saturating_sub(1));
-        Ok(if self.left == Some(0) { Progress::Done } else { Progress::More })
+        Ok(if self.left == Some(0) || !has_reader() { Progress::Done } else { Progress::More })
     }
 
     fn write(&self, frame: &Frame, line: &Fields) -> std::io::Result<()> {

@@ -36,6 +36,17 @@ pub(crate) trait Shell {
         within("the command to end", child.wait_with_output()).await.unwrap()
     }
 
+    /// Output on standard error and status of a command whose standard output was closed by its reader, as by `| head`.
+    async fn run_without_reader(&self, arguments: &[&str]) -> Output {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = self.command(arguments);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        // The command holds another copy of the writing end.
+        drop(command);
+        within("the command to end", child.wait_with_output()).await.unwrap()
+    }
+
     /// Results of a command that must succeed.
     async fn results(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.run(&[arguments, &["--json"]].concat()).await;

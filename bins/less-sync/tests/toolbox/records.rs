@@ -45,6 +45,34 @@ async fn pushed_records_are_pulled() {
     assert_eq!(newer.len(), 2);
 }
 
+/// Only what was done decides the exit code, not who reads about it.
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_pipe_ends_commands_that_show_and_not_those_that_write() {
+    let server = TestServer::builder().setting("MAX_RECORD_BLOB_SIZE", "1KiB").start().await;
+    let terminal = Terminal::new(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for number in 0..120 {
+        let path = folder.path().join(number.to_string());
+        std::fs::write(&path, "content").unwrap();
+        files.push(path.display().to_string());
+    }
+    let push: Vec<&str> = ["push"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let pushed = terminal.run_without_reader(&push).await;
+    assert_eq!((pushed.status.code(), stderr(&pushed).as_str()), (Some(0), ""));
+    assert_eq!(terminal.results(&["pull"]).await.len(), files.len() + 1);
+
+    std::fs::write(&files[0], "too large ".repeat(200)).unwrap();
+    let pushed = terminal.run_without_reader(&push).await;
+    assert_eq!(pushed.status.code(), Some(1), "{}", stderr(&pushed));
+    assert_eq!(terminal.results(&["pull"]).await.len(), 2 * files.len());
+
+    for shown in [&["pull"][..], &["tail", "--since", "0"]] {
+        let ended = terminal.run_without_reader(shown).await;
+        assert_eq!(ended.status.code(), Some(0), "{shown:?}: {}", stderr(&ended));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_updated_and_deleted_by_id_and_kept_as_files() {
     let server = TestServer::start().await;

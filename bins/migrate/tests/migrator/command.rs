@@ -1,6 +1,6 @@
 //! Runs the binary and keeps what it said.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -27,9 +27,25 @@ impl Said {
 
 /// With nothing in the environment but what is given.
 pub(crate) fn migrator(environment: &[(&str, &str)], arguments: &[&str]) -> Said {
+    said(command(environment, arguments).output().unwrap())
+}
+
+/// The same, with a standard output that its reader has closed.
+pub(crate) fn migrator_without_reader(environment: &[(&str, &str)], arguments: &[&str]) -> Said {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = command(environment, arguments);
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    said(child.wait_with_output().unwrap())
+}
+
+fn command(environment: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync-migrate"));
     command.env_clear().envs(environment.iter().copied()).args(arguments).stdin(Stdio::null());
-    let output = command.output().unwrap();
+    command
+}
+
+fn said(output: Output) -> Said {
     Said {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),

@@ -6,7 +6,7 @@ use less_sync_test_support::postgres::TestDatabase;
 use less_sync_test_support::{TestServer, within};
 use serde_json::Value;
 
-use crate::command::{Said, migrator};
+use crate::command::{Said, migrator, migrator_without_reader};
 
 const KEPT: &str = "5f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
 const LOST: &str = "6f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
@@ -50,13 +50,17 @@ impl Fixture {
     }
 
     fn run(&self, arguments: &[&str]) -> Said {
+        self.run_by(migrator, arguments)
+    }
+
+    fn run_by(&self, run: impl Fn(&[(&str, &str)], &[&str]) -> Said, arguments: &[&str]) -> Said {
         let root = self.root();
         let environment = [
             ("DATABASE_URL", self.database.as_str()),
             ("FILE_STORAGE_BACKEND", "local"),
             ("FILE_STORAGE_PATH", root.to_str().unwrap()),
         ];
-        migrator(&environment, &[&["blobs", "fsck"], arguments].concat())
+        run(&environment, &[&["blobs", "fsck"], arguments].concat())
     }
 }
 
@@ -65,6 +69,15 @@ async fn store_in_good_order_has_no_findings() {
     let fixture = Fixture::new().await;
     let said = fixture.fsck(&[]).succeeded();
     assert_eq!(said.lines(), ["3 objects, 3 files, 0 findings, 0 to be removed"]);
+}
+
+#[tokio::test]
+async fn closed_pipe_hides_no_finding_from_the_exit_code() {
+    let fixture = Fixture::new().await;
+    let fsck = || fixture.run_by(migrator_without_reader, &["--min-age", "0"]);
+    fsck().succeeded();
+    std::fs::remove_file(fixture.root().join(&fixture.objects()[0])).unwrap();
+    fsck().failed(3, "");
 }
 
 #[tokio::test]

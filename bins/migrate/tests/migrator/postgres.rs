@@ -1,5 +1,8 @@
 //! PostgreSQL, from the empty database to the rejections.
 
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+
 use less_sync_test_support::postgres::TestDatabase;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
@@ -185,4 +188,18 @@ async fn address_comes_from_flag_then_migration_address_then_address() {
     assert_eq!(migrator(&wrong, &["--database-url", &flag, "version"]).succeeded().out, "3\n");
     let variable = [("DATABASE_MIGRATION_URL_FILE", file.path().to_str().unwrap())];
     assert_eq!(migrator(&variable, &["version"]).succeeded().out, "3\n");
+}
+
+/// The broken pipe of a connection is no broken pipe of standard output.
+#[cfg(unix)]
+#[test]
+fn database_that_hangs_up_is_a_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
+    std::thread::spawn(move || socket.incoming().for_each(drop));
+    let url = format!("postgres://less@localhost/less?host={}", directory.path().display());
+    for _ in 0..3 {
+        let said = on(&url, &["up"]);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::command::on;
+use crate::command::{migrator_without_reader, on};
 
 #[test]
 fn embedded_database_is_made_and_described() {
@@ -26,6 +26,19 @@ fn embedded_database_is_made_and_described() {
     assert_eq!(status["version"], status["latest"]);
     assert_eq!(status["migrations"][0]["state"], "applied");
     assert_eq!(on(&url, &["version"]).succeeded().out, format!("{}\n", status["version"]));
+}
+
+#[test]
+fn closed_pipe_changes_no_outcome() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sync.db");
+    let url = format!("sqlite:{}", path.display());
+    let run = |arguments: &[&str]| migrator_without_reader(&[("DATABASE_URL", &url)], arguments);
+    run(&["status", "--check"]).failed(3, "");
+    run(&["up"]).succeeded();
+    run(&["status", "--check"]).succeeded();
+    std::fs::write(&path, "not a database any more, and longer than its header is ".repeat(20)).unwrap();
+    assert_eq!(run(&["up"]).code, 1);
 }
 
 #[test]

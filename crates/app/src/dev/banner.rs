@@ -1,10 +1,11 @@
 //! Start banner of development mode.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::issuer::DevIssuer;
+use crate::console::print_stdout;
 
 const DEFAULT_PORT: u16 = 5379;
 
@@ -15,9 +16,7 @@ const DEFAULT_PORT: u16 = 5379;
 pub(crate) fn print_next_steps(issuer: &DevIssuer, address: SocketAddr, directory: &Path) -> io::Result<()> {
     let url = format!("http://{address}");
     let options = if address.port() == DEFAULT_PORT { String::new() } else { format!(" --url {url}") };
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
+    print_stdout(&format!(
         "less-sync is ready for development
 
   address  {url}
@@ -38,6 +37,5 @@ Two devices of one user, live; each in a terminal of its own:
         data = directory.display(),
         issuer = issuer.name(),
         token = issuer.sample_token(),
-    )?;
-    out.flush()
+    ))
 }

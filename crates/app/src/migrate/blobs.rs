@@ -40,14 +40,18 @@ pub(super) async fn fsck(
     });
     let summary = summary.await.context("failed to compare the object store with the database");
     store.close().await;
-    printed?;
     let summary = summary?;
-    print(&if json { summary_as_json(&summary).to_string() } else { summary_as_text(&summary) })?;
-    Ok(if summary.findings > summary.pending_delete {
-        ExitCode::from(ExitError::ACTION_NEEDED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    let printed = printed.and_then(|()| {
+        print(&if json { summary_as_json(&summary).to_string() } else { summary_as_text(&summary) })
+    });
+    // Findings decide the exit code even if they could not be printed.
+    match printed {
+        outcome if summary.findings > summary.pending_delete => {
+            outcome.unwrap_or_else(|failure| failure.print());
+            Ok(ExitCode::from(ExitError::ACTION_NEEDED))
+        }
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
 }
 
 fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {

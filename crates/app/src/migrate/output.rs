@@ -1,17 +1,15 @@
 //! Result lines on standard output.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::console::print_stdout;
 use crate::exit_error::ExitError;
 
-/// Writes a line and flushes it, so that the reader of a pipe sees progress as it happens.
+/// Prints one result.
 pub(super) fn print(line: &str) -> Result<(), ExitError> {
-    let mut out = io::stdout().lock();
-    let written = writeln!(out, "{line}").and_then(|()| out.flush());
-    Ok(written.context("cannot write to standard output")?)
+    Ok(print_stdout(line).context("cannot write to standard output")?)
 }
 
 /// Result line of one migration step.

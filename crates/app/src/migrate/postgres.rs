@@ -11,15 +11,16 @@ use less_sync_storage_postgres::migrate::{
 use super::arguments::{DownArguments, UpArguments};
 use super::output;
 use super::schema::{Migration, Schema};
-use crate::exit_error::{ExitError, print_stderr};
+use crate::console::print_stderr;
+use crate::exit_error::ExitError;
 
 pub(super) async fn up(migrator: &Migrator, arguments: &UpArguments) -> Result<(), ExitError> {
     let UpArguments { to, dry_run, adopt_goose, allow_drift } = *arguments;
     let up = Up { to, adopt_goose, allow_drift, dry_run };
     let mut printer = EventPrinter::default();
     let outcome = migrator.up(&up, &mut |event| printer.print_event(&event)).await;
-    printer.finish()?;
     outcome.map_err(exit_error)?;
+    printer.finish()?;
     if dry_run { Ok(()) } else { output::print("migrations complete") }
 }
 
@@ -29,8 +30,8 @@ pub(super) async fn down(migrator: &Migrator, arguments: &DownArguments) -> Resu
     let down = Down { target, allow_data_loss, dry_run };
     let mut printer = EventPrinter::default();
     let outcome = migrator.down(&down, &mut |event| printer.print_event(&event)).await;
-    printer.finish()?;
-    outcome.map(drop).map_err(exit_error)
+    outcome.map_err(exit_error)?;
+    printer.finish()
 }
 
 pub(super) async fn adopt(migrator: &Migrator) -> Result<(), ExitError> {
