@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use less_sync_storage_postgres::PostgresOptions;
-use less_sync_storage_postgres::migrate::DatabaseUrl;
+use less_sync_storage_postgres::migrate::{DatabaseUrl, InvalidDatabaseUrl};
 use less_sync_storage_sqlite::SqliteOptions;
 
 use super::reader::Reader;
@@ -76,12 +76,18 @@ fn file(reader: &mut Reader<'_>, url: &str, path: &str) -> Option<PathBuf> {
 }
 
 fn server(reader: &mut Reader<'_>, name: &'static str, url: &str) -> Option<DatabaseUrl> {
-    let url = url.parse().ok();
-    if url.is_none() {
-        // The parser's own message could quote a password.
-        reader.problem(format!("invalid {name}: expected postgres://USER:PASSWORD@HOST/DATABASE"));
+    match url.parse() {
+        Ok(url) => Some(url),
+        // The source of this one could quote a password.
+        Err(InvalidDatabaseUrl::Scheme | InvalidDatabaseUrl::Malformed(_)) => {
+            reader.problem(format!("invalid {name}: expected postgres://USER:PASSWORD@HOST/DATABASE"));
+            None
+        }
+        Err(unsupported @ (InvalidDatabaseUrl::SeveralHosts | InvalidDatabaseUrl::Parameter(_))) => {
+            reader.problem(format!("invalid {name}: {unsupported}"));
+            None
+        }
     }
-    url
 }
 
 /// Settings of the PostgreSQL adapter.

@@ -24,11 +24,16 @@ pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result
     let connected = connecting.map_err(|_elapsed| MigrateError::ConnectTimeout(connect_timeout))?;
     let mut db = connected.map_err(MigrateError::Connect)?;
     sqlx::raw_sql(SESSION).execute(&mut db).await?;
-    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int / 10000")
-        .fetch_one(&mut db)
-        .await?;
+    let (version, encoding): (i32, String) = sqlx::query_as(
+        "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding')",
+    )
+    .fetch_one(&mut db)
+    .await?;
     if version < OLDEST_SERVER {
         return Err(MigrateError::ServerTooOld { found: version, needed: OLDEST_SERVER });
+    }
+    if encoding != "UTF8" {
+        return Err(MigrateError::Encoding(encoding));
     }
     Ok(db)
 }

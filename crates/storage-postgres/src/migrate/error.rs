@@ -28,6 +28,9 @@ pub enum MigrateError {
         /// The oldest that will do.
         needed: i32,
     },
+    /// The database cannot store every text.
+    #[error("database has encoding {0}: create it with ENCODING 'UTF8' and TEMPLATE template0")]
+    Encoding(String),
     /// Another migrator holds the lock of the database.
     #[error("another migrator has been at work for {} s", .0.as_secs())]
     Locked(Duration),

@@ -9,6 +9,7 @@ use less_sync_storage::{Pushed, Spaces as _, StorageError};
 use less_sync_storage_postgres::{OpenError, PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 use less_sync_test_support::within;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::harness::{
@@ -270,4 +271,20 @@ async fn closing_finishes_what_has_queued_and_rejects_the_rest() {
     }
     storage.close().await;
     harness.end().await;
+}
+
+/// Texts such as names of mailboxes would fail later, and for ever.
+#[tokio::test]
+async fn database_of_another_encoding_is_rejected() {
+    let database = TestDatabase::empty().await;
+    let name = format!("{}_latin1", database.name());
+    let mut admin = PgConnection::connect(database.url()).await.unwrap();
+    let create = format!("CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    admin.execute(sqlx::raw_sql(AssertSqlSafe(create))).await.unwrap();
+    let url = database.url().replace(database.name(), &name).parse().unwrap();
+    let opened =
+        PostgresStorage::open(PostgresOptions { url, run_migrations: true, ..options(&database) }).await;
+    admin.execute(sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name}")))).await.unwrap();
+    let OpenError::Migrate(error) = opened.unwrap_err() else { panic!("opened") };
+    assert!(error.to_string().starts_with("database has encoding LATIN1"), "{error}");
 }
