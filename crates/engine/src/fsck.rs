@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use less_sync_core::SpaceId;
 use less_sync_storage::{
-    BlobError, Blobs, ListedBlob, LiveObject, ObjectKey, ObjectUse, Objects, StorageError,
+    BlobError, Blobs, ListedBlob, LiveObject, ObjectKey, ObjectName, ObjectUse, Objects, StorageError,
 };
 
 /// Objects or files compared per database query.
@@ -34,29 +34,29 @@ pub enum Finding {
     /// Object that no file and no queue entry refers to.
     Orphan {
         /// Name in the object store.
-        name: String,
+        name: ObjectName,
         /// Size in bytes.
         size: u64,
     },
     /// Remains of an upload whose process died.
     UnfinishedUpload {
         /// Name in the object store.
-        name: String,
+        name: ObjectName,
     },
     /// Object whose name is not a key of this server.
     UnknownName {
         /// Name in the object store.
-        name: String,
+        name: ObjectName,
     },
     /// Live file without an object.
     Missing {
         /// Name of the missing object.
-        name: String,
+        name: ObjectName,
     },
     /// Object with another size than its file.
     SizeMismatch {
         /// Name in the object store.
-        name: String,
+        name: ObjectName,
         /// Size in the database, in bytes.
         expected: u64,
         /// Size in the object store, in bytes.
@@ -184,7 +184,7 @@ impl Fsck {
             after = Some((last.space, last.file));
             self.summary.files += files.len() as u64;
             let lookups = files.into_iter().map(|file| self.missing(file));
-            let missing: Vec<Option<String>> =
+            let missing: Vec<Option<ObjectName>> =
                 stream::iter(lookups.collect::<Vec<_>>()).buffered(CONCURRENT_LOOKUPS).try_collect().await?;
             for name in missing.into_iter().flatten() {
                 self.found(Finding::Missing { name }, report);
@@ -193,14 +193,14 @@ impl Fsck {
     }
 
     /// Name of the object of `file`, if it is missing and the file is still live.
-    async fn missing(&self, file: LiveObject) -> Result<Option<String>, FsckError> {
-        let Ok(key) = ObjectKey::parse(&file.key) else { return Ok(Some(file.key)) };
+    async fn missing(&self, file: LiveObject) -> Result<Option<ObjectName>, FsckError> {
+        let Some(key) = file.name.key() else { return Ok(Some(file.name)) };
         if !self.is_missing(&key).await? {
             return Ok(None);
         }
         // The file may have been deleted, and its object with it, since the page was read.
         let used = self.objects.object_uses(std::slice::from_ref(&key)).await?;
-        Ok(matches!(used.first(), Some(ObjectUse::Live { .. })).then_some(file.key))
+        Ok(matches!(used.first(), Some(ObjectUse::Live { .. })).then_some(file.name))
     }
 
     async fn is_missing(&self, key: &ObjectKey) -> Result<bool, FsckError> {

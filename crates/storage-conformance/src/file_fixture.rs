@@ -96,7 +96,7 @@ impl<B: Backend> Fixture<B> {
 
     /// The names of everything that is due.
     pub(crate) async fn due(&self) -> Vec<String> {
-        self.sweep().await.into_iter().map(|object| object.key).collect()
+        self.sweep().await.into_iter().map(|object| object.name.to_string()).collect()
     }
 
     pub(crate) async fn pass(&self, by: Duration) {

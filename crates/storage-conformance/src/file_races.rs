@@ -124,7 +124,7 @@ pub async fn late_commit_fails_or_keeps_its_object<B: Backend>() {
         })
         .await;
         let mut removed: Vec<String> =
-            outcomes.iter().flatten().flatten().map(|object| object.key.clone()).collect();
+            outcomes.iter().flatten().flatten().map(|object| object.name.to_string()).collect();
         let key = upload.object.to_string();
         match &outcomes[0] {
             Err(Ok(FileCommit::Created(_))) => {
@@ -204,7 +204,7 @@ pub async fn sweepers_never_claim_the_same_object<B: Backend>() {
                     let claim = ClaimDue { limit: 2, ..CLAIM };
                     for object in store.claim_due_objects(claim).await.unwrap() {
                         store.forget_object(object.space, object.entry).await.unwrap();
-                        mine.push(object.key);
+                        mine.push(object.name.to_string());
                     }
                 }
                 mine
@@ -251,7 +251,7 @@ pub async fn deletions_and_revivals_are_serialized<B: Backend>() {
         let after = fixture.space(space).await.cursor.get();
         assert_eq!(cursors, (before + 1..=after).collect::<Vec<_>>(), "round {round}");
         let live = fixture.store.live_objects(None, None, 10).await.unwrap();
-        let live: Vec<String> = live.into_iter().map(|object| object.key).collect();
+        let live: Vec<String> = live.into_iter().map(|object| object.name.to_string()).collect();
         let keys: Vec<_> = outcomes.into_iter().filter_map(|(upload, _)| Some(upload?.object)).collect();
         for (key, is) in keys.iter().zip(fixture.store.object_uses(&keys).await.unwrap()) {
             assert_eq!(

@@ -10,8 +10,8 @@ use crate::shared_fixture::{file, rewrap};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
     Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState,
-    Files as _, ObjectKey, Objects as _, RewrapGuard, Row, SpaceKind, Storage, StorageError, StoredFile,
-    Upload, UploadId,
+    Files as _, ObjectKey, ObjectName, Objects as _, RewrapGuard, Row, SpaceKind, Storage, StorageError,
+    StoredFile, Upload, UploadId,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -363,7 +363,7 @@ pub async fn aborted_attempt_is_due_at_once<B: Backend>() {
     fixture.store.forget_object(space, upload.id).await.unwrap();
     fixture.store.abort_upload(&upload).await.unwrap();
     let due = fixture.sweep().await;
-    assert_eq!((due.len(), &due[0].key, due[0].entry), (1, &upload.object.to_string(), upload.id));
+    assert_eq!((due.len(), &due[0].name, due[0].entry), (1, &ObjectName::from(&upload.object), upload.id));
     let lost = fixture.commit_upload(space, &upload, &mine()).await;
     assert!(matches!(lost, Err(StorageError::Rejected(FileRejection::UploadLost))), "{lost:?}");
     fixture.end().await;

@@ -9,8 +9,8 @@ use crate::fixture::{Fixture, dek, live, record, space, tombstone};
 use crate::shared_fixture::file;
 use crate::{Arrangement, Backend};
 use less_sync_storage::{
-    ClaimDue, DueObject, FileRejection, Files as _, LiveObject, OBJECT_GRACE, ObjectKey, ObjectQueueState,
-    ObjectUse, Objects as _, StorageError, Upload, UploadId,
+    ClaimDue, DueObject, FileRejection, Files as _, LiveObject, OBJECT_GRACE, ObjectKey, ObjectName,
+    ObjectQueueState, ObjectUse, Objects as _, StorageError, Upload, UploadId,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -47,7 +47,7 @@ pub async fn expired_attempt_is_claimed_once<B: Backend>() {
     assert_eq!(fixture.sweep().await, []);
     fixture.pass(MOMENT).await;
     let Upload { id: entry, object } = upload.clone();
-    let due = DueObject { space, entry, key: object.to_string(), attempts: 0 };
+    let due = DueObject { space, entry, name: ObjectName::from(&object), attempts: 0 };
     assert_eq!(fixture.sweep_with(GRACE).await, [due]);
     assert_eq!(fixture.sweep().await, []);
     let late = fixture.commit_upload(space, &upload, &claim(file(1), record(1), dek(1, 1))).await;
@@ -76,7 +76,11 @@ pub async fn object_of_a_deleted_file_is_kept_during_its_grace<B: Backend>() {
         fixture.pass(MOMENT).await;
         let due = fixture.sweep_with(grace).await;
         assert!(due.iter().all(|object| object.space == space && object.attempts == 0), "{due:?}");
-        assert_eq!(due.into_iter().map(|object| object.key).collect::<Vec<_>>(), keys, "{grace:?}");
+        assert_eq!(
+            due.into_iter().map(|object| object.name.to_string()).collect::<Vec<_>>(),
+            keys,
+            "{grace:?}"
+        );
         fixture.end().await;
     }
 }
@@ -181,7 +185,7 @@ pub async fn objects_come_in_the_order_of_their_due_times<B: Backend>() {
         let claim = ClaimDue { limit, lease: LEASE, grace: GRACE };
         let due = fixture.store.claim_due_objects(claim).await.unwrap();
         assert_eq!(due.len(), claimed);
-        found.extend(due.into_iter().map(|object| object.key));
+        found.extend(due.into_iter().map(|object| object.name.to_string()));
     }
     assert_eq!(found, expected.into_iter().map(|(_, key)| key).collect::<Vec<_>>());
     fixture.end().await;
@@ -236,15 +240,15 @@ pub async fn live_files_are_listed_in_order<B: Backend>() {
         for byte in [0, 1, 2, 0xff] {
             let file = FileId::from_bytes([byte; 16]);
             let (upload, _) = fixture.upload(space, &claim(file, record(1), dek(1, 1))).await;
-            let mut key = upload.object.to_string();
+            let mut name = ObjectName::from(&upload.object);
             if byte == 1 {
                 fixture.store.delete_file(&fixture.grant(space), file).await.unwrap().unwrap();
                 continue;
             } else if byte == 2 {
                 fixture.arrange(space, Arrangement::Object { file, key: None }).await;
-                key = ObjectKey::legacy(space, file).to_string();
+                name = ObjectName::from(&ObjectKey::legacy(space, file));
             }
-            expected.push(LiveObject { key, space, file, size: content().size });
+            expected.push(LiveObject { name, space, file, size: content().size });
         }
     }
     for only in [None, Some(space(0)), Some(space(1)), Some(space(0xff)), Some(space(7))] {
@@ -302,7 +306,7 @@ pub async fn orphan_is_marked_for_deletion_unless_in_use<B: Backend>() {
     assert_eq!(uses(&fixture, &orphans).await, [ObjectUse::Queued; 3]);
     let due = fixture.sweep_with(GRACE).await;
     assert_eq!(
-        due.iter().map(|object| object.key.clone()).collect::<Vec<_>>(),
+        due.iter().map(|object| object.name.to_string()).collect::<Vec<_>>(),
         orphans.map(|key| key.to_string())
     );
     assert_eq!(due[0].space, elsewhere);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::StreamExt;
 use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::{Blobs, ObjectKey, UploadId};
+use less_sync_storage::{Blobs, ObjectKey, ObjectName, UploadId};
 use less_sync_storage_objects::LocalBlobs;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -74,7 +74,7 @@ fn large(c: &mut Criterion) {
         b.to_async(&runtime).iter(async || {
             let key = harness.key();
             put(&harness.blobs, key.clone(), bytes.clone()).await;
-            harness.blobs.delete(&key.to_string()).await.unwrap();
+            harness.blobs.delete(&ObjectName::from(&key)).await.unwrap();
         });
     });
     runtime.block_on(put(&harness.blobs, key(u64::MAX), bytes));

@@ -13,7 +13,7 @@
 //! ```
 
 mod local;
-mod object_name;
+mod object_path;
 mod probe;
 mod s3;
 mod violation;

@@ -20,11 +20,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use less_sync_storage::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey};
-
+use less_sync_storage::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey, ObjectName};
 use uuid::Uuid;
 
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 use crate::probe::ProbeNames;
 use directories::Directories;
 pub use disk_space::{DiskSpace, Volume};
@@ -75,19 +74,19 @@ impl LocalBlobs {
 #[async_trait]
 impl Blobs for LocalBlobs {
     async fn create(&self, key: &ObjectKey, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
-        let writer = LocalWriter::create(Arc::clone(&self.store), ObjectName::from(key), size).await?;
+        let writer = LocalWriter::create(Arc::clone(&self.store), ObjectPath::from(key), size).await?;
         Ok(Box::new(writer))
     }
 
     async fn open(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<BlobReader, BlobError> {
-        let path = self.store.directories.path(&ObjectName::from(key));
+        let path = self.store.directories.path(&ObjectPath::from(key));
         reader::open(path, range).await
     }
 
-    async fn delete(&self, name: &str) -> Result<(), BlobError> {
-        let name = ObjectName::parse(name)?;
+    async fn delete(&self, name: &ObjectName) -> Result<(), BlobError> {
+        let path = ObjectPath::parse(name.as_str())?;
         let store = Arc::clone(&self.store);
-        blocking::run(move || staged::delete(&store.directories, &name)).await
+        blocking::run(move || staged::delete(&store.directories, &path)).await
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>> {

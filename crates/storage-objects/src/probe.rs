@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 
 /// Content of a probe object.
 pub(crate) const CONTENT: &[u8] = b"less-sync was here";
@@ -24,8 +24,8 @@ impl ProbeNames {
     }
 
     /// A name that was not used before.
-    pub(crate) fn next(&self) -> ObjectName {
-        ObjectName::probe(self.instance, self.next.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn next(&self) -> ObjectPath {
+        ObjectPath::probe(self.instance, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 

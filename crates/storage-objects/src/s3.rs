@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
-use less_sync_storage::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey};
+use less_sync_storage::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey, ObjectName};
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::Violation;
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 use crate::probe::{CONTENT, ProbeNames};
 use error::{blob_error, open_error};
 use multipart::{MultipartWriter, PART};
@@ -63,7 +63,7 @@ impl S3Blobs {
 #[async_trait]
 impl Blobs for S3Blobs {
     async fn create(&self, key: &ObjectKey, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
-        let (store, path) = (Arc::clone(&self.store), path(&ObjectName::from(key))?);
+        let (store, path) = (Arc::clone(&self.store), path(&ObjectPath::from(key))?);
         if let Some(size) = usize::try_from(size).ok().filter(|size| *size <= PART) {
             return Ok(Box::new(SingleWriter::create(store, path, size)));
         }
@@ -72,11 +72,11 @@ impl Blobs for S3Blobs {
     }
 
     async fn open(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<BlobReader, BlobError> {
-        reader::open(&self.store, &path(&ObjectName::from(key))?, range, self.timeouts.stall).await
+        reader::open(&self.store, &path(&ObjectPath::from(key))?, range, self.timeouts.stall).await
     }
 
-    async fn delete(&self, name: &str) -> Result<(), BlobError> {
-        let path = path(&ObjectName::parse(name)?)?;
+    async fn delete(&self, name: &ObjectName) -> Result<(), BlobError> {
+        let path = path(&ObjectPath::parse(name.as_str())?)?;
         match self.store.delete(&path).await.map_err(open_error) {
             Err(BlobError::NotFound) => Ok(()),
             deleted => deleted,
@@ -84,7 +84,7 @@ impl Blobs for S3Blobs {
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
-        let parsed = prefix.strip_suffix('/').ok_or(Violation::Name).and_then(ObjectName::parse);
+        let parsed = prefix.strip_suffix('/').ok_or(Violation::Name).and_then(ObjectPath::parse);
         match parsed.map_err(BlobError::from).and_then(|name| path(&name)) {
             Ok(prefix) => self.store.list(Some(&prefix)).map_ok(listed).map_err(blob_error).boxed(),
             Err(error) => stream::once(async { Err(error) }).boxed(),
@@ -99,7 +99,7 @@ impl Blobs for S3Blobs {
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, BlobError> {
-        let head = self.store.head(&path(&ObjectName::from(key))?).await.map_err(open_error)?;
+        let head = self.store.head(&path(&ObjectPath::from(key))?).await.map_err(open_error)?;
         Ok(head.size)
     }
 
@@ -112,14 +112,14 @@ impl Blobs for S3Blobs {
     }
 }
 
-fn path(name: &ObjectName) -> Result<Path, BlobError> {
+fn path(name: &ObjectPath) -> Result<Path, BlobError> {
     Path::parse(name.as_str()).map_err(|_| Violation::Name.into())
 }
 
 fn listed(object: ObjectMeta) -> ListedBlob {
     let written = std::time::SystemTime::from(object.last_modified);
     let age = written.elapsed().unwrap_or_default();
-    let name = String::from(object.location);
+    let name = ObjectName::from(String::from(object.location));
     // Multipart uploads are invisible until they are complete, so no listed object is unfinished.
-    ListedBlob { key: ObjectKey::parse(&name).ok(), unfinished: false, name, size: object.size, age }
+    ListedBlob { key: name.key(), unfinished: false, name, size: object.size, age }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use less_sync_core::{FileId, SpaceId};
 use less_sync_storage::{
-    ClaimDue, DueObject, LiveObject, ObjectKey, ObjectQueueState, ObjectUse, Objects, StorageError, UploadId,
+    ClaimDue, DueObject, LiveObject, ObjectKey, ObjectName, ObjectQueueState, ObjectUse, Objects,
+    StorageError, UploadId,
 };
 use rusqlite::{Connection, params};
 
@@ -127,9 +128,9 @@ fn live(
         let space = SpaceId::from_bytes(row.get(0).map_err(database)?);
         let file = FileId::from_bytes(row.get(1).map_err(database)?);
         let size = size(row.get(2).map_err(database)?)?;
-        let key: Option<String> = row.get(3).map_err(database)?;
-        let key = key.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string());
-        live.push(LiveObject { key, space, file, size });
+        let name: Option<String> = row.get(3).map_err(database)?;
+        let name = name.map_or_else(|| ObjectName::from(&ObjectKey::legacy(space, file)), ObjectName::from);
+        live.push(LiveObject { name, space, file, size });
     }
     Ok(live)
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::ObjectKey;
+use crate::{ObjectKey, ObjectName};
 
 /// Failure of the object store. Sources are for operators.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub struct BlobReader {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedBlob {
     /// Name in the store, with the mark of an unfinished upload if there is one.
-    pub name: String,
+    pub name: ObjectName,
     /// Key of the object, or of the object that the upload was for; `None` if the name is not a key of this server.
     pub key: Option<ObjectKey>,
     /// True for the remains of an interrupted upload, which are no object.
@@ -105,7 +105,7 @@ pub trait Blobs: Send + Sync {
     ///
     /// # Errors
     /// [`BlobError::Failed`] for a name that leads out of the store, and else; [`BlobError::Unavailable`].
-    async fn delete(&self, name: &str) -> Result<(), BlobError>;
+    async fn delete(&self, name: &ObjectName) -> Result<(), BlobError>;
 
     /// All objects below `spaces/`, or those of one space (`spaces/{space}/`), ascending by name where the store can do
     /// that; read page by page as the stream is polled. Uploads that a dead process left are among them where they have a

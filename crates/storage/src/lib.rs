@@ -44,6 +44,7 @@ mod grant;
 mod invitations;
 mod members;
 mod object_key;
+mod object_name;
 mod objects;
 mod proof_chain;
 mod pull;
@@ -80,6 +81,7 @@ pub use members::{
     MembersHead, MembershipError, MembershipRejection, NewMember,
 };
 pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
+pub use object_name::ObjectName;
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
 pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use less_sync_core::{FileId, SpaceId};
 
-use crate::{ObjectKey, StorageError, UploadId};
+use crate::{ObjectKey, ObjectName, StorageError, UploadId};
 
 /// Shortest delay between the deletion of a file and the removal of its object, for the sake of running downloads (storage §4.6).
 pub const OBJECT_GRACE: Duration = Duration::from_mins(1);
@@ -17,8 +17,8 @@ pub struct DueObject {
     pub space: SpaceId,
     /// Id of the entry in the queue; for an upload attempt, the id of the attempt.
     pub entry: UploadId,
-    /// Key of the object; in another layout than ours where a database says so.
-    pub key: String,
+    /// Name of the object.
+    pub name: ObjectName,
     /// Failed deletion attempts so far.
     pub attempts: u32,
 }
@@ -52,8 +52,8 @@ pub enum ObjectUse {
 /// A live file and where its object should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveObject {
-    /// The name of the object.
-    pub key: String,
+    /// Name of the object.
+    pub name: ObjectName,
     /// The space of the file.
     pub space: SpaceId,
     /// The file.

@@ -77,12 +77,12 @@ fn as_text(finding: &Finding) -> String {
 
 fn as_json(finding: &Finding) -> Value {
     match finding {
-        Finding::Orphan { name, size } => json!({ "finding": "orphan", "name": name, "size": size }),
-        Finding::UnfinishedUpload { name } => json!({ "finding": "leftover", "name": name }),
-        Finding::UnknownName { name } => json!({ "finding": "stranger", "name": name }),
-        Finding::Missing { name } => json!({ "finding": "missing", "name": name }),
+        Finding::Orphan { name, size } => json!({ "finding": "orphan", "name": name.as_str(), "size": size }),
+        Finding::UnfinishedUpload { name } => json!({ "finding": "leftover", "name": name.as_str() }),
+        Finding::UnknownName { name } => json!({ "finding": "stranger", "name": name.as_str() }),
+        Finding::Missing { name } => json!({ "finding": "missing", "name": name.as_str() }),
         Finding::SizeMismatch { name, expected, actual } => {
-            json!({ "finding": "wrong_size", "name": name, "expected": expected, "actual": actual })
+            json!({ "finding": "wrong_size", "name": name.as_str(), "expected": expected, "actual": actual })
         }
     }
 }

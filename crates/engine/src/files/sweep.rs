@@ -57,16 +57,16 @@ impl Files {
     /// could lose the only reference to the object.
     async fn delete_object(&self, object: &DueObject) -> Result<bool, StorageError> {
         let storage = &self.0.engine.storage;
-        let Err(error) = self.0.blobs.delete(&object.key).await else {
+        let Err(error) = self.0.blobs.delete(&object.name).await else {
             storage.forget_object(object.space, object.entry).await?;
             self.0.metrics.swept.increment();
             return Ok(true);
         };
         self.0.metrics.sweep_failed.increment();
         if object.attempts >= MANY_ATTEMPTS {
-            tracing::error!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object many times");
+            tracing::error!(object = %object.name, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object many times");
         } else {
-            tracing::warn!(object = %object.key, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object");
+            tracing::warn!(object = %object.name, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object");
         }
         storage.postpone_object(object.space, object.entry, delay(object.attempts)).await?;
         Ok(false)

@@ -54,7 +54,7 @@ impl<B: BlobsBackend> Fixture<B> {
     }
 
     pub(super) async fn names(&self) -> Vec<String> {
-        self.list("spaces/").await.into_iter().map(|listed| listed.name).collect()
+        self.list("spaces/").await.into_iter().map(|listed| listed.name.to_string()).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use less_sync_core::SpaceId;
 use super::BlobsBackend;
 use super::fixture::{Fixture, key};
 use super::sizes::content;
-use less_sync_storage::Blobs;
+use less_sync_storage::{Blobs, ObjectName};
 
 /// A store is empty before the first upload, even the directory of objects may be missing.
 pub async fn empty_store_lists_nothing<B: BlobsBackend>() {
@@ -28,7 +28,7 @@ pub async fn listing_says_name_size_and_age<B: BlobsBackend>() {
     let expected = [(key(1, 1, 1), 1), (key(1, 2, 1), 0), (key(2, 1, 1), 1000)];
     assert_eq!(listed.len(), expected.len());
     for (found, (key, size)) in listed.iter().zip(expected) {
-        assert_eq!((found.name.clone(), found.size), (key.to_string(), size));
+        assert_eq!((found.name.as_str(), found.size), (key.to_string().as_str(), size));
         assert!(found.age < Duration::from_mins(2), "{:?}", found.age);
     }
 }
@@ -41,7 +41,7 @@ pub async fn listing_of_a_space_has_no_other<B: BlobsBackend>() {
     }
     let listed = fixture.list(&format!("spaces/{}/", SpaceId::from_bytes([2; 16]))).await;
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].name, key(2, 1, 1).to_string());
+    assert_eq!(listed[0].name, ObjectName::from(&key(2, 1, 1)));
 }
 
 /// Foreign objects are listed, and deleted by their listed names.
@@ -54,7 +54,7 @@ pub async fn listing_has_names_of_others<B: BlobsBackend>() {
     fixture.backend.put("elsewhere/spaces/x", b"?").await;
     assert_eq!(fixture.names().await, strange);
     for name in strange {
-        fixture.store.delete(name).await.unwrap();
+        fixture.store.delete(&name.to_owned().into()).await.unwrap();
     }
     assert_eq!(fixture.names().await, Vec::<String>::new());
 }
@@ -78,5 +78,5 @@ pub async fn listing_may_stop<B: BlobsBackend>() {
         fixture.put(&key(1, file, 1), &content(1, 1)).await;
     }
     let first: Vec<_> = fixture.store.list("spaces/").take(1).try_collect().await.unwrap();
-    assert_eq!(first[0].name, key(1, 1, 1).to_string());
+    assert_eq!(first[0].name, ObjectName::from(&key(1, 1, 1)));
 }

@@ -6,7 +6,7 @@ use less_sync_core::{FileId, SpaceId};
 use super::BlobsBackend;
 use super::fixture::{Fixture, key};
 use super::sizes::{PART, PIECE, SIZES, content};
-use less_sync_storage::{BlobError, Blobs, ObjectKey};
+use less_sync_storage::{BlobError, Blobs, ObjectKey, ObjectName};
 
 /// H1.
 pub async fn objects_of_all_sizes_come_back<B: BlobsBackend>() {
@@ -65,7 +65,7 @@ pub async fn object_of_the_original_is_read<B: BlobsBackend>() {
     fixture.backend.put(&legacy.to_string(), b"from the original").await;
     assert_eq!(fixture.read(&legacy).await.as_ref(), b"from the original");
     assert!(fixture.is_missing(&key(1, 1, 1)).await);
-    fixture.store.delete(&legacy.to_string()).await.unwrap();
+    fixture.store.delete(&ObjectName::from(&legacy)).await.unwrap();
     assert!(fixture.is_missing(&legacy).await);
 }
 
@@ -126,7 +126,7 @@ pub async fn deletion_is_for_good_and_for_one_name<B: BlobsBackend>() {
     for (file, upload) in [(1, 1), (1, 2), (2, 1)] {
         fixture.put(&key(1, file, upload), &bytes).await;
     }
-    fixture.store.delete(&key(1, 1, 1).to_string()).await.unwrap();
+    fixture.store.delete(&ObjectName::from(&key(1, 1, 1))).await.unwrap();
     assert!(fixture.is_missing(&key(1, 1, 1)).await);
     assert_eq!(fixture.names().await, [key(1, 1, 2).to_string(), key(1, 2, 1).to_string()]);
     assert_eq!(fixture.read(&key(1, 1, 2)).await, bytes);
@@ -135,20 +135,20 @@ pub async fn deletion_is_for_good_and_for_one_name<B: BlobsBackend>() {
 /// Storage §4.6: not found is success.
 pub async fn deletion_of_nothing_is_success<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
-    let name = key(1, 1, 1).to_string();
+    let name = ObjectName::from(&key(1, 1, 1));
     fixture.store.delete(&name).await.unwrap();
     fixture.put(&key(1, 1, 1), &content(1, 10)).await;
     for _repeat in 0..2 {
         fixture.store.delete(&name).await.unwrap();
     }
-    fixture.store.delete(&format!("{name}/below/an/object")).await.unwrap();
+    fixture.store.delete(&format!("{name}/below/an/object").into()).await.unwrap();
 }
 
 /// A row of a database may say anything.
 pub async fn name_that_leads_out_of_the_store_is_rejected<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for name in ["", "/", "/etc/passwd", "../outside", "spaces/../../outside", "spaces//x", "spaces/"] {
-        let deleted = fixture.store.delete(name).await;
+        let deleted = fixture.store.delete(&name.to_owned().into()).await;
         assert!(matches!(deleted, Err(BlobError::Failed(_))), "{name:?}: {deleted:?}");
     }
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use super::BlobsBackend;
 use super::fixture::{Fixture, key, write};
 use super::sizes::{PART, PIECE, content, pieces};
-use less_sync_storage::{BlobError, BlobWriter, Blobs};
+use less_sync_storage::{BlobError, BlobWriter, Blobs, ObjectName};
 
 /// Sizes of objects that stores may treat differently.
 const KINDS: [usize; 4] = [1000, PIECE + 1, PART, 2 * PART + 1];
@@ -85,7 +85,7 @@ pub async fn dropped_upload_leaves_what_delete_removes<B: BlobsBackend>() {
         for written in [0, size / 2, size] {
             drop(begun(&fixture, size, written).await);
             assert!(fixture.is_missing(&key(1, 1, 1)).await);
-            fixture.store.delete(&key(1, 1, 1).to_string()).await.unwrap();
+            fixture.store.delete(&ObjectName::from(&key(1, 1, 1))).await.unwrap();
             assert_eq!(fixture.names().await, Vec::<String>::new(), "{written} of {size}");
         }
     }
@@ -98,7 +98,7 @@ pub async fn dropped_finish_leaves_what_delete_removes<B: BlobsBackend>() {
         let writer = begun(&fixture, size, size).await;
         let finished = pin!(writer.finish()).now_or_never();
         assert!(finished.is_none(), "an object is not durable at once");
-        fixture.store.delete(&key(1, 1, 1).to_string()).await.unwrap();
+        fixture.store.delete(&ObjectName::from(&key(1, 1, 1))).await.unwrap();
         assert!(fixture.is_missing(&key(1, 1, 1)).await, "{size}");
         assert_eq!(fixture.names().await, Vec::<String>::new(), "{size}");
     }
@@ -113,7 +113,7 @@ pub async fn upload_that_is_too_long_is_rejected<B: BlobsBackend>() {
         assert!(matches!(written, Err(BlobError::Failed(_))), "{written:?}");
         assert!(writer.finish().await.is_err(), "only good for abort");
         assert!(fixture.is_missing(&key(1, 1, 1)).await);
-        fixture.store.delete(&key(1, 1, 1).to_string()).await.unwrap();
+        fixture.store.delete(&ObjectName::from(&key(1, 1, 1))).await.unwrap();
     }
 }
 
@@ -124,7 +124,7 @@ pub async fn upload_that_is_too_short_is_rejected<B: BlobsBackend>() {
         let finished = begun(&fixture, size, size - 1).await.finish().await;
         assert!(matches!(finished, Err(BlobError::Failed(_))), "{finished:?}");
         assert!(fixture.is_missing(&key(1, 1, 1)).await);
-        fixture.store.delete(&key(1, 1, 1).to_string()).await.unwrap();
+        fixture.store.delete(&ObjectName::from(&key(1, 1, 1))).await.unwrap();
     }
 }
 
@@ -135,5 +135,5 @@ pub async fn everything_works_through_the_trait_object<B: BlobsBackend>() {
     write(store, &key(1, 1, 1), &content(1, 10)).await.unwrap();
     assert_eq!(store.open(&key(1, 1, 1), None).await.unwrap().size, 10);
     store.probe().await.unwrap();
-    store.delete(&key(1, 1, 1).to_string()).await.unwrap();
+    store.delete(&ObjectName::from(&key(1, 1, 1))).await.unwrap();
 }

@@ -72,7 +72,7 @@ impl<B: Backend> SharedReplay<B> {
                 }
                 SweepOutcome::Abandoned => {}
             }
-            claimed.push((object.space, object.key, object.attempts));
+            claimed.push((object.space, object.name.to_string(), object.attempts));
         }
         claimed.sort();
         assert_eq!(claimed, self.model.objects.sweep(grace, outcome));

@@ -10,7 +10,7 @@ use less_sync_storage::BlobError;
 use parking_lot::Mutex;
 
 use super::error::blob_error;
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 
 /// Mode of created directories: owner only.
 const MODE: u32 = 0o700;
@@ -42,12 +42,12 @@ impl Directories {
         &self.root
     }
 
-    pub(super) fn path(&self, name: &ObjectName) -> PathBuf {
+    pub(super) fn path(&self, name: &ObjectPath) -> PathBuf {
         self.root.join(name.as_str())
     }
 
     /// Creates the directory of an object durably: it survives a power failure after this returns.
-    pub(super) fn prepare(&self, name: &ObjectName) -> io::Result<()> {
+    pub(super) fn prepare(&self, name: &ObjectPath) -> io::Result<()> {
         if self.durable.lock().contains(name.parent()) {
             return Ok(());
         }
@@ -61,12 +61,12 @@ impl Directories {
     }
 
     /// Drops the directory of an object from the cache, after it was removed from outside.
-    pub(super) fn forget(&self, name: &ObjectName) {
+    pub(super) fn forget(&self, name: &ObjectPath) {
         self.durable.lock().remove(name.parent());
     }
 
     /// Makes creations, renames and removals in the directory of an object durable.
-    pub(super) fn synchronise(&self, name: &ObjectName) -> io::Result<()> {
+    pub(super) fn synchronise(&self, name: &ObjectPath) -> io::Result<()> {
         synchronise(&self.root.join(name.parent()))
     }
 
@@ -94,8 +94,8 @@ mod tests {
 
     use super::*;
 
-    fn name(text: &str) -> ObjectName {
-        ObjectName::parse(text).unwrap()
+    fn name(text: &str) -> ObjectPath {
+        ObjectPath::parse(text).unwrap()
     }
 
     #[test]

@@ -12,14 +12,14 @@ use less_sync_storage::{BlobError, ListedBlob, ObjectKey};
 use super::error::{blob_error, is_missing};
 use super::{blocking, staged};
 use crate::Violation;
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 
 /// Maximum objects per page, and maximum names of one directory in memory. A larger directory is read once per page.
 const PAGE: usize = 4096;
 
 /// Lists the objects below a prefix that ends with `/`.
 pub(super) fn list(root: PathBuf, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
-    let parsed = prefix.strip_suffix('/').ok_or(Violation::Name).and_then(ObjectName::parse);
+    let parsed = prefix.strip_suffix('/').ok_or(Violation::Name).and_then(ObjectPath::parse);
     match parsed {
         Ok(_) => walk(Walk { root, levels: vec![Level::of(prefix.to_owned())] }, PAGE),
         Err(violation) => stream::once(async move { Err(violation.into()) }).boxed(),
@@ -129,7 +129,7 @@ fn listed(root: &Path, name: String) -> io::Result<Option<ListedBlob>> {
             let age = found.modified()?.elapsed().unwrap_or_default();
             let (object, unfinished) = staged::object_of(&name);
             let key = ObjectKey::parse(object).ok();
-            Ok(Some(ListedBlob { key, unfinished, name, size: found.len(), age }))
+            Ok(Some(ListedBlob { key, unfinished, name: name.into(), size: found.len(), age }))
         }
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(error),
@@ -154,7 +154,7 @@ mod tests {
         for page in 1..=names.len() + 1 {
             let top = Walk { root: root.path().to_owned(), levels: vec![Level::of("s/".to_owned())] };
             let listed: Vec<ListedBlob> = walk(top, page).try_collect().await.unwrap();
-            let listed: Vec<_> = listed.into_iter().map(|listed| listed.name).collect();
+            let listed: Vec<_> = listed.into_iter().map(|listed| listed.name.to_string()).collect();
             assert_eq!(listed, sorted, "pages of {page}");
         }
     }

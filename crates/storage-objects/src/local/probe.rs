@@ -9,10 +9,10 @@ use super::error::blob_error;
 use super::staged::{self, Staged};
 use super::upload_state::UploadState;
 use crate::Violation;
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 use crate::probe::CONTENT;
 
-pub(super) fn probe(directories: &Directories, name: &ObjectName) -> Result<(), BlobError> {
+pub(super) fn probe(directories: &Directories, name: &ObjectPath) -> Result<(), BlobError> {
     let staged = Staged::create(directories, name, CONTENT.len() as u64, UploadState::default())?;
     staged.append(CONTENT)?;
     staged.publish(directories, name)?;

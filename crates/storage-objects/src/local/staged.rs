@@ -13,7 +13,7 @@ use super::directories::Directories;
 use super::error::{blob_error, is_missing};
 use super::upload_state::UploadState;
 use crate::Violation;
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 
 /// Suffix of a staging file (storage §4.7).
 const SUFFIX: &str = "#1";
@@ -35,7 +35,7 @@ impl Staged {
     /// Creates the staging file. Fails if it exists: two writers never share one.
     pub(super) fn create(
         directories: &Directories,
-        name: &ObjectName,
+        name: &ObjectPath,
         size: u64,
         state: UploadState,
     ) -> Result<Self, BlobError> {
@@ -67,7 +67,7 @@ impl Staged {
     }
 
     /// Renames the complete file to its final path. Durable when this returns.
-    pub(super) fn publish(&self, directories: &Directories, name: &ObjectName) -> Result<(), BlobError> {
+    pub(super) fn publish(&self, directories: &Directories, name: &ObjectPath) -> Result<(), BlobError> {
         if self.written.load(Ordering::Relaxed) != self.size {
             return Err(Violation::TooShort.into());
         }
@@ -89,7 +89,7 @@ impl Drop for Staged {
 }
 
 /// Removes an object and its staging file. Durable when this returns.
-pub(super) fn delete(directories: &Directories, name: &ObjectName) -> Result<(), BlobError> {
+pub(super) fn delete(directories: &Directories, name: &ObjectPath) -> Result<(), BlobError> {
     let path = directories.path(name);
     let (object, upload) = (remove(&path)?, remove(&staging(&path))?);
     if object || upload {
@@ -120,7 +120,7 @@ fn staging(path: &Path) -> PathBuf {
 }
 
 /// Creates the directory of an object, also if it was removed from outside since this process created it.
-fn prepare(directories: &Directories, name: &ObjectName) -> io::Result<()> {
+fn prepare(directories: &Directories, name: &ObjectPath) -> io::Result<()> {
     if !directories.path(name).parent().is_some_and(Path::is_dir) {
         directories.forget(name);
     }

@@ -13,7 +13,7 @@ use super::error::blob_error;
 use super::staged::Staged;
 use super::store::Store;
 use super::upload_state::UploadState;
-use crate::object_name::ObjectName;
+use crate::object_path::ObjectPath;
 use crate::{PIECE, Violation};
 
 /// Bytes between two early synchronisations, which spread the disk writes over the upload instead of its end.
@@ -25,7 +25,7 @@ const SYNC_INTERVAL: usize = 8 * 1024 * 1024;
 /// two visits to the blocking pool, one of them for the free space.
 pub(super) struct LocalWriter {
     store: Arc<Store>,
-    name: ObjectName,
+    name: ObjectPath,
     size: u64,
     accepted: u64,
     buffer: Vec<u8>,
@@ -41,7 +41,7 @@ pub(super) struct LocalWriter {
 }
 
 impl LocalWriter {
-    pub(super) async fn create(store: Arc<Store>, name: ObjectName, size: u64) -> Result<Self, BlobError> {
+    pub(super) async fn create(store: Arc<Store>, name: ObjectPath, size: u64) -> Result<Self, BlobError> {
         let (state, buffer) = (UploadState::default(), Vec::with_capacity(buffer_for(size)));
         // Constructed before the await: dropping this future drops the writer, which aborts the upload.
         let mut writer = Self {
@@ -164,7 +164,7 @@ fn buffer_for(size: u64) -> usize {
 /// Checks the free space; creates and allocates the staging file of an object larger than a buffer.
 fn begin(
     store: &Store,
-    name: &ObjectName,
+    name: &ObjectPath,
     size: u64,
     state: UploadState,
 ) -> Result<Option<Arc<Staged>>, BlobError> {
@@ -182,7 +182,7 @@ fn begin(
 /// Writes the last buffer and publishes the object.
 fn end(
     store: &Store,
-    name: &ObjectName,
+    name: &ObjectPath,
     size: u64,
     staged: Option<Arc<Staged>>,
     rest: &[u8],

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use less_sync_storage::{BlobError, BlobWriter, Blobs, ListedBlob};
+use less_sync_storage::{BlobError, BlobWriter, Blobs, ListedBlob, ObjectName};
 use less_sync_storage_objects::{DiskSpace, LocalBlobs, Violation, Volume};
 use tempfile::TempDir;
 
@@ -95,9 +95,9 @@ async fn staging_file_of_a_killed_process_is_listed_and_deleted() {
         fs::create_dir_all(harness.path("").parent().unwrap()).unwrap();
         fs::write(harness.path("#1"), b"half").unwrap();
         let listed = harness.list().await;
-        assert_eq!((listed[0].name.clone(), listed[0].size), (format!("{}#1", key()), 4));
+        assert_eq!((listed[0].name.to_string(), listed[0].size), (format!("{}#1", key()), 4));
         assert_eq!((listed[0].key.clone(), listed[0].unfinished), (Some(key()), true));
-        harness.blobs.delete(&name).await.unwrap();
+        harness.blobs.delete(&name.into()).await.unwrap();
         assert_eq!(harness.list().await, []);
     }
 }
@@ -119,7 +119,7 @@ async fn dropped_upload_removes_its_staging_file() {
 async fn upload_whose_staging_file_was_deleted_fails() {
     let harness = Harness::new().await;
     let writer = harness.started(3 * PIECE, 3 * PIECE).await;
-    harness.blobs.delete(&key().to_string()).await.unwrap();
+    harness.blobs.delete(&ObjectName::from(&key())).await.unwrap();
     assert!(matches!(writer.finish().await, Err(BlobError::Failed(_))));
     assert_eq!(harness.list().await, []);
 }
@@ -166,7 +166,7 @@ async fn object_that_grows_ends_at_its_announced_size() {
         OpenOptions::new().write(true).open(harness.path("")).unwrap().set_len(10 * PIECE as u64).unwrap();
         let read: Vec<Bytes> = reader.bytes.try_collect().await.unwrap();
         assert_eq!((reader.size, read.concat().len()), (size as u64, size));
-        harness.blobs.delete(&key().to_string()).await.unwrap();
+        harness.blobs.delete(&ObjectName::from(&key())).await.unwrap();
     }
 }
 

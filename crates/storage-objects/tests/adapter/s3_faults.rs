@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use less_sync_storage::{BlobError, BlobWriter, Blobs};
+use less_sync_storage::{BlobError, BlobWriter, Blobs, ObjectName};
 use less_sync_storage_objects::{RetryPolicy, S3Blobs, S3Options, Timeouts};
 use less_sync_test_support::s3::{S3Server, Trouble};
 use less_sync_test_support::within;
@@ -72,7 +72,7 @@ impl Harness {
             ("open", self.blobs.open(&key(), None).await.map(drop)),
             ("open a part", self.blobs.open(&key(), Some(0..1)).await.map(drop)),
             ("open nothing", self.blobs.open(&key(), Some(0..0)).await.map(drop)),
-            ("delete", self.blobs.delete(&key().to_string()).await),
+            ("delete", self.blobs.delete(&ObjectName::from(&key())).await),
             ("list", self.blobs.list("spaces/").try_collect::<Vec<_>>().await.map(drop)),
             ("probe", self.blobs.probe().await),
         ]

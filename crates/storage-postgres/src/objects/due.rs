@@ -56,7 +56,7 @@ impl Transaction for Claiming {
             Ok(DueObject {
                 space: row.space_id.into(),
                 entry: UploadId::from_bytes(row.upload_id.into_bytes()),
-                key: row.object_key,
+                name: row.object_key.into(),
                 attempts: u32::try_from(row.attempts).map_err(|_| CorruptRow("count of attempts"))?,
             })
         });

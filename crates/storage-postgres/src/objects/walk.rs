@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use less_sync_core::{FileId, SpaceId};
-use less_sync_storage::{LiveObject, ObjectKey};
+use less_sync_storage::{LiveObject, ObjectKey, ObjectName};
 use sqlx::{Executor as _, PgConnection};
 use uuid::Uuid;
 
@@ -40,8 +40,9 @@ impl Transaction for Walk {
         let mut live = Vec::new();
         for row in rows.fetch_all(db).await? {
             let (space, file) = (SpaceId::from(row.space_id), FileId::from(row.id));
-            let key = row.object_key.unwrap_or_else(|| ObjectKey::legacy(space, file).to_string());
-            live.push(LiveObject { key, space, file, size: size(row.size)? });
+            let legacy = || ObjectName::from(&ObjectKey::legacy(space, file));
+            let name = row.object_key.map_or_else(legacy, ObjectName::from);
+            live.push(LiveObject { name, space, file, size: size(row.size)? });
         }
         live.retain(|object| Some((object.space, object.file)) != self.after);
         live.truncate(self.limit);

@@ -94,7 +94,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DueObject> {
     Ok(DueObject {
         space: SpaceId::from_bytes(row.get(0)?),
         entry: UploadId::from_bytes(row.get(1)?),
-        key: row.get(2)?,
+        name: row.get::<_, String>(2)?.into(),
         attempts: row.get(3)?,
     })
 }

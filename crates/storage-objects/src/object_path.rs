@@ -1,21 +1,25 @@
-//! Object names that cannot escape the store.
+//! Paths of objects that cannot escape the store.
 
 use less_sync_storage::ObjectKey;
 use uuid::Uuid;
 
 use crate::Violation;
 
-/// Relative name with `/` between its parts, none of which is empty, `.`, `..` or contains a control character.
+/// Relative path with `/` between its parts, none of which is empty, `.`, `..` or contains a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ObjectName(String);
+pub(crate) struct ObjectPath(String);
 
-impl ObjectName {
+impl ObjectPath {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Violation::Name`].
     pub(crate) fn parse(text: &str) -> Result<Self, Violation> {
         let fits = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
         if text.split('/').all(fits) { Ok(Self(text.to_owned())) } else { Err(Violation::Name) }
     }
 
-    /// Name of the probe object number `number` of a process.
+    /// Path of the probe object number `number` of a process.
     pub(crate) fn probe(instance: Uuid, number: u64) -> Self {
         Self(format!(".less-sync-probe/{instance}-{number}"))
     }
@@ -30,7 +34,7 @@ impl ObjectName {
     }
 }
 
-impl From<&ObjectKey> for ObjectName {
+impl From<&ObjectKey> for ObjectPath {
     fn from(key: &ObjectKey) -> Self {
         Self(key.to_string())
     }
@@ -43,16 +47,16 @@ mod tests {
     #[test]
     fn relative_names_are_valid() {
         for good in ["spaces/a/files/b.c", "spaces/a/files/b#1", ".less-sync-probe/1", "one", "…"] {
-            assert_eq!(ObjectName::parse(good).unwrap().as_str(), good);
+            assert_eq!(ObjectPath::parse(good).unwrap().as_str(), good);
         }
-        assert_eq!(ObjectName::parse("a/b/c").unwrap().parent(), "a/b");
-        assert_eq!(ObjectName::parse("a").unwrap().parent(), "");
+        assert_eq!(ObjectPath::parse("a/b/c").unwrap().parent(), "a/b");
+        assert_eq!(ObjectPath::parse("a").unwrap().parent(), "");
     }
 
     #[test]
     fn name_that_escapes_the_store_is_rejected() {
         for bad in ["", "/", "/etc/passwd", "a//b", "a/", "../a", "a/../b", "a/.", "a\0b", "a\nb"] {
-            assert_eq!(ObjectName::parse(bad), Err(Violation::Name), "{bad:?}");
+            assert_eq!(ObjectPath::parse(bad), Err(Violation::Name), "{bad:?}");
         }
     }
 }
