@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_core::{Cursor, ErrorCode, close_code};
+use less_sync_core::{ChainSeq, Cursor, ErrorCode, close_code};
 
 use crate::TlsError;
 
@@ -159,7 +159,7 @@ pub enum LogError {
     #[error("the membership log is broken at entry {seq}")]
     Broken {
         /// Position of the entry.
-        seq: i32,
+        seq: ChainSeq,
     },
 }
 

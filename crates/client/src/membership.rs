@@ -6,7 +6,7 @@ use less_sync_core::wire::membership::{
     MembershipRevokeParams,
 };
 use less_sync_core::wire::method;
-use less_sync_core::{Cid, limits};
+use less_sync_core::{ChainSeq, Cid, MetadataVersion, limits};
 use sha2::{Digest as _, Sha256};
 
 use crate::access::Access;
@@ -22,8 +22,8 @@ const LOG_BYTES: usize = 64 * limits::MIB;
 /// Head of a log, which the next entry must follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogHead {
-    /// Position of the last entry, which is the number of entries; 0 in an empty log.
-    pub seq: i32,
+    /// Version of the log that ends here.
+    pub version: MetadataVersion,
     /// SHA-256 of the last entry's payload; `None` in an empty log.
     pub hash: Option<[u8; 32]>,
 }
@@ -32,13 +32,18 @@ impl LogHead {
     /// Head after `payload` is appended to this one.
     #[must_use]
     pub fn followed_by(&self, payload: &[u8]) -> Self {
-        Self { seq: self.seq.saturating_add(1), hash: Some(Sha256::digest(payload).into()) }
+        Self { version: self.next_seq().version(), hash: Some(Sha256::digest(payload).into()) }
+    }
+
+    /// Position of the entry after this head. A head at the maximum has no valid next entry: servers reject its append.
+    pub(crate) fn next_seq(&self) -> ChainSeq {
+        self.version.next_seq().unwrap_or(ChainSeq::MAX)
     }
 
     /// Verifies that `entry` follows this head, and advances to it.
     fn advance(&mut self, entry: &MembershipEntry) -> Result<(), LogError> {
         let next = self.followed_by(&entry.payload);
-        let is_next = entry.chain_seq == next.seq
+        let is_next = entry.chain_seq == self.next_seq()
             && entry.prev_hash.as_deref() == self.hash.as_ref().map(<[u8; 32]>::as_slice)
             && Some(&*entry.entry_hash) == next.hash.as_ref().map(<[u8; 32]>::as_slice);
         if !is_next {
@@ -90,7 +95,7 @@ impl Connection {
             space: &space,
             ucan: access.ucan,
             home_server: None,
-            expected_version: head.seq,
+            expected_version: head.version.get(),
             prev_hash: head.hash.as_ref().map(<[u8; 32]>::as_slice),
             entry_hash: next.hash.as_ref().map_or(&[], <[u8; 32]>::as_slice),
             payload,
@@ -98,7 +103,7 @@ impl Connection {
         };
         let response = self.call(method::MEMBERSHIP_APPEND, &params).await?;
         let appended: MembershipAppendResult = response.decode()?;
-        if appended.chain_seq == next.seq { Ok(next) } else { Err(CallError::Undecodable) }
+        if appended.chain_seq == head.next_seq() { Ok(next) } else { Err(CallError::Undecodable) }
     }
 
     /// Reads the complete log, in several calls if needed, and verifies its hash chain.
@@ -109,8 +114,10 @@ impl Connection {
         let mut entries = self.entries_up_to(access, None).await?;
         let mut bytes = size(&entries);
         // The server truncates a list that exceeds one frame at its beginning, so older entries are fetched backwards.
-        while let Some(first) = entries.first().map(|entry| entry.chain_seq).filter(|first| *first > 1) {
-            let mut older = self.entries_up_to(access, Some(first - 1)).await?;
+        while let Some(first) =
+            entries.first().map(|entry| entry.chain_seq).filter(|first| *first > ChainSeq::FIRST)
+        {
+            let mut older = self.entries_up_to(access, Some(first.version_before())).await?;
             bytes += size(&older);
             if older.is_empty() || bytes > LOG_BYTES {
                 return Err(LogError::Broken { seq: first });
@@ -124,7 +131,7 @@ impl Connection {
     async fn entries_up_to(
         &self,
         access: Access<'_>,
-        until_seq: Option<i32>,
+        until: Option<MetadataVersion>,
     ) -> Result<Vec<MembershipEntry>, CallError> {
         let space = access.space.to_string();
         let params = MembershipListParams {
@@ -132,7 +139,7 @@ impl Connection {
             ucan: access.ucan,
             home_server: None,
             since_seq: 0,
-            until_seq,
+            until_seq: until.map(MetadataVersion::get),
         };
         let response = self.call(method::MEMBERSHIP_LIST, &params).await?;
         let list: MembershipListResult<'_> = response.decode()?;
@@ -178,7 +185,7 @@ mod tests {
         let next = head.followed_by(&payload);
         let bytes = |hash: Option<[u8; 32]>| hash.map(|hash| Bytes::copy_from_slice(&hash));
         MembershipEntry {
-            chain_seq: next.seq,
+            chain_seq: head.next_seq(),
             prev_hash: bytes(head.hash),
             entry_hash: bytes(next.hash).unwrap(),
             payload,
@@ -199,7 +206,7 @@ mod tests {
     fn complete_log_is_verified() {
         let entries = log(&["one", "two", "three"]);
         let verified = Log::verify(entries.clone()).unwrap();
-        assert_eq!((verified.head.seq, verified.entries), (3, entries));
+        assert_eq!((verified.head.version.get(), verified.entries), (3, entries));
         assert_eq!(Log::verify(Vec::new()).unwrap().head, LogHead::default());
     }
 

@@ -84,7 +84,7 @@ impl Connection {
         let params = PushParams {
             space: &space,
             ucan: options.ucan.as_deref(),
-            epoch: options.epoch.map(Epoch::get),
+            epoch: options.epoch,
             home_server: None,
             changes: changes.iter().zip(&ids).map(|(change, id)| params(change, id)).collect(),
         };

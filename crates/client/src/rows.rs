@@ -4,7 +4,7 @@ use bytes::Bytes;
 use less_sync_core::wire::event::{FileEntry, RecordEntry};
 use less_sync_core::wire::membership::Entry;
 use less_sync_core::wire::pull::{PullFile, PullRecord};
-use less_sync_core::{Cursor, FileId, RecordId};
+use less_sync_core::{ChainSeq, Cursor, FileId, RecordId};
 
 /// Record, live or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub struct FileRow {
 /// Entry of the membership log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembershipEntry {
-    /// Position in the log, from 1.
-    pub chain_seq: i32,
+    /// Position in the log.
+    pub chain_seq: ChainSeq,
     /// Hash of the previous entry; `None` for the first one.
     pub prev_hash: Option<Bytes>,
     /// SHA-256 of the payload.

@@ -21,7 +21,8 @@ fn push(changes: u8, size: usize) -> Vec<u8> {
         |id| ChangeParams { id, blob: Some(&blob), expected_cursor: 41, dek: DekField::Stated(&DEK) };
     let changes = ids.iter().map(|id| change(id.as_str())).collect();
     let ucan = "u".repeat(700);
-    let params = PushParams { space: SPACE, ucan: Some(&ucan), epoch: Some(2), home_server: None, changes };
+    let params =
+        PushParams { space: SPACE, ucan: Some(&ucan), epoch: Some(Epoch::FIRST), home_server: None, changes };
     frame::request("rpc-1-m3x7k2q0", method::PUSH, &params).to_vec()
 }
 

@@ -25,6 +25,23 @@ impl Epoch {
     pub const fn get(self) -> i32 {
         self.0
     }
+
+    /// Epoch after this one; `None` at the maximum.
+    #[must_use]
+    pub const fn next(self) -> Option<Self> {
+        match self.0.checked_add(1) {
+            Some(next) => Some(Self(next)),
+            None => None,
+        }
+    }
+}
+
+impl TryFrom<i32> for Epoch {
+    type Error = OutOfRange;
+
+    fn try_from(number: i32) -> Result<Self, OutOfRange> {
+        Self::new(number)
+    }
 }
 
 impl fmt::Display for Epoch {

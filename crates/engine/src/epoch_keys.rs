@@ -1,8 +1,8 @@
 //! Epoch key shares: the key of an epoch, wrapped for each member (newer-clients §4.1). Opaque to the server.
 
 use bytes::Bytes;
-use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
+use less_sync_core::{Epoch, Requested, SpaceId};
 use less_sync_storage::{AdminGrant, EpochKeyRejection, KeyShares};
 
 use crate::{Credentials, Engine, EngineError};
@@ -28,7 +28,7 @@ impl Engine {
     pub async fn put_epoch_keys(
         &self,
         grant: &AdminGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         shares: KeyShares,
     ) -> Result<(), EngineError<EpochKeyRejection>> {
         Ok(self.storage.put_epoch_keys(grant, epoch, shares).await?)
@@ -45,7 +45,7 @@ impl Engine {
         &self,
         credentials: Credentials<'_>,
         space: SpaceId,
-        epoch: i32,
+        epoch: Requested<Epoch>,
     ) -> Result<Option<Bytes>, EngineError> {
         let grant = self.authorizer.admit(Method::EpochKeysGet, credentials, space).await?.reading()?;
         let did = credentials.caller.did.as_deref().ok_or(EngineError::Forbidden)?;

@@ -1,7 +1,7 @@
 //! Epochs: key rotation of a space, with a rewrap of all its DEKs (protocol §4.14, §4.15).
 
-use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
+use less_sync_core::{Epoch, Requested, SpaceId};
 use less_sync_storage::{Advanced, EpochRejection};
 
 use crate::{Credentials, Engine, EngineError};
@@ -16,7 +16,7 @@ impl Engine {
         &self,
         credentials: Credentials<'_>,
         space: SpaceId,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         raise_minimum: bool,
     ) -> Result<Advanced, EngineError> {
         let admission = self.authorizer.admit(Method::EpochBegin, credentials, space).await?;
@@ -32,7 +32,7 @@ impl Engine {
         &self,
         credentials: Credentials<'_>,
         space: SpaceId,
-        epoch: i32,
+        epoch: Requested<Epoch>,
     ) -> Result<(), EngineError<EpochRejection>> {
         let admission = self.authorizer.admit(Method::EpochComplete, credentials, space).await;
         let grant = admission.and_then(|admission| admission.administering()).map_err(EngineError::widen)?;

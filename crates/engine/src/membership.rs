@@ -1,7 +1,7 @@
 //! Membership log of a space and revocations (protocol §4.8–§4.10).
 
 use less_sync_core::wire::method::Method;
-use less_sync_core::{ConnectionId, Permission, SpaceId};
+use less_sync_core::{ConnectionId, MetadataVersion, Permission, Requested, SpaceId};
 use less_sync_storage::{
     Appended, MemberEntry, MemberLimits, MemberList, MemberRange, MembershipRejection, NewMember, RateAction,
 };
@@ -13,8 +13,8 @@ use crate::{AppendedEvent, Credentials, Engine, EngineError, Revocation, Revoked
 pub struct Append {
     /// The new entry.
     pub entry: NewMember,
-    /// Number of entries that the caller knows; the append fails if the log has more.
-    pub expected_version: i32,
+    /// Version of the log that the caller knows; the append fails if the log has another one.
+    pub expected_version: Requested<MetadataVersion>,
 }
 
 impl Engine {

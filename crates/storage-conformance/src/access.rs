@@ -8,7 +8,7 @@ use less_sync_core::{Cursor, DekKind, SpaceId};
 use crate::file_fixture::{claim, content};
 use crate::fixture::{AnyError, Fixture, ROOT, WIDE, any, dek, live, record, space};
 use crate::grants::{Grant, chain, cid};
-use crate::shared_fixture::{ALL, WIDE_LOG, file, member, rewrap};
+use crate::shared_fixture::{ALL, WIDE_LOG, file, member, rewrap, version};
 use crate::{Arrangement, Backend};
 use less_sync_storage::{
     ActorHash, DekRejection, Deks as _, EpochKeys as _, Epochs as _, FileError, FileRejection, Files as _,
@@ -47,7 +47,7 @@ impl Caller {
             ("list keys", any(store.begin_deks(&grant, DekKind::Record, Cursor::ZERO).await.map(drop))),
             ("has files", any(store.has_files(&grant).await.map(drop))),
             ("file", found(store.file(&grant, file(9)).await)),
-            ("epoch key", any(store.epoch_key(&grant, 1, "did:key:z").await.map(drop))),
+            ("epoch key", any(store.epoch_key(&grant, 1.into(), "did:key:z").await.map(drop))),
             ("empty push", self.push(fixture, vec![]).await),
         ]
     }
@@ -60,17 +60,20 @@ impl Caller {
         let shares = KeyShares::new(vec![("did:key:z".to_owned(), Bytes::from_static(b"key"))]).unwrap();
         vec![
             ("push", self.push(fixture, vec![live(record(1), Cursor::ZERO, b"a")]).await),
-            ("append", any(store.append_member(&read, 0, member(None, b"a"), WIDE_LOG).await.map(drop))),
+            (
+                "append",
+                any(store.append_member(&read, 0.into(), member(None, b"a"), WIDE_LOG).await.map(drop)),
+            ),
             ("revoke", any(store.revoke(&admin, &cid(99).into()).await)),
-            ("put epoch keys", any(store.put_epoch_keys(&admin, 1, shares).await)),
+            ("put epoch keys", any(store.put_epoch_keys(&admin, 1.into(), shares).await)),
             ("claim file", found(store.claim_file(&write, &claim).await)),
             ("begin upload", any(store.begin_upload(&write, file(9), Duration::ZERO).await.map(drop))),
             ("commit file", found(store.commit_file(&write, &self.upload(), &claim, content()).await)),
             ("delete file", any(store.delete_file(&write, file(9)).await.map(drop))),
             ("rewrap", self.rewrap_nothing(fixture).await),
             ("rewrap files", self.rewrap_no_file(fixture).await),
-            ("advance", any(store.advance_epoch(&admin, 2, false).await.map(drop))),
-            ("complete", any(store.complete_rewrap(&admin, 2).await)),
+            ("advance", any(store.advance_epoch(&admin, 2.into(), false).await.map(drop))),
+            ("complete", any(store.complete_rewrap(&admin, 2.into()).await)),
         ]
     }
 
@@ -215,8 +218,8 @@ pub async fn everything_shared_works_through_the_trait_object<B: Backend>() {
     let id = space(1);
     store.create_space(id, "conformance", SpaceKind::Shared { root_public_key: ROOT }).await.unwrap();
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
-    store.append_member(&caller.grant(), 0, member(None, b"a"), WIDE_LOG).await.unwrap();
-    assert_eq!(store.list_members(&caller.grant(), ALL).await.unwrap().metadata_version, 1);
+    store.append_member(&caller.grant(), 0.into(), member(None, b"a"), WIDE_LOG).await.unwrap();
+    assert_eq!(store.list_members(&caller.grant(), ALL).await.unwrap().metadata_version, version(1));
     store.revoke(&caller.grant(), &cid(1).into()).await.unwrap();
     assert!(matches!(store.space_state(&caller.grant()).await, Err(StorageError::Revoked)));
     let limit = RateLimit { actions: 1, window: Duration::from_mins(1) };

@@ -18,11 +18,11 @@ async fn put<B: Backend>(
     epoch: i32,
     members: &[(&str, &[u8])],
 ) -> Result<(), EpochKeyError> {
-    fixture.store.put_epoch_keys(&fixture.grant(space), epoch, shares(members)).await
+    fixture.store.put_epoch_keys(&fixture.grant(space), epoch.into(), shares(members)).await
 }
 
 async fn get<B: Backend>(fixture: &Fixture<B>, space: SpaceId, epoch: i32, member: &str) -> Option<Bytes> {
-    fixture.store.epoch_key(&fixture.grant(space), epoch, member).await.unwrap()
+    fixture.store.epoch_key(&fixture.grant(space), epoch.into(), member).await.unwrap()
 }
 
 /// G-05: a share is for one member, one epoch and one space. Who has none is told so, which is not an error.
@@ -91,14 +91,14 @@ pub async fn shares_are_stored_unchanged<B: Backend>() {
     let did = |number: usize| format!("{number:0>255}");
     let key = |number: usize| Bytes::from([number.to_le_bytes(), [0xff; 8]].concat().repeat(128));
     let all = KeyShares::new((0..1000).map(|n| (did(n), key(n))).collect()).unwrap();
-    fixture.store.put_epoch_keys(&fixture.grant(space), 2, all).await.unwrap();
+    fixture.store.put_epoch_keys(&fixture.grant(space), 2.into(), all).await.unwrap();
     for number in [0, 1, 500, 999] {
         assert_eq!(get(&fixture, space, 2, &did(number)).await, Some(key(number)));
     }
     let odd =
         [("é".repeat(127), Bytes::from_static(&[0])), ("'; --".to_owned(), Bytes::from_static(b"\xff"))];
     let shares = KeyShares::new(odd.to_vec()).unwrap();
-    fixture.store.put_epoch_keys(&fixture.grant(space), 2, shares).await.unwrap();
+    fixture.store.put_epoch_keys(&fixture.grant(space), 2.into(), shares).await.unwrap();
     for (member, key) in odd {
         assert_eq!(get(&fixture, space, 2, &member).await, Some(key));
     }

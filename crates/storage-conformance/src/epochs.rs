@@ -28,8 +28,11 @@ pub async fn epoch_after_epoch<B: Backend>() {
             fixture.advance(space, number).await;
             assert_eq!(epochs(&fixture, space).await, (number, number - 1, Some(number)));
             for conflicting in [number, number + 1] {
-                let rejected =
-                    fixture.store.advance_epoch(&fixture.grant(space), conflicting, true).await.unwrap();
+                let rejected = fixture
+                    .store
+                    .advance_epoch(&fixture.grant(space), conflicting.into(), true)
+                    .await
+                    .unwrap();
                 let (key_generation, rewrap_epoch) = (epoch(number), Some(epoch(number)));
                 assert_eq!(rejected, Advanced::Conflict { key_generation, rewrap_epoch });
             }
@@ -47,11 +50,11 @@ pub async fn only_the_next_epoch_can_begin<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     for number in [3, 1, 0, -1, i32::MIN, i32::MAX] {
-        let rejected = fixture.store.advance_epoch(&fixture.grant(space), number, true).await.unwrap();
+        let rejected = fixture.store.advance_epoch(&fixture.grant(space), number.into(), true).await.unwrap();
         assert_eq!(rejected, Advanced::Conflict { key_generation: epoch(1), rewrap_epoch: None }, "{number}");
     }
     assert_eq!(epochs(&fixture, space).await, (1, 1, None));
-    let begun = fixture.store.advance_epoch(&fixture.grant(space), 2, true).await.unwrap();
+    let begun = fixture.store.advance_epoch(&fixture.grant(space), 2.into(), true).await.unwrap();
     assert_eq!(begun, Advanced::Begun(epoch(2)));
     assert_eq!(epochs(&fixture, space).await, (2, 2, Some(2)));
     let rejected = fixture.push(space, vec![keyed(record(1), NONE, b"a", dek(1, 0))]).await;
@@ -67,7 +70,8 @@ pub async fn last_epoch_has_no_successor<B: Backend>() {
     let arrangement = Arrangement::Epochs { key_generation: last, minimum: last, rewrap_pending: false };
     fixture.arrange(space, arrangement).await;
     for number in [i32::MAX, i32::MIN, 1] {
-        let rejected = fixture.store.advance_epoch(&fixture.grant(space), number, false).await.unwrap();
+        let rejected =
+            fixture.store.advance_epoch(&fixture.grant(space), number.into(), false).await.unwrap();
         assert_eq!(rejected, Advanced::Conflict { key_generation: last, rewrap_epoch: None });
     }
     fixture.end().await;
@@ -234,12 +238,12 @@ pub async fn completion_deletes_outdated_shares<B: Backend>() {
     let (space, other) = (fixture.shared(1).await, fixture.shared(2).await);
     let put = async |space: SpaceId, number: i32| {
         let shares = KeyShares::new(vec![("did".to_owned(), Bytes::from(number.to_string()))]).unwrap();
-        fixture.store.put_epoch_keys(&fixture.grant(space), number, shares).await.unwrap();
+        fixture.store.put_epoch_keys(&fixture.grant(space), number.into(), shares).await.unwrap();
     };
     let stored = async |space: SpaceId| {
         let mut stored = Vec::new();
         for number in 1..=6 {
-            let key = fixture.store.epoch_key(&fixture.grant(space), number, "did").await.unwrap();
+            let key = fixture.store.epoch_key(&fixture.grant(space), number.into(), "did").await.unwrap();
             stored.extend(key.map(|_| number));
         }
         stored

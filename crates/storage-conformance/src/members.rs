@@ -1,9 +1,9 @@
 //! The membership log.
 
-use less_sync_core::Cursor;
+use less_sync_core::{Cursor, MetadataVersion};
 
 use crate::fixture::{Fixture, cursor, epoch, live, record, space};
-use crate::shared_fixture::{ALL, WIDE_LOG, member, sha256};
+use crate::shared_fixture::{ALL, WIDE_LOG, member, seq, sha256, version};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
     Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members as _, MembersHead,
@@ -16,11 +16,11 @@ pub async fn appends_chain_and_count_versions<B: Backend>() {
     let space = fixture.shared(1).await;
     fixture.commit(space, vec![live(record(1), Cursor::ZERO, b"a")]).await;
     fixture.advance(space, 2).await;
-    let expected = |seq: i32, prev: u64| Appended {
-        chain_seq: seq,
+    let expected = |number: i32, prev: u64| Appended {
+        chain_seq: seq(number),
         prev: cursor(prev),
         cursor: cursor(prev + 1),
-        metadata_version: seq,
+        metadata_version: version(number),
         key_generation: epoch(2),
         rewrap_epoch: Some(epoch(2)),
     };
@@ -29,15 +29,15 @@ pub async fn appends_chain_and_count_versions<B: Backend>() {
     let second = fixture.try_append(space, 1, member(Some(sha256(b"first")), b"second")).await.unwrap();
     assert_eq!(second, expected(2, 2));
     assert_eq!(fixture.space(space).await.cursor, cursor(3));
-    let entry = |seq: i32, prev_hash: Option<[u8; 32]>, payload: &'static [u8]| MemberEntry {
-        chain_seq: seq,
-        cursor: cursor(u64::from(seq.unsigned_abs()) + 1),
+    let entry = |number: i32, prev_hash: Option<[u8; 32]>, payload: &'static [u8]| MemberEntry {
+        chain_seq: seq(number),
+        cursor: cursor(u64::from(number.unsigned_abs()) + 1),
         prev_hash,
         entry_hash: sha256(payload),
         payload: payload.into(),
     };
     let entries = vec![entry(1, None, b"first"), entry(2, Some(sha256(b"first")), b"second")];
-    assert_eq!(fixture.members(space, ALL).await, MemberList { entries, metadata_version: 2 });
+    assert_eq!(fixture.members(space, ALL).await, MemberList { entries, metadata_version: version(2) });
     fixture.end().await;
 }
 
@@ -119,19 +119,19 @@ pub async fn list_respects_both_bounds<B: Backend>() {
     }
     let cases = [
         (0, None, vec![1, 2, 3, 4, 5]),
-        (-7, None, vec![1, 2, 3, 4, 5]),
         (3, None, vec![4, 5]),
         (5, None, vec![]),
         (i32::MAX, None, vec![]),
         (0, Some(2), vec![1, 2]),
         (2, Some(4), vec![3, 4]),
         (4, Some(2), vec![]),
-        (0, Some(-1), vec![]),
+        (0, Some(0), vec![]),
     ];
     for (since, until, expected) in cases {
-        let list = fixture.members(space, MemberRange { since, until, ..ALL }).await;
-        let places: Vec<i32> = list.entries.iter().map(|entry| entry.chain_seq).collect();
-        assert_eq!((places, list.metadata_version), (expected, 5), "{since} {until:?}");
+        let range = MemberRange { since: version(since), until: until.map(version), ..ALL };
+        let list = fixture.members(space, range).await;
+        let places: Vec<i32> = list.entries.iter().map(|entry| entry.chain_seq.get()).collect();
+        assert_eq!((places, list.metadata_version), (expected, version(5)), "{since} {until:?}");
     }
     fixture.end().await;
 }
@@ -141,10 +141,10 @@ pub async fn empty_log_has_no_entries_and_no_head<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (shared, personal) = (fixture.shared(1).await, fixture.personal(2).await);
     for space in [shared, personal] {
-        let empty = MemberList { entries: vec![], metadata_version: 0 };
+        let empty = MemberList { entries: vec![], metadata_version: MetadataVersion::ZERO };
         assert_eq!(fixture.members(space, ALL).await, empty);
         let head = fixture.store.members_head(&fixture.grant(space)).await.unwrap();
-        assert_eq!(head, MembersHead { metadata_version: 0, last: None });
+        assert_eq!(head, MembersHead { metadata_version: MetadataVersion::ZERO, last: None });
     }
     fixture.end().await;
 }
@@ -156,8 +156,8 @@ pub async fn head_follows_the_log<B: Backend>() {
     for number in 1..=3 {
         fixture.append(space, &[7, number]).await;
         let head = fixture.store.members_head(&fixture.grant(space)).await.unwrap();
-        let seq = i32::from(number);
-        assert_eq!(head, MembersHead { metadata_version: seq, last: Some((seq, sha256(&[7, number]))) });
+        let last = (seq(number.into()), sha256(&[7, number]));
+        assert_eq!(head, MembersHead { metadata_version: version(number.into()), last: Some(last) });
     }
     fixture.end().await;
 }
@@ -180,10 +180,10 @@ pub async fn oldest_entries_are_left_out_of_a_large_list<B: Backend>() {
     ];
     for (max_bytes, expected) in cases {
         let list = fixture.members(space, MemberRange { max_bytes, ..ALL }).await;
-        let places: Vec<i32> = list.entries.iter().map(|entry| entry.chain_seq).collect();
-        assert_eq!((places, list.metadata_version), (expected, 4), "{max_bytes}");
+        let places: Vec<i32> = list.entries.iter().map(|entry| entry.chain_seq.get()).collect();
+        assert_eq!((places, list.metadata_version), (expected, version(4)), "{max_bytes}");
     }
-    let range = MemberRange { since: 0, until: Some(2), max_bytes: 5000 + MEMBER_OVERHEAD };
+    let range = MemberRange { until: Some(version(2)), max_bytes: 5000 + MEMBER_OVERHEAD, ..ALL };
     assert_eq!(fixture.members(space, range).await.entries.len(), 1);
     fixture.end().await;
 }
@@ -195,13 +195,14 @@ pub async fn payload_may_reach_its_limit_but_not_exceed_it<B: Backend>() {
     let limits = MemberLimits { payload: 1000, ..WIDE_LOG };
     let grant = fixture.grant(space);
     for version in [0, 7] {
-        let rejected = fixture.store.append_member(&grant, version, member(None, &[1; 1001]), limits).await;
+        let rejected =
+            fixture.store.append_member(&grant, version.into(), member(None, &[1; 1001]), limits).await;
         assert!(
             matches!(rejected, Err(StorageError::Rejected(MembershipRejection::PayloadTooLarge))),
             "{rejected:?}"
         );
     }
-    fixture.store.append_member(&grant, 0, member(None, &[1; 1000]), limits).await.unwrap();
+    fixture.store.append_member(&grant, 0.into(), member(None, &[1; 1000]), limits).await.unwrap();
     fixture.end().await;
 }
 
@@ -213,14 +214,15 @@ pub async fn log_may_reach_its_cap_but_not_exceed_it<B: Backend>() {
     let (mut prev, mut version) = (None, 0);
     for payload in [[1; 30], [2; 30]] {
         let entry = member(prev, &payload);
-        fixture.store.append_member(&fixture.grant(space), version, entry, limits).await.unwrap();
+        fixture.store.append_member(&fixture.grant(space), version.into(), entry, limits).await.unwrap();
         (prev, version) = (Some(sha256(&payload)), version + 1);
     }
     fixture.reopen(PageLimits::default()).await;
-    let rejected = fixture.store.append_member(&fixture.grant(space), 2, member(prev, &[3]), limits).await;
+    let rejected =
+        fixture.store.append_member(&fixture.grant(space), 2.into(), member(prev, &[3]), limits).await;
     assert!(matches!(rejected, Err(StorageError::Rejected(MembershipRejection::LogFull))), "{rejected:?}");
     let limits = MemberLimits { log: limits.log + 1, ..limits };
-    fixture.store.append_member(&fixture.grant(space), 2, member(prev, &[3]), limits).await.unwrap();
+    fixture.store.append_member(&fixture.grant(space), 2.into(), member(prev, &[3]), limits).await.unwrap();
     fixture.end().await;
 }
 
@@ -246,7 +248,7 @@ pub async fn logs_of_two_spaces_are_independent<B: Backend>() {
     let (one, two) = (fixture.shared(1).await, fixture.shared(2).await);
     fixture.append(one, b"one").await;
     let first_in_two = fixture.append(two, b"two").await;
-    assert_eq!((first_in_two.chain_seq, first_in_two.cursor), (1, cursor(1)));
+    assert_eq!((first_in_two.chain_seq, first_in_two.cursor), (seq(1), cursor(1)));
     assert_eq!(fixture.members(one, ALL).await.entries.len(), 1);
     fixture.end().await;
 }
@@ -262,6 +264,6 @@ pub async fn append_after_the_last_cursor_is_rejected<B: Backend>() {
         matches!(rejected, Err(StorageError::Rejected(MembershipRejection::CursorExhausted))),
         "{rejected:?}"
     );
-    assert_eq!(fixture.members(space, ALL).await.metadata_version, 1);
+    assert_eq!(fixture.members(space, ALL).await.metadata_version, version(1));
     fixture.end().await;
 }

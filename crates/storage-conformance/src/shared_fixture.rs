@@ -1,7 +1,7 @@
 //! Short words for what happens in shared spaces.
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, DekKind, FileId, RecordId, SpaceId};
+use less_sync_core::{ChainSeq, Cursor, Dek, DekKind, FileId, MetadataVersion, RecordId, SpaceId};
 use sha2::{Digest, Sha256};
 
 use crate::Backend;
@@ -16,14 +16,15 @@ use less_sync_storage::{
 pub(crate) const WIDE_LOG: MemberLimits = MemberLimits { payload: 262_144, log: 64 << 20 };
 
 /// All entries of a log.
-pub(crate) const ALL: MemberRange = MemberRange { since: 0, until: None, max_bytes: usize::MAX };
+pub(crate) const ALL: MemberRange =
+    MemberRange { since: MetadataVersion::ZERO, until: None, max_bytes: usize::MAX };
 
 impl<B: Backend> Fixture<B> {
     /// Appends what must be accepted: the log says what it follows.
     pub(crate) async fn append(&self, space: SpaceId, payload: &[u8]) -> Appended {
         let head = self.store.members_head(&self.grant(space)).await.unwrap();
         let entry = member(head.last.map(|(_, hash)| hash), payload);
-        self.try_append(space, head.metadata_version, entry).await.unwrap()
+        self.try_append(space, head.metadata_version.get(), entry).await.unwrap()
     }
 
     pub(crate) async fn try_append(
@@ -32,7 +33,7 @@ impl<B: Backend> Fixture<B> {
         expected_version: i32,
         entry: NewMember,
     ) -> Result<Appended, MembershipError> {
-        self.store.append_member(&self.grant(space), expected_version, entry, WIDE_LOG).await
+        self.store.append_member(&self.grant(space), expected_version.into(), entry, WIDE_LOG).await
     }
 
     pub(crate) async fn members(&self, space: SpaceId, range: MemberRange) -> MemberList {
@@ -41,12 +42,12 @@ impl<B: Backend> Fixture<B> {
 
     /// Begins an epoch, which must be the next one.
     pub(crate) async fn advance(&self, space: SpaceId, number: i32) {
-        let advanced = self.store.advance_epoch(&self.grant(space), number, false).await.unwrap();
+        let advanced = self.store.advance_epoch(&self.grant(space), number.into(), false).await.unwrap();
         assert_eq!(advanced, Advanced::Begun(crate::fixture::epoch(number)));
     }
 
     pub(crate) async fn complete(&self, space: SpaceId, number: i32) -> Result<(), EpochError> {
-        self.store.complete_rewrap(&self.grant(space), number).await
+        self.store.complete_rewrap(&self.grant(space), number.into()).await
     }
 
     /// All keys of records above `since`, and their listing.
@@ -119,6 +120,14 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// An entry that says it follows the entry with this hash.
 pub(crate) fn member(prev_hash: Option<[u8; 32]>, payload: &[u8]) -> NewMember {
     NewMember::new(prev_hash, sha256(payload), Bytes::copy_from_slice(payload)).unwrap()
+}
+
+pub(crate) fn seq(number: i32) -> ChainSeq {
+    ChainSeq::new(number).unwrap()
+}
+
+pub(crate) fn version(number: i32) -> MetadataVersion {
+    MetadataVersion::new(number).unwrap()
 }
 
 pub(crate) fn file(number: u64) -> FileId {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, DekKind, InvitationId, MailboxId, RecordId, SpaceId};
+use less_sync_core::{Cursor, DekKind, InvitationId, MailboxId, RecordId, Requested, SpaceId};
 
 use crate::Backend;
 use crate::fixture::{AnyError, Fixture, WIDE, any, cursor, dek, epoch, keyed, live, record, tombstone};
@@ -35,7 +35,8 @@ pub async fn one_of_many_appends_wins<B: Backend>() {
         let results = together(CALLERS, |caller| {
             let (store, grant) = (Arc::clone(&fixture.store), fixture.grant(space));
             let entry = member(head.last.map(|(_, hash)| hash), &caller.to_be_bytes());
-            async move { store.append_member(&grant, head.metadata_version, entry, WIDE_LOG).await }
+            let version = Requested::of(head.metadata_version);
+            async move { store.append_member(&grant, version, entry, WIDE_LOG).await }
         })
         .await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "round {round}: {results:?}");
@@ -59,7 +60,7 @@ pub async fn one_of_many_begins_an_epoch<B: Backend>() {
     for number in 2..i32::try_from(ROUNDS).unwrap() + 2 {
         let results = together(CALLERS, |caller| {
             let (store, grant) = (Arc::clone(&fixture.store), fixture.grant(space));
-            async move { store.advance_epoch(&grant, number, caller % 2 == 0).await.unwrap() }
+            async move { store.advance_epoch(&grant, number.into(), caller % 2 == 0).await.unwrap() }
         })
         .await;
         let begun = results.iter().filter(|result| **result == Advanced::Begun(epoch(number))).count();
@@ -86,7 +87,7 @@ pub async fn push_comes_before_the_epoch_or_is_stale<B: Backend>() {
                 (Arc::clone(&fixture.store), fixture.grant(space), fixture.grant(space));
             async move {
                 if caller == round % 4 {
-                    let advanced = store.advance_epoch(&admin, number, true).await.unwrap();
+                    let advanced = store.advance_epoch(&admin, number.into(), true).await.unwrap();
                     assert_eq!(advanced, Advanced::Begun(epoch(number)));
                     return None;
                 }

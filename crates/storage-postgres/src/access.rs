@@ -1,12 +1,12 @@
 //! Access check of every operation on a space: its row, its home, and the revocations of the caller's chain (storage T2,
 //! T4, T11, T12).
 
-use less_sync_core::{Cid, Cursor, Epoch};
+use less_sync_core::{Cid, Cursor, Epoch, MetadataVersion};
 use less_sync_storage::{Access, Space, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::columns::{SpaceRow, cursor, epoch};
+use crate::columns::{SpaceRow, cursor, epoch, metadata_version};
 use crate::transaction::Aborted;
 
 /// The texts of the cids that have to be looked up; none for access that rests on a token alone.
@@ -61,7 +61,7 @@ pub(crate) struct Locked {
     /// The oldest epoch that keys may be of; personal spaces never ask.
     pub(crate) minimum: Option<Epoch>,
     /// Entries of the membership log.
-    pub(crate) metadata_version: i32,
+    pub(crate) metadata_version: MetadataVersion,
     /// Size of the membership log.
     pub(crate) members_bytes: i64,
 }
@@ -122,7 +122,7 @@ pub(crate) async fn for_writing<R>(db: &mut PgConnection, access: &Access) -> Re
         key_generation: epoch(row.key_generation)?,
         rewrap_epoch: row.rewrap_epoch.map(epoch).transpose()?,
         minimum: row.shared.then(|| epoch(row.min_key_generation)).transpose()?,
-        metadata_version: row.metadata_version,
+        metadata_version: metadata_version(row.metadata_version)?,
         members_bytes: row.members_bytes,
     })
 }

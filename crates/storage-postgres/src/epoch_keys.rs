@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use less_sync_core::{Epoch, Requested};
 use less_sync_storage::{
     Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
 };
@@ -18,7 +19,7 @@ impl EpochKeys for PostgresStorage {
     async fn put_epoch_keys(
         &self,
         grant: &AdminGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         shares: KeyShares,
     ) -> Result<(), EpochKeyError> {
         self.pool.transact(Class::Push, &Put { access: grant.access(), epoch, shares: &shares }).await
@@ -27,7 +28,7 @@ impl EpochKeys for PostgresStorage {
     async fn epoch_key(
         &self,
         grant: &ReadGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         member_did: &str,
     ) -> Result<Option<Bytes>, StorageError> {
         let mut lease = self.pool.lease(Class::Request).await?;
@@ -38,7 +39,7 @@ impl EpochKeys for PostgresStorage {
 
 struct Put<'a> {
     access: &'a Access,
-    epoch: i32,
+    epoch: Requested<Epoch>,
     shares: &'a KeyShares,
 }
 
@@ -48,18 +49,18 @@ impl Transaction for Put<'_> {
 
     async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted<EpochKeyRejection>> {
         let space = for_writing(db, self.access).await?;
-        let due = i64::from(space.key_generation.get()) + 1;
-        if self.epoch < 1 || i64::from(self.epoch) > due {
-            return Err(EpochKeyRejection::InvalidEpoch.into());
-        }
-        delete(db, space.id, self.epoch).await?;
-        insert(db, space.id, self.epoch, self.shares).await?;
+        let latest = space.key_generation.next().unwrap_or(space.key_generation);
+        let valid = self.epoch.value().filter(|epoch| *epoch <= latest);
+        let epoch = valid.ok_or(EpochKeyRejection::InvalidEpoch)?;
+        delete(db, space.id, epoch).await?;
+        insert(db, space.id, epoch, self.shares).await?;
         Ok(())
     }
 }
 
-async fn delete(db: &mut PgConnection, space: Uuid, epoch: i32) -> Result<(), sqlx::Error> {
-    let deleted = sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch = $2", space, epoch);
+async fn delete(db: &mut PgConnection, space: Uuid, epoch: Epoch) -> Result<(), sqlx::Error> {
+    let deleted =
+        sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch = $2", space, epoch.get());
     deleted.execute(db).await.map(drop)
 }
 
@@ -67,7 +68,7 @@ async fn delete(db: &mut PgConnection, space: Uuid, epoch: i32) -> Result<(), sq
 async fn insert(
     db: &mut PgConnection,
     space: Uuid,
-    epoch: i32,
+    epoch: Epoch,
     shares: &KeyShares,
 ) -> Result<(), sqlx::Error> {
     let (members, keys): (Vec<&str>, Vec<&[u8]>) =
@@ -76,7 +77,7 @@ async fn insert(
         "INSERT INTO epoch_keys (space_id, epoch, member_did, wrapped_key)
          SELECT $1, $2, member, key FROM unnest($3::text[], $4::bytea[]) AS share (member, key)",
         space,
-        epoch,
+        epoch.get(),
         &members as &[&str],
         &keys as &[&[u8]],
     );
@@ -87,7 +88,7 @@ async fn insert(
 async fn select(
     db: &mut PgConnection,
     access: &Access,
-    epoch: i32,
+    epoch: Requested<Epoch>,
     member: &str,
 ) -> Result<Option<Bytes>, Aborted> {
     let selected = sqlx::query!(
@@ -97,7 +98,7 @@ async fn select(
            FROM spaces WHERE id = $1"#,
         access.space().as_uuid(),
         &cids(access),
-        epoch,
+        epoch.value().map(Epoch::get),
         member,
     );
     let row = selected.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
@@ -107,8 +108,8 @@ async fn select(
 
 /// Deletes the shares that are outdated once `epoch` is complete; those of the epoch before stay for devices that catch up
 /// late.
-pub(crate) async fn prune(db: &mut PgConnection, space: Uuid, epoch: i32) -> Result<(), sqlx::Error> {
-    let last = epoch.saturating_sub(2);
+pub(crate) async fn prune(db: &mut PgConnection, space: Uuid, epoch: Epoch) -> Result<(), sqlx::Error> {
+    let last = epoch.get() - 2;
     let pruned = sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch <= $2", space, last);
     pruned.execute(db).await.map(drop)
 }

@@ -5,7 +5,7 @@ mod completion;
 use std::convert::Infallible;
 
 use async_trait::async_trait;
-use less_sync_core::Epoch;
+use less_sync_core::{Epoch, Requested};
 use less_sync_storage::{
     Access, AdminGrant, Advanced, EpochError, EpochRejection, Epochs, ReadGrant, Space, StorageError,
 };
@@ -29,13 +29,13 @@ impl Epochs for PostgresStorage {
     async fn advance_epoch(
         &self,
         grant: &AdminGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         raise_minimum: bool,
     ) -> Result<Advanced, StorageError> {
         self.pool.transact(Class::Push, &Advance { access: grant.access(), epoch, raise_minimum }).await
     }
 
-    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), EpochError> {
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: Requested<Epoch>) -> Result<(), EpochError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let probed = completion::probe(lease.connection(), grant.access(), epoch).await;
         let probed = lease.conclude(probed)?;
@@ -49,7 +49,7 @@ impl Epochs for PostgresStorage {
 
 struct Advance<'a> {
     access: &'a Access,
-    epoch: i32,
+    epoch: Requested<Epoch>,
     raise_minimum: bool,
 }
 
@@ -60,11 +60,10 @@ impl Transaction for Advance<'_> {
     async fn run(&self, db: &mut PgConnection) -> Result<Advanced, Aborted> {
         let space = for_writing(db, self.access).await?;
         let (key_generation, rewrap_epoch) = (space.key_generation, space.rewrap_epoch);
-        let is_next = i64::from(key_generation.get()) + 1 == i64::from(self.epoch);
-        match Epoch::new(self.epoch) {
-            Ok(begun) if is_next && rewrap_epoch.is_none() => {
-                begin(db, space.id, begun, self.raise_minimum).await?;
-                Ok(Advanced::Begun(begun))
+        match key_generation.next() {
+            Some(next) if self.epoch.is(next) && rewrap_epoch.is_none() => {
+                begin(db, space.id, next, self.raise_minimum).await?;
+                Ok(Advanced::Begun(next))
             }
             _ => Ok(Advanced::Conflict { key_generation, rewrap_epoch }),
         }

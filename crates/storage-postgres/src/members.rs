@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::Cursor;
+use less_sync_core::{ChainSeq, Cursor, MetadataVersion, Requested};
 use less_sync_storage::{
     Access, Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
     MembersHead, MembershipError, MembershipRejection, NewMember, ReadGrant, StorageError,
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::access::{Gate, Locked, cids, for_writing};
-use crate::columns::{cursor, hash};
+use crate::columns::{chain_seq, cursor, hash, metadata_version};
 use crate::error::CorruptRow;
 use crate::pool::Class;
 use crate::transaction::{Aborted, Transaction};
@@ -22,7 +22,7 @@ impl Members for PostgresStorage {
     async fn append_member(
         &self,
         grant: &ReadGrant,
-        expected_version: i32,
+        expected_version: Requested<MetadataVersion>,
         entry: NewMember,
         limits: MemberLimits,
     ) -> Result<Appended, MembershipError> {
@@ -48,7 +48,7 @@ impl Members for PostgresStorage {
 
 struct Append<'a> {
     access: &'a Access,
-    expected_version: i32,
+    expected_version: Requested<MetadataVersion>,
     entry: &'a NewMember,
     cap: u64,
 }
@@ -59,7 +59,7 @@ impl Transaction for Append<'_> {
 
     async fn run(&self, db: &mut PgConnection) -> Result<Appended, Aborted<MembershipRejection>> {
         let space = for_writing(db, self.access).await?;
-        if space.metadata_version != self.expected_version {
+        if !self.expected_version.is(space.metadata_version) {
             return Err(MembershipRejection::VersionConflict.into());
         }
         let last = last(db, space.id).await?;
@@ -74,7 +74,7 @@ impl Append<'_> {
     fn appended(
         &self,
         space: &Locked,
-        last: Option<(i32, [u8; 32])>,
+        last: Option<(ChainSeq, [u8; 32])>,
     ) -> Result<Appended, Aborted<MembershipRejection>> {
         if last.as_ref().map(|(_, hash)| hash) != self.entry.prev_hash() {
             return Err(MembershipRejection::HashChainBroken.into());
@@ -83,10 +83,11 @@ impl Append<'_> {
         if size.saturating_add(self.entry.log_bytes()) > self.cap {
             return Err(MembershipRejection::LogFull.into());
         }
+        let last_version = last.map_or(MetadataVersion::ZERO, |(seq, _)| seq.version());
         Ok(Appended {
-            chain_seq: next(last.map_or(0, |(seq, _)| seq))?,
+            chain_seq: next(last_version)?,
             prev: space.cursor,
-            metadata_version: next(space.metadata_version)?,
+            metadata_version: next(space.metadata_version)?.version(),
             cursor: space.cursor.next().ok_or(MembershipRejection::CursorExhausted)?,
             key_generation: space.key_generation,
             rewrap_epoch: space.rewrap_epoch,
@@ -94,22 +95,22 @@ impl Append<'_> {
     }
 }
 
-/// The number after this one. A log that has used them all takes no more.
-fn next(number: i32) -> Result<i32, MembershipError> {
-    number.checked_add(1).ok_or(MembershipRejection::LogFull.into())
+/// Position of the entry after this version; an error in a log that has used all positions.
+fn next(version: MetadataVersion) -> Result<ChainSeq, MembershipError> {
+    version.next_seq().ok_or(MembershipRejection::LogFull.into())
 }
 
 /// Number and hash of the last entry.
 async fn last(
     db: &mut PgConnection,
     space: Uuid,
-) -> Result<Option<(i32, [u8; 32])>, Aborted<MembershipRejection>> {
+) -> Result<Option<(ChainSeq, [u8; 32])>, Aborted<MembershipRejection>> {
     let last = sqlx::query!(
         "SELECT chain_seq, entry_hash FROM members WHERE space_id = $1 ORDER BY chain_seq DESC LIMIT 1",
         space,
     );
     let Some(row) = last.fetch_optional(db).await? else { return Ok(None) };
-    Ok(Some((row.chain_seq, hash(row.entry_hash)?)))
+    Ok(Some((chain_seq(row.chain_seq)?, hash(row.entry_hash)?)))
 }
 
 /// The entry and the state of its space in one statement.
@@ -129,12 +130,12 @@ async fn insert(
          SET cursor = $3, metadata_version = $7, members_bytes = members_bytes + $8, updated_at = now()
          WHERE id = $1",
         space.id,
-        appended.chain_seq,
+        appended.chain_seq.get(),
         appended.cursor.as_i64(),
         entry.prev_hash().map(|hash| &hash[..]),
         &entry.entry_hash()[..],
         &entry.payload()[..],
-        appended.metadata_version,
+        appended.metadata_version.get(),
         grown,
     );
     inserted.execute(db).await?;
@@ -165,20 +166,20 @@ async fn list(db: &mut PgConnection, access: &Access, range: MemberRange) -> Res
            ORDER BY chain_seq"#,
         access.space().as_uuid(),
         &cids(access),
-        range.since,
-        range.until.unwrap_or(i32::MAX),
+        range.since.get(),
+        range.until.unwrap_or(MetadataVersion::MAX).get(),
         i64::try_from(range.max_bytes).unwrap_or(i64::MAX),
         i64::try_from(MEMBER_OVERHEAD).unwrap_or(i64::MAX),
     );
     let rows = listed.fetch_all(db).await?;
     let first = rows.first().ok_or(StorageError::SpaceNotFound)?;
     Gate { shared: first.shared, revoked: first.revoked }.admit(access)?;
-    let metadata_version = first.metadata_version;
+    let metadata_version = metadata_version(first.metadata_version)?;
     let mut entries = Vec::with_capacity(rows.len());
     for row in rows {
-        let Some(chain_seq) = row.chain_seq else { break };
+        let Some(seq) = row.chain_seq else { break };
         entries.push(MemberEntry {
-            chain_seq,
+            chain_seq: chain_seq(seq)?,
             cursor: row.cursor.map_or(Ok(Cursor::ZERO), cursor)?,
             prev_hash: row.prev_hash.map(hash).transpose()?,
             entry_hash: row.entry_hash.map(hash).ok_or(CorruptRow("entry hash"))??,
@@ -203,8 +204,8 @@ async fn head(db: &mut PgConnection, access: &Access) -> Result<MembersHead, Abo
     let row = head.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
     Gate { shared: row.shared, revoked: row.revoked }.admit(access)?;
     let last = match (row.chain_seq, row.entry_hash) {
-        (Some(seq), Some(bytes)) => Some((seq, hash(bytes)?)),
+        (Some(seq), Some(bytes)) => Some((chain_seq(seq)?, hash(bytes)?)),
         _ => None,
     };
-    Ok(MembersHead { metadata_version: row.metadata_version, last })
+    Ok(MembersHead { metadata_version: metadata_version(row.metadata_version)?, last })
 }

@@ -8,7 +8,7 @@ use less_sync_storage::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::columns::{cursor, dek, hash, size as stored_size};
+use crate::columns::{chain_seq, cursor, dek, hash, size as stored_size};
 use crate::error::CorruptRow;
 
 /// Limits of a page; the row that reaches one of them is the last.
@@ -119,7 +119,7 @@ impl PageRow {
 
     fn member(self) -> Result<MemberEntry, CorruptRow> {
         Ok(MemberEntry {
-            chain_seq: self.chain_seq.ok_or(CorruptRow("place in the membership log"))?,
+            chain_seq: chain_seq(self.chain_seq.ok_or(CorruptRow("position in a membership log"))?)?,
             cursor: cursor(self.cursor)?,
             prev_hash: self.prev_hash.map(hash).transpose()?,
             entry_hash: self.entry_hash.map(hash).ok_or(CorruptRow("entry hash"))??,

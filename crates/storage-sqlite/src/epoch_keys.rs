@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::SpaceId;
+use less_sync_core::{Epoch, Requested, SpaceId};
 use less_sync_storage::{
     Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
 };
@@ -28,7 +28,7 @@ impl EpochKeys for SqliteStorage {
     async fn put_epoch_keys(
         &self,
         grant: &AdminGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         shares: KeyShares,
     ) -> Result<(), EpochKeyError> {
         let access = grant.access().clone();
@@ -38,15 +38,16 @@ impl EpochKeys for SqliteStorage {
     async fn epoch_key(
         &self,
         grant: &ReadGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         member_did: &str,
     ) -> Result<Option<Bytes>, StorageError> {
         let (access, member) = (grant.access().clone(), member_did.to_owned());
         self.readers
             .snapshot(move |db| {
                 let space = for_reading(db, &access)?;
+                let Some(epoch) = epoch.value() else { return Ok(None) };
                 let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
-                let share = params![space.id.as_bytes(), epoch, member];
+                let share = params![space.id.as_bytes(), epoch.get(), member];
                 let key = select.query_row(share, |row| row.get::<_, Vec<u8>>(0)).optional();
                 Ok(key.map_err(storage_error)?.map(Bytes::from))
             })
@@ -54,12 +55,16 @@ impl EpochKeys for SqliteStorage {
     }
 }
 
-fn put(db: &Connection, access: &Access, epoch: i32, shares: &KeyShares) -> Result<(), EpochKeyError> {
+fn put(
+    db: &Connection,
+    access: &Access,
+    epoch: Requested<Epoch>,
+    shares: &KeyShares,
+) -> Result<(), EpochKeyError> {
     let space = for_writing(db, access)?;
-    let due = i64::from(space.key_generation.get()) + 1;
-    if epoch < 1 || i64::from(epoch) > due {
-        return Err(EpochKeyRejection::InvalidEpoch.into());
-    }
+    let latest = space.key_generation.next().unwrap_or(space.key_generation);
+    let valid = epoch.value().filter(|epoch| *epoch <= latest);
+    let epoch = valid.ok_or(EpochKeyRejection::InvalidEpoch)?.get();
     let id = space.id.as_bytes();
     let mut delete = db.prepare_cached(DELETE).map_err(storage_error)?;
     delete.execute(params![id, epoch]).map_err(storage_error)?;
@@ -72,7 +77,7 @@ fn put(db: &Connection, access: &Access, epoch: i32, shares: &KeyShares) -> Resu
 
 /// Deletes the shares that are outdated once `epoch` is complete; those of the epoch before stay for devices that catch up
 /// late.
-pub(crate) fn prune<R>(db: &Connection, space: SpaceId, epoch: i32) -> Result<(), StorageError<R>> {
+pub(crate) fn prune<R>(db: &Connection, space: SpaceId, epoch: Epoch) -> Result<(), StorageError<R>> {
     let mut prune = db.prepare_cached(PRUNE).map_err(storage_error)?;
-    prune.execute(params![space.as_bytes(), epoch.saturating_sub(2)]).map(drop).map_err(storage_error)
+    prune.execute(params![space.as_bytes(), epoch.get() - 2]).map(drop).map_err(storage_error)
 }

@@ -1,7 +1,7 @@
 //! Epochs of a space: begin, and completion of a rewrap.
 
 use async_trait::async_trait;
-use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_core::{Cursor, Epoch, Requested, SpaceId};
 use less_sync_storage::{
     Access, AdminGrant, Advanced, COUNTED_LEFTOVERS, EpochError, EpochRejection, Epochs, ReadGrant, Space,
     StorageError,
@@ -49,14 +49,14 @@ impl Epochs for SqliteStorage {
     async fn advance_epoch(
         &self,
         grant: &AdminGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         raise_minimum: bool,
     ) -> Result<Advanced, StorageError> {
         let access = grant.access().clone();
         self.writer.write(EPOCH_BYTES, move |db| advance(db, &access, epoch, raise_minimum)).await
     }
 
-    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), EpochError> {
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: Requested<Epoch>) -> Result<(), EpochError> {
         let (access, probing) = (grant.access().clone(), grant.access().clone());
         let probed = self.readers.snapshot(move |db| probe(db, &probing, epoch)).await?;
         let left = self.writer.write(EPOCH_BYTES, move |db| complete(db, &access, epoch, &probed)).await?;
@@ -70,18 +70,17 @@ impl Epochs for SqliteStorage {
 fn advance(
     db: &Connection,
     access: &Access,
-    epoch: i32,
+    epoch: Requested<Epoch>,
     raise_minimum: bool,
 ) -> Result<Advanced, StorageError> {
     let Space { id, key_generation, rewrap_epoch, .. } = for_writing(db, access)?;
-    let is_next = i64::from(key_generation.get()) + 1 == i64::from(epoch);
-    match Epoch::new(epoch) {
-        Ok(begun) if is_next && rewrap_epoch.is_none() => {
+    match key_generation.next() {
+        Some(next) if epoch.is(next) && rewrap_epoch.is_none() => {
             let mut update = db.prepare_cached(ADVANCE).map_err(storage_error)?;
             update
-                .execute(params![id.as_bytes(), epoch, raise_minimum, now_micros()])
+                .execute(params![id.as_bytes(), next.get(), raise_minimum, now_micros()])
                 .map_err(storage_error)?;
-            Ok(Advanced::Begun(begun))
+            Ok(Advanced::Begun(next))
         }
         _ => Ok(Advanced::Conflict { key_generation, rewrap_epoch }),
     }
@@ -103,28 +102,34 @@ struct Probed {
 
 /// Scans the whole space outside the write transaction, which may take a while; the transaction only scans what came
 /// since (storage §3.11).
-fn probe(db: &Connection, access: &Access, epoch: i32) -> Result<Probed, EpochError> {
+fn probe(db: &Connection, access: &Access, epoch: Requested<Epoch>) -> Result<Probed, EpochError> {
     let space = for_reading(db, access)?;
-    if !is_pending(&space, epoch) {
+    let Some(epoch) = pending(&space, epoch) else {
         return Ok(Probed { cursor: Cursor::ZERO, leftovers: Leftovers::default() });
-    }
+    };
     Ok(Probed { cursor: space.cursor, leftovers: leftovers(db, space.id, Cursor::ZERO, epoch)? })
 }
 
 /// Ends the rewrap, and returns the leftovers that prevent it; none when it has ended.
-fn complete(db: &Connection, access: &Access, epoch: i32, probed: &Probed) -> Result<Leftovers, EpochError> {
+fn complete(
+    db: &Connection,
+    access: &Access,
+    epoch: Requested<Epoch>,
+    probed: &Probed,
+) -> Result<Leftovers, EpochError> {
     let space = for_writing(db, access)?;
-    if !is_pending(&space, epoch) {
-        let is_repeat = space.rewrap_epoch.is_none() && space.key_generation.get() == epoch && epoch >= 2;
+    let Some(epoch) = pending(&space, epoch) else {
+        let is_current = space.key_generation > Epoch::FIRST && epoch.is(space.key_generation);
+        let is_repeat = space.rewrap_epoch.is_none() && is_current;
         return if is_repeat { Ok(Leftovers::default()) } else { Err(EpochRejection::Mismatch.into()) };
-    }
+    };
     let since = leftovers(db, space.id, probed.cursor, epoch)?;
     let left = Leftovers {
         records: (since.records + probed.leftovers.records).min(COUNTED_LEFTOVERS),
         files: (since.files + probed.leftovers.files).min(COUNTED_LEFTOVERS),
     };
     let mut raise = db.prepare_cached(RAISE_MINIMUM).map_err(storage_error)?;
-    raise.execute(params![space.id.as_bytes(), epoch, now_micros()]).map_err(storage_error)?;
+    raise.execute(params![space.id.as_bytes(), epoch.get(), now_micros()]).map_err(storage_error)?;
     if left.records == 0 && left.files == 0 {
         db.prepare_cached(END_REWRAP)
             .and_then(|mut end| end.execute([space.id.as_bytes()]))
@@ -134,8 +139,9 @@ fn complete(db: &Connection, access: &Access, epoch: i32, probed: &Probed) -> Re
     Ok(left)
 }
 
-fn is_pending(space: &Space, epoch: i32) -> bool {
-    space.rewrap_epoch.is_some_and(|pending| pending.get() == epoch)
+/// The pending epoch of the space, if it is the requested one.
+fn pending(space: &Space, epoch: Requested<Epoch>) -> Option<Epoch> {
+    space.rewrap_epoch.filter(|pending| epoch.is(*pending))
 }
 
 /// Live keys older than `epoch` in rows above `since`.
@@ -143,12 +149,12 @@ fn leftovers<R>(
     db: &Connection,
     space: SpaceId,
     since: Cursor,
-    epoch: i32,
+    epoch: Epoch,
 ) -> Result<Leftovers, StorageError<R>> {
     let limit = i64::try_from(COUNTED_LEFTOVERS).map_err(database)?;
     let count = |sql| {
         let mut select = db.prepare_cached(sql)?;
-        let prefix = epoch.to_be_bytes();
+        let prefix = epoch.get().to_be_bytes();
         select.query_row(params![space.as_bytes(), since.as_i64(), prefix, limit], |row| {
             Ok(row.get::<_, u32>(0)? as usize)
         })

@@ -1,6 +1,7 @@
 //! Membership log.
 
 use async_trait::async_trait;
+use less_sync_core::{ChainSeq, MetadataVersion, Requested};
 use less_sync_storage::{
     Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members, MembersHead,
     MembershipError, MembershipRejection, NewMember, ReadGrant, StorageError,
@@ -10,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
-use crate::columns::cursor;
+use crate::columns::{chain_seq, cursor, metadata_version};
 use crate::error::{CorruptRow, database, storage_error};
 
 const SELECT_SIZE: &str = "SELECT metadata_version, members_bytes FROM spaces WHERE id = ?1";
@@ -35,7 +36,7 @@ impl Members for SqliteStorage {
     async fn append_member(
         &self,
         grant: &ReadGrant,
-        expected_version: i32,
+        expected_version: Requested<MetadataVersion>,
         entry: NewMember,
         limits: MemberLimits,
     ) -> Result<Appended, MembershipError> {
@@ -67,13 +68,13 @@ impl Members for SqliteStorage {
 fn append(
     db: &Connection,
     grant: &ReadGrant,
-    expected_version: i32,
+    expected_version: Requested<MetadataVersion>,
     entry: &NewMember,
     cap: u64,
 ) -> Result<Appended, MembershipError> {
     let space = for_writing(db, grant.access())?;
     let size = size(db, grant)?;
-    if size.version != expected_version {
+    if !expected_version.is(size.version) {
         return Err(MembershipRejection::VersionConflict.into());
     }
     let last = last(db, grant)?;
@@ -84,18 +85,19 @@ fn append(
     if bytes > cap {
         return Err(MembershipRejection::LogFull.into());
     }
-    let chain_seq = next(last.map_or(0, |(seq, _)| seq))?;
-    let version = next(size.version)?;
+    let last_version = last.map_or(MetadataVersion::ZERO, |(seq, _)| seq.version());
+    let chain_seq = next(last_version)?;
+    let version = next(size.version)?.version();
     let at = space.cursor.next().ok_or(MembershipRejection::CursorExhausted)?;
     let id = space.id.as_bytes();
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     let hash = entry.entry_hash();
     insert
-        .execute(params![id, chain_seq, at.as_i64(), entry.prev_hash(), hash, entry.payload().as_ref()])
+        .execute(params![id, chain_seq.get(), at.as_i64(), entry.prev_hash(), hash, entry.payload().as_ref()])
         .map_err(storage_error)?;
     let mut grow = db.prepare_cached(GROW).map_err(storage_error)?;
     let bytes = i64::try_from(bytes).map_err(database)?;
-    grow.execute(params![id, at.as_i64(), version, bytes, now_micros()]).map_err(storage_error)?;
+    grow.execute(params![id, at.as_i64(), version.get(), bytes, now_micros()]).map_err(storage_error)?;
     Ok(Appended {
         chain_seq,
         prev: space.cursor,
@@ -106,13 +108,13 @@ fn append(
     })
 }
 
-/// The number after this one. A log that has used them all takes no more.
-fn next(number: i32) -> Result<i32, MembershipError> {
-    number.checked_add(1).ok_or(MembershipRejection::LogFull.into())
+/// Position of the entry after this version; an error in a log that has used all positions.
+fn next(version: MetadataVersion) -> Result<ChainSeq, MembershipError> {
+    version.next_seq().ok_or(MembershipRejection::LogFull.into())
 }
 
 struct LogSize {
-    version: i32,
+    version: MetadataVersion,
     bytes: u64,
 }
 
@@ -121,22 +123,24 @@ fn size<R>(db: &Connection, grant: &ReadGrant) -> Result<LogSize, StorageError<R
     let (version, bytes): (i32, i64) = select
         .query_row([grant.space().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .map_err(storage_error)?;
+    let version = metadata_version(version)?;
     Ok(LogSize { version, bytes: u64::try_from(bytes).map_err(|_| CorruptRow("size of a log"))? })
 }
 
-fn last<R>(db: &Connection, grant: &ReadGrant) -> Result<Option<(i32, [u8; 32])>, StorageError<R>> {
+fn last<R>(db: &Connection, grant: &ReadGrant) -> Result<Option<(ChainSeq, [u8; 32])>, StorageError<R>> {
     let mut select = db.prepare_cached(SELECT_LAST).map_err(storage_error)?;
     let found = select.query_row([grant.space().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional();
-    found.map_err(storage_error)
+    let Some((seq, hash)) = found.map_err(storage_error)? else { return Ok(None) };
+    Ok(Some((chain_seq(seq)?, hash)))
 }
 
 fn list(db: &Connection, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {
     for_reading(db, grant.access())?;
     let metadata_version = size(db, grant)?.version;
     let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
-    let until = range.until.unwrap_or(i32::MAX);
-    let mut rows =
-        select.query(params![grant.space().as_bytes(), range.since, until]).map_err(storage_error)?;
+    let until = range.until.unwrap_or(MetadataVersion::MAX);
+    let rows = select.query(params![grant.space().as_bytes(), range.since.get(), until.get()]);
+    let mut rows = rows.map_err(storage_error)?;
     let (mut entries, mut left) = (Vec::new(), range.max_bytes);
     while let Some(row) = rows.next().map_err(storage_error)? {
         let payload: u32 = row.get(4).map_err(database)?;
@@ -151,7 +155,7 @@ fn list(db: &Connection, grant: &ReadGrant, range: MemberRange) -> Result<Member
 fn entry(row: &Row<'_>) -> Result<MemberEntry, StorageError> {
     let payload = row.get_ref(5).and_then(|payload| Ok(payload.as_blob()?)).map_err(database)?;
     Ok(MemberEntry {
-        chain_seq: row.get(0).map_err(database)?,
+        chain_seq: chain_seq(row.get(0).map_err(database)?)?,
         cursor: cursor(row.get(1).map_err(database)?)?,
         prev_hash: row.get(2).map_err(database)?,
         entry_hash: row.get(3).map_err(database)?,

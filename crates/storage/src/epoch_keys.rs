@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::limits;
+use less_sync_core::{Epoch, Requested, limits};
 
 use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, StorageError};
@@ -78,7 +78,7 @@ pub trait EpochKeys: Send + Sync {
     async fn put_epoch_keys(
         &self,
         grant: &AdminGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         shares: KeyShares,
     ) -> Result<(), EpochKeyError>;
 
@@ -91,7 +91,7 @@ pub trait EpochKeys: Send + Sync {
     async fn epoch_key(
         &self,
         grant: &ReadGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         member_did: &str,
     ) -> Result<Option<Bytes>, StorageError>;
 }

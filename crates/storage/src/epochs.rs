@@ -1,7 +1,7 @@
 //! Epochs: the key generations of a space, and the rewrap that each of them starts (storage §3.11).
 
 use async_trait::async_trait;
-use less_sync_core::Epoch;
+use less_sync_core::{Epoch, Requested};
 
 use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, Space, StorageError};
@@ -51,8 +51,7 @@ pub trait Epochs: Send + Sync {
     async fn space_state(&self, grant: &ReadGrant) -> Result<Space, StorageError>;
 
     /// Begins `epoch` if it is the next one and no rewrap is pending; with `raise_minimum`, pushes under older epochs
-    /// are rejected from now on. `epoch` is whatever the caller says, and any number that is not the next one is a
-    /// conflict. A repeat is a conflict in which both epochs are `epoch`.
+    /// are rejected from now on. Any other epoch is a conflict. A repeat is a conflict in which both epochs are `epoch`.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
@@ -60,7 +59,7 @@ pub trait Epochs: Send + Sync {
     async fn advance_epoch(
         &self,
         grant: &AdminGrant,
-        epoch: i32,
+        epoch: Requested<Epoch>,
         raise_minimum: bool,
     ) -> Result<Advanced, StorageError>;
 
@@ -72,5 +71,5 @@ pub trait Epochs: Send + Sync {
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
     /// [`StorageError::Revoked`]; [`EpochRejection::Mismatch`]; [`EpochRejection::RewrapIncomplete`], with the minimum
     /// raised all the same, so that writers under the old epoch cannot put off the end for ever.
-    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: i32) -> Result<(), EpochError>;
+    async fn complete_rewrap(&self, grant: &AdminGrant, epoch: Requested<Epoch>) -> Result<(), EpochError>;
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{Cursor, Epoch};
+use less_sync_core::{ChainSeq, Cursor, Epoch, MetadataVersion, Requested};
 use sha2::{Digest, Sha256};
 
 use crate::error::rejections;
@@ -14,8 +14,8 @@ pub const MEMBER_OVERHEAD: usize = 128;
 /// An entry of the membership log, as it is stored for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEntry {
-    /// Position in the log, from 1, without gaps.
-    pub chain_seq: i32,
+    /// Position in the log.
+    pub chain_seq: ChainSeq,
     /// Cursor of the append.
     pub cursor: Cursor,
     /// Hash of the entry before; none in the first one.
@@ -103,14 +103,14 @@ pub struct MemberLimits {
 /// An entry was appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// Place of the entry, from 1.
-    pub chain_seq: i32,
+    /// Position of the entry.
+    pub chain_seq: ChainSeq,
     /// Cursor of the space before.
     pub prev: Cursor,
     /// Cursor of the entry, and of the space now.
     pub cursor: Cursor,
-    /// Entries of the log now.
-    pub metadata_version: i32,
+    /// Version of the log after the append.
+    pub metadata_version: MetadataVersion,
     /// Key generation of the space.
     pub key_generation: Epoch,
     /// Pending rewrap, if any.
@@ -120,10 +120,10 @@ pub struct Appended {
 /// Range of entries to list.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberRange {
-    /// Only entries after this place.
-    pub since: i32,
-    /// Only entries up to this place.
-    pub until: Option<i32>,
+    /// Version that the caller has: only entries after it are listed.
+    pub since: MetadataVersion,
+    /// Version to list up to, inclusive; `None`: the current one.
+    pub until: Option<MetadataVersion>,
     /// Payloads and [`MEMBER_OVERHEAD`] for each, together; the oldest entries beyond that are left out.
     pub max_bytes: usize,
 }
@@ -133,17 +133,17 @@ pub struct MemberRange {
 pub struct MemberList {
     /// Ascending, without gaps.
     pub entries: Vec<MemberEntry>,
-    /// Entries of the whole log.
-    pub metadata_version: i32,
+    /// Version of the whole log.
+    pub metadata_version: MetadataVersion,
 }
 
 /// End of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MembersHead {
-    /// Entries of the log.
-    pub metadata_version: i32,
-    /// Place and hash of the last one, if there is any.
-    pub last: Option<(i32, [u8; 32])>,
+    /// Version of the log.
+    pub metadata_version: MetadataVersion,
+    /// Position and hash of the last entry; `None` for an empty log.
+    pub last: Option<(ChainSeq, [u8; 32])>,
 }
 
 rejections! {
@@ -183,7 +183,7 @@ pub trait Members: Send + Sync {
     async fn append_member(
         &self,
         grant: &ReadGrant,
-        expected_version: i32,
+        expected_version: Requested<MetadataVersion>,
         entry: NewMember,
         limits: MemberLimits,
     ) -> Result<Appended, MembershipError>;

@@ -48,7 +48,9 @@ impl Row {
     pub fn position(&self) -> PullPosition {
         let (rank, id) = match self {
             Self::Record(record) => (Self::RECORD, *record.id.as_bytes()),
-            Self::Member(entry) => (Self::MEMBER, u128::from(entry.chain_seq.unsigned_abs()).to_be_bytes()),
+            Self::Member(entry) => {
+                (Self::MEMBER, u128::from(entry.chain_seq.get().unsigned_abs()).to_be_bytes())
+            }
             Self::File(file) => (Self::FILE, *file.id.as_bytes()),
         };
         PullPosition { cursor: self.cursor(), rank, id }

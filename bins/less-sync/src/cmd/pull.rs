@@ -143,7 +143,7 @@ impl Rows<'_> {
 fn membership(cursor: Cursor, entry: &MembershipEntry) -> Fields {
     Fields::new()
         .with("kind", "membership")
-        .with("chain_seq", entry.chain_seq)
+        .with("chain_seq", entry.chain_seq.get())
         .with("cursor", cursor.get())
         .with("size", entry.payload.len())
 }

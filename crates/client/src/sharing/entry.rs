@@ -84,7 +84,7 @@ pub(super) struct Opened {
 pub fn seal_entry(author: &Identity, proof: &str, key: &SpaceKey, head: &LogHead, act: Act) -> Vec<u8> {
     let body = Body {
         space: key.space().to_string(),
-        seq: head.seq.saturating_add(1),
+        seq: head.next_seq().get(),
         prev: head.hash.map(|hash| hex::encode(&hash)),
         proof: proof.to_owned(),
         act,
@@ -100,14 +100,14 @@ pub(super) fn open_entry(keys: &KeyRing, entry: &MembershipEntry) -> Result<Open
     let (epoch, sealed) = sealed.split_first_chunk().ok_or(DecryptionError::NotEncrypted)?;
     let epoch = Epoch::new(i32::from_be_bytes(*epoch)).map_err(|_| DecryptionError::NotEncrypted)?;
     let prev = entry.prev_hash.as_deref().unwrap_or_default();
-    let context = context(keys.space(), entry.chain_seq, prev);
+    let context = context(keys.space(), entry.chain_seq.get(), prev);
     let plain = keys.key(epoch)?.open(&context, sealed).ok_or(DecryptionError::Damaged)?;
     let text = str::from_utf8(&plain).map_err(|_| DecryptionError::Damaged)?;
     let signed = statement::verify::<Body>(PURPOSE, text).ok_or(DecryptionError::Damaged)?;
     let Body { space, seq, prev: signed_prev, proof, act } = signed.body;
     // The signature covers the position: a member with the key could otherwise move entries of others.
     let is_here = space == keys.space().to_string()
-        && seq == entry.chain_seq
+        && seq == entry.chain_seq.get()
         && signed_prev.unwrap_or_default() == hex::encode(prev);
     if is_here { Ok(Opened { by: signed.by, proof, epoch, act }) } else { Err(DecryptionError::Damaged) }
 }
@@ -119,6 +119,7 @@ fn context(space: SpaceId, seq: i32, prev: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use less_sync_core::MetadataVersion;
 
     use super::*;
 
@@ -134,11 +135,15 @@ mod tests {
         let next = head.followed_by(&payload);
         let bytes = |hash: [u8; 32]| Bytes::copy_from_slice(&hash);
         MembershipEntry {
-            chain_seq: next.seq,
+            chain_seq: head.next_seq(),
             prev_hash: head.hash.map(bytes),
             entry_hash: next.hash.map(bytes).unwrap(),
             payload: payload.into(),
         }
+    }
+
+    fn version(number: i32) -> MetadataVersion {
+        MetadataVersion::new(number).unwrap()
     }
 
     fn joined() -> Act {
@@ -148,13 +153,15 @@ mod tests {
     #[test]
     fn entry_is_decrypted_with_its_key_at_its_position_only() {
         let (author, ring) = (Identity::random(), ring());
-        let head = LogHead { seq: 4, hash: Some([9; 32]) };
+        let head = LogHead { version: version(4), hash: Some([9; 32]) };
         let payload = seal_entry(&author, "proof", ring.newest().unwrap(), &head, joined());
         let opened = open_entry(&ring, &entry(&head, payload.clone())).ok().unwrap();
         assert_eq!((opened.by.as_str(), opened.act, opened.epoch), (author.did(), joined(), Epoch::FIRST));
-        for elsewhere in
-            [LogHead { seq: 5, ..head }, LogHead { hash: Some([8; 32]), ..head }, LogHead::default()]
-        {
+        for elsewhere in [
+            LogHead { version: version(5), ..head },
+            LogHead { hash: Some([8; 32]), ..head },
+            LogHead::default(),
+        ] {
             let moved = open_entry(&ring, &entry(&elsewhere, payload.clone()));
             assert_eq!(moved.err(), Some(DecryptionError::Damaged));
         }
@@ -173,7 +180,7 @@ mod tests {
         let sealed = |seq: i32| {
             let sealed = key.seal(&context(SPACE, seq, &[]), statement.as_bytes());
             let payload = [&[VERSION][..], &1_i32.to_be_bytes(), &sealed].concat();
-            entry(&LogHead { seq: seq - 1, hash: None }, payload)
+            entry(&LogHead { version: version(seq - 1), hash: None }, payload)
         };
         assert!(open_entry(&ring, &sealed(1)).is_ok());
         assert_eq!(open_entry(&ring, &sealed(2)).err(), Some(DecryptionError::Damaged));

@@ -12,12 +12,16 @@ use less_sync_core::wire::membership::{
     MembershipRevokeParams,
 };
 use less_sync_core::wire::{DekField, Empty, chunk};
-use less_sync_core::{Cid, Dek, Epoch, ErrorCode, MailboxId, RecordId, frame};
+use less_sync_core::{ChainSeq, Cid, Dek, Epoch, ErrorCode, MailboxId, RecordId, frame};
 use pretty_assertions::assert_eq;
 
 use crate::fake::{Asked, Peer, SPACE, at, connected, record};
 
 const ACCESS: Access<'static> = Access { space: SPACE, ucan: Some("u") };
+
+fn seq(number: i32) -> ChainSeq {
+    ChainSeq::new(number).unwrap()
+}
 
 fn epoch(number: i32) -> Epoch {
     Epoch::new(number).unwrap()
@@ -37,7 +41,11 @@ async fn entry_is_appended_after_the_head_that_was_read() {
         assert_eq!((params.ucan, params.expected_version, params.payload), (Some("u"), 1, &b"second"[..]));
         assert_eq!(params.prev_hash, head.hash.as_ref().map(<[u8; 32]>::as_slice));
         assert_eq!(params.kind, Some(AppendKind::Accept));
-        peer.answer(&asked, &MembershipAppendResult { chain_seq: 2, metadata_version: 2 }).await;
+        peer.answer(
+            &asked,
+            &MembershipAppendResult { chain_seq: seq(2), metadata_version: seq(2).version() },
+        )
+        .await;
     };
     let append = connection.append_membership(ACCESS, &head, b"second", Some(AppendKind::Accept));
     let (appended, ()) = tokio::join!(append, server);
@@ -52,24 +60,29 @@ async fn log_is_read_in_parts_and_verified_as_a_whole() {
         let server = async {
             let first = LogHead::default().followed_by(b"one").hash.unwrap();
             let second = LogHead::default().followed_by(b"two").hash.unwrap();
-            for (until_seq, seq) in [(None, 2), (Some(1), 1)] {
+            for (until_seq, sent) in [(None, 2), (Some(1), 1)] {
                 let asked = peer.asked().await;
                 assert_eq!(asked.params::<MembershipListParams<'_>>().until_seq, until_seq);
-                let entry = match seq {
-                    1 => Entry { chain_seq: 1, prev_hash: None, entry_hash: &first, payload: b"one" },
-                    _ => {
-                        Entry { chain_seq: 2, prev_hash: Some(&first), entry_hash: &second, payload: b"two" }
-                    }
+                let entry = match sent {
+                    1 => Entry { chain_seq: seq(1), prev_hash: None, entry_hash: &first, payload: b"one" },
+                    _ => Entry {
+                        chain_seq: seq(2),
+                        prev_hash: Some(&first),
+                        entry_hash: &second,
+                        payload: b"two",
+                    },
                 };
-                let entry = if forged && seq == 1 { Entry { payload: b"ONE", ..entry } } else { entry };
-                let list = MembershipListResult { entries: vec![entry], metadata_version: 2 };
+                let entry = if forged && sent == 1 { Entry { payload: b"ONE", ..entry } } else { entry };
+                let list = MembershipListResult { entries: vec![entry], metadata_version: seq(2).version() };
                 peer.answer(&asked, &list).await;
             }
         };
         let (log, ()) = tokio::join!(connection.membership_log(ACCESS), server);
         match log {
-            Ok(log) => assert_eq!((forged, log.entries.len(), log.head.seq), (false, 2, 2)),
-            Err(error) => assert!(forged && matches!(error, LogError::Broken { seq: 1 }), "{error:?}"),
+            Ok(log) => assert_eq!((forged, log.entries.len(), log.head.version.get()), (false, 2, 2)),
+            Err(error) => {
+                assert!(forged && matches!(error, LogError::Broken { seq: ChainSeq::FIRST }), "{error:?}")
+            }
         }
     }
 }

@@ -242,32 +242,31 @@ impl<'b> Field<'b, bool> for AnyTrue {
 /// Epoch of a writer: absent and 0 mean unknown; negative is invalid.
 pub(crate) struct StatedEpoch;
 
-impl<'b> Field<'b, Option<i32>> for StatedEpoch {
-    fn absent() -> Result<Option<i32>, InvalidParams> {
+impl<'b> Field<'b, Option<Epoch>> for StatedEpoch {
+    fn absent() -> Result<Option<Epoch>, InvalidParams> {
         Ok(None)
     }
 
-    fn read(reader: &mut Reader<'b>) -> Result<Option<i32>, InvalidParams> {
+    fn read(reader: &mut Reader<'b>) -> Result<Option<Epoch>, InvalidParams> {
         match ZeroIsAbsent::read(reader)? {
             0 => Ok(None),
-            epoch @ 1.. => Ok(Some(epoch)),
-            _ => Err(InvalidParams),
+            number => Epoch::new(number).map(Some).map_err(|_| InvalidParams),
         }
     }
 
-    fn is_omitted(value: &Option<i32>) -> bool {
-        value.is_none_or(|epoch| epoch == 0)
+    fn is_omitted(value: &Option<Epoch>) -> bool {
+        value.is_none()
     }
 
-    fn write(value: &Option<i32>, key: &str, out: &mut Vec<u8>) {
+    fn write(value: &Option<Epoch>, key: &str, out: &mut Vec<u8>) {
         OptionalItem::write(value, key, out);
     }
 
-    fn size_hint(value: &Option<i32>) -> usize {
+    fn size_hint(value: &Option<Epoch>) -> usize {
         OptionalItem::size_hint(value)
     }
 
-    equal_or_invalid!(Option<i32>);
+    equal_or_invalid!(Option<Epoch>);
 }
 
 /// Key generation from a server that may not know it: 0, which the first original server writes into every

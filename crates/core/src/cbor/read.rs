@@ -3,7 +3,7 @@
 use super::error::InvalidParams;
 use super::head::{FALSE, Head, Input, NULL, TRUE, UNDEFINED};
 use super::scan::Scanner;
-use crate::{Cursor, Epoch, FileId, InvitationId, RecordId, SpaceId};
+use crate::{ChainSeq, Cursor, Epoch, FileId, InvitationId, MetadataVersion, RecordId, SpaceId};
 
 /// Value that decodes from one CBOR item, borrowing text and byte strings from it.
 pub trait Decode<'b>: Sized {
@@ -162,11 +162,17 @@ impl Decode<'_> for Cursor {
     }
 }
 
-impl Decode<'_> for Epoch {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
-        Self::new(i32::read(reader)?).map_err(|_| InvalidParams)
-    }
+macro_rules! read_i32 {
+    ($($number:ty),*) => {$(
+        impl Decode<'_> for $number {
+            fn read(reader: &mut Reader<'_>) -> Result<Self, InvalidParams> {
+                Self::new(i32::read(reader)?).map_err(|_| InvalidParams)
+            }
+        }
+    )*};
 }
+
+read_i32!(Epoch, ChainSeq, MetadataVersion);
 
 impl<'b, T: Decode<'b>> Decode<'b> for Vec<T> {
     /// Reserves nothing from the declared length.

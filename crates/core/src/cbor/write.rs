@@ -1,7 +1,7 @@
 //! Encoding: definite lengths and shortest forms only.
 
 use super::head::{FALSE, TRUE};
-use crate::{Cursor, Epoch, FileId, InvitationId, RecordId, SpaceId};
+use crate::{ChainSeq, Cursor, Epoch, FileId, InvitationId, MetadataVersion, RecordId, SpaceId};
 
 /// Value that encodes as one CBOR item.
 pub trait Encode {
@@ -150,15 +150,21 @@ impl Encode for Cursor {
     }
 }
 
-impl Encode for Epoch {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.get().encode(out);
-    }
+macro_rules! write_i32 {
+    ($($number:ty),*) => {$(
+        impl Encode for $number {
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.get().encode(out);
+            }
 
-    fn size_hint(&self) -> usize {
-        5
-    }
+            fn size_hint(&self) -> usize {
+                5
+            }
+        }
+    )*};
 }
+
+write_i32!(Epoch, ChainSeq, MetadataVersion);
 
 impl<T: Encode> Encode for Vec<T> {
     fn encode(&self, out: &mut Vec<u8>) {

@@ -1,6 +1,7 @@
 //! `membership.append`, `membership.list` and `membership.revoke` (protocol §4.8–§4.10; newer-clients §3.4, §3.5).
 
 use crate::cbor::{NonEmpty, OptionalItem, Required, ZeroIsAbsent, map, words};
+use crate::{ChainSeq, MetadataVersion};
 
 map! {
     /// Params of `membership.append`.
@@ -11,7 +12,7 @@ map! {
         "ucan" => ucan: Option<&'b str> as NonEmpty,
         /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// Metadata version that the client has seen.
+        /// Metadata version that the client has seen; a number that is no version matches none.
         "expected_version" => expected_version: i32 as Required,
         /// Hash of the previous entry; absent for the first.
         "prev_hash" => prev_hash: Option<&'b [u8]> as NonEmpty,
@@ -26,9 +27,9 @@ map! {
     /// Result of `membership.append`.
     pub struct MembershipAppendResult {
         /// Position of the entry in the log, from 1.
-        "chain_seq" => chain_seq: i32 as Required,
+        "chain_seq" => chain_seq: ChainSeq as Required,
         /// Metadata version after the append: the previous one plus 1.
-        "metadata_version" => metadata_version: i32 as Required,
+        "metadata_version" => metadata_version: MetadataVersion as Required,
     }
 
     /// Params of `membership.list`.
@@ -50,13 +51,13 @@ map! {
         /// Entries in ascending order; when not all fit, the oldest are omitted.
         "entries" => entries: Vec<Entry<'b>> as Required,
         /// Metadata version at the snapshot of the entries.
-        "metadata_version" => metadata_version: i32 as Required,
+        "metadata_version" => metadata_version: MetadataVersion as Required,
     }
 
     /// Entry of the membership log.
     pub struct Entry<'b> {
         /// Position in the log, from 1.
-        "chain_seq" => chain_seq: i32 as Required,
+        "chain_seq" => chain_seq: ChainSeq as Required,
         /// Hash of the previous entry; absent in the first.
         "prev_hash" => prev_hash: Option<&'b [u8]> as NonEmpty,
         /// SHA-256 of the payload.

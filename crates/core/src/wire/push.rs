@@ -1,8 +1,8 @@
 //! `push` (protocol §4.3; newer-clients §3.1).
 
 use super::DekField;
-use crate::Cursor;
 use crate::cbor::{EitherDek, NonEmpty, OptionalItem, Required, StatedEpoch, ZeroIsAbsent, map};
+use crate::{Cursor, Epoch};
 
 map! {
     /// Params of `push`.
@@ -11,8 +11,8 @@ map! {
         "space" => space: &'b str as Required,
         /// UCAN text, at most [`limits::UCAN_TEXT`](crate::limits::UCAN_TEXT) bytes; a longer text counts as an invalid chain.
         "ucan" => ucan: Option<&'b str> as NonEmpty,
-        /// Epoch that the writer considers current; never 0 or less.
-        "epoch" => epoch: Option<i32> as StatedEpoch,
+        /// Epoch that the writer considers current; 0 counts as absent, a negative number is invalid.
+        "epoch" => epoch: Option<Epoch> as StatedEpoch,
         /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
         /// Changes, at most [`limits::PUSH_RECORDS`](crate::limits::PUSH_RECORDS); longer lists are decoded completely.

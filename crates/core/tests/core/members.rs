@@ -155,8 +155,8 @@ fn the_epoch_of_a_writer_is_positive_or_not_stated() {
     let stated =
         |epoch: i64| decode::<PushParams<'_>>(&push(&[], &[("epoch", item(&epoch))])).map(|push| push.epoch);
     assert_eq!(stated(0), Ok(None));
-    assert_eq!(stated(1), Ok(Some(1)));
-    assert_eq!(stated(i64::from(i32::MAX)), Ok(Some(i32::MAX)));
+    assert_eq!(stated(1), Ok(Some(Epoch::FIRST)));
+    assert_eq!(stated(i64::from(i32::MAX)), Ok(Some(Epoch::new(i32::MAX).unwrap())));
     for epoch in [-1, i64::from(i32::MIN), 1 << 31, i64::MAX] {
         assert_eq!(stated(epoch), Err(InvalidParams), "{epoch}");
     }

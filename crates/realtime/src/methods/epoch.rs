@@ -18,7 +18,8 @@ pub(super) async fn begin(
     let space = space_id(params.space)?;
     let EpochBeginParams { ucan, epoch, set_min_key_generation, .. } = params;
     let credentials = context.credentials(ucan);
-    let advanced = context.engine().begin_epoch(credentials, space, epoch, set_min_key_generation).await?;
+    let advanced =
+        context.engine().begin_epoch(credentials, space, epoch.into(), set_min_key_generation).await?;
     Ok(result(advanced))
 }
 
@@ -37,6 +38,6 @@ fn result(advanced: Advanced) -> EpochBeginResult<'static> {
 /// `epoch.complete`
 pub(super) async fn complete(context: &Context, params: EpochCompleteParams<'_>) -> Result<Empty, RpcError> {
     let space = space_id(params.space)?;
-    context.engine().complete_epoch(context.credentials(params.ucan), space, params.epoch).await?;
+    context.engine().complete_epoch(context.credentials(params.ucan), space, params.epoch.into()).await?;
     Ok(Empty)
 }

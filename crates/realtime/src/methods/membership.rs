@@ -6,7 +6,7 @@ use less_sync_core::wire::membership::{
     MembershipAppendParams, MembershipAppendResult, MembershipListParams, MembershipListResult,
     MembershipRevokeParams,
 };
-use less_sync_core::{ErrorCode, limits};
+use less_sync_core::{ErrorCode, MetadataVersion, limits};
 use less_sync_engine::{Append, Revocation};
 use less_sync_storage::{MemberList, MemberRange, NewMember, RevokedCid};
 
@@ -21,7 +21,7 @@ pub(super) async fn append(
     params: MembershipAppendParams<'_>,
 ) -> Result<MembershipAppendResult, RpcError> {
     let space = space_id(params.space)?;
-    let append = Append { entry: entry(context, &params)?, expected_version: params.expected_version };
+    let append = Append { entry: entry(context, &params)?, expected_version: params.expected_version.into() };
     let credentials = context.credentials(params.ucan);
     let appended = context.engine().append_member(credentials, space, append, context.connection_id()).await;
     let appended = appended.map_err(|error| RpcError::with_limit(error, "membership appends per hour"))?;
@@ -52,9 +52,17 @@ fn prev_hash(stated: &[u8]) -> [u8; 32] {
 /// `membership.list`
 pub(super) async fn list(context: &Context, params: MembershipListParams<'_>) -> Result<Members, RpcError> {
     let space = space_id(params.space)?;
-    let range =
-        MemberRange { since: params.since_seq, until: params.until_seq, max_bytes: limits::LIST_PAYLOAD };
+    let range = MemberRange {
+        since: version(params.since_seq),
+        until: params.until_seq.map(version),
+        max_bytes: limits::LIST_PAYLOAD,
+    };
     Ok(Members(context.engine().list_members(context.credentials(params.ucan), space, range).await?))
+}
+
+/// Bound of a list as a version. Positions start at 1, so a bound below 0 has the effect of 0.
+fn version(bound: i32) -> MetadataVersion {
+    MetadataVersion::new(bound).unwrap_or_default()
 }
 
 /// A stored log as [`MembershipListResult`].

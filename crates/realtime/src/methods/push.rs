@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use less_sync_core::wire::DekField;
 use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
-use less_sync_core::{Cursor, Dek, Epoch, ErrorCode, RecordId};
+use less_sync_core::{Cursor, Dek, ErrorCode, RecordId};
 use less_sync_engine::{EngineError, QueuedPush};
 use less_sync_storage::{InvalidPush, Push, PushBuilder, PushLimits, Pushed};
 
@@ -93,7 +93,7 @@ fn decode(message: &Bytes, params: &PushParams<'_>, limits: PushLimits) -> Resul
         let checked = push.check(id, blob).map_err(invalid)?;
         checked.add(expected_cursor(change)?, dek(change)?);
     }
-    push.build(params.epoch.and_then(|epoch| Epoch::new(epoch).ok())).map_err(invalid)
+    push.build(params.epoch).map_err(invalid)
 }
 
 /// A cursor above the ceiling of all spaces is well formed and matches nothing.

@@ -14,7 +14,7 @@ use super::shared_history::{Act, How, Step, histories};
 use super::shared_store::{CHAINS, PERSONAL, SHARED, SharedStore};
 use crate::fixture::{CLIENT, Fixture, cursor, dek};
 use crate::grants::{Grant, chain, cid};
-use crate::shared_fixture::{WIDE_LOG, deks, file, member, rewrap};
+use crate::shared_fixture::{WIDE_LOG, deks, file, member, rewrap, version};
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
     DekListing, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberRange, Members as _, ObjectKey,
@@ -66,7 +66,8 @@ impl<B: Backend> Replay for SharedReplay<B> {
             Act::Advance { skew, raise_minimum } => self.advance(space, bearer, skew, raise_minimum).await,
             Act::Complete { skew } => {
                 let number = self.model.space(space).key_generation.get() + skew;
-                let completed = self.fixture.store.complete_rewrap(&grant(space, bearer), number).await;
+                let completed =
+                    self.fixture.store.complete_rewrap(&grant(space, bearer), number.into()).await;
                 let admitted = self.model.admit(space, bearer);
                 agree(&completed, &admitted.and_then(|()| self.model.complete(space, number)));
             }
@@ -139,7 +140,7 @@ impl<B: Backend> SharedReplay<B> {
         let payload = Bytes::from(vec![u8::try_from(length).unwrap(); length]);
         let entry = member(prev, &payload);
         let appended =
-            self.fixture.store.append_member(&grant(space, bearer), version, entry, WIDE_LOG).await;
+            self.fixture.store.append_member(&grant(space, bearer), version.into(), entry, WIDE_LOG).await;
         let admitted = self.model.admit(space, bearer);
         agree(&appended, &admitted.and_then(|()| self.model.append(space, version, prev, &payload)));
     }
@@ -155,7 +156,8 @@ impl<B: Backend> SharedReplay<B> {
 
     async fn advance(&mut self, space: SpaceId, bearer: usize, skew: i32, raise_minimum: bool) {
         let number = self.model.space(space).key_generation.get() + 1 + skew;
-        let advanced = self.fixture.store.advance_epoch(&grant(space, bearer), number, raise_minimum).await;
+        let advanced =
+            self.fixture.store.advance_epoch(&grant(space, bearer), number.into(), raise_minimum).await;
         let admitted = self.model.admit(space, bearer);
         agree(&advanced, &admitted.map(|()| self.model.advance(space, number, raise_minimum)));
     }
@@ -217,7 +219,7 @@ impl<B: Backend> SharedReplay<B> {
         let number = self.model.space(space).key_generation.get() + skew;
         let key = Bytes::from(vec![fill; 5]);
         let shares = KeyShares::new(vec![(MEMBER.to_owned(), key.clone())]).unwrap();
-        let put = self.fixture.store.put_epoch_keys(&grant(space, bearer), number, shares).await;
+        let put = self.fixture.store.put_epoch_keys(&grant(space, bearer), number.into(), shares).await;
         let admitted = self.model.admit(space, bearer);
         agree(&put, &admitted.and_then(|()| self.model.put_shares(space, number, key)));
     }
@@ -235,11 +237,11 @@ impl<B: Backend> SharedReplay<B> {
         let rows = self.fixture.timeline(space, since).await;
         assert_eq!(rows, self.model.timeline(space, since));
         let extra = self.model.extra(space);
-        let range = MemberRange { since: 1, until: None, max_bytes: usize::MAX };
+        let range = MemberRange { since: version(1), until: None, max_bytes: usize::MAX };
         let members = self.fixture.store.list_members(&read, range).await.unwrap();
         assert_eq!(members.entries, extra.log.get(1..).unwrap_or_default());
         for number in 0..10 {
-            let key = self.fixture.store.epoch_key(&read, number, MEMBER).await.unwrap();
+            let key = self.fixture.store.epoch_key(&read, number.into(), MEMBER).await.unwrap();
             assert_eq!(key.as_ref(), extra.shares.get(&number));
         }
         assert_eq!(self.fixture.file_deks(space, Cursor::ZERO).await, self.model.file_deks(space));

@@ -8,7 +8,7 @@ use less_sync_core::{Cursor, Dek, FileId, RecordId, SpaceId};
 use super::abstract_store::AbstractStore;
 use super::object_store::ObjectStore;
 use crate::fixture::{ROOT, epoch};
-use crate::shared_fixture::sha256;
+use crate::shared_fixture::{seq, sha256, version};
 use less_sync_storage::{
     Advanced, Appended, Change, DekError, DekId, DekRejection, DeletedFile, EpochError, EpochKeyError,
     EpochKeyRejection, EpochRejection, FileEntry, FileState, MemberEntry, MembershipError,
@@ -103,14 +103,14 @@ impl SharedStore {
     pub(super) fn append(
         &mut self,
         id: SpaceId,
-        version: i32,
+        expected_version: i32,
         prev_hash: Option<[u8; 32]>,
         payload: &Bytes,
     ) -> Result<Appended, MembershipError> {
         let (space, _) = self.base.parts(id);
         let log = &mut self.extras.get_mut(&id).unwrap().log;
         let length = i32::try_from(log.len()).unwrap();
-        if version != length {
+        if expected_version != length {
             return Err(StorageError::Rejected(MembershipRejection::VersionConflict));
         }
         if log.last().map(|last| last.entry_hash) != prev_hash {
@@ -119,17 +119,17 @@ impl SharedStore {
         let prev = space.cursor;
         space.cursor = prev.next().unwrap();
         log.push(MemberEntry {
-            chain_seq: length + 1,
+            chain_seq: seq(length + 1),
             cursor: space.cursor,
             prev_hash,
             entry_hash: sha256(payload),
             payload: payload.clone(),
         });
         Ok(Appended {
-            chain_seq: length + 1,
+            chain_seq: seq(length + 1),
             prev,
             cursor: space.cursor,
-            metadata_version: length + 1,
+            metadata_version: version(length + 1),
             key_generation: space.key_generation,
             rewrap_epoch: space.rewrap_epoch,
         })

@@ -3,7 +3,7 @@
 //! The whole space is scanned before its lock is taken, since that may take a while. Under the lock only the rows that came
 //! since are scanned: a push moves its row above the cursor of the first scan, so below it keys can only have become newer.
 
-use less_sync_core::{Cursor, Epoch};
+use less_sync_core::{Cursor, Epoch, Requested};
 use less_sync_storage::{Access, COUNTED_LEFTOVERS, EpochRejection};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -31,12 +31,12 @@ pub(super) struct Probed {
 pub(super) async fn probe(
     db: &mut PgConnection,
     access: &Access,
-    epoch: i32,
+    epoch: Requested<Epoch>,
 ) -> Result<Probed, Aborted<EpochRejection>> {
     let space = for_reading(db, access).await??;
-    if !is_pending(space.rewrap_epoch, epoch) {
+    let Some(epoch) = pending(space.rewrap_epoch, epoch) else {
         return Ok(Probed { cursor: Cursor::ZERO, leftovers: Leftovers::default() });
-    }
+    };
     let leftovers = leftovers(db, space.id.as_uuid(), Cursor::ZERO, space.cursor, epoch).await?;
     Ok(Probed { cursor: space.cursor, leftovers })
 }
@@ -44,7 +44,7 @@ pub(super) async fn probe(
 /// Ends the rewrap, and returns the leftovers that prevent it; none when it has ended.
 pub(super) struct Completion<'a> {
     pub(super) access: &'a Access,
-    pub(super) epoch: i32,
+    pub(super) epoch: Requested<Epoch>,
     pub(super) probed: Probed,
 }
 
@@ -54,37 +54,38 @@ impl Transaction for Completion<'_> {
 
     async fn run(&self, db: &mut PgConnection) -> Result<Leftovers, Aborted<EpochRejection>> {
         let space = for_writing(db, self.access).await?;
-        if !is_pending(space.rewrap_epoch, self.epoch) {
-            let is_current = space.key_generation.get() == self.epoch && self.epoch >= 2;
+        let Some(epoch) = pending(space.rewrap_epoch, self.epoch) else {
+            let is_current = space.key_generation > Epoch::FIRST && self.epoch.is(space.key_generation);
             let is_repeat = space.rewrap_epoch.is_none() && is_current;
             return if is_repeat { Ok(Leftovers::default()) } else { Err(EpochRejection::Mismatch.into()) };
-        }
-        let since = leftovers(db, space.id, self.probed.cursor, space.cursor, self.epoch).await?;
+        };
+        let since = leftovers(db, space.id, self.probed.cursor, space.cursor, epoch).await?;
         let left = Leftovers {
             records: (since.records + self.probed.leftovers.records).min(COUNTED_LEFTOVERS),
             files: (since.files + self.probed.leftovers.files).min(COUNTED_LEFTOVERS),
         };
         let ended = left.records == 0 && left.files == 0;
-        end(db, space.id, self.epoch, ended).await?;
+        end(db, space.id, epoch, ended).await?;
         if ended {
-            epoch_keys::prune(db, space.id, self.epoch).await?;
+            epoch_keys::prune(db, space.id, epoch).await?;
         }
         Ok(left)
     }
 }
 
-fn is_pending(rewrap_epoch: Option<Epoch>, epoch: i32) -> bool {
-    rewrap_epoch.is_some_and(|pending| pending.get() == epoch)
+/// The pending epoch, if it is the requested one.
+fn pending(rewrap_epoch: Option<Epoch>, epoch: Requested<Epoch>) -> Option<Epoch> {
+    rewrap_epoch.filter(|pending| epoch.is(*pending))
 }
 
 /// Raises the minimum epoch in any case, so that writers under the old epoch cannot delay the end forever.
-async fn end(db: &mut PgConnection, space: Uuid, epoch: i32, ended: bool) -> Result<(), sqlx::Error> {
+async fn end(db: &mut PgConnection, space: Uuid, epoch: Epoch, ended: bool) -> Result<(), sqlx::Error> {
     let updated = sqlx::query!(
         "UPDATE spaces SET min_key_generation = greatest(min_key_generation, $2), updated_at = now(),
                 rewrap_epoch = CASE WHEN $3 THEN NULL ELSE rewrap_epoch END
          WHERE id = $1",
         space,
-        epoch,
+        epoch.get(),
         ended,
     );
     updated.execute(db).await.map(drop)
@@ -98,7 +99,7 @@ async fn leftovers(
     space: Uuid,
     since: Cursor,
     until: Cursor,
-    epoch: i32,
+    epoch: Epoch,
 ) -> Result<Leftovers, sqlx::Error> {
     let counted = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM (
@@ -116,7 +117,7 @@ async fn leftovers(
         space,
         since.as_i64(),
         until.as_i64(),
-        &epoch.to_be_bytes()[..],
+        &epoch.get().to_be_bytes()[..],
         i64::try_from(COUNTED_LEFTOVERS).unwrap_or(i64::MAX),
     );
     let row = counted.fetch_one(db).await?;

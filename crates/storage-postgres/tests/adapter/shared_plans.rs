@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cid, Cursor, Dek, DekKind, Epoch, InvitationId, MailboxId, SpaceId};
+use less_sync_core::{Cid, Cursor, Dek, DekKind, Epoch, InvitationId, MailboxId, MetadataVersion, SpaceId};
 use less_sync_storage::{
     ActorHash, AdminGrant, Change, DekId, DekListing, Deks as _, Epochs as _, Invitations as _,
     MailboxLimits, MailboxPage, MemberRange, Members as _, NewInvitation, ProofChain, Push, Pushed,
@@ -183,7 +183,8 @@ async fn page_of_keys_reads_a_page_of_the_index_of_pulls() {
 async fn completion_reads_the_space_once_in_the_order_of_pulls() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
-        let complete = async |storage: &PostgresStorage| storage.complete_rewrap(&admin(), 2).await.unwrap();
+        let complete =
+            async |storage: &PostgresStorage| storage.complete_rewrap(&admin(), 2.into()).await.unwrap();
         let read = fixture.reads(complete).await;
         let expected = [
             ("idx_records_sync", 100_000),
@@ -202,11 +203,11 @@ async fn log_is_read_from_its_end() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
         let head = async |storage: &PostgresStorage| {
-            assert_eq!(storage.members_head(&reader()).await.unwrap().last.unwrap().0, 500);
+            assert_eq!(storage.members_head(&reader()).await.unwrap().last.unwrap().0.get(), 500);
         };
         assert_reads(&fixture.reads(head).await, &[("members_pkey", 1), ("revocations_pkey", 0)]);
         let list = async |storage: &PostgresStorage| {
-            let range = MemberRange { since: 0, until: None, max_bytes: 20 * 129 };
+            let range = MemberRange { since: MetadataVersion::ZERO, until: None, max_bytes: 20 * 129 };
             assert_eq!(storage.list_members(&reader(), range).await.unwrap().entries.len(), 20);
         };
         assert_reads(&fixture.reads(list).await, &[("members_pkey", 21), ("revocations_pkey", 0)]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use less_sync_core::{Cid, Cursor, Dek, DekKind, SpaceId};
+use less_sync_core::{Cid, Cursor, Dek, DekKind, Requested, SpaceId};
 use less_sync_storage::{
     AdminGrant, CursorAhead, Deks as _, EpochKeys as _, Epochs as _, KeyShares, MemberLimits, Members as _,
     MembershipError, NewMember, ProofChain, PullRequest, Push, Pushed, ReadGrant, Records as _,
@@ -69,14 +69,14 @@ async fn attempt(
         Deed::PushTwo => push(2).await,
         Deed::PushMany => push(BIG).await,
         Deed::Append => any(append(storage, &read).await),
-        Deed::Advance => any(storage.advance_epoch(&admin, 7, true).await),
+        Deed::Advance => any(storage.advance_epoch(&admin, 7.into(), true).await),
         Deed::Rewrap => {
             let entries = vec![Rewrap { id: record(0).into(), dek: dek(), observed: None }];
             any(storage.rewrap_deks(&admin, DekKind::Record, entries, RewrapGuard::Off).await)
         }
         Deed::PutKeys => {
             let shares = KeyShares::new(vec![("did".to_owned(), Bytes::from_static(b"key"))]).unwrap();
-            any(storage.put_epoch_keys(&admin, 1, shares).await)
+            any(storage.put_epoch_keys(&admin, 1.into(), shares).await)
         }
         Deed::BeginPull => {
             let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
@@ -95,7 +95,7 @@ async fn append(storage: &PostgresStorage, grant: &ReadGrant) -> Result<(), Memb
     ];
     let entry = NewMember::new(head.last.map(|(_, hash)| hash), hash, Bytes::from_static(b"abc")).unwrap();
     let limits = MemberLimits { payload: 100, log: 1 << 30 };
-    storage.append_member(grant, head.metadata_version, entry, limits).await.map(drop)
+    storage.append_member(grant, Requested::of(head.metadata_version), entry, limits).await.map(drop)
 }
 
 fn dek() -> Dek {

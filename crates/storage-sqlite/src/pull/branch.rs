@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Rows, params};
 
 use super::page_builder::PageBuilder;
-use crate::columns::{cursor, dek as stored_dek, size as stored_size};
+use crate::columns::{chain_seq, cursor, dek as stored_dek, size as stored_size};
 use crate::error::{database, storage_error};
 
 /// Kinds of rows, in the order in which those of one cursor are delivered.
@@ -165,7 +165,7 @@ fn add_record(
 }
 
 fn add_member(page: &mut PageBuilder, cursor: Cursor, row: &rusqlite::Row<'_>) -> Result<(), StorageError> {
-    let chain_seq = row.get(0).map_err(database)?;
+    let chain_seq = chain_seq(row.get(0).map_err(database)?)?;
     let prev_hash = row.get(2).map_err(database)?;
     let entry_hash = row.get(3).map_err(database)?;
     let payload = row.get_ref(4).and_then(|payload| Ok(payload.as_blob()?)).map_err(database)?;

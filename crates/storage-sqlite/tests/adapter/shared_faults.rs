@@ -32,7 +32,7 @@ impl Harness {
     }
 
     async fn share(&self, epoch: i32, member: usize) -> Result<Option<Bytes>, StorageError> {
-        self.storage.epoch_key(&ReadGrant::issue_shared(SPACE, chain()), epoch, &did(member)).await
+        self.storage.epoch_key(&ReadGrant::issue_shared(SPACE, chain()), epoch.into(), &did(member)).await
     }
 }
 
@@ -56,14 +56,14 @@ fn shares(members: usize, key: &[u8]) -> KeyShares {
 #[tokio::test]
 async fn put_that_fails_leaves_the_old_shares() {
     let harness = Harness::new(150).await;
-    harness.storage.put_epoch_keys(&admin(), 2, shares(20, b"old")).await.unwrap();
-    let rejected = harness.storage.put_epoch_keys(&admin(), 2, shares(1000, &[7; 2048])).await;
+    harness.storage.put_epoch_keys(&admin(), 2.into(), shares(20, b"old")).await.unwrap();
+    let rejected = harness.storage.put_epoch_keys(&admin(), 2.into(), shares(1000, &[7; 2048])).await;
     assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     for member in 0..20 {
         assert_eq!(harness.share(2, member).await.unwrap().as_deref(), Some(&b"old"[..]));
     }
     assert_eq!(harness.share(2, 20).await.unwrap(), None);
-    harness.storage.put_epoch_keys(&admin(), 2, shares(1, b"new")).await.unwrap();
+    harness.storage.put_epoch_keys(&admin(), 2.into(), shares(1, b"new")).await.unwrap();
     assert_eq!(harness.share(2, 0).await.unwrap().as_deref(), Some(&b"new"[..]));
     assert_eq!(harness.share(2, 1).await.unwrap(), None);
     harness.storage.close().await;
@@ -84,7 +84,7 @@ async fn closed_database_answers_nothing() {
     ] {
         assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     }
-    let rejected = harness.storage.complete_rewrap(&admin(), 2).await;
+    let rejected = harness.storage.complete_rewrap(&admin(), 2.into()).await;
     assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
 }
 

@@ -70,7 +70,10 @@ async fn log_grows_entry_by_entry_and_is_read_from_any_place() {
         (json!({ "until_seq": 2 }), vec![1, 2]),
         (json!({ "since_seq": 1, "until_seq": 3 }), vec![2, 3]),
         (json!({ "since_seq": 4 }), vec![]),
-        (json!({ "since_seq": -5, "until_seq": 0 }), vec![]),
+        (json!({ "since_seq": -5 }), vec![1, 2, 3, 4]),
+        (json!({ "since_seq": i32::MIN, "until_seq": i32::MAX }), vec![1, 2, 3, 4]),
+        (json!({ "until_seq": 0 }), vec![]),
+        (json!({ "since_seq": -5, "until_seq": -1 }), vec![]),
     ] {
         let some = list(&mut owner, &space, &range).await;
         assert_eq!((seqs(&some), &some["metadata_version"]), (expected, &json!(4)), "{range}");

@@ -52,7 +52,7 @@ impl Fixture {
         let next = self.head.followed_by(&payload);
         let bytes = |hash: [u8; 32]| Bytes::copy_from_slice(&hash);
         self.entries.push(MembershipEntry {
-            chain_seq: next.seq,
+            chain_seq: self.head.next_seq(),
             prev_hash: self.head.hash.map(bytes),
             entry_hash: next.hash.map(bytes).unwrap(),
             payload,

@@ -22,7 +22,7 @@ pub(crate) fn dek() -> impl Strategy<Value = DekField<'static>> {
 }
 
 wire_type!(push_params: PushParams<'static> {
-    space: text(), ucan: some_text(), epoch: maybe(1..=i32::MAX), home_server: some_text(), changes: list(change())
+    space: text(), ucan: some_text(), epoch: maybe(epoch()), home_server: some_text(), changes: list(change())
 });
 wire_type!(change: ChangeParams<'static> {
     id: text(), blob: maybe(bytes()), expected_cursor: any::<i64>(), dek: dek()

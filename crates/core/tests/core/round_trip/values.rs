@@ -1,6 +1,6 @@
 //! Arbitrary members. Borrowed ones are leaked: the test is over soon.
 
-use less_sync_core::{Cursor, Epoch, FileId, RecordId, SpaceId};
+use less_sync_core::{ChainSeq, Cursor, Epoch, FileId, MetadataVersion, RecordId, SpaceId};
 use proptest::collection;
 use proptest::option;
 use proptest::prelude::*;
@@ -50,6 +50,14 @@ pub(crate) fn cursor() -> impl Strategy<Value = Cursor> {
 
 pub(crate) fn epoch() -> impl Strategy<Value = Epoch> {
     (1..=i32::MAX).prop_map(|number| Epoch::new(number).unwrap())
+}
+
+pub(crate) fn chain_seq() -> impl Strategy<Value = ChainSeq> {
+    (1..=i32::MAX).prop_map(|number| ChainSeq::new(number).unwrap())
+}
+
+pub(crate) fn metadata_version() -> impl Strategy<Value = MetadataVersion> {
+    (0..=i32::MAX).prop_map(|number| MetadataVersion::new(number).unwrap())
 }
 
 pub(crate) fn space_id() -> impl Strategy<Value = SpaceId> {

@@ -1,5 +1,5 @@
 use less_sync_core::frame::{self, ServerFrame};
-use less_sync_core::{Dek, Epoch, FileId, RecordId, SpaceId};
+use less_sync_core::{ChainSeq, Dek, Epoch, FileId, RecordId, SpaceId};
 use less_sync_storage::{FileEntry as StoredFile, FileState, MemberEntry, Record, RecordState, SpaceKind};
 
 use super::*;
@@ -33,6 +33,7 @@ fn tombstone(id: u8, at: u64) -> Row {
 
 fn member(chain_seq: i32, at: u64) -> Row {
     let payload = Bytes::from_static(b"entry");
+    let chain_seq = ChainSeq::new(chain_seq).unwrap();
     Row::Member(MemberEntry { chain_seq, cursor: cursor(at), prev_hash: None, entry_hash: [5; 32], payload })
 }
 
