@@ -3,9 +3,9 @@ SET LOCAL lock_timeout = '5s';
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM files WHERE object_key IS NOT NULL) THEN
-        RAISE EXCEPTION 'objects lie under keys of their own'
+        RAISE EXCEPTION 'files have object keys of their own'
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'run `less-sync-migrate blobs canonicalize` first';
+                  HINT = 'version 16 cannot address them';
     END IF;
 END;
 $$;
