@@ -62,9 +62,6 @@ impl ServerConfig {
         let trusted_proxies = trusted_proxies(reader);
         let seconds = Duration::from_secs;
         let shutdown_grace = reader.duration("SHUTDOWN_GRACE_SECS", seconds(25), seconds(1)..=seconds(3600));
-        if reader.switch("HEALTH_DETAILS", false) {
-            reader.warning("HEALTH_DETAILS has no effect without federation");
-        }
         Some(Self { listen: listen?, cors: cors?, trusted_proxies: trusted_proxies?, shutdown_grace })
     }
 }

@@ -190,10 +190,10 @@ mod tests {
     #[test]
     fn a_config_file_has_texts_integers_and_booleans() {
         let read =
-            file_values("listen_addr = \":80\"\nshutdown_grace_secs = 20\nhealth_details = true\n").unwrap();
+            file_values("listen_addr = \":80\"\nshutdown_grace_secs = 20\nrun_migrations = true\n").unwrap();
         assert_eq!(
             read,
-            values(&[("LISTEN_ADDR", ":80"), ("SHUTDOWN_GRACE_SECS", "20"), ("HEALTH_DETAILS", "true")])
+            values(&[("LISTEN_ADDR", ":80"), ("SHUTDOWN_GRACE_SECS", "20"), ("RUN_MIGRATIONS", "true")])
         );
         assert!(file_values("audiences = [\"a\"]").is_err());
         assert!(file_values("[server]\nlisten_addr = \":80\"").is_err());

@@ -187,15 +187,15 @@ fn all_problems_are_reported_together() {
         ("AUDIENCES", "a"),
         ("JWT_LEEWAY_SECONDS", "301"),
         ("WS_AUTH_TIMEOUT", "soon"),
-        ("HEALTH_DETAILS", "maybe"),
+        ("FILE_STORAGE_PROBE", "maybe"),
     ]);
     let invalid = Config::read(&Sources::from_environment(environment)).unwrap_err();
     assert_eq!(
         invalid.problems,
         [
             "invalid LISTEN_ADDR \"nowhere\"",
-            "invalid HEALTH_DETAILS value \"maybe\": expected true or false",
             "DATABASE_URL must be set",
+            "invalid FILE_STORAGE_PROBE value \"maybe\": expected true or false",
             "TRUSTED_ISSUERS must be set",
             "invalid JWT_LEEWAY_SECONDS value \"301\": expected 0s to 300s",
             "invalid WS_AUTH_TIMEOUT value \"soon\": expected 1s to 60s",
@@ -320,7 +320,7 @@ fn dubious_settings_are_warned_of() {
             "claim",
             "PERSONAL_SPACE_MODE=claim lets every trusted issuer name any space as its user's own",
         ),
-        ("HEALTH_DETAILS", "yes", "HEALTH_DETAILS has no effect without federation"),
+        ("HEALTH_DETAILS", "yes", "HEALTH_DETAILS is not supported by this version and has no effect"),
         ("ADMIN_ADDR", ":9090", "ADMIN_ADDR is not supported by this version and has no effect"),
         (
             "ACCOUNTS_URL",
