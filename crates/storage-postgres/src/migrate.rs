@@ -1,8 +1,8 @@
 //! Migrations: the history of the schema, embedded, with the bookkeeping of storage §2.2.
 //!
 //! A [`Migrator`] works on a connection of its own, which it closes on every path, under the advisory lock of the
-//! database: two starters run every migration once, and both come up. It takes over databases that the original
-//! server wrote, and rejects those that it does not understand without touching them (storage §2.3).
+//! database: two starters run every migration once, and both come up. It adopts databases that the original
+//! server wrote, and rejects unknown ones without changing them (storage §2.3).
 //!
 //! ```no_run
 //! use less_sync_storage_postgres::migrate::{Migrator, Up};

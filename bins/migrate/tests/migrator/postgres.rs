@@ -54,10 +54,9 @@ async fn down_to_a_version_and_up_to_another() {
     let said = harness.run(&["down", "--to", "12"]).succeeded();
     assert_eq!(said.lines().len(), 4);
     assert_eq!(harness.run(&["version"]).succeeded().out, "12\n");
-    harness.run(&["down", "--steps", "3"]).failed(
-        1,
-        "error: reverting migration 10 loses data\n  hint: go on nevertheless with --allow-data-loss",
-    );
+    harness
+        .run(&["down", "--steps", "3"])
+        .failed(1, "error: reverting migration 10 loses data\n  hint: allow the loss with --allow-data-loss");
     harness.run(&["down", "--steps", "3", "--allow-data-loss"]).succeeded();
     assert_eq!(harness.run(&["version"]).succeeded().out, "9\n");
     harness.run(&["down", "--to", "10"]).failed(1, "error: cannot go to version 10 from version 9");
@@ -107,7 +106,7 @@ async fn drift_stops_unless_it_is_allowed() {
     harness.run(&["up", "--to", "20"]).succeeded();
     harness.execute("ALTER TABLE spaces ADD COLUMN colour TEXT").await;
     let rejection = "error: schema drift: unexpected column spaces.colour text\n  \
-                   hint: go on nevertheless with --allow-drift";
+                   hint: continue despite it with --allow-drift";
     harness.run(&["up"]).failed(1, rejection);
     let said = harness.run(&["up", "--allow-drift"]);
     assert_eq!(said.code, 0);
@@ -128,7 +127,7 @@ async fn first_generation_database_is_adopted() {
     harness.run(&["up"]).failed(
         1,
         "error: database was migrated by the first-generation server (goose version 11)\n  \
-         hint: take it over with --adopt-goose",
+         hint: adopt it with --adopt-goose",
     );
     assert_eq!(harness.run(&["adopt"]).succeeded().out, "adopted version=11\n");
     harness.run(&["adopt"]).failed(1, "error: there is nothing to adopt");

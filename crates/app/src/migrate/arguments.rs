@@ -41,7 +41,7 @@ pub(super) enum Command {
     Version,
     /// Write the files of a new migration
     Create(CreateArguments),
-    /// Import the migration history of the first-generation server, without migrating
+    /// Adopt the migration history of the first-generation server, without migrating
     Adopt,
     /// Maintain the objects of files
     #[command(subcommand)]
@@ -89,7 +89,7 @@ pub(super) struct UpArguments {
     /// Print the planned migrations without applying them
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Import the migration history of the first-generation server first
+    /// Adopt the migration history of the first-generation server first
     #[arg(long)]
     pub(super) adopt_goose: bool,
     /// Continue despite schema drift

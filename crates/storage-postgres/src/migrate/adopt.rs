@@ -1,4 +1,4 @@
-//! Taking over the history that the first-generation server's tool kept.
+//! Adoption of the migration history of the first-generation server (goose).
 
 use std::time::Duration;
 

@@ -55,15 +55,15 @@ pub enum MigrateError {
     /// History of the first-generation server's tool, and adoption was not requested.
     #[error("database was migrated by the first-generation server (goose version {0})")]
     Goose(i64),
-    /// The first-generation server's history does not end where it can be taken over.
+    /// The history of the first-generation server ends at a version that cannot be adopted.
     #[error("database of the first-generation server is at goose version {found} instead of {needed}")]
     GooseVersion {
-        /// The highest version that is applied.
+        /// Highest applied version.
         found: i64,
-        /// The one that can be taken over.
+        /// Version that can be adopted.
         needed: i64,
     },
-    /// There is no history of another tool to take over.
+    /// No history of another tool to adopt.
     #[error("there is nothing to adopt")]
     NothingToAdopt,
     /// The schema is not what its version should be (storage §2.5).
@@ -102,9 +102,9 @@ impl MigrateError {
     #[expect(clippy::wildcard_enum_match_arm, reason = "most errors say all there is to say")]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Goose(_) => Some("take it over with --adopt-goose".to_owned()),
-            Self::Drift(_) => Some("go on nevertheless with --allow-drift".to_owned()),
-            Self::LosesData(_) => Some("go on nevertheless with --allow-data-loss".to_owned()),
+            Self::Goose(_) => Some("adopt it with --adopt-goose".to_owned()),
+            Self::Drift(_) => Some("continue despite it with --allow-drift".to_owned()),
+            Self::LosesData(_) => Some("allow the loss with --allow-data-loss".to_owned()),
             Self::Failed { source, .. } => source
                 .as_database_error()
                 .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())

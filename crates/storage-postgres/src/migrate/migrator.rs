@@ -70,7 +70,7 @@ impl Migrator {
         close(db, outcome).await
     }
 
-    /// Takes over the history that the first-generation server's tool kept, without migrating further: rows 1–11
+    /// Adopts the migration history of the first-generation server, without migrating further: rows 1–11
     /// are written, if the schema is that of version 11 (storage §2.3). Returns that version.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Migrator {
     /// Reads the status of the schema. Takes no lock.
     ///
     /// # Errors
-    /// The database cannot be asked. Whatever is wrong with the schema is part of the answer.
+    /// The database is unreachable. Faults of the schema are part of the status, not errors.
     pub async fn status(&self) -> Result<Status, MigrateError> {
         let mut db = self.open().await?;
         let outcome = status::read(&mut db).await;
@@ -94,7 +94,7 @@ impl Migrator {
     /// The highest version that is applied; 0 for an empty database. Takes no lock.
     ///
     /// # Errors
-    /// The database cannot be asked.
+    /// The database is unreachable.
     pub async fn version(&self) -> Result<i64, MigrateError> {
         let mut db = self.open().await?;
         let history = history::read(&mut db).await;
@@ -104,7 +104,7 @@ impl Migrator {
     /// The objects of the schema, one a line, sorted: what the fingerprint is over. Takes no lock.
     ///
     /// # Errors
-    /// The database cannot be asked.
+    /// The database is unreachable.
     pub async fn catalog(&self) -> Result<Vec<String>, MigrateError> {
         let mut db = self.open().await?;
         let outcome = catalog::read(&mut db).await;

@@ -30,7 +30,7 @@ pub enum Event {
     Waiting,
     /// A step begins, in either direction. It may take a while.
     Started(Step),
-    /// The history of the first-generation server was taken over, up to this version.
+    /// The history of the first-generation server was adopted, up to this version.
     Adopted(i64),
     /// A migration is complete and recorded.
     Applied(Step),

@@ -10,13 +10,13 @@ use super::{MigrateError, adopt, catalog, history, owners};
 /// Options of a migrating run.
 #[derive(Clone, Debug, Default)]
 pub struct Up {
-    /// The version to stop at; the latest unless given.
+    /// Version to stop at; default: the latest.
     pub to: Option<i64>,
-    /// Take over a history that the first-generation server's tool kept.
+    /// Adopt the migration history of the first-generation server.
     pub adopt_goose: bool,
-    /// Go on although the schema is not what its version should be.
+    /// Continue despite schema drift.
     pub allow_drift: bool,
-    /// Say what would be done, and do nothing.
+    /// List the planned migrations without applying them.
     pub dry_run: bool,
 }
 
