@@ -158,7 +158,47 @@ fn closes(code: String, count: &Counter) -> Sample {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::rpc_metrics::RpcMetrics;
+
+    /// The page with the table of series.
+    const PAGE: &str = include_str!("../../../docs/spec/operations.md");
+
+    /// Prefixes of the series of this crate.
+    const PREFIXES: [&str; 4] = ["`ws_", "`rpc_", "`broker_", "`presence_"];
+
+    /// Name, kind and labels of the series that operations §7.2 lists for this crate as counted.
+    fn documented() -> BTreeSet<[String; 3]> {
+        let (_, section) = PAGE.split_once("\nCounted by this build:\n").unwrap();
+        let (table, _) = section.split_once("\nNot counted yet:\n").unwrap();
+        let rows = table.lines().map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+        let series = rows.filter_map(|cells| match cells.as_slice() {
+            [_, name, kind, labels, ..] => Some([*name, *kind, *labels]),
+            _ => None,
+        });
+        let ours = series.filter(|[name, ..]| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
+        ours.map(|cells| cells.map(|cell| cell.replace('`', ""))).collect()
+    }
+
+    fn exported() -> BTreeSet<[String; 3]> {
+        let samples = all_samples(&ConnectionMetrics::default());
+        let describe = |sample: Sample| {
+            let kind = match sample.kind {
+                SampleKind::Counter => "counter",
+                SampleKind::Gauge => "gauge",
+            };
+            let labels: Vec<_> = sample.labels.iter().map(|(name, _)| *name).collect();
+            [sample.name.to_owned(), kind.to_owned(), labels.join(", ")]
+        };
+        samples.into_iter().chain(RpcMetrics::default().samples()).map(describe).collect()
+    }
+
+    #[test]
+    fn series_are_those_of_the_specification() {
+        assert_eq!(exported(), documented());
+    }
 
     fn all_samples(connections: &ConnectionMetrics) -> Vec<Sample> {
         samples(connections, &BrokerMetrics::default(), &MailboxMetrics::default())
@@ -184,6 +224,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), samples.len());
     }
+
     #[test]
     fn mailbox_notices_count_as_durable_events() {
         let (broker, mailboxes) = (BrokerMetrics::default(), MailboxMetrics::default());

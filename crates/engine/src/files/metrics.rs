@@ -39,3 +39,36 @@ impl Metrics {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The page with the table of series.
+    const PAGE: &str = include_str!("../../../../docs/spec/operations.md");
+
+    /// Name and label of the series that operations §7.2 lists for files as counted.
+    fn documented() -> BTreeSet<(&'static str, &'static str)> {
+        let (_, section) = PAGE.split_once("\nCounted by this build:\n").unwrap();
+        let (table, _) = section.split_once("\nNot counted yet:\n").unwrap();
+        let rows = table.lines().map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`')));
+        let rows = rows.map(Iterator::collect::<Vec<_>>);
+        let series = rows.filter_map(|cells| match cells.as_slice() {
+            [_, name, _, label, ..] => Some((*name, *label)),
+            _ => None,
+        });
+        series.filter(|(name, _)| name.starts_with("file_") || name.starts_with("blob_")).collect()
+    }
+
+    #[test]
+    fn series_are_those_of_the_specification() {
+        let samples = Metrics::default().samples(0, 0);
+        let exported: BTreeSet<_> = samples
+            .into_iter()
+            .map(|(name, label, _)| (name, label.map_or("", |(label, _)| label)))
+            .collect();
+        assert_eq!(exported, documented());
+    }
+}
