@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use url::Url;
 
@@ -33,16 +33,16 @@ pub struct Process {
 
 /// A realtime sync server for local-first, end-to-end-encrypted apps.
 #[derive(Debug, Parser)]
-#[command(name = "less-sync-server", display_name = "less-sync", args_conflicts_with_subcommands = true)]
+#[command(name = "less-sync-server", display_name = "less-sync")]
 struct Arguments {
     /// Read settings from this TOML file: the names of the environment variables in lower case
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// Check the configuration, print the effective settings, and exit
     #[arg(long)]
     check_config: bool,
     /// Address to listen on [env: `LISTEN_ADDR`]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
     /// Run in development mode on loopback, without configuration: SQLite and a built-in issuer in ./.less-sync
     #[arg(long)]
@@ -55,8 +55,8 @@ struct Arguments {
 enum Command {
     /// Check the readiness of a server; exits with 0 if it is ready, else with 1
     Healthcheck {
-        /// Readiness URL [default: /readyz on the port of `LISTEN_ADDR`]
-        #[arg(long)]
+        /// Readiness URL [default: /readyz at the address of --listen, --config or `LISTEN_ADDR`]
+        #[arg(long, conflicts_with_all = ["config", "listen"])]
         url: Option<Url>,
         /// Timeout of the request
         #[arg(long, default_value = "2s", value_parser = timeout)]
@@ -75,10 +75,7 @@ pub fn run(process: Process) -> ExitCode {
     let Process { arguments, environment, version } = process;
     let matches = Arguments::command().version(version).try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-        Ok(Arguments { command: Some(Command::Healthcheck { url, timeout }), .. }) => {
-            report(check_health(url, timeout, environment).map_err(ExitError::from))
-        }
-        Ok(arguments) => report(serve(&arguments, &environment)),
+        Ok(arguments) => report(execute(&arguments, &environment)),
         Err(error) => {
             let _unreportable = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ExitError::USAGE))
@@ -90,12 +87,19 @@ fn report(outcome: Result<(), ExitError>) -> ExitCode {
     outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-fn check_health(url: Option<Url>, timeout: Duration, environment: Values) -> anyhow::Result<()> {
-    let url = match url {
-        Some(url) => url,
-        None => Config::own_readiness_url(&Sources::from_environment(environment))?,
-    };
-    healthcheck::check(&url, timeout)
+fn execute(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
+    match &arguments.command {
+        None => serve(arguments, environment),
+        Some(Command::Healthcheck { .. }) if arguments.dev || arguments.check_config => {
+            Err(ExitError::usage(anyhow!("healthcheck takes neither --dev nor --check-config")))
+        }
+        Some(Command::Healthcheck { url: Some(url), timeout }) => Ok(healthcheck::check(url, *timeout)?),
+        Some(Command::Healthcheck { url: None, timeout }) => {
+            let sources = sources(arguments, environment)?;
+            let url = Config::own_readiness_url(&sources)?;
+            Ok(healthcheck::check(&url, *timeout)?)
+        }
+    }
 }
 
 fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
@@ -121,6 +125,11 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
 }
 
 fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, ExitError> {
+    Config::read(&sources(arguments, environment)?).map_err(ExitError::usage)
+}
+
+/// Settings of the command line, the environment and the config file.
+fn sources(arguments: &Arguments, environment: &Values) -> Result<Sources, ExitError> {
     let mut sources = Sources::from_environment(environment.clone());
     if let Some(file) = &arguments.config {
         sources.add_file(file).map_err(ExitError::usage)?;
@@ -131,7 +140,7 @@ fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, Exit
     if arguments.dev {
         sources.set_development(Path::new(DEV_DIRECTORY));
     }
-    Config::read(&sources).map_err(ExitError::usage)
+    Ok(sources)
 }
 
 /// Prints the effective settings to standard output and the warnings to standard error (`--check-config`).

@@ -24,6 +24,7 @@ pub use identity::IdentityConfig;
 pub use issuers::TokenConfig;
 pub use limits::LimitsConfig;
 pub use server::{ListenAddress, LogFormat, LoggingConfig, ServerConfig};
+pub(crate) use sources::without_mark;
 pub use sources::{Sources, Values};
 
 pub(crate) use grammar::duration as parse_duration;

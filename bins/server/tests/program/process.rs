@@ -220,6 +220,17 @@ fn healthcheck_says_whether_the_server_is_ready() {
     let listen = server.address.to_string();
     assert_eq!(run(&["healthcheck", "--url", &url], &[]).status.code(), Some(0));
     assert_eq!(run(&["healthcheck"], &[("LISTEN_ADDR", &listen)]).status.code(), Some(0));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("less-sync.toml");
+    std::fs::write(&file, format!("\u{feff}listen_addr = \"{listen}\"\r\n")).unwrap();
+    let file = file.to_str().unwrap();
+    for arguments in [
+        ["--config", file, "healthcheck"],
+        ["healthcheck", "--config", file],
+        ["--listen", &listen, "healthcheck"],
+    ] {
+        assert_eq!(run(&arguments, &[]).status.code(), Some(0), "{arguments:?}");
+    }
     let missing = run(&["healthcheck", "--url", &format!("http://{}/nothing", server.address)], &[]);
     assert_eq!(missing.status.code(), Some(1));
     assert_eq!(stderr(&missing), "error: not ready (status 401)\n");

@@ -87,6 +87,10 @@ fn issuers(reader: &mut Reader<'_>) -> Option<Vec<TrustedIssuer>> {
         reader.problem("TRUSTED_ISSUERS must be set");
         return None;
     };
+    if text.contains(",http") || text.split_whitespace().any(|entry| entry.ends_with(',')) {
+        reader.problem("TRUSTED_ISSUERS is a list separated by spaces, not by commas");
+        return None;
+    }
     let mut issuers: Vec<TrustedIssuer> = Vec::new();
     for entry in text.split_whitespace() {
         match TrustedIssuer::parse(entry) {

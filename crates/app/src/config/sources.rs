@@ -52,7 +52,8 @@ impl Sources {
         let shown = path.display();
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read config file \"{shown}\""))?;
-        self.file = file_values(&text).with_context(|| format!("invalid config file \"{shown}\""))?;
+        self.file =
+            file_values(without_mark(&text)).with_context(|| format!("invalid config file \"{shown}\""))?;
         Ok(())
     }
 
@@ -110,10 +111,16 @@ fn look_up_in(layer: &Values, name: &str) -> Result<Option<String>, String> {
     }
 }
 
+/// Text without the byte-order mark that some editors put before it.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 fn content(name: &str, path: &str) -> Result<Option<String>, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("cannot read {name} \"{path}\": {error}"))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = without_mark(&text);
+    let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     Ok((!text.trim().is_empty()).then(|| text.to_owned()))
 }
@@ -170,6 +177,8 @@ mod tests {
         std::fs::write(&path, "content \r\n").unwrap();
         let sources = Sources::from_environment(values(&[("A_FILE", path.to_str().unwrap())]));
         assert_eq!(sources.look_up("A").unwrap().as_deref(), Some("content "));
+        std::fs::write(&path, "\u{feff}content\r\n").unwrap();
+        assert_eq!(sources.look_up("A").unwrap().as_deref(), Some("content"));
         std::fs::write(&path, "\n").unwrap();
         assert_eq!(sources.look_up("A"), Ok(None));
     }

@@ -8,7 +8,7 @@ use less_sync_storage_postgres::migrate::{DatabaseUrl, Migrator};
 use super::arguments::Connection;
 use super::schema::Schema;
 use super::{postgres, sqlite};
-use crate::config::{Sources, Values};
+use crate::config::{Sources, Values, without_mark};
 use crate::exit_error::ExitError;
 
 /// A database to migrate.
@@ -46,7 +46,8 @@ pub(super) fn address(connection: &Connection, environment: &Values) -> anyhow::
     if let Some(given) = &connection.database_url {
         let Some(path) = given.strip_prefix('@') else { return Ok(given.clone()) };
         let text = std::fs::read_to_string(path);
-        return Ok(text.with_context(|| format!("cannot read \"{path}\""))?.trim().to_owned());
+        let text = text.with_context(|| format!("cannot read \"{path}\""))?;
+        return Ok(without_mark(&text).trim().to_owned());
     }
     let mut sources = Sources::from_environment(environment.clone());
     if let Some(file) = &connection.config {

@@ -368,6 +368,14 @@ fn an_unknown_entry_of_the_file_is_rejected() {
 }
 
 #[test]
+fn list_of_issuers_with_commas_is_rejected() {
+    for list in ["https://a.example,https://b.example", "https://a.example, https://b.example"] {
+        let expected = "TRUSTED_ISSUERS is a list separated by spaces, not by commas";
+        assert_eq!(problems(&[("TRUSTED_ISSUERS", list)]), [expected]);
+    }
+}
+
+#[test]
 fn values_can_come_from_files() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("issuers");
