@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use less_sync_client::crypto::{DecryptionError, KeyRing};
 use less_sync_client::{FileDescription, FileRow, OnCursorAhead, PullItem, RecordRow};
 use less_sync_core::{Cursor, FileId, RecordId};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::session::FileSession;
 
@@ -87,7 +88,9 @@ pub(super) fn find<'e>(entries: &'e [Entry], wanted: &str) -> anyhow::Result<&'e
     if let Some(entry) = entries.iter().find(|entry| has_id(entry)) {
         return Ok(entry);
     }
-    let named = |entry: &&Entry| entry.description().is_some_and(|described| described.name == wanted);
+    // Systems spell the same text in several ways; names are kept as given and compared in one form.
+    let same = |name: &str| name.nfc().eq(wanted.nfc());
+    let named = |entry: &&Entry| entry.description().is_some_and(|described| same(&described.name));
     let found: Vec<&Entry> = entries.iter().filter(named).collect();
     match found.as_slice() {
         [] => Err(anyhow!("there is no file {wanted} in this space")),
@@ -204,6 +207,14 @@ mod tests {
         let states: Vec<_> = listed.iter().map(|entry| (entry.name(), entry.state)).collect();
         let expected = [("a", FileState::Deleted), ("b", FileState::Stored(18)), ("c", FileState::Missing)];
         assert_eq!(states, expected.map(|(name, state)| (name.to_owned(), state)));
+    }
+
+    #[test]
+    fn name_is_found_in_every_unicode_spelling() {
+        let ring = ring();
+        let listed = entries(&ring, &[described(&ring, 1, "u\u{308}ber.txt")], &[]);
+        assert_eq!(find(&listed, "\u{fc}ber.txt").unwrap().name(), "u\u{308}ber.txt");
+        assert!(find(&listed, "uber.txt").is_err());
     }
 
     #[test]

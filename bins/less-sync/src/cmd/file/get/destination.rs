@@ -1,8 +1,9 @@
 //! Destination path of a download.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use less_sync_client::FileDescription;
 
 use super::partial_file::PartialFile;
@@ -20,7 +21,7 @@ impl Destination {
     /// not leave the directory and must not replace a file.
     pub(super) fn choose(requested: Option<&Path>, description: &FileDescription) -> Result<Self, Failure> {
         let folder = match requested {
-            Some(path) if !path.is_dir() => return Ok(Self { path: path.to_owned(), replaces: true }),
+            Some(path) if !path.is_dir() => return Ok(Self { path: replaceable(path)?, replaces: true }),
             Some(folder) => folder,
             None => Path::new(""),
         };
@@ -42,6 +43,21 @@ impl Destination {
             .complete(&self.path, self.replaces)
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+/// The file that a requested path leads to. Links are followed, as by `cp`; a device, a pipe or a socket would be replaced by a
+/// regular file with the plaintext, and is rejected.
+fn replaceable(path: &Path) -> anyhow::Result<PathBuf> {
+    let shown = path.display();
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
+        Err(error) => return Err(error).with_context(|| format!("cannot write {shown}")),
+        Ok(_) => {}
+    }
+    let target = path.canonicalize().with_context(|| format!("{shown} is a link to a missing file"))?;
+    let found = target.metadata().with_context(|| format!("cannot write {shown}"))?;
+    ensure!(found.is_file(), "{shown} is not a regular file");
+    Ok(target)
 }
 
 #[cfg(test)]
@@ -71,5 +87,24 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         assert_eq!(chosen(folder.path(), "b"), None);
         assert_eq!(chosen(&path, "b"), Some((path, true)));
+    }
+
+    #[test]
+    fn regular_files_alone_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, pipe) =
+            (folder.path().join("file"), folder.path().join("link"), folder.path().join("pipe"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(replaceable(&link).unwrap(), file.canonicalize().unwrap());
+        std::fs::remove_file(&file).unwrap();
+        assert!(replaceable(&link).unwrap_err().to_string().ends_with("is a link to a missing file"));
+        let _socket = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+        for path in [&pipe, Path::new("/dev/null")] {
+            assert!(
+                replaceable(path).unwrap_err().to_string().ends_with("is not a regular file"),
+                "{path:?}"
+            );
+        }
     }
 }
