@@ -1,12 +1,12 @@
-// node check-shared.js [URL]: two people in one shared space, until one is shut out. Exits with 0 or 1.
+// node check-shared.js [URL]: two users in a shared space, until one is revoked. Exits with 0 or 1.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { baseUrl, Client, grant } from './client.js'
 import { cid, createSpace, Identity } from './shared.js'
 
-setTimeout(() => { console.error('error: nothing happened for 10 s'); process.exit(1) }, 10_000).unref()
+setTimeout(() => { console.error('error: no result within 10 s'); process.exit(1) }, 10_000).unref()
 
-/** The notifications of a client, in order, as they are asked for. */
+/** Returns a function that resolves to the next notification of a client, in order of arrival. */
 function inbox (client) {
   const [arrived, waiting] = [[], []]
   client.onNotification = (method, params) => {
@@ -27,11 +27,11 @@ try {
 
   const { space, root } = await createSpace(hers, owner)
   await hers.subscribe(space, root)
-  await assert.rejects(his.subscribe(space, root), /forbidden/) // the token of somebody else
+  await assert.rejects(his.subscribe(space, root), /forbidden/) // the UCAN of another user
   const ucan = await owner.grant(space, guest.did, 'write', root)
   assert.equal(await his.subscribe(space, ucan), 0)
 
-  const id = randomUUID() // an app puts ciphertext into `blob`, under a key that only the members have
+  const id = randomUUID() // an app puts ciphertext into `blob`
   assert.equal(await his.push(space, id, Buffer.from('hello'), 0, ucan), 1)
   const change = await she()
   assert.deepEqual([change.method, change.space, change.records[0].id], ['sync', space, id])
@@ -43,7 +43,7 @@ try {
   await hers.call('membership.revoke', { space, ucan: root, ucan_cid: cid(ucan), member_did: guest.did })
   assert.deepEqual(await he(), { method: 'revoked', space, reason: 'ucan_revoked' })
   await assert.rejects(his.push(space, randomUUID(), Buffer.from('too late'), 0, ucan), /forbidden/)
-  await assert.rejects(his.pull(space, 0, ucan), /not whole/) // a space that one may not read is passed over
+  await assert.rejects(his.pull(space, 0, ucan), /incomplete/) // a pull skips spaces without the right to read
   console.log('shared, and revoked')
   process.exit(0)
 } catch (error) {

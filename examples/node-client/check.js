@@ -1,9 +1,9 @@
-// node check.js [URL]: two devices of one user; what one pushes, the other must print. Exits with 0 or 1.
+// node check.js [URL]: two devices of one user; one pushes, the other must receive. Exits with 0 or 1.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { baseUrl, Client, grant } from './client.js'
 
-setTimeout(() => { console.error('error: nothing happened for 10 s'); process.exit(1) }, 10_000).unref()
+setTimeout(() => { console.error('error: no result within 10 s'); process.exit(1) }, 10_000).unref()
 
 try {
   const base = baseUrl(process.argv[2])

@@ -1,4 +1,4 @@
-// A less-sync client in one file: the wire format is CBOR over a WebSocket, and this is all there is to it.
+// less-sync client in one file: requests, notifications and chunks in CBOR over a WebSocket.
 import { randomUUID } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import { decode, encode } from 'cborg'
@@ -6,26 +6,26 @@ import WebSocket from 'ws'
 
 const [REQUEST, RESPONSE, NOTIFICATION, CHUNK] = [0, 1, 2, 3]
 
-/** The base URL of the API; the path is added where only the server is named. */
+/** Returns the base URL of the API; adds the path to a URL without one. */
 export function baseUrl (text = process.env.LESS_SYNC_URL || 'http://127.0.0.1:5379') {
   const url = new URL(text)
   return url.origin + (url.pathname === '/' ? '/api/v1' : url.pathname.replace(/\/$/, ''))
 }
 
-/** A token and its personal space: from the environment, or else of the development server. */
-export async function grant (base, wish = {}) {
+/** Returns an access token and its personal space: from the environment, else issued by the development server. */
+export async function grant (base, request = {}) {
   const { LESS_SYNC_TOKEN: token, LESS_SYNC_SPACE: personal_space } = process.env
   if (token) return { token, personal_space }
-  const answer = await fetch(new URL('/dev/token', base), { method: 'POST', body: JSON.stringify(wish) })
-  if (!answer.ok) throw new Error(`no token: HTTP ${answer.status}`)
-  return answer.json()
+  const response = await fetch(new URL('/dev/token', base), { method: 'POST', body: JSON.stringify(request) })
+  if (!response.ok) throw new Error(`cannot get a token: HTTP ${response.status}`)
+  return response.json()
 }
 
 export class Client {
   #socket; #calls = new Map(); #nextId = 1
   onNotification = () => {}
 
-  /** Resolves once the socket is open and the token is on its way; there is no word of welcome. */
+  /** Connects and sends the token. The server does not acknowledge it: requests may follow at once. */
   static async open (base, token, subprotocol = 'less-rpc-v1') {
     const client = new Client()
     const socket = client.#socket = new WebSocket(base.replace(/^http/, 'ws') + '/ws', subprotocol)
@@ -52,7 +52,7 @@ export class Client {
     else call.resolve(frame.result)
   }
 
-  /** A request; its answer, after all its chunks. */
+  /** Sends a request and returns its result, after all its chunks. */
   call (method, params, onChunk = () => {}) {
     return new Promise((resolve, reject) => {
       const id = `js-${this.#nextId++}`
@@ -61,34 +61,34 @@ export class Client {
     })
   }
 
-  /** Says something that has no answer. */
+  /** Sends a notification, which has no response. */
   notify (method, params) { this.#send({ type: NOTIFICATION, method, params }) }
 
-  /** Watches a space, a shared one by the right of `ucan`; answers its cursor. Its changes come as notifications from now on. */
+  /** Subscribes to a space and returns its cursor; changes then arrive as notifications. A shared space needs `ucan`. */
   async subscribe (space, ucan) {
     const { spaces, errors } = await this.call('subscribe', { spaces: [{ id: space, since: 0, ucan }] })
-    if (!spaces.length) throw new Error(`cannot watch: ${errors[0].error}`)
+    if (!spaces.length) throw new Error(`cannot subscribe: ${errors[0].error}`)
     return spaces[0].cursor
   }
 
-  /** What changed after `since`, and the cursor to go on from; an error unless it is whole. */
+  /** Returns the changes after `since` and the cursor for the next pull; throws if the pull is incomplete. */
   async pull (space, since = 0, ucan) {
     const pulled = { records: [], cursor: since }
-    let [rows, chunks, isWhole] = [0, 0, false]
+    let [rows, chunks, isComplete] = [0, 0, false]
     const { _chunks } = await this.call('pull', { spaces: [{ id: space, since, ucan }] }, (name, data) => {
       chunks++
       if (name === 'pull.record') pulled.records.push(data)
       if (/^pull\.(record|membership|file)$/.test(name)) rows++
-      if (name === 'pull.commit') [pulled.cursor, isWhole] = [data.cursor, data.count === rows]
+      if (name === 'pull.commit') [pulled.cursor, isComplete] = [data.cursor, data.count === rows]
     })
-    if (_chunks !== chunks || !isWhole) throw new Error('the pull is not whole')
+    if (_chunks !== chunks || !isComplete) throw new Error('incomplete pull')
     return pulled
   }
 
-  /** Writes one record (`blob` null deletes it) that was last written at `expected`; answers the cursor of the space. */
+  /** Writes one record (`blob` null deletes it) whose current cursor is `expected`; returns the new cursor of the space. */
   async push (space, id, blob, expected = 0, ucan) {
     const { ok, cursor, error } = await this.call('push', { space, ucan, changes: [{ id, blob, expected_cursor: expected }] })
-    if (!ok) throw new Error(`push refused: ${error}`)
+    if (!ok) throw new Error(`push rejected: ${error}`)
     return cursor
   }
 
@@ -97,7 +97,7 @@ export class Client {
 
 const show = record => console.log(`${record.cursor} ${record.id} ${record.deleted ? '(deleted)' : JSON.stringify(Buffer.from(record.blob).toString())}`)
 
-/** node client.js [TEXT]: shows what is there, pushes TEXT as a new record, and goes on to show live changes. */
+/** node client.js [TEXT]: prints all records, pushes TEXT as a new record, then prints live changes. */
 async function main (text) {
   const base = baseUrl()
   const { token, personal_space: space } = await grant(base)
