@@ -10,7 +10,7 @@ try {
   const { token, personal_space: space } = await grant(base, { user: `node-check-${randomUUID()}` })
   // The second device uses the older name of the same format.
   const [one, two] = [await Client.open(base, token), await Client.open(base, token, 'betterbase-rpc-v1')]
-  const heard = new Promise(resolve => {
+  const received = new Promise(resolve => {
     const events = []
     one.onNotification = (method, params) => events.push({ method, ...params }) === 3 && resolve(events)
   })
@@ -22,11 +22,11 @@ try {
   await assert.rejects(two.push(space, id, Buffer.from('too late'), 1), /conflict/)
   assert.equal(await two.push(space, id, null, 2), 3)
 
-  const texts = (await heard).map(({ method, prev, cursor, records: [record] }) => {
+  const texts = (await received).map(({ method, prev, cursor, records: [record] }) => {
     assert.deepEqual([method, record.id, record.cursor, cursor], ['sync', id, cursor, prev + 1])
     return record.deleted ? null : Buffer.from(record.blob).toString()
   })
-  console.log(`heard ${JSON.stringify(texts)}`)
+  console.log(`received ${JSON.stringify(texts)}`)
   assert.deepEqual(texts, ['hello', 'hello again', null])
   assert.deepEqual((await two.pull(space, 2)).records.map(record => [record.id, record.deleted]), [[id, true]])
   two.close()

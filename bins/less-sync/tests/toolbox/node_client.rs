@@ -30,7 +30,7 @@ async fn independent_client_receives_pushes_of_another_device() {
         .arg(format!("http://{}", server.address()))
         .env("LESS_SYNC_TOKEN", server.token("alice"))
         .env("LESS_SYNC_SPACE", server.space("alice"));
-    assert_eq!(stdout(&mut check).await, "heard [\"hello\",\"hello again\",null]\n");
+    assert_eq!(stdout(&mut check).await, "received [\"hello\",\"hello again\",null]\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
