@@ -20,7 +20,7 @@ fn main() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", root.display());
     let code = migrations(&root)? + &catalogs(&root.join("catalog"))?;
-    let out = env::var_os("OUT_DIR").ok_or("cargo says where to write")?;
+    let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
     fs::write(Path::new(&out).join("embedded.rs"), code)?;
     Ok(())
 }

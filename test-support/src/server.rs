@@ -242,7 +242,7 @@ impl TestServerBuilder {
 
     /// Unless the test is about a file, or says itself where the data is.
     fn wants_postgres(&self) -> bool {
-        #[expect(clippy::disallowed_methods, reason = "who runs the tests says on which store")]
+        #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]
         let chosen = std::env::var(STORE).is_ok_and(|store| store == "postgres");
         chosen && !self.embedded && !self.settings.contains_key("DATABASE_URL")
     }

@@ -1,6 +1,6 @@
 //! PostgreSQL for tests: isolated per test, removed afterwards.
 
-#![expect(clippy::unwrap_used, reason = "failing is how a test says that something is wrong")]
+#![expect(clippy::unwrap_used, reason = "test code may panic")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};

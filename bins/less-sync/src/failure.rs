@@ -60,7 +60,7 @@ impl From<KeystoreError> for Failure {
         let is_usage = error.is_usage();
         let error = match error {
             KeystoreError::SeveralSpaces { count, .. } => {
-                anyhow::anyhow!("you share {count} spaces: give --space")
+                anyhow::anyhow!("{count} shared spaces: --space is required")
             }
             other @ (KeystoreError::Exposed { .. }
             | KeystoreError::Io { .. }

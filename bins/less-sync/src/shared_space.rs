@@ -60,7 +60,7 @@ impl SharedSpace {
     /// Permission of the user by the stored chain. A revocation is known to the server and the log only.
     pub(crate) fn permission(&self) -> anyhow::Result<Permission> {
         let chain = self.membership().verify(self.identity.did(), clock::timestamp());
-        Ok(chain.context("your rights in this space have expired or are invalid")?.permission())
+        Ok(chain.context("the rights in this space have expired or are invalid")?.permission())
     }
 
     /// Fetches the state of the space from the server.
@@ -70,7 +70,7 @@ impl SharedSpace {
         match (subscribed.spaces.pop(), subscribed.rejected.pop()) {
             (Some(state), _) => Ok(state),
             (None, Some((_, code))) => Err(rejected(self.space(), &code)),
-            (None, None) => bail!("the server does not show this space"),
+            (None, None) => bail!("space not found, or no access to it"),
         }
     }
 
@@ -127,18 +127,14 @@ impl SharedSpace {
 /// Error for a space whose subscription the server rejected.
 fn rejected(space: SpaceId, code: &Code) -> anyhow::Error {
     if code.is(ErrorCode::Forbidden) {
-        return anyhow!("you have no rights in the space {space}: they were revoked or have expired");
+        return anyhow!("no access to space {space}: the rights were revoked or have expired");
     }
-    anyhow!("the server does not show the space {space}: {code}")
+    anyhow!("cannot subscribe to space {space}: {code}")
 }
 
 /// Error of a call in a shared space, with `context`, and an explanation if the server rejected the rights.
 pub(crate) fn explain(error: CallError, context: &'static str) -> anyhow::Error {
     let is_forbidden = error.is(ErrorCode::Forbidden);
     let error = anyhow::Error::new(error).context(context);
-    if is_forbidden {
-        error.context("you have no permission for this in the space (any more)")
-    } else {
-        error
-    }
+    if is_forbidden { error.context("permission denied in this space") } else { error }
 }

@@ -1,4 +1,5 @@
-//! The less-sync migrator.
+//! Migrator binary of less-sync: schema migrations and checks of the object store. All of it is in
+//! [`less_sync_app::run_migrator`].
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! The less-sync server.
+//! Server binary of less-sync: `serve`, configuration checks and development tokens. All of it is in
+//! [`less_sync_app::run`].
 
 use std::process::ExitCode;
 

@@ -47,9 +47,9 @@ fn default_format() -> LogFormat {
 /// contain client data.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
+        let location = panic.location().map(ToString::to_string);
         let backtrace = Backtrace::capture();
         let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
-        tracing::error!(place, backtrace, "panic");
+        tracing::error!(location, backtrace, "thread panicked");
     }));
 }

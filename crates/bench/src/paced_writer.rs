@@ -88,9 +88,9 @@ pub(crate) async fn write(
         if sent.is_empty() && period.is_over() {
             return Ok(());
         }
-        connection.send_framed(&out).await.context("a writer lost its connection")?;
+        connection.send_framed(&out).await.context("writer connection closed")?;
         tokio::select! {
-            read = connection.read(&mut responses), if !sent.is_empty() => read.context("a writer lost its connection")?,
+            read = connection.read(&mut responses), if !sent.is_empty() => read.context("writer connection closed")?,
             () = schedule.due(), if sent.len() < schedule.window && !period.is_over() => {}
             () = period.end(), if sent.is_empty() => {}
         }

@@ -25,10 +25,10 @@ pub(crate) async fn write(
             pushes.append(&mut out);
             pending += 1;
         }
-        connection.send_framed(&out).await.context("a writer lost its connection")?;
+        connection.send_framed(&out).await.context("writer connection closed")?;
         tokio::select! {
             () = tracker.until_window_opens(), if pending < share => {}
-            read = connection.read(&mut responses) => read.context("a writer lost its connection")?,
+            read = connection.read(&mut responses) => read.context("writer connection closed")?,
             () = period.end() => {}
         }
         responses.check()?;

@@ -192,7 +192,7 @@ pub enum PullError {
     #[error("unexpected chunk {0}")]
     OutOfPlace(String),
     /// Repeated space in one pull.
-    #[error("a space was begun twice")]
+    #[error("duplicate pull.begin for a space")]
     BegunTwice,
     /// Commit with other cursors than its begin.
     #[error("the commit does not match its begin")]

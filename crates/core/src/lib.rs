@@ -1,6 +1,16 @@
 //! Vocabulary of less-sync: typed ids, cursors and epochs, error and close codes, limits, and the
 //! `less-rpc-v1` wire format (CBOR profile, envelopes, the params, results and notifications of every method).
 //!
+//! | Module | Contents |
+//! |---|---|
+//! | [`wire`] | the method table; params, results and notifications of every method |
+//! | [`frame`] | envelopes of whole messages |
+//! | [`cbor`] | the CBOR profile: strict scan, borrowing decoder, byte-exact encoder |
+//! | [`limits`] | limits fixed by the wire |
+//! | [`rights`] | scope and access level that an operation requires |
+//! | [`hex`] | hexadecimal encoding of bytes |
+//! | root | ids, [`Cursor`], [`Epoch`], [`Dek`], [`Timestamp`], [`ErrorCode`], [`Close`] |
+//!
 //! Pure functions of their input only: the crate depends on no runtime, no socket and no database.
 
 pub mod cbor;

@@ -27,7 +27,7 @@ pub enum EngineError<R = Infallible> {
         limit: usize,
     },
     /// The store rejected or failed.
-    #[error("storage rejected or failed")]
+    #[error("storage operation failed")]
     Storage(#[source] StorageError<R>),
 }
 

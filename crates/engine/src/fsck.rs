@@ -84,7 +84,7 @@ pub enum FsckError {
     #[error("database operation failed")]
     Storage(#[from] StorageError),
     /// Failure of the object store.
-    #[error("object store failed")]
+    #[error("object store operation failed")]
     Blobs(#[from] BlobError),
 }
 

@@ -1,10 +1,6 @@
 //! Small histories, consistent and inconsistent ones.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "failing is how a test says that something is wrong"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code may panic")]
 
 use less_sync_history::{Change, Event, Recorder, Row, Verdict, check};
 

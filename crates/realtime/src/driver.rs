@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn close(&mut self, close: Close) {
-        tracing::debug!(close_code = close.code, close_reason = close.reason, "closing");
+        tracing::debug!(close_code = close.code, close_reason = close.reason, "closing connection");
         self.endpoint.metrics.closed(close);
         self.stop_work();
         self.outbox.close(close);
@@ -307,7 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn on_timer(&mut self, now: Instant) {
         let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
         if stall.is_some_and(|until| now >= until) {
-            tracing::debug!("write timed out");
+            tracing::debug!("WebSocket write timed out");
             // No close frame: it could not be written either.
             return self.session.end();
         }

@@ -180,8 +180,8 @@ pub async fn rewrap_waits_for_the_keys_of_files<B: Backend>() {
     fixture.end().await;
 }
 
-/// Leftovers are counted up to a thousand of each kind.
-pub async fn leftovers_are_counted_up_to_a_thousand<B: Backend>() {
+/// Outdated keys are counted up to a thousand of each kind.
+pub async fn outdated_keys_are_counted_up_to_a_thousand<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
     let push = |range: std::ops::Range<u64>| range.map(|n| keyed(record(n), NONE, b"a", dek(1, 1))).collect();

@@ -130,7 +130,7 @@ macro_rules! conformance_tests {
             only_the_pending_epoch_can_be_completed
             rewrap_ends_when_no_old_key_is_left
             rewrap_waits_for_the_keys_of_files
-            leftovers_are_counted_up_to_a_thousand
+            outdated_keys_are_counted_up_to_a_thousand
             personal_space_rotates_its_key
             completion_deletes_outdated_shares
             space_state_returns_the_state_of_the_space

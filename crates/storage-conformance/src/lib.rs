@@ -1,7 +1,7 @@
 //! Conformance suite of the storage contract: the tests that every adapter must pass.
 //!
 //! An adapter implements [`Backend`] for its databases in a test of its own and instantiates everything with
-//! [`conformance_tests!`](crate::conformance_tests). The tests know nothing but the contract; behaviour that only one
+//! [`conformance_tests!`](crate::conformance_tests). The tests use the contract only; behaviour that only one
 //! adapter has is a bug (storage P24). Names in quotation marks are scenarios of storage §14.
 //!
 //! ```ignore

@@ -34,19 +34,19 @@ impl Gate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteGate {
     pub(crate) gate: Gate,
-    /// The space lives on another server.
+    /// True if the space is hosted by another server.
     pub(crate) remote: bool,
 }
 
 impl WriteGate {
-    /// Checks in the same order as under a lock.
+    /// Checks access in the same order as under a lock.
     pub(crate) fn admit<R>(self, access: &Access) -> Result<(), StorageError<R>> {
         check_kind(access, self.gate.shared)?;
         if self.remote { Err(StorageError::SpaceIsRemote) } else { self.gate.admit(access) }
     }
 }
 
-/// A chain for a space with a root key, none for one without.
+/// Checks that there is a chain for a space with a root key, and none for one without.
 pub(crate) fn check_kind<R>(access: &Access, shared: bool) -> Result<(), StorageError<R>> {
     if access.chain().is_some() == shared { Ok(()) } else { Err(StorageError::SpaceKindMismatch) }
 }
@@ -58,7 +58,7 @@ pub(crate) struct Locked {
     pub(crate) cursor: Cursor,
     pub(crate) key_generation: Epoch,
     pub(crate) rewrap_epoch: Option<Epoch>,
-    /// The oldest epoch that keys may be of; personal spaces never ask.
+    /// Oldest accepted epoch of keys; not checked in personal spaces.
     pub(crate) minimum: Option<Epoch>,
     /// Entries of the membership log.
     pub(crate) metadata_version: MetadataVersion,
@@ -66,8 +66,7 @@ pub(crate) struct Locked {
     pub(crate) members_bytes: i64,
 }
 
-/// The space, for somebody who may look at it: its row, and whether the caller's chain is still good, in one snapshot
-/// (storage T12).
+/// Reads the space for a reader: its row and the revocations of the caller's chain, in one snapshot (storage T12).
 pub(crate) async fn for_reading<R>(
     connection: &mut PgConnection,
     access: &Access,

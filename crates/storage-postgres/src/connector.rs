@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{OpenError, PostgresOptions};
 
-/// The oldest PostgreSQL that will do (operations §11.3).
+/// Minimum supported version of PostgreSQL (operations §11.3).
 const OLDEST_SERVER: u32 = 15;
 
 /// Idle time after which a connection is pinged before it is used. A restarting server or a firewall may end a connection

@@ -12,7 +12,7 @@ use less_sync_storage::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use self::completion::{Completion, Leftovers};
+use self::completion::{Completion, OutdatedKeys};
 use crate::PostgresStorage;
 use crate::access::{for_reading, for_writing};
 use crate::pool::Class;
@@ -41,8 +41,10 @@ impl Epochs for PostgresStorage {
         let probed = lease.conclude(probed)?;
         let completion = Completion { access: grant.access(), epoch, probed };
         match self.pool.transact(Class::Push, &completion).await? {
-            Leftovers { records: 0, files: 0 } => Ok(()),
-            Leftovers { records, files } => Err(EpochRejection::RewrapIncomplete { records, files }.into()),
+            OutdatedKeys { records: 0, files: 0 } => Ok(()),
+            OutdatedKeys { records, files } => {
+                Err(EpochRejection::RewrapIncomplete { records, files }.into())
+            }
         }
     }
 }

@@ -15,25 +15,25 @@ pub enum OpenError {
     #[error("cannot connect to the database")]
     Connect(#[source] sqlx::Error),
     /// The database did not respond within the timeout.
-    #[error("database did not answer within {} s", .0.as_secs())]
+    #[error("database did not respond within {} s", .0.as_secs())]
     ConnectTimeout(Duration),
     /// PostgreSQL is too old (operations §11.3).
     #[error("PostgreSQL {found} is too old: {needed} or later is needed")]
     ServerTooOld {
         /// Major version of the server.
         found: u32,
-        /// The oldest that will do.
+        /// Minimum supported version.
         needed: u32,
     },
-    /// Migrations are pending, and we were told not to run them.
+    /// Pending migrations while `RUN_MIGRATIONS` is off.
     #[error("schema is at version {found}, and this build needs {needed}")]
     SchemaBehind {
         /// Position in the migrations.
         found: i64,
-        /// The least that will do.
+        /// Minimum required position.
         needed: i64,
     },
-    /// The schema was not brought up to date.
+    /// Failed migration.
     #[error("cannot migrate the database")]
     Migrate(#[from] MigrateError),
 }

@@ -1,8 +1,8 @@
 //! The PostgreSQL storage adapter of less-sync: the contract of `less-sync-storage` on a shared database.
 //!
 //! A push is one round trip, and pushes that wait at the same time share a transaction (natural batching). A pull reads
-//! a page at a time and holds nothing between two pages. The schema comes with the adapter ([`migrate`]). It knows
-//! neither the wire nor HTTP.
+//! a page at a time and holds nothing between two pages. The migrations of the schema are embedded ([`migrate`]).
+//! The crate depends on neither the wire nor HTTP.
 //!
 //! ```no_run
 //! use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};

@@ -82,7 +82,7 @@ async fn lock(db: &mut PgConnection, action: &str, actor: &str) -> Result<(), sq
 
 enum Taken {
     Permit([u8; 16]),
-    /// For so long.
+    /// Time until the next action is permitted.
     Nothing(Duration),
 }
 

@@ -37,11 +37,8 @@ fn meaning_of(code: &str, constraint: Option<&str>) -> Meaning {
     }
 }
 
-/// The meaning of whatever the driver reports.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the driver may add errors, and every one we do not know is a bug"
-)]
+/// Maps an error of the driver.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the driver may add errors; unknown ones are bugs")]
 pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
     match error {
         sqlx::Error::Database(error) => meaning_of(&error.code().unwrap_or_default(), error.constraint()),
@@ -51,7 +48,10 @@ pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
 }
 
 /// True if the connection is usable after `error`. Otherwise the outcome of a running statement is unknown (storage T9).
-#[expect(clippy::wildcard_enum_match_arm, reason = "after an error that we do not know nothing is certain")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "after an unknown error the state of the connection is unknown"
+)]
 pub(crate) fn leaves_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {

@@ -20,7 +20,7 @@ const BATCH_PUSHES: usize = 512;
 /// The first and the longest pause between two attempts to reach the database at the start.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
-/// Everything less-sync stores, in a PostgreSQL database.
+/// PostgreSQL storage adapter: one database.
 ///
 /// Cheap to share behind an `Arc`. When it is dropped, pushes that have queued are finished in the background;
 /// [`PostgresStorage::close`] does the same and waits for it.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use less_sync_core::{Cursor, Epoch, Requested, SpaceId};
 use less_sync_storage::{
-    Access, AdminGrant, Advanced, COUNTED_LEFTOVERS, EpochError, EpochRejection, Epochs, ReadGrant, Space,
+    Access, AdminGrant, Advanced, EpochError, EpochRejection, Epochs, MAX_COUNTED_KEYS, ReadGrant, Space,
     StorageError,
 };
 use rusqlite::{Connection, params};
@@ -61,8 +61,10 @@ impl Epochs for SqliteStorage {
         let probed = self.readers.snapshot(move |db| probe(db, &probing, epoch)).await?;
         let left = self.writer.write(EPOCH_BYTES, move |db| complete(db, &access, epoch, &probed)).await?;
         match left {
-            Leftovers { records: 0, files: 0 } => Ok(()),
-            Leftovers { records, files } => Err(EpochRejection::RewrapIncomplete { records, files }.into()),
+            OutdatedKeys { records: 0, files: 0 } => Ok(()),
+            OutdatedKeys { records, files } => {
+                Err(EpochRejection::RewrapIncomplete { records, files }.into())
+            }
         }
     }
 }
@@ -88,7 +90,7 @@ fn advance(
 
 /// Live keys that are too old.
 #[derive(Clone, Copy, Default)]
-struct Leftovers {
+struct OutdatedKeys {
     records: usize,
     files: usize,
 }
@@ -97,7 +99,7 @@ struct Leftovers {
 struct Probed {
     /// Rows up to this cursor were read. Their keys can only have become newer since: a push moves its row above it.
     cursor: Cursor,
-    leftovers: Leftovers,
+    outdated: OutdatedKeys,
 }
 
 /// Scans the whole space outside the write transaction, which may take a while; the transaction only scans what came
@@ -105,28 +107,28 @@ struct Probed {
 fn probe(db: &Connection, access: &Access, epoch: Requested<Epoch>) -> Result<Probed, EpochError> {
     let space = for_reading(db, access)?;
     let Some(epoch) = pending(&space, epoch) else {
-        return Ok(Probed { cursor: Cursor::ZERO, leftovers: Leftovers::default() });
+        return Ok(Probed { cursor: Cursor::ZERO, outdated: OutdatedKeys::default() });
     };
-    Ok(Probed { cursor: space.cursor, leftovers: leftovers(db, space.id, Cursor::ZERO, epoch)? })
+    Ok(Probed { cursor: space.cursor, outdated: outdated(db, space.id, Cursor::ZERO, epoch)? })
 }
 
-/// Ends the rewrap, and returns the leftovers that prevent it; none when it has ended.
+/// Ends the rewrap, and returns the outdated keys that prevent it; none when it has ended.
 fn complete(
     db: &Connection,
     access: &Access,
     epoch: Requested<Epoch>,
     probed: &Probed,
-) -> Result<Leftovers, EpochError> {
+) -> Result<OutdatedKeys, EpochError> {
     let space = for_writing(db, access)?;
     let Some(epoch) = pending(&space, epoch) else {
         let is_current = space.key_generation > Epoch::FIRST && epoch.is(space.key_generation);
         let is_repeat = space.rewrap_epoch.is_none() && is_current;
-        return if is_repeat { Ok(Leftovers::default()) } else { Err(EpochRejection::Mismatch.into()) };
+        return if is_repeat { Ok(OutdatedKeys::default()) } else { Err(EpochRejection::Mismatch.into()) };
     };
-    let since = leftovers(db, space.id, probed.cursor, epoch)?;
-    let left = Leftovers {
-        records: (since.records + probed.leftovers.records).min(COUNTED_LEFTOVERS),
-        files: (since.files + probed.leftovers.files).min(COUNTED_LEFTOVERS),
+    let since = outdated(db, space.id, probed.cursor, epoch)?;
+    let left = OutdatedKeys {
+        records: (since.records + probed.outdated.records).min(MAX_COUNTED_KEYS),
+        files: (since.files + probed.outdated.files).min(MAX_COUNTED_KEYS),
     };
     let mut raise = db.prepare_cached(RAISE_MINIMUM).map_err(storage_error)?;
     raise.execute(params![space.id.as_bytes(), epoch.get(), now_micros()]).map_err(storage_error)?;
@@ -145,13 +147,13 @@ fn pending(space: &Space, epoch: Requested<Epoch>) -> Option<Epoch> {
 }
 
 /// Live keys older than `epoch` in rows above `since`.
-fn leftovers<R>(
+fn outdated<R>(
     db: &Connection,
     space: SpaceId,
     since: Cursor,
     epoch: Epoch,
-) -> Result<Leftovers, StorageError<R>> {
-    let limit = i64::try_from(COUNTED_LEFTOVERS).map_err(database)?;
+) -> Result<OutdatedKeys, StorageError<R>> {
+    let limit = i64::try_from(MAX_COUNTED_KEYS).map_err(database)?;
     let count = |sql| {
         let mut select = db.prepare_cached(sql)?;
         let prefix = epoch.get().to_be_bytes();
@@ -159,7 +161,7 @@ fn leftovers<R>(
             Ok(row.get::<_, u32>(0)? as usize)
         })
     };
-    Ok(Leftovers {
+    Ok(OutdatedKeys {
         records: count(OLD_RECORDS).map_err(storage_error)?,
         files: count(OLD_FILES).map_err(storage_error)?,
     })

@@ -39,7 +39,7 @@ const BOOKKEEPING: &str = "\
         execution_time BIGINT NOT NULL
     )";
 
-/// Makes or migrates the database at `path` without serving it; what opening it would do. Answers with what was run.
+/// Creates or migrates the database at `path` without serving it, as opening does. Returns the steps that were run.
 ///
 /// # Errors
 /// As [`crate::SqliteStorage::open`]; in particular while a server has the database open.
@@ -48,7 +48,7 @@ pub fn migrate(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
     run(&mut open_writer(file.location().path(), None)?)
 }
 
-/// Brings the schema up to date, or says why this database is not for this build.
+/// Migrates the schema, or rejects a database that this build does not support.
 pub(crate) fn run(db: &mut Connection) -> Result<Vec<SchemaStep>, OpenError> {
     let applied = history(db)?;
     check(&applied)?;

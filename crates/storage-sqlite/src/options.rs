@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Path and limits of an embedded database.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// The database file. Beside it live `-wal`, `-shm` and `.lock`. Not on a network file system.
+    /// Path of the database file; `-wal`, `-shm` and `.lock` are created beside it. Not on a network file system.
     pub path: PathBuf,
     /// Rows of one page of a pull (`PULL_PAGE_ROWS`).
     pub page_rows: usize,

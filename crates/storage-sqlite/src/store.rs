@@ -17,7 +17,7 @@ use crate::{OpenError, SqliteOptions, migrate};
 /// Size of the log, in bytes, above which a checkpoint logs a warning.
 const LARGE_LOG_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Everything less-sync stores, in one SQLite database file.
+/// SQLite storage adapter: one database file.
 ///
 /// Cheap to share behind an `Arc`. When it is dropped the writer finishes what has queued, empties the log and
 /// closes the file in its own time; [`SqliteStorage::close`] does the same and waits for it.

@@ -1,4 +1,4 @@
-//! The object store: where the bytes of files are (storage §4).
+//! Object store: the bytes of files (storage §4).
 
 use std::error::Error;
 use std::ops::Range;
@@ -16,14 +16,14 @@ pub enum BlobError {
     /// No such object.
     #[error("object not found")]
     NotFound,
-    /// There is no room for it, or hardly any left (storage §4.8).
+    /// Insufficient disk space (storage §4.8).
     #[error("object store is full")]
     Full,
-    /// The store cannot be reached, is overloaded or did not answer in time; a retry may help.
+    /// The store cannot be reached, is overloaded or did not respond in time; a retry may help.
     #[error("object store unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// Anything unexpected.
-    #[error("object store failed")]
+    #[error("object store operation failed")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }
 
@@ -31,7 +31,7 @@ pub enum BlobError {
 pub struct BlobReader {
     /// Size of the whole object, in bytes, whatever part of it is read.
     pub size: u64,
-    /// The bytes that were asked for, in pieces of at most 256 KiB; nothing is read ahead of the reader but one piece. A
+    /// The requested bytes, in pieces of at most 256 KiB; nothing is read ahead of the reader but one piece. A
     /// stream that ends without an error has delivered all of them.
     pub bytes: BoxStream<'static, Result<Bytes, BlobError>>,
 }
@@ -115,10 +115,10 @@ pub trait Blobs: Send + Sync {
     /// Writes, reads and removes an object of its own (storage §4.8).
     ///
     /// # Errors
-    /// What went wrong.
+    /// [`BlobError`] of the step that failed.
     async fn probe(&self) -> Result<(), BlobError>;
 
-    /// Finishes what goes on behind the back of its callers, such as giving up uploads. For an orderly shutdown.
+    /// Waits for background work, such as aborting uploads. For an orderly shutdown.
     async fn close(&self) {}
 }
 

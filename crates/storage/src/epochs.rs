@@ -6,8 +6,8 @@ use less_sync_core::{Epoch, Requested};
 use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, Space, StorageError};
 
-/// Left-over keys that a rejected completion counts at most, of each kind.
-pub const COUNTED_LEFTOVERS: usize = 1000;
+/// Maximum count of outdated keys, of each kind, in the rejection of a completion.
+pub const MAX_COUNTED_KEYS: usize = 1000;
 
 /// Outcome of an attempt to begin an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +33,9 @@ rejections! {
         /// Live data keys older than the epoch are left; the minimum was raised all the same (storage §3.11).
         #[error("rewrap incomplete: {records} records and {files} files left")]
         RewrapIncomplete {
-            /// Records left, at most [`COUNTED_LEFTOVERS`].
+            /// Records left, at most [`MAX_COUNTED_KEYS`].
             records: usize,
-            /// Files left, at most [`COUNTED_LEFTOVERS`].
+            /// Files left, at most [`MAX_COUNTED_KEYS`].
             files: usize,
         },
     }

@@ -1,4 +1,4 @@
-//! Files of a space: what is known of them here, while their bytes lie in the object store (storage §3.13).
+//! Files of a space: metadata; the bytes are in the object store (storage §3.13).
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Proof that somebody was authorized: storage asks for it, so a use case that forgot does not compile.
+//! Grants: proof of authorization that every storage operation takes, so that a use case without one does not compile.
 //!
-//! A grant for a shared space carries the cids of the chain it rests on, and whatever reads or writes the space looks
-//! them up in the same transaction (storage T12). So a revocation that has committed is obeyed by the next operation.
+//! A grant for a shared space carries the cids of its proof chain, and every operation on the space looks them up in its
+//! transaction (storage T12). A committed revocation therefore applies to the next operation.
 
 use less_sync_core::SpaceId;
 
@@ -21,14 +21,14 @@ impl Access {
         self.space
     }
 
-    /// The chain that opens the space; none where the token alone does.
+    /// The proof chain; `None` for a personal space, where the token is sufficient.
     #[must_use]
     pub fn chain(&self) -> Option<&ProofChain> {
         self.chain.as_ref()
     }
 
-    /// Checks that this is the kind of access that `space` wants: a chain for a space with a root key, none for one
-    /// without. Says nothing about revocations.
+    /// Checks the kind of access against the kind of `space`: a chain for a space with a root key, none for one
+    /// without. Revocations are not checked.
     ///
     /// # Errors
     /// [`StorageError::SpaceKindMismatch`] (storage §3.2).
@@ -49,20 +49,20 @@ macro_rules! grant {
         pub struct $name(Access);
 
         impl $name {
-            #[doc = concat!("Vouches that the owner of the personal space `space` may ", $right, " it.")]
+            #[doc = concat!("Issues the right to ", $right, " the personal space `space` to its owner.")]
             #[must_use]
             pub fn issue(space: SpaceId) -> Self {
                 Self(Access { space, chain: None })
             }
 
-            #[doc = concat!("Vouches that whoever presented `chain` may ", $right, " the shared space `space`, unless")]
-            /// a token of the chain was revoked: storage asks that by itself, each time.
+            #[doc = concat!("Issues the right to ", $right, " the shared space `space` to the holder of `chain`, unless")]
+            /// a token of the chain was revoked: every storage operation looks that up.
             #[must_use]
             pub fn issue_shared(space: SpaceId, chain: ProofChain) -> Self {
                 Self(Access { space, chain: Some(chain) })
             }
 
-            /// The space that this opens.
+            /// Space of the grant.
             #[must_use]
             pub fn space(&self) -> SpaceId {
                 self.0.space
@@ -88,8 +88,8 @@ grant! {
 }
 
 grant! {
-    /// The right to say who may do what in one space, and to change its keys (auth §10). Made by the engine's
-    /// authorizer only (see `clippy.toml`).
+    /// The right to administer one space: members, permissions, keys (auth §10). Made by the engine's authorizer
+    /// only (see `clippy.toml`).
     AdminGrant, "administer"
 }
 

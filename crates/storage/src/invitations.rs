@@ -1,4 +1,4 @@
-//! Invitations: sealed letters that wait in a mailbox (storage §3.14).
+//! Invitations: encrypted payloads in mailboxes (storage §3.14).
 
 use std::time::Duration;
 
@@ -19,20 +19,20 @@ pub struct NewInvitation {
     pub id: InvitationId,
     /// Ciphertext.
     pub payload: Bytes,
-    /// The server that delivered it, when that is not this one.
+    /// The delivering server, if it is another one.
     pub origin_peer: Option<String>,
 }
 
-/// A stored invitation. Who sent it is not known.
+/// A stored invitation. The sender is not recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
     /// Id of the invitation.
     pub id: InvitationId,
-    /// Ciphertext, as it came.
+    /// Ciphertext, as received.
     pub payload: Bytes,
     /// Time of storage.
     pub created_at: DatabaseTime,
-    /// From when on nobody sees it any more.
+    /// Time of expiry.
     pub expires_at: DatabaseTime,
 }
 
@@ -41,16 +41,16 @@ pub struct Invitation {
 pub struct MailboxLimits {
     /// Unexpired invitations (`MAX_INVITATIONS_PER_MAILBOX`).
     pub invitations: usize,
-    /// Of these, from one and the same peer.
+    /// Unexpired invitations from one peer.
     pub from_one_peer: usize,
 }
 
 /// Page of invitations to list.
 #[derive(Clone, Copy, Debug)]
 pub struct MailboxPage {
-    /// Only what comes after this one.
+    /// Start of the page, exclusive.
     pub after: Option<InvitationId>,
-    /// Invitations at most.
+    /// Maximum number of invitations.
     pub limit: usize,
     /// Bytes of payload after which the page ends; its last invitation may exceed them.
     pub max_bytes: usize,

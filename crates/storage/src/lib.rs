@@ -1,6 +1,6 @@
 //! The storage contract of less-sync: small traits by capability, their value types and errors.
 //!
-//! The contract knows no database, no object store, no runtime and no wire format. Adapters implement it
+//! The contract depends on no database, object store, runtime or wire format. Adapters implement it
 //! (`less-sync-storage-sqlite`, `less-sync-storage-postgres`; `less-sync-storage-objects` for [`Blobs`]) and pass the
 //! conformance suite, `less-sync-storage-conformance`. Use cases of the engine call it.
 //!
@@ -65,7 +65,7 @@ pub use deks::{
     RewrapGuard, Rewrapped, StoredDek,
 };
 pub use epoch_keys::{EpochKeyError, EpochKeyRejection, EpochKeys, InvalidKeyShares, KeyShares};
-pub use epochs::{Advanced, COUNTED_LEFTOVERS, EpochError, EpochRejection, Epochs};
+pub use epochs::{Advanced, EpochError, EpochRejection, Epochs, MAX_COUNTED_KEYS};
 pub use error::StorageError;
 pub use files::{
     Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState, Files,

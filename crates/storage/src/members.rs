@@ -29,7 +29,7 @@ pub struct MemberEntry {
 /// A membership entry that cannot be appended to any log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMember {
-    /// There is nothing in it.
+    /// Empty payload.
     #[error("membership payload is empty")]
     Empty,
     /// Hash that does not match the payload.

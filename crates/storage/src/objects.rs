@@ -1,4 +1,4 @@
-//! The other side of files: objects that must be removed, and whose they are (storage §4.6, §4.7).
+//! Objects of files: deletion queue, and references from files (storage §4.6, §4.7).
 
 use std::time::Duration;
 
@@ -26,9 +26,9 @@ pub struct DueObject {
 /// Selection of objects to remove.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimDue {
-    /// Objects at most.
+    /// Maximum number of objects.
     pub limit: usize,
-    /// For how long nobody else is to claim them.
+    /// Lease: period in which other callers cannot claim them.
     pub lease: Duration,
     /// Grace period of objects after the deletion of their files (`BLOB_DELETE_GRACE_SECS`); less than
     /// [`OBJECT_GRACE`] counts as that.
@@ -45,11 +45,11 @@ pub enum ObjectUse {
     },
     /// Upload in progress, or object pending delete.
     Queued,
-    /// Nothing.
+    /// Unreferenced object.
     Orphan,
 }
 
-/// A live file and where its object should be.
+/// A live file and the key of its object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveObject {
     /// Name of the object.

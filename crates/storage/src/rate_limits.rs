@@ -59,12 +59,12 @@ impl fmt::Debug for ActorHash {
     }
 }
 
-/// So many actions within so much time.
+/// Rate limit: number of actions within a sliding window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Actions.
+    /// Maximum number of actions.
     pub actions: usize,
-    /// The time that slides: an action counts for as long after it was taken.
+    /// Length of the sliding window: an action counts for this long.
     pub window: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Revocations: cids that are dead in a space, for ever (storage §3.10).
+//! Revocations: permanently revoked cids of a space (storage §3.10).
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{AdminGrant, StorageError};
 #[error("a cid to revoke has 1 to 128 bytes")]
 pub struct InvalidRevokedCid;
 
-/// A cid as somebody asked to revoke it: 1 to 128 bytes of text, not necessarily the hash of any token (protocol
+/// A cid in a revocation request: 1 to 128 bytes of text, not necessarily the hash of any token (protocol
 /// §4.10). `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RevokedCid(Box<str>);
@@ -49,28 +49,28 @@ impl fmt::Debug for RevokedCid {
     }
 }
 
-/// Revocations of a space. Nothing but their existence is stored: not who, not when.
+/// Revocations of a space. Their existence only: neither author nor time is stored.
 #[async_trait]
 pub trait Revocations: Send + Sync {
-    /// Kills every chain that has the token `cid` in it, in this space and for good. A repeat changes nothing. When
-    /// this returns, the next operation on the space obeys it, on every node (storage T12). Moves no cursor.
+    /// Revokes every chain that contains the token `cid`, in this space and permanently. Idempotent. Applies to every
+    /// operation on the space that begins after the return, on every node (storage T12). Moves no cursor.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
-    /// [`StorageError::Revoked`] when the caller's own chain is dead.
+    /// [`StorageError::Revoked`] when the caller's own chain is revoked.
     async fn revoke(&self, grant: &AdminGrant, cid: &RevokedCid) -> Result<(), StorageError>;
 
     /// Looks up the revocation of `cid` in `space`; false in a space that does not exist.
     ///
     /// # Errors
-    /// Failures of the database, which are no answer.
+    /// Failures of the database.
     async fn is_revoked(&self, space: SpaceId, cid: &RevokedCid) -> Result<bool, StorageError>;
 
     /// Looks up the revocation of any of the `cids` of a chain in `space`, in one statement. For credentials that are
     /// checked apart from the operation they permit (downloads); all other operations look up their chain themselves.
     ///
     /// # Errors
-    /// Failures of the database, which are no answer.
+    /// Failures of the database.
     async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError>;
 }
 

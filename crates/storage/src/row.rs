@@ -7,11 +7,11 @@ use crate::{FileEntry, MemberEntry, PullPosition, Record};
 /// A row of a pull.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// A record, live or dead.
+    /// A record, live or tombstone.
     Record(Record),
     /// An entry of the membership log.
     Member(MemberEntry),
-    /// A file, live or dead.
+    /// A file, live or tombstone.
     File(FileEntry),
 }
 

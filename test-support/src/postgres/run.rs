@@ -30,7 +30,7 @@ pub(super) fn shared() -> &'static Url {
 }
 
 fn given() -> Option<Url> {
-    #[expect(clippy::disallowed_methods, reason = "who runs the tests says where PostgreSQL is")]
+    #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]
     let url = std::env::var("LESS_TEST_DATABASE_URL").ok()?;
     Some(Url::parse(&url).expect("LESS_TEST_DATABASE_URL must be an address, postgres://…"))
 }

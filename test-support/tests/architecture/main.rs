@@ -1,6 +1,6 @@
 //! Rules of the source: dependencies and imports point down, files stay readable, texts start with a statement.
 
-#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+#![expect(clippy::unwrap_used, reason = "test code may panic")]
 
 mod circles;
 mod crates;

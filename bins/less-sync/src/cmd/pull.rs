@@ -66,7 +66,7 @@ async fn pull(opened: &SpaceConnection, arguments: &Arguments, output: Output) -
     if summary.skipped.is_empty() {
         Ok(rows.unreadable)
     } else {
-        Err(anyhow!("the server does not show this space"))
+        Err(anyhow!("space not found, or no access to it"))
     }
 }
 

@@ -136,7 +136,7 @@ async fn space_that_is_not_shown_is_a_failure() {
     let terminal = Terminal::new(&server);
     let output = terminal.run(&["pull", "--space", &server.space("bob")]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stderr(&output), "error: the server does not show this space\n");
+    assert_eq!(stderr(&output), "error: space not found, or no access to it\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,17 +89,17 @@ async fn everything_that_is_wrong_is_named() {
     std::fs::write(fixture.root().join(torn), b"cipher").unwrap();
     let space = fixture.server.space("alice");
     let orphan = format!("spaces/{space}/files/8f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60");
-    let leftover = format!("{kept}#1");
-    let stranger = format!("spaces/{space}/files/notes.txt");
-    for name in [&orphan, &leftover, &stranger] {
+    let unfinished = format!("{kept}#1");
+    let unknown = format!("spaces/{space}/files/notes.txt");
+    for name in [&orphan, &unfinished, &unknown] {
         std::fs::write(fixture.root().join(name), b"what is this").unwrap();
     }
     let expected = |marked: usize| {
         let mut lines = vec![
-            format!("leftover {leftover}"),
+            format!("unfinished {unfinished}"),
             format!("missing {lost}"),
             format!("orphan {orphan} (12 bytes)"),
-            format!("stranger {stranger}"),
+            format!("unknown_name {unknown}"),
             format!("wrong size {torn} (6 bytes instead of 10)"),
         ];
         lines.push(format!("5 objects, 3 files, 5 findings, {marked} to be removed"));

@@ -1,6 +1,6 @@
 //! The binary, as an operator meets it (operations §1, §10.1, §15).
 
-#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+#![expect(clippy::unwrap_used, reason = "test code may panic")]
 
 mod command;
 mod create;

@@ -130,7 +130,7 @@ async fn first_generation_database_is_adopted() {
          hint: adopt it with --adopt-goose",
     );
     assert_eq!(harness.run(&["adopt"]).succeeded().out, "adopted version=11\n");
-    harness.run(&["adopt"]).failed(1, "error: there is nothing to adopt");
+    harness.run(&["adopt"]).failed(1, "error: no migration history of the first-generation server");
     let said = harness.run(&["up", "--adopt-goose"]).succeeded();
     assert!(said.lines()[0].starts_with("applied version=12 "), "{}", said.out);
 }

@@ -66,8 +66,8 @@ fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sour
 fn as_text(finding: &Finding) -> String {
     match finding {
         Finding::Orphan { name, size } => format!("orphan {name} ({size} bytes)"),
-        Finding::UnfinishedUpload { name } => format!("leftover {name}"),
-        Finding::UnknownName { name } => format!("stranger {name}"),
+        Finding::UnfinishedUpload { name } => format!("unfinished {name}"),
+        Finding::UnknownName { name } => format!("unknown_name {name}"),
         Finding::Missing { name } => format!("missing {name}"),
         Finding::SizeMismatch { name, expected, actual } => {
             format!("wrong size {name} ({actual} bytes instead of {expected})")
@@ -78,8 +78,8 @@ fn as_text(finding: &Finding) -> String {
 fn as_json(finding: &Finding) -> Value {
     match finding {
         Finding::Orphan { name, size } => json!({ "finding": "orphan", "name": name.as_str(), "size": size }),
-        Finding::UnfinishedUpload { name } => json!({ "finding": "leftover", "name": name.as_str() }),
-        Finding::UnknownName { name } => json!({ "finding": "stranger", "name": name.as_str() }),
+        Finding::UnfinishedUpload { name } => json!({ "finding": "unfinished", "name": name.as_str() }),
+        Finding::UnknownName { name } => json!({ "finding": "unknown_name", "name": name.as_str() }),
         Finding::Missing { name } => json!({ "finding": "missing", "name": name.as_str() }),
         Finding::SizeMismatch { name, expected, actual } => {
             json!({ "finding": "wrong_size", "name": name.as_str(), "expected": expected, "actual": actual })

@@ -42,7 +42,7 @@ pub fn verify_by(
 }
 
 /// Verifies that the chain in `token` is consistent up to its own root: all that [`verify_by`] checks, for a space whose
-/// root key is lost. Grants no rights; it tells a member of a lost space from a stranger (protocol §4.1 step 3).
+/// root key is lost. Grants no rights; it separates members of a lost space from other callers (protocol §4.1 step 3).
 ///
 /// # Errors
 /// As [`verify`], except [`UcanError::RootMismatch`].

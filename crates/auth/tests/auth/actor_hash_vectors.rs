@@ -1,6 +1,6 @@
 //! `vectors/ratelimit.json`: under which hash an actor is stored, and what is a key for it.
 
-#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+#![expect(clippy::unwrap_used, reason = "test code may panic")]
 
 use less_sync_auth::{Caller, IdentityHashKey, Scopes};
 use less_sync_core::{Cid, Timestamp};

@@ -62,7 +62,7 @@ async fn send(
         while tracker.try_send() {
             append(&mut out, event);
         }
-        connection.send_framed(&out).await.context("the sender lost its connection")?;
+        connection.send_framed(&out).await.context("sender connection closed")?;
         tokio::select! {
             () = tracker.until_window_opens() => {}
             () = period.end() => {}

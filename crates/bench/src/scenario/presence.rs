@@ -121,11 +121,11 @@ impl Peer {
                 return Ok(());
             }
             tokio::select! {
-                read = self.connection.read(&mut received) => read.context("a peer lost its connection")?,
+                read = self.connection.read(&mut received) => read.context("peer connection closed")?,
                 permit = self.exchange.window.acquire(), if sends => {
                     permit.context("the exchange was closed")?.forget();
                     let message = self.update();
-                    self.connection.send_framed(&message).await.context("a peer lost its connection")?;
+                    self.connection.send_framed(&message).await.context("peer connection closed")?;
                 }
                 () = period.end(), if sends => {}
                 // The last deliveries may go to other peers, so the exchange is polled as well.

@@ -89,7 +89,7 @@ async fn incomplete_pull_is_an_error() {
         ("unexpected chunk pull.record", &[Begin(0, 1), RecordOf(OTHER)]),
         ("unexpected chunk pull.commit", &[Begin(0, 1), Commit(0, 1, 0), Commit(0, 1, 0)]),
         ("unexpected chunk pull.begin", &[Begin(0, 1), BeginOther]),
-        ("a space was begun twice", &[Begin(0, 1), Commit(0, 1, 0), Begin(0, 1)]),
+        ("duplicate pull.begin for a space", &[Begin(0, 1), Commit(0, 1, 0), Begin(0, 1)]),
         ("the commit does not match its begin", &[Begin(0, 2), Commit(0, 1, 0)]),
         ("cannot decode chunk pull.record", &[Begin(0, 1), Undecodable]),
     ];

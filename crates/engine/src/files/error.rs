@@ -72,7 +72,7 @@ pub enum FileError {
     #[error("database operation failed")]
     Storage(#[source] StorageError),
     /// Failure of the object store.
-    #[error("object store failed")]
+    #[error("object store operation failed")]
     Blobs(#[source] BlobError),
     /// The server shuts down.
     #[error("server is stopping")]

@@ -77,7 +77,7 @@ impl AbuseMeter {
 mod tests {
     use super::*;
 
-    #[expect(clippy::disallowed_methods, reason = "any instant will do as an origin")]
+    #[expect(clippy::disallowed_methods, reason = "arbitrary origin")]
     fn origin() -> Instant {
         Instant::now()
     }

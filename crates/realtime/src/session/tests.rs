@@ -29,7 +29,7 @@ impl Fixture {
         Self::with(Limits::default())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "any instant will do as an origin")]
+    #[expect(clippy::disallowed_methods, reason = "arbitrary origin")]
     fn with(limits: Limits) -> Self {
         let now = Instant::now();
         Self { session: Session::new(Arc::new(limits), now, HOUR), now }

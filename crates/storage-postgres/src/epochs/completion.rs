@@ -4,7 +4,7 @@
 //! since are scanned: a push moves its row above the cursor of the first scan, so below it keys can only have become newer.
 
 use less_sync_core::{Cursor, Epoch, Requested};
-use less_sync_storage::{Access, COUNTED_LEFTOVERS, EpochRejection};
+use less_sync_storage::{Access, EpochRejection, MAX_COUNTED_KEYS};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::transaction::{Aborted, Transaction};
 
 /// Live keys that are too old.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Leftovers {
+pub(super) struct OutdatedKeys {
     pub(super) records: usize,
     pub(super) files: usize,
 }
@@ -24,7 +24,7 @@ pub(super) struct Leftovers {
 pub(super) struct Probed {
     /// Rows up to this cursor were scanned.
     cursor: Cursor,
-    leftovers: Leftovers,
+    outdated: OutdatedKeys,
 }
 
 /// Scans the space without its lock, if a rewrap to `epoch` is pending.
@@ -35,13 +35,13 @@ pub(super) async fn probe(
 ) -> Result<Probed, Aborted<EpochRejection>> {
     let space = for_reading(db, access).await??;
     let Some(epoch) = pending(space.rewrap_epoch, epoch) else {
-        return Ok(Probed { cursor: Cursor::ZERO, leftovers: Leftovers::default() });
+        return Ok(Probed { cursor: Cursor::ZERO, outdated: OutdatedKeys::default() });
     };
-    let leftovers = leftovers(db, space.id.as_uuid(), Cursor::ZERO, space.cursor, epoch).await?;
-    Ok(Probed { cursor: space.cursor, leftovers })
+    let outdated = outdated(db, space.id.as_uuid(), Cursor::ZERO, space.cursor, epoch).await?;
+    Ok(Probed { cursor: space.cursor, outdated })
 }
 
-/// Ends the rewrap, and returns the leftovers that prevent it; none when it has ended.
+/// Ends the rewrap, and returns the outdated keys that prevent it; none when it has ended.
 pub(super) struct Completion<'a> {
     pub(super) access: &'a Access,
     pub(super) epoch: Requested<Epoch>,
@@ -49,20 +49,24 @@ pub(super) struct Completion<'a> {
 }
 
 impl Transaction for Completion<'_> {
-    type Outcome = Leftovers;
+    type Outcome = OutdatedKeys;
     type Rejection = EpochRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Leftovers, Aborted<EpochRejection>> {
+    async fn run(&self, db: &mut PgConnection) -> Result<OutdatedKeys, Aborted<EpochRejection>> {
         let space = for_writing(db, self.access).await?;
         let Some(epoch) = pending(space.rewrap_epoch, self.epoch) else {
             let is_current = space.key_generation > Epoch::FIRST && self.epoch.is(space.key_generation);
             let is_repeat = space.rewrap_epoch.is_none() && is_current;
-            return if is_repeat { Ok(Leftovers::default()) } else { Err(EpochRejection::Mismatch.into()) };
+            return if is_repeat {
+                Ok(OutdatedKeys::default())
+            } else {
+                Err(EpochRejection::Mismatch.into())
+            };
         };
-        let since = leftovers(db, space.id, self.probed.cursor, space.cursor, epoch).await?;
-        let left = Leftovers {
-            records: (since.records + self.probed.leftovers.records).min(COUNTED_LEFTOVERS),
-            files: (since.files + self.probed.leftovers.files).min(COUNTED_LEFTOVERS),
+        let since = outdated(db, space.id, self.probed.cursor, space.cursor, epoch).await?;
+        let left = OutdatedKeys {
+            records: (since.records + self.probed.outdated.records).min(MAX_COUNTED_KEYS),
+            files: (since.files + self.probed.outdated.files).min(MAX_COUNTED_KEYS),
         };
         let ended = left.records == 0 && left.files == 0;
         end(db, space.id, epoch, ended).await?;
@@ -94,13 +98,13 @@ async fn end(db: &mut PgConnection, space: Uuid, epoch: Epoch, ended: bool) -> R
 /// Live keys older than `epoch` in rows above `since` and up to `until`, counted up to a limit. `bytea` is compared byte
 /// by byte, which is the unsigned order of epoch prefixes. Keys of another length open nothing, and do not count. The
 /// order keeps the plan on the index of pulls, and `OFFSET 0` keeps the planner from guessing how few rows will be left.
-async fn leftovers(
+async fn outdated(
     db: &mut PgConnection,
     space: Uuid,
     since: Cursor,
     until: Cursor,
     epoch: Epoch,
-) -> Result<Leftovers, sqlx::Error> {
+) -> Result<OutdatedKeys, sqlx::Error> {
     let counted = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM (
                        SELECT FROM (
@@ -118,9 +122,9 @@ async fn leftovers(
         since.as_i64(),
         until.as_i64(),
         &epoch.get().to_be_bytes()[..],
-        i64::try_from(COUNTED_LEFTOVERS).unwrap_or(i64::MAX),
+        i64::try_from(MAX_COUNTED_KEYS).unwrap_or(i64::MAX),
     );
     let row = counted.fetch_one(db).await?;
-    let count = |rows: i64| usize::try_from(rows).unwrap_or(COUNTED_LEFTOVERS);
-    Ok(Leftovers { records: count(row.records), files: count(row.files) })
+    let count = |rows: i64| usize::try_from(rows).unwrap_or(MAX_COUNTED_KEYS);
+    Ok(OutdatedKeys { records: count(row.records), files: count(row.files) })
 }

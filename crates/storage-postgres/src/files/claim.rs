@@ -8,7 +8,7 @@ use crate::access::{Gate, Locked, WriteGate, cids};
 use crate::columns::epoch;
 use crate::transaction::Aborted;
 
-/// Looks, in one snapshot, and promises nothing.
+/// Checks the claim in one snapshot, without a lock: the result may be outdated at once.
 pub(super) async fn look(
     db: &mut PgConnection,
     access: &Access,

@@ -81,7 +81,7 @@ impl Transaction for Commit<'_> {
 }
 
 impl Commit<'_> {
-    /// Forgets the attempt, writes the row and moves the cursor, in one statement; nothing of it without the attempt. The
+    /// Deletes the attempt, writes the row and moves the cursor, in one statement; nothing of it without the attempt. The
     /// time is that of this statement: the transaction may have waited for the space. An attempt to upload another file has
     /// another key.
     async fn put(

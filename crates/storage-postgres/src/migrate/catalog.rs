@@ -1,4 +1,4 @@
-//! The schema as the database describes it, and its fingerprint (storage §2.5).
+//! Schema catalog of the database, and its fingerprint (storage §2.5).
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::files;
 
-/// The tables of ours. Whatever else lies in the schema is not our business.
+/// Tables of less-sync. Other tables are ignored.
 pub(crate) const TABLES: &[&str] = &[
     "blob_uploads",
     "epoch_keys",

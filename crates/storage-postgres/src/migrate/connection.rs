@@ -1,4 +1,4 @@
-//! The migrator's own connection. It ends with the run, and the lock with it.
+//! Connection of the migrator. Closing it at the end of the run releases the lock.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::time::timeout;
 
 use super::{DatabaseUrl, MigrateError};
 
-/// The oldest PostgreSQL that will do (operations §11.3).
+/// Minimum supported version of PostgreSQL (operations §11.3).
 const OLDEST_SERVER: i32 = 15;
 
-/// For building indexes, that takes as long as it takes; all clocks alike; nothing said about what is in order.
+/// Session settings: no statement timeout (index builds take long), time zone UTC, no notices.
 const SESSION: &str = "SET application_name = 'less-sync-migrate'; \
     SET client_min_messages = warning; \
     SET statement_timeout = 0; \

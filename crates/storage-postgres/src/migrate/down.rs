@@ -22,9 +22,9 @@ pub enum Target {
 pub struct Down {
     /// End of the run.
     pub target: Target,
-    /// Go on although data will be lost.
+    /// Accept the loss of data.
     pub allow_data_loss: bool,
-    /// Say what would be done, and do nothing.
+    /// Report the planned steps without taking them.
     pub dry_run: bool,
 }
 
@@ -66,7 +66,7 @@ fn plan(from: i64, target: Target) -> Result<(Vec<&'static Migration>, i64), Mig
     Ok((steps.collect(), to))
 }
 
-/// All steps are judged before the first is taken.
+/// Checks all steps before the first is taken.
 async fn reject_loss(db: &mut PgConnection, steps: &[&Migration]) -> Result<(), MigrateError> {
     for step in steps {
         let loses = match step.down().loss() {
@@ -81,7 +81,7 @@ async fn reject_loss(db: &mut PgConnection, steps: &[&Migration]) -> Result<(), 
     Ok(())
 }
 
-/// Indexes of later migrations that an interrupted run, forwards or back, has left.
+/// Drops indexes of later migrations that an interrupted run, up or down, has left.
 async fn clear_leftovers(db: &mut PgConnection, version: i64) -> Result<(), MigrateError> {
     for later in files::after(version) {
         if let Some(index) = later.up().index()

@@ -7,17 +7,17 @@ use sqlx::postgres::PgDatabaseError;
 use super::catalog::Drift;
 use super::url::InvalidDatabaseUrl;
 
-/// Failure of a run. Unless it is [`MigrateError::Failed`], nothing was changed; and then what is complete is
-/// written down, and the failed step left nothing, or an index that the next run clears away.
+/// Failure of a run. [`MigrateError::Failed`] only: the steps before the failed one are complete and recorded, and the
+/// failed step left no changes, or an index that the next run drops. All other errors: no changes.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The address of the database cannot be understood.
+    /// Invalid database address.
     #[error("invalid database address")]
     Url(#[from] InvalidDatabaseUrl),
-    /// There is no connection to be had.
+    /// Failed connection attempt.
     #[error("cannot connect to the database")]
     Connect(#[source] sqlx::Error),
-    /// The database did not answer in time.
+    /// Connection attempt that timed out.
     #[error("cannot connect to the database within {} s", .0.as_secs())]
     ConnectTimeout(Duration),
     /// PostgreSQL is too old (operations §11.3).
@@ -25,19 +25,19 @@ pub enum MigrateError {
     ServerTooOld {
         /// Major version of the server.
         found: i32,
-        /// The oldest that will do.
+        /// Minimum supported version.
         needed: i32,
     },
     /// The database cannot store every text.
     #[error("database has encoding {0}: create it with ENCODING 'UTF8' and TEMPLATE template0")]
     Encoding(String),
     /// Another migrator holds the lock of the database.
-    #[error("another migrator has been at work for {} s", .0.as_secs())]
+    #[error("timed out after {} s waiting for the migration lock", .0.as_secs())]
     Locked(Duration),
-    /// Begun migration without a recorded end; not by this tool, which leaves no such rows.
+    /// Migration recorded as begun but not completed. Written by another tool: this one records completed migrations only.
     #[error("migration {0} is partially applied")]
     Partial(i64),
-    /// The history has a migration of ours with another content.
+    /// Migration of this build that was applied with another content.
     #[error("migration {0} was applied in a different form")]
     Foreign(i64),
     /// Written by a later version of this program.
@@ -46,10 +46,10 @@ pub enum MigrateError {
     /// A migration is missing in the middle of the history.
     #[error("migration {0} is missing in the history of the database")]
     Missing(i64),
-    /// The second generation of the original server has been here (newer-clients §8).
+    /// Database of the second generation of the original server (newer-clients §8).
     #[error("database was written by a newer original server; conversion is not supported yet")]
     NewerOriginal,
-    /// There are tables of ours, but nothing says who made them.
+    /// Tables of less-sync without a migration history.
     #[error("database has tables of less-sync but no migration history")]
     Unrecorded,
     /// History of the first-generation server's tool, and adoption was not requested.
@@ -64,12 +64,12 @@ pub enum MigrateError {
         needed: i64,
     },
     /// No history of another tool to adopt.
-    #[error("there is nothing to adopt")]
+    #[error("no migration history of the first-generation server")]
     NothingToAdopt,
-    /// The schema is not what its version should be (storage §2.5).
+    /// Schema that differs from the catalog of its version (storage §2.5).
     #[error("schema drift: {0}")]
     Drift(Drift),
-    /// There is no such version, or it lies in the other direction.
+    /// Target version that does not exist, or lies in the other direction.
     #[error("cannot go to version {to} from version {from}")]
     Target {
         /// Current version.
@@ -77,7 +77,7 @@ pub enum MigrateError {
         /// Requested version.
         to: i64,
     },
-    /// A step back would destroy what nothing can bring back.
+    /// Reverting migration that loses data, without permission to do so.
     #[error("reverting migration {0} loses data")]
     LosesData(i64),
     /// Failed migration or reversal; everything before it is complete and recorded.
@@ -91,15 +91,15 @@ pub enum MigrateError {
         #[source]
         source: sqlx::Error,
     },
-    /// A question to the database failed.
-    #[error("database failed")]
+    /// Failed query.
+    #[error("database query failed")]
     Database(#[from] sqlx::Error),
 }
 
 impl MigrateError {
     /// Hint for the operator, if there is one.
     #[must_use]
-    #[expect(clippy::wildcard_enum_match_arm, reason = "most errors say all there is to say")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most errors need no hint")]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Goose(_) => Some("adopt it with --adopt-goose".to_owned()),

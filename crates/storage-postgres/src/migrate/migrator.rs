@@ -1,4 +1,4 @@
-//! The door to it all.
+//! Public API of the migrator.
 
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ impl Migrator {
         self
     }
 
-    /// Applies what is pending, and returns the version that the database is at then. Tells of every step when
-    /// it is complete and recorded; idempotent.
+    /// Applies the pending migrations and returns the resulting version. Reports each step when it is complete and
+    /// recorded; idempotent.
     ///
     /// # Errors
     /// See [`MigrateError`]. Reported steps are complete.
@@ -60,7 +60,7 @@ impl Migrator {
         close(db, outcome).await
     }
 
-    /// Reverts what was applied, and returns the version that the database is at then.
+    /// Reverts applied migrations and returns the resulting version.
     ///
     /// # Errors
     /// See [`MigrateError`]; in particular [`MigrateError::LosesData`], before the first step is taken.
@@ -101,7 +101,7 @@ impl Migrator {
         close(db, history.map(|history| status::highest(&history)).map_err(MigrateError::from)).await
     }
 
-    /// The objects of the schema, one a line, sorted: what the fingerprint is over. Takes no lock.
+    /// The objects of the schema, one a line, sorted: the input of the fingerprint. Takes no lock.
     ///
     /// # Errors
     /// The database is unreachable.

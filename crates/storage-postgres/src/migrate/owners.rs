@@ -27,8 +27,8 @@ pub struct StrayFile {
     pub record_id: Uuid,
 }
 
-/// Validates the constraint unless that is done. Answers with the first files that are in its way; it keeps others
-/// like them out all the same.
+/// Validates the constraint unless that is done. Returns the first files that violate it; the constraint rejects
+/// further ones in any case.
 pub(crate) async fn validate(db: &mut PgConnection, version: i64) -> sqlx::Result<Vec<StrayFile>> {
     if version < SINCE || !is_open(db).await? {
         return Ok(Vec::new());

@@ -93,7 +93,7 @@ async fn apply_concurrently(
     if let Some(index) = script.index()
         && leftover(db, index).await? == Some(Leftover::Invalid)
     {
-        tracing::info!(index, "dropping what a failed attempt left");
+        tracing::info!(index, "dropping the index of an interrupted migration");
         let drop_index = format!("DROP INDEX CONCURRENTLY IF EXISTS {index}");
         sqlx::raw_sql(AssertSqlSafe(drop_index)).execute(&mut *db).await?;
     }

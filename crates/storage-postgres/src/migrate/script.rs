@@ -1,9 +1,9 @@
-//! A file of SQL, and what its leading comments say about running it.
+//! SQL script and its directives.
 
 /// First line of a script that may not run in a transaction.
 const NO_TRANSACTION: &str = "-- no-transaction";
 
-/// First line of a script after which something cannot be brought back.
+/// First line of a script that loses data irreversibly.
 const LOSES_DATA: &str = "-- loses data";
 
 /// Script of one direction of a migration.
@@ -15,7 +15,7 @@ pub(crate) struct Script(&'static str);
 pub(crate) enum Loss {
     Never,
     Always,
-    /// If this query, on the schema before any step, answers yes.
+    /// If this query, on the schema before any step, returns true.
     When(&'static str),
 }
 

@@ -41,20 +41,20 @@ pub struct Entry {
     pub installed_on: Option<String>,
     /// Duration of the migration.
     pub took: Option<Duration>,
-    /// Leftover of an interrupted run, and its fate in the next run.
+    /// Index of an interrupted run, and its handling in the next run.
     pub note: Option<String>,
 }
 
 /// State of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Done, in our form or in the original's.
+    /// Applied.
     Applied,
-    /// To be done.
+    /// Pending.
     Pending,
-    /// Done by something else; this build does not know it.
+    /// Unknown to this build.
     Foreign,
-    /// Done in a form that this build does not know.
+    /// Checksum mismatch.
     Modified,
     /// Begun by another tool, without a recorded end.
     Partial,

@@ -44,7 +44,7 @@ pub(crate) async fn run(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> R
     Ok(reached)
 }
 
-/// The version to start from, if it is one to start from.
+/// Determines the version to start from.
 async fn start(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
     let version = match position::find(db).await? {
         Position::At(version) => version,

@@ -91,7 +91,7 @@ impl<'j> Parameters<'j> {
             wait,
             &self.spaces,
             &self.shared,
-            // The macro knows no arrays with holes in them; `as` says what they are.
+            // The macro has no type for arrays with NULL elements; `as` names it.
             &self.oldest as &[Option<i64>],
             &self.sizes,
             &self.updates,

@@ -14,7 +14,7 @@ pub(super) enum Failure {
     #[error("no connection for pushes")]
     Connect(#[from] NoConnection),
     /// The statement failed, or its outcome is unknown.
-    #[error("pushes failed in the database")]
+    #[error("push statement failed")]
     Statement(#[from] sqlx::Error),
 }
 

@@ -198,7 +198,7 @@ async fn insert(
         space,
         at,
         &ids,
-        // The macro knows no arrays with holes in them; `as` says what they are.
+        // The macro has no type for arrays with NULL elements; `as` names it.
         &blobs as &[Option<&[u8]>],
         &deks as &[Option<&[u8]>],
     );
@@ -237,8 +237,8 @@ fn columns<'c>(changes: &[&'c Change]) -> Columns<'c> {
     (ids, expected, blobs, deks)
 }
 
-/// The records were compared under the lock of their space, so all of them are written, or somebody has written
-/// without it.
+/// Checks that all records were written: they were compared under the lock of their space, so a difference is a write
+/// that bypassed the lock.
 fn all_of(changes: &[&Change], written: u64) -> Result<(), sqlx::Error> {
     if usize::try_from(written) == Ok(changes.len()) {
         return Ok(());

@@ -91,7 +91,7 @@ async fn unchanged(connection: &mut PgConnection, job: &Job) -> Result<Verdict, 
     })))
 }
 
-/// The database did not wait for the lock although it was told to.
+/// Lock conflict reported by a statement that should have waited for the lock.
 #[derive(Debug, thiserror::Error)]
 #[error("space is locked")]
 struct SpaceLocked;

@@ -4,7 +4,7 @@
     clippy::disallowed_methods,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test stands where the authorizer does, and failing is how it says that something is wrong"
+    reason = "tests issue grants in place of the authorizer, and may panic"
 )]
 
 mod access;

@@ -1,6 +1,6 @@
 //! The migrator on a real PostgreSQL: storage §2, §13 S28, §14; race R20; newer-clients G-16.
 
-#![expect(clippy::unwrap_used, reason = "whatever goes wrong in here has to fail a test, loudly")]
+#![expect(clippy::unwrap_used, reason = "test code may panic")]
 #![expect(clippy::disallowed_methods, reason = "a test owns the tasks that it starts, and awaits them")]
 
 mod adoption;

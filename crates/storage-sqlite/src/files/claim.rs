@@ -16,7 +16,7 @@ pub(super) fn verdict(db: &Connection, space: &Space, claim: &Claim) -> Result<C
     Ok(claim.verdict(is_live(db, space.id, claim.record)?, owned_by, oldest_accepted(space))?)
 }
 
-/// The oldest epoch that keys may be of; personal spaces never ask.
+/// Oldest accepted epoch of keys; `None` in personal spaces.
 fn oldest_accepted(space: &Space) -> Option<Epoch> {
     (space.kind != SpaceKind::Personal).then_some(space.min_key_generation)
 }

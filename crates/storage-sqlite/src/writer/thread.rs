@@ -147,7 +147,7 @@ impl WriterThread {
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
-            tracing::error!(%error, "write transaction cannot be rolled back");
+            tracing::error!(%error, "failed to roll back a write transaction");
         }
         done
     }
@@ -163,10 +163,10 @@ impl WriterThread {
     /// Closes the database before the locks are released, and answers after both.
     fn finish(self, file: DatabaseFile) {
         if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
-            tracing::warn!(%error, "log of the database was not emptied at shutdown");
+            tracing::warn!(%error, "failed to checkpoint the write-ahead log at shutdown");
         }
         if let Err((_, error)) = self.connection.close() {
-            tracing::warn!(%error, "database was not closed cleanly");
+            tracing::warn!(%error, "failed to close the database");
         }
         drop(file);
         for closer in self.closers {

@@ -14,7 +14,7 @@ use super::outcome::{PushError, Pushed};
 pub struct Ticket(Pin<Box<dyn Future<Output = Result<Pushed, PushError>> + Send>>);
 
 impl Ticket {
-    /// The ticket of a push that is in the queue already; `outcome` resolves once its fate is durable.
+    /// The ticket of a push that is in the queue already; `outcome` resolves once it is durable.
     pub fn new(outcome: impl Future<Output = Result<Pushed, PushError>> + Send + 'static) -> Self {
         Self(Box::pin(outcome))
     }

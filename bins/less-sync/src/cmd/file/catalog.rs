@@ -78,7 +78,7 @@ pub(super) async fn read(session: &FileSession<'_>) -> anyhow::Result<Vec<Entry>
         }
     }
     let summary = pull.finish().await.context("cannot pull")?;
-    ensure!(summary.skipped.is_empty(), "the server does not show this space");
+    ensure!(summary.skipped.is_empty(), "space not found, or no access to it");
     Ok(rows.entries())
 }
 

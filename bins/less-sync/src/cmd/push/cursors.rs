@@ -42,6 +42,6 @@ async fn search(
         }
     }
     let summary = pull.finish().await?;
-    anyhow::ensure!(summary.skipped.is_empty(), "the server does not show this space");
+    anyhow::ensure!(summary.skipped.is_empty(), "space not found, or no access to it");
     Ok(())
 }

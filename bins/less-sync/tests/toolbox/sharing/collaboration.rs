@@ -123,7 +123,7 @@ async fn a_reader_reads_and_does_not_write() {
     assert_eq!((code, text.as_str()), (1, "error: cannot grant more than your own permission, read\n"));
     let (code, text) = bob.failure(&["space", "rotate"]).await;
     assert_eq!(code, 1);
-    assert!(text.starts_with("error: you have no permission for this in the space (any more)\n"), "{text}");
+    assert!(text.starts_with("error: permission denied in this space\n"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

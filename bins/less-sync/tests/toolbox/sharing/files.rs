@@ -145,8 +145,7 @@ async fn removed_member_gets_an_explanation_and_no_file() {
     let revoked = alice.result(&["space", "revoke", bob.did()]).await;
     assert_eq!(revoked["files"], 1);
 
-    let expected =
-        format!("error: you have no rights in the space {space}: they were revoked or have expired\n");
+    let expected = format!("error: no access to space {space}: the rights were revoked or have expired\n");
     let path = his.written("mine", b"");
     for arguments in [&["get", "note"][..], &["ls"], &["put", &path], &["rm", "note"]] {
         assert_eq!(his.rejected(arguments).await, (1, expected.clone()), "{arguments:?}");

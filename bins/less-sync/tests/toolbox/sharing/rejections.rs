@@ -123,7 +123,7 @@ async fn of_several_invitations_one_is_chosen() {
     assert_eq!((code, text.as_str()), (1, "error: there are no invitations for you\n"));
     let spaces = [alice.create("one").await, alice.create("two").await];
     let (code, text) = alice.failure(&["space", "members"]).await;
-    assert_eq!((code, text.as_str()), (2, "error: you share 2 spaces: give --space\n"));
+    assert_eq!((code, text.as_str()), (2, "error: 2 shared spaces: --space is required\n"));
     for space in &spaces {
         alice.result(&["space", "invite", &bob.address.to_string(), "--space", space]).await;
     }

@@ -9,7 +9,7 @@ use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 const SERVER: &str = env!("CARGO_BIN_EXE_less-sync-server");
 
 fn crashes() -> Crashes {
-    #[expect(clippy::disallowed_methods, reason = "who runs the tests says how long they take")]
+    #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]
     let kills = std::env::var("LESS_SYNC_KILLS").ok().and_then(|kills| kills.parse().ok());
     Crashes { kills: kills.unwrap_or(8), users: 2, devices: 3 }
 }

@@ -92,7 +92,7 @@ impl Pipeline {
         }
         while self.outcomes.answered() < self.outcomes.sent && !self.outcomes.closed {
             tokio::select! {
-                read = self.connection.read(&mut self.outcomes) => read.context("the attacker lost its connection")?,
+                read = self.connection.read(&mut self.outcomes) => read.context("attacker connection closed")?,
                 () = period.end() => break,
             }
         }
@@ -105,7 +105,7 @@ impl Pipeline {
             return Ok(false);
         }
         tokio::select! {
-            sent = self.connection.send_framed(message) => sent.context("the attacker lost its connection")?,
+            sent = self.connection.send_framed(message) => sent.context("attacker connection closed")?,
             () = period.end() => return Ok(false),
         }
         Ok(true)
