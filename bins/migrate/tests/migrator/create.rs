@@ -3,7 +3,7 @@
 use crate::command::migrator;
 
 #[test]
-fn next_pair_of_files_is_made_and_named() {
+fn next_pair_of_files_is_created_and_printed() {
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().to_str().unwrap();
     let said = migrator(&[], &["create", "first_step", "--dir", dir]).succeeded();

@@ -81,7 +81,7 @@ async fn closed_pipe_hides_no_finding_from_the_exit_code() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_named() {
+async fn every_finding_is_printed() {
     let fixture = Fixture::new().await;
     let objects = fixture.objects();
     let [kept, lost, torn] = &objects[..] else { panic!("{objects:?}") };
@@ -179,7 +179,7 @@ async fn running_server_is_compared_on_postgresql() {
 }
 
 #[test]
-fn without_a_place_there_is_nothing_to_compare() {
+fn fsck_without_a_store_is_a_usage_error() {
     let said = migrator(&[("DATABASE_URL", "sqlite:nowhere.db")], &["blobs", "fsck"]);
     said.failed(2, "error: FILE_STORAGE_BACKEND is not set: no file storage to check");
 }

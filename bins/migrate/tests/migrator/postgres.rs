@@ -32,7 +32,7 @@ impl Harness {
 }
 
 #[tokio::test]
-async fn no_command_migrates_up_and_tells_of_every_step() {
+async fn default_command_migrates_up_and_prints_every_step() {
     let harness = Harness::empty().await;
     assert_eq!(harness.run(&["version"]).succeeded().out, "0\n");
     let said = harness.run(&[]).succeeded();
@@ -63,7 +63,7 @@ async fn down_to_a_version_and_up_to_another() {
 }
 
 #[tokio::test]
-async fn dry_run_says_what_it_would_do_and_does_nothing() {
+async fn dry_run_lists_steps_without_applying_them() {
     let harness = Harness::empty().await;
     harness.run(&["up", "--to", "20"]).succeeded();
     let said = harness.run(&["up", "--dry-run"]).succeeded();
@@ -77,7 +77,7 @@ async fn dry_run_says_what_it_would_do_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn status_describes_and_its_check_answers_with_3() {
+async fn status_is_printed_and_its_check_exits_with_3() {
     let harness = Harness::empty().await;
     harness.run(&["up", "--to", "12"]).succeeded();
     let status = harness.status();
@@ -154,7 +154,7 @@ async fn newer_original_is_rejected_by_every_command_that_writes() {
 }
 
 #[tokio::test]
-async fn failed_migration_says_why_and_what_to_do() {
+async fn failed_migration_prints_its_cause_and_a_hint() {
     let harness = Harness::empty().await;
     harness.run(&["up", "--to", "4"]).succeeded();
     harness
@@ -192,7 +192,7 @@ async fn address_comes_from_flag_then_migration_address_then_address() {
 /// The broken pipe of a connection is no broken pipe of standard output.
 #[cfg(unix)]
 #[test]
-fn database_that_hangs_up_is_a_failure() {
+fn lost_connection_is_a_failure() {
     let directory = tempfile::tempdir().unwrap();
     let socket = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
     std::thread::spawn(move || socket.incoming().for_each(drop));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::command::{migrator_without_reader, on};
 
 #[test]
-fn embedded_database_is_made_and_described() {
+fn embedded_database_is_created_and_described() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sync.db");
     let url = format!("sqlite:{}", path.display());
@@ -42,7 +42,7 @@ fn closed_pipe_changes_no_outcome() {
 }
 
 #[test]
-fn embedded_database_goes_neither_back_nor_half_way() {
+fn embedded_database_rejects_down_and_target_versions() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("sync.db").display());
     on(&url, &["down"]).failed(2, "error: not supported for SQLite databases: down");

@@ -14,7 +14,7 @@ fn version_and_help_are_printed() {
 
 /// Operations O4: `down` must never migrate up because nobody looked at it.
 #[test]
-fn unknown_arguments_end_with_2() {
+fn unknown_arguments_exit_with_2() {
     for arguments in [&["sideways"][..], &["--verbose"], &["up", "12"], &["down", "--steps", "0"]] {
         let said = on("sqlite:/nowhere/at/all.db", arguments);
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{arguments:?}");
@@ -23,7 +23,7 @@ fn unknown_arguments_end_with_2() {
 }
 
 #[test]
-fn missing_address_ends_with_2() {
+fn missing_address_exits_with_2() {
     for arguments in [&[][..], &["up"], &["down"], &["status"], &["version"], &["adopt"]] {
         migrator(&[], arguments).failed(2, "error: DATABASE_URL is not set");
         migrator(&[("DATABASE_URL", " ")], arguments).failed(2, "error: DATABASE_URL is not set");
@@ -31,7 +31,7 @@ fn missing_address_ends_with_2() {
 }
 
 #[test]
-fn unusable_address_ends_with_2_and_is_not_repeated() {
+fn invalid_address_exits_with_2_and_is_not_printed() {
     let expected = "error: invalid database address\n  unsupported database scheme";
     on("mysql://root:hush@localhost/sync", &["up"]).failed(2, expected);
     on("sqlite::memory:", &["up"])
@@ -40,7 +40,7 @@ fn unusable_address_ends_with_2_and_is_not_repeated() {
 
 /// Operations O8, O9: the real reason, and no backtrace.
 #[test]
-fn database_that_is_not_there_ends_with_1_and_the_reason() {
+fn missing_database_exits_with_1_and_the_reason() {
     let said = on("postgres://127.0.0.1:1/sync?sslmode=disable", &["up"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     let mut lines = said.err.lines();

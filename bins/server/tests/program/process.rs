@@ -150,7 +150,7 @@ fn unknown_arguments_and_unreadable_files_are_usage_errors() {
 }
 
 #[test]
-fn development_mode_rejects_to_be_more_than_that() {
+fn development_mode_rejects_production_settings() {
     let exposed = run(&["--dev", "--listen", "0.0.0.0:0"], &[]);
     assert_eq!(exposed.status.code(), Some(2));
     assert_eq!(stderr(&exposed), "error: --dev allows loopback addresses only, not 0.0.0.0:0\n");
@@ -163,7 +163,7 @@ fn development_mode_rejects_to_be_more_than_that() {
 }
 
 #[test]
-fn check_config_prints_what_is_in_effect_and_starts_nothing() {
+fn check_config_prints_the_effective_configuration_and_starts_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let environment = [
         ("DATABASE_URL", "sqlite:data/sync.db"),
@@ -213,7 +213,7 @@ fn a_database_that_cannot_be_opened_is_a_failure_with_its_causes() {
 }
 
 #[test]
-fn healthcheck_says_whether_the_server_is_ready() {
+fn healthcheck_reports_readiness() {
     let server = DevServer::start();
     assert!(is_healthy(server.address));
     let url = format!("http://{}/readyz", server.address);
@@ -241,7 +241,7 @@ fn healthcheck_says_whether_the_server_is_ready() {
 
 /// O1, X-28.
 #[test]
-fn a_signal_ends_the_server_in_good_order() {
+fn a_signal_shuts_the_server_down_gracefully() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = DevServer::start();
         server.signal(signal);

@@ -1,6 +1,6 @@
 //! End-to-end tests: a server on a free port, real clients, a real database.
 //!
-//! One binary, because every binary of tests links the whole server once more. A folder is an area.
+//! One binary, since every test binary links the whole server again. A folder is an area.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,7 +12,7 @@
 
 mod rpc_error;
 
-/// Settings, and what the documentation says of them (operations §2, §15).
+/// Settings and their documentation (operations §2, §15).
 mod configuration {
     mod documentation;
     mod files;

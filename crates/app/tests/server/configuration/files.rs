@@ -46,7 +46,7 @@ fn bucket(extra: &[(&str, &str)]) -> S3Options {
 
 /// operations §15 "files off by default".
 #[test]
-fn files_are_off_unless_there_is_a_place_for_them() {
+fn files_are_off_without_a_store() {
     assert!(files(&[]).store.is_none());
     assert!(files(&[("FILE_STORAGE_BACKEND", "none")]).store.is_none());
 }
@@ -69,7 +69,7 @@ fn two_names_of_one_setting_must_agree() {
     assert!(files(&agree).store.is_some());
     let differ = [("FILE_STORAGE", "s3"), ("FILE_STORAGE_BACKEND", "local")];
     assert_eq!(problems(&differ), ["FILE_STORAGE_BACKEND and FILE_STORAGE have different values"]);
-    // What is nearer wins, whatever its name: that is no contradiction.
+    // A source of higher precedence wins, under either name; that is not a conflict.
     let environment: Values = [("FILE_STORAGE".to_owned(), "none".to_owned())].into();
     let mut developing = Sources::from_environment(environment);
     developing.set_development(Path::new("dev"));
@@ -94,7 +94,7 @@ fn bucket_has_defaults() {
     assert_eq!((options.region.as_str(), options.use_ssl), ("eu-central-1", false));
 }
 
-/// `parse_file_storage_s3_requires_endpoint`, and whatever else is missing, all at once.
+/// `parse_file_storage_s3_requires_endpoint`; all missing settings are reported at once.
 #[test]
 fn bucket_needs_its_address_and_keys() {
     let expected = ["ENDPOINT", "ACCESS_KEY", "SECRET_KEY", "BUCKET"]
@@ -104,7 +104,7 @@ fn bucket_needs_its_address_and_keys() {
 
 /// operations §15 "unknown back end".
 #[test]
-fn other_places_are_unknown() {
+fn other_stores_are_unknown() {
     let expected = r#"invalid FILE_STORAGE_BACKEND "tape": expected "none", "local", or "s3""#;
     assert_eq!(problems(&[("FILE_STORAGE_BACKEND", "tape")]), [expected]);
     assert_eq!(problems(&[("FILE_STORAGE", "tape")]), [expected]);
@@ -112,7 +112,7 @@ fn other_places_are_unknown() {
 
 /// operations §15 "s3 client can be built offline".
 #[tokio::test]
-async fn client_of_a_bucket_is_made_without_asking_it_anything() {
+async fn client_of_a_bucket_is_created_without_a_request() {
     S3Blobs::new(&bucket(&[]), uuid::Uuid::from_u128(1)).unwrap();
 }
 

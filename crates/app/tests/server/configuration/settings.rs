@@ -1,4 +1,4 @@
-//! The configuration, by the rows of operations §2 and §15.
+//! Configuration: the rows of operations §2 and §15.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -158,14 +158,14 @@ fn every_knob_of_the_endpoint_can_be_set() {
 }
 
 #[test]
-fn a_blob_is_never_larger_than_what_can_come_in() {
+fn blob_limit_fits_incoming_messages() {
     let config = config(&[("WS_MAX_INBOUND_MESSAGE", "4MiB")]);
     assert_eq!(config.limits.engine.push_limits.blob, 4 * 1024 * 1024 - 16 * 1024);
     assert_eq!(effective(&config, "MAX_RECORD_BLOB_SIZE"), "4080 KiB");
 }
 
 #[test]
-fn blob_is_never_larger_than_what_can_go_out() {
+fn blob_limit_fits_outgoing_messages() {
     let config = config(&[("WS_MAX_OUTBOUND_MESSAGE", "4MiB")]);
     assert_eq!(config.limits.engine.push_limits.blob, 4 * 1024 * 1024 - 16 * 1024);
     assert_eq!(effective(&config, "MAX_RECORD_BLOB_SIZE"), "4080 KiB");
@@ -390,7 +390,7 @@ fn values_can_come_from_files() {
 }
 
 #[test]
-fn development_needs_nothing_and_stays_at_home() {
+fn development_mode_needs_no_settings_and_listens_on_loopback() {
     let develop = |environment: &[(&str, &str)]| {
         let mut sources = Sources::from_environment(values(environment));
         sources.set_development(std::path::Path::new("./.less-sync"));
@@ -410,9 +410,9 @@ fn development_needs_nothing_and_stays_at_home() {
     );
 }
 
-/// No secret is ever shown: an address of a database may hold a password.
+/// Secrets are never shown: the address of a database may contain a password.
 #[test]
-fn what_is_shown_can_be_read_back() {
+fn printed_configuration_can_be_read_back() {
     let config = config(&[("WS_SHUTDOWN_SPREAD", "250ms"), ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1")]);
     let shown: Vec<(&str, &str)> = config
         .effective()

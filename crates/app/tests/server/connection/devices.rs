@@ -59,9 +59,9 @@ async fn a_device_behind_a_slow_network_gets_the_same() {
     assert_eq!(far.pull(Cursor::ZERO).await, near.pull(Cursor::ZERO).await);
 }
 
-/// A cut in the middle of a storm: whoever comes back pulls what they missed.
+/// A lost connection during many pushes: the device reconnects and pulls the missed records.
 #[tokio::test]
-async fn a_device_that_was_cut_off_catches_up() {
+async fn a_disconnected_device_catches_up() {
     let server = TestServer::start().await;
     let proxy = FaultProxy::start(server.address()).await;
     let mut near = Device::connect(&server).await;

@@ -29,7 +29,7 @@ async fn text_after_authentication_is_a_protocol_error() {
 
 /// P-021, P-022
 #[tokio::test]
-async fn what_is_not_one_whole_map_is_a_protocol_error() {
+async fn anything_but_one_whole_map_is_a_protocol_error() {
     for message in ["ffffff", "a5", "a1647479", "00", "80", "f7", "f6f6", "bf"] {
         let close = close_after(Frame::new(Opcode::BINARY, unhex(message))).await;
         assert_eq!(close, protocol_error("invalid cbor frame"), "{message}");
@@ -45,7 +45,7 @@ async fn an_empty_message_is_a_protocol_error() {
 
 /// P-024
 #[tokio::test]
-async fn the_keepalive_byte_is_accepted_and_not_answered() {
+async fn the_keepalive_byte_is_accepted_without_a_response() {
     let (_server, mut client) = alice().await;
     client.send_binary([0xf6]).await;
     client.assert_alive().await;
@@ -60,7 +60,7 @@ async fn an_unknown_method_is_rejected_under_its_id() {
     assert_eq!(client.receive_rpc().await, json!({ "type": 1, "id": "ü-1", "error": error }));
 }
 
-/// A method's name comes back cut to 64 bytes.
+/// The name of an unknown method is echoed, truncated to 64 bytes.
 #[tokio::test]
 async fn a_long_unknown_method_is_echoed_in_part() {
     let (_server, mut client) = alice().await;
@@ -70,7 +70,7 @@ async fn a_long_unknown_method_is_echoed_in_part() {
 
 /// P-026
 #[tokio::test]
-async fn a_request_without_id_is_answered_under_the_empty_one() {
+async fn a_request_without_id_gets_a_response_with_an_empty_id() {
     let (_server, mut client) = alice().await;
     client
         .send_binary(encode(&json!({ "type": 0, "method": "subscribe", "params": { "spaces": [] } })))
@@ -78,9 +78,9 @@ async fn a_request_without_id_is_answered_under_the_empty_one() {
     assert_eq!(client.receive_rpc().await, json!({ "type": 1, "id": "", "result": { "spaces": [] } }));
 }
 
-/// P-027…P-030, and notification-only methods as notifications without sense.
+/// P-027…P-030: frames without an effect, and undecodable notifications.
 #[tokio::test]
-async fn frames_that_ask_for_nothing_are_ignored() {
+async fn frames_without_an_effect_are_ignored() {
     let (_server, mut client) = alice().await;
     for frame in [
         json!({ "type": 4 }),
@@ -121,7 +121,7 @@ async fn ids_are_echoed_up_to_256_bytes() {
 
 /// Two requests under one id are two requests.
 #[tokio::test]
-async fn a_repeated_id_is_answered_each_time() {
+async fn a_repeated_id_gets_a_response_each_time() {
     let (_server, mut client) = alice().await;
     for _ in 0..2 {
         let request = json!({ "type": 0, "id": "same", "method": "subscribe", "params": { "spaces": [] } });
@@ -159,7 +159,7 @@ async fn absent_null_and_undefined_are_the_same() {
 
 /// Unknown members of any type and order are no reason to reject.
 #[tokio::test]
-async fn unknown_members_are_passed_over() {
+async fn unknown_members_are_ignored() {
     let (_server, mut client) = alice().await;
     let frame = json!({
         "aaa": {"$float": 1.5}, "id": "1", "method": "subscribe", "zzz": { "deep": [[[null]]] }, "type": 0,
@@ -190,7 +190,7 @@ async fn messages_of_8_mib_are_accepted_and_not_one_byte_more() {
     client.send_fragmented(&request_of(8 * 1024 * 1024), 1024 * 1024).await;
     assert_eq!(client.receive_rpc().await["id"], "big");
     let too_big = Frame::new(Opcode::BINARY, request_of(8 * 1024 * 1024 + 1)).to_bytes();
-    // The server may close before it has taken everything.
+    // The server may close before it has read everything.
     let taken = client.try_send_raw(&too_big).await;
     assert_eq!(client.receive_close().await, (1009, "message too big".to_owned()), "taken: {taken}");
 }
@@ -209,15 +209,15 @@ async fn fragments_are_counted_together() {
     assert_eq!(client.receive_close().await, (1009, "message too big".to_owned()));
 }
 
-/// A declared length costs nothing until the bytes are there.
+/// A declared length allocates nothing until the bytes arrive.
 #[tokio::test]
-async fn a_frame_that_only_claims_to_be_huge_is_too_big() {
+async fn a_frame_with_a_huge_declared_length_is_too_big() {
     let (_server, mut client) = alice().await;
     client.send_raw(&Frame::new(Opcode::BINARY, "").head(u64::MAX / 2)).await;
     assert_eq!(client.receive_close().await.0, 1009);
 }
 
-/// RFC 6455: violations end the connection and nothing else.
+/// RFC 6455: a violation ends its connection only.
 #[tokio::test]
 async fn violations_of_the_websocket_protocol_end_the_connection() {
     let server = TestServer::start().await;

@@ -1,4 +1,4 @@
-//! The first frame, and who may stay (protocol §1.4, §1.9).
+//! The first frame and the connection limits (protocol §1.4, §1.9).
 
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ async fn an_auth_frame_beyond_64_kib_is_too_big() {
 
 /// D-43: control frames are not the first frame.
 #[tokio::test]
-async fn a_ping_before_the_auth_frame_is_answered() {
+async fn a_ping_before_the_auth_frame_gets_a_pong() {
     let server = TestServer::start().await;
     let mut client = RawClient::connect(server.address()).await;
     client.send(&Frame::new(Opcode::PING, "early")).await;
@@ -144,7 +144,7 @@ async fn a_ping_before_the_auth_frame_is_answered() {
     client.assert_alive().await;
 }
 
-/// There is no acknowledgement: what is sent behind the auth frame waits for it.
+/// Without an acknowledgement: frames behind the auth frame wait for its verification.
 #[tokio::test]
 async fn requests_may_follow_the_auth_frame_at_once() {
     let server = TestServer::start().await;
@@ -187,7 +187,7 @@ async fn a_connection_over_the_mailbox_limit_is_rejected_and_the_others_stay() {
 
 /// A slot is free again once its connection has gone.
 #[tokio::test]
-async fn a_closed_connection_makes_room() {
+async fn a_closed_connection_releases_its_slot() {
     let server = TestServer::with_limits(|limits| limits.max_connections_per_actor = 1).await;
     let mut first = server.raw("alice").await;
     first.assert_alive().await;
@@ -201,7 +201,7 @@ async fn a_closed_connection_makes_room() {
     tokio::time::timeout(DEADLINE, again).await.expect("a slot after the first connection ended");
 }
 
-/// The code with which the server rejects alice, or nothing when it serves her.
+/// The close code that rejects alice, or `None` if she is served.
 async fn close_or_answer(server: &TestServer) -> Option<u16> {
     let mut client = server.raw("alice").await;
     client.request("subscribe", &json!({ "spaces": [] })).await;

@@ -1,9 +1,9 @@
-//! Ten thousand frames that nobody would send: no panic, no growth, and nobody else notices.
+//! Ten thousand malformed frames: no panic, no growth, no effect on other connections.
 
 use less_sync_test_support::{Frame, Opcode, RawClient, Received, TestServer, create, unhex};
 use serde_json::Value;
 
-/// A small generator, so that a failure can be played again.
+/// Deterministic random numbers, so that a failure is reproducible.
 struct Dice(u64);
 
 impl Dice {
@@ -59,7 +59,7 @@ async fn is_open(client: &mut RawClient) -> bool {
     }
 }
 
-/// Sends mutants over as many connections as it takes; how many that were.
+/// Sends mutants over as many connections as needed; returns the number of connections.
 async fn attack(server: &TestServer, seeds: &[Vec<u8>], mut dice: Dice, frames: usize) -> usize {
     let mut connections = 1;
     let mut attacker = server.raw("mallory").await;
@@ -76,7 +76,7 @@ async fn attack(server: &TestServer, seeds: &[Vec<u8>], mut dice: Dice, frames: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_mutants_harm_nobody() {
+async fn ten_thousand_malformed_frames_do_not_affect_other_connections() {
     const ATTACKERS: u64 = 5;
     const FRAMES: usize = 2_000;
     let server = TestServer::start().await;
@@ -100,9 +100,9 @@ async fn ten_thousand_mutants_harm_nobody() {
     assert!(pushes > 100, "only {pushes} pushes beside the attack");
 }
 
-/// Bytes that never become a WebSocket do no harm either.
+/// Random bytes instead of an HTTP request.
 #[tokio::test]
-async fn noise_instead_of_http_harms_nobody() {
+async fn random_bytes_instead_of_http_do_not_affect_other_connections() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = TestServer::start().await;
     let mut dice = Dice(42);
@@ -110,7 +110,7 @@ async fn noise_instead_of_http_harms_nobody() {
         let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
         let mut noise = dice.noise();
         noise.extend(b"\r\n\r\n");
-        // The server may hang up at any byte.
+        // The server may close the connection at any byte.
         if socket.write_all(&noise).await.is_ok() && socket.shutdown().await.is_ok() {
             let mut answer = Vec::new();
             let ended = less_sync_test_support::within("the end", socket.read_to_end(&mut answer)).await;

@@ -62,14 +62,14 @@ async fn a_pong_keeps_a_connection_open() {
     for _ in 0..5 {
         server.clock().advance(Duration::from_mins(1));
         client.send(&Frame::new(Opcode::PONG, "")).await;
-        // Answered behind the Pong: the Pong has been seen.
+        // The response to a request behind the Pong shows that the Pong was read.
         client.send(&Frame::new(Opcode::PING, "seen?")).await;
         while !matches!(client.receive().await, Received::Frame(frame) if frame.payload == b"seen?") {}
     }
     client.assert_alive().await;
 }
 
-/// A half-open connection is noticed by its silence.
+/// A half-open connection is detected by the idle timeout.
 #[tokio::test]
 async fn a_half_open_connection_is_dropped() {
     let server = TestServer::with_manual_clock().await;
@@ -80,13 +80,13 @@ async fn a_half_open_connection_is_dropped() {
     proxy.link(0).await.fault_to_server(Fault::Swallow);
     server.clock().advance(Duration::from_secs(75));
     assert_eq!(client.receive_close().await, (1001, "idle timeout".to_owned()));
-    // The echo is swallowed too; the server gives up on it.
+    // The close echo is lost too; the server stops waiting for it.
     server.clock().until_armed(Duration::from_secs(1)).await;
     server.clock().advance(Duration::from_secs(1));
     client.receive_end().await;
 }
 
-/// within an hour and a tenth, whatever the client does.
+/// within an hour and a tenth, for every client.
 #[tokio::test]
 async fn a_connection_ends_after_its_lifetime() {
     let server = TestServer::with_manual_clock().await;
@@ -117,7 +117,7 @@ async fn a_connection_ends_after_its_lifetime() {
     panic!("still open after 68 minutes");
 }
 
-/// a pull that nobody reads defers the end by its grace and not for ever.
+/// an unread pull postpones the end by its grace period only.
 #[tokio::test]
 async fn a_stuck_pull_does_not_outlive_the_connection() {
     let server = TestServer::builder()

@@ -9,7 +9,7 @@ use serde_json::json;
 
 const BLOB: usize = 64 * 1024;
 
-/// P-226, D-19: closed with its own code instead of left deaf; nobody else notices.
+/// P-226, D-19: a slow consumer is closed with its own code; other connections are unaffected.
 #[tokio::test]
 async fn a_watcher_that_does_not_read_is_closed_with_slow_consumer() {
     let server = TestServer::start().await;
@@ -23,7 +23,7 @@ async fn a_watcher_that_does_not_read_is_closed_with_slow_consumer() {
         assert_eq!(reader.receive_notification("sync").await["cursor"], push);
     }
     assert_eq!(deaf.receive_close().await, (4006, "slow consumer".to_owned()));
-    // It resumes where it was.
+    // The client resumes at its cursor.
     let mut back = server.raw("alice").await;
     assert_eq!(back.subscribe(&space).await["cursor"], 400);
 }
@@ -50,7 +50,7 @@ async fn a_watcher_that_does_not_read_misses_ephemeral_events_only() {
     deaf.assert_alive().await;
 }
 
-/// protocol §1.6: one message that is not taken within 30 seconds ends the connection, without a close frame.
+/// protocol §1.6: a message that is not written within 30 seconds ends the connection, without a close frame.
 #[tokio::test]
 async fn a_stalled_write_is_dropped() {
     let server = TestServer::with_manual_clock().await;
@@ -67,7 +67,7 @@ async fn a_stalled_write_is_dropped() {
     let link = proxy.link(0).await;
     link.fault_to_client(Fault::Stall);
     stalled.request("pull", &json!({ "spaces": [{ "id": space, "since": 0 }] })).await;
-    // It goes on talking, so that nothing but the stall can end it; the others see it leave.
+    // The client keeps sending, so that only the write timeout can end it; its presence is cleared.
     let presence = encode(&json!({
         "type": 2, "method": "presence.set", "params": { "space": space, "data": bytes("still here") },
     }));
@@ -79,15 +79,15 @@ async fn a_stalled_write_is_dropped() {
         server.clock().advance(if taken { Duration::from_secs(10) } else { Duration::ZERO });
     }
     link.fault_to_client(Fault::None);
-    // What had been written arrives; then the stream ends in the middle of a frame, without a goodbye.
+    // Written bytes arrive; then the stream ends in the middle of a frame, without a close frame.
     while let Received::Frame(frame) = stalled.receive().await {
         assert_ne!(frame.opcode, Opcode::CLOSE, "{frame:?}");
     }
 }
 
-/// protocol §1.10: far too many messages for far too long.
+/// protocol §1.10: a sustained excess of the message rate.
 #[tokio::test]
-async fn a_flood_of_ephemeral_frames_is_cut_down() {
+async fn a_flood_of_ephemeral_frames_is_limited() {
     let server = TestServer::with_limits(|limits| limits.ephemeral_burst = 10).await;
     let space = server.space("alice");
     let [mut sender, mut watcher] = [server.raw("alice").await, server.raw("alice").await];

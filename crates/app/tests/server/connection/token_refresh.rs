@@ -38,7 +38,7 @@ async fn a_rejected_token_leaves_the_connection_as_it_was() {
 
 /// P-072
 #[tokio::test]
-async fn a_valid_token_is_taken() {
+async fn a_valid_token_is_accepted() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     assert_eq!(refresh(&mut alice, &server.token("alice")).await, json!({ "ok": true }));
@@ -60,7 +60,7 @@ async fn another_identity_is_rejected() {
     }
 }
 
-/// Two issuers may know the same user; neither may take over the other's connection.
+/// Two issuers may have the same user id; a token of one is rejected on a connection of the other.
 #[tokio::test]
 async fn the_same_user_of_another_issuer_is_another_identity() {
     let server = TestServer::builder().also_trust("https://twin.example").start().await;

@@ -70,7 +70,7 @@ async fn the_handshake_is_that_of_rfc_6455_without_extensions() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_websocket_request_is_rejected() {
+async fn other_requests_than_websocket_upgrades_are_rejected() {
     let server = TestServer::start().await;
     let whole = Upgrade::offering(&["less-rpc-v1"]);
     for (what, request) in [
@@ -96,7 +96,7 @@ async fn header_values_are_lists_of_any_case() {
 }
 
 #[tokio::test]
-async fn other_methods_are_rejected_and_preflights_answered() {
+async fn other_methods_are_rejected_and_preflights_accepted() {
     let server = TestServer::start().await;
     let whole = Upgrade::offering(&["less-rpc-v1"]);
     for method in ["POST", "PUT", "DELETE"] {
@@ -113,9 +113,9 @@ async fn query_parameters_are_ignored() {
     assert_eq!(answer(&request).await.status, 101);
 }
 
-/// Every answer has the headers of http §1.1, the 101 included.
+/// Every response has the headers of http §1.1, the 101 included.
 #[tokio::test]
-async fn every_answer_carries_the_common_headers() {
+async fn every_response_has_the_common_headers() {
     let server = TestServer::start().await;
     let whole = Upgrade::offering(&["less-rpc-v1"]);
     for request in
@@ -138,7 +138,7 @@ async fn a_full_server_rejects_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn an_address_has_few_unauthenticated_connections() {
+async fn unauthenticated_connections_per_address_are_limited() {
     let server = TestServer::with_limits(|limits| limits.max_unauthenticated_per_address = 2).await;
     let mut first = RawClient::connect(server.address()).await;
     let _second = RawClient::connect(server.address()).await;
@@ -154,7 +154,7 @@ async fn an_address_has_few_unauthenticated_connections() {
 async fn a_socket_that_never_finishes_its_request_is_closed() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = TestServer::with_manual_clock().await;
-    // From here on nothing else waits for ten seconds: the keys are there.
+    // The keys are loaded: from here on no other timer of ten seconds is pending.
     server.raw("alice").await.assert_alive().await;
     for begun in ["", "GET /api/v1/ws HTTP/1.1\r\nHost: lo"] {
         let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();

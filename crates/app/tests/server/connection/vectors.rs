@@ -85,7 +85,7 @@ async fn play(server: &TestServer, vector: &Value) {
     assert_eq!(client.receive_rpc().await["id"], "still here", "{name}: an answer too many");
 }
 
-/// Stages, codes, reasons, errors and results as stated, and the connection goes on where it may.
+/// Stages, codes, reasons, errors and results as stated; the connection stays open where the vector says so.
 #[tokio::test]
 async fn every_malformed_vector_has_its_outcome() {
     let server = server().await;
@@ -100,9 +100,9 @@ async fn every_malformed_vector_has_its_outcome() {
     }
 }
 
-/// No well-formed client frame, whatever it asks for, ends a connection.
+/// No well-formed client frame ends a connection.
 #[tokio::test]
-async fn every_golden_client_frame_is_survived() {
+async fn every_golden_client_frame_keeps_the_connection_open() {
     let server = server().await;
     let newer: Vec<Value> =
         serde_json::from_str(include_str!("../../../../../vectors/frames-newer.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Live events: who gets them, in which order, and what is never lost (protocol §2.6, §2.7, §5).
+//! Live events: recipients, order, completeness (protocol §2.6, §2.7, §5).
 
 use futures_util::future::join_all;
 use less_sync_test_support::{RawClient, TestServer, bytes, create, delete, record_id, update};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// P-185, P-046, P-224, P-260, G5: the whole notification, in both generations' names.
 #[tokio::test]
-async fn a_push_reaches_every_other_watcher_and_not_its_sender() {
+async fn a_push_reaches_every_other_subscriber_and_not_its_sender() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut writer, mut one, mut two] =
@@ -43,9 +43,9 @@ fn with(mut object: Value, key: &str, value: Value) -> Value {
     object
 }
 
-/// P-225: what a connection watches is what it hears.
+/// P-225: a connection receives events of its subscribed spaces only.
 #[tokio::test]
-async fn events_go_to_the_watchers_of_their_space_only() {
+async fn events_reach_the_subscribers_of_their_space_only() {
     let server = TestServer::start().await;
     let mut bob = server.raw("bob").await;
     bob.subscribe(&server.space("bob")).await;
@@ -56,9 +56,9 @@ async fn events_go_to_the_watchers_of_their_space_only() {
     idle.assert_quiet().await;
 }
 
-/// A watcher that is told of a failed push would pull for nothing.
+/// A rejected push sends no notification.
 #[tokio::test]
-async fn a_rejected_push_tells_nobody() {
+async fn a_rejected_push_sends_no_event() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut writer, mut watcher] = [server.raw("alice").await, server.raw("alice").await];
@@ -115,9 +115,9 @@ async fn racing_pushes_are_announced_in_order() {
     }
 }
 
-/// X-11, G2: whoever subscribes in the middle of a storm misses nothing after the state that they were told.
+/// X-11, G2: a subscription during many pushes misses no event after the cursor of its response.
 #[tokio::test]
-async fn a_subscription_in_a_storm_misses_nothing() {
+async fn a_subscription_during_many_pushes_misses_nothing() {
     const PUSHES: i64 = 300;
     let server = TestServer::with_limits(|limits| limits.max_connections_per_actor = 100).await;
     let space = server.space("alice");
@@ -142,7 +142,7 @@ async fn a_subscription_in_a_storm_misses_nothing() {
 
 /// G5 under concurrency: two connections that write and watch see exactly the other's pushes.
 #[tokio::test]
-async fn writers_that_watch_see_each_other_and_not_themselves() {
+async fn writers_receive_events_of_each_other_and_not_their_own() {
     const PUSHES: u128 = 50;
     let server = TestServer::start().await;
     let space = server.space("alice");
@@ -169,7 +169,7 @@ async fn writers_that_watch_see_each_other_and_not_themselves() {
         (client, heard)
     };
     let ((mut one, heard_by_one), (mut other, heard_by_other)) = tokio::join!(run(0, 1000), run(1000, 0));
-    // What was still on its way. Either may have subscribed after the other's first pushes.
+    // Events still in transit. Either client may have subscribed after the other's first pushes.
     let cursor_of_one = one.subscribe(&space).await["cursor"].clone();
     let cursor_of_other = other.subscribe(&space).await["cursor"].clone();
     assert_eq!((cursor_of_one, cursor_of_other), (json!(100), json!(100)));

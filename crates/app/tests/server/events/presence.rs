@@ -47,7 +47,7 @@ async fn presence_reaches_the_others_under_one_pseudonym() {
 
 /// P-210, P-217
 #[tokio::test]
-async fn a_subscriber_may_ask_who_is_there() {
+async fn a_subscriber_may_list_presence() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut one, mut other] = watchers(&server).await;
@@ -60,7 +60,7 @@ async fn a_subscriber_may_ask_who_is_there() {
 
 /// P-213, P-219, P-220
 #[tokio::test]
-async fn whoever_disconnects_leaves() {
+async fn disconnect_clears_presence() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut one, two, mut other] = watchers(&server).await;
@@ -75,7 +75,7 @@ async fn whoever_disconnects_leaves() {
 
 /// P-214, P-216
 #[tokio::test]
-async fn what_is_too_large_is_ignored() {
+async fn oversized_data_is_ignored() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut one, mut other] = watchers(&server).await;
@@ -91,7 +91,7 @@ async fn what_is_too_large_is_ignored() {
 
 /// P-215, P-264: delivered to the watchers of the space, and in no other.
 #[tokio::test]
-async fn events_reach_the_others_and_are_not_kept() {
+async fn events_reach_other_subscribers_and_are_not_stored() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut one, mut other] = watchers(&server).await;
@@ -123,9 +123,9 @@ async fn pseudonyms_are_those_of_a_connection() {
     assert_ne!(other.receive_notification("presence").await["peer"], before);
 }
 
-/// Without a live subscription nothing happens.
+/// Without a live subscription the notification is ignored.
 #[tokio::test]
-async fn only_watchers_take_part() {
+async fn only_subscribers_take_part() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut watcher] = watchers(&server).await;
@@ -161,9 +161,9 @@ async fn a_space_holds_a_bounded_number_of_entries() {
     assert_eq!(observer.receive_notification("presence").await["data"], bytes("3 now"));
 }
 
-/// X-15, P-222: an entry that is not renewed goes between 45 and 60 seconds after it was set.
+/// X-15, P-222: an entry that is not renewed expires between 45 and 60 seconds after it was set.
 #[tokio::test]
-async fn a_stale_entry_leaves_by_itself() {
+async fn a_stale_entry_expires() {
     let server = TestServer::with_manual_clock().await;
     let space = server.space("alice");
     let [mut one, mut observer] = watchers(&server).await;

@@ -3,7 +3,7 @@
 use less_sync_test_support::{TestServer, bytes, create};
 use serde_json::{Value, json};
 
-/// P-160, P-041: the state of a personal space, in both generations' names, without what is empty.
+/// P-160, P-041: the state of a personal space, under the names of both generations, without empty members.
 #[tokio::test]
 async fn a_personal_space_shows_its_state() {
     let server = TestServer::start().await;
@@ -38,7 +38,7 @@ async fn more_than_a_thousand_entries_are_rejected() {
     assert_eq!(response["error"], error);
 }
 
-/// P-163, P-164: what is wrong with one space hits that space only.
+/// P-163, P-164: an error of one space affects that space only.
 #[tokio::test]
 async fn errors_are_per_space_and_in_order() {
     let server = TestServer::start().await;
@@ -106,7 +106,7 @@ async fn unsubscribe_ends_the_presence_too() {
     assert_eq!(other.receive_notification("presence.leave").await, json!({ "space": space, "peer": peer }));
 }
 
-/// any form of an id means the same space; answers echo it, events are canonical.
+/// all forms of an id name the same space; responses echo the form, events are canonical.
 #[tokio::test]
 async fn every_form_of_an_id_names_one_space() {
     let server = TestServer::start().await;

@@ -1,4 +1,4 @@
-//! Files in a bucket: the same answers, and what a bucket can do wrong (http §11 H1, H6; storage §4.8).
+//! Files in a bucket: the same responses, and faults of buckets (http §11 H1, H6; storage §4.8).
 
 use http::{Method, StatusCode};
 use less_sync_app::{Config, Overrides, Server, Sources, Values};
@@ -24,7 +24,7 @@ async fn fixture(s3: &S3Server) -> Fixture {
 
 /// H1: the sizes around one part and several.
 #[tokio::test]
-async fn files_of_all_sizes_come_back_from_a_bucket() {
+async fn files_of_all_sizes_round_trip_through_a_bucket() {
     let s3 = S3Server::start().await;
     let fixture = fixture(&s3).await;
     for size in [0, 1, 2 * MIB + 1, 5 * MIB, 5 * MIB + 1, 11 * MIB] {
@@ -44,8 +44,8 @@ async fn files_of_all_sizes_come_back_from_a_bucket() {
     assert_eq!(s3.open_uploads(), 0);
 }
 
-/// A bucket that fails or hangs up is an outage, before and in the middle of an upload: nothing is visible, nothing is
-/// left, and the next attempt succeeds.
+/// A bucket that fails or resets the connection is an outage, before and during an upload: no file is visible, no object
+/// is left, and the next attempt succeeds.
 #[tokio::test]
 async fn bucket_that_fails_is_an_outage() {
     let s3 = S3Server::start().await;
@@ -58,7 +58,7 @@ async fn bucket_that_fails_is_an_outage() {
         rejected(fixture.upload(&id, bytes.clone()), 503, "temporarily unavailable").await;
         rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
         rejected(fixture.ask(Method::GET, &stored), 503, "temporarily unavailable").await;
-        // Everybody else goes on.
+        // Other requests are unaffected.
         let space = fixture.space.clone();
         let row = fixture.alice.pull(&space, 0).await.into_iter().find(|(name, _)| name == "pull.record");
         let cursor = row.expect("a record").1["cursor"].as_i64().unwrap();
@@ -70,9 +70,9 @@ async fn bucket_that_fails_is_an_outage() {
     }
 }
 
-/// H6: a body that breaks off in the bucket breaks off here, and never looks whole.
+/// H6: a body that the bucket truncates is truncated here too, and never looks complete.
 #[tokio::test]
-async fn download_that_breaks_off_is_no_whole_body() {
+async fn truncated_download_is_no_complete_body() {
     let s3 = S3Server::start().await;
     let fixture = fixture(&s3).await;
     let bytes = content(3 * MIB, 1);
@@ -85,7 +85,7 @@ async fn download_that_breaks_off_is_no_whole_body() {
     assert!(body(fixture.get(&id).await).await == bytes);
 }
 
-/// H6: an object that is gone, or another, is never served.
+/// H6: a missing or replaced object is never served.
 #[tokio::test]
 async fn damaged_objects_of_a_bucket_are_never_served() {
     let s3 = S3Server::start().await;
@@ -100,9 +100,9 @@ async fn damaged_objects_of_a_bucket_are_never_served() {
     rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
 }
 
-/// storage §4.8: a bucket that does not work keeps a server from starting; without that look it starts, and is not ready.
+/// storage §4.8: a failing bucket prevents the start of a server; without the probe it starts, and is not ready.
 #[tokio::test]
-async fn bucket_is_tried_out() {
+async fn bucket_is_probed_at_start() {
     let s3 = S3Server::start().await;
     s3.trouble(Trouble::Status(500));
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use crate::files::fixture::{Fixture, answer, body, content, dek, digest, fresh_i
 
 const ROUTE: &str = "/api/v1/spaces/{space_id}/files/{id}";
 
-/// Headers of every answer (http §1.1).
+/// Headers of every response (http §1.1).
 const COMMON: [&str; 7] = [
     "x-protocol-version",
     "x-request-id",
@@ -57,7 +57,7 @@ impl Ingredients {
         }
     }
 
-    /// Mostly what is good: otherwise nothing gets beyond the first check.
+    /// Mostly valid values: otherwise no request passes the first check.
     fn choose<'v, T>(values: &'v [T], random: &mut StdRng) -> &'v T {
         if random.random_bool(0.7) { &values[0] } else { values.choose(random).unwrap() }
     }
@@ -66,7 +66,7 @@ impl Ingredients {
         let methods = [Method::PUT, Method::GET, Method::HEAD, Method::DELETE];
         let method = methods.choose(random).unwrap().clone();
         let (space, id) = (Self::choose(&self.spaces, random), Self::choose(&self.ids, random));
-        // The stored file stays, and every other one is new.
+        // The stored file is reused; every other id is new.
         let is_new = method == Method::DELETE || (method == Method::PUT && random.random_bool(0.5));
         let id = if is_new && *id == self.ids[0] { fresh_id() } else { id.clone() };
         let request = fixture.bare(method.clone(), space, &id);
@@ -87,7 +87,7 @@ impl Ingredients {
     }
 }
 
-/// Fails unless `answer` is among those that the description gives for `method`.
+/// Fails unless the description of `method` contains `response`.
 async fn check(document: &Value, method: &Method, answer: Response, seed: u64) {
     let status = answer.status().as_u16();
     let known = &document["paths"][ROUTE][method.as_str().to_lowercase()]["responses"];
@@ -110,7 +110,7 @@ async fn check(document: &Value, method: &Method, answer: Response, seed: u64) {
 }
 
 #[tokio::test]
-async fn answers_are_those_that_are_described() {
+async fn responses_match_the_description() {
     let fixture = Fixture::new().await;
     let ingredients = Ingredients::of(&fixture).await;
     let document = serde_json::from_slice(&fixture.server.get("/openapi.json").await.body).unwrap();
@@ -122,7 +122,7 @@ async fn answers_are_those_that_are_described() {
         answered.insert((method.to_string(), answer.status().as_u16()));
         check(&document, &method, answer, seed).await;
     }
-    // Requests that never get anywhere would prove nothing.
+    // Guards against requests that all fail at the first check.
     for (method, status) in [("PUT", 201), ("PUT", 204), ("GET", 200), ("HEAD", 200), ("DELETE", 204)] {
         assert!(answered.contains(&(method.to_owned(), status)), "no {status} for {method}: {answered:?}");
     }

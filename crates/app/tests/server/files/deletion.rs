@@ -7,7 +7,7 @@ use less_sync_test_support::{create, within};
 
 use crate::files::fixture::{Fixture, answer, body, content, dek, fresh_id, header, rejected};
 
-/// The answer is the same for live, deleted and unknown files.
+/// The response is the same for live, deleted and unknown files.
 #[tokio::test]
 async fn deletion_is_idempotent() {
     let fixture = Fixture::new().await;
@@ -20,7 +20,7 @@ async fn deletion_is_idempotent() {
     rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
 }
 
-/// G-15: a deleted file can be put again, for another record too; when its former object is removed, it stays.
+/// G-15: a deleted file can be uploaded again, for another record too, and survives the removal of its former object.
 #[tokio::test]
 async fn deleted_file_is_revived_by_an_upload() {
     let mut fixture = Fixture::with(|server| server.embedded().manual_clock()).await;
@@ -40,14 +40,14 @@ async fn deleted_file_is_revived_by_an_upload() {
     let response = fixture.get(&id).await;
     assert_eq!(header(&response, "x-wrapped-dek"), dek(8));
     assert_eq!(body(response).await, bytes);
-    // And deleted again.
+    // Second deletion.
     assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
     rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     let object = fixture.objects().pop().unwrap();
     until_swept(&fixture, &object).await;
 }
 
-/// Lets the grace of everything that is to be removed be over, and the sweeper come by.
+/// Advances the clock past the grace period of all due objects and runs the sweeper.
 async fn until_swept(fixture: &Fixture, object: &str) {
     let db = rusqlite::Connection::open(fixture.server.folder().join("less-sync.db")).unwrap();
     db.busy_timeout(Duration::from_secs(5)).unwrap();

@@ -7,7 +7,7 @@ use crate::files::fixture::{
     Fixture, answer, body, content, dek, dek_bytes, dek_of, fresh_id, header, rejected,
 };
 
-/// H7, over the wire; the matrix itself is in the tests of the parser.
+/// H7 over the wire; the complete matrix is in the tests of the parser.
 #[tokio::test]
 async fn ranges_select_parts() {
     let fixture = Fixture::new().await;
@@ -43,7 +43,7 @@ async fn ranges_select_parts() {
 }
 
 #[tokio::test]
-async fn part_is_for_those_whose_other_parts_are_of_the_same_file() {
+async fn if_range_must_match_the_file() {
     let fixture = Fixture::new().await;
     let id = fixture.stored(&content(100, 1)).await;
     let ask =
@@ -52,7 +52,7 @@ async fn part_is_for_those_whose_other_parts_are_of_the_same_file() {
     assert_eq!(answer(ask("\"other\"".to_owned())).await.status(), StatusCode::OK);
 }
 
-/// H7: a copy that is still good comes with the key that is good now.
+/// H7: a 304 carries the current key.
 #[tokio::test]
 async fn copy_is_revalidated_with_the_newest_key() {
     let fixture = Fixture::new().await;
@@ -75,7 +75,7 @@ async fn copy_is_revalidated_with_the_newest_key() {
 }
 
 #[tokio::test]
-async fn precondition_that_fails_is_said() {
+async fn failed_precondition_is_412() {
     let fixture = Fixture::new().await;
     let id = fixture.stored(&content(100, 1)).await;
     rejected(fixture.ask(Method::GET, &id).header("If-Match", "\"other\""), 412, "precondition failed").await;
@@ -85,7 +85,7 @@ async fn precondition_that_fails_is_said() {
             StatusCode::OK
         );
     }
-    // There is nothing to match.
+    // No file to match.
     rejected(fixture.ask(Method::GET, &fresh_id()).header("If-Match", "*"), 404, "file not found").await;
 }
 

@@ -15,7 +15,7 @@ fn dead(id: &str) -> Value {
     json!({ "id": id, "record_id": crate::files::fixture::record(), "deleted": true })
 }
 
-/// H11, W5, X-12: whatever form of the id a device subscribed with, it hears of the file; the uploader's devices too.
+/// H11, W5, X-12: a file event reaches subscribers by any form of the space id, the uploader's devices included.
 #[tokio::test]
 async fn upload_reaches_every_watcher() {
     let fixture = Fixture::new().await;
@@ -34,14 +34,14 @@ async fn upload_reaches_every_watcher() {
     for watcher in &mut watchers {
         assert_eq!(watcher.receive_notification("file").await, expected);
     }
-    // A repeat is no news.
+    // A repeated upload sends no event.
     assert_eq!(answer(fixture.upload(&id, "again")).await.status(), StatusCode::NO_CONTENT);
     for watcher in &mut watchers {
         watcher.assert_quiet().await;
     }
 }
 
-/// newer-clients §7: deletion is told, once.
+/// newer-clients §7: a deletion sends one event.
 #[tokio::test]
 async fn deletion_reaches_every_watcher() {
     let mut fixture = Fixture::new().await;
@@ -55,7 +55,7 @@ async fn deletion_reaches_every_watcher() {
     fixture.alice.assert_quiet().await;
 }
 
-/// P-048, P-197: rows of files in a pull, live and dead.
+/// P-048, P-197: rows of files in a pull, live files and tombstones.
 #[tokio::test]
 async fn pulls_carry_files() {
     let mut fixture = Fixture::new().await;
@@ -75,9 +75,9 @@ async fn pulls_carry_files() {
     assert_eq!(files(fixture.alice.pull(&space, 3).await), [row(dead(&gone), 4)]);
 }
 
-/// storage §3.6 step 12: files die with their record, and a push says so like everything else that happened.
+/// storage §3.6 step 12: the deletion of a record deletes its files, and the event of the push contains them.
 #[tokio::test]
-async fn files_die_with_their_record() {
+async fn files_are_deleted_with_their_record() {
     let mut fixture = Fixture::new().await;
     let id = fixture.stored(&content(10, 1)).await;
     let space = fixture.space.clone();

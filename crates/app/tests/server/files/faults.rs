@@ -1,4 +1,4 @@
-//! Objects that are not what they should be, and a place that fails (H6, storage §4.5).
+//! Damaged objects, and failures of the object directory (H6, storage §4.5).
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ fn object(fixture: &Fixture) -> PathBuf {
     fixture.server.folder().join("files/spaces").join(&fixture.space).join("files").join(name)
 }
 
-/// H6, W6: never a body that looks whole, never a hang.
+/// H6, W6: a damaged object gives neither a body that looks complete nor a hang.
 #[tokio::test]
 async fn damaged_objects_are_never_served() {
     let fixture = Fixture::new().await;
@@ -26,11 +26,11 @@ async fn damaged_objects_are_never_served() {
     }
     std::fs::remove_file(&path).unwrap();
     rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
-    // HEAD says what is known without looking.
+    // HEAD is served from the database, without reading the object.
     assert_eq!(answer(fixture.ask(Method::HEAD, &id)).await.status(), StatusCode::OK);
 }
 
-/// W3: an object alone is no file; the upload after it counts.
+/// W3: an object without a row is not a file; a later upload succeeds.
 #[tokio::test]
 async fn object_without_a_row_is_no_file() {
     let fixture = Fixture::new().await;
@@ -44,10 +44,10 @@ async fn object_without_a_row_is_no_file() {
     assert_eq!(crate::files::fixture::body(fixture.get(&id).await).await, bytes);
 }
 
-/// A directory that cannot be written to any more: 503 or 500, nothing half there, the rest of the server unharmed; and
-/// the readiness says so.
+/// A directory that is no longer writable: 503 or 500, no partial file, the rest of the server works, and
+/// readiness reports it.
 #[tokio::test]
-async fn place_that_fails_harms_nothing_else() {
+async fn failing_object_directory_affects_files_only() {
     let mut fixture = Fixture::new().await;
     let kept = content(100, 1);
     let id = fixture.stored(&kept).await;

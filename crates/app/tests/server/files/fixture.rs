@@ -1,4 +1,4 @@
-//! A server with a place for files, somebody with a record, and requests for files.
+//! A server with file storage, a user with a record, and requests for files.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -91,7 +91,7 @@ impl Fixture {
         format!("http://{}/api/v1/spaces/{space}/files/{id}", self.server.address())
     }
 
-    /// A request of nobody.
+    /// An unauthenticated request.
     pub(crate) fn bare(&self, method: Method, space: &str, id: &str) -> RequestBuilder {
         self.http.request(method, self.url(space, id))
     }
@@ -107,7 +107,7 @@ impl Fixture {
         self.streamed(id, bytes.len(), bytes)
     }
 
-    /// An upload of alice that says it has `length` bytes, whatever `body` comes to.
+    /// An upload of alice with a `Content-Length` of `length`, independent of `body`.
     pub(crate) fn streamed(&self, id: &str, length: usize, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.ask(Method::PUT, id)
             .header("X-Record-ID", record())
@@ -116,7 +116,7 @@ impl Fixture {
             .body(body)
     }
 
-    /// A file of alice that is there.
+    /// Uploads a file of alice.
     pub(crate) async fn stored(&self, bytes: &Bytes) -> String {
         let id = fresh_id();
         let answer = answer(self.upload(&id, bytes.clone())).await;
@@ -138,7 +138,7 @@ impl Fixture {
         within("an object", written).await;
     }
 
-    /// Returns when there is no object any more.
+    /// Waits until all objects are removed.
     pub(crate) async fn until_no_object_is_left(&self) {
         let gone = async {
             while !self.objects().is_empty() {
@@ -166,23 +166,23 @@ impl Fixture {
     }
 }
 
-/// A request that is on its way while the test goes on.
+/// Sends a request in the background.
 #[expect(clippy::disallowed_methods, reason = "the test owns it, and waits for it")]
 pub(crate) fn sending(request: RequestBuilder) -> JoinHandle<reqwest::Result<Response>> {
     tokio::spawn(request.send())
 }
 
-/// The head of an answer.
+/// Sends a request and returns the head of the response.
 pub(crate) async fn answer(request: RequestBuilder) -> Response {
     within("an answer", request.send()).await.expect("an answer")
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub(crate) async fn body(response: Response) -> Bytes {
     within("a body", response.bytes()).await.expect("a whole body")
 }
 
-/// Asserts that the answer is this rejection, in the one shape of errors.
+/// Asserts that the response is this error, in the common shape.
 pub(crate) async fn rejected(request: RequestBuilder, status: u16, error: &str) {
     let response = answer(request).await;
     let (got, body) = (response.status(), body(response).await);

@@ -1,4 +1,4 @@
-//! Requests that only a hand-made client sends: missing bodies, wrong lengths (H3, H14).
+//! Requests that no HTTP library sends: missing bodies, wrong lengths (H3, H14).
 
 use less_sync_test_support::within;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,9 +24,9 @@ async fn sent(fixture: &Fixture, token: &str, lines: &str, body: &[u8]) -> Strin
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// H3, W2: the answer comes although the body never does, and the connection is closed.
+/// H3, W2: the response is sent although the body never arrives, and the connection is closed.
 #[tokio::test]
-async fn rejected_upload_is_answered_without_its_body() {
+async fn rejected_upload_gets_a_response_without_its_body() {
     let fixture = Fixture::new().await;
     let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
@@ -35,9 +35,9 @@ async fn rejected_upload_is_answered_without_its_body() {
     }
 }
 
-/// RFC 9112 §9.6: a client that sends everything before it reads gets its answer all the same.
+/// RFC 9112 §9.6: a client that sends the whole body before it reads gets the response too.
 #[tokio::test]
-async fn rejected_upload_is_answered_to_those_who_go_on_sending() {
+async fn rejected_upload_gets_a_response_while_the_client_still_sends() {
     let fixture = Fixture::new().await;
     let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     let body = content(20_000_000, 1);
@@ -47,9 +47,9 @@ async fn rejected_upload_is_answered_to_those_who_go_on_sending() {
     }
 }
 
-/// And a small body does not cost the connection.
+/// A small body is drained and the connection stays open.
 #[tokio::test]
-async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
+async fn connection_stays_open_after_a_small_unread_body() {
     let fixture = Fixture::new().await;
     let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
     let path = format!("/api/v1/spaces/{}/files/{}", fixture.space, fresh_id());
@@ -69,7 +69,7 @@ async fn connection_goes_on_after_a_small_body_that_nobody_wanted() {
 
 /// `100 Continue` is sent for requests that will not be rejected, and for no others.
 #[tokio::test]
-async fn expectation_is_met_only_by_good_uploads() {
+async fn continue_is_sent_for_valid_uploads_only() {
     let fixture = Fixture::new().await;
     let expecting = "Content-Length: 2000000\r\nExpect: 100-continue\r\n";
     let answer = sent(&fixture, "nonsense", expecting, b"").await;
@@ -79,10 +79,10 @@ async fn expectation_is_met_only_by_good_uploads() {
     assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "), "{answer}");
 }
 
-/// H14: two lengths, a length beside chunks, folded lines. Of a length beside chunks the handler hears nothing, as if it
-/// were not there: that is 411, and the connection is closed (RFC 9112 §6.3).
+/// H14: two lengths, a length beside chunks, folded lines. A length beside chunks is removed before the handler: 411,
+/// and the connection is closed (RFC 9112 §6.3).
 #[tokio::test]
-async fn smuggling_is_rejected() {
+async fn request_smuggling_is_rejected() {
     let fixture = Fixture::new().await;
     let token = fixture.server.token("alice");
     for lines in [

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::files::fixture::{Fixture, answer, content, dek, fresh_id, header, record, sending};
 
-/// A body of which nothing more comes until its sender is dropped.
+/// A body that stalls until its sender is dropped.
 fn held_back(first: Bytes) -> (reqwest::Body, tokio::sync::oneshot::Sender<()>) {
     let (sender, held) = tokio::sync::oneshot::channel::<()>();
     let rest = stream::once(async move {
@@ -23,9 +23,9 @@ fn held_back(first: Bytes) -> (reqwest::Body, tokio::sync::oneshot::Sender<()>) 
     (reqwest::Body::wrap_stream(body), sender)
 }
 
-/// The place is free again as soon as the upload is over; nothing of one that was given up stays.
+/// The permit is released as soon as the upload ends; an aborted upload leaves no object.
 #[tokio::test]
-async fn uploads_have_places() {
+async fn concurrent_uploads_are_limited() {
     let fixture = Fixture::with(|server| server.setting("FILE_UPLOAD_CONCURRENCY", "1")).await;
     let (body, held) = held_back(content(1_000_000, 1));
     let slow = fixture.streamed(&fresh_id(), 2_000_000, body);
@@ -49,9 +49,9 @@ async fn uploads_have_places() {
     .await;
 }
 
-/// H13: whoever stops sending in the middle of a body is told, and gone.
+/// H13: an upload that stalls gets 408 and the connection is closed.
 #[tokio::test]
-async fn upload_that_stands_still_is_given_up() {
+async fn stalled_upload_times_out() {
     let fixture = Fixture::with(TestServerBuilder::manual_clock).await;
     let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
     let head = format!(
@@ -69,7 +69,7 @@ async fn upload_that_stands_still_is_given_up() {
     let mut answer = String::new();
     {
         let mut reading = pin!(within("an answer", socket.read_to_string(&mut answer)));
-        // What was sent may still be arriving, so that the wait begins anew.
+        // Sent bytes may still be arriving, which restarts the timeout.
         loop {
             tokio::select! {
                 biased;
@@ -82,9 +82,9 @@ async fn upload_that_stands_still_is_given_up() {
     assert!(answer.ends_with(r#"{"error":"request timeout"}"#), "{answer}");
 }
 
-/// http §7.6: whoever takes nothing of a download for half a minute loses it, and its place.
+/// http §7.6: a download that is not read for half a minute is ended, and its permit is released.
 #[tokio::test]
-async fn download_that_nobody_takes_is_cut() {
+async fn unread_download_is_ended() {
     let fixture =
         Fixture::with(|server| server.manual_clock().setting("FILE_DOWNLOAD_CONCURRENCY", "1")).await;
     let id = fixture.stored(&content(30_000_000, 1)).await;

@@ -1,4 +1,4 @@
-//! A database that is gone, and spaces that are elsewhere: never taken for a rejection (W9, http §7.2 row 9, §7.7).
+//! Outages of the database, and spaces of other servers: neither is a rejection (W9, http §7.2 row 9, §7.7).
 
 use http::{Method, StatusCode};
 use less_sync_core::Permission;
@@ -7,7 +7,7 @@ use less_sync_test_support::{Member, SharedSpace, TestServer, TestServerBuilder,
 
 use crate::files::fixture::{Fixture, answer, content, dek, fresh_id, record, rejected};
 
-/// Clients destroy what they have when they hear that they have no right to it; an outage says 503.
+/// Clients delete their copy when access is rejected; an outage is 503.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outage_of_the_database_is_no_rejection() {
     let postgres = PrivateServer::start(Durability::Durable);
@@ -31,7 +31,7 @@ async fn outage_of_the_database_is_no_rejection() {
     within("the database to be used again", back).await;
 }
 
-/// W18: a file of a space of another server is not kept here, where nobody would find it.
+/// W18: files of spaces of other servers are not stored on this one.
 #[tokio::test]
 async fn spaces_of_other_servers_have_no_files_here() {
     let fixture = Fixture::with(TestServerBuilder::embedded).await;

@@ -7,9 +7,9 @@ use less_sync_test_support::delete;
 
 use crate::files::fixture::{Fixture, content, fresh_id, sending};
 
-/// H12: the owner dies while the bytes are on their way.
+/// H12: the owner record is deleted during the upload.
 #[tokio::test]
-async fn upload_for_a_record_that_dies_meanwhile_is_rejected() {
+async fn upload_for_a_record_deleted_meanwhile_is_rejected() {
     let mut fixture = Fixture::new().await;
     let id = fresh_id();
     let (more, rest) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);

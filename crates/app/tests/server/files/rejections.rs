@@ -1,4 +1,4 @@
-//! Requests that are rejected: each with its status and its words (http §7.2).
+//! Rejected requests: each with its status and its message (http §7.2).
 
 use http::{Method, StatusCode};
 use less_sync_test_support::{TestServer, TestServerBuilder, create, delete};
@@ -9,7 +9,7 @@ const METHODS: [Method; 4] = [Method::PUT, Method::GET, Method::HEAD, Method::DE
 
 /// http §13 "no blob storage: file route is 404 with a valid token".
 #[tokio::test]
-async fn without_a_place_there_are_no_files() {
+async fn server_without_a_store_has_no_files() {
     let fixture = Fixture::on(TestServer::start().await).await;
     let id = fresh_id();
     rejected(fixture.upload(&id, "x"), 404, "not found").await;
@@ -20,7 +20,7 @@ async fn without_a_place_there_are_no_files() {
 /// http §13 "upload without files scope 403", "download without scope 403", "head without scope 403"; before anything
 /// else is looked at.
 #[tokio::test]
-async fn token_must_allow_files() {
+async fn token_needs_the_files_scope() {
     let fixture = Fixture::new().await;
     let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     for method in METHODS {
@@ -51,9 +51,9 @@ async fn ids_must_be_ids() {
     assert_eq!(answer(ask(Method::HEAD, &fixture.space, "x")).await.status(), StatusCode::BAD_REQUEST);
 }
 
-/// http §13 "other user's personal space: 404", W11: whatever the token claims.
+/// http §13 "other user's personal space: 404", W11: for all claims of the token.
 #[tokio::test]
-async fn personal_spaces_of_others_are_not_there() {
+async fn personal_spaces_of_others_are_not_found() {
     let fixture = Fixture::new().await;
     let id = fixture.stored(&content(10, 1)).await;
     fixture.server.raw("bob").await.push_ok(&fixture.server.space("bob"), &[create(1, "of bob")]).await;
@@ -66,7 +66,7 @@ async fn personal_spaces_of_others_are_not_there() {
     rejected(upload, 404, "space not found").await;
 }
 
-/// W10: reading never makes a space; row 5b. Writing does.
+/// W10: reads never create a space (row 5b); writes do.
 #[tokio::test]
 async fn only_writing_creates_a_personal_space() {
     let fixture = Fixture::with(TestServerBuilder::embedded).await;
@@ -116,9 +116,9 @@ async fn owner_must_be_a_live_record() {
     assert_eq!(fixture.objects(), Vec::<String>::new());
 }
 
-/// http §1: methods that are not offered, and paths that are none.
+/// http §1: unsupported methods and unknown paths.
 #[tokio::test]
-async fn other_methods_and_paths_are_not_there() {
+async fn other_methods_and_paths_are_rejected() {
     let fixture = Fixture::new().await;
     let response = answer(fixture.ask(Method::POST, &fresh_id())).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);

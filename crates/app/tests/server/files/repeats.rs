@@ -1,4 +1,4 @@
-//! Uploads of files that are there already (http §7.2 row 16, §7.3).
+//! Uploads of existing files (http §7.2 row 16, §7.3).
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future, stream};
@@ -23,9 +23,9 @@ async fn repeat_changes_nothing() {
     assert_eq!(fixture.objects().len(), 1);
 }
 
-/// 204 is said before the body is read, and the connection goes on when the body is small.
+/// 204 is sent before the body is read, and the connection stays open when the body is small.
 #[tokio::test]
-async fn repeat_is_answered_before_its_body() {
+async fn repeat_gets_a_response_before_its_body() {
     let fixture = Fixture::new().await;
     let id = fixture.stored(&content(10, 1)).await;
     let never_sent = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, std::io::Error>>());
@@ -43,7 +43,7 @@ async fn condition_turns_a_repeat_into_412() {
     rejected(upload(), 412, "precondition failed").await;
 }
 
-/// A file belongs to one record for ever.
+/// A file belongs to one record permanently.
 #[tokio::test]
 async fn file_of_another_record_is_a_conflict() {
     let mut fixture = Fixture::new().await;
@@ -57,7 +57,7 @@ async fn file_of_another_record_is_a_conflict() {
     rejected(request, 409, "file belongs to another record").await;
 }
 
-/// H5, W4: of many uploads of one file at once one is the file, whole, and the others are gone.
+/// H5, W4: of concurrent uploads of one file one succeeds as a whole, and the objects of the others are removed.
 #[tokio::test]
 async fn one_of_many_uploads_at_once_wins() {
     let fixture = Fixture::new().await;
@@ -74,9 +74,9 @@ async fn one_of_many_uploads_at_once_wins() {
     }
 }
 
-/// An upload that is under way makes nobody wait and nobody believe (W4).
+/// W4: an upload in progress blocks no other request and is not visible.
 #[tokio::test]
-async fn upload_under_way_is_no_file_yet() {
+async fn upload_in_progress_is_not_visible() {
     let fixture = Fixture::new().await;
     let id = fresh_id();
     let (more, rest) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);

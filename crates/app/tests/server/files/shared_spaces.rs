@@ -61,7 +61,7 @@ async fn members_share_files() {
 /// http §13 "shared space, no UCAN: 401", "garbage UCAN: 403",
 /// http §13 "read UCAN on upload: 403".
 #[tokio::test]
-async fn chain_must_give_what_is_asked_for() {
+async fn chain_must_permit_the_request() {
     let fixture = Fixture::new().await;
     let space = shared(&fixture).await;
     let (reader, id) = (Member::random(), fresh_id());
@@ -74,7 +74,7 @@ async fn chain_must_give_what_is_asked_for() {
     for method in [Method::PUT, Method::GET, Method::DELETE] {
         reject(method.clone(), space.owner(), "", 401, "authorization required").await;
         reject(method.clone(), space.owner(), "garbage", 403, "access denied").await;
-        // Somebody else's chain.
+        // A chain for another member.
         reject(method.clone(), &stranger, space.root(), 403, "access denied").await;
         // A token without a DID has no chain.
         let request =
@@ -89,7 +89,7 @@ async fn chain_must_give_what_is_asked_for() {
 /// http §13 "revoked UCAN: 403", "revoked proof inside the chain: 403":
 /// on the very next request.
 #[tokio::test]
-async fn revoked_chain_opens_nothing() {
+async fn revoked_chain_is_rejected() {
     let fixture = Fixture::new().await;
     let space = shared(&fixture).await;
     let (writer, guest) = (Member::random(), Member::random());
@@ -108,9 +108,9 @@ async fn revoked_chain_opens_nothing() {
     }
 }
 
-/// Rows 6 and 8: a space that is not there needs no chain to be missing.
+/// Rows 6 and 8: an unknown space is 404 without a chain.
 #[tokio::test]
-async fn unknown_spaces_are_missing() {
+async fn unknown_spaces_are_not_found() {
     let fixture = Fixture::new().await;
     let (token, unknown) = (fixture.server.token("alice"), fresh_id());
     let ask = |method| fixture.bare(method, &unknown, &fresh_id()).bearer_auth(&token);
@@ -119,7 +119,7 @@ async fn unknown_spaces_are_missing() {
     rejected(ask(Method::DELETE), 404, "space not found").await;
 }
 
-/// Row 17: after a removal no file comes in under a key that the removed one has.
+/// Row 17: after the removal of a member, uploads under an old key are rejected.
 #[tokio::test]
 async fn key_older_than_the_space_accepts_is_stale() {
     let fixture = Fixture::new().await;

@@ -1,4 +1,4 @@
-//! Uploads and what can be had of them afterwards.
+//! Uploads, and downloads of the uploaded files.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -8,7 +8,7 @@ use crate::files::fixture::{Fixture, answer, body, content, dek, digest, fresh_i
 
 /// http §13 "upload, download with DEK header and bytes, head without body"; http §7.3, §7.4.
 #[tokio::test]
-async fn what_is_put_can_be_got_with_its_key() {
+async fn uploaded_file_is_downloaded_with_its_key() {
     let fixture = Fixture::new().await;
     let (id, bytes) = (fresh_id(), content(1000, 1));
     let created = answer(fixture.upload(&id, bytes.clone())).await;
@@ -38,9 +38,9 @@ async fn what_is_put_can_be_got_with_its_key() {
     }
 }
 
-/// H1, W1: the sizes at which the original, S3 parts and buffers change their ways.
+/// H1, W1: sizes around the boundaries of S3 parts and buffers.
 #[tokio::test]
-async fn files_of_all_sizes_come_back_as_they_went() {
+async fn files_of_all_sizes_round_trip() {
     const MIB: usize = 1024 * 1024;
     let fixture = Fixture::new().await;
     for size in [0, 1, 2 * MIB, 2 * MIB + 1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 20 * MIB] {
@@ -51,9 +51,9 @@ async fn files_of_all_sizes_come_back_as_they_went() {
     }
 }
 
-/// H1: as large as files may be, both ways.
+/// H1: the maximum file size, up and down.
 #[tokio::test]
-async fn largest_file_comes_back_as_it_went() {
+async fn largest_file_round_trips() {
     let fixture = Fixture::new().await;
     let bytes = content(100 * 1024 * 1024, 1);
     let id = fixture.stored(&bytes).await;
@@ -77,7 +77,7 @@ async fn limit_may_be_reached_but_not_exceeded() {
 
 /// http §7.1, §7.2 row 20.
 #[tokio::test]
-async fn announced_digest_must_be_right() {
+async fn announced_digest_must_match() {
     let fixture = Fixture::new().await;
     let bytes = content(1000, 1);
     for name in ["Repr-Digest", "Content-Digest"] {
@@ -108,7 +108,7 @@ async fn forms_of_ids_name_the_same_file() {
     }
 }
 
-/// The file survives a restart, and its object is where the scheme says (storage §4.1).
+/// The file survives a restart, and its object has the key of the scheme (storage §4.1).
 #[tokio::test]
 async fn files_survive_a_restart() {
     let fixture = Fixture::new().await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::rpc_error::error;
 
-/// A data key of this epoch; `mark` tells keys apart.
+/// A data key of this epoch; `mark` distinguishes keys.
 fn dek(epoch: u8, mark: u8) -> Value {
     let mut dek = [mark; 44];
     dek[..4].copy_from_slice(&[0, 0, 0, epoch]);
@@ -42,7 +42,7 @@ async fn keys_of(client: &mut RawClient, space: &str, ucan: &str) -> Vec<(String
 }
 
 /// P-140, D-03: every key in a chunk for older clients and in the result for newer ones, ascending (cursor, id), each in
-/// one spelling; nothing of tombstones and of records without a key.
+/// one spelling; tombstones and records without a key are left out.
 #[tokio::test]
 async fn keys_are_listed_for_both_generations() {
     let server = TestServer::start().await;
@@ -74,7 +74,7 @@ async fn keys_are_listed_for_both_generations() {
 
 /// P-141, P-144: undecodable params under every name, ids, and rights.
 #[tokio::test]
-async fn malformed_requests_are_rejected_with_their_words() {
+async fn malformed_requests_are_rejected_with_their_messages() {
     let server = TestServer::start().await;
     let (mut alice, own) = (server.raw("alice").await, server.space("alice"));
     for (method, label) in [
@@ -104,7 +104,7 @@ async fn malformed_requests_are_rejected_with_their_words() {
 
 /// Read-your-writes (protocol §2.5): a listing sees the pushes sent before it.
 #[tokio::test]
-async fn listing_sees_what_was_sent_before_it() {
+async fn listing_sees_earlier_pushes() {
     let server = TestServer::start().await;
     let (mut alice, space) = (server.raw("alice").await, server.space("alice"));
     for index in 1..=20_u8 {

@@ -25,9 +25,9 @@ async fn get(client: &mut RawClient, space: &str, ucan: &str, epoch: i32) -> Val
     client.call("epochKeys.get", &json!({ "space": space, "ucan": ucan, "epoch": epoch })).await
 }
 
-/// G-05: everybody gets their own share, by the DID of their token, whatever else they ask for.
+/// G-05: a member gets its own share only, selected by the DID of its token.
 #[tokio::test]
-async fn everybody_gets_their_own_share() {
+async fn every_member_gets_its_own_share() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [member, other] = [Member::random(), Member::random()];
@@ -63,9 +63,9 @@ async fn everybody_gets_their_own_share() {
     assert_eq!(get(&mut reader, &space.text(), &ucan, 2).await["error"], no_share());
 }
 
-/// G-05, newer-clients §4.2: late devices find the share of the epoch before; those before that are gone.
+/// G-05, newer-clients §4.2: shares of the previous epoch are kept for late devices; older ones are deleted.
 #[tokio::test]
-async fn shares_live_for_two_epochs() {
+async fn shares_are_kept_for_two_epochs() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let (mut owner, text) = (space.owner_client().await, space.text());
@@ -93,7 +93,7 @@ async fn shares_live_for_two_epochs() {
     }
 }
 
-/// G-08, with the words of each fault; a set that is rejected leaves the old one (G-07, as far as it shows from outside).
+/// G-08 with the message of each fault; a rejected set leaves the old one (G-07, as far as visible from outside).
 #[tokio::test]
 async fn sets_and_shares_have_bounds() {
     let server = TestServer::start().await;
@@ -137,9 +137,9 @@ async fn sets_and_shares_have_bounds() {
     owner.assert_quiet().await;
 }
 
-/// Undecodable params, ids, and the order of checks: who may not is told nothing of what is wrong.
+/// Undecodable params, ids, and the order of checks: authorization comes before validation.
 #[tokio::test]
-async fn malformed_requests_are_rejected_with_their_words() {
+async fn malformed_requests_are_rejected_with_their_messages() {
     let server = TestServer::start().await;
     let (mut alice, own) = (server.raw("alice").await, server.space("alice"));
     for method in ["epochKeys.put", "epochKeys.get"] {
@@ -165,9 +165,9 @@ async fn malformed_requests_are_rejected_with_their_words() {
     assert_eq!(get(&mut named, &own, "", 1).await["result"], json!({ "wrapped_key": bytes("k") }));
 }
 
-/// G-06: the one thing that must not go wrong. An outage is never `not_found`.
+/// G-06: an outage is never `not_found`.
 #[tokio::test]
-async fn outage_is_never_a_share_that_is_not_there() {
+async fn outage_is_never_not_found() {
     let server = TestServer::builder().embedded().start().await;
     let member = Member::random();
     let (space, ucan) = {

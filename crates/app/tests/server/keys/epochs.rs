@@ -31,7 +31,8 @@ async fn begin(client: &mut RawClient, space: &SharedSpace<'_>, number: i64) -> 
     epoch(client, "begin", space, number).await["result"].clone()
 }
 
-/// P-130, P-133, P-134, P-138: an epoch begins, is told with every state of the space, and ends. Both are safe to repeat.
+/// P-130, P-133, P-134, P-138: an epoch begins, is part of every state of the space, and ends; both calls are
+/// idempotent.
 #[tokio::test]
 async fn epoch_begins_and_ends() {
     let server = TestServer::start().await;
@@ -54,7 +55,7 @@ async fn epoch_begins_and_ends() {
     owner.assert_quiet().await;
 }
 
-/// P-131, P-136, P-137, D-05: whoever loses the race gets a result, whatever number was asked for.
+/// P-131, P-136, P-137, D-05: the loser of the race gets a result, for every requested number.
 #[tokio::test]
 async fn losing_the_race_is_a_result() {
     let server = TestServer::start().await;
@@ -71,9 +72,9 @@ async fn losing_the_race_is_a_result() {
     }
 }
 
-/// X-22, P-137, G-11: after a removal nothing of the old epoch comes in any more, by either name of the flag.
+/// X-22, P-137, G-11: after a removal writes of the old epoch are rejected, under either name of the flag.
 #[tokio::test]
-async fn minimum_keeps_old_epochs_out() {
+async fn writes_below_the_minimum_epoch_are_rejected() {
     let server = TestServer::start().await;
     for (flags, is_raised) in [
         (json!({ "set_min_key_generation": true }), true),
@@ -106,7 +107,7 @@ async fn minimum_keeps_old_epochs_out() {
     }
 }
 
-/// an epoch with an old key left does not end, but lets no further ones in.
+/// an epoch does not end while an old key is left, and further old keys are rejected.
 #[tokio::test]
 async fn epoch_ends_only_when_every_key_is_new() {
     let server = TestServer::start().await;
@@ -132,9 +133,9 @@ async fn epoch_ends_only_when_every_key_is_new() {
     assert_eq!(epoch(&mut owner, "complete", &space, 2).await["result"], json!({}));
 }
 
-/// P-132, P-135: undecodable params, and what is no id.
+/// P-132, P-135: undecodable params and invalid ids.
 #[tokio::test]
-async fn malformed_requests_are_rejected_with_their_words() {
+async fn malformed_requests_are_rejected_with_their_messages() {
     let server = TestServer::start().await;
     let (mut alice, space) = (server.raw("alice").await, server.space("alice"));
     for (method, label) in [("epoch.begin", "epoch begin"), ("epoch.complete", "epoch complete")] {
@@ -153,7 +154,7 @@ async fn malformed_requests_are_rejected_with_their_words() {
     }
 }
 
-/// X-23, D-27, P-139: only who may administer. A space that is not here is told apart for holders of a chain.
+/// X-23, D-27, P-139: administrators only. An unknown space is `not_found` for holders of a chain only.
 #[tokio::test]
 async fn only_administrators_change_keys() {
     let server = TestServer::start().await;
@@ -199,7 +200,7 @@ async fn only_administrators_change_keys() {
     }
 }
 
-/// Auth §10: in their personal space everybody may do everything, and ids are taken in any form.
+/// Auth §10: a user has full rights in the personal space, and ids are accepted in any form.
 #[tokio::test]
 async fn owner_of_a_personal_space_rotates_it() {
     let server = TestServer::start().await;

@@ -1,4 +1,4 @@
-//! HTTP connections that bring no request, or bring it too slowly (http §1.2).
+//! HTTP connections without a request, or with a slow one (http §1.2).
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn assert_in_shape(answer: &str, status: &str, text: &str) {
 
 /// H8, H9, H14.
 #[tokio::test]
-async fn what_is_no_request_is_rejected_in_the_common_shape() {
+async fn malformed_requests_are_rejected_in_the_common_shape() {
     let fixture = Fixture::new().await;
     let malformed: [&[u8]; 5] = [
         b"hello\r\n\r\n",
@@ -50,7 +50,7 @@ async fn a_head_that_is_too_large_is_rejected_in_the_common_shape() {
         format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\nconnection: close\r\n\r\n", "y".repeat(140_000));
     let answer = said_to(&fixture, within_reach.as_bytes()).await;
     assert_in_shape(&answer, "431 Request Header Fields Too Large", "request header fields too large");
-    // Sent to the last byte that the server reads, since more would reset the connection under its answer.
+    // Exactly the bytes that the server reads: more would reset the connection before the response is read.
     let head = "GET / HTTP/1.1\r\nhost: x\r\nx: ";
     let beyond = head.to_owned() + &"y".repeat(160 * 1024 - head.len());
     let answer = said_to(&fixture, beyond.as_bytes()).await;
@@ -59,12 +59,12 @@ async fn a_head_that_is_too_large_is_rejected_in_the_common_shape() {
 
 /// H13.
 #[tokio::test]
-async fn a_head_that_does_not_end_is_answered_with_408() {
+async fn an_incomplete_head_gets_408() {
     let fixture = Fixture::new().await;
     let mut slow = TcpStream::connect(fixture.server.address()).await.unwrap();
     slow.write_all(b"GET /livez HTTP/1.1\r\nhost").await.unwrap();
     fixture.clock.until_armed(Duration::from_secs(10)).await;
-    // Another connection that is answered later than the slow one was read.
+    // The response to a second connection shows that the slow one was read.
     fixture.get("/livez").await;
     fixture.clock.advance(Duration::from_secs(10));
     let mut answer = String::new();

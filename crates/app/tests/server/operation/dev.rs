@@ -43,7 +43,7 @@ async fn accepts(server: &Server, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_token_can_be_had_without_asking_for_anything() {
+async fn token_request_without_parameters_succeeds() {
     let directory = tempfile::tempdir().unwrap();
     let server = start(directory.path(), &[]).await;
     let granted = ask(http().post(url(&server, "/dev/token"))).await;
@@ -70,7 +70,7 @@ async fn users_and_clients_have_personal_spaces_of_their_own() {
 }
 
 #[tokio::test]
-async fn nobody_gets_a_token_that_the_server_would_reject() {
+async fn requests_for_tokens_that_the_server_would_reject_fail() {
     let directory = tempfile::tempdir().unwrap();
     let server = start(directory.path(), &[("JWT_MAX_LIFETIME_SECONDS", "600")]).await;
     let eternal = token(&server, &json!({ "ttl": u64::MAX })).await;
@@ -89,9 +89,9 @@ async fn nobody_gets_a_token_that_the_server_would_reject() {
     assert_eq!(huge.body, json!({ "error": "payload too large" }));
 }
 
-/// Auth §1.1: whom chains must name, and where invitations arrive, stand in the token.
+/// Auth §1.1: the token contains the audience of chains and the mailbox of invitations.
 #[tokio::test]
-async fn a_token_names_the_identity_and_the_mailbox_that_were_asked_for_and_nothing_else() {
+async fn a_token_contains_exactly_the_requested_identity_and_mailbox() {
     let directory = tempfile::tempdir().unwrap();
     let server = start(directory.path(), &[]).await;
     let did = "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169";
@@ -126,7 +126,7 @@ async fn the_key_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn an_ordinary_server_hands_out_no_tokens() {
+async fn server_without_development_mode_issues_no_tokens() {
     let fixture = crate::operation::fixture::Fixture::new().await;
     let answer = ask(http().post(url(&fixture.server, "/dev/token"))).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);

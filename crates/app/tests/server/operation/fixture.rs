@@ -1,4 +1,4 @@
-//! A server on a free port with a database in a directory of its own, and somebody who asks it over HTTP.
+//! A server on a free port with a database in a directory of its own, and an HTTP client.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -64,12 +64,12 @@ pub(crate) fn url(server: &Server, path: &str) -> String {
     format!("http://{}{path}", server.address())
 }
 
-/// Takes a new connection for each question.
+/// HTTP client with a new connection for each request.
 pub(crate) fn http() -> Client {
     Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap()
 }
 
-/// An answer, read to its end.
+/// A response with its complete body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

@@ -14,7 +14,7 @@ async fn a_server_becomes_ready_when_it_has_keys() {
     let fixture = Fixture::new().await;
     fixture.issuer.until_fetched(1).await;
     let mut answer = fixture.get("/readyz").await;
-    // The document has left the issuer, but need not have arrived yet.
+    // The issuer has sent the document, but the server may not have received it yet.
     while answer.status != StatusCode::OK {
         answer = fixture.get("/readyz").await;
     }

@@ -20,7 +20,7 @@ async fn fetch(url: &str) -> Result<FetchedKeySet, KeySetError> {
 }
 
 #[tokio::test]
-async fn a_document_comes_as_it_is() {
+async fn a_document_is_returned_unchanged() {
     let issuer = issuer(Behaviour::Healthy).await;
     let fetched = fetch(&issuer.key_set_url()).await.unwrap();
     assert!(KeySet::parse(&fetched.body).is_ok());
@@ -52,15 +52,15 @@ async fn a_document_over_a_mebibyte_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_a_failure_without_the_address_in_it() {
+async fn refused_connection_is_a_failure_without_the_address_in_it() {
     let error = fetch("http://127.0.0.1:1/secret-path").await.unwrap_err();
     assert!(matches!(error, KeySetError::Unreachable(_)), "{error:?}");
     assert!(!format!("{error:?}").contains("secret-path"));
 }
 
-/// Time is paused: it jumps to the timeout as soon as everybody waits.
+/// Time is paused: it jumps to the timeout as soon as all tasks wait.
 #[tokio::test]
-async fn an_endpoint_that_hangs_is_given_up() {
+async fn an_endpoint_that_hangs_times_out() {
     let issuer = issuer(Behaviour::Hang).await;
     let url = issuer.key_set_url().parse().unwrap();
     let key_sets = HttpKeySets::default();
@@ -74,9 +74,9 @@ async fn an_endpoint_that_hangs_is_given_up() {
     assert!(matches!(error, KeySetError::TimedOut), "{error:?}");
 }
 
-/// The roots of the system are there, and a server without TLS is none.
+/// The roots of the system are loaded, and a server without TLS is rejected.
 #[tokio::test]
-async fn https_is_spoken_to_https_issuers() {
+async fn https_issuers_require_tls() {
     let issuer = issuer(Behaviour::Healthy).await;
     let error = fetch(&issuer.key_set_url().replace("http://", "https://")).await.unwrap_err();
     assert!(matches!(error, KeySetError::Unreachable(_)), "{error:?}");

@@ -1,4 +1,4 @@
-//! A server on PostgreSQL while PostgreSQL is not at its best (storage §3.4, T8, T9, S1, S32; operations O8).
+//! A server during outages and overload of PostgreSQL (storage §3.4, T8, T9, S1, S32; operations O8).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn internal() -> Value {
 
 async fn server_on(url: &str) -> TestServer {
     let builder = TestServer::builder().setting("DATABASE_URL", url);
-    // What waits here waits for nothing.
+    // Short timeouts: requests of these tests fail instead of waiting.
     builder
         .setting("DATABASE_LOCK_TIMEOUT_MS", "200")
         .setting("DATABASE_ACQUIRE_TIMEOUT_MS", "500")
@@ -29,7 +29,7 @@ async fn administer(url: &str, statements: [String; 3]) {
     }
 }
 
-/// Pushes until the server is back; what is rejected meanwhile is `internal` and nothing else.
+/// Pushes until the server has recovered; failures meanwhile are `internal` only.
 async fn push_until_it_works(client: &mut RawClient, space: &str, id: u128) -> i64 {
     let back = async {
         loop {
@@ -43,7 +43,7 @@ async fn push_until_it_works(client: &mut RawClient, space: &str, id: u128) -> i
     within("the database to be used again", back).await
 }
 
-/// Pulls until the server has noticed that its sessions were ended; answers how many rows there are.
+/// Pulls until the server has noticed that its sessions were ended; returns the number of rows.
 async fn pull_until_it_works(client: &mut RawClient, space: &str) -> usize {
     let back = async {
         loop {
@@ -58,10 +58,10 @@ async fn pull_until_it_works(client: &mut RawClient, space: &str) -> usize {
     within("the database to be read again", back).await
 }
 
-/// D-29, O16: an outage is `internal` to those who are connected, and red to whoever asks. The connections stay, and
-/// nothing has to be done when it is over.
+/// D-29, O16: during an outage connected clients get `internal`, and readiness fails. The connections stay open, and
+/// the server recovers without intervention.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_is_internal_and_passes_by_itself() {
+async fn an_outage_is_internal_and_the_server_recovers() {
     let postgres = PrivateServer::start(Durability::Durable);
     let database = TestDatabase::migrated_on(&postgres).await;
     let server = server_on(database.url()).await;
@@ -83,7 +83,7 @@ async fn an_outage_is_internal_and_passes_by_itself() {
     tokio::task::block_in_place(|| postgres.start_again());
     assert_eq!(push_until_it_works(&mut alice, &space, 2).await, 2);
     assert_eq!(push_until_it_works(&mut newcomer, &bob, 2).await, 1);
-    // The answer is shared by all who ask within a moment, so it may still be the one of before.
+    // The result is cached for a moment, so that it may still be the previous one.
     let ready = async { while server.get("/readyz").await.status != 200 {} };
     within("readiness", ready).await;
     for cursor in 1..=2 {
@@ -91,9 +91,9 @@ async fn an_outage_is_internal_and_passes_by_itself() {
     }
 }
 
-/// A database that only reads: pulls work, pushes are not acknowledged.
+/// A read-only database: pulls work, pushes are not acknowledged.
 #[tokio::test]
-async fn a_database_that_only_reads_accepts_no_push_and_serves_pulls() {
+async fn a_read_only_database_serves_pulls_and_rejects_pushes() {
     let database = TestDatabase::migrated().await;
     let server = server_on(database.url()).await;
     let space = server.space("alice");
@@ -119,9 +119,9 @@ async fn a_database_that_only_reads_accepts_no_push_and_serves_pulls() {
     assert_eq!(push_until_it_works(&mut alice, &space, 2).await, 2);
 }
 
-/// S32: whoever holds the row of a space holds up that space alone, and not for ever.
+/// S32: a lock on the row of a space blocks that space only, and for a bounded time.
 #[tokio::test]
-async fn a_space_that_is_locked_is_internal_and_the_others_do_not_notice() {
+async fn a_locked_space_is_internal_and_other_spaces_are_unaffected() {
     let database = TestDatabase::migrated().await;
     let server = server_on(database.url()).await;
     let (space, other) = (server.space("alice"), server.space("bob"));
@@ -144,9 +144,9 @@ async fn a_space_that_is_locked_is_internal_and_the_others_do_not_notice() {
     assert_eq!(alice.push_ok(&space, &[update(1, "after", 1)]).await, 2);
 }
 
-/// S1, R22: clients that ask for much and read nothing hold no connection of the pool.
+/// S1, R22: stalled pulls hold no connection of the pool.
 #[tokio::test]
-async fn twenty_stalled_pulls_leave_the_database_to_the_others() {
+async fn twenty_stalled_pulls_hold_no_database_connection() {
     const ROW: usize = 512 * 1024;
     let database = TestDatabase::migrated().await;
     let server = TestServer::builder()
@@ -202,9 +202,9 @@ async fn a_start_waits_for_the_database() {
     assert_eq!(alice.push_ok(&server.space("alice"), &[create(1, "x")]).await, 1);
 }
 
-/// The sequencer and the position check run on it unchanged: what another process writes reaches those who watch here.
+/// Writes of another process reach the subscribers of this one, through the sequencer and the position check.
 #[tokio::test]
-async fn what_another_process_pushes_reaches_the_watchers() {
+async fn pushes_of_another_process_reach_the_subscribers() {
     let database = TestDatabase::migrated().await;
     let here = TestServer::builder()
         .setting("DATABASE_URL", database.url())

@@ -53,7 +53,7 @@ impl Unfinished {
         Self { server, clock, stream, _directory: directory }
     }
 
-    /// The rest of what the server says on that connection.
+    /// The remaining bytes of the connection.
     async fn answer(&mut self) -> String {
         let mut answer = String::new();
         within("the end of the connection", self.stream.read_to_string(&mut answer)).await.unwrap();
@@ -71,14 +71,14 @@ async fn a_server_without_connections_stops_at_once() {
 
 /// X-28 (without the push).
 #[tokio::test]
-async fn a_stopping_server_says_so_until_its_connections_are_closed() {
+async fn a_stopping_server_reports_it_until_its_connections_are_closed() {
     let endless = |config: &mut Config| config.server.shutdown_grace = Duration::from_hours(1000);
     let mut fixture = Fixture::configured(endless).await;
     let mut connections = [
         RawClient::connect(fixture.server.address()).await,
         RawClient::connect(fixture.server.address()).await,
     ];
-    // An answer means that the upgraded connections before it are being served.
+    // A response shows that the upgraded connections before it are being served.
     fixture.get("/livez").await;
     fixture.server.drain();
     let health = fixture.get("/health").await;
@@ -107,7 +107,7 @@ async fn a_stopping_server_says_so_until_its_connections_are_closed() {
 async fn a_request_under_way_is_finished_before_the_server_ends() {
     let mut unfinished = Unfinished::new().await;
     unfinished.server.drain();
-    // Nobody new is let in, which shows that the shutdown has come this far.
+    // New connections are rejected: the shutdown has begun.
     within("a rejection", async { while TcpStream::connect(unfinished.server.address()).await.is_ok() {} })
         .await;
     unfinished.stream.write_all(b"{}").await.unwrap();
@@ -118,7 +118,7 @@ async fn a_request_under_way_is_finished_before_the_server_ends() {
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_end_holds_nobody_up_for_longer_than_its_timeout() {
+async fn a_request_that_does_not_end_delays_the_shutdown_by_its_timeout_at_most() {
     let mut unfinished = Unfinished::new().await;
     unfinished.server.drain();
     unfinished.clock.until_armed(Duration::from_secs(23)).await;
@@ -130,7 +130,7 @@ async fn a_request_that_does_not_end_holds_nobody_up_for_longer_than_its_timeout
 }
 
 #[tokio::test]
-async fn the_database_is_free_for_the_next_server() {
+async fn the_database_is_unlocked_for_the_next_server() {
     let mut fixture = Fixture::new().await;
     fixture.server.drain();
     within("the end", fixture.server.stopped()).await.unwrap();
@@ -140,7 +140,7 @@ async fn the_database_is_free_for_the_next_server() {
 }
 
 #[tokio::test]
-async fn a_dropped_server_leaves_the_network() {
+async fn a_dropped_server_closes_its_listener() {
     let fixture = Fixture::new().await;
     let Fixture { server, clock, .. } = fixture;
     let mut connection = RawClient::connect(server.address()).await;

@@ -14,7 +14,7 @@ fn tasks() -> (Tasks, ManualClock) {
     (Tasks::new(Arc::new(clock.clone())), clock)
 }
 
-/// Completes once somebody waits for the time to pass.
+/// Completes once a task waits for the time to pass.
 async fn asleep(clock: &ManualClock) {
     while clock.sleepers() == 0 {
         tokio::task::yield_now().await;
@@ -28,7 +28,7 @@ async fn end(tasks: &Tasks) {
 }
 
 #[tokio::test]
-async fn an_essential_part_that_ends_takes_the_server_down() {
+async fn an_essential_task_that_ends_stops_the_server() {
     let (tasks, _clock) = tasks();
     tasks.spawn_essential("listener", |_stop| async {});
     within("the drain", tasks.draining()).await;
@@ -37,7 +37,7 @@ async fn an_essential_part_that_ends_takes_the_server_down() {
 }
 
 #[tokio::test]
-async fn an_essential_part_that_panics_takes_the_server_down() {
+async fn an_essential_task_that_panics_stops_the_server() {
     let (tasks, _clock) = tasks();
     tasks.spawn_essential("writer", |_stop| async { panic!("broken") });
     within("the drain", tasks.draining()).await;
@@ -46,7 +46,7 @@ async fn an_essential_part_that_panics_takes_the_server_down() {
 }
 
 #[tokio::test]
-async fn an_essential_part_that_ends_when_told_is_no_failure() {
+async fn an_essential_task_that_ends_at_shutdown_is_no_failure() {
     let (tasks, _clock) = tasks();
     tasks.spawn_essential("listener", |stop| async move { stop.cancelled().await });
     end(&tasks).await;
@@ -55,7 +55,7 @@ async fn an_essential_part_that_ends_when_told_is_no_failure() {
 
 /// O17.
 #[tokio::test]
-async fn a_job_that_panics_is_started_anew_after_a_growing_pause() {
+async fn a_job_that_panics_is_restarted_with_backoff() {
     let (tasks, clock) = tasks();
     let starts = Arc::new(watch::Sender::new(0));
     let counted = starts.clone();

@@ -5,9 +5,9 @@ use serde_json::json;
 
 const ROUNDS: u128 = 200;
 
-/// The clock stands still, so no repair comes to the rescue: whatever was committed is told by the push itself.
+/// The clock stands still, so that the position check cannot repair: the push itself must announce every commit.
 #[tokio::test]
-async fn what_a_vanished_sender_committed_is_told_to_the_watchers() {
+async fn commit_of_a_disconnected_sender_is_announced_to_subscribers() {
     let server = TestServer::builder()
         .limits(|limits| (limits.max_connections_per_mailbox, limits.max_connections_per_actor) = (0, 0))
         .manual_clock()

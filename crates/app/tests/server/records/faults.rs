@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use less_sync_test_support::{TestServer, bytes, create};
 use serde_json::json;
 
-/// G-17: a full disk is `internal`, never a code that makes a client give a record up.
+/// G-17: a full disk is `internal`, never a code that makes a client discard a record.
 #[tokio::test]
 async fn a_push_onto_a_full_disk_is_internal_and_what_was_stored_stays() {
     let server = TestServer::builder().database_pages(256).start().await;
@@ -23,7 +23,7 @@ async fn a_push_onto_a_full_disk_is_internal_and_what_was_stored_stays() {
     };
     assert_eq!(rejected, json!({ "ok": false, "error": "internal" }));
     assert!(stored > 0, "nothing fits at all");
-    // Nobody heard of it, the connection lives, and everything acknowledged can still be read.
+    // No event was sent, the connection stays open, and all acknowledged records can still be read.
     assert_eq!(watcher.pending_notifications().await.len(), usize::try_from(stored).unwrap());
     let rows = alice.pull(&space, 0).await;
     assert_eq!(rows.len(), usize::try_from(stored).unwrap() + 2);

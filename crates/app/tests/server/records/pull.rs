@@ -67,7 +67,7 @@ async fn rows_come_by_cursor_and_then_by_id() {
     assert_eq!(alice.pull(&space, 0).await, expected);
 }
 
-/// P-200, P-189: nothing to say is said; no right is no chunk.
+/// P-200, P-189: an empty space is committed; a space without access has no chunk.
 #[tokio::test]
 async fn empty_spaces_are_committed_and_foreign_ones_skipped() {
     let (server, space, mut alice) = alice().await;
@@ -124,7 +124,7 @@ async fn a_client_that_is_ahead_starts_over_with_tombstones() {
     assert_eq!(alice.call("pull", &asked).await["error"], error);
 }
 
-/// a pull sees what the same connection pushed before it, without waiting for the answer.
+/// a pull sees earlier pushes of its connection, without waiting for their responses.
 #[tokio::test]
 async fn a_pull_sees_an_earlier_pipelined_push() {
     let (_server, space, mut alice) = alice().await;
@@ -147,7 +147,7 @@ async fn fill(server: &TestServer, space: &str) {
 
 /// X-10, G1: while a pull waits for its reader, the same connection pushes.
 #[tokio::test]
-async fn a_push_is_not_held_up_by_a_pull_that_nobody_reads() {
+async fn a_push_is_not_delayed_by_an_unread_pull() {
     let (server, space, mut alice) = alice().await;
     fill(&server, &space).await;
     let mut watcher = server.raw("alice").await;
@@ -155,7 +155,7 @@ async fn a_push_is_not_held_up_by_a_pull_that_nobody_reads() {
     let pull = alice.request("pull", &json!({ "spaces": [{ "id": space, "since": 0 }] })).await;
     let push = alice.request("push", &json!({ "space": space, "changes": [create(100, "x")] })).await;
     assert_eq!(watcher.receive_notification("sync").await["cursor"], 17);
-    // Only now does the client read: the push was answered in the middle of the pull.
+    // The client reads from here on: the push has its response in the middle of the pull.
     let mut answers = Vec::new();
     while answers.len() < 2 {
         let frame = alice.receive_rpc().await;
@@ -168,7 +168,7 @@ async fn a_push_is_not_held_up_by_a_pull_that_nobody_reads() {
 
 /// Sixteen clients that do not read their pulls do not block other clients.
 #[tokio::test]
-async fn clients_that_do_not_read_their_pulls_stop_nobody_else() {
+async fn unread_pulls_do_not_block_other_clients() {
     let server = TestServer::with_limits(|limits| limits.max_connections_per_mailbox = 30).await;
     let space = server.space("alice");
     fill(&server, &space).await;
@@ -185,7 +185,7 @@ async fn clients_that_do_not_read_their_pulls_stop_nobody_else() {
         assert_eq!(bob.pull(&space_of_bob, 0).await.len(), usize::try_from(index).unwrap() + 3);
     }
     assert_eq!(server.get("/health").await.status, 200);
-    // And whoever reads late gets everything.
+    // Late readers receive all chunks.
     let mut late = deaf.pop().unwrap();
     loop {
         let frame = late.receive_rpc().await;

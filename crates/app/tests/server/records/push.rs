@@ -25,7 +25,7 @@ async fn a_record_is_created_updated_and_deleted_once() {
     assert_eq!(alice.push(&space, &[create(1, "again")]).await, conflict_at(3));
 }
 
-/// P-181, P-193; D-11: the answer says where the space is.
+/// P-181, P-193, D-11: the result of a conflict contains the current cursor.
 #[tokio::test]
 async fn every_lost_race_is_a_conflict_at_the_current_cursor() {
     let server = TestServer::start().await;
@@ -62,7 +62,7 @@ async fn a_push_is_written_whole_or_not_at_all() {
 
 /// P-182, P-183, P-196
 #[tokio::test]
-async fn what_makes_no_sense_is_rejected_in_the_result() {
+async fn invalid_changes_are_rejected_in_the_result() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let mut alice = server.raw("alice").await;
@@ -112,9 +112,9 @@ async fn undecodable_params_are_invalid() {
     }
 }
 
-/// P-196: nothing to write moves nothing and tells nobody.
+/// P-196: an empty push moves no cursor and sends no notification.
 #[tokio::test]
-async fn an_empty_push_answers_with_the_cursor() {
+async fn an_empty_push_returns_the_cursor() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let [mut alice, mut watcher] = [server.raw("alice").await, server.raw("alice").await];
@@ -137,7 +137,7 @@ async fn a_blob_of_5_mib_fits_and_not_one_byte_more() {
     let too_large = vec![0; 5_242_881];
     assert_eq!(alice.push(&space, &[create(1, too_large)]).await, rejected("payload_too_large"));
     assert_eq!(alice.push_ok(&space, &[create(1, &largest)]).await, 1);
-    // too large for one frame, so the watcher is told to pull.
+    // too large for one frame, so that the watcher gets a hint to pull.
     let hint = watcher.receive_notification("sync").await;
     let keys =
         json!({ "space": space, "prev": 1, "cursor": 1, "key_generation": 1, "epoch": 1, "records": [] });
@@ -190,7 +190,7 @@ async fn spaces_do_not_leak_into_each_other() {
 
 /// Two apps of one user have a space each.
 #[tokio::test]
-async fn apps_of_one_user_are_apart() {
+async fn apps_of_one_user_have_separate_spaces() {
     let server = TestServer::start().await;
     let claims = server.issuer().claims("alice").client("client-2");
     let mut other_app = server.raw_with_token(&server.issuer().mint(&claims)).await;
@@ -225,9 +225,9 @@ async fn pushes_sent_without_waiting_take_effect_in_order() {
     }
 }
 
-/// P2 on the wire: of many writers with the same expectation exactly one wins.
+/// P2 on the wire: of many writers with the same expected cursor exactly one succeeds.
 #[tokio::test]
-async fn of_many_writers_with_one_expectation_one_wins() {
+async fn of_many_writers_with_one_expected_cursor_one_wins() {
     let server = TestServer::start().await;
     let space = server.space("alice");
     let mut first = server.raw("alice").await;

@@ -15,7 +15,7 @@ fn bad_request(message: &str) -> Value {
     json!({ "code": "bad_request", "message": message })
 }
 
-/// P-074, P-079; both generations' names of the epoch.
+/// P-074, P-079: the epoch under the names of both generations.
 #[tokio::test]
 async fn a_space_is_created_once() {
     let server = TestServer::start().await;
@@ -28,7 +28,7 @@ async fn a_space_is_created_once() {
 
 /// P-075, X-26: malformed ids, and ids of the form of personal spaces.
 #[tokio::test]
-async fn ids_that_nobody_may_choose_are_rejected() {
+async fn reserved_ids_are_rejected() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     for id in ["", "not-a-uuid", "7b0b6a5e-9a55-4a4b-8d5a-0123456789a", &server.space("bob")] {
@@ -39,7 +39,7 @@ async fn ids_that_nobody_may_choose_are_rejected() {
 
 /// P-076…P-078
 #[tokio::test]
-async fn what_is_not_a_compressed_point_is_no_root_key() {
+async fn root_key_must_be_a_compressed_point() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     let point = unhex(ROOT_KEY);
@@ -71,17 +71,17 @@ async fn params_that_are_no_map_are_invalid() {
 
 /// The creator of a space has no rights in it without a chain of UCANs.
 #[tokio::test]
-async fn a_creator_has_no_rights_by_creating() {
+async fn creation_alone_grants_no_rights() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     create(&mut alice, SPACE, &unhex(ROOT_KEY)).await;
     assert_eq!(alice.push(SPACE, &[]).await, json!({ "ok": false, "error": "forbidden" }));
 }
 
-/// Protocol §1.10: what fails does not count, and the message says the configured number, with counters in the store and
+/// Protocol §1.10: failures do not count, and the message contains the configured limit, with counters in the store and
 /// without.
 #[tokio::test]
-async fn a_user_creates_so_many_spaces_a_day() {
+async fn spaces_per_user_and_day_are_limited() {
     let key = "3031323334353637383930313233343536373839303132333435363738393031";
     for key in ["", key] {
         let builder = TestServer::builder().setting("RATE_LIMIT_SPACES_PER_DAY", "2");

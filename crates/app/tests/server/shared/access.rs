@@ -1,4 +1,4 @@
-//! The matrix of auth §10: every method, every level, every way to be rejected.
+//! The permission matrix of auth §10: every method, every level, every rejection.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use less_sync_test_support::{
 };
 use serde_json::{Value, json};
 
-/// Method, and the least level that opens it.
+/// Method and its required level.
 const METHODS: [(&str, Permission); 6] = [
     ("subscribe", Permission::Read),
     ("pull", Permission::Read),
@@ -48,7 +48,7 @@ pub(crate) async fn outcome(client: &mut RawClient, method: &str, space: &str, u
             code(&response["result"]["error"])
         }
         "membership.append" => {
-            // A version that no log has: whoever gets that far may append.
+            // A version that no log has: a version conflict shows that the append was authorized.
             let (entry, payload) = crate::shared::log::hashed("entry");
             let params = json!({
                 "space": space, "expected_version": 1_000_000, "entry_hash": entry, "payload": payload,
@@ -68,7 +68,7 @@ fn rand_index() -> u128 {
     u128::from_be_bytes(*random_space().as_bytes()) >> 64 & 0xffff_ffff_ffff
 }
 
-/// The rejection of `method`: a pull leaves the space out without a word.
+/// Outcome of a rejected `method`: a pull skips the space silently.
 fn rejected(method: &str) -> &'static str {
     if method == "pull" { "skipped" } else { "forbidden" }
 }
@@ -79,9 +79,9 @@ async fn expect_rejections(client: &mut RawClient, space: &str, ucan: Option<&st
     }
 }
 
-/// P-165, P-166, X-23: each level opens what it is enough for, and nothing else; directly and through another member.
+/// P-165, P-166, X-23: each level permits exactly its methods, invited directly or by another member.
 #[tokio::test]
-async fn every_method_opens_to_its_level_and_to_those_above() {
+async fn every_method_is_permitted_from_its_level_up() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [member, guest] = std::array::from_fn(|_| Member::random());
@@ -109,9 +109,9 @@ async fn every_method_opens_to_its_level_and_to_those_above() {
     }
 }
 
-/// P-094, P-097, P-164, P-183, P-189: without a chain nothing opens, whoever asks.
+/// P-094, P-097, P-164, P-183, P-189: without a chain every method is rejected, for every user.
 #[tokio::test]
-async fn nothing_opens_without_a_chain() {
+async fn methods_without_a_chain_are_rejected() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let (mut owner, mut nobody) = (space.owner_client().await, server.raw("bob").await);
@@ -122,7 +122,7 @@ async fn nothing_opens_without_a_chain() {
 
 /// Auth §6.3, one row after the other, for every method.
 #[tokio::test]
-async fn nothing_opens_to_a_chain_that_is_not_good() {
+async fn methods_with_an_invalid_chain_are_rejected() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [member, other] = std::array::from_fn(|_| Member::random());
@@ -150,9 +150,9 @@ async fn nothing_opens_to_a_chain_that_is_not_good() {
     assert_eq!(outcome(&mut client, "push", &space.text(), Some(&good().sign())).await, "ok");
 }
 
-/// P-167, P-168, auth §18.8: a dead token at any depth, in either of its texts.
+/// P-167, P-168, auth §18.8: a revoked token at any depth, in either of its texts.
 #[tokio::test]
-async fn nothing_opens_to_a_revoked_chain() {
+async fn methods_with_a_revoked_chain_are_rejected() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [admin, member] = std::array::from_fn(|_| Member::random());
@@ -175,9 +175,9 @@ async fn nothing_opens_to_a_revoked_chain() {
     }
 }
 
-/// A revocation counts where it was made, P-104: the same key in another space goes on.
+/// P-104: a revocation applies to its space only; the same key keeps its access to another space.
 #[tokio::test]
-async fn revocation_in_one_space_says_nothing_about_another() {
+async fn revocation_applies_to_its_space_only() {
     let server = TestServer::start().await;
     let [here, there] = [SharedSpace::create(&server).await, SharedSpace::create(&server).await];
     let member = Member::random();
@@ -188,9 +188,9 @@ async fn revocation_in_one_space_says_nothing_about_another() {
     assert_eq!(outcome(&mut client, "pull", &there.text(), Some(&yours)).await, "ok");
 }
 
-/// Auth §4.1: the token opens its own personal space for everything, whatever chain comes along; nothing opens another's.
+/// Auth §4.1: the token gives full access to its own personal space, with any chain beside it, and to no other one.
 #[tokio::test]
-async fn personal_space_opens_to_its_owner_alone() {
+async fn personal_space_is_accessible_to_its_owner_only() {
     let server = TestServer::start().await;
     let (member, space) = (Member::random(), server.space("alice"));
     let (mut alice, mut bob) = (server.raw("alice").await, server.raw_as("bob", &member).await);
@@ -202,11 +202,11 @@ async fn personal_space_opens_to_its_owner_alone() {
     }
 }
 
-/// Protocol §4.1 step 3, S-24: only a holder of a chain of their own learns that an id that cannot be guessed is unknown.
-/// Clients give records up for good on `not_found` of a push, so that one says that the home is missing
+/// Protocol §4.1 step 3, S-24: only the holder of a valid chain gets `not_found` for an unguessable unknown id.
+/// Clients discard records on `not_found` of a push, so that a push reports a missing home server
 /// (newer-clients §3.1).
 #[tokio::test]
-async fn unknown_space_is_not_found_by_a_chain_of_ones_own_and_forbidden_else() {
+async fn unknown_space_is_not_found_with_an_own_chain_and_forbidden_otherwise() {
     let server = TestServer::start().await;
     let [member, other] = std::array::from_fn(|_| Member::random());
     let (unknown, derived) = (random_space(), derived_space());
@@ -236,9 +236,9 @@ async fn unknown_space_is_not_found_by_a_chain_of_ones_own_and_forbidden_else() 
     }
 }
 
-/// Auth §4.1 rule 3, §18.8: a row with a root key is never personal, whatever a token claims.
+/// Auth §4.1 rule 3, §18.8: a space with a root key is never personal, regardless of the claims of a token.
 #[tokio::test]
-async fn shared_space_that_a_token_claims_as_personal_opens_to_nobody_by_that() {
+async fn shared_space_claimed_as_personal_is_rejected() {
     let server = TestServer::builder().setting("PERSONAL_SPACE_MODE", "claim").start().await;
     let space = SharedSpace::create(&server).await;
     let claims = server.issuer().claims("mallory").with("personal_space_id", space.text());

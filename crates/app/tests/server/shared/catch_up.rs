@@ -1,11 +1,11 @@
-//! `catchup: true`: what a watcher missed, before its response (protocol §6.4, D-16).
+//! `catchup: true`: missed rows are sent before the response (protocol §6.4, D-16).
 
 use less_sync_test_support::{RawClient, SharedSpace, TestServer, create, delete, record_id};
 use serde_json::{Value, json};
 
 use crate::shared::log::fill;
 
-/// Subscribes and answers every frame up to and with the response.
+/// Subscribes and returns all frames up to and including the response.
 async fn subscribe(client: &mut RawClient, entry: Value) -> (Vec<Value>, Value) {
     let id = client.request("subscribe", &json!({ "spaces": [entry] })).await;
     let mut before = Vec::new();
@@ -32,7 +32,7 @@ async fn history(space: &SharedSpace<'_>) -> RawClient {
 }
 
 #[tokio::test]
-async fn little_that_was_missed_is_told_before_the_response() {
+async fn few_missed_rows_are_replayed_before_the_response() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let mut owner = history(&space).await;
@@ -50,14 +50,14 @@ async fn little_that_was_missed_is_told_before_the_response() {
     let records = told[2]["params"]["records"].as_array().unwrap();
     assert_eq!(records[0], json!({ "id": record_id(1), "cursor": 4, "deleted": true }));
     assert_eq!(records[1]["id"], record_id(3));
-    // Live events go on where that ended.
+    // Live events continue at the cursor of the response.
     owner.push_with(&text, space.root(), &[create(4, "four")]).await;
     let sync = client.receive_notification("sync").await;
     assert_eq!((&sync["prev"], &sync["cursor"]), (&json!(5), &json!(6)));
 }
 
 #[tokio::test]
-async fn much_that_was_missed_is_one_hint_after_the_response() {
+async fn many_missed_rows_become_one_hint_after_the_response() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let (text, root) = (space.text(), space.root());
@@ -71,7 +71,7 @@ async fn much_that_was_missed_is_one_hint_after_the_response() {
     let hint = client.receive_notification("sync").await;
     assert_eq!((&hint["prev"], &hint["cursor"], &hint["records"]), (&json!(6), &json!(6), &json!([])));
     client.assert_quiet().await;
-    // One row less, and 1 MiB in one row, are still told; more than that is not.
+    // One row less, and 1 MiB in one row, are still replayed; more is not.
     owner.push_with(&text, root, &[create(700, vec![7; 1024 * 1024])]).await;
     owner.push_with(&text, root, &[create(701, "x")]).await;
     for (since, told_at_once) in [(6, false), (7, true)] {
@@ -82,7 +82,7 @@ async fn much_that_was_missed_is_one_hint_after_the_response() {
 }
 
 #[tokio::test]
-async fn nothing_is_replayed_unasked_from_the_start_or_from_ahead() {
+async fn replay_needs_catchup_and_a_cursor_within_the_history() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     history(&space).await;

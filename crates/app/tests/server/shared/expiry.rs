@@ -1,4 +1,4 @@
-//! Subscriptions that outlive nothing they rest on: the chain, and the token it is for (protocol §1.11, §6.3).
+//! Expiry of subscriptions with their chain, and with the token that it is for (protocol §1.11, §6.3).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Moves time on in steps in which no connection falls silent; answers what they were told meanwhile.
+/// Advances the clock in steps below the idle timeout; returns the notifications received meanwhile.
 async fn pass(server: &TestServer, time: Duration, clients: &mut [&mut RawClient]) -> Vec<Value> {
     const STEP: Duration = Duration::from_secs(20);
     let (mut left, mut told) = (time, Vec::new());
@@ -24,7 +24,7 @@ async fn pass(server: &TestServer, time: Duration, clients: &mut [&mut RawClient
     told
 }
 
-/// D-22: a subscription ends in the second after the last one of its chain, its presence with it, and says so once for
+/// D-22: a subscription and its presence end in the second after the expiry of the chain, with one notification for
 /// all spaces.
 #[tokio::test]
 async fn subscription_ends_with_its_chain() {
@@ -47,7 +47,7 @@ async fn subscription_ends_with_its_chain() {
     assert_eq!(early, Vec::<Value>::new());
     let mut seconds = 40;
     while seconds < 119 {
-        // Presence is renewed like a client renews it, or it would go by itself.
+        // Presence is renewed as clients do; it would expire otherwise.
         client.notify("presence.set", &json!({ "space": here.text(), "data": bytes("here") })).await;
         owner.receive_notification("presence").await;
         let some = 20.min(119 - seconds);
@@ -80,9 +80,9 @@ async fn subscription_ends_with_its_chain() {
     assert_eq!(rejected, json!({ "ok": false, "error": "forbidden" }));
 }
 
-/// Subscribing again in time moves the end.
+/// Subscribing again before the expiry extends the subscription.
 #[tokio::test]
-async fn renewed_subscription_lives_as_long_as_its_new_chain() {
+async fn renewed_subscription_ends_with_its_new_chain() {
     let server = TestServer::with_manual_clock().await;
     let space = SharedSpace::create(&server).await;
     let member = Member::random();
@@ -99,7 +99,7 @@ async fn renewed_subscription_lives_as_long_as_its_new_chain() {
 
 /// The expiry of a chain is not announced for a subscription that ended before.
 #[tokio::test]
-async fn chain_that_runs_out_after_its_subscription_says_nothing() {
+async fn chain_that_expires_after_its_subscription_sends_no_notification() {
     let server = TestServer::with_manual_clock().await;
     let [left, revoked] = [SharedSpace::create(&server).await, SharedSpace::create(&server).await];
     let member = Member::random();
@@ -115,10 +115,10 @@ async fn chain_that_runs_out_after_its_subscription_says_nothing() {
     assert_eq!(pass(&server, 2 * MINUTE, &mut [&mut client]).await, Vec::<Value>::new());
 }
 
-/// Protocol §6.3: a token for another DID keeps the personal space and loses what rests on chains for the old one; a
-/// token for the same one loses nothing.
+/// Protocol §6.3: a token for another DID keeps the personal space and ends the subscriptions by chains for the old one;
+/// a token for the same DID ends none.
 #[tokio::test]
-async fn token_for_another_did_ends_what_rests_on_the_old_one() {
+async fn token_for_another_did_ends_subscriptions_of_the_old_one() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [old, new] = std::array::from_fn(|_| Member::random());

@@ -16,7 +16,7 @@ fn mailbox(of: char) -> String {
     String::from(of).repeat(64)
 }
 
-/// A connection of `user` with the mailbox of that letter.
+/// A connection of `user` with the mailbox of that character.
 async fn owner(server: &TestServer, user: &str, of: char) -> RawClient {
     let claims = server.issuer().claims(user).mailbox(&mailbox(of));
     server.raw_with_token(&server.issuer().mint(&claims)).await
@@ -48,9 +48,9 @@ fn is_time(text: &str) -> bool {
         || (fraction.len() <= 7 && fraction.starts_with('.') && !digits.ends_with('0') && fraction.len() > 1)
 }
 
-/// P-110, P-111, P-120, P-122: anybody may write to a mailbox, and its owner reads what was written.
+/// P-110, P-111, P-120, P-122: every user may write to a mailbox; its owner reads the invitations.
 #[tokio::test]
-async fn letter_to_somebody_elses_mailbox_is_read_by_its_owner() {
+async fn invitation_is_readable_by_the_mailbox_owner_only() {
     let server = TestServer::start().await;
     let [mut alice, mut bob] = [server.raw("alice").await, owner(&server, "bob", 'b').await];
     let sent = send(&mut alice, 'b', "jwe-é").await["result"].clone();
@@ -67,9 +67,9 @@ async fn letter_to_somebody_elses_mailbox_is_read_by_its_owner() {
     }
 }
 
-/// P-121, P-123, P-124: the mailbox is that of the token. Who has none has nothing in it.
+/// P-121, P-123, P-124: the mailbox is that of the token; without one the list is empty.
 #[tokio::test]
-async fn mailboxes_of_others_look_empty() {
+async fn mailboxes_of_other_users_appear_empty() {
     let server = TestServer::start().await;
     let mut bob = owner(&server, "bob", 'b').await;
     let sent = send(&mut bob, 'b', "x").await["result"].clone();
@@ -89,9 +89,9 @@ async fn mailboxes_of_others_look_empty() {
     }
 }
 
-/// P-112…P-114, P-116, P-118: each fault with its words, in the order of protocol §4.11.
+/// P-112…P-114, P-116, P-118: each fault with its message, in the order of protocol §4.11.
 #[tokio::test]
-async fn malformed_letters_are_rejected_with_their_words() {
+async fn malformed_invitations_are_rejected_with_their_messages() {
     let server = TestServer::start().await;
     let mut alice = server.raw("alice").await;
     let (right, long) = (mailbox('b'), "x".repeat(131_073));
@@ -126,7 +126,7 @@ async fn malformed_letters_are_rejected_with_their_words() {
     assert_eq!(response["error"], error("bad_request", "invalid invitation cursor"));
 }
 
-/// P-125, P-126: pages of 50, of 200 at most; a position that is not in the mailbox gives nothing.
+/// P-125, P-126: pages of 50, at most 200; a position that is not in the mailbox gives an empty page.
 #[tokio::test]
 async fn pages_follow_each_other_without_gap() {
     let server = TestServer::builder().setting("RATE_LIMIT_INVITATIONS_PER_HOUR", "1000").start().await;
@@ -149,9 +149,9 @@ async fn pages_follow_each_other_without_gap() {
     }
 }
 
-/// Protocol §2.7: no answer beyond 4 MiB; the client goes on until a page is empty.
+/// Protocol §2.7: responses are at most 4 MiB; the client continues until a page is empty.
 #[tokio::test]
-async fn page_ends_before_its_frame_is_too_large() {
+async fn page_ends_before_the_frame_limit() {
     let server = TestServer::start().await;
     let mut bob = owner(&server, "bob", 'b').await;
     let payload = "x".repeat(131_072);
@@ -170,10 +170,10 @@ async fn page_ends_before_its_frame_is_too_large() {
     assert!(pages.len() == 2 && (28..=29).contains(&pages[0]), "{pages:?}");
 }
 
-/// X-14, the rule G5 has its exception in: between one and five seconds later, once for all that came meanwhile, without
+/// X-14, the exception of G5: one notice between one and five seconds later for all new invitations, without
 /// content, to every connection of the mailbox, the sender's own included.
 #[tokio::test]
-async fn notice_comes_later_and_says_nothing() {
+async fn notice_is_delayed_and_has_no_content() {
     let server = TestServer::with_manual_clock().await;
     let mut devices = [owner(&server, "bob", 'b').await, owner(&server, "bob", 'b').await];
     let mut stranger = owner(&server, "carol", 'c').await;
@@ -197,10 +197,10 @@ async fn notice_comes_later_and_says_nothing() {
     }
 }
 
-/// P-228, X-27: what fails does not count, whoever has used up the budget learns nothing else, and both kinds of
-/// counters say the same.
+/// P-228, X-27: failures do not count, an exhausted budget is reported before any other fault, and both kinds of
+/// counters agree.
 #[tokio::test]
-async fn budget_of_an_hour_counts_what_was_delivered() {
+async fn hourly_budget_counts_delivered_invitations() {
     let limited = || TestServer::builder().setting("RATE_LIMIT_INVITATIONS_PER_HOUR", "2");
     for builder in [limited(), limited().setting("IDENTITY_HASH_KEY", KEY)] {
         let server = builder.setting("MAX_INVITATIONS_PER_MAILBOX", "1").start().await;
@@ -222,7 +222,7 @@ async fn budget_of_an_hour_counts_what_was_delivered() {
     }
 }
 
-/// X-27, B-15: six connections at once get no more than the limit together.
+/// X-27, B-15: six concurrent connections together get exactly the limit.
 #[tokio::test]
 async fn budget_is_exact_under_concurrency() {
     let limited = || TestServer::builder().setting("RATE_LIMIT_INVITATIONS_PER_HOUR", "10");
@@ -243,7 +243,7 @@ async fn budget_is_exact_under_concurrency() {
     }
 }
 
-/// P-115: a store that fails is no rejection.
+/// P-115: a failure of the store is not a rejection.
 #[tokio::test]
 async fn store_that_fails_is_internal() {
     let server = TestServer::builder().embedded().start().await.restart().await;
@@ -258,9 +258,9 @@ async fn store_that_fails_is_internal() {
     }
 }
 
-/// P-124, P-125: nobody sees what has expired, though it still serves as a position, and one day it is gone.
+/// P-124, P-125: expired invitations are hidden, still serve as positions, and are purged later.
 #[tokio::test]
-async fn what_has_expired_is_hidden_and_purged() {
+async fn expired_invitations_are_hidden_and_purged() {
     let server = TestServer::builder().embedded().manual_clock().start().await;
     let mut bob = owner(&server, "bob", 'b').await;
     let mut sent = Vec::new();

@@ -24,7 +24,7 @@ pub(crate) fn append(space: &str, ucan: &str, version: i32, prev: Option<&Value>
     params
 }
 
-/// Appends `payloads` one after the other to an empty log; answers the hash of the last one.
+/// Appends `payloads` one after the other to an empty log; returns the hash of the last one.
 pub(crate) async fn fill(
     client: &mut RawClient,
     space: &SharedSpace<'_>,
@@ -53,7 +53,7 @@ fn seqs(list: &Value) -> Vec<i64> {
 
 /// P-090, P-093, P-100, P-103.
 #[tokio::test]
-async fn log_grows_entry_by_entry_and_is_read_from_any_place() {
+async fn log_is_appended_entry_by_entry_and_listed_from_any_position() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let mut owner = space.owner_client().await;
@@ -80,7 +80,7 @@ async fn log_grows_entry_by_entry_and_is_read_from_any_place() {
     }
 }
 
-/// P-091, P-101, D-36: version first, then the chain, which says so in the words that clients look for.
+/// P-091, P-101, D-36: the version is checked first, then the hash chain, with the message that clients match.
 #[tokio::test]
 async fn entry_that_does_not_continue_the_log_is_a_conflict() {
     let server = TestServer::start().await;
@@ -108,9 +108,9 @@ async fn entry_that_does_not_continue_the_log_is_a_conflict() {
     assert_eq!(owner.call("membership.append", &params).await["error"], conflict, "a blind repeat");
 }
 
-/// The watchers hear of an entry, its sender does not, and a pull brings it in its place (D-37).
+/// An entry is sent to all subscribers but its sender, and a pull returns it at its position (D-37).
 #[tokio::test]
-async fn entry_reaches_the_watchers_and_whoever_pulls() {
+async fn entry_reaches_subscribers_and_pulls() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let (reader, text) = (Member::random(), space.text());
@@ -135,7 +135,7 @@ async fn entry_reaches_the_watchers_and_whoever_pulls() {
     assert_eq!(chunks[3]["data"]["count"], 2);
 }
 
-/// D-28: whoever was invited to read says so in the log, with or without `kind`.
+/// D-28: a member with read permission may append to the log, with or without `kind`.
 #[tokio::test]
 async fn reader_may_append() {
     let server = TestServer::start().await;

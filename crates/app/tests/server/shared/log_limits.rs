@@ -22,7 +22,7 @@ fn limited_to(appends: usize) -> Value {
     error("rate_limited", &format!("rate limit exceeded: max {appends} membership appends per hour"))
 }
 
-/// Appends to the end of the log, wherever that is.
+/// Appends to the end of the log.
 async fn append_next(client: &mut RawClient, space: &SharedSpace<'_>, ucan: &str) -> Value {
     let log = list(client_of(space).await.as_mut(), space, &json!({})).await;
     let version = i32::try_from(log["metadata_version"].as_i64().unwrap()).unwrap();
@@ -34,9 +34,9 @@ async fn client_of(space: &SharedSpace<'_>) -> Box<RawClient> {
     Box::new(space.owner_client().await)
 }
 
-/// P-228: the budget depends on the right, what fails does not count, and both kinds of counters say the same.
+/// P-228: the budget depends on the permission, failures do not count, and both kinds of counters agree.
 #[tokio::test]
-async fn budget_of_an_hour_depends_on_the_right_and_counts_successes() {
+async fn hourly_budget_depends_on_the_permission_and_counts_successes() {
     for builder in [limited(), limited().setting("IDENTITY_HASH_KEY", KEY)] {
         let server = builder.start().await;
         let space = SharedSpace::create(&server).await;
@@ -64,7 +64,7 @@ async fn budget_of_an_hour_depends_on_the_right_and_counts_successes() {
 
 /// The window slides, and authorization comes before the budget.
 #[tokio::test]
-async fn budget_comes_back_after_an_hour() {
+async fn budget_is_restored_after_an_hour() {
     let server = limited().manual_clock().start().await;
     let space = SharedSpace::create(&server).await;
     let writer = Member::random();
@@ -101,7 +101,7 @@ async fn concurrent_appends_never_exceed_the_budget() {
 }
 
 #[tokio::test]
-async fn payload_and_log_have_their_bounds() {
+async fn payload_and_log_size_are_limited() {
     let server = TestServer::builder()
         .setting("MAX_MEMBER_PAYLOAD", "512 KiB")
         .setting("MEMBERSHIP_LOG_CAP", "1 MiB")
@@ -123,7 +123,7 @@ async fn payload_and_log_have_their_bounds() {
 
 /// Protocol §2.7: the newest entries that fit one frame; the rest on demand.
 #[tokio::test]
-async fn list_that_does_not_fit_a_frame_lacks_its_oldest_entries() {
+async fn list_too_large_for_a_frame_omits_the_oldest_entries() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let mut owner = space.owner_client().await;

@@ -1,4 +1,4 @@
-//! A store that is down is a failure, and never a rejection (D-29).
+//! An outage of the store is a failure, not a rejection (D-29).
 
 use std::fs::OpenOptions;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::rpc_error::error;
 use crate::shared::log::append;
 
-/// The answer to `method` where it says what went wrong.
+/// The error in the response to `method`.
 fn failure(method: &str, response: &Value) -> Value {
     match method {
         "subscribe" => response["result"]["errors"][0]["error"].clone(),
@@ -23,7 +23,7 @@ fn failure(method: &str, response: &Value) -> Value {
 
 /// X-07, P-098, G-17, auth §18.8: `internal` from every method, in shared and in personal spaces, with a chain and without.
 #[tokio::test]
-async fn every_method_says_internal_while_the_store_is_down() {
+async fn every_method_fails_with_internal_during_an_outage_of_the_store() {
     let server = TestServer::builder().embedded().start().await;
     let (member, personal) = (Member::random(), server.space("bob"));
     let (shared, ucan) = {

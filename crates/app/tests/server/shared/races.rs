@@ -1,5 +1,5 @@
-//! Revocations that race what they forbid: whatever comes after the answer is rejected, whatever came before was allowed,
-//! and nobody is left listening.
+//! Revocations that race other requests: requests after the response are rejected, requests before it were permitted,
+//! and no subscription of the revoked member remains.
 
 use less_sync_auth::ucan;
 use less_sync_core::Permission;
@@ -14,7 +14,7 @@ fn is_ok(response: &Value) -> bool {
 
 /// R-rows of storage §6 from the outside; auth §18.8.
 #[tokio::test]
-async fn revocation_is_obeyed_by_whatever_follows_it() {
+async fn revocation_applies_to_every_later_request() {
     // Connections that were dropped may count for a moment longer.
     let server = TestServer::with_limits(|limits| {
         limits.max_connections_per_actor = 1000;
@@ -41,7 +41,7 @@ async fn revocation_is_obeyed_by_whatever_follows_it() {
         let entered = subscribed["result"]["spaces"].as_array().is_some_and(|spaces| !spaces.is_empty());
         assert!(entered || !is_ok(&pushed), "round {round}: a push after a rejected subscription");
 
-        // The answer to the revocation is here: from now on nothing is allowed, and nothing is heard.
+        // The revocation has its response: from now on requests are rejected and no event is delivered.
         let late = client.push_with(&text, &chain, &[create(2 * round + 1, "x")]).await;
         assert_eq!(late, json!({ "ok": false, "error": "forbidden" }), "round {round}");
         let (chunks, _) = client.call_with_chunks("pull", &entries).await;
@@ -52,9 +52,10 @@ async fn revocation_is_obeyed_by_whatever_follows_it() {
     }
 }
 
-/// Subscriptions and revocations of others at once: whoever keeps their right gets it, and hears every push.
+/// Concurrent subscriptions and revocations of others: members who keep their rights stay subscribed and receive every
+/// push.
 #[tokio::test]
-async fn revocations_of_others_disturb_no_subscription() {
+async fn revocations_of_others_affect_no_subscription() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let (text, member) = (space.text(), Member::random());

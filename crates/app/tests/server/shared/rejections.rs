@@ -21,7 +21,7 @@ fn bad(message: &str) -> Value {
 
 /// P-092.
 #[tokio::test]
-async fn append_is_checked_from_its_form_to_its_right() {
+async fn append_is_validated_in_the_specified_order() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await.text();
     let (hash, payload) = hashed("x");
@@ -46,7 +46,7 @@ async fn append_is_checked_from_its_form_to_its_right() {
 
 /// P-094, P-095.
 #[tokio::test]
-async fn list_is_checked_from_its_form_to_its_right() {
+async fn list_is_validated_in_the_specified_order() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await.text();
     let cases = vec![
@@ -63,7 +63,7 @@ async fn list_is_checked_from_its_form_to_its_right() {
 
 /// P-097, P-099.
 #[tokio::test]
-async fn revoke_is_checked_from_its_form_to_its_right() {
+async fn revoke_is_validated_in_the_specified_order() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await.text();
     let params =

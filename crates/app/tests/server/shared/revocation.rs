@@ -27,7 +27,7 @@ async fn revoke(client: &mut RawClient, params: &Value) -> Value {
     client.call("membership.revoke", params).await
 }
 
-/// A response and the params of a `resubscribe`, in whichever order they come.
+/// A response and the params of a `resubscribe`, in any order.
 pub(crate) async fn both(client: &mut RawClient) -> (Value, Value) {
     let mut frames = [client.receive_rpc().await, client.receive_rpc().await];
     frames.sort_by_key(|frame| frame["type"].as_i64());
@@ -36,10 +36,10 @@ pub(crate) async fn both(client: &mut RawClient) -> (Value, Value) {
     (answer, told["params"].clone())
 }
 
-/// X-13, P-096, P-262, D-09: everybody is told; who had the token hears nothing after that and is not heard of any more; the
-/// others go on.
+/// X-13, P-096, P-262, D-09: every subscriber is notified; subscription and presence of the revoked member end; the other
+/// subscriptions continue.
 #[tokio::test]
-async fn revoked_member_is_told_and_then_gone() {
+async fn revoked_member_is_notified_and_its_subscription_ends() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [removed, other] = std::array::from_fn(|_| Member::random());
@@ -58,7 +58,7 @@ async fn revoked_member_is_told_and_then_gone() {
     for client in [&mut owner, &mut stays] {
         assert_eq!(client.receive_notification("presence.leave").await, leave);
     }
-    // Its very next frame is rejected, and what does not ask for a right anew has no subscription to go by.
+    // Its next request is rejected, and methods that rely on a subscription are ignored.
     let rejected = gone.push_with(&space.text(), &ucan, &[create(1, "x")]).await;
     assert_eq!(rejected, json!({ "ok": false, "error": "forbidden" }));
     for method in ["presence.set", "event.send"] {
@@ -73,7 +73,7 @@ async fn revoked_member_is_told_and_then_gone() {
     owner.assert_quiet().await;
 }
 
-/// Auth §6.5: both names of every token are remembered; whatever the token was handed on to ends with it.
+/// Auth §6.5: both cids of every token are recorded; revoking a token ends the subscriptions of all chains with it.
 #[tokio::test]
 async fn subscription_ends_with_any_token_of_its_chain_under_either_name() {
     let server = TestServer::start().await;
@@ -92,9 +92,9 @@ async fn subscription_ends_with_any_token_of_its_chain_under_either_name() {
     }
 }
 
-/// G-14: with `member_did` all that the member has open in the space ends, by whatever chain; other spaces go on.
+/// G-14: with `member_did` all subscriptions of the member to the space end, for any chain, and to no other space.
 #[tokio::test]
-async fn member_that_is_named_is_gone_from_the_space_and_from_no_other() {
+async fn named_member_loses_all_subscriptions_to_the_space_only() {
     let server = TestServer::start().await;
     let [space, elsewhere] = [SharedSpace::create(&server).await, SharedSpace::create(&server).await];
     let removed = Member::random();
@@ -119,7 +119,7 @@ async fn member_that_is_named_is_gone_from_the_space_and_from_no_other() {
 
 /// A removed member with a new valid chain can subscribe again, also on the same connection.
 #[tokio::test]
-async fn member_that_is_let_in_again_watches_again() {
+async fn removed_member_with_a_new_chain_can_subscribe_again() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let member = Member::random();
@@ -132,9 +132,9 @@ async fn member_that_is_let_in_again_watches_again() {
     assert_eq!(client.receive_notification("sync").await["cursor"], 1);
 }
 
-/// An admin who revokes an older chain of their own is not told of the revocation, but that the subscription is gone.
+/// An admin who revokes an older chain of their own is notified that the subscription ended, not of the revocation.
 #[tokio::test]
-async fn whoever_revokes_what_they_watch_by_is_told_to_subscribe_again() {
+async fn revoking_the_chain_of_an_own_subscription_sends_resubscribe() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let admin = Member::random();
@@ -149,9 +149,10 @@ async fn whoever_revokes_what_they_watch_by_is_told_to_subscribe_again() {
     client.assert_quiet().await;
 }
 
-/// Auth §6.5, §18.8: not the own leaf, not the inviter's token, not the root, in neither form; and writers nothing.
+/// Auth §6.5, §18.8: the own leaf, the inviter's token and the root cannot be revoked, in either form; writers revoke
+/// no token.
 #[tokio::test]
-async fn nobody_revokes_a_token_of_their_own_chain() {
+async fn tokens_of_the_own_chain_cannot_be_revoked() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [inviter, admin] = std::array::from_fn(|_| Member::random());
@@ -175,9 +176,9 @@ async fn nobody_revokes_a_token_of_their_own_chain() {
     assert_eq!(revoke(&mut client, &params).await["error"], error("forbidden", "forbidden"));
 }
 
-/// P-104: a repeat answers and notifies again. Any text of 1 to 128 bytes is taken.
+/// P-104: a repeat succeeds and notifies again. Any text of 1 to 128 bytes is accepted.
 #[tokio::test]
-async fn repeated_revocation_is_told_again() {
+async fn repeated_revocation_notifies_again() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let mut owner = space.owner_client().await;
@@ -189,9 +190,9 @@ async fn repeated_revocation_is_told_again() {
     }
 }
 
-/// P-096: on a personal space it answers, tells the user's other devices, and cuts none of them.
+/// P-096: on a personal space it succeeds and notifies the user's other devices; their subscriptions stay.
 #[tokio::test]
-async fn revocation_in_a_personal_space_cuts_nobody() {
+async fn revocation_in_a_personal_space_ends_no_subscription() {
     let server = TestServer::start().await;
     let (space, alice) = (server.space("alice"), Member::random());
     let [mut one, mut other] = [server.raw_as("alice", &alice).await, server.raw_as("alice", &alice).await];

@@ -71,7 +71,7 @@ async fn keys_of_files_are_listed_for_both_generations() {
     }
 }
 
-/// P-147, P-148, P-150: rewrap, its faults and its words.
+/// P-147, P-148, P-150: rewrap, its faults and their messages.
 #[tokio::test]
 async fn keys_of_files_are_rewrapped() {
     let server = server().await;
@@ -113,7 +113,7 @@ async fn keys_of_files_are_rewrapped() {
     }
 }
 
-/// P-145, X-21, D-31: an app that knows no files comes through a rotation as long as there are none.
+/// P-145, X-21, D-31: an app without the files scope completes a rotation if there are no files.
 #[tokio::test]
 async fn scope_for_files_is_waived_while_there_are_none() {
     let server = server().await;

@@ -1,4 +1,4 @@
-//! More keys than fit an answer.
+//! More keys than fit into a response.
 
 use less_sync_test_support::{RawClient, TestServer, create, encode};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Rewraps: what is checked, and what is left alone.
+//! Rewraps: validation, and keys that stay unchanged.
 
 use less_sync_test_support::{RawClient, TestServer, bytes, create, delete, record_id, update};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn original() -> Vec<(String, Value)> {
     (1..=3_u8).map(|index| (record_id(index.into()), dek(1, index))).collect()
 }
 
-/// P-142, P-143, P-149: each fault with its words; epochs come before rows, and one fault spoils all.
+/// P-142, P-143, P-149: each fault with its message; epochs are checked before rows, and one fault rejects the batch.
 #[tokio::test]
 async fn faulty_batch_changes_nothing() {
     let server = TestServer::start().await;
@@ -66,7 +66,7 @@ async fn faulty_batch_changes_nothing() {
 }
 
 /// Protocol §4.17: all of them, in either spelling, as often as one likes; the last of several counts. No cursor moves,
-/// nobody is told.
+/// and no event is sent.
 #[tokio::test]
 async fn batch_replaces_keys_and_nothing_else() {
     let server = TestServer::start().await;
@@ -118,7 +118,7 @@ async fn stale_observation_is_a_conflict() {
     assert_eq!(rows, [(record_id(2), dek(2, 2)), (record_id(3), dek(1, 3)), (record_id(1), dek(2, 1))]);
 }
 
-/// X-19, storage R15: content that came after the listing keeps the key that it needs. The entry counts all the same.
+/// X-19, storage R15: content written after the listing keeps its key. The entry counts nevertheless.
 #[tokio::test]
 async fn content_newer_than_the_listing_keeps_its_key() {
     let server = TestServer::start().await;
@@ -138,9 +138,9 @@ async fn content_newer_than_the_listing_keeps_its_key() {
     assert_eq!(admin.call("epoch.complete", &complete).await["result"], json!({}));
 }
 
-/// Storage §3.12: of whom it is not known what they have listed, new keys are safe.
+/// Storage §3.12: a rewrap by a connection that has not listed the keys replaces no key of the new epoch.
 #[tokio::test]
-async fn new_keys_are_safe_from_those_who_have_not_listed() {
+async fn rewrap_without_a_listing_replaces_no_new_key() {
     let server = TestServer::start().await;
     let (mut alice, space) = rotating(&server).await;
     alice.push_ok(&space, &[keyed(update(1, "newer", 1), dek(2, 55))]).await;

@@ -41,7 +41,7 @@ async fn fill(admin: &mut Admin<'_>, epoch: u8) {
     }
 }
 
-/// As an older client does: it reads the chunks, writes one spelling, and knows no shares.
+/// Rotation by an older client: reads chunks, writes one spelling, puts no shares.
 async fn rotate_as_older(admin: &mut Admin<'_>, epoch: u8) {
     assert_eq!(admin.ok("epoch.begin", json!({ "epoch": epoch })).await, json!({ "epoch": epoch }));
     for (get, rewrap) in [("deks.get", "deks.rewrap"), ("deks.getFiles", "deks.rewrapFiles")] {
@@ -54,8 +54,8 @@ async fn rotate_as_older(admin: &mut Admin<'_>, epoch: u8) {
     assert_eq!(admin.ok("epoch.complete", json!({ "epoch": epoch })).await, json!({}));
 }
 
-/// As a newer client does: it leaves a share for everybody, reads the result, and says what it saw. `removal` is a
-/// rotation that shuts somebody out.
+/// Rotation by a newer client: puts a share per member, reads the result, sends observed keys. `removal` is a
+/// rotation that removes a member.
 async fn rotate_as_newer(admin: &mut Admin<'_>, epoch: u8, members: &[&Member], removal: bool) {
     let begin =
         if removal { json!({ "epoch": epoch, "set_min_epoch": true }) } else { json!({ "epoch": epoch }) };
@@ -97,7 +97,7 @@ async fn older_client_rotates_alone() {
     }
 }
 
-/// G-03, P-265: a newer client alone. A second device and a member come on by their share, and write under the new key.
+/// G-03, P-265: a newer client alone. A second device and a member get their shares and write under the new key.
 #[tokio::test]
 async fn newer_client_rotates_and_members_follow_by_share() {
     let server = TestServer::start().await;
@@ -128,9 +128,9 @@ async fn newer_client_rotates_and_members_follow_by_share() {
     }
 }
 
-/// G-03 with a removal, P-266: nothing under the old key comes in, and who was removed gets no share and no entry.
+/// G-03 with a removal, P-266: writes under the old key are rejected; the removed member gets no share and no entry.
 #[tokio::test]
-async fn removed_member_is_shut_out() {
+async fn removed_member_is_rejected_and_old_keys_are_stale() {
     let server = TestServer::start().await;
     let space = SharedSpace::create(&server).await;
     let [stays, goes] = [Member::random(), Member::random()];
@@ -154,9 +154,9 @@ async fn removed_member_is_shut_out() {
     assert_eq!(late.push_with(&space.text(), &kept, &[new]).await["ok"], true);
 }
 
-/// Newer-clients §3.3: a device that died in the middle is followed by another one, of either generation.
+/// Newer-clients §3.3: a rotation that a device left unfinished is completed by another one, of either generation.
 #[tokio::test]
-async fn another_device_finishes_what_one_began() {
+async fn unfinished_rotation_is_completed_by_another_device() {
     let server = TestServer::start().await;
     for by_older in [true, false] {
         let space = SharedSpace::create(&server).await;
