@@ -53,8 +53,8 @@ impl Device {
     /// When the server rejects.
     pub async fn subscribe(&mut self) -> WatchedSpace {
         let watch = Watch::from(self.space);
-        let answer = within("the subscription", self.connection.subscribe(&[watch])).await;
-        answer.expect("an answer").spaces.pop().expect("a subscription")
+        let response = within("the subscription", self.connection.subscribe(&[watch])).await;
+        response.expect("a response").spaces.pop().expect("a subscription")
     }
 
     /// Pushes to the personal space and returns the new cursor.
@@ -62,7 +62,7 @@ impl Device {
     /// # Panics
     /// When the push is rejected.
     pub async fn push(&mut self, changes: &[Change]) -> Cursor {
-        within("the answer to a push", self.connection.push(self.space, changes))
+        within("the response to a push", self.connection.push(self.space, changes))
             .await
             .expect("a push that fits")
     }

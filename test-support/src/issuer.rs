@@ -152,14 +152,14 @@ mod tests {
     use p256::ecdsa::{Signature, VerifyingKey};
 
     use super::*;
-    use crate::{Answer, ManualClock, Upgrade};
+    use crate::{HttpResponse, ManualClock, Upgrade};
 
     async fn issuer() -> Issuer {
         Issuer::start(Arc::new(ManualClock::new())).await
     }
 
-    async fn fetch(issuer: &Issuer) -> Answer {
-        Upgrade::plain_get("/.well-known/jwks.json").answer(issuer.address()).await
+    async fn fetch(issuer: &Issuer) -> HttpResponse {
+        Upgrade::plain_get("/.well-known/jwks.json").response(issuer.address()).await
     }
 
     async fn published_keys(issuer: &Issuer) -> Vec<Value> {

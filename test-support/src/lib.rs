@@ -38,7 +38,7 @@ pub use device::{Connecting, Device};
 pub use issuer::{Behaviour, Claims, Issuer};
 pub use notation::{bytes, decode, encode, hex, unhex};
 pub use proxy::{Fault, FaultProxy, Link};
-pub use raw_client::{Answer, Frame, Opcode, RawClient, Received, Upgrade};
+pub use raw_client::{Frame, HttpResponse, Opcode, RawClient, Received, Upgrade};
 pub use server::{TestServer, TestServerBuilder};
 pub use shared_space::{SharedSpace, derived_space, random_space};
 pub use ucan::{Member, Ucan, flip_signature};

@@ -256,11 +256,11 @@ mod tests {
         for swallowed in [false, true, false] {
             let mut client = TcpStream::connect(proxy.address()).await.unwrap();
             let (mut accepted, _) = within("the proxied connection", server.accept()).await.unwrap();
-            accepted.write_all(b"answer").await.unwrap();
+            accepted.write_all(b"response").await.unwrap();
             if swallowed {
                 proxy.link(1).await.until_swallowed(6).await;
             } else {
-                assert_eq!(read_exactly(&mut client, 6).await, b"answer");
+                assert_eq!(read_exactly(&mut client, 6).await, b"response");
             }
         }
     }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub use frame::{Frame, Opcode};
-pub use upgrade::{Answer, Upgrade};
+pub use upgrade::{HttpResponse, Upgrade};
 
 use crate::within;
 
@@ -44,8 +44,8 @@ impl RawClient {
     /// # Panics
     /// When the answer is not 101.
     pub async fn upgrade(server: SocketAddr, request: &Upgrade) -> Self {
-        let (answer, client) = request.send(server).await;
-        assert_eq!(answer.status, 101, "upgrade rejected: {answer:?}");
+        let (response, client) = request.send(server).await;
+        assert_eq!(response.status, 101, "upgrade rejected: {response:?}");
         client
     }
 

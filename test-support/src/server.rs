@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::postgres::TestDatabase;
-use crate::{Answer, Behaviour, Issuer, ManualClock, Member, RawClient, Upgrade, within};
+use crate::{Behaviour, HttpResponse, Issuer, ManualClock, Member, RawClient, Upgrade, within};
 
 /// `postgres` lets servers under test keep their data there instead of in a file.
 const STORE: &str = "LESS_TEST_STORE";
@@ -131,8 +131,8 @@ impl TestServer {
     }
 
     /// The answer to a plain GET.
-    pub async fn get(&self, target: &str) -> Answer {
-        Upgrade::plain_get(target).answer(self.address()).await
+    pub async fn get(&self, target: &str) -> HttpResponse {
+        Upgrade::plain_get(target).response(self.address()).await
     }
 
     /// Data directory of the server.

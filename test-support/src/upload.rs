@@ -25,7 +25,7 @@ impl TestServer {
             .header("X-Wrapped-DEK", STANDARD.encode(dek))
             .header("Content-Length", bytes.len())
             .body(bytes.to_vec());
-        let answer = within("an answer", request.send()).await.expect("an answer");
-        assert_eq!(answer.status().as_u16(), 201);
+        let response = within("a response", request.send()).await.expect("a response");
+        assert_eq!(response.status().as_u16(), 201);
     }
 }

@@ -126,7 +126,7 @@ impl LoadConnection {
         self.stream.write_all(&masked(BINARY, message)).await
     }
 
-    /// Reads once and passes the frames to `handler`. Pings are answered unless the send buffer is full.
+    /// Reads once and passes the frames to `handler`. Pongs are sent for pings unless the send buffer is full.
     ///
     /// # Errors
     /// The connection has ended, or a frame is malformed.

@@ -77,7 +77,7 @@ impl Connection {
     ///
     /// # Errors
     /// See [`CallError`]; `conflict` when a key was replaced meanwhile, or is not of the current epoch. After a lost
-    /// answer the repetition is a conflict: list again.
+    /// response the repetition is a conflict: list again.
     pub async fn rewrap<I: DekId>(&self, access: Access<'_>, rewraps: &[Rewrap<I>]) -> Result<(), CallError> {
         let space = access.space.to_string();
         let ids: Vec<String> = rewraps.iter().map(|rewrap| rewrap.id.to_string()).collect();

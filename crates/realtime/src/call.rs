@@ -54,7 +54,7 @@ impl Call {
         self.text(&self.name)
     }
 
-    /// Queue in which the call runs. Unknown methods are answered in arrival order.
+    /// Queue in which the call runs. Responses to unknown methods keep the arrival order.
     pub(crate) fn lane(&self) -> Lane {
         self.method.map_or(Lane::Ordered, |method| method.row().lane)
     }

@@ -76,7 +76,7 @@ pub async fn append_compares_the_version_and_then_the_chain<B: Backend>() {
     fixture.end().await;
 }
 
-/// R11: an append that is sent again after its answer was lost is a version conflict, and no second entry.
+/// R11: an append that is repeated after a lost response is a version conflict, not a second entry.
 pub async fn append_sent_again_is_a_version_conflict<B: Backend>() {
     let mut fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

@@ -31,7 +31,7 @@ use less_sync_storage::{
     SpaceKind, Spaces as _,
 };
 
-/// Every answer of the store is the answer of the model. P1 to P5, P7, P9 to P11, P19, P20, P24.
+/// Every result of the store is that of the model. P1 to P5, P7, P9 to P11, P19, P20, P24.
 pub fn random_histories_agree_with_the_model<B: Backend>() {
     replay_all::<RecordReplay<B>>(&histories());
 }

@@ -176,7 +176,7 @@ pub async fn observed_key_must_be_the_stored_one<B: Backend>() {
     let entries = (1..=2).map(|n| rewrap_of(record(n), 2, 6, observed)).collect();
     let done = fixture.rewrap(space, entries, RewrapGuard::Listed(NONE)).await.unwrap();
     assert_eq!(done, Rewrapped { replaced: 2, skipped: 0 });
-    // Sent again after a lost answer: a conflict, and the client lists anew.
+    // Repeated after a lost response: a conflict, and the client lists again.
     let again = fixture.rewrap(space, vec![rewrap_of(record(1), 2, 6, observed)], RewrapGuard::Off).await;
     assert!(matches!(again, Err(StorageError::Rejected(DekRejection::Replaced))), "{again:?}");
     fixture.end().await;

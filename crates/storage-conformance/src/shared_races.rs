@@ -99,7 +99,7 @@ pub async fn push_comes_before_the_epoch_or_is_stale<B: Backend>() {
         let mut accepted = 0;
         for result in results.into_iter().flatten() {
             match result {
-                // It was before: the epoch in its answer is the old one.
+                // The push was earlier: the epoch in its result is the old one.
                 Ok(Pushed::Committed { key_generation, .. }) => {
                     assert_eq!(key_generation, epoch(number - 1));
                     accepted += 1;

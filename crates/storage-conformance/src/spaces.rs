@@ -21,7 +21,7 @@ fn fresh(id: SpaceId, kind: SpaceKind) -> Space {
     }
 }
 
-/// The store answers.
+/// Health check of the store.
 pub async fn ping_succeeds<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.store.ping().await.unwrap();

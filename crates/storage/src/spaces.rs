@@ -56,7 +56,7 @@ pub trait Spaces: Send + Sync {
     async fn ping(&self) -> Result<(), StorageError>;
 
     /// The states of the spaces that exist among `ids` (at most 1000 per call are asked for), in no
-    /// particular order; missing ids are absent, repeated ids answered once. No ids: no I/O.
+    /// particular order; missing ids are absent, repeated ids appear once. No ids: no I/O.
     async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError>;
 
     /// Creates a space at cursor 0, epoch 1.

@@ -74,8 +74,8 @@ impl ServerProcess {
     pub(super) async fn user(&self, name: &str) -> User {
         let address = *self.address.borrow();
         let body = format!(r#"{{"user": "{name}", "ttl": 86400}}"#);
-        let answer = within("a token", post(address, "/dev/token", &body)).await;
-        let text = |member: &str| answer[member].as_str().expect("a text").to_owned();
+        let response = within("a token", post(address, "/dev/token", &body)).await;
+        let text = |member: &str| response[member].as_str().expect("a text").to_owned();
         let space = text("personal_space").parse().expect("a space");
         User { name: name.to_owned(), token: text("token"), space }
     }
@@ -129,8 +129,8 @@ async fn post(address: SocketAddr, path: &str, body: &str) -> Value {
         body.len()
     );
     stream.write_all(request.as_bytes()).await.expect("a request that is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    let (_head, body) = answer.split_once("\r\n\r\n").expect("an answer with a body");
-    serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}"))
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.expect("a response");
+    let (_head, body) = response.split_once("\r\n\r\n").expect("a response with a body");
+    serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {response}"))
 }

@@ -155,7 +155,7 @@ impl World {
             .header("X-Record-ID", self.record.to_string())
             .header("X-Wrapped-DEK", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, dek))
             .body(bytes);
-        let status = request.send().await.map(|answer| answer.status().as_u16());
+        let status = request.send().await.map(|response| response.status().as_u16());
         let (mut files, mut outcome) = (self.files.lock(), self.outcome.lock());
         let known = files.entry(file).or_default();
         match status {
@@ -182,10 +182,10 @@ impl World {
         let mut there = 0;
         for (file, known) in files {
             let request = self.http.get(self.url(file)).bearer_auth(&self.user.token);
-            let answer = within("an answer", request.send()).await.expect("an answer");
-            assert_eq!(answer.status().as_u16(), 200, "{file} was acknowledged");
+            let response = within("a response", request.send()).await.expect("a response");
+            assert_eq!(response.status().as_u16(), 200, "{file} was acknowledged");
             assert!(known.acknowledged);
-            let digest: [u8; 32] = Sha256::digest(answer.bytes().await.expect("a whole body")).into();
+            let digest: [u8; 32] = Sha256::digest(response.bytes().await.expect("a whole body")).into();
             match known.created {
                 Some(created) => assert_eq!(digest, created, "{file} is not what was acknowledged"),
                 None => assert!(known.sent.contains(&digest), "{file} is nothing that was ever sent"),

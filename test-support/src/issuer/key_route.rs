@@ -55,7 +55,7 @@ impl KeyRoute {
             fetches: watch::Sender::new(0),
         });
         let routes =
-            Router::new().route("/.well-known/jwks.json", get(answer)).with_state(Arc::clone(&shared));
+            Router::new().route("/.well-known/jwks.json", get(key_set)).with_state(Arc::clone(&shared));
         let mut server = JoinSet::new();
         server.spawn(async move {
             let ended = axum::serve(listener, routes).await;
@@ -90,7 +90,7 @@ impl KeyRoute {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>) -> Response {
+async fn key_set(State(shared): State<Arc<Shared>>) -> Response {
     shared.fetches.send_modify(|fetches| *fetches += 1);
     let behaviour = *shared.behaviour.lock();
     match behaviour {

@@ -13,17 +13,17 @@ use std::sync::OnceLock;
 use url::Url;
 
 use super::durability::Durability;
-use super::server::{NO_WAY, Own};
+use super::server::{NO_WAY, OwnedServer};
 use super::watcher::Until;
 
 /// URL of the database `postgres` on the shared server of this process.
 pub(super) fn shared() -> &'static Url {
-    static SHARED: OnceLock<(Url, Option<Own>)> = OnceLock::new();
+    static SHARED: OnceLock<(Url, Option<OwnedServer>)> = OnceLock::new();
     let (url, _server) = SHARED.get_or_init(|| {
         if let Some(url) = given().or_else(shared_server) {
             return (url, None);
         }
-        let own = Own::start_until_dropped(Durability::Volatile);
+        let own = OwnedServer::start_until_dropped(Durability::Volatile);
         (own.url(), Some(own))
     });
     url
@@ -55,7 +55,7 @@ fn shared_server() -> Option<Url> {
 
 fn start(folder: &Path) -> String {
     // Every test is a child of the runner.
-    let own = Own::start(Durability::Volatile, Until::Gone(parent_id()), folder).expect(NO_WAY);
+    let own = OwnedServer::start(Durability::Volatile, Until::Gone(parent_id()), folder).expect(NO_WAY);
     let url = String::from(own.url());
     fs::write(folder.join("url"), &url).expect("a note for the others");
     url

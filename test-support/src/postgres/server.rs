@@ -20,15 +20,15 @@ pub(super) const NO_WAY: &str = "these tests need PostgreSQL, by one of three wa
 
 /// A server owned by one test, which may stop and kill it. Ends when it is dropped, or with the process.
 #[derive(Debug)]
-pub struct PrivateServer(Own);
+pub struct PrivateServer(OwnedServer);
 
 #[derive(Debug)]
-pub(super) enum Own {
+pub(super) enum OwnedServer {
     Container(Container),
     Local(LocalServer),
 }
 
-impl Own {
+impl OwnedServer {
     /// Starts a container, else a local cluster. `None`: neither is possible.
     pub(super) fn start(durability: Durability, until: Until, folder: &Path) -> Option<Self> {
         let container = Container::start(durability, until, folder).map(Self::Container);
@@ -61,30 +61,30 @@ impl PrivateServer {
     /// When there is neither a Docker engine nor a local PostgreSQL; a server named by the environment must not be stopped.
     #[must_use]
     pub fn start(durability: Durability) -> Self {
-        Self(Own::start_until_dropped(durability))
+        Self(OwnedServer::start_until_dropped(durability))
     }
 
     /// Stops the server in order, cutting its sessions.
     pub fn stop(&self) {
         match &self.0 {
-            Own::Container(container) => container.stop(),
-            Own::Local(local) => local.stop(),
+            OwnedServer::Container(container) => container.stop(),
+            OwnedServer::Local(local) => local.stop(),
         }
     }
 
     /// Kills the server, as a crash does.
     pub fn kill(&self) {
         match &self.0 {
-            Own::Container(container) => container.kill(),
-            Own::Local(local) => local.kill(),
+            OwnedServer::Container(container) => container.kill(),
+            OwnedServer::Local(local) => local.kill(),
         }
     }
 
     /// Starts the server again after [`PrivateServer::stop`] or [`PrivateServer::kill`], under the same address.
     pub fn start_again(&self) {
         match &self.0 {
-            Own::Container(container) => container.launch(),
-            Own::Local(local) => local.launch(),
+            OwnedServer::Container(container) => container.launch(),
+            OwnedServer::Local(local) => local.launch(),
         }
     }
 
@@ -115,5 +115,5 @@ pub(super) async fn connect(url: &str) -> PgConnection {
 
 pub(super) async fn execute(connection: &mut PgConnection, sql: String) {
     let executed = tokio::time::timeout(6 * DEADLINE, connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))));
-    executed.await.expect("an answer of PostgreSQL in time").expect("a statement that succeeds");
+    executed.await.expect("a response of PostgreSQL in time").expect("a statement that succeeds");
 }

@@ -18,7 +18,7 @@ pub struct Upgrade {
 
 /// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The status code.
     pub status: u16,
     /// Names in lower case, in the order received.
@@ -78,17 +78,17 @@ impl Upgrade {
     ///
     /// # Panics
     /// When there is no HTTP answer.
-    pub async fn send(&self, server: SocketAddr) -> (Answer, RawClient) {
+    pub async fn send(&self, server: SocketAddr) -> (HttpResponse, RawClient) {
         let mut socket =
             within("a connection", TcpStream::connect(server)).await.expect("a listening server");
         socket.set_nodelay(true).expect("a socket option");
         socket.write_all(self.to_text().as_bytes()).await.expect("a server that reads");
-        let (answer, unread) = within("an HTTP answer", read_answer(&mut socket)).await;
-        (answer, RawClient::over(socket, unread))
+        let (response, unread) = within("an HTTP response", read_response(&mut socket)).await;
+        (response, RawClient::over(socket, unread))
     }
 
     /// Sends it on a new connection and shows the answer only.
-    pub async fn answer(&self, server: SocketAddr) -> Answer {
+    pub async fn response(&self, server: SocketAddr) -> HttpResponse {
         self.send(server).await.0
     }
 
@@ -101,7 +101,7 @@ impl Upgrade {
     }
 }
 
-impl Answer {
+impl HttpResponse {
     /// The first value of a header, by its name in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -109,22 +109,22 @@ impl Answer {
     }
 }
 
-async fn read_answer(socket: &mut TcpStream) -> (Answer, Vec<u8>) {
+async fn read_response(socket: &mut TcpStream) -> (HttpResponse, Vec<u8>) {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             break at + 4;
         }
-        let read = socket.read_buf(&mut bytes).await.expect("an answer");
-        assert_ne!(read, 0, "the connection ended before an answer");
+        let read = socket.read_buf(&mut bytes).await.expect("a response");
+        assert_ne!(read, 0, "the connection ended before a response");
     };
     let rest = bytes.split_off(head_end);
-    let mut answer = parse_head(&String::from_utf8(bytes).expect("a head of ASCII"));
-    let unread = if answer.status == 101 { rest } else { answer.read_body(socket, rest).await };
-    (answer, unread)
+    let mut response = parse_head(&String::from_utf8(bytes).expect("a head of ASCII"));
+    let unread = if response.status == 101 { rest } else { response.read_body(socket, rest).await };
+    (response, unread)
 }
 
-impl Answer {
+impl HttpResponse {
     async fn read_body(&mut self, socket: &mut TcpStream, mut bytes: Vec<u8>) -> Vec<u8> {
         let length = self.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         while bytes.len() < length && matches!(socket.read_buf(&mut bytes).await, Ok(1..)) {}
@@ -134,10 +134,10 @@ impl Answer {
     }
 }
 
-fn parse_head(head: &str) -> Answer {
+fn parse_head(head: &str) -> HttpResponse {
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    Answer { status: status.expect("a status line"), headers, body: Vec::new() }
+    HttpResponse { status: status.expect("a status line"), headers, body: Vec::new() }
 }

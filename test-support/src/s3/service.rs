@@ -15,7 +15,7 @@ use s3s::service::S3Service;
 use super::trouble::{Trouble, Weather};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
-type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Failure>>>>;
+type StoreResponse = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Failure>>>>;
 
 /// As S3 says it.
 /// Name of the only bucket.
@@ -35,7 +35,7 @@ impl Service {
         Self { store, weather }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Answer, Failure> {
+    async fn respond(self, request: Request<Incoming>) -> Result<StoreResponse, Failure> {
         let is_part = request.uri().query().is_some_and(|query| query.contains("partNumber="));
         let _part = is_part.then(|| self.weather.part());
         match self.weather.arrival() {
@@ -44,17 +44,17 @@ impl Service {
                 self.weather.hold().await;
                 self.serve(request, usize::MAX).await
             }
-            Some(Trouble::Status(code)) => Ok(answer(code, "")),
+            Some(Trouble::Status(code)) => Ok(error_response(code, "")),
             Some(Trouble::HangUp) => Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
             Some(Trouble::CutAfter(bytes)) => self.serve(request, bytes).await,
         }
     }
 
     /// Passes the request on, and at most so many bytes of the answer back.
-    async fn serve(&self, request: Request<Incoming>, bytes: usize) -> Result<Answer, Failure> {
+    async fn serve(&self, request: Request<Incoming>, bytes: usize) -> Result<StoreResponse, Failure> {
         // The store below would make the bucket; a real one does not.
         if request.uri().path().split('/').nth(1) != Some(BUCKET) {
-            return Ok(answer(404, NO_BUCKET));
+            return Ok(error_response(404, NO_BUCKET));
         }
         let request = request.map(s3s::Body::from);
         let response = self.store.call(request).await.map_err(|error| format!("{error:?}"))?;
@@ -63,16 +63,16 @@ impl Service {
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
-    type Response = Answer;
+    type Response = StoreResponse;
     type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<StoreResponse, Failure>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        Box::pin(self.clone().answer(request))
+        Box::pin(self.clone().respond(request))
     }
 }
 
-fn answer(code: u16, text: &'static str) -> Answer {
+fn error_response(code: u16, text: &'static str) -> StoreResponse {
     let body = futures_util::stream::once(async { Ok(Bytes::from_static(text.as_bytes())) });
     let mut response = Response::new(frames(body.boxed()));
     *response.status_mut() = StatusCode::from_u16(code).expect("a status");

@@ -3,7 +3,7 @@
 mod collaboration;
 mod development;
 mod files;
-mod person;
 mod rejections;
 mod removal;
 mod rotation;
+mod toolbox_user;

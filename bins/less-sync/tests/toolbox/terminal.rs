@@ -100,7 +100,7 @@ impl Terminal {
         let (token, space): (_, SpaceId) =
             (AccessToken::from(self.token.as_str()), self.space.parse().unwrap());
         let id: FileId = id.parse().unwrap();
-        within("an answer", files.file(&token, space.into(), id).delete()).await.unwrap();
+        within("a response", files.file(&token, space.into(), id).delete()).await.unwrap();
     }
 
     /// Waits until the file of this name has at least `bytes` bytes.

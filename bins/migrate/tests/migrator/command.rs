@@ -2,13 +2,13 @@
 
 use std::process::{Command, Output, Stdio};
 
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Said {
+impl CommandOutput {
     pub(crate) fn lines(&self) -> Vec<&str> {
         self.out.lines().collect()
     }
@@ -26,12 +26,12 @@ impl Said {
 }
 
 /// With nothing in the environment but what is given.
-pub(crate) fn migrator(environment: &[(&str, &str)], arguments: &[&str]) -> Said {
+pub(crate) fn migrator(environment: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
     said(command(environment, arguments).output().unwrap())
 }
 
 /// The same, with a standard output that its reader has closed.
-pub(crate) fn migrator_without_reader(environment: &[(&str, &str)], arguments: &[&str]) -> Said {
+pub(crate) fn migrator_without_reader(environment: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = command(environment, arguments);
@@ -45,8 +45,8 @@ fn command(environment: &[(&str, &str)], arguments: &[&str]) -> Command {
     command
 }
 
-fn said(output: Output) -> Said {
-    Said {
+fn said(output: Output) -> CommandOutput {
+    CommandOutput {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
@@ -54,6 +54,6 @@ fn said(output: Output) -> Said {
 }
 
 /// On the database at `url`.
-pub(crate) fn on(url: &str, arguments: &[&str]) -> Said {
+pub(crate) fn on(url: &str, arguments: &[&str]) -> CommandOutput {
     migrator(&[("DATABASE_URL", url)], arguments)
 }

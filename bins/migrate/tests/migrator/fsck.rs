@@ -6,7 +6,7 @@ use less_sync_test_support::postgres::TestDatabase;
 use less_sync_test_support::{TestServer, within};
 use serde_json::Value;
 
-use crate::command::{Said, migrator, migrator_without_reader};
+use crate::command::{CommandOutput, migrator, migrator_without_reader};
 
 const KEPT: &str = "5f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
 const LOST: &str = "6f0c7c1e-93a4-4c55-9a0e-1b2c3d4e5f60";
@@ -45,15 +45,19 @@ impl Fixture {
     }
 
     /// Of objects of every age.
-    fn fsck(&self, arguments: &[&str]) -> Said {
+    fn fsck(&self, arguments: &[&str]) -> CommandOutput {
         self.run(&[&["--min-age", "0"], arguments].concat())
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    fn run(&self, arguments: &[&str]) -> CommandOutput {
         self.run_by(migrator, arguments)
     }
 
-    fn run_by(&self, run: impl Fn(&[(&str, &str)], &[&str]) -> Said, arguments: &[&str]) -> Said {
+    fn run_by(
+        &self,
+        run: impl Fn(&[(&str, &str)], &[&str]) -> CommandOutput,
+        arguments: &[&str],
+    ) -> CommandOutput {
         let root = self.root();
         let environment = [
             ("DATABASE_URL", self.database.as_str()),
@@ -105,7 +109,7 @@ async fn every_finding_is_printed() {
         lines.push(format!("5 objects, 3 files, 5 findings, {marked} to be removed"));
         lines
     };
-    let sorted = |said: &Said| {
+    let sorted = |said: &CommandOutput| {
         let mut lines: Vec<String> = said.lines().iter().map(|line| (*line).to_owned()).collect();
         let (sum, findings) = lines.split_last_mut().unwrap();
         findings.sort();

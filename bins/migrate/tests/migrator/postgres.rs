@@ -7,7 +7,7 @@ use less_sync_test_support::postgres::TestDatabase;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::command::{Said, migrator, on};
+use crate::command::{CommandOutput, migrator, on};
 
 struct Harness(TestDatabase);
 
@@ -16,7 +16,7 @@ impl Harness {
         Self(TestDatabase::empty().await)
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    fn run(&self, arguments: &[&str]) -> CommandOutput {
         on(self.0.url(), arguments)
     }
 

@@ -97,13 +97,13 @@ fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }
 
 fn is_healthy(address: SocketAddr) -> bool {
-    get(address, "/health").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 OK\r\n"))
+    get(address, "/health").is_ok_and(|response| response.starts_with("HTTP/1.1 200 OK\r\n"))
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl VerifiedChain {
         Ok(())
     }
 
-    /// Checks revocation against a store that is queried separately: step 15 of auth §6.3. `is_revoked` answers one query for all
+    /// Checks revocation against a store that is queried separately: step 15 of auth §6.3. `is_revoked` is one query for all
     /// [`Self::cids`] in [`Self::space`].
     ///
     /// # Errors

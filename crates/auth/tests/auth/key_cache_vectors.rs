@@ -15,7 +15,7 @@ struct Timeline {
     fetches: u64,
 }
 
-type Answer = Result<(KeySet, Option<Duration>), FetchFailed>;
+type FetchResult = Result<(KeySet, Option<Duration>), FetchFailed>;
 
 impl Timeline {
     #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
@@ -54,14 +54,14 @@ impl Timeline {
 
     fn fetch(&mut self, server: &Value, now: Instant) -> Result<(), FetchFailed> {
         self.fetches += 1;
-        let answer = answer(server);
-        let outcome = answer.as_ref().map(drop).map_err(|failed| *failed);
-        self.cache.fetched(answer, now);
+        let response = fetch_result(server);
+        let outcome = response.as_ref().map(drop).map_err(|failed| *failed);
+        self.cache.fetched(response, now);
         outcome
     }
 }
 
-fn answer(server: &Value) -> Answer {
+fn fetch_result(server: &Value) -> FetchResult {
     if server["status"] != 200 {
         return Err(FetchFailed);
     }

@@ -105,7 +105,7 @@ fn every_authorization_header_is_read_as_its_vector_says() {
     assert_eq!(cases.len(), 8);
     for case in cases {
         let header = case["inputs"]["authorization"].as_str();
-        let answer = match bearer_token(header.map(str::as_bytes)) {
+        let response = match bearer_token(header.map(str::as_bytes)) {
             Ok(token) if token.contains(' ') => {
                 assert!(matches!(UnverifiedToken::parse(token), Err(TokenError::Invalid(_))));
                 json!({ "status": 401, "error": "invalid token" })
@@ -113,6 +113,6 @@ fn every_authorization_header_is_read_as_its_vector_says() {
             Ok(token) => json!({ "token": token }),
             Err(error) => json!({ "status": 401, "error": error.to_string() }),
         };
-        assert_eq!(answer, case["expected"], "{}", case["name"]);
+        assert_eq!(response, case["expected"], "{}", case["name"]);
     }
 }

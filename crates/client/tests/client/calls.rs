@@ -35,7 +35,7 @@ async fn push_sends_every_change_and_returns_the_new_cursor() {
                 (None, 5, DekField::Absent)
             ]
         );
-        peer.answer(&asked, &PushResult { ok: true, cursor: at(9), error: None }).await;
+        peer.respond(&asked, &PushResult { ok: true, cursor: at(9), error: None }).await;
     };
     let (pushed, ()) = tokio::join!(connection.push(SPACE, &changes), server);
     assert_eq!(pushed.unwrap(), at(9));
@@ -47,7 +47,7 @@ async fn rejected_push_carries_the_code_and_the_cursor_of_the_space() {
     let server = async {
         for code in ["conflict", "brand_new"] {
             let asked = peer.asked().await;
-            peer.answer(&asked, &PushResult { ok: false, cursor: at(3), error: Some(code) }).await;
+            peer.respond(&asked, &PushResult { ok: false, cursor: at(3), error: Some(code) }).await;
         }
     };
     let client = async {
@@ -73,9 +73,9 @@ async fn responses_are_matched_to_their_calls_in_any_order() {
     let server = async {
         let first = peer.asked().await;
         let second = peer.asked().await;
-        peer.answer(&second, &PushResult { ok: true, cursor: at(2), error: None }).await;
+        peer.respond(&second, &PushResult { ok: true, cursor: at(2), error: None }).await;
         peer.send(frame::response("stranger", &Empty)).await;
-        peer.answer(&first, &PushResult { ok: true, cursor: at(1), error: None }).await;
+        peer.respond(&first, &PushResult { ok: true, cursor: at(1), error: None }).await;
     };
     let (first, second, ()) = tokio::join!(connection.push(SPACE, &[]), connection.push(OTHER, &[]), server);
     assert_eq!((first.unwrap(), second.unwrap()), (at(1), at(2)));
@@ -88,8 +88,8 @@ async fn error_responses_carry_code_and_message() {
         let asked = peer.asked().await;
         peer.send(frame::error(&asked.id, ErrorCode::MethodNotFound, "unknown method: x")).await;
     };
-    let (answer, ()) = tokio::join!(connection.call("x", &Empty), server);
-    assert_eq!(answer.unwrap_err().to_string(), "method_not_found: unknown method: x");
+    let (response, ()) = tokio::join!(connection.call("x", &Empty), server);
+    assert_eq!(response.unwrap_err().to_string(), "method_not_found: unknown method: x");
 }
 
 #[tokio::test]
@@ -97,14 +97,14 @@ async fn responses_of_another_form_are_undecodable() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
-        peer.answer(&asked, &Empty).await;
+        peer.respond(&asked, &Empty).await;
         let asked = peer.asked().await;
-        peer.answer(&asked, &PushResult { ok: false, cursor: at(1), error: None }).await;
+        peer.respond(&asked, &PushResult { ok: false, cursor: at(1), error: None }).await;
     };
     let client = async { [connection.push(SPACE, &[]).await, connection.push(SPACE, &[]).await] };
-    let (answers, ()) = tokio::join!(client, server);
-    for answer in answers {
-        assert!(matches!(answer, Err(PushError::Call(CallError::Undecodable))), "{answer:?}");
+    let (responses, ()) = tokio::join!(client, server);
+    for response in responses {
+        assert!(matches!(response, Err(PushError::Call(CallError::Undecodable))), "{response:?}");
     }
 }
 
@@ -131,7 +131,7 @@ async fn subscribe_separates_watched_and_rejected_spaces() {
             peers: vec![Peer { peer: "p", data: b"here" }],
         };
         let errors = vec![SpaceError { space: &other, error: "forbidden" }];
-        peer.answer(&asked, &SubscribeResult { spaces: vec![state], errors }).await;
+        peer.respond(&asked, &SubscribeResult { spaces: vec![state], errors }).await;
     };
     let watches = [watch, Watch::from(OTHER)];
     let (subscribed, ()) = tokio::join!(connection.subscribe(&watches), server);
@@ -147,7 +147,7 @@ async fn rejected_token_refresh_is_a_response_and_not_an_error() {
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
-        peer.answer(&asked, &TokenRefreshResult { ok: false, error: Some("expired auth token") }).await;
+        peer.respond(&asked, &TokenRefreshResult { ok: false, error: Some("expired auth token") }).await;
     };
     let token = "new".into();
     let (refreshed, ()) = tokio::join!(connection.refresh_token(&token), server);
@@ -162,13 +162,13 @@ async fn call_without_a_response_times_out_and_its_late_response_is_discarded() 
     assert!(matches!(connection.call("slow", &Empty).await, Err(CallError::Timeout)));
     assert_eq!(began.elapsed(), Duration::from_secs(3));
     let late = peer.asked().await;
-    peer.answer(&late, &Empty).await;
+    peer.respond(&late, &Empty).await;
     let server = async {
         let asked = peer.asked().await;
-        peer.answer(&asked, &Empty).await;
+        peer.respond(&asked, &Empty).await;
     };
-    let (answer, ()) = tokio::join!(connection.call("quick", &Empty), server);
-    answer.unwrap();
+    let (response, ()) = tokio::join!(connection.call("quick", &Empty), server);
+    response.unwrap();
 }
 
 #[tokio::test]
@@ -180,8 +180,8 @@ async fn calls_of_an_ended_connection_fail_immediately() {
     };
     let (during, ()) = tokio::join!(connection.call("x", &Empty), server);
     let after = connection.call("x", &Empty).await;
-    for answer in [during, after] {
-        match answer {
+    for response in [during, after] {
+        match response {
             Err(CallError::Ended(Ended::Closed { code: 4006, reason })) => {
                 assert_eq!(reason, "slow consumer");
             }

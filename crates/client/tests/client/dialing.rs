@@ -20,7 +20,7 @@ fn dialer(address: SocketAddr) -> Dialer {
 }
 
 /// Dials a server that responds to the request with these bytes; returns the request as well.
-async fn dial_with_response(answer: &str) -> (Result<(), DialError>, String) {
+async fn dial_with_response(response: &str) -> (Result<(), DialError>, String) {
     let (listener, address) = listener().await;
     let server = async {
         let (mut socket, _) = listener.accept().await.unwrap();
@@ -28,7 +28,7 @@ async fn dial_with_response(answer: &str) -> (Result<(), DialError>, String) {
         while !request.ends_with(b"\r\n\r\n") {
             socket.read_buf(&mut request).await.unwrap();
         }
-        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket.write_all(response.as_bytes()).await.unwrap();
         String::from_utf8(request).unwrap()
     };
     let dialer = dialer(address).with_header(http::header::COOKIE, HeaderValue::from_static("x"));
@@ -49,12 +49,12 @@ async fn request_offers_both_subprotocols_at_the_path_of_the_url() {
 
 #[tokio::test]
 async fn rejections_carry_their_status_and_retry_delay() {
-    for (answer, expected) in [
+    for (response, expected) in [
         ("HTTP/1.1 503 Busy\r\nretry-after: 5\r\ncontent-length: 0\r\n\r\n", (503, Some(5))),
         ("HTTP/1.1 429 Slow\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n", (429, None)),
         ("HTTP/1.1 404 Gone\r\nretry-after: 5\r\ncontent-length: 0\r\n\r\n", (404, None)),
     ] {
-        match dial_with_response(answer).await.0 {
+        match dial_with_response(response).await.0 {
             Err(DialError::Rejected { status, retry_after }) => {
                 assert_eq!((status, retry_after), (expected.0, expected.1.map(Duration::from_secs)));
             }

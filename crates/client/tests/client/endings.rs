@@ -104,8 +104,8 @@ async fn connection_authenticated_at_dial_sends_no_token() {
     let (connection, _events) = Connection::over(client, Auth::AtDial, Options::default());
     let server = async {
         let asked = peer.asked().await;
-        peer.answer(&asked, &less_sync_core::wire::Empty).await;
+        peer.respond(&asked, &less_sync_core::wire::Empty).await;
     };
-    let (answer, ()) = tokio::join!(connection.call("fed.hello", &less_sync_core::wire::Empty), server);
-    answer.unwrap();
+    let (response, ()) = tokio::join!(connection.call("fed.hello", &less_sync_core::wire::Empty), server);
+    response.unwrap();
 }

@@ -82,10 +82,10 @@ async fn unread_events_become_one_counted_gap_and_block_no_call() {
             peer.sync(SPACE, cursor - 1, cursor).await;
         }
         let asked = peer.asked().await;
-        peer.answer(&asked, &Empty).await;
+        peer.respond(&asked, &Empty).await;
     };
-    let (answer, ()) = tokio::join!(connection.call("x", &Empty), server);
-    answer.unwrap();
+    let (response, ()) = tokio::join!(connection.call("x", &Empty), server);
+    response.unwrap();
     for expected in 1..=3 {
         assert!(matches!(events.next().await, Some(Event::Sync(sync)) if sync.cursor == at(expected)));
     }

@@ -28,7 +28,7 @@ const PIPE: usize = 64 * 1024;
 pub(crate) struct Peer(WebSocketStream<DuplexStream>);
 
 /// Received request.
-pub(crate) struct Asked {
+pub(crate) struct ReceivedRequest {
     pub(crate) id: String,
     pub(crate) method: String,
     pub(crate) message: Bytes,
@@ -75,11 +75,11 @@ impl Peer {
         frame::parse_auth(&self.binary().await).unwrap().to_owned()
     }
 
-    pub(crate) async fn asked(&mut self) -> Asked {
+    pub(crate) async fn asked(&mut self) -> ReceivedRequest {
         let message = self.binary().await;
         match frame::parse(&message).unwrap() {
             Inbound::Request { id, method, .. } => {
-                Asked { id: id.to_owned(), method: method.to_owned(), message: message.clone() }
+                ReceivedRequest { id: id.to_owned(), method: method.to_owned(), message: message.clone() }
             }
             other @ (Inbound::Keepalive | Inbound::Notification { .. } | Inbound::Ignored) => {
                 panic!("expected a request, got {other:?}")
@@ -95,13 +95,13 @@ impl Peer {
         self.0.send(message).await.unwrap();
     }
 
-    pub(crate) async fn chunk(&mut self, asked: &Asked, name: &str, data: &impl Encode) {
+    pub(crate) async fn chunk(&mut self, asked: &ReceivedRequest, name: &str, data: &impl Encode) {
         let mut out = Vec::new();
         frame::write_chunk(&mut out, &asked.id, name, data);
         self.send(out).await;
     }
 
-    pub(crate) async fn answer(&mut self, asked: &Asked, result: &impl Encode) {
+    pub(crate) async fn respond(&mut self, asked: &ReceivedRequest, result: &impl Encode) {
         self.send(frame::response(&asked.id, result)).await;
     }
 
@@ -125,7 +125,7 @@ impl Peer {
             peers: Vec::new(),
         });
         let result = SubscribeResult { spaces: spaces.collect(), errors: Vec::new() };
-        self.answer(&asked, &result).await;
+        self.respond(&asked, &result).await;
         params.spaces.first().unwrap().since
     }
 
@@ -143,7 +143,7 @@ impl Peer {
         since
     }
 
-    pub(crate) async fn begin(&mut self, asked: &Asked, space: SpaceId, prev: u64, cursor: u64) {
+    pub(crate) async fn begin(&mut self, asked: &ReceivedRequest, space: SpaceId, prev: u64, cursor: u64) {
         let space = space.to_string();
         let begin = PullBegin {
             space: &space,
@@ -155,7 +155,7 @@ impl Peer {
         self.chunk(asked, chunk::PULL_BEGIN, &begin).await;
     }
 
-    pub(crate) async fn record(&mut self, asked: &Asked, space: SpaceId, number: u8, cursor: u64) {
+    pub(crate) async fn record(&mut self, asked: &ReceivedRequest, space: SpaceId, number: u8, cursor: u64) {
         let space = space.to_string();
         let row = PullRecord {
             space: &space,
@@ -168,14 +168,21 @@ impl Peer {
         self.chunk(asked, chunk::PULL_RECORD, &row).await;
     }
 
-    pub(crate) async fn commit(&mut self, asked: &Asked, space: SpaceId, prev: u64, cursor: u64, count: u64) {
+    pub(crate) async fn commit(
+        &mut self,
+        asked: &ReceivedRequest,
+        space: SpaceId,
+        prev: u64,
+        cursor: u64,
+        count: u64,
+    ) {
         let space = space.to_string();
         let commit = PullCommit { space: &space, prev: at(prev), cursor: at(cursor), count };
         self.chunk(asked, chunk::PULL_COMMIT, &commit).await;
     }
 
-    pub(crate) async fn count(&mut self, asked: &Asked, chunks: u64) {
-        self.answer(asked, &less_sync_core::wire::pull::ChunkCount { chunks }).await;
+    pub(crate) async fn count(&mut self, asked: &ReceivedRequest, chunks: u64) {
+        self.respond(asked, &less_sync_core::wire::pull::ChunkCount { chunks }).await;
     }
 
     pub(crate) async fn sync(&mut self, space: SpaceId, prev: u64, cursor: u64) {
@@ -183,7 +190,7 @@ impl Peer {
     }
 }
 
-impl Asked {
+impl ReceivedRequest {
     pub(crate) fn params<'a, P: less_sync_core::cbor::Decode<'a>>(&'a self) -> P {
         match frame::parse(&self.message).unwrap() {
             Inbound::Request { params, .. } => params.decode().unwrap(),
@@ -213,12 +220,12 @@ pub(crate) fn sync(space: SpaceId, prev: u64, cursor: u64) -> Bytes {
 }
 
 /// Dialer that passes every dial to the test.
-pub(crate) struct Doorway(mpsc::Sender<(AccessToken, Peer)>);
+pub(crate) struct FakeListener(mpsc::Sender<(AccessToken, Peer)>);
 
 /// Receiver of dials.
 pub(crate) struct Arrivals(mpsc::Receiver<(AccessToken, Peer)>);
 
-impl Doorway {
+impl FakeListener {
     pub(crate) fn open() -> (Arc<Self>, Arrivals) {
         let (sender, receiver) = mpsc::channel(1);
         (Arc::new(Self(sender)), Arrivals(receiver))
@@ -239,7 +246,7 @@ impl Arrivals {
 }
 
 #[async_trait]
-impl Connect for Doorway {
+impl Connect for FakeListener {
     async fn connect(&self, token: AccessToken) -> Result<(Connection, Events), DialError> {
         let (client, peer) = pipe().await;
         if self.0.send((token.clone(), peer)).await.is_err() {

@@ -20,14 +20,14 @@ const PATH: &str =
 const DEK: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// Server that responds to one request with `response` after `body` bytes of its body, and returns the request.
-async fn answering(body: usize, answer: String) -> (FileClient, JoinHandle<String>) {
+async fn responding(body: usize, response: String) -> (FileClient, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap());
     #[expect(clippy::disallowed_methods, reason = "its owner joins it")]
     let served = tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let request = request(&mut socket, body).await;
-        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket.write_all(response.as_bytes()).await.unwrap();
         socket.shutdown().await.unwrap();
         request
     });
@@ -69,7 +69,8 @@ fn found(headers: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn upload_sends_metadata_and_streams_content() {
-    let (client, served) = answering(5, "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
+    let (client, served) =
+        responding(5, "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
     let token = token();
     let file = client.file(&token, Access::shared(SPACE, "chain"), FILE);
     let upload = Upload { sha256: Some([0; 32]), ..upload(5) };
@@ -92,7 +93,7 @@ async fn upload_sends_metadata_and_streams_content() {
 
 #[tokio::test]
 async fn upload_of_a_stored_file_is_a_success() {
-    let (client, _served) = answering(0, "HTTP/1.1 204 No Content\r\n\r\n".to_owned()).await;
+    let (client, _served) = responding(0, "HTTP/1.1 204 No Content\r\n\r\n".to_owned()).await;
     let stored = client.file(&token(), SPACE.into(), FILE).put(&upload(2), content(&["ab"])).await;
     assert_eq!(stored.unwrap(), Stored::AlreadyThere);
 }
@@ -102,7 +103,7 @@ async fn rejection_carries_the_text_of_the_server() {
     let body = r#"{"error":"too many uploads"}"#;
     let head = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 7";
     let (client, _served) =
-        answering(0, format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
+        responding(0, format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
     let rejected =
         client.file(&token(), SPACE.into(), FILE).put(&upload(2), content(&["ab"])).await.unwrap_err();
     assert_eq!(rejected.to_string(), "too many uploads (503)");
@@ -118,7 +119,7 @@ async fn other_responses_carry_their_status_and_redirects_are_not_followed() {
         ("403 Forbidden", "forbidden (403)"),
         ("200 OK\r\ncontent-length: 0", "malformed response: unexpected status of an upload"),
     ] {
-        let (client, _served) = answering(0, format!("HTTP/1.1 {head}\r\n\r\n")).await;
+        let (client, _served) = responding(0, format!("HTTP/1.1 {head}\r\n\r\n")).await;
         let rejected = client.file(&token(), SPACE.into(), FILE).put(&upload(0), content(&[])).await;
         let rejected = rejected.unwrap_err();
         assert_eq!(rejected.to_string(), expected);
@@ -128,7 +129,7 @@ async fn other_responses_carry_their_status_and_redirects_are_not_followed() {
 
 #[tokio::test]
 async fn content_read_failure_is_reported_as_such() {
-    let (client, served) = answering(1, String::new()).await;
+    let (client, served) = responding(1, String::new()).await;
     let broken = stream::iter([Ok(Bytes::from_static(b"a")), Err("the disk is gone")]);
     let failed = client.file(&token(), SPACE.into(), FILE).put(&upload(2), broken).await.unwrap_err();
     let FileError::Content(why) = &failed else { panic!("{failed:?}") };
@@ -138,8 +139,8 @@ async fn content_read_failure_is_reported_as_such() {
 
 #[tokio::test]
 async fn range_to_the_end_is_downloaded() {
-    let answer = found("206 Partial Content\r\ncontent-length: 3\r\ncontent-range: bytes 2-4/5", "llo");
-    let (client, served) = answering(0, answer).await;
+    let response = found("206 Partial Content\r\ncontent-length: 3\r\ncontent-range: bytes 2-4/5", "llo");
+    let (client, served) = responding(0, response).await;
     let token = token();
     let mut download = client.file(&token, SPACE.into(), FILE).get(2).await.unwrap();
     assert_eq!((download.from(), download.head().size), (2, 5));
@@ -156,7 +157,7 @@ async fn range_to_the_end_is_downloaded() {
 
 #[tokio::test]
 async fn whole_file_in_response_to_a_range_starts_at_0() {
-    let (client, _served) = answering(0, found("200 OK\r\ncontent-length: 5", "hello")).await;
+    let (client, _served) = responding(0, found("200 OK\r\ncontent-length: 5", "hello")).await;
     let download = client.file(&token(), SPACE.into(), FILE).get(2).await.unwrap();
     assert_eq!(download.from(), 0);
 }
@@ -169,7 +170,7 @@ async fn another_range_than_requested_is_rejected() {
         "206 Partial Content\r\ncontent-length: 2\r\ncontent-range: bytes 2-4/5",
         "206 Partial Content\r\ncontent-length: 3",
     ] {
-        let (client, _served) = answering(0, found(headers, "llo")).await;
+        let (client, _served) = responding(0, found(headers, "llo")).await;
         let rejected = client.file(&token(), SPACE.into(), FILE).get(2).await.unwrap_err();
         assert!(matches!(rejected, FileError::Malformed(_)), "{headers}: {rejected:?}");
     }
@@ -177,7 +178,7 @@ async fn another_range_than_requested_is_rejected() {
 
 #[tokio::test]
 async fn interrupted_download_is_an_error() {
-    let (client, _served) = answering(0, found("200 OK\r\ncontent-length: 5", "he")).await;
+    let (client, _served) = responding(0, found("200 OK\r\ncontent-length: 5", "he")).await;
     let mut download = client.file(&token(), SPACE.into(), FILE).get(0).await.unwrap();
     let broken = loop {
         match download.next().await {

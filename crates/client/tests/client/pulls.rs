@@ -7,7 +7,7 @@ use less_sync_core::wire::Empty;
 use less_sync_core::{ErrorCode, frame};
 use pretty_assertions::assert_eq;
 
-use crate::fake::{Asked, OTHER, Peer, SPACE, at, connected, record};
+use crate::fake::{OTHER, Peer, ReceivedRequest, SPACE, at, connected, record};
 
 /// Step of a scripted server.
 enum Step {
@@ -24,7 +24,7 @@ enum Step {
 }
 use Step::{Begin, BeginOther, Commit, Count, Fail, Record, RecordOf, Undecodable, Unknown, Vanish};
 
-async fn play(peer: &mut Peer, asked: &Asked, steps: &[Step]) {
+async fn play(peer: &mut Peer, asked: &ReceivedRequest, steps: &[Step]) {
     for step in steps {
         match step {
             Begin(prev, cursor) => peer.begin(asked, SPACE, *prev, *cursor).await,
@@ -149,7 +149,7 @@ async fn every_chunk_restarts_the_timeout() {
                 Some(Ok(PullItem::Record(_))) => rows += 1,
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return (rows, error),
-                None => panic!("a pull without an answer cannot be over"),
+                None => panic!("a pull without a response cannot be over"),
             }
         }
     };
@@ -203,7 +203,7 @@ async fn dropped_stream_discards_the_rest() {
             peer.record(&asked, SPACE, 1, 9).await;
         }
         let asked = peer.asked().await;
-        peer.answer(&asked, &Empty).await;
+        peer.respond(&asked, &Empty).await;
     };
     let client = async {
         let mut pull = connection.pull(&[PullSpace::from(SPACE, at(0))]).await.unwrap();

@@ -10,15 +10,15 @@ use less_sync_client::{
 };
 use pretty_assertions::assert_eq;
 
-use crate::fake::{Arrivals, Doorway, SPACE, at};
+use crate::fake::{Arrivals, FakeListener, SPACE, at};
 
 fn follow(since: u64) -> SpacePlan {
     SpacePlan { watch: Watch { since: at(since), ..Watch::from(SPACE) }, follow: true }
 }
 
 fn session(plan: SpacePlan) -> (Session, Arrivals) {
-    let (doorway, arrivals) = Doorway::open();
-    (Session::start(doorway, Arc::new(AccessToken::from("t")), &[plan]), arrivals)
+    let (listener, arrivals) = FakeListener::open();
+    (Session::start(listener, Arc::new(AccessToken::from("t")), &[plan]), arrivals)
 }
 
 /// The next update, abbreviated.
@@ -141,9 +141,9 @@ async fn delays(session: &mut Session, count: usize) -> Vec<Duration> {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_back_off_with_jitter_and_wait_the_announced_delay() {
-    let (doorway, arrivals) = Doorway::open();
+    let (listener, arrivals) = FakeListener::open();
     drop(arrivals);
-    let mut session = Session::start(doorway, Arc::new(AccessToken::from("t")), &[follow(0)]);
+    let mut session = Session::start(listener, Arc::new(AccessToken::from("t")), &[follow(0)]);
     let began = tokio::time::Instant::now();
     let delays = delays(&mut session, 8).await;
     for (delay, seconds) in delays.iter().zip([1, 2, 4, 8, 16, 30, 30, 30]) {
@@ -215,8 +215,8 @@ impl TokenProvider for Tokens {
 async fn every_dial_asks_for_a_token_and_signing_out_ends_the_session() {
     let later = TokenUnavailable::Later("offline".into());
     let tokens = Tokens(std::sync::Mutex::new(vec![Ok("second".into()), Err(later), Ok("first".into())]));
-    let (doorway, mut arrivals) = Doorway::open();
-    let mut session = Session::start(doorway, Arc::new(tokens), &[follow(0)]);
+    let (listener, mut arrivals) = FakeListener::open();
+    let mut session = Session::start(listener, Arc::new(tokens), &[follow(0)]);
     // `Arrivals::next` compares the token with the one in the first frame.
     drop(arrivals.next().await);
     expect(&mut session, ["interrupted", "interrupted"]).await;

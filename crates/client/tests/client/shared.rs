@@ -15,7 +15,7 @@ use less_sync_core::wire::{DekField, Empty, chunk};
 use less_sync_core::{ChainSeq, Cid, Dek, Epoch, ErrorCode, MailboxId, RecordId, frame};
 use pretty_assertions::assert_eq;
 
-use crate::fake::{Asked, Peer, SPACE, at, connected, record};
+use crate::fake::{Peer, ReceivedRequest, SPACE, at, connected, record};
 
 const ACCESS: Access<'static> = Access { space: SPACE, ucan: Some("u") };
 
@@ -27,7 +27,7 @@ fn epoch(number: i32) -> Epoch {
     Epoch::new(number).unwrap()
 }
 
-async fn fail(peer: &mut Peer, asked: &Asked, code: ErrorCode, message: &str) {
+async fn fail(peer: &mut Peer, asked: &ReceivedRequest, code: ErrorCode, message: &str) {
     peer.send(frame::error(&asked.id, code, message)).await;
 }
 
@@ -41,7 +41,7 @@ async fn entry_is_appended_after_the_head_that_was_read() {
         assert_eq!((params.ucan, params.expected_version, params.payload), (Some("u"), 1, &b"second"[..]));
         assert_eq!(params.prev_hash, head.hash.as_ref().map(<[u8; 32]>::as_slice));
         assert_eq!(params.kind, Some(AppendKind::Accept));
-        peer.answer(
+        peer.respond(
             &asked,
             &MembershipAppendResult { chain_seq: seq(2), metadata_version: seq(2).version() },
         )
@@ -74,7 +74,7 @@ async fn log_is_read_in_parts_and_verified_as_a_whole() {
                 };
                 let entry = if forged && sent == 1 { Entry { payload: b"ONE", ..entry } } else { entry };
                 let list = MembershipListResult { entries: vec![entry], metadata_version: seq(2).version() };
-                peer.answer(&asked, &list).await;
+                peer.respond(&asked, &list).await;
             }
         };
         let (log, ()) = tokio::join!(connection.membership_log(ACCESS), server);
@@ -94,7 +94,7 @@ async fn revocation_names_the_token_and_the_member() {
         let asked = peer.asked().await;
         let params: MembershipRevokeParams<'_> = asked.params();
         assert_eq!((params.ucan_cid, params.member_did), ("07".repeat(32).as_str(), Some("did")));
-        peer.answer(&asked, &Empty).await;
+        peer.respond(&asked, &Empty).await;
     };
     let (revoked, ()) =
         tokio::join!(connection.revoke(ACCESS, Cid::from_bytes([7; 32]), Some("did")), server);
@@ -110,7 +110,7 @@ async fn invitation_is_created_in_a_mailbox() {
         let params: InvitationCreateParams<'_> = asked.params();
         assert_eq!((params.mailbox_id, params.payload), ("05".repeat(32).as_str(), "sealed"));
         let left = Invitation { id: &id, payload: "sealed", created_at: "now", expires_at: "then" };
-        peer.answer(&asked, &left).await;
+        peer.respond(&asked, &left).await;
     };
     let (left, ()) = tokio::join!(connection.invite(MailboxId::from_bytes([5; 32]), "sealed"), server);
     let left = left.unwrap();
@@ -145,12 +145,12 @@ async fn rotation_begins_once_and_uploads_its_shares() {
         assert_eq!((params.epoch, params.set_min_key_generation), (2, true));
         let conflict =
             EpochConflict { error: "epoch_conflict", current_epoch: epoch(2), rewrap_epoch: Some(epoch(2)) };
-        peer.answer(&asked, &conflict).await;
+        peer.respond(&asked, &conflict).await;
         let asked = peer.asked().await;
         let params: EpochKeysPutParams<'_> = asked.params();
         let keys: Vec<_> = params.keys.iter().map(|key| (key.member_did, key.wrapped_key)).collect();
         assert_eq!((params.epoch, keys), (2, vec![("did", &b"sealed"[..])]));
-        peer.answer(&asked, &EpochKeysPutResult { count: 1 }).await;
+        peer.respond(&asked, &EpochKeysPutResult { count: 1 }).await;
     };
     let client = async {
         let begun = connection.begin_epoch(ACCESS, epoch(2), true).await.unwrap();
@@ -212,7 +212,7 @@ async fn rewrap_continues_until_no_older_key_is_left() {
         let entry = entries.first().unwrap();
         assert_eq!(entry.observed_wrapped_dek, Some(&replaced.as_bytes()[..]));
         assert!(matches!(entry.dek, DekField::Stated(dek) if dek.starts_with(&[0, 0, 0, 2])));
-        peer.answer(&asked, &DeksRewrapResult { ok: true, count: 1 }).await;
+        peer.respond(&asked, &DeksRewrapResult { ok: true, count: 1 }).await;
         // Nothing older any more, and no files; then a late push.
         for _ in 0..2 {
             list(&mut peer, &[]).await;
@@ -222,12 +222,12 @@ async fn rewrap_continues_until_no_older_key_is_left() {
         fail(&mut peer, &asked, ErrorCode::Conflict, "rewrap incomplete").await;
         list(&mut peer, &[(record(3), late)]).await;
         let asked = peer.asked().await;
-        peer.answer(&asked, &DeksRewrapResult { ok: true, count: 1 }).await;
+        peer.respond(&asked, &DeksRewrapResult { ok: true, count: 1 }).await;
         for _ in 0..2 {
             list(&mut peer, &[]).await;
         }
         let asked = peer.asked().await;
-        peer.answer(&asked, &Empty).await;
+        peer.respond(&asked, &Empty).await;
     };
     let (done, ()) = tokio::join!(rewrap_all(&connection, ACCESS, &keys, epoch(2)), server);
     let done = done.unwrap();
@@ -262,7 +262,7 @@ async fn rewrap_names_the_keys_it_replaces() {
             (entry.id, entry.observed_wrapped_dek),
             (record(1).to_string().as_str(), Some(&b"old"[..]))
         );
-        peer.answer(&asked, &DeksRewrapResult { ok: true, count: 1 }).await;
+        peer.respond(&asked, &DeksRewrapResult { ok: true, count: 1 }).await;
     };
     let rewrap = Rewrap { id: record(1), dek: Dek::from_bytes([2; 44]), observed: "old".into() };
     let rewraps = [rewrap];

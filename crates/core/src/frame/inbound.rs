@@ -13,7 +13,7 @@ use crate::wire::token::AuthParams;
 pub enum Inbound<'b> {
     /// Keepalive: the single byte `f6`.
     Keepalive,
-    /// Request (type 0), to be answered exactly once.
+    /// Request (type 0): has exactly one response.
     Request {
         /// Request id: opaque, echoed byte for byte; empty when absent.
         id: &'b str,
@@ -22,7 +22,7 @@ pub enum Inbound<'b> {
         /// Undecoded params.
         params: Params<'b>,
     },
-    /// Notification (type 2), never answered.
+    /// Notification (type 2): has no response.
     Notification {
         /// Method name; empty when absent.
         method: &'b str,

@@ -163,8 +163,8 @@ async fn outage_of_the_store_is_no_rejection() {
     rows.is_down.store(true, Ordering::Relaxed);
     let token = token(Permission::Read);
     for ucan in [Some(token.as_str()), Some("no chain"), None] {
-        let answer = admit(&gate, Method::Pull, ucan).await;
-        assert!(matches!(answer, Err(EngineError::Storage(StorageError::Unavailable(_)))), "{answer:?}");
+        let result = admit(&gate, Method::Pull, ucan).await;
+        assert!(matches!(result, Err(EngineError::Storage(StorageError::Unavailable(_)))), "{result:?}");
     }
 }
 
@@ -172,8 +172,8 @@ async fn outage_of_the_store_is_no_rejection() {
 #[tokio::test]
 async fn space_with_an_invalid_root_key_is_forbidden() {
     let (gate, _) = authorizer(Some(shared([0xff; 33], None)));
-    let answer = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await;
-    assert!(matches!(answer, Err(EngineError::Forbidden)));
+    let result = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await;
+    assert!(matches!(result, Err(EngineError::Forbidden)));
 }
 
 #[tokio::test]
@@ -189,8 +189,8 @@ async fn unknown_space_is_reported_to_the_holder_of_a_chain_and_is_not_cached() 
 async fn method_without_an_access_level_for_spaces_is_forbidden() {
     let (gate, rows) = authorizer(Some(here()));
     for method in [Method::PresenceSet, Method::SpaceCreate, Method::InvitationList] {
-        let answer = admit(&gate, method, Some(&token(Permission::Admin))).await;
-        assert!(matches!(answer, Err(EngineError::Forbidden)), "{method:?}");
+        let result = admit(&gate, method, Some(&token(Permission::Admin))).await;
+        assert!(matches!(result, Err(EngineError::Forbidden)), "{method:?}");
     }
     assert_eq!(rows.reads.load(Ordering::Relaxed), 0);
 }

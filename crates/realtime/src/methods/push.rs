@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::rpc_error::RpcError;
 
 /// First phase of `push`: authorizes and checks, then takes a place in the submission queue of the space. Everything
-/// except undecodable params is answered with a result (protocol §3.1), so a rejection is a place, too.
+/// except undecodable params has a result as response (protocol §3.1), so a rejection is a place, too.
 ///
 /// The driver places the pushes of a connection one at a time, in arrival order, so they take effect in that order
 /// (protocol §2.5); they wait for their outcomes together, so that they can share a commit.

@@ -60,7 +60,7 @@ enum Step {
     Reopen,
 }
 
-/// P17, P22, P23: every answer of the store is the answer of the model.
+/// P17, P22, P23: every result of the store is that of the model.
 pub fn random_expiry_histories_agree_with_the_model<B: Backend>() {
     replay_all::<ExpiryReplay<B>>(&vec(steps(), 1..40));
 }

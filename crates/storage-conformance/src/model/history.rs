@@ -30,13 +30,13 @@ pub(super) enum Step {
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
     pub(super) record: RecordId,
-    guess: Guess,
+    guess: ExpectedCursor,
     state: RecordState,
 }
 
 /// Cursor that the writer expects of the record.
 #[derive(Clone, Copy, Debug)]
-enum Guess {
+enum ExpectedCursor {
     Right,
     New,
     Older,
@@ -47,10 +47,10 @@ impl Wish {
     /// The change, where the record really is at `at`.
     pub(super) fn change(&self, at: Cursor) -> Change {
         let expected = match self.guess {
-            Guess::Right => at,
-            Guess::New => Cursor::ZERO,
-            Guess::Older => cursor(at.get().saturating_sub(1)),
-            Guess::Newer => cursor(at.get() + 1),
+            ExpectedCursor::Right => at,
+            ExpectedCursor::New => Cursor::ZERO,
+            ExpectedCursor::Older => cursor(at.get().saturating_sub(1)),
+            ExpectedCursor::Newer => cursor(at.get() + 1),
         };
         Change { id: self.record, expected, state: self.state.clone() }
     }
@@ -90,7 +90,7 @@ fn ahead() -> impl Strategy<Value = CursorAhead> {
 /// Mostly different records; now and then one of them twice.
 pub(super) fn pushes() -> impl Strategy<Value = Vec<Wish>> {
     let records = subsequence((0..RECORDS).collect::<Vec<_>>(), 0..=7).prop_shuffle();
-    (records, vec((guesses(), states()), 8), prop::bool::weighted(0.05)).prop_map(
+    (records, vec((expected_cursors(), states()), 8), prop::bool::weighted(0.05)).prop_map(
         |(mut records, parts, again)| {
             if again {
                 records.extend(records.first().copied());
@@ -106,8 +106,8 @@ pub(super) fn record_id(number: u8) -> RecordId {
     RecordId::from_bytes([if number == RECORDS - 1 { 0xff } else { number }; 16])
 }
 
-fn guesses() -> impl Strategy<Value = Guess> {
-    prop_oneof![40 => Just(Guess::Right), 1 => Just(Guess::New), 1 => Just(Guess::Older), 1 => Just(Guess::Newer)]
+fn expected_cursors() -> impl Strategy<Value = ExpectedCursor> {
+    prop_oneof![40 => Just(ExpectedCursor::Right), 1 => Just(ExpectedCursor::New), 1 => Just(ExpectedCursor::Older), 1 => Just(ExpectedCursor::Newer)]
 }
 
 fn states() -> impl Strategy<Value = RecordState> {

@@ -10,7 +10,7 @@ use less_sync_core::{Cursor, Dek, DekKind, SpaceId};
 
 use super::history::Wish;
 use super::runner::{LIMITS, Replay, agree, replay_all};
-use super::shared_history::{Act, How, Step, histories};
+use super::shared_history::{Act, Observation, Step, histories};
 use super::shared_store::{CHAINS, PERSONAL, SHARED, SharedStore};
 use crate::fixture::{CLIENT, Fixture, cursor, dek};
 use crate::grants::{Grant, chain, cid};
@@ -24,7 +24,7 @@ use less_sync_storage::{
 
 const MEMBER: &str = "did:key:zMember";
 
-/// Every answer of the store is the answer of the model. P1 to P8, P10, P11, P13 to P16, P19 to P21, P23, P24.
+/// Every result of the store is that of the model. P1 to P8, P10, P11, P13 to P16, P19 to P21, P23, P24.
 pub fn random_shared_histories_agree_with_the_model<B: Backend>() {
     replay_all::<SharedReplay<B>>(&histories());
 }
@@ -172,14 +172,14 @@ impl<B: Backend> SharedReplay<B> {
     }
 
     /// A client wraps anew what it has listed some time ago.
-    async fn rewrap(&mut self, space: SpaceId, bearer: usize, how: How, skew: i32, every: usize) {
+    async fn rewrap(&mut self, space: SpaceId, bearer: usize, how: Observation, skew: i32, every: usize) {
         let Some((listing, deks)) = self.listed.get(&space) else { return };
         let prefix = (self.model.space(space).key_generation.get() + skew).unsigned_abs();
         let entry = |stored: &StoredDek| {
             let mark = stored.dek.as_bytes()[Dek::LENGTH - 1];
             let observed = match how {
-                How::Listed => None,
-                How::Observed => Some(Bytes::copy_from_slice(stored.dek.as_bytes())),
+                Observation::Listed => None,
+                Observation::Observed => Some(Bytes::copy_from_slice(stored.dek.as_bytes())),
             };
             Rewrap { observed, ..rewrap(stored.id, prefix, mark) }
         };

@@ -56,7 +56,7 @@ pub(super) enum Act {
     List,
     /// `skew`: distance to the current epoch. `every`: only each so-many-th of the keys that were listed last.
     Rewrap {
-        how: How,
+        how: Observation,
         skew: i32,
         every: usize,
     },
@@ -95,7 +95,7 @@ pub(super) enum Act {
 
 /// Basis of the entries of a rewrap.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum How {
+pub(super) enum Observation {
     /// By the bound of the listing.
     Listed,
     /// By the key itself.
@@ -115,7 +115,7 @@ fn steps() -> impl Strategy<Value = Step> {
 /// Mostly what a good client does; now and then a little off.
 fn acts() -> impl Strategy<Value = Act> {
     let skews = || prop_oneof![12 => Just(0), 1 => Just(-1), 1 => Just(1)];
-    let how = prop_oneof![Just(How::Listed), Just(How::Observed)];
+    let how = prop_oneof![Just(Observation::Listed), Just(Observation::Observed)];
     prop_oneof![
         8 => pushes().prop_map(Act::Push),
         4 => (prop_oneof![6 => Just(0), 1 => Just(1)], prop::bool::weighted(0.1), 1..40_usize)

@@ -24,7 +24,7 @@ const BIG: u64 = 2_100;
 
 /// Operations that need a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+enum Operation {
     PushOne,
     PushTwo,
     PushMany,
@@ -37,8 +37,15 @@ enum Deed {
 }
 
 /// Operations that take the lock of the space.
-const WRITES: [Deed; 7] =
-    [Deed::PushOne, Deed::PushTwo, Deed::PushMany, Deed::Append, Deed::Advance, Deed::Rewrap, Deed::PutKeys];
+const WRITES: [Operation; 7] = [
+    Operation::PushOne,
+    Operation::PushTwo,
+    Operation::PushMany,
+    Operation::Append,
+    Operation::Advance,
+    Operation::Rewrap,
+    Operation::PutKeys,
+];
 
 /// The error of any operation; a rejection is what it prints.
 type AnyError = StorageError<String>;
@@ -53,7 +60,7 @@ async fn attempt(
     storage: &PostgresStorage,
     space: SpaceId,
     chain: &ProofChain,
-    deed: Deed,
+    operation: Operation,
     nth: u64,
 ) -> Result<(), AnyError> {
     let read = ReadGrant::issue_shared(space, chain.clone());
@@ -64,25 +71,25 @@ async fn attempt(
         let push = Push::new(ids.collect::<Vec<_>>(), None, LIMITS).unwrap();
         async move { any(storage.push(&grant, push).await) }
     };
-    match deed {
-        Deed::PushOne => push(1).await,
-        Deed::PushTwo => push(2).await,
-        Deed::PushMany => push(BIG).await,
-        Deed::Append => any(append(storage, &read).await),
-        Deed::Advance => any(storage.advance_epoch(&admin, 7.into(), true).await),
-        Deed::Rewrap => {
+    match operation {
+        Operation::PushOne => push(1).await,
+        Operation::PushTwo => push(2).await,
+        Operation::PushMany => push(BIG).await,
+        Operation::Append => any(append(storage, &read).await),
+        Operation::Advance => any(storage.advance_epoch(&admin, 7.into(), true).await),
+        Operation::Rewrap => {
             let entries = vec![Rewrap { id: record(0).into(), dek: dek(), observed: None }];
             any(storage.rewrap_deks(&admin, DekKind::Record, entries, RewrapGuard::Off).await)
         }
-        Deed::PutKeys => {
+        Operation::PutKeys => {
             let shares = KeyShares::new(vec![("did".to_owned(), Bytes::from_static(b"key"))]).unwrap();
             any(storage.put_epoch_keys(&admin, 1.into(), shares).await)
         }
-        Deed::BeginPull => {
+        Operation::BeginPull => {
             let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
             any(storage.begin_pull(&read, request).await)
         }
-        Deed::LookAtMembers => any(storage.members_head(&read).await),
+        Operation::LookAtMembers => any(storage.members_head(&read).await),
     }
 }
 
@@ -150,17 +157,18 @@ async fn chain_that_is_revoked_while_its_bearer_waits_for_the_lock_is_rejected()
     let mut intruder = harness.connect().await;
     let mut observer = harness.connect().await;
     for round in 0..30 {
-        for (deed, number) in WRITES.into_iter().zip(round * 16 + 1..) {
+        for (operation, number) in WRITES.into_iter().zip(round * 16 + 1..) {
             let mut lock = intruder.begin().await.unwrap();
             hold(&mut lock, space).await;
             let (writer, chain) = (Arc::clone(&servers[0]), chain(number));
-            let waiting = tokio::spawn(async move { attempt(&writer, space, &chain, deed, number).await });
+            let waiting =
+                tokio::spawn(async move { attempt(&writer, space, &chain, operation, number).await });
             await_sessions(&mut observer, "wait_event_type = 'Lock'", 1).await;
             let revocation = revoke(&servers[1], space, number);
             within("a revocation while the space is locked", revocation).await.unwrap();
             lock.rollback().await.unwrap();
             let rejected = waiting.await.unwrap();
-            assert!(matches!(rejected, Err(StorageError::Revoked)), "{deed:?}: {rejected:?}");
+            assert!(matches!(rejected, Err(StorageError::Revoked)), "{operation:?}: {rejected:?}");
         }
     }
     assert_eq!(cursor(&harness, space).await, before);
@@ -203,7 +211,7 @@ async fn revocation_does_not_wait_for_a_long_push() {
         let pushed = pushing.await.unwrap();
         assert!(matches!(pushed, Ok(Pushed::Committed { .. })), "{round}: {pushed:?}");
     }
-    let late = attempt(&servers[0], space, &chain(1), Deed::PushOne, 1).await;
+    let late = attempt(&servers[0], space, &chain(1), Operation::PushOne, 1).await;
     assert!(matches!(late, Err(StorageError::Revoked)), "{late:?}");
     servers[1].close().await;
     harness.end().await;
@@ -217,25 +225,25 @@ async fn what_starts_after_a_revocation_on_another_server_is_rejected() {
     for round in 1..=200_u64 {
         let revoked = Arc::new(AtomicBool::new(false));
         let deeds = [
-            Deed::PushOne,
-            Deed::PushTwo,
-            Deed::BeginPull,
-            Deed::LookAtMembers,
+            Operation::PushOne,
+            Operation::PushTwo,
+            Operation::BeginPull,
+            Operation::LookAtMembers,
             WRITES[(round % 7) as usize],
         ];
         let mut bearers = JoinSet::new();
-        for (number, deed) in deeds.into_iter().enumerate() {
+        for (number, operation) in deeds.into_iter().enumerate() {
             let (storage, revoked, chain) = (Arc::clone(&servers[1]), Arc::clone(&revoked), chain(round));
             bearers.spawn(async move {
                 for nth in round << 8 | (number as u64) << 5.. {
                     let late = revoked.load(Ordering::SeqCst);
-                    match attempt(&storage, space, &chain, deed, nth).await {
+                    match attempt(&storage, space, &chain, operation, nth).await {
                         Ok(()) => {}
                         Err(StorageError::Rejected(rejection)) if rejection == "VersionConflict" => {}
                         Err(StorageError::Revoked) => return,
-                        Err(other) => panic!("round {round}: {deed:?}: {other:?}"),
+                        Err(other) => panic!("round {round}: {operation:?}: {other:?}"),
                     }
-                    assert!(!late, "round {round}: {deed:?} got in after the revocation");
+                    assert!(!late, "round {round}: {operation:?} got in after the revocation");
                 }
             });
         }

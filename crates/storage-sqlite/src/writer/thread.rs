@@ -160,7 +160,7 @@ impl WriterThread {
         checkpoint(&self.connection, "PASSIVE").map_err(storage_error)
     }
 
-    /// Closes the database before the locks are released, and answers after both.
+    /// Closes the database before the locks are released, and completes the pending closes after both.
     fn finish(self, file: DatabaseFile) {
         if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
             tracing::warn!(%error, "failed to checkpoint the write-ahead log at shutdown");

@@ -6,12 +6,12 @@ use pretty_assertions::assert_eq;
 use serde_json::Value;
 
 use crate::program::{Shell as _, stderr};
-use crate::sharing::person::{Person, id};
+use crate::sharing::toolbox_user::{ToolboxUser, id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_read_each_others_records_and_the_server_does_not() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.push(&space, "before he came").await;
     alice.invite(&bob, "write").await;
@@ -46,7 +46,7 @@ async fn members_read_each_others_records_and_the_server_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn live_changes_are_decrypted_as_they_arrive_across_a_rotation() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "read").await;
     bob.accept().await;
@@ -62,7 +62,7 @@ async fn live_changes_are_decrypted_as_they_arrive_across_a_rotation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_updated_deleted_and_kept_as_files() {
     let server = TestServer::start().await;
-    let alice = Person::new(&server, "alice");
+    let alice = ToolboxUser::new(&server, "alice");
     let space = alice.create("notes").await;
     let record = alice.push(&space, "first").await;
     let folder = tempfile::tempdir().unwrap();
@@ -80,7 +80,7 @@ async fn records_are_updated_deleted_and_kept_as_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn members_see_joined_and_invited_members() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;
@@ -110,7 +110,7 @@ async fn members_see_joined_and_invited_members() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_reads_and_does_not_write() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.push(&space, "for your eyes").await;
     alice.invite(&bob, "read").await;
@@ -129,7 +129,7 @@ async fn a_reader_reads_and_does_not_write() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spaces_without_keys_stay_as_they_were() {
     let server = TestServer::start().await;
-    let alice = Person::new(&server, "alice");
+    let alice = ToolboxUser::new(&server, "alice");
     alice.create("notes").await;
     let personal = server.space("alice");
     alice.push(&personal, "plain").await;

@@ -6,7 +6,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::program::{Shell as _, stderr};
-use crate::sharing::person::{Person, id};
+use crate::sharing::toolbox_user::{ToolboxUser, id};
 
 async fn server() -> TestServer {
     TestServer::builder().files().start().await
@@ -14,13 +14,13 @@ async fn server() -> TestServer {
 
 /// Files of a user in a space.
 struct Files<'p> {
-    person: &'p Person,
+    person: &'p ToolboxUser,
     space: &'p str,
     folder: tempfile::TempDir,
 }
 
 impl<'p> Files<'p> {
-    fn of(person: &'p Person, space: &'p str) -> Self {
+    fn of(person: &'p ToolboxUser, space: &'p str) -> Self {
         Self { person, space, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -52,7 +52,7 @@ impl<'p> Files<'p> {
 #[tokio::test(flavor = "multi_thread")]
 async fn members_are_notified_of_files_and_read_them() {
     let server = server().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let (hers, his) = (Files::of(&alice, &space), Files::of(&bob, &space));
     let before = hers.put("before he came", b"old").await;
@@ -79,7 +79,7 @@ async fn members_are_notified_of_files_and_read_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn read_only_member_can_download_and_neither_upload_nor_delete() {
     let server = server().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let (hers, his) = (Files::of(&alice, &space), Files::of(&bob, &space));
     let id = hers.put("note", b"content").await;
@@ -102,7 +102,7 @@ async fn read_only_member_can_download_and_neither_upload_nor_delete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_survive_rotations_for_old_and_new_members_and_interrupted_downloads() {
     let server = server().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let (hers, his, carols) = (Files::of(&alice, &space), Files::of(&bob, &space), Files::of(&carol, &space));
     let content = vec![7; 200_000];
@@ -135,7 +135,7 @@ async fn files_survive_rotations_for_old_and_new_members_and_interrupted_downloa
 #[tokio::test(flavor = "multi_thread")]
 async fn removed_member_gets_an_explanation_and_no_file() {
     let server = server().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let (hers, his) = (Files::of(&alice, &space), Files::of(&bob, &space));
     let file = hers.put("note", b"content").await;
@@ -165,7 +165,7 @@ async fn removed_member_gets_an_explanation_and_no_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn file_is_uploaded_under_the_current_key() {
     let server = server().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let his = Files::of(&bob, &space);
     alice.invite(&bob, "write").await;

@@ -8,12 +8,12 @@ use less_sync_test_support::TestServer;
 use pretty_assertions::assert_eq;
 
 use crate::program::{Shell as _, stderr};
-use crate::sharing::person::{Person, id, texts};
+use crate::sharing::toolbox_user::{ToolboxUser, id, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_accessible_by_other_users_are_rejected() {
     let server = TestServer::start().await;
-    let alice = Person::new(&server, "alice");
+    let alice = ToolboxUser::new(&server, "alice");
     let space = alice.create("notes").await;
     let stored = alice.keys().join("spaces").join(format!("{space}.json"));
     for (path, open, closed) in [
@@ -43,7 +43,7 @@ async fn keys_accessible_by_other_users_are_rejected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_created_for_their_owner_only() {
     let server = TestServer::start().await;
-    let alice = Person::new(&server, "alice");
+    let alice = ToolboxUser::new(&server, "alice");
     let space = alice.create("notes").await;
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let spaces = alice.keys().join("spaces");
@@ -53,7 +53,7 @@ async fn files_are_created_for_their_owner_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tampered_records_are_reported_and_the_others_are_printed() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let record: RecordId = alice.push(&space, "true").await.parse().unwrap();
     alice.push(&space, "also true").await;
@@ -86,7 +86,7 @@ async fn tampered_records_are_reported_and_the_others_are_printed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invitation_for_another_user_cannot_be_decrypted() {
     let server = TestServer::start().await;
-    let [alice, bob, mallory] = ["alice", "bob", "mallory"].map(|user| Person::new(&server, user));
+    let [alice, bob, mallory] = ["alice", "bob", "mallory"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "write").await;
     let connection = bob.connect().await;
@@ -105,7 +105,7 @@ async fn invitation_for_another_user_cannot_be_decrypted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn revoked_invitation_is_not_accepted() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "write").await;
     alice.result(&["space", "revoke", bob.did()]).await;
@@ -118,7 +118,7 @@ async fn revoked_invitation_is_not_accepted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_invitations_one_is_chosen() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let (code, text) = bob.failure(&["space", "accept"]).await;
     assert_eq!((code, text.as_str()), (1, "error: there are no invitations for you\n"));
     let spaces = [alice.create("one").await, alice.create("two").await];
@@ -140,7 +140,7 @@ async fn of_several_invitations_one_is_chosen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_another_identity_is_rejected_before_the_server_is_asked() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     alice.create("notes").await;
     let mut command = alice.command(&["space", "members"]);
     command.env("LESS_SYNC_KEYS", bob.keys());

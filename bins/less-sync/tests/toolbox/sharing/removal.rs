@@ -6,12 +6,12 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::program::{Shell as _, stderr};
-use crate::sharing::person::Person;
+use crate::sharing::toolbox_user::ToolboxUser;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removed_member_can_neither_pull_nor_decrypt_new_records() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let old = alice.push(&space, "old").await;
     for person in [&bob, &carol] {
@@ -43,8 +43,8 @@ async fn removed_member_can_neither_pull_nor_decrypt_new_records() {
 }
 
 /// Key ring of a user, from their key directory.
-fn key_ring(person: &Person, space: &str) -> less_sync_client::crypto::KeyRing {
-    let space_id = crate::sharing::person::id(space);
+fn key_ring(person: &ToolboxUser, space: &str) -> less_sync_client::crypto::KeyRing {
+    let space_id = crate::sharing::toolbox_user::id(space);
     let mut ring = less_sync_client::crypto::KeyRing::new(space_id);
     for entry in person.stored(space)["keys"].as_array().unwrap() {
         let epoch = i32::try_from(entry["epoch"].as_i64().unwrap()).unwrap();
@@ -57,10 +57,12 @@ fn key_ring(person: &Person, space: &str) -> less_sync_client::crypto::KeyRing {
 
 type Ciphertext = (less_sync_core::RecordId, bytes::Bytes, bytes::Bytes);
 
-async fn ciphertext(person: &Person, space: &str) -> Vec<Ciphertext> {
+async fn ciphertext(person: &ToolboxUser, space: &str) -> Vec<Ciphertext> {
     let connection = person.connect().await;
-    let from_start =
-        less_sync_client::PullSpace::from(crate::sharing::person::id(space), less_sync_core::Cursor::ZERO);
+    let from_start = less_sync_client::PullSpace::from(
+        crate::sharing::toolbox_user::id(space),
+        less_sync_core::Cursor::ZERO,
+    );
     let mut pull = connection
         .pull(&[less_sync_client::PullSpace { ucan: Some(person.ucan(space)), ..from_start }])
         .await
@@ -77,7 +79,7 @@ async fn ciphertext(person: &Person, space: &str) -> Vec<Ciphertext> {
 #[tokio::test(flavor = "multi_thread")]
 async fn revoking_twice_does_nothing_more_and_an_invitation_brings_them_back() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "write").await;
     bob.accept().await;
@@ -94,7 +96,7 @@ async fn revoking_twice_does_nothing_more_and_an_invitation_brings_them_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn members_invited_by_the_removed_one_lose_access_and_are_reported() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;
@@ -114,7 +116,7 @@ async fn members_invited_by_the_removed_one_lose_access_and_are_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn non_members_oneself_and_the_owner_cannot_be_removed() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;

@@ -8,7 +8,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::program::Shell as _;
-use crate::sharing::person::{Person, id};
+use crate::sharing::toolbox_user::{ToolboxUser, id};
 
 fn epoch(number: i32) -> Epoch {
     Epoch::new(number).unwrap()
@@ -17,7 +17,7 @@ fn epoch(number: i32) -> Epoch {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_stay_readable_over_several_rotations_by_several_members() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;
@@ -37,7 +37,7 @@ async fn records_stay_readable_over_several_rotations_by_several_members() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_joins_later_reads_everything_with_the_newest_key() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.push(&space, "old").await;
     alice.invite(&bob, "read").await;
@@ -54,7 +54,7 @@ async fn who_joins_later_reads_everything_with_the_newest_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_rotation_is_resumed() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;
@@ -82,7 +82,7 @@ async fn interrupted_rotation_is_resumed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_administrator_completes_a_rotation_and_a_removal_starts_another_one() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     for (person, right) in [(&bob, "admin"), (&carol, "read")] {
         alice.invite(person, right).await;
@@ -102,7 +102,7 @@ async fn another_administrator_completes_a_rotation_and_a_removal_starts_another
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_removal_is_completed_by_running_it_again() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "write").await;
     bob.accept().await;
@@ -118,7 +118,7 @@ async fn an_interrupted_removal_is_completed_by_running_it_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_without_a_key_is_taken_over_only_when_asked_to() {
     let server = TestServer::start().await;
-    let alice = Person::new(&server, "alice");
+    let alice = ToolboxUser::new(&server, "alice");
     let space = alice.create("notes").await;
     alice.push(&space, "content").await;
     let (connection, ucan) = (alice.connect().await, alice.ucan(&space));
@@ -137,7 +137,7 @@ async fn a_rotation_without_a_key_is_taken_over_only_when_asked_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rotation_without_shares_continues_with_the_stored_key() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "read").await;
     bob.accept().await;
@@ -158,7 +158,7 @@ async fn rotation_without_shares_continues_with_the_stored_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_administrators_who_rotate_at_once_agree_on_the_keys() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;
@@ -174,7 +174,7 @@ async fn two_administrators_who_rotate_at_once_agree_on_the_keys() {
 }
 
 /// Writes a record with an invalid wrapped key.
-async fn block(person: &Person, space: &str) -> String {
+async fn block(person: &ToolboxUser, space: &str) -> String {
     let (connection, ucan) = (person.connect().await, person.ucan(space));
     let record = RecordId::from_bytes([0x42; 16]);
     let mut dek = [7; Dek::LENGTH];

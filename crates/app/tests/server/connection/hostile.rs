@@ -4,9 +4,9 @@ use less_sync_test_support::{Frame, Opcode, RawClient, Received, TestServer, cre
 use serde_json::Value;
 
 /// Deterministic random numbers, so that a failure is reproducible.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -60,12 +60,12 @@ async fn is_open(client: &mut RawClient) -> bool {
 }
 
 /// Sends mutants over as many connections as needed; returns the number of connections.
-async fn attack(server: &TestServer, seeds: &[Vec<u8>], mut dice: Dice, frames: usize) -> usize {
+async fn attack(server: &TestServer, seeds: &[Vec<u8>], mut rng: Rng, frames: usize) -> usize {
     let mut connections = 1;
     let mut attacker = server.raw("mallory").await;
     for _ in 0..frames {
-        let seed = &seeds[dice.roll(seeds.len())];
-        let mutant = if dice.roll(10) == 0 { dice.noise() } else { dice.mutate(seed) };
+        let seed = &seeds[rng.roll(seeds.len())];
+        let mutant = if rng.roll(10) == 0 { rng.noise() } else { rng.mutate(seed) };
         attacker.send_binary(mutant).await;
         if !is_open(&mut attacker).await {
             attacker = server.raw("mallory").await;
@@ -83,8 +83,8 @@ async fn ten_thousand_malformed_frames_do_not_affect_other_connections() {
     let space = server.space("bob");
     let mut bystander = server.raw("bob").await;
     let seeds = seeds();
-    let dice = |attacker| Dice(0x9e37_79b9_7f4a_7c15 ^ attacker);
-    let attacks = (1..=ATTACKERS).map(|attacker| attack(&server, &seeds, dice(attacker), FRAMES));
+    let rng = |attacker| Rng(0x9e37_79b9_7f4a_7c15 ^ attacker);
+    let attacks = (1..=ATTACKERS).map(|attacker| attack(&server, &seeds, rng(attacker), FRAMES));
     let mut attacks = std::pin::pin!(futures_util::future::join_all(attacks));
     let mut pushes = 0;
     let connections: usize = loop {
@@ -105,16 +105,19 @@ async fn ten_thousand_malformed_frames_do_not_affect_other_connections() {
 async fn random_bytes_instead_of_http_do_not_affect_other_connections() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = TestServer::start().await;
-    let mut dice = Dice(42);
+    let mut rng = Rng(42);
     for _ in 0..200 {
         let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-        let mut noise = dice.noise();
+        let mut noise = rng.noise();
         noise.extend(b"\r\n\r\n");
         // The server may close the connection at any byte.
         if socket.write_all(&noise).await.is_ok() && socket.shutdown().await.is_ok() {
-            let mut answer = Vec::new();
-            let ended = less_sync_test_support::within("the end", socket.read_to_end(&mut answer)).await;
-            assert!(ended.is_err() || answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
+            let mut response = Vec::new();
+            let ended = less_sync_test_support::within("the end", socket.read_to_end(&mut response)).await;
+            assert!(
+                ended.is_err() || response.is_empty() || response.starts_with(b"HTTP/1.1 4"),
+                "{response:?}"
+            );
         }
     }
     server.raw("alice").await.assert_alive().await;

@@ -54,8 +54,8 @@ async fn another_identity_is_rejected() {
     let others: [Claims; 3] =
         [server.issuer().claims("bob"), claims().client("client-2"), claims().mailbox(&"ab".repeat(32))];
     for claims in others {
-        let answer = refresh(&mut alice, &server.issuer().mint(&claims)).await;
-        assert_eq!(answer, rejected("token identity mismatch"), "{claims:?}");
+        let response = refresh(&mut alice, &server.issuer().mint(&claims)).await;
+        assert_eq!(response, rejected("token identity mismatch"), "{claims:?}");
         assert_rights_of(&mut alice, &server.space("alice")).await;
     }
 }

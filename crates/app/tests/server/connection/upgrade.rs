@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use less_sync_test_support::{Answer, RawClient, TestServer, Upgrade, within};
+use less_sync_test_support::{HttpResponse, RawClient, TestServer, Upgrade, within};
 use serde_json::json;
 
-async fn answer(request: &Upgrade) -> Answer {
-    request.answer(TestServer::start().await.address()).await
+async fn response(request: &Upgrade) -> HttpResponse {
+    request.response(TestServer::start().await.address()).await
 }
 
 /// P-001
 #[tokio::test]
 async fn a_foreign_subprotocol_is_rejected_with_an_empty_400() {
-    let answer = answer(&Upgrade::offering(&["graphql-ws"])).await;
-    assert_eq!((answer.status, answer.body), (400, Vec::new()));
+    let response = response(&Upgrade::offering(&["graphql-ws"])).await;
+    assert_eq!((response.status, response.body), (400, Vec::new()));
 }
 
 /// P-002
 #[tokio::test]
 async fn a_request_without_subprotocol_is_rejected() {
-    assert_eq!(answer(&Upgrade::offering(&[])).await.status, 400);
+    assert_eq!(response(&Upgrade::offering(&[])).await.status, 400);
 }
 
 /// both names, the order of the client, several header lines, the exact echo.
@@ -37,9 +37,9 @@ async fn the_first_acceptable_subprotocol_of_the_client_is_echoed() {
         (&["less-rpc-v1x"], None),
         (&[""], None),
     ] {
-        let answer = Upgrade::offering(lines).answer(server.address()).await;
-        assert_eq!(answer.header("sec-websocket-protocol"), chosen, "{lines:?}");
-        assert_eq!(answer.status, if chosen.is_some() { 101 } else { 400 }, "{lines:?}");
+        let response = Upgrade::offering(lines).response(server.address()).await;
+        assert_eq!(response.header("sec-websocket-protocol"), chosen, "{lines:?}");
+        assert_eq!(response.status, if chosen.is_some() { 101 } else { 400 }, "{lines:?}");
     }
 }
 
@@ -63,10 +63,10 @@ async fn both_subprotocols_speak_the_same_format() {
 async fn the_handshake_is_that_of_rfc_6455_without_extensions() {
     let request =
         Upgrade::offering(&["less-rpc-v1"]).header("Sec-WebSocket-Extensions", "permessage-deflate");
-    let answer = answer(&request).await;
-    assert_eq!(answer.status, 101);
-    assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-    assert_eq!(answer.header("sec-websocket-extensions"), None);
+    let response = response(&request).await;
+    assert_eq!(response.status, 101);
+    assert_eq!(response.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(response.header("sec-websocket-extensions"), None);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn other_requests_than_websocket_upgrades_are_rejected() {
         ),
         ("no key", whole.clone().without("sec-websocket-key")),
     ] {
-        assert_eq!(request.answer(server.address()).await.status, 400, "{what}");
+        assert_eq!(request.response(server.address()).await.status, 400, "{what}");
     }
 }
 
@@ -92,7 +92,7 @@ async fn other_requests_than_websocket_upgrades_are_rejected() {
 async fn header_values_are_lists_of_any_case() {
     let request = Upgrade::offering(&["less-rpc-v1"]).without("connection").without("upgrade");
     let request = request.header("Connection", "keep-alive, UPGRADE").header("Upgrade", "WebSocket");
-    assert_eq!(answer(&request).await.status, 101);
+    assert_eq!(response(&request).await.status, 101);
 }
 
 #[tokio::test]
@@ -100,9 +100,9 @@ async fn other_methods_are_rejected_and_preflights_accepted() {
     let server = TestServer::start().await;
     let whole = Upgrade::offering(&["less-rpc-v1"]);
     for method in ["POST", "PUT", "DELETE"] {
-        assert_eq!(whole.clone().method(method).answer(server.address()).await.status, 405, "{method}");
+        assert_eq!(whole.clone().method(method).response(server.address()).await.status, 405, "{method}");
     }
-    let preflight = whole.method("OPTIONS").answer(server.address()).await;
+    let preflight = whole.method("OPTIONS").response(server.address()).await;
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
 }
@@ -110,7 +110,7 @@ async fn other_methods_are_rejected_and_preflights_accepted() {
 #[tokio::test]
 async fn query_parameters_are_ignored() {
     let request = Upgrade::offering(&["less-rpc-v1"]).target("/api/v1/ws?token=nonsense");
-    assert_eq!(answer(&request).await.status, 101);
+    assert_eq!(response(&request).await.status, 101);
 }
 
 /// Every response has the headers of http §1.1, the 101 included.
@@ -121,11 +121,11 @@ async fn every_response_has_the_common_headers() {
     for request in
         [whole.clone(), Upgrade::offering(&[]), whole.clone().method("POST"), whole.method("OPTIONS")]
     {
-        let answer = request.answer(server.address()).await;
-        assert_eq!(answer.header("x-protocol-version"), Some("1"), "{answer:?}");
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
-        assert!(answer.header("x-request-id").is_some_and(|id| id.len() >= 8), "{answer:?}");
+        let response = request.response(server.address()).await;
+        assert_eq!(response.header("x-protocol-version"), Some("1"), "{response:?}");
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{response:?}");
+        assert_eq!(response.header("access-control-allow-origin"), Some("*"), "{response:?}");
+        assert!(response.header("x-request-id").is_some_and(|id| id.len() >= 8), "{response:?}");
     }
 }
 
@@ -133,8 +133,8 @@ async fn every_response_has_the_common_headers() {
 async fn a_full_server_rejects_before_the_upgrade() {
     let server = TestServer::with_limits(|limits| limits.max_connections_total = 1).await;
     let _first = server.raw("alice").await;
-    let answer = Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    let response = Upgrade::offering(&["less-rpc-v1"]).response(server.address()).await;
+    assert_eq!((response.status, response.header("retry-after")), (503, Some("5")));
 }
 
 #[tokio::test]
@@ -142,11 +142,11 @@ async fn unauthenticated_connections_per_address_are_limited() {
     let server = TestServer::with_limits(|limits| limits.max_unauthenticated_per_address = 2).await;
     let mut first = RawClient::connect(server.address()).await;
     let _second = RawClient::connect(server.address()).await;
-    let rejected = Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await;
+    let rejected = Upgrade::offering(&["less-rpc-v1"]).response(server.address()).await;
     assert_eq!((rejected.status, rejected.header("retry-after")), (429, Some("5")));
     first.authenticate(&server.token("alice")).await;
     first.assert_alive().await;
-    assert_eq!(Upgrade::offering(&["less-rpc-v1"]).answer(server.address()).await.status, 101);
+    assert_eq!(Upgrade::offering(&["less-rpc-v1"]).response(server.address()).await.status, 101);
 }
 
 /// Sockets that stay silent during the HTTP request are closed.
@@ -161,8 +161,8 @@ async fn a_socket_that_never_finishes_its_request_is_closed() {
         socket.write_all(begun.as_bytes()).await.unwrap();
         server.clock().until_armed(Duration::from_secs(10)).await;
         server.clock().advance(Duration::from_secs(10));
-        let mut answer = String::new();
-        within("the end of the socket", socket.read_to_string(&mut answer)).await.unwrap();
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{begun:?}: {answer}");
+        let mut response = String::new();
+        within("the end of the socket", socket.read_to_string(&mut response)).await.unwrap();
+        assert!(response.is_empty() || response.starts_with("HTTP/1.1 408 "), "{begun:?}: {response}");
     }
 }

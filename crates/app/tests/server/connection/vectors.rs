@@ -82,7 +82,7 @@ async fn play(server: &TestServer, vector: &Value) {
     }
     assert!(taken, "{name}");
     client.send_binary(encode(&json!({ "type": 0, "id": "still here", "method": "x", "params": {} }))).await;
-    assert_eq!(client.receive_rpc().await["id"], "still here", "{name}: an answer too many");
+    assert_eq!(client.receive_rpc().await["id"], "still here", "{name}: a surplus response");
 }
 
 /// Stages, codes, reasons, errors and results as stated; the connection stays open where the vector says so.

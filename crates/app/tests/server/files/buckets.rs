@@ -5,7 +5,7 @@ use less_sync_app::{Config, Overrides, Server, Sources, Values};
 use less_sync_test_support::s3::{S3Server, Trouble};
 use less_sync_test_support::{TestServer, TestServerBuilder, update, within};
 
-use crate::files::fixture::{Fixture, answer, body, content, fresh_id, header, rejected};
+use crate::files::fixture::{Fixture, body, content, fresh_id, header, rejected, send};
 
 const MIB: usize = 1024 * 1024;
 
@@ -34,11 +34,11 @@ async fn files_of_all_sizes_round_trip_through_a_bucket() {
         assert_eq!(header(&response, "content-length"), size.to_string());
         assert!(body(response).await == bytes, "{size}");
         if size > MIB {
-            let part = answer(fixture.ask(Method::GET, &id).header("Range", "bytes=1000000-1000099")).await;
+            let part = send(fixture.ask(Method::GET, &id).header("Range", "bytes=1000000-1000099")).await;
             assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
             assert_eq!(body(part).await, bytes.slice(1_000_000..1_000_100));
         }
-        assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
+        assert_eq!(send(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
         rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     }
     assert_eq!(s3.open_uploads(), 0);
@@ -64,7 +64,7 @@ async fn bucket_that_fails_is_an_outage() {
         let cursor = row.expect("a record").1["cursor"].as_i64().unwrap();
         fixture.alice.push_ok(&space, &[update(1, "meanwhile", cursor)]).await;
         s3.calm();
-        assert_eq!(answer(fixture.upload(&id, bytes.clone())).await.status(), StatusCode::CREATED);
+        assert_eq!(send(fixture.upload(&id, bytes.clone())).await.status(), StatusCode::CREATED);
         assert!(body(fixture.get(&id).await).await == bytes);
         assert_eq!(body(fixture.get(&stored).await).await, kept);
     }

@@ -7,7 +7,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::files::fixture::{Fixture, answer, body, content, dek, digest, fresh_id, record};
+use crate::files::fixture::{Fixture, body, content, dek, digest, fresh_id, record, send};
 
 const ROUTE: &str = "/api/v1/spaces/{space_id}/files/{id}";
 
@@ -23,14 +23,14 @@ const COMMON: [&str; 7] = [
 ];
 
 /// Values from which requests are generated.
-struct Ingredients {
+struct RequestCase {
     tokens: Vec<String>,
     spaces: Vec<String>,
     ids: Vec<String>,
     headers: Vec<(&'static str, String)>,
 }
 
-impl Ingredients {
+impl RequestCase {
     async fn of(fixture: &Fixture) -> Self {
         let claims = fixture.server.issuer().claims("alice");
         let narrow = fixture.server.issuer().mint(&claims.scope("sync"));
@@ -88,19 +88,19 @@ impl Ingredients {
 }
 
 /// Fails unless the description of `method` contains `response`.
-async fn check(document: &Value, method: &Method, answer: Response, seed: u64) {
-    let status = answer.status().as_u16();
+async fn check(document: &Value, method: &Method, response: Response, seed: u64) {
+    let status = response.status().as_u16();
     let known = &document["paths"][ROUTE][method.as_str().to_lowercase()]["responses"];
     let described = &known[status.to_string()];
-    assert!(described.is_object(), "{method} is not described to answer {status}; seed {seed}");
+    assert!(described.is_object(), "{method} is not described for status {status}; seed {seed}");
     assert!(status < 500, "{method} answered {status}; seed {seed}");
     for name in COMMON {
-        assert!(answer.headers().contains_key(name), "{method} {status} without {name}; seed {seed}");
+        assert!(response.headers().contains_key(name), "{method} {status} without {name}; seed {seed}");
     }
     for name in described["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
-        assert!(answer.headers().contains_key(name), "{method} {status} without {name}; seed {seed}");
+        assert!(response.headers().contains_key(name), "{method} {status} without {name}; seed {seed}");
     }
-    let body = body(answer).await;
+    let body = body(response).await;
     if status >= 400 && method != Method::HEAD {
         let error: Value =
             serde_json::from_slice(&body).unwrap_or_else(|_| panic!("{status}: {body:?}; seed {seed}"));
@@ -112,15 +112,15 @@ async fn check(document: &Value, method: &Method, answer: Response, seed: u64) {
 #[tokio::test]
 async fn responses_match_the_description() {
     let fixture = Fixture::new().await;
-    let ingredients = Ingredients::of(&fixture).await;
+    let case = RequestCase::of(&fixture).await;
     let document = serde_json::from_slice(&fixture.server.get("/openapi.json").await.body).unwrap();
     let mut answered = std::collections::BTreeSet::new();
     for _ in 0..600 {
         let seed = rand::random();
-        let (method, request) = ingredients.request(&fixture, &mut StdRng::seed_from_u64(seed));
-        let answer = answer(request).await;
-        answered.insert((method.to_string(), answer.status().as_u16()));
-        check(&document, &method, answer, seed).await;
+        let (method, request) = case.request(&fixture, &mut StdRng::seed_from_u64(seed));
+        let response = send(request).await;
+        answered.insert((method.to_string(), response.status().as_u16()));
+        check(&document, &method, response, seed).await;
     }
     // Guards against requests that all fail at the first check.
     for (method, status) in [("PUT", 201), ("PUT", 204), ("GET", 200), ("HEAD", 200), ("DELETE", 204)] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use less_sync_test_support::{create, within};
 
-use crate::files::fixture::{Fixture, answer, body, content, dek, fresh_id, header, rejected};
+use crate::files::fixture::{Fixture, body, content, dek, fresh_id, header, rejected, send};
 
 /// The response is the same for live, deleted and unknown files.
 #[tokio::test]
@@ -13,7 +13,7 @@ async fn deletion_is_idempotent() {
     let fixture = Fixture::new().await;
     let id = fixture.stored(&content(10, 1)).await;
     for id in [&id, &id, &fresh_id()] {
-        let response = answer(fixture.ask(Method::DELETE, id)).await;
+        let response = send(fixture.ask(Method::DELETE, id)).await;
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
         assert!(body(response).await.is_empty());
     }
@@ -27,21 +27,21 @@ async fn deleted_file_is_revived_by_an_upload() {
     fixture.alice.push_ok(&fixture.space.clone(), &[create(2, "other")]).await;
     let id = fixture.stored(&content(10, 1)).await;
     let former = fixture.objects();
-    assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(send(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
     let bytes = content(2000, 2);
     let revival = fixture
         .ask(Method::PUT, &id)
         .header("X-Record-ID", less_sync_test_support::record_id(2))
         .header("X-Wrapped-DEK", dek(8))
         .body(bytes.clone());
-    assert_eq!(answer(revival).await.status(), StatusCode::CREATED);
+    assert_eq!(send(revival).await.status(), StatusCode::CREATED);
     assert_eq!(fixture.objects().len(), former.len() + 1);
     until_swept(&fixture, &former[0]).await;
     let response = fixture.get(&id).await;
     assert_eq!(header(&response, "x-wrapped-dek"), dek(8));
     assert_eq!(body(response).await, bytes);
     // Second deletion.
-    assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(send(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
     rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     let object = fixture.objects().pop().unwrap();
     until_swept(&fixture, &object).await;

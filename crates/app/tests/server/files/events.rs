@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use less_sync_test_support::{bytes, delete};
 use serde_json::{Value, json};
 
-use crate::files::fixture::{Fixture, answer, content, dek_bytes, fresh_id};
+use crate::files::fixture::{Fixture, content, dek_bytes, fresh_id, send};
 
 fn live(id: &str, size: usize) -> Value {
     let dek = bytes(dek_bytes(1, 7));
@@ -28,14 +28,14 @@ async fn upload_reaches_every_watcher() {
         watchers.push(watcher);
     }
     let id = fresh_id();
-    let uploaded = answer(fixture.upload(&id.to_uppercase(), content(1000, 1))).await;
+    let uploaded = send(fixture.upload(&id.to_uppercase(), content(1000, 1))).await;
     assert_eq!(uploaded.status(), StatusCode::CREATED);
     let expected = json!({ "space": canonical, "cursor": 2, "files": [live(&id, 1000)] });
     for watcher in &mut watchers {
         assert_eq!(watcher.receive_notification("file").await, expected);
     }
     // A repeated upload sends no event.
-    assert_eq!(answer(fixture.upload(&id, "again")).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(send(fixture.upload(&id, "again")).await.status(), StatusCode::NO_CONTENT);
     for watcher in &mut watchers {
         watcher.assert_quiet().await;
     }
@@ -48,7 +48,7 @@ async fn deletion_reaches_every_watcher() {
     let id = fixture.stored(&content(10, 1)).await;
     fixture.alice.subscribe(&fixture.space.clone()).await;
     for _ in 0..2 {
-        assert_eq!(answer(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
+        assert_eq!(send(fixture.ask(Method::DELETE, &id)).await.status(), StatusCode::NO_CONTENT);
     }
     let expected = json!({ "space": fixture.space, "cursor": 3, "files": [dead(&id)] });
     assert_eq!(fixture.alice.receive_notification("file").await, expected);
@@ -60,7 +60,7 @@ async fn deletion_reaches_every_watcher() {
 async fn pulls_carry_files() {
     let mut fixture = Fixture::new().await;
     let (kept, gone) = (fixture.stored(&content(5, 1)).await, fixture.stored(&content(6, 2)).await);
-    assert_eq!(answer(fixture.ask(Method::DELETE, &gone)).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(send(fixture.ask(Method::DELETE, &gone)).await.status(), StatusCode::NO_CONTENT);
     let space = fixture.space.clone();
     let row = |mut row: Value, cursor: u64| {
         row["space"] = json!(space);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use http::{Method, StatusCode};
 
-use crate::files::fixture::{Fixture, answer, content, rejected};
+use crate::files::fixture::{Fixture, content, rejected, send};
 
 /// Path of the only object of the server.
 fn object(fixture: &Fixture) -> PathBuf {
@@ -27,7 +27,7 @@ async fn damaged_objects_are_never_served() {
     std::fs::remove_file(&path).unwrap();
     rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     // HEAD is served from the database, without reading the object.
-    assert_eq!(answer(fixture.ask(Method::HEAD, &id)).await.status(), StatusCode::OK);
+    assert_eq!(send(fixture.ask(Method::HEAD, &id)).await.status(), StatusCode::OK);
 }
 
 /// W3: an object without a row is not a file; a later upload succeeds.
@@ -40,7 +40,7 @@ async fn object_without_a_row_is_no_file() {
     std::fs::write(folder.join(&id), b"left behind by a crash").unwrap();
     rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
     let bytes = content(100, 1);
-    assert_eq!(answer(fixture.upload(&id, bytes.clone())).await.status(), StatusCode::CREATED);
+    assert_eq!(send(fixture.upload(&id, bytes.clone())).await.status(), StatusCode::CREATED);
     assert_eq!(crate::files::fixture::body(fixture.get(&id).await).await, bytes);
 }
 
@@ -54,7 +54,7 @@ async fn failing_object_directory_affects_files_only() {
     let (root, away) = (fixture.server.folder().join("files"), fixture.server.folder().join("away"));
     std::fs::rename(&root, &away).unwrap();
     std::fs::write(&root, b"no directory").unwrap();
-    let failed = answer(fixture.upload(&crate::files::fixture::fresh_id(), "x")).await;
+    let failed = send(fixture.upload(&crate::files::fixture::fresh_id(), "x")).await;
     assert!([500, 503].contains(&failed.status().as_u16()), "{failed:?}");
     let space = fixture.space.clone();
     fixture.alice.push_ok(&space, &[less_sync_test_support::update(1, "still", 1)]).await;

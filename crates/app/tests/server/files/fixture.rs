@@ -119,13 +119,13 @@ impl Fixture {
     /// Uploads a file of alice.
     pub(crate) async fn stored(&self, bytes: &Bytes) -> String {
         let id = fresh_id();
-        let answer = answer(self.upload(&id, bytes.clone())).await;
-        assert_eq!(answer.status(), StatusCode::CREATED);
+        let response = send(self.upload(&id, bytes.clone())).await;
+        assert_eq!(response.status(), StatusCode::CREATED);
         id
     }
 
     pub(crate) async fn get(&self, id: &str) -> Response {
-        answer(self.ask(Method::GET, id)).await
+        send(self.ask(Method::GET, id)).await
     }
 
     /// Returns when an upload has begun to write; it needs some 256 KiB for that.
@@ -173,8 +173,8 @@ pub(crate) fn sending(request: RequestBuilder) -> JoinHandle<reqwest::Result<Res
 }
 
 /// Sends a request and returns the head of the response.
-pub(crate) async fn answer(request: RequestBuilder) -> Response {
-    within("an answer", request.send()).await.expect("an answer")
+pub(crate) async fn send(request: RequestBuilder) -> Response {
+    within("a response", request.send()).await.expect("a response")
 }
 
 /// The body of a response.
@@ -184,7 +184,7 @@ pub(crate) async fn body(response: Response) -> Bytes {
 
 /// Asserts that the response is this error, in the common shape.
 pub(crate) async fn rejected(request: RequestBuilder, status: u16, error: &str) {
-    let response = answer(request).await;
+    let response = send(request).await;
     let (got, body) = (response.status(), body(response).await);
     let expected = serde_json::json!({ "error": error }).to_string();
     assert_eq!((got.as_u16(), String::from_utf8_lossy(&body).as_ref()), (status, expected.as_str()));

@@ -19,9 +19,9 @@ async fn sent(fixture: &Fixture, token: &str, lines: &str, body: &[u8]) -> Strin
     );
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(body).await.unwrap();
-    let mut answer = Vec::new();
-    within("the server to close", socket.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    within("the server to close", socket.read_to_end(&mut response)).await.unwrap();
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 /// H3, W2: the response is sent although the body never arrives, and the connection is closed.
@@ -30,8 +30,8 @@ async fn rejected_upload_gets_a_response_without_its_body() {
     let fixture = Fixture::new().await;
     let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
-        let answer = sent(&fixture, token, "Content-Length: 104857600\r\n", b"").await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let response = sent(&fixture, token, "Content-Length: 104857600\r\n", b"").await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
     }
 }
 
@@ -42,8 +42,8 @@ async fn rejected_upload_gets_a_response_while_the_client_still_sends() {
     let narrow = fixture.server.issuer().mint(&fixture.server.issuer().claims("alice").scope("sync"));
     let body = content(20_000_000, 1);
     for (token, status) in [("nonsense", "401"), (narrow.as_str(), "403")] {
-        let answer = sent(&fixture, token, "Content-Length: 20000000\r\n", &body).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let response = sent(&fixture, token, "Content-Length: 20000000\r\n", &body).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
     }
 }
 
@@ -57,13 +57,13 @@ async fn connection_stays_open_after_a_small_unread_body() {
         let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
         socket.write_all(&content(100_000, 1)).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"}") {
+        let mut response = Vec::new();
+        while !response.ends_with(b"}") {
             let mut byte = [0];
-            within("an answer", socket.read_exact(&mut byte)).await.unwrap();
-            answer.push(byte[0]);
+            within("a response", socket.read_exact(&mut byte)).await.unwrap();
+            response.push(byte[0]);
         }
-        assert!(answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()));
+        assert!(response.starts_with(format!("HTTP/1.1 {status} ").as_bytes()));
     }
 }
 
@@ -72,11 +72,11 @@ async fn connection_stays_open_after_a_small_unread_body() {
 async fn continue_is_sent_for_valid_uploads_only() {
     let fixture = Fixture::new().await;
     let expecting = "Content-Length: 2000000\r\nExpect: 100-continue\r\n";
-    let answer = sent(&fixture, "nonsense", expecting, b"").await;
-    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let response = sent(&fixture, "nonsense", expecting, b"").await;
+    assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
     let closing = "Content-Length: 4\r\nConnection: close\r\nExpect: 100-continue\r\n";
-    let answer = sent(&fixture, &fixture.server.token("alice"), closing, b"body").await;
-    assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "), "{answer}");
+    let response = sent(&fixture, &fixture.server.token("alice"), closing, b"body").await;
+    assert!(response.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "), "{response}");
 }
 
 /// H14: two lengths, a length beside chunks, folded lines. A length beside chunks is removed before the handler: 411,
@@ -95,9 +95,9 @@ async fn request_smuggling_is_rejected() {
         "Content-Length: -4\r\n",
         "Content-Length: +4\r\n",
     ] {
-        let answer = sent(&fixture, &token, lines, b"4\r\nbody\r\n0\r\n\r\n").await;
+        let response = sent(&fixture, &token, lines, b"4\r\nbody\r\n0\r\n\r\n").await;
         let status = if lines.contains("chunked") { "411" } else { "400" };
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{lines:?}: {answer}");
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{lines:?}: {response}");
         assert!(fixture.objects().is_empty(), "{lines:?}");
     }
 }

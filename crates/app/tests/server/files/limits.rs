@@ -10,7 +10,7 @@ use less_sync_test_support::{TestServerBuilder, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::files::fixture::{Fixture, answer, content, dek, fresh_id, header, record, sending};
+use crate::files::fixture::{Fixture, content, dek, fresh_id, header, record, send, sending};
 
 /// A body that stalls until its sender is dropped.
 fn held_back(first: Bytes) -> (reqwest::Body, tokio::sync::oneshot::Sender<()>) {
@@ -31,14 +31,14 @@ async fn concurrent_uploads_are_limited() {
     let slow = fixture.streamed(&fresh_id(), 2_000_000, body);
     let slow = sending(slow);
     fixture.until_an_object_is_written().await;
-    let rejected = answer(fixture.upload(&fresh_id(), "x")).await;
+    let rejected = send(fixture.upload(&fresh_id(), "x")).await;
     assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(header(&rejected, "retry-after"), "1");
     assert_eq!(rejected.text().await.unwrap(), r#"{"error":"too many uploads"}"#);
     drop(held);
     assert!(slow.await.unwrap().is_err(), "its body broke off");
     within("a place", async {
-        while answer(fixture.upload(&fresh_id(), "x")).await.status() != StatusCode::CREATED {}
+        while send(fixture.upload(&fresh_id(), "x")).await.status() != StatusCode::CREATED {}
     })
     .await;
     within("the object of the upload that was given up to go", async {
@@ -66,9 +66,9 @@ async fn stalled_upload_times_out() {
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(&content(1_000_000, 1)).await.unwrap();
     fixture.until_an_object_is_written().await;
-    let mut answer = String::new();
+    let mut response = String::new();
     {
-        let mut reading = pin!(within("an answer", socket.read_to_string(&mut answer)));
+        let mut reading = pin!(within("a response", socket.read_to_string(&mut response)));
         // Sent bytes may still be arriving, which restarts the timeout.
         loop {
             tokio::select! {
@@ -78,8 +78,8 @@ async fn stalled_upload_times_out() {
             }
         }
     }
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(answer.ends_with(r#"{"error":"request timeout"}"#), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+    assert!(response.ends_with(r#"{"error":"request timeout"}"#), "{response}");
 }
 
 /// http §7.6: a download that is not read for half a minute is ended, and its permit is released.
@@ -98,13 +98,13 @@ async fn unread_download_is_ended() {
     let mut first = [0; 12];
     socket.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
-    let busy = answer(fixture.ask(Method::GET, &id)).await;
+    let busy = send(fixture.ask(Method::GET, &id)).await;
     assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(busy.text().await.unwrap(), r#"{"error":"too many downloads"}"#);
     within("the stalled download to end", async {
         loop {
             fixture.server.clock().advance(Duration::from_secs(31));
-            if answer(fixture.ask(Method::GET, &id)).await.status() == StatusCode::OK {
+            if send(fixture.ask(Method::GET, &id)).await.status() == StatusCode::OK {
                 return;
             }
         }

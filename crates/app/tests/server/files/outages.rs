@@ -5,7 +5,7 @@ use less_sync_core::Permission;
 use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 use less_sync_test_support::{Member, SharedSpace, TestServer, TestServerBuilder, within};
 
-use crate::files::fixture::{Fixture, answer, content, dek, fresh_id, record, rejected};
+use crate::files::fixture::{Fixture, content, dek, fresh_id, record, rejected, send};
 
 /// Clients delete their copy when access is rejected; an outage is 503.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,5 +48,5 @@ async fn spaces_of_other_servers_have_no_files_here() {
     rejected(ask(Method::DELETE), 501, text).await;
     let upload = ask(Method::PUT).header("X-Record-ID", record()).header("X-Wrapped-DEK", dek(7));
     rejected(upload.header("Content-Length", "1").body("x"), 501, text).await;
-    assert_eq!(answer(ask(Method::HEAD)).await.status(), StatusCode::NOT_IMPLEMENTED);
+    assert_eq!(send(ask(Method::HEAD)).await.status(), StatusCode::NOT_IMPLEMENTED);
 }

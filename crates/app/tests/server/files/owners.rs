@@ -21,8 +21,8 @@ async fn upload_for_a_record_deleted_meanwhile_is_rejected() {
     fixture.alice.push_ok(&fixture.space.clone(), &[delete(1, 1)]).await;
     more.send(Ok(content(1_000_000, 1))).await.unwrap();
     drop(more);
-    let answer = slow.await.unwrap().unwrap();
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(answer.text().await.unwrap(), r#"{"error":"record not found in this space"}"#);
+    let response = slow.await.unwrap().unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(response.text().await.unwrap(), r#"{"error":"record not found in this space"}"#);
     assert_eq!(fixture.get(&id).await.status(), StatusCode::NOT_FOUND);
 }

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use less_sync_test_support::{TestServer, TestServerBuilder, create, delete};
 
-use crate::files::fixture::{Fixture, answer, content, dek, fresh_id, record, rejected};
+use crate::files::fixture::{Fixture, content, dek, fresh_id, record, rejected, send};
 
 const METHODS: [Method; 4] = [Method::PUT, Method::GET, Method::HEAD, Method::DELETE];
 
@@ -26,7 +26,7 @@ async fn token_needs_the_files_scope() {
     for method in METHODS {
         let request = fixture.bare(method.clone(), "nonsense", "nonsense").bearer_auth(&narrow);
         if method == Method::HEAD {
-            assert_eq!(answer(request).await.status(), StatusCode::FORBIDDEN);
+            assert_eq!(send(request).await.status(), StatusCode::FORBIDDEN);
         } else {
             rejected(request, 403, "files scope required").await;
         }
@@ -48,7 +48,7 @@ async fn ids_must_be_ids() {
         rejected(ask(method.clone(), "x", "x"), 400, "invalid space ID").await;
         rejected(ask(method, &fixture.space, &format!("{{{good}}}")), 400, "invalid file ID").await;
     }
-    assert_eq!(answer(ask(Method::HEAD, &fixture.space, "x")).await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(send(ask(Method::HEAD, &fixture.space, "x")).await.status(), StatusCode::BAD_REQUEST);
 }
 
 /// http §13 "other user's personal space: 404", W11: for all claims of the token.
@@ -60,7 +60,7 @@ async fn personal_spaces_of_others_are_not_found() {
     let bob = fixture.server.token("bob");
     let ask = |method: Method| fixture.bare(method, &fixture.space, &id).bearer_auth(&bob);
     rejected(ask(Method::GET), 404, "file not found").await;
-    assert_eq!(answer(ask(Method::HEAD)).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(send(ask(Method::HEAD)).await.status(), StatusCode::NOT_FOUND);
     rejected(ask(Method::DELETE), 404, "space not found").await;
     let upload = ask(Method::PUT).header("X-Record-ID", record()).header("X-Wrapped-DEK", dek(7)).body("x");
     rejected(upload, 404, "space not found").await;
@@ -120,7 +120,7 @@ async fn owner_must_be_a_live_record() {
 #[tokio::test]
 async fn other_methods_and_paths_are_rejected() {
     let fixture = Fixture::new().await;
-    let response = answer(fixture.ask(Method::POST, &fresh_id())).await;
+    let response = send(fixture.ask(Method::POST, &fresh_id())).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     let allowed = response.headers()["allow"].to_str().unwrap();
     for method in METHODS {

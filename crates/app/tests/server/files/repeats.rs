@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, future, stream};
 use http::{Method, StatusCode};
 use less_sync_test_support::create;
 
-use crate::files::fixture::{Fixture, answer, body, content, dek, fresh_id, header, rejected, sending};
+use crate::files::fixture::{Fixture, body, content, dek, fresh_id, header, rejected, send, sending};
 
 /// P-202, http §13 "second identical upload 204": the first upload stays, bytes and key.
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn repeat_changes_nothing() {
     let first = content(1000, 1);
     let id = fixture.stored(&first).await;
     let other = fixture.upload(&id, content(2000, 2)).header("X-Wrapped-DEK", dek(8));
-    let repeated = answer(other).await;
+    let repeated = send(other).await;
     assert_eq!(repeated.status(), StatusCode::NO_CONTENT);
     assert_eq!(header(&repeated, "etag"), format!("\"{id}\""));
     let response = fixture.get(&id).await;
@@ -30,7 +30,7 @@ async fn repeat_gets_a_response_before_its_body() {
     let id = fixture.stored(&content(10, 1)).await;
     let never_sent = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let request = fixture.streamed(&id, 5_000_000, never_sent);
-    assert_eq!(answer(request).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(send(request).await.status(), StatusCode::NO_CONTENT);
 }
 
 /// http §7.1.
@@ -39,7 +39,7 @@ async fn condition_turns_a_repeat_into_412() {
     let fixture = Fixture::new().await;
     let id = fresh_id();
     let upload = || fixture.upload(&id, content(10, 1)).header("If-None-Match", "*");
-    assert_eq!(answer(upload()).await.status(), StatusCode::CREATED);
+    assert_eq!(send(upload()).await.status(), StatusCode::CREATED);
     rejected(upload(), 412, "precondition failed").await;
 }
 
@@ -65,11 +65,12 @@ async fn one_of_many_uploads_at_once_wins() {
         let id = fresh_id();
         let contents: Vec<_> =
             (0..4).map(|number| content(10_000 + number, round * 10 + number as u64)).collect();
-        let uploads = contents.iter().map(|bytes| answer(fixture.upload(&id, bytes.clone())));
-        let answers: Vec<_> = future::join_all(uploads).await.iter().map(reqwest::Response::status).collect();
-        let created: Vec<_> = (0..4).filter(|number| answers[*number] == StatusCode::CREATED).collect();
-        assert_eq!(created.len(), 1, "{answers:?}");
-        assert!(answers.iter().all(|status| [201, 204].contains(&status.as_u16())), "{answers:?}");
+        let uploads = contents.iter().map(|bytes| send(fixture.upload(&id, bytes.clone())));
+        let responses: Vec<_> =
+            future::join_all(uploads).await.iter().map(reqwest::Response::status).collect();
+        let created: Vec<_> = (0..4).filter(|number| responses[*number] == StatusCode::CREATED).collect();
+        assert_eq!(created.len(), 1, "{responses:?}");
+        assert!(responses.iter().all(|status| [201, 204].contains(&status.as_u16())), "{responses:?}");
         assert_eq!(body(fixture.get(&id).await).await, contents[created[0]]);
     }
 }
@@ -86,7 +87,7 @@ async fn upload_in_progress_is_not_visible() {
     more.send(Ok(Bytes::from_static(b"0123456789"))).await.unwrap();
     assert_eq!(fixture.get(&id).await.status(), StatusCode::NOT_FOUND);
     let quick = content(50, 1);
-    assert_eq!(answer(fixture.upload(&id, quick.clone())).await.status(), StatusCode::CREATED);
+    assert_eq!(send(fixture.upload(&id, quick.clone())).await.status(), StatusCode::CREATED);
     more.send(Ok(Bytes::from_static(b"0123456789"))).await.unwrap();
     drop(more);
     assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::NO_CONTENT);

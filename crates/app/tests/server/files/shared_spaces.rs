@@ -6,7 +6,7 @@ use less_sync_test_support::{Member, SharedSpace, create};
 use reqwest::RequestBuilder;
 use serde_json::json;
 
-use crate::files::fixture::{Fixture, answer, body, content, dek, dek_of, fresh_id, record, rejected};
+use crate::files::fixture::{Fixture, body, content, dek, dek_of, fresh_id, record, rejected, send};
 
 /// A shared space with record 1.
 async fn shared(fixture: &Fixture) -> SharedSpace<'_> {
@@ -46,14 +46,14 @@ async fn members_share_files() {
     for (member, chain) in [(space.owner(), space.root()), (&writer, may_write.as_str())] {
         let id = fresh_id();
         let put = ask(&fixture, Method::PUT, &space, &id, member, chain);
-        assert_eq!(answer(upload(put, &bytes)).await.status(), StatusCode::CREATED);
+        assert_eq!(send(upload(put, &bytes)).await.status(), StatusCode::CREATED);
         for (member, chain) in [(space.owner(), space.root()), (&writer, &may_write), (&reader, &may_read)] {
-            let got = answer(ask(&fixture, Method::GET, &space, &id, member, chain)).await;
+            let got = send(ask(&fixture, Method::GET, &space, &id, member, chain)).await;
             assert_eq!(body(got).await, bytes);
-            let head = answer(ask(&fixture, Method::HEAD, &space, &id, member, chain)).await;
+            let head = send(ask(&fixture, Method::HEAD, &space, &id, member, chain)).await;
             assert_eq!(head.status(), StatusCode::OK);
         }
-        let deleted = answer(ask(&fixture, Method::DELETE, &space, &id, &writer, &may_write)).await;
+        let deleted = send(ask(&fixture, Method::DELETE, &space, &id, &writer, &may_write)).await;
         assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
     }
 }
@@ -97,7 +97,7 @@ async fn revoked_chain_is_rejected() {
     let of_guest = writer.ucan(space.id()).to(&guest).permission(Permission::Write).proof(&may_write).sign();
     let id = fresh_id();
     let put = || upload(ask(&fixture, Method::PUT, &space, &id, &guest, &of_guest), b"bytes");
-    assert_eq!(answer(put()).await.status(), StatusCode::CREATED);
+    assert_eq!(send(put()).await.status(), StatusCode::CREATED);
     space.revoke(&mut space.owner_client().await, &may_write).await;
     for (member, chain) in [(&writer, &may_write), (&guest, &of_guest)] {
         for method in [Method::GET, Method::DELETE] {
@@ -133,5 +133,5 @@ async fn key_older_than_the_space_accepts_is_stale() {
     let put = || ask(&fixture, Method::PUT, &space, &id, space.owner(), space.root());
     rejected(upload(put(), b"x"), 409, "key generation stale").await;
     let request = put().header("X-Record-ID", record()).header("X-Wrapped-DEK", dek_of(2, 7)).body("x");
-    assert_eq!(answer(request).await.status(), StatusCode::CREATED);
+    assert_eq!(send(request).await.status(), StatusCode::CREATED);
 }

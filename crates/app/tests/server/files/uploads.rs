@@ -4,21 +4,21 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
 
-use crate::files::fixture::{Fixture, answer, body, content, dek, digest, fresh_id, header, record};
+use crate::files::fixture::{Fixture, body, content, dek, digest, fresh_id, header, record, send};
 
 /// http §13 "upload, download with DEK header and bytes, head without body"; http §7.3, §7.4.
 #[tokio::test]
 async fn uploaded_file_is_downloaded_with_its_key() {
     let fixture = Fixture::new().await;
     let (id, bytes) = (fresh_id(), content(1000, 1));
-    let created = answer(fixture.upload(&id, bytes.clone())).await;
+    let created = send(fixture.upload(&id, bytes.clone())).await;
     assert_eq!(created.status(), StatusCode::CREATED);
     assert_eq!(header(&created, "etag"), format!("\"{id}\""));
     assert_eq!(header(&created, "repr-digest"), digest(&bytes));
     assert_eq!(header(&created, "x-protocol-version"), "1");
     assert!(body(created).await.is_empty());
     for method in [Method::GET, Method::HEAD] {
-        let response = answer(fixture.ask(method.clone(), &id)).await;
+        let response = send(fixture.ask(method.clone(), &id)).await;
         assert_eq!(response.status(), StatusCode::OK);
         for (name, expected) in [
             ("content-type", "application/octet-stream"),
@@ -60,7 +60,7 @@ async fn largest_file_round_trips() {
     let response = fixture.get(&id).await;
     assert_eq!(header(&response, "repr-digest"), digest(&bytes));
     assert!(body(response).await == bytes);
-    let last = answer(fixture.ask(Method::GET, &id).header("Range", "bytes=-1000")).await;
+    let last = send(fixture.ask(Method::GET, &id).header("Range", "bytes=-1000")).await;
     assert_eq!(body(last).await, bytes.slice(bytes.len() - 1000..));
 }
 
@@ -82,7 +82,7 @@ async fn announced_digest_must_match() {
     let bytes = content(1000, 1);
     for name in ["Repr-Digest", "Content-Digest"] {
         let right = fixture.upload(&fresh_id(), bytes.clone()).header(name, digest(&bytes));
-        assert_eq!(answer(right).await.status(), StatusCode::CREATED);
+        assert_eq!(send(right).await.status(), StatusCode::CREATED);
         let id = fresh_id();
         let wrong = fixture.upload(&id, bytes.clone()).header(name, digest(b"something else"));
         crate::files::fixture::rejected(wrong, 400, "digest mismatch").await;
@@ -102,7 +102,7 @@ async fn forms_of_ids_name_the_same_file() {
         .header("X-Record-ID", record().to_uppercase().replace('-', ""))
         .header("X-Wrapped-DEK", dek(7))
         .body(bytes.clone());
-    assert_eq!(answer(request).await.status(), StatusCode::CREATED);
+    assert_eq!(send(request).await.status(), StatusCode::CREATED);
     for id in [id.clone(), id.replace('-', ""), id.to_uppercase()] {
         assert_eq!(body(fixture.get(&id).await).await, bytes);
     }

@@ -12,19 +12,19 @@ use crate::operation::fixture::Fixture;
 async fn said_to(fixture: &Fixture, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(fixture.server.address()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    let mut answer = Vec::new();
-    let _reset_or_end = within("the end of the connection", stream.read_to_end(&mut answer)).await;
-    String::from_utf8(answer).unwrap()
+    let mut response = Vec::new();
+    let _reset_or_end = within("the end of the connection", stream.read_to_end(&mut response)).await;
+    String::from_utf8(response).unwrap()
 }
 
-fn assert_in_shape(answer: &str, status: &str, text: &str) {
-    assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+fn assert_in_shape(response: &str, status: &str, text: &str) {
+    assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{response}");
     for header in
         ["x-protocol-version: 1", "x-request-id: ", "access-control-allow-origin: *", "connection: close"]
     {
-        assert!(answer.contains(&format!("\r\n{header}")), "{header} in {answer}");
+        assert!(response.contains(&format!("\r\n{header}")), "{header} in {response}");
     }
-    assert!(answer.ends_with(&format!("\r\n\r\n{{\"error\":\"{text}\"}}")), "{answer}");
+    assert!(response.ends_with(&format!("\r\n\r\n{{\"error\":\"{text}\"}}")), "{response}");
 }
 
 /// H8, H9, H14.
@@ -48,13 +48,13 @@ async fn a_head_that_is_too_large_is_rejected_in_the_common_shape() {
     let fixture = Fixture::new().await;
     let within_reach =
         format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\nconnection: close\r\n\r\n", "y".repeat(140_000));
-    let answer = said_to(&fixture, within_reach.as_bytes()).await;
-    assert_in_shape(&answer, "431 Request Header Fields Too Large", "request header fields too large");
+    let response = said_to(&fixture, within_reach.as_bytes()).await;
+    assert_in_shape(&response, "431 Request Header Fields Too Large", "request header fields too large");
     // Exactly the bytes that the server reads: more would reset the connection before the response is read.
     let head = "GET / HTTP/1.1\r\nhost: x\r\nx: ";
     let beyond = head.to_owned() + &"y".repeat(160 * 1024 - head.len());
-    let answer = said_to(&fixture, beyond.as_bytes()).await;
-    assert_in_shape(&answer, "431 Request Header Fields Too Large", "request header fields too large");
+    let response = said_to(&fixture, beyond.as_bytes()).await;
+    assert_in_shape(&response, "431 Request Header Fields Too Large", "request header fields too large");
 }
 
 /// H13.
@@ -67,10 +67,10 @@ async fn an_incomplete_head_gets_408() {
     // The response to a second connection shows that the slow one was read.
     fixture.get("/livez").await;
     fixture.clock.advance(Duration::from_secs(10));
-    let mut answer = String::new();
-    within("the end of the connection", slow.read_to_string(&mut answer)).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
-    assert!(answer.ends_with("\r\n\r\n{\"error\":\"request timeout\"}"), "{answer}");
+    let mut response = String::new();
+    within("the end of the connection", slow.read_to_string(&mut response)).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{response}");
+    assert!(response.ends_with("\r\n\r\n{\"error\":\"request timeout\"}"), "{response}");
 }
 
 #[tokio::test]
@@ -78,18 +78,18 @@ async fn an_idle_connection_is_kept_for_75_seconds() {
     let fixture = Fixture::new().await;
     let mut stream = TcpStream::connect(fixture.server.address()).await.unwrap();
     let request = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for _ in 0..2 {
         stream.write_all(request).await.unwrap();
-        answers.clear();
-        while !answers.ends_with(b"{\"status\":\"ok\"}") {
-            assert_ne!(within("an answer", stream.read_buf(&mut answers)).await.unwrap(), 0);
+        responses.clear();
+        while !responses.ends_with(b"{\"status\":\"ok\"}") {
+            assert_ne!(within("a response", stream.read_buf(&mut responses)).await.unwrap(), 0);
         }
         fixture.clock.until_armed(Duration::from_secs(75)).await;
         fixture.clock.advance(Duration::from_secs(74));
     }
     fixture.clock.advance(Duration::from_secs(1));
-    answers.clear();
-    within("the end of the connection", stream.read_to_end(&mut answers)).await.unwrap();
-    assert_eq!(answers, b"");
+    responses.clear();
+    within("the end of the connection", stream.read_to_end(&mut responses)).await.unwrap();
+    assert_eq!(responses, b"");
 }

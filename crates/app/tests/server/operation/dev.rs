@@ -9,7 +9,7 @@ use less_sync_app::{Config, Overrides, Server, Sources, Values};
 use less_sync_auth::KeySet;
 use serde_json::{Value, json};
 
-use crate::operation::fixture::{Answer, ask, http, url};
+use crate::operation::fixture::{HttpResponse, ask, http, url};
 
 async fn start(directory: &Path, environment: &[(&str, &str)]) -> Server {
     start_with(directory, environment, Overrides::default()).await
@@ -27,7 +27,7 @@ pub(crate) async fn start_with(
     Server::start(Config::read(&sources).unwrap(), overrides).await.unwrap()
 }
 
-async fn token(server: &Server, body: &Value) -> Answer {
+async fn token(server: &Server, body: &Value) -> HttpResponse {
     ask(http().post(url(server, "/dev/token")).body(body.to_string())).await
 }
 
@@ -37,9 +37,9 @@ async fn key_set(server: &Server) -> Value {
 
 /// True if the server accepts the token: an unknown path is 404 with a valid token, and 401 without.
 async fn accepts(server: &Server, token: &str) -> bool {
-    let answer = ask(http().get(url(server, "/api/v1/unknown")).bearer_auth(token)).await;
-    assert!(matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED), "{answer:?}");
-    answer.status == StatusCode::NOT_FOUND
+    let response = ask(http().get(url(server, "/api/v1/unknown")).bearer_auth(token)).await;
+    assert!(matches!(response.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED), "{response:?}");
+    response.status == StatusCode::NOT_FOUND
 }
 
 #[tokio::test]
@@ -128,6 +128,6 @@ async fn the_key_survives_a_restart() {
 #[tokio::test]
 async fn server_without_development_mode_issues_no_tokens() {
     let fixture = crate::operation::fixture::Fixture::new().await;
-    let answer = ask(http().post(url(&fixture.server, "/dev/token"))).await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let response = ask(http().post(url(&fixture.server, "/dev/token"))).await;
+    assert_eq!(response.status, StatusCode::UNAUTHORIZED);
 }

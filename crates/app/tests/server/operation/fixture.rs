@@ -37,11 +37,11 @@ impl Fixture {
         Self { server, issuer, clock, directory }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> HttpResponse {
         ask(http().get(url(&self.server, path))).await
     }
 
-    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> HttpResponse {
         ask(http().get(url(&self.server, path)).bearer_auth(token)).await
     }
 }
@@ -71,18 +71,18 @@ pub(crate) fn http() -> Client {
 
 /// A response with its complete body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
 
-pub(crate) async fn ask(request: RequestBuilder) -> Answer {
-    within("an answer", async {
+pub(crate) async fn ask(request: RequestBuilder) -> HttpResponse {
+    within("a response", async {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-        Answer { status, headers, body }
+        HttpResponse { status, headers, body }
     })
     .await
 }

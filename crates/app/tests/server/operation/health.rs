@@ -13,14 +13,14 @@ use crate::operation::fixture::Fixture;
 async fn a_server_becomes_ready_when_it_has_keys() {
     let fixture = Fixture::new().await;
     fixture.issuer.until_fetched(1).await;
-    let mut answer = fixture.get("/readyz").await;
+    let mut response = fixture.get("/readyz").await;
     // The issuer has sent the document, but the server may not have received it yet.
-    while answer.status != StatusCode::OK {
-        answer = fixture.get("/readyz").await;
+    while response.status != StatusCode::OK {
+        response = fixture.get("/readyz").await;
     }
     let ok = json!({ "status": "ok" });
     let expected = json!({ "status": "ready", "checks": { "database": ok, "keys": ok, "draining": ok } });
-    assert_eq!(answer.body, expected);
+    assert_eq!(response.body, expected);
     assert_eq!(fixture.get("/health").await.body, json!({ "status": "healthy" }));
     assert_eq!(fixture.get("/livez").await.body, json!({ "status": "ok" }));
 }

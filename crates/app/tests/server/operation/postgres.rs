@@ -137,8 +137,8 @@ async fn a_locked_space_is_internal_and_other_spaces_are_unaffected() {
     for cursor in 1..20 {
         assert_eq!(bob.push_ok(&other, &[update(1, "x", cursor)]).await, cursor + 1);
     }
-    let answer = alice.receive_rpc().await;
-    assert_eq!((&answer["id"], &answer["result"]), (&json!(waiting), &internal()));
+    let response = alice.receive_rpc().await;
+    assert_eq!((&response["id"], &response["result"]), (&json!(waiting), &internal()));
 
     holder.execute("ROLLBACK").await.unwrap();
     assert_eq!(alice.push_ok(&space, &[update(1, "after", 1)]).await, 2);

@@ -48,16 +48,16 @@ impl Unfinished {
         stream.write_all(head).await.unwrap();
         // The handler asks for the body: the request is under way.
         let mut interim = [0; 25];
-        within("the interim answer", stream.read_exact(&mut interim)).await.unwrap();
+        within("the interim response", stream.read_exact(&mut interim)).await.unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         Self { server, clock, stream, _directory: directory }
     }
 
     /// The remaining bytes of the connection.
-    async fn answer(&mut self) -> String {
-        let mut answer = String::new();
-        within("the end of the connection", self.stream.read_to_string(&mut answer)).await.unwrap();
-        answer
+    async fn read_to_end(&mut self) -> String {
+        let mut response = String::new();
+        within("the end of the connection", self.stream.read_to_string(&mut response)).await.unwrap();
+        response
     }
 }
 
@@ -111,9 +111,9 @@ async fn a_request_under_way_is_finished_before_the_server_ends() {
     within("a rejection", async { while TcpStream::connect(unfinished.server.address()).await.is_ok() {} })
         .await;
     unfinished.stream.write_all(b"{}").await.unwrap();
-    let answer = unfinished.answer().await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(answer.contains("\"token\":"), "{answer}");
+    let response = unfinished.read_to_end().await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    assert!(response.contains("\"token\":"), "{response}");
     within("the end", unfinished.server.stopped()).await.unwrap();
 }
 
@@ -123,9 +123,9 @@ async fn a_request_that_does_not_end_delays_the_shutdown_by_its_timeout_at_most(
     unfinished.server.drain();
     unfinished.clock.until_armed(Duration::from_secs(23)).await;
     unfinished.clock.advance(Duration::from_secs(15));
-    let answer = unfinished.answer().await;
-    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
-    assert!(answer.ends_with("{\"error\":\"timeout\"}"), "{answer}");
+    let response = unfinished.read_to_end().await;
+    assert!(response.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{response}");
+    assert!(response.ends_with("{\"error\":\"timeout\"}"), "{response}");
     within("the end", unfinished.server.stopped()).await.unwrap();
 }
 

@@ -103,9 +103,9 @@ async fn periodic_work_is_done_about_once_a_period_until_shutdown() {
 }
 
 /// Counts those that were dropped in the middle of their work.
-struct Cut(Arc<AtomicUsize>);
+struct DropCounter(Arc<AtomicUsize>);
 
-impl Drop for Cut {
+impl Drop for DropCounter {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
@@ -116,7 +116,7 @@ async fn a_connection_that_panics_ends_alone_and_others_end_at_the_stop() {
     let (tasks, _clock) = tasks();
     let cut = Arc::new(AtomicUsize::new(0));
     tasks.spawn("connection", Box::pin(async { panic!("broken") }));
-    let guard = Cut(cut.clone());
+    let guard = DropCounter(cut.clone());
     tasks.spawn(
         "connection",
         Box::pin(async move {

@@ -156,14 +156,14 @@ async fn a_push_is_not_delayed_by_an_unread_pull() {
     let push = alice.request("push", &json!({ "space": space, "changes": [create(100, "x")] })).await;
     assert_eq!(watcher.receive_notification("sync").await["cursor"], 17);
     // The client reads from here on: the push has its response in the middle of the pull.
-    let mut answers = Vec::new();
-    while answers.len() < 2 {
+    let mut responses = Vec::new();
+    while responses.len() < 2 {
         let frame = alice.receive_rpc().await;
         if frame["type"] == 1 {
-            answers.push(frame["id"].clone());
+            responses.push(frame["id"].clone());
         }
     }
-    assert_eq!(answers, [push, pull]);
+    assert_eq!(responses, [push, pull]);
 }
 
 /// Sixteen clients that do not read their pulls do not block other clients.

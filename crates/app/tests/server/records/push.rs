@@ -219,9 +219,9 @@ async fn pushes_sent_without_waiting_take_effect_in_order() {
         expected.insert(id, result);
     }
     while !expected.is_empty() {
-        let answer = alice.receive_rpc().await;
-        let result = expected.remove(answer["id"].as_str().unwrap()).unwrap();
-        assert_eq!(answer["result"], result, "{answer}");
+        let response = alice.receive_rpc().await;
+        let result = expected.remove(response["id"].as_str().unwrap()).unwrap();
+        assert_eq!(response["result"], result, "{response}");
     }
 }
 

@@ -103,9 +103,9 @@ async fn every_method_is_permitted_from_its_level_up() {
         }
     }
     for (method, _) in METHODS {
-        let answer =
+        let response =
             outcome(&mut space.owner_client().await, method, &space.text(), Some(space.root())).await;
-        assert_eq!(answer, "ok", "{method} of the owner");
+        assert_eq!(response, "ok", "{method} of the owner");
     }
 }
 
@@ -244,6 +244,6 @@ async fn shared_space_claimed_as_personal_is_rejected() {
     let claims = server.issuer().claims("mallory").with("personal_space_id", space.text());
     let mut client = server.raw_with_token(&server.issuer().mint(&claims)).await;
     expect_rejections(&mut client, &space.text(), None, "a claim").await;
-    let answer = outcome(&mut space.owner_client().await, "push", &space.text(), Some(space.root())).await;
-    assert_eq!(answer, "ok");
+    let response = outcome(&mut space.owner_client().await, "push", &space.text(), Some(space.root())).await;
+    assert_eq!(response, "ok");
 }

@@ -94,9 +94,9 @@ async fn concurrent_appends_never_exceed_the_budget() {
             let mut client = server.raw_as("bob", &writer).await;
             appends.push(async move { client.call("membership.append", &params).await });
         }
-        let answers = futures_util::future::join_all(appends).await;
-        assert_eq!(answers.iter().filter(|answer| answer["result"].is_object()).count(), 2);
-        assert_eq!(answers.iter().filter(|answer| answer["error"] == limited_to(2)).count(), 6);
+        let responses = futures_util::future::join_all(appends).await;
+        assert_eq!(responses.iter().filter(|response| response["result"].is_object()).count(), 2);
+        assert_eq!(responses.iter().filter(|response| response["error"] == limited_to(2)).count(), 6);
     }
 }
 

@@ -31,9 +31,9 @@ async fn revoke(client: &mut RawClient, params: &Value) -> Value {
 pub(crate) async fn both(client: &mut RawClient) -> (Value, Value) {
     let mut frames = [client.receive_rpc().await, client.receive_rpc().await];
     frames.sort_by_key(|frame| frame["type"].as_i64());
-    let [answer, told] = frames;
-    assert_eq!((&answer["type"], &told["method"]), (&json!(1), &json!("resubscribe")));
-    (answer, told["params"].clone())
+    let [response, told] = frames;
+    assert_eq!((&response["type"], &told["method"]), (&json!(1), &json!("resubscribe")));
+    (response, told["params"].clone())
 }
 
 /// X-13, P-096, P-262, D-09: every subscriber is notified; subscription and presence of the revoked member end; the other
@@ -143,8 +143,8 @@ async fn revoking_the_chain_of_an_own_subscription_sends_resubscribe() {
     client.subscribe_with(&space.text(), &older).await;
     let params = json!({ "space": space.text(), "ucan": newer, "ucan_cid": ucan::cid(&older).to_hex() });
     client.request("membership.revoke", &params).await;
-    let (answer, told) = both(&mut client).await;
-    assert_eq!((&answer["result"], told), (&json!({}), json!({ "spaces": [space.text()] })));
+    let (response, told) = both(&mut client).await;
+    assert_eq!((&response["result"], told), (&json!({}), json!({ "spaces": [space.text()] })));
     space.owner_client().await.push_with(&space.text(), space.root(), &[create(1, "x")]).await;
     client.assert_quiet().await;
 }

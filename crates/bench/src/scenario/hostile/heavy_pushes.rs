@@ -90,7 +90,7 @@ impl Pipeline {
             }
             self.outcomes.sent += 1;
         }
-        while self.outcomes.answered() < self.outcomes.sent && !self.outcomes.closed {
+        while self.outcomes.completed() < self.outcomes.sent && !self.outcomes.closed {
             tokio::select! {
                 read = self.connection.read(&mut self.outcomes) => read.context("attacker connection closed")?,
                 () = period.end() => break,
@@ -112,7 +112,7 @@ impl Pipeline {
     }
 }
 
-/// Pushes sent and answered on one connection.
+/// Pushes sent and completed on one connection.
 #[derive(Debug, Default)]
 struct Outcomes {
     sent: u64,
@@ -122,7 +122,7 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn answered(&self) -> u64 {
+    fn completed(&self) -> u64 {
         self.committed + self.rejected
     }
 }

@@ -8,12 +8,12 @@ use crate::rights::{Access, Rights};
 pub enum Kind {
     /// First frame of a connection, read by the handshake. Means nothing later.
     Handshake,
-    /// Answered with exactly one response.
+    /// Method with exactly one response.
     Request {
         /// Text between "invalid" and "params" in the error for undecodable params (protocol §3.4).
         params_label: &'static str,
     },
-    /// Never answered; undecodable or rejected notifications are ignored.
+    /// Notification without a response; undecodable or rejected ones are ignored.
     Notification,
 }
 

@@ -16,7 +16,7 @@ async fn rewrap_listed(client: &mut RawClient, space: &str) -> usize {
     assert_eq!(chunks.len() as u128, RECORDS, "chunks are always complete");
     assert_eq!(response["result"]["_chunks"], chunks.len());
     let size = encode(&response).len();
-    assert!(size < 4 * 1024 * 1024, "an answer of {size} bytes");
+    assert!(size < 4 * 1024 * 1024, "a response of {size} bytes");
     let rows = response["result"]["deks"].as_array().unwrap();
     let renew = |row: &Value| {
         let observed = row["wrapped_dek"].clone();

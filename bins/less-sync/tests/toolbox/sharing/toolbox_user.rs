@@ -16,7 +16,7 @@ use tokio::process::Command;
 use crate::program::{Shell, Tail, lines, program, stderr};
 
 /// User with an identity and a key directory.
-pub(crate) struct Person {
+pub(crate) struct ToolboxUser {
     pub(crate) identity: Identity,
     pub(crate) address: Address,
     url: String,
@@ -24,7 +24,7 @@ pub(crate) struct Person {
     folder: TempDir,
 }
 
-impl Person {
+impl ToolboxUser {
     pub(crate) fn new(server: &TestServer, user: &str) -> Self {
         let identity = Identity::random();
         let mailbox = identity.mailbox(&server.issuer().url(), user);
@@ -116,7 +116,7 @@ pub(crate) fn texts(rows: &[Value]) -> Vec<String> {
     rows.iter().filter_map(|row| row["text"].as_str()).map(str::to_owned).collect()
 }
 
-impl Shell for Person {
+impl Shell for ToolboxUser {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(arguments);
         command.env("LESS_SYNC_URL", &self.url).env("LESS_SYNC_TOKEN", &self.token);
