@@ -213,7 +213,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `decision 0014`, `decisions/0014`; a number of other length is none of ours.
+    /// `decision 0014`, `decisions/0014`; a number of another length is no decision.
     fn decision_fault(&self, tokens: &[Token], index: usize) -> Option<String> {
         let mut after = tokens.get(index + 1..)?.iter().map(|token| &token.kind);
         let number = match after.next()? {

@@ -10,7 +10,7 @@ use less_sync_test_support::citations::Specification;
 /// The pages that citations name.
 const PAGES: [&str; 7] = ["protocol", "auth", "storage", "http", "operations", "newer-clients", "federation"];
 
-/// Folders without text of ours.
+/// Folders without text of this project.
 const SKIPPED: [&str; 3] = ["target", ".git", "node_modules"];
 
 /// Sources whose unit tests contain citations that lead nowhere.

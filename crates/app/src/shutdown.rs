@@ -1,4 +1,4 @@
-//! Ordered shutdown within the grace period (operations §5).
+//! Graceful shutdown within the grace period (operations §5).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -27,7 +27,7 @@ pub struct Options {
     pub call_timeout: Duration,
     /// Time without a message after which the connection is lost. Default: 75 s; servers send keepalives every 30 s.
     pub idle_timeout: Duration,
-    /// Timeout for the server's close frame after ours. Default: 1 s.
+    /// Timeout for the server's close frame after the client's. Default: 1 s.
     pub close_timeout: Duration,
     /// Maximum size of a received message, in bytes. Default: the largest record plus 64 KiB.
     pub max_message: usize,

@@ -56,7 +56,7 @@ impl Connection {
     pub(crate) fn add_subscription(&self, space: SpaceId, limit: usize) -> bool {
         let mut subscriptions = self.subscriptions.lock();
         if subscriptions.len() >= limit && !subscriptions.contains(space) {
-            // The broker ends subscriptions after a revocation without telling this list. It is cleaned up only when full.
+            // The broker ends subscriptions after a revocation without updating this list. It is cleaned up only when full.
             subscriptions.retain(|space| self.endpoint.broker.is_subscribed(space, self.id));
             if subscriptions.len() >= limit {
                 return false;

@@ -51,7 +51,7 @@ pub(crate) struct Driver<S> {
     timer: Option<(Instant, Job)>,
     /// Close that follows once every queued frame is written.
     finishing: Option<Close>,
-    /// True once the session knows of the shutdown.
+    /// True once the shutdown was passed to the session.
     is_draining: bool,
     /// Start of the current write stall, and the number of frames written before it.
     stalled: Option<(Instant, u64)>,

@@ -19,8 +19,8 @@
 //! concurrently:
 //!
 //! ```text
-//! async fn place(context: &Context, params: PushParams<'_>) -> Result<Place, RpcError>
-//! async fn finish(context: &Context, place: Place) -> Result<impl Encode, RpcError>
+//! async fn place(context: &Context, params: PushParams<'_>) -> Result<Result<QueuedPush, ErrorCode>, RpcError>
+//! async fn finish(context: &Context, queued: Result<QueuedPush, ErrorCode>) -> Result<impl Encode, RpcError>
 //! ```
 //!
 //! Decoding, `invalid_params`, encoding and queueing are the adapter's (`adapter`). Notifications are plain functions of

@@ -257,7 +257,7 @@ impl Session {
     fn on_active_timer(&mut self, now: Instant) {
         if self.paused_until.is_some_and(|until| now >= until) {
             self.paused_until = None;
-            // The silence of the pause was ours.
+            // The server paused reading, so the silence does not count.
             self.liveness.heard(now);
         }
         // Both expiries drain instead of close: running calls get a grace period to respond (protocol §1.11).
@@ -269,7 +269,7 @@ impl Session {
         if now >= self.token_ends_at {
             return self.drain(Close::TOKEN_EXPIRED, now + self.limits.expiry_grace);
         }
-        // Before the idle check below: while reading is paused, the peer cannot be heard.
+        // Before the idle check below: while reading is paused, no message of the peer is received.
         if !self.can_read() {
             self.liveness.heard(now);
         }

@@ -1,7 +1,7 @@
 //! WebSocket of one connection over any byte stream.
 //!
-//! Reads are parsed by tungstenite, which enforces the rules of RFC 6455 for clients. Writes go through a queue of our
-//! own, in which a frame is a small header and a shared payload: a broadcast is never copied per subscriber, a close frame
+//! Reads are parsed by tungstenite, which enforces the rules of RFC 6455 for clients. Writes go through a queue of
+//! this module, in which a frame is a small header and a shared payload: a broadcast is never copied per subscriber, a close frame
 //! overtakes frames whose write has not begun, and an idle connection holds no write buffer. Frames of tungstenite itself
 //! (Pong) enter the same queue, at frame boundaries.
 
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Discards input until the end of the stream. A socket closed with unread bytes is reset, and the reset would reach the
-    /// peer before our close frame.
+    /// peer before the close frame of the server.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Gone>> {
         let mut scratch = [0; 4096];
         loop {

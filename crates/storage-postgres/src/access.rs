@@ -58,7 +58,7 @@ pub(crate) struct Locked {
     pub(crate) cursor: Cursor,
     pub(crate) key_generation: Epoch,
     pub(crate) rewrap_epoch: Option<Epoch>,
-    /// Oldest accepted epoch of keys; not checked in personal spaces.
+    /// Minimum epoch of keys; `None` for personal spaces.
     pub(crate) minimum: Option<Epoch>,
     /// Entries of the membership log.
     pub(crate) metadata_version: MetadataVersion,
@@ -66,7 +66,7 @@ pub(crate) struct Locked {
     pub(crate) members_bytes: i64,
 }
 
-/// Reads the space for a reader: its row and the revocations of the caller's chain, in one snapshot (storage T12).
+/// Row of the space, after a check of read access, in one snapshot (storage T12).
 pub(crate) async fn for_reading<R>(
     connection: &mut PgConnection,
     access: &Access,

@@ -25,7 +25,7 @@ pub enum OpenError {
         /// Minimum supported version.
         needed: u32,
     },
-    /// Pending migrations while `RUN_MIGRATIONS` is off.
+    /// Migrations are pending, and running them is disabled.
     #[error("schema is at version {found}, and this build needs {needed}")]
     SchemaBehind {
         /// Position in the migrations.

@@ -68,7 +68,7 @@ impl Files for PostgresStorage {
     }
 }
 
-/// A live file, and whether the caller may know of it, in one snapshot.
+/// A live file and the access check of the caller, in one snapshot.
 async fn find(
     db: &mut PgConnection,
     access: &Access,

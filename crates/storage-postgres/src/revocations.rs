@@ -39,8 +39,8 @@ impl PostgresStorage {
 }
 
 /// Inserts a revocation in one statement, without the lock of the space: a revocation changes nothing that the lock
-/// protects, and must not wait for
-/// the push that holds it. The foreign key asks only that the space stays (storage T2).
+/// protects, and must not wait for the push that holds it. The foreign key only requires that the space stays
+/// (storage T2).
 async fn revoke(db: &mut PgConnection, access: &Access, cid: &RevokedCid) -> Result<(), Aborted> {
     let revoked = sqlx::query!(
         r#"WITH space AS (

@@ -54,7 +54,7 @@ pub enum OpenError {
     /// A migration was interrupted by a tool that does not run them atomically.
     #[error("migration {0} is partially applied")]
     PartialMigration(i64),
-    /// The history does not match ours.
+    /// History that does not match the migrations of this build.
     #[error("migration {0} was applied in a different form")]
     ForeignMigration(i64),
     /// Written by a later version of this program.

@@ -1,4 +1,4 @@
-//! Migrations: a linear set of our own, embedded, with the bookkeeping of storage §2.2.
+//! Migrations: an embedded linear set, with the bookkeeping of storage §2.2.
 //!
 //! Each runs with its bookkeeping row in one transaction, so there is no half-applied state to repair. The lock of
 //! the database (see `database_file`) keeps two starters apart.

@@ -16,10 +16,10 @@ pub enum BlobError {
     /// No such object.
     #[error("object not found")]
     NotFound,
-    /// Insufficient disk space (storage §4.8).
+    /// No space left, or less than the reserve (storage §4.8).
     #[error("object store is full")]
     Full,
-    /// The store cannot be reached, is overloaded or did not respond in time; a retry may help.
+    /// Store unreachable, overloaded or timed out; a retry may help.
     #[error("object store unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// Anything unexpected.
@@ -31,8 +31,8 @@ pub enum BlobError {
 pub struct BlobReader {
     /// Size of the whole object, in bytes, whatever part of it is read.
     pub size: u64,
-    /// The requested bytes, in pieces of at most 256 KiB; nothing is read ahead of the reader but one piece. A
-    /// stream that ends without an error has delivered all of them.
+    /// Requested bytes in pieces of at most 256 KiB, with one piece of read-ahead. A stream that ends without an error is
+    /// complete.
     pub bytes: BoxStream<'static, Result<Bytes, BlobError>>,
 }
 
@@ -76,7 +76,7 @@ pub trait BlobWriter: Send {
     async fn abort(self: Box<Self>);
 }
 
-/// Objects by name: immutable, written once under a name that nobody else uses.
+/// Object store: immutable objects, each written once under a unique name.
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// Begins an object of exactly `size` bytes.
@@ -118,7 +118,7 @@ pub trait Blobs: Send + Sync {
     /// [`BlobError`] of the step that failed.
     async fn probe(&self) -> Result<(), BlobError>;
 
-    /// Waits for background work, such as aborting uploads. For an orderly shutdown.
+    /// Completes background work, such as aborts of uploads. For an orderly shutdown.
     async fn close(&self) {}
 }
 

@@ -1,7 +1,7 @@
-//! Times that rows carry.
+//! Times of rows.
 
-/// An instant on the clock of the database, in microseconds since 1970, UTC. Storage makes these and nobody else: the
-/// clock of a process says nothing about rows (storage §1.1).
+/// An instant on the clock of the database, in microseconds since 1970, UTC. Only adapters create values: the
+/// clock of a process cannot be compared with stored times (storage §1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DatabaseTime(i64);
 

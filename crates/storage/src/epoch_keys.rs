@@ -66,8 +66,7 @@ rejections! {
     }
 }
 
-/// Shares of the keys of epochs. [`complete_rewrap`](crate::Epochs::complete_rewrap) deletes those that nobody needs any
-/// more.
+/// Shares of the keys of epochs. [`complete_rewrap`](crate::Epochs::complete_rewrap) deletes outdated ones.
 #[async_trait]
 pub trait EpochKeys: Send + Sync {
     /// Replaces all shares of an epoch, or none. A repeat changes nothing. Moves no cursor.

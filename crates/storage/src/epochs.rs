@@ -44,7 +44,7 @@ rejections! {
 /// Epochs. None of these operations moves the cursor.
 #[async_trait]
 pub trait Epochs: Send + Sync {
-    /// The state of the space, for somebody who may read it.
+    /// State of the space.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].

@@ -1,4 +1,4 @@
-//! Grants: proof of authorization that every storage operation takes, so that a use case without one does not compile.
+//! Grants: proof of authorization. Storage operations take one, so a use case without authorization does not compile.
 //!
 //! A grant for a shared space carries the cids of its proof chain, and every operation on the space looks them up in its
 //! transaction (storage T12). A committed revocation therefore applies to the next operation.
@@ -27,8 +27,7 @@ impl Access {
         self.chain.as_ref()
     }
 
-    /// Checks the kind of access against the kind of `space`: a chain for a space with a root key, none for one
-    /// without. Revocations are not checked.
+    /// Checks the kind of access: a chain for a space with a root key, none for one without. Does not check revocations.
     ///
     /// # Errors
     /// [`StorageError::SpaceKindMismatch`] (storage §3.2).
@@ -88,8 +87,8 @@ grant! {
 }
 
 grant! {
-    /// The right to administer one space: members, permissions, keys (auth §10). Made by the engine's authorizer
-    /// only (see `clippy.toml`).
+    /// Right to administer one space: its members and its keys (auth §10). Made by the engine's
+    /// authorizer only (see `clippy.toml`).
     AdminGrant, "administer"
 }
 

@@ -32,7 +32,7 @@ pub struct Invitation {
     pub payload: Bytes,
     /// Time of storage.
     pub created_at: DatabaseTime,
-    /// Time of expiry.
+    /// Expiry: no operation returns the invitation from this instant on.
     pub expires_at: DatabaseTime,
 }
 
@@ -69,7 +69,7 @@ rejections! {
     }
 }
 
-/// Invitations. They belong to no space: whoever holds the mailbox holds them, and the caller has checked that.
+/// Invitations. They belong to a mailbox and to no space; the caller has checked access to the mailbox.
 #[async_trait]
 pub trait Invitations: Send + Sync {
     /// Stores an invitation for [`INVITATION_LIFETIME`], unless the mailbox is full; both in one statement. A repeat with

@@ -171,9 +171,9 @@ rejections! {
 /// The membership log.
 #[async_trait]
 pub trait Members: Send + Sync {
-    /// Appends `entry` under a new cursor, when the log still has `expected_version` entries and ends with the hash that
-    /// the entry names. A blind repeat is a version conflict. The right to read is enough (auth §10): whoever was
-    /// invited says so here.
+    /// Appends `entry` under a new cursor, if the log still has the version `expected_version` and ends with the hash that
+    /// the entry names. A blind repeat is a version conflict. Read permission suffices (auth §10): invitees respond to
+    /// their invitation with an entry.
     ///
     /// # Errors
     /// [`MembershipRejection::PayloadTooLarge`]; [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`],

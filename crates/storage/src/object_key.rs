@@ -45,7 +45,7 @@ pub struct ObjectKey {
     upload: Option<UploadId>,
 }
 
-/// A name that no object of ours has.
+/// Name that is not the text of an [`ObjectKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of an object")]
 pub struct InvalidObjectKey;

@@ -1,4 +1,4 @@
-//! Objects of files: deletion queue, and references from files (storage §4.6, §4.7).
+//! Object queue: upload attempts, and objects pending deletion (storage §4.6, §4.7).
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub struct DueObject {
 pub struct ClaimDue {
     /// Maximum number of objects.
     pub limit: usize,
-    /// Lease: period in which other callers cannot claim them.
+    /// Lease: time during which no other caller can claim the same objects.
     pub lease: Duration,
     /// Grace period of objects after the deletion of their files (`BLOB_DELETE_GRACE_SECS`); less than
     /// [`OBJECT_GRACE`] counts as that.

@@ -1,4 +1,4 @@
-//! Values of a pull: request, bounds, pages (storage §3.7).
+//! Values of a pull: request, bounds, pages by keyset pagination (storage §3.7).
 
 use less_sync_core::{Cursor, Epoch};
 

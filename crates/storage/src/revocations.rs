@@ -12,7 +12,7 @@ use crate::{AdminGrant, StorageError};
 #[error("a cid to revoke has 1 to 128 bytes")]
 pub struct InvalidRevokedCid;
 
-/// A cid in a revocation request: 1 to 128 bytes of text, not necessarily the hash of any token (protocol
+/// CID in a revocation request: 1 to 128 bytes of text, not necessarily the hash of any token (protocol
 /// §4.10). `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RevokedCid(Box<str>);

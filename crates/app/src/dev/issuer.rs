@@ -121,7 +121,7 @@ impl Default for TokenSpec<'_> {
     }
 }
 
-/// Key set of this issuer, without network access: the server would ask itself.
+/// Key set of this issuer, without network access: the request would go to the server itself.
 #[async_trait]
 impl KeySetSource for DevIssuer {
     async fn fetch(&self, _url: &Url, _how: FetchMode) -> Result<FetchedKeySet, KeySetError> {

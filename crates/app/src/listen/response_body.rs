@@ -11,7 +11,7 @@ use less_sync_engine::Clock;
 
 use super::activity::Activity;
 
-/// Wraps `body` so that `activity` learns of its end.
+/// Wraps `body` so that its end is reported to `activity`.
 pub(super) fn tracked(body: Body, activity: &Arc<Activity>, clock: &Arc<dyn Clock>) -> Body {
     if body.is_end_stream() {
         activity.responded(clock.instant());

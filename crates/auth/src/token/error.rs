@@ -7,7 +7,7 @@ pub enum TokenError {
     /// There is no token.
     #[error("no token")]
     Missing,
-    /// The token is not one of ours, or not for us.
+    /// Token of an untrusted issuer, for another audience, or with an invalid signature.
     #[error("invalid token")]
     Invalid(#[from] InvalidToken),
     /// Expired token.

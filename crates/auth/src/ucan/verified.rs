@@ -121,7 +121,7 @@ impl VerifiedChain {
         &self.facts.cids
     }
 
-    /// Returns true when `cid` names a token of the chain, in either form; nobody may revoke their own chain (auth §6.5).
+    /// Returns true when `cid` names a token of the chain, in either form; tokens of the own chain cannot be revoked (auth §6.5).
     #[must_use]
     pub fn contains(&self, cid: Cid) -> bool {
         self.cids().contains(&cid)

@@ -11,9 +11,9 @@ pub use row::{Kind, Lane, Row};
 
 use crate::rights::Access;
 
-/// Declares [`Method`] and its table: variant, name, aliases, row.
+/// Declares [`Method`], its table, and a constant for each name: variant, constant, name, aliases, row.
 macro_rules! methods {
-    ($($(#[$doc:meta])* $method:ident = $name:literal $(| $alias:literal)* => $row:expr;)+) => {
+    ($($(#[$doc:meta])* $method:ident, $constant:ident = $name:literal $(| $alias:literal)* => $row:expr;)+) => {
         /// A method that a client calls.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Method {
@@ -41,62 +41,72 @@ macro_rules! methods {
                 }
             }
         }
+
+        $(
+            #[doc = concat!("Name of [`Method::", stringify!($method), "`].")]
+            pub const $constant: &str = $name;
+        )+
     };
 }
 
 // `push` and `pull` come first because names are compared in this order.
 methods! {
     /// Writes records.
-    Push = "push" => Row::request("push", WRITE).pipelined().detached();
+    Push, PUSH = "push" => Row::request("push", WRITE).pipelined().detached();
     /// Streams everything that changed since a cursor.
-    Pull = "pull" => Row::request("pull", READ).streamed();
+    Pull, PULL = "pull" => Row::request("pull", READ).streamed();
     /// Subscribes to the events of spaces.
-    Subscribe = "subscribe" => Row::request("subscribe", READ);
+    Subscribe, SUBSCRIBE = "subscribe" => Row::request("subscribe", READ);
     /// Ends subscriptions.
-    Unsubscribe = "unsubscribe" => Row::notification(Access::Connection);
+    Unsubscribe, UNSUBSCRIBE = "unsubscribe" => Row::notification(Access::Connection);
     /// Replaces the own presence data in a space.
-    PresenceSet = "presence.set" => Row::notification(Access::Subscription).ephemeral();
+    PresenceSet, PRESENCE_SET = "presence.set" => Row::notification(Access::Subscription).ephemeral();
     /// Removes the own presence data from a space.
-    PresenceClear = "presence.clear" => Row::notification(Access::Subscription).ephemeral();
+    PresenceClear, PRESENCE_CLEAR = "presence.clear" => Row::notification(Access::Subscription).ephemeral();
     /// Sends an ephemeral event to the other subscribers of a space.
-    EventSend = "event.send" => Row::notification(Access::Subscription).ephemeral();
+    EventSend, EVENT_SEND = "event.send" => Row::notification(Access::Subscription).ephemeral();
     /// Authenticates the connection.
-    Auth = "auth" => Row::handshake();
+    Auth, AUTH = "auth" => Row::handshake();
     /// Replaces the access token of the connection.
-    TokenRefresh = "token.refresh" => Row::request("token refresh", CONNECTED);
+    TokenRefresh, TOKEN_REFRESH = "token.refresh" => Row::request("token refresh", CONNECTED);
     /// Creates a shared space.
-    SpaceCreate = "space.create" => Row::request("space create", CONNECTED).detached();
+    SpaceCreate, SPACE_CREATE = "space.create" => Row::request("space create", CONNECTED).detached();
     /// Appends an entry to the membership log. Requires no more than reading, so that an invited reader can log the
     /// acceptance; the hash chain and the clients' signatures protect the log (protocol D-28).
-    MembershipAppend = "membership.append" => Row::request("membership append", READ).detached();
+    MembershipAppend, MEMBERSHIP_APPEND = "membership.append" =>
+        Row::request("membership append", READ).detached();
     /// Reads the membership log.
-    MembershipList = "membership.list" => Row::request("membership list", READ);
+    MembershipList, MEMBERSHIP_LIST = "membership.list" => Row::request("membership list", READ);
     /// Revokes a UCAN.
-    MembershipRevoke = "membership.revoke" => Row::request("membership revoke", ADMIN).detached();
+    MembershipRevoke, MEMBERSHIP_REVOKE = "membership.revoke" =>
+        Row::request("membership revoke", ADMIN).detached();
     /// Delivers an invitation to a mailbox.
-    InvitationCreate = "invitation.create" => Row::request("invitation create", CONNECTED).detached();
+    InvitationCreate, INVITATION_CREATE = "invitation.create" =>
+        Row::request("invitation create", CONNECTED).detached();
     /// Lists the invitations in the own mailbox.
-    InvitationList = "invitation.list" => Row::request("invitation list", OWN_MAILBOX);
+    InvitationList, INVITATION_LIST = "invitation.list" => Row::request("invitation list", OWN_MAILBOX);
     /// Reads one invitation of the own mailbox.
-    InvitationGet = "invitation.get" => Row::request("invitation get", OWN_MAILBOX);
+    InvitationGet, INVITATION_GET = "invitation.get" => Row::request("invitation get", OWN_MAILBOX);
     /// Deletes one invitation of the own mailbox.
-    InvitationDelete = "invitation.delete" => Row::request("invitation delete", OWN_MAILBOX);
+    InvitationDelete, INVITATION_DELETE = "invitation.delete" => Row::request("invitation delete", OWN_MAILBOX);
     /// Starts a key rotation.
-    EpochBegin = "epoch.begin" => Row::request("epoch begin", ADMIN);
+    EpochBegin, EPOCH_BEGIN = "epoch.begin" => Row::request("epoch begin", ADMIN);
     /// Completes a key rotation.
-    EpochComplete = "epoch.complete" => Row::request("epoch complete", ADMIN);
+    EpochComplete, EPOCH_COMPLETE = "epoch.complete" => Row::request("epoch complete", ADMIN);
     /// Stores a wrapped copy of the new space key for every member.
-    EpochKeysPut = "epochKeys.put" => Row::request("epochKeys.put", ADMIN);
+    EpochKeysPut, EPOCH_KEYS_PUT = "epochKeys.put" => Row::request("epochKeys.put", ADMIN);
     /// Reads the caller's own wrapped copy of a space key.
-    EpochKeysGet = "epochKeys.get" => Row::request("epochKeys.get", READ);
+    EpochKeysGet, EPOCH_KEYS_GET = "epochKeys.get" => Row::request("epochKeys.get", READ);
     /// Lists the wrapped keys of records.
-    DeksGet = "deks.get" => Row::request("deks get", READ).streamed();
+    DeksGet, DEKS_GET = "deks.get" => Row::request("deks get", READ).streamed();
     /// Replaces wrapped keys of records.
-    DeksRewrap = "deks.rewrap" => Row::request("deks rewrap", ADMIN);
+    DeksRewrap, DEKS_REWRAP = "deks.rewrap" => Row::request("deks rewrap", ADMIN);
     /// Lists the wrapped keys of files.
-    DeksGetFiles = "deks.getFiles" | "file.deks.get" => Row::request("file deks get", READ_FILES).streamed();
+    DeksGetFiles, DEKS_GET_FILES = "deks.getFiles" | "file.deks.get" =>
+        Row::request("file deks get", READ_FILES).streamed();
     /// Replaces wrapped keys of files.
-    DeksRewrapFiles = "deks.rewrapFiles" | "file.deks.rewrap" => Row::request("file deks rewrap", ADMIN_FILES);
+    DeksRewrapFiles, DEKS_REWRAP_FILES = "deks.rewrapFiles" | "file.deks.rewrap" =>
+        Row::request("file deks rewrap", ADMIN_FILES);
 }
 
 impl Method {
@@ -128,57 +138,6 @@ impl Method {
         }
     }
 }
-
-/// Name of [`Method::Auth`].
-pub const AUTH: &str = Method::Auth.name();
-/// Name of [`Method::Subscribe`].
-pub const SUBSCRIBE: &str = Method::Subscribe.name();
-/// Name of [`Method::Unsubscribe`].
-pub const UNSUBSCRIBE: &str = Method::Unsubscribe.name();
-/// Name of [`Method::Push`].
-pub const PUSH: &str = Method::Push.name();
-/// Name of [`Method::Pull`].
-pub const PULL: &str = Method::Pull.name();
-/// Name of [`Method::TokenRefresh`].
-pub const TOKEN_REFRESH: &str = Method::TokenRefresh.name();
-/// Name of [`Method::SpaceCreate`].
-pub const SPACE_CREATE: &str = Method::SpaceCreate.name();
-/// Name of [`Method::MembershipAppend`].
-pub const MEMBERSHIP_APPEND: &str = Method::MembershipAppend.name();
-/// Name of [`Method::MembershipList`].
-pub const MEMBERSHIP_LIST: &str = Method::MembershipList.name();
-/// Name of [`Method::MembershipRevoke`].
-pub const MEMBERSHIP_REVOKE: &str = Method::MembershipRevoke.name();
-/// Name of [`Method::InvitationCreate`].
-pub const INVITATION_CREATE: &str = Method::InvitationCreate.name();
-/// Name of [`Method::InvitationList`].
-pub const INVITATION_LIST: &str = Method::InvitationList.name();
-/// Name of [`Method::InvitationGet`].
-pub const INVITATION_GET: &str = Method::InvitationGet.name();
-/// Name of [`Method::InvitationDelete`].
-pub const INVITATION_DELETE: &str = Method::InvitationDelete.name();
-/// Name of [`Method::EpochBegin`].
-pub const EPOCH_BEGIN: &str = Method::EpochBegin.name();
-/// Name of [`Method::EpochComplete`].
-pub const EPOCH_COMPLETE: &str = Method::EpochComplete.name();
-/// Name of [`Method::EpochKeysPut`].
-pub const EPOCH_KEYS_PUT: &str = Method::EpochKeysPut.name();
-/// Name of [`Method::EpochKeysGet`].
-pub const EPOCH_KEYS_GET: &str = Method::EpochKeysGet.name();
-/// Name of [`Method::DeksGet`].
-pub const DEKS_GET: &str = Method::DeksGet.name();
-/// Name of [`Method::DeksRewrap`].
-pub const DEKS_REWRAP: &str = Method::DeksRewrap.name();
-/// Name of [`Method::DeksGetFiles`].
-pub const DEKS_GET_FILES: &str = Method::DeksGetFiles.name();
-/// Name of [`Method::DeksRewrapFiles`].
-pub const DEKS_REWRAP_FILES: &str = Method::DeksRewrapFiles.name();
-/// Name of [`Method::PresenceSet`].
-pub const PRESENCE_SET: &str = Method::PresenceSet.name();
-/// Name of [`Method::PresenceClear`].
-pub const PRESENCE_CLEAR: &str = Method::PresenceClear.name();
-/// Name of [`Method::EventSend`].
-pub const EVENT_SEND: &str = Method::EventSend.name();
 
 /// Records were pushed (notification of a server, as are all that follow).
 pub const SYNC: &str = "sync";

@@ -69,7 +69,7 @@ impl Shard {
     /// Removes the oldest presence entry if it was set at `until` or earlier, and announces that. False if there is none.
     pub(super) fn expire_one(&mut self, until: Instant, deps: &Deps) -> bool {
         let Some((space, connection)) = self.ages.pop_expired(until) else { return false };
-        // Also to the connection that the entry is about, which may think that it is present.
+        // Also to the connection of the entry, which may still show itself as present.
         self.update(space, deps, |channel, context| channel.clear_presence(connection, None, context));
         true
     }

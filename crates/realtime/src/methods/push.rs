@@ -11,8 +11,8 @@ use super::params::space_id;
 use crate::context::Context;
 use crate::rpc_error::RpcError;
 
-/// First phase of `push`: authorizes and checks, then takes a place in the submission queue of the space. Everything
-/// except undecodable params has a result as response (protocol §3.1), so a rejection is a place, too.
+/// First phase of `push`: authorizes and checks, then enqueues the push in the submission queue of the space. Everything
+/// except undecodable params has a result as response (protocol §3.1), so the second phase gets rejections, too.
 ///
 /// The driver places the pushes of a connection one at a time, in arrival order, so they take effect in that order
 /// (protocol §2.5); they wait for their outcomes together, so that they can share a commit.

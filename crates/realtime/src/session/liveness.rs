@@ -1,4 +1,4 @@
-//! Keepalive cadence and idle timeout (protocol §1.6).
+//! Keepalive (heartbeat) interval and idle timeout (protocol §1.6).
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ pub(super) enum Overdue {
     Peer,
 }
 
-/// Times of the peer's last sign of life and of the next keepalive.
+/// Times of the last received message and of the next keepalive.
 #[derive(Debug)]
 pub(super) struct Liveness {
     interval: Duration,
     idle: Option<Duration>,
     next_keepalive: Instant,
-    last_heard: Instant,
+    last_received: Instant,
 }
 
 impl Liveness {
@@ -28,28 +28,28 @@ impl Liveness {
             interval: limits.keepalive_interval,
             idle: (!limits.idle_timeout.is_zero()).then_some(limits.idle_timeout),
             next_keepalive: now + limits.keepalive_interval,
-            last_heard: now,
+            last_received: now,
         }
     }
 
     /// Starts the cadence, once the connection is registered.
     pub(super) fn begin(&mut self, now: Instant) {
         self.next_keepalive = now + self.interval;
-        self.last_heard = now;
+        self.last_received = now;
     }
 
     pub(super) fn heard(&mut self, now: Instant) {
-        self.last_heard = now;
+        self.last_received = now;
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        self.idle.map_or(self.next_keepalive, |idle| self.next_keepalive.min(self.last_heard + idle))
+        self.idle.map_or(self.next_keepalive, |idle| self.next_keepalive.min(self.last_received + idle))
     }
 
     /// The timer that has expired at `now`; a due keepalive counts as sent. Missed keepalives are not made up for: the
     /// cadence resumes with the next one.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<Overdue> {
-        if self.idle.is_some_and(|idle| now >= self.last_heard + idle) {
+        if self.idle.is_some_and(|idle| now >= self.last_received + idle) {
             return Some(Overdue::Peer);
         }
         if now < self.next_keepalive {

@@ -23,7 +23,7 @@ pub(crate) async fn verify(db: &mut PgConnection) -> Result<i64, MigrateError> {
     }
 }
 
-/// Writes our history up to the version at which the schema stands.
+/// Writes the history of this migrator up to the version of the schema.
 pub(crate) async fn run(db: &mut PgConnection) -> Result<i64, MigrateError> {
     let version = verify(db).await?;
     let mut transaction = db.begin().await?;

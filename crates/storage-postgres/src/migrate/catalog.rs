@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::files;
 
-/// Tables of less-sync. Other tables are ignored.
+/// Tables of this program; other tables in the schema are ignored.
 pub(crate) const TABLES: &[&str] = &[
     "blob_uploads",
     "epoch_keys",

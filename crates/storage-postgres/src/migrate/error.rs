@@ -37,7 +37,7 @@ pub enum MigrateError {
     /// Migration recorded as begun but not completed. Written by another tool: this one records completed migrations only.
     #[error("migration {0} is partially applied")]
     Partial(i64),
-    /// Migration of this build that was applied with another content.
+    /// Migration with another checksum than the one in this program.
     #[error("migration {0} was applied in a different form")]
     Foreign(i64),
     /// Written by a later version of this program.
@@ -49,7 +49,7 @@ pub enum MigrateError {
     /// Database of the second generation of the original server (newer-clients §8).
     #[error("database was written by a newer original server; conversion is not supported yet")]
     NewerOriginal,
-    /// Tables of less-sync without a migration history.
+    /// Tables of this program without a migration history.
     #[error("database has tables of less-sync but no migration history")]
     Unrecorded,
     /// History of the first-generation server's tool, and adoption was not requested.

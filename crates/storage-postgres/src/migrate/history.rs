@@ -75,7 +75,7 @@ pub(crate) async fn delete(db: &mut PgConnection, ours: &Migration) -> sqlx::Res
     delete.bind(ours.version).execute(db).await.map(drop)
 }
 
-/// The version that the history ends at, if it is a beginning of ours (storage §2.3).
+/// Version at the end of the history, if it is a prefix of this program's (storage §2.3).
 pub(crate) fn check(history: &[Applied]) -> Result<i64, MigrateError> {
     if let Some(partial) = history.iter().find(|row| !row.success) {
         return Err(MigrateError::Partial(partial.version));

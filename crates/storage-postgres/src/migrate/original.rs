@@ -25,7 +25,7 @@ const PARTING: i64 = 13;
 /// Name of that version in the original's second generation.
 const PARTED: &str = "epoch keys";
 
-/// True if the original ran this migration, by its checksum. Ours leads to the same schema.
+/// True if the original ran this migration, by its checksum. The migration of this build leads to the same schema.
 pub(crate) fn wrote(version: i64, checksum: &[u8]) -> bool {
     let position = usize::try_from(version - 1).ok();
     position.and_then(|position| CHECKSUMS.get(position)).is_some_and(|known| *known == hex::encode(checksum))

@@ -8,9 +8,9 @@ use super::{MigrateError, history, original};
 /// Position in a migration history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Position {
-    /// At this version of our history; 0 is a database without any table of ours.
+    /// Version of the migration history; 0 for a database without tables of this program.
     At(i64),
-    /// At this version of the first-generation server's history.
+    /// Version in the history of the first-generation server.
     Goose(i64),
 }
 

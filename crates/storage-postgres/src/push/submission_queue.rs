@@ -44,9 +44,9 @@ impl SubmissionQueue {
             {
                 let mut queue = self.queue.lock();
                 if let Some(work) = queue.take() {
-                    // One permit stands for any number of submissions, so whoever takes work passes the wake-up on as
+                    // One permit stands for any number of submissions, so the committer that takes work passes the wake-up on as
                     // long as something is left. What is left may be blocked by the spaces just taken; then the
-                    // committer woken in vain waits again.
+                    // committer that was woken without need waits again.
                     if !queue.is_empty() {
                         self.available.notify_one();
                     }

@@ -82,7 +82,7 @@ fn stored(find: &mut CachedStatement<'_>, space: &Space, id: DekId) -> Result<Op
 }
 
 /// Writes the keys into their rows. An UPDATE would write each row anew, blob and all; the bytes of a key can be replaced
-/// where they are, because its length never changes and no index knows it.
+/// where they are, because its length never changes and no index contains it.
 fn write(db: &Connection, kind: DekKind, replacements: &[(i64, &Dek)]) -> Result<(), DekError> {
     let Some((first, _)) = replacements.first() else { return Ok(()) };
     let table = statements::of(kind).table;

@@ -74,7 +74,7 @@ fn has_table(db: &Connection, condition: &str) -> rusqlite::Result<bool> {
     db.query_row(&sql, [], |row| row.get(0))
 }
 
-/// The rules of storage §2.3: the history must be a beginning of ours.
+/// The rules of storage §2.3: the history must be a prefix of this program's.
 pub(super) fn check(applied: &[Applied]) -> Result<(), OpenError> {
     if let Some(partial) = applied.iter().find(|row| !row.success) {
         return Err(OpenError::PartialMigration(partial.version));

@@ -9,7 +9,8 @@ use crate::RecordState;
 pub struct Change {
     /// Id of the record.
     pub id: RecordId,
-    /// Cursor of the record as the writer last saw it; [`Cursor::ZERO`] when the record must not exist yet.
+    /// Expected cursor of the record (compare-and-swap): its cursor when the writer last read it; [`Cursor::ZERO`] if the
+    /// record must not exist yet.
     pub expected: Cursor,
     /// State of the record after the change.
     pub state: RecordState,

@@ -76,7 +76,7 @@ async fn invite(session: &mut SpaceSession, arguments: &Arguments) -> anyhow::Re
     };
     // The log first: rights that are not in the log could not be revoked by other administrators.
     log::append(session, None, |_| Some(Act::Admit(vec![admission.clone()]))).await?;
-    // A rotation that begins after the append includes the invitee. One that began before has left its key for us, which the
+    // A rotation that begins after the append includes the invitee. One that began before has left a key share for this user, which the
     // offer must contain.
     session.shared.catch_up(&session.connection).await?;
     let offer = Offer::seal(&session.shared.identity, session.shared.membership(), address, &ucan);

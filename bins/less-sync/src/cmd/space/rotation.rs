@@ -140,7 +140,7 @@ async fn complete(
     Ok(Rotated { epoch, done, resumed })
 }
 
-/// Key of an epoch that has begun: from our key share, or generated here and then shared.
+/// Key of an epoch that has begun: from the own key share, or generated here and then shared.
 async fn key_of(session: &mut SpaceSession, epoch: Epoch, takes_over: bool) -> anyhow::Result<SpaceKey> {
     let ours = session.shared.stored.rotation.as_ref();
     let ours = ours.filter(|ours| ours.key.epoch() == epoch && (ours.begun || takes_over));
@@ -164,7 +164,7 @@ async fn key_of(session: &mut SpaceSession, epoch: Epoch, takes_over: bool) -> a
     Ok(key)
 }
 
-/// Key from our share of the epoch; `None` if there is no share after `polls` polls.
+/// Key from the own share of the epoch; `None` if there is no share after `polls` polls.
 async fn shared_key(session: &SpaceSession, epoch: Epoch, polls: usize) -> anyhow::Result<Option<SpaceKey>> {
     let (membership, identity) = (session.shared.membership(), &session.shared.identity);
     for poll in 1..=polls {
