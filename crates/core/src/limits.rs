@@ -28,7 +28,7 @@ pub const OUTBOUND_FRAME: usize = 4 * MIB;
 /// Default maximum size of a record blob, in bytes.
 pub const RECORD_BLOB: usize = 5 * MIB;
 /// Default maximum number of changes in one push.
-pub const PUSH_RECORDS: usize = 100_000;
+pub const PUSH_RECORDS: usize = 5_000;
 /// Default maximum sum of the blobs in one push, in bytes.
 pub const PUSH_BYTES: usize = 500 * MIB;
 /// Maximum number of entries in one `subscribe`, `pull` or `unsubscribe`, and of spaces watched by one connection.

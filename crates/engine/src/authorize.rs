@@ -6,6 +6,7 @@
 mod admission;
 mod file_gate;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use less_sync_auth::Caller;
@@ -14,7 +15,7 @@ use less_sync_auth::rights::Access;
 use less_sync_auth::ucan::{Audience, Expectations};
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Permission, SpaceId};
-use less_sync_storage::{Space, SpaceKind, Spaces};
+use less_sync_storage::{Flow, Space, SpaceKind, Spaces};
 
 use crate::chain_cache::ChainCache;
 use crate::ports::Clock;
@@ -28,6 +29,8 @@ pub(crate) struct Authorizer {
     clock: Arc<dyn Clock>,
     chains: ChainCache,
     space_cache: SpaceCache,
+    /// Keyed by chance, so that no user can choose an id that shares the flow of another one.
+    flows: RandomState,
 }
 
 /// Access rule of a space.
@@ -39,7 +42,13 @@ struct SpaceRule {
 
 impl Authorizer {
     pub(crate) fn new(spaces: Arc<dyn Spaces>, clock: Arc<dyn Clock>) -> Self {
-        Self { spaces, clock, chains: ChainCache::default(), space_cache: SpaceCache::default() }
+        Self {
+            spaces,
+            clock,
+            chains: ChainCache::default(),
+            space_cache: SpaceCache::default(),
+            flows: RandomState::new(),
+        }
     }
 
     /// Authorizes a call of `method` in `space`, with the checks in the order of protocol §4.1. Makes no round trip to the
@@ -57,7 +66,7 @@ impl Authorizer {
         let required = required(method)?;
         if credentials.caller.personal_space == Some(space) {
             self.touch(credentials.caller, space).await?;
-            return Ok(Admission::owner(space));
+            return Ok(Admission::owner(space, self.flow(credentials.caller)));
         }
         let Some(rule) = self.rule(space).await? else { return Err(self.missing(credentials, space)) };
         let AccessMode::Chain(root_key) = rule.mode else { return Err(EngineError::Forbidden) };
@@ -108,7 +117,12 @@ impl Authorizer {
             tracing::debug!(class = rejection.class(), "UCAN chain rejected");
             EngineError::Forbidden
         })?;
-        Admission::member(chain, permission)
+        Admission::member(chain, permission, self.flow(credentials.caller))
+    }
+
+    /// Flow of everything that this user does, whatever the space, the app or the connection.
+    fn flow(&self, caller: &Caller) -> Flow {
+        Flow::new(self.flows.hash_one((&caller.issuer, &caller.user_id)))
     }
 
     /// Error for an unknown space. A caller with a valid chain for an id that cannot be guessed gets

@@ -15,6 +15,7 @@ use crate::SqliteStorage;
 use crate::access::for_reading;
 use crate::columns::{cursor, dek as stored_dek};
 use crate::error::{database, storage_error};
+use crate::writer::Load;
 
 /// Estimate of the log bytes per replaced key. Pages hold several rows, so less than a page.
 const KEY_BYTES: usize = 1024;
@@ -66,8 +67,9 @@ impl Deks for SqliteStorage {
         if entries.is_empty() {
             return Ok(Rewrapped::default());
         }
-        let (access, bytes) = (grant.access().clone(), entries.len().saturating_mul(KEY_BYTES));
-        self.writer.write(bytes, move |db| rewrap::apply(db, &access, kind, &entries, guard)).await
+        let access = grant.access().clone();
+        let load = Load::of(&access, entries.len().saturating_mul(KEY_BYTES));
+        self.writer.write(load, move |db| rewrap::apply(db, &access, kind, &entries, guard)).await
     }
 
     async fn has_files(&self, grant: &ReadGrant) -> Result<bool, StorageError> {

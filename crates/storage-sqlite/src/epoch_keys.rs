@@ -12,6 +12,7 @@ use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
 use crate::error::storage_error;
+use crate::writer::Load;
 
 const DELETE: &str = "DELETE FROM epoch_keys WHERE space_id = ?1 AND epoch = ?2";
 
@@ -32,7 +33,8 @@ impl EpochKeys for SqliteStorage {
         shares: KeyShares,
     ) -> Result<(), EpochKeyError> {
         let access = grant.access().clone();
-        self.writer.write(shares.payload_bytes(), move |db| put(db, &access, epoch, &shares)).await
+        let load = Load::of(&access, shares.payload_bytes());
+        self.writer.write(load, move |db| put(db, &access, epoch, &shares)).await
     }
 
     async fn epoch_key(

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
 use crate::error::{database, storage_error};
+use crate::writer::Load;
 use crate::{SqliteStorage, epoch_keys};
 
 /// Estimate of the log bytes per change of the epochs.
@@ -53,13 +54,15 @@ impl Epochs for SqliteStorage {
         raise_minimum: bool,
     ) -> Result<Advanced, StorageError> {
         let access = grant.access().clone();
-        self.writer.write(EPOCH_BYTES, move |db| advance(db, &access, epoch, raise_minimum)).await
+        let load = Load::of(&access, EPOCH_BYTES);
+        self.writer.write(load, move |db| advance(db, &access, epoch, raise_minimum)).await
     }
 
     async fn complete_rewrap(&self, grant: &AdminGrant, epoch: Requested<Epoch>) -> Result<(), EpochError> {
         let (access, probing) = (grant.access().clone(), grant.access().clone());
         let probed = self.readers.snapshot(move |db| probe(db, &probing, epoch)).await?;
-        let left = self.writer.write(EPOCH_BYTES, move |db| complete(db, &access, epoch, &probed)).await?;
+        let load = Load::of(&access, EPOCH_BYTES);
+        let left = self.writer.write(load, move |db| complete(db, &access, epoch, &probed)).await?;
         match left {
             OutdatedKeys { records: 0, files: 0 } => Ok(()),
             OutdatedKeys { records, files } => {

@@ -20,6 +20,7 @@ use crate::columns::{cursor, dek as stored_dek, size};
 use crate::error::{CorruptRow, database, storage_error};
 use crate::spaces::move_cursor;
 use crate::tombstone::LiveFile;
+use crate::writer::Load;
 
 /// Estimate of the log bytes per change of a file.
 const FILE_BYTES: usize = 1024;
@@ -47,7 +48,8 @@ impl Files for SqliteStorage {
         lifetime: Duration,
     ) -> Result<Upload, StorageError> {
         let access = grant.access().clone();
-        self.writer.write(FILE_BYTES, move |db| upload::begin(db, &access, file, lifetime)).await
+        let load = Load::of(&access, FILE_BYTES);
+        self.writer.write(load, move |db| upload::begin(db, &access, file, lifetime)).await
     }
 
     async fn commit_file(
@@ -58,7 +60,8 @@ impl Files for SqliteStorage {
         content: Content,
     ) -> Result<FileCommit, FileError> {
         let (access, upload, claim) = (grant.access().clone(), upload.clone(), *claim);
-        self.writer.write(FILE_BYTES, move |db| upload::commit(db, &access, &upload, &claim, content)).await
+        let load = Load::of(&access, FILE_BYTES);
+        self.writer.write(load, move |db| upload::commit(db, &access, &upload, &claim, content)).await
     }
 
     async fn abort_upload(&self, upload: &Upload) -> Result<(), StorageError> {
@@ -78,7 +81,8 @@ impl Files for SqliteStorage {
 
     async fn delete_file(&self, grant: &WriteGrant, file: FileId) -> Result<Option<FileChange>, FileError> {
         let access = grant.access().clone();
-        self.writer.write(FILE_BYTES, move |db| delete(db, &access, file)).await
+        let load = Load::of(&access, FILE_BYTES);
+        self.writer.write(load, move |db| delete(db, &access, file)).await
     }
 }
 

@@ -13,6 +13,7 @@ use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
 use crate::columns::{chain_seq, cursor, metadata_version};
 use crate::error::{CorruptRow, database, storage_error};
+use crate::writer::Load;
 
 const SELECT_SIZE: &str = "SELECT metadata_version, members_bytes FROM spaces WHERE id = ?1";
 
@@ -43,8 +44,9 @@ impl Members for SqliteStorage {
         if entry.payload().len() > limits.payload {
             return Err(MembershipRejection::PayloadTooLarge.into());
         }
-        let (grant, bytes) = (grant.clone(), entry.payload().len());
-        self.writer.write(bytes, move |db| append(db, &grant, expected_version, &entry, limits.log)).await
+        let grant = grant.clone();
+        let load = Load::of(grant.access(), entry.payload().len());
+        self.writer.write(load, move |db| append(db, &grant, expected_version, &entry, limits.log)).await
     }
 
     async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {

@@ -7,13 +7,15 @@ use less_sync_storage::{
 };
 
 use crate::access::for_reading;
+use crate::writer::Load;
 use crate::{SqliteStorage, pull, push};
 
 #[async_trait]
 impl Records for SqliteStorage {
     fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket {
         let access = grant.access().clone();
-        Ticket::new(self.writer.submit(push.bytes(), move |db| push::apply(db, &access, &push)))
+        let load = Load::of(&access, push.weight());
+        Ticket::new(self.writer.submit(load, move |db| push::apply(db, &access, &push)))
     }
 
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError> {

@@ -1,64 +1,79 @@
 //! Write side: one writer thread, which owns the only connection that writes.
 //!
-//! The thread runs everything that is queued as one transaction, commits, and only then resolves the outcomes (natural
-//! batching). There are no timers: an idle database adds no latency, a busy one pays one `fsync` for many writes.
+//! The thread runs what is queued as one transaction, commits, and only then resolves the outcomes (natural batching). There
+//! are no timers: an idle database adds no latency, a busy one pays one `fsync` for many writes. Users take turns by the
+//! weight of their operations, and a heavy operation has a transaction of its own (see `schedule`).
 //!
 //! An operation decides before it writes, so a rejected one (a conflict, say) has written nothing and does not touch
 //! its neighbours. If one fails while it writes, the whole transaction is rolled back and every operation of it
 //! runs again by itself, so only the failing one fails.
 
+mod load;
 mod operation;
+mod queue;
+mod schedule;
 mod thread;
 
 use std::io;
+use std::sync::Arc;
 
 use less_sync_storage::StorageError;
 use rusqlite::Connection;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use self::operation::Write;
-use self::thread::{Command, WriterThread};
+use self::queue::Queue;
+use self::thread::WriterThread;
 use crate::database_file::DatabaseFile;
-use crate::error::{Closed, unavailable};
+use crate::error::Closed;
 
+pub(crate) use self::load::Load;
 pub use self::thread::Checkpoint;
 
 /// Sending end of the queue of the writer thread.
 #[derive(Clone)]
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Command>,
+    queue: Arc<SendingEnd>,
+}
+
+/// Closes the queue when the last writer is dropped; the thread finishes what is queued.
+struct SendingEnd(Arc<Queue>);
+
+impl Drop for SendingEnd {
+    fn drop(&mut self) {
+        self.0.close(None);
+    }
 }
 
 impl Writer {
     /// Starts the thread. `file` is held until the connection is closed.
     pub(crate) fn start(connection: Connection, file: DatabaseFile, queue: usize) -> io::Result<Self> {
-        let (sender, receiver) = mpsc::channel(queue.max(1));
-        let thread = WriterThread::new(connection, receiver);
+        let queue = Arc::new(Queue::new(queue));
+        let thread = WriterThread::new(connection, Arc::clone(&queue));
         std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(file))?;
-        Ok(Self { queue: sender })
+        Ok(Self { queue: Arc::new(SendingEnd(queue)) })
     }
 
-    /// Runs `run` in a write transaction; returns when that is durable. `bytes` is about what it writes. `run` may be
+    /// Runs `run` in a write transaction; returns when that is durable. `run` may be
     /// called twice, and must not have written anything when it returns an error other than `Database` or
     /// `Unavailable`.
     ///
     /// A caller that is dropped before the writer begins has withdrawn its operation; after that it may or may not
     /// take effect.
-    pub(crate) async fn write<T, R, F>(&self, bytes: usize, run: F) -> Result<T, StorageError<R>>
+    pub(crate) async fn write<T, R, F>(&self, load: impl Into<Load>, run: F) -> Result<T, StorageError<R>>
     where
         T: Send + 'static,
         R: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
-        self.submit(bytes, run).await
+        self.submit(load.into(), run).await
     }
 
-    /// As [`Writer::write`], with the place in the queue taken before this returns: operations run in the order of the
-    /// calls. The outcome is the future.
+    /// As [`Writer::write`], with the place in the queue taken before this returns: operations on one space run in the order
+    /// of the calls. The outcome is the future.
     pub(crate) fn submit<T, R, F>(
         &self,
-        bytes: usize,
+        load: Load,
         run: F,
     ) -> impl Future<Output = Result<T, StorageError<R>>> + Send + use<T, R, F>
     where
@@ -66,8 +81,8 @@ impl Writer {
         R: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
-        let (write, outcome) = Write::new(bytes, run);
-        let queued = self.queue.try_send(Command::Write(Box::new(write))).map_err(|error| rejected(&error));
+        let (write, outcome) = Write::new(run);
+        let queued = self.queue.0.submit(load, Box::new(write));
         async move {
             queued?;
             outcome.await.map_err(|_| Closed)?
@@ -77,41 +92,23 @@ impl Writer {
     /// Moves what the log holds into the database file, as far as readers allow.
     pub(crate) async fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
         let (reply, outcome) = oneshot::channel();
-        self.send(Command::Checkpoint(reply)).await?;
+        self.queue.0.checkpoint(reply)?;
         outcome.await.map_err(|_| Closed)?
     }
 
     /// Finishes everything that is queued, empties the log and closes the database.
     pub(crate) async fn close(&self) {
         let (reply, closed) = oneshot::channel();
-        if self.send(Command::Close(reply)).await.is_ok() {
-            // An error means that the thread has ended, which is the goal.
-            drop(closed.await);
-        }
+        self.queue.0.close(Some(reply));
+        // An error means that the thread has ended, which is the goal.
+        drop(closed.await);
     }
 
-    /// True if the thread has ended.
+    /// True if no more operations are accepted: closed, or the thread has ended.
     pub(crate) fn is_closed(&self) -> bool {
-        self.queue.is_closed()
-    }
-
-    async fn send(&self, command: Command) -> Result<(), Closed> {
-        self.queue.send(command).await.map_err(|_| Closed)
+        self.queue.0.is_closed()
     }
 }
-
-/// The error of an operation that did not get into the queue.
-fn rejected<R>(error: &TrySendError<Command>) -> StorageError<R> {
-    match error {
-        TrySendError::Full(_) => unavailable(QueueFull),
-        TrySendError::Closed(_) => Closed.into(),
-    }
-}
-
-/// The queue has reached its limit.
-#[derive(Debug, thiserror::Error)]
-#[error("write queue is full")]
-struct QueueFull;
 
 #[cfg(test)]
 mod tests {
@@ -162,7 +159,7 @@ mod tests {
 
     /// Lets everything that was spawned reach the queue.
     async fn queued(writer: &Writer, operations: usize) {
-        while writer.queue.max_capacity() - writer.queue.capacity() < operations {
+        while writer.queue.0.waiting() < operations {
             tokio::task::yield_now().await;
         }
     }
@@ -248,7 +245,9 @@ mod tests {
         let closing = writer.clone();
         let mut closers = JoinSet::new();
         closers.spawn(async move { closing.close().await });
-        queued(&writer, 2).await;
+        while !writer.is_closed() {
+            tokio::task::yield_now().await;
+        }
         release.send(()).unwrap();
         closers.join_all().await;
         assert!(tasks.join_all().await.into_iter().all(|result| result.is_ok()));

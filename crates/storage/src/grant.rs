@@ -5,13 +5,14 @@
 
 use less_sync_core::SpaceId;
 
-use crate::{ProofChain, Space, SpaceKind, StorageError};
+use crate::{Flow, ProofChain, Space, SpaceKind, StorageError};
 
 /// Basis of a grant: the space, and the chain of the caller if there is one.
 #[derive(Clone, Debug)]
 pub struct Access {
     space: SpaceId,
     chain: Option<ProofChain>,
+    flow: Flow,
 }
 
 impl Access {
@@ -25,6 +26,12 @@ impl Access {
     #[must_use]
     pub fn chain(&self) -> Option<&ProofChain> {
         self.chain.as_ref()
+    }
+
+    /// The flow whose turn operations under this access take: that of the caller, or of the space where no caller is named.
+    #[must_use]
+    pub fn flow(&self) -> Flow {
+        self.flow
     }
 
     /// Checks the kind of access: a chain for a space with a root key, none for one without. Does not check revocations.
@@ -51,14 +58,21 @@ macro_rules! grant {
             #[doc = concat!("Issues the right to ", $right, " the personal space `space` to its owner.")]
             #[must_use]
             pub fn issue(space: SpaceId) -> Self {
-                Self(Access { space, chain: None })
+                Self(Access { space, chain: None, flow: Flow::of_space(space) })
             }
 
             #[doc = concat!("Issues the right to ", $right, " the shared space `space` to the holder of `chain`, unless")]
             /// a token of the chain was revoked: every storage operation looks that up.
             #[must_use]
             pub fn issue_shared(space: SpaceId, chain: ProofChain) -> Self {
-                Self(Access { space, chain: Some(chain) })
+                Self(Access { space, chain: Some(chain), flow: Flow::of_space(space) })
+            }
+
+            /// The same right, exercised in the turn of `flow`.
+            #[must_use]
+            pub fn in_flow(mut self, flow: Flow) -> Self {
+                self.0.flow = flow;
+                self
             }
 
             /// Space of the grant.

@@ -40,6 +40,7 @@ mod epoch_keys;
 mod epochs;
 mod error;
 mod files;
+mod flow;
 mod grant;
 mod invitations;
 mod members;
@@ -71,6 +72,7 @@ pub use files::{
     Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState, Files,
     StoredFile, Upload,
 };
+pub use flow::Flow;
 pub use grant::{Access, AdminGrant, ReadGrant, WriteGrant};
 pub use invitations::{
     INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits,
@@ -87,8 +89,8 @@ pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState};
 pub use pull_position::PullPosition;
 pub use push::{
-    Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushError, PushLimits, PushRejection,
-    Pushed, Ticket,
+    CHANGE_WEIGHT, Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushError, PushLimits,
+    PushRejection, Pushed, Ticket,
 };
 pub use rate_limits::{
     ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits,

@@ -18,6 +18,10 @@ pub use ticket::Ticket;
 
 use crate::RecordState;
 
+/// Weight of one change beside its blob, in bytes: its share of the pages that a row and its index entries touch. A
+/// tombstone weighs this much.
+pub const CHANGE_WEIGHT: usize = 1024;
+
 /// Changes that take effect together or not at all, within the limits that [`Push::new`] or a [`PushBuilder`] has
 /// checked. Adapters rely on the checks: no record is named twice, and [`Push::bytes`] is the sum of the blobs.
 #[derive(Clone, Debug)]
@@ -58,6 +62,12 @@ impl Push {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Weight of the push in the queues of a store, in bytes: its blobs, and [`CHANGE_WEIGHT`] for each change.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.bytes.saturating_add(self.changes.len().saturating_mul(CHANGE_WEIGHT))
     }
 
     /// Checks the push against the oldest key generation that its space accepts; for shared spaces only (storage §3.6,

@@ -84,6 +84,7 @@ mod records {
     mod pull;
     mod push;
     mod space_create;
+    mod turns;
 }
 
 /// Rights in shared spaces, the membership log, revocations, invitations (protocol §4.8–§4.13, auth §6, §10).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::{Permission, SpaceId};
-use less_sync_storage::{AdminGrant, ProofChain, ReadGrant, WriteGrant};
+use less_sync_storage::{AdminGrant, Flow, ProofChain, ReadGrant, WriteGrant};
 
 use crate::EngineError;
 
@@ -16,6 +16,8 @@ pub(crate) struct Admission {
     admitted: Permission,
     /// `None` for the owner of a personal space.
     chain: Option<Chain>,
+    /// Flow of the caller.
+    flow: Flow,
 }
 
 #[derive(Clone, Debug)]
@@ -26,15 +28,19 @@ struct Chain {
 
 impl Admission {
     /// Full rights of the owner of the personal space `space`.
-    pub(super) fn owner(space: SpaceId) -> Self {
-        Self { space, admitted: Permission::Admin, chain: None }
+    pub(super) fn owner(space: SpaceId, flow: Flow) -> Self {
+        Self { space, admitted: Permission::Admin, chain: None, flow }
     }
 
     /// Rights of the holder of `chain`, which was verified to grant `admitted`.
-    pub(super) fn member(chain: Arc<VerifiedChain>, admitted: Permission) -> Result<Self, EngineError> {
+    pub(super) fn member(
+        chain: Arc<VerifiedChain>,
+        admitted: Permission,
+        flow: Flow,
+    ) -> Result<Self, EngineError> {
         let proof = ProofChain::new(chain.cids()).map_err(|_| EngineError::Forbidden)?;
         let space = chain.space();
-        Ok(Self { space, admitted, chain: Some(Chain { verified: chain, proof }) })
+        Ok(Self { space, admitted, chain: Some(Chain { verified: chain, proof }), flow })
     }
 
     /// Verified chain behind the authorization; `None` in personal spaces.
@@ -50,19 +56,19 @@ impl Admission {
     /// Grant for reading.
     pub(crate) fn reading(&self) -> Result<ReadGrant, EngineError> {
         self.covers(Permission::Read)?;
-        Ok(self.grant(issue::read, issue::read_shared))
+        Ok(self.grant(issue::read, issue::read_shared).in_flow(self.flow))
     }
 
     /// Grant for writing; an error unless writing was authorized.
     pub(crate) fn writing(&self) -> Result<WriteGrant, EngineError> {
         self.covers(Permission::Write)?;
-        Ok(self.grant(issue::write, issue::write_shared))
+        Ok(self.grant(issue::write, issue::write_shared).in_flow(self.flow))
     }
 
     /// Grant for administration; an error unless administration was authorized.
     pub(crate) fn administering(&self) -> Result<AdminGrant, EngineError> {
         self.covers(Permission::Admin)?;
-        Ok(self.grant(issue::admin, issue::admin_shared))
+        Ok(self.grant(issue::admin, issue::admin_shared).in_flow(self.flow))
     }
 
     /// Guards against a use case that asks for a stronger grant than the row of its method requires.

@@ -21,7 +21,7 @@ impl Authorizer {
             if required.covers(Permission::Write) {
                 self.touch(credentials.caller, space).await?;
             }
-            return Ok(Admission::owner(space));
+            return Ok(Admission::owner(space, self.flow(credentials.caller)));
         }
         let rule = self.rule(space).await?.ok_or(FileError::SpaceNotFound)?;
         let AccessMode::Chain(root_key) = rule.mode else { return Err(FileError::SpaceNotFound) };

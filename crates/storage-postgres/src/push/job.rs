@@ -1,7 +1,7 @@
 //! A queued push and the sender of its outcome.
 
 use less_sync_core::{Cid, RecordId, SpaceId};
-use less_sync_storage::{Access, Push, PushError, Pushed};
+use less_sync_storage::{Access, Flow, Push, PushError, Pushed};
 use tokio::sync::oneshot;
 
 /// Maximum number of changes per statement (storage T5).
@@ -21,6 +21,11 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn new(access: Access, push: Push, reply: oneshot::Sender<Result<Pushed, PushError>>) -> Self {
         Self { space: access.space(), access, push, reply }
+    }
+
+    /// The flow whose turn the push takes.
+    pub(super) fn flow(&self) -> Flow {
+        self.access.flow()
     }
 
     pub(super) fn rows(&self) -> usize {

@@ -1,12 +1,20 @@
 //! Scheduling of the push queue (pure, no I/O): batches in order of arrival, one task per space.
+//!
+//! Users take turns: a batch first has a share for each flow, and then room for the rest. Oversized pushes run one at a time,
+//! those of the flow first whose last one is the longest ago, so they leave connections and processor time to all others.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use less_sync_core::{RecordId, SpaceId};
-use less_sync_storage::PushError;
+use less_sync_storage::{Flow, PushError};
 
 use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
 use crate::error::{Closed, unavailable};
+
+/// Changes of one flow in a batch, as long as other flows have pushes for it; its first push may exceed them.
+const SHARE_ROWS: usize = STATEMENT_ROWS / 8;
+/// Blob bytes of one flow in a batch, in the same way.
+const SHARE_BYTES: usize = STATEMENT_BYTES / 8;
 
 /// Limits of the push queue.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +40,29 @@ pub(super) struct Queue {
     limits: QueueLimits,
     waiting: VecDeque<Job>,
     busy: HashSet<SpaceId>,
+    oversized: OversizedTurns,
     closed: bool,
+}
+
+/// Turns of the flows with oversized pushes, of which one runs at a time.
+#[derive(Debug, Default)]
+struct OversizedTurns {
+    /// Space of the one that runs.
+    running: Option<SpaceId>,
+    /// Number of the last turn of each flow; forgotten when no oversized push waits.
+    last: HashMap<Flow, u64>,
+    turns: u64,
 }
 
 impl Queue {
     pub(super) fn new(limits: QueueLimits) -> Self {
-        Self { limits, waiting: VecDeque::new(), busy: HashSet::new(), closed: false }
+        Self {
+            limits,
+            waiting: VecDeque::new(),
+            busy: HashSet::new(),
+            oversized: OversizedTurns::default(),
+            closed: false,
+        }
     }
 
     /// Appends a push, unless the queue is full or closed. In a full queue, pushes whose callers are gone are removed first.
@@ -74,19 +99,36 @@ impl Queue {
     /// A push waits while its space is leased, and while an earlier push of its space waits. So does the second of two
     /// that touch the same record: the batch compares all records before it writes any.
     pub(super) fn take(&mut self) -> Option<Work> {
+        self.waiting.retain(|job| !job.abandoned());
+        if let Some(job) = self.take_oversized() {
+            return Some(Work::SlowPath(job));
+        }
         let mut batch = Batch::default();
-        // Spaces with an earlier push that stays in the queue: later pushes of them must not overtake it.
-        let mut passed_over = HashSet::new();
-        for job in std::mem::take(&mut self.waiting) {
-            if job.abandoned() {
-                continue;
+        let mut taken = vec![false; self.waiting.len()];
+        for is_shared_out in [true, false] {
+            // Spaces with an earlier push that stays in the queue: later pushes of them must not overtake it.
+            let mut passed_over = HashSet::new();
+            for (job, taken) in self.waiting.iter().zip(&mut taken).filter(|(_, taken)| !**taken) {
+                let in_turn = !batch.apart
+                    && !job.is_oversized()
+                    && !self.busy.contains(&job.space)
+                    && !passed_over.contains(&job.space);
+                if in_turn
+                    && batch.has_room_for(job, self.limits)
+                    && !(is_shared_out && batch.exceeds_share(job))
+                {
+                    batch.count(job);
+                    *taken = true;
+                } else {
+                    passed_over.insert(job.space);
+                }
             }
-            let in_turn =
-                !batch.apart && !self.busy.contains(&job.space) && !passed_over.contains(&job.space);
-            if in_turn && batch.has_room_for(&job, self.limits) {
-                batch.add(job);
+        }
+        let mut taken = taken.into_iter();
+        for job in std::mem::take(&mut self.waiting) {
+            if taken.next() == Some(true) {
+                batch.jobs.push(job);
             } else {
-                passed_over.insert(job.space);
                 self.waiting.push_back(job);
             }
         }
@@ -94,10 +136,39 @@ impl Queue {
         batch.into_work()
     }
 
+    /// The next oversized push, unless one is running.
+    fn take_oversized(&mut self) -> Option<Job> {
+        if self.oversized.running.is_some() {
+            return None;
+        }
+        let mut passed_over = HashSet::new();
+        let mut next: Option<(u64, usize)> = None;
+        for (place, job) in self.waiting.iter().enumerate() {
+            let in_turn = !self.busy.contains(&job.space) && passed_over.insert(job.space);
+            if in_turn && job.is_oversized() {
+                let last = self.oversized.last.get(&job.flow()).copied().unwrap_or(0);
+                next = next.filter(|(earliest, _)| *earliest <= last).or(Some((last, place)));
+            }
+        }
+        let Some((_, place)) = next else {
+            if !self.waiting.iter().any(Job::is_oversized) {
+                self.oversized.last.clear();
+            }
+            return None;
+        };
+        let job = self.waiting.remove(place)?;
+        self.oversized.turns += 1;
+        self.oversized.last.insert(job.flow(), self.oversized.turns);
+        self.oversized.running = Some(job.space);
+        self.busy.insert(job.space);
+        Some(job)
+    }
+
     /// Ends the lease of these spaces.
     pub(super) fn release(&mut self, spaces: impl IntoIterator<Item = SpaceId>) {
         for space in spaces {
             self.busy.remove(&space);
+            self.oversized.running.take_if(|running| *running == space);
         }
     }
 }
@@ -111,33 +182,45 @@ struct QueueFull(usize);
 #[derive(Default)]
 struct Batch {
     jobs: Vec<Job>,
+    /// Pushes counted so far.
+    pushes: usize,
     touched: HashSet<(SpaceId, RecordId)>,
     rows: usize,
     bytes: usize,
+    /// Rows and bytes of each flow.
+    flows: HashMap<Flow, (usize, usize)>,
     /// True if the only push runs on the slow path.
     apart: bool,
 }
 
 impl Batch {
     fn has_room_for(&self, job: &Job, limits: QueueLimits) -> bool {
-        if self.jobs.is_empty() {
+        if self.pushes == 0 {
             return true;
         }
-        self.jobs.len() < limits.batch
+        self.pushes < limits.batch
             && !job.is_empty()
             && self.rows + job.rows() <= STATEMENT_ROWS
             && self.bytes + job.bytes() <= STATEMENT_BYTES
             && !job.records().any(|record| self.touched.contains(&(job.space, record)))
     }
 
-    fn add(&mut self, job: Job) {
-        self.apart = job.is_oversized() || job.is_empty();
+    /// True if the flow of the push has a push in the batch, and this one would exceed its share.
+    fn exceeds_share(&self, job: &Job) -> bool {
+        self.flows
+            .get(&job.flow())
+            .is_some_and(|(rows, bytes)| rows + job.rows() > SHARE_ROWS || bytes + job.bytes() > SHARE_BYTES)
+    }
+
+    fn count(&mut self, job: &Job) {
+        self.apart = job.is_empty();
+        self.pushes += 1;
         self.rows += job.rows();
         self.bytes += job.bytes();
-        if !self.apart {
-            self.touched.extend(job.records().map(|record| (job.space, record)));
-        }
-        self.jobs.push(job);
+        let (rows, bytes) = self.flows.entry(job.flow()).or_default();
+        *rows += job.rows();
+        *bytes += job.bytes();
+        self.touched.extend(job.records().map(|record| (job.space, record)));
     }
 
     fn into_work(mut self) -> Option<Work> {

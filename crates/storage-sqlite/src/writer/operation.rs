@@ -8,7 +8,6 @@ use crate::error::Closed;
 
 /// A queued write operation of any result type.
 pub(super) trait Operation: Send {
-    fn bytes(&self) -> usize;
     /// True if the receiver of the outcome was dropped.
     fn abandoned(&self) -> bool;
     /// Keeps the result for [`Operation::answer`]; an error means that the transaction must be rolled back.
@@ -19,17 +18,16 @@ pub(super) trait Operation: Send {
 
 /// An operation with its result.
 pub(super) struct Write<T, R, F> {
-    bytes: usize,
     run: F,
     result: Result<T, StorageError<R>>,
     reply: oneshot::Sender<Result<T, StorageError<R>>>,
 }
 
 impl<T, R, F> Write<T, R, F> {
-    /// An operation that writes about `bytes`, and the place where its outcome will appear.
-    pub(super) fn new(bytes: usize, run: F) -> (Self, oneshot::Receiver<Result<T, StorageError<R>>>) {
+    /// An operation, and the place where its outcome will appear.
+    pub(super) fn new(run: F) -> (Self, oneshot::Receiver<Result<T, StorageError<R>>>) {
         let (reply, outcome) = oneshot::channel();
-        (Self { bytes, run, result: Err(Closed.into()), reply }, outcome)
+        (Self { run, result: Err(Closed.into()), reply }, outcome)
     }
 }
 
@@ -39,10 +37,6 @@ where
     R: Send,
     F: FnMut(&Connection) -> Result<T, StorageError<R>> + Send,
 {
-    fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     fn abandoned(&self) -> bool {
         self.reply.is_closed()
     }

@@ -1,20 +1,15 @@
-//! Writer thread: collects a batch, runs it in one transaction, commits, resolves the outcomes.
+//! Writer thread: takes a batch, runs it in one transaction, commits, resolves the outcomes.
 
 use std::sync::Arc;
 
 use less_sync_storage::StorageError;
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::operation::Operation;
+use super::queue::{Batch, Queue, Receiver, Work};
 use crate::database_file::DatabaseFile;
 use crate::error::{storage_error, unavailable};
-
-/// Maximum number of operations per transaction.
-const BATCH_OPERATIONS: usize = 512;
-
-/// Bytes after which a transaction takes no more operations.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Maximum number of yields between two batches; some tens of microseconds.
 const RETURN_YIELDS: usize = 100;
@@ -30,15 +25,6 @@ pub struct Checkpoint {
     pub moved_pages: i64,
 }
 
-/// Command to the writer thread.
-pub(super) enum Command {
-    Write(Box<dyn Operation>),
-    Checkpoint(oneshot::Sender<Result<Checkpoint, StorageError>>),
-    Close(oneshot::Sender<()>),
-}
-
-type Batch = Vec<Box<dyn Operation>>;
-
 /// Failure of a batch.
 enum Failed {
     /// The transaction could not begin or commit. After a failed commit the outcome is unknown (storage T9).
@@ -50,34 +36,28 @@ enum Failed {
 /// State of the writer thread.
 pub(super) struct WriterThread {
     connection: Connection,
-    queue: mpsc::Receiver<Command>,
-    closers: Vec<oneshot::Sender<()>>,
+    queue: Arc<Queue>,
 }
 
 impl WriterThread {
-    pub(super) fn new(connection: Connection, queue: mpsc::Receiver<Command>) -> Self {
-        Self { connection, queue, closers: Vec::new() }
+    pub(super) fn new(connection: Connection, queue: Arc<Queue>) -> Self {
+        Self { connection, queue }
     }
 
-    /// Runs until all senders are dropped, or a close command has arrived and the queue is empty.
-    pub(super) fn run(mut self, file: DatabaseFile) {
-        while let Some(command) = self.queue.blocking_recv() {
-            let (batch, then) = self.collect(command);
-            let callers = batch.len();
-            self.commit(batch);
-            // The command that ended the batch runs after it: a checkpoint then moves what was just committed.
-            match then {
-                Some(Command::Checkpoint(reply)) => drop(reply.send(self.checkpoint())),
-                Some(Command::Close(reply)) => {
-                    // Rejects further commands; the loop goes on until those that are queued already have run, and only
-                    // then is the reply sent, by `finish`.
-                    self.closers.push(reply);
-                    self.queue.close();
+    /// Runs until the queue is closed and empty.
+    pub(super) fn run(self, file: DatabaseFile) {
+        let _receiver = Receiver(Arc::clone(&self.queue));
+        loop {
+            match self.queue.next() {
+                Work::Batch(batch) => {
+                    let callers = batch.len();
+                    self.commit(batch);
+                    self.let_return(callers);
                 }
-                Some(Command::Write(_)) | None => self.let_return(callers),
+                Work::Checkpoint(reply) => drop(reply.send(self.checkpoint())),
+                Work::Over(closers) => return self.finish(file, closers),
             }
         }
-        self.finish(file);
     }
 
     /// Yields, so that callers whose outcomes were just resolved can submit their next operations to this batch. Without it
@@ -85,37 +65,14 @@ impl WriterThread {
     /// be. Does nothing for a lone caller.
     fn let_return(&self, callers: usize) {
         for _ in 0..RETURN_YIELDS {
-            if callers < 2 || self.queue.len() >= callers {
+            if callers < 2 || self.queue.waiting() >= callers {
                 return;
             }
             std::thread::yield_now();
         }
     }
 
-    /// Takes the queued operations that fit one transaction, and the command that ended them, if any.
-    fn collect(&mut self, first: Command) -> (Batch, Option<Command>) {
-        let (mut batch, mut bytes) = (Batch::new(), 0_usize);
-        let mut next = Some(first);
-        while let Some(command) = next {
-            let Command::Write(operation) = command else { return (batch, Some(command)) };
-            // Dropped callers have withdrawn their operations. One that is dropped after this check is too late: its
-            // operation runs, and may or may not take effect.
-            if !operation.abandoned() {
-                bytes = bytes.saturating_add(operation.bytes());
-                batch.push(operation);
-            }
-            if batch.len() >= BATCH_OPERATIONS || bytes >= BATCH_BYTES {
-                break;
-            }
-            next = self.queue.try_recv().ok();
-        }
-        (batch, None)
-    }
-
     fn commit(&self, mut batch: Batch) {
-        if batch.is_empty() {
-            return;
-        }
         match self.transaction(&mut batch) {
             Ok(()) => batch.into_iter().for_each(Operation::answer),
             Err(Failed::Transaction(error)) => fail_all(batch, error),
@@ -161,7 +118,7 @@ impl WriterThread {
     }
 
     /// Closes the database before the locks are released, and completes the pending closes after both.
-    fn finish(self, file: DatabaseFile) {
+    fn finish(self, file: DatabaseFile, closers: Vec<oneshot::Sender<()>>) {
         if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
             tracing::warn!(%error, "failed to checkpoint the write-ahead log at shutdown");
         }
@@ -169,7 +126,7 @@ impl WriterThread {
             tracing::warn!(%error, "failed to close the database");
         }
         drop(file);
-        for closer in self.closers {
+        for closer in closers {
             let _ = closer.send(());
         }
     }

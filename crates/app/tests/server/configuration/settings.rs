@@ -103,7 +103,7 @@ fn a_minimal_configuration_has_the_documented_defaults() {
     assert_eq!(config.tokens.keys_fresh_for, Duration::from_hours(1));
     assert_eq!(config.tokens.keys_stale_for, Duration::from_hours(24));
     assert_eq!(config.limits.engine.push_limits.blob, 5_242_880);
-    assert_eq!(config.limits.engine.push_limits.records, 100_000);
+    assert_eq!(config.limits.engine.push_limits.records, 5_000);
     assert_eq!(config.limits.engine.push_limits.bytes, 500 * 1024 * 1024);
     assert_eq!(config.limits.engine.spaces_per_day, 200);
     assert_eq!(config.logging.filter, "info");

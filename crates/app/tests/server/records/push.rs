@@ -248,3 +248,15 @@ async fn of_many_writers_with_one_expected_cursor_one_wins() {
     }
     assert_eq!(cursor, 51);
 }
+
+/// Protocol §4.3, check 5; decision 0016.
+#[tokio::test]
+async fn a_push_of_5000_changes_fits_and_not_one_more() {
+    let server = TestServer::start().await;
+    let space = server.space("alice");
+    let mut alice = server.raw("alice").await;
+    let mut changes: Vec<Value> = (0..5_001).map(|index| delete(index, 0)).collect();
+    assert_eq!(alice.push(&space, &changes).await, rejected("payload_too_large"));
+    changes.pop();
+    assert_eq!(alice.push_ok(&space, &changes).await, 1);
+}

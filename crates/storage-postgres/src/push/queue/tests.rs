@@ -11,8 +11,13 @@ const LIMITS: PushLimits = PushLimits { records: 10_000, blob: 16 << 20, bytes: 
 type Caller = oneshot::Receiver<Result<Pushed, PushError>>;
 
 /// A push of these records, each of so many bytes.
-#[expect(clippy::disallowed_methods, reason = "nothing is written")]
 fn push(space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
+    push_by(u64::from(space), space, records, bytes)
+}
+
+/// The same, by the user of this number.
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+fn push_by(user: u64, space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
     let (reply, caller) = oneshot::channel();
     let change = |number: &u64| Change {
         id: RecordId::from_bytes(u128::from(*number).to_be_bytes()),
@@ -20,7 +25,7 @@ fn push(space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
         state: RecordState::Live { blob: Bytes::from(vec![0; bytes]), dek: None },
     };
     let push = Push::new(records.iter().map(change).collect::<Vec<_>>(), None, LIMITS).unwrap();
-    let grant = WriteGrant::issue(SpaceId::from_bytes([space; 16]));
+    let grant = WriteGrant::issue(SpaceId::from_bytes([space; 16])).in_flow(Flow::new(user));
     (Job::new(grant.access().clone(), push, reply), caller)
 }
 
@@ -142,4 +147,38 @@ fn closed_queue_takes_no_more_and_is_over_when_it_is_empty() {
     assert!(!queue.is_over());
     assert_eq!(next(&mut queue), [(1, 1)]);
     assert!(queue.is_over());
+}
+
+/// Records from a number on, as many as one statement takes and one more.
+fn oversized() -> Vec<u64> {
+    (0..=u64::try_from(STATEMENT_ROWS).unwrap()).collect()
+}
+
+#[test]
+fn oversized_pushes_run_one_at_a_time_and_their_users_take_turns() {
+    let records = oversized();
+    let jobs = [(1, 1), (1, 2), (1, 3), (2, 4), (2, 5), (3, 6)];
+    let (mut queue, _callers) = queue(WIDE, jobs.map(|(user, space)| push_by(user, space, &records, 1)));
+    let mut order = Vec::new();
+    while let Some(Work::SlowPath(job)) = queue.take() {
+        let space = job.space.as_bytes()[0];
+        let (small, _caller) = push_by(9, 9, &[1], 1);
+        queue.add(small).unwrap();
+        assert_eq!(next(&mut queue), [(9, 1)], "only small pushes run beside it");
+        assert_eq!(next(&mut queue), []);
+        release(&mut queue, &[9, space]);
+        order.push(space);
+    }
+    assert_eq!(order, [1, 4, 6, 2, 5, 3]);
+}
+
+#[test]
+fn batch_has_a_share_for_every_user_before_it_is_filled() {
+    let records: Vec<u64> = (0..200).collect();
+    let mut jobs: Vec<_> = (1..=20).map(|space| push_by(1, space, &records, 1)).collect();
+    jobs.push(push_by(2, 99, &[1], 1));
+    let (mut queue, _callers) = queue(WIDE, jobs);
+    let batch = next(&mut queue);
+    assert!(batch.contains(&(99, 1)), "{batch:?}");
+    assert_eq!(batch.len(), 10, "{batch:?}");
 }
