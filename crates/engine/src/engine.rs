@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::action_limits::ActionLimits;
 use crate::authorize::Authorizer;
+use crate::log_share::LogShares;
 use crate::ports::{Clock, MailboxNotices, SpaceEvents};
 use crate::random::Random;
 
@@ -81,6 +82,7 @@ pub struct Engine {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) page_reads: Arc<Semaphore>,
     pub(crate) actions: ActionLimits,
+    pub(crate) log_shares: LogShares,
     pub(crate) settings: EngineSettings,
 }
 
@@ -97,6 +99,7 @@ impl Engine {
         Self {
             authorizer: Authorizer::new(storage.clone(), clock.clone()),
             actions: ActionLimits::new(storage.clone(), identity_hash_key),
+            log_shares: LogShares::new(),
             storage,
             events,
             mailbox_notices,

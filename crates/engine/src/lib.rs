@@ -34,6 +34,7 @@ mod generation_cache;
 mod invitations;
 mod issuer_keys;
 mod key_set_source;
+mod log_share;
 mod membership;
 mod metrics;
 pub mod ports;

@@ -25,7 +25,8 @@ impl Engine {
     }
 
     /// Appends an entry and publishes it after the commit. Read permission suffices (protocol D-28). Administrators have a
-    /// higher hourly rate limit, since a removal is logged member by member. Failed appends do not count.
+    /// higher hourly rate limit, since a removal is logged member by member, and a quarter of the log to themselves; other
+    /// members have a share of the rest per day. Failed appends do not count.
     ///
     /// # Errors
     /// As [`Engine::pull`]; [`EngineError::RateLimited`]; as [`less_sync_storage::Members::append_member`].
@@ -44,9 +45,14 @@ impl Engine {
         let counted =
             self.actions.count(RateAction::MembershipAppend, credentials.caller, limit, now).await?;
         let Append { entry, expected_version } = append;
-        let stored =
-            self.storage.append_member(&grant, expected_version, entry.clone(), self.member_limits()).await;
+        let share = (!admission.permission().covers(Permission::Admin))
+            .then(|| self.log_shares.reserve(credentials.caller, space, &entry, self.member_limits(), now));
+        let limits = share.as_ref().map_or(self.member_limits(), |share| share.limits);
+        let stored = self.storage.append_member(&grant, expected_version, entry.clone(), limits).await;
         let appended = counted.settle(stored).await?;
+        if let Some(share) = share {
+            share.commit();
+        }
         let event = AppendedEvent {
             space,
             prev: appended.prev,

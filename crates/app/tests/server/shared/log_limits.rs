@@ -121,6 +121,45 @@ async fn payload_and_log_size_are_limited() {
     assert_eq!(owner.call("membership.append", &params).await["result"]["chain_seq"], 2);
 }
 
+/// A member cannot fill the log for good: administrators have a quarter of it to themselves.
+#[tokio::test]
+async fn a_quarter_of_the_log_is_kept_for_administrators() {
+    let server = TestServer::builder().setting("MEMBERSHIP_LOG_CAP", "1 MiB").start().await;
+    let space = SharedSpace::create(&server).await;
+    let reader = Member::random();
+    let ucan = space.invite(&reader, Permission::Read);
+    let (mut owner, mut client) = (space.owner_client().await, server.raw_as("bob", &reader).await);
+    let quarter = "x".repeat(256 * 1024 - 128);
+    let last = fill(&mut owner, &space, &[&quarter, &quarter, &quarter]).await;
+    let full = error("payload_too_large", "membership log full");
+    let by_reader = append(&space.text(), &ucan, 3, last.as_ref(), "x");
+    assert_eq!(client.call("membership.append", &by_reader).await["error"], full);
+    let by_owner = append(&space.text(), space.root(), 3, last.as_ref(), &quarter);
+    assert_eq!(owner.call("membership.append", &by_owner).await["result"]["chain_seq"], 4);
+}
+
+/// A member appends at most one entry of the largest size, or a 64th of the log, per day and space.
+#[tokio::test]
+async fn bytes_of_a_member_in_the_log_are_bounded_per_day() {
+    let server = TestServer::builder().setting("MEMBERSHIP_LOG_CAP", "1 MiB").manual_clock().start().await;
+    let space = SharedSpace::create(&server).await;
+    let reader = Member::random();
+    let ucan = space.invite(&reader, Permission::Read);
+    let mut client = server.raw_as("bob", &reader).await;
+    let largest = "x".repeat(256 * 1024);
+    let first = append(&space.text(), &ucan, 0, None, &largest);
+    assert_eq!(client.call("membership.append", &first).await["result"]["chain_seq"], 1);
+    let last = json!(hashed(&largest).0);
+    let full = error("payload_too_large", "membership log full");
+    let second = append(&space.text(), &ucan, 1, Some(&last), "x");
+    assert_eq!(client.call("membership.append", &second).await["error"], full);
+    let stale = append(&space.text(), &ucan, 0, None, "x");
+    assert_eq!(client.call("membership.append", &stale).await["error"], error("conflict", "conflict"));
+    let mut owner = space.owner_client().await;
+    let by_owner = append(&space.text(), space.root(), 1, Some(&last), "x");
+    assert_eq!(owner.call("membership.append", &by_owner).await["result"]["chain_seq"], 2);
+}
+
 /// Protocol §2.7: the newest entries that fit one frame; the rest on demand.
 #[tokio::test]
 async fn list_too_large_for_a_frame_omits_the_oldest_entries() {
