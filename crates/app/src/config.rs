@@ -10,6 +10,7 @@ mod grammar;
 mod identity;
 mod issuers;
 mod limits;
+mod memory;
 mod names;
 mod reader;
 mod server;

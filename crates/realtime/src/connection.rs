@@ -1,6 +1,7 @@
 //! State of one authenticated connection, shared by its handlers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -23,6 +24,8 @@ pub(crate) struct Connection {
     /// Lock order: this lock before that of a shard of the broker. The broker takes no lock of a connection.
     subscriptions: Mutex<Subscriptions>,
     pub(crate) listed_dek_bounds: ListedDekBounds,
+    /// True once a cursor ahead of its space was logged.
+    is_ahead_noted: AtomicBool,
 }
 
 impl Connection {
@@ -36,7 +39,15 @@ impl Connection {
             endpoint.mailboxes.register(mailbox, id, &outbox);
         }
         let (caller, subscriptions) = (RwLock::new(Arc::new(caller)), Mutex::default());
-        Self { id, endpoint, outbox, caller, subscriptions, listed_dek_bounds: ListedDekBounds::default() }
+        Self {
+            id,
+            endpoint,
+            outbox,
+            caller,
+            subscriptions,
+            listed_dek_bounds: ListedDekBounds::default(),
+            is_ahead_noted: AtomicBool::new(false),
+        }
     }
 
     /// Identity from the latest accepted token.
@@ -100,6 +111,16 @@ impl Connection {
         let subscriptions = std::mem::take(&mut *self.subscriptions.lock());
         for space in subscriptions.into_spaces() {
             self.endpoint.broker.unsubscribe(space, self.id);
+        }
+    }
+
+    /// Logs a cursor of the client that is ahead of its space: a warning once per connection, since the client repeats it with
+    /// every pull.
+    pub(crate) fn note_cursor_ahead(&self) {
+        if self.is_ahead_noted.swap(true, Ordering::Relaxed) {
+            tracing::debug!("client cursor is ahead of its space; streaming from the start");
+        } else {
+            tracing::warn!("client cursor is ahead of its space; streaming from the start");
         }
     }
 

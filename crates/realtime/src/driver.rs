@@ -14,7 +14,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::context::Context as RequestContext;
+use crate::cooperation::yield_later;
 use crate::endpoint::Endpoint;
 use crate::methods::{self, Completed, Handler};
 use crate::outbox::{Outbox, OutboxLimits};
@@ -33,6 +34,15 @@ use crate::session::{Action, Session};
 use crate::socket::{Gone, Socket};
 use event::{Admitted, Event};
 use work::{Work, admit};
+
+/// Messages that a connection may handle in a row before other connections have their turn.
+const MESSAGES_PER_TURN: u32 = 32;
+
+/// Period over which the rate of a large message is averaged.
+const RECEIVE_PERIOD: Duration = Duration::from_secs(30);
+
+/// Least bytes of a large message per [`RECEIVE_PERIOD`].
+const RECEIVE_LEAST: u64 = 128 * 1024;
 
 /// Driver of one connection, from the upgrade to its end.
 pub(crate) struct Driver<S> {
@@ -55,6 +65,10 @@ pub(crate) struct Driver<S> {
     is_draining: bool,
     /// Start of the current write stall, and the number of frames written before it.
     stalled: Option<(Instant, u64)>,
+    /// Start of the current period for the least rate of a large inbound message, and the bytes received before it.
+    receiving: Option<(Instant, u64)>,
+    /// Messages handled since the task last let others have their turn.
+    turn: u32,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -63,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         endpoint: Arc<Endpoint>,
         io: S,
         address: AddressPermit,
-        lifetime: std::time::Duration,
+        lifetime: Duration,
     ) -> Self {
         let limits = endpoint.limits.clone();
         Self {
@@ -79,6 +93,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             finishing: None,
             is_draining: false,
             stalled: None,
+            receiving: None,
+            turn: 0,
             endpoint,
         }
     }
@@ -130,10 +146,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match call.method.map(methods::handler) {
             Some(Handler::Notification(run)) => {
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(&connection, &call)));
-                let now = self.now();
+                let (now, bytes) = (self.now(), call.message().len());
                 match outcome {
-                    Ok(()) => self.session.on_finished(now, call.lane()),
-                    Err(_panic) => self.session.on_panic(now, call.lane()),
+                    Ok(()) => self.session.on_finished(now, call.lane(), bytes),
+                    Err(_panic) => self.session.on_panic(now, call.lane(), bytes),
                 }
             }
             Some(Handler::Request(run)) => {
@@ -194,13 +210,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Poll::Ready(event) = self.poll_signals() {
             return Poll::Ready(event);
         }
-        if self.session.can_read()
-            && self.socket.may_read()
-            && let Poll::Ready(read) = self.socket.poll_read(cx)
-        {
-            return Poll::Ready(read.map_or(Event::Gone, Event::Incoming));
+        if let Poll::Ready(event) = self.poll_read(cx) {
+            return Poll::Ready(event);
         }
         self.poll_timer(cx).map(|()| Event::Timer)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if !self.session.can_read() || !self.socket.may_read() {
+            return Poll::Pending;
+        }
+        if self.turn == MESSAGES_PER_TURN {
+            self.turn = 0;
+            yield_later(cx);
+            return Poll::Pending;
+        }
+        let read = self.socket.poll_read(cx, self.session.free_bytes());
+        self.turn = if read.is_ready() { self.turn + 1 } else { 0 };
+        self.note_receiving();
+        read.map(|read| read.map_or(Event::Gone, Event::Incoming))
+    }
+
+    /// Starts the period for the least rate of a large message, which ends with the message.
+    fn note_receiving(&mut self) {
+        match (self.socket.progress(), self.receiving) {
+            (Some(received), None) => self.receiving = Some((self.now(), received)),
+            (None, Some(_)) => self.receiving = None,
+            (Some(_), Some(_)) | (None, None) => {}
+        }
     }
 
     /// A close or drain requested through the outbox. Registers no wakeup: `poll_write` does, for the same lock guards
@@ -259,11 +296,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Time of the next timer: of the session, of a write stall, or of an expiring subscription.
+    /// Time of the next timer: of the session, of a write stall, of a slow message, or of an expiring subscription.
     fn deadline(&self) -> Option<Instant> {
         let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
         let first_expiry = self.connection.as_ref().and_then(|connection| connection.first_expiry());
-        [self.session.deadline(), stall, first_expiry].into_iter().flatten().min()
+        let receiving = self.receiving.map(|(since, _)| since + RECEIVE_PERIOD);
+        [self.session.deadline(), stall, receiving, first_expiry].into_iter().flatten().min()
     }
 
     /// Ready once the deadline has passed. The sleep is replaced only by an earlier one: deadlines move later with every
@@ -284,19 +322,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn handle(&mut self, event: Event) {
         let now = self.now();
         match event {
-            Event::Incoming(incoming) => self.session.on_incoming(now, incoming),
+            Event::Incoming(incoming) => {
+                self.session.on_incoming(now, incoming);
+                self.endpoint.metrics.ephemeral_superseded.add(self.session.take_superseded());
+            }
             Event::Gone => self.session.end(),
             Event::Admitted(Ok(admitted)) => self.admitted(now, *admitted),
             Event::Admitted(Err(close)) => self.session.on_rejected(now, close),
-            Event::Finished(lane, Ok(Completed { token_valid_for })) => {
+            Event::Finished(lane, Ok(Completed { token_valid_for, message_bytes })) => {
                 if let Some(valid_for) = token_valid_for {
                     self.session.on_token(now, valid_for);
                 }
-                self.session.on_finished(now, lane);
+                self.session.on_finished(now, lane, message_bytes);
             }
             Event::Finished(lane, Err(panicked)) => {
-                panicked.respond();
-                self.session.on_panic(now, lane);
+                let message_bytes = panicked.respond();
+                self.session.on_panic(now, lane, message_bytes);
             }
             Event::CloseRequested(close) | Event::Flushed(close) => self.session.close(now, close),
             Event::Draining => self.session.on_shutdown(now),
@@ -314,7 +355,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Some(connection) = &self.connection {
             connection.end_expired(now);
         }
+        self.check_receiving(now);
         self.session.on_timer(now);
+    }
+
+    /// Closes a connection whose large message arrives too slowly: it holds memory that others may wait for.
+    fn check_receiving(&mut self, now: Instant) {
+        if self.socket.is_waiting_for_memory() {
+            return self.session.on_progress(now);
+        }
+        let (Some((since, before)), Some(received)) = (self.receiving, self.socket.progress()) else {
+            return;
+        };
+        if now < since + RECEIVE_PERIOD {
+            // A peer that is sending a large message is not idle.
+            if received > before {
+                self.session.on_progress(now);
+            }
+        } else if received - before < RECEIVE_LEAST {
+            tracing::debug!("message arrived too slowly");
+            self.session.close(now, Close::IDLE);
+        } else {
+            self.receiving = Some((now, received));
+            self.session.on_progress(now);
+        }
     }
 
     fn admitted(&mut self, now: Instant, admitted: Admitted) {
@@ -322,9 +386,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let valid_for = caller.expires_at.since(self.endpoint.clock.now());
         let connection = Connection::new(self.id, self.endpoint.clone(), self.outbox.clone(), caller);
         self.connection = Some(Arc::new(connection));
+        let memory = self.endpoint.inbound_memory.share(permit.actor());
+        self.socket.set_limits(self.endpoint.limits.max_inbound_message, memory);
         self.permit = Some(permit);
         self.address = None;
-        self.socket.set_max_message(self.endpoint.limits.max_inbound_message);
         self.session.on_authenticated(now, valid_for);
     }
 
@@ -336,7 +401,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if timeout.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            self.socket.acknowledge_close(cx);
+            self.socket.acknowledge_close();
             match self.socket.poll_write(cx) {
                 Poll::Ready(Ok(())) => self.socket.poll_shutdown(cx),
                 Poll::Ready(Err(Gone)) => Poll::Ready(()),

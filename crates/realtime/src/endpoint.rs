@@ -11,6 +11,7 @@ use less_sync_engine::{Authenticator, Clock, Engine, Random, Spawner};
 use parking_lot::Mutex;
 
 use crate::broker::Broker;
+use crate::inbound_memory::InboundMemory;
 use crate::limits::Limits;
 use crate::mailbox_notifier::MailboxNotifier;
 use crate::metrics::{self, ConnectionMetrics, Sample};
@@ -56,6 +57,7 @@ pub struct Endpoint {
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) inbound_memory: Arc<InboundMemory>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
     pub(crate) rpc_metrics: RpcMetrics,
     is_draining: AtomicBool,
@@ -73,6 +75,7 @@ impl Endpoint {
         let metrics = Arc::<ConnectionMetrics>::default();
         Arc::new(Self {
             registry: Registry::new(&limits, metrics.clone()),
+            inbound_memory: InboundMemory::new(limits.inbound_memory, limits.max_inbound_message),
             metrics,
             rpc_metrics: RpcMetrics::default(),
             engine,
@@ -93,6 +96,7 @@ impl Endpoint {
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
         let mut samples = metrics::samples(&self.metrics, self.broker.metrics(), self.mailboxes.metrics());
+        samples.extend(self.inbound_memory.samples());
         samples.extend(self.rpc_metrics.samples());
         samples
     }

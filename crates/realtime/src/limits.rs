@@ -40,7 +40,10 @@ pub struct Limits {
     pub event_queue: usize,
     /// Maximum ephemeral events queued for one connection; overflow drops the oldest (`WS_EPHEMERAL_QUEUE`).
     pub ephemeral_queue: usize,
-    /// Maximum total size of the reply queue, and of the durable event queue, in bytes each.
+    /// Maximum total size of the reply queue, in bytes: what a reader that stalls in a pull costs.
+    pub reply_bytes: usize,
+    /// Maximum total size of the durable event queue, and of the events buffered for outstanding `subscribe` responses, in
+    /// bytes each.
     pub queue_bytes: usize,
     /// Maximum connections per mailbox, or per user and client without a mailbox (`WS_MAX_CONNECTIONS_PER_MAILBOX`).
     pub max_connections_per_mailbox: usize,
@@ -54,13 +57,18 @@ pub struct Limits {
     pub inbound_rate: u32,
     /// Maximum burst of inbound messages (`WS_INBOUND_BURST`).
     pub inbound_burst: u32,
-    /// Maximum presence and event frames per second and connection, sustained; excess frames are dropped
-    /// (`WS_EPHEMERAL_RATE`).
+    /// Maximum presence and event frames per second and connection, sustained; beyond it the newest of each space and kind
+    /// waits (`WS_EPHEMERAL_RATE`).
     pub ephemeral_rate: u32,
     /// Maximum burst of presence and event frames (`WS_EPHEMERAL_BURST`).
     pub ephemeral_burst: u32,
     /// Maximum accepted requests without a response, per connection; reading pauses at this number.
     pub backlog: usize,
+    /// Maximum total size of accepted requests without a response, per connection, in bytes; reading pauses above it, so that
+    /// one message of maximum size may exceed it.
+    pub backlog_bytes: usize,
+    /// Memory for inbound messages of the process, in bytes; a quarter of it per actor (`WS_INBOUND_MEMORY`).
+    pub inbound_memory: usize,
     /// Maximum size of presence data, in bytes (`WS_PRESENCE_MAX_DATA`).
     pub presence_max_data: usize,
     /// Maximum presence entries per space (`WS_PRESENCE_PER_SPACE`).
@@ -101,16 +109,19 @@ impl Default for Limits {
             reply_queue: 64,
             event_queue: 256,
             ephemeral_queue: 128,
+            reply_bytes: wire::MIB / 2,
             queue_bytes: 8 * wire::MIB,
             max_connections_per_mailbox: 10,
             max_connections_per_actor: 30,
             max_connections_total: 10_000,
             max_unauthenticated_per_address: 32,
-            inbound_rate: 200,
-            inbound_burst: 1000,
-            ephemeral_rate: 60,
-            ephemeral_burst: 120,
+            inbound_rate: 2000,
+            inbound_burst: 4000,
+            ephemeral_rate: 240,
+            ephemeral_burst: 480,
             backlog: 64,
+            backlog_bytes: wire::MIB,
+            inbound_memory: 512 * wire::MIB,
             presence_max_data: 1024,
             presence_per_space: 100,
             presence_stale: seconds(45),

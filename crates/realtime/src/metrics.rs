@@ -25,6 +25,8 @@ const CLOSE_CODES: [u16; 13] = [
 pub struct ConnectionMetrics {
     /// Registered connections.
     pub connections: Gauge,
+    /// Presence and event frames of clients beyond their rate, lost to newer ones.
+    pub ephemeral_superseded: Counter,
     closes: [Counter; CLOSE_CODES.len()],
     other_closes: Counter,
 }
@@ -122,6 +124,11 @@ pub(crate) fn samples(
         total("broker_durable_delivered_total", "durable events queued", durable),
         counter("broker_ephemeral_delivered_total", "ephemeral events queued", &broker.ephemeral_delivered),
         counter("broker_ephemeral_dropped_total", "ephemeral events dropped", &broker.ephemeral_dropped),
+        counter(
+            "ws_ephemeral_superseded_total",
+            "presence and event frames beyond their rate, lost to newer ones",
+            &connections.ephemeral_superseded,
+        ),
         counter("broker_pull_hints_total", "pull hints queued", &broker.pull_hints),
         total("ws_slow_consumer_total", "connections closed as slow consumers", slow),
         counter("broker_repairs_total", "spaces repaired by the position check", &broker.repairs),
@@ -141,7 +148,7 @@ fn gauge(name: &'static str, help: &'static str, gauge: &Gauge) -> Sample {
     Sample { name, help, kind: SampleKind::Gauge, labels: Vec::new(), value: gauge.get() }
 }
 
-fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Sample {
+pub(crate) fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Sample {
     total(name, help, counter.get())
 }
 

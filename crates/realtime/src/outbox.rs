@@ -11,6 +11,7 @@ mod state;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -40,7 +41,7 @@ impl From<&Limits> for OutboxLimits {
     fn from(limits: &Limits) -> Self {
         Self {
             reply_frames: limits.reply_queue,
-            reply_bytes: limits.queue_bytes,
+            reply_bytes: limits.reply_bytes,
             event_frames: limits.event_queue,
             event_bytes: limits.queue_bytes,
             ephemeral_frames: limits.ephemeral_queue,
@@ -76,6 +77,8 @@ pub enum Delivered {
 pub struct Outbox {
     limits: OutboxLimits,
     state: Mutex<State>,
+    /// Total size of the events that subscriptions buffer for outstanding responses, in bytes.
+    buffered: AtomicUsize,
 }
 
 /// Producers.
@@ -83,7 +86,7 @@ impl Outbox {
     /// An empty outbox, without memory for frames.
     #[must_use]
     pub fn new(limits: OutboxLimits) -> Arc<Self> {
-        Arc::new(Self { limits, state: Mutex::default() })
+        Arc::new(Self { limits, state: Mutex::default(), buffered: AtomicUsize::new(0) })
     }
 
     /// Queues a reply, waiting while the queue is full. A cancelled wait queues nothing.
@@ -101,7 +104,7 @@ impl Outbox {
             if state.closing.is_some() {
                 return Poll::Ready(Err(Closed));
             }
-            let size = reply.as_ref().map_or(0, |reply| reply.frame.len());
+            let size = reply.as_ref().map_or(0, Reply::size);
             if !state.replies.fits(size, self.limits.reply_frames, self.limits.reply_bytes) {
                 state.wait_for_room(cx.waker());
                 return Poll::Pending;
@@ -110,6 +113,21 @@ impl Outbox {
         };
         wake(parked);
         Poll::Ready(Ok(()))
+    }
+
+    /// Waits until at most half of the reply queue is in use, or the connection closes: a producer loads more only for a
+    /// peer that reads.
+    pub async fn reply_room(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.lock();
+            let (frames, bytes) = (self.limits.reply_frames / 2, self.limits.reply_bytes / 2);
+            if state.closing.is_some() || state.replies.is_within(frames, bytes) {
+                return Poll::Ready(());
+            }
+            state.wait_for_room(cx.waker());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Queues a reply without waiting, beyond the bounds if necessary: for the connection's own task, whose wait would
@@ -152,6 +170,19 @@ impl Outbox {
         drop(state);
         wake(parked);
         if displaced { Delivered::Displaced } else { Delivered::Queued }
+    }
+
+    /// Counts `bytes` of an event that a subscription buffers until its response is written; false beyond the bound of the
+    /// queue of durable events, which all subscriptions of the connection share.
+    pub(crate) fn try_buffer(&self, bytes: usize) -> bool {
+        let within =
+            |buffered: usize| buffered.checked_add(bytes).filter(|sum| *sum <= self.limits.event_bytes);
+        self.buffered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
+    }
+
+    /// Uncounts `bytes` of buffered events.
+    pub(crate) fn unbuffer(&self, bytes: usize) {
+        self.buffered.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Drops the queued events of `space` (protocol G4).

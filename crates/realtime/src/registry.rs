@@ -157,6 +157,13 @@ pub(crate) struct ConnectionPermit {
     actor: u64,
 }
 
+impl ConnectionPermit {
+    /// Key of the actor, the same for all of its connections.
+    pub(crate) fn actor(&self) -> u64 {
+        self.actor
+    }
+}
+
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut counts = self.registry.counts.lock();

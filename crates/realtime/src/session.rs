@@ -5,6 +5,7 @@
 //! the socket only while [`Session::can_read`], and calls [`Session::on_timer`] no later than [`Session::deadline`].
 //! States and transitions are those of protocol §6.1.
 
+mod deferred;
 mod handshake;
 mod incoming;
 mod lanes;
@@ -23,7 +24,9 @@ use less_sync_core::wire::method::{Lane, Method};
 use less_sync_core::{Close, close_code};
 
 use crate::call::Call;
+use crate::inbound_memory::FREE_BYTES;
 use crate::limits::Limits;
+use deferred::Deferred;
 use handshake::read_auth_frame;
 pub(crate) use incoming::Incoming;
 use lanes::Lanes;
@@ -81,6 +84,11 @@ pub(crate) struct Session {
     inbound_abuse: AbuseMeter,
     ephemeral: TokenBucket,
     ephemeral_abuse: AbuseMeter,
+    /// Ephemeral frames beyond the rate, and the time at which the next one may run.
+    deferred: Deferred,
+    deferred_until: Instant,
+    /// Ephemeral frames lost to newer ones since [`Session::take_superseded`].
+    superseded: u64,
     /// Reading is paused until then because the peer exceeded its rate (backpressure, no rejection).
     paused_until: Option<Instant>,
 }
@@ -99,6 +107,9 @@ impl Session {
             inbound_abuse: AbuseMeter::new(limits.inbound_rate, now),
             ephemeral: TokenBucket::new(limits.ephemeral_rate, limits.ephemeral_burst, now),
             ephemeral_abuse: AbuseMeter::new(limits.ephemeral_rate, now),
+            deferred: Deferred::default(),
+            deferred_until: now,
+            superseded: 0,
             paused_until: None,
             limits,
         }
@@ -118,9 +129,19 @@ impl Session {
     pub(crate) fn can_read(&self) -> bool {
         match self.phase {
             Phase::AwaitAuth { .. } | Phase::Closing { .. } => true,
-            Phase::Active => self.paused_until.is_none() && self.lanes.backlog() < self.limits.backlog,
+            // With one message below the bound in bytes, the backlog holds at most that and one message of maximum size.
+            Phase::Active => {
+                self.paused_until.is_none()
+                    && self.lanes.backlog() < self.limits.backlog
+                    && self.lanes.bytes() <= self.limits.backlog_bytes
+            }
             Phase::Validating { .. } | Phase::Draining { .. } | Phase::Ended => false,
         }
+    }
+
+    /// Maximum size of the next message that needs no reserved memory, in bytes.
+    pub(crate) fn free_bytes(&self) -> usize {
+        FREE_BYTES.saturating_sub(self.lanes.bytes())
     }
 
     /// Latest time for the next call of [`Session::on_timer`].
@@ -132,7 +153,8 @@ impl Session {
             | Phase::Closing { until } => Some(*until),
             Phase::Active => {
                 let ends = self.ends_at.min(self.token_ends_at).min(self.liveness.deadline());
-                Some(self.paused_until.map_or(ends, |paused| ends.min(paused)))
+                let deferred = (!self.deferred.is_empty()).then_some(self.deferred_until);
+                [Some(ends), self.paused_until, deferred].into_iter().flatten().min()
             }
             Phase::Ended => None,
         }
@@ -151,6 +173,11 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Records a sign of life that is no complete message: bytes of one, or a pause that the server imposed.
+    pub(crate) fn on_progress(&mut self, now: Instant) {
+        self.liveness.heard(now);
     }
 
     /// Activates the connection: its token is valid for `token_valid_for` from now on, without leeway, and it is registered.
@@ -173,10 +200,16 @@ impl Session {
         self.token_ends_at = now + valid_for + self.limits.token_leeway;
     }
 
-    /// Removes a finished call of `lane`, whose response is queued, and starts calls that waited for it.
-    pub(crate) fn on_finished(&mut self, now: Instant, lane: Lane) {
+    /// Number of ephemeral frames beyond the rate that newer ones have replaced since the last call.
+    pub(crate) fn take_superseded(&mut self) -> u64 {
+        std::mem::take(&mut self.superseded)
+    }
+
+    /// Removes a finished call of `lane`, whose response is queued and whose message had `bytes`, and starts calls that
+    /// waited for it.
+    pub(crate) fn on_finished(&mut self, now: Instant, lane: Lane, bytes: usize) {
         let was_reading = self.can_read();
-        self.lanes.finished(lane);
+        self.lanes.finished(lane, bytes);
         self.proceed();
         if !was_reading {
             // Reading was paused by the full backlog: the peer's silence until now is not idleness.
@@ -200,9 +233,9 @@ impl Session {
         }
     }
 
-    /// Closes after a panic in a handler, once the queued frames are flushed.
-    pub(crate) fn on_panic(&mut self, now: Instant, lane: Lane) {
-        self.lanes.finished(lane);
+    /// Closes after a panic in a handler, whose message had `bytes`, once the queued frames are flushed.
+    pub(crate) fn on_panic(&mut self, now: Instant, lane: Lane, bytes: usize) {
+        self.lanes.finished(lane, bytes);
         // State shared with other calls may be inconsistent after a panic: none of them is started.
         self.lanes.abandon();
         if matches!(self.phase, Phase::Active | Phase::Draining { .. }) {
@@ -255,6 +288,7 @@ impl Session {
     }
 
     fn on_active_timer(&mut self, now: Instant) {
+        self.run_deferred(now);
         if self.paused_until.is_some_and(|until| now >= until) {
             self.paused_until = None;
             // The server paused reading, so the silence does not count.
@@ -297,7 +331,7 @@ impl Session {
                 self.meter(now);
                 self.on_message(now, &message);
             }
-            Incoming::Control => self.meter(now),
+            Incoming::Control | Incoming::Fragment => self.meter(now),
             Incoming::Text => self.close(now, Close::TEXT_FRAME),
             Incoming::TooBig => self.close(now, Close::TOO_BIG),
             Incoming::Violation => {
@@ -324,11 +358,13 @@ impl Session {
             }
             Ok(Inbound::Notification { method, params }) => {
                 let Some(known) = Method::notification(method) else { return };
-                if known.row().is_ephemeral && !self.admit_ephemeral(now) {
-                    return;
+                let call = Call::within(message, "", method, params.raw(), Some(known));
+                if known.row().is_ephemeral {
+                    self.on_ephemeral(now, call);
+                } else {
+                    self.lanes.accept(call);
+                    self.proceed();
                 }
-                self.lanes.accept(Call::within(message, "", method, params.raw(), Some(known)));
-                self.proceed();
             }
             Ok(Inbound::Keepalive | Inbound::Ignored) => {}
             Err(Unreadable::Empty) => self.close(now, Close::EMPTY_FRAME),
@@ -337,13 +373,31 @@ impl Session {
         }
     }
 
-    /// True if a presence or event frame is within the rate; excess frames are ignored (protocol §1.10).
-    fn admit_ephemeral(&mut self, now: Instant) -> bool {
+    /// Runs a presence or event frame within the rate; beyond it the newest of each space and kind waits (protocol §1.10).
+    fn on_ephemeral(&mut self, now: Instant, call: Call) {
         if self.ephemeral_abuse.count(now) {
-            self.close(now, Close::RATE_LIMITED);
-            return false;
+            return self.close(now, Close::RATE_LIMITED);
         }
-        self.ephemeral.try_take(now)
+        if self.deferred.is_empty() && self.ephemeral.try_take(now) {
+            self.lanes.accept(call);
+            return self.proceed();
+        }
+        self.superseded += self.deferred.add(call);
+        self.run_deferred(now);
+    }
+
+    /// Runs the waiting ephemeral frames that the rate admits by now.
+    fn run_deferred(&mut self, now: Instant) {
+        while !self.deferred.is_empty() {
+            if !self.ephemeral.try_take(now) {
+                self.deferred_until = self.ephemeral.next_at(now);
+                return;
+            }
+            if let Some(call) = self.deferred.pop() {
+                self.lanes.accept(call);
+                self.proceed();
+            }
+        }
     }
 
     /// Starts the calls that may start now, or finishes a drain whose running calls have ended.

@@ -1,30 +1,26 @@
 //! WebSocket of one connection over any byte stream.
 //!
-//! Reads are parsed by tungstenite, which enforces the rules of RFC 6455 for clients. Writes go through a queue of
-//! this module, in which a frame is a small header and a shared payload: a broadcast is never copied per subscriber, a close frame
-//! overtakes frames whose write has not begun, and an idle connection holds no write buffer. Frames of tungstenite itself
-//! (Pong) enter the same queue, at frame boundaries.
+//! Reads are decoded incrementally, with the rules of RFC 6455 for clients (decision 0016). Writes
+//! go through a queue of this module, in which a frame is a small header and a shared payload: a broadcast is never copied
+//! per subscriber, a close frame overtakes frames whose write has not begun, and an idle connection holds no write buffer.
 
+mod frame_header;
+mod frame_reader;
 #[cfg(test)]
 mod tests;
 mod write_queue;
 
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use less_sync_core::Close;
+use less_sync_core::{Close, close_code};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tungstenite::Message;
-use tungstenite::error::{Error, ProtocolError};
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use crate::inbound_memory::InboundShare;
 use crate::session::Incoming;
+use frame_reader::{FrameReader, Input};
 use write_queue::WriteQueue;
-
-/// Size of the read buffer, in bytes. Small because every connection holds one; a longer message gets its own buffer.
-const READ_BUFFER: usize = 2 * 1024;
 
 /// Maximum frames in the write queue while reading continues. A peer that sends Pings and does not read the Pongs is
 /// paused instead of growing the queue.
@@ -38,13 +34,12 @@ pub(crate) struct Gone;
 #[derive(Debug)]
 pub(crate) struct Socket<S> {
     io: S,
-    codec: WebSocketContext,
+    reader: FrameReader,
     out: WriteQueue,
-    /// The last message, kept alive until the next read, see [`Socket::poll_read`].
-    last: Option<Bytes>,
-    /// True after a violation of the framing: further input is discarded unparsed.
+    /// True after a violation of the framing, and after the peer's close frame: further input is discarded unparsed.
     is_broken: bool,
-    peer_closed: bool,
+    /// Payload of the echo of the peer's close frame.
+    echo: Option<Bytes>,
     close_sent: bool,
 }
 
@@ -53,64 +48,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(crate) fn new(io: S, max_message: usize) -> Self {
         Self {
             io,
-            codec: WebSocketContext::new(Role::Server, Some(config(max_message))),
+            reader: FrameReader::new(max_message),
             out: WriteQueue::default(),
-            last: None,
             is_broken: false,
-            peer_closed: false,
+            echo: None,
             close_sent: false,
         }
     }
 
-    /// Changes the maximum size of a message, in bytes, inclusive.
-    pub(crate) fn set_max_message(&mut self, max_message: usize) {
-        self.codec.set_config(|settings| *settings = config(max_message));
+    /// Changes the maximum size of a message, in bytes, inclusive, and the memory from which messages are reserved.
+    pub(crate) fn set_limits(&mut self, max_message: usize, memory: InboundShare) {
+        self.reader.set_limits(max_message, memory);
     }
 
-    /// Reads the next message or control frame.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Gone>> {
+    /// Reads the next message or control frame. A message above `free` bytes waits for memory before its payload is read.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, free: usize) -> Poll<Result<Incoming, Gone>> {
         if self.is_broken {
             return self.poll_discard(cx);
         }
-        let mut stream = CodecStream { io: &mut self.io, cx, out: &mut self.out };
-        let read = self.codec.read(&mut stream);
-        // The last message was alive until here, so the codec could not reclaim its buffer and allocated a small one: a
-        // connection that once received a large message does not keep that buffer while idle.
-        self.last = None;
-        let incoming = match read {
-            Ok(Message::Binary(message)) => {
-                self.last = Some(message.clone());
-                Incoming::Binary(message)
+        Poll::Ready(Ok(match ready!(self.reader.poll(&mut self.io, cx, free)) {
+            Input::Message(message) => Incoming::Binary(message),
+            Input::Fragment => Incoming::Fragment,
+            Input::Ping(payload) => {
+                if !self.close_sent {
+                    self.out.push_pong(payload);
+                }
+                Incoming::Control
             }
-            Ok(Message::Text(_)) | Err(Error::Utf8(_)) => Incoming::Text,
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Incoming::Control,
-            Ok(Message::Close(_)) => {
-                self.peer_closed = true;
-                Incoming::Closed
-            }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The codec queues the Pong during the read after its Ping. It is written now, not with the next event.
-                return match self.poll_write(cx) {
-                    Poll::Ready(Err(gone)) => Poll::Ready(Err(gone)),
-                    Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-                };
-            }
-            Err(Error::Capacity(_)) => {
-                self.is_broken = true;
-                Incoming::TooBig
-            }
-            Err(Error::Protocol(
-                ProtocolError::ResetWithoutClosingHandshake
-                | ProtocolError::SendAfterClosing
-                | ProtocolError::ReceivedAfterClosing,
-            )) => return Poll::Ready(Err(Gone)),
-            Err(Error::Protocol(_)) => {
-                self.is_broken = true;
-                Incoming::Violation
-            }
-            Err(_) => return Poll::Ready(Err(Gone)),
-        };
-        Poll::Ready(Ok(incoming))
+            Input::Pong => Incoming::Control,
+            Input::Close(payload) => self.closed_by_peer(payload),
+            Input::Text => self.broken(Incoming::Text),
+            Input::TooBig => self.broken(Incoming::TooBig),
+            Input::Violation => self.broken(Incoming::Violation),
+            Input::End => return Poll::Ready(Err(Gone)),
+        }))
+    }
+
+    fn broken(&mut self, incoming: Incoming) -> Incoming {
+        self.is_broken = true;
+        incoming
+    }
+
+    fn closed_by_peer(&mut self, payload: Bytes) -> Incoming {
+        let Some(echo) = echo(payload) else { return self.broken(Incoming::Violation) };
+        self.echo = Some(echo);
+        self.broken(Incoming::Closed)
+    }
+
+    /// Number of payload bytes received so far, while a message that holds reserved memory is incomplete.
+    pub(crate) fn progress(&self) -> Option<u64> {
+        self.reader.progress()
+    }
+
+    /// True while a message waits for memory, so that its peer is not to blame for the silence.
+    pub(crate) fn is_waiting_for_memory(&self) -> bool {
+        self.reader.is_waiting_for_memory()
     }
 
     /// Discards input until the end of the stream. A socket closed with unread bytes is reset, and the reset would reach the
@@ -161,13 +153,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Queues the echo of the peer's close frame, unless the server has sent a close frame itself.
-    pub(crate) fn acknowledge_close(&mut self, cx: &mut Context<'_>) {
-        if self.peer_closed && !self.close_sent {
+    pub(crate) fn acknowledge_close(&mut self) {
+        if let Some(echo) = self.echo.take()
+            && !self.close_sent
+        {
             self.close_sent = true;
             self.out.discard();
-            let mut stream = CodecStream { io: &mut self.io, cx, out: &mut self.out };
-            // The codec reports the end of the connection as an error once its echo is queued.
-            let _closed = self.codec.flush(&mut stream);
+            self.out.push_echo(echo);
         }
     }
 
@@ -187,39 +179,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 }
 
-fn config(max_message: usize) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(Some(max_message))
-        .max_frame_size(Some(max_message))
-}
-
-/// Stream adapter for the codec: reads come from the socket, writes go to the queue.
-struct CodecStream<'a, 'b, S> {
-    io: &'a mut S,
-    cx: &'a mut Context<'b>,
-    out: &'a mut WriteQueue,
-}
-
-impl<S: AsyncRead + Unpin> io::Read for CodecStream<'_, '_, S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut buffer = ReadBuf::new(buffer);
-        match Pin::new(&mut *self.io).poll_read(self.cx, &mut buffer) {
-            Poll::Ready(Ok(())) => Ok(buffer.filled().len()),
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-impl<S> io::Write for CodecStream<'_, '_, S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.push_raw(Bytes::copy_from_slice(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Payload of the echo of a close frame with `payload` (RFC 6455 §5.5.1, §7.4); `None` if that is malformed.
+fn echo(payload: Bytes) -> Option<Bytes> {
+    let (code, reason) = match payload.split_first_chunk() {
+        Some((code, reason)) => (u16::from_be_bytes(*code), reason),
+        None => return payload.is_empty().then_some(payload),
+    };
+    std::str::from_utf8(reason).ok()?;
+    // Codes that may be sent: 1004 to 1006 and 1015 are reserved, and those below 3000 are assigned up to 1014.
+    let is_allowed = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+    Some(if is_allowed {
+        payload
+    } else {
+        Bytes::copy_from_slice(&close_code::WEBSOCKET_PROTOCOL.to_be_bytes())
+    })
 }

@@ -20,7 +20,7 @@ pub struct PageLimits {
 impl Default for PageLimits {
     /// The limits of production (`PULL_PAGE_ROWS`, `PULL_PAGE_BYTES`).
     fn default() -> Self {
-        Self { rows: 512, bytes: 4 * 1024 * 1024 }
+        Self { rows: 512, bytes: 256 * 1024 }
     }
 }
 

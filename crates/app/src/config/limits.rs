@@ -7,6 +7,7 @@ use less_sync_core::limits as wire;
 use less_sync_engine::EngineSettings;
 use less_sync_realtime::Limits;
 
+use super::memory;
 use super::reader::Reader;
 
 const MIB: usize = wire::MIB;
@@ -81,7 +82,18 @@ fn expiry_close_code(reader: &mut Reader<'_>) -> bool {
 fn queues(reader: &mut Reader<'_>, limits: &mut Limits) {
     limits.reply_queue = reader.count("WS_REPLY_QUEUE", limits.reply_queue, 4..=4096);
     limits.event_queue = reader.count("WS_EVENT_QUEUE", limits.event_queue, 4..=65_536);
+    limits.inbound_memory = inbound_memory(reader, limits.inbound_memory);
+    if limits.inbound_memory < limits.max_inbound_message {
+        reader.problem("WS_INBOUND_MEMORY must be at least WS_MAX_INBOUND_MESSAGE");
+    }
     limits.ephemeral_queue = reader.count("WS_EPHEMERAL_QUEUE", limits.ephemeral_queue, 1..=65_536);
+}
+
+/// Reads the memory for inbound messages: by default a quarter of what the process has, at most `most`.
+fn inbound_memory(reader: &mut Reader<'_>, most: usize) -> usize {
+    let quarter = || memory::available().and_then(|bytes| usize::try_from(bytes / 4).ok());
+    let set = reader.optional_size("WS_INBOUND_MEMORY", MIB..=1024 * 1024 * MIB);
+    set.unwrap_or_else(|| quarter().map_or(most, |quarter| quarter.clamp(64 * MIB, most)))
 }
 
 fn admission(reader: &mut Reader<'_>, limits: &mut Limits) {

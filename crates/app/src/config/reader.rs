@@ -109,6 +109,20 @@ impl<'s> Reader<'s> {
         value
     }
 
+    /// Size without a fixed default; shown as `unset` where it is not set.
+    pub(crate) fn optional_size(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<usize>,
+    ) -> Option<usize> {
+        let show = |bytes: usize| grammar::show_size(bytes as u64);
+        let expected = format!("{} to {}", show(*range.start()), show(*range.end()));
+        let parse = |text: &str| grammar::size(text).and_then(|bytes| usize::try_from(bytes).ok());
+        let value = self.value(name, parse, |value| range.contains(value), &expected)?;
+        self.show(name, show(value));
+        Some(value)
+    }
+
     pub(crate) fn duration(
         &mut self,
         name: &'static str,

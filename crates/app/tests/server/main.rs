@@ -21,6 +21,7 @@ mod configuration {
 
 /// A connection from the upgrade to its end (protocol §1, §2).
 mod connection {
+    mod backpressure;
     mod devices;
     mod frames;
     mod handshake;

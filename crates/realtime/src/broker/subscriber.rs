@@ -176,7 +176,7 @@ impl Subscriber {
     fn flush(&mut self, buffer: EventBuffer, delivered: Option<Cursor>, fan_out: &mut FanOut<'_>) {
         let hint = match buffer {
             EventBuffer::Events(events) => {
-                for step in events {
+                for step in events.take() {
                     self.deliver(&Delivery::Event(step), fan_out);
                 }
                 None
@@ -196,10 +196,10 @@ impl Subscriber {
         let subscription = match &mut self.state {
             SubscriberState::Live(subscription) => subscription,
             SubscriberState::Pending(pending) => {
-                return pending.buffer.push(delivery, fan_out.max_buffered());
+                return pending.buffer.push(delivery, fan_out.max_buffered(), &self.outbox);
             }
             SubscriberState::Buffering(buffering) => {
-                return buffering.buffer.push(delivery, fan_out.max_buffered());
+                return buffering.buffer.push(delivery, fan_out.max_buffered(), &self.outbox);
             }
             SubscriberState::Ending(_) => return,
         };

@@ -22,11 +22,12 @@ pub(super) struct Panicked {
 }
 
 impl Panicked {
-    /// Responds to the request with an internal error.
-    pub(super) fn respond(self) {
+    /// Responds to the request with an internal error, and returns the size of its message, in bytes.
+    pub(super) fn respond(self) -> usize {
         // Without waiting: this is the task that makes room in the outbox.
         let frame = frame::error(self.call.id(), ErrorCode::Internal, "internal");
         self.connection.outbox.try_reply(Reply { frame, after: None });
+        self.call.message().len()
     }
 }
 

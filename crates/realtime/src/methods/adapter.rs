@@ -14,10 +14,18 @@ use crate::outbox::AfterWrite;
 use crate::rpc_error::RpcError;
 
 /// Outcome of a request for the session of its connection, once its response is queued.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Completed {
     /// Remaining validity of an access token that the request replaced.
     pub(crate) token_valid_for: Option<Duration>,
+    /// Size of the message of the request, in bytes.
+    pub(crate) message_bytes: usize,
+}
+
+impl Completed {
+    fn new(context: &Context, token_valid_for: Option<Duration>) -> Self {
+        Self { token_valid_for, message_bytes: context.call().message().len() }
+    }
 }
 
 /// Runs a handler that returns one response.
@@ -35,7 +43,7 @@ where
         Err(error) => Err(error),
     };
     respond(context, result, None).await;
-    Completed::default()
+    Completed::new(context, None)
 }
 
 /// Runs the first phase of a pipelined handler.
@@ -65,7 +73,7 @@ where
         Err(error) => Err(error),
     };
     respond(context, result, None).await;
-    Completed::default()
+    Completed::new(context, None)
 }
 
 /// Runs a handler that sends frames before its response, or has actions follow it.
@@ -87,7 +95,7 @@ where
         Err(error) => (Err(error), None, None),
     };
     respond(context, result, after_write).await;
-    Completed { token_valid_for }
+    Completed::new(context, token_valid_for)
 }
 
 /// Counts and encodes the result, and queues the response. Encoding happens before the returned future is polled, so that
@@ -120,5 +128,5 @@ pub(crate) async fn respond_unknown_method(context: Context) -> Completed {
     let name = name.get(..name.floor_char_boundary(limits::METHOD_NAME)).unwrap_or_default();
     let error = RpcError::new(ErrorCode::MethodNotFound, format!("unknown method: {name}"));
     respond(&context, Err::<Empty, _>(error), None).await;
-    Completed::default()
+    Completed::new(&context, None)
 }

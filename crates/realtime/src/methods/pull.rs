@@ -63,7 +63,7 @@ async fn stream_space(
     };
     let state = pull.state();
     if ahead == CursorAhead::Rewind && since > state.cursor {
-        tracing::warn!("client cursor is ahead of its space; streaming from the start");
+        stream.context.connection().note_cursor_ahead();
     }
     let begin = PullBegin {
         space: entry.id,
@@ -98,7 +98,8 @@ struct SpaceChunks<'a> {
 }
 
 impl SpaceChunks<'_> {
-    /// Sends every row. The next page is read while the current one is sent.
+    /// Sends every row. The next page is read while the rest of the current one is in the reply queue, and not before a peer
+    /// that reads slowly has taken the most of it.
     async fn rows(&self, pull: &mut Pull) -> Result<u64, RpcError> {
         let mut count = 0;
         let mut page = pull.next_page().await?;
@@ -106,8 +107,9 @@ impl SpaceChunks<'_> {
             count += current.rows.len() as u64;
             let frames = self.encode_page(&current);
             drop(current);
-            let (next, ()) = futures_util::join!(pull.next_page(), self.stream.send(frames));
-            page = next?;
+            self.stream.send(frames).await;
+            self.stream.room().await;
+            page = pull.next_page().await?;
         }
         Ok(count)
     }

@@ -39,6 +39,11 @@ impl<'a> Stream<'a> {
         self.context.queue(out.into(), None).await;
     }
 
+    /// Waits until a good part of what was sent has been written.
+    pub(super) async fn room(self) {
+        self.context.connection().outbox.reply_room().await;
+    }
+
     /// Sends encoded frames in order, waiting for room.
     pub(super) async fn send(self, frames: Vec<Bytes>) {
         for frame in frames {

@@ -104,7 +104,8 @@ struct Progress<'p> {
     seen: HashMap<SpaceId, Result<Space, ErrorCode>>,
     /// Size of the listed peers so far, in bytes.
     peer_bytes: usize,
-    /// Presence beyond the budget of the response; sent as events after it.
+    /// Presence beyond the budget of the response; sent as events after it. At most as many as the queue of ephemeral events
+    /// holds.
     late_presence: Vec<(SpaceId, Bytes)>,
 }
 
@@ -192,7 +193,7 @@ impl<'p> Progress<'p> {
             if self.peer_bytes + size <= limits::SUBSCRIBE_PEERS {
                 self.peer_bytes += size;
                 listed.push((peer, data));
-            } else {
+            } else if self.late_presence.len() < connection.endpoint.limits.ephemeral_queue {
                 let presence = Presence { space, peer: &peer, data: &data };
                 self.late_presence.push((space, frame::notification(method::PRESENCE, &presence)));
             }

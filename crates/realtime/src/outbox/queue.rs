@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 /// Capacity that an empty queue keeps, in frames, so that single frames do not allocate each time.
 const SPARE: usize = 4;
 
-/// Queue entry with a frame, whose size counts.
-pub(super) trait Framed {
-    fn frame(&self) -> &Bytes;
+/// Queue entry whose size counts.
+pub(super) trait QueueEntry {
+    /// Size in bytes.
+    fn size(&self) -> usize;
 }
 
 /// FIFO queue with a running total of bytes.
@@ -25,7 +24,7 @@ impl<T> Default for Queue<T> {
     }
 }
 
-impl<T: Framed> Queue<T> {
+impl<T: QueueEntry> Queue<T> {
     pub(super) fn len(&self) -> usize {
         self.frames.len()
     }
@@ -40,22 +39,27 @@ impl<T: Framed> Queue<T> {
         self.is_empty() || (self.frames.len() < frames && self.bytes + size <= bytes)
     }
 
-    pub(super) fn push(&mut self, framed: T) {
-        self.bytes += framed.frame().len();
-        self.frames.push_back(framed);
+    /// True if at most `frames` with `bytes` in total are queued.
+    pub(super) fn is_within(&self, frames: usize, bytes: usize) -> bool {
+        self.frames.len() <= frames && self.bytes <= bytes
+    }
+
+    pub(super) fn push(&mut self, entry: T) {
+        self.bytes += entry.size();
+        self.frames.push_back(entry);
     }
 
     pub(super) fn pop(&mut self) -> Option<T> {
-        let framed = self.frames.pop_front()?;
-        self.bytes -= framed.frame().len();
+        let entry = self.frames.pop_front()?;
+        self.bytes -= entry.size();
         self.release_memory();
-        Some(framed)
+        Some(entry)
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
         if !self.is_empty() {
             self.frames.retain(keep);
-            self.bytes = self.frames.iter().map(|framed| framed.frame().len()).sum();
+            self.bytes = self.frames.iter().map(QueueEntry::size).sum();
             self.release_memory();
         }
     }
@@ -69,11 +73,13 @@ impl<T: Framed> Queue<T> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
-    impl Framed for Bytes {
-        fn frame(&self) -> &Bytes {
-            self
+    impl QueueEntry for Bytes {
+        fn size(&self) -> usize {
+            self.len()
         }
     }
 

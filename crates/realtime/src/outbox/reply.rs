@@ -14,6 +14,13 @@ pub struct Reply {
     pub after: Option<AfterWrite>,
 }
 
+impl Reply {
+    /// Size of the frame and of what follows it, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.frame.len() + self.after.as_ref().map_or(0, AfterWrite::size)
+    }
+}
+
 /// The next frame to write.
 #[derive(Debug)]
 pub struct Outgoing {
@@ -30,6 +37,13 @@ pub struct AfterWrite {
     pub subscriptions: Vec<PendingSubscription>,
     /// Ephemeral frames that exceeded the budget of the response; each is sent if its space is still subscribed to.
     pub ephemeral: Vec<(SpaceId, Bytes)>,
+}
+
+impl AfterWrite {
+    /// Size of the frames that follow, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.ephemeral.iter().map(|(_, frame)| frame.len()).sum()
+    }
 }
 
 /// A subscription whose events are buffered until the response that lists it has been written (protocol G2).

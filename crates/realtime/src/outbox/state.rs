@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use less_sync_core::{Close, SpaceId};
 
-use super::queue::{Framed, Queue};
+use super::queue::{Queue, QueueEntry};
 use super::reply::{AfterWrite, Outgoing, Reply};
 
 #[derive(Default)]
@@ -36,15 +36,15 @@ pub(super) struct QueuedEvent {
     frame: Bytes,
 }
 
-impl Framed for QueuedReply {
-    fn frame(&self) -> &Bytes {
-        &self.frame
+impl QueueEntry for QueuedReply {
+    fn size(&self) -> usize {
+        self.frame.len() + self.after.as_ref().map_or(0, |after| after.size())
     }
 }
 
-impl Framed for QueuedEvent {
-    fn frame(&self) -> &Bytes {
-        &self.frame
+impl QueueEntry for QueuedEvent {
+    fn size(&self) -> usize {
+        self.frame.len()
     }
 }
 

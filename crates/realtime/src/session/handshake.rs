@@ -5,12 +5,12 @@ use less_sync_core::{Close, limits};
 
 use super::incoming::Incoming;
 
-/// Reads the access token from the first message; `None` for control frames, after which the wait continues.
+/// Reads the access token from the first message; `None` for control frames and fragments, after which the wait continues.
 pub(super) fn read_auth_frame(incoming: Incoming) -> Result<Option<String>, Close> {
     let message = match incoming {
         Incoming::Binary(message) if message.len() > limits::AUTH_FRAME => return Err(Close::TOO_BIG),
         Incoming::Binary(message) => message,
-        Incoming::Control => return Ok(None),
+        Incoming::Control | Incoming::Fragment => return Ok(None),
         Incoming::Text => return Err(Close::auth_failed("expected binary auth frame")),
         Incoming::Closed => return Err(Close::auth_failed("connection closed before auth")),
         Incoming::TooBig => return Err(Close::TOO_BIG),

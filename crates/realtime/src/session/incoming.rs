@@ -11,6 +11,8 @@ pub(crate) enum Incoming {
     Text,
     /// A Ping or Pong: a sign of life.
     Control,
+    /// A frame that does not complete its message.
+    Fragment,
     /// The peer's close frame, or the end of the stream.
     Closed,
     /// A message larger than the limit.

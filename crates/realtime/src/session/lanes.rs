@@ -25,10 +25,13 @@ pub(super) struct Lanes {
     /// Waiting streams, each with the number of ordered calls accepted before it.
     streams: VecDeque<(u64, Call)>,
     is_stream_running: bool,
+    /// Total size of the messages of all accepted calls that have not finished.
+    bytes: usize,
 }
 
 impl Lanes {
     pub(super) fn accept(&mut self, call: Call) {
+        self.bytes += call.message().len();
         match call.lane() {
             Lane::Ordered => {
                 self.ordered_accepted += 1;
@@ -63,8 +66,9 @@ impl Lanes {
         self.ordered.pop_front()
     }
 
-    /// Removes a finished call of `lane`. Calls of the ordered lane finish in arrival order.
-    pub(super) fn finished(&mut self, lane: Lane) {
+    /// Removes a finished call of `lane`, whose message had `bytes`. Calls of the ordered lane finish in arrival order.
+    pub(super) fn finished(&mut self, lane: Lane, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
         match lane {
             Lane::Ordered => {
                 self.ordered_running = self.ordered_running.saturating_sub(1);
@@ -81,13 +85,18 @@ impl Lanes {
 
     /// Drops the calls that have not started.
     pub(super) fn abandon(&mut self) {
-        self.ordered.clear();
-        self.streams.clear();
+        let waiting = self.ordered.drain(..).chain(self.streams.drain(..).map(|(_, call)| call));
+        self.bytes -= waiting.map(|call| call.message().len()).sum::<usize>();
     }
 
     /// True while a call runs.
     pub(super) fn is_running(&self) -> bool {
         self.ordered_running > 0 || self.is_stream_running
+    }
+
+    /// Total size of the messages of the calls in [`Lanes::backlog`], in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Number of accepted calls that have not finished, in both lanes.

@@ -37,6 +37,12 @@ impl TokenBucket {
         taken
     }
 
+    /// Time at which [`TokenBucket::try_take`] succeeds next.
+    pub(super) fn next_at(&mut self, now: Instant) -> Instant {
+        self.refill(now);
+        now + Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.rate)
+    }
+
     /// Takes a token, into debt if necessary. Returns the time at which the next token is available, unless that is now.
     pub(super) fn take(&mut self, now: Instant) -> Option<Instant> {
         self.refill(now);

@@ -78,7 +78,7 @@ impl Fixture {
     }
 
     fn finishes(&mut self, lane: Lane) {
-        self.session.on_finished(self.now, lane);
+        self.session.on_finished(self.now, lane, 0);
     }
 
     /// Names of the methods started since the last call.

@@ -3,10 +3,12 @@
 use std::future::poll_fn;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use less_sync_core::Close;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::{Gone, Socket};
+use crate::inbound_memory::InboundMemory;
 use crate::session::Incoming;
 
 const MASK: [u8; 4] = [1, 2, 3, 4];
@@ -21,9 +23,13 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
         short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),
-        medium => {
+        medium @ 126..=0xffff => {
             frame.push(0x80 | 0x7e);
             frame.extend(u16::try_from(medium).unwrap().to_be_bytes());
+        }
+        long => {
+            frame.push(0x80 | 0x7f);
+            frame.extend(u64::try_from(long).unwrap().to_be_bytes());
         }
     }
     frame.extend(MASK);
@@ -32,7 +38,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 async fn read(socket: &mut Socket<DuplexStream>) -> Result<Incoming, Gone> {
-    poll_fn(|cx| socket.poll_read(cx)).await
+    poll_fn(|cx| socket.poll_read(cx, usize::MAX)).await
 }
 
 async fn write(socket: &mut Socket<DuplexStream>) -> Result<(), Gone> {
@@ -114,7 +120,7 @@ async fn pong_is_written_between_data_frames() {
     socket.send(Bytes::from_static(b"data"));
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(message)) if message == "x"));
     write(&mut socket).await.unwrap();
-    assert_eq!(take(&mut client, 10).await, [&[0x82, 4][..], b"data", &[0x8a, 2], b"hi"].concat());
+    assert_eq!(take(&mut client, 10).await, [&[0x8a, 2][..], b"hi", &[0x82, 4], b"data"].concat());
 }
 
 #[tokio::test]
@@ -145,6 +151,7 @@ async fn the_limit_holds_for_the_reassembled_message() {
     let (mut socket, mut client) = pair(4096, 1000);
     client.write_all(&masked(0x02, &[9; 600])).await.unwrap();
     client.write_all(&masked(0x80, &[9; 600])).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Fragment)));
     assert!(matches!(read(&mut socket).await, Ok(Incoming::TooBig)));
 }
 
@@ -153,7 +160,7 @@ async fn raised_limit_applies_from_the_next_message_on() {
     let (mut socket, mut client) = pair(4096, 10);
     client.write_all(&masked(0x82, &[9; 10])).await.unwrap();
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(_))));
-    socket.set_max_message(2000);
+    socket.set_limits(2000, InboundMemory::new(1 << 20, 2000).share(1));
     client.write_all(&masked(0x82, &[9; 2000])).await.unwrap();
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(message)) if message.len() == 2000));
 }
@@ -192,11 +199,7 @@ async fn close_frame_of_the_peer_is_echoed_unless_the_server_closed_first() {
     let (mut socket, mut client) = pair(1024, 1024);
     client.write_all(&close).await.unwrap();
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Closed)));
-    poll_fn(|cx| {
-        socket.acknowledge_close(cx);
-        std::task::Poll::Ready(())
-    })
-    .await;
+    socket.acknowledge_close();
     write(&mut socket).await.unwrap();
     assert_eq!(take(&mut client, 4).await, [0x88, 2, 0x03, 0xe8]);
 
@@ -204,11 +207,105 @@ async fn close_frame_of_the_peer_is_echoed_unless_the_server_closed_first() {
     client.write_all(&close).await.unwrap();
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Closed)));
     socket.close(Close::auth_failed("x"));
-    poll_fn(|cx| {
-        socket.acknowledge_close(cx);
-        std::task::Poll::Ready(())
-    })
-    .await;
+    socket.acknowledge_close();
     write(&mut socket).await.unwrap();
     assert_eq!(take(&mut client, 5).await, [0x88, 3, 0x0f, 0xa0, b'x']);
+}
+
+#[tokio::test]
+async fn close_frame_of_the_peer_is_checked() {
+    let (mut socket, mut client) = pair(1024, 1024);
+    client.write_all(&masked(0x88, &[0x03, 0xed])).await.unwrap();
+    assert!(matches!(read(&mut socket).await, Ok(Incoming::Closed)));
+    socket.acknowledge_close();
+    write(&mut socket).await.unwrap();
+    assert_eq!(take(&mut client, 4).await, [0x88, 2, 0x03, 0xea], "1005 must not be sent");
+    for payload in [&[3][..], &[3, 0xe8, 0xff]] {
+        let (mut socket, mut client) = pair(1024, 1024);
+        client.write_all(&masked(0x88, payload)).await.unwrap();
+        assert!(matches!(read(&mut socket).await, Ok(Incoming::Violation)), "{payload:?}");
+    }
+}
+
+/// Every split of a stream gives the same messages, also with control frames between fragments.
+#[tokio::test]
+async fn messages_are_the_same_in_pieces_of_any_size() {
+    let long: Vec<u8> = (0..=255).cycle().take(5000).collect();
+    let stream = [
+        masked(0x82, b"one"),
+        masked(0x02, &long),
+        masked(0x89, b"ping"),
+        masked(0x00, b""),
+        masked(0x80, b"end"),
+        masked(0x82, &long),
+        masked(0x8a, b""),
+        masked(0x82, b""),
+    ]
+    .concat();
+    for size in [1, 2, 3, 7, 100, 1000, 2048, 5003, stream.len()] {
+        let (mut socket, mut client) = pair(size, 1 << 16);
+        let received = async {
+            let mut received = Vec::new();
+            while received.len() < 8 {
+                received.push(match read(&mut socket).await.unwrap() {
+                    Incoming::Binary(message) => message.to_vec(),
+                    Incoming::Fragment => b"fragment".to_vec(),
+                    Incoming::Control => b"control".to_vec(),
+                    other => panic!("{other:?}"),
+                });
+            }
+            received
+        };
+        let (received, sent) = tokio::join!(received, client.write_all(&stream));
+        sent.unwrap();
+        let fragment = b"fragment".to_vec();
+        let control = b"control".to_vec();
+        let whole = [&long[..], b"end"].concat();
+        let expected = [
+            b"one".to_vec(),
+            fragment.clone(),
+            control.clone(),
+            fragment,
+            whole,
+            long.clone(),
+            control,
+            vec![],
+        ];
+        assert_eq!(received, expected, "pieces of {size}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_message_waits_for_memory_before_its_payload_is_read() {
+    const SIZE: usize = 100 * 1024;
+    let memory = InboundMemory::new(128 * 1024, 128 * 1024);
+    let held = memory.share(1).try_reserve(64 * 1024).unwrap();
+    let (mut socket, mut client) = pair(4096, 1024);
+    socket.set_limits(1 << 20, memory.share(2));
+    let frame = masked(0x82, &[5; SIZE]);
+    let mut sent = std::pin::pin!(client.write_all(&frame));
+    let mut receiving = std::pin::pin!(poll_fn(|cx| socket.poll_read(cx, 1024)));
+    for _ in 0..100 {
+        assert!((&mut sent).now_or_never().is_none());
+        assert!((&mut receiving).now_or_never().is_none());
+    }
+    drop(held);
+    let (message, sent) = tokio::join!(receiving, sent);
+    sent.unwrap();
+    assert!(matches!(message, Ok(Incoming::Binary(message)) if message == vec![5; SIZE]));
+}
+
+/// A large message does not occupy its worker: other tasks run in between.
+#[tokio::test]
+async fn a_large_message_is_read_in_several_turns() {
+    let (mut socket, mut client) = pair(16 << 20, 16 << 20);
+    client.write_all(&masked(0x82, &[5; 8 << 20])).await.unwrap();
+    let mut turns = 0;
+    let message = poll_fn(|cx| {
+        turns += 1;
+        socket.poll_read(cx, usize::MAX)
+    })
+    .await;
+    assert!(matches!(message, Ok(Incoming::Binary(message)) if message.len() == 8 << 20));
+    assert!(turns >= 32, "{turns} turns for 8 MiB");
 }

@@ -12,6 +12,7 @@ use tokio::io::AsyncWrite;
 const OPCODE_BINARY: u8 = 0x82;
 const OPCODE_CLOSE: u8 = 0x88;
 const OPCODE_PING: u8 = 0x89;
+const OPCODE_PONG: u8 = 0x8a;
 
 /// Frames from which the queue accepts no more data until it is drained.
 const FRAMES: usize = 256;
@@ -54,10 +55,6 @@ impl Frame {
             }
         }
         Self { header, header_len, payload }
-    }
-
-    fn raw(bytes: Bytes) -> Self {
-        Self { header: [0; 10], header_len: 0, payload: bytes }
     }
 
     fn header(&self) -> &[u8] {
@@ -110,9 +107,14 @@ impl WriteQueue {
         self.push(Frame::new(OPCODE_CLOSE, payload.into()));
     }
 
-    /// Queues encoded frames.
-    pub(super) fn push_raw(&mut self, bytes: Bytes) {
-        self.push(Frame::raw(bytes));
+    /// Queues the answer to a Ping with `payload`.
+    pub(super) fn push_pong(&mut self, payload: Bytes) {
+        self.push(Frame::new(OPCODE_PONG, payload));
+    }
+
+    /// Queues the echo of a close frame, whose payload is `payload`.
+    pub(super) fn push_echo(&mut self, payload: Bytes) {
+        self.push(Frame::new(OPCODE_CLOSE, payload));
     }
 
     fn push(&mut self, frame: Frame) {

@@ -96,7 +96,7 @@ fn a_minimal_configuration_has_the_documented_defaults() {
     assert_eq!(config.server.shutdown_grace, Duration::from_secs(25));
     let sqlite = sqlite(&config);
     assert_eq!(sqlite.path, PathBuf::from("/var/lib/less-sync/sync.db"));
-    assert_eq!((sqlite.page_rows, sqlite.page_bytes), (512, 4 * 1024 * 1024));
+    assert_eq!((sqlite.page_rows, sqlite.page_bytes), (512, 256 * 1024));
     assert_eq!(config.tokens.rules.leeway, Duration::from_mins(1));
     assert_eq!(config.tokens.rules.max_lifetime, Some(Duration::from_hours(24)));
     assert_eq!(config.tokens.rules.personal_space.mode, PersonalSpaceMode::Derive);
@@ -131,10 +131,11 @@ fn every_knob_of_the_endpoint_can_be_set() {
         ("WS_MAX_CONNECTIONS_PER_ACTOR", "30", "15"),
         ("WS_MAX_CONNECTIONS_TOTAL", "10000", "100"),
         ("WS_MAX_UNAUTHENTICATED_PER_ADDRESS", "32", "1000"),
-        ("WS_INBOUND_RATE", "200", "100"),
-        ("WS_INBOUND_BURST", "1000", "500"),
-        ("WS_EPHEMERAL_RATE", "60", "30"),
-        ("WS_EPHEMERAL_BURST", "120", "60"),
+        ("WS_INBOUND_MEMORY", "unset", "64 MiB"),
+        ("WS_INBOUND_RATE", "2000", "100"),
+        ("WS_INBOUND_BURST", "4000", "500"),
+        ("WS_EPHEMERAL_RATE", "240", "30"),
+        ("WS_EPHEMERAL_BURST", "480", "60"),
         ("WS_PRESENCE_MAX_DATA", "1024", "512"),
         ("WS_PRESENCE_PER_SPACE", "100", "10"),
         ("WS_PRESENCE_STALE", "45s", "60s"),
@@ -154,6 +155,9 @@ fn every_knob_of_the_endpoint_can_be_set() {
     assert_eq!(limits.idle_timeout, Duration::ZERO);
     assert_eq!(limits.max_inbound_message, 4 * 1024 * 1024);
     assert_eq!(limits.shutdown_spread, Duration::from_millis(250));
+    assert_eq!(limits.inbound_memory, 64 * 1024 * 1024);
+    let default = defaults.limits.realtime.inbound_memory;
+    assert!((64 << 20..=512 << 20).contains(&default), "{default}");
     assert!(limits.legacy_expiry_close);
 }
 

@@ -1,6 +1,9 @@
 //! Protocol §2.5 and §1.10: X-10, P-082-like bookkeeping of what runs when.
 
+use less_sync_core::wire::presence::{EventSendParams, PresenceSetParams};
+
 use super::*;
+use crate::inbound_memory::FREE_BYTES;
 
 #[test]
 fn ordered_calls_run_one_at_a_time_in_arrival_order() {
@@ -101,6 +104,70 @@ fn ephemeral_frames_over_their_rate_are_ignored() {
     assert_eq!(fixture.started(), ["unsubscribe"], "other notifications are not counted");
 }
 
+/// The newest state of each space and kind is sent once the rate admits it, and what it replaced is counted.
+#[test]
+fn newest_ephemeral_frame_of_each_space_and_kind_waits_for_its_turn() {
+    let limits = Limits { ephemeral_rate: 1, ephemeral_burst: 1, ..Limits::default() };
+    let mut fixture = Fixture::active_with(limits);
+    let [one, other] = [1, 2].map(|byte| less_sync_core::SpaceId::from_bytes([byte; 16]).to_string());
+    let set =
+        |space: &str, data: &[u8]| frame::notification("presence.set", &PresenceSetParams { space, data });
+    let event =
+        |space: &str, data: &[u8]| frame::notification("event.send", &EventSendParams { space, data });
+    fixture.receives(set(&one, b"first"));
+    assert_eq!(fixture.started(), ["presence.set"]);
+    fixture.finishes(Lane::Ordered);
+    for message in [set(&one, b"old"), event(&one, b"event"), set(&other, b"other"), set(&one, b"new")] {
+        fixture.receives(message);
+    }
+    assert!(fixture.started().is_empty());
+    assert_eq!(fixture.session.take_superseded(), 1);
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        let actions = fixture.waits(Duration::from_millis(1001));
+        let [Action::Run(call)] = actions.as_slice() else { panic!("{actions:?}") };
+        sent.push((call.name().to_owned(), call.params::<PresenceSetParams<'_>>().unwrap().data.to_vec()));
+        fixture.finishes(Lane::Ordered);
+    }
+    let expected = [("presence.set", &b"new"[..]), ("event.send", b"event"), ("presence.set", b"other")];
+    assert_eq!(sent, expected.map(|(name, data)| (name.to_owned(), data.to_vec())));
+    assert!(fixture.waits(Duration::from_secs(5)).is_empty());
+    assert_eq!(fixture.session.take_superseded(), 0);
+}
+
+#[test]
+fn ephemeral_frames_that_wait_are_bounded_in_number() {
+    let limits = Limits { ephemeral_rate: 100, ephemeral_burst: 1, ..Limits::default() };
+    let mut fixture = Fixture::active_with(limits);
+    for byte in 0..=100 {
+        let space = less_sync_core::SpaceId::from_bytes([byte; 16]).to_string();
+        fixture
+            .receives(frame::notification("presence.set", &PresenceSetParams { space: &space, data: b"x" }));
+    }
+    assert_eq!(fixture.session.take_superseded(), 100 - 64);
+}
+
+/// One largest message may exceed the bound: no message could be received otherwise.
+#[test]
+fn reading_is_paused_while_the_backlog_is_above_its_bytes() {
+    let limits = Limits { backlog_bytes: 1000, ..Limits::default() };
+    let mut fixture = Fixture::active_with(limits);
+    let padded = |bytes: usize| {
+        let data = vec![0; bytes];
+        frame::request("id", "push", &PresenceSetParams { space: "", data: &data })
+    };
+    assert_eq!(fixture.session.free_bytes(), FREE_BYTES);
+    fixture.receives(padded(900));
+    assert!(fixture.session.can_read());
+    fixture.receives(padded(5000));
+    assert!(!fixture.session.can_read());
+    assert!(fixture.session.free_bytes() < FREE_BYTES - 5900);
+    fixture.session.on_finished(fixture.now, Lane::Ordered, 900 + 50);
+    assert!(!fixture.session.can_read());
+    fixture.session.on_finished(fixture.now, Lane::Ordered, 5000 + 50);
+    assert!(fixture.session.can_read());
+}
+
 #[test]
 fn flood_of_ephemeral_frames_closes_with_rate_limited() {
     let limits = Limits { ephemeral_rate: 2, ephemeral_burst: 3, inbound_burst: 10_000, ..Limits::default() };
@@ -118,6 +185,6 @@ fn panic_flushes_queued_frames_and_closes() {
     let mut fixture = Fixture::active();
     fixture.receives(request("1", "push"));
     fixture.all();
-    fixture.session.on_panic(fixture.now, Lane::Ordered);
+    fixture.session.on_panic(fixture.now, Lane::Ordered, 0);
     assert!(matches!(fixture.all().as_slice(), [Action::Finish(close)] if *close == Close::INTERNAL));
 }
