@@ -3,6 +3,9 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal as _;
 
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
@@ -29,7 +32,7 @@ impl LogFilter {
 /// The filter is invalid, or a subscriber is installed already.
 pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<LogFilter> {
     let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&config.filter)?);
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_safe));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     match config.format.unwrap_or_else(default_format) {
         LogFormat::Text => registry.with(lines).try_init()?,
@@ -37,6 +40,12 @@ pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<LogFilter> {
     }
     log_panics();
     Ok(LogFilter(handle))
+}
+
+/// False for trace events of other crates, whatever the filter says: they write what passes through them, such as frames with
+/// access tokens.
+fn is_safe(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= LevelFilter::DEBUG || metadata.target().starts_with("less_sync")
 }
 
 fn default_format() -> LogFormat {

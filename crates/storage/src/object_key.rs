@@ -94,6 +94,12 @@ impl ObjectKey {
         self.file
     }
 
+    /// Name of the object without its space, for logs: file and upload attempt.
+    #[must_use]
+    pub fn without_space(&self) -> String {
+        self.upload.map_or_else(|| self.file.to_string(), |upload| format!("{}.{upload}", self.file))
+    }
+
     /// The attempt that wrote it; none where the original did.
     #[must_use]
     pub const fn upload(&self) -> Option<UploadId> {

@@ -16,6 +16,12 @@ impl ObjectName {
         &self.0
     }
 
+    /// Last part of the name, for logs: file and upload attempt, without the space.
+    #[must_use]
+    pub fn without_space(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(_, last)| last)
+    }
+
     /// Key with this name; `None` for a name of another layout.
     #[must_use]
     pub fn key(&self) -> Option<ObjectKey> {

@@ -40,13 +40,18 @@ impl Files {
         let opened = self.0.blobs.open(&file.object, range).await.inspect_err(|error| {
             if matches!(error, BlobError::NotFound) {
                 self.0.metrics.missing.increment();
-                tracing::error!(object = %file.object, "object of a file is missing");
+                tracing::error!(object = file.object.without_space(), "object of a file is missing");
             }
         })?;
         if opened.size != file.size {
             self.0.metrics.damaged.increment();
             let (expected, actual) = (file.size, opened.size);
-            tracing::error!(object = %file.object, expected, actual, "size of an object differs from its file");
+            tracing::error!(
+                object = file.object.without_space(),
+                expected,
+                actual,
+                "size of an object differs from its file"
+            );
             return Err(FileError::Damaged { expected, actual });
         }
         let shared = self.0.clone();

@@ -64,9 +64,9 @@ impl Files {
         };
         self.0.metrics.sweep_failed.increment();
         if object.attempts >= MANY_ATTEMPTS {
-            tracing::error!(object = %object.name, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object many times");
+            tracing::error!(object = object.name.without_space(), attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object many times");
         } else {
-            tracing::warn!(object = %object.name, attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object");
+            tracing::warn!(object = object.name.without_space(), attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object");
         }
         storage.postpone_object(object.space, object.entry, delay(object.attempts)).await?;
         Ok(false)
