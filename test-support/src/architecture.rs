@@ -4,6 +4,7 @@
 
 mod circles;
 mod module;
+mod personification;
 mod rules;
 mod tokens;
 mod wording;
@@ -13,8 +14,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 pub use circles::{Circle, SourceTree};
+pub use personification::personifications;
 pub use rules::{CRATES, CrateRule};
-pub use wording::{BadOpening, bad_openings};
+pub use wording::{BadText, bad_openings};
 
 /// Forbidden dependencies in `metadata` (the output of `cargo metadata --no-deps`), one sentence each. A workspace member
 /// without a row in the table is reported too.

@@ -33,7 +33,7 @@ pub struct Specification {
 /// Page that a section mark without a name refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Context {
-    /// None, or the page itself inside of the specification.
+    /// The page itself inside of the specification; no page elsewhere.
     Own,
     /// A page of the specification.
     Page(String),

@@ -69,7 +69,7 @@ impl Crashes {
     /// a file when it shows a violation.
     ///
     /// # Panics
-    /// When the server does not recover, or the history cannot be written.
+    /// If the server does not recover, or the history cannot be written.
     pub async fn run(
         self,
         server: &mut ServerProcess,

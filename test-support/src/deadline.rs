@@ -10,7 +10,7 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 /// Output of `future`; panics with `what` after [`DEADLINE`].
 ///
 /// # Panics
-/// When the future is not ready in time.
+/// If the future is not ready in time.
 pub async fn within<T>(what: impl Display, future: impl Future<Output = T>) -> T {
     let Ok(value) = tokio::time::timeout(DEADLINE, future).await else {
         panic!("{what}: nothing within {DEADLINE:?}");

@@ -50,7 +50,7 @@ impl Device {
     /// Watches the personal space.
     ///
     /// # Panics
-    /// When the server rejects.
+    /// If the server rejects.
     pub async fn subscribe(&mut self) -> WatchedSpace {
         let watch = Watch::from(self.space);
         let response = within("the subscription", self.connection.subscribe(&[watch])).await;
@@ -60,7 +60,7 @@ impl Device {
     /// Pushes to the personal space and returns the new cursor.
     ///
     /// # Panics
-    /// When the push is rejected.
+    /// If the push is rejected.
     pub async fn push(&mut self, changes: &[Change]) -> Cursor {
         within("the response to a push", self.connection.push(self.space, changes))
             .await
@@ -70,7 +70,7 @@ impl Device {
     /// Pulls the personal space: its rows, and where the device stands now.
     ///
     /// # Panics
-    /// When the pull fails.
+    /// If the pull fails.
     pub async fn pull(&mut self, since: Cursor) -> (Vec<RecordRow>, Cursor) {
         let mut pull =
             self.connection.pull(&[PullSpace::from(self.space, since)]).await.expect("a pull that begins");
@@ -88,7 +88,7 @@ impl Device {
     /// The next notification.
     ///
     /// # Panics
-    /// When the connection has ended.
+    /// If the connection has ended.
     pub async fn next_event(&mut self) -> Event {
         within("a notification", self.events.next()).await.expect("an open connection")
     }

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_key_set_fails_as_told_and_counts_who_asked() {
+    async fn the_key_set_fails_as_configured_and_counts_requests() {
         let issuer = issuer().await;
         for (behaviour, status) in [
             (Behaviour::Status(500), 500),

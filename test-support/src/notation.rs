@@ -27,7 +27,7 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The bytes behind hexadecimal text.
 ///
 /// # Panics
-/// When the text is not hexadecimal.
+/// If the text is not hexadecimal.
 #[must_use]
 pub fn unhex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "hexadecimal text of odd length");
@@ -38,7 +38,7 @@ pub fn unhex(text: &str) -> Vec<u8> {
 /// Encodes a CBOR item, definite and in shortest form, keys in alphabetical order.
 ///
 /// # Panics
-/// When `value` is not in the notation.
+/// If `value` is not in the notation.
 #[must_use]
 pub fn encode(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_must_never_emit_is_rejected() {
+    fn items_that_a_server_must_not_emit_are_rejected() {
         for (item, why) in [
             ("1817", "not the shortest form"),
             ("bf616101ff", "an indefinite or reserved length"),

@@ -17,7 +17,7 @@ const CHUNK: usize = 16 * 1024;
 /// Fault of a link.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// Nothing: they arrive.
+    /// No fault: bytes arrive.
     None,
     /// Delays bytes, in order.
     Delay(Duration),
@@ -81,7 +81,7 @@ impl FaultProxy {
     /// The connection that was accepted as number `index`, counted from 0; waits for it.
     ///
     /// # Panics
-    /// When there is no such connection in time.
+    /// If there is no such connection in time.
     pub async fn link(&self, index: usize) -> Link {
         let mut count = self.links.count.subscribe();
         let accepted = count.wait_for(|count| *count > index);

@@ -42,7 +42,7 @@ impl RawClient {
     /// Upgrades with this request.
     ///
     /// # Panics
-    /// When the answer is not 101.
+    /// If the answer is not 101.
     pub async fn upgrade(server: SocketAddr, request: &Upgrade) -> Self {
         let (response, client) = request.send(server).await;
         assert_eq!(response.status, 101, "upgrade rejected: {response:?}");
@@ -56,7 +56,7 @@ impl RawClient {
     /// Sends bytes as they are, frame or not.
     ///
     /// # Panics
-    /// When the connection is gone.
+    /// If the connection is gone.
     pub async fn send_raw(&mut self, bytes: &[u8]) {
         within("room to send", self.socket.write_all(bytes)).await.expect("an open connection");
     }
@@ -112,7 +112,7 @@ impl RawClient {
     /// The next binary message other than the keepalive; pings and pongs are passed over.
     ///
     /// # Panics
-    /// When the server closes, ends or sends anything else instead.
+    /// If the server closes, ends or sends anything else instead.
     pub async fn receive_message(&mut self) -> Vec<u8> {
         loop {
             match self.receive().await {
@@ -132,7 +132,7 @@ impl RawClient {
     /// The code and reason with which the server closes; everything before is passed over.
     ///
     /// # Panics
-    /// When the stream ends without a close frame.
+    /// If the stream ends without a close frame.
     pub async fn receive_close(&mut self) -> (u16, String) {
         loop {
             match self.receive().await {

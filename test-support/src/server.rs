@@ -81,7 +81,7 @@ impl TestServer {
     /// Clock of the server.
     ///
     /// # Panics
-    /// When it runs on real time.
+    /// If it runs on real time.
     #[must_use]
     pub fn clock(&self) -> &ManualClock {
         self.clock.as_ref().expect("a server with a manual clock")
@@ -222,7 +222,7 @@ impl TestServerBuilder {
     /// Starts it.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub async fn start(self) -> TestServer {
         let clock = self.manual_clock.then(ManualClock::new);
         let issuer_clock: Arc<dyn Clock> = match &clock {

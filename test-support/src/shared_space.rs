@@ -20,7 +20,7 @@ impl<'s> SharedSpace<'s> {
     /// Creates a space with a new owner, the user `owner`.
     ///
     /// # Panics
-    /// When the server does not create it.
+    /// If the server does not create it.
     pub async fn create(server: &'s TestServer) -> Self {
         let (owner, id) = (Member::random(), random_space());
         let mut client = server.raw_as("owner", &owner).await;
@@ -75,7 +75,7 @@ impl<'s> SharedSpace<'s> {
     /// Revokes `token` in the name of the owner, on `client`.
     ///
     /// # Panics
-    /// When the server rejects.
+    /// If the server rejects.
     pub async fn revoke(&self, client: &mut RawClient, token: &str) {
         let cid = ucan::cid(token).to_hex();
         let params = json!({ "space": self.text(), "ucan": self.root, "ucan_cid": cid });

@@ -134,7 +134,7 @@ impl Ucan<'_> {
 /// Malleated token: the same token with the equivalent signature (r, n − s), computable without the key (auth §6.5).
 ///
 /// # Panics
-/// When `token` is not a signed one.
+/// If `token` is not a signed one.
 #[must_use]
 pub fn flip_signature(token: &str) -> String {
     let (signed, signature) = token.rsplit_once('.').expect("segments");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_is_what_is_rejected() {
+    fn changed_tokens_are_rejected() {
         let [owner, other] = std::array::from_fn(|_| Member::random());
         let rejection = |token: String| verify(&token, &owner, &owner).unwrap_err();
         let good = || owner.ucan(SPACE);

@@ -9,7 +9,7 @@ impl TestServer {
     /// Uploads `bytes` as the file `id` of `user`, whose test record 1 will own it.
     ///
     /// # Panics
-    /// When it is not created.
+    /// If it is not created.
     pub async fn upload(&self, user: &str, id: &str, bytes: &[u8]) {
         let space = self.space(user);
         let mut client = self.raw(user).await;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Current time in UTC.
-#[expect(clippy::disallowed_methods, reason = "this is the clock of the toolbox")]
+#[expect(clippy::disallowed_methods, reason = "clock of the toolbox")]
 pub(crate) fn now() -> OffsetDateTime {
     SystemTime::now().into()
 }

@@ -33,7 +33,7 @@ impl TokenSource {
             Self::File(path) => {
                 let text = tokio::fs::read_to_string(path).await;
                 let text = text.with_context(|| format!("cannot read the token in {}", path.display()))?;
-                // Some editors put a byte-order mark before a text.
+                // Editors may put a byte-order mark before a text.
                 text.trim_start_matches('\u{feff}').trim().into()
             }
             Self::Dev { tokens, request } => {

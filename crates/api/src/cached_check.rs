@@ -64,7 +64,7 @@ impl CachedCheck {
             }
         }
         let passed = self.check().await;
-        // The time of the end: with a hanging dependency, everybody who waited for the lock gets this result.
+        // The time of the end: with a hanging dependency, every request that waited for the lock gets this result.
         *last = Some((self.clock.instant(), passed));
         passed
     }

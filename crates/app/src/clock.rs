@@ -10,13 +10,13 @@ use less_sync_engine::{Clock, Job, Random};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the adapter of the clock port")]
+    #[expect(clippy::disallowed_methods, reason = "adapter of the clock port")]
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the adapter of the clock port")]
+    #[expect(clippy::disallowed_methods, reason = "adapter of the clock port")]
     fn instant(&self) -> Instant {
         Instant::now()
     }

@@ -53,7 +53,7 @@ pub(crate) fn compose(
 ) -> anyhow::Result<Components> {
     let dev_issuer = dev_issuer(config, address, deps)?;
     let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), deps)?);
-    // Nothing fails from here on: a failed start must not leave background tasks behind.
+    // No step fails from here on: a failed start must not leave background tasks behind.
     authenticator.prefetch();
     let store = &stores.database;
     let broker =

@@ -109,7 +109,7 @@ impl Server {
 }
 
 /// Spawns the shutdown outside of the supervisor, since it waits for all tasks inside.
-#[expect(clippy::disallowed_methods, reason = "this task waits for the end of all others")]
+#[expect(clippy::disallowed_methods, reason = "the task waits for the end of all others")]
 fn supervise(end: Shutdown) -> JoinHandle<anyhow::Result<()>> {
     tokio::spawn(end.run())
 }

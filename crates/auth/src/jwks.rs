@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_issuer_publishes_is_usable() {
+    fn published_key_set_is_usable() {
         let key = IssuerKey::from_bytes("k", &[7; 32]).unwrap();
         assert!(KeySet::parse(jwks_document([&key]).to_string().as_bytes()).unwrap().key("k").is_some());
     }

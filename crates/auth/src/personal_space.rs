@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claimed_space_is_whatever_the_claim_says() {
+    fn a_claimed_space_is_that_of_the_claim() {
         let claim = |claim: &str| decide(PersonalSpaceMode::Claim, claim);
         assert_eq!(claim(""), Ok(None));
         assert_eq!(claim("nope"), Ok(None));

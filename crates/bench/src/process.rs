@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_can_be_read() {
+    fn own_process_can_be_read() {
         let process = Process::own();
         process.cpu().unwrap();
         assert!(process.resident().unwrap() > 100 * 1024);

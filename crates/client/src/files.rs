@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_below_the_api_whatever_its_address_looks_like() {
+    fn files_are_below_the_api_for_every_form_of_its_address() {
         let (token, space, id) =
             (AccessToken::from("t"), SpaceId::from_bytes([1; 16]), FileId::from_bytes([2; 16]));
         for (base, expected) in [

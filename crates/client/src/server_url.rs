@@ -28,7 +28,7 @@ impl ServerUrl {
     /// URL of the WebSocket endpoint.
     ///
     /// # Errors
-    /// None for a parsed URL; see [`Endpoint::from_base`].
+    /// No error for a parsed URL; see [`Endpoint::from_base`].
     pub fn endpoint(&self) -> Result<Endpoint, InvalidEndpoint> {
         Endpoint::from_base(self.0.as_str())
     }

@@ -234,7 +234,7 @@ impl Drop for Fetch {
     fn drop(&mut self) {
         let fetched = mem::replace(&mut self.fetched, Err(FetchFailed));
         let result = fetched.as_ref().map(drop).map_err(|failed| *failed);
-        // The cache first: a waiter that wakes up asks the cache for the key at once.
+        // The cache first: a waiter that wakes up looks the key up at once.
         self.keys.complete_fetch(fetched);
         self.sender.send_replace(Some(result));
     }

@@ -13,7 +13,7 @@ use crate::{AppendedEvent, Credentials, Engine, EngineError, Revocation, Revoked
 pub struct Append {
     /// The new entry.
     pub entry: NewMember,
-    /// Version of the log that the caller knows; the append fails if the log has another one.
+    /// Expected version of the log; the append fails if the log has another one.
     pub expected_version: Requested<MetadataVersion>,
 }
 

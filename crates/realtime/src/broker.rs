@@ -234,7 +234,7 @@ impl Broker {
     #[must_use]
     pub fn peers(&self, space: SpaceId, except: ConnectionId, max: usize) -> Vec<(String, Bytes)> {
         let peers = self.shard(space).channel(space).map(|channel| channel.peers(except, max));
-        // One HMAC per peer, computed outside of the lock.
+        // A single HMAC per peer, computed outside of the lock.
         let peer_id = |connection| self.deps.peer_ids.peer_id(connection, space);
         peers.into_iter().flatten().map(|(connection, data)| (peer_id(connection), data)).collect()
     }

@@ -13,7 +13,7 @@ const NONE: Cursor = Cursor::ZERO;
 pub async fn listing_of_many_pages_is_in_order<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
-    // Each push fills a page, in no order of its ids.
+    // Every push fills a page, in no order of its ids.
     let rows = DEK_PAGE_ROWS as u64;
     let push =
         |from: u64| (0..rows).map(move |n| keyed(record(from + n * 7919 % rows), NONE, b"", dek(1, 1)));

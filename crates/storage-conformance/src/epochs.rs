@@ -112,7 +112,7 @@ pub async fn rewrap_ends_when_no_old_key_is_left<B: Backend>() {
     let changes = vec![
         keyed(record(1), NONE, b"a", dek(1, 1)),
         keyed(record(2), NONE, b"b", dek(1, 2)),
-        // These are in nobody's way.
+        // Keys that do not prevent the completion.
         keyed(record(4), NONE, b"d", dek(2, 4)),
         keyed(record(5), NONE, b"e", dek(u32::MAX, 5)),
         live(record(6), NONE, b"no key"),

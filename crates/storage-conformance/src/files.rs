@@ -94,7 +94,7 @@ pub async fn change_of_a_file_reports_the_epochs<B: Backend>() {
     fixture.end().await;
 }
 
-/// "same file again: no cursor change": what was uploaded first stays, whatever the second one is like.
+/// "same file again: no cursor change": the first upload stays, for any content of the second one.
 pub async fn second_upload_of_a_file_changes_nothing<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     fixture.upload(space, &mine()).await;
@@ -200,7 +200,7 @@ pub async fn first_failing_check_of_an_upload_decides<B: Backend>() {
     fixture.end().await;
 }
 
-/// Each attempt has an id of its own, random as ids are, and a place that nobody else writes to.
+/// Upload attempts have distinct random ids and distinct keys.
 pub async fn upload_attempts_have_distinct_objects<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let mut seen = std::collections::HashSet::new();

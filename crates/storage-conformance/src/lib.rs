@@ -10,12 +10,7 @@
 //! less_sync_storage_conformance::conformance_tests!(MyBackend);
 //! ```
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "these are tests, kept in a library"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests, kept in a library")]
 #![expect(clippy::missing_panics_doc, reason = "panicking is how a test fails")]
 
 pub mod access;

@@ -10,7 +10,7 @@ use less_sync_storage::{
     MembershipRejection, StorageError,
 };
 
-/// "two appends chain and count versions": each under a cursor of its own. P1, P6.
+/// "two appends chain and count versions": every entry under a cursor of its own. P1, P6.
 pub async fn appends_chain_and_count_versions<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

@@ -109,7 +109,7 @@ pub async fn pull_from_beyond_the_cursor_can_rewind<B: Backend>() {
     let (state, rows) = pull(&*fixture.store, space, cursor(3), CursorAhead::Rewind).await.unwrap();
     assert_eq!((state.prev, state.cursor, state.tombstones), (NONE, cursor(2), true));
     assert_eq!(rows, expected);
-    // Nothing to rewind where the reader is not ahead.
+    // A reader that is not ahead is not rewound.
     let (state, rows) = pull(&*fixture.store, space, NONE, CursorAhead::Rewind).await.unwrap();
     assert_eq!((state.prev, state.tombstones, rows), (NONE, false, expected[..1].to_vec()));
     let (state, rows) = pull(&*fixture.store, space, cursor(1), CursorAhead::Rewind).await.unwrap();
@@ -220,7 +220,7 @@ pub async fn row_rewritten_during_a_pull_comes_with_the_next_pull<B: Backend>() 
     let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
     let state = store.begin_pull(&grant, request).await.unwrap();
     let first = store.pull_page(&grant, &state, state.start()).await.unwrap();
-    // One delivered already, one not yet, one new.
+    // A delivered record, a pending one, and a new one.
     let changes =
         [live(record(1), cursor(1), b"new"), tombstone(record(3), cursor(3)), live(record(9), NONE, b"new")];
     fixture.commit(space, changes.to_vec()).await;
@@ -275,7 +275,7 @@ pub async fn stalled_pulls_hold_no_resources<B: Backend>() {
     fixture.end().await;
 }
 
-/// Futures that are dropped anywhere leave the store as good as new (R21): what they asked for happened or did not.
+/// Futures that are dropped anywhere leave the store consistent (R21): the operation took effect or did not.
 pub async fn cancelled_operations_leave_no_resources<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(10).await;
     let space = fixture.personal(1).await;

@@ -209,7 +209,7 @@ pub async fn conflict_does_not_affect_other_pushes<B: Backend>() {
         fixture.store.personal_space(*id, CLIENT).await.unwrap();
     }
     for round in 1..=ROUNDS / 2 {
-        // Each pushes two records to a space of its own; one or two name a cursor that nobody has.
+        // Callers push two records to a space of their own; one or two of them with a wrong expected cursor.
         let loses = |caller: u64| caller == round % CALLERS || caller == round * 3 % CALLERS;
         let changes = |caller: u64| {
             let at = if loses(caller) { Cursor::MAX } else { NONE };

@@ -23,7 +23,7 @@ fn retry_after(rejected: Result<Permit, RateLimitError>) -> Duration {
     }
 }
 
-/// "count, other actor, purge": each action and each actor for itself. P17.
+/// "count, other actor, purge": every action and every actor is counted separately. P17.
 pub async fn actions_are_counted_by_actor_and_kind<B: Backend>() {
     let mut fixture = Fixture::<B>::new().await;
     for action in RateAction::ALL {

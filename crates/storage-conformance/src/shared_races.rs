@@ -183,7 +183,7 @@ pub async fn pushed_key_survives_a_rewrap_of_the_old_listing<B: Backend>() {
                     return Some(store.push(&write, push_of(vec![change])).await.unwrap());
                 }
                 let (listing, deks) = deks(&*store, &read, DekKind::Record, NONE).await;
-                // What it makes of a key shows which one it had before it.
+                // The rewrapped key shows which key was replaced.
                 let entries =
                     deks.iter().map(|stored| rewrap(stored.id, 1, 100 + stored.dek.as_bytes()[4] % 100));
                 store
@@ -318,7 +318,7 @@ pub async fn purge_does_not_disturb_readers_of_a_mailbox<B: Backend>() {
                         let id = letter(round, number).id;
                         let (read, deleted) =
                             (store.invitation(mailbox, id).await, store.delete_invitation(mailbox, id).await);
-                        // One that has expired may be gone already; the other may not.
+                        // The expired invitation may be purged already; the other may not.
                         let expired = number == 0;
                         assert!(read.is_err() == expired, "{read:?}");
                         assert!(deleted.is_ok() || expired, "{deleted:?}");

@@ -70,7 +70,7 @@ pub async fn personal_space_is_created_once<B: Backend>() {
     fixture.end().await;
 }
 
-/// S15: nobody gets personal access to a space that somebody else rooted.
+/// S15: personal access to a space with a root key is rejected.
 pub async fn personal_access_to_a_rooted_space_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.shared(1).await;

@@ -47,7 +47,7 @@ pub async fn rows_of_all_kinds_come_in_the_order_of_their_cursors<B: Backend>() 
     }
 }
 
-/// "tombstone removes the record's files, ids returned, not found afterwards": they become tombstones under the cursor of
+/// "tombstone removes the record's files, ids returned, not found afterwards": the files become tombstones under the cursor of
 /// the push, after its records, and their objects are to be removed. P5, P7, P8.
 pub async fn deletion_of_a_record_deletes_its_files<B: Backend>() {
     for page_rows in [1, 2, 3, 100] {

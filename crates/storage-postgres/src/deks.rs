@@ -79,7 +79,7 @@ impl PageRow {
     }
 }
 
-/// Looks for any live file. Asks for the first one in the order of pulls: without an order the planner may scan all files.
+/// Looks for any live file. Selects the first one in the order of pulls: without an order the planner may scan all files.
 async fn has_files(db: &mut PgConnection, access: &Access) -> Result<bool, Aborted> {
     let found = sqlx::query!(
         r#"SELECT root_public_key IS NOT NULL AS "shared!",

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_lost_race_is_not_tried_again() {
+    async fn only_lost_races_are_retried() {
         assert!(!Retries::default().again(&sqlx::Error::RowNotFound).await);
     }
 }

@@ -32,7 +32,7 @@ pub struct PostgresStorage {
 }
 
 impl PostgresStorage {
-    /// Connects to the database, waiting for it if needed, brings its schema up to date unless told otherwise, and opens
+    /// Connects to the database, waiting for it if needed, migrates its schema unless that is disabled, and opens
     /// the first connections.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::OpenError;
 use crate::file_names::{Identity, alias_of, identity_of};
 
-/// Where a database file was when it was claimed.
+/// Location of a database file when it was claimed.
 #[derive(Clone, Debug)]
 pub(crate) struct Location {
     path: PathBuf,

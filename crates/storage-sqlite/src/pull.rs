@@ -36,7 +36,7 @@ pub(crate) fn page(
     let mut page = PageBuilder::default();
     while let Some(next) = first(&mut branches) {
         if page.is_full(limits) {
-            // This row is read only to know that the pull continues.
+            // The surplus row only shows that the pull continues.
             return Ok(page.finish(true));
         }
         next.take(&mut page)?;

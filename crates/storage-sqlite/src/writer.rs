@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_queued_is_committed_together_before_anybody_is_answered() {
+    async fn queued_operations_are_committed_together_before_any_result() {
         let ((writer, file), mut tasks) = (start(), JoinSet::new());
         let release = occupy(&writer, &mut tasks).await;
         let ran = Arc::new(AtomicUsize::new(0));

@@ -100,7 +100,7 @@ pub trait Blobs: Send + Sync {
         self.open(key, None).await.map(|opened| opened.size)
     }
 
-    /// Removes what is stored under a name, unfinished uploads of it as far as the store knows them by name. Nothing
+    /// Removes what is stored under a name, unfinished uploads of it as far as the store can name them. Nothing
     /// there is success.
     ///
     /// # Errors

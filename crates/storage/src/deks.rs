@@ -137,7 +137,7 @@ pub enum RewrapGuard {
     Listed(Cursor),
     /// Keys of the current epoch, since the caller's listing is not known.
     Unlisted,
-    /// None; for tools.
+    /// No protection; for tools.
     Off,
 }
 

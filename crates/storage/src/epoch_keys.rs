@@ -12,7 +12,7 @@ use crate::{AdminGrant, ReadGrant, StorageError};
 /// Shares that cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeyShares {
-    /// None, or more than [`limits::KEY_SHARES`].
+    /// Empty set, or more than [`limits::KEY_SHARES`].
     #[error("keys must contain 1..=1000 shares")]
     Count,
     /// A DID that is empty or longer than [`limits::MEMBER_DID`], or a key that is empty or longer than

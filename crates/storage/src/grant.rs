@@ -107,7 +107,7 @@ grant! {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "these grants open nothing")]
+#[expect(clippy::disallowed_methods, reason = "grants without a database")]
 mod tests {
     use less_sync_core::{Cid, Cursor, Epoch};
 

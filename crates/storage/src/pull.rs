@@ -39,10 +39,10 @@ pub struct PullState {
 }
 
 impl PullState {
-    /// Bounds of a pull of `space` as `request` asks for them.
+    /// Bounds of the requested pull of `space`.
     ///
     /// # Errors
-    /// [`PullRejection::CursorAhead`] when `since` is beyond the space and the request asks for an error then.
+    /// [`PullRejection::CursorAhead`] when `since` is beyond the space and the request selects [`CursorAhead::Error`].
     pub fn begin(space: &Space, request: PullRequest) -> Result<Self, PullRejection> {
         let (since, cursor) = (request.since, space.cursor);
         match request.ahead {

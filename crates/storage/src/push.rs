@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn builder_rejects_more_changes_than_the_limit_whatever_was_announced() {
+    fn builder_rejects_more_changes_than_the_limit_for_any_announced_count() {
         let mut push = PushBuilder::new(0, LIMITS).unwrap();
         for number in 1..=4 {
             push.check(id(number), None).unwrap().add(Cursor::ZERO, None);

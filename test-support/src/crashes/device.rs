@@ -125,7 +125,7 @@ impl Device {
     fn learn(&mut self, outcome: Result<Option<Cursor>, Broken>, changes: &[Change]) -> Result<(), Broken> {
         match outcome? {
             Some(cursor) => self.known.extend(changes.iter().map(|change| (change.id, cursor))),
-            // Somebody else was faster: forget, and see with the next pull.
+            // Another device was faster: discard the cursors until the next pull.
             None => self.known.retain(|id, _| changes.iter().all(|change| change.id != *id)),
         }
         Ok(())

@@ -35,7 +35,7 @@ impl ServerProcess {
     /// Starts `program` on a free port, on the database with this address instead of its own.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub async fn start(program: impl Into<PathBuf>, database: Option<String>) -> Self {
         let (program, directory) = (program.into(), tempfile::tempdir().expect("a directory"));
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -46,7 +46,7 @@ impl ServerProcess {
     /// Kills the process on the spot and starts another one on the same data, at the same address: tokens name it.
     ///
     /// # Panics
-    /// When it does not start again.
+    /// If it does not start again.
     pub async fn kill_and_restart(&mut self) {
         self.running.child.kill().await.expect("a process to kill");
         let address = *self.address.borrow();
@@ -59,7 +59,7 @@ impl ServerProcess {
     /// Kills the process for good; its data are in the directory that is left.
     ///
     /// # Panics
-    /// When there is nothing to kill.
+    /// If there is nothing to kill.
     pub async fn stop(mut self) -> TempDir {
         self.running.child.kill().await.expect("a process to kill");
         self.directory

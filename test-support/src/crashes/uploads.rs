@@ -72,7 +72,7 @@ impl UploadCrashes {
     /// downloads everything, stops the server and compares its objects with its database.
     ///
     /// # Panics
-    /// When something acknowledged is missing or has become something else, or an object is left that nothing refers to.
+    /// If something acknowledged is missing or has become something else, or an object is left that nothing refers to.
     pub async fn run(self, mut server: ServerProcess) -> Uploaded {
         let user = server.user("uploader").await;
         let world = Arc::new(Box::pin(World::new(&server, user)).await);

@@ -20,7 +20,7 @@ impl TestDatabase {
     /// Creates a database with the current schema on the shared server.
     ///
     /// # Panics
-    /// When there is no PostgreSQL and no way to get one; the message names the ways.
+    /// If there is no PostgreSQL and no way to get one; the message names the ways.
     pub async fn migrated() -> Self {
         let server = server().await;
         Self::create(server, &format!("TEMPLATE {}", template::name(server).await)).await

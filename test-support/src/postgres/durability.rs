@@ -3,7 +3,7 @@
 /// Durability of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// None: fast, and lost in a crash.
+    /// No fsync: fast, and lost in a crash.
     Volatile,
     /// Full: an acknowledged commit survives a power cut.
     Durable,

@@ -37,10 +37,7 @@ fn given() -> Option<Url> {
 
 /// URL of the server of this run; `None` outside of `cargo nextest`.
 fn shared_server() -> Option<Url> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is how nextest tells its processes apart from others"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "nextest sets the variable")]
     let run = std::env::var("NEXTEST_RUN_ID").ok()?;
     let folder = std::env::temp_dir().join(format!("less-sync-run-{run}"));
     if let Err(error) = fs::create_dir(&folder) {

@@ -58,7 +58,7 @@ impl PrivateServer {
     /// Starts a server. Blocks for a second or two.
     ///
     /// # Panics
-    /// When there is neither a Docker engine nor a local PostgreSQL; a server named by the environment must not be stopped.
+    /// If there is neither a Docker engine nor a local PostgreSQL; a server named by the environment must not be stopped.
     #[must_use]
     pub fn start(durability: Durability) -> Self {
         Self(OwnedServer::start_until_dropped(durability))

@@ -47,7 +47,7 @@ impl RawClient {
     /// The next frame that is not a keepalive.
     ///
     /// # Panics
-    /// When it is not within the profile of what a server may emit.
+    /// If it is not within the profile of what a server may emit.
     pub async fn receive_rpc(&mut self) -> Value {
         let message = self.receive_message().await;
         match decode(&message) {
@@ -133,7 +133,7 @@ impl RawClient {
     /// True if no notification is pending.
     ///
     /// # Panics
-    /// When one does.
+    /// If a frame arrives.
     pub async fn assert_quiet(&mut self) {
         let found = self.pending_notifications().await;
         assert!(found.is_empty(), "expected silence, received {found:?}");
@@ -142,7 +142,7 @@ impl RawClient {
     /// True if the connection still responds: calls an unknown method, which is rejected.
     ///
     /// # Panics
-    /// When the answer is another one.
+    /// If the answer is another one.
     pub async fn assert_alive(&mut self) {
         let response = self.call("no.such.method", &json!({})).await;
         assert_eq!(response["error"]["code"], "method_not_found", "{response}");

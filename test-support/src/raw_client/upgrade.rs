@@ -77,7 +77,7 @@ impl Upgrade {
     /// Sends it on a new connection: the answer, and the connection behind it.
     ///
     /// # Panics
-    /// When there is no HTTP answer.
+    /// If there is no HTTP answer.
     pub async fn send(&self, server: SocketAddr) -> (HttpResponse, RawClient) {
         let mut socket =
             within("a connection", TcpStream::connect(server)).await.expect("a listening server");

@@ -129,7 +129,7 @@ async fn every_finding_is_printed() {
         said.lines(),
         [format!("missing {lost}"), "5 objects, 3 files, 1 findings, 0 to be removed".to_owned()]
     );
-    // What nothing refers to is left to the sweeper; what may be needed is touched by nobody.
+    // Unreferenced objects are left to the sweeper; other findings are not changed.
     let said = fixture.fsck(&["--delete"]);
     assert_eq!((said.code, sorted(&said)), (3, expected(1)));
     let said = fixture.fsck(&["--json"]);

@@ -118,7 +118,7 @@ fn version_and_help_are_printed_with_success() {
     assert!(stdout(&help).contains("--check-config"));
 }
 
-/// O9: one line, its details below, no backtrace.
+/// O9: a single line, details below it, no backtrace.
 #[test]
 fn a_wrong_configuration_is_a_usage_error_that_names_all_problems() {
     let output = run(&[], &[("WS_AUTH_TIMEOUT", "never")]);

@@ -27,7 +27,7 @@ async fn unknown_paths_need_a_token_before_they_are_unknown() {
 
 /// http §13 "API path without token 401; bad token 401; good token on unknown path 404".
 #[tokio::test]
-async fn each_rejection_has_its_own_text() {
+async fn every_rejection_has_its_own_text() {
     let cases = [
         ("Basic abc", "invalid authorization header format"),
         ("Bearer", "invalid authorization header format"),

@@ -93,7 +93,7 @@ fn parent(
     is_signature: &mut impl FnMut(&P256Key, &[u8], &[u8]) -> bool,
 ) -> Result<Token, UcanError> {
     let too_deep = depth > MAX_CHAIN_TOKENS;
-    // It is rejected below at the latest; no ninth signature is verified (auth S-07).
+    // A longer chain is rejected below at the latest; no ninth signature is verified (auth S-07).
     let parent = Token::open(proof, |key: &_, signed: &_, signature: &_| {
         too_deep || is_signature(key, signed, signature)
     })?;

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_signature_has_no_names() {
+    fn unsigned_text_has_no_cids() {
         for token in ["", "a.b.c", "YQ.YQ.YQ", &format!("YQ.YQ.{}", base64url::encode(&[0; 64]))] {
             assert_eq!(TokenCids::of(token), None, "{token}");
         }

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_rejected_wherever_it_stands() {
+    fn values_other_than_text_are_rejected_at_any_position() {
         for json in ["null", "7", "{}", "[7]", r#"["a",null]"#, r#"["a",["b"]]"#] {
             assert!(serde_json::from_str::<Texts>(json).is_err(), "{json}");
             assert!(serde_json::from_str::<TextOrTexts>(json).is_err(), "{json}");

@@ -40,7 +40,7 @@ fn an_unchanged_token_verifies() {
     assert!(verify(&TOKEN).is_ok());
 }
 
-/// S-25: what a UCAN looks like, signed with a key that would do.
+/// S-25: the payload of a UCAN, signed with a trusted key.
 #[test]
 fn a_ucan_is_no_access_token() {
     let payload = json!({

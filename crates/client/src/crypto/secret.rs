@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_shown() {
+    fn secret_is_not_shown() {
         assert_eq!(format!("{:?}", Secret::from_bytes([7; 32])), "Secret([redacted])");
     }
 }

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_is_shown() {
+    fn secrets_are_not_shown() {
         let shown = format!("{:?}", SpaceKey::new(SPACE, Epoch::FIRST, Secret::from_bytes([0xab; 32])));
         assert!(!shown.contains("171") && !shown.contains("ab, ab"), "{shown}");
     }

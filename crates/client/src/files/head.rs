@@ -18,7 +18,7 @@ pub struct FileHead {
     pub dek: Dek,
     /// Validator of the content.
     pub etag: String,
-    /// SHA-256 of the ciphertext, if the server knows it.
+    /// SHA-256 of the ciphertext, if the server has it.
     pub sha256: Option<[u8; 32]>,
 }
 

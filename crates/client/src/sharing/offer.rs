@@ -87,7 +87,7 @@ impl Offer {
         let signed = statement::verify::<Body>(PURPOSE, text).ok_or(OfferError::Forged)?;
         let membership = membership(&signed.body).ok_or(OfferError::Forged)?;
         let chain = membership.verify(identity.did(), now).map_err(OfferError::NoRights)?;
-        // The server knows the chains of all members and could offer a key of its own with one, so the sender must be the
+        // The server has the chains of all members and could offer a key of its own with one, so the sender must be the
         // issuer of the chain.
         if issuer(&membership.ucan.0).as_deref() != Some(signed.by.as_str()) {
             return Err(OfferError::Forged);
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(Offer::open(&owner, "nonsense", NOW).unwrap_err(), OfferError::Undecryptable);
     }
 
-    /// The server knows the chains of members, and could otherwise offer a key of its own with one.
+    /// The server has the chains of members, and could otherwise offer a key of its own with one.
     #[test]
     fn only_the_issuer_of_the_rights_can_offer_them() {
         let Fixture { membership, invitee, address, ucan, .. } = fixture();

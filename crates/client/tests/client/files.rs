@@ -23,7 +23,7 @@ const DEK: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
 async fn responding(body: usize, response: String) -> (FileClient, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap());
-    #[expect(clippy::disallowed_methods, reason = "its owner joins it")]
+    #[expect(clippy::disallowed_methods, reason = "joined by its owner")]
     let served = tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let request = request(&mut socket, body).await;

@@ -213,7 +213,7 @@ async fn rewrap_continues_until_no_older_key_is_left() {
         assert_eq!(entry.observed_wrapped_dek, Some(&replaced.as_bytes()[..]));
         assert!(matches!(entry.dek, DekField::Stated(dek) if dek.starts_with(&[0, 0, 0, 2])));
         peer.respond(&asked, &DeksRewrapResult { ok: true, count: 1 }).await;
-        // Nothing older any more, and no files; then a late push.
+        // No older keys left, and no files; then a late push.
         for _ in 0..2 {
             list(&mut peer, &[]).await;
         }

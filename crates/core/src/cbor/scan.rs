@@ -139,7 +139,7 @@ impl<'b> Scanner<'b> {
         let Head::Text(length) = self.input.head()? else { return Err(Malformed) };
         let start = self.message.len() - self.input.rest().len();
         let text = self.text(length)?;
-        // One repetition is enough to know; what comes after it needs no memory.
+        // A single repetition is sufficient; later names need no memory.
         if !self.has_duplicates {
             let start = u32::try_from(start).map_err(|_| Malformed)?;
             let length = u32::try_from(length).map_err(|_| Malformed)?;

@@ -29,7 +29,7 @@ const TWO: u8 = 0x19;
 const FOUR: u8 = 0x1a;
 const EIGHT: u8 = 0x1b;
 
-#[expect(clippy::cast_possible_truncation, reason = "each arm has just compared the range")]
+#[expect(clippy::cast_possible_truncation, reason = "the range was compared in every arm")]
 fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
     match argument {
         0..24 => out.push(major | argument as u8),

@@ -71,7 +71,7 @@ impl Admission {
         Ok(self.grant(issue::admin, issue::admin_shared).in_flow(self.flow))
     }
 
-    /// Guards against a use case that asks for a stronger grant than the row of its method requires.
+    /// Guards against a use case that requests a stronger grant than the row of its method requires.
     fn covers(&self, needed: Permission) -> Result<(), EngineError> {
         if self.admitted.covers(needed) { Ok(()) } else { Err(EngineError::Forbidden) }
     }
@@ -84,7 +84,7 @@ impl Admission {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the authorizer")]
+#[expect(clippy::disallowed_methods, reason = "the authorizer issues grants")]
 mod issue {
     use super::{AdminGrant, ProofChain, ReadGrant, SpaceId, WriteGrant};
 

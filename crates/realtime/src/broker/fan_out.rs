@@ -28,7 +28,7 @@ pub(super) struct FanOut<'d> {
 pub(super) enum FanOutOutcome {
     /// Every outbox accepted its frames.
     AllOpen,
-    /// Some connections are closing; their subscribers are to be removed.
+    /// At least one connection is closing; its subscriber is to be removed.
     SomeClosing,
 }
 

@@ -111,7 +111,7 @@ impl<T: EncodedLen> Sequencer<T> {
             return;
         }
         // Buffered events that are part of this state go out as well: another subscriber may have read an older state and
-        // not be confirmed yet. Whoever has them already skips them by its own cursor.
+        // not be confirmed yet. Subscribers that have them already skip them by their own cursor.
         while let Some(step) = self.pop_if(|step| step.cursor <= cursor) {
             deliver(Delivery::Event(step));
         }

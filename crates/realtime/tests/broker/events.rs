@@ -21,7 +21,7 @@ fn fan_out_targets_the_space_and_skips_the_origin() {
     assert_eq!(elsewhere.received(), []);
 }
 
-/// B-24: one encoding, shared by all.
+/// B-24: a single encoding, shared by all subscribers.
 #[test]
 fn push_is_encoded_once_for_all_subscribers() {
     let (broker, [one, other]) = subscribed_clients();

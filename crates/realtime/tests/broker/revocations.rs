@@ -89,7 +89,7 @@ fn revocation_between_registration_and_confirmation_makes_it_stale() {
     assert_eq!(client.received(), [Received::Sync(5, 6)]);
 }
 
-/// Nothing about a space comes before the response that lists it, not even its end (G2).
+/// Notifications about a space follow the response that lists it, the end of the subscription included (G2).
 #[test]
 fn revocation_before_the_response_is_sent_after_it() {
     let broker = broker();
@@ -163,7 +163,7 @@ fn subscription_that_ends_before_the_response_is_notified_after_it() {
     assert_eq!(broker.delivered_cursors().len(), 0);
 }
 
-/// Protocol §6.4: one hint for more than is replayed, then live events.
+/// Protocol §6.4: a single hint in place of a large replay, then live events.
 #[test]
 fn catch_up_that_was_not_replayed_becomes_a_pull_hint() {
     let broker = broker();

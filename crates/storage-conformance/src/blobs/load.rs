@@ -49,7 +49,7 @@ impl Drop for Piece {
     }
 }
 
-/// H2, counted at the pieces that the writers were handed: none of them is kept for long.
+/// H2, counted at the pieces that the writers were handed: the memory of pieces is bounded.
 pub async fn writers_side_by_side_hold_little<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     let (held, bytes) = (Arc::new(Held::default()), content(1, PART + 1));

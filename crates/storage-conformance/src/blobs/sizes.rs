@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// Half of the smallest part that S3 takes, and that part; what a single request holds at most.
 pub(super) const PART: usize = 5 << 20;
 
-/// Nothing, little, what the original could not take, and around one part and several (http §11 H1).
+/// Sizes: empty, small, at a limit of the original, and around multiples of a part (http §11 H1).
 pub(super) const SIZES: [usize; 8] = [0, 1, 2_097_152, 2_097_153, PART - 1, PART, PART + 1, 20 << 20];
 
 /// The most that a reader is handed at once.

@@ -48,7 +48,7 @@ pub async fn pieces_of_any_size_become_one_object<B: BlobsBackend>() {
     }
 }
 
-/// Storage §4.1: one attempt, one key.
+/// Storage §4.1: a key per attempt.
 pub async fn attempts_of_one_file_do_not_meet<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     let (one, two) = (content(1, PART + 1), content(2, PART + 1));
@@ -65,7 +65,7 @@ pub async fn attempts_of_one_file_do_not_meet<B: BlobsBackend>() {
     assert!(fixture.read(&key(1, 1, 2)).await == two);
 }
 
-/// Nothing to open, nothing to list; and the name is as good as new.
+/// An aborted upload can neither be opened nor listed, and its key can be used again.
 pub async fn aborted_upload_leaves_nothing<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for size in KINDS {

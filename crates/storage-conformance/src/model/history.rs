@@ -111,7 +111,7 @@ fn expected_cursors() -> impl Strategy<Value = ExpectedCursor> {
 }
 
 fn states() -> impl Strategy<Value = RecordState> {
-    // One over the limit is rare, so that most pushes get further.
+    // Pushes over the limit are rare, so that most get further.
     let length = prop_oneof![30 => 0..40_usize, 4 => 60..=64_usize, 1 => Just(65_usize)];
     let key = prop_oneof![3 => Just(None), 20 => (2..6_u32).prop_map(Some), 1 => (0..2_u32).prop_map(Some)];
     prop_oneof![

@@ -192,7 +192,7 @@ impl<B: Backend> SharedReplay<B> {
         self.assert_keys_fit(space);
     }
 
-    /// P15, of the model: what the store has is compared with it elsewhere.
+    /// P15, of the model; the state of the store is compared with it elsewhere.
     fn assert_keys_fit(&self, space: SpaceId) {
         for row in self.model.timeline(space, Cursor::ZERO) {
             if let Row::Record(record) = row

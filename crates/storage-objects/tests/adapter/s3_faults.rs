@@ -183,7 +183,7 @@ async fn failure_in_the_middle_of_an_upload_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn one_failure_is_retried() {
+async fn single_failure_is_retried() {
     for (nth, trouble) in [
         (1, Trouble::Status(503)),
         (2, Trouble::HangUp),

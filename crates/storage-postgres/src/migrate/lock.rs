@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Takes the lock for this session; it ends with the connection.
 ///
-/// Asks again and again instead of waiting inside a statement: that would hold a snapshot, which the migrator in
+/// Polls instead of waiting inside a statement: that would hold a snapshot, which the migrator in
 /// front must see the end of before its concurrent index is complete, so that each would wait for the other.
 pub(crate) async fn acquire(
     db: &mut PgConnection,

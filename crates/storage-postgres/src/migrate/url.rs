@@ -215,7 +215,7 @@ mod tests {
     fn address_without_user_means_the_user_of_the_process() {
         let default = PgConnectOptions::new_without_pgpass();
         assert_eq!(options("postgres://localhost/less_sync").get_username(), default.get_username());
-        // What the driver takes when it was built without the feature that finds the name.
+        // Default of the driver if it was built without the feature that finds the name.
         assert_ne!(whoami::username().unwrap(), "anonymous");
     }
 

@@ -23,7 +23,7 @@ impl Transaction for Claiming {
     type Outcome = Vec<DueObject>;
     type Rejection = Infallible;
 
-    /// Each branch reads an index of its own, in order. SKIP LOCKED passes over entries that another process is claiming, so
+    /// Claims due entries. The branches read an index of their own each, in order. SKIP LOCKED passes over entries that another process is claiming, so
     /// claims do not wait for each other. After the update no commit finds a claimed attempt (storage R7). The CTEs are
     /// MATERIALIZED so that LIMIT applies before the join.
     async fn run(&self, db: &mut PgConnection) -> Result<Vec<DueObject>, Aborted> {

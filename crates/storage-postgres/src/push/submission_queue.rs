@@ -44,7 +44,7 @@ impl SubmissionQueue {
             {
                 let mut queue = self.queue.lock();
                 if let Some(work) = queue.take() {
-                    // One permit stands for any number of submissions, so the committer that takes work passes the wake-up on as
+                    // A permit stands for any number of submissions, so the committer that takes work passes the wake-up on as
                     // long as something is left. What is left may be blocked by the spaces just taken; then the
                     // committer that was woken without need waits again.
                     if !queue.is_empty() {
@@ -54,7 +54,7 @@ impl SubmissionQueue {
                 }
                 if queue.is_over() {
                     // Another committer may be waiting still: when `close` woke it, the pushes that were left were
-                    // blocked by leases. So whoever reaches the end announces it once more.
+                    // blocked by leases. So the committer that reaches the end announces it once more.
                     self.available.notify_waiters();
                     return None;
                 }

@@ -194,7 +194,7 @@ async fn set(db: &mut sqlx::PgConnection, sql: String) {
     sqlx::query(sqlx::AssertSqlSafe(sql)).execute(db).await.unwrap();
 }
 
-/// R26: one push of a batch breaks a rule of the database; its neighbours do not suffer from it.
+/// R26: a push that violates a constraint does not affect the other pushes of its batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn push_that_the_database_rejects_fails_alone() {
     let harness = Harness::new(|options| options).await;

@@ -41,7 +41,7 @@ async fn existing(fixture: &mut Fixture, skipped: i64) -> (FileId, RecordId) {
     let sql = "SELECT id, record_id FROM files WHERE space_id = $1 ORDER BY id OFFSET $2 LIMIT 1";
     let (id, record): (Uuid, Uuid) =
         sqlx::query_as(sql).bind(LARGE.as_uuid()).bind(skipped).fetch_one(&mut fixture.db).await.unwrap();
-    // What this session has read is not to be counted later.
+    // Flushes the statistics of this session, so that its reads are not counted later.
     execute(&mut fixture.db, "SELECT pg_stat_force_next_flush()").await;
     (id.into(), record.into())
 }
@@ -91,7 +91,7 @@ async fn files_are_found_by_their_keys() {
     }
 }
 
-/// "pending deletions": what waits for the end of its grace is not looked at, however much of it there is.
+/// "pending deletions": entries within their grace period are not read, in any number.
 #[tokio::test]
 async fn sweeper_reads_no_more_than_it_claims() {
     for mode in MODES {
@@ -111,7 +111,7 @@ async fn sweeper_reads_no_more_than_it_claims() {
                 storage.forget_object(LARGE, claimed[0].entry).await.unwrap();
                 storage.postpone_object(LARGE, claimed[1].entry, DAY).await.unwrap();
             };
-            // Each row was claimed, and the version from before that counts as well.
+            // Every row was claimed, and its previous version counts as well.
             assert_reads(&fixture.reads(report).await, &[("blob_uploads_pkey", 4)]);
         }
         fixture.end().await;

@@ -157,7 +157,7 @@ async fn functions_planned_on_empty_tables_never_scan_full_ones() {
             before.push(scans(&mut db, table, index).await);
         }
         execute(&mut session, CALLS).await;
-        // Its statistics arrive with its end.
+        // Statistics of a session are flushed at its end.
         session.close().await.unwrap();
         for ((table, index), (seq_scans, uses)) in COUNTED.into_iter().zip(before) {
             less_sync_test_support::within("statistics of the session", async {

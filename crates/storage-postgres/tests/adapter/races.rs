@@ -54,7 +54,7 @@ where
 /// P12 and the snapshot trap: writers of two servers update one record from the same cursor, thousands of times over;
 /// exactly one wins each time. Half of them push a second record as well, which takes the other function.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_writer_wins_each_of_thousands_of_races_between_servers() {
+async fn thousands_of_races_between_servers_have_one_winner_each() {
     let (harness, servers) = two_servers().await;
     assert!(is_committed(&push(&harness.storage, space(1), vec![live(1, NONE, 1)]).await));
     for round in 1..=3000 {
@@ -78,7 +78,7 @@ async fn one_writer_wins_each_of_thousands_of_races_between_servers() {
 
 /// storage R1: many create the same record, on two servers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_many_creates_on_two_servers_wins() {
+async fn concurrent_creates_on_two_servers_have_one_winner() {
     let (harness, servers) = two_servers().await;
     for round in 1..=200 {
         let results = together(&servers, 8, |_, server| async move {

@@ -220,7 +220,7 @@ async fn revocation_does_not_wait_for_a_long_push() {
 /// R27: a chain is revoked on one server while its bearer is busy on the other. What starts after the revocation has
 /// committed is rejected, whatever it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_starts_after_a_revocation_on_another_server_is_rejected() {
+async fn operations_after_a_revocation_on_another_server_are_rejected() {
     let (harness, space, servers) = fixture().await;
     for round in 1..=200_u64 {
         let revoked = Arc::new(AtomicBool::new(false));

@@ -16,7 +16,7 @@ async fn every_version_goes_back_to_the_schema_of_the_one_before() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_database_that_went_all_the_way_back() {
+async fn full_reversal_leaves_an_empty_database() {
     let mut fixture = Fixture::at(latest_version()).await;
     fixture.down_to(0, true).await.unwrap();
     let left = fixture
@@ -31,7 +31,7 @@ async fn nothing_is_left_of_a_database_that_went_all_the_way_back() {
 }
 
 #[tokio::test]
-async fn one_step_is_the_default_and_more_are_counted() {
+async fn down_reverts_one_step_by_default_and_more_on_request() {
     let fixture = Fixture::at(latest_version()).await;
     let mut reverted = Vec::new();
     let mut tell = |event| {

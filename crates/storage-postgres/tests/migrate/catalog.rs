@@ -74,7 +74,7 @@ async fn columns_of_spaces_lie_in_the_order_of_a_migrated_database() {
     assert_eq!(columns[6..], ["cursor", "created_at", "updated_at", "rewrap_epoch", "home_server"]);
 }
 
-/// Storage §1.3: what the catalog does not show.
+/// Storage §1.3: storage parameters, which the catalog does not contain.
 #[tokio::test]
 async fn ciphertext_is_stored_as_it_is_and_pages_keep_room() {
     let mut fixture = Fixture::at(latest_version()).await;

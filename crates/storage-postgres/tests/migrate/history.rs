@@ -37,7 +37,7 @@ async fn members_of_version_4_are_hidden_until_they_are_mended() {
     assert_eq!(fixture.texts("SELECT concat(cursor, ' ', members_bytes) FROM spaces").await, ["5 259"]);
 }
 
-/// M2, S28: nothing says which record they belong to.
+/// M2, S28: the records of the files are unknown.
 #[tokio::test]
 async fn files_of_version_4_stop_the_way_and_stay_as_they_are() {
     let mut fixture = version_4().await;

@@ -7,7 +7,7 @@ use sqlx::Connection as _;
 
 use crate::fixture::Fixture;
 
-/// R20: each migration runs once, and both come up.
+/// R20: every migration runs once, and both come up.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_migrators_at_once_run_every_migration_once() {
     let fixture = Fixture::empty().await;

@@ -46,7 +46,7 @@ async fn every_acknowledged_push_survives_a_kill() {
     let path = directory.path().join("sync.db");
     let mut acknowledged = HashMap::new();
     for round in 0..ROUNDS {
-        // Each child gets further than the one before, so the kills fall on many different moments.
+        // Every child gets further than the one before, so the kills fall on many different moments.
         kill_after(&path, 5 + round * round * 10, &mut acknowledged);
         let storage = SqliteStorage::open(SqliteOptions::new(&path)).unwrap();
         for writer in 0..WRITERS {
@@ -89,7 +89,7 @@ fn kill_after(path: &Path, acknowledgements: usize, acknowledged: &mut HashMap<u
         acknowledged.insert(writer.parse().unwrap(), Cursor::new(cursor.parse().unwrap()).unwrap());
         seen += 1;
         if seen == acknowledgements {
-            // What it still says after that was acknowledged as well, so reading goes on.
+            // Later output of the child was acknowledged as well, so reading continues.
             child.kill().unwrap();
         }
     }

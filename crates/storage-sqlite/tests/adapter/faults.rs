@@ -103,7 +103,7 @@ async fn full_disk_is_unavailable_and_recovers() {
     harness.storage.close().await;
 }
 
-/// R26: one push of a batch does not fit on the disk; its neighbours do not suffer from it.
+/// R26: a push that does not fit on the disk does not affect the other pushes of its batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn push_that_does_not_fit_fails_alone() {
     let harness =
@@ -165,7 +165,7 @@ async fn foreign_reader_delays_the_checkpoint_only() {
 
 /// Rows that no statement of ours can have written are an error of the database, for those who meet them.
 #[tokio::test]
-async fn broken_rows_are_database_errors_and_harm_nobody_else() {
+async fn broken_rows_are_database_errors_and_affect_no_other_operation() {
     let harness = Harness::new(SqliteOptions::new).await;
     for number in 1..=4 {
         assert!(is_committed(&harness.push(space(number), 1, Cursor::ZERO, 10).await));

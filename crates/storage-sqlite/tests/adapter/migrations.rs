@@ -42,7 +42,7 @@ impl Harness {
 const HISTORY: &str = "SELECT count(*) FROM _sqlx_migrations WHERE success AND length(checksum) = 48";
 
 #[tokio::test]
-async fn each_migration_runs_once() {
+async fn every_migration_runs_once() {
     let harness = Harness::migrated().await;
     let applied = harness.count(HISTORY);
     assert!(applied >= 1);
@@ -80,7 +80,7 @@ async fn half_applied_migration_is_rejected() {
 }
 
 #[tokio::test]
-async fn tables_that_nobody_accounts_for_are_rejected_and_left_alone() {
+async fn unknown_tables_are_rejected_and_left_unchanged() {
     let harness = Harness { directory: tempfile::tempdir().unwrap() };
     harness.sql("CREATE TABLE records (mine TEXT)");
     assert!(matches!(harness.open(), Err(OpenError::UnknownSchema)));

@@ -69,9 +69,9 @@ async fn put_that_fails_leaves_the_old_shares() {
     harness.storage.close().await;
 }
 
-/// G-06: when nobody can look, nobody says that there is no share. Nor that nothing is revoked.
+/// G-06: a closed database reports failures, neither a missing share nor a missing revocation.
 #[tokio::test]
-async fn closed_database_answers_nothing() {
+async fn closed_database_is_unavailable() {
     let harness = Harness::new(1000).await;
     harness.storage.close().await;
     let share = harness.share(1, 0).await;

@@ -6,8 +6,8 @@ use crate::{Claim, Claimed, FileRejection};
 
 impl Claim {
     /// Decides this claim. `owner_is_live`: true if the record that shall own the file exists and is not
-    /// deleted. `owned_by`: the record that owns the file now, if it is live. `minimum`: the oldest epoch that a space
-    /// accepts, if it asks at all; personal spaces do not.
+    /// deleted. `owned_by`: the record that owns the file now, if it is live. `minimum`: the oldest epoch that the space
+    /// accepts; `None` for personal spaces.
     ///
     /// # Errors
     /// [`FileRejection::RecordNotFound`], [`FileRejection::OwnedElsewhere`], [`FileRejection::EpochStale`]; the first that

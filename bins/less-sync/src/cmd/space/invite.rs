@@ -52,7 +52,7 @@ async fn invite(session: &mut SpaceSession, arguments: &Arguments) -> anyhow::Re
     session.shared.catch_up(&session.connection).await?;
     let membership = session.shared.membership();
     let own = membership.verify(session.shared.identity.did(), clock::timestamp());
-    let own = own.context("your rights in this space have expired or are invalid")?;
+    let own = own.context("the rights in this space have expired or are invalid")?;
     ensure!(
         own.permission().covers(*permission),
         "cannot grant more than your own permission, {}",

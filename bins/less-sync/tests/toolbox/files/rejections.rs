@@ -68,6 +68,6 @@ async fn a_space_without_a_key_is_a_usage_error() {
     let (code, text) = terminal.failure(&["file", "ls", "--space", &space]).await;
     assert_eq!(code, 2);
     assert!(text.starts_with(&format!("error: the space {space} is not among the keys in ")), "{text}");
-    // One's own can be named.
+    // The own space can be named.
     assert!(terminal.results(&["file", "ls", "--space", &terminal.space]).await.is_empty());
 }

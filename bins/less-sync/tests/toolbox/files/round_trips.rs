@@ -81,7 +81,7 @@ async fn only_an_explicit_destination_is_replaced() {
 
 /// The thief has the access token of alice, but not her keys.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_readable_without_the_key() {
+async fn files_are_unreadable_without_the_key() {
     let server = server().await;
     let terminal = Terminal::new(&server);
     let id = terminal.put("note", b"content").await;

@@ -8,7 +8,7 @@ use crate::terminal::{Terminal, content, object, server};
 const SEGMENT: usize = 64 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn modified_object_is_rejected_wherever_it_was_modified() {
+async fn object_modified_at_any_position_is_rejected() {
     let server = server().await;
     let terminal = Terminal::new(&server);
     let id = terminal.put("file", &content(3 * SEGMENT)).await;

@@ -32,7 +32,7 @@ async fn removed_member_can_neither_pull_nor_decrypt_new_records() {
     assert_eq!(carol.texts(&space).await, ["old", "new"]);
     assert!(alice.results(&["space", "members"]).await.iter().all(|member| member["member"] != bob.did()));
 
-    // What he could get from a thief of the disk: the ciphertext as carol sees it, and all keys that he ever had.
+    // Material of a thief of the disk: the ciphertext as carol sees it, and all former keys of bob.
     let (keys, rows) = (key_ring(&bob, &space), ciphertext(&carol, &space).await);
     assert_eq!(rows.len(), 2);
     for (id, blob, dek) in rows {

@@ -35,7 +35,7 @@ async fn records_stay_readable_over_several_rotations_by_several_members() {
 
 /// A new member has the newest key only, which opens all records and the admissions of all members.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_joins_later_reads_everything_with_the_newest_key() {
+async fn later_members_read_everything_with_the_newest_key() {
     let server = TestServer::start().await;
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;

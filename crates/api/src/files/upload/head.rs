@@ -117,7 +117,7 @@ mod tests {
 
     /// http §7.2 rows 10 to 14, in their order.
     #[test]
-    fn each_invalid_header_has_its_error() {
+    fn every_invalid_header_has_its_error() {
         let set = |name: HeaderName, value: &'static str| {
             move |headers: &mut HeaderMap| drop(headers.insert(name, HeaderValue::from_static(value)))
         };

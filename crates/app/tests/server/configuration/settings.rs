@@ -211,9 +211,9 @@ fn all_problems_are_reported_together() {
     );
 }
 
-/// Each wrong value, and the exact text that names it.
+/// Invalid values and their exact error texts.
 #[test]
-fn each_problem_has_its_text() {
+fn every_problem_has_its_text() {
     let cases = [
         ("LISTEN_ADDR", "localhost", "invalid LISTEN_ADDR \"localhost\""),
         ("DATABASE_URL", "mysql://x", "unsupported database scheme"),

@@ -59,7 +59,7 @@ async fn file_of_another_record_is_a_conflict() {
 
 /// H5, W4: of concurrent uploads of one file one succeeds as a whole, and the objects of the others are removed.
 #[tokio::test]
-async fn one_of_many_uploads_at_once_wins() {
+async fn concurrent_uploads_of_a_file_have_one_winner() {
     let fixture = Fixture::new().await;
     for round in 0..20 {
         let id = fresh_id();

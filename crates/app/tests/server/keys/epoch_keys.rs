@@ -156,7 +156,7 @@ async fn malformed_requests_are_rejected_with_their_messages() {
             assert_eq!(response["error"], expected, "{method}");
         }
     }
-    // Her token names no DID, so there is no share that could be hers.
+    // The token of alice has no DID, so that no share can belong to her.
     assert_eq!(get(&mut alice, &own, "", 1).await["error"], error("forbidden", "forbidden"));
     let member = Member::random();
     let mut named = server.raw_as("alice", &member).await;

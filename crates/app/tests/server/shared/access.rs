@@ -79,7 +79,7 @@ async fn expect_rejections(client: &mut RawClient, space: &str, ucan: Option<&st
     }
 }
 
-/// P-165, P-166, X-23: each level permits exactly its methods, invited directly or by another member.
+/// P-165, P-166, X-23: a level permits exactly its methods, invited directly or by another member.
 #[tokio::test]
 async fn every_method_is_permitted_from_its_level_up() {
     let server = TestServer::start().await;

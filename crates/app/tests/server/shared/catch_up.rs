@@ -71,7 +71,7 @@ async fn many_missed_rows_become_one_hint_after_the_response() {
     let hint = client.receive_notification("sync").await;
     assert_eq!((&hint["prev"], &hint["cursor"], &hint["records"]), (&json!(6), &json!(6), &json!([])));
     client.assert_quiet().await;
-    // One row less, and 1 MiB in one row, are still replayed; more is not.
+    // A single row less, and 1 MiB in one row, are still replayed; more is not.
     owner.push_with(&text, root, &[create(700, vec![7; 1024 * 1024])]).await;
     owner.push_with(&text, root, &[create(701, "x")]).await;
     for (since, told_at_once) in [(6, false), (7, true)] {

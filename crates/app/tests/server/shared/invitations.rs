@@ -89,7 +89,7 @@ async fn mailboxes_of_other_users_appear_empty() {
     }
 }
 
-/// P-112…P-114, P-116, P-118: each fault with its message, in the order of protocol §4.11.
+/// P-112…P-114, P-116, P-118: every fault with its message, in the order of protocol §4.11.
 #[tokio::test]
 async fn malformed_invitations_are_rejected_with_their_messages() {
     let server = TestServer::start().await;
@@ -170,7 +170,7 @@ async fn page_ends_before_the_frame_limit() {
     assert!(pages.len() == 2 && (28..=29).contains(&pages[0]), "{pages:?}");
 }
 
-/// X-14, the exception of G5: one notice between one and five seconds later for all new invitations, without
+/// X-14, the exception of G5: a single notice between one and five seconds later for all new invitations, without
 /// content, to every connection of the mailbox, the sender's own included.
 #[tokio::test]
 async fn notice_is_delayed_and_has_no_content() {

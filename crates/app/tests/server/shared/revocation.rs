@@ -58,7 +58,7 @@ async fn revoked_member_is_notified_and_its_subscription_ends() {
     for client in [&mut owner, &mut stays] {
         assert_eq!(client.receive_notification("presence.leave").await, leave);
     }
-    // Its next request is rejected, and methods that rely on a subscription are ignored.
+    // The next request of the revoked member is rejected, and methods that rely on a subscription are ignored.
     let rejected = gone.push_with(&space.text(), &ucan, &[create(1, "x")]).await;
     assert_eq!(rejected, json!({ "ok": false, "error": "forbidden" }));
     for method in ["presence.set", "event.send"] {

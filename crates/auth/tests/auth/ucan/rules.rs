@@ -29,7 +29,7 @@ fn a_ucan_is_no_access_token() {
 
 /// Auth §6.4: between servers whoever is named may present the chain.
 #[test]
-fn a_bearer_is_whoever_the_token_names() {
+fn a_bearer_is_the_user_of_the_token() {
     let bearer = Expectations { audience: Audience::Bearer, ..expected(3, Permission::Read) };
     let now = Timestamp::from_seconds(NOW);
     let verified = ucan::verify(&CHAIN, &bearer, now).unwrap();

@@ -54,7 +54,7 @@ impl Attack for HeavyPushes {
 }
 
 impl HeavyPushes {
-    /// One push as a frame.
+    /// Push as a frame.
     fn message(&self, space: SpaceId, number: usize) -> Vec<u8> {
         let ids: Vec<String> =
             (0..self.changes).map(|_| RecordId::from_bytes(rand::random()).to_string()).collect();

@@ -110,7 +110,7 @@ fn equal_keys_of_different_maps_are_no_repetition() {
 }
 
 #[test]
-fn what_the_profile_leaves_out_is_malformed_even_where_nobody_looks() {
+fn items_outside_the_profile_are_malformed_even_in_ignored_members() {
     let cases: &[(&str, &[u8])] = &[
         ("integer key", b"\xa1\x01\x02"),
         ("byte string key", b"\xa1\x41k\x02"),

@@ -59,7 +59,7 @@ pub(super) struct AwaitedResponse {
     pub(super) id: SubscriptionId,
     /// Revocations in the space at the time of the registration.
     pub(super) revocations: u64,
-    /// `revoked` notification about somebody else's chain, sent after the response.
+    /// `revoked` notification about the chain of another subscriber, sent after the response.
     pub(super) revoked_notice: Option<Bytes>,
 }
 

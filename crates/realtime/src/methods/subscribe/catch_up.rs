@@ -9,7 +9,7 @@ use less_sync_storage::{Row, Space};
 use crate::stored_rows;
 
 /// The notifications for `rows`, which are in order: for every cursor its records, then its entry, then its files. The
-/// first `sync` continues from `since`, each later one from whatever was told before it.
+/// first `sync` continues from `since`, each later one from the notification before it.
 pub(super) fn frames(space: &Space, since: Cursor, rows: &[Row]) -> Vec<Bytes> {
     let (mut frames, mut told, mut any_sync) = (Vec::new(), since, false);
     for group in rows.chunk_by(|one, next| (one.cursor(), kind(one)) == (next.cursor(), kind(next))) {

@@ -56,7 +56,7 @@ fn ping_before_auth_is_ignored() {
 }
 
 #[test]
-fn nothing_is_read_while_the_token_is_validated() {
+fn reading_stops_while_the_token_is_validated() {
     let mut fixture = Fixture::upgraded();
     fixture.receives(auth("token"));
     assert!(!fixture.session.can_read());

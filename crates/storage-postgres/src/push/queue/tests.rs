@@ -16,7 +16,7 @@ fn push(space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
 }
 
 /// The same, by the user of this number.
-#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+#[expect(clippy::disallowed_methods, reason = "no write follows")]
 fn push_by(user: u64, space: u8, records: &[u64], bytes: usize) -> (Job, Caller) {
     let (reply, caller) = oneshot::channel();
     let change = |number: &u64| Change {
@@ -58,7 +58,7 @@ fn release(queue: &mut Queue, spaces: &[u8]) {
 }
 
 #[test]
-fn what_waits_goes_together_by_space_and_then_by_arrival() {
+fn waiting_pushes_are_batched_by_space_and_then_by_arrival() {
     let jobs = [push(3, &[1], 1), push(1, &[2], 1), push(3, &[3], 1), push(2, &[4], 1), push(1, &[5], 1)];
     let (mut queue, _callers) = queue(WIDE, jobs);
     assert_eq!(next(&mut queue), [(1, 2), (1, 5), (2, 4), (3, 1), (3, 3)]);
@@ -129,7 +129,7 @@ fn push_whose_caller_has_gone_is_withdrawn() {
 }
 
 #[test]
-fn full_queue_rejects_until_somebody_goes() {
+fn full_queue_rejects_until_a_push_leaves() {
     let limits = QueueLimits { waiting: 2, ..WIDE };
     let (mut queue, mut callers) = queue(limits, [push(1, &[1], 1), push(1, &[2], 1)]);
     assert!(matches!(queue.add(push(2, &[3], 1).0), Err(PushError::Unavailable(_))));

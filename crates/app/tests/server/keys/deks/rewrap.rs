@@ -31,7 +31,7 @@ fn original() -> Vec<(String, Value)> {
     (1..=3_u8).map(|index| (record_id(index.into()), dek(1, index))).collect()
 }
 
-/// P-142, P-143, P-149: each fault with its message; epochs are checked before rows, and one fault rejects the batch.
+/// P-142, P-143, P-149: every fault with its message; epochs are checked before rows, and one fault rejects the batch.
 #[tokio::test]
 async fn faulty_batch_changes_nothing() {
     let server = TestServer::start().await;
