@@ -7,20 +7,16 @@
 
 mod device;
 mod process;
+mod run_state;
 mod uploads;
 mod watcher;
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use less_sync_core::SpaceId;
-use less_sync_history::{Event, Recorder, Verdict, check};
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use less_sync_history::{Recorder, Verdict, check};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -28,13 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::within;
 use device::Device;
 pub use process::ServerProcess;
+use run_state::{RunState, User};
 pub use uploads::{UploadCrashes, Uploaded};
-
-/// Pushes that are acknowledged between two kills, at most.
-const ACKNOWLEDGED_BETWEEN_KILLS: u64 = 40;
-
-/// Maximum time from the start of the server, or the return of its database, to the next acknowledged push.
-const RECOVERY: Duration = Duration::from_mins(1);
 
 /// Extent of a run.
 #[derive(Clone, Copy, Debug)]
@@ -45,23 +36,6 @@ pub struct Crashes {
     pub users: u32,
     /// Devices of each, all of which write.
     pub devices: u32,
-}
-
-/// State shared by the clients.
-#[derive(Debug)]
-struct World {
-    history: Recorder<BufWriter<File>>,
-    acknowledged: watch::Sender<u64>,
-    server: watch::Receiver<SocketAddr>,
-    stop: CancellationToken,
-}
-
-/// A user.
-#[derive(Clone, Debug)]
-struct User {
-    name: String,
-    token: String,
-    space: SpaceId,
 }
 
 impl Crashes {
@@ -76,28 +50,28 @@ impl Crashes {
         mut kill: impl AsyncFnMut(&mut ServerProcess),
     ) -> Verdict {
         let file = tempfile::Builder::new().prefix("history-").suffix(".jsonl").tempfile().expect("a file");
-        let world = Arc::new(World {
+        let state = Arc::new(RunState {
             history: Recorder::new(BufWriter::new(file.reopen().expect("a file that opens"))),
             acknowledged: watch::Sender::new(0),
             server: server.address(),
             stop: CancellationToken::new(),
         });
         let users = self.users(server).await;
-        let clients = self.clients(&world, &users);
+        let clients = self.clients(&state, &users);
         for number in 1..=self.kills {
-            world.until_work_was_done().await;
-            world.note(format!("kill {number}"));
+            state.until_work_was_done().await;
+            state.note(format!("kill {number}"));
             kill(server).await;
         }
-        world.until_work_was_done().await;
-        world.stop.cancel();
+        state.until_work_was_done().await;
+        state.stop.cancel();
         clients.join_all().await;
         for user in users {
-            let pull = Box::pin(Device::new(&world, user, 0, 0).pull_everything());
+            let pull = Box::pin(Device::new(&state, user, 0, 0).pull_everything());
             within("the last pull", pull).await;
         }
-        let world = Arc::into_inner(world).expect("a world that nobody uses any more");
-        world.history.into_inner().flush().expect("a history that is written");
+        let state = Arc::into_inner(state).expect("the only reference");
+        state.history.into_inner().flush().expect("a history that is written");
         judge(file)
     }
 
@@ -109,43 +83,16 @@ impl Crashes {
         users
     }
 
-    fn clients(self, world: &Arc<World>, users: &[User]) -> JoinSet<()> {
+    fn clients(self, state: &Arc<RunState>, users: &[User]) -> JoinSet<()> {
         let mut clients = JoinSet::new();
         for user in users {
-            clients.spawn(watcher::watch(world.clone(), user.clone()));
+            clients.spawn(watcher::watch(state.clone(), user.clone()));
             for number in 0..self.devices {
                 let seed = rand::random();
-                clients.spawn(Device::new(world, user.clone(), number, seed).work());
+                clients.spawn(Device::new(state, user.clone(), number, seed).work());
             }
         }
         clients
-    }
-}
-
-impl World {
-    /// Waits for a random number of pushes to be acknowledged, of all clients together.
-    async fn until_work_was_done(&self) {
-        let more = StdRng::seed_from_u64(rand::random()).random_range(1..=ACKNOWLEDGED_BETWEEN_KILLS);
-        let mut acknowledged = self.acknowledged.subscribe();
-        let target = *acknowledged.borrow_and_update() + more;
-        let done = tokio::time::timeout(RECOVERY, acknowledged.wait_for(|count| *count >= target)).await;
-        assert!(done.is_ok(), "no {more} pushes were acknowledged within {RECOVERY:?}");
-    }
-
-    fn note(&self, text: String) {
-        self.record(&Event::Note { text });
-    }
-
-    fn record(&self, event: &Event) {
-        self.history.record(event).expect("a history that can be written");
-    }
-
-    /// Waits until the server is somewhere else, or for a moment: it may be back at the same place.
-    async fn until_it_may_be_back(&self) {
-        const MOMENT: Duration = Duration::from_millis(20);
-        let mut server = self.server.clone();
-        server.mark_unchanged();
-        let _either = tokio::time::timeout(MOMENT, server.changed()).await;
     }
 }
 

@@ -33,6 +33,17 @@ pub enum Received {
     End,
 }
 
+impl Upgrade {
+    /// Sends the request on a new connection; returns the response, and a client on the connection behind it.
+    ///
+    /// # Panics
+    /// When there is no HTTP response.
+    pub async fn send(&self, server: SocketAddr) -> (HttpResponse, RawClient) {
+        let (response, socket, unread) = self.exchange(server).await;
+        (response, RawClient { socket, unread, next_id: 0 })
+    }
+}
+
 impl RawClient {
     /// Upgrades with the ordinary request and the newer subprotocol.
     pub async fn connect(server: SocketAddr) -> Self {
@@ -47,10 +58,6 @@ impl RawClient {
         let (response, client) = request.send(server).await;
         assert_eq!(response.status, 101, "upgrade rejected: {response:?}");
         client
-    }
-
-    pub(crate) fn over(socket: TcpStream, unread: Vec<u8>) -> Self {
-        Self { socket, unread, next_id: 0 }
     }
 
     /// Sends bytes as they are, frame or not.

@@ -1,7 +1,7 @@
 //! S3 server in the process of the test, on a temporary directory.
 
+mod faults;
 mod service;
-mod trouble;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use faults::FaultPlan;
+pub use faults::{Fault, Gauge};
 use service::{BUCKET, Service};
-use trouble::Weather;
-pub use trouble::{Gauge, Trouble};
 
 const ACCESS_KEY: &str = "less-sync-tests";
 const SECRET_KEY: &str = "not much of a secret";
@@ -31,7 +31,7 @@ const SECRET_KEY: &str = "not much of a secret";
 pub struct S3Server {
     address: SocketAddr,
     directory: TempDir,
-    weather: Arc<Weather>,
+    plan: Arc<FaultPlan>,
     _server: JoinSet<()>,
 }
 
@@ -42,11 +42,11 @@ impl S3Server {
         fs::create_dir(directory.path().join(BUCKET)).expect("a directory for the bucket");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("the address of a bound listener");
-        let weather = Arc::new(Weather::default());
-        let service = Service::new(store(directory.path()), Arc::clone(&weather));
+        let plan = Arc::new(FaultPlan::default());
+        let service = Service::new(store(directory.path()), Arc::clone(&plan));
         let mut server = JoinSet::new();
         server.spawn(serve(listener, service));
-        Self { address, directory, weather, _server: server }
+        Self { address, directory, plan, _server: server }
     }
 
     /// `http://127.0.0.1:{port}` (`FILE_S3_ENDPOINT`).
@@ -74,39 +74,39 @@ impl S3Server {
     }
 
     /// Applies a fault to all requests from now on.
-    pub fn trouble(&self, trouble: Trouble) {
-        self.weather.from(1, trouble);
+    pub fn fault(&self, fault: Fault) {
+        self.plan.from(1, fault);
     }
 
     /// Applies a fault from the `nth` request on, counted from 1.
-    pub fn trouble_from(&self, nth: usize, trouble: Trouble) {
-        self.weather.from(nth, trouble);
+    pub fn fault_from(&self, nth: usize, fault: Fault) {
+        self.plan.from(nth, fault);
     }
 
     /// Applies a fault to the `nth` request from now on, counted from 1.
-    pub fn trouble_once(&self, nth: usize, trouble: Trouble) {
-        self.weather.once(nth, trouble);
+    pub fn fault_once(&self, nth: usize, fault: Fault) {
+        self.plan.once(nth, fault);
     }
 
     /// Clears all faults; delayed requests continue.
-    pub fn calm(&self) {
-        self.weather.calm();
+    pub fn clear_faults(&self) {
+        self.plan.clear();
     }
 
     /// Counters so far.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
-        self.weather.gauge()
+        self.plan.gauge()
     }
 
     /// Waits until `count` requests have been received in total.
     pub async fn until_requests(&self, count: usize) {
-        self.weather.until(|gauge| gauge.requests >= count, format!("request {count} to the store")).await;
+        self.plan.until(|gauge| gauge.requests >= count, format!("request {count} to the store")).await;
     }
 
     /// Waits until `count` requests are delayed.
     pub async fn until_held(&self, count: usize) {
-        self.weather.until(|gauge| gauge.held >= count, format!("{count} requests held by the store")).await;
+        self.plan.until(|gauge| gauge.held >= count, format!("{count} requests held by the store")).await;
     }
 
     /// Stores an object directly, without a request.

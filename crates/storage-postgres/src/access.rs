@@ -16,14 +16,14 @@ pub(crate) fn cids(access: &Access) -> Vec<String> {
 
 /// Facts that decide about read access.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Gate {
+pub(crate) struct ReadCheck {
     /// The space has a root key.
     pub(crate) shared: bool,
     /// A token of the caller's chain is revoked.
     pub(crate) revoked: bool,
 }
 
-impl Gate {
+impl ReadCheck {
     pub(crate) fn admit<R>(self, access: &Access) -> Result<(), StorageError<R>> {
         check_kind(access, self.shared)?;
         if self.revoked { Err(StorageError::Revoked) } else { Ok(()) }
@@ -32,17 +32,17 @@ impl Gate {
 
 /// Facts that decide about write access where the row of the space is not locked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WriteGate {
-    pub(crate) gate: Gate,
+pub(crate) struct WriteCheck {
+    pub(crate) read: ReadCheck,
     /// True if the space is hosted by another server.
     pub(crate) remote: bool,
 }
 
-impl WriteGate {
+impl WriteCheck {
     /// Checks access in the same order as under a lock.
     pub(crate) fn admit<R>(self, access: &Access) -> Result<(), StorageError<R>> {
-        check_kind(access, self.gate.shared)?;
-        if self.remote { Err(StorageError::SpaceIsRemote) } else { self.gate.admit(access) }
+        check_kind(access, self.read.shared)?;
+        if self.remote { Err(StorageError::SpaceIsRemote) } else { self.read.admit(access) }
     }
 }
 

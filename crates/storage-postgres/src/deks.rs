@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use self::rewrap::RewrapTransaction;
 use self::statements::{Bounds, PageRow};
 use crate::PostgresStorage;
-use crate::access::{Gate, cids, for_reading};
+use crate::access::{ReadCheck, cids, for_reading};
 use crate::columns::{cursor, dek};
 use crate::error::CorruptRow;
 use crate::pool::Class;
@@ -90,6 +90,6 @@ async fn has_files(db: &mut PgConnection, access: &Access) -> Result<bool, Abort
         &cids(access),
     );
     let row = found.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
-    Gate { shared: row.shared, revoked: row.revoked }.admit(access)?;
+    ReadCheck { shared: row.shared, revoked: row.revoked }.admit(access)?;
     Ok(row.file.is_some())
 }

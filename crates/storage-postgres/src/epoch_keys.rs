@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
-use crate::access::{Gate, cids, for_writing};
+use crate::access::{ReadCheck, cids, for_writing};
 use crate::pool::Class;
 use crate::transaction::{Aborted, Transaction};
 
@@ -102,7 +102,7 @@ async fn select(
         member,
     );
     let row = selected.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
-    Gate { shared: row.shared, revoked: row.revoked }.admit(access)?;
+    ReadCheck { shared: row.shared, revoked: row.revoked }.admit(access)?;
     Ok(row.key.map(Bytes::from))
 }
 

@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 use self::delete::Delete;
 use self::upload::{Abort, Commit};
 use crate::PostgresStorage;
-use crate::access::{Gate, cids};
+use crate::access::{ReadCheck, cids};
 use crate::columns::{cursor, dek, hash, size};
 use crate::error::CorruptRow;
 use crate::pool::Class;
@@ -86,7 +86,7 @@ async fn find(
         file.as_uuid(),
     );
     let row = found.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
-    Gate { shared: row.shared, revoked: row.revoked }.admit(access)?;
+    ReadCheck { shared: row.shared, revoked: row.revoked }.admit(access)?;
     let (Some(record), Some(at), Some(bytes), Some(key)) =
         (row.record_id, row.cursor, row.size, row.wrapped_dek)
     else {

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
-use crate::access::{Gate, Locked, cids, for_writing};
+use crate::access::{Locked, ReadCheck, cids, for_writing};
 use crate::columns::{chain_seq, cursor, hash, metadata_version};
 use crate::error::CorruptRow;
 use crate::pool::Class;
@@ -173,7 +173,7 @@ async fn list(db: &mut PgConnection, access: &Access, range: MemberRange) -> Res
     );
     let rows = listed.fetch_all(db).await?;
     let first = rows.first().ok_or(StorageError::SpaceNotFound)?;
-    Gate { shared: first.shared, revoked: first.revoked }.admit(access)?;
+    ReadCheck { shared: first.shared, revoked: first.revoked }.admit(access)?;
     let metadata_version = metadata_version(first.metadata_version)?;
     let mut entries = Vec::with_capacity(rows.len());
     for row in rows {
@@ -202,7 +202,7 @@ async fn head(db: &mut PgConnection, access: &Access) -> Result<MembersHead, Abo
         &cids(access),
     );
     let row = head.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
-    Gate { shared: row.shared, revoked: row.revoked }.admit(access)?;
+    ReadCheck { shared: row.shared, revoked: row.revoked }.admit(access)?;
     let last = match (row.chain_seq, row.entry_hash) {
         (Some(seq), Some(bytes)) => Some((chain_seq(seq)?, hash(bytes)?)),
         _ => None,

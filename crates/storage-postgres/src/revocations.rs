@@ -6,7 +6,7 @@ use less_sync_storage::{Access, AdminGrant, Revocations, RevokedCid, StorageErro
 use sqlx::PgConnection;
 
 use crate::PostgresStorage;
-use crate::access::{Gate, any_revoked, check_kind, cids};
+use crate::access::{ReadCheck, any_revoked, check_kind, cids};
 use crate::pool::Class;
 use crate::transaction::Aborted;
 
@@ -63,5 +63,5 @@ async fn revoke(db: &mut PgConnection, access: &Access, cid: &RevokedCid) -> Res
     if space.remote {
         return Err(StorageError::SpaceIsRemote.into());
     }
-    Ok(Gate { shared: space.shared, revoked: space.revoked }.admit(access)?)
+    Ok(ReadCheck { shared: space.shared, revoked: space.revoked }.admit(access)?)
 }

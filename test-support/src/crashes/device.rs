@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::seq::IteratorRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::{User, World};
+use super::run_state::{RunState, User};
 
 /// Records of a space from which on devices rather rewrite than create.
 const ENOUGH_RECORDS: usize = 200;
@@ -25,7 +25,7 @@ struct Broken;
 
 /// A simulated device: its local state and its next operation.
 pub(super) struct Device {
-    world: Arc<World>,
+    state: Arc<RunState>,
     user: User,
     name: String,
     chance: StdRng,
@@ -38,9 +38,9 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn new(world: &Arc<World>, user: User, number: u32, seed: u64) -> Self {
+    pub(super) fn new(state: &Arc<RunState>, user: User, number: u32, seed: u64) -> Self {
         Self {
-            world: world.clone(),
+            state: state.clone(),
             name: format!("{}-{number}", user.name),
             user,
             chance: StdRng::seed_from_u64(seed),
@@ -52,16 +52,16 @@ impl Device {
 
     /// Works until it is told to stop, over as many connections as that takes.
     pub(super) async fn work(mut self) {
-        while !self.world.stop.is_cancelled() {
-            let Some((connection, _events)) = dial(&self.world, &self.user).await else { continue };
-            while !self.world.stop.is_cancelled() && self.act(&connection).await.is_ok() {}
+        while !self.state.stop.is_cancelled() {
+            let Some((connection, _events)) = dial(&self.state, &self.user).await else { continue };
+            while !self.state.stop.is_cancelled() && self.act(&connection).await.is_ok() {}
         }
     }
 
     /// Pulls everything there is, however many attempts that takes.
     pub(super) async fn pull_everything(mut self) {
         loop {
-            let Some((connection, _events)) = dial(&self.world, &self.user).await else { continue };
+            let Some((connection, _events)) = dial(&self.state, &self.user).await else { continue };
             self.since = Cursor::ZERO;
             if self.pull(&connection).await.is_ok() {
                 return;
@@ -113,12 +113,12 @@ impl Device {
     async fn push_several(&mut self, connection: &Connection) -> Result<(), Broken> {
         let pushes: Vec<_> = (0..4).map(|_| self.changes()).collect();
         let outcomes =
-            join_all(pushes.iter().map(|changes| send(&self.world, &self.user, connection, changes))).await;
+            join_all(pushes.iter().map(|changes| send(&self.state, &self.user, connection, changes))).await;
         outcomes.into_iter().zip(pushes).try_for_each(|(outcome, changes)| self.learn(outcome, &changes))
     }
 
     async fn push(&mut self, connection: &Connection, changes: Vec<Change>) -> Result<(), Broken> {
-        let outcome = send(&self.world, &self.user, connection, &changes).await;
+        let outcome = send(&self.state, &self.user, connection, &changes).await;
         self.learn(outcome, &changes)
     }
 
@@ -132,60 +132,60 @@ impl Device {
     }
 
     async fn pull(&mut self, connection: &Connection) -> Result<(), Broken> {
-        let (op, space) = (self.world.history.op(), self.user.space.to_string());
-        self.world.record(&Event::Pull { op, space, since: self.since.get() });
+        let (op, space) = (self.state.history.op(), self.user.space.to_string());
+        self.state.record(&Event::Pull { op, space, since: self.since.get() });
         let Ok((rows, cursor)) = rows(connection, &self.user, self.since).await else {
-            self.world.record(&Event::Lost { op });
+            self.state.record(&Event::Lost { op });
             return if connection.ended().is_some() { Err(Broken) } else { Ok(()) };
         };
         let known = rows.iter().filter_map(|(id, row)| Some((*id, Cursor::new(row.cursor).ok()?)));
         self.known.extend(known);
         self.since = cursor;
         let rows = rows.into_iter().map(|(_, row)| row).collect();
-        self.world.record(&Event::Pulled { op, cursor: cursor.get(), rows });
+        self.state.record(&Event::Pulled { op, cursor: cursor.get(), rows });
         Ok(())
     }
 }
 
 /// A connection, if there is a server at the moment.
-pub(super) async fn dial(world: &World, user: &User) -> Option<(Connection, Events)> {
-    let address = *world.server.borrow();
+pub(super) async fn dial(state: &RunState, user: &User) -> Option<(Connection, Events)> {
+    let address = *state.server.borrow();
     let endpoint = Endpoint::from_base(&format!("http://{address}/api/v1")).expect("an address");
     let token = AccessToken::from(user.token.as_str());
     let dialled = Dialer::new(endpoint).dial(Auth::Token(token)).await.ok();
     if dialled.is_none() {
-        world.until_it_may_be_back().await;
+        state.until_it_may_be_back().await;
     }
     dialled
 }
 
 /// Pushes, and writes down what came of it: the cursor, or nothing when it was rejected.
 async fn send(
-    world: &World,
+    state: &RunState,
     user: &User,
     connection: &Connection,
     changes: &[Change],
 ) -> Result<Option<Cursor>, Broken> {
-    let (op, space) = (world.history.op(), user.space.to_string());
-    world.record(&Event::Push { op, space, changes: changes.iter().map(noted).collect() });
+    let (op, space) = (state.history.op(), user.space.to_string());
+    state.record(&Event::Push { op, space, changes: changes.iter().map(noted).collect() });
     match connection.push(user.space, changes).await {
         Ok(cursor) => {
-            world.record(&Event::Pushed { op, cursor: cursor.get() });
-            world.acknowledged.send_modify(|count| *count += 1);
+            state.record(&Event::Pushed { op, cursor: cursor.get() });
+            state.acknowledged.send_modify(|count| *count += 1);
             Ok(Some(cursor))
         }
         Err(PushError::Rejected { code: Code::Known(ErrorCode::Conflict), .. }) => {
-            world.record(&Event::Rejected { op });
+            state.record(&Event::Rejected { op });
             Ok(None)
         }
         // The commit may have happened all the same (storage T9).
         Err(PushError::Rejected { code: Code::Known(ErrorCode::Internal), .. }) => {
-            world.record(&Event::Lost { op });
-            world.until_it_may_be_back().await;
+            state.record(&Event::Lost { op });
+            state.until_it_may_be_back().await;
             Ok(None)
         }
         Err(PushError::Call(CallError::Ended(_) | CallError::Timeout)) => {
-            world.record(&Event::Lost { op });
+            state.record(&Event::Lost { op });
             Err(Broken)
         }
         Err(other) => panic!("a push was answered with {other}"),

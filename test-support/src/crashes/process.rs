@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
-use super::User;
+use super::run_state::{RECOVERY, User};
 use crate::within;
 
 /// A development server with a directory of its own, which outlives the process.
@@ -102,7 +102,7 @@ async fn launch(
         .kill_on_drop(true);
     let mut child = command.spawn().expect("the server to start");
     let mut stdout = BufReader::new(child.stdout.take().expect("what it prints"));
-    let address = tokio::time::timeout(super::RECOVERY, printed_address(&mut stdout)).await;
+    let address = tokio::time::timeout(RECOVERY, printed_address(&mut stdout)).await;
     let address = address.ok().flatten();
     let Some(address) = address else {
         let log = std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{ServerProcess, User};
+use super::process::ServerProcess;
+use super::run_state::{RECOVERY, User};
 use crate::within;
 
 /// The largest file, in bytes: more than one part of an upload to S3, more than one buffer of one to a directory.
@@ -46,7 +47,7 @@ pub struct Uploaded {
 }
 
 /// State shared by the uploaders.
-struct World {
+struct UploadRun {
     server: watch::Receiver<SocketAddr>,
     user: User,
     record: RecordId,
@@ -75,28 +76,28 @@ impl UploadCrashes {
     /// If something acknowledged is missing or has become something else, or an object is left that nothing refers to.
     pub async fn run(self, mut server: ServerProcess) -> Uploaded {
         let user = server.user("uploader").await;
-        let world = Arc::new(Box::pin(World::new(&server, user)).await);
+        let run = Arc::new(Box::pin(UploadRun::new(&server, user)).await);
         let mut uploaders = JoinSet::new();
         for _ in 0..self.uploaders {
-            uploaders.spawn(world.clone().upload());
+            uploaders.spawn(run.clone().upload());
         }
         for _ in 0..self.kills {
-            world.until_acknowledged(self.between_kills).await;
+            run.until_acknowledged(self.between_kills).await;
             server.kill_and_restart().await;
         }
-        world.until_acknowledged(self.between_kills).await;
-        world.stop.cancel();
+        run.until_acknowledged(self.between_kills).await;
+        run.stop.cancel();
         uploaders.join_all().await;
-        let there = world.download_everything().await;
+        let there = run.download_everything().await;
         let directory = server.stop().await;
         assert_eq!(findings(&directory.path().join(".less-sync")).await, []);
-        let outcome = *world.outcome.lock();
+        let outcome = *run.outcome.lock();
         assert_eq!(there, outcome.created + outcome.repeated);
         outcome
     }
 }
 
-impl World {
+impl UploadRun {
     async fn new(server: &ServerProcess, user: User) -> Self {
         let address = *server.address().borrow();
         let record: RecordId = crate::record_id(1).parse().expect("an id");
@@ -123,7 +124,7 @@ impl World {
         let mut acknowledged = self.acknowledged.subscribe();
         let goal = *acknowledged.borrow() + more;
         let reached = acknowledged.wait_for(|count| *count >= goal);
-        let reached = tokio::time::timeout(super::RECOVERY, reached).await;
+        let reached = tokio::time::timeout(RECOVERY, reached).await;
         assert!(reached.is_ok(), "no uploads are acknowledged any more");
     }
 

@@ -6,15 +6,15 @@ use less_sync_client::{Event as Heard, SyncEvent, Watch};
 use less_sync_history::{Event, Row};
 
 use super::device::{dial, text};
-use super::{User, World};
+use super::run_state::{RunState, User};
 
 /// Watches the space of `user` and writes down every event, until it is told to stop.
-pub(super) async fn watch(world: Arc<World>, user: User) {
+pub(super) async fn watch(state: Arc<RunState>, user: User) {
     let mut number = 0;
-    while !world.stop.is_cancelled() {
-        let Some((connection, mut events)) = dial(&world, &user).await else { continue };
+    while !state.stop.is_cancelled() {
+        let Some((connection, mut events)) = dial(&state, &user).await else { continue };
         if connection.subscribe(&[Watch::from(user.space)]).await.is_err() {
-            world.until_it_may_be_back().await;
+            state.until_it_may_be_back().await;
             continue;
         }
         number += 1;
@@ -22,9 +22,9 @@ pub(super) async fn watch(world: Arc<World>, user: User) {
         loop {
             tokio::select! {
                 biased;
-                () = world.stop.cancelled() => return,
+                () = state.stop.cancelled() => return,
                 heard = events.next() => match heard {
-                    Some(Heard::Sync(sync)) => world.record(&noted(&subscription, sync)),
+                    Some(Heard::Sync(sync)) => state.record(&noted(&subscription, sync)),
                     Some(_) => {}
                     None => break,
                 },

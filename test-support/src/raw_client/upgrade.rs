@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::RawClient;
 use crate::within;
 
 /// An upgrade request; every part can be replaced, repeated or left out.
@@ -74,22 +73,23 @@ impl Upgrade {
         self
     }
 
-    /// Sends it on a new connection: the answer, and the connection behind it.
-    ///
-    /// # Panics
-    /// If there is no HTTP answer.
-    pub async fn send(&self, server: SocketAddr) -> (HttpResponse, RawClient) {
+    /// Sends the request on a new connection; returns the response, the connection, and what was read from it after the
+    /// response.
+    pub(super) async fn exchange(&self, server: SocketAddr) -> (HttpResponse, TcpStream, Vec<u8>) {
         let mut socket =
             within("a connection", TcpStream::connect(server)).await.expect("a listening server");
         socket.set_nodelay(true).expect("a socket option");
         socket.write_all(self.to_text().as_bytes()).await.expect("a server that reads");
         let (response, unread) = within("an HTTP response", read_response(&mut socket)).await;
-        (response, RawClient::over(socket, unread))
+        (response, socket, unread)
     }
 
-    /// Sends it on a new connection and shows the answer only.
+    /// Sends the request on a new connection; returns the response only.
+    ///
+    /// # Panics
+    /// When there is no HTTP response.
     pub async fn response(&self, server: SocketAddr) -> HttpResponse {
-        self.send(server).await.0
+        self.exchange(server).await.0
     }
 
     fn to_text(&self) -> String {

@@ -1,4 +1,4 @@
-//! The store behind its weather.
+//! The store behind its plan.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use http_body_util::StreamBody;
 use hyper::body::{Frame, Incoming};
 use s3s::service::S3Service;
 
-use super::trouble::{Trouble, Weather};
+use super::faults::{Fault, FaultPlan};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type StoreResponse = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Failure>>>>;
@@ -27,26 +27,26 @@ const NO_BUCKET: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>
 #[derive(Clone)]
 pub(super) struct Service {
     store: S3Service,
-    weather: Arc<Weather>,
+    plan: Arc<FaultPlan>,
 }
 
 impl Service {
-    pub(super) fn new(store: S3Service, weather: Arc<Weather>) -> Self {
-        Self { store, weather }
+    pub(super) fn new(store: S3Service, plan: Arc<FaultPlan>) -> Self {
+        Self { store, plan }
     }
 
     async fn respond(self, request: Request<Incoming>) -> Result<StoreResponse, Failure> {
         let is_part = request.uri().query().is_some_and(|query| query.contains("partNumber="));
-        let _part = is_part.then(|| self.weather.part());
-        match self.weather.arrival() {
+        let _part = is_part.then(|| self.plan.part());
+        match self.plan.arrival() {
             None => self.serve(request, usize::MAX).await,
-            Some(Trouble::Hold) => {
-                self.weather.hold().await;
+            Some(Fault::Hold) => {
+                self.plan.hold().await;
                 self.serve(request, usize::MAX).await
             }
-            Some(Trouble::Status(code)) => Ok(error_response(code, "")),
-            Some(Trouble::HangUp) => Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
-            Some(Trouble::CutAfter(bytes)) => self.serve(request, bytes).await,
+            Some(Fault::Status(code)) => Ok(error_response(code, "")),
+            Some(Fault::HangUp) => Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
+            Some(Fault::CutAfter(bytes)) => self.serve(request, bytes).await,
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use less_sync_storage::{BlobError, BlobWriter, Blobs, ObjectName};
 use less_sync_storage_objects::{RetryPolicy, S3Blobs, S3Options, Timeouts};
-use less_sync_test_support::s3::{S3Server, Trouble};
+use less_sync_test_support::s3::{Fault, S3Server};
 use less_sync_test_support::within;
 use tokio::net::TcpListener;
 
@@ -121,15 +121,15 @@ async fn silent_endpoint_is_unavailable() {
 #[tokio::test]
 async fn slow_store_is_unavailable() {
     let harness = Harness::without_retries(SHORT).await;
-    harness.server.trouble(Trouble::Hold);
+    harness.server.fault(Fault::Hold);
     harness.assert_all_unavailable().await;
 }
 
 #[tokio::test]
 async fn store_that_hangs_up_or_fails_is_unavailable() {
-    for trouble in [Trouble::HangUp, Trouble::Status(500), Trouble::Status(503), Trouble::Status(429)] {
+    for fault in [Fault::HangUp, Fault::Status(500), Fault::Status(503), Fault::Status(429)] {
         let harness = Harness::without_retries(LONG).await;
-        harness.server.trouble(trouble);
+        harness.server.fault(fault);
         harness.assert_all_unavailable().await;
     }
 }
@@ -163,7 +163,7 @@ async fn missing_bucket_is_a_failure() {
 #[tokio::test]
 async fn full_store_is_full() {
     let harness = Harness::new().await;
-    harness.server.trouble(Trouble::Status(507));
+    harness.server.fault(Fault::Status(507));
     for size in [10, PART + 1] {
         assert!(matches!(harness.upload(size).await, Err(BlobError::Full)));
     }
@@ -175,7 +175,7 @@ async fn full_store_is_full() {
 async fn failure_in_the_middle_of_an_upload_leaves_nothing() {
     for nth in 2..=5 {
         let harness = Harness::without_retries(LONG).await;
-        harness.server.trouble_once(nth, Trouble::Status(500));
+        harness.server.fault_once(nth, Fault::Status(500));
         let uploaded = harness.upload(2 * PART + 1).await;
         assert!(matches!(uploaded, Err(BlobError::Unavailable(_))), "{nth}: {uploaded:?}");
         harness.assert_nothing_left().await;
@@ -184,16 +184,13 @@ async fn failure_in_the_middle_of_an_upload_leaves_nothing() {
 
 #[tokio::test]
 async fn single_failure_is_retried() {
-    for (nth, trouble) in [
-        (1, Trouble::Status(503)),
-        (2, Trouble::HangUp),
-        (3, Trouble::Status(500)),
-        (4, Trouble::Status(429)),
-    ] {
+    for (nth, fault) in
+        [(1, Fault::Status(503)), (2, Fault::HangUp), (3, Fault::Status(500)), (4, Fault::Status(429))]
+    {
         let harness = Harness::new().await;
-        harness.server.trouble_once(nth, trouble);
+        harness.server.fault_once(nth, fault);
         harness.upload(PART + 1).await.unwrap();
-        harness.server.trouble_once(1, trouble);
+        harness.server.fault_once(1, fault);
         assert_eq!(harness.read().await.unwrap(), PART + 1);
     }
 }
@@ -233,13 +230,13 @@ async fn upload_of_another_size_is_aborted() {
 #[tokio::test]
 async fn upload_that_starts_after_cancellation_is_aborted() {
     let harness = Harness::new().await;
-    harness.server.trouble(Trouble::Hold);
+    harness.server.fault(Fault::Hold);
     let key = key();
     let mut creation = harness.blobs.create(&key, PART as u64 + 1);
     assert!(creation.as_mut().now_or_never().is_none());
     within("the request", harness.server.until_held(1)).await;
     drop(creation);
-    harness.server.calm();
+    harness.server.clear_faults();
     harness.assert_nothing_left().await;
     assert_eq!(harness.server.gauge().requests, 3, "start, abort, and the check after it");
 }
@@ -250,7 +247,7 @@ async fn writer_buffers_two_parts_in_flight_and_one_more() {
     let harness = Harness::new().await;
     let size = 5 * PART;
     let mut writer = harness.blobs.create(&key(), size as u64).await.unwrap();
-    harness.server.trouble(Trouble::Hold);
+    harness.server.fault(Fault::Hold);
     let (mut taken, piece) = (0, Bytes::from(vec![7; PIECE]));
     while writer.write(piece.clone()).now_or_never().is_some() {
         taken += PIECE;
@@ -258,7 +255,7 @@ async fn writer_buffers_two_parts_in_flight_and_one_more() {
     assert_eq!(taken, 3 * PART, "and not a chunk more");
     within("two parts", harness.server.until_held(2)).await;
     drop(writer);
-    harness.server.calm();
+    harness.server.clear_faults();
     harness.assert_nothing_left().await;
 }
 
@@ -282,7 +279,7 @@ async fn object_of_one_part_costs_one_request() {
 async fn truncated_download_ends_in_an_error() {
     let harness = Harness::new().await;
     harness.server.put(&key().to_string(), &vec![7; PART]);
-    harness.server.trouble(Trouble::CutAfter(1_000_000));
+    harness.server.fault(Fault::CutAfter(1_000_000));
     let read = within("the download", harness.read()).await;
     assert!(matches!(read, Err(BlobError::Unavailable(_))), "{read:?}");
 }
@@ -291,7 +288,7 @@ async fn truncated_download_ends_in_an_error() {
 async fn download_cut_once_is_resumed() {
     let harness = Harness::new().await;
     harness.server.put(&key().to_string(), &vec![7; PART]);
-    harness.server.trouble_once(1, Trouble::CutAfter(1_000_000));
+    harness.server.fault_once(1, Fault::CutAfter(1_000_000));
     assert_eq!(harness.read().await.unwrap(), PART);
     assert_eq!(harness.server.gauge().requests, 2);
 }
@@ -303,7 +300,7 @@ async fn listing_that_fails_on_its_second_page_ends_in_an_error() {
     for number in 0..1_500 {
         harness.server.put(&format!("spaces/{number:04}"), b"x");
     }
-    harness.server.trouble_from(2, Trouble::Status(500));
+    harness.server.fault_from(2, Fault::Status(500));
     let listed: Vec<_> = harness.blobs.list("spaces/").collect().await;
     let failures: Vec<_> = listed.iter().filter(|listed| listed.is_err()).collect();
     assert_eq!(listed.len(), 1_001);

@@ -4,7 +4,7 @@ use less_sync_storage::{Access, Claim, Claimed, FileChange, FileError, FileRejec
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::access::{Gate, Locked, WriteGate, cids};
+use crate::access::{Locked, ReadCheck, WriteCheck, cids};
 use crate::columns::epoch;
 use crate::transaction::Aborted;
 
@@ -26,8 +26,8 @@ pub(super) async fn look(
         claim.file.as_uuid(),
     );
     let row = found.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
-    let gate = Gate { shared: row.shared, revoked: row.revoked };
-    WriteGate { gate, remote: row.remote }.admit(access)?;
+    let read = ReadCheck { shared: row.shared, revoked: row.revoked };
+    WriteCheck { read, remote: row.remote }.admit(access)?;
     let minimum = row.shared.then(|| epoch(row.min_key_generation)).transpose()?;
     Ok(claim.verdict(row.owner_is_live, row.owned_by.map(Into::into), minimum)?)
 }

@@ -14,7 +14,7 @@ use less_sync_storage::{
 use sqlx::PgConnection;
 
 use super::claim::{self, change};
-use crate::access::{Gate, Locked, WriteGate, cids, for_writing};
+use crate::access::{Locked, ReadCheck, WriteCheck, cids, for_writing};
 use crate::clock::micros;
 use crate::error::database;
 use crate::objects::{enqueue, is_live};
@@ -48,8 +48,8 @@ pub(super) async fn begin(
         access.chain().is_some(),
     );
     let row = begun.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
-    let gate = Gate { shared: row.shared, revoked: row.revoked };
-    WriteGate { gate, remote: row.remote }.admit(access)?;
+    let read = ReadCheck { shared: row.shared, revoked: row.revoked };
+    WriteCheck { read, remote: row.remote }.admit(access)?;
     let id = UploadId::from_bytes(row.upload_id.into_bytes());
     Ok(Upload { id, object: ObjectKey::attempt(access.space(), file, id) })
 }

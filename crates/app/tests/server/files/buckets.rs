@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use less_sync_app::{Config, Overrides, Server, Sources, Values};
-use less_sync_test_support::s3::{S3Server, Trouble};
+use less_sync_test_support::s3::{Fault, S3Server};
 use less_sync_test_support::{TestServer, TestServerBuilder, update, within};
 
 use crate::files::fixture::{Fixture, body, content, fresh_id, header, rejected, send};
@@ -52,9 +52,9 @@ async fn bucket_that_fails_is_an_outage() {
     let mut fixture = fixture(&s3).await;
     let kept = content(1000, 1);
     let stored = fixture.stored(&kept).await;
-    for (first, trouble) in [(1, Trouble::Status(503)), (1, Trouble::HangUp), (3, Trouble::Status(500))] {
+    for (first, fault) in [(1, Fault::Status(503)), (1, Fault::HangUp), (3, Fault::Status(500))] {
         let (id, bytes) = (fresh_id(), content(11 * MIB, 2));
-        s3.trouble_from(first, trouble);
+        s3.fault_from(first, fault);
         rejected(fixture.upload(&id, bytes.clone()), 503, "temporarily unavailable").await;
         rejected(fixture.ask(Method::GET, &id), 404, "file not found").await;
         rejected(fixture.ask(Method::GET, &stored), 503, "temporarily unavailable").await;
@@ -63,7 +63,7 @@ async fn bucket_that_fails_is_an_outage() {
         let row = fixture.alice.pull(&space, 0).await.into_iter().find(|(name, _)| name == "pull.record");
         let cursor = row.expect("a record").1["cursor"].as_i64().unwrap();
         fixture.alice.push_ok(&space, &[update(1, "meanwhile", cursor)]).await;
-        s3.calm();
+        s3.clear_faults();
         assert_eq!(send(fixture.upload(&id, bytes.clone())).await.status(), StatusCode::CREATED);
         assert!(body(fixture.get(&id).await).await == bytes);
         assert_eq!(body(fixture.get(&stored).await).await, kept);
@@ -77,11 +77,11 @@ async fn truncated_download_is_no_complete_body() {
     let fixture = fixture(&s3).await;
     let bytes = content(3 * MIB, 1);
     let id = fixture.stored(&bytes).await;
-    s3.trouble(Trouble::CutAfter(300_000));
+    s3.fault(Fault::CutAfter(300_000));
     let response = fixture.get(&id).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(within("the end of the body", response.bytes()).await.is_err());
-    s3.calm();
+    s3.clear_faults();
     assert!(body(fixture.get(&id).await).await == bytes);
 }
 
@@ -104,7 +104,7 @@ async fn damaged_objects_of_a_bucket_are_never_served() {
 #[tokio::test]
 async fn bucket_is_probed_at_start() {
     let s3 = S3Server::start().await;
-    s3.trouble(Trouble::Status(500));
+    s3.fault(Fault::Status(500));
     let folder = tempfile::tempdir().unwrap();
     let values = [
         ("FILE_STORAGE_BACKEND", "s3".to_owned()),

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 /// Fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Fault {
     /// Delays the request until faults are cleared.
     Hold,
     /// Responds with this status without executing the request.
@@ -29,42 +29,42 @@ pub struct Gauge {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Forecast {
+struct PlannedFault {
     /// Numbers of requests.
     from: usize,
     to: usize,
-    trouble: Trouble,
+    fault: Fault,
 }
 
 #[derive(Debug)]
-pub(super) struct Weather {
-    forecast: Mutex<Option<Forecast>>,
+pub(super) struct FaultPlan {
+    planned: Mutex<Option<PlannedFault>>,
     gauge: watch::Sender<Gauge>,
-    calms: watch::Sender<usize>,
+    clears: watch::Sender<usize>,
 }
 
-impl Default for Weather {
+impl Default for FaultPlan {
     fn default() -> Self {
         Self {
-            forecast: Mutex::default(),
+            planned: Mutex::default(),
             gauge: watch::Sender::new(Gauge::default()),
-            calms: watch::Sender::new(0),
+            clears: watch::Sender::new(0),
         }
     }
 }
 
-impl Weather {
-    pub(super) fn from(&self, nth: usize, trouble: Trouble) {
-        self.plan(nth, usize::MAX, trouble);
+impl FaultPlan {
+    pub(super) fn from(&self, nth: usize, fault: Fault) {
+        self.set(nth, usize::MAX, fault);
     }
 
-    pub(super) fn once(&self, nth: usize, trouble: Trouble) {
-        self.plan(nth, nth, trouble);
+    pub(super) fn once(&self, nth: usize, fault: Fault) {
+        self.set(nth, nth, fault);
     }
 
-    pub(super) fn calm(&self) {
-        *self.forecast.lock() = None;
-        self.calms.send_modify(|calms| *calms += 1);
+    pub(super) fn clear(&self) {
+        *self.planned.lock() = None;
+        self.clears.send_modify(|clears| *clears += 1);
     }
 
     pub(super) fn gauge(&self) -> Gauge {
@@ -78,23 +78,23 @@ impl Weather {
     }
 
     /// Counts a request and returns its fault.
-    pub(super) fn arrival(&self) -> Option<Trouble> {
+    pub(super) fn arrival(&self) -> Option<Fault> {
         let mut number = 0;
         self.gauge.send_modify(|gauge| {
             gauge.requests += 1;
             number = gauge.requests;
         });
-        let forecast = (*self.forecast.lock())?;
-        (forecast.from..=forecast.to).contains(&number).then_some(forecast.trouble)
+        let planned = (*self.planned.lock())?;
+        (planned.from..=planned.to).contains(&number).then_some(planned.fault)
     }
 
     /// Waits until faults are cleared.
     pub(super) async fn hold(&self) {
-        let mut calms = self.calms.subscribe();
+        let mut clears = self.clears.subscribe();
         self.gauge.send_modify(|gauge| gauge.held += 1);
-        let _held = Counted { weather: self, uncount: |gauge| gauge.held -= 1 };
+        let _held = Counted { plan: self, uncount: |gauge| gauge.held -= 1 };
         // Ends with the store, too.
-        let _changed = calms.changed().await;
+        let _changed = clears.changed().await;
     }
 
     /// Counts a part upload while the guard lives.
@@ -103,24 +103,24 @@ impl Weather {
             gauge.parts += 1;
             gauge.parts_at_once = gauge.parts_at_once.max(gauge.parts);
         });
-        Counted { weather: self, uncount: |gauge| gauge.parts -= 1 }
+        Counted { plan: self, uncount: |gauge| gauge.parts -= 1 }
     }
 
-    fn plan(&self, from: usize, to: usize, trouble: Trouble) {
+    fn set(&self, from: usize, to: usize, fault: Fault) {
         let so_far = self.gauge().requests;
         let (from, to) = (so_far.saturating_add(from), so_far.saturating_add(to));
-        *self.forecast.lock() = Some(Forecast { from, to, trouble });
+        *self.planned.lock() = Some(PlannedFault { from, to, fault });
     }
 }
 
 /// Guard of a counted request.
 pub(super) struct Counted<'a> {
-    weather: &'a Weather,
+    plan: &'a FaultPlan,
     uncount: fn(&mut Gauge),
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.weather.gauge.send_modify(self.uncount);
+        self.plan.gauge.send_modify(self.uncount);
     }
 }
