@@ -77,7 +77,7 @@ impl Caller {
         ]
     }
 
-    /// An attempt that nobody has begun.
+    /// Unknown upload attempt.
     fn upload(&self) -> Upload {
         let id = UploadId::from_bytes([9; 16]);
         Upload { id, object: ObjectKey::attempt(self.space, file(9), id) }

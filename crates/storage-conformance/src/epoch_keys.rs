@@ -25,7 +25,7 @@ async fn get<B: Backend>(fixture: &Fixture<B>, space: SpaceId, epoch: i32, membe
     fixture.store.epoch_key(&fixture.grant(space), epoch.into(), member).await.unwrap()
 }
 
-/// G-05: a share is for one member, one epoch and one space. Who has none is told so, which is not an error.
+/// G-05: a share is for one member, one epoch and one space. A member without one gets `None`, not an error.
 pub async fn share_is_for_one_member_epoch_and_space<B: Backend>() {
     let mut fixture = Fixture::<B>::new().await;
     let (space, other) = (fixture.shared(1).await, fixture.shared(2).await);

@@ -145,7 +145,7 @@ pub async fn late_commit_fails_or_keeps_its_object<B: Backend>() {
     fixture.end().await;
 }
 
-/// An attempt is aborted while it is committed, which nobody should do. Either there is a file and its object stays, or the
+/// An attempt is aborted while it is committed, against the contract. Either there is a file and its object stays, or the
 /// upload is lost and its object goes. P21.
 pub async fn abort_and_commit_never_both_succeed<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
@@ -218,8 +218,8 @@ pub async fn sweepers_never_claim_the_same_object<B: Backend>() {
     fixture.end().await;
 }
 
-/// A file is deleted while it is uploaded anew, again and again: the cursor moves once for each change that somebody was told of,
-/// and every object but that of the file is to be removed. P1, P21.
+/// Deletions race with new uploads of one file: the cursor moves once per acknowledged change, and every object except
+/// that of the file is pending deletion. P1, P21.
 pub async fn deletions_and_revivals_are_serialized<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

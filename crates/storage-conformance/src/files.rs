@@ -349,7 +349,7 @@ pub async fn file_change_after_the_last_cursor_is_rejected<B: Backend>() {
     fixture.end().await;
 }
 
-/// The end of an attempt is now; a repeat is nothing, and an attempt that nobody knows any more is written down again.
+/// An aborted attempt is due at once; a repeat changes nothing, and an unknown attempt is queued again.
 pub async fn aborted_attempt_is_due_at_once<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let upload = fixture.begin(space, file(1)).await;
@@ -379,7 +379,7 @@ pub async fn attempt_outlives_its_space<B: Backend>() {
     fixture.end().await;
 }
 
-/// The object of a live file stays, even if somebody aborts the attempt that it stems from. P21.
+/// The object of a live file stays, even if its attempt is aborted. P21.
 pub async fn abort_spares_the_object_of_a_live_file<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let (upload, _) = fixture.upload(space, &mine()).await;

@@ -80,7 +80,7 @@ impl<B: Backend> Fixture<B> {
         self.shared.lock().unwrap().insert(space);
     }
 
-    /// A grant of the kind that the space wants, for its owner.
+    /// Grant of the owner, of the kind that the space requires.
     pub(crate) fn grant<G: Grant>(&self, space: SpaceId) -> G {
         let is_shared = self.shared.lock().unwrap().contains(&space);
         if is_shared { G::shared(space, owner()) } else { G::personal(space) }

@@ -49,7 +49,7 @@ pub(crate) fn chain(numbers: &[u8]) -> ProofChain {
     ProofChain::new(&cids).unwrap()
 }
 
-/// The chain that opens shared spaces unless a test says otherwise; nobody revokes it.
+/// Default chain of tests for shared spaces; never revoked.
 pub(crate) fn owner() -> ProofChain {
     chain(&[250, 251])
 }

@@ -229,7 +229,7 @@ pub async fn payloads_are_stored_unchanged<B: Backend>() {
     fixture.end().await;
 }
 
-/// Storage §3.18: a purge takes the longest expired first, and no more than it is told.
+/// Storage §3.18: a purge removes the longest expired first, up to its limit.
 pub async fn purge_of_invitations_works_in_batches<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     for number in 1..=25 {

@@ -145,7 +145,7 @@ impl<B: Backend> RecordReplay<B> {
         }
     }
 
-    /// A client comes by and catches up: then it has exactly the live state.
+    /// Catches up a client and compares its state with the live state.
     async fn sync(&mut self, space: SpaceId) {
         let replica = self.replicas.entry(space).or_default();
         let Ok((state, rows)) = self.fixture.pull(space, replica.cursor).await else {

@@ -39,7 +39,7 @@ async fn state<B: Backend>(fixture: &Fixture<B>) -> ObjectQueueState {
     fixture.store.object_queue(GRACE).await.unwrap()
 }
 
-/// An attempt is due when its lifetime is over, and whoever claims it has it: nobody else does, and no commit (R7).
+/// An attempt is due when its lifetime is over; after a claim, no other claim and no commit finds it (R7).
 pub async fn expired_attempt_is_claimed_once<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let upload = fixture.begin(space, file(1)).await;

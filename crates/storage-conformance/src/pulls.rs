@@ -80,7 +80,7 @@ pub async fn pull_returns_what_is_above_since<B: Backend>() {
     fixture.end().await;
 }
 
-/// A reader from the future is told so.
+/// A reader with a cursor ahead of the space gets an error.
 pub async fn pull_from_beyond_the_cursor_is_an_error<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.personal(1).await;

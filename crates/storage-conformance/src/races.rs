@@ -169,7 +169,7 @@ pub async fn concurrent_first_accesses_of_a_personal_space_create_one_row<B: Bac
     fixture.end().await;
 }
 
-/// R9: a space is created with a root key while others touch it as personal; nobody has a personal session on a row
+/// R9: a space is created with a root key while others touch it as personal; no caller gets personal access to a row
 /// with a root key.
 pub async fn creation_and_first_access_never_mix<B: Backend>() {
     let fixture = Fixture::<B>::new().await;

@@ -63,7 +63,7 @@ pub async fn released_permit_does_not_count<B: Backend>() {
     fixture.end().await;
 }
 
-/// The window slides: an action is free again when it is as old as the window, and the caller is told when that will be.
+/// The window slides: an action is free again when it is as old as the window, and the rejection states that time.
 pub async fn window_slides<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let acquire = || fixture.store.acquire(RateAction::MembershipAppend, actor(1), LIMIT);
@@ -108,7 +108,7 @@ pub async fn wait_is_at_least_a_second<B: Backend>() {
     fixture.end().await;
 }
 
-/// Storage §3.18: a purge takes the oldest first, and no more than it is told.
+/// Storage §3.18: a purge removes the oldest first, up to its limit.
 pub async fn purge_of_actions_works_in_batches<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let wide = RateLimit { actions: 100, window: 24 * HOUR };

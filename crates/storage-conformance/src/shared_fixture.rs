@@ -1,4 +1,4 @@
-//! Short words for what happens in shared spaces.
+//! Fixture for shared spaces: shorthands of operations.
 
 use bytes::Bytes;
 use less_sync_core::{ChainSeq, Cursor, Dek, DekKind, FileId, MetadataVersion, RecordId, SpaceId};
@@ -20,7 +20,7 @@ pub(crate) const ALL: MemberRange =
     MemberRange { since: MetadataVersion::ZERO, until: None, max_bytes: usize::MAX };
 
 impl<B: Backend> Fixture<B> {
-    /// Appends what must be accepted: the log says what it follows.
+    /// Appends an entry after the current head.
     pub(crate) async fn append(&self, space: SpaceId, payload: &[u8]) -> Appended {
         let head = self.store.members_head(&self.grant(space)).await.unwrap();
         let entry = member(head.last.map(|(_, hash)| hash), payload);
@@ -117,7 +117,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// An entry that says it follows the entry with this hash.
+/// Entry that names `prev_hash` as its predecessor.
 pub(crate) fn member(prev_hash: Option<[u8; 32]>, payload: &[u8]) -> NewMember {
     NewMember::new(prev_hash, sha256(payload), Bytes::copy_from_slice(payload)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Races in shared spaces: many callers at once, started together, round after round (storage §6).
+//! Races in shared spaces: concurrent callers, started together, in many rounds (storage §6).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ fn push_of(changes: Vec<Change>) -> Push {
     Push::new(changes, None, WIDE).unwrap()
 }
 
-/// R10: many append to the same version; one does, the others are told, and the chain is whole. P6.
+/// R10: of concurrent appends to the same version one succeeds and the others conflict; the chain is complete. P6.
 pub async fn one_of_many_appends_wins<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;
@@ -284,7 +284,7 @@ pub async fn concurrent_callers_get_no_more_permits_than_the_limit<B: Backend>()
     fixture.end().await;
 }
 
-/// R24: a purge while invitations are listed, read and deleted: no error, and nobody sees one twice or one that is not
+/// R24: a purge while invitations are listed, read and deleted: no error, and no listing shows one twice or one that is not
 /// there any more.
 pub async fn purge_does_not_disturb_readers_of_a_mailbox<B: Backend>() {
     const LETTERS: u64 = 6;

@@ -176,7 +176,7 @@ pub async fn entry_appended_during_a_pull_comes_with_the_next<B: Backend>() {
     fixture.end().await;
 }
 
-/// A reader from the future that starts again is told of dead files as well.
+/// A reader with a cursor ahead that starts again receives tombstones of files as well.
 pub async fn rewound_pull_returns_tombstones_of_files<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

@@ -29,7 +29,7 @@ pub enum BlobError {
 
 /// An object that is being read.
 pub struct BlobReader {
-    /// Size of the whole object, in bytes, whatever part of it is read.
+    /// Size of the whole object, in bytes, also for a read of a part.
     pub size: u64,
     /// Requested bytes in pieces of at most 256 KiB, with one piece of read-ahead. A stream that ends without an error is
     /// complete.
@@ -61,8 +61,8 @@ pub trait BlobWriter: Send {
     /// Adds bytes. May return before they are stored; waits when too many are on their way.
     ///
     /// # Errors
-    /// [`BlobError::Failed`] for more bytes than were announced; the others as they happen. After an error the writer is
-    /// only good for [`BlobWriter::abort`].
+    /// [`BlobError::Failed`] for more bytes than were announced; the others as they happen. After an error only
+    /// [`BlobWriter::abort`] is valid.
     async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError>;
 
     /// Makes everything that was written one object, durable when this returns.
@@ -72,7 +72,7 @@ pub trait BlobWriter: Send {
     /// unknown whether there is one.
     async fn finish(self: Box<Self>) -> Result<(), BlobError>;
 
-    /// Gives up, and removes what was stored so far as well as it can be done.
+    /// Aborts the upload and removes its stored bytes on a best-effort basis.
     async fn abort(self: Box<Self>);
 }
 

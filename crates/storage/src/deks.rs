@@ -104,7 +104,7 @@ pub struct DekPage {
 }
 
 impl DekPage {
-    /// Rows that an adapter reads for one page. The surplus row is only looked at to know whether another page follows.
+    /// Rows that an adapter reads for one page. The surplus row only shows whether another page follows.
     pub const READ_ROWS: usize = DEK_PAGE_ROWS + 1;
 
     /// Cuts the first [`DekPage::READ_ROWS`] rows after a position down to a page.

@@ -49,7 +49,7 @@ impl KeyShares {
         self.0.iter().map(|(member, key)| (member.as_str(), key))
     }
 
-    /// About what they take in a database, in bytes.
+    /// Approximate size in a database, in bytes.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         self.iter().map(|(member, key)| member.len() + key.len()).sum()
@@ -81,8 +81,8 @@ pub trait EpochKeys: Send + Sync {
         shares: KeyShares,
     ) -> Result<(), EpochKeyError>;
 
-    /// The share of one member. `None` means that it was looked up and is not there: clients take that as definitive and
-    /// derive the key by themselves. Every failure must be an error.
+    /// Share of one member; `None` after a lookup that found none. Clients take `None` as definitive and derive the key
+    /// themselves, so every failure must be an error.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`]; failures of the

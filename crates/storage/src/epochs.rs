@@ -30,7 +30,7 @@ rejections! {
         /// The epoch to complete is not the pending one.
         #[error("epoch mismatch")]
         Mismatch,
-        /// Live data keys older than the epoch are left; the minimum was raised all the same (storage §3.11).
+        /// Live data keys older than the epoch are left; the minimum was raised nevertheless (storage §3.11).
         #[error("rewrap incomplete: {records} records and {files} files left")]
         RewrapIncomplete {
             /// Records left, at most [`MAX_COUNTED_KEYS`].
@@ -70,6 +70,6 @@ pub trait Epochs: Send + Sync {
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
     /// [`StorageError::Revoked`]; [`EpochRejection::Mismatch`]; [`EpochRejection::RewrapIncomplete`], with the minimum
-    /// raised all the same, so that writers under the old epoch cannot put off the end for ever.
+    /// raised nevertheless, so that writers under the old epoch cannot delay the end forever.
     async fn complete_rewrap(&self, grant: &AdminGrant, epoch: Requested<Epoch>) -> Result<(), EpochError>;
 }

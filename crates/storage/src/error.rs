@@ -21,7 +21,7 @@ pub enum StorageError<R = Infallible> {
     /// A token of the caller's chain was revoked in this space (storage T12).
     #[error("a token of the chain is revoked")]
     Revoked,
-    /// A rejection of this operation only; nothing changed, unless its documentation says otherwise.
+    /// A rejection of this operation only; nothing changed, except as documented for the rejection.
     #[error(transparent)]
     Rejected(R),
     /// The store cannot be reached, timed out, or is overloaded; a retry may help. The outcome of a commit may be unknown:

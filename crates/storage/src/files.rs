@@ -68,7 +68,7 @@ pub struct Claim {
 pub enum Claimed {
     /// The file is not there, or was deleted.
     Free,
-    /// The file is there already, and of this record: what was uploaded first stays.
+    /// The file exists already and belongs to this record; the first upload stays.
     Exists,
 }
 

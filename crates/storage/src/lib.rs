@@ -15,7 +15,7 @@
 //! | [`Invitations`], [`RateLimits`] | mailboxes, and counted actions |
 //!
 //! Code that needs one capability takes one trait: `&dyn Records`, not `&dyn Storage`. One method is one transaction; its
-//! documentation says what is atomic, what a repeat does and which errors mean what.
+//! documentation states what is atomic, the effect of a repeat, and the errors.
 //!
 //! # Access
 //!

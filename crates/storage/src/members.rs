@@ -1,4 +1,4 @@
-//! The membership log of a space: append-only, chained by hashes, opaque to the server (storage §3.9).
+//! Membership log of a space: append-only, chained by hashes, opaque to the server (storage §3.9).
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use crate::{ReadGrant, StorageError};
 /// Overhead of an entry in the size of a log and of a list, in bytes, beside its payload.
 pub const MEMBER_OVERHEAD: usize = 128;
 
-/// An entry of the membership log, as it is stored for ever.
+/// Stored entry of the membership log; never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEntry {
     /// Position in the log.
@@ -37,7 +37,7 @@ pub enum InvalidMember {
     Hash,
 }
 
-/// An entry to append: a payload with its hash, which was compared.
+/// Entry to append: a payload with its verified hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMember {
     prev_hash: Option<[u8; 32]>,
@@ -46,7 +46,7 @@ pub struct NewMember {
 }
 
 impl NewMember {
-    /// The entry with this payload, which says that it follows the entry with the hash `prev_hash`, or is the first.
+    /// Entry with this payload, to follow the entry with the hash `prev_hash`; `None` for the first entry.
     ///
     /// # Errors
     /// [`InvalidMember`] (storage §3.9, step 1).
@@ -100,7 +100,7 @@ pub struct MemberLimits {
     pub log: u64,
 }
 
-/// An entry was appended.
+/// Result of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// Position of the entry.
@@ -124,11 +124,11 @@ pub struct MemberRange {
     pub since: MetadataVersion,
     /// Version to list up to, inclusive; `None`: the current one.
     pub until: Option<MetadataVersion>,
-    /// Payloads and [`MEMBER_OVERHEAD`] for each, together; the oldest entries beyond that are left out.
+    /// Maximum size of the list: payloads and [`MEMBER_OVERHEAD`] for each, in bytes; the oldest entries are omitted.
     pub max_bytes: usize,
 }
 
-/// Entries of a log, and what the log was like in the same moment.
+/// Entries of a log, and its version in the same snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberList {
     /// Ascending, without gaps.
@@ -188,7 +188,7 @@ pub trait Members: Send + Sync {
         limits: MemberLimits,
     ) -> Result<Appended, MembershipError>;
 
-    /// The entries of a range, as far as they fit, and the version of the log they are from: one snapshot.
+    /// Entries of a range, as far as they fit, and the version of the log, in one snapshot.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`].

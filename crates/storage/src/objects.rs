@@ -77,26 +77,26 @@ pub struct ObjectQueueState {
 ///
 /// - An attempt is due when its lifetime is over. Being aborted ends it, and an orphan is written down like that.
 /// - An object of a deleted file is due when its grace is over, reckoned from the deletion.
-/// - Whatever was claimed before is due when its lease, or the delay of its postponement, is over. It has had its grace.
+/// - An entry that was claimed before is due when its lease, or the delay of its postponement, is over; its grace is over.
 #[async_trait]
 pub trait Objects: Send + Sync {
-    /// Claims objects that are due, those first that have been for longest: attempts whose lifetime is over, which can no
-    /// longer be committed from now on, and objects of files that are gone. Several processes never claim the same one at
-    /// once; what is not reported back within the lease is due again. Nothing is held while the caller removes them.
+    /// Claims due objects, the longest due first: attempts whose lifetime is over, which can no longer be committed, and
+    /// objects of deleted files. Concurrent claims never return the same object; one that is not reported back within the
+    /// lease is due again. No lock is held while the caller removes the objects.
     ///
     /// # Errors
     /// Failures of the database only.
     async fn claim_due_objects(&self, claim: ClaimDue) -> Result<Vec<DueObject>, StorageError>;
 
-    /// Forgets an object that is gone. A repeat does nothing, and neither does an entry that was never claimed and is no
-    /// object of a deleted file: an upload under way stays what it is.
+    /// Removes the entry of a deleted object. Idempotent. Changes nothing for an entry that was never claimed and is no
+    /// object of a deleted file, so an upload in progress is not affected.
     ///
     /// # Errors
     /// Failures of the database only.
     async fn forget_object(&self, space: SpaceId, entry: UploadId) -> Result<(), StorageError>;
 
-    /// Notes that an object could not be removed, to be due again after `delay`. Changes nothing where
-    /// [`Objects::forget_object`] would not either.
+    /// Records a failed deletion; the object is due again after `delay`. Changes nothing where
+    /// [`Objects::forget_object`] changes nothing.
     ///
     /// # Errors
     /// Failures of the database only.
@@ -124,8 +124,8 @@ pub trait Objects: Send + Sync {
         limit: usize,
     ) -> Result<Vec<LiveObject>, StorageError>;
 
-    /// Has an object removed, at once, that nothing refers to; unless something does by now, which is looked up in the same
-    /// transaction. Says whether it will be removed: also when it was to be removed already, in its own time.
+    /// Marks an unreferenced object for deletion at once; the reference is looked up in the same transaction. Returns true if
+    /// the object will be removed, also when it was pending deletion already.
     ///
     /// # Errors
     /// Failures of the database only.

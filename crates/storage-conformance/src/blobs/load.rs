@@ -17,7 +17,7 @@ const WRITERS: u8 = 32;
 /// Maximum memory of one writer, in bytes.
 const PER_WRITER: usize = 15 << 20;
 
-/// Counts the bytes of pieces that somebody still holds.
+/// Counts the bytes of pieces that are still alive.
 #[derive(Default)]
 struct Held {
     now: AtomicUsize,

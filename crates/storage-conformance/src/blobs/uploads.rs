@@ -104,7 +104,7 @@ pub async fn dropped_finish_leaves_what_delete_removes<B: BlobsBackend>() {
     }
 }
 
-/// `Content-Length` is a promise; the writer keeps to it whoever checks it before.
+/// The writer enforces the announced size, independently of its callers.
 pub async fn upload_that_is_too_long_is_rejected<B: BlobsBackend>() {
     let fixture = Fixture::<B>::new().await;
     for size in [0].into_iter().chain(KINDS) {

@@ -1,4 +1,4 @@
-//! The contract in its simplest form: maps, and no thought of speed. It shares no rule with the code that it judges.
+//! Reference model of the contract: plain maps, sharing no code with the adapters under test.
 
 use std::collections::{BTreeMap, BTreeSet};
 

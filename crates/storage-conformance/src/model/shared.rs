@@ -162,7 +162,7 @@ impl<B: Backend> SharedReplay<B> {
         agree(&advanced, &admitted.map(|()| self.model.advance(space, number, raise_minimum)));
     }
 
-    /// The owner lists: nobody revokes that chain.
+    /// Lists with the chain that is never revoked.
     async fn list(&mut self, space: SpaceId) {
         let grant = grant(space, 2);
         let (listing, deks) = deks(&*self.fixture.store, &grant, DekKind::Record, Cursor::ZERO).await;
@@ -224,7 +224,7 @@ impl<B: Backend> SharedReplay<B> {
         agree(&put, &admitted.and_then(|()| self.model.put_shares(space, number, key)));
     }
 
-    /// Everything that can be read, by somebody who may have been removed.
+    /// Compares every read operation, for a caller who may be revoked.
     async fn look(&self, space: SpaceId, bearer: usize, since: Cursor) {
         let read = grant(space, bearer);
         let state = self.fixture.store.space_state(&read).await;

@@ -10,7 +10,7 @@ use super::object_store::SweepOutcome;
 use super::shared_store::{PERSONAL, SHARED};
 use less_sync_core::SpaceId;
 
-/// Cids that are revoked: of the second chain, of the first two, of nobody's.
+/// Cids that are revoked: of the second chain, of the first two, of none.
 const REVOKED: [u8; 3] = [20, 11, 99];
 
 /// Files are numbered up to this.

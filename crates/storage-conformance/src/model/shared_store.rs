@@ -22,7 +22,7 @@ pub(super) const SHARED: SpaceId = SpaceId::from_bytes([1; 16]);
 /// The space that is opened without one.
 pub(super) const PERSONAL: SpaceId = SpaceId::from_bytes([2; 16]);
 
-/// Chains that come by. The second rests on the first; nobody revokes the last.
+/// Chains of the callers. The second is derived from the first; the last is never revoked.
 pub(super) const CHAINS: [&[u8]; 3] = [&[10, 11], &[20, 21, 10, 11], &[30, 31]];
 
 pub(super) struct SharedStore {

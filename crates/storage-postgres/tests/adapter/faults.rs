@@ -135,7 +135,7 @@ async fn session_that_is_cut_within_a_page_is_replaced() {
     harness.end().await;
 }
 
-/// A lock that nobody gives back costs the pushes to its space their time limit, and nobody anything else.
+/// A lock that is never released costs pushes to its space their timeout, and nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn lock_that_is_not_given_back_is_unavailable_and_passes() {
     let short = Duration::from_millis(100);

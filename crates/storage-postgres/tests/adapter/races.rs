@@ -150,7 +150,7 @@ async fn batches_of_two_servers_over_the_same_spaces_never_deadlock() {
     harness.end().await;
 }
 
-/// A space that somebody else has locked holds up its own pushes only: committers do not wait for locks (T2, T3).
+/// A locked space delays only its own pushes: committers do not wait for locks (T2, T3).
 #[tokio::test(flavor = "multi_thread")]
 async fn locked_space_does_not_hold_up_its_neighbours() {
     let harness = Harness::new(|options| options).await;

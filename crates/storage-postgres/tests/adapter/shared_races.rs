@@ -120,7 +120,7 @@ fn chain(number: u64) -> ProofChain {
     ProofChain::new(&[cid(1 << 60), cid(number), cid(1 << 61)]).unwrap()
 }
 
-/// By the bearer of a chain that nobody revokes.
+/// Grant with the chain that is never revoked.
 async fn revoke(storage: &PostgresStorage, space: SpaceId, number: u64) -> Result<(), StorageError> {
     let owner = AdminGrant::issue_shared(space, ProofChain::new(&[cid(1 << 62)]).unwrap());
     storage.revoke(&owner, &cid(number).into()).await

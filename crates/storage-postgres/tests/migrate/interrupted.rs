@@ -95,7 +95,7 @@ async fn way_back_clears_what_an_interrupted_run_left() {
     assert_eq!(left, "true");
 }
 
-/// Version 16 waits for nobody longer than five seconds, since everybody waits behind it.
+/// Version 16 waits at most five seconds for a lock, since all later statements queue behind it.
 #[tokio::test]
 async fn migration_that_cannot_have_its_lock_leaves_nothing_behind() {
     let mut fixture = Fixture::at(15).await;

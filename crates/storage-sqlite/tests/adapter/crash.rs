@@ -71,7 +71,7 @@ async fn every_acknowledged_push_survives_a_kill() {
     }
 }
 
-/// Runs a pushing child, notes what it was told, and kills it after so many acknowledgements.
+/// Runs a pushing child process, records its acknowledgements, and kills it after a number of them.
 fn kill_after(path: &Path, acknowledgements: usize, acknowledged: &mut HashMap<u8, Cursor>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child_pushes_until_it_is_killed", "--ignored", "--nocapture"])
