@@ -28,7 +28,7 @@ impl Member {
     /// `did:key` of the member.
     #[must_use]
     pub fn did(&self) -> &str {
-        self.key.did()
+        self.key.did().as_str()
     }
 
     /// Root public key for `space.create`.
@@ -154,7 +154,7 @@ mod tests {
 
     fn verify(token: &str, owner: &Member, caller: &Member) -> Result<Permission, UcanError> {
         let expected = Expectations {
-            audience: Audience::Caller(caller.did()),
+            audience: Audience::Caller(caller.key.did()),
             permission: Permission::Read,
             space: SPACE,
             root_key: owner.root_key(),

@@ -106,7 +106,7 @@ impl Target {
     pub(crate) fn token_source_of(&self, identity: &Identity) -> Result<TokenSource, Failure> {
         match self.token_source()? {
             TokenSource::Dev { tokens, mut request } => {
-                request.did = Some(identity.did().to_owned());
+                request.did = Some(identity.did().as_str().to_owned());
                 Ok(TokenSource::Dev { tokens, request })
             }
             other @ (TokenSource::Given(_) | TokenSource::File(_)) => Ok(other),
@@ -176,11 +176,11 @@ impl Target {
 
 /// Rejects a token of another identity: the server would reject every call in a shared space (auth §6.3).
 fn check_identity(claims: &Claims, identity: &Identity) -> Result<(), Failure> {
-    if claims.did.as_deref() == Some(identity.did()) {
+    if claims.did.as_deref() == Some(identity.did().as_str()) {
         return Ok(());
     }
     let named = claims.did.as_deref().unwrap_or("no identity");
-    let error = anyhow!("the access token is for {named}, but your keys are for {}", identity.did());
+    let error = anyhow!("the access token is for {named}, but your keys are for {}", identity.did().as_str());
     Err(Failure::usage(error))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use less_sync_core::{SpaceId, Timestamp};
+use less_sync_core::{Did, SpaceId, Timestamp};
 
 use crate::{MailboxId, Scopes};
 
@@ -18,7 +18,7 @@ pub struct Caller {
     /// Scopes granted to the app.
     pub scopes: Scopes,
     /// DID that a UCAN must name as its audience, if any.
-    pub did: Option<String>,
+    pub did: Option<Did>,
     /// Mailbox of the caller. The first token of an installation has none.
     pub mailbox_id: Option<MailboxId>,
     /// Personal space, in which the caller has all rights. Always present unless ids are taken from the claim.
@@ -58,7 +58,7 @@ mod tests {
             user_id: "user-1".into(),
             client_id: "client-1".into(),
             scopes: Scopes::new("sync"),
-            did: Some("did:key:z1".into()),
+            did: Some(Did::of_key("1")),
             mailbox_id: "9f".repeat(32).parse().ok(),
             personal_space: Some(SpaceId::from_bytes([1; 16])),
             expires_at: Timestamp::from_seconds(1),

@@ -2,9 +2,9 @@
 //!
 //! Every key has exactly one accepted text, so comparing texts compares keys.
 
-use crate::P256Key;
+use less_sync_core::Did;
 
-const PREFIX: &str = "did:key:z";
+use crate::P256Key;
 
 /// Maximum length after the prefix, in characters: base58 decoding takes quadratic time.
 const MAX_BODY_CHARS: usize = 256;
@@ -69,7 +69,7 @@ impl InvalidDidKey {
 /// # Errors
 /// [`InvalidDidKey`], decided in the order of auth §5.
 pub fn decode(did: &str) -> Result<P256Key, InvalidDidKey> {
-    let body = did.strip_prefix(PREFIX).filter(|body| !body.is_empty());
+    let body = did.strip_prefix(Did::KEY_PREFIX).filter(|body| !body.is_empty());
     let body = body.ok_or(InvalidDidKey::MissingPrefix)?;
     if body.chars().nth(MAX_BODY_CHARS).is_some() {
         return Err(InvalidDidKey::InputTooLong);
@@ -89,8 +89,8 @@ pub fn decode(did: &str) -> Result<P256Key, InvalidDidKey> {
 
 /// Encodes `key`: always 57 characters.
 #[must_use]
-pub fn encode(key: &P256Key) -> String {
-    format!("{PREFIX}{}", encoded(&key.to_compressed()))
+pub fn encode(key: &P256Key) -> Did {
+    Did::of_key(&encoded(&key.to_compressed()))
 }
 
 /// Encodes the part after the prefix.
@@ -122,8 +122,8 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters() {
-        assert_eq!(decode(&format!("{PREFIX}{}", "é".repeat(256))), Err(InvalidDidKey::BadBase58));
-        assert_eq!(decode(&format!("{PREFIX}{}", "é".repeat(257))), Err(InvalidDidKey::InputTooLong));
+        assert_eq!(decode(Did::of_key(&"é".repeat(256)).as_str()), Err(InvalidDidKey::BadBase58));
+        assert_eq!(decode(Did::of_key(&"é".repeat(257)).as_str()), Err(InvalidDidKey::InputTooLong));
     }
 
     /// Encodes a leading zero byte as `1`, as base58 does.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use less_sync_client::{AccessToken, DevTokenClient, ServerUrl, TokenRequest};
-use less_sync_core::SpaceId;
+use less_sync_core::{Did, SpaceId};
 
 use crate::clock;
 use crate::connection::ServerAddress;
@@ -101,8 +101,8 @@ impl ServerUnderTest {
     }
 
     /// Access token of `user` that names `did`.
-    pub(crate) async fn token_of(&self, user: &str, did: &str) -> anyhow::Result<AccessToken> {
-        let (user, did) = (Some(user.to_owned()), Some(did.to_owned()));
+    pub(crate) async fn token_of(&self, user: &str, did: &Did) -> anyhow::Result<AccessToken> {
+        let (user, did) = (Some(user.to_owned()), Some(did.as_str().to_owned()));
         Ok(self.tokens.issue(&TokenRequest { user, did, ..TokenRequest::default() }).await?.token)
     }
 

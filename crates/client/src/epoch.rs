@@ -7,7 +7,7 @@ use less_sync_core::wire::epoch_keys::{
     EpochKeysGetParams, EpochKeysGetResult, EpochKeysPutParams, EpochKeysPutResult, KeyShare,
 };
 use less_sync_core::wire::method;
-use less_sync_core::{Epoch, ErrorCode};
+use less_sync_core::{Did, Epoch, ErrorCode};
 
 use crate::access::Access;
 use crate::connection::Connection;
@@ -31,7 +31,7 @@ pub enum Begun {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
     /// `did:key` of the member, the `did` of their access token.
-    pub member_did: String,
+    pub member: Did,
     /// Sealed key, 1 to 2048 bytes.
     pub wrapped_key: Bytes,
 }
@@ -89,7 +89,7 @@ impl Connection {
         let space = access.space.to_string();
         let keys = shares
             .iter()
-            .map(|share| KeyShare { member_did: &share.member_did, wrapped_key: &share.wrapped_key })
+            .map(|share| KeyShare { member_did: share.member.as_str(), wrapped_key: &share.wrapped_key })
             .collect();
         let params = EpochKeysPutParams {
             space: &space,

@@ -6,7 +6,7 @@ use less_sync_core::wire::membership::{
     MembershipRevokeParams,
 };
 use less_sync_core::wire::method;
-use less_sync_core::{ChainSeq, Cid, MetadataVersion, limits};
+use less_sync_core::{ChainSeq, Cid, Did, MetadataVersion, limits};
 use sha2::{Digest as _, Sha256};
 
 use crate::access::Access;
@@ -147,24 +147,19 @@ impl Connection {
         Ok(list.entries.iter().map(|entry| MembershipEntry::of(entry, &slicer)).collect())
     }
 
-    /// Revokes the UCAN `cid` and all UCANs derived from it, immediately and permanently. With `member_did`, subscriptions
+    /// Revokes the UCAN `cid` and all UCANs derived from it, immediately and permanently. With `member`, subscriptions
     /// of that member to the space end as well. Idempotent.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn revoke(
-        &self,
-        access: Access<'_>,
-        cid: Cid,
-        member_did: Option<&str>,
-    ) -> Result<(), CallError> {
+    pub async fn revoke(&self, access: Access<'_>, cid: Cid, member: Option<&Did>) -> Result<(), CallError> {
         let (space, ucan_cid) = (access.space.to_string(), cid.to_hex());
         let params = MembershipRevokeParams {
             space: &space,
             ucan: access.ucan,
             home_server: None,
             ucan_cid: &ucan_cid,
-            member_did,
+            member_did: member.map(Did::as_str),
         };
         self.call(method::MEMBERSHIP_REVOKE, &params).await?.decode::<Empty>().map(drop)
     }

@@ -70,8 +70,8 @@ impl ChainCache {
         let is_signature =
             |key: &_, signed: &[u8], signature: &[u8]| self.signatures.verifies(key, signed, signature);
         let chain = Arc::new(ucan::verify_by(is_signature, token, expected, now)?);
-        let heap_bytes = size_of::<VerifiedChain>() + chain.audience().len();
-        if chain.audience().len() <= MAX_AUDIENCE_BYTES {
+        let heap_bytes = size_of::<VerifiedChain>() + chain.audience().as_str().len();
+        if chain.audience().as_str().len() <= MAX_AUDIENCE_BYTES {
             self.shard(&key).lock().insert(key, Arc::clone(&chain), heap_bytes, now);
         }
         Ok(chain)

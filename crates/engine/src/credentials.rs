@@ -3,6 +3,7 @@
 use std::fmt;
 
 use less_sync_auth::Caller;
+use less_sync_core::Did;
 
 /// Caller of a request, and the chain of UCANs that the request presents. `Debug` prints no content.
 #[derive(Clone, Copy)]
@@ -15,8 +16,8 @@ pub struct Credentials<'a> {
 
 impl<'a> Credentials<'a> {
     /// The chain and the DID that must be its audience; `None` when either is missing.
-    pub(crate) fn chain(self) -> Option<(&'a str, &'a str)> {
-        Some((self.ucan?, self.caller.did.as_deref()?))
+    pub(crate) fn chain(self) -> Option<(&'a str, &'a Did)> {
+        Some((self.ucan?, self.caller.did.as_ref()?))
     }
 }
 

@@ -48,7 +48,7 @@ impl Engine {
         epoch: Requested<Epoch>,
     ) -> Result<Option<Bytes>, EngineError> {
         let grant = self.authorizer.admit(Method::EpochKeysGet, credentials, space).await?.reading()?;
-        let did = credentials.caller.did.as_deref().ok_or(EngineError::Forbidden)?;
+        let did = credentials.caller.did.as_ref().ok_or(EngineError::Forbidden)?;
         Ok(self.storage.epoch_key(&grant, epoch, did).await?)
     }
 }

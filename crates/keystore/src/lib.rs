@@ -22,7 +22,7 @@
 //! let keys = KeyDirectory::new(path);
 //! assert!(keys.identity()?.is_none());
 //! let identity = keys.identity_or_create()?;
-//! assert_eq!(keys.identity()?.map(|stored| stored.did().to_owned()).as_deref(), Some(identity.did()));
+//! assert_eq!(keys.identity()?.map(|stored| stored.did().clone()).as_ref(), Some(identity.did()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -58,7 +58,7 @@ impl Connection {
     /// Replaces the identity after a token refresh. Subscriptions that are authorized by chains for another DID end
     /// (protocol §6.3).
     pub(crate) fn set_caller(&self, caller: Caller) {
-        let foreign = self.subscriptions.lock().take_foreign(caller.did.as_deref());
+        let foreign = self.subscriptions.lock().take_foreign(caller.did.as_ref());
         *self.caller.write() = Arc::new(caller);
         self.endpoint.broker.end_subscriptions(foreign, self.id, &self.outbox);
     }

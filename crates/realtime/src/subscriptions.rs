@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::{SpaceId, Timestamp};
+use less_sync_core::{Did, SpaceId, Timestamp};
 
 /// Subscriptions of one connection. The broker may have ended some of them in the meantime.
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ impl Subscriptions {
     }
 
     /// Removes the subscriptions that are authorized by a chain for an audience other than `did`.
-    pub(crate) fn take_foreign(&mut self, did: Option<&str>) -> Vec<SpaceId> {
+    pub(crate) fn take_foreign(&mut self, did: Option<&Did>) -> Vec<SpaceId> {
         self.take(|authorization| did != Some(authorization.chain.audience()))
     }
 

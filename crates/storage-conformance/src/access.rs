@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, DekKind, SpaceId};
+use less_sync_core::{Cursor, DekKind, Did, SpaceId};
 
 use crate::file_fixture::{claim, content};
 use crate::fixture::{AnyError, Fixture, ROOT, WIDE, any, dek, live, record, space};
@@ -47,7 +47,7 @@ impl Caller {
             ("list keys", any(store.begin_deks(&grant, DekKind::Record, Cursor::ZERO).await.map(drop))),
             ("has files", any(store.has_files(&grant).await.map(drop))),
             ("file", found(store.file(&grant, file(9)).await)),
-            ("epoch key", any(store.epoch_key(&grant, 1.into(), "did:key:z").await.map(drop))),
+            ("epoch key", any(store.epoch_key(&grant, 1.into(), &Did::of_key("1")).await.map(drop))),
             ("empty push", self.push(fixture, vec![]).await),
         ]
     }

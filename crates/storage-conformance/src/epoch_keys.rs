@@ -22,7 +22,7 @@ async fn put<B: Backend>(
 }
 
 async fn get<B: Backend>(fixture: &Fixture<B>, space: SpaceId, epoch: i32, member: &str) -> Option<Bytes> {
-    fixture.store.epoch_key(&fixture.grant(space), epoch.into(), member).await.unwrap()
+    fixture.store.epoch_key(&fixture.grant(space), epoch.into(), &member.try_into().unwrap()).await.unwrap()
 }
 
 /// G-05: a share is for one member, one epoch and one space. A member without one gets `None`, not an error.
@@ -38,7 +38,6 @@ pub async fn share_is_for_one_member_epoch_and_space<B: Backend>() {
     for (space, epoch, member) in [
         (space, 2, "did:key:carol"),
         (space, 2, "did:key:Alice"),
-        (space, 2, ""),
         (space, 1, "did:key:alice"),
         (space, 0, "did:key:alice"),
         (space, i32::MIN, "did:key:alice"),

@@ -1,7 +1,7 @@
 //! Epochs, and the end of a rewrap.
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, SpaceId};
+use less_sync_core::{Cursor, Did, SpaceId};
 
 use crate::fixture::{Fixture, cursor, dek, epoch, keyed, live, record, space, tombstone};
 use crate::shared_fixture::{file, rewrap};
@@ -241,9 +241,9 @@ pub async fn completion_deletes_outdated_shares<B: Backend>() {
         fixture.store.put_epoch_keys(&fixture.grant(space), number.into(), shares).await.unwrap();
     };
     let stored = async |space: SpaceId| {
-        let mut stored = Vec::new();
+        let (mut stored, did) = (Vec::new(), Did::try_from("did").unwrap());
         for number in 1..=6 {
-            let key = fixture.store.epoch_key(&fixture.grant(space), number.into(), "did").await.unwrap();
+            let key = fixture.store.epoch_key(&fixture.grant(space), number.into(), &did).await.unwrap();
             stored.extend(key.map(|_| number));
         }
         stored

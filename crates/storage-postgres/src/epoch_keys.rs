@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{Epoch, Requested};
+use less_sync_core::{Did, Epoch, Requested};
 use less_sync_storage::{
     Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
 };
@@ -29,10 +29,10 @@ impl EpochKeys for PostgresStorage {
         &self,
         grant: &ReadGrant,
         epoch: Requested<Epoch>,
-        member_did: &str,
+        member: &Did,
     ) -> Result<Option<Bytes>, StorageError> {
         let mut lease = self.pool.lease(Class::Request).await?;
-        let key = select(lease.connection(), grant.access(), epoch, member_did).await;
+        let key = select(lease.connection(), grant.access(), epoch, member).await;
         lease.conclude(key)
     }
 }
@@ -72,7 +72,7 @@ async fn insert(
     shares: &KeyShares,
 ) -> Result<(), sqlx::Error> {
     let (members, keys): (Vec<&str>, Vec<&[u8]>) =
-        shares.iter().map(|(member, key)| (member, key.as_ref())).unzip();
+        shares.iter().map(|(member, key)| (member.as_str(), key.as_ref())).unzip();
     let inserted = sqlx::query!(
         "INSERT INTO epoch_keys (space_id, epoch, member_did, wrapped_key)
          SELECT $1, $2, member, key FROM unnest($3::text[], $4::bytea[]) AS share (member, key)",
@@ -89,7 +89,7 @@ async fn select(
     db: &mut PgConnection,
     access: &Access,
     epoch: Requested<Epoch>,
-    member: &str,
+    member: &Did,
 ) -> Result<Option<Bytes>, Aborted> {
     let selected = sqlx::query!(
         r#"SELECT root_public_key IS NOT NULL AS "shared!",
@@ -99,7 +99,7 @@ async fn select(
         access.space().as_uuid(),
         &cids(access),
         epoch.value().map(Epoch::get),
-        member,
+        member.as_str(),
     );
     let row = selected.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;
     ReadCheck { shared: row.shared, revoked: row.revoked }.admit(access)?;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{Epoch, Requested, SpaceId};
+use less_sync_core::{Did, Epoch, Requested, SpaceId};
 use less_sync_storage::{
     Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
 };
@@ -41,15 +41,15 @@ impl EpochKeys for SqliteStorage {
         &self,
         grant: &ReadGrant,
         epoch: Requested<Epoch>,
-        member_did: &str,
+        member: &Did,
     ) -> Result<Option<Bytes>, StorageError> {
-        let (access, member) = (grant.access().clone(), member_did.to_owned());
+        let (access, member) = (grant.access().clone(), member.clone());
         self.readers
             .snapshot(move |db| {
                 let space = for_reading(db, &access)?;
                 let Some(epoch) = epoch.value() else { return Ok(None) };
                 let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
-                let share = params![space.id.as_bytes(), epoch.get(), member];
+                let share = params![space.id.as_bytes(), epoch.get(), member.as_str()];
                 let key = select.query_row(share, |row| row.get::<_, Vec<u8>>(0)).optional();
                 Ok(key.map_err(storage_error)?.map(Bytes::from))
             })
@@ -72,7 +72,7 @@ fn put(
     delete.execute(params![id, epoch]).map_err(storage_error)?;
     let (mut insert, now) = (db.prepare_cached(INSERT).map_err(storage_error)?, now_micros());
     for (member, key) in shares.iter() {
-        insert.execute(params![id, epoch, member, key.as_ref(), now]).map_err(storage_error)?;
+        insert.execute(params![id, epoch, member.as_str(), key.as_ref(), now]).map_err(storage_error)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{Epoch, Requested, limits};
+use less_sync_core::{Did, Epoch, Requested, limits};
 
 use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, StorageError};
@@ -23,7 +23,7 @@ pub enum InvalidKeyShares {
 
 /// The shares of one epoch: at most one per member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyShares(BTreeMap<String, Bytes>);
+pub struct KeyShares(BTreeMap<Did, Bytes>);
 
 impl KeyShares {
     /// The shares of these members. Of several for one member the last one counts.
@@ -34,26 +34,26 @@ impl KeyShares {
         if !(1..=limits::KEY_SHARES).contains(&shares.len()) {
             return Err(InvalidKeyShares::Count);
         }
-        let fits = |(member, key): &(String, Bytes)| {
-            (1..=limits::MEMBER_DID).contains(&member.len()) && (1..=limits::WRAPPED_KEY).contains(&key.len())
-        };
-        if shares.iter().all(fits) {
-            Ok(Self(shares.into_iter().collect()))
-        } else {
-            Err(InvalidKeyShares::Share)
-        }
+        shares.into_iter().map(share).collect::<Result<_, _>>().map(Self)
     }
 
     /// DID of a member and the key wrapped for it, ascending by DID.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Bytes)> {
-        self.0.iter().map(|(member, key)| (member.as_str(), key))
+    pub fn iter(&self) -> impl Iterator<Item = (&Did, &Bytes)> {
+        self.0.iter()
     }
 
     /// Approximate size in a database, in bytes.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        self.iter().map(|(member, key)| member.len() + key.len()).sum()
+        self.iter().map(|(member, key)| member.as_str().len() + key.len()).sum()
     }
+}
+
+/// Checks the lengths of one share.
+fn share((member, key): (String, Bytes)) -> Result<(Did, Bytes), InvalidKeyShares> {
+    let fits = member.len() <= limits::MEMBER_DID && (1..=limits::WRAPPED_KEY).contains(&key.len());
+    let member = Did::try_from(member).ok().filter(|_| fits);
+    member.map(|member| (member, key)).ok_or(InvalidKeyShares::Share)
 }
 
 rejections! {
@@ -91,7 +91,7 @@ pub trait EpochKeys: Send + Sync {
         &self,
         grant: &ReadGrant,
         epoch: Requested<Epoch>,
-        member_did: &str,
+        member: &Did,
     ) -> Result<Option<Bytes>, StorageError>;
 }
 
@@ -125,6 +125,7 @@ mod tests {
         let share = |member: &str, key: &'static [u8]| (member.to_owned(), Bytes::from_static(key));
         let shares = KeyShares::new(vec![share("b", b"1"), share("a", b"2"), share("b", b"3")]).unwrap();
         let expected = [("a", &Bytes::from_static(b"2")), ("b", &Bytes::from_static(b"3"))];
-        assert_eq!(shares.iter().collect::<Vec<_>>(), expected);
+        let stored: Vec<_> = shares.iter().map(|(member, key)| (member.as_str(), key)).collect();
+        assert_eq!(stored, expected);
     }
 }

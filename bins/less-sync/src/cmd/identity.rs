@@ -25,7 +25,7 @@ pub(crate) async fn run(target: &Target, _arguments: &Arguments, json: bool) -> 
     let address = address(&identity, &claims)?;
     if json {
         let line = Fields::new()
-            .with("did", address.did())
+            .with("did", address.did().as_str())
             .with("mailbox", address.mailbox().to_hex())
             .with("address", address.to_string())
             .with("keys", keys.path().display().to_string());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use less_sync_core::Timestamp;
+use less_sync_core::{Did, Timestamp};
 use serde::Deserialize;
 
 use super::error::{InvalidToken, TokenError};
@@ -104,7 +104,7 @@ impl Claims {
         Ok(Caller {
             issuer: comparable_issuer(raw_issuer).to_owned(),
             scopes: Scopes::new(self.scope),
-            did: Some(self.did).filter(|did| !did.is_empty()),
+            did: Did::try_from(self.did).ok(),
             mailbox_id,
             personal_space,
             expires_at: Timestamp::from_seconds(self.expires_at),

@@ -64,14 +64,12 @@ fn walk(
     now: u64,
 ) -> Result<Facts, UcanError> {
     let leaf = Token::open(token, &mut is_signature)?;
-    if !expected.audience.is(&leaf.claims.audience) {
-        return Err(UcanError::IdentityMismatch);
-    }
+    let audience = leaf.claims.audience.clone().filter(|audience| expected.audience.is(audience));
+    let audience = audience.ok_or(UcanError::IdentityMismatch)?;
     let expires_at = leaf.claims.check(expected.space, expected.permission, now)?;
     let permission = leaf.claims.permission()?;
     let mut cids: Vec<Cid> = vec![leaf.cids.cid, leaf.cids.alternate];
     let mut not_before = leaf.claims.not_before;
-    let audience = leaf.claims.audience.as_str().into();
     let mut child = leaf;
     for depth in 2.. {
         let Some(proof) = child.claims.proof() else { break };

@@ -1,6 +1,6 @@
 //! Claims of a UCAN (auth §6.1).
 
-use less_sync_core::{Permission, SpaceId};
+use less_sync_core::{Did, Permission, SpaceId};
 use serde::Deserialize;
 
 use super::texts::{TextOrTexts, Texts};
@@ -14,10 +14,10 @@ const NAMES: &[&str] = &["iss", "aud", "cmd", "with", "nonce", "exp", "nbf", "pr
 const RESOURCE_PREFIX: &str = "space:";
 
 /// Type-checked claims whose values are not judged yet. Absent texts are empty, which no
-/// valid value is.
+/// valid value is; an empty audience is absent.
 pub(super) struct Claims {
     pub(super) issuer: String,
-    pub(super) audience: String,
+    pub(super) audience: Option<Did>,
     command: String,
     resource: String,
     nonce: String,
@@ -33,7 +33,7 @@ impl Claims {
         let audience = optional::<TextOrTexts>(&claims, "aud")?.unwrap_or_default();
         Ok(Self {
             issuer: text("iss")?,
-            audience: audience.0.first.unwrap_or_default(),
+            audience: audience.0.first.and_then(|text| Did::try_from(text).ok()),
             command: text("cmd")?,
             resource: text("with")?,
             nonce: text("nonce")?,
@@ -69,7 +69,7 @@ impl Claims {
 
     /// Checks that `parent` permits its holder to issue this token: steps 10 to 12, without the parent's own checks.
     pub(super) fn check_parent(&self, parent: &Self) -> Result<(), UcanError> {
-        if parent.audience != self.issuer {
+        if parent.audience.as_ref().is_none_or(|audience| audience.as_str() != self.issuer) {
             return Err(UcanError::IdentityMismatch);
         }
         if !parent.permission()?.covers(self.permission()?) {

@@ -2,27 +2,26 @@
 
 use std::fmt;
 
-use less_sync_core::{Permission, SpaceId};
+use less_sync_core::{Did, Permission, SpaceId};
 
 use crate::RootKey;
 
 /// Required audience of the outermost token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Audience<'a> {
-    /// The caller: the `did` of a verified access token. An empty text matches nothing.
-    Caller(&'a str),
+    /// The caller: the `did` of a verified access token.
+    Caller(&'a Did),
     /// Any audience: between servers the chain itself is the proof (auth §6.4).
     Bearer,
 }
 
 impl Audience<'_> {
-    /// Returns true when a token for `named` may be presented: step 2. An empty audience may not.
-    pub(super) fn is(self, named: &str) -> bool {
-        !named.is_empty()
-            && match self {
-                Self::Caller(did) => named == did,
-                Self::Bearer => true,
-            }
+    /// Returns true when a token for `named` may be presented: step 2.
+    pub(super) fn is(self, named: &Did) -> bool {
+        match self {
+            Self::Caller(did) => named == did,
+            Self::Bearer => true,
+        }
     }
 }
 

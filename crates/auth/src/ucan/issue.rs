@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use less_sync_core::{Permission, SpaceId, Timestamp};
+use less_sync_core::{Did, Permission, SpaceId, Timestamp};
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer;
 use serde::Serialize;
@@ -24,14 +24,14 @@ pub struct InvalidUcanKey;
 pub struct UcanKey {
     key: SigningKey,
     public: P256Key,
-    did: String,
+    did: Did,
 }
 
 /// Content of a UCAN to issue.
 #[derive(Clone, Copy)]
 pub struct Grant<'a> {
     /// Audience: the recipient's `did:key`.
-    pub audience: &'a str,
+    pub audience: &'a Did,
     /// Permission level granted.
     pub permission: Permission,
     /// Space of the grant.
@@ -55,7 +55,7 @@ impl UcanKey {
 
     /// Public key as `did:key`.
     #[must_use]
-    pub fn did(&self) -> &str {
+    pub fn did(&self) -> &Did {
         &self.did
     }
 
@@ -78,10 +78,10 @@ impl UcanKey {
     #[must_use]
     pub fn issue(&self, grant: &Grant<'_>, proof: Option<&str>) -> String {
         let payload = Payload {
-            aud: [grant.audience],
+            aud: [grant.audience.as_str()],
             cmd: command(grant.permission),
             exp: grant.expires_at.seconds(),
-            iss: &self.did,
+            iss: self.did.as_str(),
             nonce: base64url::encode(&grant.nonce),
             prf: proof.as_slice(),
             with: resource(grant.space),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use less_sync_core::{Cid, Permission, SpaceId, Timestamp};
+use less_sync_core::{Cid, Did, Permission, SpaceId, Timestamp};
 
 use super::{Expectations, InvalidUcan, UcanError};
 use crate::RootKey;
@@ -26,7 +26,7 @@ pub(super) struct Facts {
     /// Space of the chain.
     pub(super) permission: Permission,
     /// Audience of the leaf.
-    pub(super) audience: Box<str>,
+    pub(super) audience: Did,
     /// Expiry of the leaf, inclusive; no token above it expires earlier.
     pub(super) expires_at: u64,
     /// Latest `nbf` of all tokens.
@@ -104,7 +104,7 @@ impl VerifiedChain {
 
     /// Audience of the leaf: the first audience of the outermost token.
     #[must_use]
-    pub fn audience(&self) -> &str {
+    pub fn audience(&self) -> &Did {
         &self.facts.audience
     }
 

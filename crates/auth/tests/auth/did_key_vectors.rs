@@ -29,7 +29,7 @@ fn every_did_decodes_as_its_vector_says_and_back_to_itself() {
         let did = text(&case["inputs"]["did"]);
         let outcome = match did_key::decode(did) {
             Ok(key) => {
-                assert_eq!(did_key::encode(&key), did, "{}", case["name"]);
+                assert_eq!(did_key::encode(&key).as_str(), did, "{}", case["name"]);
                 json!({ "result": "ok", "compressed_hex": hex(&key.to_compressed()) })
             }
             Err(error) => json!({ "result": error.class() }),
@@ -47,7 +47,8 @@ fn every_key_has_the_text_of_its_vector() {
     for case in cases {
         let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(text(&case["inputs"][name])).unwrap();
         let key = P256Key::from_coordinates(&coordinate("x_b64url"), &coordinate("y_b64url")).unwrap();
-        let encoded = json!({ "compressed_hex": hex(&key.to_compressed()), "did": did_key::encode(&key) });
+        let encoded =
+            json!({ "compressed_hex": hex(&key.to_compressed()), "did": did_key::encode(&key).as_str() });
         assert_eq!(encoded, case["expected"], "{}", case["name"]);
     }
 }
@@ -63,7 +64,7 @@ proptest! {
     /// auth §18.1 "random key survives encode/decode"
     #[test]
     fn a_key_survives_its_text(key in any_key()) {
-        let did = did_key::encode(&key);
+        let did = did_key::encode(&key).as_str().to_owned();
         prop_assert_eq!(did.len(), 57);
         prop_assert!(did.starts_with("did:key:zDn"));
         prop_assert_eq!(did_key::decode(&did), Ok(key));
@@ -74,13 +75,14 @@ proptest! {
     fn a_changed_text_is_another_key_or_none(
         key in any_key(), index in any::<prop::sample::Index>(), letter in any::<char>(),
     ) {
-        let did = did_key::encode(&key);
+        let did = did_key::encode(&key).as_str().to_owned();
         let mut letters: Vec<char> = did.chars().collect();
         *index.get_mut(&mut letters) = letter;
         let changed: String = letters.into_iter().collect();
         prop_assume!(changed != did);
         if let Ok(other) = did_key::decode(&changed) {
-            prop_assert_eq!(did_key::encode(&other), changed);
+            let encoded = did_key::encode(&other);
+            prop_assert_eq!(encoded.as_str(), changed);
             prop_assert_ne!(other, key);
         }
     }

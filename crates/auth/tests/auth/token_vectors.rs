@@ -11,7 +11,7 @@ use less_sync_auth::{
     Caller, KeySet, PersonalSpaceRules, Scopes, TokenError, TokenRules, TrustedIssuer, UnverifiedToken,
     bearer_token,
 };
-use less_sync_core::Timestamp;
+use less_sync_core::{Did, Timestamp};
 use serde_json::{Value, json};
 
 fn vectors() -> Value {
@@ -63,7 +63,7 @@ fn outcome(result: &Result<Caller, TokenError>) -> Value {
         "user_id": caller.user_id,
         "client_id": caller.client_id,
         "scope": caller.scopes.as_str(),
-        "did": caller.did.clone().unwrap_or_default(),
+        "did": caller.did.as_ref().map_or("", Did::as_str),
         "mailbox_id": caller.mailbox_id.map(|mailbox| mailbox.to_hex()).unwrap_or_default(),
         "personal_space_id": caller.personal_space.unwrap().to_string(),
         "jti": caller.token_id.clone().unwrap_or_default(),

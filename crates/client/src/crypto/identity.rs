@@ -4,7 +4,7 @@ use std::fmt;
 
 use less_sync_auth::ucan::{Grant, UcanKey};
 use less_sync_auth::{P256Key, RootKey};
-use less_sync_core::{MailboxId, Permission, SpaceId, Timestamp};
+use less_sync_core::{Did, MailboxId, Permission, SpaceId, Timestamp};
 use p256::SecretKey;
 
 use super::{SealedBoxError, Secret, mailbox_id, sealed_box};
@@ -54,7 +54,7 @@ impl Identity {
 
     /// `did:key` of the public key.
     #[must_use]
-    pub fn did(&self) -> &str {
+    pub fn did(&self) -> &Did {
         self.signing.did()
     }
 
@@ -76,7 +76,7 @@ impl Identity {
     #[must_use]
     pub fn grant(
         &self,
-        audience: &str,
+        audience: &Did,
         permission: Permission,
         space: SpaceId,
         expires_at: Timestamp,

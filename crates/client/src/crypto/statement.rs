@@ -21,7 +21,7 @@ pub(crate) struct Signed<T> {
 
 /// Signs a statement.
 pub(crate) fn sign<T: Serialize>(author: &Identity, purpose: &str, body: T) -> String {
-    let statement = Signed { by: author.did().to_owned(), body };
+    let statement = Signed { by: author.did().as_str().to_owned(), body };
     // Cannot fail: bodies consist of strings, numbers and lists.
     let payload = Zeroizing::new(serde_json::to_string(&statement).unwrap_or_default());
     author.signing().sign_text(&header(purpose), &payload)
@@ -58,7 +58,7 @@ mod tests {
             [("a".to_owned(), 1)].into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         );
         let statement: Signed<std::collections::BTreeMap<String, i32>> = verify(PURPOSE, &text).unwrap();
-        assert_eq!((statement.by.as_str(), statement.body["a"]), (author.did(), 1));
+        assert_eq!((statement.by.as_str(), statement.body["a"]), (author.did().as_str(), 1));
     }
 
     #[test]
@@ -69,7 +69,7 @@ mod tests {
         let accepts = |text: &str| verify::<serde_json::Value>(PURPOSE, text).is_some();
         assert!(accepts(&text));
         assert_eq!(verify::<serde_json::Value>("other", &text), None);
-        let forged = Signed { by: author.did().to_owned(), body: body() };
+        let forged = Signed { by: author.did().as_str().to_owned(), body: body() };
         let forged = serde_json::to_string(&forged).unwrap();
         assert!(!accepts(&other.signing().sign_text(&header(PURPOSE), &forged)));
         assert!(!accepts(&sign(&author, "JWT", body())));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use less_sync_auth::did_key;
-use less_sync_core::MailboxId;
+use less_sync_core::{Did, MailboxId};
 
 /// Malformed address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +15,7 @@ pub struct InvalidAddress;
 /// must be authentic: an attacker who replaces it in transit receives the invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    did: String,
+    did: Did,
     mailbox: MailboxId,
 }
 
@@ -24,14 +24,14 @@ impl Address {
     ///
     /// # Errors
     /// `did` is not a `did:key` of a P-256 key.
-    pub fn new(did: &str, mailbox: MailboxId) -> Result<Self, InvalidAddress> {
-        did_key::decode(did).map_err(|_| InvalidAddress)?;
-        Ok(Self { did: did.to_owned(), mailbox })
+    pub fn new(did: &Did, mailbox: MailboxId) -> Result<Self, InvalidAddress> {
+        did_key::decode(did.as_str()).map_err(|_| InvalidAddress)?;
+        Ok(Self { did: did.clone(), mailbox })
     }
 
     /// `did:key` of the user.
     #[must_use]
-    pub fn did(&self) -> &str {
+    pub fn did(&self) -> &Did {
         &self.did
     }
 
@@ -47,13 +47,14 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let (did, mailbox) = text.trim().split_once('@').ok_or(InvalidAddress)?;
-        Self::new(did, mailbox.parse().map_err(|_| InvalidAddress)?)
+        let did = Did::try_from(did).map_err(|_| InvalidAddress)?;
+        Self::new(&did, mailbox.parse().map_err(|_| InvalidAddress)?)
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.did, self.mailbox.to_hex())
+        write!(f, "{}@{}", self.did.as_str(), self.mailbox.to_hex())
     }
 }
 
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn malformed_addresses_are_rejected() {
-        let did = Identity::random().did().to_owned();
+        let did = Identity::random().did().as_str().to_owned();
         let mailbox = "0".repeat(64);
         for wrong in [
             String::new(),

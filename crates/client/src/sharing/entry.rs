@@ -6,7 +6,7 @@
 //! plain = JWS { by, space, seq, prev?, proof, act }, typ "less-sync-log"
 //! ```
 
-use less_sync_core::{Epoch, SpaceId, hex};
+use less_sync_core::{Did, Epoch, SpaceId, hex};
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::{DecryptionError, Identity, KeyRing, SpaceKey, statement};
@@ -73,7 +73,7 @@ struct Body {
 
 /// Decrypted entry with a verified signature.
 pub(super) struct Opened {
-    pub(super) by: String,
+    pub(super) by: Did,
     pub(super) proof: String,
     pub(super) epoch: Epoch,
     pub(super) act: Act,
@@ -109,7 +109,8 @@ pub(super) fn open_entry(keys: &KeyRing, entry: &MembershipEntry) -> Result<Open
     let is_here = space == keys.space().to_string()
         && seq == entry.chain_seq.get()
         && signed_prev.unwrap_or_default() == hex::encode(prev);
-    if is_here { Ok(Opened { by: signed.by, proof, epoch, act }) } else { Err(DecryptionError::Damaged) }
+    let by = Did::try_from(signed.by).ok().filter(|_| is_here).ok_or(DecryptionError::Damaged)?;
+    Ok(Opened { by, proof, epoch, act })
 }
 
 fn context(space: SpaceId, seq: i32, prev: &[u8]) -> Vec<u8> {
@@ -156,7 +157,7 @@ mod tests {
         let head = LogHead { version: version(4), hash: Some([9; 32]) };
         let payload = seal_entry(&author, "proof", ring.newest().unwrap(), &head, joined());
         let opened = open_entry(&ring, &entry(&head, payload.clone())).ok().unwrap();
-        assert_eq!((opened.by.as_str(), opened.act, opened.epoch), (author.did(), joined(), Epoch::FIRST));
+        assert_eq!((&opened.by, opened.act, opened.epoch), (author.did(), joined(), Epoch::FIRST));
         for elsewhere in [
             LogHead { version: version(5), ..head },
             LogHead { hash: Some([8; 32]), ..head },

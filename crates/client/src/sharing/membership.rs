@@ -2,7 +2,7 @@
 
 use less_sync_auth::RootKey;
 use less_sync_auth::ucan::{self, Audience, Expectations, UcanError, VerifiedChain};
-use less_sync_core::{Permission, SpaceId, Timestamp};
+use less_sync_core::{Did, Permission, SpaceId, Timestamp};
 
 use crate::access::Access;
 use crate::crypto::KeyRing;
@@ -47,7 +47,7 @@ impl Membership {
     ///
     /// # Errors
     /// The chain is invalid, expired, or for another audience.
-    pub fn verify(&self, did: &str, now: Timestamp) -> Result<VerifiedChain, UcanError> {
+    pub fn verify(&self, did: &Did, now: Timestamp) -> Result<VerifiedChain, UcanError> {
         self.verify_chain(&self.ucan.0, did, Permission::Read, now)
     }
 
@@ -55,7 +55,7 @@ impl Membership {
     pub(super) fn verify_chain(
         &self,
         token: &str,
-        did: &str,
+        did: &Did,
         permission: Permission,
         now: Timestamp,
     ) -> Result<VerifiedChain, UcanError> {

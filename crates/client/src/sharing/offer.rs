@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use less_sync_auth::ucan::UcanError;
 use less_sync_auth::{RootKey, did_key};
-use less_sync_core::{Epoch, Permission, SpaceId, Timestamp};
+use less_sync_core::{Did, Epoch, Permission, SpaceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -37,7 +37,7 @@ pub enum OfferError {
 #[derive(Clone, Debug)]
 pub struct Offer {
     /// `did:key` of the sender, who issued the rights.
-    pub from: String,
+    pub from: Did,
     /// Granted permission.
     pub permission: Permission,
     /// Expiry of the rights, inclusive.
@@ -71,7 +71,7 @@ impl Offer {
             key: key.secret().clone(),
         };
         let statement = Zeroizing::new(statement::sign(author, PURPOSE, body));
-        let recipient = did_key::decode(address.did()).ok()?;
+        let recipient = did_key::decode(address.did().as_str()).ok()?;
         Some(BASE64.encode(seal(&recipient, CONTEXT, statement.as_bytes())))
     }
 
@@ -92,8 +92,9 @@ impl Offer {
         if issuer(&membership.ucan.0).as_deref() != Some(signed.by.as_str()) {
             return Err(OfferError::Forged);
         }
+        let from = Did::try_from(signed.by).map_err(|_| OfferError::Forged)?;
         let (permission, expires_at) = (chain.permission(), chain.expires_at());
-        Ok(Self { from: signed.by, permission, expires_at, membership })
+        Ok(Self { from, permission, expires_at, membership })
     }
 }
 
@@ -150,10 +151,7 @@ mod tests {
         let Fixture { owner, invitee, address, membership, ucan } = fixture();
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         let offer = Offer::open(&invitee, &payload, NOW).unwrap();
-        assert_eq!(
-            (offer.from.as_str(), offer.permission, offer.expires_at),
-            (owner.did(), Permission::Write, END)
-        );
+        assert_eq!((&offer.from, offer.permission, offer.expires_at), (owner.did(), Permission::Write, END));
         assert_eq!((offer.membership.name.as_str(), offer.membership.space()), ("notes", SPACE));
         let [ours, theirs] =
             [&membership, &offer.membership].map(|known| *known.keys.newest().unwrap().secret().expose());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use less_sync_auth::ucan::{self, TokenCids, VerifiedChain};
-use less_sync_core::{Cid, Epoch, Permission, Timestamp};
+use less_sync_core::{Cid, Did, Epoch, Permission, Timestamp};
 
 use super::entry::{Opened, open_entry};
 use super::{Act, Admission, Membership};
@@ -32,7 +32,7 @@ pub struct Token {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// `did:key` of the member.
-    pub did: String,
+    pub did: Did,
     /// Display name: chosen by the member, or by the inviter before that.
     pub name: String,
     /// True if the member has accepted the invitation.
@@ -46,9 +46,9 @@ pub struct Member {
 /// Members of a space. All chains are verified up to the root key; removals count if an administrator signed them.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
-    members: BTreeMap<String, Member>,
+    members: BTreeMap<Did, Member>,
     revoked: HashSet<Cid>,
-    removed: BTreeMap<String, Epoch>,
+    removed: BTreeMap<Did, Epoch>,
     skipped: usize,
 }
 
@@ -90,13 +90,13 @@ impl Roster {
 
     /// Member with this DID.
     #[must_use]
-    pub fn member(&self, did: &str) -> Option<&Member> {
+    pub fn member(&self, did: &Did) -> Option<&Member> {
         self.members.get(did)
     }
 
     /// Epoch of the last removal of `did`; `None` if they were never removed, or were admitted again.
     #[must_use]
-    pub fn removal(&self, did: &str) -> Option<Epoch> {
+    pub fn removal(&self, did: &Did) -> Option<Epoch> {
         self.removed.get(did).copied()
     }
 
@@ -114,10 +114,10 @@ impl Roster {
 
     /// Members who would lose all rights with a revocation of `did`, because `did` invited them.
     #[must_use]
-    pub fn dependents(&self, did: &str) -> Vec<&Member> {
+    pub fn dependents(&self, did: &Did) -> Vec<&Member> {
         let own: HashSet<Cid> = self.tokens_of(did).map(|token| token.cid).collect();
         let falls = |token: &Token| token.cids.iter().any(|cid| own.contains(cid));
-        let others = self.members().filter(|member| member.did != did);
+        let others = self.members().filter(|member| member.did != *did);
         others.filter(|member| member.tokens.iter().all(falls)).collect()
     }
 
@@ -128,7 +128,7 @@ impl Roster {
         members.flat_map(admissions).collect()
     }
 
-    fn tokens_of(&self, did: &str) -> impl Iterator<Item = &Token> {
+    fn tokens_of(&self, did: &Did) -> impl Iterator<Item = &Token> {
         self.member(did).into_iter().flat_map(|member| &member.tokens)
     }
 
@@ -151,7 +151,10 @@ impl Roster {
                 }
             }
             Act::Remove { did, cids } if author.permission().covers(Permission::Admin) => {
-                self.remove(&did, &cids, epoch);
+                match Did::try_from(did) {
+                    Ok(did) => self.remove(did, &cids, epoch),
+                    Err(_) => self.skipped += 1,
+                }
             }
             Act::Remove { .. } => self.skipped += 1,
         }
@@ -159,6 +162,7 @@ impl Roster {
 
     fn admit(&mut self, admission: Admission, epoch: Epoch, membership: &Membership) {
         let Admission { did, name, ucan, joined } = admission;
+        let Ok(did) = Did::try_from(did) else { return };
         let chain = membership.verify_chain(&ucan, &did, Permission::Read, AT_ANY_TIME);
         let Some(chain) = chain.ok().filter(|chain| self.is_live(chain)) else { return };
         let token = Token {
@@ -182,8 +186,8 @@ impl Roster {
         }
     }
 
-    fn remove(&mut self, did: &str, cids: &[String], epoch: Epoch) {
-        let own: Vec<Cid> = self.tokens_of(did).flat_map(both_names).collect();
+    fn remove(&mut self, did: Did, cids: &[String], epoch: Epoch) {
+        let own: Vec<Cid> = self.tokens_of(&did).flat_map(both_names).collect();
         self.revoked.extend(own);
         self.revoked.extend(cids.iter().filter_map(|cid| cid.parse::<Cid>().ok()));
         let revoked = &self.revoked;
@@ -191,7 +195,7 @@ impl Roster {
             member.tokens.retain(|token| token.cids.iter().all(|cid| !revoked.contains(cid)));
         }
         self.members.retain(|_, member| !member.tokens.is_empty());
-        self.removed.insert(did.to_owned(), epoch);
+        self.removed.insert(did, epoch);
     }
 }
 
@@ -201,7 +205,7 @@ fn both_names(token: &Token) -> Vec<Cid> {
 
 fn admissions(member: &Member) -> impl Iterator<Item = Admission> {
     member.tokens.iter().map(|token| Admission {
-        did: member.did.clone(),
+        did: member.did.as_str().to_owned(),
         name: member.name.clone(),
         ucan: token.ucan.0.clone(),
         joined: member.joined,

@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use less_sync_auth::did_key;
 use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::{Epoch, Permission, SpaceId, Timestamp, limits};
+use less_sync_core::{Did, Epoch, Permission, SpaceId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ struct Body {
     key: Secret,
 }
 
-/// Creates the share of `key` for `member_did`, signed by `author` with the rights of `proof`.
+/// Creates the share of `key` for `member`, signed by `author` with the rights of `proof`.
 ///
 /// # Errors
 /// [`InvalidShare::Recipient`], [`InvalidShare::TooLarge`].
@@ -54,13 +54,13 @@ pub fn seal_share(
     author: &Identity,
     proof: &str,
     key: &SpaceKey,
-    member_did: &str,
+    member: &Did,
 ) -> Result<Share, InvalidShare> {
-    let recipient = did_key::decode(member_did).map_err(|_| InvalidShare::Recipient)?;
+    let recipient = did_key::decode(member.as_str()).map_err(|_| InvalidShare::Recipient)?;
     let body = Body {
         space: key.space().to_string(),
         epoch: key.epoch().get(),
-        r#for: member_did.to_owned(),
+        r#for: member.as_str().to_owned(),
         key: key.secret().clone(),
     };
     let plain = Zeroizing::new(format!("{}~{proof}", statement::sign(author, PURPOSE, body)));
@@ -68,7 +68,7 @@ pub fn seal_share(
     if wrapped_key.len() > limits::WRAPPED_KEY {
         return Err(InvalidShare::TooLarge);
     }
-    Ok(Share { member_did: member_did.to_owned(), wrapped_key: wrapped_key.into() })
+    Ok(Share { member: member.clone(), wrapped_key: wrapped_key.into() })
 }
 
 /// Decrypts and verifies the share of `identity`; returns the key and the author's chain, whose revocation the caller must
@@ -91,10 +91,11 @@ pub fn open_share(
     let (statement, proof) = text.split_once('~').ok_or(InvalidShare::Forged)?;
     let signed = statement::verify::<Body>(PURPOSE, statement).ok_or(InvalidShare::Forged)?;
     let Body { space: signed_space, epoch: number, r#for: member, key } = signed.body;
-    if signed_space != space.to_string() || number != epoch.get() || member != identity.did() {
+    if signed_space != space.to_string() || number != epoch.get() || member != identity.did().as_str() {
         return Err(InvalidShare::Forged);
     }
-    let author = membership.verify_chain(proof, &signed.by, Permission::Admin, now);
+    let author = Did::try_from(signed.by).map_err(|_| InvalidShare::Forged)?;
+    let author = membership.verify_chain(proof, &author, Permission::Admin, now);
     Ok((SpaceKey::new(space, epoch, key), author.map_err(|_| InvalidShare::Forged)?))
 }
 
@@ -171,6 +172,6 @@ mod tests {
         let three = deputy.grant(second.did(), Permission::Admin, SPACE, END, Some(&two));
         assert!(seal_share(&deputy, &two, &key, owner.did()).is_ok());
         assert_eq!(seal_share(&second, &three, &key, owner.did()), Err(InvalidShare::TooLarge));
-        assert_eq!(seal_share(&owner, &two, &key, "did:key:z"), Err(InvalidShare::Recipient));
+        assert_eq!(seal_share(&owner, &two, &key, &Did::of_key("1")), Err(InvalidShare::Recipient));
     }
 }

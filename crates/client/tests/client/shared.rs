@@ -12,7 +12,7 @@ use less_sync_core::wire::membership::{
     MembershipRevokeParams,
 };
 use less_sync_core::wire::{DekField, Empty, chunk};
-use less_sync_core::{ChainSeq, Cid, Dek, Epoch, ErrorCode, MailboxId, RecordId, frame};
+use less_sync_core::{ChainSeq, Cid, Dek, Did, Epoch, ErrorCode, MailboxId, RecordId, frame};
 use pretty_assertions::assert_eq;
 
 use crate::fake::{Peer, ReceivedRequest, SPACE, at, connected, record};
@@ -89,6 +89,7 @@ async fn log_is_read_in_parts_and_verified_as_a_whole() {
 
 #[tokio::test]
 async fn revocation_names_the_token_and_the_member() {
+    let member = Did::try_from("did").unwrap();
     let (connection, _events, mut peer) = connected(Options::default()).await;
     let server = async {
         let asked = peer.asked().await;
@@ -97,7 +98,7 @@ async fn revocation_names_the_token_and_the_member() {
         peer.respond(&asked, &Empty).await;
     };
     let (revoked, ()) =
-        tokio::join!(connection.revoke(ACCESS, Cid::from_bytes([7; 32]), Some("did")), server);
+        tokio::join!(connection.revoke(ACCESS, Cid::from_bytes([7; 32]), Some(&member)), server);
     revoked.unwrap();
 }
 
@@ -155,7 +156,7 @@ async fn rotation_begins_once_and_uploads_its_shares() {
     let client = async {
         let begun = connection.begin_epoch(ACCESS, epoch(2), true).await.unwrap();
         assert_eq!(begun, Begun::Conflict { current: epoch(2), rewrap: Some(epoch(2)) });
-        let share = Share { member_did: "did".to_owned(), wrapped_key: "sealed".into() };
+        let share = Share { member: "did".try_into().unwrap(), wrapped_key: "sealed".into() };
         connection.put_epoch_keys(ACCESS, epoch(2), &[share]).await.unwrap();
     };
     tokio::join!(client, server);

@@ -93,7 +93,7 @@ fn caller(personal_space: Option<SpaceId>) -> Caller {
         user_id: "user".into(),
         client_id: "client".into(),
         scopes: Scopes::new("sync"),
-        did: Some(owner().did().to_owned()),
+        did: Some(owner().did().clone()),
         mailbox_id: None,
         personal_space,
         expires_at: Timestamp::from_seconds(2000),

@@ -1,5 +1,5 @@
 use less_sync_auth::ucan::{Grant, UcanKey};
-use less_sync_core::Permission;
+use less_sync_core::{Did, Permission};
 
 use super::*;
 
@@ -10,12 +10,12 @@ fn key(secret: u8) -> UcanKey {
     UcanKey::from_bytes(&[secret; 32]).unwrap()
 }
 
-fn grant(audience: &str, nonce: u8) -> Grant<'_> {
+fn grant(audience: &Did, nonce: u8) -> Grant<'_> {
     let expires_at = NOW.plus(Duration::from_hours(1));
     Grant { audience, permission: Permission::Write, space: SPACE, expires_at, nonce: [nonce; 16] }
 }
 
-fn expected<'a>(owner: &UcanKey, audience: &'a str) -> Expectations<'a> {
+fn expected<'a>(owner: &UcanKey, audience: &'a Did) -> Expectations<'a> {
     Expectations {
         audience: Audience::Caller(audience),
         permission: Permission::Read,
@@ -114,15 +114,16 @@ fn chain_for_a_lost_space_is_verified_and_not_cached() {
 fn memory_is_bounded_in_entries_and_bytes() {
     let owner = key(7);
     let chains = ChainCache::default();
-    let long = "d".repeat(MAX_AUDIENCE_BYTES + 1);
+    let long = Did::try_from("d".repeat(MAX_AUDIENCE_BYTES + 1)).unwrap();
     let token = owner.issue(&grant(&long, 1), None);
     chains.verify(&token, &expected(&owner, &long), NOW).unwrap();
     assert_eq!(cached(&chains), 0, "a chain with a long audience is verified, not cached");
-    let token = owner.issue(&grant("did", 1), None);
-    let chain = chains.verify(&token, &expected(&owner, "did"), NOW).unwrap();
+    let did = Did::try_from("did").unwrap();
+    let token = owner.issue(&grant(&did, 1), None);
+    let chain = chains.verify(&token, &expected(&owner, &did), NOW).unwrap();
     let mut shard = Shard::new(BOUNDS);
     for number in 0..10_000_u32 {
-        let mut key = ChainKey::new(&token, &expected(&owner, "did"));
+        let mut key = ChainKey::new(&token, &expected(&owner, &did));
         key.text[..4].copy_from_slice(&number.to_be_bytes());
         shard.insert(key, Arc::clone(&chain), MAX_AUDIENCE_BYTES, NOW);
     }
@@ -136,7 +137,7 @@ fn chains_are_spread_over_all_shards() {
     let chains = ChainCache::default();
     let mut used = std::collections::HashSet::new();
     for byte in 0..=u8::MAX {
-        let mut key = ChainKey::new("", &expected(&owner, ""));
+        let mut key = ChainKey::new("", &expected(&owner, owner.did()));
         key.text[0] = byte;
         used.insert(std::ptr::from_ref(chains.shard(&key)));
     }

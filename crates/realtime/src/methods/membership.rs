@@ -6,7 +6,7 @@ use less_sync_core::wire::membership::{
     MembershipAppendParams, MembershipAppendResult, MembershipListParams, MembershipListResult,
     MembershipRevokeParams,
 };
-use less_sync_core::{ErrorCode, MetadataVersion, limits};
+use less_sync_core::{Did, ErrorCode, MetadataVersion, limits};
 use less_sync_engine::{Append, Revocation};
 use less_sync_storage::{MemberList, MemberRange, NewMember, RevokedCid};
 
@@ -88,7 +88,8 @@ pub(super) async fn revoke(context: &Context, params: MembershipRevokeParams<'_>
         return Err(RpcError::bad_request("invalid member did"));
     }
     let space = space_id(params.space)?;
-    let revocation = Revocation::new(cid, params.member_did);
+    let member = params.member_did.and_then(|did| Did::try_from(did).ok());
+    let revocation = Revocation::new(cid, member);
     let credentials = context.credentials(params.ucan);
     context.engine().revoke(credentials, space, revocation, context.connection_id()).await?;
     Ok(Empty)

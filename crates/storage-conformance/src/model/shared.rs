@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, DekKind, SpaceId};
+use less_sync_core::{Cursor, Dek, DekKind, Did, SpaceId};
 
 use super::history::Wish;
 use super::runner::{LIMITS, Replay, agree, replay_all};
@@ -240,8 +240,9 @@ impl<B: Backend> SharedReplay<B> {
         let range = MemberRange { since: version(1), until: None, max_bytes: usize::MAX };
         let members = self.fixture.store.list_members(&read, range).await.unwrap();
         assert_eq!(members.entries, extra.log.get(1..).unwrap_or_default());
+        let member = Did::try_from(MEMBER).unwrap();
         for number in 0..10 {
-            let key = self.fixture.store.epoch_key(&read, number.into(), MEMBER).await.unwrap();
+            let key = self.fixture.store.epoch_key(&read, number.into(), &member).await.unwrap();
             assert_eq!(key.as_ref(), extra.shares.get(&number));
         }
         assert_eq!(self.fixture.file_deks(space, Cursor::ZERO).await, self.model.file_deks(space));

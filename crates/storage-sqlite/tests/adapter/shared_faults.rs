@@ -32,7 +32,13 @@ impl Harness {
     }
 
     async fn share(&self, epoch: i32, member: usize) -> Result<Option<Bytes>, StorageError> {
-        self.storage.epoch_key(&ReadGrant::issue_shared(SPACE, chain()), epoch.into(), &did(member)).await
+        self.storage
+            .epoch_key(
+                &ReadGrant::issue_shared(SPACE, chain()),
+                epoch.into(),
+                &did(member).try_into().unwrap(),
+            )
+            .await
     }
 }
 

@@ -62,7 +62,7 @@ fn membership(owner: &Identity, name: &str) -> Membership {
 /// First entry of the membership log.
 fn owner(session: &SpaceSession, name: Option<&str>) -> Act {
     Act::Admit(vec![Admission {
-        did: session.shared.identity.did().to_owned(),
+        did: session.shared.identity.did().as_str().to_owned(),
         name: name.unwrap_or_default().to_owned(),
         ucan: session.shared.membership().ucan.0.clone(),
         joined: true,

@@ -69,7 +69,7 @@ async fn invite(session: &mut SpaceSession, arguments: &Arguments) -> anyhow::Re
         Some(proof),
     );
     let admission = Admission {
-        did: address.did().to_owned(),
+        did: address.did().as_str().to_owned(),
         name: arguments.name.clone(),
         ucan: ucan.clone(),
         joined: false,
@@ -85,7 +85,7 @@ async fn invite(session: &mut SpaceSession, arguments: &Arguments) -> anyhow::Re
     let invitation = invitation.context("cannot send the invitation")?;
     Ok(Fields::new()
         .with("invitation", invitation.id.to_string())
-        .with("member", address.did())
+        .with("member", address.did().as_str())
         .with("permission", permission_name(*permission))
         .with("expires", clock::format_timestamp(expires_at)))
 }

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::Args;
 use less_sync_client::sharing::Member;
+use less_sync_core::Did;
 
 use super::log;
 use super::session::{SpaceSelector, SpaceSession, permission_name};
@@ -26,7 +27,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
         Ok(_) => log::roster(&session).await,
         Err(error) => Err(error),
     };
-    let own = session.shared.identity.did().to_owned();
+    let own = session.shared.identity.did().clone();
     let roster = session.close(roster).await?;
     let output = Output::new(json);
     for member in roster.members() {
@@ -39,7 +40,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     Ok(())
 }
 
-fn line(member: &Member, own: &str) -> Fields {
+fn line(member: &Member, own: &Did) -> Fields {
     let permission = member.permission(clock::timestamp());
     let name = Some(member.name.as_str()).filter(|name| !name.is_empty());
     Fields::new()
@@ -47,6 +48,6 @@ fn line(member: &Member, own: &str) -> Fields {
         .with_some("name", name)
         .with("permission", permission.map_or("expired", permission_name))
         .with("joined", member.joined)
-        .with_some("you", (member.did == own).then_some(true))
+        .with_some("you", (member.did == *own).then_some(true))
         .with_some("expires", member.expires_at().map(clock::format_timestamp))
 }

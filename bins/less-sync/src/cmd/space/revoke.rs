@@ -1,9 +1,9 @@
 //! `less-sync space revoke`
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::Args;
 use less_sync_client::sharing::{Act, Member};
-use less_sync_core::Epoch;
+use less_sync_core::{Did, Epoch};
 
 use super::log;
 use super::rotation::{Rotated, RotationRequest, complete_pending, rotate};
@@ -31,10 +31,11 @@ pub(crate) struct Arguments {
 /// Revokes the rights of a member, and rotates the key, so that they cannot read later changes.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let mut session = SpaceSession::open(target, &arguments.session).await?;
-    let did = arguments.member.split('@').next().unwrap_or_default().to_owned();
+    let did = Did::try_from(arguments.member.split('@').next().unwrap_or_default());
+    let did = did.map_err(|_| anyhow!("the member is missing: a did:key or an address"))?;
     let revoked = revoke(&mut session, &did, arguments.take_over).await;
     let rotated = session.close(revoked).await?;
-    let line = rotated.map_or_else(Fields::new, |rotated| rotated.line()).with("revoked", did);
+    let line = rotated.map_or_else(Fields::new, |rotated| rotated.line()).with("revoked", did.as_str());
     Output::new(json).write(&line).context("cannot write the result")?;
     message(if rotated.is_some() {
         "the member is removed, and the key is rotated"
@@ -45,7 +46,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
 }
 
 /// Removes the member and rotates the key; `None` if both was done before.
-async fn revoke(session: &mut SpaceSession, did: &str, takes_over: bool) -> anyhow::Result<Option<Rotated>> {
+async fn revoke(session: &mut SpaceSession, did: &Did, takes_over: bool) -> anyhow::Result<Option<Rotated>> {
     ensure!(did != session.shared.identity.did(), "you cannot remove yourself");
     session.shared.catch_up(&session.connection).await?;
     let roster = log::roster(session).await?;
@@ -60,7 +61,7 @@ async fn revoke(session: &mut SpaceSession, did: &str, takes_over: bool) -> anyh
         }
         (None, Some(epoch)) if is_rotated(session, epoch).await? => return Ok(None),
         (None, Some(_)) => {}
-        (None, None) => bail!("the space has no member {did}"),
+        (None, None) => bail!("the space has no member {}", did.as_str()),
     }
     rotate(session, RotationRequest { removes: true, takes_over }).await.map(Some)
 }
@@ -77,7 +78,7 @@ async fn revoke_tokens(session: &SpaceSession, member: &Member) -> anyhow::Resul
 
 fn removal(member: &Member) -> Act {
     let cids = member.tokens.iter().map(|token| token.cid.to_hex()).collect();
-    Act::Remove { did: member.did.clone(), cids }
+    Act::Remove { did: member.did.as_str().to_owned(), cids }
 }
 
 /// Returns whether the key was rotated after the removal, and no rotation is pending.
@@ -87,7 +88,7 @@ async fn is_rotated(session: &SpaceSession, removed: Epoch) -> anyhow::Result<bo
 }
 
 fn warn(member: &Member) {
-    let name = if member.name.is_empty() { &member.did } else { &member.name };
+    let name = if member.name.is_empty() { member.did.as_str() } else { &member.name };
     // Names are chosen by members, so control characters are escaped.
     let name = name.escape_debug();
     message(&format!(

@@ -182,8 +182,8 @@ async fn shared_key(session: &SpaceSession, epoch: Epoch, polls: usize) -> anyho
 async fn upload_shares(session: &SpaceSession, key: &SpaceKey) -> anyhow::Result<()> {
     let roster = log::roster(session).await?;
     let (own, now) = (session.shared.identity.did(), clock::timestamp());
-    let others = roster.members().filter(|member| member.did != own && member.permission(now).is_some());
-    let dids = std::iter::once(own).chain(others.map(|member| member.did.as_str()));
+    let others = roster.members().filter(|member| member.did != *own && member.permission(now).is_some());
+    let dids = std::iter::once(own).chain(others.map(|member| &member.did));
     let proof = &session.shared.membership().ucan.0;
     let shares: Vec<Share> =
         dids.map(|did| seal_share(&session.shared.identity, proof, key, did)).collect::<Result<_, _>>()?;

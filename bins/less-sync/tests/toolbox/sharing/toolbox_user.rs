@@ -28,7 +28,8 @@ impl ToolboxUser {
     pub(crate) fn new(server: &TestServer, user: &str) -> Self {
         let identity = Identity::random();
         let mailbox = identity.mailbox(&server.issuer().url(), user);
-        let claims = server.issuer().claims(user).with("did", identity.did()).mailbox(&mailbox.to_hex());
+        let claims =
+            server.issuer().claims(user).with("did", identity.did().as_str()).mailbox(&mailbox.to_hex());
         let person = Self {
             address: Address::new(identity.did(), mailbox).unwrap(),
             url: format!("http://{}", server.address()),
@@ -54,7 +55,7 @@ impl ToolboxUser {
     }
 
     pub(crate) fn did(&self) -> &str {
-        self.identity.did()
+        self.identity.did().as_str()
     }
 
     pub(crate) async fn create(&self, name: &str) -> String {

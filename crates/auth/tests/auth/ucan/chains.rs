@@ -55,7 +55,7 @@ pub(crate) static CHAIN: LazyLock<String> =
 /// The claims of a root token for member 1, with some replaced.
 pub(crate) fn claims(changes: &Value) -> Value {
     let mut claims = json!({
-        "iss": MEMBERS[0].did(), "aud": MEMBERS[1].did(), "cmd": "/space/write", "exp": NOW + 60, "nonce": "n",
+        "iss": MEMBERS[0].did().as_str(), "aud": MEMBERS[1].did().as_str(), "cmd": "/space/write", "exp": NOW + 60, "nonce": "n",
         "with": format!("space:{}", space()),
     });
     for (name, value) in changes.as_object().unwrap() {

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use less_sync_core::SpaceId;
+use less_sync_core::{Did, SpaceId};
 
 use super::*;
 use crate::crypto::{Identity, KeyRing, SpaceKey};
@@ -75,21 +75,26 @@ impl Fixture {
         Roster::read(&Log::verify(self.entries.clone()).unwrap(), &self.membership)
     }
 
-    fn dids(&self) -> Vec<String> {
+    fn dids(&self) -> Vec<Did> {
         self.roster().members().map(|member| member.did.clone()).collect()
     }
 }
 
 fn admission(member: &Identity, ucan: &str) -> Admission {
-    Admission { did: member.did().to_owned(), name: "n".to_owned(), ucan: ucan.to_owned(), joined: false }
+    Admission {
+        did: member.did().as_str().to_owned(),
+        name: "n".to_owned(),
+        ucan: ucan.to_owned(),
+        joined: false,
+    }
 }
 
 fn removal(member: &Identity) -> Act {
-    Act::Remove { did: member.did().to_owned(), cids: Vec::new() }
+    Act::Remove { did: member.did().as_str().to_owned(), cids: Vec::new() }
 }
 
-fn sorted(members: &[&Identity]) -> Vec<String> {
-    let mut dids: Vec<String> = members.iter().map(|member| member.did().to_owned()).collect();
+fn sorted(members: &[&Identity]) -> Vec<Did> {
+    let mut dids: Vec<Did> = members.iter().map(|member| member.did().clone()).collect();
     dids.sort();
     dids
 }
@@ -108,7 +113,7 @@ fn members_are_invited_join_and_are_removed() {
     assert_eq!((joined.joined, joined.name.as_str()), (true, "Bob"));
 
     fixture.append_as_owner(removal(&member));
-    assert_eq!(fixture.dids(), [fixture.owner.did()]);
+    assert_eq!(fixture.dids(), [fixture.owner.did().clone()]);
     assert_eq!(fixture.roster().removal(member.did()), Some(Epoch::FIRST));
 }
 
@@ -119,7 +124,7 @@ fn removed_member_returns_with_a_new_invitation_only() {
     let old = fixture.invite(&member, Permission::Write);
     fixture.append_as_owner(removal(&member));
     fixture.append_as_owner(Act::Admit(vec![admission(&member, &old)]));
-    assert_eq!(fixture.dids(), [fixture.owner.did()]);
+    assert_eq!(fixture.dids(), [fixture.owner.did().clone()]);
     fixture.invite(&member, Permission::Read);
     assert_eq!(fixture.dids(), sorted(&[&fixture.owner, &member]));
     assert_eq!(fixture.roster().removal(member.did()), None);
@@ -145,9 +150,9 @@ fn members_invited_by_a_removed_member_are_removed() {
     let roster = fixture.roster();
     let dependents: Vec<&str> =
         roster.dependents(member.did()).iter().map(|other| other.did.as_str()).collect();
-    assert_eq!(dependents, [guest.did()]);
+    assert_eq!(dependents, [guest.did().as_str()]);
     fixture.append_as_owner(removal(&member));
-    assert_eq!(fixture.dids(), [fixture.owner.did()]);
+    assert_eq!(fixture.dids(), [fixture.owner.did().clone()]);
     fixture.append(&member, &ucan, removal(&fixture_owner(&fixture)));
     assert_eq!((fixture.dids().len(), fixture.roster().skipped()), (1, 1));
 }
@@ -165,7 +170,7 @@ fn strangers_and_chains_of_other_spaces_are_skipped() {
     let elsewhere = SpaceId::from_bytes([2; 16]);
     let other = fixture.owner.grant(stranger.did(), Permission::Admin, elsewhere, END, None);
     fixture.append_as_owner(Act::Admit(vec![admission(&stranger, &own), admission(&stranger, &other)]));
-    assert_eq!(fixture.dids(), [fixture.owner.did()]);
+    assert_eq!(fixture.dids(), [fixture.owner.did().clone()]);
 }
 
 #[test]
