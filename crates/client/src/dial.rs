@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Request, StatusCode};
-use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
@@ -28,7 +27,6 @@ const SUBPROTOCOL_HEADER: HeaderName = http::header::SEC_WEBSOCKET_PROTOCOL;
 pub struct Dialer {
     endpoint: Endpoint,
     headers: HeaderMap,
-    tls: Option<Arc<ClientConfig>>,
     options: Options,
 }
 
@@ -36,20 +34,13 @@ impl Dialer {
     /// Dialer with default options and the trusted certificates of the system.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, headers: HeaderMap::new(), tls: None, options: Options::default() }
+        Self { endpoint, headers: HeaderMap::new(), options: Options::default() }
     }
 
     /// Sets timers and limits.
     #[must_use]
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
-        self
-    }
-
-    /// Sets the TLS configuration.
-    #[must_use]
-    pub fn with_tls(mut self, tls: Arc<ClientConfig>) -> Self {
-        self.tls = Some(tls);
         self
     }
 
@@ -92,10 +83,7 @@ impl Dialer {
         if !self.endpoint.is_encrypted() {
             return Ok(Connector::Plain);
         }
-        Ok(Connector::Rustls(match &self.tls {
-            Some(tls) => Arc::clone(tls),
-            None => tls::native_roots()?,
-        }))
+        Ok(Connector::Rustls(tls::native_roots()?))
     }
 
     fn request(&self) -> Result<Request<()>, DialError> {

@@ -71,14 +71,6 @@ pub struct SyncEvent {
     pub records: Vec<RecordRow>,
 }
 
-impl SyncEvent {
-    /// Returns whether this is a hint to pull, without records (protocol §2.7).
-    #[must_use]
-    pub fn is_pull_hint(&self) -> bool {
-        self.prev == self.cursor && self.records.is_empty()
-    }
-}
-
 /// Append to the membership log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembershipEvent {

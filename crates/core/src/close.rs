@@ -59,9 +59,6 @@ impl Close {
     /// Connection limit reached.
     pub const TOO_MANY_CONNECTIONS: Self =
         Self::new(close_code::TOO_MANY_CONNECTIONS, "too many connections");
-    /// Connection rejected by the registry.
-    pub const REGISTRATION_FAILED: Self =
-        Self::new(close_code::TOO_MANY_CONNECTIONS, "failed to register connection");
     /// Binary message of zero bytes.
     pub const EMPTY_FRAME: Self = Self::new(close_code::PROTOCOL_ERROR, "empty binary frame");
     /// Message that is not exactly one well-formed frame.

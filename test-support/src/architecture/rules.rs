@@ -135,7 +135,7 @@ pub const CRATES: &[CrateRule] = &[
         never_directly: &[],
         never_below: &[],
     },
-    CrateRule { name: HISTORY, may_use: &[CORE], never_directly: &["anyhow"], never_below: IO },
+    CrateRule { name: HISTORY, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule {
         name: KEYSTORE,
         may_use: &[CORE, AUTH, CLIENT],
