@@ -37,7 +37,7 @@ fn sign(proof: String, payload: &str) -> String {
     if proof.len() > MAX_UCAN_BYTES {
         return proof;
     }
-    OWNER.sign_text(HEADER, &payload.replace("OWNER", OWNER.did()).replacen("PROOF", &proof, 2))
+    OWNER.sign_text(HEADER, &payload.replace("OWNER", OWNER.did().as_str()).replacen("PROOF", &proof, 2))
 }
 
 fn verify(token: &str) -> Result<VerifiedChain, UcanError> {

@@ -1,7 +1,11 @@
 //! Tests of credentials: vectors of the specification, hostile input, the key cache and the permission matrix.
 
+// Fuzz targets import their macro from the crate `libfuzzer_sys`; here that is this test.
+extern crate self as libfuzzer_sys;
+
 mod actor_hash_vectors;
 mod did_key_vectors;
+mod fuzz_targets;
 mod hostile_input;
 mod key_cache;
 mod key_cache_vectors;
