@@ -109,6 +109,7 @@ impl From<PushRejection> for RpcError {
     fn from(rejection: PushRejection) -> Self {
         match rejection {
             PushRejection::EpochStale => Self::new(ErrorCode::EpochStale, "epoch stale"),
+            PushRejection::StoreFull => Self::new(ErrorCode::PayloadTooLarge, "store full"),
             PushRejection::CursorExhausted => internal(&rejection),
         }
     }
@@ -133,6 +134,7 @@ impl From<MembershipRejection> for RpcError {
             MembershipRejection::PayloadTooLarge => {
                 Self::new(ErrorCode::PayloadTooLarge, "payload too large")
             }
+            MembershipRejection::StoreFull => Self::new(ErrorCode::PayloadTooLarge, "store full"),
             MembershipRejection::CursorExhausted => internal(&rejection),
         }
     }

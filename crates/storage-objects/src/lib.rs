@@ -18,7 +18,7 @@ mod probe;
 mod s3;
 mod violation;
 
-pub use local::{DiskSpace, LocalBlobs, Volume};
+pub use local::LocalBlobs;
 pub use s3::{InvalidS3Options, RetryPolicy, S3Blobs, S3Options, Timeouts};
 pub use violation::Violation;
 

@@ -20,13 +20,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use less_sync_storage::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey, ObjectName};
+use less_sync_storage::{
+    BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey, ObjectName, Volume,
+};
 use uuid::Uuid;
 
 use crate::object_path::ObjectPath;
 use crate::probe::ProbeNames;
 use directories::Directories;
-pub use disk_space::{DiskSpace, Volume};
 use store::Store;
 use writer::LocalWriter;
 

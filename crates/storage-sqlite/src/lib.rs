@@ -21,6 +21,7 @@ mod columns;
 mod connection;
 mod database_file;
 mod deks;
+mod disk_reserve;
 mod epoch_keys;
 mod epochs;
 mod error;

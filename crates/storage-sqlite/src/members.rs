@@ -1,5 +1,7 @@
 //! Membership log.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use less_sync_core::{ChainSeq, MetadataVersion, Requested};
 use less_sync_storage::{
@@ -12,6 +14,7 @@ use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
 use crate::columns::{chain_seq, cursor, metadata_version};
+use crate::disk_reserve::DiskReserve;
 use crate::error::{CorruptRow, database, storage_error};
 use crate::writer::Load;
 
@@ -44,9 +47,11 @@ impl Members for SqliteStorage {
         if entry.payload().len() > limits.payload {
             return Err(MembershipRejection::PayloadTooLarge.into());
         }
-        let grant = grant.clone();
+        let (grant, reserve) = (grant.clone(), Arc::clone(&self.reserve));
         let load = Load::of(grant.access(), entry.payload().len());
-        self.writer.write(load, move |db| append(db, &grant, expected_version, &entry, limits.log)).await
+        self.writer
+            .write(load, move |db| append(db, &grant, expected_version, &entry, limits.log, &reserve))
+            .await
     }
 
     async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {
@@ -73,6 +78,7 @@ fn append(
     expected_version: Requested<MetadataVersion>,
     entry: &NewMember,
     cap: u64,
+    reserve: &DiskReserve,
 ) -> Result<Appended, MembershipError> {
     let space = for_writing(db, grant.access())?;
     let size = size(db, grant)?;
@@ -86,6 +92,9 @@ fn append(
     let bytes = size.bytes.saturating_add(entry.log_bytes());
     if bytes > cap {
         return Err(MembershipRejection::LogFull.into());
+    }
+    if !reserve.admits(entry.payload().len()) {
+        return Err(MembershipRejection::StoreFull.into());
     }
     let last_version = last.map_or(MetadataVersion::ZERO, |(seq, _)| seq.version());
     let chain_seq = next(last_version)?;

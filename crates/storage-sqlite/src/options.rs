@@ -1,6 +1,9 @@
 //! Options of the embedded database.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use less_sync_storage::Volume;
 
 /// Path and limits of an embedded database.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub struct SqliteOptions {
     pub queue: usize,
     /// Bound of the database file in pages of 4096 bytes; writes beyond it fail as on a full disk. `None`: none.
     pub max_pages: Option<u32>,
+    /// Source of the free space of the disk. `None`: the file system of the database file.
+    pub volume: Option<Arc<dyn Volume>>,
 }
 
 impl SqliteOptions {
@@ -31,6 +36,7 @@ impl SqliteOptions {
             readers: 4,
             queue: 65_536,
             max_pages: None,
+            volume: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::access::{for_reading, for_writing};
 use crate::columns::cursor;
+use crate::disk_reserve::DiskReserve;
 use crate::error::{one_row, storage_error};
 use crate::spaces::move_cursor;
 use crate::tombstone::tombstone_files;
@@ -29,7 +30,12 @@ const UPDATE: &str = "\
 
 /// Applies every change or none. A push without changes only reads the cursor of the space; it runs in the write
 /// transaction as well, so that it sees the pushes queued before it.
-pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pushed, PushError> {
+pub(crate) fn apply(
+    db: &Connection,
+    access: &Access,
+    push: &Push,
+    reserve: &DiskReserve,
+) -> Result<Pushed, PushError> {
     if push.changes().is_empty() {
         let space = for_reading(db, access)?;
         return Ok(committed(&space, space.cursor, Vec::new()));
@@ -37,6 +43,9 @@ pub(crate) fn apply(db: &Connection, access: &Access, push: &Push) -> Result<Pus
     let space = for_writing(db, access)?;
     if space.kind != SpaceKind::Personal {
         push.check_epoch(space.min_key_generation)?;
+    }
+    if !push.only_deletes() && !reserve.admits(push.weight()) {
+        return Err(PushRejection::StoreFull.into());
     }
     let mut by_id: Vec<(usize, &Change)> = push.changes().iter().enumerate().collect();
     by_id.sort_unstable_by_key(|(_, change)| change.id);

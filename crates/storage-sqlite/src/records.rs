@@ -1,5 +1,7 @@
 //! Records in SQLite: pushes go to the writer thread, pulls to the readers.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use less_sync_storage::{
     PullError, PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError,
@@ -15,7 +17,8 @@ impl Records for SqliteStorage {
     fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket {
         let access = grant.access().clone();
         let load = Load::of(&access, push.weight());
-        Ticket::new(self.writer.submit(load, move |db| push::apply(db, &access, &push)))
+        let reserve = Arc::clone(&self.reserve);
+        Ticket::new(self.writer.submit(load, move |db| push::apply(db, &access, &push, &reserve)))
     }
 
     async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError> {

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use less_sync_storage::StorageError;
+use less_sync_storage::{StorageError, Volume};
 
 use crate::connection::open_writer;
 use crate::database_file::{DatabaseFile, Location, beside};
+use crate::disk_reserve::{DiskReserve, Mounted};
 use crate::error::unavailable;
 use crate::pull::PageLimits;
 use crate::readers::Readers;
@@ -25,6 +26,7 @@ pub struct SqliteStorage {
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) pages: PageLimits,
+    pub(crate) reserve: Arc<DiskReserve>,
     location: Location,
     options: SqliteOptions,
 }
@@ -43,7 +45,9 @@ impl SqliteStorage {
         let writer = Writer::start(connection, file, options.queue).map_err(OpenError::Thread)?;
         let readers = Arc::new(Readers::new(location.path().to_owned(), options.readers));
         let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };
-        Ok(Self { writer, readers, pages, location, options })
+        let mounted = || -> Arc<dyn Volume> { Arc::new(Mounted(location.path().to_owned())) };
+        let reserve = Arc::new(DiskReserve::new(options.volume.clone().unwrap_or_else(mounted)));
+        Ok(Self { writer, readers, pages, reserve, location, options })
     }
 
     /// The database file, as an absolute path without symbolic links.

@@ -36,6 +36,7 @@
 mod blobs;
 mod database_time;
 mod deks;
+mod disk_space;
 mod epoch_keys;
 mod epochs;
 mod error;
@@ -65,6 +66,7 @@ pub use deks::{
     DEK_PAGE_ROWS, DekError, DekId, DekListing, DekPage, DekPosition, DekRejection, Deks, Rewrap,
     RewrapGuard, Rewrapped, StoredDek,
 };
+pub use disk_space::{DiskSpace, Volume};
 pub use epoch_keys::{EpochKeyError, EpochKeyRejection, EpochKeys, InvalidKeyShares, KeyShares};
 pub use epochs::{Advanced, EpochError, EpochRejection, Epochs, MAX_COUNTED_KEYS};
 pub use error::StorageError;

@@ -165,6 +165,9 @@ rejections! {
         /// The space has used its last cursor.
         #[error("cursor of the space is exhausted")]
         CursorExhausted,
+        /// The disk has no more than its reserve left.
+        #[error("disk has no more than its reserve left")]
+        StoreFull,
     }
 }
 

@@ -70,6 +70,14 @@ impl Push {
         self.bytes.saturating_add(self.changes.len().saturating_mul(CHANGE_WEIGHT))
     }
 
+    /// True if every change deletes a record that is expected to exist: such a push frees space.
+    #[must_use]
+    pub fn only_deletes(&self) -> bool {
+        let deletes =
+            |change: &Change| change.expected != Cursor::ZERO && change.state == RecordState::Tombstone;
+        self.changes.iter().all(deletes)
+    }
+
     /// Checks the push against the oldest key generation that its space accepts; for shared spaces only (storage §3.6,
     /// step 5; newer-clients §3.1).
     ///

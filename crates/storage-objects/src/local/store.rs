@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::directories::Directories;
-use super::disk_space::Volume;
+use less_sync_storage::Volume;
 
 /// Directories of an open store, and the source of its free space.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use less_sync_storage::{BlobError, BlobWriter, Blobs, ListedBlob, ObjectName};
-use less_sync_storage_objects::{DiskSpace, LocalBlobs, Violation, Volume};
+use less_sync_storage::{BlobError, BlobWriter, Blobs, DiskSpace, ListedBlob, ObjectName, Volume};
+use less_sync_storage_objects::{LocalBlobs, Violation};
 use tempfile::TempDir;
 
 use crate::objects::{INSTANCE, PIECE, key};

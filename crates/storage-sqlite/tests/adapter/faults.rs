@@ -3,12 +3,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_storage::{
-    Change, CursorAhead, PullError, PullPage, PullRequest, Push, PushError, PushLimits, Pushed, ReadGrant,
-    Record, RecordState, Records as _, Row, Spaces as _, StorageError, WriteGrant,
+    Change, CursorAhead, DiskSpace, PullError, PullPage, PullRequest, Push, PushError, PushLimits,
+    PushRejection, Pushed, ReadGrant, Record, RecordState, Records as _, Row, Spaces as _, StorageError,
+    Volume, WriteGrant,
 };
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::Connection;
@@ -100,6 +102,41 @@ async fn full_disk_is_unavailable_and_recovers() {
     assert!(is_committed(&deleted), "{deleted:?}");
     let accepted = harness.push(space(1), 2, Cursor::ZERO, 1 << 20).await;
     assert!(matches!(accepted, Ok(Pushed::Committed { cursor: at, .. }) if at == cursor(3)), "{accepted:?}");
+    harness.storage.close().await;
+}
+
+/// Free space of a disk of 20 GiB, set by the test.
+#[derive(Debug, Default)]
+struct FreeSpace(AtomicU64);
+
+impl Volume for FreeSpace {
+    fn space(&self) -> std::io::Result<DiskSpace> {
+        Ok(DiskSpace { free: self.0.load(Ordering::SeqCst), total: 20 << 30 })
+    }
+}
+
+/// Storage §8: below the reserve of the disk records can be deleted, and nothing else is written.
+#[tokio::test]
+async fn disk_at_its_reserve_takes_deletions_only() {
+    let disk = Arc::new(FreeSpace(AtomicU64::new(2 << 30)));
+    let volume: Arc<dyn Volume> = disk.clone();
+    let harness =
+        Harness::new(|path| SqliteOptions { volume: Some(volume), ..SqliteOptions::new(path) }).await;
+    assert!(is_committed(&harness.push(space(1), 1, Cursor::ZERO, 2 << 20).await));
+    disk.0.store((1 << 30) - 1, Ordering::SeqCst);
+    for (record, expected) in [(2, Cursor::ZERO), (1, cursor(1))] {
+        let rejected = harness.push(space(1), record, expected, 2 << 20).await;
+        assert!(matches!(rejected, Err(StorageError::Rejected(PushRejection::StoreFull))), "{rejected:?}");
+    }
+    let created_dead = push(&harness.storage, space(1), 2, Cursor::ZERO, RecordState::Tombstone).await;
+    assert!(
+        matches!(created_dead, Err(StorageError::Rejected(PushRejection::StoreFull))),
+        "{created_dead:?}"
+    );
+    let deleted = push(&harness.storage, space(1), 1, cursor(1), RecordState::Tombstone).await;
+    assert!(is_committed(&deleted), "{deleted:?}");
+    disk.0.store(1 << 30, Ordering::SeqCst);
+    assert!(is_committed(&harness.push(space(1), 2, Cursor::ZERO, 2 << 20).await));
     harness.storage.close().await;
 }
 

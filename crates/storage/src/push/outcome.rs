@@ -14,6 +14,9 @@ rejections! {
         /// The space has used its last cursor.
         #[error("cursor of the space is exhausted")]
         CursorExhausted,
+        /// The disk has no more than its reserve left, and the push does not only delete records.
+        #[error("disk has no more than its reserve left")]
+        StoreFull,
     }
 }
 

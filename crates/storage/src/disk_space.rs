@@ -1,0 +1,89 @@
+//! Free space of the disk of a store, and the reserves that writes must leave (storage §4.8, §8).
+
+use std::fmt;
+use std::io;
+
+/// Minimum reserve, in bytes.
+const MIN_RESERVE: u64 = 1 << 30;
+
+/// Reserve of a large disk: one part in 50, 2 %.
+const RESERVE_DIVISOR: u64 = 50;
+
+/// Maximum share of a disk that is its reserve for records: one part in 10.
+const SMALL_DISK_DIVISOR: u64 = 10;
+
+/// Space of a file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Bytes available to unprivileged processes.
+    pub free: u64,
+    /// Size of the file system.
+    pub total: u64,
+}
+
+impl DiskSpace {
+    /// Returns true if an object of `size` bytes leaves the reserve: 1 GiB or 2 % of the disk, whichever is more.
+    #[must_use]
+    pub const fn fits(&self, size: u64) -> bool {
+        match self.reserve().checked_add(size) {
+            Some(needed) => self.free >= needed,
+            None => false,
+        }
+    }
+
+    /// Returns true if records may be written: the free space is not below the reserve, or below a tenth of a disk that is
+    /// smaller than ten times the reserve.
+    #[must_use]
+    pub const fn takes_records(&self) -> bool {
+        let (reserve, share) = (self.reserve(), self.total / SMALL_DISK_DIVISOR);
+        self.free >= if share < reserve { share } else { reserve }
+    }
+
+    const fn reserve(&self) -> u64 {
+        let share = self.total / RESERVE_DIVISOR;
+        if share > MIN_RESERVE { share } else { MIN_RESERVE }
+    }
+}
+
+/// Source of the free space of a file system.
+pub trait Volume: Send + Sync + fmt::Debug {
+    /// Reads the current space, on a thread that may block.
+    ///
+    /// # Errors
+    /// Failures of the file system.
+    fn space(&self) -> io::Result<DiskSpace>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    #[test]
+    fn object_must_leave_a_gibibyte() {
+        let space = DiskSpace { free: GIB + 100, total: 10 * GIB };
+        assert!(space.fits(100));
+        assert!(!space.fits(101));
+    }
+
+    #[test]
+    fn object_must_leave_two_percent() {
+        let space = DiskSpace { free: 20 * GIB + 100, total: 1000 * GIB };
+        assert!(space.fits(100));
+        assert!(!space.fits(101));
+    }
+
+    #[test]
+    fn largest_possible_object_never_fits() {
+        assert!(!DiskSpace { free: u64::MAX, total: u64::MAX }.fits(u64::MAX));
+    }
+
+    #[test]
+    fn records_must_leave_the_reserve_or_a_tenth_of_a_small_disk() {
+        let takes = |free, total| DiskSpace { free, total }.takes_records();
+        assert!(takes(20 * GIB, 1000 * GIB) && !takes(20 * GIB - 1, 1000 * GIB));
+        assert!(takes(GIB, 20 * GIB) && !takes(GIB - 1, 20 * GIB));
+        assert!(takes(GIB / 10, GIB) && !takes(GIB / 10 - 1, GIB));
+    }
+}
