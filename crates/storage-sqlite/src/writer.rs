@@ -8,6 +8,7 @@
 //! its neighbours. If one fails while it writes, the whole transaction is rolled back and every operation of it
 //! runs again by itself, so only the failing one fails.
 
+mod checkpoint;
 mod load;
 mod operation;
 mod queue;
@@ -27,8 +28,8 @@ use self::thread::WriterThread;
 use crate::database_file::DatabaseFile;
 use crate::error::Closed;
 
+pub use self::checkpoint::Checkpoint;
 pub(crate) use self::load::Load;
-pub use self::thread::Checkpoint;
 
 /// Sending end of the queue of the writer thread.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use less_sync_storage::StorageError;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::Checkpoint;
+use super::checkpoint::Checkpoint;
 use super::load::Load;
 use super::operation::Operation;
 use super::schedule::{Schedule, Withdrawable};

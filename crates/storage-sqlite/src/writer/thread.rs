@@ -6,6 +6,7 @@ use less_sync_storage::StorageError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::checkpoint::{Checkpoint, checkpoint};
 use super::operation::Operation;
 use super::queue::{Batch, Queue, Receiver, Work};
 use crate::database_file::DatabaseFile;
@@ -13,17 +14,6 @@ use crate::error::{storage_error, unavailable};
 
 /// Maximum number of yields between two batches; some tens of microseconds.
 const RETURN_YIELDS: usize = 100;
-
-/// Result of a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// True if every page was moved; a long read prevents that.
-    pub complete: bool,
-    /// Pages in the log.
-    pub log_pages: i64,
-    /// Pages of it that are in the database file now.
-    pub moved_pages: i64,
-}
 
 /// Failure of a batch.
 enum Failed {
@@ -130,16 +120,6 @@ impl WriterThread {
             let _ = closer.send(());
         }
     }
-}
-
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Checkpoint> {
-    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        Ok(Checkpoint {
-            complete: row.get::<_, i64>(0)? == 0,
-            log_pages: row.get(1)?,
-            moved_pages: row.get(2)?,
-        })
-    })
 }
 
 fn fail_all(batch: Batch, error: rusqlite::Error) {

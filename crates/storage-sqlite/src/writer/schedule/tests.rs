@@ -72,7 +72,7 @@ fn light_operation_waits_for_one_heavy_operation_however_many_users_have_them() 
     }
 }
 
-/// A user has a heavy operation for each of several others: with equal shares of the bytes they alternate.
+/// Equal shares of the bytes: two users with heavy operations alternate.
 #[test]
 fn users_with_heavy_operations_take_turns() {
     let mut schedule = Schedule::new();
