@@ -45,8 +45,6 @@ pub const EVENT_DATA: usize = 4 * KIB;
 pub const INVITATION_PAYLOAD: usize = 128 * KIB;
 /// Maximum payload of a membership entry, in bytes.
 pub const MEMBERSHIP_PAYLOAD: usize = 256 * KIB;
-/// Maximum length of a UCAN identifier in a revocation, in bytes.
-pub const UCAN_CID: usize = 128;
 /// Maximum length of a member's DID, in bytes.
 pub const MEMBER_DID: usize = 255;
 /// Maximum number of key shares in one `epochKeys.put`.

@@ -108,7 +108,7 @@ impl Engine {
         origin: ConnectionId,
     ) -> Result<(), EngineError> {
         let admission = self.authorizer.admit(Method::MembershipRevoke, credentials, space).await?;
-        if admission.chain().is_some_and(|chain| chain.cids().iter().any(|own| revocation.names(*own))) {
+        if admission.chain().is_some_and(|chain| revocation.revokes(chain)) {
             return Err(EngineError::Forbidden);
         }
         self.storage.revoke(&admission.administering()?, revocation.cid()).await?;

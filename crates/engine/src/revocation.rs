@@ -4,42 +4,45 @@ use std::fmt;
 
 use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::{Cid, Did};
-use less_sync_storage::RevokedCid;
 
 /// A revoked token and, optionally, the member that it was issued to. `Debug` shows no field.
 #[derive(Clone)]
 pub struct Revocation {
-    cid: RevokedCid,
-    /// `cid` as a CID; `None` for other text, which the store accepts and which matches no token.
-    parsed: Option<Cid>,
+    cid: Cid,
     member_did: Option<Did>,
 }
 
 impl Revocation {
-    /// The revocation of `cid`. With `member_did`, subscriptions of that member to the space end too (newer-clients §3.5);
-    /// the DID is not stored.
+    /// The revocation of `cid`. With `member_did`, the other subscriptions of that member to the space end too, if the
+    /// token is part of a chain of that member ([`Self::identifies_member`]); the DID is not stored.
     #[must_use]
-    pub fn new(cid: RevokedCid, member_did: Option<Did>) -> Self {
-        Self { parsed: cid.as_str().parse().ok(), cid, member_did }
+    pub fn new(cid: Cid, member_did: Option<Did>) -> Self {
+        Self { cid, member_did }
     }
 
     /// The revoked CID, as stored.
     #[must_use]
-    pub fn cid(&self) -> &RevokedCid {
-        &self.cid
+    pub fn cid(&self) -> Cid {
+        self.cid
     }
 
-    /// Returns true if `cid` is the revoked token.
+    /// Returns true if `chain` contains the revoked token.
     #[must_use]
-    pub fn names(&self, cid: Cid) -> bool {
-        self.parsed == Some(cid)
+    pub fn revokes(&self, chain: &VerifiedChain) -> bool {
+        chain.contains(self.cid)
     }
 
-    /// Returns true if subscriptions that rest on `chain` end: it contains the revoked token, or was issued to the member.
+    /// Returns true if `chain` was issued to the named member, whatever tokens it contains.
     #[must_use]
-    pub fn ends(&self, chain: &VerifiedChain) -> bool {
+    pub fn names_audience_of(&self, chain: &VerifiedChain) -> bool {
         self.member_did.as_ref() == Some(chain.audience())
-            || self.parsed.is_some_and(|cid| chain.contains(cid))
+    }
+
+    /// Returns true if `chain` shows that the revoked token is one of the named member's. Without such a chain the DID is
+    /// a mere statement: an administrator could end the subscriptions of anybody by it, the owner of the space included.
+    #[must_use]
+    pub fn identifies_member(&self, chain: &VerifiedChain) -> bool {
+        self.names_audience_of(chain) && self.revokes(chain)
     }
 }
 

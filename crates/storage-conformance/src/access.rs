@@ -64,7 +64,7 @@ impl Caller {
                 "append",
                 any(store.append_member(&read, 0.into(), member(None, b"a"), WIDE_LOG).await.map(drop)),
             ),
-            ("revoke", any(store.revoke(&admin, &cid(99).into()).await)),
+            ("revoke", any(store.revoke(&admin, cid(99)).await)),
             ("put epoch keys", any(store.put_epoch_keys(&admin, 1.into(), shares).await)),
             ("claim file", found(store.claim_file(&write, &claim).await)),
             ("begin upload", any(store.begin_upload(&write, file(9), Duration::ZERO).await.map(drop))),
@@ -72,6 +72,8 @@ impl Caller {
             ("delete file", any(store.delete_file(&write, file(9)).await.map(drop))),
             ("rewrap", self.rewrap_nothing(fixture).await),
             ("rewrap files", self.rewrap_no_file(fixture).await),
+            ("empty rewrap", self.empty_rewrap(fixture, DekKind::Record).await),
+            ("empty rewrap of files", self.empty_rewrap(fixture, DekKind::File).await),
             ("advance", any(store.advance_epoch(&admin, 2.into(), false).await.map(drop))),
             ("complete", any(store.complete_rewrap(&admin, 2.into()).await)),
         ]
@@ -109,6 +111,10 @@ impl Caller {
         }
     }
 
+    async fn empty_rewrap<B: Backend>(&self, fixture: &Fixture<B>, kind: DekKind) -> Result<(), AnyError> {
+        any(fixture.store.rewrap_deks(&self.grant(), kind, vec![], RewrapGuard::Unlisted).await.map(drop))
+    }
+
     async fn everything<B: Backend>(&self, fixture: &Fixture<B>) -> Vec<Outcome> {
         let mut outcomes = self.reads(fixture).await;
         outcomes.extend(self.writes(fixture).await);
@@ -141,7 +147,7 @@ pub async fn revoked_chain_grants_no_access<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let id = fixture.shared(1).await;
     let caller = |numbers: &[u8]| Caller { space: id, chain: Some(chain(numbers)) };
-    fixture.store.revoke(&fixture.grant(id), &cid(5).into()).await.unwrap();
+    fixture.store.revoke(&fixture.grant(id), cid(5)).await.unwrap();
     let before = fixture.space(id).await;
     for revoked in
         [&[5][..], &[1, 2, 3, 5], &[5, 6, 7, 8], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]]
@@ -151,7 +157,7 @@ pub async fn revoked_chain_grants_no_access<B: Backend>() {
     }
     assert_eq!(fixture.space(id).await, before);
     assert_eq!(fixture.store.object_queue(Duration::ZERO).await.unwrap(), ObjectQueueState::default());
-    assert!(!fixture.store.is_revoked(id, &cid(99).into()).await.unwrap());
+    assert!(!fixture.store.is_revoked(id, cid(99)).await.unwrap());
     all_allowed(caller(&[1, 2, 3, 4]).everything(&fixture).await);
     fixture.end().await;
 }
@@ -160,7 +166,7 @@ pub async fn revoked_chain_grants_no_access<B: Backend>() {
 pub async fn revocation_in_another_space_has_no_effect<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let (here, elsewhere) = (fixture.shared(1).await, fixture.shared(2).await);
-    fixture.store.revoke(&fixture.grant(elsewhere), &cid(5).into()).await.unwrap();
+    fixture.store.revoke(&fixture.grant(elsewhere), cid(5)).await.unwrap();
     all_allowed(Caller { space: here, chain: Some(chain(&[5])) }.everything(&fixture).await);
     fixture.end().await;
 }
@@ -220,7 +226,7 @@ pub async fn everything_shared_works_through_the_trait_object<B: Backend>() {
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
     store.append_member(&caller.grant(), 0.into(), member(None, b"a"), WIDE_LOG).await.unwrap();
     assert_eq!(store.list_members(&caller.grant(), ALL).await.unwrap().metadata_version, version(1));
-    store.revoke(&caller.grant(), &cid(1).into()).await.unwrap();
+    store.revoke(&caller.grant(), cid(1)).await.unwrap();
     assert!(matches!(store.space_state(&caller.grant()).await, Err(StorageError::Revoked)));
     let limit = RateLimit { actions: 1, window: Duration::from_mins(1) };
     let permit = store.acquire(RateAction::Invitation, ActorHash::from_bytes([1; 32]), limit).await.unwrap();

@@ -106,7 +106,6 @@ macro_rules! conformance_tests {
             revocation_is_permanent_and_per_space
             unknown_space_has_no_revocations
             any_revoked_finds_one_of_sixteen
-            any_text_can_be_revoked
         }
         $crate::conformance_tests! { @suite $backend members:
             appends_chain_and_count_versions

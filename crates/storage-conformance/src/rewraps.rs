@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use less_sync_core::Cursor;
 
-use crate::fixture::{Fixture, committed, dek, epoch, keyed, live, record, row, space, tombstone};
+use crate::fixture::{Fixture, committed, dek, epoch, keyed, live, record, row, tombstone};
 use crate::shared_fixture::{file, rewrap, rewrap_of};
 use crate::{Backend, PageLimits};
 use less_sync_storage::{DekRejection, Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
@@ -63,14 +63,17 @@ pub async fn rewrap_touches_nothing_but_the_key<B: Backend>() {
     fixture.end().await;
 }
 
-/// "empty rewrap": a success without a look at the space.
+/// "empty rewrap": a success without effect, for whoever has access.
 pub async fn empty_rewrap_has_no_effect<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
+    let before = fixture.space(space).await;
     for guard in [RewrapGuard::Off, RewrapGuard::Unlisted, RewrapGuard::Listed(NONE)] {
-        assert_eq!(fixture.rewrap(space(9), vec![], guard).await.unwrap(), Rewrapped::default());
-        let files = fixture.rewrap_files(space(9), vec![], guard).await.unwrap();
+        assert_eq!(fixture.rewrap(space, vec![], guard).await.unwrap(), Rewrapped::default());
+        let files = fixture.rewrap_files(space, vec![], guard).await.unwrap();
         assert_eq!(files, Rewrapped::default());
     }
+    assert_eq!(fixture.space(space).await, before);
     fixture.end().await;
 }
 

@@ -251,12 +251,12 @@ pub async fn revocation_and_long_pushes_do_not_interfere<B: Backend>() {
                     let pushed = store.push(&write, push_of(changes)).await.unwrap();
                     assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
                 } else {
-                    store.revoke(&admin, &cid(number).into()).await.unwrap();
+                    store.revoke(&admin, cid(number)).await.unwrap();
                 }
             }
         })
         .await;
-        assert!(fixture.store.is_revoked(space, &cid(number).into()).await.unwrap());
+        assert!(fixture.store.is_revoked(space, cid(number)).await.unwrap());
     }
     fixture.end().await;
 }
@@ -346,7 +346,7 @@ pub async fn operation_that_starts_after_a_revocation_is_rejected<B: Backend>() 
                 (Arc::clone(&fixture.store), fixture.grant(space), Arc::clone(&revoked));
             async move {
                 if caller == 0 {
-                    store.revoke(&admin, &cid(2).into()).await.unwrap();
+                    store.revoke(&admin, cid(2)).await.unwrap();
                     revoked.store(true, Ordering::SeqCst);
                     return 0;
                 }

@@ -55,9 +55,6 @@ impl Deks for PostgresStorage {
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
     ) -> Result<Rewrapped, DekError> {
-        if entries.is_empty() {
-            return Ok(Rewrapped::default());
-        }
         let rewrap = RewrapTransaction { access: grant.access(), kind, entries: &entries, guard };
         self.pool.transact(Class::Push, &rewrap).await
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use less_sync_core::{Cid, SpaceId};
-use less_sync_storage::{Access, AdminGrant, Revocations, RevokedCid, StorageError};
+use less_sync_storage::{Access, AdminGrant, Revocations, StorageError};
 use sqlx::PgConnection;
 
 use crate::PostgresStorage;
@@ -12,14 +12,14 @@ use crate::transaction::Aborted;
 
 #[async_trait]
 impl Revocations for PostgresStorage {
-    async fn revoke(&self, grant: &AdminGrant, cid: &RevokedCid) -> Result<(), StorageError> {
+    async fn revoke(&self, grant: &AdminGrant, cid: Cid) -> Result<(), StorageError> {
         let mut lease = self.pool.lease(Class::Request).await?;
         let revoked = revoke(lease.connection(), grant.access(), cid).await;
         lease.conclude(revoked)
     }
 
-    async fn is_revoked(&self, space: SpaceId, cid: &RevokedCid) -> Result<bool, StorageError> {
-        self.any_of(space, &[cid.as_str().to_owned()]).await
+    async fn is_revoked(&self, space: SpaceId, cid: Cid) -> Result<bool, StorageError> {
+        self.any_of(space, &[cid.to_hex()]).await
     }
 
     async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {
@@ -41,7 +41,7 @@ impl PostgresStorage {
 /// Inserts a revocation in one statement, without the lock of the space: a revocation changes nothing that the lock
 /// protects, and must not wait for the push that holds it. The foreign key only requires that the space stays
 /// (storage T2).
-async fn revoke(db: &mut PgConnection, access: &Access, cid: &RevokedCid) -> Result<(), Aborted> {
+async fn revoke(db: &mut PgConnection, access: &Access, cid: Cid) -> Result<(), Aborted> {
     let revoked = sqlx::query!(
         r#"WITH space AS (
                SELECT id, root_public_key IS NOT NULL AS shared, home_server IS NOT NULL AS remote,
@@ -55,7 +55,7 @@ async fn revoke(db: &mut PgConnection, access: &Access, cid: &RevokedCid) -> Res
            SELECT shared AS "shared!", remote AS "remote!", revoked AS "revoked!" FROM space"#,
         access.space().as_uuid(),
         &cids(access),
-        cid.as_str(),
+        cid.to_hex(),
         access.chain().is_some(),
     );
     let space = revoked.fetch_optional(db).await?.ok_or(StorageError::SpaceNotFound)?;

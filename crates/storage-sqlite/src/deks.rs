@@ -64,9 +64,6 @@ impl Deks for SqliteStorage {
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
     ) -> Result<Rewrapped, DekError> {
-        if entries.is_empty() {
-            return Ok(Rewrapped::default());
-        }
         let access = grant.access().clone();
         let load = Load::of(&access, entries.len().saturating_mul(KEY_BYTES));
         self.writer.write(load, move |db| rewrap::apply(db, &access, kind, &entries, guard)).await

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use less_sync_core::{Cid, SpaceId};
-use less_sync_storage::{AdminGrant, Revocations, RevokedCid, StorageError};
+use less_sync_storage::{AdminGrant, Revocations, StorageError};
 use rusqlite::params;
 
 use crate::error::storage_error;
@@ -15,20 +15,19 @@ const INSERT: &str = "INSERT INTO revocations (space_id, ucan_cid) VALUES (?1, ?
 
 #[async_trait]
 impl Revocations for SqliteStorage {
-    async fn revoke(&self, grant: &AdminGrant, cid: &RevokedCid) -> Result<(), StorageError> {
-        let (access, cid) = (grant.access().clone(), cid.clone());
+    async fn revoke(&self, grant: &AdminGrant, cid: Cid) -> Result<(), StorageError> {
+        let access = grant.access().clone();
         self.writer
             .write(REVOCATION_BYTES, move |db| {
                 let space = access::for_writing(db, &access)?;
                 let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
-                insert.execute(params![space.id.as_bytes(), cid.as_str()]).map(drop).map_err(storage_error)
+                insert.execute(params![space.id.as_bytes(), cid.to_hex()]).map(drop).map_err(storage_error)
             })
             .await
     }
 
-    async fn is_revoked(&self, space: SpaceId, cid: &RevokedCid) -> Result<bool, StorageError> {
-        let cid = cid.clone();
-        self.readers.read(move |db| access::is_revoked(db, space, cid.as_str())).await
+    async fn is_revoked(&self, space: SpaceId, cid: Cid) -> Result<bool, StorageError> {
+        self.readers.read(move |db| access::is_revoked(db, space, &cid.to_hex())).await
     }
 
     async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {

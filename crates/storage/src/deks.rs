@@ -197,7 +197,7 @@ pub trait Deks: Send + Sync {
     ) -> Result<DekPage, StorageError>;
 
     /// Replaces keys of `kind`, all or nothing; no cursor moves. Of several entries for one id the last one counts.
-    /// Entries for tombstones and for records without a key count and change nothing. No entries: no I/O.
+    /// Entries for tombstones and for records without a key count and change nothing. Access is checked without entries too.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],

@@ -99,7 +99,7 @@ pub use rate_limits::{
 };
 pub use record::{Record, RecordState};
 pub use records::Records;
-pub use revocations::{InvalidRevokedCid, Revocations, RevokedCid};
+pub use revocations::Revocations;
 pub use row::Row;
 pub use rules::{DekRow, RewrapVerdict};
 pub use spaces::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError};

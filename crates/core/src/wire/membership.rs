@@ -74,7 +74,7 @@ map! {
         "ucan" => ucan: Option<&'b str> as NonEmpty,
         /// Home server of the space according to the client; absent: this server (protocol §4.21).
         "home_server" => home_server: Option<&'b str> as NonEmpty,
-        /// CID to revoke, 1 to [`limits::UCAN_CID`](crate::limits::UCAN_CID) bytes, else a bad request.
+        /// CID to revoke, in its text form ([`Cid`](crate::Cid)), else a bad request.
         "ucan_cid" => ucan_cid: &'b str as Required,
         /// DID of the removed member; at most [`limits::MEMBER_DID`](crate::limits::MEMBER_DID) bytes, else a bad
         /// request.

@@ -7,6 +7,7 @@ mod presence;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId};
 use less_sync_engine::RevokedEvent;
 
@@ -128,16 +129,22 @@ impl SpaceChannel {
         }
     }
 
-    /// Notifies all subscribers but the origin of a revocation, and ends the subscriptions whose chain is revoked.
+    /// Notifies all subscribers but the origin of a revocation, and ends the subscriptions whose chain is revoked. If the
+    /// revocation names a member who watches by a chain with the revoked token, all their other subscriptions end too.
     pub(super) fn revoke(&mut self, event: &RevokedEvent, context: &mut Context<'_>) {
         // Subscribers that are being authorized compare this count, see `Subscriber::confirm`.
         self.revocations += 1;
         let notice = notifications::revoked(self.space);
         let mut fan_out = FanOut::new(self.space, self.newest, context.deps);
         let mut ended = Vec::new();
+        let revocation = &event.revocation;
+        let ends_member = self.subscribers.chains().any(|chain| revocation.identifies_member(chain));
+        let ends = |chain: &VerifiedChain| {
+            revocation.revokes(chain) || (ends_member && revocation.names_audience_of(chain))
+        };
         for subscriber in self.subscribers.iter_mut() {
             let is_origin = subscriber.connection == event.origin;
-            if subscriber.chain().is_some_and(|chain| event.revocation.ends(chain)) {
+            if subscriber.chain().is_some_and(ends) {
                 // G5 exempts the origin from the notice about its own revocation, but its subscription ends all the same.
                 let farewell =
                     if is_origin { notifications::resubscribe(vec![self.space]) } else { notice.clone() };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::ConnectionId;
 
 use super::subscriber::Subscriber;
@@ -21,6 +22,11 @@ impl Subscribers {
     /// True if a connection other than `origin` is subscribed.
     pub(super) fn any_except(&self, origin: Option<ConnectionId>) -> bool {
         self.0.iter().any(|subscriber| Some(subscriber.connection) != origin)
+    }
+
+    /// Chains that authorize subscriptions.
+    pub(super) fn chains(&self) -> impl Iterator<Item = &VerifiedChain> {
+        self.0.iter().filter_map(Subscriber::chain)
     }
 
     pub(super) fn find(&self, connection: ConnectionId) -> Option<&Subscriber> {

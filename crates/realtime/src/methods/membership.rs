@@ -8,7 +8,7 @@ use less_sync_core::wire::membership::{
 };
 use less_sync_core::{Did, ErrorCode, MetadataVersion, limits};
 use less_sync_engine::{Append, Revocation};
-use less_sync_storage::{MemberList, MemberRange, NewMember, RevokedCid};
+use less_sync_storage::{MemberList, MemberRange, NewMember};
 
 use super::params::space_id;
 use crate::context::Context;
@@ -83,7 +83,7 @@ impl Encode for Members {
 
 /// `membership.revoke`
 pub(super) async fn revoke(context: &Context, params: MembershipRevokeParams<'_>) -> Result<Empty, RpcError> {
-    let cid = RevokedCid::new(params.ucan_cid).map_err(|_| RpcError::bad_request("invalid ucan cid"))?;
+    let cid = params.ucan_cid.parse().map_err(|_| RpcError::bad_request("invalid ucan cid"))?;
     if params.member_did.is_some_and(|did| did.len() > limits::MEMBER_DID) {
         return Err(RpcError::bad_request("invalid member did"));
     }

@@ -6,7 +6,6 @@ use less_sync_auth::ucan::{self, Audience, Expectations, Grant, UcanKey, Verifie
 use less_sync_core::{ConnectionId, Permission, Timestamp};
 use less_sync_engine::{Revocation, RevokedEvent, SpaceEvent, SpaceEvents};
 use less_sync_realtime::{Broker, Confirmation, SubscriptionId, SubscriptionStart};
-use less_sync_storage::RevokedCid;
 
 use crate::fixture::{Client, HERE, Received, THERE, broker, connection, cursor, push, state};
 
@@ -35,7 +34,7 @@ fn start(at: u64, chain: &Arc<VerifiedChain>) -> SubscriptionStart {
 }
 
 fn revoke_by(broker: &Broker, chain: &VerifiedChain, origin: ConnectionId) {
-    let revocation = Revocation::new(RevokedCid::from(*chain.cids().first().unwrap()), None);
+    let revocation = Revocation::new(*chain.cids().first().unwrap(), None);
     broker.publish(SpaceEvent::Revoked(RevokedEvent { space: HERE, revocation, origin }));
 }
 

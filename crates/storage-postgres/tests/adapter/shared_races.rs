@@ -123,7 +123,7 @@ fn chain(number: u64) -> ProofChain {
 /// Grant with the chain that is never revoked.
 async fn revoke(storage: &PostgresStorage, space: SpaceId, number: u64) -> Result<(), StorageError> {
     let owner = AdminGrant::issue_shared(space, ProofChain::new(&[cid(1 << 62)]).unwrap());
-    storage.revoke(&owner, &cid(number).into()).await
+    storage.revoke(&owner, cid(number)).await
 }
 
 /// A shared space with record 0 in it, and two servers.

@@ -83,10 +83,10 @@ async fn closed_database_is_unavailable() {
     let share = harness.share(1, 0).await;
     assert!(matches!(share, Err(StorageError::Unavailable(_))), "{share:?}");
     for rejected in [
-        harness.storage.is_revoked(SPACE, &Cid::from_bytes([1; 32]).into()).await.map(drop),
+        harness.storage.is_revoked(SPACE, Cid::from_bytes([1; 32])).await.map(drop),
         harness.storage.any_revoked(SPACE, chain().cids()).await.map(drop),
         harness.storage.space_state(&ReadGrant::issue_shared(SPACE, chain())).await.map(drop),
-        harness.storage.revoke(&admin(), &Cid::from_bytes([1; 32]).into()).await,
+        harness.storage.revoke(&admin(), Cid::from_bytes([1; 32])).await,
     ] {
         assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     }

@@ -194,7 +194,7 @@ async fn only_administrators_change_keys() {
     let ucan = space.invite(&member, Permission::Admin);
     space.revoke(&mut space.owner_client().await, &ucan).await;
     let mut client = server.raw_as("bob", &member).await;
-    for (method, params) in methods.iter().take(3) {
+    for (method, params) in &methods {
         let response = client.call(method, &with(params, &space.text(), &ucan)).await;
         assert_eq!(response["error"], error("forbidden", "forbidden"), "{method} by a revoked chain");
     }

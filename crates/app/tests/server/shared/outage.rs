@@ -43,7 +43,7 @@ async fn every_method_fails_with_internal_during_an_outage_of_the_store() {
             ("push", json!({ "space": space, "ucan": ucan, "changes": [create(1, "x")] })),
             ("membership.append", append(space, ucan, 0, None, "x")),
             ("membership.list", json!({ "space": space, "ucan": ucan })),
-            ("membership.revoke", json!({ "space": space, "ucan": ucan, "ucan_cid": "c" })),
+            ("membership.revoke", json!({ "space": space, "ucan": ucan, "ucan_cid": "c".repeat(64) })),
         ] {
             let response = client.call(method, &params).await;
             assert_eq!(failure(method, &response), "internal", "{method} {response}");
