@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use less_sync_auth::jwks::cache::{
-    CacheTimes, FetchFailed, KeyCache, LoadedKeys, Lookup, NextTry, Rejection,
+    CacheTimes, FetchFailed, FetchOrigin, KeyCache, LoadedKeys, Lookup, NextTry, Rejection,
 };
 use less_sync_auth::{KeySet, P256Key};
 use parking_lot::{Mutex, MutexGuard};
@@ -72,7 +72,7 @@ type Fetched = Result<(KeySet, Option<Duration>), FetchFailed>;
 /// Result of a lookup under the lock.
 enum Step {
     Done(Result<Arc<P256Key>, Rejection>),
-    Wait(FetchResult),
+    Wait(FetchOrigin, FetchResult),
 }
 
 impl IssuerKeys {
@@ -88,12 +88,12 @@ impl IssuerKeys {
         }
         match self.look_up(key_id) {
             Step::Done(result) => result,
-            Step::Wait(fetch) => {
+            Step::Wait(origin, fetch) => {
                 // The timeout applies to the waiting, not to the fetch: the caller may have joined a background fetch,
                 // which has longer, and that fetch must go on for the other callers.
                 let result = self.with_timeout(FetchMode::Foreground.timeout(), completed(fetch)).await;
                 let result = result.unwrap_or(Err(FetchFailed));
-                self.state.lock().cache.after_fetch(key_id, result, self.deps.clock.instant())
+                self.state.lock().cache.after_fetch(key_id, origin, result, self.deps.clock.instant())
             }
         }
     }
@@ -139,10 +139,10 @@ impl IssuerKeys {
                 Step::Done(Ok(key))
             }
             Lookup::Rejected(rejection) => Step::Done(Err(rejection)),
-            Lookup::Fetch => Step::Wait(self.start_fetch(state, FetchMode::Foreground)),
+            Lookup::Fetch => Step::Wait(FetchOrigin::Own, self.start_fetch(state, FetchMode::Foreground)),
             // Single-flight: the receiver is cloned under the lock that `start_fetch` replaces it under, so it belongs to
             // the fetch that the cache said is in flight, or shows its result if that ends before the wait begins.
-            Lookup::Wait => Step::Wait(state.fetch.clone()),
+            Lookup::Wait => Step::Wait(FetchOrigin::Joined, state.fetch.clone()),
         }
     }
 

@@ -3,14 +3,11 @@
 //!
 //! The caller performs fetches and waits, and passes the time in. At most one fetch is in flight.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::{KeySet, P256Key};
 
-/// Capacity of the negative cache: key ids that the issuer does not have.
-const UNKNOWN_KEYS: usize = 1024;
 /// Lower bound of the freshness lifetime, whatever `max-age` a document states.
 const SHORTEST_FRESHNESS: Duration = Duration::from_mins(5);
 
@@ -25,8 +22,6 @@ pub struct CacheTimes {
     pub between_refreshes: Duration,
     /// Minimum interval between two fetches for unknown key ids.
     pub between_unknown_keys: Duration,
-    /// Lifetime of an entry in the negative cache.
-    pub unknown_key_memory: Duration,
     /// Pause after a failed fetch while there is no usable set.
     pub between_first_loads: Duration,
 }
@@ -38,7 +33,6 @@ impl Default for CacheTimes {
             usable: Duration::from_hours(24),
             between_refreshes: Duration::from_secs(30),
             between_unknown_keys: Duration::from_secs(10),
-            unknown_key_memory: Duration::from_mins(1),
             between_first_loads: Duration::from_secs(5),
         }
     }
@@ -47,9 +41,10 @@ impl Default for CacheTimes {
 /// Lookup failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// Unknown key id: the issuer has no such key.
+    /// Unknown key id: the issuer has no such key, by a fetch that began for this lookup.
     UnknownKey,
-    /// Outage: the key set could not be fetched.
+    /// No verdict: the key set could not be fetched, or it lacked the key id when it was fetched for another lookup. The
+    /// issuer may have published the key since, so the caller has to try again later.
     Unavailable,
 }
 
@@ -63,12 +58,23 @@ pub enum Lookup {
         /// True when a background refresh has begun: the caller performs it with [`KeyCache::next_try`].
         refresh: bool,
     },
-    /// Definite miss or outage.
+    /// No verdict for now.
     Rejected(Rejection),
-    /// A fetch has begun: the caller performs it, reports to [`KeyCache::fetched`] and calls [`KeyCache::after_fetch`].
+    /// A fetch has begun: the caller performs it, reports to [`KeyCache::fetched`] and calls [`KeyCache::after_fetch`] with
+    /// [`FetchOrigin::Own`].
     Fetch,
-    /// Another fetch is in flight: the caller waits for it and calls [`KeyCache::after_fetch`].
+    /// Another fetch is in flight: the caller waits for it and calls [`KeyCache::after_fetch`] with
+    /// [`FetchOrigin::Joined`].
     Wait,
+}
+
+/// Origin of a fetch, relative to a lookup that waited for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchOrigin {
+    /// The fetch began for this lookup, so it shows every key that was published before.
+    Own,
+    /// The fetch was in flight before this lookup: a key that it lacks may have been published since it began.
+    Joined,
 }
 
 /// Next step of a background refresh.
@@ -120,24 +126,12 @@ impl LoadedKeys {
 pub struct KeyCache {
     times: CacheTimes,
     loaded: Option<Arc<LoadedKeys>>,
-    fetching: Option<Purpose>,
+    fetching: bool,
     refreshing: bool,
     refreshed_at: Option<Instant>,
     failed_at: Option<Instant>,
-    unknown_key_fetch: Option<UnknownKeyFetch>,
-    unknown_keys: HashMap<String, Instant>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    AnySet,
-    UnknownKey,
-}
-
-#[derive(Debug)]
-struct UnknownKeyFetch {
-    at: Instant,
-    failed: bool,
+    /// Start of the last fetch for an unknown key id.
+    unknown_key_fetch: Option<Instant>,
 }
 
 impl KeyCache {
@@ -147,12 +141,11 @@ impl KeyCache {
         Self {
             times,
             loaded: None,
-            fetching: None,
+            fetching: false,
             refreshing: false,
             refreshed_at: None,
             failed_at: None,
             unknown_key_fetch: None,
-            unknown_keys: HashMap::new(),
         }
     }
 
@@ -172,7 +165,7 @@ impl KeyCache {
                 let refresh = !loaded.is_fresh(now) && self.begin_refresh(now);
                 Lookup::Found { key: Arc::clone(key), refresh }
             }
-            None => self.unknown_key(key_id, now),
+            None => self.unknown_key(now),
         }
     }
 
@@ -181,8 +174,9 @@ impl KeyCache {
     /// # Errors
     /// [`Rejection`], the final result of the lookup.
     pub fn after_fetch(
-        &mut self,
+        &self,
         key_id: &str,
+        origin: FetchOrigin,
         outcome: Result<(), FetchFailed>,
         now: Instant,
     ) -> Result<Arc<P256Key>, Rejection> {
@@ -190,17 +184,18 @@ impl KeyCache {
         if let Some(key) = set.key(key_id) {
             return Ok(Arc::clone(key));
         }
-        outcome.map_err(|FetchFailed| Rejection::Unavailable)?;
-        self.remember_unknown(key_id, now);
-        Err(Rejection::UnknownKey)
+        match (origin, outcome) {
+            (FetchOrigin::Own, Ok(())) => Err(Rejection::UnknownKey),
+            (FetchOrigin::Own | FetchOrigin::Joined, _) => Err(Rejection::Unavailable),
+        }
     }
 
     /// Stores the result of a fetch: a set and its `max-age`. A failure keeps the old set.
     pub fn fetched(&mut self, result: Result<(KeySet, Option<Duration>), FetchFailed>, now: Instant) {
-        let purpose = self.fetching.take();
+        self.fetching = false;
         match result {
             Ok((set, max_age)) => self.replace(set, max_age, now),
-            Err(FetchFailed) => self.failed(purpose, now),
+            Err(FetchFailed) => self.failed_at = Some(now),
         }
     }
 
@@ -215,10 +210,10 @@ impl KeyCache {
         if self.is_fresh(now) {
             return NextTry::Unneeded;
         }
-        if self.fetching.is_some() {
+        if self.fetching {
             return NextTry::Wait;
         }
-        self.fetching = Some(Purpose::AnySet);
+        self.fetching = true;
         NextTry::Fetch
     }
 
@@ -227,45 +222,33 @@ impl KeyCache {
         self.refreshing = false;
     }
 
-    /// Number of entries in the negative cache, at most 1024.
-    #[must_use]
-    pub fn remembered(&self) -> usize {
-        self.unknown_keys.len()
-    }
-
     fn is_fresh(&self, now: Instant) -> bool {
         self.loaded.as_ref().is_some_and(|loaded| loaded.is_fresh(now))
     }
 
     fn first_load(&mut self, now: Instant) -> Lookup {
-        if self.fetching.is_some() {
+        if self.fetching {
             return Lookup::Wait;
         }
         if within(self.failed_at, self.times.between_first_loads, now) {
             return Lookup::Rejected(Rejection::Unavailable);
         }
-        self.fetching = Some(Purpose::AnySet);
+        self.fetching = true;
         Lookup::Fetch
     }
 
-    fn unknown_key(&mut self, key_id: &str, now: Instant) -> Lookup {
-        if within(self.unknown_keys.get(key_id).copied(), self.times.unknown_key_memory, now) {
-            return Lookup::Rejected(Rejection::UnknownKey);
-        }
-        if self.fetching.is_some() {
+    /// Begins a fetch for a key id that the set lacks, at most one per interval. In between there is no verdict: the sender
+    /// of a token may name any key id without having its key, so that a final answer from memory would reject good tokens
+    /// of a key that the issuer publishes next.
+    fn unknown_key(&mut self, now: Instant) -> Lookup {
+        if self.fetching {
             return Lookup::Wait;
         }
-        if let Some(last) = &self.unknown_key_fetch
-            && within(Some(last.at), self.times.between_unknown_keys, now)
-        {
-            return Lookup::Rejected(if last.failed {
-                Rejection::Unavailable
-            } else {
-                Rejection::UnknownKey
-            });
+        if within(self.unknown_key_fetch, self.times.between_unknown_keys, now) {
+            return Lookup::Rejected(Rejection::Unavailable);
         }
-        self.unknown_key_fetch = Some(UnknownKeyFetch { at: now, failed: false });
-        self.fetching = Some(Purpose::UnknownKey);
+        self.unknown_key_fetch = Some(now);
+        self.fetching = true;
         Lookup::Fetch
     }
 
@@ -280,27 +263,7 @@ impl KeyCache {
 
     fn replace(&mut self, set: KeySet, max_age: Option<Duration>, now: Instant) {
         let fresh = max_age.map_or(self.times.fresh, |age| age.max(SHORTEST_FRESHNESS).min(self.times.fresh));
-        self.unknown_keys.retain(|key_id, _| set.key(key_id).is_none());
         self.loaded = Some(Arc::new(LoadedKeys { set, since: now, fresh, usable: self.times.usable }));
-    }
-
-    fn failed(&mut self, purpose: Option<Purpose>, now: Instant) {
-        self.failed_at = Some(now);
-        if let (Some(Purpose::UnknownKey), Some(fetch)) = (purpose, &mut self.unknown_key_fetch) {
-            fetch.failed = true;
-        }
-    }
-
-    /// Adds an entry to the negative cache. Beyond its capacity nothing is added; the pause between fetches still bounds
-    /// the number of fetches.
-    fn remember_unknown(&mut self, key_id: &str, now: Instant) {
-        if self.unknown_keys.len() >= UNKNOWN_KEYS {
-            let memory = self.times.unknown_key_memory;
-            self.unknown_keys.retain(|_, since| within(Some(*since), memory, now));
-        }
-        if self.unknown_keys.len() < UNKNOWN_KEYS {
-            self.unknown_keys.insert(key_id.to_owned(), now);
-        }
     }
 }
 

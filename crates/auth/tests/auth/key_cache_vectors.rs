@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use less_sync_auth::KeySet;
 use less_sync_auth::issuer::{IssuerKey, jwks_document};
-use less_sync_auth::jwks::cache::{CacheTimes, FetchFailed, KeyCache, Lookup, NextTry, Rejection};
+use less_sync_auth::jwks::cache::{
+    CacheTimes, FetchFailed, FetchOrigin, KeyCache, Lookup, NextTry, Rejection,
+};
 use serde_json::Value;
 
 /// Issuer, its key endpoint, and a driver that performs at once every action that the cache requests.
@@ -33,7 +35,7 @@ impl Timeline {
             Lookup::Rejected(rejection) => Err(rejection),
             Lookup::Fetch => {
                 let outcome = self.fetch(server, now);
-                self.cache.after_fetch(key_id, outcome, now).map(drop)
+                self.cache.after_fetch(key_id, FetchOrigin::Own, outcome, now).map(drop)
             }
             Lookup::Wait => panic!("nothing is under way"),
         };
@@ -79,7 +81,6 @@ fn times(parameters: &Value) -> CacheTimes {
         usable: seconds("max_stale_seconds"),
         between_refreshes: seconds("retry_interval_seconds"),
         between_unknown_keys: seconds("unknown_kid_min_interval_seconds"),
-        unknown_key_memory: seconds("negative_ttl_seconds"),
         between_first_loads: seconds("cold_retry_seconds"),
     }
 }

@@ -84,6 +84,7 @@ async fn background_refresh_replaces_the_whole_set() {
     settle().await;
     assert!(at_once(harness.authenticate(A, "c")).await.is_ok());
     assert_eq!(harness.authenticate(A, "a").await, Err(UNKNOWN_KEY));
+    assert_eq!(at_once(harness.authenticate(A, "a")).await, Err(UNAVAILABLE));
 }
 
 /// A refresh is a fetch and three retries, after 1, 2 and 4 s, each up to a fifth shorter or longer.
@@ -142,8 +143,10 @@ async fn max_age_shortens_the_time_to_the_refresh() {
 async fn tokens_with_unknown_keys_cause_few_fetches() {
     let harness = loaded().await;
     for round in 0..3_usize {
+        assert_eq!(harness.authenticate(A, &format!("x{round}")).await, Err(UNKNOWN_KEY));
         for number in 0..15 {
-            assert_eq!(harness.authenticate(A, &format!("x{round}-{number}")).await, Err(UNKNOWN_KEY));
+            let refused = at_once(harness.authenticate(A, &format!("x{round}-{number}"))).await;
+            assert_eq!(refused, Err(UNAVAILABLE), "asked for later");
         }
         assert_eq!(harness.issuers.fetches(A), 2 + round);
         harness.advance(seconds(10)).await;
@@ -157,6 +160,34 @@ async fn new_key_is_fetched_for_its_first_token() {
     let harness = loaded().await;
     harness.issuers.set(A, Endpoint::Serves(&["a", "b", "c"]));
     assert!(harness.authenticate(A, "c").await.is_ok());
+    assert_eq!(harness.issuers.fetches(A), 2);
+}
+
+/// Anybody may name the next key id before it is published; its first good token is then told to try later, and not that it
+/// is invalid.
+#[tokio::test]
+async fn naming_the_next_key_before_its_publication_rejects_no_good_token() {
+    let harness = loaded().await;
+    assert_eq!(harness.authenticate(A, "c").await, Err(UNKNOWN_KEY));
+    harness.issuers.set(A, Endpoint::Serves(&["a", "b", "c"]));
+    assert_eq!(harness.authenticate(A, "c").await, Err(UNAVAILABLE));
+    harness.advance(seconds(10)).await;
+    assert!(harness.authenticate(A, "c").await.is_ok());
+}
+
+/// The fetch in flight may have been answered before the key was published.
+#[tokio::test]
+async fn token_that_waits_for_a_fetch_of_another_is_not_rejected_by_it() {
+    let harness = loaded().await;
+    harness.issuers.hold(true);
+    let (mut first, mut second) = (JoinSet::new(), JoinSet::new());
+    harness.start(&mut first, A, "c");
+    settle().await;
+    harness.start(&mut second, A, "c");
+    settle().await;
+    harness.issuers.hold(false);
+    assert_eq!(first.join_next().await.unwrap().unwrap(), Err(UNKNOWN_KEY));
+    assert_eq!(second.join_next().await.unwrap().unwrap(), Err(UNAVAILABLE));
     assert_eq!(harness.issuers.fetches(A), 2);
 }
 

@@ -125,6 +125,22 @@ async fn an_unreachable_key_set_closes_with_try_again_later() {
     server.raw("alice").await.assert_alive().await;
 }
 
+/// A token needs no signature to name a key that the issuer will publish next.
+#[tokio::test]
+async fn naming_the_next_key_of_the_issuer_closes_no_good_token_for_good() {
+    let server = TestServer::with_manual_clock().await;
+    let issuer = server.issuer();
+    server.raw("alice").await.assert_alive().await;
+    let early =
+        issuer.mint_with_header(&json!({ "alg": "ES256", "kid": "key-2" }), &issuer.claims("mallory"));
+    assert_eq!(close_after_token(&server, &early).await, auth_failed("invalid auth token"));
+    issuer.rotate();
+    let try_later = (1013, "auth unavailable".to_owned());
+    assert_eq!(close_after_token(&server, &server.token("alice")).await, try_later);
+    server.clock().advance(Duration::from_secs(10));
+    server.raw("alice").await.assert_alive().await;
+}
+
 #[tokio::test]
 async fn an_auth_frame_beyond_64_kib_is_too_big() {
     let server = TestServer::start().await;
