@@ -7,6 +7,7 @@
 //! The server is not trusted: chains are verified up to the root key, and statements against the key of their author. A
 //! malicious server can still withhold data: it can present an older log or an older version of a record.
 
+mod accept;
 mod address;
 mod adopt;
 mod entry;
@@ -16,6 +17,7 @@ mod rewrap;
 mod roster;
 mod share;
 
+pub use accept::AcceptError;
 pub use address::{Address, InvalidAddress};
 pub use adopt::{AdoptError, adopt};
 pub use entry::{Act, Admission, MAX_ADMISSIONS, seal_entry};

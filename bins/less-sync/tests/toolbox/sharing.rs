@@ -1,5 +1,6 @@
 //! Shared spaces of several users, each with a key directory.
 
+mod acceptance;
 mod collaboration;
 mod development;
 mod files;

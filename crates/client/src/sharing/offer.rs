@@ -33,7 +33,7 @@ pub enum OfferError {
     NoRights(#[source] UcanError),
 }
 
-/// Decrypted and verified invitation.
+/// Decrypted and verified invitation. [`Offer::accept`] makes a membership of it.
 #[derive(Clone, Debug)]
 pub struct Offer {
     /// `did:key` of the sender, who issued the rights.
@@ -42,8 +42,8 @@ pub struct Offer {
     pub permission: Permission,
     /// Expiry of the rights, inclusive.
     pub expires_at: Timestamp,
-    /// Membership of the invitee, once accepted.
-    pub membership: Membership,
+    /// Rights and key as offered. Private, since they must not be stored unchecked.
+    pub(super) membership: Membership,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,6 +73,18 @@ impl Offer {
         let statement = Zeroizing::new(statement::sign(author, PURPOSE, body));
         let recipient = did_key::decode(address.did().as_str()).ok()?;
         Some(BASE64.encode(seal(&recipient, CONTEXT, statement.as_bytes())))
+    }
+
+    /// Id of the space.
+    #[must_use]
+    pub fn space(&self) -> SpaceId {
+        self.membership.space()
+    }
+
+    /// Display name of the space, chosen by the sender.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.membership.name
     }
 
     /// Decrypts and verifies an offer for `identity`.
@@ -152,7 +164,7 @@ mod tests {
         let payload = Offer::seal(&owner, &membership, &address, &ucan).unwrap();
         let offer = Offer::open(&invitee, &payload, NOW).unwrap();
         assert_eq!((&offer.from, offer.permission, offer.expires_at), (owner.did(), Permission::Write, END));
-        assert_eq!((offer.membership.name.as_str(), offer.membership.space()), ("notes", SPACE));
+        assert_eq!((offer.name(), offer.space()), ("notes", SPACE));
         let [ours, theirs] =
             [&membership, &offer.membership].map(|known| *known.keys.newest().unwrap().secret().expose());
         assert_eq!(ours, theirs);

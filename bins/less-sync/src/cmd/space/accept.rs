@@ -1,9 +1,9 @@
 //! `less-sync space accept`
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use clap::Args;
 use less_sync_client::crypto::Identity;
-use less_sync_client::sharing::{Act, Membership, Offer};
+use less_sync_client::sharing::{AcceptError, Act, Membership, Offer};
 use less_sync_client::{AppendKind, Connection, Invitation};
 use less_sync_core::{ErrorCode, InvitationId};
 
@@ -102,9 +102,10 @@ async fn accept(
     arguments: &Arguments,
     output: Output,
 ) -> Result<(), Failure> {
-    let space = chosen.offer.membership.space();
-    let known = keys.space(space)?;
-    keys.save(&merged(known.clone(), chosen.offer.membership.clone())?)?;
+    let (space, line) = (chosen.offer.space(), line(&chosen));
+    let known = keys.space(space)?.map(|stored| stored.membership);
+    let membership = membership(keys, &connected.connection, chosen.offer, known.as_ref()).await?;
+    store(keys, known.is_some(), membership)?;
     let session =
         SpaceSession { shared: SharedSpace::load(keys, Some(space))?, connection: connected.connection };
     let name = arguments.name.clone().or(connected.claims.user).unwrap_or_default();
@@ -124,32 +125,49 @@ async fn accept(
         }
         Ok(()) | Err(_) => {}
     }
-    output.write(&line(&chosen)).context("cannot write the result")?;
+    output.write(&line).context("cannot write the result")?;
     message(&format!("joined; read the space with: less-sync pull --space {space}"));
     Ok(())
 }
 
-/// Membership of the invitation, merged with the stored keys of the same space.
-fn merged(known: Option<StoredSpace>, offered: Membership) -> Result<StoredSpace, Failure> {
-    let Some(mut known) = known else { return Ok(offered.into()) };
-    if known.membership.root_key != offered.root_key {
-        return Err(anyhow!("the invitation has the id of one of your spaces, but another root key").into());
+/// Membership after the acceptance of `offer`.
+async fn membership(
+    keys: &KeyDirectory,
+    connection: &Connection,
+    offer: Offer,
+    known: Option<&Membership>,
+) -> anyhow::Result<Membership> {
+    let identity = keys.identity_or_create()?;
+    let accepted = offer.accept(connection, &identity, known, clock::timestamp()).await;
+    accepted.map_err(|error| {
+        let is_revoked = matches!(error, AcceptError::Revoked);
+        let error = anyhow::Error::new(error);
+        if is_revoked { error.context("the invitation is no longer valid") } else { error }
+    })
+}
+
+/// Stores the rights and the keys of a new or known space; a pending rotation stays.
+fn store(keys: &KeyDirectory, is_known: bool, accepted: Membership) -> Result<(), Failure> {
+    if !is_known {
+        return Ok(keys.save(&StoredSpace::from(accepted))?);
     }
-    for key in offered.keys.keys() {
-        // A stored key has encrypted records, so an invitation must never replace it.
-        if known.membership.keys.key(key.epoch()).is_err() {
-            known.membership.keys.insert(key.clone());
+    keys.update(accepted.space(), |stored| {
+        // Another process may have stored keys in the meantime.
+        for key in accepted.keys.keys() {
+            if stored.membership.keys.key(key.epoch()).is_err() {
+                stored.membership.keys.insert(key.clone());
+            }
         }
-    }
-    known.membership.ucan = offered.ucan;
-    Ok(known)
+        stored.membership.ucan = accepted.ucan.clone();
+    })?;
+    Ok(())
 }
 
 fn line(chosen: &OpenInvitation) -> Fields {
     let OpenInvitation { invitation, offer } = chosen;
     Fields::new()
-        .with("space", offer.membership.space().to_string())
-        .with("name", offer.membership.name.as_str())
+        .with("space", offer.space().to_string())
+        .with("name", offer.name())
         .with("permission", permission_name(offer.permission))
         .with("from", offer.from.as_str())
         .with("expires", clock::format_timestamp(offer.expires_at))
