@@ -44,6 +44,9 @@ struct Arguments {
     /// Address to listen on [env: `LISTEN_ADDR`]
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
+    /// Database to use [env: `DATABASE_URL`, which --dev ignores]
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// Run in development mode on loopback, without configuration: SQLite and a built-in issuer in ./.less-sync
     #[arg(long)]
     dev: bool,
@@ -136,6 +139,9 @@ fn sources(arguments: &Arguments, environment: &Values) -> Result<Sources, ExitE
     }
     if let Some(address) = &arguments.listen {
         sources.flags.insert("LISTEN_ADDR".to_owned(), address.clone());
+    }
+    if let Some(url) = &arguments.database {
+        sources.flags.insert("DATABASE_URL".to_owned(), url.clone());
     }
     if arguments.dev {
         sources.set_development(Path::new(DEV_DIRECTORY));

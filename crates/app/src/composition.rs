@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use less_sync_api::{ApiState, Draining};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
@@ -14,7 +15,7 @@ use less_sync_storage::Blobs;
 use crate::blobs;
 use crate::clock::SystemRandom;
 use crate::config::{Config, TokenConfig};
-use crate::dev::DevIssuer;
+use crate::dev::{DevIssuer, PageGuard};
 use crate::key_sets::HttpKeySets;
 use crate::purge;
 use crate::store::Store;
@@ -65,11 +66,17 @@ pub(crate) fn compose(
     let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
     let api = api(config, store, authenticator.clone(), files, deps);
     let endpoint = endpoint(config, engine, (broker, mailboxes), authenticator, deps);
-    let mut routes = less_sync_api::router(&api).merge(endpoint.router());
-    if let Some(issuer) = &dev_issuer {
-        routes = routes.merge(issuer.router());
-    }
+    let routes = less_sync_api::router(&api).merge(match &dev_issuer {
+        None => endpoint.router(),
+        Some(issuer) => development_routes(config, &endpoint, issuer),
+    });
     Ok(Components { endpoint, router: less_sync_api::layers(routes, &api), api, dev_issuer })
+}
+
+/// Routes that a web page must not reach in development mode.
+fn development_routes(config: &Config, endpoint: &Arc<Endpoint>, issuer: &Arc<DevIssuer>) -> Router {
+    let guard = from_fn_with_state(PageGuard::new(&config.server.cors), PageGuard::check);
+    endpoint.router().merge(issuer.router()).layer(guard)
 }
 
 fn dev_issuer(config: &Config, address: SocketAddr, deps: &Deps) -> anyhow::Result<Option<Arc<DevIssuer>>> {

@@ -24,6 +24,7 @@ pub use files::{FileStore, FilesConfig};
 pub use identity::IdentityConfig;
 pub use issuers::TokenConfig;
 pub use limits::LimitsConfig;
+pub(crate) use server::is_loopback_host;
 pub use server::{ListenAddress, LogFormat, LoggingConfig, ServerConfig};
 pub(crate) use sources::without_mark;
 pub use sources::{Sources, Values};
@@ -75,6 +76,9 @@ impl Config {
     /// [`InvalidConfig`], with all problems at once.
     pub fn read(sources: &Sources) -> Result<Self, InvalidConfig> {
         let mut reader = Reader::new(sources);
+        for name in &sources.ignored {
+            reader.warning(format!("{name} of the environment is ignored by --dev: give --database"));
+        }
         let server = ServerConfig::read(&mut reader);
         let metadata = discovery::read(&mut reader);
         let database = DatabaseConfig::read(&mut reader);

@@ -67,8 +67,10 @@ impl LaunchedServer {
             Limits::Raised => &RAISED,
         };
         let began = clock::instant();
+        let database = options.database.iter().flat_map(|url| ["--database", url]);
         let child = Command::new(&program)
             .args(["--dev", "--listen", &address.to_string()])
+            .args(database)
             .envs(SHUTDOWN)
             .envs(raised.iter().copied())
             .env_remove("LESS_SYNC_URL")

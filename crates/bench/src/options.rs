@@ -14,6 +14,9 @@ pub struct ServerOptions {
     /// Server program to launch, in a temporary directory [default: less-sync-server beside this program]
     #[arg(long, global = true, value_name = "PATH", conflicts_with = "pid")]
     pub server: Option<PathBuf>,
+    /// Database of the launched server [default: a SQLite file in its data directory]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "pid")]
+    pub database: Option<String>,
     /// Create the data directory of the launched server below this one, to choose the disk
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,

@@ -91,8 +91,8 @@ async fn launch(
     let mut command = Command::new(program);
     command
         .args(["--dev", "--listen", &listen.to_string()])
+        .args(database.iter().flat_map(|database| ["--database", database]))
         .env_clear()
-        .envs(database.map(|database| ("DATABASE_URL", database)))
         // The load is meant to hurt, not to be held back.
         .envs([("WS_INBOUND_RATE", "100000"), ("WS_INBOUND_BURST", "100000")])
         .envs([("WS_MAX_CONNECTIONS_PER_MAILBOX", "1000"), ("WS_MAX_CONNECTIONS_PER_ACTOR", "1000")])
@@ -124,7 +124,7 @@ async fn printed_address(stdout: &mut BufReader<ChildStdout>) -> Option<SocketAd
 async fn post(address: SocketAddr, path: &str, body: &str) -> Value {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -101,10 +101,15 @@ impl ListenAddress {
     /// True if only this machine can reach the address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        match self.host.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback(),
-            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
-        }
+        is_loopback_host(&self.host)
+    }
+}
+
+/// True for an IP address without brackets, or a name, that only this machine can reach.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
 

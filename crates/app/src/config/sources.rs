@@ -21,7 +21,14 @@ pub struct Sources {
     pub presets: Values,
     /// Data directory of development mode; `None` in normal operation.
     pub development: Option<PathBuf>,
+    /// Environment variables that development mode ignores, as far as they are set.
+    pub(crate) ignored: Vec<&'static str>,
 }
+
+/// Environment variables that name a database. Development mode opens its database to every program of the machine and may
+/// migrate it; a shell where such a variable names another one must not be enough for that.
+const DATABASES: [&str; 4] =
+    ["DATABASE_URL", "DATABASE_URL_FILE", "DATABASE_MIGRATION_URL", "DATABASE_MIGRATION_URL_FILE"];
 
 impl Sources {
     /// Creates sources from an environment alone.
@@ -30,7 +37,8 @@ impl Sources {
         Self { environment, ..Self::default() }
     }
 
-    /// Turns development mode on, with all data in `directory`.
+    /// Turns development mode on, with all data in `directory`. From now on, only flags and the config file name another
+    /// database.
     pub fn set_development(&mut self, directory: &Path) {
         let database = format!("sqlite:{}", directory.join("less-sync.db").display());
         let files = directory.join("files").display().to_string();
@@ -42,6 +50,9 @@ impl Sources {
         ];
         self.presets.extend(presets.map(|(name, value)| (name.to_owned(), value.to_owned())));
         self.development = Some(directory.to_owned());
+        let is_set = |value: String| !value.trim().is_empty();
+        self.ignored
+            .extend(DATABASES.into_iter().filter(|name| self.environment.remove(*name).is_some_and(is_set)));
     }
 
     /// Adds the settings of a TOML file, whose keys are the variable names in lower case.
@@ -157,7 +168,7 @@ mod tests {
             environment: values(&[("A", "environment"), ("B", "environment"), ("C", "  ")]),
             file: values(&[("A", "file"), ("B", "file"), ("C", "file"), ("D", "file")]),
             presets: values(&[("E", "preset")]),
-            development: None,
+            ..Sources::default()
         };
         let look_up = |sources: &Sources, name| sources.look_up(name).unwrap();
         assert_eq!(look_up(&sources, "A").as_deref(), Some("flag"));

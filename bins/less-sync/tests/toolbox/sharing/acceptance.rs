@@ -8,17 +8,17 @@ use pretty_assertions::assert_eq;
 use serde_json::Value;
 
 use crate::program::Shell as _;
-use crate::sharing::person::{Person, id};
+use crate::sharing::toolbox_user::{ToolboxUser, id};
 
-/// Key of `epoch` in the key directory of `person`; null if there is none.
-fn key(person: &Person, space: &str, epoch: i32) -> Value {
-    let stored = person.stored(space);
+/// Key of `epoch` in the key directory of `user`; null if there is none.
+fn key(user: &ToolboxUser, space: &str, epoch: i32) -> Value {
+    let stored = user.stored(space);
     let entry = stored["keys"].as_array().unwrap().iter().find(|entry| entry["epoch"] == epoch).cloned();
     entry.map_or(Value::Null, |entry| entry["key"].clone())
 }
 
 /// Sends `to` an invitation of `from`, a member of the space of `owner`, with a key that is not the one of the epoch.
-async fn plant_key(owner: &Person, [from, to]: [&Person; 2], space: &str, epoch: i32) {
+async fn plant_key(owner: &ToolboxUser, [from, to]: [&ToolboxUser; 2], space: &str, epoch: i32) {
     let mut keys = KeyRing::new(id(space));
     keys.insert(SpaceKey::random(id(space), Epoch::new(epoch).unwrap()));
     let ucan = from.ucan(space);
@@ -34,7 +34,7 @@ async fn plant_key(owner: &Person, [from, to]: [&Person; 2], space: &str, epoch:
 #[tokio::test(flavor = "multi_thread")]
 async fn invitation_of_the_owner_to_their_own_space_takes_nothing_from_them() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;
@@ -49,7 +49,7 @@ async fn invitation_of_the_owner_to_their_own_space_takes_nothing_from_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_chains_the_one_with_more_rights_and_then_the_later_end_is_kept() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     let invite = async |right: &'static str, days: &'static str| {
         let address = bob.address.to_string();
@@ -69,7 +69,7 @@ async fn of_two_chains_the_one_with_more_rights_and_then_the_later_end_is_kept()
 #[tokio::test(flavor = "multi_thread")]
 async fn removed_administrator_is_let_in_again_with_fewer_rights() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.invite(&bob, "admin").await;
     bob.accept().await;
@@ -85,7 +85,7 @@ async fn removed_administrator_is_let_in_again_with_fewer_rights() {
 #[tokio::test(flavor = "multi_thread")]
 async fn key_of_a_coming_epoch_is_not_taken_from_an_invitation() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     for other in [&bob, &carol] {
         alice.invite(other, "write").await;
@@ -104,7 +104,7 @@ async fn key_of_a_coming_epoch_is_not_taken_from_an_invitation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn key_of_the_current_epoch_comes_from_the_own_share() {
     let server = TestServer::start().await;
-    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Person::new(&server, user));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     for other in [&bob, &carol] {
         alice.invite(other, "write").await;
@@ -120,7 +120,7 @@ async fn key_of_the_current_epoch_comes_from_the_own_share() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invitation_from_before_a_rotation_is_accepted_after_it() {
     let server = TestServer::start().await;
-    let [alice, bob] = ["alice", "bob"].map(|user| Person::new(&server, user));
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
     alice.push(&space, "before").await;
     alice.invite(&bob, "write").await;

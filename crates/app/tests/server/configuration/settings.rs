@@ -404,6 +404,15 @@ fn development_mode_needs_no_settings_and_listens_on_loopback() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:5379");
     assert_eq!(sqlite(&config).path, PathBuf::from("./.less-sync/less-sync.db"));
     assert_eq!(config.warnings, Vec::<String>::new());
+    // The database of a shell is not the one to develop on, and nothing of it is shown.
+    let elsewhere = [
+        ("DATABASE_URL", "postgres://u:secret@db/prod"),
+        ("DATABASE_MIGRATION_URL", "postgres://u:secret@db/prod"),
+    ];
+    let config = develop(&elsewhere).unwrap();
+    assert_eq!(sqlite(&config).path, PathBuf::from("./.less-sync/less-sync.db"));
+    let ignored = |name: &str| format!("{name} of the environment is ignored by --dev: give --database");
+    assert_eq!(config.warnings, ["DATABASE_URL", "DATABASE_MIGRATION_URL"].map(ignored));
     assert!(develop(&[("LISTEN_ADDR", "[::1]:0")]).is_ok());
     let exposed = develop(&[("LISTEN_ADDR", ":5379")]).unwrap_err();
     assert_eq!(exposed.to_string(), "--dev allows loopback addresses only, not 0.0.0.0:5379");

@@ -7,6 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use http::StatusCode;
 use less_sync_app::{Config, Overrides, Server, Sources, Values};
 use less_sync_auth::KeySet;
+use less_sync_test_support::{TestServer, Upgrade};
 use serde_json::{Value, json};
 
 use crate::operation::fixture::{HttpResponse, ask, http, url};
@@ -110,6 +111,59 @@ async fn a_token_contains_exactly_the_requested_identity_and_mailbox() {
         let rejected = token(&server, &wish).await;
         assert_eq!((rejected.status, rejected.body), (StatusCode::BAD_REQUEST, json!({ "error": error })));
     }
+}
+
+/// Status of an upgrade to the WebSocket, and of a request for a token, with these headers.
+async fn visit(server: &Server, headers: &[(&str, &str)]) -> [u16; 2] {
+    let with = |upgrade: Upgrade, (name, value): &(&str, &str)| upgrade.without(name).header(name, value);
+    let upgrade = headers.iter().fold(Upgrade::offering(&["less-rpc-v1"]), with);
+    let token = http().post(url(server, "/dev/token"));
+    let token = headers.iter().fold(token, |request, (name, value)| request.header(*name, *value));
+    [upgrade.response(server.address()).await.status, ask(token).await.status.as_u16()]
+}
+
+/// Any page that is open in a browser on this machine could otherwise take a token and read everything.
+#[tokio::test]
+async fn pages_of_other_sites_get_neither_tokens_nor_sockets() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[]).await;
+    let own = server.address().to_string();
+    for foreign in ["https://example.com", "http://localhost.example.com", "null", "http://10.0.0.1:5379"] {
+        assert_eq!(visit(&server, &[("Origin", foreign)]).await, [403, 403], "{foreign}");
+    }
+    for rebound in ["example.com", "example.com:5379", "10.0.0.1", "127.0.0.1.example.com"] {
+        assert_eq!(visit(&server, &[("Host", rebound)]).await, [403, 403], "{rebound}");
+    }
+    let key_set = http().get(url(&server, "/dev/.well-known/jwks.json"));
+    assert_eq!(ask(key_set.header("Origin", "https://example.com")).await.status, 403);
+    for local in
+        ["http://localhost:5173", "http://127.0.0.1:8080", "http://[::1]:3000", &format!("http://{own}")]
+    {
+        assert_eq!(visit(&server, &[("Origin", local)]).await, [101, 200], "{local}");
+    }
+    for local in ["localhost", "localhost:1", "[::1]:5379", &own] {
+        assert_eq!(visit(&server, &[("Host", local)]).await, [101, 200], "{local}");
+    }
+    assert_eq!(visit(&server, &[]).await, [101, 200], "programs send no origin");
+}
+
+#[tokio::test]
+async fn pages_of_listed_origins_are_let_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), &[("CORS_ALLOWED_ORIGINS", "https://app.test:8443")]).await;
+    assert_eq!(visit(&server, &[("Origin", "https://app.test:8443")]).await, [101, 200]);
+    assert_eq!(visit(&server, &[("Host", "app.test:8443")]).await, [101, 200]);
+    assert_eq!(visit(&server, &[("Origin", "https://app.test")]).await, [403, 403]);
+    assert_eq!(visit(&server, &[("Host", "other.test")]).await, [403, 403]);
+}
+
+/// In operation the server is meant for pages of any origin, which have no token unless their user gave them one.
+#[tokio::test]
+async fn an_ordinary_server_does_not_look_at_origin_and_host() {
+    let server = TestServer::start().await;
+    let upgrade = Upgrade::offering(&["less-rpc-v1"]).header("Origin", "https://example.com");
+    let upgrade = upgrade.without("Host").header("Host", "example.com");
+    assert_eq!(upgrade.response(server.address()).await.status, 101);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ impl Unfinished {
         let server = dev::start_with(directory.path(), &[], overrides).await;
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         let head =
-            b"POST /dev/token HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
+            b"POST /dev/token HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
         stream.write_all(head).await.unwrap();
         // The handler asks for the body: the request is under way.
         let mut interim = [0; 25];
