@@ -197,8 +197,9 @@ fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, mailboxes: &Arc<Ma
     });
     let shared = (broker.clone(), store.storage(), deps.clock.clone());
     deps.tasks.spawn_job("position check", move |draining| {
-        let (broker, spaces, clock) = shared.clone();
-        PositionCheck { broker, spaces, clock, random: random(), interval }.run(draining)
+        let (broker, storage, clock) = shared.clone();
+        let (spaces, revocations) = (storage.clone(), storage);
+        PositionCheck { broker, spaces, revocations, clock, random: random(), interval }.run(draining)
     });
     let mailboxes = mailboxes.clone();
     deps.tasks.spawn_job("mailbox notices", move |draining| {

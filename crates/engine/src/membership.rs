@@ -112,7 +112,7 @@ impl Engine {
             return Err(EngineError::Forbidden);
         }
         self.storage.revoke(&admission.administering()?, revocation.cid()).await?;
-        self.events.publish(SpaceEvent::Revoked(RevokedEvent { space, revocation, origin }));
+        self.events.publish(SpaceEvent::Revoked(RevokedEvent { space, revocation, origin: Some(origin) }));
         Ok(())
     }
 }

@@ -105,8 +105,8 @@ pub struct RevokedEvent {
     pub space: SpaceId,
     /// The revocation, which decides which chains it ends.
     pub revocation: Revocation,
-    /// Connection that revoked; excluded from the notice (protocol G5).
-    pub origin: ConnectionId,
+    /// Connection that revoked; excluded from the notice (protocol G5). `None` for a revocation by another process.
+    pub origin: Option<ConnectionId>,
 }
 
 /// Port for live events of spaces: fan-out to subscribed connections.

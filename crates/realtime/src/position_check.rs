@@ -1,8 +1,11 @@
-//! Background job: comparison of delivered with committed cursors, and repair (decision 0014).
+//! Background job: comparison of delivered with committed cursors, and repair (decision 0014); look-up of revocations.
 //!
 //! An event is lost when its caller dies between commit and publication. A lost event shows as a gap as soon as a later
 //! event of the space is published, otherwise in a periodic comparison with the cursors in storage. A gap that still exists
 //! after a grace period is repaired: the subscribers are sent a pull hint.
+//!
+//! A revocation that another process of the same database has committed is found by the same period: the tokens of all
+//! chains that watch are looked up, and the subscriptions of revoked ones end.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use less_sync_core::{Cursor, SpaceId, limits};
 use less_sync_engine::{Clock, Random};
-use less_sync_storage::{Spaces, StorageError};
+use less_sync_storage::{Revocations, Spaces, StorageError};
 
 use crate::broker::{Broker, Position};
 
@@ -20,6 +23,9 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Delay before the next comparison after a storage error.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// Tokens per look-up of revocations.
+const TOKENS: usize = 1000;
 
 /// Relative jitter of the interval, up and down, so that several nodes do not query storage in step.
 const JITTER: f64 = 0.2;
@@ -30,6 +36,8 @@ pub struct PositionCheck {
     pub broker: Arc<Broker>,
     /// Storage with the committed cursors.
     pub spaces: Arc<dyn Spaces>,
+    /// Storage with the revocations.
+    pub revocations: Arc<dyn Revocations>,
     /// Source of time.
     pub clock: Arc<dyn Clock>,
     /// Source of the jitter of the interval.
@@ -55,8 +63,9 @@ impl PositionCheck {
                 // Biased, so that a flood of gaps cannot starve the comparison with storage.
                 biased;
                 () = self.clock.sleep_until(next_comparison) => {
-                    let behind = self.spaces_behind().await;
-                    next_comparison = self.clock.instant() + if behind.is_ok() { self.jittered() } else { RETRY };
+                    let (ended, behind) = (self.end_revoked().await, self.spaces_behind().await);
+                    let is_complete = ended.is_ok() && behind.is_ok();
+                    next_comparison = self.clock.instant() + if is_complete { self.jittered() } else { RETRY };
                     behind.unwrap_or_default()
                 }
                 gaps = self.broker.gaps() => gaps,
@@ -75,12 +84,27 @@ impl PositionCheck {
         let delivered = self.broker.delivered_cursors();
         let mut behind = Vec::new();
         for chunk in delivered.chunks(limits::SPACES) {
-            behind.extend(self.compare(chunk).await.inspect_err(|error| {
-                self.broker.metrics().position_check_failures.increment();
-                tracing::warn!(error = %less_sync_core::ErrorChain(error), "position check failed");
-            })?);
+            behind.extend(self.compare(chunk).await.inspect_err(|error| self.failed(error))?);
         }
         Ok(behind)
+    }
+
+    /// Ends the subscriptions whose chains contain a token that is revoked in storage.
+    async fn end_revoked(&self) -> Result<(), StorageError> {
+        for chunk in self.broker.watched_tokens().chunks(TOKENS) {
+            let revoked =
+                self.revocations.revoked_among(chunk).await.inspect_err(|error| self.failed(error))?;
+            for (space, cid) in revoked {
+                self.broker.revoked_elsewhere(space, cid);
+                tracing::debug!(%space, "ended subscriptions after a revocation by another process");
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &StorageError) {
+        self.broker.metrics().position_check_failures.increment();
+        tracing::warn!(error = %less_sync_core::ErrorChain(error), "position check failed");
     }
 
     async fn compare(

@@ -106,6 +106,7 @@ macro_rules! conformance_tests {
             revocation_is_permanent_and_per_space
             unknown_space_has_no_revocations
             any_revoked_finds_one_of_sixteen
+            revoked_tokens_are_found_among_those_of_many_spaces
         }
         $crate::conformance_tests! { @suite $backend members:
             appends_chain_and_count_versions

@@ -52,3 +52,21 @@ pub async fn any_revoked_finds_one_of_sixteen<B: Backend>() {
     }
     fixture.end().await;
 }
+
+/// A single query covers the chains of all live subscriptions. Revocations of the same token elsewhere do not count.
+pub async fn revoked_tokens_are_found_among_those_of_many_spaces<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let spaces = [fixture.shared(1).await, fixture.shared(2).await, space(3)];
+    assert!(fixture.store.revoked_among(&[]).await.unwrap().is_empty());
+    let tokens: Vec<_> = spaces.into_iter().flat_map(|space| (0..16).map(move |n| (space, cid(n)))).collect();
+    assert!(fixture.store.revoked_among(&tokens).await.unwrap().is_empty());
+    let revoked = [(spaces[0], cid(3)), (spaces[0], cid(15)), (spaces[1], cid(3))];
+    for (space, cid) in revoked {
+        fixture.store.revoke(&fixture.grant(space), cid).await.unwrap();
+    }
+    fixture.store.revoke(&fixture.grant(spaces[1]), cid(99)).await.unwrap();
+    let mut found = fixture.store.revoked_among(&tokens).await.unwrap();
+    found.sort_unstable();
+    assert_eq!(found, revoked);
+    fixture.end().await;
+}

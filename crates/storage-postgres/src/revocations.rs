@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use less_sync_core::{Cid, SpaceId};
 use less_sync_storage::{Access, AdminGrant, Revocations, StorageError};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, any_revoked, check_kind, cids};
@@ -27,6 +28,23 @@ impl Revocations for PostgresStorage {
             return Ok(false);
         }
         self.any_of(space, &cids.iter().map(Cid::to_hex).collect::<Vec<_>>()).await
+    }
+
+    async fn revoked_among(&self, tokens: &[(SpaceId, Cid)]) -> Result<Vec<(SpaceId, Cid)>, StorageError> {
+        let (spaces, cids): (Vec<Uuid>, Vec<String>) =
+            tokens.iter().map(|(space, cid)| (space.as_uuid(), cid.to_hex())).unzip();
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let found = sqlx::query!(
+            r#"SELECT token.number AS "number!"
+               FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS token (space_id, ucan_cid, number)
+               WHERE EXISTS (SELECT FROM revocations AS revoked
+                             WHERE revoked.space_id = token.space_id AND revoked.ucan_cid = token.ucan_cid)"#,
+            &spaces,
+            &cids,
+        );
+        let found = found.fetch_all(lease.connection()).await;
+        let numbers = lease.settle(found)?.into_iter().map(|row| usize::try_from(row.number).unwrap_or(0));
+        Ok(numbers.filter_map(|number| tokens.get(number.checked_sub(1)?).copied()).collect())
     }
 }
 

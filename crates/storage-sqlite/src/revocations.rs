@@ -34,4 +34,19 @@ impl Revocations for SqliteStorage {
         let cids = cids.to_vec();
         self.readers.snapshot(move |db| access::any_revoked(db, space, &cids)).await
     }
+
+    async fn revoked_among(&self, tokens: &[(SpaceId, Cid)]) -> Result<Vec<(SpaceId, Cid)>, StorageError> {
+        let tokens = tokens.to_vec();
+        self.readers
+            .snapshot(move |db| {
+                let mut revoked = Vec::new();
+                for (space, cid) in tokens {
+                    if access::is_revoked(db, space, &cid.to_hex())? {
+                        revoked.push((space, cid));
+                    }
+                }
+                Ok(revoked)
+            })
+            .await
+    }
 }

@@ -28,4 +28,11 @@ pub trait Revocations: Send + Sync {
     /// # Errors
     /// Failures of the database.
     async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError>;
+
+    /// Those of `tokens` that are revoked in their spaces, in any order, in one statement. For tokens of several spaces
+    /// whose chains authorize something that lasts, such as live subscriptions.
+    ///
+    /// # Errors
+    /// Failures of the database, which are no answer.
+    async fn revoked_among(&self, tokens: &[(SpaceId, Cid)]) -> Result<Vec<(SpaceId, Cid)>, StorageError>;
 }

@@ -4,11 +4,12 @@
 
 mod presence;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId};
+use less_sync_core::{Cid, ConnectionId, Cursor, Epoch, SpaceId};
 use less_sync_engine::RevokedEvent;
 
 use super::confirmation::{Confirmation, SubscriptionStart};
@@ -143,7 +144,7 @@ impl SpaceChannel {
             revocation.revokes(chain) || (ends_member && revocation.names_audience_of(chain))
         };
         for subscriber in self.subscribers.iter_mut() {
-            let is_origin = subscriber.connection == event.origin;
+            let is_origin = Some(subscriber.connection) == event.origin;
             if subscriber.chain().is_some_and(ends) {
                 // G5 exempts the origin from the notice about its own revocation, but its subscription ends all the same.
                 let farewell =
@@ -245,6 +246,11 @@ impl SpaceChannel {
     pub(super) fn take_gap(&mut self) -> Option<Position> {
         self.gap_reported = false;
         self.sequencer.gap().map(|cursor| Position { cursor, ..self.newest })
+    }
+
+    /// CIDs of the chains that authorize subscriptions, each once.
+    pub(super) fn watched_cids(&self) -> BTreeSet<Cid> {
+        self.subscribers.chains().flat_map(|chain| chain.cids().iter().copied()).collect()
     }
 
     /// Cursor up to which everything was delivered, inclusive; none until a subscription was confirmed.

@@ -1,7 +1,7 @@
 //! Publication of events to the subscribers of their spaces, and repair of gaps.
 
-use less_sync_core::SpaceId;
-use less_sync_engine::{SpaceEvent, SpaceEvents};
+use less_sync_core::{Cid, SpaceId};
+use less_sync_engine::{Revocation, RevokedEvent, SpaceEvent, SpaceEvents};
 
 use super::Broker;
 use super::durable_event::{Broadcast, DurableEvent, Interest};
@@ -51,8 +51,31 @@ impl Broker {
     }
 }
 
-/// Repair of gaps, for the position check.
+/// Repair of gaps and of missed revocations, for the position check.
 impl Broker {
+    /// Tokens of the chains that authorize subscriptions, with their spaces.
+    pub(crate) fn watched_tokens(&self) -> Vec<(SpaceId, Cid)> {
+        let mut tokens = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            for (space, channel) in shard.channels() {
+                tokens.extend(channel.watched_cids().into_iter().map(|cid| (space, cid)));
+            }
+        }
+        tokens
+    }
+
+    /// Publishes a revocation that another process has committed. Does nothing if no subscription rests on `cid` any more:
+    /// the tokens of one chain may all be revoked, and the notice is due once.
+    pub(crate) fn revoked_elsewhere(&self, space: SpaceId, cid: Cid) {
+        let revocation = Revocation::new(cid, None);
+        self.shard(space).update(space, &self.deps, |channel, context| {
+            if channel.watched_cids().contains(&cid) {
+                channel.revoke(&RevokedEvent { space, revocation, origin: None }, context);
+            }
+        });
+    }
+
     /// Waits for reported gaps. Returns those that still exist, with the position that is committed and not delivered.
     pub(crate) async fn gaps(&self) -> Vec<(SpaceId, Position)> {
         let reported = self.gaps.take_all().await;

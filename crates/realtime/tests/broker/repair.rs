@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_core::{Epoch, SpaceId};
+use less_sync_core::{Cid, Epoch, SpaceId};
 use less_sync_realtime::{Broker, PositionCheck};
-use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
+use less_sync_storage::{
+    AdminGrant, Revocations, Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError,
+};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -49,6 +51,25 @@ impl Spaces for Stored {
     }
 }
 
+#[async_trait]
+impl Revocations for Stored {
+    async fn revoke(&self, _: &AdminGrant, _: Cid) -> Result<(), StorageError> {
+        Err(StorageError::SpaceNotFound)
+    }
+
+    async fn is_revoked(&self, _: SpaceId, _: Cid) -> Result<bool, StorageError> {
+        Ok(false)
+    }
+
+    async fn any_revoked(&self, _: SpaceId, _: &[Cid]) -> Result<bool, StorageError> {
+        Ok(false)
+    }
+
+    async fn revoked_among(&self, _: &[(SpaceId, Cid)]) -> Result<Vec<(SpaceId, Cid)>, StorageError> {
+        Ok(Vec::new())
+    }
+}
+
 fn stored(id: SpaceId, at: u64) -> Space {
     Space {
         id,
@@ -67,6 +88,7 @@ async fn checked(broker: &Arc<Broker>, stored: &Arc<Stored>, test: impl Future<O
     let check = PositionCheck {
         broker: broker.clone(),
         spaces: stored.clone(),
+        revocations: stored.clone(),
         clock: Arc::new(TokioClock),
         random: Arc::new(|| 1 << 127),
         interval: Duration::from_secs(25),

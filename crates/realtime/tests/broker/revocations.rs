@@ -35,7 +35,7 @@ fn start(at: u64, chain: &Arc<VerifiedChain>) -> SubscriptionStart {
 
 fn revoke_by(broker: &Broker, chain: &VerifiedChain, origin: ConnectionId) {
     let revocation = Revocation::new(*chain.cids().first().unwrap(), None);
-    broker.publish(SpaceEvent::Revoked(RevokedEvent { space: HERE, revocation, origin }));
+    broker.publish(SpaceEvent::Revoked(RevokedEvent { space: HERE, revocation, origin: Some(origin) }));
 }
 
 fn revoke(broker: &Broker, chain: &VerifiedChain) {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use less_sync_core::Permission;
 use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
-use less_sync_test_support::{RawClient, TestServer, create, update, within};
+use less_sync_test_support::{Member, RawClient, SharedSpace, TestServer, bytes, create, update, within};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -224,4 +225,35 @@ async fn pushes_of_another_process_reach_the_subscribers() {
     let cursor = writer.push_ok(&space, &[create(1, "from elsewhere")]).await;
     let hint = watcher.receive_notification("sync").await;
     assert_eq!((&hint["cursor"], &hint["records"]), (&json!(cursor), &json!([])));
+}
+
+/// A removed member must not keep watching through a process that did not hear of the removal.
+#[tokio::test]
+async fn revocation_in_another_process_ends_subscriptions_within_thirty_seconds() {
+    let database = TestDatabase::migrated().await;
+    let here = TestServer::builder().setting("DATABASE_URL", database.url()).manual_clock().start().await;
+    let issuer = format!("{}={}", here.issuer().url(), here.issuer().key_set_url());
+    let there = TestServer::builder()
+        .setting("DATABASE_URL", database.url())
+        .setting("TRUSTED_ISSUERS", &issuer)
+        .start()
+        .await;
+    let space = SharedSpace::create(&here).await;
+    let [removed, other] = std::array::from_fn(|_| Member::random());
+    let ucan = space.invite(&removed, Permission::Write);
+    let mut gone = here.raw_as("bob", &removed).await;
+    gone.subscribe_with(&space.text(), &ucan).await;
+    let mut stays = here.raw_as("carol", &other).await;
+    stays.subscribe_with(&space.text(), &space.invite(&other, Permission::Write)).await;
+
+    let mut owner = there.raw_with_token(&here.token_as("owner", space.owner())).await;
+    space.revoke(&mut owner, &ucan).await;
+    here.clock().advance(Duration::from_secs(30));
+    for client in [&mut gone, &mut stays] {
+        assert_eq!(client.receive_notification("revoked").await["space"], space.text());
+    }
+    stays.notify("event.send", &json!({ "space": space.text(), "data": bytes("psst") })).await;
+    stays.notify("presence.set", &json!({ "space": space.text(), "data": bytes("here") })).await;
+    stays.assert_alive().await;
+    gone.assert_quiet().await;
 }
