@@ -23,11 +23,9 @@ impl Engine {
     ) -> Result<Pull, EngineError<PullRejection>> {
         let admission = self.authorizer.admit(Method::Pull, credentials, space).await;
         let grant = admission.and_then(|admission| admission.reading()).map_err(EngineError::widen)?;
-        let state = {
-            let _permit = self.page_reads.acquire().await;
-            self.storage.begin_pull(&grant, request).await?
-        };
-        Ok(self.pages(grant, state))
+        let _permit = self.page_reads.acquire().await;
+        let (state, first) = self.storage.begin_pull(&grant, request).await?;
+        Ok(Pull { first: Some(first), ..self.pages(grant, state) })
     }
 
     /// The pull that reads the pages of `state`.
@@ -37,7 +35,9 @@ impl Engine {
             page_reads: self.page_reads.clone(),
             grant,
             state,
+            first: None,
             next: Some(state.start()),
+            budget: CatchUpBudget::default(),
         }
     }
 }
@@ -49,27 +49,67 @@ pub struct Pull {
     page_reads: Arc<Semaphore>,
     grant: ReadGrant,
     state: PullState,
+    /// First page until it is taken, read together with the state.
+    first: Option<PullPage>,
     next: Option<PullPosition>,
+    budget: CatchUpBudget,
 }
 
 impl Pull {
-    /// State of the space when the pull began. The pages hold changes up to its cursor, inclusive.
+    /// State of the space when the pull began. Every row up to its cursor is in the pages, in this version or a newer one.
     #[must_use]
     pub fn state(&self) -> PullState {
         self.state
     }
 
-    /// Reads the next page; `None` after the last one.
+    /// True if all rows up to the bound have been read.
+    pub(crate) fn is_past_bound(&self) -> bool {
+        self.next.is_none_or(|position| self.state.is_past_bound(position))
+    }
+
+    /// Reads the next page; `None` after the last one. Pages go on beyond the cursor of the state until one ends at the end of
+    /// the space, or until the reader has fallen behind its writers for too many pages.
     ///
     /// # Errors
     /// As [`less_sync_storage::Records::pull_page`]; after an error the pull has ended.
     pub async fn next_page(&mut self) -> Result<Option<PullPage>, EngineError> {
-        let Some(position) = self.next.take() else { return Ok(None) };
-        // The semaphore is never closed, so this always yields a permit; an error would only leave the read uncounted.
-        let _permit = self.page_reads.acquire().await;
-        let page = self.storage.pull_page(&self.grant, &self.state, position).await?;
+        let page = match self.first.take() {
+            Some(first) => first,
+            None => {
+                let Some(position) = self.next.take() else { return Ok(None) };
+                if !self.budget.permits(self.state.is_past_bound(position)) {
+                    return Ok(None);
+                }
+                // The semaphore is never closed, so this always yields a permit; an error would only leave the read uncounted.
+                let _permit = self.page_reads.acquire().await;
+                self.storage.pull_page(&self.grant, &self.state, position).await?
+            }
+        };
         self.next = page.next;
         Ok(Some(page))
+    }
+}
+
+/// Pages that a pull may read beyond its bound: as many as below it, and at least [`MIN_CATCH_UP_PAGES`]. A writer that
+/// rewrites more than a page between any two of these pages would otherwise keep the pull from ending (decision 0017).
+#[derive(Debug, Default)]
+struct CatchUpBudget {
+    below: u64,
+    beyond: u64,
+}
+
+const MIN_CATCH_UP_PAGES: u64 = 64;
+
+impl CatchUpBudget {
+    /// Counts a page, and returns false if it is one too many.
+    fn permits(&mut self, is_past_bound: bool) -> bool {
+        if is_past_bound {
+            self.beyond += 1;
+            self.beyond <= self.below.max(MIN_CATCH_UP_PAGES)
+        } else {
+            self.below += 1;
+            true
+        }
     }
 }
 

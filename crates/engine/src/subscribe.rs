@@ -62,14 +62,20 @@ impl Engine {
         if since == Cursor::ZERO || since >= to.state.cursor {
             return Ok(CatchUp::Rows(Vec::new()));
         }
-        let state = PullState::rewinding(&to.state, since);
+        let state = PullState::rewinding((&to.state).into(), since);
         let mut pull = self.pages(to.grant.clone(), state);
         let (mut missed, mut bytes) = (Vec::new(), 0);
         while let Some(page) = pull.next_page().await? {
-            bytes += page.rows.iter().map(Row::payload_bytes).sum::<usize>();
-            missed.extend(page.rows);
+            // What came after the subscription is delivered live.
+            let in_bound = page.rows.into_iter().take_while(|row| row.cursor() <= state.cursor);
+            let before = missed.len();
+            missed.extend(in_bound);
+            bytes += missed.iter().skip(before).map(Row::payload_bytes).sum::<usize>();
             if missed.len() > CATCH_UP_ROWS || bytes > CATCH_UP_BYTES {
                 return Ok(CatchUp::TooMuch);
+            }
+            if pull.is_past_bound() {
+                break;
             }
         }
         Ok(CatchUp::Rows(missed))

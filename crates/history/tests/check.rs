@@ -62,7 +62,7 @@ fn verdict(lines: &[&str]) -> Verdict {
 
 #[test]
 fn consistent_histories_have_no_violation() {
-    let histories: [(&str, &[&str]); 14] = [
+    let histories: [(&str, &[&str]); 15] = [
         ("nothing", &[]),
         ("a push and a pull", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1 a=x@1"]),
         (
@@ -104,7 +104,18 @@ fn consistent_histories_have_no_violation() {
         ),
         (
             "a record that was rewritten while its pages were read",
-            &["push 1 a=x b=z", "pushed 1 1", "pull 2 0", "push 3 a=y@1", "pushed 3 2", "pulled 2 1 b=z@1"],
+            &[
+                "push 1 a=x b=z",
+                "pushed 1 1",
+                "pull 2 0",
+                "push 3 a=y@1 c=u",
+                "pushed 3 2",
+                "pulled 2 1 b=z@1 a=y@2",
+            ],
+        ),
+        (
+            "a record that was rewritten after it was read",
+            &["push 1 a=x", "pushed 1 1", "pull 2 0", "push 3 a=y@1", "pushed 3 2", "pulled 2 1 a=x@1 a=y@2"],
         ),
         (
             "live events, and a hint",
@@ -128,10 +139,14 @@ fn consistent_histories_have_no_violation() {
 
 #[test]
 fn violations_are_found() {
-    let histories: [(&str, &[&str]); 19] = [
+    let histories: [(&str, &[&str]); 20] = [
         ("lost", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1"]),
         ("lost", &["push 1 a=x", "pushed 1 1", "push 2 a=y@1", "pushed 2 2", "pull 3 0", "pulled 3 2 a=x@1"]),
         ("lost", &["push 1 a=x", "pushed 1 1", "push 2 b=y", "pushed 2 2", "pull 3 1", "pulled 3 2"]),
+        (
+            "lost",
+            &["push 1 a=x b=z", "pushed 1 1", "pull 2 0", "push 3 a=y@1", "pushed 3 2", "pulled 2 1 b=z@1"],
+        ),
         ("1 was seen before", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 0"]),
         (
             "is missing",

@@ -128,8 +128,8 @@ impl<B: Backend> Fixture<B> {
     pub(crate) async fn pages(&self, space: SpaceId, since: Cursor) -> Vec<PullPage> {
         let grant = self.grant(space);
         let request = PullRequest { since, ahead: CursorAhead::Error };
-        let state = self.store.begin_pull(&grant, request).await.unwrap();
-        pages(&*self.store, &grant, &state).await.unwrap()
+        let (state, first) = self.store.begin_pull(&grant, request).await.unwrap();
+        pages(&*self.store, &grant, &state, first).await.unwrap()
     }
 }
 
@@ -158,17 +158,20 @@ async fn pull_with<S: less_sync_storage::Records + ?Sized>(
     since: Cursor,
     ahead: CursorAhead,
 ) -> Result<(PullState, Vec<Record>), PullError> {
-    let state = store.begin_pull(grant, PullRequest { since, ahead }).await?;
-    let pages = pages(store, grant, &state).await.map_err(StorageError::widen)?;
+    let (state, first) = store.begin_pull(grant, PullRequest { since, ahead }).await?;
+    let pages = pages(store, grant, &state, first).await.map_err(StorageError::widen)?;
     Ok((state, pages.into_iter().flat_map(|page| records(page.rows)).collect()))
 }
 
+/// The pages of a pull that began with `first`, to the end of the space.
 pub(crate) async fn pages<S: less_sync_storage::Records + ?Sized>(
     store: &S,
     grant: &ReadGrant,
     state: &PullState,
+    first: PullPage,
 ) -> Result<Vec<PullPage>, StorageError> {
-    let (mut pages, mut position) = (Vec::new(), Some(state.start()));
+    let (mut pages, mut position) = (Vec::new(), first.next);
+    pages.push(first);
     while let Some(from) = position {
         let page = store.pull_page(grant, state, from).await?;
         position = page.next;

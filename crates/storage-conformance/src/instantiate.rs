@@ -77,7 +77,8 @@ macro_rules! conformance_tests {
             page_holds_no_more_bytes_than_its_limit_and_one_row
             no_id_is_lost_at_the_edge_of_a_page
             first_sync_skips_tombstones
-            row_rewritten_during_a_pull_comes_with_the_next_pull
+            row_rewritten_during_a_pull_follows_its_bound
+            pull_of_one_page_is_one_snapshot
             pull_continues_after_a_restart
             stalled_pulls_hold_no_resources
             cancelled_operations_leave_no_resources
@@ -91,7 +92,7 @@ macro_rules! conformance_tests {
             creation_and_first_access_never_mix
             conflict_does_not_affect_other_pushes
             readers_converge_while_writers_write
-            pull_under_heavy_rewriting_is_completed_by_the_next
+            every_pull_has_every_record_under_heavy_rewriting
         }
         $crate::conformance_tests! { @suite $backend access:
             revoked_chain_grants_no_access
@@ -171,7 +172,7 @@ macro_rules! conformance_tests {
             files_of_a_revived_record_stay_deleted
             files_of_another_space_survive
             payloads_of_members_fill_a_page
-            entry_appended_during_a_pull_comes_with_the_next
+            rows_of_all_kinds_follow_the_bound_of_a_pull
             rewound_pull_returns_tombstones_of_files
         }
         $crate::conformance_tests! { @suite $backend files:

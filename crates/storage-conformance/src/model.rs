@@ -15,7 +15,7 @@ mod shared_files;
 mod shared_history;
 mod shared_store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use less_sync_core::{Cursor, RecordId, SpaceId};
 
@@ -107,21 +107,32 @@ impl<B: Backend> RecordReplay<B> {
         agree(&pushed, &self.model.push(space, &changes, LIMITS));
     }
 
-    /// Pulls page by page, with a push before each page but the first.
+    /// Pulls page by page, with a push before each page but the first. Every row of the bound is in a page.
     async fn pull(&mut self, space: SpaceId, since: u64, ahead: CursorAhead, between: Vec<Vec<Wish>>) {
         let (grant, request) = (self.fixture.grant(space), PullRequest { since: cursor(since), ahead });
         let begun = self.fixture.store.begin_pull(&grant, request).await;
+        let (begun, first) = match begun {
+            Ok((state, first)) => (Ok(state), Some(first)),
+            Err(error) => (Err(error), None),
+        };
         agree(&begun, &self.model.begin_pull(space, request));
-        let Ok(state) = begun else { return };
-        let (mut position, mut between) = (Some(state.start()), between.into_iter());
-        while let Some(from) = position {
-            let page = self.fixture.store.pull_page(&grant, &state, from).await.unwrap();
+        let (Ok(state), Some(first)) = (begun, first) else { return };
+        let expected = self.model.remaining(space, &state, state.start());
+        let mut missing: BTreeSet<RecordId> = expected.iter().map(|row| row.id).collect();
+        let (mut from, mut page, mut between) = (state.start(), first, between.into_iter());
+        loop {
             self.check_page(space, &state, from, &page);
-            position = page.next;
+            for row in records(page.rows) {
+                missing.remove(&row.id);
+            }
+            let Some(next) = page.next else { break };
             if let Some(wishes) = between.next() {
                 self.push(space, &wishes).await;
             }
+            from = next;
+            page = self.fixture.store.pull_page(&grant, &state, from).await.unwrap();
         }
+        assert_eq!(missing, BTreeSet::new(), "rows of the bound that the pull has in no version");
     }
 
     /// A page is a beginning of what remains, ends for a reason, and knows whether it is the last.
@@ -129,20 +140,25 @@ impl<B: Backend> RecordReplay<B> {
         let remaining = self.model.remaining(space, state, from);
         let (here, after) = remaining.split_at(page.rows.len().min(remaining.len()));
         assert_eq!(records(page.rows.clone()), here);
-        assert!(page.rows.len() <= self.pages.rows);
+        let most = self.pages.rows * state.page_factor(from);
+        assert!(page.rows.len() <= most);
         let bytes = |rows: &[Record]| rows.iter().map(|row| row.state.blob_bytes()).sum::<usize>();
-        let (all, limit) = (bytes(here), self.pages.bytes);
+        let (all, limit) = (bytes(here), self.pages.bytes * state.page_factor(from));
         assert!(
             here.split_last().is_none_or(|(_, before)| bytes(before) < limit),
             "more bytes than a page may have"
         );
-        assert_eq!(page.next.is_some(), !after.is_empty());
-        if let (Some(next), Some(last)) = (after.first(), here.last()) {
-            let full = here.len() == self.pages.rows || all + next.state.blob_bytes() >= limit;
+        let Some(next) = page.next else { return assert_eq!(after, []) };
+        assert!(
+            (next.cursor, next.rank, next.id) > (from.cursor, from.rank, from.id) || from == state.start()
+        );
+        assert_eq!(self.model.remaining(space, state, next), after);
+        // Where no tombstones are passed over, a page ends for a reason that the model sees.
+        if let (true, Some(row)) = (state.tombstones, after.first()) {
+            let full = here.len() == most || all + row.state.blob_bytes() >= limit;
             assert!(full, "a page ended early");
-            let expected = PullPosition { cursor: last.cursor, rank: 0, id: *last.id.as_bytes() };
-            assert_eq!(page.next, Some(expected));
         }
+        assert!(!state.tombstones || !after.is_empty(), "an empty page at the end");
     }
 
     /// Catches up a client and compares its state with the live state.

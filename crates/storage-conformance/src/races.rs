@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::fixture::{
-    CLIENT, Fixture, ROOT, WIDE, committed, conflicting, cursor, live, pull, push, record, records, row,
-    space, tombstone,
+    CLIENT, Fixture, ROOT, WIDE, committed, conflicting, cursor, live, pull, push, record, row, space,
+    tombstone,
 };
-use crate::grants::{read, write};
+use crate::grants::write;
 use crate::{Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, PullRequest, PullState, Push, PushError, Pushed, Record, RecordState, Records as _,
-    SpaceKind, SpaceRejection, Spaces as _, StorageError,
+    Change, CursorAhead, PullState, Push, PushError, Pushed, Record, RecordState, Records as _, SpaceKind,
+    SpaceRejection, Spaces as _, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -237,8 +238,8 @@ pub async fn conflict_does_not_affect_other_pushes<B: Backend>() {
     fixture.end().await;
 }
 
-/// storage R3: readers sync again and again while writers create, rewrite, delete and revive. Every pull is in order and
-/// in bounds (P10), and in the end every reader holds exactly the live state (P9).
+/// storage R3: readers sync again and again while writers create, rewrite, delete and revive. Every pull is in order (P10),
+/// and in the end every reader holds exactly the live state (P9).
 pub async fn readers_converge_while_writers_write<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(3).await;
     let space = fixture.personal(1).await;
@@ -292,7 +293,7 @@ struct Replica {
 impl Replica {
     async fn sync<S: less_sync_storage::Records>(&mut self, store: &S, space: SpaceId) {
         let (state, rows) = pull(store, space, self.cursor, CursorAhead::Error).await.unwrap();
-        assert_in_order_and_bounds(&state, &rows);
+        assert_in_order(&state, &rows);
         for row in rows {
             match row.state {
                 RecordState::Live { .. } => drop(self.records.insert(row.id, row)),
@@ -303,63 +304,64 @@ impl Replica {
     }
 }
 
-fn assert_in_order_and_bounds(state: &PullState, rows: &[Record]) {
+fn assert_in_order(state: &PullState, rows: &[Record]) {
     assert!(rows.is_sorted_by(|a, b| (a.cursor, a.id) < (b.cursor, b.id)), "{rows:?}");
-    assert!(
-        rows.iter().all(|row| row.cursor > state.prev && row.cursor <= state.cursor),
-        "{state:?} {rows:?}"
-    );
-    let ids: HashSet<RecordId> = rows.iter().map(|row| row.id).collect();
-    assert_eq!(ids.len(), rows.len(), "a record twice in one pull");
+    assert!(rows.iter().all(|row| row.cursor > state.prev), "{state:?} {rows:?}");
+    let below: Vec<RecordId> =
+        rows.iter().filter(|row| row.cursor <= state.cursor).map(|row| row.id).collect();
+    let ids: HashSet<RecordId> = below.iter().copied().collect();
+    assert_eq!(ids.len(), below.len(), "a record twice below the bound of a pull");
 }
 
-/// R25: all rows are rewritten, over and over, during a pull of many pages. What the pull leaves out has moved above
-/// its bound (P10), and one more pull completes it (P9).
-pub async fn pull_under_heavy_rewriting_is_completed_by_the_next<B: Backend>() {
-    const RECORDS: u64 = 200;
-    let fixture = Fixture::<B>::paged(PageLimits { rows: 7, ..PageLimits::default() }).await;
-    let space = fixture.personal(1).await;
-    let mut at = fixture.commit(space, (0..RECORDS).map(|n| live(record(n), NONE, b"old")).collect()).await;
-    for _ in 0..3 {
-        let grant = read(space);
-        let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
-        let state = fixture.store.begin_pull(&grant, request).await.unwrap();
-        let rewriting = async {
-            let mut cursors = vec![at; usize::try_from(RECORDS).unwrap()];
-            for round in 0..RECORDS {
-                let batch: Vec<Change> = (0..20)
-                    .map(|n| (round * 13 + n * 10) % RECORDS)
-                    .map(|n| live(record(n), cursors[usize::try_from(n).unwrap()], &round.to_be_bytes()))
-                    .collect();
-                let names: Vec<RecordId> = batch.iter().map(|change| change.id).collect();
-                let moved = fixture.commit(space, batch).await;
-                for n in (0..RECORDS).filter(|n| names.contains(&record(*n))) {
-                    cursors[usize::try_from(n).unwrap()] = moved;
+/// R25: four writers rewrite all records, over and over, during pulls of one and of many pages, from the start and from
+/// the last cursor. Every pull ends, has every record (P10), and one more from its bound yields the live state (P9).
+pub async fn every_pull_has_every_record_under_heavy_rewriting<B: Backend>() {
+    const RECORDS: u64 = 40;
+    for rows in [3, 7, 512] {
+        let fixture = Fixture::<B>::paged(PageLimits { rows, ..PageLimits::default() }).await;
+        let space = fixture.personal(1).await;
+        let from = fixture.commit(space, vec![live(record(RECORDS), NONE, b"stays")]).await;
+        let at = fixture.commit(space, (0..RECORDS).map(|n| live(record(n), NONE, b"")).collect()).await;
+        let done = Arc::new(AtomicBool::new(false));
+        let results = together(6, |caller| {
+            let (store, done) = (Arc::clone(&fixture.store), Arc::clone(&done));
+            async move {
+                if caller < 4 {
+                    let mine: Vec<RecordId> = (0..RECORDS).filter(|n| n % 4 == caller).map(record).collect();
+                    rewrite_until(&*store, space, &mine, at, &done).await;
+                    return;
                 }
+                let since = if caller == 4 { NONE } else { from };
+                for _ in 0..ROUNDS / 4 {
+                    let (state, rows) = pull(&*store, space, since, CursorAhead::Error).await.unwrap();
+                    assert_in_order(&state, &rows);
+                    let ids: HashSet<RecordId> = rows.iter().map(|row| row.id).collect();
+                    let missing: Vec<u64> = (0..RECORDS).filter(|n| !ids.contains(&record(*n))).collect();
+                    assert!(missing.is_empty(), "{missing:?} not in a pull of {state:?}");
+                }
+                done.store(caller == 4 || done.load(Ordering::Relaxed), Ordering::Relaxed);
             }
-        };
-        let pulling = async {
-            let (mut position, mut rows) = (Some(state.start()), Vec::new());
-            while let Some(from) = position {
-                let page = fixture.store.pull_page(&grant, &state, from).await.unwrap();
-                rows.extend(records(page.rows));
-                position = page.next;
-            }
-            rows
-        };
-        let (rows, ()) = tokio::join!(pulling, rewriting);
-        assert_in_order_and_bounds(&state, &rows);
-        let now = fixture.rows(space, NONE).await;
-        let delivered: HashSet<RecordId> = rows.iter().map(|row| row.id).collect();
-        let omitted = now.iter().filter(|row| !delivered.contains(&row.id));
-        omitted.for_each(|row| assert!(row.cursor > state.cursor, "{row:?} was left out below {state:?}"));
-
+        });
+        results.await;
+        let (state, rows) = fixture.pull(space, NONE).await.unwrap();
         let mut replica: BTreeMap<RecordId, Record> = rows.into_iter().map(|row| (row.id, row)).collect();
         replica.extend(fixture.rows(space, state.cursor).await.into_iter().map(|row| (row.id, row)));
+        let now = fixture.rows(space, NONE).await;
         assert_eq!(replica, now.into_iter().map(|row| (row.id, row)).collect());
-        // Level the field: all rows under one cursor again.
-        let changes = replica.values().map(|row| live(row.id, row.cursor, b"old")).collect();
-        at = fixture.commit(space, changes).await;
+        fixture.end().await;
     }
-    fixture.end().await;
+}
+
+/// Rewrites these records, which are all at `at`, one push after the other.
+async fn rewrite_until<S: less_sync_storage::Records>(
+    store: &S,
+    space: SpaceId,
+    records: &[RecordId],
+    mut at: Cursor,
+    done: &AtomicBool,
+) {
+    while !done.load(Ordering::Relaxed) {
+        let changes = records.iter().map(|id| live(*id, at, &at.get().to_be_bytes())).collect();
+        at = committed(push(store, space, changes).await);
+    }
 }

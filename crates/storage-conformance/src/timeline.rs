@@ -40,7 +40,7 @@ pub async fn rows_of_all_kinds_come_in_the_order_of_their_cursors<B: Backend>() 
             assert_eq!(rows, expected[usize::try_from(since).unwrap()..], "{page_rows} since {since}");
         }
         let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
-        let state = fixture.store.begin_pull(&fixture.grant(space), request).await.unwrap();
+        let (state, _) = fixture.store.begin_pull(&fixture.grant(space), request).await.unwrap();
         assert_eq!((state.cursor, state.key_generation), (cursor(9), epoch(2)));
         assert_eq!(state.rewrap_epoch, Some(epoch(2)));
         fixture.end().await;
@@ -156,23 +156,26 @@ pub async fn payloads_of_members_fill_a_page<B: Backend>() {
     fixture.end().await;
 }
 
-/// An entry that is appended during a pull comes with the next one. P10.
-pub async fn entry_appended_during_a_pull_comes_with_the_next<B: Backend>() {
+/// Rows of every kind that appear or move during a pull come after its bound, tombstones included, and in order. P10.
+pub async fn rows_of_all_kinds_follow_the_bound_of_a_pull<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(1).await;
     let space = fixture.shared(1).await;
     let at = fixture.commit(space, vec![live(record(1), NONE, b"a")]).await;
     let put = fixture.put_file(space, file(1), record(1), dek(1, 1)).await;
+    let another = fixture.put_file(space, file(2), record(1), dek(1, 1)).await;
     let grant: ReadGrant = fixture.grant(space);
     let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
-    let state = fixture.store.begin_pull(&grant, request).await.unwrap();
-    let page = fixture.store.pull_page(&grant, &state, state.start()).await.unwrap();
+    let (state, first) = fixture.store.begin_pull(&grant, request).await.unwrap();
+    assert_eq!(first.rows, [Row::Record(row(&live(record(1), NONE, b"a"), at))]);
     fixture.append(space, b"late").await;
     fixture.commit(space, vec![tombstone(record(1), at)]).await;
-    let rest = fixture.store.pull_page(&grant, &state, page.next.unwrap()).await.unwrap();
-    assert_eq!((rest.rows, rest.next), (vec![], None), "the file has moved above the bound");
-    let rows = fixture.timeline(space, state.cursor).await;
-    assert!(matches!(&rows[..], [Row::Member(_), Row::Record(_), Row::File(_)]), "{rows:?}");
-    assert_eq!(rows[2], gone(&put, cursor(4)));
+    let next = first.next.unwrap();
+    let last = fixture.store.pull_page(&grant, &state, next).await.unwrap();
+    assert!(matches!(&last.rows[..], [Row::Member(_)]), "files and record have moved behind it: {last:?}");
+    let last = fixture.store.pull_page(&grant, &state, last.next.unwrap()).await.unwrap();
+    let dead = Row::Record(row(&tombstone(record(1), at), cursor(5)));
+    assert_eq!(last.rows, [dead, gone(&put, cursor(5)), gone(&another, cursor(5))]);
+    assert_eq!(last.next, None);
     fixture.end().await;
 }
 
@@ -186,8 +189,7 @@ pub async fn rewound_pull_returns_tombstones_of_files<B: Backend>() {
     assert_eq!(fixture.timeline(space, NONE).await, []);
     let grant: ReadGrant = fixture.grant(space);
     let request = PullRequest { since: Cursor::MAX, ahead: CursorAhead::Rewind };
-    let state = fixture.store.begin_pull(&grant, request).await.unwrap();
-    let page = fixture.store.pull_page(&grant, &state, state.start()).await.unwrap();
+    let (_, page) = fixture.store.begin_pull(&grant, request).await.unwrap();
     assert_eq!(page.rows, [Row::Record(row(&tombstone(record(1), at), died)), gone(&put, died)]);
     let request = PullRequest { ahead: CursorAhead::Error, ..request };
     let rejected = fixture.store.begin_pull(&grant, request).await;

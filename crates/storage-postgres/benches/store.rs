@@ -90,8 +90,8 @@ async fn push(storage: &PostgresStorage, space: SpaceId, seeds: Range<u64>, byte
 async fn pull(storage: &PostgresStorage, space: SpaceId, since: Cursor) -> usize {
     let grant = ReadGrant::issue(space);
     let request = PullRequest { since, ahead: CursorAhead::Error };
-    let state = storage.begin_pull(&grant, request).await.unwrap();
-    let (mut rows, mut position) = (0, Some(state.start()));
+    let (state, first) = storage.begin_pull(&grant, request).await.unwrap();
+    let (mut rows, mut position) = (black_box(&first.rows).len(), first.next);
     while let Some(from) = position {
         let page = storage.pull_page(&grant, &state, from).await.unwrap();
         rows += black_box(&page.rows).len();

@@ -1,5 +1,7 @@
 //! Page of a pull: a short read in index order (storage §3.7).
 
+mod begin;
+
 use bytes::Bytes;
 use less_sync_core::{Dek, SpaceId};
 use less_sync_storage::{
@@ -8,6 +10,7 @@ use less_sync_storage::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use self::begin::begin;
 use crate::columns::{chain_seq, cursor, dek, hash, size as stored_size};
 use crate::error::CorruptRow;
 
@@ -67,14 +70,13 @@ pub(crate) async fn select(
     limits: PageLimits,
 ) -> Result<Vec<PageRow>, sqlx::Error> {
     let after = After::new(position);
+    let factor = i64::try_from(state.page_factor(position)).unwrap_or(1);
     let rows = sqlx::query_file_as!(
         PageRow,
         "src/pull/page.sql",
         space.as_uuid(),
-        state.cursor.as_i64(),
-        state.tombstones,
-        limits.rows,
-        limits.bytes,
+        limits.rows.saturating_mul(factor),
+        limits.bytes.saturating_mul(factor),
         after.record.0,
         after.record.1,
         after.member,
@@ -84,11 +86,12 @@ pub(crate) async fn select(
     rows.fetch_all(connection).await
 }
 
-/// Builds the page from its rows.
-pub(crate) fn page(rows: Vec<PageRow>) -> Result<PullPage, CorruptRow> {
+/// Builds the page from its rows, without the tombstones that the pull does not deliver.
+pub(crate) fn page(state: &PullState, rows: Vec<PageRow>) -> Result<PullPage, CorruptRow> {
     let more = rows.last().is_some_and(|last| last.more);
-    let rows = rows.into_iter().map(PageRow::read).collect::<Result<Vec<Row>, _>>()?;
+    let mut rows = rows.into_iter().map(PageRow::read).collect::<Result<Vec<Row>, _>>()?;
     let next = rows.last().filter(|_| more).map(Row::position);
+    rows.retain(|row| state.delivers(row.cursor(), row.is_tombstone()));
     Ok(PullPage { rows, next })
 }
 

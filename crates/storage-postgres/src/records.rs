@@ -7,7 +7,7 @@ use less_sync_storage::{
 };
 
 use crate::pool::Class;
-use crate::{PostgresStorage, access, pull};
+use crate::{PostgresStorage, pull};
 
 #[async_trait]
 impl Records for PostgresStorage {
@@ -15,10 +15,14 @@ impl Records for PostgresStorage {
         self.pusher.submit(grant.access().clone(), push)
     }
 
-    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let space = access::for_reading(lease.connection(), grant.access()).await;
-        Ok(PullState::begin(&lease.settle(space)??, request)?)
+    async fn begin_pull(
+        &self,
+        grant: &ReadGrant,
+        request: PullRequest,
+    ) -> Result<(PullState, PullPage), PullError> {
+        let mut lease = self.pool.lease(Class::Stream).await?;
+        let begun = pull::begin(lease.connection(), grant.access(), request, self.pages).await;
+        lease.settle(begun)?
     }
 
     async fn pull_page(
@@ -29,6 +33,6 @@ impl Records for PostgresStorage {
     ) -> Result<PullPage, StorageError> {
         let mut lease = self.pool.lease(Class::Stream).await?;
         let rows = pull::select(lease.connection(), grant.space(), state, position, self.pages).await;
-        Ok(pull::page(lease.settle(rows)?)?)
+        Ok(pull::page(state, lease.settle(rows)?)?)
     }
 }

@@ -8,6 +8,8 @@ use less_sync_storage::{
     Ticket, WriteGrant,
 };
 
+use rusqlite::Connection;
+
 use crate::access::for_reading;
 use crate::writer::Load;
 use crate::{SqliteStorage, pull, push};
@@ -21,10 +23,19 @@ impl Records for SqliteStorage {
         Ticket::new(self.writer.submit(load, move |db| push::apply(db, &access, &push, &reserve)))
     }
 
-    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError> {
-        let access = grant.access().clone();
-        let space = self.readers.snapshot(move |db| for_reading(db, &access)).await?;
-        Ok(PullState::begin(&space, request)?)
+    async fn begin_pull(
+        &self,
+        grant: &ReadGrant,
+        request: PullRequest,
+    ) -> Result<(PullState, PullPage), PullError> {
+        let (access, limits) = (grant.access().clone(), self.pages);
+        let begin = move |db: &Connection| {
+            let space = for_reading(db, &access)?;
+            let state = PullState::begin((&space).into(), request)?;
+            let first = pull::page(db, space.id, &state, state.start(), limits)?;
+            Ok((state, first))
+        };
+        self.readers.snapshot(begin).await
     }
 
     async fn pull_page(

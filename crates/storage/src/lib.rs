@@ -88,7 +88,7 @@ pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
 pub use object_name::ObjectName;
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
 pub use proof_chain::{InvalidProofChain, ProofChain};
-pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState};
+pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState, SpaceHead};
 pub use pull_position::PullPosition;
 pub use push::{
     CHANGE_WEIGHT, Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushError, PushLimits,

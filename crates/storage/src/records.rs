@@ -31,17 +31,24 @@ pub trait Records: Send + Sync {
         self.enqueue(grant, push).await
     }
 
-    /// Begins a pull: reads the state of the space, once, and thereby fixes its upper bound. Holds nothing
-    /// afterwards.
+    /// Begins a pull: reads the state of the space and the first page in one snapshot, in one round trip. A pull of a single page
+    /// is the space as of one moment. Holds nothing afterwards.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::Revoked`],
     /// [`crate::PullRejection::CursorAhead`].
-    async fn begin_pull(&self, grant: &ReadGrant, request: PullRequest) -> Result<PullState, PullError>;
+    async fn begin_pull(
+        &self,
+        grant: &ReadGrant,
+        request: PullRequest,
+    ) -> Result<(PullState, PullPage), PullError>;
 
-    /// Reads a page of rows after `position` and up to the bound of `state`: a short read of its own, limited by
-    /// the adapter's page size in rows and bytes (always at least one row while there are any). Holds nothing
-    /// afterwards. A row rewritten since the pull began has moved above the bound and is left out.
+    /// Reads the page of rows after `position`: a short read of its own, limited by the adapter's page size in rows and
+    /// bytes, of which the row that reaches the limit is the last. Holds nothing afterwards.
+    ///
+    /// Pages go on beyond the bound of `state`, since a row that is rewritten during a pull moves there. A page without a next
+    /// one therefore ends a stream with every row of the bound in it, in the version that the pull met. A reader that cannot
+    /// catch up with its writers stops at will: what it has not met is above the bound.
     ///
     /// # Errors
     /// Failures of the database only.

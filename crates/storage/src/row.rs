@@ -2,7 +2,7 @@
 
 use less_sync_core::Cursor;
 
-use crate::{FileEntry, MemberEntry, PullPosition, Record};
+use crate::{FileEntry, FileState, MemberEntry, PullPosition, Record, RecordState};
 
 /// A row of a pull.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,16 @@ impl Row {
             Self::Record(record) => record.cursor,
             Self::Member(entry) => entry.cursor,
             Self::File(file) => file.cursor,
+        }
+    }
+
+    /// True for a deleted record or file.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            Self::Record(record) => matches!(record.state, RecordState::Tombstone),
+            Self::File(file) => matches!(file.state, FileState::Tombstone),
+            Self::Member(_) => false,
         }
     }
 

@@ -55,7 +55,8 @@ pub enum PullItem {
         /// State of the file.
         file: FileRow,
     },
-    /// End of a complete space; the reader may store `cursor`.
+    /// End of a complete space; the reader may store `cursor`. Rows above it may have come before, since they were rewritten
+    /// during the pull: they come again in the next one.
     Commit {
         /// Id of the space.
         space: SpaceId,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_core::SpaceId;
+use less_sync_core::{Cursor, SpaceId};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -162,10 +162,18 @@ impl Run {
             return Ok(());
         }
         let mut pull = connection.pull(&entries).await?;
+        let mut reached = Cursor::ZERO;
         while let Some(item) = pull.next().await {
             let item = item?;
-            if let PullItem::Commit { space, cursor, .. } = &item {
-                self.follower.committed(*space, *cursor);
+            match &item {
+                PullItem::Begin { .. } => reached = Cursor::ZERO,
+                PullItem::Record(row) => reached = row.cursor,
+                PullItem::Membership { cursor, .. } | PullItem::File { cursor, .. } => reached = *cursor,
+                // Rows beyond the bound come in order, so nothing is missing below the last one. Of its own cursor there may
+                // be others, which its event brings.
+                PullItem::Commit { space, cursor, .. } => {
+                    self.follower.committed(*space, before(reached).max(*cursor));
+                }
             }
             self.emit(Update::Pulled(item)).await?;
         }
@@ -184,6 +192,11 @@ impl Run {
     async fn emit(&self, update: Update) -> Result<(), Stop> {
         self.updates.send(update).await.map_err(|_| Stop::Abandoned)
     }
+}
+
+/// The cursor before `cursor`.
+fn before(cursor: Cursor) -> Cursor {
+    Cursor::new(cursor.get().saturating_sub(1)).unwrap_or(cursor)
 }
 
 /// Success type of an endless loop, which only ends with a [`Stop`].

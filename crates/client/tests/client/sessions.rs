@@ -156,6 +156,27 @@ async fn attempts_back_off_with_jitter_and_wait_the_announced_delay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn events_of_rows_that_a_pull_had_beyond_its_bound_are_not_delivered_again() {
+    let (mut session, mut arrivals) = session(follow(3));
+    let mut peer = arrivals.next().await;
+    peer.accept_subscribe(5).await;
+    let asked = peer.asked().await;
+    peer.begin(&asked, SPACE, 3, 5).await;
+    // Record 1 was at 4 and has moved to 7 while the client read.
+    for (number, cursor) in [(2, 5), (1, 7)] {
+        peer.record(&asked, SPACE, number, cursor).await;
+    }
+    peer.commit(&asked, SPACE, 3, 5, 2).await;
+    peer.count(&asked, 4).await;
+    expect(&mut session, ["connected", "watching at 5", "begin 3", "row 5", "row 7", "commit 5"]).await;
+    // 6 would bring an older state of the record. 7 may have had more rows than the pull met.
+    for (prev, cursor) in [(5, 6), (6, 7), (7, 8)] {
+        peer.sync(SPACE, prev, cursor).await;
+    }
+    expect(&mut session, ["sync 7", "sync 8"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_a_connection_that_lived_five_seconds_resets_the_back_off() {
     let (mut session, mut arrivals) = session(follow(0));
     let mut waited = Vec::new();

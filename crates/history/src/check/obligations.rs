@@ -12,7 +12,7 @@ pub(super) struct Obligations {
     replaced: Vec<Replaced>,
 }
 
-/// Obligation of a pull without a record that was written at `at`: a newer push must have removed it from the pull.
+/// Obligation of a pull without a record that was written at `at`: a push must have deleted it before the pull began.
 #[derive(Debug)]
 struct Replaced {
     line: usize,
@@ -119,7 +119,7 @@ impl Replaced {
         let met = pushes.is_some_and(|pushes| {
             pushes.unresolved
                 || pushes.known.iter().any(|(cursor, push)| {
-                    cursor > until || (*live_only && cursor > at && push.deletes(record))
+                    *live_only && cursor > at && cursor <= until && push.deletes(record)
                 })
         });
         (!met).then(|| Violation {

@@ -134,8 +134,10 @@ impl AbstractStore {
         let position = (from.cursor, if from.rank == 0 { from.id } else { [0xff; 16] });
         let rows = self.spaces.get(&id).into_iter().flat_map(|(_, rows)| rows.values());
         let mut rows: Vec<Record> = rows
-            .filter(|row| row.cursor <= state.cursor && (row.cursor, *row.id.as_bytes()) > position)
-            .filter(|row| state.tombstones || row.state != RecordState::Tombstone)
+            .filter(|row| (row.cursor, *row.id.as_bytes()) > position)
+            .filter(|row| {
+                state.tombstones || row.cursor > state.cursor || row.state != RecordState::Tombstone
+            })
             .cloned()
             .collect();
         rows.sort_by_key(|row| (row.cursor, row.id));

@@ -27,7 +27,8 @@ async fn push(harness: &Harness, grant: &WriteGrant, changes: Vec<Change>) -> Re
 }
 
 async fn begin(harness: &Harness, grant: &ReadGrant) -> Result<PullState, PullError> {
-    harness.storage.begin_pull(grant, PullRequest { since: NONE, ahead: CursorAhead::Error }).await
+    let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
+    Ok(harness.storage.begin_pull(grant, request).await?.0)
 }
 
 /// Pushes that go by each of the ways there are: nothing, one change, several, more than a statement takes.
@@ -118,12 +119,11 @@ const OTHER_KINDS: &str = "
 async fn rows(harness: &Harness, since: u64) -> Vec<(u64, u8)> {
     let grant = ReadGrant::issue(space(1));
     let request = PullRequest { since: cursor(since), ahead: CursorAhead::Error };
-    let state = harness.storage.begin_pull(&grant, request).await.unwrap();
-    let (mut rows, mut position) = (Vec::new(), Some(state.start()));
-    while let Some(from) = position {
-        let page = harness.storage.pull_page(&grant, &state, from).await.unwrap();
+    let (state, mut page) = harness.storage.begin_pull(&grant, request).await.unwrap();
+    let mut rows = Vec::new();
+    loop {
         rows.extend(page.rows.iter().map(Row::position).map(|at| (at.cursor.get(), at.rank)));
-        position = page.next;
+        let Some(from) = page.next else { return rows };
+        page = harness.storage.pull_page(&grant, &state, from).await.unwrap();
     }
-    rows
 }

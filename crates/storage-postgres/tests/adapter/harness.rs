@@ -92,7 +92,7 @@ pub(crate) async fn push(
 
 pub(crate) async fn begin_pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullState, PullError> {
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
-    storage.begin_pull(&ReadGrant::issue(space), request).await
+    Ok(storage.begin_pull(&ReadGrant::issue(space), request).await?.0)
 }
 
 pub(crate) async fn page(
@@ -106,8 +106,8 @@ pub(crate) async fn page(
 
 /// The first page of everything in a space.
 pub(crate) async fn pull(storage: &PostgresStorage, space: SpaceId) -> Result<PullPage, PullError> {
-    let state = begin_pull(storage, space).await?;
-    page(storage, space, &state, state.start()).await.map_err(StorageError::widen)
+    let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
+    Ok(storage.begin_pull(&ReadGrant::issue(space), request).await?.1)
 }
 
 /// Number of sessions of the adapter for which `condition` on `pg_stat_activity` holds.

@@ -71,27 +71,31 @@ fn assert_plan(plan: &Value, indexes: &[&str]) {
     }
 }
 
-/// "pull page": three branches in index order, merged and sorted within a cursor only; at the start, in the middle, with
-/// and without tombstones.
+/// "pull page": three branches in index order, merged and sorted within a cursor only; at the start and in the middle, by
+/// the statement that begins a pull and by the one that continues it.
 #[tokio::test]
 async fn page_of_a_pull_reads_three_indexes_in_order() {
     let harness = Harness::new(|options| options).await;
     let mut db = harness.connect().await;
     execute(&mut db, FILL).await;
     let prepare = format!(
-        "PREPARE page (uuid, bigint, boolean, bigint, bigint, bigint, uuid, bigint, bigint, uuid) AS {}",
-        include_str!("../../src/pull/page.sql")
+        "PREPARE page (uuid, bigint, bigint, bigint, uuid, bigint, bigint, uuid) AS {};
+         PREPARE begin (uuid, text[], bigint, bigint, bigint) AS {}",
+        include_str!("../../src/pull/page.sql"),
+        include_str!("../../src/pull/begin.sql")
     );
     db.execute(sqlx::raw_sql(AssertSqlSafe(prepare))).await.unwrap();
     let last = "ffffffff-ffff-ffff-ffff-ffffffffffff";
     for mode in MODES {
-        for (at, tombstones) in [(0, false), (0, true), (7000, true), (29_000, true)] {
-            let page = format!(
-                "page ('01010101-0101-0101-0101-010101010101', 30000, {tombstones}, 512, 4194304,
-                       {at}, '{last}', {at}, {at}, '{last}')"
-            );
-            let plan = plan(&mut db, mode, &page).await;
-            assert_plan(&plan, &["idx_records_sync", "idx_members_cursor", "idx_files_sync"]);
+        for at in [0, 7000, 29_000] {
+            let space = "'01010101-0101-0101-0101-010101010101'";
+            let page = format!("page ({space}, 512, 4194304, {at}, '{last}', {at}, {at}, '{last}')");
+            let begin = format!("begin ({space}, ARRAY['cid 1', 'cid 2'], {at}, 512, 4194304)");
+            let indexes = ["idx_records_sync", "idx_members_cursor", "idx_files_sync"];
+            assert_plan(&plan(&mut db, mode, &page).await, &indexes);
+            let begin = plan(&mut db, mode, &begin).await;
+            assert_plan(&begin, &indexes);
+            assert_plan(&begin, &["spaces_pkey", "revocations_pkey"]);
         }
     }
     execute(&mut db, EMPTY).await;

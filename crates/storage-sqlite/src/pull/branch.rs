@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use less_sync_core::{Cursor, FileId, RecordId, SpaceId};
 use less_sync_storage::{
-    FileEntry, FileState, MemberEntry, PullPosition, Record, RecordState, Row, StorageError,
+    FileEntry, FileState, MemberEntry, PullPosition, PullState, Record, RecordState, Row, StorageError,
 };
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::types::Value;
@@ -24,45 +24,33 @@ pub(super) enum Kind {
 /// Place of a row on the timeline: cursor, kind, id.
 pub(super) type Key = (Cursor, Kind, [u8; 16]);
 
-const LIVE_RECORDS: &str = "\
-    SELECT id, cursor, wrapped_dek, blob FROM records
-    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4 AND deleted = 0
-    ORDER BY cursor, id";
-
-const ALL_RECORDS: &str = "\
-    SELECT id, cursor, wrapped_dek, blob FROM records
-    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4
+const RECORDS: &str = "\
+    SELECT id, cursor, deleted, wrapped_dek, blob FROM records
+    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3)
     ORDER BY cursor, id";
 
 const MEMBERS: &str = "\
     SELECT chain_seq, cursor, prev_hash, entry_hash, payload FROM members
-    WHERE space_id = ?1 AND (cursor, chain_seq) > (?2, ?3) AND cursor <= ?4
+    WHERE space_id = ?1 AND (cursor, chain_seq) > (?2, ?3)
     ORDER BY cursor, chain_seq";
 
-const LIVE_FILES: &str = "\
-    SELECT id, cursor, record_id, deleted, size, wrapped_dek FROM files
-    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4 AND deleted = 0
-    ORDER BY cursor, id";
-
-const ALL_FILES: &str = "\
-    SELECT id, cursor, record_id, deleted, size, wrapped_dek FROM files
-    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3) AND cursor <= ?4
+const FILES: &str = "\
+    SELECT id, cursor, deleted, record_id, size, wrapped_dek FROM files
+    WHERE space_id = ?1 AND (cursor, id) > (?2, ?3)
     ORDER BY cursor, id";
 
 impl Kind {
-    /// The statement: space, position (cursor, id), bound. Columns 0 and 1 are id and cursor. It has no limit: rows are
+    /// The statement: space, position (cursor, id). Columns 0 and 1 are id and cursor. It has no limit: rows are
     /// taken one by one, and no more than a page needs.
-    pub(super) fn sql(self, tombstones: bool) -> &'static str {
-        match (self, tombstones) {
-            (Self::Record, false) => LIVE_RECORDS,
-            (Self::Record, true) => ALL_RECORDS,
-            (Self::Member, _) => MEMBERS,
-            (Self::File, false) => LIVE_FILES,
-            (Self::File, true) => ALL_FILES,
+    pub(super) fn sql(self) -> &'static str {
+        match self {
+            Self::Record => RECORDS,
+            Self::Member => MEMBERS,
+            Self::File => FILES,
         }
     }
 
-    fn rank(self) -> u8 {
+    pub(super) fn rank(self) -> u8 {
         match self {
             Self::Record => Row::RECORD,
             Self::Member => Row::MEMBER,
@@ -99,17 +87,15 @@ pub(super) struct Branch<'statement> {
 }
 
 impl<'statement> Branch<'statement> {
-    /// The rows after `position` and up to `bound`.
-    pub(super) fn open(
+    /// The rows after `position`.
+    pub(super) fn open<R>(
         kind: Kind,
         statement: &'statement mut CachedStatement<'_>,
         space: SpaceId,
-        bound: Cursor,
         position: PullPosition,
-    ) -> Result<Self, StorageError> {
+    ) -> Result<Self, StorageError<R>> {
         let (cursor, id) = kind.passed(position);
-        let rows =
-            statement.query(params![space.as_bytes(), cursor, id, bound.as_i64()]).map_err(storage_error)?;
+        let rows = statement.query(params![space.as_bytes(), cursor, id]).map_err(storage_error)?;
         let mut branch = Self { kind, rows, key: None };
         branch.advance()?;
         Ok(branch)
@@ -120,9 +106,15 @@ impl<'statement> Branch<'statement> {
         self.key
     }
 
-    /// Puts the next row into a page.
-    pub(super) fn take(&mut self, page: &mut PageBuilder) -> Result<(), StorageError> {
-        if let (Some((cursor, kind, id)), Some(row)) = (self.key, self.rows.get()) {
+    /// Puts the next row into a page, if the pull delivers it.
+    pub(super) fn take<R>(
+        &mut self,
+        pull: &PullState,
+        page: &mut PageBuilder,
+    ) -> Result<(), StorageError<R>> {
+        if let (Some((cursor, kind, id)), Some(row)) = (self.key, self.rows.get())
+            && pull.delivers(cursor, is_tombstone(kind, row)?)
+        {
             match kind {
                 Kind::Record => add_record(page, RecordId::from_bytes(id), cursor, row)?,
                 Kind::Member => add_member(page, cursor, row)?,
@@ -132,14 +124,21 @@ impl<'statement> Branch<'statement> {
         self.advance()
     }
 
-    fn advance(&mut self) -> Result<(), StorageError> {
+    fn advance<R>(&mut self) -> Result<(), StorageError<R>> {
         self.rows.advance().map_err(storage_error)?;
         self.key = self.rows.get().map(|row| key(self.kind, row)).transpose()?;
         Ok(())
     }
 }
 
-fn key(kind: Kind, row: &rusqlite::Row<'_>) -> Result<Key, StorageError> {
+fn is_tombstone<R>(kind: Kind, row: &rusqlite::Row<'_>) -> Result<bool, StorageError<R>> {
+    match kind {
+        Kind::Record | Kind::File => row.get(2).map_err(database),
+        Kind::Member => Ok(false),
+    }
+}
+
+fn key<R>(kind: Kind, row: &rusqlite::Row<'_>) -> Result<Key, StorageError<R>> {
     let id = match kind {
         Kind::Record | Kind::File => row.get(0).map_err(database)?,
         Kind::Member => u128::from(row.get::<_, u32>(0).map_err(database)?).to_be_bytes(),
@@ -147,14 +146,14 @@ fn key(kind: Kind, row: &rusqlite::Row<'_>) -> Result<Key, StorageError> {
     Ok((cursor(row.get(1).map_err(database)?)?, kind, id))
 }
 
-fn add_record(
+fn add_record<R>(
     page: &mut PageBuilder,
     id: RecordId,
     cursor: Cursor,
     row: &rusqlite::Row<'_>,
-) -> Result<(), StorageError> {
-    let dek = row.get_ref(2).and_then(|dek| Ok(dek.as_blob_or_null()?)).map_err(database)?;
-    let blob = row.get_ref(3).and_then(|blob| Ok(blob.as_blob_or_null()?)).map_err(database)?;
+) -> Result<(), StorageError<R>> {
+    let dek = row.get_ref(3).and_then(|dek| Ok(dek.as_blob_or_null()?)).map_err(database)?;
+    let blob = row.get_ref(4).and_then(|blob| Ok(blob.as_blob_or_null()?)).map_err(database)?;
     let dek = dek.map(stored_dek).transpose()?;
     let state = match blob {
         Some(_) => RecordState::Live { blob: Bytes::new(), dek },
@@ -164,7 +163,11 @@ fn add_record(
     Ok(())
 }
 
-fn add_member(page: &mut PageBuilder, cursor: Cursor, row: &rusqlite::Row<'_>) -> Result<(), StorageError> {
+fn add_member<R>(
+    page: &mut PageBuilder,
+    cursor: Cursor,
+    row: &rusqlite::Row<'_>,
+) -> Result<(), StorageError<R>> {
     let chain_seq = chain_seq(row.get(0).map_err(database)?)?;
     let prev_hash = row.get(2).map_err(database)?;
     let entry_hash = row.get(3).map_err(database)?;
@@ -174,14 +177,14 @@ fn add_member(page: &mut PageBuilder, cursor: Cursor, row: &rusqlite::Row<'_>) -
     Ok(())
 }
 
-fn add_file(
+fn add_file<R>(
     page: &mut PageBuilder,
     id: FileId,
     cursor: Cursor,
     row: &rusqlite::Row<'_>,
-) -> Result<(), StorageError> {
-    let record = RecordId::from_bytes(row.get(2).map_err(database)?);
-    let state = if row.get(3).map_err(database)? {
+) -> Result<(), StorageError<R>> {
+    let record = RecordId::from_bytes(row.get(3).map_err(database)?);
+    let state = if row.get(2).map_err(database)? {
         FileState::Tombstone
     } else {
         let size = row.get::<_, i64>(4).map_err(database)?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use less_sync_storage::{PullPage, RecordState, Row};
+use less_sync_storage::{PullPage, PullPosition, RecordState, Row};
 
 /// Limits of a page.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +31,10 @@ impl PageBuilder {
         self.rows.push((row, start..self.payload.len()));
     }
 
-    /// The page; `more` when there are rows after it.
-    pub(super) fn finish(self, more: bool) -> PullPage {
+    /// The page; `next` is where the pull continues.
+    pub(super) fn finish(self, next: Option<PullPosition>) -> PullPage {
         let payload = Bytes::from(self.payload);
-        let rows: Vec<Row> =
-            self.rows.into_iter().map(|(row, range)| carrying(row, payload.slice(range))).collect();
-        let next = rows.last().filter(|_| more).map(Row::position);
+        let rows = self.rows.into_iter().map(|(row, range)| carrying(row, payload.slice(range))).collect();
         PullPage { rows, next }
     }
 }

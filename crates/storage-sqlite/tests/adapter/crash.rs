@@ -31,8 +31,7 @@ fn records() -> [RecordId; 2] {
 async fn rows(storage: &SqliteStorage, space: SpaceId) -> Vec<Record> {
     let grant = ReadGrant::issue(space);
     let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
-    let state = storage.begin_pull(&grant, request).await.unwrap();
-    let page = storage.pull_page(&grant, &state, state.start()).await.unwrap();
+    let (_, page) = storage.begin_pull(&grant, request).await.unwrap();
     let record = |row| match row {
         Row::Record(record) => record,
         other @ (Row::Member(_) | Row::File(_)) => panic!("{other:?}"),

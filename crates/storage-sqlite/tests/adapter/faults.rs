@@ -53,8 +53,7 @@ impl Harness {
     async fn pull(&self, space: SpaceId) -> Result<PullPage, PullError> {
         let grant = ReadGrant::issue(space);
         let request = PullRequest { since: Cursor::ZERO, ahead: CursorAhead::Error };
-        let state = self.storage.begin_pull(&grant, request).await?;
-        self.storage.pull_page(&grant, &state, state.start()).await.map_err(StorageError::widen)
+        Ok(self.storage.begin_pull(&grant, request).await?.1)
     }
 }
 
