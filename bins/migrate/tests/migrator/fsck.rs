@@ -100,10 +100,10 @@ async fn every_finding_is_printed() {
     }
     let expected = |marked: usize| {
         let mut lines = vec![
-            format!("unfinished {unfinished}"),
             format!("missing {lost}"),
             format!("orphan {orphan} (12 bytes)"),
-            format!("unknown_name {unknown}"),
+            format!("unfinished {unfinished}"),
+            format!("unknown name {unknown}"),
             format!("wrong size {torn} (6 bytes instead of 10)"),
         ];
         lines.push(format!("5 objects, 3 files, 5 findings, {marked} to be removed"));

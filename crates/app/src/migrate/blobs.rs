@@ -67,7 +67,7 @@ fn as_text(finding: &Finding) -> String {
     match finding {
         Finding::Orphan { name, size } => format!("orphan {name} ({size} bytes)"),
         Finding::UnfinishedUpload { name } => format!("unfinished {name}"),
-        Finding::UnknownName { name } => format!("unknown_name {name}"),
+        Finding::UnknownName { name } => format!("unknown name {name}"),
         Finding::Missing { name } => format!("missing {name}"),
         Finding::SizeMismatch { name, expected, actual } => {
             format!("wrong size {name} ({actual} bytes instead of {expected})")

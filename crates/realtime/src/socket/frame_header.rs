@@ -21,7 +21,7 @@ const CONTROL_PAYLOAD: u64 = 125;
 pub(super) struct Header {
     /// True for the last frame of a message.
     pub(super) is_final: bool,
-    /// One of the six opcodes.
+    /// Opcode: one of six.
     pub(super) opcode: u8,
     /// Length of the payload, in bytes.
     pub(super) length: u64,

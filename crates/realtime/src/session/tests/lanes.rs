@@ -147,7 +147,7 @@ fn ephemeral_frames_that_wait_are_bounded_in_number() {
     assert_eq!(fixture.session.take_superseded(), 100 - 64);
 }
 
-/// One largest message may exceed the bound: no message could be received otherwise.
+/// A single message of the largest size may exceed the bound: no message could be received otherwise.
 #[test]
 fn reading_is_paused_while_the_backlog_is_above_its_bytes() {
     let limits = Limits { backlog_bytes: 1000, ..Limits::default() };
