@@ -37,7 +37,7 @@ impl Upgrade {
     /// Sends the request on a new connection; returns the response, and a client on the connection behind it.
     ///
     /// # Panics
-    /// When there is no HTTP response.
+    /// If there is no HTTP response.
     pub async fn send(&self, server: SocketAddr) -> (HttpResponse, RawClient) {
         let (response, socket, unread) = self.exchange(server).await;
         (response, RawClient { socket, unread, next_id: 0 })

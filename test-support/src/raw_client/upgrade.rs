@@ -87,7 +87,7 @@ impl Upgrade {
     /// Sends the request on a new connection; returns the response only.
     ///
     /// # Panics
-    /// When there is no HTTP response.
+    /// If there is no HTTP response.
     pub async fn response(&self, server: SocketAddr) -> HttpResponse {
         self.exchange(server).await.0
     }
