@@ -12,14 +12,15 @@ use std::sync::Arc;
 use less_sync_auth::Caller;
 use less_sync_auth::RootKey;
 use less_sync_auth::rights::Access;
-use less_sync_auth::ucan::{Audience, Expectations};
+use less_sync_auth::ucan::{Audience, Expectations, UcanError};
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Permission, SpaceId};
 use less_sync_storage::{Flow, Space, SpaceKind, Spaces};
 
-use crate::chain_cache::ChainCache;
+use crate::chain_cache::{ChainCache, LookUp};
 use crate::ports::Clock;
 use crate::space_cache::{AccessMode, SpaceCache};
+use crate::verification::{Signatures, Turns};
 use crate::{Credentials, EngineError};
 pub(crate) use admission::Admission;
 
@@ -28,6 +29,7 @@ pub(crate) struct Authorizer {
     spaces: Arc<dyn Spaces>,
     clock: Arc<dyn Clock>,
     chains: ChainCache,
+    turns: Turns,
     space_cache: SpaceCache,
     /// Keyed by chance, so that no user can choose an id that shares the flow of another one.
     flows: RandomState,
@@ -46,6 +48,7 @@ impl Authorizer {
             spaces,
             clock,
             chains: ChainCache::default(),
+            turns: Turns::default(),
             space_cache: SpaceCache::default(),
             flows: RandomState::new(),
         }
@@ -68,10 +71,10 @@ impl Authorizer {
             self.touch(credentials.caller, space).await?;
             return Ok(Admission::owner(space, self.flow(credentials.caller)));
         }
-        let Some(rule) = self.rule(space).await? else { return Err(self.missing(credentials, space)) };
+        let Some(rule) = self.rule(space).await? else { return Err(self.missing(credentials, space).await) };
         let AccessMode::Chain(root_key) = rule.mode else { return Err(EngineError::Forbidden) };
         // The chain is verified even for a remote space: only its members may learn that another server is its home.
-        let admission = self.verify(credentials, space, required, root_key)?;
+        let admission = self.verify(credentials, space, required, root_key).await?;
         if rule.is_remote { Err(EngineError::HomeUnavailable) } else { Ok(admission) }
     }
 
@@ -104,7 +107,7 @@ impl Authorizer {
         Ok(Some(SpaceRule { mode, is_remote }))
     }
 
-    fn verify(
+    async fn verify(
         &self,
         credentials: Credentials<'_>,
         space: SpaceId,
@@ -113,11 +116,37 @@ impl Authorizer {
     ) -> Result<Admission, EngineError> {
         let (ucan, did) = credentials.chain().ok_or(EngineError::Forbidden)?;
         let expected = Expectations { audience: Audience::Caller(did), permission, space, root_key };
-        let chain = self.chains.verify(ucan, &expected, self.clock.now()).map_err(|rejection| {
-            tracing::debug!(class = rejection.class(), "UCAN chain rejected");
-            EngineError::Forbidden
-        })?;
+        let now = self.clock.now();
+        let verified = match self.chains.look_up(ucan, &expected, now) {
+            LookUp::Decided(result) => result,
+            LookUp::Missing(key) => {
+                let slice =
+                    |signatures: &mut Signatures| self.chains.verify(&key, ucan, &expected, now, signatures);
+                self.in_turn(credentials, slice).await
+            }
+        };
+        let chain = verified.map_err(|_rejected| EngineError::Forbidden)?;
         Admission::member(chain, permission, self.flow(credentials.caller))
+    }
+
+    /// Runs a verification in the turn of the caller, and counts it if it fails at the cost of signatures.
+    async fn in_turn<T>(
+        &self,
+        credentials: Credentials<'_>,
+        mut verify: impl FnMut(&mut Signatures) -> Result<T, UcanError>,
+    ) -> Result<T, UcanError> {
+        let slice = |signatures: &mut Signatures| {
+            let result = verify(signatures);
+            signatures.finished((result, signatures.has_computed()))
+        };
+        let (result, has_computed) = self.turns.run(credentials.caller, slice).await;
+        if let Err(rejection) = &result {
+            tracing::debug!(class = rejection.class(), "UCAN chain rejected");
+            if let Some(failed) = credentials.failed.filter(|_| has_computed) {
+                failed.add(self.clock.instant());
+            }
+        }
+        result
     }
 
     /// Flow of everything that this user does, whatever the space, the app or the connection.
@@ -128,15 +157,17 @@ impl Authorizer {
     /// Error for an unknown space. A caller with a valid chain for an id that cannot be guessed gets
     /// [`EngineError::UnknownSpace`] instead of a rejection: clients delete their local data on a rejection, and a server
     /// that lost a space must not cause that (auth S-24).
-    fn missing(&self, credentials: Credentials<'_>, space: SpaceId) -> EngineError {
-        let is_own_chain = |(ucan, did)| {
-            let now = self.clock.now();
-            self.chains.verify_to_own_root(ucan, Audience::Caller(did), space, now).is_ok()
+    async fn missing(&self, credentials: Credentials<'_>, space: SpaceId) -> EngineError {
+        let Some((ucan, did)) = credentials.chain().filter(|_| !space.is_derived()) else {
+            return EngineError::Forbidden;
         };
-        if !space.is_derived() && credentials.chain().is_some_and(is_own_chain) {
-            EngineError::UnknownSpace
-        } else {
-            EngineError::Forbidden
+        let (audience, now) = (Audience::Caller(did), self.clock.now());
+        let slice = |signatures: &mut Signatures| {
+            self.chains.verify_to_own_root(ucan, audience, space, now, signatures)
+        };
+        match self.in_turn(credentials, slice).await {
+            Ok(()) => EngineError::UnknownSpace,
+            Err(_) => EngineError::Forbidden,
         }
     }
 }

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::generation_cache::{Bounds, GenerationCache};
 use crate::signature_cache::SignatureCache;
+use crate::verification::Signatures;
 
 /// Locks of the cache; the first byte of the chain's hash selects one.
 const SHARDS: usize = 16;
@@ -40,39 +41,45 @@ type Shard = GenerationCache<ChainKey, Arc<VerifiedChain>, Timestamp>;
 /// Hash of the chain's text, with the space and root key that it was verified for. The root key is part of it since a
 /// deleted space may be created again with another one.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct ChainKey {
+pub(crate) struct ChainKey {
     text: [u8; 32],
     space: SpaceId,
     root_key: RootKey,
 }
 
 impl ChainCache {
-    /// Verifies the chain inside `token` with the result of [`ucan::verify_by`], cached or not. Costs up to eight
-    /// signature verifications on a miss and one SHA-256 of the text on a hit.
+    /// Looks up the chain inside `token`. Costs one SHA-256 of the text.
+    pub(crate) fn look_up(&self, token: &str, expected: &Expectations<'_>, now: Timestamp) -> LookUp {
+        if token.len() > MAX_UCAN_BYTES {
+            return LookUp::Decided(Err(InvalidUcan::TooLong.into()));
+        }
+        let key = ChainKey::new(token, expected);
+        let cached = self.shard(&key).lock().get(&key, now).cloned();
+        match cached {
+            Some(chain) => LookUp::Decided(chain.check(expected, now).map(|()| chain)),
+            None => LookUp::Missing(key),
+        }
+    }
+
+    /// Verifies the chain inside `token`, which is missing under `key`, by [`ucan::verify_by`] with `signatures`, and caches it.
     ///
     /// # Errors
     /// [`UcanError`], but nothing about revocation.
     pub(crate) fn verify(
         &self,
+        key: &ChainKey,
         token: &str,
         expected: &Expectations<'_>,
         now: Timestamp,
+        signatures: &mut Signatures,
     ) -> Result<Arc<VerifiedChain>, UcanError> {
-        if token.len() > MAX_UCAN_BYTES {
-            return Err(InvalidUcan::TooLong.into());
-        }
-        let key = ChainKey::new(token, expected);
-        let cached = self.shard(&key).lock().get(&key, now).cloned();
-        if let Some(chain) = cached {
-            chain.check(expected, now)?;
-            return Ok(chain);
-        }
-        let is_signature =
-            |key: &_, signed: &[u8], signature: &[u8]| self.signatures.verifies(key, signed, signature);
+        let is_signature = |key: &_, signed: &[u8], signature: &[u8]| {
+            signatures.verifies(&self.signatures, key, signed, signature)
+        };
         let chain = Arc::new(ucan::verify_by(is_signature, token, expected, now)?);
         let heap_bytes = size_of::<VerifiedChain>() + chain.audience().as_str().len();
         if chain.audience().as_str().len() <= MAX_AUDIENCE_BYTES {
-            self.shard(&key).lock().insert(key, Arc::clone(&chain), heap_bytes, now);
+            self.shard(key).lock().insert(key.clone(), Arc::clone(&chain), heap_bytes, now);
         }
         Ok(chain)
     }
@@ -88,9 +95,11 @@ impl ChainCache {
         audience: Audience<'_>,
         space: SpaceId,
         now: Timestamp,
+        signatures: &mut Signatures,
     ) -> Result<(), UcanError> {
-        let is_signature =
-            |key: &_, signed: &[u8], signature: &[u8]| self.signatures.verifies(key, signed, signature);
+        let is_signature = |key: &_, signed: &[u8], signature: &[u8]| {
+            signatures.verifies(&self.signatures, key, signed, signature)
+        };
         ucan::verify_to_own_root(is_signature, token, audience, space, now)
     }
 
@@ -99,6 +108,14 @@ impl ChainCache {
         let [byte, ..] = key.text;
         rest.get(usize::from(byte) % SHARDS).unwrap_or(first)
     }
+}
+
+/// Outcome of [`ChainCache::look_up`].
+pub(crate) enum LookUp {
+    /// The chain is cached, or too long.
+    Decided(Result<Arc<VerifiedChain>, UcanError>),
+    /// The chain is to be verified.
+    Missing(ChainKey),
 }
 
 impl ChainKey {

@@ -5,6 +5,8 @@ use std::fmt;
 use less_sync_auth::Caller;
 use less_sync_core::Did;
 
+use crate::FailedVerifications;
+
 /// Caller of a request, and the chain of UCANs that the request presents. `Debug` prints no content.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
@@ -12,6 +14,8 @@ pub struct Credentials<'a> {
     pub caller: &'a Caller,
     /// Outermost token of the chain. Not required, and ignored, in the caller's own personal space (auth §4.1).
     pub ucan: Option<&'a str>,
+    /// Counter of the failed verifications of the connection; none for requests over HTTP.
+    pub failed: Option<&'a FailedVerifications>,
 }
 
 impl<'a> Credentials<'a> {

@@ -7,7 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use less_sync_auth::Caller;
 use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::{ConnectionId, SpaceId};
+use less_sync_core::{Close, ConnectionId, SpaceId};
+use less_sync_engine::FailedVerifications;
 use parking_lot::{Mutex, RwLock};
 
 use crate::endpoint::Endpoint;
@@ -26,6 +27,7 @@ pub(crate) struct Connection {
     pub(crate) listed_dek_bounds: ListedDekBounds,
     /// True once a cursor ahead of its space was logged.
     is_ahead_noted: AtomicBool,
+    failed_verifications: FailedVerifications,
 }
 
 impl Connection {
@@ -47,6 +49,7 @@ impl Connection {
             subscriptions,
             listed_dek_bounds: ListedDekBounds::default(),
             is_ahead_noted: AtomicBool::new(false),
+            failed_verifications: FailedVerifications::default(),
         }
     }
 
@@ -112,6 +115,14 @@ impl Connection {
         for space in subscriptions.into_spaces() {
             self.endpoint.broker.unsubscribe(space, self.id);
         }
+    }
+
+    /// Counter for the next verification. Closes the connection once too many have failed (protocol §1.10).
+    pub(crate) fn failed_verifications(&self) -> &FailedVerifications {
+        if self.failed_verifications.is_exceeded() {
+            self.outbox.close(Close::RATE_LIMITED);
+        }
+        &self.failed_verifications
     }
 
     /// Logs a cursor of the client that is ahead of its space: a warning once per connection, since the client repeats it with

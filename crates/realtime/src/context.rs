@@ -52,7 +52,7 @@ impl Context {
 
     /// The caller together with the chain of UCANs from the params.
     pub(crate) fn credentials<'a>(&'a self, ucan: Option<&'a str>) -> Credentials<'a> {
-        Credentials { caller: &self.caller, ucan }
+        Credentials { caller: &self.caller, ucan, failed: Some(self.connection.failed_verifications()) }
     }
 
     /// A blob of the params as a shared slice of the message. `part` must borrow from the params.

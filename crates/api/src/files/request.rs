@@ -34,7 +34,7 @@ impl<'r> FileRequest<'r> {
     }
 
     pub(super) fn credentials(&self) -> Credentials<'r> {
-        Credentials { caller: self.caller, ucan: self.ucan }
+        Credentials { caller: self.caller, ucan: self.ucan, failed: None }
     }
 }
 

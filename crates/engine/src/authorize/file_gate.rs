@@ -28,7 +28,7 @@ impl Authorizer {
         if credentials.chain().is_none() {
             return Err(FileError::AuthorizationRequired);
         }
-        let admission = self.verify(credentials, space, required, root_key)?;
+        let admission = self.verify(credentials, space, required, root_key).await?;
         if rule.is_remote { Err(FileError::Remote) } else { Ok(admission) }
     }
 }

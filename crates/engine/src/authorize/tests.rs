@@ -110,7 +110,7 @@ fn token(permission: Permission) -> String {
 
 async fn admit(gate: &Authorizer, method: Method, ucan: Option<&str>) -> Result<Admission, EngineError> {
     let caller = caller(None);
-    gate.admit(method, Credentials { caller: &caller, ucan }, SPACE).await
+    gate.admit(method, Credentials { caller: &caller, ucan, failed: None }, SPACE).await
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn own_space_is_touched_once_and_requires_no_chain() {
     let (gate, rows) = authorizer(Some(personal));
     let caller = caller(Some(SPACE));
     for _ in 0..10 {
-        let credentials = Credentials { caller: &caller, ucan: Some("ignored") };
+        let credentials = Credentials { caller: &caller, ucan: Some("ignored"), failed: None };
         let admission = gate.admit(Method::MembershipRevoke, credentials, SPACE).await.unwrap();
         assert!(admission.administering().unwrap().access().chain().is_none());
     }

@@ -55,7 +55,8 @@ async fn stream_space(
     let request = PullRequest { since, ahead };
     // Read anew for every space: a token refreshed during the stream applies to the rest of it.
     let caller = stream.current_caller();
-    let credentials = Credentials { caller: &caller, ucan: entry.ucan };
+    let failed = Some(stream.context.connection().failed_verifications());
+    let credentials = Credentials { caller: &caller, ucan: entry.ucan, failed };
     let mut pull = match stream.context.engine().pull(credentials, space, request).await {
         Ok(pull) => pull,
         Err(error) if is_skipped(&error) => return Ok(0),
