@@ -1,6 +1,6 @@
 //! WebSocket of one connection over any byte stream.
 //!
-//! Reads are decoded incrementally, with the rules of RFC 6455 for clients (decision 0016). Writes
+//! Reads are decoded incrementally, with the rules of RFC 6455 for clients (decision 0018). Writes
 //! go through a queue of this module, in which a frame is a small header and a shared payload: a broadcast is never copied
 //! per subscriber, a close frame overtakes frames whose write has not begun, and an idle connection holds no write buffer.
 
