@@ -12,9 +12,8 @@ use libfuzzer_sys::fuzz_target;
 
 /// Body of a message; `None` for a message without one.
 fn body(message: &[u8]) -> Option<Params<'_>> {
-    match frame::parse(message) {
-        Ok(Inbound::Request { params, .. } | Inbound::Notification { params, .. }) => return Some(params),
-        _ => {}
+    if let Ok(Inbound::Request { params, .. } | Inbound::Notification { params, .. }) = frame::parse(message) {
+        return Some(params);
     }
     match frame::parse_server(message) {
         Ok(ServerFrame::Response { outcome: Ok(body), .. } | ServerFrame::Chunk { data: body, .. }) => {

@@ -258,9 +258,9 @@ mod tests {
             let (mut accepted, _) = within("the proxied connection", server.accept()).await.unwrap();
             accepted.write_all(b"response").await.unwrap();
             if swallowed {
-                proxy.link(1).await.until_swallowed(6).await;
+                proxy.link(1).await.until_swallowed(8).await;
             } else {
-                assert_eq!(read_exactly(&mut client, 6).await, b"response");
+                assert_eq!(read_exactly(&mut client, 8).await, b"response");
             }
         }
     }

@@ -73,17 +73,16 @@ impl Pull {
     /// # Errors
     /// As [`less_sync_storage::Records::pull_page`]; after an error the pull has ended.
     pub async fn next_page(&mut self) -> Result<Option<PullPage>, EngineError> {
-        let page = match self.first.take() {
-            Some(first) => first,
-            None => {
-                let Some(position) = self.next.take() else { return Ok(None) };
-                if !self.budget.permits(self.state.is_past_bound(position)) {
-                    return Ok(None);
-                }
-                // The semaphore is never closed, so this always yields a permit; an error would only leave the read uncounted.
-                let _permit = self.page_reads.acquire().await;
-                self.storage.pull_page(&self.grant, &self.state, position).await?
+        let page = if let Some(first) = self.first.take() {
+            first
+        } else {
+            let Some(position) = self.next.take() else { return Ok(None) };
+            if !self.budget.permits(self.state.is_past_bound(position)) {
+                return Ok(None);
             }
+            // The semaphore is never closed, so this always yields a permit; an error would only leave the read uncounted.
+            let _permit = self.page_reads.acquire().await;
+            self.storage.pull_page(&self.grant, &self.state, position).await?
         };
         self.next = page.next;
         Ok(Some(page))

@@ -39,7 +39,7 @@ impl Revocation {
     }
 
     /// Returns true if `chain` shows that the revoked token is one of the named member's. Without such a chain the DID is
-    /// a mere statement: an administrator could end the subscriptions of anybody by it, the owner of the space included.
+    /// a mere statement: an administrator could end every subscription by it, that of the owner of the space included.
     #[must_use]
     pub fn identifies_member(&self, chain: &VerifiedChain) -> bool {
         self.names_audience_of(chain) && self.revokes(chain)

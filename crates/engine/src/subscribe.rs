@@ -66,7 +66,7 @@ impl Engine {
         let mut pull = self.pages(to.grant.clone(), state);
         let (mut missed, mut bytes) = (Vec::new(), 0);
         while let Some(page) = pull.next_page().await? {
-            // What came after the subscription is delivered live.
+            // Rows written after the subscription are delivered live.
             let in_bound = page.rows.into_iter().take_while(|row| row.cursor() <= state.cursor);
             let before = missed.len();
             missed.extend(in_bound);

@@ -22,7 +22,7 @@ pub(crate) struct Turns {
     /// Chains that are verified at the same time.
     all: Semaphore,
     hasher: RandomState,
-    /// One turn for each user that is verifying or waiting.
+    /// Turns of the users that are verifying or waiting.
     users: Mutex<HashMap<u64, Weak<Semaphore>>>,
 }
 
@@ -110,16 +110,12 @@ impl Signatures {
             *computed += usize::from(may);
             may
         };
-        match cache.verifies_within(key, signed, signature, may_compute) {
-            Some(is_valid) => {
-                self.valid += usize::from(is_valid);
-                is_valid
-            }
-            None => {
-                self.is_suspended = true;
-                false
-            }
-        }
+        let Some(is_valid) = cache.verifies_within(key, signed, signature, may_compute) else {
+            self.is_suspended = true;
+            return false;
+        };
+        self.valid += usize::from(is_valid);
+        is_valid
     }
 
     /// The result of a walk, unless it was suspended.

@@ -10,7 +10,6 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use less_sync_core::limits::MIB;
 use less_sync_engine::Counter;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,8 +23,11 @@ pub(crate) const FREE_BYTES: usize = 32 * 1024;
 /// Bytes per permit: the count of a semaphore is 32 bits wide.
 const UNIT: usize = 1024;
 
+/// Bound of the permits, 1 TiB: a semaphore holds fewer than a pointer has values, and no budget is larger.
+const MAX_UNITS: u32 = 1 << 30;
+
 /// Part of the budget that the connections of one actor may use together.
-const SHARES: usize = 4;
+const SHARES: u32 = 4;
 
 /// Budget of the process.
 pub(crate) struct InboundMemory {
@@ -42,7 +44,7 @@ impl InboundMemory {
     /// A budget of `bytes`. The share of an actor is a quarter of it, and at least one message of `max_message` bytes.
     pub(crate) fn new(bytes: usize, max_message: usize) -> Arc<Self> {
         let units = units(bytes).max(1);
-        let share = units.div_ceil(SHARES as u32).max(units_of_message(max_message)).min(units);
+        let share = units.div_ceil(SHARES).max(units_of_message(max_message)).min(units);
         Arc::new(Self {
             total: Arc::new(Semaphore::new(units as usize)),
             units,
@@ -165,8 +167,7 @@ impl AsRef<[u8]> for Held {
 }
 
 fn units(bytes: usize) -> u32 {
-    // A semaphore holds fewer permits than a pointer has values; 1 TiB is beyond every budget.
-    u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).min((MIB * UNIT) as u32)
+    u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).min(MAX_UNITS)
 }
 
 fn units_of_message(bytes: usize) -> u32 {
@@ -175,6 +176,8 @@ fn units_of_message(bytes: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use less_sync_core::limits::MIB;
+
     use super::*;
 
     const KIB: usize = 1024;

@@ -168,6 +168,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::inbound_memory::InboundMemory;
     use crate::rpc_metrics::RpcMetrics;
 
     /// The page with the table of series.
@@ -199,7 +200,8 @@ mod tests {
             let labels: Vec<_> = sample.labels.iter().map(|(name, _)| *name).collect();
             [sample.name.to_owned(), kind.to_owned(), labels.join(", ")]
         };
-        samples.into_iter().chain(RpcMetrics::default().samples()).map(describe).collect()
+        let memory = InboundMemory::new(1, 1).samples();
+        samples.into_iter().chain(memory).chain(RpcMetrics::default().samples()).map(describe).collect()
     }
 
     #[test]

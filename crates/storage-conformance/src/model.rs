@@ -153,7 +153,7 @@ impl<B: Backend> RecordReplay<B> {
             (next.cursor, next.rank, next.id) > (from.cursor, from.rank, from.id) || from == state.start()
         );
         assert_eq!(self.model.remaining(space, state, next), after);
-        // Where no tombstones are passed over, a page ends for a reason that the model sees.
+        // Unless tombstones are passed over, a page ends for a reason that the model sees.
         if let (true, Some(row)) = (state.tombstones, after.first()) {
             let full = here.len() == most || all + row.state.blob_bytes() >= limit;
             assert!(full, "a page ended early");

@@ -231,7 +231,7 @@ pub async fn row_rewritten_during_a_pull_follows_its_bound<B: Backend>() {
     let ids = |rows: &[Row]| records(rows.to_vec()).iter().map(|row| row.id).collect::<Vec<_>>();
     assert_eq!(ids(&first.rows), [record(1), record(2)]);
     assert_eq!(ids(&second.rows), [record(4), record(1)]);
-    // It moves once more: what is read last is what it is then.
+    // The row moves once more; the last read has its newest version.
     fixture.commit(space, vec![live(record(9), cursor(5), b"newer")]).await;
     let third = store.pull_page(&grant, &state, second.next.unwrap()).await.unwrap();
     let newest = row(&live(record(9), cursor(5), b"newer"), cursor(6));
@@ -250,7 +250,8 @@ pub async fn pull_of_one_page_is_one_snapshot<B: Backend>() {
     let (grant, store) = (read(space), Arc::clone(&fixture.store));
     let done = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&done);
-    let reading = tokio::spawn(async move {
+    let mut reading = tokio::task::JoinSet::new();
+    reading.spawn(async move {
         let mut pulls = 0_u64;
         while !ended.load(Ordering::Relaxed) || pulls < 100 {
             let request = PullRequest { since: NONE, ahead: CursorAhead::Error };
@@ -267,7 +268,7 @@ pub async fn pull_of_one_page_is_one_snapshot<B: Backend>() {
         at = fixture.commit(space, rewritten.collect()).await;
     }
     done.store(true, Ordering::Relaxed);
-    reading.await.unwrap();
+    reading.join_next().await.unwrap().unwrap();
     fixture.end().await;
 }
 

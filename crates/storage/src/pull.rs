@@ -58,10 +58,10 @@ impl From<&Space> for SpaceHead {
 }
 
 impl PullState {
-    /// State of a pull of a space as `request` asks for it.
+    /// State of a pull of a space by `request`.
     ///
     /// # Errors
-    /// [`PullRejection::CursorAhead`] when `since` is beyond the space and the request asks for an error then.
+    /// [`PullRejection::CursorAhead`] when `since` is beyond the space and the request has [`CursorAhead::Error`].
     pub fn begin(head: SpaceHead, request: PullRequest) -> Result<Self, PullRejection> {
         let (since, cursor) = (request.since, head.cursor);
         match request.ahead {

@@ -29,7 +29,7 @@ pub trait Revocations: Send + Sync {
     /// Failures of the database.
     async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError>;
 
-    /// Those of `tokens` that are revoked in their spaces, in any order, in one statement. For tokens of several spaces
+    /// Finds the `tokens` that are revoked in their spaces, in any order, in one statement. For tokens of several spaces
     /// whose chains authorize something that lasts, such as live subscriptions.
     ///
     /// # Errors

@@ -60,7 +60,7 @@ fn a_key_is_unknown_only_by_a_fetch_that_began_for_it() {
     assert_eq!(cache.after_fetch("b", FetchOrigin::Joined, Ok(()), now), Err(Rejection::Unavailable));
 }
 
-/// Whoever names the next key id before its publication delays its first token by 10 s at most, and rejects none.
+/// A key id that is named before its publication delays its first token by 10 s at most, and rejects none.
 #[test]
 fn a_key_id_that_was_unknown_is_asked_for_again_after_ten_seconds() {
     let now = start();

@@ -1,5 +1,7 @@
 //! Tests of credentials: vectors of the specification, hostile input, the key cache and the permission matrix.
 
+#![expect(clippy::unwrap_used, reason = "test code may panic")]
+
 // Fuzz targets import their macro from the crate `libfuzzer_sys`; here that is this test.
 extern crate self as libfuzzer_sys;
 

@@ -59,8 +59,9 @@ impl Offer {
         let epoch = take_first_accepted(connection, &mut membership, chains).await?;
         if membership.keys.key(epoch).is_err() {
             let own = adopt(connection, identity, &membership, epoch, now).await?;
-            let key = own.or_else(|| offered.keys.key(epoch).ok().cloned());
-            key.into_iter().for_each(|key| membership.keys.insert(key));
+            if let Some(key) = own.or_else(|| offered.keys.key(epoch).ok().cloned()) {
+                membership.keys.insert(key);
+            }
         }
         Ok(membership)
     }

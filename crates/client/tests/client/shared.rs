@@ -81,7 +81,7 @@ async fn log_is_read_in_parts_and_verified_as_a_whole() {
         match log {
             Ok(log) => assert_eq!((forged, log.entries.len(), log.head.version.get()), (false, 2, 2)),
             Err(error) => {
-                assert!(forged && matches!(error, LogError::Broken { seq: ChainSeq::FIRST }), "{error:?}")
+                assert!(forged && matches!(error, LogError::Broken { seq: ChainSeq::FIRST }), "{error:?}");
             }
         }
     }

@@ -107,7 +107,7 @@ async fn a_user_verifies_one_chain_at_a_time_and_others_go_ahead() {
     assert!((&mut second).now_or_never().is_none());
     assert_eq!(slices.get(), 0);
     assert_eq!(turns.run(&alice, |_signatures| Some(())).now_or_never(), Some(()));
-    first.await;
+    assert!(first.await.0.is_ok());
     second.await;
     assert_eq!(slices.get(), 1);
     for user in 0..1000 {

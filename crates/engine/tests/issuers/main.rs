@@ -163,8 +163,8 @@ async fn new_key_is_fetched_for_its_first_token() {
     assert_eq!(harness.issuers.fetches(A), 2);
 }
 
-/// Anybody may name the next key id before it is published; its first good token is then told to try later, and not that it
-/// is invalid.
+/// The next key id may be named before it is published; its first good token is then rejected with "try later", not as
+/// invalid.
 #[tokio::test]
 async fn naming_the_next_key_before_its_publication_rejects_no_good_token() {
     let harness = loaded().await;

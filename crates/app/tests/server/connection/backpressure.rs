@@ -48,7 +48,8 @@ async fn backlog_of_a_connection_is_bounded_in_bytes() {
     let frame = padded_pull(7 * MIB);
     let accepted = Arc::new(AtomicUsize::new(0));
     let counter = accepted.clone();
-    let sending = tokio::spawn(async move {
+    let mut sending = tokio::task::JoinSet::new();
+    sending.spawn(async move {
         for _ in 0..PULLS {
             for piece in frame.chunks(64 * 1024) {
                 slow.send_raw(piece).await;
@@ -60,7 +61,7 @@ async fn backlog_of_a_connection_is_bounded_in_bytes() {
     let held = settled(&accepted, &mut bystander).await;
     // Two messages may have been read, and the buffers of the sockets hold some more.
     assert!(held < 40 * MIB, "{held} bytes were taken of a connection that does not read");
-    sending.abort();
+    sending.abort_all();
     bystander.assert_alive().await;
 }
 

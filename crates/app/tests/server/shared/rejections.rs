@@ -75,7 +75,7 @@ async fn revoke_is_validated_in_the_specified_order() {
         (params("no id", &cid, &"d".repeat(255)), bad("invalid space id")),
         (params(&space, &cid, ""), error("forbidden", "forbidden")),
     ];
-    // Every text but 64 lowercase hexadecimal digits: it would be stored, and revoke nothing.
+    // Texts other than 64 lowercase hexadecimal digits, which would be stored and revoke nothing.
     let upper = cid.to_uppercase();
     for text in ["", "c", &upper, &cid[1..], &format!("{cid}0"), &format!(" {}", &cid[1..]), "bafy", "a\0"] {
         cases.push((params("no id", text, ""), bad("invalid ucan cid")));

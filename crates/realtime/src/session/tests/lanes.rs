@@ -122,15 +122,15 @@ fn newest_ephemeral_frame_of_each_space_and_kind_waits_for_its_turn() {
     }
     assert!(fixture.started().is_empty());
     assert_eq!(fixture.session.take_superseded(), 1);
-    let mut sent = Vec::new();
+    let mut run = Vec::new();
     for _ in 0..3 {
         let actions = fixture.waits(Duration::from_millis(1001));
         let [Action::Run(call)] = actions.as_slice() else { panic!("{actions:?}") };
-        sent.push((call.name().to_owned(), call.params::<PresenceSetParams<'_>>().unwrap().data.to_vec()));
+        run.push((call.name().to_owned(), call.params::<PresenceSetParams<'_>>().unwrap().data.to_vec()));
         fixture.finishes(Lane::Ordered);
     }
     let expected = [("presence.set", &b"new"[..]), ("event.send", b"event"), ("presence.set", b"other")];
-    assert_eq!(sent, expected.map(|(name, data)| (name.to_owned(), data.to_vec())));
+    assert_eq!(run, expected.map(|(name, data)| (name.to_owned(), data.to_vec())));
     assert!(fixture.waits(Duration::from_secs(5)).is_empty());
     assert_eq!(fixture.session.take_superseded(), 0);
 }

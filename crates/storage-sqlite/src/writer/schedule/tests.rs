@@ -134,6 +134,15 @@ fn withdrawn_operations_are_dropped_and_block_nothing() {
     assert_eq!((take(&mut schedule).len(), schedule.waiting()), (0, 0));
 }
 
+/// Operation of a space, with its number and weight.
+struct Numbered(u8, usize, usize);
+
+impl Withdrawable for Numbered {
+    fn is_withdrawn(&self) -> bool {
+        false
+    }
+}
+
 /// Random loads: everything runs, each space in order, no batch beyond its bounds.
 #[test]
 fn everything_runs_once_and_in_the_order_of_its_space() {
@@ -145,12 +154,6 @@ fn everything_runs_once_and_in_the_order_of_its_space() {
     };
     let mut submitted: Vec<(u8, usize)> = Vec::new();
     let mut ran: Vec<(u8, usize)> = Vec::new();
-    struct Numbered(u8, usize, usize);
-    impl Withdrawable for Numbered {
-        fn is_withdrawn(&self) -> bool {
-            false
-        }
-    }
     for number in 0..5000 {
         let space = u8::try_from(random(6)).unwrap();
         let weight = [10, 5000, HEAVY, HEAVY + 1, 4 * HEAVY][usize::try_from(random(5)).unwrap()];

@@ -34,7 +34,9 @@ async fn rotation_of_many_keys_ends_in_its_second_round() {
     let server = TestServer::start().await;
     let (mut alice, space) = (server.raw("alice").await, server.space("alice"));
     let changes: Vec<Value> = (0..RECORDS).map(|index| keyed(create(index, "x"), dek(1, 1))).collect();
-    alice.push_ok(&space, &changes).await;
+    for push in changes.chunks(less_sync_core::limits::PUSH_RECORDS) {
+        alice.push_ok(&space, push).await;
+    }
     let epoch = json!({ "space": space, "epoch": 2 });
     alice.call("epoch.begin", &epoch).await;
     assert_eq!(rewrap_listed(&mut alice, &space).await, FIT);
