@@ -7,6 +7,7 @@
 mod event;
 mod ordered_lane;
 mod running;
+mod timers;
 mod work;
 
 use std::future::poll_fn;
@@ -19,7 +20,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use less_sync_core::{Close, ConnectionId, frame, limits};
-use less_sync_engine::Job;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::call::Call;
@@ -33,16 +33,11 @@ use crate::registry::{AddressPermit, ConnectionPermit};
 use crate::session::{Action, Session};
 use crate::socket::{Gone, Socket};
 use event::{Admitted, Event};
+use timers::{Arrival, Timers};
 use work::{Work, admit};
 
 /// Messages that a connection may handle in a row before other connections have their turn.
 const MESSAGES_PER_TURN: u32 = 32;
-
-/// Period over which the rate of a large message is averaged.
-const RECEIVE_PERIOD: Duration = Duration::from_secs(30);
-
-/// Least bytes of a large message per [`RECEIVE_PERIOD`].
-const RECEIVE_LEAST: u64 = 128 * 1024;
 
 /// Driver of one connection, from the upgrade to its end.
 pub(crate) struct Driver<S> {
@@ -57,16 +52,11 @@ pub(crate) struct Driver<S> {
     address: Option<AddressPermit>,
     /// Permit of the authenticated connection.
     permit: Option<ConnectionPermit>,
-    /// Pending sleep and its deadline.
-    timer: Option<(Instant, Job)>,
+    timers: Timers,
     /// Close that follows once every queued frame is written.
     finishing: Option<Close>,
     /// True once the shutdown was passed to the session.
     is_draining: bool,
-    /// Start of the current write stall, and the number of frames written before it.
-    stalled: Option<(Instant, u64)>,
-    /// Start of the current period for the least rate of a large inbound message, and the bytes received before it.
-    receiving: Option<(Instant, u64)>,
     /// Messages handled since the task last let others have their turn.
     turn: u32,
 }
@@ -89,11 +79,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             connection: None,
             address: Some(address),
             permit: None,
-            timer: None,
+            timers: Timers::default(),
             finishing: None,
             is_draining: false,
-            stalled: None,
-            receiving: None,
             turn: 0,
             endpoint,
         }
@@ -156,9 +144,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 let context = RequestContext::new(connection.clone(), call.clone());
                 self.work.run(connection, call, run(context));
             }
-            Some(Handler::Pipelined(place)) => {
+            Some(Handler::Pipelined(enqueue)) => {
                 let context = RequestContext::new(connection.clone(), call.clone());
-                self.work.place(connection, call, place(context));
+                self.work.run_pipelined(connection, call, enqueue(context));
             }
             Some(Handler::Handshake) | None => {
                 let context = RequestContext::new(connection.clone(), call.clone());
@@ -227,17 +215,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let read = self.socket.poll_read(cx, self.session.free_bytes());
         self.turn = if read.is_ready() { self.turn + 1 } else { 0 };
-        self.note_receiving();
+        self.timers.receiving(self.socket.progress(), self.endpoint.clock.as_ref());
         read.map(|read| read.map_or(Event::Gone, Event::Incoming))
-    }
-
-    /// Starts the period for the least rate of a large message, which ends with the message.
-    fn note_receiving(&mut self) {
-        match (self.socket.progress(), self.receiving) {
-            (Some(received), None) => self.receiving = Some((self.now(), received)),
-            (None, Some(_)) => self.receiving = None,
-            (Some(_), Some(_)) | (None, None) => {}
-        }
     }
 
     /// A close or drain requested through the outbox. Registers no wakeup: `poll_write` does, for the same lock guards
@@ -274,10 +253,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             match self.socket.poll_write(cx) {
                 Poll::Ready(Err(gone)) => return Err(gone),
                 Poll::Pending => {
-                    self.note_stall();
+                    self.timers.write_stalled(self.socket.frames_written(), self.endpoint.clock.as_ref());
                     return Ok(false);
                 }
-                Poll::Ready(Ok(())) => self.stalled = None,
+                Poll::Ready(Ok(())) => self.timers.written(),
             }
             // `poll_ready` registers the wakeup under the lock that guards the queues, and reports a frame queued since
             // `take`. Checked after the write, because an action above may have queued frames.
@@ -287,36 +266,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Starts the write timeout, or restarts it if a frame was completed since. Progress within one frame does not count: a
-    /// peer that reads a byte at a time would hold the memory of its queues forever.
-    fn note_stall(&mut self) {
-        let written = self.socket.frames_written();
-        if self.stalled.is_none_or(|(_, before)| before != written) {
-            self.stalled = Some((self.now(), written));
-        }
-    }
-
     /// Time of the next timer: of the session, of a write stall, of a slow message, or of an expiring subscription.
     fn deadline(&self) -> Option<Instant> {
-        let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
         let first_expiry = self.connection.as_ref().and_then(|connection| connection.first_expiry());
-        let receiving = self.receiving.map(|(since, _)| since + RECEIVE_PERIOD);
-        [self.session.deadline(), stall, receiving, first_expiry].into_iter().flatten().min()
+        let own = self.timers.deadline(self.endpoint.limits.write_timeout);
+        [self.session.deadline(), own, first_expiry].into_iter().flatten().min()
     }
 
-    /// Ready once the deadline has passed. The sleep is replaced only by an earlier one: deadlines move later with every
-    /// message, and a premature wakeup is cheaper than a new timer per message.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline() else { return Poll::Pending };
-        if self.timer.as_ref().is_none_or(|(at, _)| *at > deadline) {
-            self.timer = Some((deadline, self.endpoint.clock.sleep_until(deadline)));
-        }
-        let Some((_, sleep)) = &mut self.timer else { return Poll::Pending };
-        let fired = sleep.as_mut().poll(cx);
-        if fired.is_ready() {
-            self.timer = None;
-        }
-        fired
+        let deadline = self.deadline();
+        self.timers.poll(deadline, self.endpoint.clock.as_ref(), cx)
     }
 
     fn handle(&mut self, event: Event) {
@@ -346,8 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn on_timer(&mut self, now: Instant) {
-        let stall = self.stalled.map(|(since, _)| since + self.endpoint.limits.write_timeout);
-        if stall.is_some_and(|until| now >= until) {
+        if self.timers.is_stalled(now, self.endpoint.limits.write_timeout) {
             tracing::debug!("WebSocket write timed out");
             // No close frame: it could not be written either.
             return self.session.end();
@@ -364,20 +322,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.socket.is_waiting_for_memory() {
             return self.session.on_progress(now);
         }
-        let (Some((since, before)), Some(received)) = (self.receiving, self.socket.progress()) else {
-            return;
-        };
-        if now < since + RECEIVE_PERIOD {
+        match self.timers.arrival(self.socket.progress(), now) {
+            Arrival::None => {}
             // A peer that is sending a large message is not idle.
-            if received > before {
-                self.session.on_progress(now);
+            Arrival::Progress => self.session.on_progress(now),
+            Arrival::TooSlow => {
+                tracing::debug!("message arrived too slowly");
+                self.session.close(now, Close::IDLE);
             }
-        } else if received - before < RECEIVE_LEAST {
-            tracing::debug!("message arrived too slowly");
-            self.session.close(now, Close::IDLE);
-        } else {
-            self.receiving = Some((now, received));
-            self.session.on_progress(now);
         }
     }
 

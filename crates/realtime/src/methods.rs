@@ -19,7 +19,7 @@
 //! concurrently:
 //!
 //! ```text
-//! async fn place(context: &Context, params: PushParams<'_>) -> Result<Result<QueuedPush, ErrorCode>, RpcError>
+//! async fn enqueue(context: &Context, params: PushParams<'_>) -> Result<QueuedPush, ErrorCode>
 //! async fn finish(context: &Context, queued: Result<QueuedPush, ErrorCode>) -> Result<impl Encode, RpcError>
 //! ```
 //!
@@ -71,9 +71,8 @@ pub(crate) use adapter::respond_unknown_method;
 pub(crate) enum Handler {
     /// Responds exactly once, after any number of chunks.
     Request(fn(Context) -> BoxFuture<'static, Completed>),
-    /// Responds exactly once, in two phases: the first takes a place in the order of changes, the second waits for the
-    /// outcome.
-    Pipelined(fn(Context) -> BoxFuture<'static, Placed>),
+    /// Responds exactly once, in two phases: the first enqueues a change, the second waits for the outcome.
+    Pipelined(fn(Context) -> BoxFuture<'static, Enqueued>),
     /// Runs to completion without a response.
     Notification(fn(&Connection, &Call)),
     /// Handled before the connection is authenticated.
@@ -81,14 +80,14 @@ pub(crate) enum Handler {
 }
 
 /// Second phase of a pipelined request.
-pub(crate) struct Placed(pub(crate) BoxFuture<'static, Completed>);
+pub(crate) struct Enqueued(pub(crate) BoxFuture<'static, Completed>);
 
 macro_rules! pipelined {
-    ($place:expr, $finish:expr) => {
+    ($enqueue:expr, $finish:expr) => {
         Handler::Pipelined(|context| {
             Box::pin(async move {
-                let place = adapter::place(&context, $place).await;
-                Placed(Box::pin(async move { adapter::finish(&context, place, $finish).await }))
+                let queued = adapter::enqueue(&context, $enqueue).await;
+                Enqueued(Box::pin(async move { adapter::finish(&context, queued, $finish).await }))
             })
         })
     };
@@ -115,7 +114,7 @@ macro_rules! notification {
 /// The handler of `method`.
 pub(crate) const fn handler(method: Method) -> Handler {
     match method {
-        Method::Push => pipelined!(push::place, push::finish),
+        Method::Push => pipelined!(push::enqueue, push::finish),
         Method::Pull => streaming!(pull::pull),
         Method::Subscribe => streaming!(subscribe::subscribe),
         Method::Unsubscribe => notification!(subscribe::unsubscribe),

@@ -1,7 +1,7 @@
 //! Ordered lane of a connection: running requests that take effect in arrival order.
 //!
-//! Most requests run alone. Pipelined requests have two phases: they are *placed* one at a time, in arrival order, and
-//! their second phases run concurrently. They take effect in arrival order, and share the wait, for a commit for example.
+//! Most requests run alone. Pipelined requests have two phases: the first ones, which enqueue a change, run one at a time, in
+//! arrival order, and the second ones concurrently. They take effect in arrival order, and share the wait, for a commit for example.
 //! All of them finish in arrival order.
 
 use std::collections::VecDeque;
@@ -14,26 +14,26 @@ use futures_util::future::{BoxFuture, Either};
 use futures_util::stream::FuturesOrdered;
 
 use super::running::{Panicked, Running};
-use crate::methods::{Completed, Placed};
+use crate::methods::{Completed, Enqueued};
 
-/// Request in its first phase, whose place in the order is not taken yet.
-type Placing = Running<BoxFuture<'static, Placed>>;
+/// Request in its first phase, whose change is not enqueued yet.
+type FirstPhase = Running<BoxFuture<'static, Enqueued>>;
 
 /// Request in its second phase, or one that panicked in its first.
-type Placement = Either<Running<BoxFuture<'static, Completed>>, Ready<Result<Completed, Panicked>>>;
+type SecondPhase = Either<Running<BoxFuture<'static, Completed>>, Ready<Result<Completed, Panicked>>>;
 
 /// Running requests, all of one method.
 pub(super) struct OrderedLane {
-    /// Requests in their first phase. Only the first of them is polled: each takes its place before the next one starts.
-    placing: VecDeque<Placing>,
-    running: FuturesOrdered<Placement>,
+    /// Requests in their first phase. Only the first of them is polled: each has enqueued its change before the next one starts.
+    first_phase: VecDeque<FirstPhase>,
+    running: FuturesOrdered<SecondPhase>,
     is_detached: bool,
 }
 
 impl OrderedLane {
     /// A lane for requests of one method. `is_detached`: the requests outlive their connection.
     pub(super) fn new(is_detached: bool) -> Self {
-        Self { placing: VecDeque::new(), running: FuturesOrdered::new(), is_detached }
+        Self { first_phase: VecDeque::new(), running: FuturesOrdered::new(), is_detached }
     }
 
     /// Starts a request with a single phase.
@@ -41,13 +41,13 @@ impl OrderedLane {
         self.running.push_back(Either::Left(request));
     }
 
-    /// Starts a pipelined request, behind those that are still to be placed.
-    pub(super) fn place(&mut self, request: Placing) {
-        self.placing.push_back(request);
+    /// Starts a pipelined request, behind those that are in their first phase.
+    pub(super) fn run_pipelined(&mut self, request: FirstPhase) {
+        self.first_phase.push_back(request);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.placing.is_empty() && self.running.is_empty()
+        self.first_phase.is_empty() && self.running.is_empty()
     }
 
     /// True if the requests run to completion although the connection ends.
@@ -57,21 +57,21 @@ impl OrderedLane {
 
     /// The next finished request, in arrival order; `None` once the lane is empty.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Completed, Panicked>>> {
-        self.poll_placing(cx);
+        self.poll_first_phase(cx);
         match self.running.poll_next_unpin(cx) {
-            // A request is still being placed; `poll_placing` has registered its wakeup.
-            Poll::Ready(None) if !self.placing.is_empty() => Poll::Pending,
+            // A request is still in its first phase; `poll_first_phase` has registered its wakeup.
+            Poll::Ready(None) if !self.first_phase.is_empty() => Poll::Pending,
             next @ (Poll::Ready(_) | Poll::Pending) => next,
         }
     }
 
-    fn poll_placing(&mut self, cx: &mut Context<'_>) {
-        while let Some(first) = self.placing.front_mut()
-            && let Poll::Ready(placed) = Pin::new(first).poll(cx)
-            && let Some(first) = self.placing.pop_front()
+    fn poll_first_phase(&mut self, cx: &mut Context<'_>) {
+        while let Some(first) = self.first_phase.front_mut()
+            && let Poll::Ready(enqueued) = Pin::new(first).poll(cx)
+            && let Some(first) = self.first_phase.pop_front()
         {
-            self.running.push_back(match placed {
-                Ok(Placed(rest)) => Either::Left(first.continued(rest)),
+            self.running.push_back(match enqueued {
+                Ok(Enqueued(rest)) => Either::Left(first.continued(rest)),
                 Err(panicked) => Either::Right(ready(Err(panicked))),
             });
         }

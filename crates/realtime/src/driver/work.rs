@@ -18,7 +18,7 @@ use super::running::Running;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
-use crate::methods::{Completed, Placed};
+use crate::methods::{Completed, Enqueued};
 
 /// Validates the token and registers the connection (protocol §1.4 steps 4 and 5).
 pub(super) async fn admit(endpoint: Arc<Endpoint>, token: String) -> Result<Box<Admitted>, Close> {
@@ -64,13 +64,13 @@ impl Work {
     }
 
     /// Starts a pipelined request, which runs in the ordered lane.
-    pub(super) fn place(
+    pub(super) fn run_pipelined(
         &mut self,
         connection: Arc<Connection>,
         call: Call,
-        placing: BoxFuture<'static, Placed>,
+        first_phase: BoxFuture<'static, Enqueued>,
     ) {
-        self.ordered(&call).place(Running::new(connection, call, placing));
+        self.ordered(&call).run_pipelined(Running::new(connection, call, first_phase));
     }
 
     /// The ordered lane. Calls that run concurrently in it are all of one method, so `is_detached` is the same for all.

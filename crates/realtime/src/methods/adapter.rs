@@ -47,29 +47,29 @@ where
 }
 
 /// Runs the first phase of a pipelined handler.
-pub(super) async fn place<'a, P, L, F>(
+pub(super) async fn enqueue<'a, P, Q, F>(
     context: &'a Context,
     handler: impl FnOnce(&'a Context, P) -> F,
-) -> Result<L, RpcError>
+) -> Result<Q, RpcError>
 where
     P: Decode<'a>,
-    F: Future<Output = Result<L, RpcError>>,
+    F: Future<Output = Q>,
 {
-    handler(context, context.params()?).await
+    Ok(handler(context, context.params()?).await)
 }
 
-/// Runs the second phase of a pipelined handler, if the first phase succeeded, and responds.
-pub(super) async fn finish<'a, L, R, F>(
+/// Runs the second phase of a pipelined handler with what the first phase returned, and responds.
+pub(super) async fn finish<'a, Q, R, F>(
     context: &'a Context,
-    place: Result<L, RpcError>,
-    handler: impl FnOnce(&'a Context, L) -> F,
+    queued: Result<Q, RpcError>,
+    handler: impl FnOnce(&'a Context, Q) -> F,
 ) -> Completed
 where
     R: Encode,
     F: Future<Output = Result<R, RpcError>>,
 {
-    let result = match place {
-        Ok(place) => handler(context, place).await,
+    let result = match queued {
+        Ok(queued) => handler(context, queued).await,
         Err(error) => Err(error),
     };
     respond(context, result, None).await;

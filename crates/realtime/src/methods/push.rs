@@ -14,20 +14,13 @@ use crate::rpc_error::RpcError;
 /// First phase of `push`: authorizes and checks, then enqueues the push in the submission queue of the space. Everything
 /// except undecodable params has a result as response (protocol §3.1), so the second phase gets rejections, too.
 ///
-/// The driver places the pushes of a connection one at a time, in arrival order, so they take effect in that order
+/// The driver runs this phase for one push of a connection at a time, in arrival order, so pushes take effect in that order
 /// (protocol §2.5); they wait for their outcomes together, so that they can share a commit.
-pub(super) async fn place(
-    context: &Context,
-    params: PushParams<'_>,
-) -> Result<Result<QueuedPush, ErrorCode>, RpcError> {
-    Ok(enqueue(context, &params).await)
-}
-
-async fn enqueue(context: &Context, params: &PushParams<'_>) -> Result<QueuedPush, ErrorCode> {
+pub(super) async fn enqueue(context: &Context, params: PushParams<'_>) -> Result<QueuedPush, ErrorCode> {
     let space = space_id(params.space).map_err(|error| error.code)?;
     let engine = context.engine();
     let grant = engine.authorize_push(context.credentials(params.ucan), space).await.map_err(code)?;
-    let push = decode(context.call().message(), params, engine.push_limits())?;
+    let push = decode(context.call().message(), &params, engine.push_limits())?;
     Ok(engine.enqueue_push(&grant, push, context.connection_id()))
 }
 
