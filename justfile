@@ -45,6 +45,11 @@ bench *filter:
 crashes kills="200":
     LESS_SYNC_KILLS={{kills}} cargo test --locked -p less-sync-server --test program crashes::records -- --test-threads=1 --nocapture
 
+# Replay random histories against the model: this many on SQLite, and a quarter of it on PostgreSQL.
+models histories="4096":
+    PROPTEST_CASES={{histories}} cargo test --locked -p less-sync-storage-sqlite -p less-sync-storage-postgres \
+        --test adapter model:: -- --test-threads=1
+
 # Measure test coverage. Needs cargo-llvm-cov.
 cover:
     cargo llvm-cov nextest --workspace --html

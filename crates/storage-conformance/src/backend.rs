@@ -55,6 +55,9 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// Adapter under test.
     type Store: Storage + 'static;
 
+    /// Divisor of the number of random histories, for adapters on which one takes long.
+    const HISTORIES_DIVISOR: u32 = 1;
+
     /// A new and empty database.
     fn create() -> impl Future<Output = Self> + Send;
 

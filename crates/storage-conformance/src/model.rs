@@ -2,7 +2,7 @@
 //!
 //! Pushes that fit, conflict, repeat a record or exceed a limit; tombstones and revivals; pulls with other pushes
 //! between their pages; first syncs and incremental ones; restarts with other page sizes; two spaces that use the same
-//! record ids. `PROPTEST_CASES` sets the number of histories, 256 when it is not set.
+//! record ids. `PROPTEST_CASES` sets the number of histories, 256 when it is not set, of which a backend may run a part.
 
 mod abstract_store;
 mod expiry;
@@ -53,6 +53,7 @@ struct Replica {
 
 impl<B: Backend> Replay for RecordReplay<B> {
     type Step = Step;
+    type Backend = B;
 
     async fn begin() -> Self {
         let pages = PageLimits { rows: 3, bytes: 100 };
@@ -135,7 +136,7 @@ impl<B: Backend> RecordReplay<B> {
         assert_eq!(missing, BTreeSet::new(), "rows of the bound that the pull has in no version");
     }
 
-    /// A page is a beginning of what remains, ends for a reason, and knows whether it is the last.
+    /// A page is a beginning of what remains, ends for a reason, and states whether it is the last.
     fn check_page(&self, space: SpaceId, state: &PullState, from: PullPosition, page: &PullPage) {
         let remaining = self.model.remaining(space, state, from);
         let (here, after) = remaining.split_at(page.rows.len().min(remaining.len()));

@@ -83,7 +83,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// An invitation as the model knows it; its place among all is its id and its order.
+/// An invitation in the model; its place among all is its id and its order.
 struct ModelInvitation {
     mailbox: u8,
     peer: Option<&'static str>,
@@ -92,7 +92,7 @@ struct ModelInvitation {
     deleted: bool,
 }
 
-/// A permit as the model knows it.
+/// A permit in the model.
 struct Taken {
     permit: Permit,
     action: RateAction,
@@ -119,6 +119,7 @@ fn id(nth: usize) -> InvitationId {
 
 impl<B: Backend> Replay for ExpiryReplay<B> {
     type Step = Step;
+    type Backend = B;
 
     async fn begin() -> Self {
         let fixture = Fixture::<B>::new().await;

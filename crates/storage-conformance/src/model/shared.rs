@@ -49,6 +49,7 @@ pub(super) fn grant<G: Grant>(space: SpaceId, bearer: usize) -> G {
 
 impl<B: Backend> Replay for SharedReplay<B> {
     type Step = Step;
+    type Backend = B;
 
     async fn begin() -> Self {
         let fixture = Fixture::<B>::paged(PAGES).await;

@@ -29,6 +29,9 @@ pub(crate) async fn violations(connection: &mut PgConnection) -> Vec<String> {
 impl Backend for PostgresBackend {
     type Store = PostgresStorage;
 
+    /// A database and sessions for each history take twenty times as long as a file.
+    const HISTORIES_DIVISOR: u32 = 4;
+
     async fn create() -> Self {
         Self { database: TestDatabase::migrated().await }
     }
