@@ -102,7 +102,7 @@ pub async fn one_of_many_uploads_of_a_file_stays<B: Backend>() {
     fixture.end().await;
 }
 
-/// R7: an attempt is claimed for removal while it is committed. Either the file is there and nobody removes its object, or the
+/// R7: an attempt is claimed for removal while it is committed. Either the file is there and its object is kept, or the
 /// upload is lost and its object goes; whether its lifetime ends before, during or after the commit.
 pub async fn late_commit_fails_or_keeps_its_object<B: Backend>() {
     let fixture = Fixture::<B>::new().await;

@@ -215,7 +215,7 @@ pub async fn upload_attempts_have_distinct_objects<B: Backend>() {
     fixture.end().await;
 }
 
-/// An attempt lives as long as it was given, and not longer, whether or not anybody has come to remove its object.
+/// An attempt ends with its lifetime, whether or not its object was removed by then.
 pub async fn attempt_ends_with_its_lifetime<B: Backend>() {
     let (fixture, space) = fixture::<B>().await;
     let (early, late) = (fixture.begin(space, file(1)).await, fixture.begin(space, file(2)).await);

@@ -241,7 +241,7 @@ pub async fn row_rewritten_during_a_pull_follows_its_bound<B: Backend>() {
     fixture.end().await;
 }
 
-/// The bound and the first page are of one moment: a pull of one page is the space as it was then, whoever writes.
+/// The bound and the first page are of one moment: a pull of one page is the space as it was then, despite concurrent writers.
 pub async fn pull_of_one_page_is_one_snapshot<B: Backend>() {
     const RECORDS: u64 = 6;
     let fixture = Fixture::<B>::new().await;
@@ -291,7 +291,7 @@ pub async fn pull_continues_after_a_restart<B: Backend>() {
     fixture.end().await;
 }
 
-/// Stalled readers hold nothing: twenty pulls that stand between two pages do not hinder anybody (R22).
+/// Stalled readers hold nothing: twenty pulls that stand between two pages hinder no other reader (R22).
 pub async fn stalled_pulls_hold_no_resources<B: Backend>() {
     let fixture = Fixture::<B>::with_page_rows(1).await;
     let space = fixture.personal(1).await;

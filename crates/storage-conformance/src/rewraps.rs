@@ -63,7 +63,7 @@ pub async fn rewrap_touches_nothing_but_the_key<B: Backend>() {
     fixture.end().await;
 }
 
-/// "empty rewrap": a success without effect, for whoever has access.
+/// "empty rewrap": a success without effect for callers with access.
 pub async fn empty_rewrap_has_no_effect<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let space = fixture.shared(1).await;

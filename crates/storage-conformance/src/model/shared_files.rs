@@ -99,7 +99,7 @@ impl<B: Backend> SharedReplay<B> {
     }
 }
 
-/// The model knows nothing of the time that the test itself takes.
+/// The model leaves out the time that the test itself takes.
 fn assert_about(found: ObjectQueueState, expected: ObjectQueueState) {
     assert_eq!((found.uploads, found.pending_delete), (expected.uploads, expected.pending_delete));
     match (found.oldest_due, expected.oldest_due) {
