@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use less_sync_core::RecordId;
 use less_sync_storage::DeletedFile;
+use less_sync_storage::stored::CorruptRow;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::job::Job;
 use super::outcome::{PushOutcome, PushRow, Verdict};
 use super::single_record::{self, content};
-use crate::error::CorruptRow;
 
 /// Applies the pushes, each all or nothing by itself, in one round trip and one transaction. `jobs` are ordered by
 /// space, touch no record twice, and get their verdicts in the same order. `wait`: for the locks of the spaces.

@@ -52,6 +52,8 @@ impl Committer {
         let lease = SpaceLease::new(&self.queue, &jobs);
         let verdicts = match self.apply(&jobs).await {
             Ok(verdicts) => verdicts,
+            // Only after an error that the database reported, and so rolled back. After a lost connection the outcome is
+            // unknown, and a push must not run twice.
             Err(failure) if jobs.len() > 1 && failure.may_be_of_one() => {
                 self.apply_separately(&jobs, &failure).await
             }
@@ -73,6 +75,8 @@ impl Committer {
 
     /// Applies the pushes in one statement that does not wait for row locks.
     async fn apply(&mut self, jobs: &[Job]) -> Result<Vec<Verdict>, Failure> {
+        // Taken out of `self` while it is in use: if this future is dropped half-way, the connection is closed with it and
+        // not reused with a response still to come.
         let mut connection = self.connection().await?;
         let mut retries = Retries::default();
         let applied = loop {
@@ -106,6 +110,8 @@ impl Committer {
                 Verdict::SpaceLocked => set_aside.entry(job.space).or_default().push(job),
             }
         }
+        // A committer never waits for a row lock, since other spaces would wait with it. The lease goes along, so later
+        // pushes of the space stay behind these.
         for (space, jobs) in set_aside {
             self.slow_path.spawn(lease.split_off(space), jobs);
         }

@@ -1,10 +1,8 @@
 //! Outcome of a push as the functions of the database return it (`migrations/postgres/022_push_function.sql`).
 
 use less_sync_core::{Cursor, RecordId};
+use less_sync_storage::stored::{CorruptRow, cursor, epoch};
 use less_sync_storage::{DeletedFile, PushError, PushRejection, Pushed};
-
-use crate::columns::{cursor, epoch};
-use crate::error::CorruptRow;
 
 /// Maximum number of mismatching records that a conflict names.
 pub(super) const NAMED_MISMATCHES: usize = 100;

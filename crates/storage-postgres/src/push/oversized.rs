@@ -16,10 +16,13 @@ use crate::transaction::plan_by_key;
 
 /// Applies every change or none, and waits for the lock of the space.
 pub(super) async fn apply(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
+    // READ COMMITTED: each statement has its own snapshot, taken after the lock of the space was obtained. In one statement
+    // with the lock, the records would be read as of before the wait for it.
     let mut transaction = connection.begin().await?;
     plan_by_key(&mut transaction).await?;
     let (mut row, mismatches) = decide(&mut transaction, job).await?;
     if let (Ok(PushOutcome::Committed), Some(at)) = (&row.outcome, row.space_cursor) {
+        // Pieces bound the memory of the server process and of this one; the transaction makes them one push.
         for changes in statements(job.push.changes()) {
             let files = write(&mut transaction, job.space.as_uuid(), changes, at).await?;
             row.deleted_files.extend(files);
@@ -156,6 +159,8 @@ async fn write(
     changes: &[Change],
     at: i64,
 ) -> Result<Vec<DeletedFile>, sqlx::Error> {
+    // Creates and updates are statements of their own: an upsert could not tell a record that must not exist yet from one
+    // whose cursor was compared.
     let (creates, updates): (Vec<_>, Vec<_>) =
         changes.iter().partition(|change| change.expected == Cursor::ZERO);
     insert(connection, space, &creates, at).await?;

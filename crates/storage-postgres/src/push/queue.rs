@@ -103,6 +103,8 @@ impl Queue {
         if let Some(job) = self.take_oversized() {
             return Some(Work::SlowPath(job));
         }
+        // Two passes over the queue: the first gives each flow its share, the second fills what room is left. A push that
+        // the first passes over for its share may be taken by the second, so order within a space is checked in each.
         let mut batch = Batch::default();
         let mut taken = vec![false; self.waiting.len()];
         for is_shared_out in [true, false] {
@@ -124,6 +126,7 @@ impl Queue {
                 }
             }
         }
+        // Both passes keep the order of arrival, so the batch and the queue that is left are each in that order.
         let mut taken = taken.into_iter();
         for job in std::mem::take(&mut self.waiting) {
             if taken.next() == Some(true) {
@@ -144,6 +147,7 @@ impl Queue {
         let mut passed_over = HashSet::new();
         let mut next: Option<(u64, usize)> = None;
         for (place, job) in self.waiting.iter().enumerate() {
+            // `insert` is true for the first push of each space only: an oversized push does not overtake an earlier one.
             let in_turn = !self.busy.contains(&job.space) && passed_over.insert(job.space);
             if in_turn && job.is_oversized() {
                 let last = self.oversized.last.get(&job.flow()).copied().unwrap_or(0);
@@ -195,6 +199,7 @@ struct Batch {
 
 impl Batch {
     fn has_room_for(&self, job: &Job, limits: QueueLimits) -> bool {
+        // An empty batch takes every push: one above the limits of a statement's bytes would otherwise wait for ever.
         if self.pushes == 0 {
             return true;
         }
@@ -227,6 +232,8 @@ impl Batch {
         if self.apart {
             return self.jobs.pop().map(Work::SlowPath);
         }
+        // Stable, so pushes of a space stay in the order of arrival. All statements lock their spaces in this order, and
+        // transactions that lock in one order cannot deadlock.
         self.jobs.sort_by_key(|job| job.space);
         (!self.jobs.is_empty()).then_some(Work::Batch(self.jobs))
     }

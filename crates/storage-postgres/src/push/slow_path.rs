@@ -41,6 +41,7 @@ impl SlowPath {
 
 async fn run(pool: &Arc<Pool>, mut jobs: Vec<Job>) {
     let leased = pool.lease(Class::Push).await.map_err(NoConnection::into);
+    // Callers may have gone during the wait for a connection.
     jobs.retain(|job| !job.abandoned());
     let verdicts = match leased {
         Ok(mut lease) => {
