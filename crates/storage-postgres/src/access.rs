@@ -2,11 +2,12 @@
 //! T4, T11, T12).
 
 use less_sync_core::{Cid, Cursor, Epoch, MetadataVersion};
+use less_sync_storage::stored::{cursor, epoch, metadata_version};
 use less_sync_storage::{Access, Space, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::columns::{SpaceRow, cursor, epoch, metadata_version};
+use crate::columns::SpaceRow;
 use crate::transaction::Aborted;
 
 /// The texts of the cids that have to be looked up; none for access that rests on a token alone.

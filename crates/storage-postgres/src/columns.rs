@@ -1,11 +1,8 @@
-//! Decoders of stored columns and rows. A value out of its range is a corrupt row: no statement of this adapter writes
-//! one.
+//! Decoders of rows of `spaces` and of hashes, beside those of `less_sync_storage::stored`.
 
-use less_sync_core::{ChainSeq, Cursor, Dek, Epoch, MetadataVersion};
+use less_sync_storage::stored::{CorruptRow, cursor, epoch};
 use less_sync_storage::{Space, SpaceKind};
 use uuid::Uuid;
-
-use crate::error::CorruptRow;
 
 /// A row of `spaces`.
 pub(crate) struct SpaceRow {
@@ -37,36 +34,6 @@ impl SpaceRow {
 fn shared(root: Vec<u8>) -> Result<SpaceKind, CorruptRow> {
     let root_public_key = root.try_into().map_err(|_| CorruptRow("root public key"))?;
     Ok(SpaceKind::Shared { root_public_key })
-}
-
-/// A stored cursor.
-pub(crate) fn cursor(number: i64) -> Result<Cursor, CorruptRow> {
-    Cursor::try_from(number).map_err(|_| CorruptRow("cursor"))
-}
-
-/// A stored epoch.
-pub(crate) fn epoch(number: i32) -> Result<Epoch, CorruptRow> {
-    Epoch::new(number).map_err(|_| CorruptRow("epoch"))
-}
-
-/// A stored position of an entry in its membership log.
-pub(crate) fn chain_seq(number: i32) -> Result<ChainSeq, CorruptRow> {
-    ChainSeq::new(number).map_err(|_| CorruptRow("position in a membership log"))
-}
-
-/// A stored version of a membership log.
-pub(crate) fn metadata_version(number: i32) -> Result<MetadataVersion, CorruptRow> {
-    MetadataVersion::new(number).map_err(|_| CorruptRow("metadata version"))
-}
-
-/// The stored size of a file, in bytes.
-pub(crate) fn size(bytes: i64) -> Result<u64, CorruptRow> {
-    u64::try_from(bytes).map_err(|_| CorruptRow("size of a file"))
-}
-
-/// A stored wrapped key.
-pub(crate) fn dek(bytes: &[u8]) -> Result<Dek, CorruptRow> {
-    Dek::try_from(bytes).map_err(|_| CorruptRow("wrapped key"))
 }
 
 /// A stored SHA-256.

@@ -5,6 +5,7 @@ mod statements;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, DekKind};
+use less_sync_storage::stored::{CorruptRow, cursor, dek};
 use less_sync_storage::{
     Access, AdminGrant, DekError, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap,
     RewrapGuard, Rewrapped, StorageError, StoredDek,
@@ -15,8 +16,6 @@ use self::rewrap::RewrapTransaction;
 use self::statements::{Bounds, PageRow};
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids, for_reading};
-use crate::columns::{cursor, dek};
-use crate::error::CorruptRow;
 use crate::pool::Class;
 use crate::transaction::Aborted;
 

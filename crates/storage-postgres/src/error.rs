@@ -69,17 +69,6 @@ pub(crate) fn database<R>(error: impl Into<Box<dyn Error + Send + Sync>>) -> Sto
     StorageError::Database(error.into())
 }
 
-/// A stored value that no statement of this adapter writes.
-#[derive(Debug, thiserror::Error)]
-#[error("stored {0} is out of its range")]
-pub(crate) struct CorruptRow(pub(crate) &'static str);
-
-impl<R> From<CorruptRow> for StorageError<R> {
-    fn from(corrupt: CorruptRow) -> Self {
-        database(corrupt)
-    }
-}
-
 /// The adapter was closed.
 #[derive(Debug, thiserror::Error)]
 #[error("database is closed")]

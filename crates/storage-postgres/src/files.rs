@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::FileId;
+use less_sync_storage::stored::{CorruptRow, cursor, dek, size};
 use less_sync_storage::{
     Access, Claim, Claimed, Content, FileChange, FileCommit, FileError, FileRejection, Files, ObjectKey,
     ReadGrant, StorageError, StoredFile, Upload, WriteGrant,
@@ -18,8 +19,7 @@ use self::delete::Delete;
 use self::upload::{Abort, Commit};
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids};
-use crate::columns::{cursor, dek, hash, size};
-use crate::error::CorruptRow;
+use crate::columns::hash;
 use crate::pool::Class;
 use crate::transaction::Aborted;
 

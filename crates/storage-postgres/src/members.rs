@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{ChainSeq, Cursor, MetadataVersion, Requested};
+use less_sync_storage::stored::{CorruptRow, chain_seq, cursor, metadata_version};
 use less_sync_storage::{
     Access, Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
     MembersHead, MembershipError, MembershipRejection, NewMember, ReadGrant, StorageError,
@@ -12,8 +13,7 @@ use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::access::{Locked, ReadCheck, cids, for_writing};
-use crate::columns::{chain_seq, cursor, hash, metadata_version};
-use crate::error::CorruptRow;
+use crate::columns::hash;
 use crate::pool::Class;
 use crate::transaction::{Aborted, Transaction};
 

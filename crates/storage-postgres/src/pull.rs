@@ -4,6 +4,7 @@ mod begin;
 
 use bytes::Bytes;
 use less_sync_core::{Dek, SpaceId};
+use less_sync_storage::stored::{CorruptRow, chain_seq, cursor, dek, size as stored_size};
 use less_sync_storage::{
     FileEntry, FileState, MemberEntry, PullPage, PullPosition, PullState, Record, RecordState, Row,
 };
@@ -11,8 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub(crate) use self::begin::begin;
-use crate::columns::{chain_seq, cursor, dek, hash, size as stored_size};
-use crate::error::CorruptRow;
+use crate::columns::hash;
 
 /// Limits of a page; the row that reaches one of them is the last.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_storage::stored::CorruptRow;
 use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use sqlx::PgConnection;
 use tokio::time::timeout;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::columns::SpaceRow;
-use crate::error::{CorruptRow, unavailable};
+use crate::error::unavailable;
 use crate::pool::Class;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);

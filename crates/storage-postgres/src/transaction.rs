@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use std::convert::Infallible;
 
+use less_sync_storage::stored::CorruptRow;
 use less_sync_storage::{
     DekRejection, EpochKeyRejection, EpochRejection, FileRejection, MembershipRejection, RateLimitRejection,
     StorageError,
 };
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-use crate::error::CorruptRow;
 use crate::pool::{Class, Lease, Pool};
 use crate::retry::Retries;
 use crate::sqlstate::leaves_connection;

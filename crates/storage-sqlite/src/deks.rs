@@ -5,6 +5,7 @@ mod statements;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, DekKind};
+use less_sync_storage::stored::{cursor, dek as stored_dek};
 use less_sync_storage::{
     AdminGrant, DekError, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap, RewrapGuard,
     Rewrapped, StorageError, StoredDek,
@@ -13,7 +14,6 @@ use rusqlite::{Connection, Row, params};
 
 use crate::SqliteStorage;
 use crate::access::for_reading;
-use crate::columns::{cursor, dek as stored_dek};
 use crate::error::{database, storage_error};
 use crate::writer::Load;
 

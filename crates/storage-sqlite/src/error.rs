@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use less_sync_storage::StorageError;
+use less_sync_storage::stored::CorruptRow;
 use rusqlite::ErrorCode;
 
 use crate::file_names::Alias;
@@ -96,17 +97,6 @@ fn is_transient(error: &rusqlite::Error) -> bool {
                 | ErrorCode::OperationInterrupted
         )
     )
-}
-
-/// A stored value that no statement of this adapter writes.
-#[derive(Debug, thiserror::Error)]
-#[error("stored {0} is out of its range")]
-pub(crate) struct CorruptRow(pub(crate) &'static str);
-
-impl<R> From<CorruptRow> for StorageError<R> {
-    fn from(corrupt: CorruptRow) -> Self {
-        database(corrupt)
-    }
 }
 
 /// Requires that a statement changed exactly the row that was compared before. This is the only writer, so any other number

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{FileId, RecordId, SpaceId};
+use less_sync_storage::stored::{CorruptRow, cursor, dek as stored_dek, size};
 use less_sync_storage::{
     Access, Claim, Claimed, Content, FileChange, FileCommit, FileError, FileRejection, Files, ObjectKey,
     ReadGrant, StorageError, StoredFile, Upload, WriteGrant,
@@ -16,8 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use self::claim::{change, verdict};
 use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
-use crate::columns::{cursor, dek as stored_dek, size};
-use crate::error::{CorruptRow, database, storage_error};
+use crate::error::{database, storage_error};
 use crate::spaces::move_cursor;
 use crate::tombstone::LiveFile;
 use crate::writer::Load;

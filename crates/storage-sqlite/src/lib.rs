@@ -17,7 +17,6 @@
 
 mod access;
 mod clock;
-mod columns;
 mod connection;
 mod database_file;
 mod deks;

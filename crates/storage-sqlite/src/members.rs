@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use less_sync_core::{ChainSeq, MetadataVersion, Requested};
+use less_sync_storage::stored::{CorruptRow, chain_seq, cursor, metadata_version};
 use less_sync_storage::{
     Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members, MembersHead,
     MembershipError, MembershipRejection, NewMember, ReadGrant, StorageError,
@@ -13,9 +14,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
-use crate::columns::{chain_seq, cursor, metadata_version};
 use crate::disk_reserve::DiskReserve;
-use crate::error::{CorruptRow, database, storage_error};
+use crate::error::{database, storage_error};
 use crate::writer::Load;
 
 const SELECT_SIZE: &str = "SELECT metadata_version, members_bytes FROM spaces WHERE id = ?1";

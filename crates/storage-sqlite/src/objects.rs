@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::stored::size;
 use less_sync_storage::{
     ClaimDue, DueObject, LiveObject, ObjectKey, ObjectName, ObjectQueueState, ObjectUse, Objects,
     StorageError, UploadId,
@@ -16,7 +17,6 @@ use rusqlite::{Connection, params};
 use self::uses::{is_pending_delete, object_use};
 use crate::SqliteStorage;
 use crate::clock::{micros, now_micros};
-use crate::columns::size;
 use crate::error::{database, storage_error};
 use crate::random;
 

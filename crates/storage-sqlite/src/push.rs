@@ -5,13 +5,13 @@
 //! then share pages, instead of touching one page each in the order of random ids.
 
 use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_storage::stored::cursor;
 use less_sync_storage::{
     Access, Change, DeletedFile, Push, PushError, PushRejection, Pushed, RecordState, Space, SpaceKind,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::access::{for_reading, for_writing};
-use crate::columns::cursor;
 use crate::disk_reserve::DiskReserve;
 use crate::error::{one_row, storage_error};
 use crate::spaces::move_cursor;

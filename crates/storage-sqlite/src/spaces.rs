@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, SpaceId};
+use less_sync_storage::stored::{CorruptRow, cursor, epoch};
 use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::SqliteStorage;
 use crate::clock::now_micros;
-use crate::columns::{cursor, epoch};
-use crate::error::{Closed, CorruptRow, database, one_row, storage_error, unavailable};
+use crate::error::{Closed, database, one_row, storage_error, unavailable};
 
 /// Estimate of the log bytes per space.
 const SPACE_BYTES: usize = 256;

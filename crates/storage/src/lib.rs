@@ -59,6 +59,7 @@ mod revocations;
 mod row;
 mod rules;
 mod spaces;
+pub mod stored;
 
 pub use blobs::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob};
 pub use database_time::DatabaseTime;

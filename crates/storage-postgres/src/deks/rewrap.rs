@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use less_sync_core::DekKind;
+use less_sync_storage::stored::{CorruptRow, cursor};
 use less_sync_storage::{Access, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::statements::{self, Stored};
 use crate::access::for_writing;
-use crate::columns::cursor;
-use crate::error::CorruptRow;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
 /// Maximum number of rows of one statement (storage T5).

@@ -1,11 +1,11 @@
 //! Checks of an upload against the space, its record and its file, and the change that an accepted one makes.
 
+use less_sync_storage::stored::epoch;
 use less_sync_storage::{Access, Claim, Claimed, FileChange, FileError, FileRejection, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::access::{Locked, ReadCheck, WriteCheck, cids};
-use crate::columns::epoch;
 use crate::transaction::Aborted;
 
 /// Checks the claim in one snapshot, without a lock: the result may be outdated at once.

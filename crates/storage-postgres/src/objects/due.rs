@@ -7,11 +7,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use less_sync_storage::stored::CorruptRow;
 use less_sync_storage::{ClaimDue, DueObject, OBJECT_GRACE, ObjectQueueState, UploadId};
 use sqlx::PgConnection;
 
 use crate::clock::micros;
-use crate::error::CorruptRow;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
 /// Claims the entries that have been due for longest.

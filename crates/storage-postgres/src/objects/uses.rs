@@ -2,12 +2,11 @@
 
 use std::convert::Infallible;
 
+use less_sync_storage::stored::{CorruptRow, size};
 use less_sync_storage::{ObjectKey, ObjectUse, UploadId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::columns::size;
-use crate::error::CorruptRow;
 use crate::transaction::{Aborted, Transaction};
 
 /// Looks up the uses of objects in one snapshot.

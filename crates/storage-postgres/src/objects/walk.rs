@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 
 use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::stored::size;
 use less_sync_storage::{LiveObject, ObjectKey, ObjectName};
 use sqlx::{Executor as _, PgConnection};
 use uuid::Uuid;
 
-use crate::columns::size;
 use crate::transaction::{Aborted, Transaction};
 
 /// A page of live files in the order of their keys.

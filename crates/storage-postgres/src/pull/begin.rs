@@ -1,14 +1,13 @@
 //! Begin of a pull: access, state and first page in one statement, and so in one snapshot (storage §3.7).
 
 use less_sync_core::Cursor;
+use less_sync_storage::stored::{CorruptRow, cursor, epoch};
 use less_sync_storage::{Access, PullError, PullPage, PullRequest, PullState, SpaceHead, StorageError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{PageLimits, PageRow, page};
 use crate::access::{ReadCheck, cids};
-use crate::columns::{cursor, epoch};
-use crate::error::CorruptRow;
 
 /// Row of the statement: the space, and a row of the page. Without rows in the page there is one, with the space only.
 struct BeginRow {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use less_sync_core::{Cursor, Dek, DekKind};
+use less_sync_storage::stored::cursor;
 use less_sync_storage::{
     Access, DekError, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, Space,
 };
@@ -11,7 +12,6 @@ use rusqlite::{CachedStatement, Connection, MAIN_DB, OptionalExtension, params};
 
 use super::statements;
 use crate::access::for_writing;
-use crate::columns::cursor;
 use crate::error::storage_error;
 
 /// Replaces keys, all or nothing.

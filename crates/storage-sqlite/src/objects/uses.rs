@@ -1,10 +1,10 @@
 //! Uses of an object: content of a live file, entry of the queue, or none.
 
+use less_sync_storage::stored::size;
 use less_sync_storage::{ObjectKey, ObjectUse, StorageError, UploadId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::clock::now_micros;
-use crate::columns::size;
 use crate::error::storage_error;
 
 const SELECT_CONTENT: &str =

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, FileId, RecordId, SpaceId};
+use less_sync_storage::stored::{chain_seq, cursor, dek as stored_dek, size as stored_size};
 use less_sync_storage::{
     FileEntry, FileState, MemberEntry, PullPosition, PullState, Record, RecordState, Row, StorageError,
 };
@@ -10,7 +11,6 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Rows, params};
 
 use super::page_builder::PageBuilder;
-use crate::columns::{chain_seq, cursor, dek as stored_dek, size as stored_size};
 use crate::error::{database, storage_error};
 
 /// Kinds of rows, in the order in which those of one cursor are delivered.
