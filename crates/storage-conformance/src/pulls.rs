@@ -331,8 +331,10 @@ pub async fn cancelled_operations_leave_no_resources<B: Backend>() {
             () = async { for _ in 0..polls { tokio::task::yield_now().await } } => {}
         }
     }
-    let (state, rows) = fixture.pull(space, NONE).await.unwrap();
-    assert_eq!(state.cursor.get(), rows.len() as u64 - 29, "each push took effect wholly or not at all");
+    // Abandoned pushes of the space may still commit, but not after a later one: without it, a pull may find their rows above
+    // its bound.
     fixture.commit(space, vec![live(record(1), cursor(1), b"after")]).await;
+    let (state, rows) = fixture.pull(space, NONE).await.unwrap();
+    assert_eq!(state.cursor.get(), rows.len() as u64 - 28, "each push took effect wholly or not at all");
     fixture.end().await;
 }
