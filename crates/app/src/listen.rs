@@ -6,6 +6,7 @@ mod connection;
 mod context;
 mod rejection;
 mod response_body;
+mod send_rate;
 mod socket;
 
 use std::io;
@@ -81,7 +82,7 @@ fn spawn_connection(
         tracing::debug!(%error, "failed to set TCP_NODELAY");
         return;
     }
-    let socket = Socket::new(stream, permit, context.clock.clone(), context.body_timeout);
+    let socket = Socket::new(stream, permit, context.clock.clone(), context.body_timeout, context.min_rate);
     let connection = Connection::new(context.clone(), socket, peer);
     context.tasks.spawn("http connection", Box::pin(connection.run()));
 }

@@ -1,7 +1,7 @@
 //! Task supervisor: owner of all tasks of the process.
 //!
 //! Two cancellations end tasks: *drain*, at the start of the shutdown, ends the background jobs; *stop*, at its end, ends
-//! all others. No task outlives [`Tasks::join`].
+//! all others, those that run to completion after a delay. No task outlives [`Tasks::join`].
 
 mod running;
 
@@ -23,6 +23,10 @@ use crate::clock::SystemRandom;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// Maximum restart delay; a job that ran longer starts over with [`FIRST_BACKOFF`].
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
+
+/// Maximum time after [`Tasks::stop`] for tasks that run to completion. Less than what the shutdown reserves for its last
+/// steps, so that a hanging object store does not turn an orderly shutdown into a failed one.
+const COMPLETION_TIME: Duration = Duration::from_millis(1500);
 
 /// Supervisor of tasks. Clones share their state.
 #[derive(Clone)]
@@ -197,6 +201,22 @@ impl Spawner for Tasks {
         let stop = self.0.stop.clone();
         self.track(name, async move {
             let _ended_or_stopped = stop.run_until_cancelled(job).await;
+        });
+    }
+
+    /// Runs `job` until it completes, at most for [`COMPLETION_TIME`] after [`Tasks::stop`].
+    fn spawn_to_completion(&self, name: &'static str, job: Job) {
+        let (stop, clock) = (self.0.stop.clone(), self.0.clock.clone());
+        self.track(name, async move {
+            let expiry = async {
+                stop.cancelled().await;
+                clock.sleep_until(clock.instant() + COMPLETION_TIME).await;
+            };
+            tokio::select! {
+                biased;
+                () = job => {}
+                () = expiry => tracing::warn!(task = name, "task cancelled: it did not complete before the end of the process"),
+            }
         });
     }
 }

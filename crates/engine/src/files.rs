@@ -10,6 +10,7 @@ pub(crate) mod error;
 mod metrics;
 mod sweep;
 mod transfer_limiter;
+mod transfer_rate;
 mod upload;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use metrics::Metrics;
 pub use metrics::Sample;
 pub use sweep::Swept;
 use transfer_limiter::TransferLimiter;
+pub use transfer_rate::{RATE_WINDOW, TransferRate};
 pub use upload::{UploadInProgress, UploadResult, UploadStart};
 
 /// Limits of files.
@@ -40,6 +42,9 @@ pub struct FileSettings {
     pub downloads: usize,
     /// Maximum time without progress of a transfer; 30 s by default (`FILE_IDLE_TIMEOUT_SECS`).
     pub idle_timeout: Duration,
+    /// Minimum rate of a transfer in bytes per second, inclusive, averaged over [`RATE_WINDOW`]; 4 KiB/s by default, 0 turns
+    /// the check off (`FILE_MIN_RATE`).
+    pub min_rate: u64,
     /// Time between the deletion of a file and that of its object, for downloads in progress; 1 min by default
     /// (`BLOB_DELETE_GRACE_SECS`).
     pub delete_grace: Duration,
@@ -52,6 +57,7 @@ impl Default for FileSettings {
             uploads: 32,
             downloads: 256,
             idle_timeout: Duration::from_secs(30),
+            min_rate: 4096,
             delete_grace: Duration::from_mins(1),
         }
     }
@@ -65,8 +71,8 @@ struct Shared {
     engine: Arc<Engine>,
     blobs: Arc<dyn Blobs>,
     spawner: Arc<dyn Spawner>,
-    uploads: TransferLimiter,
-    downloads: TransferLimiter,
+    uploads: Arc<TransferLimiter>,
+    downloads: Arc<TransferLimiter>,
     settings: FileSettings,
     metrics: Metrics,
 }

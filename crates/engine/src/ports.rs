@@ -29,6 +29,10 @@ pub trait Clock: Send + Sync {
 pub trait Spawner: Send + Sync {
     /// Spawns `job` under `name`; it runs until it completes or the process stops.
     fn spawn(&self, name: &'static str, job: Job);
+
+    /// Spawns `job` under `name`; it runs until it completes, also while the process stops. For short work that would
+    /// otherwise be left half done: a stopping process waits for it within the grace period of its shutdown.
+    fn spawn_to_completion(&self, name: &'static str, job: Job);
 }
 
 /// Committed change of a space, for its live subscribers.

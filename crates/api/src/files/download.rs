@@ -97,7 +97,7 @@ fn hide_space(error: FileError) -> FileError {
 
 async fn body(request: &FileRequest<'_>, file: &StoredFile, part: &Range<u64>) -> Result<Body, ApiError> {
     let range = (*part != (0..file.size)).then(|| part.clone());
-    let download = request.files.download(file, range).await?;
+    let download = request.files.download(request.caller, file, range).await?;
     Ok(Body::from_stream(download.bytes))
 }
 

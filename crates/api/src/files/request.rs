@@ -17,7 +17,7 @@ pub(super) const X_WRAPPED_DEK: HeaderName = HeaderName::from_static("x-wrapped-
 pub(super) struct FileRequest<'r> {
     pub(super) files: &'r Files,
     pub(super) address: Address,
-    caller: &'r Caller,
+    pub(super) caller: &'r Caller,
     ucan: Option<&'r str>,
 }
 

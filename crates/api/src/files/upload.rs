@@ -2,6 +2,8 @@
 
 mod head;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +11,8 @@ use futures_util::{Stream, StreamExt as _};
 use http::request::Parts;
 use http::{StatusCode, header};
 use less_sync_core::FileId;
-use less_sync_engine::files::{FileError, UploadInProgress, UploadResult, UploadStart};
+use less_sync_engine::Clock;
+use less_sync_engine::files::{FileError, TransferRate, UploadInProgress, UploadResult, UploadStart};
 use less_sync_storage::Claim;
 
 use super::request::FileRequest;
@@ -82,7 +85,8 @@ async fn begin(
     let grant = grant.map_err(ApiError::from)?;
     let head = Head::read(headers, asked.files.settings().max_size)?;
     let claim = Claim { file, record: head.record, dek: head.dek };
-    let begun = asked.files.begin_upload(&grant, claim, head.length).await.map_err(ApiError::from)?;
+    let begun = asked.files.begin_upload(&grant, asked.caller, claim, head.length).await;
+    let begun = begun.map_err(ApiError::from)?;
     match begun {
         UploadStart::Started(upload) => Ok((upload, head, file)),
         // `If-None-Match: *` on an existing file.
@@ -112,25 +116,53 @@ async fn receive(
     }
 }
 
-/// Writes the body to the upload. Fails if no bytes arrive within the idle timeout (http §7.6).
+/// Writes the body to the upload. Fails if no bytes arrive within the idle timeout, or if they arrive below the minimum rate
+/// (http §7.6).
 async fn read(
     state: &ApiState,
     upload: &mut UploadInProgress,
-    mut chunks: impl Stream<Item = Result<bytes::Bytes, axum::Error>> + Unpin,
+    mut chunks: impl Stream<Item = Chunk> + Unpin,
 ) -> Result<(), ApiError> {
-    let (clock, idle) = (&state.0.clock, upload.idle_timeout());
+    let (idle, mut rate) = (upload.idle_timeout(), upload.rate());
     loop {
-        let deadline = clock.sleep_until(clock.instant() + idle);
-        let chunk = tokio::select! {
-            biased;
-            chunk = chunks.next() => chunk,
-            () = deadline => return Err(ApiError::REQUEST_TIMEOUT),
-        };
-        match chunk {
+        match next(&*state.0.clock, &mut chunks, idle, &mut rate).await.ok_or(ApiError::REQUEST_TIMEOUT)? {
             Some(Ok(chunk)) => upload.write(chunk).await?,
             // Disconnected, or invalid framing: in both cases the body is shorter than announced.
             Some(Err(_)) => return Err(ApiError::from(FileError::LengthMismatch)),
             None => return Ok(()),
+        }
+    }
+}
+
+/// Bytes of a request body, or the error that ended it.
+type Chunk = Result<bytes::Bytes, axum::Error>;
+
+/// Waits for the next bytes of a body, or its end. `None` if the client is too slow.
+async fn next(
+    clock: &dyn Clock,
+    chunks: &mut (impl Stream<Item = Chunk> + Unpin),
+    idle: Duration,
+    rate: &mut TransferRate,
+) -> Option<Option<Chunk>> {
+    let idle_until = clock.instant() + idle;
+    loop {
+        let began = clock.instant();
+        let deadline = clock.sleep_until(idle_until.min(began + rate.left()));
+        let next = tokio::select! {
+            biased;
+            next = chunks.next() => Some(next),
+            () = deadline => None,
+        };
+        if let Some(Some(Ok(chunk))) = &next {
+            rate.moved(chunk.len() as u64);
+        }
+        let now = clock.instant();
+        let is_fast = rate.waited(now.saturating_duration_since(began));
+        match next {
+            Some(Some(Ok(_))) | None if !is_fast => return None,
+            Some(next) => return Some(next),
+            None if now >= idle_until => return None,
+            None => {}
         }
     }
 }

@@ -46,6 +46,10 @@ impl Spawner for NoTasks {
     fn spawn(&self, name: &'static str, _job: Job) {
         panic!("unexpected task {name}");
     }
+
+    fn spawn_to_completion(&self, name: &'static str, job: Job) {
+        self.spawn(name, job);
+    }
 }
 
 /// Response with its whole body.

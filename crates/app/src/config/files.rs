@@ -107,11 +107,13 @@ fn bucket(reader: &mut Reader<'_>, required: bool) -> Option<S3Options> {
 fn settings(reader: &mut Reader<'_>) -> FileSettings {
     let defaults = FileSettings::default();
     let max_size = usize::try_from(defaults.max_size).unwrap_or(usize::MAX);
+    let min_rate = usize::try_from(defaults.min_rate).unwrap_or(usize::MAX);
     FileSettings {
         max_size: reader.size("MAX_FILE_SIZE", max_size, 1..=5 * 1024 * GIB) as u64,
         uploads: reader.count("FILE_UPLOAD_CONCURRENCY", defaults.uploads, 1..=100_000),
         downloads: reader.count("FILE_DOWNLOAD_CONCURRENCY", defaults.downloads, 1..=100_000),
         idle_timeout: reader.duration("FILE_IDLE_TIMEOUT_SECS", defaults.idle_timeout, seconds(1..=3600)),
+        min_rate: reader.size("FILE_MIN_RATE", min_rate, 0..=GIB) as u64,
         delete_grace: delete_grace(reader, defaults.delete_grace),
     }
 }

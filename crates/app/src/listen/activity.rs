@@ -3,6 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
+use super::send_rate::SendRate;
+
 /// Maximum time from the first byte of a request to the end of its headers, and from the accept to the first byte.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum idle time between two requests.
@@ -33,6 +37,8 @@ pub(super) struct Activity {
     since: AtomicU64,
     /// Maximum time without progress while a response body is sent (http §7.6).
     body_timeout: Duration,
+    /// Rate at which the client takes what is sent; uncontended like the atomics.
+    rate: Mutex<SendRate>,
 }
 
 /// Timeout that closes a connection.
@@ -46,17 +52,21 @@ pub(super) enum TimeoutKind {
     KeepAlive,
     /// No progress while a response body is sent.
     ResponseBody,
+    /// Response taken below the minimum rate.
+    SendRate,
 }
 
 impl Activity {
-    /// Activity of a connection accepted at `now`.
-    pub(super) fn new(now: Instant, body_timeout: Duration) -> Self {
+    /// Activity of a connection accepted at `now`. `min_rate`: minimum rate in bytes per second at which the client has to take
+    /// responses.
+    pub(super) fn new(now: Instant, body_timeout: Duration, min_rate: u64) -> Self {
         Self {
             origin: now,
             phase: AtomicU8::new(UNUSED),
             used: AtomicBool::new(false),
             since: AtomicU64::new(0),
             body_timeout,
+            rate: Mutex::new(SendRate::at_least(min_rate)),
         }
     }
 
@@ -75,11 +85,25 @@ impl Activity {
         }
     }
 
-    /// Records sent bytes. `now` is called only if the deadline changes.
-    pub(super) fn wrote(&self, now: impl FnOnce() -> Instant) {
+    /// Records `bytes` sent bytes. `now` is called only if the deadline changes.
+    pub(super) fn wrote(&self, bytes: usize, now: impl FnOnce() -> Instant) {
         if let phase @ (IDLE | SENDING_BODY) = self.phase.load(Ordering::Relaxed) {
-            self.enter(phase, now());
+            let now = now();
+            self.rate.lock().wrote(bytes as u64, now);
+            self.enter(phase, now);
         }
+    }
+
+    /// Records that the client takes no bytes at the moment. `now` is called only if the deadline changes.
+    pub(super) fn blocked(&self, now: impl FnOnce() -> Instant) {
+        if let IDLE | SENDING_BODY = self.phase.load(Ordering::Relaxed) {
+            self.rate.lock().blocked(now);
+        }
+    }
+
+    /// Judges the rate of a client at the deadline of [`TimeoutKind::SendRate`]; true if the connection has to end.
+    pub(super) fn is_too_slow(&self, now: Instant) -> bool {
+        self.rate.lock().is_too_slow(now)
     }
 
     /// Records the end of the request headers.
@@ -100,6 +124,12 @@ impl Activity {
 
     /// Deadline without further activity, and the timeout that is behind it. `None` while a request is handled.
     pub(super) fn deadline(&self) -> Option<(Instant, TimeoutKind)> {
+        let phase = self.phase_deadline()?;
+        let rate = self.rate.lock().deadline().map(|at| (at, TimeoutKind::SendRate));
+        Some(rate.filter(|(at, _)| *at < phase.0).unwrap_or(phase))
+    }
+
+    fn phase_deadline(&self) -> Option<(Instant, TimeoutKind)> {
         let since = self.origin + Duration::from_nanos(self.since.load(Ordering::Relaxed));
         match self.phase.load(Ordering::Relaxed) {
             UNUSED => Some((since + HEADER_TIMEOUT, TimeoutKind::FirstByte)),
@@ -123,6 +153,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+    const MIN_RATE: u64 = 100;
 
     #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
     fn start() -> Instant {
@@ -133,7 +164,7 @@ mod tests {
     #[test]
     fn slow_headers_do_not_extend_their_deadline() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT);
+        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
         assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, TimeoutKind::FirstByte)));
         for seconds in 1..9 {
             activity.read(|| accepted + seconds * SECOND);
@@ -144,10 +175,10 @@ mod tests {
     #[test]
     fn request_in_a_handler_has_no_deadline_here() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT);
+        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
         activity.request(accepted + SECOND);
         activity.read(|| accepted + 2 * SECOND);
-        activity.wrote(|| accepted + 2 * SECOND);
+        activity.wrote(1, || accepted + 2 * SECOND);
         assert_eq!(activity.deadline(), None);
     }
 
@@ -155,11 +186,11 @@ mod tests {
     #[test]
     fn response_body_must_make_progress() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT);
+        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
         activity.request(accepted);
         activity.sending(accepted + SECOND);
         assert_eq!(activity.deadline(), Some((accepted + SECOND + BODY_TIMEOUT, TimeoutKind::ResponseBody)));
-        activity.wrote(|| accepted + 9 * SECOND);
+        activity.wrote(1, || accepted + 9 * SECOND);
         activity.read(|| accepted + 10 * SECOND);
         assert_eq!(
             activity.deadline(),
@@ -172,15 +203,36 @@ mod tests {
     #[test]
     fn idle_connection_is_kept_alive_after_the_last_byte() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT);
+        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
         activity.request(accepted);
         activity.responded(accepted + SECOND);
-        activity.wrote(|| accepted + 2 * SECOND);
+        activity.wrote(1, || accepted + 2 * SECOND);
         assert_eq!(activity.deadline(), Some((accepted + 2 * SECOND + KEEP_ALIVE, TimeoutKind::KeepAlive)));
         activity.read(|| accepted + 30 * SECOND);
         assert_eq!(
             activity.deadline(),
             Some((accepted + 30 * SECOND + HEADER_TIMEOUT, TimeoutKind::Headers))
         );
+    }
+
+    #[test]
+    fn client_that_takes_a_response_too_slowly_is_timed_out() {
+        let accepted = start();
+        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
+        activity.request(accepted);
+        activity.sending(accepted);
+        let mut now = accepted;
+        for enough in [true, false] {
+            activity.wrote(if enough { 3000 } else { 2900 }, || now);
+            for _ in 0..2 {
+                activity.blocked(|| now);
+                now += 13 * SECOND;
+                activity.wrote(1, || now);
+            }
+            activity.blocked(|| now);
+            now += 4 * SECOND;
+            assert_eq!(activity.deadline(), Some((now, TimeoutKind::SendRate)));
+            assert_eq!(activity.is_too_slow(now), !enough);
+        }
     }
 }

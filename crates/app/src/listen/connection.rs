@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use axum::body::Body;
@@ -78,7 +78,12 @@ impl Connection {
 fn write_final_response(context: &ListenerContext, socket: &Socket, timed_out: Option<TimeoutKind>) {
     let status = match timed_out {
         Some(TimeoutKind::Headers) => Some(StatusCode::REQUEST_TIMEOUT),
-        Some(TimeoutKind::FirstByte | TimeoutKind::KeepAlive | TimeoutKind::ResponseBody) => None,
+        Some(
+            TimeoutKind::FirstByte
+            | TimeoutKind::KeepAlive
+            | TimeoutKind::ResponseBody
+            | TimeoutKind::SendRate,
+        ) => None,
         None => socket.suppressed_status(),
     };
     tracing::debug!(timeout = ?timed_out, status = status.map(|status| status.as_u16()), "http connection closed");
@@ -126,16 +131,20 @@ impl Timer {
         activity: &Activity,
         cx: &mut Context<'_>,
     ) -> Poll<TimeoutKind> {
-        let Some((deadline, kind)) = activity.deadline() else {
-            self.0 = None;
-            return Poll::Pending;
-        };
-        if self.0.as_ref().is_none_or(|(at, _)| *at != deadline) {
-            self.0 = Some((deadline, context.clock.sleep_until(deadline)));
-        }
-        match &mut self.0 {
-            Some((_, sleep)) => sleep.as_mut().poll(cx).map(|()| kind),
-            None => Poll::Pending,
+        loop {
+            let Some((deadline, kind)) = activity.deadline() else {
+                self.0 = None;
+                return Poll::Pending;
+            };
+            if self.0.as_ref().is_none_or(|(at, _)| *at != deadline) {
+                self.0 = Some((deadline, context.clock.sleep_until(deadline)));
+            }
+            let Some((_, sleep)) = &mut self.0 else { return Poll::Pending };
+            ready!(sleep.as_mut().poll(cx));
+            // The end of a window in which the client was fast enough moves the deadline.
+            if kind != TimeoutKind::SendRate || activity.is_too_slow(context.clock.instant()) {
+                return Poll::Ready(kind);
+            }
         }
     }
 }

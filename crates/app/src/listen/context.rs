@@ -29,6 +29,8 @@ pub(crate) struct ListenerContext {
     pub(super) max_connections: usize,
     /// Maximum time without progress while a response body is sent.
     pub(super) body_timeout: Duration,
+    /// Minimum rate in bytes per second at which a client takes responses.
+    pub(super) min_rate: u64,
     /// Cancelled by [`ListenerContext::close`]: connections end as soon as they are idle.
     pub(super) closing: CancellationToken,
     /// Tracks connections that are not upgraded.
@@ -53,6 +55,7 @@ impl ListenerContext {
             trusted_proxies: config.server.trusted_proxies.clone(),
             max_connections,
             body_timeout: config.files.settings.idle_timeout,
+            min_rate: config.files.settings.min_rate,
             closing: CancellationToken::new(),
             open: TaskTracker::new(),
         })

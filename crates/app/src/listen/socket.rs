@@ -31,8 +31,9 @@ impl Socket {
         permit: OwnedSemaphorePermit,
         clock: Arc<dyn Clock>,
         body_timeout: Duration,
+        min_rate: u64,
     ) -> Self {
-        let activity = Arc::new(Activity::new(clock.instant(), body_timeout));
+        let activity = Arc::new(Activity::new(clock.instant(), body_timeout, min_rate));
         Self { stream, activity, clock, suppressed: None, _permit: permit }
     }
 
@@ -62,11 +63,14 @@ impl Socket {
         }
     }
 
-    fn wrote(&self, outcome: io::Result<usize>) -> Poll<io::Result<usize>> {
-        if outcome.as_ref().is_ok_and(|bytes| *bytes > 0) {
-            self.activity.wrote(|| self.clock.instant());
+    /// Reports the outcome of a write to the activity.
+    fn wrote(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &outcome {
+            Poll::Ready(Ok(bytes)) if *bytes > 0 => self.activity.wrote(*bytes, || self.clock.instant()),
+            Poll::Ready(_) => {}
+            Poll::Pending => self.activity.blocked(|| self.clock.instant()),
         }
-        Poll::Ready(outcome)
+        outcome
     }
 }
 
@@ -90,7 +94,7 @@ impl AsyncWrite for Socket {
         if self.suppresses(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let outcome = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.wrote(outcome)
     }
 
@@ -102,7 +106,7 @@ impl AsyncWrite for Socket {
         if self.suppresses(slices.first().map_or(&[], |first| first)) {
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
-        let outcome = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.wrote(outcome)
     }
 

@@ -1,33 +1,138 @@
-//! Limit of concurrent transfers.
+//! Limit of concurrent transfers, with a share per user.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use less_sync_auth::Caller;
+use parking_lot::Mutex;
 
-/// Semaphore of transfers that never queues: without a free permit the request is rejected.
+/// Part of all places that the transfers of one user may take.
+const USER_SHARE: usize = 4;
+
+/// Counter of transfers that never queues: without a free place the request is rejected.
+///
+/// Users are counted under keyed hashes, and only while they transfer.
 pub(super) struct TransferLimiter {
-    semaphore: Arc<Semaphore>,
     limit: usize,
+    per_user: usize,
+    hasher: RandomState,
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    taken: usize,
+    /// Places taken by each user with at least one.
+    by_user: HashMap<u64, usize>,
 }
 
 /// Permission for one transfer, released on drop.
-pub(super) type TransferPermit = OwnedSemaphorePermit;
+pub(super) struct TransferPermit {
+    limiter: Arc<TransferLimiter>,
+    user: u64,
+}
 
 impl TransferLimiter {
-    /// A limiter of `limit` concurrent transfers, at least 1.
-    pub(super) fn new(limit: usize) -> Self {
-        let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
-        Self { semaphore: Arc::new(Semaphore::new(limit)), limit }
+    /// A limiter of `limit` concurrent transfers, at least 1; a quarter of them, at least 1, for the transfers of one user.
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        let limit = limit.max(1);
+        let per_user = limit.div_ceil(USER_SHARE);
+        Arc::new(Self { limit, per_user, hasher: RandomState::new(), places: Mutex::default() })
     }
 
-    /// A permit, if fewer than the limit are taken. Does not wait: a client that retries after `Retry-After` costs the
-    /// server less than one that waits with an open connection.
-    pub(super) fn try_acquire(&self) -> Option<TransferPermit> {
-        self.semaphore.clone().try_acquire_owned().ok()
+    /// A permit, if fewer than the limit are taken, and fewer than the share of the user. Does not wait: a client that
+    /// retries after `Retry-After` costs the server less than one that waits with an open connection.
+    pub(super) fn try_acquire(self: &Arc<Self>, caller: &Caller) -> Option<TransferPermit> {
+        let user = self.hasher.hash_one((&caller.issuer, &caller.user_id));
+        let mut places = self.places.lock();
+        let of_user = places.by_user.get(&user).copied().unwrap_or_default();
+        if places.taken >= self.limit || of_user >= self.per_user {
+            return None;
+        }
+        places.taken += 1;
+        places.by_user.insert(user, of_user + 1);
+        Some(TransferPermit { limiter: self.clone(), user })
     }
 
     /// Transfers in progress.
     pub(super) fn in_use(&self) -> usize {
-        self.limit.saturating_sub(self.semaphore.available_permits())
+        self.places.lock().taken
+    }
+}
+
+impl Drop for TransferPermit {
+    fn drop(&mut self) {
+        let mut places = self.limiter.places.lock();
+        places.taken -= 1;
+        if let Entry::Occupied(mut of_user) = places.by_user.entry(self.user) {
+            *of_user.get_mut() -= 1;
+            if *of_user.get() == 0 {
+                of_user.remove();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for TransferPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TransferPermit")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use less_sync_auth::Scopes;
+    use less_sync_core::Timestamp;
+
+    use super::*;
+
+    fn user(issuer: &str, user_id: &str) -> Caller {
+        Caller {
+            issuer: issuer.to_owned(),
+            user_id: user_id.to_owned(),
+            client_id: "client".to_owned(),
+            scopes: Scopes::new("files"),
+            did: None,
+            mailbox_id: None,
+            personal_space: None,
+            expires_at: Timestamp::from_seconds(1),
+            token_id: None,
+        }
+    }
+
+    fn taken_by(limiter: &Arc<TransferLimiter>, caller: &Caller) -> Vec<TransferPermit> {
+        std::iter::from_fn(|| limiter.try_acquire(caller)).collect()
+    }
+
+    #[test]
+    fn places_of_one_user_are_a_quarter() {
+        for (limit, share) in [(0, 1), (1, 1), (4, 1), (5, 2), (8, 2), (32, 8), (256, 64)] {
+            let limiter = TransferLimiter::new(limit);
+            assert_eq!(taken_by(&limiter, &user("a", "1")).len(), share, "{limit}");
+        }
+    }
+
+    #[test]
+    fn users_of_several_issuers_have_shares_of_their_own() {
+        let limiter = TransferLimiter::new(8);
+        let users = [user("a", "1"), user("a", "2"), user("b", "1"), user("b", "2"), user("b", "3")];
+        let permits: Vec<_> = users.iter().map(|caller| taken_by(&limiter, caller)).collect();
+        assert_eq!(permits.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 2, 2, 0]);
+        assert_eq!(limiter.in_use(), 8);
+    }
+
+    #[test]
+    fn dropped_permit_frees_a_place_of_its_user_and_leaves_nothing() {
+        let limiter = TransferLimiter::new(8);
+        let caller = user("a", "1");
+        let mut permits = taken_by(&limiter, &caller);
+        permits.pop();
+        assert!(limiter.try_acquire(&caller).is_some(), "a freed place");
+        drop(permits);
+        assert_eq!(limiter.in_use(), 0);
+        assert!(limiter.places.lock().by_user.is_empty());
     }
 }

@@ -8,18 +8,22 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use less_sync_auth::Caller;
 use less_sync_core::ErrorChain;
 use less_sync_storage::{BlobWriter, Claim, Claimed, Content, FileCommit, FileState, Upload, WriteGrant};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use super::transfer_limiter::TransferPermit;
+use super::transfer_rate::TransferRate;
 use super::{FileError, Files};
 
 /// Minimum lifetime of an upload intent.
 const MIN_LIFETIME: Duration = Duration::from_hours(1);
-/// Slowest supported upload, in bytes per second; sets the lifetime of the intent of a large file.
-const MIN_THROUGHPUT: u64 = 64 * 1024;
+/// Maximum lifetime of an upload intent, which bounds an upload.
+const MAX_LIFETIME: Duration = Duration::from_hours(24 * 30);
+/// Rate in bytes per second that sets the lifetime of the intent of a large file, unless uploads may be slower.
+const LIFETIME_RATE: u64 = 4 * 1024;
 
 /// Result of the start of an upload.
 #[derive(Debug)]
@@ -62,7 +66,8 @@ struct Object {
 }
 
 impl Files {
-    /// Starts an upload of `size` bytes for `claim`, before any byte of the body is read.
+    /// Starts an upload of `size` bytes for `claim` by `caller`, before any byte of the body is read. It takes a place of the
+    /// caller's quarter of all places.
     ///
     /// # Errors
     /// [`FileError::TooLarge`]; as [`less_sync_storage::Files::claim_file`]; [`FileError::TooManyUploads`];
@@ -70,6 +75,7 @@ impl Files {
     pub async fn begin_upload(
         &self,
         grant: &WriteGrant,
+        caller: &Caller,
         claim: Claim,
         size: u64,
     ) -> Result<UploadStart, FileError> {
@@ -81,7 +87,7 @@ impl Files {
             self.0.metrics.repeated.increment();
             return Ok(UploadStart::Exists);
         }
-        let permit = self.0.uploads.try_acquire().ok_or(FileError::TooManyUploads)?;
+        let permit = self.0.uploads.try_acquire(caller).ok_or(FileError::TooManyUploads)?;
         // The intent is durable before the first byte is stored: whatever happens to this process, the object is found.
         let upload = storage.begin_upload(grant, claim.file, self.lifetime(size)).await?;
         let writer = match self.0.blobs.create(&upload.object, size).await {
@@ -106,17 +112,22 @@ impl Files {
     /// Lifetime of the intent. Longer than any transfer that makes progress, since a sweeper that runs too early would
     /// delete the object of a live upload.
     fn lifetime(&self, size: u64) -> Duration {
-        let slow = Duration::from_secs(size / MIN_THROUGHPUT);
-        MIN_LIFETIME.max(4 * self.0.settings.idle_timeout).max(slow)
+        let settings = &self.0.settings;
+        let rate = if settings.min_rate == 0 { LIFETIME_RATE } else { settings.min_rate.min(LIFETIME_RATE) };
+        let slow = Duration::from_secs(size / rate).min(MAX_LIFETIME);
+        MIN_LIFETIME.max(4 * settings.idle_timeout).max(slow)
     }
 
     /// Queues the object of an upload for deletion, in the background. If that fails, the intent expires instead.
     fn abandon(&self, upload: Upload) {
         let storage = self.0.engine.storage.clone();
-        self.0.spawner.spawn("abandoned upload", Box::pin(async move { abort(&*storage, &upload).await }));
+        self.0.spawner.spawn_to_completion(
+            "abandoned upload",
+            Box::pin(async move { abort(&*storage, &upload).await }),
+        );
     }
 
-    /// Runs `work` as a task of its own, to completion even if the caller is cancelled.
+    /// Runs `work` as a task of its own, to completion even if the caller is cancelled, or the process stops meanwhile.
     pub(super) async fn detached<T: Send + 'static>(
         &self,
         name: &'static str,
@@ -127,7 +138,7 @@ impl Files {
             // Fails if the caller was cancelled; the work is done all the same.
             let _cancelled = sender.send(work.await);
         };
-        self.0.spawner.spawn(name, Box::pin(job));
+        self.0.spawner.spawn_to_completion(name, Box::pin(job));
         result.await.unwrap_or(Err(FileError::Stopping))
     }
 }
@@ -137,6 +148,12 @@ impl UploadInProgress {
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
         self.files.0.settings.idle_timeout
+    }
+
+    /// Account of the rate at which the body has to arrive.
+    #[must_use]
+    pub fn rate(&self) -> TransferRate {
+        TransferRate::at_least(self.files.0.settings.min_rate)
     }
 
     /// Appends bytes of the body. After an error the upload must be dropped.
@@ -241,7 +258,7 @@ impl Drop for UploadInProgress {
             writer.abort().await;
             abort(&*storage, &upload).await;
         };
-        self.files.0.spawner.spawn("abandoned upload", Box::pin(job));
+        self.files.0.spawner.spawn_to_completion("abandoned upload", Box::pin(job));
     }
 }
 

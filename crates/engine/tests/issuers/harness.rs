@@ -173,6 +173,10 @@ impl Spawner for Tasks {
             self.running.lock().spawn(job);
         }
     }
+
+    fn spawn_to_completion(&self, name: &'static str, job: Job) {
+        self.spawn(name, job);
+    }
 }
 
 /// Wall-clock and monotonic time, advanced by the test only.

@@ -1,11 +1,17 @@
 //! Files in a bucket: the same responses, and faults of buckets (http §11 H1, H6; storage §4.8).
 
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
 use less_sync_app::{Config, Overrides, Server, Sources, Values};
+use less_sync_engine::Clock as _;
 use less_sync_test_support::s3::{Fault, S3Server};
 use less_sync_test_support::{TestServer, TestServerBuilder, update, within};
 
-use crate::files::fixture::{Fixture, body, content, fresh_id, header, rejected, send};
+use crate::files::fixture::{Fixture, body, content, fresh_id, header, rejected, send, sending};
 
 const MIB: usize = 1024 * 1024;
 
@@ -127,4 +133,45 @@ async fn bucket_is_probed_at_start() {
     let unready = server.get("/readyz").await;
     let checks: serde_json::Value = serde_json::from_slice(&unready.body).unwrap();
     assert_eq!((unready.status, &checks["checks"]["blobs"]["status"]), (503, &"failed".into()), "{checks}");
+}
+
+/// http §7.6: an upload that the end of the grace period cuts off leaves no parts in the bucket, and what else it may have
+/// left is due for removal.
+#[tokio::test]
+async fn upload_cut_off_by_the_shutdown_leaves_no_parts() {
+    let s3 = S3Server::start().await;
+    let server = in_bucket(TestServer::builder().embedded().manual_clock(), &s3)
+        .setting("FILE_IDLE_TIMEOUT_SECS", "3600");
+    let mut fixture = Fixture::on(server.start().await).await;
+    let body = stream::iter([Ok(content(11 * MIB, 1))]).chain(stream::pending::<std::io::Result<Bytes>>());
+    let upload = sending(fixture.streamed(&fresh_id(), 20 * MIB, reqwest::Body::wrap_stream(body)));
+    within("an upload in parts", async {
+        while s3.open_uploads() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    fixture.server.drain();
+    let clock = fixture.server.clock().clone();
+    clock.until_armed(Duration::from_secs(25)).await;
+    {
+        let mut stopped = pin!(fixture.server.stopped());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stopped => break,
+                () = tokio::task::yield_now() => {
+                    // Time stands still once the requests are aborted, so that the last steps have theirs.
+                    if s3.open_uploads() > 0 && !upload.is_finished() {
+                        clock.advance(Duration::from_millis(20));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(s3.open_uploads(), 0);
+    let db = rusqlite::Connection::open(fixture.server.folder().join("less-sync.db")).unwrap();
+    let now = clock.now().millis() * 1000;
+    let due = "SELECT count(*) FROM blob_uploads WHERE not_before <= ?1";
+    assert_eq!(db.query_row(due, [now], |row| row.get::<_, i64>(0)).unwrap(), 1, "not due at {now}");
 }
