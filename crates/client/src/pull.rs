@@ -6,10 +6,11 @@ mod verify;
 use std::collections::VecDeque;
 
 use futures_util::Stream;
-use less_sync_core::SpaceId;
 use less_sync_core::wire::pull as wire;
 use less_sync_core::wire::{chunk as name, method};
+use less_sync_core::{Cursor, SpaceId};
 
+use crate::access::Access;
 use crate::connection::Connection;
 use crate::error::{CallError, PullError};
 use crate::rows::{FileRow, MembershipEntry, RecordRow};
@@ -38,6 +39,21 @@ impl Connection {
     /// The connection has ended.
     pub async fn pull(&self, spaces: &[PullSpace]) -> Result<PullStream, CallError> {
         self.pull_with(spaces, None).await
+    }
+
+    /// Pulls whole spaces, tombstones included; a pull from cursor 0 leaves them out.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn pull_whole(&self, spaces: &[Access<'_>]) -> Result<PullStream, CallError> {
+        // No space reaches the maximum: the cursor is ahead of it, and `rewind` requests the stream from the start
+        // (protocol §4.4).
+        let whole = |access: &Access<'_>| PullSpace {
+            ucan: access.ucan.map(str::to_owned),
+            ..PullSpace::from(access.space, Cursor::MAX)
+        };
+        let spaces: Vec<PullSpace> = spaces.iter().map(whole).collect();
+        self.pull_with(&spaces, Some(OnCursorAhead::Rewind)).await
     }
 
     /// As [`Connection::pull`], with the behaviour for a cursor ahead of its space.

@@ -27,17 +27,13 @@ pub(super) async fn pull(
     if params.spaces.len() > limits::SPACES {
         return Err(RpcError::bad_request("too many spaces in pull request"));
     }
-    let ahead = match params.on_cursor_ahead {
-        Some(OnCursorAhead::Error) => CursorAhead::Error,
-        Some(OnCursorAhead::Rewind) | None => CursorAhead::Rewind,
-    };
     let mut chunks = 0;
     let mut seen = HashSet::new();
     for entry in &params.spaces {
         let Ok(space) = space_id(entry.id) else { continue };
         // A request streams a space at most once: clients reject a second `pull.begin` (newer-clients §3.2).
         if seen.insert(space) {
-            chunks += stream_space(stream, space, entry, ahead).await?;
+            chunks += stream_space(stream, space, entry, params.on_cursor_ahead).await?;
         }
     }
     Ok(ChunkCount { chunks }.into())
@@ -48,10 +44,14 @@ async fn stream_space(
     stream: Stream<'_>,
     space: SpaceId,
     entry: &PullEntry<'_>,
-    ahead: CursorAhead,
+    on_ahead: Option<OnCursorAhead>,
 ) -> Result<u64, RpcError> {
     // No space reaches a cursor above the maximum: all numbers beyond it are equally ahead.
     let since = Cursor::new(entry.since).unwrap_or(Cursor::MAX);
+    let ahead = match on_ahead {
+        Some(OnCursorAhead::Error) => CursorAhead::Error,
+        Some(OnCursorAhead::Rewind) | None => CursorAhead::Rewind,
+    };
     let request = PullRequest { since, ahead };
     // Read anew for every space: a token refreshed during the stream applies to the rest of it.
     let caller = stream.current_caller();
@@ -63,7 +63,8 @@ async fn stream_space(
         Err(error) => return Err(error.into()),
     };
     let state = pull.state();
-    if ahead == CursorAhead::Rewind && since > state.cursor {
+    // A client that names `rewind` requests the whole space; without it, the cursor is one of a lost history.
+    if on_ahead.is_none() && since > state.cursor {
         stream.context.connection().note_cursor_ahead();
     }
     let begin = PullBegin {
