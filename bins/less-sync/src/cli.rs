@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{bench, file, history_check, identity, pull, push, space, tail, token};
+use crate::cmd::{bench, file, history_check, identity, key, pull, push, space, tail, token};
 use crate::failure::{Failure, print_outcome};
 use crate::target::Target;
 
 /// Use and measure a less-sync server: tokens, records, files, shared spaces, live frames, benchmarks
 ///
-/// Files are always end-to-end encrypted. Records are encrypted in shared spaces whose keys are in the key directory; in
-/// other spaces they are sent and shown unchanged.
+/// Records and files are end-to-end encrypted with keys of the key directory. The server never receives a key.
 #[derive(Debug, Parser)]
 #[command(name = "less-sync", version = env!("LESS_SYNC_VERSION"), max_term_width = 100)]
 struct Arguments {
@@ -29,6 +28,8 @@ struct Arguments {
 enum Command {
     /// Request an access token from a development server
     Token(token::Arguments),
+    /// Copy the key of your personal space to another device
+    Key(key::Arguments),
     /// Print the address that others use to invite you
     Identity(identity::Arguments),
     /// Create and manage shared spaces
@@ -67,6 +68,7 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
     let outcome = runtime.block_on(async {
         match command {
             Command::Token(arguments) => token::run(&target, &arguments, json).await,
+            Command::Key(arguments) => key::run(&target, &arguments, json).await,
             Command::Identity(arguments) => identity::run(&target, &arguments, json).await,
             Command::Space(arguments) => space::run(&target, &arguments, json).await,
             Command::Push(arguments) => push::run(&target, &arguments, json).await,

@@ -1,19 +1,24 @@
-//! Display of decrypted record content.
+//! Display of record content.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use less_sync_client::RecordRow;
 
 use crate::fields::Fields;
+use crate::output::Output;
 
-/// Adds the content of a record as `text`, or as base64 `blob` if it contains control characters or is not UTF-8.
-pub(crate) fn add(line: Fields, row: &RecordRow) -> Fields {
+/// Adds the content of a record as `text`. Content with control characters, or that is not UTF-8, is a base64 `blob` in JSON, and
+/// only marked as `binary` on a terminal. A wrapped key, of a record that was not decrypted, is in JSON only.
+pub(crate) fn add(line: Fields, row: &RecordRow, output: Output) -> Fields {
+    let dek = row.dek.as_ref().filter(|_| output.is_json()).map(|dek| BASE64_STANDARD.encode(dek));
     let Some(content) = &row.blob else { return line };
     let text = str::from_utf8(content).ok();
-    match text.filter(|text| !text.chars().any(|c| c.is_control() && !c.is_whitespace())) {
+    let line = match text.filter(|text| !text.chars().any(|c| c.is_control() && !c.is_whitespace())) {
         Some(text) => line.with("text", text),
-        None => line.with("blob", BASE64_STANDARD.encode(content)),
-    }
+        None if output.is_json() => line.with("blob", BASE64_STANDARD.encode(content)),
+        None => line.with("binary", true),
+    };
+    line.with_some("dek", dek)
 }
 
 #[cfg(test)]
@@ -24,16 +29,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printable_text_is_shown_as_text_and_other_content_as_base64() {
-        for (content, expected) in [
-            (Some(&b"two\nlines"[..]), r#"{"text":"two\nlines"}"#),
-            (Some(b"\x1b[2J"), r#"{"blob":"G1sySg=="}"#),
-            (Some(b"\xff"), r#"{"blob":"/w=="}"#),
-            (None, "{}"),
+    fn printable_text_is_shown_as_text_and_other_content_in_json_only() {
+        for (content, dek, text, json) in [
+            (Some(&b"two\nlines"[..]), None, r#"text="two\nlines""#, r#"{"text":"two\nlines"}"#),
+            (Some(b"\x1b[2J"), None, "binary=true", r#"{"blob":"G1sySg=="}"#),
+            (Some(b"\xff"), Some(&b"key"[..]), "binary=true", r#"{"blob":"/w==","dek":"a2V5"}"#),
+            (None, None, "", "{}"),
         ] {
             let id = RecordId::from_bytes([1; 16]);
-            let row = RecordRow { id, cursor: Cursor::ZERO, blob: content.map(Into::into), dek: None };
-            assert_eq!(add(Fields::new(), &row).to_json(), expected);
+            let (blob, dek) = (content.map(Into::into), dek.map(Into::into));
+            let row = RecordRow { id, cursor: Cursor::ZERO, blob, dek };
+            assert_eq!(add(Fields::new(), &row, Output::new(false)).to_text(), text);
+            assert_eq!(add(Fields::new(), &row, Output::new(true)).to_json(), json);
         }
     }
 }

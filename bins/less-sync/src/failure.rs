@@ -32,6 +32,11 @@ impl Failure {
         Self { code: Self::USAGE, error: error.into() }
     }
 
+    /// Adds a context to the error, with the same exit code.
+    pub(crate) fn context(self, context: String) -> Self {
+        Self { error: self.error.context(context), ..self }
+    }
+
     /// Returns whether this is a violation that was found, rather than a failed operation.
     pub(crate) fn is_found(&self) -> bool {
         self.code == Self::FOUND
@@ -66,6 +71,8 @@ impl From<KeystoreError> for Failure {
             | KeystoreError::Io { .. }
             | KeystoreError::Invalid { .. }
             | KeystoreError::NoSpace { .. }
+            | KeystoreError::NotAKey
+            | KeystoreError::OtherKey { .. }
             | KeystoreError::UnknownSpace { .. }) => anyhow::Error::new(other),
         };
         if is_usage { Self::usage(error) } else { error.into() }

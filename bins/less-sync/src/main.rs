@@ -10,6 +10,7 @@ mod failure;
 mod fields;
 mod output;
 mod shared_space;
+mod space_keys;
 mod target;
 mod token_source;
 

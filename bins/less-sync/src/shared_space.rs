@@ -1,11 +1,10 @@
 //! Shared space of the key directory: rights, keys, and decryption of its records.
 
 use anyhow::{Context as _, anyhow, bail};
-use bytes::Bytes;
-use less_sync_client::crypto::{DecryptionError, Identity, SpaceKey};
+use less_sync_client::crypto::{Identity, SpaceKey};
 use less_sync_client::sharing::{Membership, adopt};
-use less_sync_client::{CallError, Code, Connection, PullSpace, RecordRow, Watch, WatchedSpace};
-use less_sync_core::{Cursor, Epoch, ErrorCode, Permission, SpaceId};
+use less_sync_client::{CallError, Code, Connection, Watch, WatchedSpace};
+use less_sync_core::{Epoch, ErrorCode, Permission, SpaceId};
 use less_sync_keystore::{KeyDirectory, StoredSpace};
 
 use crate::clock;
@@ -50,11 +49,6 @@ impl SharedSpace {
     /// Subscription to the space.
     pub(crate) fn watch(&self) -> Watch {
         Watch { ucan: Some(self.membership().ucan.0.clone()), ..Watch::from(self.space()) }
-    }
-
-    /// Pull of the space from `since`, exclusive.
-    pub(crate) fn pull_space(&self, since: Cursor) -> PullSpace {
-        PullSpace { ucan: Some(self.membership().ucan.0.clone()), ..PullSpace::from(self.space(), since) }
     }
 
     /// Permission of the user by the stored chain. A revocation is known to the server and the log only.
@@ -114,13 +108,6 @@ impl SharedSpace {
     pub(crate) fn update(&mut self, change: impl FnOnce(&mut StoredSpace)) -> anyhow::Result<()> {
         self.stored = self.keys.update(self.space(), change)?;
         Ok(())
-    }
-
-    /// Record with its decrypted content instead of the ciphertext; tombstones unchanged.
-    pub(crate) fn open(&self, row: &RecordRow) -> Result<RecordRow, DecryptionError> {
-        let Some(blob) = &row.blob else { return Ok(row.clone()) };
-        let content: Bytes = self.membership().keys.open_record(row.id, blob, row.dek.as_deref())?;
-        Ok(RecordRow { blob: Some(content), dek: None, ..row.clone() })
     }
 }
 

@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
 use clap::Args;
-use less_sync_client::crypto::Identity;
+use less_sync_client::crypto::{DecryptionError, Identity};
 use less_sync_client::{
-    AccessToken, Auth, Connection, DevTokenClient, Dialer, Options, PullSpace, ServerUrl, TokenRequest,
+    AccessToken, Auth, Change, Connection, DevTokenClient, Dialer, Options, PullSpace, RecordRow, ServerUrl,
+    TokenRequest,
 };
-use less_sync_core::{Cursor, SpaceId};
-use less_sync_keystore::KeyDirectory;
+use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_keystore::{KeyDirectory, KeystoreError};
 
 use crate::claims::{self, Claims};
 use crate::failure::Failure;
 use crate::shared_space::SharedSpace;
+use crate::space_keys::{self, PersonalKeys, SpaceKeys};
 use crate::token_source::TokenSource;
 
 /// Global flags.
@@ -54,17 +57,37 @@ pub(crate) struct SpaceArgument {
 pub(crate) struct SpaceConnection {
     pub(crate) connection: Connection,
     pub(crate) space: SpaceId,
-    /// Keys and rights of a shared space, whose records are encrypted; `None` for other spaces.
-    pub(crate) shared: Option<SharedSpace>,
+    pub(crate) keys: SpaceKeys,
+    /// True if records are sent and shown as they are stored, without encryption.
+    pub(crate) is_plain: bool,
 }
 
 impl SpaceConnection {
+    /// Prepares writing, unless records are sent as they are.
+    pub(crate) async fn prepare_writing(&mut self) -> anyhow::Result<()> {
+        if !self.is_plain {
+            self.keys.prepare_writing(&self.connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Change that writes `content`, encrypted unless records are sent as they are.
+    pub(crate) fn seal(&self, id: RecordId, expected: Cursor, content: Bytes) -> anyhow::Result<Change> {
+        if self.is_plain {
+            return Ok(Change::update(id, expected, content));
+        }
+        self.keys.seal(id, expected, &content)
+    }
+
+    /// Record with its decrypted content; tombstones, and records shown as they are stored, unchanged.
+    pub(crate) fn read(&self, row: &RecordRow) -> Result<RecordRow, DecryptionError> {
+        if self.is_plain { Ok(row.clone()) } else { space_keys::open(self.keys.ring(), row) }
+    }
+
     /// Pull of the space from `since`, exclusive.
     pub(crate) fn pull_space(&self, since: Cursor) -> PullSpace {
-        match &self.shared {
-            Some(shared) => shared.pull_space(since),
-            None => PullSpace::from(self.space, since),
-        }
+        let ucan = self.keys.access().ucan.map(str::to_owned);
+        PullSpace { ucan, ..PullSpace::from(self.space, since) }
     }
 }
 
@@ -125,20 +148,68 @@ impl Target {
         Ok(Dialer::new(endpoint).with_options(options))
     }
 
-    /// Dials once, without retries. For a space of the key directory, fetches its current key.
+    /// Dials once, without retries. For a shared space, fetches its current key.
+    ///
+    /// # Errors
+    /// The space is neither the personal space of the token nor a shared space of the key directory.
     pub(crate) async fn open(&self, argument: &SpaceArgument) -> Result<SpaceConnection, Failure> {
+        let directory = self.key_directory()?;
         let shared = match argument.space {
-            Some(space) => SharedSpace::find(&self.key_directory()?, space)?,
+            Some(space) => SharedSpace::find(&directory, space)?,
             None => None,
         };
         if let Some(mut shared) = shared {
             let connection = self.open_as(&shared.identity).await?.connection;
             shared.catch_up(&connection).await?;
-            return Ok(SpaceConnection { connection, space: shared.space(), shared: Some(shared) });
+            return Ok(SpaceConnection {
+                connection,
+                space: shared.space(),
+                keys: SpaceKeys::Shared(Box::new(shared)),
+                is_plain: false,
+            });
+        }
+        let (token, space) = self.personal(argument, &directory).await?;
+        let keys = SpaceKeys::Personal(PersonalKeys::load(directory, space)?);
+        Ok(SpaceConnection { connection: self.dial(token).await?, space, keys, is_plain: false })
+    }
+
+    /// As [`Target::open`], for a space whose records are sent and shown as they are stored.
+    ///
+    /// # Errors
+    /// The space is a shared one of the key directory, whose records are always encrypted.
+    pub(crate) async fn open_plain(&self, argument: &SpaceArgument) -> Result<SpaceConnection, Failure> {
+        let directory = self.key_directory()?;
+        if let Some(space) = argument.space
+            && directory.space(space)?.is_some()
+        {
+            return Err(Failure::usage(anyhow!("--plain is for personal spaces: {space} is a shared one")));
         }
         let (token, personal) = self.token_source()?.token_and_space().await?;
         let space = space_or_personal(argument, personal)?;
-        Ok(SpaceConnection { connection: self.dial(token).await?, space, shared: None })
+        let keys = SpaceKeys::Personal(PersonalKeys::load(directory, space)?);
+        Ok(SpaceConnection { connection: self.dial(token).await?, space, keys, is_plain: true })
+    }
+
+    /// Token, and the personal space of its user, which the argument may name.
+    async fn personal(
+        &self,
+        argument: &SpaceArgument,
+        directory: &KeyDirectory,
+    ) -> Result<(AccessToken, SpaceId), Failure> {
+        let (token, personal) = self.token_source()?.token_and_space().await?;
+        let space = space_or_personal(argument, personal)?;
+        if personal.is_some_and(|personal| personal != space) {
+            return Err(KeystoreError::UnknownSpace { space, directory: directory.path().to_owned() }.into());
+        }
+        Ok((token, space))
+    }
+
+    /// Personal space of the argument or of the token, without a connection.
+    pub(crate) async fn personal_space(&self, argument: &SpaceArgument) -> Result<SpaceId, Failure> {
+        match argument.space {
+            Some(space) => Ok(space),
+            None => space_or_personal(argument, self.token_source()?.token_and_space().await?.1),
+        }
     }
 
     /// Dials once as `identity`, with its mailbox.

@@ -60,6 +60,21 @@ pub enum KeystoreError {
         /// Path of the key directory.
         directory: PathBuf,
     },
+    /// A text that is no exported key.
+    #[error("not an exported key of this version")]
+    NotAKey,
+    /// The space has another key in the directory than the imported one.
+    #[error(
+        "another key of the space {space} is stored in {}: records under it would become unreadable; move the file away to import \
+         the key nevertheless",
+        path.display()
+    )]
+    OtherKey {
+        /// Id of the space.
+        space: SpaceId,
+        /// Path of the stored key.
+        path: PathBuf,
+    },
 }
 
 impl KeystoreError {
@@ -79,7 +94,9 @@ impl KeystoreError {
             Self::Exposed { .. }
             | Self::NoSpace { .. }
             | Self::SeveralSpaces { .. }
-            | Self::UnknownSpace { .. } => true,
+            | Self::UnknownSpace { .. }
+            | Self::NotAKey
+            | Self::OtherKey { .. } => true,
             Self::Io { .. } | Self::Invalid { .. } => false,
         }
     }

@@ -1,10 +1,12 @@
 //! Keys of personal spaces, one per space, shared by all devices of the user.
 
+use std::io;
 use std::path::PathBuf;
 
 use less_sync_client::crypto::{KeyRing, Secret, SpaceKey};
 use less_sync_core::{Epoch, SpaceId};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::directory::KeyDirectory;
 use crate::error::KeystoreError;
@@ -55,6 +57,45 @@ impl KeyDirectory {
         self.personal_keys(space)
     }
 
+    /// Key of a personal space as a text for the key directory of another device; `None` before the key was created.
+    ///
+    /// The text is the key itself: it must be protected as the directory is.
+    ///
+    /// # Errors
+    /// See [`KeystoreError`].
+    pub fn export_personal(&self, space: SpaceId) -> Result<Option<Zeroizing<String>>, KeystoreError> {
+        let ring = self.personal_keys(space)?;
+        let Some(key) = ring.newest() else { return Ok(None) };
+        let file = PersonalFile { version: VERSION, space: space.to_string(), key: key.secret().clone() };
+        let text = serde_json::to_string(&file).map_err(io::Error::from);
+        text.map(|text| Some(text.into())).map_err(KeystoreError::io("read", &self.personal_path(space)))
+    }
+
+    /// Stores the key of [`KeyDirectory::export_personal`]; returns its space. A stored key of the same space stays: the import of
+    /// an equal one changes nothing.
+    ///
+    /// # Errors
+    /// [`KeystoreError::NotAKey`] for another text, [`KeystoreError::OtherKey`] if the space has another key here; see
+    /// [`KeystoreError`].
+    pub fn import_personal(&self, text: &str) -> Result<SpaceId, KeystoreError> {
+        let file = serde_json::from_str::<PersonalFile>(text.trim_start_matches('\u{feff}'));
+        let file = file.ok().filter(|file| file.version == VERSION).ok_or(KeystoreError::NotAKey)?;
+        let space: SpaceId = file.space.parse().map_err(|_| KeystoreError::NotAKey)?;
+        private_file::create_directory(self.path())?;
+        let _lock = self.lock()?;
+        let path = self.personal_path(space);
+        match self.personal_keys(space)?.newest() {
+            Some(stored) if stored.secret().expose() == file.key.expose() => Ok(space),
+            Some(_) => Err(KeystoreError::OtherKey { space, path }),
+            None => {
+                private_file::create_directory(&self.path().join(FOLDER))?;
+                // Written anew: the text may spell the id of the space in another way.
+                private_file::replace(&path, &PersonalFile { space: space.to_string(), ..file })?;
+                Ok(space)
+            }
+        }
+    }
+
     fn personal_path(&self, space: SpaceId) -> PathBuf {
         self.path().join(FOLDER).join(format!("{space}.json"))
     }
@@ -82,6 +123,28 @@ mod tests {
         let rights = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((rights(keys.personal_path(SPACE)), rights(keys.path().join(FOLDER))), (0o600, 0o700));
         assert!(keys.spaces().unwrap().is_empty());
+    }
+
+    #[test]
+    fn exported_key_is_imported_once_and_never_replaces_another() {
+        let parent = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| KeyDirectory::new(parent.path().join(name)));
+        assert!(one.export_personal(SPACE).unwrap().is_none());
+        one.personal_keys_or_create(SPACE).unwrap();
+        let text = one.export_personal(SPACE).unwrap().unwrap();
+        for _ in 0..2 {
+            assert_eq!(two.import_personal(&format!("\u{feff}{}\n", *text)).unwrap(), SPACE);
+        }
+        assert_eq!(two.export_personal(SPACE).unwrap(), Some(text.clone()));
+
+        let other = KeyDirectory::new(parent.path().join("other"));
+        other.personal_keys_or_create(SPACE).unwrap();
+        assert!(matches!(other.import_personal(&text), Err(KeystoreError::OtherKey { space: SPACE, .. })));
+        assert_ne!(other.export_personal(SPACE).unwrap(), Some(text.clone()));
+        for invalid in ["", "{}", &text.replace("\"version\":1", "\"version\":2"), &text.replace("0101", "x")]
+        {
+            assert!(matches!(two.import_personal(invalid), Err(KeystoreError::NotAKey)), "{invalid}");
+        }
     }
 
     #[test]

@@ -5,8 +5,6 @@ mod directory;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use indicatif::ProgressBar;
 use less_sync_client::{FileRow, MembershipEntry, PullItem, RecordRow};
@@ -17,13 +15,12 @@ use crate::cursor;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::output::{Output, counter, has_reader, message};
-use crate::shared_space::SharedSpace;
 use crate::target::{SpaceArgument, SpaceConnection, Target};
 use directory::Directory;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Records are decrypted in shared spaces whose keys are in the key directory. Records that cannot be decrypted are reported on standard error, and the exit code is 3. The last line has the cursor of the space: pass it to --since to read later changes."
+    after_help = "Records are decrypted with the keys of the key directory, and text is shown as text; --json shows other content as base64. Records that cannot be decrypted are reported on standard error, and the exit code is 3. The last line has the cursor of the space: pass it to --since to read later changes."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -34,11 +31,18 @@ pub(crate) struct Arguments {
     /// Write each record to a file named by its id in this directory, and remove files of deleted records
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Show records as they are stored, without decryption, for tests
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Pulls one space; fails if the pull is incomplete.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let opened = target.open(&arguments.space).await?;
+    let opened = if arguments.plain {
+        target.open_plain(&arguments.space).await?
+    } else {
+        target.open(&arguments.space).await?
+    };
     let unreadable = pull(&opened, arguments, Output::new(json)).await;
     opened.connection.close().await;
     match unreadable? {
@@ -51,8 +55,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
 /// Prints all rows; returns the number of records that could not be decrypted.
 async fn pull(opened: &SpaceConnection, arguments: &Arguments, output: Output) -> anyhow::Result<u64> {
     let directory = arguments.out.as_deref().map(Directory::open).transpose()?;
-    let shared = opened.shared.as_ref();
-    let mut rows = Rows { directory, output, bar: counter("rows"), shared, unreadable: 0 };
+    let mut rows = Rows { directory, output, bar: counter("rows"), opened, unreadable: 0 };
     let space = opened.pull_space(arguments.since);
     let mut pull = opened.connection.pull(&[space]).await.context("cannot pull")?;
     while let Some(item) = pull.next().await {
@@ -75,7 +78,7 @@ struct Rows<'a> {
     directory: Option<Directory>,
     output: Output,
     bar: ProgressBar,
-    shared: Option<&'a SharedSpace>,
+    opened: &'a SpaceConnection,
     unreadable: u64,
 }
 
@@ -106,8 +109,7 @@ impl Rows<'_> {
 
     /// Record with decrypted content; `None` after reporting one that cannot be decrypted.
     fn decrypted(&mut self, row: &RecordRow) -> Option<RecordRow> {
-        let Some(shared) = self.shared else { return Some(row.clone()) };
-        let opened = shared.open(row);
+        let opened = self.opened.read(row);
         if let Err(why) = &opened {
             self.unreadable += 1;
             message(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor));
@@ -123,12 +125,7 @@ impl Rows<'_> {
             .with_some("size", row.blob.as_ref().map(bytes::Bytes::len))
             .with_some("deleted", row.is_deleted().then_some(true));
         let Some(directory) = &self.directory else {
-            if self.shared.is_some() {
-                return Ok(content::add(line, row));
-            }
-            let blob = row.blob.as_ref().map(|blob| BASE64_STANDARD.encode(blob));
-            let dek = row.dek.as_ref().map(|dek| BASE64_STANDARD.encode(dek));
-            return Ok(line.with_some("blob", blob).with_some("dek", dek));
+            return Ok(content::add(line, row, self.output));
         };
         let path = directory.write(row)?;
         Ok(line.with_some("path", path.map(|path| path.display().to_string())))

@@ -16,14 +16,13 @@ use crate::cursor;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::output::{Output, message, progress};
-use crate::shared_space::SharedSpace;
 use crate::target::{SpaceArgument, SpaceConnection, Target};
 use input::Input;
 use send::{Item, Outcome};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Records are encrypted in shared spaces whose keys are in the key directory; in other spaces they are sent unchanged. The server rejects records of more than 5 MiB by default."
+    after_help = "Records are encrypted with a key of the key directory, which the first push into a personal space creates. The server rejects records of more than 5 MiB by default."
 )]
 pub(crate) struct Arguments {
     /// Files to write as one record each [default: standard input, also named -]
@@ -40,14 +39,21 @@ pub(crate) struct Arguments {
     /// Expected cursor of the record of --id or --delete; 0 for a new record [default: its current cursor]
     #[arg(long, value_name = "CURSOR", value_parser = cursor::parse)]
     expected_cursor: Option<Cursor>,
+    /// Send the content unencrypted, for tests: everyone with access to the server can read it
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Pushes records and prints a line for each. Records that the server rejects are reported on standard error and make the
 /// command fail; the others are written.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     check(arguments)?;
-    let opened = target.open(&arguments.space).await?;
-    let outcome = push(&opened, arguments, Output::new(json)).await;
+    let mut opened = if arguments.plain {
+        target.open_plain(&arguments.space).await?
+    } else {
+        target.open(&arguments.space).await?
+    };
+    let outcome = push(&mut opened, arguments, Output::new(json)).await;
     opened.connection.close().await;
     outcome
 }
@@ -63,7 +69,7 @@ fn check(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn push(opened: &SpaceConnection, arguments: &Arguments, output: Output) -> Result<(), Failure> {
+async fn push(opened: &mut SpaceConnection, arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let named: Vec<RecordId> = arguments.id.iter().chain(&arguments.delete).copied().collect();
     let cursors = match arguments.expected_cursor {
         Some(cursor) => named.iter().map(|id| (*id, cursor)).collect(),
@@ -71,6 +77,8 @@ async fn push(opened: &SpaceConnection, arguments: &Arguments, output: Output) -
     };
     let expected = |id: &RecordId| cursors.get(id).copied().unwrap_or(Cursor::ZERO);
     if arguments.delete.is_empty() {
+        opened.prepare_writing().await?;
+        let opened = &*opened;
         let inputs = input::inputs(&arguments.files);
         let count = inputs.len();
         let items = stream::iter(inputs).then(|input| read(input, arguments.id, &expected, opened));
@@ -96,19 +104,8 @@ async fn read(
     let id = id.unwrap_or_else(input::new_record_id);
     let content = input.read().await?;
     let size = Some(content.len());
-    let change = match &opened.shared {
-        Some(shared) => sealed(shared, id, expected(&id), &content)?,
-        None => Change::update(id, expected(&id), content),
-    };
+    let change = opened.seal(id, expected(&id), content)?;
     Ok(Item { change, source: Some(input.name()), size })
-}
-
-/// Change with the content encrypted under the newest key.
-fn sealed(shared: &SharedSpace, id: RecordId, expected: Cursor, content: &[u8]) -> anyhow::Result<Change> {
-    let keys = &shared.membership().keys;
-    let newest = keys.newest().context("there is no key for this space")?;
-    let sealed = keys.seal_record(newest.epoch(), id, content)?;
-    Ok(Change::update(id, expected, sealed.blob).with_dek(sealed.dek.as_bytes().to_vec()))
 }
 
 async fn send(

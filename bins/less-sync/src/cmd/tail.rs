@@ -19,7 +19,7 @@ use crate::cursor;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::output::{Output, has_reader, message, write_bare};
-use crate::target::{SpaceArgument, Target, space_or_personal};
+use crate::target::Target;
 use reader::Reader;
 
 /// Maximum frames queued for printing; further frames are dropped and counted.
@@ -27,7 +27,7 @@ const HELD: usize = 4096;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Payloads are shown by their sizes only. In shared spaces whose keys are in the key directory, the decrypted records follow their frame; changes of files follow theirs in every space. Runs until interrupted and reconnects after a lost connection."
+    after_help = "Payloads are shown by their sizes only. Records that the keys of the key directory decrypt follow their frame, and so do changes of files. Runs until interrupted and reconnects after a lost connection."
 )]
 pub(crate) struct Arguments {
     /// Spaces to watch [default: the personal space of the token]
@@ -50,8 +50,8 @@ pub(crate) struct Arguments {
 /// Prints frames until it is interrupted, or the server rejects the connection permanently.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let output = Output::new(json);
-    let reader = Reader::new(target, &arguments.space, output)?;
-    let plan = plan(arguments, &reader).await?;
+    let reader = Reader::new(target, &arguments.space, output).await?;
+    let plan = plan(arguments, &reader);
     let (tap, frames) = Frames::new(arguments);
     let options = Options { tap: Some(Arc::new(tap)), ..Options::default() };
     let dialer = target.dialer(options)?;
@@ -61,19 +61,11 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     show(session, printer, reader).await
 }
 
-/// Spaces to watch; by default the personal space, which only a token names.
-async fn plan(arguments: &Arguments, reader: &Reader) -> Result<Vec<SpacePlan>, Failure> {
-    let mut spaces = arguments.space.clone();
-    if spaces.is_empty() {
-        let (_, personal) = reader.tokens().token_and_space().await?;
-        spaces.push(space_or_personal(&SpaceArgument { space: None }, personal)?);
-    }
-    let plan = spaces.into_iter().map(|space| {
-        let watch =
-            Watch { since: arguments.since.unwrap_or_default(), presence: true, ..reader.watch(space) };
-        SpacePlan { watch, follow: arguments.since.is_some() }
-    });
-    Ok(plan.collect())
+/// Spaces to watch.
+fn plan(arguments: &Arguments, reader: &Reader) -> Vec<SpacePlan> {
+    let (since, follow) = (arguments.since.unwrap_or_default(), arguments.since.is_some());
+    let planned = |watch| SpacePlan { watch: Watch { since, presence: true, ..watch }, follow };
+    reader.watches().map(planned).collect()
 }
 
 async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ mod development_server;
 mod files;
 mod history_check;
 mod node_client;
+mod personal_space;
 mod program;
 mod records;
 mod sharing;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use less_sync_client::Change;
+use less_sync_client::crypto::RECORD_OVERHEAD;
 use less_sync_core::RecordId;
 use less_sync_test_support::{Device, FaultProxy, TestServer};
 use pretty_assertions::assert_eq;
@@ -38,9 +39,9 @@ async fn pushed_records_are_pulled() {
         (&commit["kind"], &commit["cursor"], &commit["rows"]),
         (&"commit".into(), &2.into(), &3.into())
     );
-    let mut blobs: Vec<_> = rows.iter().map(|row| row["blob"].as_str().unwrap()).collect();
-    blobs.sort_unstable();
-    assert_eq!(blobs, ["", "ZnJvbSBhIHBpcGU=", "b25l"]);
+    let mut texts: Vec<_> = rows.iter().map(|row| row["text"].as_str().unwrap()).collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["", "from a pipe", "one"]);
     let newer = terminal.results(&["pull", "--since", "1"]).await;
     assert_eq!(newer.len(), 2);
 }
@@ -107,7 +108,7 @@ async fn rejected_records_are_named_and_the_others_are_written() {
     let server = TestServer::builder().setting("MAX_RECORD_BLOB_SIZE", "1KiB").start().await;
     let terminal = Terminal::new(&server);
     let folder = tempfile::tempdir().unwrap();
-    let paths: Vec<String> = [("a", 10), ("large", 1025), ("z", 1024)]
+    let paths: Vec<String> = [("a", 10), ("large", 1025), ("z", 1024 - RECORD_OVERHEAD)]
         .iter()
         .map(|(name, size)| {
             let path = folder.path().join(name);
@@ -134,9 +135,15 @@ async fn rejected_records_are_named_and_the_others_are_written() {
 async fn space_that_is_not_shown_is_a_failure() {
     let server = TestServer::start().await;
     let terminal = Terminal::new(&server);
-    let output = terminal.run(&["pull", "--space", &server.space("bob")]).await;
+    let space = server.space("bob");
+    let output = terminal.run(&["pull", "--plain", "--space", &space]).await;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stderr(&output), "error: space not found, or no access to it\n");
+    for arguments in [&["pull", "--space", &space][..], &["push", "--space", &space]] {
+        let (code, text) = terminal.failure(arguments).await;
+        assert_eq!(code, 2, "{text}");
+        assert!(text.starts_with(&format!("error: the space {space} is not among the keys in ")), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

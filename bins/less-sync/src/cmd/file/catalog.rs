@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use less_sync_client::crypto::{DecryptionError, KeyRing};
-use less_sync_client::{FileDescription, FileRow, OnCursorAhead, PullItem, RecordRow};
+use less_sync_client::{FileDescription, FileRow, PullItem, RecordRow};
 use less_sync_core::{Cursor, FileId, RecordId};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -66,10 +66,8 @@ impl Entry {
 /// Reads all files of the space, sorted by name.
 pub(super) async fn read(session: &FileSession<'_>) -> anyhow::Result<Vec<Entry>> {
     let mut rows = Rows::default();
-    // A pull from a cursor ahead of the space rewinds to 0 and includes tombstones (protocol §4.4).
-    let space = [session.opened.pull_space(Cursor::MAX)];
-    let pull = session.opened.connection.pull_with(&space, Some(OnCursorAhead::Rewind)).await;
-    let mut pull = pull.context("cannot pull")?;
+    let space = [session.opened.keys.access()];
+    let mut pull = session.opened.connection.pull_whole(&space).await.context("cannot pull")?;
     while let Some(item) = pull.next().await {
         match item.context("cannot pull")? {
             PullItem::Record(row) => rows.record(session.keys(), &row),

@@ -1,6 +1,5 @@
 //! Space, keys and connections of a command that works on files.
 
-use anyhow::anyhow;
 use less_sync_client::crypto::KeyRing;
 use less_sync_client::{Access, AccessToken, Change, FileClient, PushError, PushOptions, RemoteFile};
 use less_sync_core::{Cursor, Epoch, FileId};
@@ -12,8 +11,6 @@ use crate::target::{SpaceArgument, SpaceConnection, Target};
 pub(super) struct FileSession<'t> {
     target: &'t Target,
     pub(super) opened: SpaceConnection,
-    /// Keys of a personal space; those of a shared space are in `opened`.
-    personal: KeyRing,
     files: FileClient,
 }
 
@@ -21,51 +18,28 @@ impl<'t> FileSession<'t> {
     /// Opens the named space, or the personal one.
     pub(super) async fn open(target: &'t Target, argument: &SpaceArgument) -> Result<Self, Failure> {
         let opened = target.open(argument).await?;
-        let keys = target.key_directory()?;
-        if opened.shared.is_none() {
-            let (_, personal) = target.token_source()?.token_and_space().await?;
-            if personal.is_some_and(|personal| personal != opened.space) {
-                let path = keys.path().display();
-                return Err(Failure::usage(anyhow!(
-                    "the space {} is not among the keys in {path}",
-                    opened.space
-                )));
-            }
-        }
         let files = FileClient::new(target.url.base()).map_err(Failure::usage)?;
-        let personal = keys.personal_keys(opened.space)?;
-        Ok(Self { target, opened, personal, files })
+        Ok(Self { target, opened, files })
     }
 
     /// Stored keys of the space.
     pub(super) fn keys(&self) -> &KeyRing {
-        match &self.opened.shared {
-            Some(shared) => &shared.membership().keys,
-            None => &self.personal,
-        }
+        self.opened.keys.ring()
     }
 
     /// Epoch to write under, after fetching its key; the first call creates the key of a personal space.
     pub(super) async fn writing_epoch(&mut self) -> anyhow::Result<Epoch> {
-        if let Some(shared) = &mut self.opened.shared {
-            return shared.catch_up(&self.opened.connection).await;
-        }
-        let keys = self.target.key_directory().map_err(Failure::into_error)?;
-        self.personal = keys.personal_keys_or_create(self.opened.space)?;
-        Ok(Epoch::FIRST)
+        self.opened.keys.prepare_writing(&self.opened.connection).await
     }
 
     /// Fetches the key of `epoch` unless it is stored already; returns whether it is stored now.
     pub(super) async fn fetch_key(&mut self, epoch: Epoch) -> anyhow::Result<bool> {
-        match &mut self.opened.shared {
-            Some(shared) => shared.fetch_key(&self.opened.connection, epoch).await,
-            None => Ok(self.personal.key(epoch).is_ok()),
-        }
+        self.opened.keys.fetch_key(&self.opened.connection, epoch).await
     }
 
     /// Access token for one request, requested anew because requests may outlive a token.
     pub(super) async fn token(&self) -> anyhow::Result<AccessToken> {
-        let token = match &self.opened.shared {
+        let token = match self.opened.keys.shared() {
             Some(shared) => self.target.token_of(&shared.identity).await.map(|(token, _)| token),
             None => Ok(self.target.token_source().map_err(Failure::into_error)?.token_and_space().await?.0),
         };
@@ -85,10 +59,7 @@ impl<'t> FileSession<'t> {
     }
 
     fn access(&self) -> Access<'_> {
-        match &self.opened.shared {
-            Some(shared) => shared.membership().access(),
-            None => self.opened.space.into(),
-        }
+        self.opened.keys.access()
     }
 
     /// Closes the connection and returns `outcome`.

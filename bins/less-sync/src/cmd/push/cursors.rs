@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Context as _;
-use less_sync_client::{OnCursorAhead, PullItem};
+use less_sync_client::{CallError, PullItem, PullStream};
 use less_sync_core::{Cursor, RecordId};
 
 use crate::target::SpaceConnection;
@@ -17,23 +17,23 @@ pub(super) async fn look_up(
     records: &[RecordId],
 ) -> anyhow::Result<HashMap<RecordId, Cursor>> {
     let mut cursors = HashMap::new();
-    // A pull from a cursor ahead of the space rewinds to 0 and includes tombstones (protocol §4.4).
-    for since in [Cursor::ZERO, Cursor::MAX] {
-        if records.iter().any(|record| !cursors.contains_key(record)) {
-            search(opened, since, records, &mut cursors).await.context("cannot look up the record")?;
-        }
+    if !records.is_empty() {
+        let live = opened.connection.pull(&[opened.pull_space(Cursor::ZERO)]).await;
+        search(live, records, &mut cursors).await.context("cannot look up the record")?;
+    }
+    if records.iter().any(|record| !cursors.contains_key(record)) {
+        let whole = opened.connection.pull_whole(&[opened.keys.access()]).await;
+        search(whole, records, &mut cursors).await.context("cannot look up the record")?;
     }
     Ok(cursors)
 }
 
 async fn search(
-    opened: &SpaceConnection,
-    since: Cursor,
+    pull: Result<PullStream, CallError>,
     records: &[RecordId],
     cursors: &mut HashMap<RecordId, Cursor>,
 ) -> anyhow::Result<()> {
-    let space = [opened.pull_space(since)];
-    let mut pull = opened.connection.pull_with(&space, Some(OnCursorAhead::Rewind)).await?;
+    let mut pull = pull?;
     while let Some(item) = pull.next().await {
         if let PullItem::Record(row) = item?
             && records.contains(&row.id)

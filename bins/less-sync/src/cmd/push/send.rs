@@ -8,7 +8,6 @@ use less_sync_client::{Change, Code, PushError, PushOptions};
 use less_sync_core::limits::MIB;
 use less_sync_core::{Cursor, RecordId};
 
-use crate::shared_space::SharedSpace;
 use crate::target::SpaceConnection;
 
 /// Maximum records per push, as apps send them (protocol §4.3).
@@ -96,22 +95,14 @@ pub(super) fn outcomes(
     opened: &SpaceConnection,
     batches: impl Stream<Item = anyhow::Result<Vec<Item>>>,
 ) -> impl Stream<Item = anyhow::Result<Vec<Outcome>>> {
-    let options = options(opened.shared.as_ref());
+    let ucan = opened.keys.access().ucan.map(str::to_owned);
+    let options = PushOptions { ucan, epoch: opened.keys.pushed_epoch() };
     batches
         .map(move |batch| {
             let options = options.clone();
             async move { push(opened, &options, batch?).await }
         })
         .buffered(IN_FLIGHT)
-}
-
-/// UCAN and epoch for a shared space.
-fn options(shared: Option<&SharedSpace>) -> PushOptions {
-    let membership = shared.map(SharedSpace::membership);
-    PushOptions {
-        ucan: membership.map(|membership| membership.ucan.0.clone()),
-        epoch: membership.and_then(|membership| Some(membership.keys.newest()?.epoch())),
-    }
 }
 
 /// Pushes one batch. A push is rejected as a whole, so the records of a rejected batch are pushed one by one.

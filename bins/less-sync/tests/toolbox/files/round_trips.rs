@@ -57,7 +57,7 @@ async fn server_stores_ciphertext_only() {
     let stored = std::fs::read(object(&server)).unwrap();
     assert_eq!(stored.len() as u64, sealed_size(secret.len() as u64));
     assert!(!stored.windows(8).any(|bytes| bytes == &secret[..8]));
-    let records = terminal.results(&["pull"]).await;
+    let records = terminal.results(&["pull", "--plain"]).await;
     assert!(!serde_json::to_string(&records).unwrap().contains("diary"));
 }
 

@@ -127,12 +127,13 @@ async fn a_reader_reads_and_does_not_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spaces_without_keys_stay_as_they_were() {
+async fn shared_spaces_are_never_written_in_the_clear() {
     let server = TestServer::start().await;
     let alice = ToolboxUser::new(&server, "alice");
-    alice.create("notes").await;
-    let personal = server.space("alice");
-    alice.push(&personal, "plain").await;
-    let rows = alice.results(&["pull", "--space", &personal]).await;
-    assert_eq!(rows[0]["blob"], "cGxhaW4=");
+    let space = alice.create("notes").await;
+    let (code, text) = alice.failure(&["push", "--plain", "--space", &space]).await;
+    assert_eq!(
+        (code, text),
+        (2, format!("error: --plain is for personal spaces: {space} is a shared one\n"))
+    );
 }
