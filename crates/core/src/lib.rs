@@ -27,6 +27,7 @@ mod hex_id;
 mod id;
 pub mod limits;
 mod log_position;
+mod ordinal;
 mod permission;
 mod requested;
 pub mod rights;

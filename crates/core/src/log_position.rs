@@ -1,32 +1,15 @@
 //! Positions in a membership log: the place of an entry, and the version of the log.
 
-use std::fmt;
+use crate::ordinal::ordinal;
 
-use crate::OutOfRange;
-
-/// Place of an entry in its membership log, starting at 1, without gaps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChainSeq(i32);
+ordinal! {
+    /// Place of an entry in its membership log, starting at 1, without gaps.
+    ChainSeq, from 1
+}
 
 impl ChainSeq {
     /// Place of the first entry.
     pub const FIRST: Self = Self(1);
-    /// Maximum place, inclusive.
-    pub const MAX: Self = Self(i32::MAX);
-
-    /// Checks the range and wraps the number.
-    ///
-    /// # Errors
-    /// [`OutOfRange`] when the number is below 1.
-    pub const fn new(number: i32) -> Result<Self, OutOfRange> {
-        if number >= 1 { Ok(Self(number)) } else { Err(OutOfRange) }
-    }
-
-    /// Numeric value.
-    #[must_use]
-    pub const fn get(self) -> i32 {
-        self.0
-    }
 
     /// Version of the log that ends with this entry.
     #[must_use]
@@ -41,35 +24,15 @@ impl ChainSeq {
     }
 }
 
-impl fmt::Display for ChainSeq {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+ordinal! {
+    /// Version of a membership log: the number of its entries, 0 for an empty log.
+    #[derive(Default)]
+    MetadataVersion, from 0
 }
-
-/// Version of a membership log: the number of its entries, 0 for an empty log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MetadataVersion(i32);
 
 impl MetadataVersion {
     /// Version of an empty log.
     pub const ZERO: Self = Self(0);
-    /// Maximum version of a log, inclusive.
-    pub const MAX: Self = Self(i32::MAX);
-
-    /// Checks the range and wraps the number.
-    ///
-    /// # Errors
-    /// [`OutOfRange`] when the number is below 0.
-    pub const fn new(number: i32) -> Result<Self, OutOfRange> {
-        if number >= 0 { Ok(Self(number)) } else { Err(OutOfRange) }
-    }
-
-    /// Numeric value.
-    #[must_use]
-    pub const fn get(self) -> i32 {
-        self.0
-    }
 
     /// Place of the next entry; `None` at [`MetadataVersion::MAX`].
     #[must_use]
@@ -81,22 +44,10 @@ impl MetadataVersion {
     }
 }
 
-impl TryFrom<i32> for MetadataVersion {
-    type Error = OutOfRange;
-
-    fn try_from(number: i32) -> Result<Self, OutOfRange> {
-        Self::new(number)
-    }
-}
-
-impl fmt::Display for MetadataVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::OutOfRange;
+
     use super::*;
 
     #[test]
