@@ -35,6 +35,7 @@ mod generation_cache;
 mod invitations;
 mod issuer_keys;
 mod key_set_source;
+mod keyed_semaphores;
 mod log_share;
 mod membership;
 mod metrics;
@@ -59,6 +60,7 @@ pub use files::Files;
 pub use invitations::InvitationDraft;
 pub use issuer_keys::KeySetDeps;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
+pub use keyed_semaphores::KeyedSemaphores;
 pub use membership::Append;
 pub use metrics::{Counter, Gauge};
 pub use ports::{

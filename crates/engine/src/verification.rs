@@ -4,14 +4,12 @@
 //! which the task yields; each user verifies one chain at a time, and all users together use a part of the cores, first
 //! come, first served. A user that sends nothing but bad chains delays the chains of others by one chain, and nothing else.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Weak};
 
 use less_sync_auth::{Caller, P256Key};
-use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use crate::keyed_semaphores::KeyedSemaphores;
 use crate::signature_cache::SignatureCache;
 
 /// Signatures computed before the task yields: about half a millisecond.
@@ -22,8 +20,8 @@ pub(crate) struct Turns {
     /// Chains that are verified at the same time.
     all: Semaphore,
     hasher: RandomState,
-    /// Turns of the users that are verifying or waiting.
-    users: Mutex<HashMap<u64, Weak<Semaphore>>>,
+    /// Turns of the users that are verifying or waiting, one each.
+    users: KeyedSemaphores,
 }
 
 impl Default for Turns {
@@ -36,7 +34,7 @@ impl Default for Turns {
 
 impl Turns {
     fn new(at_once: usize) -> Self {
-        Self { all: Semaphore::new(at_once), hasher: RandomState::new(), users: Mutex::default() }
+        Self { all: Semaphore::new(at_once), hasher: RandomState::new(), users: KeyedSemaphores::new(1) }
     }
 
     /// Runs `slice` to its result in the turn of `caller`. A slice that returns `None` is run again, after other tasks.
@@ -45,38 +43,21 @@ impl Turns {
         caller: &Caller,
         mut slice: impl FnMut(&mut Signatures) -> Option<T>,
     ) -> T {
-        let user = self.user(caller);
+        let user = self.users.get(self.hasher.hash_one((&caller.issuer, &caller.user_id)));
         // No semaphore is ever closed; without a permit the verification would merely not wait.
         let _user = user.acquire().await;
         let _turn = self.all.acquire().await;
         let mut signatures = Signatures::default();
         loop {
             let result = slice(&mut signatures);
-            let is_idle = signatures.next_slice() == 0;
-            match result {
-                Some(result) if is_idle => return result,
-                Some(result) => {
-                    // Also after the last slice: a request may carry a thousand chains.
-                    tokio::task::yield_now().await;
-                    return result;
-                }
-                None => tokio::task::yield_now().await,
+            if signatures.next_slice() > 0 {
+                // Also after the last slice: a request may carry a thousand chains.
+                tokio::task::yield_now().await;
+            }
+            if let Some(result) = result {
+                return result;
             }
         }
-    }
-
-    fn user(&self, caller: &Caller) -> Arc<Semaphore> {
-        let key = self.hasher.hash_one((&caller.issuer, &caller.user_id));
-        let mut users = self.users.lock();
-        if let Some(known) = users.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        if users.len() == users.capacity() {
-            users.retain(|_, turn| turn.strong_count() > 0);
-        }
-        let turn = Arc::new(Semaphore::new(1));
-        users.insert(key, Arc::downgrade(&turn));
-        turn
     }
 }
 

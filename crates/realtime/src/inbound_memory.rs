@@ -4,14 +4,12 @@
 //! is allocated for its payload, and the reservation lives as long as the last slice of the message: also in the queue of
 //! the store after its connection has ended. While nothing can be reserved, the socket is not read.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use less_sync_engine::Counter;
-use parking_lot::Mutex;
+use less_sync_engine::{Counter, KeyedSemaphores};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::{Sample, SampleKind, counter};
@@ -35,7 +33,7 @@ pub(crate) struct InboundMemory {
     units: u32,
     /// Units of one actor.
     share: u32,
-    actors: Mutex<HashMap<u64, Weak<Semaphore>>>,
+    shares: KeyedSemaphores,
     /// Messages that waited for a reservation.
     waits: Counter,
 }
@@ -49,24 +47,14 @@ impl InboundMemory {
             total: Arc::new(Semaphore::new(units as usize)),
             units,
             share,
-            actors: Mutex::default(),
+            shares: KeyedSemaphores::new(share as usize),
             waits: Counter::default(),
         })
     }
 
     /// The share of the actor with the key `actor`, common to all of its connections.
     pub(crate) fn share(self: &Arc<Self>, actor: u64) -> InboundShare {
-        let mut actors = self.actors.lock();
-        let known = actors.get(&actor).and_then(Weak::upgrade);
-        let permits = known.unwrap_or_else(|| {
-            if actors.len() == actors.capacity() {
-                actors.retain(|_, permits| permits.strong_count() > 0);
-            }
-            let permits = Arc::new(Semaphore::new(self.share as usize));
-            actors.insert(actor, Arc::downgrade(&permits));
-            permits
-        });
-        InboundShare { memory: self.clone(), permits }
+        InboundShare { memory: self.clone(), permits: self.shares.get(actor) }
     }
 
     /// Samples of the series of this budget.
@@ -222,14 +210,5 @@ mod tests {
         let memory = InboundMemory::new(8 * KIB, KIB);
         let _largest = memory.share(1).try_reserve(MIB).unwrap();
         assert_eq!(memory.reserved(), 2 * KIB);
-    }
-
-    #[tokio::test]
-    async fn actors_without_connections_take_no_memory() {
-        let memory = InboundMemory::new(MIB, KIB);
-        for actor in 0..10_000 {
-            drop(memory.share(actor));
-        }
-        assert!(memory.actors.lock().len() < 100);
     }
 }
