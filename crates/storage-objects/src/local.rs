@@ -4,7 +4,6 @@
 
 mod blocking;
 mod directories;
-mod disk_space;
 mod error;
 mod listing;
 mod probe;
@@ -21,7 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use less_sync_storage::{
-    BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, ObjectKey, ObjectName, Volume,
+    BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, MountedVolume, ObjectKey, ObjectName, Volume,
 };
 use uuid::Uuid;
 
@@ -50,7 +49,7 @@ impl LocalBlobs {
     /// [`BlobError`] if the directory cannot be created, written or read (storage §4.8).
     pub async fn open(root: impl Into<PathBuf>, instance: Uuid) -> Result<Self, BlobError> {
         let root = root.into();
-        let volume = Arc::new(disk_space::Mounted::at(&root));
+        let volume = Arc::new(MountedVolume::of(&root));
         Self::open_on(root, volume, instance).await
     }
 

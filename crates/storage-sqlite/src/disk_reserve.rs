@@ -1,11 +1,9 @@
 //! Reserve of the disk: pushes and appends end before the disk is full, so that deletions and revocations still fit
 //! (storage §8).
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use less_sync_storage::{DiskSpace, Volume};
+use less_sync_storage::Volume;
 use parking_lot::Mutex;
 
 /// Weight of operations between two looks at the disk, in bytes; far below the reserve.
@@ -40,17 +38,5 @@ impl DiskReserve {
         };
         *left = if takes_records { INTERVAL } else { 0 };
         takes_records
-    }
-}
-
-/// File system that a file is on.
-#[derive(Debug)]
-pub(crate) struct Mounted(pub(crate) PathBuf);
-
-impl Volume for Mounted {
-    fn space(&self) -> io::Result<DiskSpace> {
-        let found = rustix::fs::statvfs(&self.0)?;
-        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-        Ok(DiskSpace { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
     }
 }

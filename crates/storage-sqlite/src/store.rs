@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use less_sync_storage::{StorageError, Volume};
+use less_sync_storage::{MountedVolume, StorageError, Volume};
 
 use crate::connection::open_writer;
 use crate::database_file::{DatabaseFile, Location, beside};
-use crate::disk_reserve::{DiskReserve, Mounted};
+use crate::disk_reserve::DiskReserve;
 use crate::error::unavailable;
 use crate::pull::PageLimits;
 use crate::readers::Readers;
@@ -45,7 +45,7 @@ impl SqliteStorage {
         let writer = Writer::start(connection, file, options.queue).map_err(OpenError::Thread)?;
         let readers = Arc::new(Readers::new(location.path().to_owned(), options.readers));
         let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };
-        let mounted = || -> Arc<dyn Volume> { Arc::new(Mounted(location.path().to_owned())) };
+        let mounted = || -> Arc<dyn Volume> { Arc::new(MountedVolume::of(location.path())) };
         let reserve = Arc::new(DiskReserve::new(options.volume.clone().unwrap_or_else(mounted)));
         Ok(Self { writer, readers, pages, reserve, location, options })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// Minimum reserve, in bytes.
 const MIN_RESERVE: u64 = 1 << 30;
@@ -54,6 +55,28 @@ pub trait Volume: Send + Sync + fmt::Debug {
     fn space(&self) -> io::Result<DiskSpace>;
 }
 
+/// File system that a file or directory is on.
+#[derive(Debug)]
+pub struct MountedVolume {
+    path: PathBuf,
+}
+
+impl MountedVolume {
+    /// The file system that `path` is on at the time of each reading.
+    #[must_use]
+    pub fn of(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+impl Volume for MountedVolume {
+    fn space(&self) -> io::Result<DiskSpace> {
+        let found = rustix::fs::statvfs(&self.path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(DiskSpace { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +95,13 @@ mod tests {
         let space = DiskSpace { free: 20 * GIB + 100, total: 1000 * GIB };
         assert!(space.fits(100));
         assert!(!space.fits(101));
+    }
+
+    #[test]
+    fn space_of_a_file_system_is_read() {
+        let space = MountedVolume::of("/").space().unwrap();
+        assert!(space.total > 0 && space.free <= space.total);
+        assert!(MountedVolume::of("/no such directory").space().is_err());
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub use deks::{
     DEK_PAGE_ROWS, DekError, DekId, DekListing, DekPage, DekPosition, DekRejection, Deks, Rewrap,
     RewrapGuard, Rewrapped, StoredDek,
 };
-pub use disk_space::{DiskSpace, Volume};
+pub use disk_space::{DiskSpace, MountedVolume, Volume};
 pub use epoch_keys::{EpochKeyError, EpochKeyRejection, EpochKeys, InvalidKeyShares, KeyShares};
 pub use epochs::{Advanced, EpochError, EpochRejection, Epochs, MAX_COUNTED_KEYS};
 pub use error::StorageError;
