@@ -68,9 +68,7 @@ impl Engine {
         while let Some(page) = pull.next_page().await? {
             // Rows written after the subscription are delivered live.
             let in_bound = page.rows.into_iter().take_while(|row| row.cursor() <= state.cursor);
-            let before = missed.len();
-            missed.extend(in_bound);
-            bytes += missed.iter().skip(before).map(Row::payload_bytes).sum::<usize>();
+            missed.extend(in_bound.inspect(|row| bytes += row.payload_bytes()));
             if missed.len() > CATCH_UP_ROWS || bytes > CATCH_UP_BYTES {
                 return Ok(CatchUp::TooMuch);
             }

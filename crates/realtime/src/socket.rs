@@ -15,11 +15,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use less_sync_core::{Close, close_code};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::inbound_memory::InboundShare;
 use crate::session::Incoming;
-use frame_reader::{FrameReader, Input};
+use frame_reader::{FrameReader, Input, poll_some};
 use write_queue::WriteQueue;
 
 /// Maximum frames in the write queue while reading continues. A peer that sends Pings and does not read the Pongs is
@@ -109,13 +109,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// peer before the close frame of the server.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Gone>> {
         let mut scratch = [0; 4096];
-        loop {
-            let mut buffer = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {}
-                Ok(()) | Err(_) => return Poll::Ready(Err(Gone)),
-            }
-        }
+        while ready!(poll_some(&mut self.io, cx, &mut scratch)) > 0 {}
+        Poll::Ready(Err(Gone))
     }
 
     /// True once a close frame of the server is queued.

@@ -259,13 +259,8 @@ impl FrameReader {
         self.input.resize(end, 0);
         let room = self.input.get_mut(filled..).unwrap_or_default();
         let read = poll_some(io, cx, room);
-        self.input.truncate(
-            filled
-                + match read {
-                    Poll::Ready(read) => read,
-                    Poll::Pending => 0,
-                },
-        );
+        let received = if let Poll::Ready(read) = read { read } else { 0 };
+        self.input.truncate(filled + received);
         read
     }
 }
@@ -317,7 +312,11 @@ impl Message {
 }
 
 /// Reads into `room`; ready with 0 at the end of the stream, and after an error of it.
-fn poll_some<S: AsyncRead + Unpin>(io: &mut S, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<usize> {
+pub(super) fn poll_some<S: AsyncRead + Unpin>(
+    io: &mut S,
+    cx: &mut Context<'_>,
+    room: &mut [u8],
+) -> Poll<usize> {
     let mut buffer = ReadBuf::new(room);
     match ready!(Pin::new(io).poll_read(cx, &mut buffer)) {
         Ok(()) => Poll::Ready(buffer.filled().len()),
