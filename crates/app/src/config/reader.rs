@@ -101,11 +101,8 @@ impl<'s> Reader<'s> {
     }
 
     pub(crate) fn size(&mut self, name: &'static str, default: usize, range: RangeInclusive<usize>) -> usize {
-        let show = |bytes: usize| grammar::show_size(bytes as u64);
-        let expected = format!("{} to {}", show(*range.start()), show(*range.end()));
-        let parse = |text: &str| grammar::size(text).and_then(|bytes| usize::try_from(bytes).ok());
-        let value = self.value(name, parse, |value| range.contains(value), &expected).unwrap_or(default);
-        self.show(name, show(value));
+        let value = self.optional_size(name, range).unwrap_or(default);
+        self.show(name, grammar::show_size(value as u64));
         value
     }
 
