@@ -10,9 +10,9 @@ use crate::error::Closed;
 pub(super) trait Operation: Send {
     /// True if the receiver of the outcome was dropped.
     fn abandoned(&self) -> bool;
-    /// Keeps the result for [`Operation::answer`]; an error means that the transaction must be rolled back.
+    /// Keeps the result for [`Operation::resolve`]; an error means that the transaction must be rolled back.
     fn run(&mut self, connection: &Connection) -> Result<(), StorageError>;
-    fn answer(self: Box<Self>);
+    fn resolve(self: Box<Self>);
     fn fail(self: Box<Self>, error: StorageError);
 }
 
@@ -55,7 +55,7 @@ where
         }
     }
 
-    fn answer(self: Box<Self>) {
+    fn resolve(self: Box<Self>) {
         // The receiver may have been dropped meanwhile.
         drop(self.reply.send(self.result));
     }

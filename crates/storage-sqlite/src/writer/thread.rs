@@ -64,7 +64,7 @@ impl WriterThread {
 
     fn commit(&self, mut batch: Batch) {
         match self.transaction(&mut batch) {
-            Ok(()) => batch.into_iter().for_each(Operation::answer),
+            Ok(()) => batch.into_iter().for_each(Operation::resolve),
             Err(Failed::Transaction(error)) => fail_all(batch, error),
             // Rolled back as a whole, so every operation runs again, by itself: only the failing one fails. Never after a
             // failed commit, whose outcome is unknown: an operation must not run twice.
