@@ -98,6 +98,26 @@ pub(crate) async fn fill_as(
     acknowledgement(connection).await
 }
 
+/// Creates records of one byte without wrapped keys in the space of `user`, at most 1000.
+pub(crate) async fn create_without_keys(
+    connection: &mut LoadConnection,
+    user: &User,
+    ids: &[RecordId],
+) -> anyhow::Result<()> {
+    let (space, ids) = (user.space.to_string(), ids.iter().map(RecordId::to_string).collect::<Vec<_>>());
+    let change = |id| ChangeParams { id, blob: Some(&[1]), expected_cursor: 0, dek: DekField::Absent };
+    let params = PushParams {
+        space: &space,
+        ucan: user.ucan.as_deref(),
+        epoch: None,
+        home_server: None,
+        changes: ids.iter().map(|id| change(id)).collect(),
+    };
+    let response = connection.call(method::PUSH, &params).await?;
+    ensure!(result::<PushResult<'_>>(&response)?.ok, "a push without keys was rejected");
+    Ok(())
+}
+
 /// Cursor of a space, from the response to a push without changes (protocol §4.3).
 pub(crate) async fn cursor(connection: &mut LoadConnection, space: SpaceId) -> anyhow::Result<Cursor> {
     let mut message = Vec::new();

@@ -37,6 +37,11 @@ impl SharedSpace {
         Ok(Self { owner, id, expires_at })
     }
 
+    /// Id of the space.
+    pub(crate) fn id(&self) -> SpaceId {
+        self.id
+    }
+
     /// Owner of the space.
     pub(crate) async fn owner(&self, server: &ServerUnderTest) -> anyhow::Result<User> {
         let token = server.token_of("bench-owner", self.owner.did()).await?;

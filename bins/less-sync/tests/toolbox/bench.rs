@@ -115,6 +115,73 @@ fn stalled() {
 }
 
 #[test]
+fn attack_by_bad_chains() {
+    attacks(
+        "attack_subscriptions_rejected",
+        &["bad-chains", "--attackers", "2", "--requests", "2", "--chains", "20"],
+    );
+}
+
+#[test]
 fn attack_by_heavy_pushes() {
-    attacks("attack_pushes_committed", &["heavy-pushes", "--pushes", "2", "--changes", "100"]);
+    attacks("attack_pushes_succeeded", &["heavy-pushes", "--pushes", "2", "--changes", "100"]);
+}
+
+#[test]
+fn attack_by_key_listings() {
+    attacks(
+        "attack_listings_succeeded",
+        &["key-listings", "--attackers", "2", "--records", "1500", "--listings", "5"],
+    );
+}
+
+#[test]
+fn attack_by_large_frames() {
+    attacks(
+        "attack_pushes_succeeded",
+        &["large-frames", "--attackers", "2", "--pushes", "2", "--records", "4"],
+    );
+}
+
+#[test]
+fn attack_by_request_flood() {
+    attacks("attack_requests_succeeded", &["request-flood", "--attackers", "2", "--requests", "100"]);
+}
+
+#[test]
+fn attack_by_silent_sockets() {
+    attacks("attack_sockets_opened", &["silent-sockets", "--sockets", "50"]);
+}
+
+#[test]
+fn attack_by_slow_subscribers() {
+    attacks("attack_pushes_succeeded", &["slow-subscribers", "--watchers", "2", "--pushes", "50"]);
+}
+
+#[test]
+fn attack_by_slow_transfers() {
+    attacks("attack_uploads_sent", &["slow-transfers", "--uploads", "4"]);
+}
+
+#[test]
+fn attack_by_unknown_keys() {
+    attacks("attack_connections_closed", &["unknown-keys", "--attackers", "2", "--connections", "3"]);
+}
+
+#[test]
+fn attack_by_unread_pulls() {
+    attacks(
+        "attack_messages_sent",
+        &[
+            "unread-pulls",
+            "--attackers",
+            "2",
+            "--records",
+            "600",
+            "--messages",
+            "2",
+            "--message-size",
+            "200000",
+        ],
+    );
 }

@@ -26,7 +26,7 @@ const MOST_BYTES: u64 = 4 << 30;
 const PIECE: u64 = 64 * 1024;
 
 /// Wrapped key of epoch 1, never opened.
-const DEK: Dek = {
+pub(super) const DEK: Dek = {
     let mut dek = [0xa5; Dek::LENGTH];
     [dek[0], dek[1], dek[2], dek[3]] = [0, 0, 0, 1];
     Dek::from_bytes(dek)

@@ -4,9 +4,20 @@
 //! implements [`Attack`], uses users of its own, and ends by its own count or with the period, whichever is first.
 
 mod attack;
+mod bad_chains;
 mod bystanders;
 mod heavy_pushes;
+mod key_listings;
+mod large_frames;
 mod memory;
+mod pipeline;
+mod repetition;
+mod request_flood;
+mod silent_sockets;
+mod slow_subscribers;
+mod slow_transfers;
+mod unknown_keys;
+mod unread_pulls;
 
 use std::time::Duration;
 
@@ -34,14 +45,41 @@ pub struct Load {
 /// Attack and its size.
 #[derive(Debug, Subcommand)]
 enum AttackChoice {
+    /// Subscribe with very many chains that do not verify
+    BadChains(bad_chains::BadChains),
     /// Pipeline pushes of very many tombstones to one space
     HeavyPushes(heavy_pushes::HeavyPushes),
+    /// List the keys of a space whose records have none
+    KeyListings(key_listings::KeyListings),
+    /// Push messages of several mebibytes that conflict
+    LargeFrames(large_frames::LargeFrames),
+    /// Send small requests as fast as the server takes them
+    RequestFlood(request_flood::RequestFlood),
+    /// Open sockets and send nothing
+    SilentSockets(silent_sockets::SilentSockets),
+    /// Watch a busy space and read nothing
+    SlowSubscribers(slow_subscribers::SlowSubscribers),
+    /// Begin uploads and send one byte of each
+    SlowTransfers(slow_transfers::SlowTransfers),
+    /// Connect with tokens that name unknown signing keys
+    UnknownKeys(unknown_keys::UnknownKeys),
+    /// Pull a large space and read nothing
+    UnreadPulls(unread_pulls::UnreadPulls),
 }
 
 /// Measures the bystanders undisturbed for half of the time, and beside the attack for the other half.
 pub(crate) async fn run(server: &ServerUnderTest, load: &Load, time: Duration) -> anyhow::Result<Figures> {
     match &load.attack {
+        AttackChoice::BadChains(attack) => measure(server, load, attack, time).await,
         AttackChoice::HeavyPushes(attack) => measure(server, load, attack, time).await,
+        AttackChoice::KeyListings(attack) => measure(server, load, attack, time).await,
+        AttackChoice::LargeFrames(attack) => measure(server, load, attack, time).await,
+        AttackChoice::RequestFlood(attack) => measure(server, load, attack, time).await,
+        AttackChoice::SilentSockets(attack) => measure(server, load, attack, time).await,
+        AttackChoice::SlowSubscribers(attack) => measure(server, load, attack, time).await,
+        AttackChoice::SlowTransfers(attack) => measure(server, load, attack, time).await,
+        AttackChoice::UnknownKeys(attack) => measure(server, load, attack, time).await,
+        AttackChoice::UnreadPulls(attack) => measure(server, load, attack, time).await,
     }
 }
 

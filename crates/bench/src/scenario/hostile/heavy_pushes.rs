@@ -1,14 +1,13 @@
 //! Pushes of very many tombstones, pipelined: little to send, much to write.
 
-use anyhow::Context as _;
 use clap::Args;
 use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
 use less_sync_core::wire::{DekField, method};
 use less_sync_core::{RecordId, SpaceId, frame};
 
 use super::attack::{Attack, Work};
+use super::pipeline::{Outcomes, Pipeline};
 use crate::connection::{LoadConnection, append, result};
-use crate::frames::FrameHandler;
 use crate::period::Period;
 use crate::server::ServerUnderTest;
 
@@ -29,27 +28,26 @@ pub(super) struct HeavyPushes {
 impl Attack for HeavyPushes {
     const NAME: &'static str = "heavy-pushes";
 
-    type Ready = Vec<Pipeline>;
+    /// Connections, and the framed pushes of each.
+    type Ready = Vec<(Pipeline, Vec<Vec<u8>>)>;
 
     async fn prepare(&self, server: &ServerUnderTest) -> anyhow::Result<Self::Ready> {
-        let mut pipelines = Vec::new();
-        for user in server.users_named("attacker", 1).await?.iter().cycle().take(self.attackers) {
+        let mut ready = Vec::new();
+        let attacker = server.users_named("attacker", 1).await?;
+        for user in attacker.iter().cycle().take(self.attackers) {
             let connection = LoadConnection::open(server.address(), &user.token).await?;
+            let outcomes = Outcomes::new(is_committed);
             // Encoded before anything is measured: the bystanders share the thread of the attacker.
             let messages = (0..self.pushes).map(|number| self.message(user.space, number)).collect();
-            pipelines.push(Pipeline { connection, messages, outcomes: Outcomes::default() });
+            ready.push((Pipeline { connection, window: u64::MAX, outcomes }, messages));
         }
-        Ok(pipelines)
+        Ok(ready)
     }
 
     async fn run(&self, _: &ServerUnderTest, ready: Self::Ready, period: Period) -> anyhow::Result<Work> {
-        let attacks = ready.into_iter().map(|pipeline| pipeline.run(period));
+        let attacks = ready.into_iter().map(|(pipeline, messages)| pipeline.run(messages, period));
         let outcomes = futures_util::future::try_join_all(attacks).await?;
-        let total = |count: fn(&Outcomes) -> u64| outcomes.iter().map(count).sum();
-        Ok(Work::default()
-            .with("pushes_sent", total(|outcomes| outcomes.sent))
-            .with("pushes_committed", total(|outcomes| outcomes.committed))
-            .with("pushes_rejected", total(|outcomes| outcomes.rejected)))
+        Ok(Work::of_pipelines("pushes", &outcomes))
     }
 }
 
@@ -73,69 +71,6 @@ impl HeavyPushes {
     }
 }
 
-/// Connection of the attacker, and the pushes that it sends, as frames.
-#[derive(Debug)]
-pub(super) struct Pipeline {
-    connection: LoadConnection,
-    messages: Vec<Vec<u8>>,
-    outcomes: Outcomes,
-}
-
-impl Pipeline {
-    /// Sends all pushes without waiting for a response, and reads until the last one or the end of the period.
-    async fn run(mut self, period: Period) -> anyhow::Result<Outcomes> {
-        for message in std::mem::take(&mut self.messages) {
-            if self.outcomes.closed || !self.send(&message, period).await? {
-                break;
-            }
-            self.outcomes.sent += 1;
-        }
-        while self.outcomes.completed() < self.outcomes.sent && !self.outcomes.closed {
-            tokio::select! {
-                read = self.connection.read(&mut self.outcomes) => read.context("attacker connection closed")?,
-                () = period.end() => break,
-            }
-        }
-        Ok(self.outcomes)
-    }
-
-    /// Sends one push; `false` at the end of the period. A server that has stopped reading blocks this until then.
-    async fn send(&mut self, message: &[u8], period: Period) -> anyhow::Result<bool> {
-        if period.is_over() {
-            return Ok(false);
-        }
-        tokio::select! {
-            sent = self.connection.send_framed(message) => sent.context("attacker connection closed")?,
-            () = period.end() => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-/// Pushes sent and completed on one connection.
-#[derive(Debug, Default)]
-struct Outcomes {
-    sent: u64,
-    committed: u64,
-    rejected: u64,
-    closed: bool,
-}
-
-impl Outcomes {
-    fn completed(&self) -> u64 {
-        self.committed + self.rejected
-    }
-}
-
-impl FrameHandler for Outcomes {
-    fn response(&mut self, payload: &[u8]) {
-        match result::<PushResult<'_>>(payload) {
-            Ok(PushResult { ok: true, .. }) => self.committed += 1,
-            Ok(_) | Err(_) => self.rejected += 1,
-        }
-    }
-
-    fn close(&mut self, _code: u16) {
-        self.closed = true;
-    }
+fn is_committed(response: &[u8]) -> bool {
+    result::<PushResult<'_>>(response).is_ok_and(|result| result.ok)
 }

@@ -1,0 +1,96 @@
+//! Subscriptions with very many chains that do not verify: signatures are the most that a request may cost.
+
+use clap::Args;
+use less_sync_client::crypto::Identity;
+use less_sync_core::wire::method;
+use less_sync_core::wire::subscribe::{SubscribeEntry, SubscribeParams, SubscribeResult};
+use less_sync_core::{Permission, SpaceId, Timestamp, frame};
+
+use super::attack::{Attack, Work};
+use super::pipeline::{Outcomes, Pipeline};
+use crate::clock;
+use crate::connection::{LoadConnection, append, result};
+use crate::period::Period;
+use crate::server::ServerUnderTest;
+use crate::shared_space::SharedSpace;
+
+/// Validity of the forged chains in seconds, longer than any run.
+const LIFETIME: i64 = 86_400;
+
+/// Load of `hostile bad-chains`.
+#[derive(Debug, Args)]
+pub(super) struct BadChains {
+    /// Connections of the attacker, opened one after another as the server closes them
+    #[arg(long, default_value_t = 10)]
+    attackers: usize,
+    /// Subscriptions of each connection
+    #[arg(long, default_value_t = 20)]
+    requests: usize,
+    /// Chains in each subscription
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    chains: u16,
+}
+
+impl Attack for BadChains {
+    const NAME: &'static str = "bad-chains";
+
+    /// Connections, and the framed subscriptions that each sends.
+    type Ready = Vec<(Pipeline, Vec<u8>)>;
+
+    async fn prepare(&self, server: &ServerUnderTest) -> anyhow::Result<Self::Ready> {
+        let space = SharedSpace::create(server).await?;
+        let mut ready = Vec::new();
+        for _ in 0..self.attackers {
+            let attacker = Identity::random();
+            let token = server.token_of("attacker", attacker.did()).await?;
+            let connection = LoadConnection::open(server.address(), &token).await?;
+            let is_subscribed = |response: &[u8]| {
+                result::<SubscribeResult<'_>>(response).is_ok_and(|it| !it.spaces.is_empty())
+            };
+            let pipeline = Pipeline { connection, window: 1, outcomes: Outcomes::new(is_subscribed) };
+            ready.push((pipeline, self.message(space.id(), &attacker)));
+        }
+        Ok(ready)
+    }
+
+    async fn run(&self, _: &ServerUnderTest, ready: Self::Ready, period: Period) -> anyhow::Result<Work> {
+        let attacks = ready.into_iter().map(|(pipeline, message)| async move {
+            pipeline.run(std::iter::repeat_n(&message, self.requests), period).await
+        });
+        let outcomes = futures_util::future::try_join_all(attacks).await?;
+        Ok(Work::of_pipelines("subscriptions", &outcomes))
+    }
+}
+
+impl BadChains {
+    /// Subscription to one space with many chains. Each is well formed and of valid signatures but the last one's.
+    fn message(&self, space: SpaceId, attacker: &Identity) -> Vec<u8> {
+        let end = Timestamp::from_seconds(clock::timestamp().seconds() + LIFETIME);
+        let forger = Identity::random();
+        let chains: Vec<String> = (0..self.chains)
+            .map(|_| {
+                let mut chain = forger.grant(attacker.did(), Permission::Write, space, end, None);
+                // Another signature of the right form: that of a text which differs in its nonce.
+                let other = forger.grant(attacker.did(), Permission::Write, space, end, None);
+                if let (Some(at), Some((_, signature))) = (chain.rfind('.'), other.rsplit_once('.')) {
+                    chain.replace_range(at + 1.., signature);
+                }
+                chain
+            })
+            .collect();
+        let id = space.to_string();
+        let entry = |ucan| SubscribeEntry {
+            id: &id,
+            since: 0,
+            ucan: Some(ucan),
+            token: None,
+            presence: false,
+            catchup: false,
+            home_server: None,
+        };
+        let params = SubscribeParams { spaces: chains.iter().map(|chain| entry(chain.as_str())).collect() };
+        let mut framed = Vec::new();
+        append(&mut framed, &frame::request("1", method::SUBSCRIBE, &params));
+        framed
+    }
+}
