@@ -39,8 +39,8 @@ fn verify(token: &str) -> Result<Caller, TokenError> {
 
 /// Asserts the invariants of every accepted token.
 fn check(caller: &Caller) {
-    for name in [&caller.user_id, &caller.client_id] {
-        assert!(!name.is_empty() && !name.contains('\0'));
+    for name in [caller.user_id.as_str(), caller.client_id.as_str()] {
+        assert!((1..=255).contains(&name.len()) && !name.contains('\0'));
     }
     assert!(!caller.issuer.ends_with('/'));
     assert!(caller.personal_space.is_some_and(|space| space.is_derived()));

@@ -41,6 +41,7 @@ pub struct TestServerBuilder {
     key_set: Option<Behaviour>,
     database_pages: Option<u32>,
     embedded: bool,
+    postgres: bool,
     files: bool,
 }
 
@@ -212,6 +213,13 @@ impl TestServerBuilder {
         self
     }
 
+    /// Keeps its data in PostgreSQL, on whichever store the other tests run.
+    #[must_use]
+    pub fn postgres(mut self) -> Self {
+        self.postgres = true;
+        self
+    }
+
     /// Lets the file with its data grow to this many pages of 4 KiB; then its disk counts as full.
     #[must_use]
     pub fn database_pages(mut self, pages: u32) -> Self {
@@ -244,7 +252,7 @@ impl TestServerBuilder {
     fn wants_postgres(&self) -> bool {
         #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]
         let chosen = std::env::var(STORE).is_ok_and(|store| store == "postgres");
-        chosen && !self.embedded && !self.settings.contains_key("DATABASE_URL")
+        self.postgres || (chosen && !self.embedded && !self.settings.contains_key("DATABASE_URL"))
     }
 
     fn config(self, issuer: &Issuer, folder: &TempDir, database: Option<&TestDatabase>) -> Config {

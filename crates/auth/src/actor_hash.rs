@@ -47,7 +47,7 @@ impl IdentityHashKey {
         let mac: Hmac<Sha256> = Hmac::new(&(*self.block).into());
         mac.chain_update(&caller.issuer)
             .chain_update([0])
-            .chain_update(&caller.user_id)
+            .chain_update(caller.user_id.as_str())
             .finalize()
             .into_bytes()
             .into()

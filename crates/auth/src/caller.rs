@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use less_sync_core::{Did, SpaceId, Timestamp};
+use less_sync_core::{ClientId, Did, SpaceId, Timestamp, UserId};
 
 use crate::{MailboxId, Scopes};
 
@@ -12,9 +12,9 @@ pub struct Caller {
     /// Issuer of the token: one of the trusted issuers, without trailing slashes.
     pub issuer: String,
     /// User id within the issuer.
-    pub user_id: String,
+    pub user_id: UserId,
     /// Client id of the app.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// Scopes granted to the app.
     pub scopes: Scopes,
     /// DID that a UCAN must name as its audience, if any.
@@ -55,8 +55,8 @@ mod tests {
     fn caller() -> Caller {
         Caller {
             issuer: "https://id.example".into(),
-            user_id: "user-1".into(),
-            client_id: "client-1".into(),
+            user_id: "user-1".parse().unwrap(),
+            client_id: "client-1".parse().unwrap(),
             scopes: Scopes::new("sync"),
             did: Some(Did::of_key("1")),
             mailbox_id: "9f".repeat(32).parse().ok(),
@@ -77,8 +77,8 @@ mod tests {
     fn identity_is_issuer_user_client_mailbox_and_personal_space() {
         let differ = [
             Caller { issuer: "https://other.example".into(), ..caller() },
-            Caller { user_id: "user-2".into(), ..caller() },
-            Caller { client_id: "client-2".into(), ..caller() },
+            Caller { user_id: "user-2".parse().unwrap(), ..caller() },
+            Caller { client_id: "client-2".parse().unwrap(), ..caller() },
             Caller { mailbox_id: None, ..caller() },
             Caller { personal_space: None, ..caller() },
         ];

@@ -3,12 +3,11 @@
 use std::borrow::Borrow;
 use std::fmt;
 
-/// Empty text, which is no DID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("DID is empty")]
-pub struct InvalidDid;
+use crate::InvalidName;
+use crate::name::check;
 
-/// DID of a user or member: the name of a key in access tokens, UCANs and key shares. Never empty; compared byte by byte.
+/// DID of a user or member: the name of a key in access tokens, UCANs and key shares, 1 to
+/// [`limits::NAME`](crate::limits::NAME) bytes without a NUL. Compared byte by byte.
 ///
 /// The store of key shares accepts any text; `less_sync_auth::did_key` decodes the key in it. Never logged: a DID
 /// identifies a user.
@@ -33,18 +32,18 @@ impl Did {
 }
 
 impl TryFrom<&str> for Did {
-    type Error = InvalidDid;
+    type Error = InvalidName;
 
-    fn try_from(text: &str) -> Result<Self, InvalidDid> {
-        if text.is_empty() { Err(InvalidDid) } else { Ok(Self(text.into())) }
+    fn try_from(text: &str) -> Result<Self, InvalidName> {
+        check(text).map(|()| Self(text.into()))
     }
 }
 
 impl TryFrom<String> for Did {
-    type Error = InvalidDid;
+    type Error = InvalidName;
 
-    fn try_from(text: String) -> Result<Self, InvalidDid> {
-        if text.is_empty() { Err(InvalidDid) } else { Ok(Self(text.into())) }
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        check(&text).map(|()| Self(text.into()))
     }
 }
 
@@ -66,11 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_but_the_empty_one_is_a_did() {
+    fn every_name_is_a_did() {
         for text in ["did:key:z", "d", "é"] {
             assert_eq!(Did::try_from(text).map(|did| did.as_str().to_owned()), Ok(text.to_owned()));
         }
-        assert_eq!((Did::try_from(""), Did::try_from(String::new())), (Err(InvalidDid), Err(InvalidDid)));
+        assert_eq!(Did::try_from(""), Err(InvalidName::Empty));
+        assert_eq!(Did::try_from("did:key:\0"), Err(InvalidName::Nul));
+        assert_eq!(Did::try_from("d".repeat(256)), Err(InvalidName::TooLong));
         assert_eq!(Did::of_key("Dn").as_str(), "did:key:zDn");
         assert_eq!(format!("{:?}", Did::of_key("Dn")), "Did([redacted])");
     }

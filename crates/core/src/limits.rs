@@ -45,8 +45,8 @@ pub const EVENT_DATA: usize = 4 * KIB;
 pub const INVITATION_PAYLOAD: usize = 128 * KIB;
 /// Maximum payload of a membership entry, in bytes.
 pub const MEMBERSHIP_PAYLOAD: usize = 256 * KIB;
-/// Maximum length of a member's DID, in bytes.
-pub const MEMBER_DID: usize = 255;
+/// Maximum length of a name in bytes of UTF-8: DIDs, and the claims `sub`, `client_id` and `jti` (auth §2.3).
+pub const NAME: usize = 255;
 /// Maximum number of key shares in one `epochKeys.put`.
 pub const KEY_SHARES: usize = 1000;
 /// Maximum size of the wrapped key in one share, in bytes.

@@ -97,8 +97,8 @@ mod tests {
     fn caller(user: &str) -> Caller {
         Caller {
             issuer: "https://id.example".into(),
-            user_id: user.into(),
-            client_id: "client".into(),
+            user_id: user.parse().unwrap(),
+            client_id: "client".parse().unwrap(),
             scopes: Scopes::default(),
             did: None,
             mailbox_id: None,

@@ -26,9 +26,6 @@ const SHARDS: usize = 16;
 /// Bounds per shard: 9984 chains in all shards and generations, below 20 MiB.
 const BOUNDS: Bounds = Bounds { entries: 312, bytes: 625 * 1024, lifetime: Duration::from_mins(10) };
 
-/// Longest audience of a cached chain, in bytes; a `did:key` has 57. Keeps an entry below 2 KiB.
-const MAX_AUDIENCE_BYTES: usize = 1024;
-
 /// Bounded cache of verified chains, shared by all connections of a process. Holds no token text.
 pub(crate) struct ChainCache {
     shards: [Mutex<Shard>; SHARDS],
@@ -78,9 +75,7 @@ impl ChainCache {
         };
         let chain = Arc::new(ucan::verify_by(is_signature, token, expected, now)?);
         let heap_bytes = size_of::<VerifiedChain>() + chain.audience().as_str().len();
-        if chain.audience().as_str().len() <= MAX_AUDIENCE_BYTES {
-            self.shard(key).lock().insert(key.clone(), Arc::clone(&chain), heap_bytes, now);
-        }
+        self.shard(key).lock().insert(key.clone(), Arc::clone(&chain), heap_bytes, now);
         Ok(chain)
     }
 

@@ -230,8 +230,8 @@ mod tests {
     fn caller(user: &str, client: &str, mailbox: Option<&str>) -> Caller {
         Caller {
             issuer: "https://id.example".to_owned(),
-            user_id: user.to_owned(),
-            client_id: client.to_owned(),
+            user_id: user.parse().unwrap(),
+            client_id: client.parse().unwrap(),
             scopes: less_sync_auth::Scopes::new("sync"),
             did: None,
             mailbox_id: mailbox.map(|digit| digit.repeat(64).parse().unwrap()),

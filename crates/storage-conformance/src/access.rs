@@ -222,7 +222,10 @@ pub async fn everything_shared_works_through_the_trait_object<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let store: &dyn Storage = &*fixture.store;
     let id = space(1);
-    store.create_space(id, "conformance", SpaceKind::Shared { root_public_key: ROOT }).await.unwrap();
+    store
+        .create_space(id, &"conformance".parse().unwrap(), SpaceKind::Shared { root_public_key: ROOT })
+        .await
+        .unwrap();
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };
     store.append_member(&caller.grant(), 0.into(), member(None, b"a"), WIDE_LOG).await.unwrap();
     assert_eq!(store.list_members(&caller.grant(), ALL).await.unwrap().metadata_version, version(1));

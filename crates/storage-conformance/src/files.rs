@@ -443,7 +443,10 @@ pub async fn files_work_through_the_trait_object<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let store: &dyn Storage = &*fixture.store;
     let id = space(1);
-    store.create_space(id, "conformance", SpaceKind::Shared { root_public_key: ROOT }).await.unwrap();
+    store
+        .create_space(id, &"conformance".parse().unwrap(), SpaceKind::Shared { root_public_key: ROOT })
+        .await
+        .unwrap();
     fixture.is_shared(id);
     fixture.commit(id, vec![live(record(1), NONE, b"a")]).await;
     assert_eq!(store.claim_file(&fixture.grant(id), &mine()).await.unwrap(), Claimed::Free);

@@ -1,10 +1,10 @@
 //! Test fixture: a database of its own, and shorthands for operations on it.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, Dek, Epoch, RecordId, SpaceId};
+use less_sync_core::{ClientId, Cursor, Dek, Epoch, RecordId, SpaceId};
 
 use crate::grants::{Grant, owner, read, write};
 use crate::{Arrangement, Backend, PageLimits};
@@ -18,7 +18,11 @@ use less_sync_storage::{
 pub(crate) const WIDE: PushLimits = PushLimits { records: 100_000, blob: 5 << 20, bytes: 500 << 20 };
 
 /// The client id of all spaces.
-pub(crate) const CLIENT: &str = "conformance";
+pub(crate) static CLIENT: LazyLock<ClientId> = LazyLock::new(|| client("conformance"));
+
+pub(crate) fn client(id: &str) -> ClientId {
+    id.parse().unwrap()
+}
 
 /// A root public key; storage does not check that it is on the curve.
 pub(crate) const ROOT: [u8; 33] = [2; 33];
@@ -64,13 +68,13 @@ impl<B: Backend> Fixture<B> {
 
     /// A new personal space.
     pub(crate) async fn personal(&self, number: u8) -> SpaceId {
-        self.store.personal_space(space(number), CLIENT).await.unwrap().id
+        self.store.personal_space(space(number), &CLIENT).await.unwrap().id
     }
 
     /// A new shared space.
     pub(crate) async fn shared(&self, number: u8) -> SpaceId {
         let kind = SpaceKind::Shared { root_public_key: ROOT };
-        let id = self.store.create_space(space(number), CLIENT, kind).await.unwrap().id;
+        let id = self.store.create_space(space(number), &CLIENT, kind).await.unwrap().id;
         self.is_shared(id);
         id
     }

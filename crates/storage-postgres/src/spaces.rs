@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_core::{ClientId, Cursor, Epoch, SpaceId};
 use less_sync_storage::stored::CorruptRow;
 use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use sqlx::PgConnection;
@@ -41,7 +41,7 @@ impl Spaces for PostgresStorage {
     async fn create_space(
         &self,
         id: SpaceId,
-        client_id: &str,
+        client_id: &ClientId,
         kind: SpaceKind,
     ) -> Result<Space, SpacesError> {
         if self.insert(id, client_id, &kind).await? {
@@ -51,7 +51,7 @@ impl Spaces for PostgresStorage {
         }
     }
 
-    async fn personal_space(&self, id: SpaceId, client_id: &str) -> Result<Space, StorageError> {
+    async fn personal_space(&self, id: SpaceId, client_id: &ClientId) -> Result<Space, StorageError> {
         let space = match self.find(id).await? {
             Some(space) => space,
             None if self.insert(id, client_id, &SpaceKind::Personal).await? => {
@@ -77,7 +77,7 @@ impl PostgresStorage {
     async fn insert<R>(
         &self,
         id: SpaceId,
-        client_id: &str,
+        client_id: &ClientId,
         kind: &SpaceKind,
     ) -> Result<bool, StorageError<R>> {
         let root = match kind {
@@ -91,10 +91,10 @@ impl PostgresStorage {
 }
 
 /// New space, with the defaults of the table.
-fn fresh(id: SpaceId, client_id: &str, kind: SpaceKind) -> Space {
+fn fresh(id: SpaceId, client_id: &ClientId, kind: SpaceKind) -> Space {
     Space {
         id,
-        client_id: client_id.to_owned(),
+        client_id: client_id.as_str().to_owned(),
         kind,
         cursor: Cursor::ZERO,
         key_generation: Epoch::FIRST,
@@ -107,13 +107,13 @@ fn fresh(id: SpaceId, client_id: &str, kind: SpaceKind) -> Space {
 async fn insert(
     connection: &mut PgConnection,
     id: SpaceId,
-    client_id: &str,
+    client_id: &ClientId,
     root: Option<&[u8]>,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "INSERT INTO spaces (id, client_id, root_public_key) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
         id.as_uuid(),
-        client_id,
+        client_id.as_str(),
         root,
     );
     Ok(done.execute(connection).await?.rows_affected() == 1)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_core::{Cursor, SpaceId};
+use less_sync_core::{ClientId, Cursor, SpaceId};
 use less_sync_storage::stored::{CorruptRow, cursor, epoch};
 use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -56,10 +56,10 @@ impl Spaces for SqliteStorage {
     async fn create_space(
         &self,
         id: SpaceId,
-        client_id: &str,
+        client_id: &ClientId,
         kind: SpaceKind,
     ) -> Result<Space, SpacesError> {
-        let client_id = client_id.to_owned();
+        let client_id = client_id.clone();
         self.writer
             .write(SPACE_BYTES, move |db| {
                 if insert(db, id, &client_id, &kind)? {
@@ -71,11 +71,11 @@ impl Spaces for SqliteStorage {
             .await
     }
 
-    async fn personal_space(&self, id: SpaceId, client_id: &str) -> Result<Space, StorageError> {
+    async fn personal_space(&self, id: SpaceId, client_id: &ClientId) -> Result<Space, StorageError> {
         let found = self.readers.read(move |db| find(db, id)).await?;
         let space = match found {
             Some(space) => space,
-            None => self.create_personal(id, client_id.to_owned()).await?,
+            None => self.create_personal(id, client_id.clone()).await?,
         };
         match space.kind {
             SpaceKind::Personal => Ok(space),
@@ -86,7 +86,7 @@ impl Spaces for SqliteStorage {
 
 impl SqliteStorage {
     /// Inserts a personal space unless the id exists, and returns the stored row.
-    async fn create_personal(&self, id: SpaceId, client_id: String) -> Result<Space, StorageError> {
+    async fn create_personal(&self, id: SpaceId, client_id: ClientId) -> Result<Space, StorageError> {
         self.writer
             .write(SPACE_BYTES, move |db| {
                 insert(db, id, &client_id, &SpaceKind::Personal)?;
@@ -100,7 +100,7 @@ impl SqliteStorage {
 fn insert<R>(
     db: &Connection,
     id: SpaceId,
-    client_id: &str,
+    client_id: &ClientId,
     kind: &SpaceKind,
 ) -> Result<bool, StorageError<R>> {
     let root = match kind {
@@ -108,8 +108,9 @@ fn insert<R>(
         SpaceKind::Shared { root_public_key } => Some(root_public_key),
     };
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
-    let inserted =
-        insert.execute(params![id.as_bytes(), client_id, root, now_micros()]).map_err(storage_error)?;
+    let inserted = insert
+        .execute(params![id.as_bytes(), client_id.as_str(), root, now_micros()])
+        .map_err(storage_error)?;
     Ok(inserted == 1)
 }
 

@@ -1,7 +1,7 @@
 //! Spaces: one row each, which orders everything that happens in them.
 
 use async_trait::async_trait;
-use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_core::{ClientId, Cursor, Epoch, SpaceId};
 
 use crate::StorageError;
 use crate::error::rejections;
@@ -63,13 +63,17 @@ pub trait Spaces: Send + Sync {
     ///
     /// # Errors
     /// [`SpaceRejection::Exists`] when the id is taken, also on a repeat.
-    async fn create_space(&self, id: SpaceId, client_id: &str, kind: SpaceKind)
-    -> Result<Space, SpacesError>;
+    async fn create_space(
+        &self,
+        id: SpaceId,
+        client_id: &ClientId,
+        kind: SpaceKind,
+    ) -> Result<Space, SpacesError>;
 
     /// The personal space with this id, created on first touch (auth §4.1). Concurrent callers all get the
     /// same row; a repeat changes nothing. Costs a read when the row exists.
     ///
     /// # Errors
     /// [`StorageError::SpaceKindMismatch`] when the row has a root key.
-    async fn personal_space(&self, id: SpaceId, client_id: &str) -> Result<Space, StorageError>;
+    async fn personal_space(&self, id: SpaceId, client_id: &ClientId) -> Result<Space, StorageError>;
 }

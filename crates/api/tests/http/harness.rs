@@ -18,7 +18,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use less_sync_api::{ApiState, Authenticate, CorsOrigins, Deps, Draining, ServerMetadata, layers, router};
 use less_sync_auth::{Caller, InvalidToken, Scopes, TokenError};
-use less_sync_core::{SpaceId, Timestamp};
+use less_sync_core::{ClientId, SpaceId, Timestamp};
 use less_sync_engine::{Clock, Job, Spawner};
 use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use serde_json::Value;
@@ -174,8 +174,8 @@ impl Authenticate for Tokens {
 fn caller() -> Caller {
     Caller {
         issuer: "https://up.example".to_owned(),
-        user_id: "user-1".to_owned(),
-        client_id: "client-1".to_owned(),
+        user_id: "user-1".parse().unwrap(),
+        client_id: "client-1".parse().unwrap(),
         scopes: Scopes::new("sync"),
         did: None,
         mailbox_id: None,
@@ -206,11 +206,11 @@ impl Spaces for Store {
         Ok(Vec::new())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, SpacesError> {
+    async fn create_space(&self, _: SpaceId, _: &ClientId, _: SpaceKind) -> Result<Space, SpacesError> {
         Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
-    async fn personal_space(&self, _: SpaceId, _: &str) -> Result<Space, StorageError> {
+    async fn personal_space(&self, _: SpaceId, _: &ClientId) -> Result<Space, StorageError> {
         Err(StorageError::SpaceNotFound)
     }
 }

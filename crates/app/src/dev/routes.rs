@@ -10,13 +10,13 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use less_sync_auth::did_key;
+use less_sync_core::ClientId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::issuer::{DevIssuer, IssuedToken, TokenSpec};
 
 const MAX_BODY_BYTES: usize = 16 * 1024;
-const MAX_NAME_BYTES: usize = 256;
 
 /// Request body of `POST /dev/token`. All fields are optional, and so is the body.
 #[derive(Default, Deserialize)]
@@ -78,7 +78,10 @@ fn issue(issuer: &DevIssuer, request: &TokenRequest) -> Result<IssuedToken, &'st
     let defaults = TokenSpec::default();
     let name = |given: &Option<String>| given.as_deref().is_none_or(is_name);
     if !name(&request.user) || !name(&request.client) {
-        return Err("user and client must be 1 to 256 bytes without NUL");
+        return Err("user and client must be 1 to 255 bytes without NUL");
+    }
+    if request.scope.as_deref().is_some_and(|scope| scope.contains('\0')) {
+        return Err("scope must not contain a NUL");
     }
     let did = request.did.as_deref();
     if did.is_some_and(|did| did_key::decode(did).is_err()) {
@@ -98,5 +101,5 @@ fn issue(issuer: &DevIssuer, request: &TokenRequest) -> Result<IssuedToken, &'st
 }
 
 fn is_name(text: &str) -> bool {
-    (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.contains('\0')
+    text.parse::<ClientId>().is_ok()
 }

@@ -28,6 +28,7 @@ mod connection {
     mod hostile;
     mod liveness;
     mod slow_consumers;
+    mod texts;
     mod token_refresh;
     mod upgrade;
     mod vectors;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use less_sync_core::{Did, Timestamp};
+use less_sync_core::{ClientId, Did, InvalidName, Timestamp, UserId, limits};
 use serde::Deserialize;
 
 use super::error::{InvalidToken, TokenError};
@@ -47,7 +47,11 @@ impl Claims {
     /// Checks the types: step 10.
     pub(super) fn read(payload: &str) -> Result<Self, InvalidToken> {
         let claims = Object::read(payload, NAMES).map_err(|_| InvalidToken::Malformed)?;
-        let text = |name| optional::<String>(&claims, name).map(Option::unwrap_or_default);
+        let text = |name| optional::<Text>(&claims, name).map(|text| text.unwrap_or_default().0);
+        let token_id = optional::<Text>(&claims, "jti")?.map(|text| text.0);
+        if token_id.as_ref().is_some_and(|id| id.len() > limits::NAME) {
+            return Err(InvalidToken::Claim("jti"));
+        }
         Ok(Self {
             user_id: text("sub")?,
             client_id: text("client_id")?,
@@ -59,7 +63,7 @@ impl Claims {
             did: text("did")?,
             mailbox_id: text("mailbox_id")?,
             personal_space_id: text("personal_space_id")?,
-            token_id: optional(&claims, "jti")?,
+            token_id,
         })
     }
 
@@ -89,14 +93,17 @@ impl Claims {
 
     /// Checks the identity: steps 14 to 16. `raw_issuer` is the claim `iss`.
     pub(super) fn into_caller(self, raw_issuer: &str, rules: &TokenRules) -> Result<Caller, InvalidToken> {
-        if !is_name(&self.user_id) || !is_name(&self.client_id) {
-            return Err(InvalidToken::Identity);
-        }
+        let (user_id, client_id) =
+            identity(self.user_id, self.client_id).map_err(|_| InvalidToken::Identity)?;
+        let did = match self.did.as_str() {
+            "" => None,
+            text => Some(Did::try_from(text).map_err(|_| InvalidToken::Did)?),
+        };
         let mailbox_id = match self.mailbox_id.as_str() {
             "" => None,
             text => Some(text.parse().map_err(|_| InvalidToken::Mailbox)?),
         };
-        let owner = Owner { issuer: raw_issuer, user_id: &self.user_id, client_id: &self.client_id };
+        let owner = Owner { issuer: raw_issuer, user_id: user_id.as_str(), client_id: client_id.as_str() };
         let personal_space = rules
             .personal_space
             .decide(&owner, &self.personal_space_id)
@@ -104,30 +111,43 @@ impl Claims {
         Ok(Caller {
             issuer: comparable_issuer(raw_issuer).to_owned(),
             scopes: Scopes::new(self.scope),
-            did: Did::try_from(self.did).ok(),
+            did,
             mailbox_id,
             personal_space,
             expires_at: Timestamp::from_seconds(self.expires_at),
             token_id: self.token_id,
-            user_id: self.user_id,
-            client_id: self.client_id,
+            user_id,
+            client_id,
         })
     }
 }
 
 /// Audience claim: one text or several.
+/// Text of a claim, without a NUL.
+#[derive(Default, Deserialize)]
+#[serde(try_from = "String")]
+struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.contains('\0') { Err("a NUL in a text") } else { Ok(Self(text)) }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
-    One(String),
-    Several(Vec<String>),
+    One(Text),
+    Several(Vec<Text>),
 }
 
 impl Audience {
     fn into_vec(self) -> Vec<String> {
         match self {
-            Self::One(audience) => vec![audience],
-            Self::Several(audiences) => audiences,
+            Self::One(audience) => vec![audience.0],
+            Self::Several(audiences) => audiences.into_iter().map(|audience| audience.0).collect(),
         }
     }
 }
@@ -163,7 +183,6 @@ fn whole_seconds(duration: Duration) -> i64 {
     seconds(duration.as_secs())
 }
 
-/// Returns true for a text with a NUL, the field separator of derived ids.
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && !text.contains('\0')
+fn identity(user_id: String, client_id: String) -> Result<(UserId, ClientId), InvalidName> {
+    Ok((user_id.try_into()?, client_id.try_into()?))
 }

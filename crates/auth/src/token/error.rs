@@ -63,7 +63,7 @@ pub enum InvalidToken {
     /// Signature that does not verify with the key over this token.
     #[error("signature does not verify")]
     Signature,
-    /// Claim of the wrong type, or a required claim missing.
+    /// Claim of the wrong type or with a NUL, or a required claim missing.
     #[error("claim {0} is missing or of the wrong type")]
     Claim(&'static str),
     /// Claim `nbf` or `iat` in the future.
@@ -75,9 +75,12 @@ pub enum InvalidToken {
     /// Audience other than the accepted ones.
     #[error("token is for another audience")]
     Audience,
-    /// Claim `sub` or `client_id` empty or with a NUL.
+    /// Claim `sub` or `client_id` that is not a name: empty, or longer than 255 bytes.
     #[error("token has no user or no client id")]
     Identity,
+    /// Claim `did` longer than 255 bytes.
+    #[error("DID is too long")]
+    Did,
     /// Claim `mailbox_id` that is not 64 lowercase hexadecimal digits.
     #[error("mailbox id is malformed")]
     Mailbox,

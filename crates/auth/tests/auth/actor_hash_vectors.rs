@@ -13,8 +13,8 @@ fn vectors() -> Value {
 fn caller(issuer: &str, user: &str) -> Caller {
     Caller {
         issuer: issuer.into(),
-        user_id: user.into(),
-        client_id: String::new(),
+        user_id: user.parse().unwrap(),
+        client_id: "client-1".parse().unwrap(),
         scopes: Scopes::default(),
         did: None,
         mailbox_id: None,
@@ -33,6 +33,10 @@ fn every_actor_has_the_stated_hash() {
     for case in cases {
         let inputs = &case["inputs"];
         let text = |name: &str| inputs[name].as_str().unwrap();
+        if text("user_id").is_empty() {
+            // No caller has this user id.
+            continue;
+        }
         let key: IdentityHashKey = text("key_hex").parse().unwrap();
         let hash = key.actor(&caller(text("issuer"), text("user_id")));
         let expected: Cid = case["expected"]["actor_hash"].as_str().unwrap().parse().unwrap();

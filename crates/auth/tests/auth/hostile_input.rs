@@ -35,6 +35,18 @@ fn rejection(header: &Value, claims: &Value) -> TokenError {
     verify(&key().sign_with_header(header, claims)).unwrap_err()
 }
 
+fn invalid(header: Value, claims: Value) -> InvalidToken {
+    let rejection = rejection(&header, &claims);
+    if let TokenError::Invalid(invalid) = rejection { invalid } else { unreachable!("{rejection}") }
+}
+
+/// Valid claims but for these.
+fn with(changes: Value) -> Value {
+    let mut claims = claims();
+    claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    claims
+}
+
 #[test]
 fn an_unchanged_token_verifies() {
     assert!(verify(&TOKEN).is_ok());
@@ -74,16 +86,7 @@ fn the_first_of_several_faults_decides_the_class() {
         header[name] = value;
         header
     };
-    let with = |changes: Value| {
-        let mut claims = claims();
-        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        claims
-    };
     let good = header("typ", json!("JWT"));
-    let invalid = |header, claims| {
-        let rejection = rejection(&header, &claims);
-        if let TokenError::Invalid(invalid) = rejection { invalid } else { unreachable!("{rejection}") }
-    };
     let expired = json!({ "exp": NOW - 900, "nbf": NOW + 900, "aud": 5 });
     assert_eq!(invalid(header("alg", json!("none")), json!([])), InvalidToken::Algorithm);
     assert_eq!(invalid(header("kid", json!(7)), json!([])), InvalidToken::KeyId);
@@ -99,9 +102,34 @@ fn the_first_of_several_faults_decides_the_class() {
         InvalidToken::Lifetime
     );
     assert_eq!(invalid(good.clone(), with(json!({ "sub": "", "mailbox_id": "x" }))), InvalidToken::Identity);
+    assert_eq!(
+        invalid(good.clone(), with(json!({ "did": "d".repeat(256), "mailbox_id": "x" }))),
+        InvalidToken::Did
+    );
     let mailbox = json!({ "mailbox_id": "x", "personal_space_id": "x" });
     assert_eq!(invalid(good.clone(), with(mailbox)), InvalidToken::Mailbox);
     assert_eq!(invalid(good, with(json!({ "personal_space_id": "x" }))), InvalidToken::PersonalSpace);
+}
+
+/// Texts with a NUL or beyond 255 bytes.
+#[test]
+fn texts_of_claims_are_bounded_and_have_no_nul() {
+    let good = json!({ "alg": "ES256", "kid": "key-1" });
+    for claim in ["sub", "client_id", "scope", "did", "mailbox_id", "personal_space_id", "jti"] {
+        assert_eq!(invalid(good.clone(), with(json!({ claim: "a\0" }))), InvalidToken::Claim(claim));
+    }
+    for list in [json!("a\0"), json!(["a", "a\0"])] {
+        assert_eq!(invalid(good.clone(), with(json!({ "aud": list }))), InvalidToken::Claim("aud"));
+    }
+    let long = "l".repeat(256);
+    for (claim, rejection) in [
+        ("sub", InvalidToken::Identity),
+        ("client_id", InvalidToken::Identity),
+        ("did", InvalidToken::Did),
+        ("jti", InvalidToken::Claim("jti")),
+    ] {
+        assert_eq!(invalid(good.clone(), with(json!({ claim: long }))), rejection);
+    }
 }
 
 proptest! {

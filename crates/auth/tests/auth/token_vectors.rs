@@ -60,8 +60,8 @@ fn outcome(result: &Result<Caller, TokenError>) -> Value {
     json!({
         "result": "ok",
         "issuer": caller.issuer,
-        "user_id": caller.user_id,
-        "client_id": caller.client_id,
+        "user_id": caller.user_id.as_str(),
+        "client_id": caller.client_id.as_str(),
         "scope": caller.scopes.as_str(),
         "did": caller.did.as_ref().map_or("", Did::as_str),
         "mailbox_id": caller.mailbox_id.map(|mailbox| mailbox.to_hex()).unwrap_or_default(),

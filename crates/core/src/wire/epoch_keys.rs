@@ -20,7 +20,7 @@ map! {
 
     /// Wrapped copy of the space key for one member.
     pub struct KeyShare<'b> {
-        /// DID of the member, 1 to [`limits::MEMBER_DID`] bytes.
+        /// DID of the member, 1 to [`limits::NAME`] bytes.
         "member_did" => member_did: &'b str as Required,
         /// Opaque wrapped key, 1 to [`limits::WRAPPED_KEY`] bytes.
         "wrapped_key" => wrapped_key: &'b [u8] as Required,

@@ -76,8 +76,7 @@ map! {
         "home_server" => home_server: Option<&'b str> as NonEmpty,
         /// CID to revoke, in its text form ([`Cid`](crate::Cid)), else a bad request.
         "ucan_cid" => ucan_cid: &'b str as Required,
-        /// DID of the removed member; at most [`limits::MEMBER_DID`](crate::limits::MEMBER_DID) bytes, else a bad
-        /// request.
+        /// DID of the removed member ([`Did`](crate::Did)), else a bad request.
         "member_did" => member_did: Option<&'b str> as NonEmpty,
     }
 }

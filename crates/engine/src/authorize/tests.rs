@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use less_sync_auth::Scopes;
 use less_sync_auth::ucan::{Grant, UcanKey};
 use less_sync_core::wire::method::Method;
-use less_sync_core::{Cursor, Epoch, Timestamp};
+use less_sync_core::{ClientId, Cursor, Epoch, Timestamp};
 use less_sync_storage::{SpaceRejection, SpacesError, StorageError};
 
 use super::*;
@@ -51,11 +51,11 @@ impl Spaces for Rows {
         Ok(self.space.iter().filter(|space| ids.contains(&space.id)).cloned().collect())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &str, _: SpaceKind) -> Result<Space, SpacesError> {
+    async fn create_space(&self, _: SpaceId, _: &ClientId, _: SpaceKind) -> Result<Space, SpacesError> {
         Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
-    async fn personal_space(&self, id: SpaceId, _: &str) -> Result<Space, StorageError> {
+    async fn personal_space(&self, id: SpaceId, _: &ClientId) -> Result<Space, StorageError> {
         self.spaces(&[id]).await?.pop().ok_or(StorageError::SpaceKindMismatch)
     }
 }
@@ -90,8 +90,8 @@ fn authorizer(space: Option<Space>) -> (Authorizer, Arc<Rows>) {
 fn caller(personal_space: Option<SpaceId>) -> Caller {
     Caller {
         issuer: "https://id.example".into(),
-        user_id: "user".into(),
-        client_id: "client".into(),
+        user_id: "user".parse().unwrap(),
+        client_id: "client".parse().unwrap(),
         scopes: Scopes::new("sync"),
         did: Some(owner().did().clone()),
         mailbox_id: None,

@@ -92,8 +92,8 @@ mod tests {
     fn user(issuer: &str, user_id: &str) -> Caller {
         Caller {
             issuer: issuer.to_owned(),
-            user_id: user_id.to_owned(),
-            client_id: "client".to_owned(),
+            user_id: user_id.parse().unwrap(),
+            client_id: "client".parse().unwrap(),
             scopes: Scopes::new("files"),
             did: None,
             mailbox_id: None,

@@ -15,8 +15,8 @@ const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 fn caller(user: &str) -> Caller {
     Caller {
         issuer: "https://id.example".to_owned(),
-        user_id: user.to_owned(),
-        client_id: "client".to_owned(),
+        user_id: user.parse().unwrap(),
+        client_id: "client".parse().unwrap(),
         scopes: Scopes::default(),
         did: None,
         mailbox_id: None,

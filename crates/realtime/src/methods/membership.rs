@@ -84,11 +84,9 @@ impl Encode for Members {
 /// `membership.revoke`
 pub(super) async fn revoke(context: &Context, params: MembershipRevokeParams<'_>) -> Result<Empty, RpcError> {
     let cid = params.ucan_cid.parse().map_err(|_| RpcError::bad_request("invalid ucan cid"))?;
-    if params.member_did.is_some_and(|did| did.len() > limits::MEMBER_DID) {
-        return Err(RpcError::bad_request("invalid member did"));
-    }
+    let member = params.member_did.map(Did::try_from).transpose();
+    let member = member.map_err(|_| RpcError::bad_request("invalid member did"))?;
     let space = space_id(params.space)?;
-    let member = params.member_did.and_then(|did| Did::try_from(did).ok());
     let revocation = Revocation::new(cid, member);
     let credentials = context.credentials(params.ucan);
     context.engine().revoke(credentials, space, revocation, context.connection_id()).await?;

@@ -46,7 +46,7 @@ impl AbstractStore {
     fn insert(&mut self, id: SpaceId, kind: SpaceKind) -> Space {
         let space = Space {
             id,
-            client_id: CLIENT.to_owned(),
+            client_id: CLIENT.as_str().to_owned(),
             kind,
             cursor: cursor(0),
             key_generation: epoch(1),

@@ -54,7 +54,7 @@ impl<B: Backend> Replay for SharedReplay<B> {
     async fn begin() -> Self {
         let fixture = Fixture::<B>::paged(PAGES).await;
         fixture.shared(SHARED.as_bytes()[0]).await;
-        fixture.store.create_space(PERSONAL, CLIENT, SpaceKind::Personal).await.unwrap();
+        fixture.store.create_space(PERSONAL, &CLIENT, SpaceKind::Personal).await.unwrap();
         let (uploads, known) = (Vec::new(), Vec::new());
         Self { fixture, model: SharedStore::new(), uploads, known, listed: BTreeMap::new() }
     }

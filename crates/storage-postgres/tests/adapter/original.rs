@@ -12,7 +12,7 @@ use crate::harness::{Harness, LIMITS, is_committed, live, space};
 #[tokio::test]
 async fn key_of_another_length_does_not_stop_a_pull() {
     let harness = Harness::new(|options| options).await;
-    let id = harness.storage.personal_space(space(1), "client").await.unwrap().id;
+    let id = harness.storage.personal_space(space(1), &"client".parse().unwrap()).await.unwrap().id;
     let changes = [1, 2, 3].map(|record| live(record, Cursor::ZERO, 7)).to_vec();
     let push = Push::new(changes.clone(), None, LIMITS).unwrap();
     assert!(is_committed(&harness.storage.push(&WriteGrant::issue(id), push).await));

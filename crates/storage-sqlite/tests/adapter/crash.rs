@@ -106,7 +106,10 @@ async fn child_pushes_until_it_is_killed() {
     for writer in 0..WRITERS {
         let storage = Arc::clone(&storage);
         writers.spawn(async move {
-            let space = storage.personal_space(SpaceId::from_bytes([writer; 16]), "client").await.unwrap();
+            let space = storage
+                .personal_space(SpaceId::from_bytes([writer; 16]), &"client".parse().unwrap())
+                .await
+                .unwrap();
             let mut at = space.cursor;
             loop {
                 at = push_both(&storage, space.id, at).await;

@@ -48,7 +48,7 @@ async fn every_migration_runs_once() {
     assert!(applied >= 1);
     let storage = harness.open().unwrap();
     let id = SpaceId::from_bytes([1; 16]);
-    storage.personal_space(id, "client").await.unwrap();
+    storage.personal_space(id, &"client".parse().unwrap()).await.unwrap();
     storage.close().await;
     let storage = harness.open().unwrap();
     assert_eq!(storage.spaces(&[id]).await.unwrap().len(), 1);

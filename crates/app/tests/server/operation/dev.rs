@@ -79,7 +79,7 @@ async fn requests_for_tokens_that_the_server_would_reject_fail() {
     for wish in [json!({ "user": "" }), json!({ "user": "a\0b" }), json!({ "client": "c".repeat(257) })] {
         let rejected = token(&server, &wish).await;
         assert_eq!(rejected.status, StatusCode::BAD_REQUEST);
-        assert_eq!(rejected.body, json!({ "error": "user and client must be 1 to 256 bytes without NUL" }));
+        assert_eq!(rejected.body, json!({ "error": "user and client must be 1 to 255 bytes without NUL" }));
     }
     for wish in [json!([]), json!({ "usr": "typo" }), json!({ "ttl": -1 }), json!("alice")] {
         let rejected = token(&server, &wish).await;
