@@ -86,7 +86,8 @@ impl Frame {
     }
 
     /// Code and reason of a close frame; 1005 stands for none.
-    pub(super) fn close_parts(&self) -> (u16, String) {
+    #[must_use]
+    pub fn close_parts(&self) -> (u16, String) {
         match self.payload.split_first_chunk::<2>() {
             Some((code, reason)) => (u16::from_be_bytes(*code), String::from_utf8_lossy(reason).into_owned()),
             None => (1005, String::new()),

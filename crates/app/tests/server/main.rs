@@ -22,6 +22,7 @@ mod configuration {
 /// A connection from the upgrade to its end (protocol §1, §2).
 mod connection {
     mod backpressure;
+    mod bad_chains;
     mod devices;
     mod frames;
     mod handshake;
