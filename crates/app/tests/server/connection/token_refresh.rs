@@ -117,3 +117,17 @@ async fn a_refresh_postpones_the_end() {
     pass(&server, &mut alice, Duration::from_secs(400)).await;
     alice.assert_alive().await;
 }
+
+/// The session follows its newest token, in either direction.
+#[tokio::test]
+async fn a_refresh_with_a_token_that_expires_earlier_brings_the_end_forward() {
+    let server = TestServer::with_manual_clock().await;
+    let mut alice = server.raw("alice").await;
+    let expiry = server.issuer().now().plus(Duration::from_mins(5));
+    let shorter = server.issuer().mint(&server.issuer().claims("alice").expires_at(expiry));
+    assert_eq!(refresh(&mut alice, &shorter).await["ok"], true);
+    pass(&server, &mut alice, Duration::from_secs(355)).await;
+    alice.assert_alive().await;
+    server.clock().advance(Duration::from_secs(10));
+    assert_eq!(alice.receive_close().await, (1001, "token expired".to_owned()));
+}
