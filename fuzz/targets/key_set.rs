@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|document: &[u8]| {
     let Ok(set) = KeySet::parse(document) else { return };
-    assert!(set.skipped() < 256);
+    assert!(set.skipped().len() < 256);
     assert!(set.key("").is_none());
     let _ = str::from_utf8(document).map(UnverifiedToken::parse);
 });

@@ -1,14 +1,20 @@
 //! JWKS documents: the key sets of issuers (auth §3.1).
 
 pub mod cache;
+mod query;
+mod skipped;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::Object;
+pub use query::KeyQuery;
+pub use skipped::{SkipReason, SkippedKey, SkippedKeys};
+
+use crate::json::{Object, WrongType};
 use crate::token::is_key_id;
 use crate::{P256Key, base64url};
 
@@ -18,15 +24,21 @@ pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 const MAX_ENTRIES: usize = 256;
 const MEMBERS: &[&str] = &["kty", "crv", "x", "y", "kid", "use", "alg", "key_ops"];
 
-/// Usable keys of one issuer by key id, immutable.
+/// Byte-order mark, which some issuers put before the document.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Usable keys of one issuer, immutable.
 #[derive(Clone)]
 pub struct KeySet {
+    /// Keys by key id.
     keys: HashMap<String, Arc<P256Key>>,
-    skipped: usize,
+    /// Usable key of a document that has no other one.
+    only: Option<Arc<P256Key>>,
+    skipped: SkippedKeys,
 }
 
 /// Document that counts as a failed fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetInvalid {
     /// Document larger than [`MAX_DOCUMENT_BYTES`].
     #[error("key set document is too large")]
@@ -37,14 +49,14 @@ pub enum KeySetInvalid {
     /// Document with too many keys.
     #[error("key set document has too many keys")]
     TooManyKeys,
-    /// Document without a single named ES256 signing key.
-    #[error("key set document has no usable key")]
-    NoUsableKey,
+    /// Document without a single ES256 signing key.
+    #[error("key set document has no usable key ({0})")]
+    NoUsableKey(SkippedKeys),
 }
 
 impl KeySet {
     /// Parses a document. Unusable entries are skipped one by one; of several entries with the same key id the last
-    /// usable one wins.
+    /// usable one wins. An entry without a key id is usable if it is the only usable one.
     ///
     /// # Errors
     /// [`KeySetInvalid`]: the caller keeps the previous set.
@@ -56,24 +68,44 @@ impl KeySet {
         if entries.len() > MAX_ENTRIES {
             return Err(KeySetInvalid::TooManyKeys);
         }
-        let usable: Vec<_> = entries.iter().filter_map(|entry| usable_key(entry.get())).collect();
-        if usable.is_empty() {
-            return Err(KeySetInvalid::NoUsableKey);
+        let (mut keys, mut unnamed, mut skipped) = (HashMap::new(), Vec::new(), Vec::new());
+        for (position, entry) in entries.iter().enumerate() {
+            let entry = Entry::read(entry.get());
+            match (entry.key_id, entry.key) {
+                (Some(key_id), Ok(key)) => drop(keys.insert(key_id, Arc::new(key))),
+                (None, Ok(key)) => unnamed.push((position, Arc::new(key))),
+                (key_id, Err(reason)) => skipped.push(SkippedKey { position, key_id, reason }),
+            }
         }
-        let skipped = entries.len() - usable.len();
-        Ok(Self { keys: usable.into_iter().collect(), skipped })
+        if !keys.is_empty() || unnamed.len() > 1 {
+            let unnamed = unnamed.drain(..).map(|(position, _)| position);
+            let reason = SkipReason::NoKeyId;
+            skipped.extend(unnamed.map(|position| SkippedKey { position, key_id: None, reason }));
+        }
+        let skipped = SkippedKeys(skipped);
+        let only = match (keys.len(), unnamed.pop()) {
+            (0, None) => return Err(KeySetInvalid::NoUsableKey(skipped)),
+            (0, Some((_, key))) => Some(key),
+            (1, _) => keys.values().next().cloned(),
+            _ => None,
+        };
+        Ok(Self { keys, only, skipped })
     }
 
-    /// Key with the id `key_id`.
+    /// Key for the key id of a token: the one of this name, or for a token without a key id the only usable key of the
+    /// document.
     #[must_use]
-    pub fn key(&self, key_id: &str) -> Option<&Arc<P256Key>> {
-        self.keys.get(key_id)
+    pub fn key<'k>(&self, key_id: impl Into<Option<&'k str>>) -> Option<&Arc<P256Key>> {
+        match key_id.into() {
+            Some(key_id) => self.keys.get(key_id),
+            None => self.only.as_ref(),
+        }
     }
 
-    /// Number of unusable entries in the document.
+    /// Unusable entries of the document.
     #[must_use]
-    pub const fn skipped(&self) -> usize {
-        self.skipped
+    pub const fn skipped(&self) -> &SkippedKeys {
+        &self.skipped
     }
 }
 
@@ -84,30 +116,63 @@ impl fmt::Debug for KeySet {
 }
 
 fn entries(document: &[u8]) -> Option<Vec<&RawValue>> {
+    let document = document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document);
     let text = str::from_utf8(document).ok()?;
     Object::read(text, &["keys"]).ok()?.get("keys").ok()?
 }
 
-/// Returns key id and key if `entry` is an EC P-256 key for ES256 signatures.
-fn usable_key(entry: &str) -> Option<(String, Arc<P256Key>)> {
-    let entry = Object::read(entry, MEMBERS).ok()?;
-    let text = |name| entry.get::<String>(name).ok();
-    let required = |name| text(name).flatten();
-    let absent_or =
-        |name, value: &str| text(name).is_some_and(|found| found.is_none_or(|found| found == value));
-    let may_verify = entry
-        .get::<Vec<String>>("key_ops")
-        .is_ok_and(|found| found.is_none_or(|operations| operations.iter().any(|each| each == "verify")));
-    if required("kty")? != "EC" || required("crv")? != "P-256" {
-        return None;
+/// Entry of a document, with its key id if that is a text.
+struct Entry {
+    key_id: Option<String>,
+    key: Result<P256Key, SkipReason>,
+}
+
+impl Entry {
+    fn read(text: &str) -> Self {
+        let Ok(members) = Object::read(text, MEMBERS) else {
+            return Self { key_id: None, key: Err(SkipReason::Malformed) };
+        };
+        let (key_id, key) = match optional::<String>(&members, "kid") {
+            Ok(None) => (None, usable_key(&members)),
+            Ok(Some(key_id)) if is_key_id(&key_id) => (Some(key_id), usable_key(&members)),
+            Ok(Some(_)) | Err(_) => (None, Err(SkipReason::KeyId)),
+        };
+        Self { key_id, key }
     }
-    if !absent_or("use", "sig") || !absent_or("alg", "ES256") || !may_verify {
-        return None;
+}
+
+/// Decodes an EC P-256 key for ES256 signatures.
+fn usable_key(members: &Object<'_>) -> Result<P256Key, SkipReason> {
+    let text = |name| optional::<String>(members, name);
+    let is = |name, value: &str| text(name).is_ok_and(|found| found.as_deref() == Some(value));
+    let may_be = |name, value: &str| text(name).is_ok_and(|found| found.is_none_or(|found| found == value));
+    let operations = optional::<Vec<String>>(members, "key_ops");
+    let may_verify = |operations: Vec<String>| operations.iter().any(|operation| operation == "verify");
+    for (holds, reason) in [
+        (is("kty", "EC"), SkipReason::KeyType),
+        (is("crv", "P-256"), SkipReason::Curve),
+        (may_be("use", "sig"), SkipReason::Use),
+        (may_be("alg", "ES256"), SkipReason::Algorithm),
+        (operations.is_ok_and(|operations| operations.is_none_or(may_verify)), SkipReason::Operations),
+    ] {
+        if !holds {
+            return Err(reason);
+        }
     }
-    let key_id = required("kid").filter(|key_id| is_key_id(key_id))?;
-    let coordinate = |name| base64url::decode(&required(name)?);
-    let key = P256Key::from_coordinates(&coordinate("x")?, &coordinate("y")?)?;
-    Some((key_id, Arc::new(key)))
+    let coordinate = |name| base64url::decode(unpadded(&text(name).ok()??));
+    let point = coordinate("x").zip(coordinate("y"));
+    point.and_then(|(x, y)| P256Key::from_coordinates(&x, &y)).ok_or(SkipReason::Point)
+}
+
+/// Reads a member that may be absent or `null`.
+fn optional<'t, T: Deserialize<'t>>(members: &Object<'t>, name: &str) -> Result<Option<T>, WrongType> {
+    members.get::<Option<T>>(name).map(Option::flatten)
+}
+
+/// Removes the padding of base64: two characters at most.
+fn unpadded(text: &str) -> &str {
+    let once = text.strip_suffix('=').unwrap_or(text);
+    once.strip_suffix('=').unwrap_or(once)
 }
 
 #[cfg(test)]
@@ -122,7 +187,10 @@ mod tests {
     }
 
     fn with(name: &str, value: Value) -> Value {
-        let mut jwk = jwk("k", 7);
+        with_in(jwk("k", 7), name, value)
+    }
+
+    fn with_in(mut jwk: Value, name: &str, value: Value) -> Value {
         jwk[name] = value;
         jwk
     }
@@ -152,20 +220,21 @@ mod tests {
             x(&[1; 33]),
             with("kid", json!("")),
             with("kid", json!("k".repeat(257))),
-            with("kid", json!(null)),
+            with("kid", json!(7)),
             with("use", json!("enc")),
-            with("use", json!(null)),
+            with("use", json!(7)),
             with("alg", json!("ES384")),
             with("key_ops", json!([])),
             with("key_ops", json!(["sign"])),
             with("key_ops", json!("verify")),
+            with("x", json!("AAA===")),
         ];
         for entry in wrong.clone() {
             assert!(!is_usable(entry.clone()), "{entry}");
         }
         let set = parse(&[&wrong[..], &[jwk("good", 7)]].concat()).unwrap();
         assert!(set.key("good").is_some());
-        assert_eq!(set.skipped(), wrong.len());
+        assert_eq!(set.skipped().len(), wrong.len());
     }
 
     #[test]
@@ -177,13 +246,41 @@ mod tests {
         assert!(is_usable(with("x5c", json!(["AAAA"]))));
     }
 
+    /// Forms of real issuers: `null` for absent members, padded coordinates, a byte-order mark.
+    #[test]
+    fn published_forms_of_a_usable_key_are_read() {
+        for name in ["use", "alg", "key_ops", "kid"] {
+            assert!(is_usable(with(name, json!(null))), "{name}");
+        }
+        for name in ["x", "y"] {
+            let padded = jwk("k", 7)[name].as_str().unwrap().to_owned() + "=";
+            assert!(is_usable(with(name, padded.into())), "{name}");
+        }
+        let document = format!("\u{feff}{}", json!({ "keys": [jwk("k", 7)] }));
+        assert!(KeySet::parse(document.as_bytes()).unwrap().key("k").is_some());
+    }
+
+    #[test]
+    fn the_only_usable_key_serves_tokens_without_a_key_id() {
+        let unnamed = |seed| with_in(jwk("k", seed), "kid", json!(null));
+        let named = parse(&[jwk("k", 7), with("kty", json!("RSA"))]).unwrap();
+        assert_eq!(named.key(None), named.key("k"));
+        assert!(named.key(None).is_some());
+        let set = parse(&[unnamed(7)]).unwrap();
+        assert_eq!((set.key(None), set.key("k")), (named.key(None), None));
+        assert!(parse(&[jwk("k", 7), jwk("l", 8)]).unwrap().key(None).is_none());
+        assert!(matches!(parse(&[unnamed(7), unnamed(8)]), Err(KeySetInvalid::NoUsableKey(_))));
+        let beside = parse(&[jwk("k", 7), unnamed(8)]).unwrap();
+        assert_eq!(beside.key(None), named.key(None));
+        assert_eq!(beside.skipped().to_string(), "key 1: no key id beside other keys");
+    }
+
     #[test]
     fn a_repeated_member_makes_an_entry_unusable() {
         let entry = jwk("k", 7).to_string().replacen('{', r#"{"kid":"k","#, 1);
-        assert_eq!(
-            KeySet::parse(format!(r#"{{"keys":[{entry}]}}"#).as_bytes()).unwrap_err(),
-            KeySetInvalid::NoUsableKey
-        );
+        let rejection = KeySet::parse(format!(r#"{{"keys":[{entry}]}}"#).as_bytes()).unwrap_err();
+        let text = "key set document has no usable key (key 0: not an object, or with a repeated member)";
+        assert_eq!(rejection.to_string(), text);
     }
 
     #[test]
@@ -202,7 +299,7 @@ mod tests {
         {
             assert_eq!(failure(document), KeySetInvalid::Malformed, "{document}");
         }
-        assert_eq!(failure(r#"{"keys":[]}"#), KeySetInvalid::NoUsableKey);
+        assert_eq!(failure(r#"{"keys":[]}"#), KeySetInvalid::NoUsableKey(SkippedKeys::default()));
         assert_eq!(failure(&" ".repeat(MAX_DOCUMENT_BYTES + 1)), KeySetInvalid::TooLarge);
     }
 

@@ -33,6 +33,7 @@ pub mod issuer;
 mod json;
 pub mod jwks;
 mod jws;
+mod numeric_date;
 mod p256_key;
 pub mod personal_space;
 pub mod rights;

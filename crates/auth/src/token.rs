@@ -31,7 +31,7 @@ pub struct UnverifiedToken<'t> {
     /// Signed bytes: header and payload with the dot between them.
     signed: &'t str,
     signature: Vec<u8>,
-    key_id: String,
+    key_id: Option<String>,
     payload: String,
     issuer: String,
 }
@@ -68,14 +68,14 @@ impl<'t> UnverifiedToken<'t> {
         comparable_issuer(&self.issuer)
     }
 
-    /// Key id within the issuer's set.
+    /// Key id within the issuer's set. A token without one is verified with the only key of a set.
     #[must_use]
-    pub fn key_id(&self) -> &str {
-        &self.key_id
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
     }
 
-    /// Verifies signature and claims: steps 9 to 16 of auth §2.4. `key` is the issuer's key with the id
-    /// [`Self::key_id`].
+    /// Verifies signature and claims: steps 9 to 16 of auth §2.4. `key` is the issuer's key for the id
+    /// [`Self::key_id`] ([`KeySet::key`](crate::KeySet::key)).
     ///
     /// # Errors
     /// [`TokenError::Expired`] and [`TokenError::Invalid`].

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use less_sync_auth::jwks::KeyQuery;
 use less_sync_auth::jwks::cache::{CacheTimes, Rejection};
-use less_sync_auth::{Caller, InvalidToken, TokenError, TokenRules, TrustedIssuer, UnverifiedToken};
+use less_sync_auth::{Caller, InvalidToken, P256Key, TokenError, TokenRules, TrustedIssuer, UnverifiedToken};
 
 use crate::issuer_keys::{IssuerKeys, KeySetDeps};
 use crate::ports::Clock;
@@ -73,9 +74,23 @@ impl Authenticator {
     pub async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
         let token = UnverifiedToken::parse(token)?;
         let keys = self.issuers.get(token.issuer()).ok_or(TokenError::UntrustedIssuer)?;
-        let key = keys.key(token.key_id()).await.map_err(rejection)?;
-        let is_signature =
-            |signed: &[u8], signature: &[u8]| self.signatures.verifies(&key, signed, signature);
+        let query = KeyQuery::from(token.key_id());
+        let key = keys.key(query).await.map_err(rejection)?;
+        match self.verify(&token, &key) {
+            // A key id would be unknown now if the issuer had replaced its key.
+            Err(error @ TokenError::Invalid(InvalidToken::Signature)) if token.key_id().is_none() => {
+                match keys.key(query.other_than(&key)).await {
+                    Ok(newer) => self.verify(&token, &newer),
+                    Err(Rejection::UnknownKey) => Err(error),
+                    Err(Rejection::Unavailable) => Err(TokenError::KeySourceUnavailable),
+                }
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify(&self, token: &UnverifiedToken<'_>, key: &P256Key) -> Result<Caller, TokenError> {
+        let is_signature = |signed: &[u8], signature: &[u8]| self.signatures.verifies(key, signed, signature);
         token.verify_by(is_signature, &self.rules, self.clock.now())
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use less_sync_auth::jwks::KeyQuery;
 use less_sync_auth::jwks::cache::{
     CacheTimes, FetchFailed, FetchOrigin, KeyCache, LoadedKeys, Lookup, NextTry, Rejection,
 };
@@ -81,19 +82,19 @@ impl IssuerKeys {
         Arc::new(Self { index, url, deps, loaded: ArcSwapOption::empty(), state: Mutex::new(state) })
     }
 
-    /// The key named `key_id`. Waits only if the cached set lacks it, at most the timeout of a foreground fetch.
-    pub(crate) async fn key(self: &Arc<Self>, key_id: &str) -> Result<Arc<P256Key>, Rejection> {
-        if let Some(key) = self.cached_key(key_id) {
+    /// The key that a token requires. Waits only if the cached set lacks it, at most the timeout of a foreground fetch.
+    pub(crate) async fn key(self: &Arc<Self>, query: KeyQuery<'_>) -> Result<Arc<P256Key>, Rejection> {
+        if let Some(key) = self.cached_key(query) {
             return Ok(key);
         }
-        match self.look_up(key_id) {
+        match self.look_up(query) {
             Step::Done(result) => result,
             Step::Wait(origin, fetch) => {
                 // The timeout applies to the waiting, not to the fetch: the caller may have joined a background fetch,
                 // which has longer, and that fetch must go on for the other callers.
                 let result = self.with_timeout(FetchMode::Foreground.timeout(), completed(fetch)).await;
                 let result = result.unwrap_or(Err(FetchFailed));
-                self.state.lock().cache.after_fetch(key_id, origin, result, self.deps.clock.instant())
+                self.state.lock().cache.after_fetch(query, origin, result, self.deps.clock.instant())
             }
         }
     }
@@ -114,11 +115,11 @@ impl IssuerKeys {
     }
 
     /// Lock-free fast path of nearly every token: reads the published set and never waits.
-    fn cached_key(self: &Arc<Self>, key_id: &str) -> Option<Arc<P256Key>> {
+    fn cached_key(self: &Arc<Self>, query: KeyQuery<'_>) -> Option<Arc<P256Key>> {
         let now = self.deps.clock.instant();
         let loaded = self.loaded.load();
         let loaded = loaded.as_ref()?;
-        let key = Arc::clone(loaded.usable(now)?.key(key_id)?);
+        let key = Arc::clone(query.find(loaded.usable(now)?)?);
         // Stale-while-revalidate: the stale key is used, and the first reader past the freshness starts a refresh.
         // `try_lock`, since the holder of the lock is about to start one or has just finished one; blocking here would
         // put every authentication behind that lock. A refresh that is missed is due for the next reader.
@@ -130,9 +131,9 @@ impl IssuerKeys {
         Some(key)
     }
 
-    fn look_up(self: &Arc<Self>, key_id: &str) -> Step {
+    fn look_up(self: &Arc<Self>, query: KeyQuery<'_>) -> Step {
         let mut state = self.state.lock();
-        match state.cache.lookup(key_id, self.deps.clock.instant()) {
+        match state.cache.lookup(query, self.deps.clock.instant()) {
             Lookup::Found { key, refresh } => {
                 drop(state);
                 self.refresh_if(refresh);
@@ -176,7 +177,13 @@ impl IssuerKeys {
         let response = self.with_timeout(mode.timeout(), fetch).await.unwrap_or(Err(KeySetError::TimedOut));
         let parsed = response.and_then(|response| Ok((KeySet::parse(&response.body)?, response.max_age)));
         match &parsed {
-            Ok((set, _)) => tracing::debug!(issuer = self.index, skipped = set.skipped(), "key set fetched"),
+            Ok((set, _)) if set.skipped().is_empty() => {
+                tracing::debug!(issuer = self.index, "key set fetched");
+            }
+            Ok((set, _)) => {
+                let skipped = set.skipped();
+                tracing::info!(issuer = self.index, count = skipped.len(), %skipped, "key set fetched, entries skipped");
+            }
             Err(error) => {
                 tracing::warn!(issuer = self.index, error = %less_sync_core::ErrorChain(error), "failed to fetch a key set");
             }

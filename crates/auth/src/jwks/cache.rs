@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::KeyQuery;
 use crate::{KeySet, P256Key};
 
 /// Lower bound of the freshness lifetime, whatever `max-age` a document states.
@@ -156,11 +157,11 @@ impl KeyCache {
     }
 
     /// Looks up the key of a token.
-    pub fn lookup(&mut self, key_id: &str, now: Instant) -> Lookup {
+    pub fn lookup<'q>(&mut self, query: impl Into<KeyQuery<'q>>, now: Instant) -> Lookup {
         let Some(loaded) = self.loaded.clone().filter(|loaded| loaded.usable(now).is_some()) else {
             return self.first_load(now);
         };
-        match loaded.set.key(key_id) {
+        match query.into().find(&loaded.set) {
             Some(key) => {
                 let refresh = !loaded.is_fresh(now) && self.begin_refresh(now);
                 Lookup::Found { key: Arc::clone(key), refresh }
@@ -173,15 +174,15 @@ impl KeyCache {
     ///
     /// # Errors
     /// [`Rejection`], the final result of the lookup.
-    pub fn after_fetch(
+    pub fn after_fetch<'q>(
         &self,
-        key_id: &str,
+        query: impl Into<KeyQuery<'q>>,
         origin: FetchOrigin,
         outcome: Result<(), FetchFailed>,
         now: Instant,
     ) -> Result<Arc<P256Key>, Rejection> {
         let set = self.loaded.as_ref().and_then(|loaded| loaded.usable(now)).ok_or(Rejection::Unavailable)?;
-        if let Some(key) = set.key(key_id) {
+        if let Some(key) = query.into().find(set) {
             return Ok(Arc::clone(key));
         }
         match (origin, outcome) {

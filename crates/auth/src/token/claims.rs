@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::error::{InvalidToken, TokenError};
 use super::rules::TokenRules;
 use crate::json::Object;
+use crate::numeric_date::NumericDate;
 use crate::personal_space::Owner;
 use crate::trusted_issuer::comparable_issuer;
 use crate::{Caller, Scopes};
@@ -56,9 +57,9 @@ impl Claims {
             user_id: text("sub")?,
             client_id: text("client_id")?,
             audience: optional(&claims, "aud")?.map(Audience::into_vec).unwrap_or_default(),
-            expires_at: optional(&claims, "exp")?.map(seconds).ok_or(InvalidToken::Claim("exp"))?,
-            not_before: optional(&claims, "nbf")?.map(signed_seconds),
-            issued_at: optional(&claims, "iat")?.map(signed_seconds),
+            expires_at: expiry(&claims)?,
+            not_before: optional(&claims, "nbf")?.map(NumericDate::ceil),
+            issued_at: optional(&claims, "iat")?.map(NumericDate::ceil),
             scope: text("scope")?,
             did: text("did")?,
             mailbox_id: text("mailbox_id")?,
@@ -122,7 +123,6 @@ impl Claims {
     }
 }
 
-/// Audience claim: one text or several.
 /// Text of a claim, without a NUL.
 #[derive(Default, Deserialize)]
 #[serde(try_from = "String")]
@@ -136,6 +136,7 @@ impl TryFrom<String> for Text {
     }
 }
 
+/// Audience claim: one text or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -152,14 +153,6 @@ impl Audience {
     }
 }
 
-/// Integer of either sign.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(untagged)]
-enum Integer {
-    Signed(i64),
-    Large(u64),
-}
-
 fn optional<'t, T: Deserialize<'t>>(
     claims: &Object<'t>,
     name: &'static str,
@@ -167,20 +160,14 @@ fn optional<'t, T: Deserialize<'t>>(
     claims.get(name).map_err(|_| InvalidToken::Claim(name))
 }
 
-/// Seconds since the Unix epoch, clamped to the range of the clock.
-fn seconds(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn signed_seconds(value: Integer) -> i64 {
-    match value {
-        Integer::Signed(value) => value,
-        Integer::Large(value) => seconds(value),
-    }
+/// Reads `exp`, which is required and not before 1970.
+fn expiry(claims: &Object<'_>) -> Result<i64, InvalidToken> {
+    let expiry = optional::<NumericDate>(claims, "exp")?.map(NumericDate::floor);
+    expiry.filter(|expiry| *expiry >= 0).ok_or(InvalidToken::Claim("exp"))
 }
 
 fn whole_seconds(duration: Duration) -> i64 {
-    seconds(duration.as_secs())
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn identity(user_id: String, client_id: String) -> Result<(UserId, ClientId), InvalidName> {

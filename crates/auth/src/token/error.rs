@@ -54,10 +54,10 @@ pub enum InvalidToken {
     /// Type header `typ` of another kind of token.
     #[error("token is of another type")]
     Type,
-    /// Key id `kid` missing or not a text of 1 to 256 bytes.
-    #[error("token has no key id")]
+    /// Key id `kid` that is not a text of 1 to 256 bytes.
+    #[error("key id of the token is malformed")]
     KeyId,
-    /// Key id unknown to the issuer.
+    /// Key id unknown to the issuer, or no key id although the issuer has several keys.
     #[error("issuer has no such key")]
     UnknownKey,
     /// Signature that does not verify with the key over this token.

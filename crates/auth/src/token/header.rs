@@ -5,14 +5,15 @@ use crate::json::Object;
 
 const NAMES: &[&str] = &["alg", "crit", "typ", "kid"];
 const ALGORITHM: &str = "ES256";
-const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
+const TYPES: [&str; 4] = ["JWT", "at+jwt", "application/at+jwt", "JOSE"];
 
 /// Maximum length of a key id, in bytes.
 pub(crate) const MAX_KEY_ID_BYTES: usize = 256;
 
 /// Variable part of the header. Embedded keys and key URLs are never read.
 pub(super) struct Header {
-    pub(super) key_id: String,
+    /// Key id; absent in tokens of issuers with a single key.
+    pub(super) key_id: Option<String>,
 }
 
 impl Header {
@@ -29,8 +30,11 @@ impl Header {
         if kind.is_some_and(|kind| TYPES.iter().all(|known| !known.eq_ignore_ascii_case(&kind))) {
             return Err(InvalidToken::Type);
         }
-        let key_id = member("kid").ok().flatten().filter(|kid| is_key_id(kid));
-        Ok(Self { key_id: key_id.ok_or(InvalidToken::KeyId)? })
+        let key_id = member("kid").map_err(|_| InvalidToken::KeyId)?;
+        if key_id.as_ref().is_some_and(|key_id| !is_key_id(key_id)) {
+            return Err(InvalidToken::KeyId);
+        }
+        Ok(Self { key_id })
     }
 }
 
@@ -42,17 +46,17 @@ pub(crate) fn is_key_id(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<String, InvalidToken> {
+    fn read(text: &str) -> Result<Option<String>, InvalidToken> {
         Header::read(text).map(|header| header.key_id)
     }
 
     #[test]
     fn the_type_may_be_spelled_in_any_case_or_left_out() {
-        for kind in ["JWT", "jwt", "AT+JWT", "Application/At+Jwt"] {
+        for kind in ["JWT", "jwt", "AT+JWT", "Application/At+Jwt", "JOSE"] {
             let text = format!(r#"{{"alg":"ES256","kid":"k","typ":"{kind}"}}"#);
-            assert_eq!(read(&text), Ok("k".into()), "{kind}");
+            assert_eq!(read(&text), Ok(Some("k".into())), "{kind}");
         }
-        assert_eq!(read(r#"{"alg":"ES256","kid":"k"}"#), Ok("k".into()));
+        assert_eq!(read(r#"{"alg":"ES256","kid":"k"}"#), Ok(Some("k".into())));
         assert_eq!(read(r#"{"alg":"ES256","kid":"k","typ":null}"#), Err(InvalidToken::Type));
     }
 
@@ -65,11 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_id_has_one_to_256_bytes() {
+    fn a_key_id_has_one_to_256_bytes_or_is_absent() {
         let named = |kid: &str| read(&format!(r#"{{"alg":"ES256","kid":"{kid}"}}"#));
         assert!(named(&"k".repeat(256)).is_ok());
         for wrong in [String::new(), "k".repeat(257), "é".repeat(129)] {
             assert_eq!(named(&wrong), Err(InvalidToken::KeyId));
         }
+        assert_eq!(read(r#"{"alg":"ES256"}"#), Ok(None));
+        assert_eq!(read(r#"{"alg":"ES256","kid":null}"#), Err(InvalidToken::KeyId));
     }
 }

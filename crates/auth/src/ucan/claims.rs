@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::texts::{TextOrTexts, Texts};
 use super::{InvalidUcan, UcanError};
 use crate::json::Object;
+use crate::numeric_date::NumericDate;
 
 /// Names of the claims that are read. A duplicate of any is rejected.
 const NAMES: &[&str] = &["iss", "aud", "cmd", "with", "nonce", "exp", "nbf", "prf"];
@@ -37,8 +38,8 @@ impl Claims {
             command: text("cmd")?,
             resource: text("with")?,
             nonce: text("nonce")?,
-            expires_at: optional(&claims, "exp")?,
-            not_before: optional(&claims, "nbf")?.unwrap_or_default(),
+            expires_at: time(&claims, "exp", NumericDate::floor)?,
+            not_before: time(&claims, "nbf", NumericDate::ceil)?.unwrap_or_default(),
             proofs: optional(&claims, "prf")?.unwrap_or_default(),
         })
     }
@@ -111,6 +112,16 @@ pub(super) fn command(permission: Permission) -> &'static str {
         Permission::Write => "/space/write",
         Permission::Admin => "/space/admin",
     }
+}
+
+/// Reads a time that is not before 1970, in whole seconds.
+fn time(
+    claims: &Object<'_>,
+    name: &'static str,
+    whole: fn(NumericDate) -> i64,
+) -> Result<Option<u64>, InvalidUcan> {
+    let time = optional::<NumericDate>(claims, name)?;
+    time.map(|time| u64::try_from(whole(time)).map_err(|_| InvalidUcan::Claim(name))).transpose()
 }
 
 fn optional<'t, T: Deserialize<'t>>(

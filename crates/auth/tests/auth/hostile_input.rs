@@ -61,7 +61,7 @@ fn a_ucan_is_no_access_token() {
         "exp": NOW + 900, "nnc": "n", "prf": [],
     });
     let header = json!({ "alg": "ES256", "typ": "JWT", "ucv": "0.10.0" });
-    assert_eq!(rejection(&header, &payload), TokenError::Invalid(InvalidToken::KeyId));
+    assert_eq!(rejection(&header, &payload), TokenError::Invalid(InvalidToken::Identity));
     let with_kid = json!({ "alg": "ES256", "typ": "JWT", "kid": "key-1" });
     assert_eq!(rejection(&with_kid, &payload), TokenError::Invalid(InvalidToken::Identity));
 }

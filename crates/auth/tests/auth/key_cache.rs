@@ -155,9 +155,9 @@ fn ten_thousand_unknown_keys_in_a_minute_cause_a_fetch_every_ten_seconds() {
     let mut fetches = 0;
     for number in 0..10_000 {
         let key_id = format!("x{number}");
-        if cache.lookup(&key_id, now) == Lookup::Fetch {
+        if cache.lookup(key_id.as_str(), now) == Lookup::Fetch {
             fetches += 1;
-            assert_eq!(cache.lookup(&format!("w{number}"), now), Lookup::Wait);
+            assert_eq!(cache.lookup(format!("w{number}").as_str(), now), Lookup::Wait);
             cache.fetched(Ok((keys(&["a"]), None)), now);
         }
         now += Duration::from_millis(6);

@@ -122,13 +122,16 @@ proptest! {
 /// True if a root token with these claims lets member 1 write.
 fn are_good(claims: &Value) -> bool {
     let first = |list: &Value| list.as_array().map_or_else(|| list.clone(), |list| json!(list.first()));
+    let now = f64::from(u32::try_from(NOW).unwrap());
     let absent_or = |name: &str, good: fn(&Value) -> bool| claims.get(name).is_none_or(good);
     claims["iss"] == MEMBERS[0].did().as_str()
         && first(&claims["aud"]) == MEMBERS[1].did().as_str()
         && (claims["cmd"] == "/space/write" || claims["cmd"] == "/space/admin")
         && claims["with"] == format!("space:{}", space())
-        && claims["exp"].as_u64().is_some_and(|exp| exp >= NOW.cast_unsigned())
-        && absent_or("nbf", |nbf| nbf.as_u64().is_some_and(|nbf| nbf <= NOW.cast_unsigned()))
+        && claims["exp"].as_f64().is_some_and(|exp| exp.floor() >= now)
+        && claims
+            .get("nbf")
+            .is_none_or(|nbf| nbf.as_f64().is_some_and(|nbf| (0.0..=now).contains(&nbf.ceil())))
         && claims["nonce"].as_str().is_some_and(|nonce| !nonce.is_empty())
         && absent_or("prf", |prf| prf.as_array().is_some_and(Vec::is_empty))
 }
