@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use less_sync_auth::RootKey;
 use less_sync_client::crypto::{KeyRing, Secret, SpaceKey};
 use less_sync_client::sharing::{Chain, Membership};
-use less_sync_core::{Epoch, SpaceId};
+use less_sync_core::{Did, Epoch, SpaceId};
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
@@ -15,8 +15,8 @@ const VERSION: u32 = 1;
 pub struct PendingRotation {
     /// Key of the new epoch.
     pub key: SpaceKey,
-    /// True if the rotation excludes a removed member.
-    pub removes: bool,
+    /// Removed member, who gets no share of the key.
+    pub removes: Option<Did>,
     /// True if the server has accepted this rotation; before that, another member may have begun the same epoch.
     pub begun: bool,
 }
@@ -55,8 +55,17 @@ struct KeyEntry {
 struct RotationEntry {
     epoch: i32,
     key: Secret,
-    removes: bool,
+    /// True in files of earlier versions, which did not name the removed member.
+    removes: RemovedMember,
     begun: bool,
+}
+
+/// Removed member, or a flag of an earlier version.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum RemovedMember {
+    Named(String),
+    Flag(bool),
 }
 
 impl From<Membership> for StoredSpace {
@@ -77,6 +86,10 @@ impl StoredSpace {
         }
         let rotation = match file.rotation {
             Some(RotationEntry { epoch, key: secret, removes, begun }) => {
+                let removes = match removes {
+                    RemovedMember::Named(did) => Some(Did::try_from(did).ok()?),
+                    RemovedMember::Flag(_) => None,
+                };
                 Some(PendingRotation { key: key(epoch, secret)?, removes, begun })
             }
             None => None,
@@ -100,7 +113,10 @@ impl StoredSpace {
             rotation: self.rotation.as_ref().map(|rotation| RotationEntry {
                 epoch: rotation.key.epoch().get(),
                 key: rotation.key.secret().clone(),
-                removes: rotation.removes,
+                removes: match &rotation.removes {
+                    Some(did) => RemovedMember::Named(did.as_str().to_owned()),
+                    None => RemovedMember::Flag(false),
+                },
                 begun: rotation.begun,
             }),
         }
@@ -125,7 +141,8 @@ mod tests {
             ucan: Chain("a.b.c".to_owned()),
             keys,
         };
-        let rotation = Some(PendingRotation { key: second, removes: true, begun: false });
+        let removes = Some(Identity::random().did().clone());
+        let rotation = Some(PendingRotation { key: second, removes, begun: false });
         let stored = StoredSpace { membership, rotation };
         let text = serde_json::to_string(&stored.to_file()).unwrap();
         let again = StoredSpace::from_json(&text).unwrap();

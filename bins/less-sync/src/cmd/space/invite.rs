@@ -2,10 +2,12 @@
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use less_sync_client::crypto::SpaceKey;
 use less_sync_client::sharing::{Act, Address, Admission, Offer};
 use less_sync_core::{Permission, Timestamp};
 
 use super::log;
+use super::rotation::list_members;
 use super::session::{SpaceSelector, SpaceSession, parse_permission, permission_name};
 use crate::clock;
 use crate::failure::Failure;
@@ -74,6 +76,9 @@ async fn invite(session: &mut SpaceSession, arguments: &Arguments) -> anyhow::Re
         ucan: ucan.clone(),
         joined: false,
     };
+    // A rotation that was interrupted at its end has not listed the members for this one, who cannot read older entries.
+    let newest = membership.keys.newest().map(SpaceKey::epoch).context("there is no key for this space")?;
+    list_members(session, newest).await?;
     // The log first: rights that are not in the log could not be revoked by other administrators.
     log::append(session, None, |_| Some(Act::Admit(vec![admission.clone()]))).await?;
     // A rotation that begins after the append includes the invitee. One that began before has left a key share for this user, which the

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use less_sync_client::AppendKind;
+use less_sync_client::crypto::SpaceKey;
 use less_sync_client::sharing::{Act, Roster, seal_entry};
 use less_sync_core::ErrorCode;
 
@@ -25,9 +26,19 @@ pub(super) async fn append(
     kind: Option<AppendKind>,
     act: impl Fn(&Roster) -> Option<Act>,
 ) -> anyhow::Result<()> {
+    let key = session.shared.membership().keys.newest().context("there is no key for this space")?;
+    append_under(session, key, kind, act).await
+}
+
+/// As [`append`], encrypted under this key.
+pub(super) async fn append_under(
+    session: &SpaceSession,
+    key: &SpaceKey,
+    kind: Option<AppendKind>,
+    act: impl Fn(&Roster) -> Option<Act>,
+) -> anyhow::Result<()> {
     let membership = session.shared.membership();
     let access = membership.access();
-    let key = membership.keys.newest().context("there is no key for this space")?;
     for _ in 0..ATTEMPTS {
         let log =
             session.connection.membership_log(access).await.context("cannot read the membership log")?;

@@ -6,7 +6,7 @@ use less_sync_client::sharing::{Act, Member};
 use less_sync_core::{Did, Epoch};
 
 use super::log;
-use super::rotation::{Rotated, RotationRequest, complete_pending, rotate};
+use super::rotation::{Rotated, RotationRequest, list_members, rotate};
 use super::session::{SpaceSelector, SpaceSession};
 use crate::failure::Failure;
 use crate::fields::Fields;
@@ -48,22 +48,37 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
 /// Removes the member and rotates the key; `None` if both was done before.
 async fn revoke(session: &mut SpaceSession, did: &Did, takes_over: bool) -> anyhow::Result<Option<Rotated>> {
     ensure!(did != session.shared.identity.did(), "you cannot remove yourself");
+    let request = RotationRequest { removes: Some(did.clone()), takes_over };
     session.shared.catch_up(&session.connection).await?;
     let roster = log::roster(session).await?;
     match (roster.member(did), roster.removal(did)) {
         (Some(member), _) => {
             let others = roster.dependents(did);
             revoke_tokens(session, member).await?;
-            // A pending rotation may have given its key to this member, so it must not stay the newest one.
-            complete_pending(session, takes_over).await?;
-            log::append(session, None, |roster| roster.member(did).map(removal)).await?;
+            // The key before the log: a full log does not keep the key with the removed member.
+            let rotated = rotate(session, &request).await?;
+            let entered = enter(session, did, rotated).await;
+            entered.context("the rights are revoked and the key is rotated, but the membership log does not say so: repeat the command")?;
             others.into_iter().for_each(warn);
+            return Ok(Some(rotated));
         }
         (None, Some(epoch)) if is_rotated(session, epoch).await? => return Ok(None),
+        // Entered by an earlier version, which rotated the key afterwards.
         (None, Some(_)) => {}
         (None, None) => bail!("the space has no member {}", did.as_str()),
     }
-    rotate(session, RotationRequest { removes: true, takes_over }).await.map(Some)
+    let rotated = rotate(session, &request).await?;
+    list_members(session, rotated.epoch()).await?;
+    Ok(Some(rotated))
+}
+
+/// Enters the removal into the membership log, under the key before the rotation, and then the members under the new one.
+async fn enter(session: &SpaceSession, did: &Did, rotated: Rotated) -> anyhow::Result<()> {
+    let keys = &session.shared.membership().keys;
+    let before = rotated.before().and_then(|before| keys.key(before).ok()).or(keys.newest());
+    let before = before.context("there is no key for this space")?;
+    log::append_under(session, before, None, |roster| roster.member(did).map(removal)).await?;
+    list_members(session, rotated.epoch()).await
 }
 
 /// Revokes all tokens of the member on the server, which ends their subscriptions.

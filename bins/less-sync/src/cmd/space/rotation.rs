@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use less_sync_client::crypto::SpaceKey;
 use less_sync_client::sharing::{Act, MAX_ADMISSIONS, RewrapError, Rewrapped, adopt, rewrap_all, seal_share};
 use less_sync_client::{Begun, Share};
-use less_sync_core::{Epoch, limits};
+use less_sync_core::{Did, Epoch, limits};
 use less_sync_keystore::PendingRotation;
 
 use super::log;
@@ -28,10 +28,11 @@ const POLLS: usize = 5;
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Requested rotation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RotationRequest {
-    /// True if a member was removed. Writes under older epochs are rejected from the beginning of the rotation, then.
-    pub(super) removes: bool,
+    /// Removed member, who gets no share of the new key. Writes under older epochs are rejected from the beginning of the
+    /// rotation, then.
+    pub(super) removes: Option<Did>,
     /// True to take over a pending rotation without key shares, with a new key.
     pub(super) takes_over: bool,
 }
@@ -45,6 +46,16 @@ pub(super) struct Rotated {
 }
 
 impl Rotated {
+    /// Epoch of the new key.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Epoch before the rotation.
+    pub(super) fn before(&self) -> Option<Epoch> {
+        Epoch::new(self.epoch.get() - 1).ok()
+    }
+
     pub(super) fn line(&self) -> Fields {
         Fields::new()
             .with("epoch", self.epoch.get())
@@ -54,49 +65,43 @@ impl Rotated {
     }
 }
 
-/// Rotates to a new key. A pending rotation is completed instead; for a removal, another one follows unless the pending one
-/// was started for the same removal.
-pub(super) async fn rotate(session: &mut SpaceSession, request: RotationRequest) -> anyhow::Result<Rotated> {
+/// Rotates to a new key, without an entry of the membership log. A pending rotation is completed instead; for a removal, another
+/// one follows unless the pending one was started for the same removal.
+pub(super) async fn rotate(session: &mut SpaceSession, request: &RotationRequest) -> anyhow::Result<Rotated> {
     for _ in 0..MAX_ATTEMPTS {
         let state = session.shared.state(&session.connection).await?;
         if let Some(pending) = state.rewrap_epoch {
-            let removes = session
-                .shared
-                .stored
-                .rotation
-                .as_ref()
-                .is_some_and(|ours| ours.key.epoch() == pending && ours.begun && ours.removes);
+            let ours = session.shared.stored.rotation.as_ref();
+            let is_same = ours.is_some_and(|ours| {
+                ours.key.epoch() == pending && ours.begun && ours.removes == request.removes
+            });
             message(&format!("completing the pending rotation to epoch {pending}"));
             let rotated = complete(session, pending, request.takes_over, true).await?;
-            if removes || !request.removes {
+            if is_same || request.removes.is_none() {
                 return Ok(rotated);
             }
-        } else if let Some(epoch) = begin(session, state.key_generation, request.removes).await? {
+        } else if let Some(epoch) = begin(session, state.key_generation, request.removes.as_ref()).await? {
             return complete(session, epoch, false, false).await;
         }
     }
     bail!("other members rotate the key concurrently: try again")
 }
 
-/// Completes a pending rotation, if there is one.
-pub(super) async fn complete_pending(session: &mut SpaceSession, takes_over: bool) -> anyhow::Result<()> {
-    let state = session.shared.state(&session.connection).await?;
-    match state.rewrap_epoch {
-        Some(pending) => complete(session, pending, takes_over, true).await.map(drop),
-        None => Ok(()),
-    }
-}
-
 /// Begins the epoch after `current`; `None` if another member was first.
-async fn begin(session: &mut SpaceSession, current: Epoch, removes: bool) -> anyhow::Result<Option<Epoch>> {
+async fn begin(
+    session: &mut SpaceSession,
+    current: Epoch,
+    removes: Option<&Did>,
+) -> anyhow::Result<Option<Epoch>> {
     let epoch = Epoch::new(current.get().saturating_add(1)).context("the space has no further epoch")?;
     // Rewrapping needs the keys of all older epochs in use.
     session.shared.catch_up(&session.connection).await?;
     let key = SpaceKey::random(session.shared.space(), epoch);
     check_share(session, &key)?;
-    session.shared.update(|stored| stored.rotation = Some(PendingRotation { key, removes, begun: false }))?;
+    let rotation = PendingRotation { key, removes: removes.cloned(), begun: false };
+    session.shared.update(|stored| stored.rotation = Some(rotation))?;
     let access = session.shared.membership().access();
-    let begun = session.connection.begin_epoch(access, epoch, removes).await;
+    let begun = session.connection.begin_epoch(access, epoch, removes.is_some()).await;
     match begun.map_err(|error| explain(error, "cannot begin the rotation"))? {
         Begun::Ours => {
             session.shared.update(|stored| {
@@ -132,7 +137,6 @@ async fn complete(
     }
     let key = key_of(session, epoch, takes_over).await?;
     session.shared.store_key(key)?;
-    list_members(session, epoch).await?;
     let membership = session.shared.membership();
     let done = rewrap_all(&session.connection, membership.access(), &membership.keys, epoch).await;
     let done = done.map_err(advice)?;
@@ -157,7 +161,7 @@ async fn key_of(session: &mut SpaceSession, epoch: Epoch, takes_over: bool) -> a
         ),
     };
     if ours.is_none() {
-        let rotation = PendingRotation { key: key.clone(), removes: false, begun: true };
+        let rotation = PendingRotation { key: key.clone(), removes: None, begun: true };
         session.shared.update(|stored| stored.rotation = Some(rotation))?;
     }
     upload_shares(session, &key).await?;
@@ -178,11 +182,14 @@ async fn shared_key(session: &SpaceSession, epoch: Epoch, polls: usize) -> anyho
     Ok(None)
 }
 
-/// Uploads key shares for all members, ourselves included.
+/// Uploads key shares for all members, ourselves included, but not for the one that the rotation removes: the membership log says so
+/// only afterwards.
 async fn upload_shares(session: &SpaceSession, key: &SpaceKey) -> anyhow::Result<()> {
     let roster = log::roster(session).await?;
+    let removed = session.shared.stored.rotation.as_ref().and_then(|rotation| rotation.removes.as_ref());
     let (own, now) = (session.shared.identity.did(), clock::timestamp());
-    let others = roster.members().filter(|member| member.did != *own && member.permission(now).is_some());
+    let is_kept = |did: &Did| did != own && Some(did) != removed;
+    let others = roster.members().filter(|member| is_kept(&member.did) && member.permission(now).is_some());
     let dids = std::iter::once(own).chain(others.map(|member| &member.did));
     let proof = &session.shared.membership().ucan.0;
     let shares: Vec<Share> =
@@ -196,7 +203,7 @@ async fn upload_shares(session: &SpaceSession, key: &SpaceKey) -> anyhow::Result
 }
 
 /// Repeats the admissions of all members under the new key, for future members, who cannot read older entries.
-async fn list_members(session: &SpaceSession, epoch: Epoch) -> anyhow::Result<()> {
+pub(super) async fn list_members(session: &SpaceSession, epoch: Epoch) -> anyhow::Result<()> {
     loop {
         let left = log::roster(session).await?.to_be_listed(epoch);
         if left.is_empty() {
