@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::cmd::{bench, file, history_check, identity, key, pull, push, space, tail, token};
 use crate::failure::{Failure, print_outcome};
-use crate::target::Target;
+use crate::process_one;
+use crate::target::{HEADING, Target};
 
 /// Use and measure a less-sync server: tokens, records, files, shared spaces, live frames, benchmarks
 ///
@@ -18,7 +21,7 @@ struct Arguments {
     #[command(flatten)]
     target: Target,
     /// Print JSON, one object per line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -48,10 +51,21 @@ enum Command {
     HistoryCheck(history_check::Arguments),
 }
 
+/// Shared options that commands do not use.
+const UNUSED: [(&[&str], &[&str]); 4] = [
+    (&["token"], &["token", "keys"]),
+    (&["key", "import"], &["url", "token", "user", "client"]),
+    (&["bench"], &["token", "user", "client", "keys"]),
+    (&["history-check"], &["url", "token", "user", "client", "keys"]),
+];
+
 /// Parses the command line and runs the command.
 pub(crate) fn run() -> ExitCode {
-    match Arguments::try_parse() {
-        Ok(arguments) => print_outcome(execute(arguments)),
+    match parse() {
+        Ok(arguments) => {
+            let url = arguments.target.url.clone();
+            print_outcome(execute(arguments), &url)
+        }
         Err(error) => {
             // Help and version arrive here, too; `print` sends them to standard output.
             let _closed = error.print();
@@ -60,7 +74,50 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+fn parse() -> Result<Arguments, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    for (path, unused) in UNUSED {
+        let is_given = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        if is_called(&matches, path)
+            && let Some(id) = unused.iter().find(is_given)
+        {
+            let text = format!("less-sync {} does not use --{id}", path.join(" "));
+            return Err(command.error(ErrorKind::ArgumentConflict, text));
+        }
+    }
+    Arguments::from_arg_matches(&matches)
+}
+
+/// Command line whose help shows a command only the options that it uses.
+fn command() -> clap::Command {
+    let command = Arguments::command();
+    let shared: Vec<Arg> = command.get_arguments().filter(|shared| shared.is_global_set()).cloned().collect();
+    UNUSED.into_iter().fold(command, |command, (path, unused)| {
+        // An option of the same name keeps the visible one from being passed down.
+        let hidden = shared.iter().filter(|shared| unused.contains(&shared.get_id().as_str()));
+        with(command, path, hidden.map(|shared| shared.clone().hide(true)).collect())
+    })
+}
+
+fn with(command: clap::Command, path: &[&'static str], hidden: Vec<Arg>) -> clap::Command {
+    match path {
+        [] => command.args(hidden),
+        [name, rest @ ..] => command.mut_subcommand(*name, |inner| with(inner, rest, hidden)),
+    }
+}
+
+fn is_called(matches: &ArgMatches, path: &[&str]) -> bool {
+    match path {
+        [] => true,
+        [name, rest @ ..] => {
+            matches.subcommand().is_some_and(|(called, inner)| called == *name && is_called(inner, rest))
+        }
+    }
+}
+
 fn execute(arguments: Arguments) -> Result<(), Failure> {
+    process_one::end_on_signals()?;
     // A current-thread runtime: commands are not CPU-bound, and a measured server keeps the other cores.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;

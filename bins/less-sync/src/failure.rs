@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use less_sync_client::DevTokenError;
+use less_sync_client::{DevTokenError, ServerUrl};
 use less_sync_keystore::KeystoreError;
 
+use crate::advice;
 use crate::output::message;
 
 /// Error with the exit code of the process.
@@ -79,12 +80,20 @@ impl From<KeystoreError> for Failure {
     }
 }
 
-/// Prints the error of a command, with its causes indented below, and returns the exit code.
-pub(crate) fn print_outcome(outcome: Result<(), Failure>) -> ExitCode {
+/// Prints the error of a command, with its causes and the next step indented below, and returns the exit code.
+pub(crate) fn print_outcome(outcome: Result<(), Failure>, url: &ServerUrl) -> ExitCode {
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
-    message(&format!("error: {}", failure.error));
-    for cause in failure.error.chain().skip(1) {
-        message(&format!("  {cause}"));
+    if let Some(rejection) = advice::rejected_token(&failure.error) {
+        // The reason first: what the command was about to do does not matter.
+        message(&format!("error: {rejection}"));
+    } else {
+        message(&format!("error: {}", failure.error));
+        for cause in failure.error.chain().skip(1) {
+            message(&format!("  {cause}"));
+        }
+    }
+    if let Some(step) = advice::next_step(&failure.error, url) {
+        message(&format!("  {step}"));
     }
     ExitCode::from(failure.code)
 }

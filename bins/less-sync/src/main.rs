@@ -1,5 +1,6 @@
 //! Command-line toolbox for less-sync servers.
 
+mod advice;
 mod claims;
 mod cli;
 mod clock;
@@ -9,6 +10,7 @@ mod cursor;
 mod failure;
 mod fields;
 mod output;
+mod process_one;
 mod shared_space;
 mod space_keys;
 mod target;

@@ -1,6 +1,8 @@
 //! Output: results on standard output, messages and progress bars on standard error.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -53,6 +55,18 @@ pub(crate) fn write_bare(text: &str) -> io::Result<()> {
     }
 }
 
+/// Writes the content of a file. A reader that has closed the pipe is no failure, as in [`write_bare`].
+///
+/// # Errors
+/// The file cannot be read, or standard output cannot be written.
+pub(crate) fn write_content(path: &Path) -> io::Result<()> {
+    let (mut file, mut out) = (File::open(path)?, io::stdout().lock());
+    match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// Returns false after a line could not be written because the reader has closed standard output.
 pub(crate) fn has_reader() -> bool {
     !READER_GONE.load(Ordering::Relaxed)
@@ -61,6 +75,13 @@ pub(crate) fn has_reader() -> bool {
 /// Writes a message to standard error, for the user.
 pub(crate) fn message(text: &str) {
     let _closed = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Tells a user at a terminal that standard input is read.
+pub(crate) fn announce_terminal() {
+    if io::stdin().is_terminal() {
+        message("reading standard input: end it with Ctrl-D");
+    }
 }
 
 /// Progress bar for `length` units of work; hidden unless standard error is a terminal and standard output is not.

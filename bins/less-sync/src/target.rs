@@ -19,8 +19,12 @@ use crate::shared_space::SharedSpace;
 use crate::space_keys::{self, PersonalKeys, SpaceKeys};
 use crate::token_source::TokenSource;
 
+/// Heading of the shared options in the help.
+pub(crate) const HEADING: &str = "Shared options";
+
 /// Global flags.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = HEADING)]
 pub(crate) struct Target {
     /// URL of the server
     #[arg(

@@ -1,5 +1,7 @@
 //! Client of the token route of a development server (`POST /dev/token`).
 
+use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
@@ -61,7 +63,7 @@ pub enum DevTokenError {
         /// URL of the token route.
         url: Url,
         /// Failure of the connection.
-        source: reqwest::Error,
+        source: io::Error,
     },
     /// The connection failed in the middle of the response.
     #[error("cannot read the response of the token route")]
@@ -116,7 +118,7 @@ impl DevTokenClient {
         let response = request
             .send()
             .await
-            .map_err(|error| DevTokenError::Request { url: self.url.clone(), source: error.without_url() })?;
+            .map_err(|error| DevTokenError::Request { url: self.url.clone(), source: root_cause(&error) })?;
         let status = response.status();
         let body = response.bytes().await.map_err(DevTokenError::Response)?;
         match status {
@@ -128,6 +130,19 @@ impl DevTokenClient {
                 Err(DevTokenError::Rejected { status, message })
             }
         }
+    }
+}
+
+/// Innermost cause: the causes around it only repeat that a request failed.
+fn root_cause(error: &reqwest::Error) -> io::Error {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    match causes.last() {
+        Some(cause) => {
+            let kind = cause.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind);
+            io::Error::new(kind, cause.to_string())
+        }
+        None if error.is_timeout() => io::ErrorKind::TimedOut.into(),
+        None => io::Error::other("the request failed"),
     }
 }
 

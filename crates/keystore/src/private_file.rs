@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -46,6 +46,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, KeystoreErr
 pub(crate) fn replace(path: &Path, content: &impl Serialize) -> Result<(), KeystoreError> {
     let write = || -> io::Result<()> {
         let text = Zeroizing::new(serde_json::to_vec_pretty(content)?);
+        let path = &target(path)?;
         let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
         // Temporary files are created with mode 0600.
         let mut file = NamedTempFile::new_in(folder)?;
@@ -59,6 +60,20 @@ pub(crate) fn replace(path: &Path, content: &impl Serialize) -> Result<(), Keyst
     write().map_err(KeystoreError::io("write", path))
 }
 
+/// File that a path leads to. A link stays, and its target is replaced; a device, a pipe or a directory is not.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    let target = path.canonicalize()?;
+    if target.metadata()?.is_file() {
+        return Ok(target);
+    }
+    Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"))
+}
+
 /// Opens the lock file, creating it with mode 0600.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
@@ -67,4 +82,24 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 fn check_mode(path: &Path, metadata: &Metadata) -> Result<(), KeystoreError> {
     let mode = metadata.permissions().mode() & 0o777;
     if mode & OTHERS == 0 { Ok(()) } else { Err(KeystoreError::Exposed { path: path.to_owned(), mode }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_followed_and_special_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, pipe) =
+            (folder.path().join("file"), folder.path().join("link"), folder.path().join("pipe"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, &"new").unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "\"new\"\n");
+        let _socket = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+        assert!(replace(&pipe, &"new").is_err());
+        assert!(pipe.exists() && !pipe.is_file());
+    }
 }

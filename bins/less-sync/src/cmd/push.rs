@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
-use less_sync_client::Change;
+use less_sync_client::{Change, Code};
 use less_sync_core::{Cursor, ErrorCode, RecordId};
 
 use crate::cursor;
@@ -82,6 +82,7 @@ async fn push(opened: &mut SpaceConnection, arguments: &Arguments, output: Outpu
         let inputs = input::inputs(&arguments.files);
         let count = inputs.len();
         let items = stream::iter(inputs).then(|input| read(input, arguments.id, &expected, opened));
+        let items = items.filter_map(async |item| item.transpose());
         return send(opened, items, count, output).await;
     }
     let missing = arguments.delete.iter().find(|id| expected(id) == Cursor::ZERO);
@@ -95,17 +96,21 @@ async fn push(opened: &mut SpaceConnection, arguments: &Arguments, output: Outpu
     send(opened, stream::iter(items), arguments.delete.len(), output).await
 }
 
+/// Encrypted record of an input; `None` if there is nothing to write.
 async fn read(
     input: Input,
     id: Option<RecordId>,
     expected: &impl Fn(&RecordId) -> Cursor,
     opened: &SpaceConnection,
-) -> anyhow::Result<Item> {
+) -> anyhow::Result<Option<Item>> {
     let id = id.unwrap_or_else(input::new_record_id);
-    let content = input.read().await?;
+    let Some(content) = input.read().await? else {
+        message("standard input is empty: nothing was written");
+        return Ok(None);
+    };
     let size = Some(content.len());
     let change = opened.seal(id, expected(&id), content)?;
-    Ok(Item { change, source: Some(input.name()), size })
+    Ok(Some(Item { change, source: Some(input.name()), size }))
 }
 
 async fn send(
@@ -149,14 +154,28 @@ fn print(outcome: &Outcome, output: Output) -> anyhow::Result<bool> {
             Ok(true)
         }
         Err(code) => {
-            let name = source.clone().unwrap_or_else(|| record.to_string());
-            let hint = if code.is(ErrorCode::EpochStale) {
-                " (a key rotation is in progress; try again)"
-            } else {
-                ""
+            let name = match source.as_deref() {
+                Some("-") => "standard input".to_owned(),
+                Some(name) => name.to_owned(),
+                None => record.to_string(),
             };
+            let hint = hint(code).map(|hint| format!(" ({hint})")).unwrap_or_default();
             message(&format!("rejected: {name}: {code}{hint}"));
             Ok(false)
         }
     }
+}
+
+/// Explanation of a rejection, with the next step.
+fn hint(code: &Code) -> Option<&'static str> {
+    let hints = [
+        (ErrorCode::EpochStale, "a key rotation is in progress; try again"),
+        (
+            ErrorCode::Forbidden,
+            "your rights in this space are read-only, have expired or were revoked: see less-sync space list",
+        ),
+        (ErrorCode::Conflict, "the record was changed meanwhile: pull it, then push again"),
+        (ErrorCode::PayloadTooLarge, "larger than a record may be: use less-sync file put"),
+    ];
+    hints.into_iter().find(|(known, _)| code.is(*known)).map(|(_, hint)| hint)
 }

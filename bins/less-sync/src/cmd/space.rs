@@ -46,7 +46,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
         Command::Invite(arguments) => invite::run(target, arguments, json).await,
         Command::Accept(arguments) => accept::run(target, arguments, json).await,
         Command::Members(arguments) => members::run(target, arguments, json).await,
-        Command::List(arguments) => list::run(target, arguments, json),
+        Command::List(arguments) => list::run(target, arguments, json).await,
         Command::Revoke(arguments) => revoke::run(target, arguments, json).await,
         Command::Rotate(arguments) => rotate::run(target, arguments, json).await,
     }

@@ -3,13 +3,14 @@
 mod describe;
 mod reader;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use clap::Args;
-use less_sync_client::{Options, Session, SpacePlan, Tap, Update, Watch};
+use less_sync_client::{Event, Options, Session, SpacePlan, Tap, Update, Watch};
 use less_sync_core::{Cursor, SpaceId};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
@@ -57,8 +58,9 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     let dialer = target.dialer(options)?;
     message(&format!("watching {}", dialer.endpoint()));
     let session = Session::start(Arc::new(dialer), Arc::new(reader.tokens().clone()), &plan);
-    let printer = Printer { frames, output, left: arguments.count };
-    show(session, printer, reader).await
+    let printer = Printer { frames, output, left: arguments.count, is_connected: false };
+    let watched = plan.iter().map(|planned| planned.watch.space).collect();
+    show(session, printer, reader, watched).await
 }
 
 /// Spaces to watch.
@@ -68,7 +70,12 @@ fn plan(arguments: &Arguments, reader: &Reader) -> Vec<SpacePlan> {
     reader.watches().map(planned).collect()
 }
 
-async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) -> Result<(), Failure> {
+async fn show(
+    mut session: Session,
+    mut printer: Printer,
+    mut reader: Reader,
+    mut watched: HashSet<SpaceId>,
+) -> Result<(), Failure> {
     let outcome = loop {
         tokio::select! {
             biased;
@@ -86,7 +93,12 @@ async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) ->
                     if !has_reader() {
                         break Ok(());
                     }
-                    report(update)?;
+                    if let Some(space) = report(update, &mut printer)? {
+                        watched.remove(&space);
+                        if watched.is_empty() {
+                            break Err(anyhow!("access to every watched space has ended").into());
+                        }
+                    }
                 }
                 None => break Err(anyhow!("the session ended").into()),
             },
@@ -102,11 +114,18 @@ async fn show(mut session: Session, mut printer: Printer, mut reader: Reader) ->
 /// Exit code of a process interrupted by SIGINT: 128 + 2.
 const INTERRUPTED: i32 = 130;
 
-/// Reports changes of the connection on standard error.
-fn report(update: Update) -> Result<(), Failure> {
+/// Reports changes of the connection on standard error; returns a space to which access has ended.
+fn report(update: Update, printer: &mut Printer) -> Result<Option<SpaceId>, Failure> {
     match update {
-        Update::Connected => message("connected"),
-        Update::Rejected { space, code } => message(&format!("space {space} rejected: {code}")),
+        Update::Connected => printer.connected(),
+        Update::Rejected { space, code } => {
+            message(&format!("no access to space {space}: {code}"));
+            return Ok(Some(space));
+        }
+        Update::Event(Event::Revoked { space, reason }) => {
+            message(&format!("access to space {space} has ended: {reason}"));
+            return Ok(Some(space));
+        }
         Update::Skipped { space } => message(&format!("space {space} cannot be pulled")),
         Update::Interrupted { cause, retry_in: None } => {
             return Err(anyhow::Error::new(cause)
@@ -114,13 +133,14 @@ fn report(update: Update) -> Result<(), Failure> {
                 .into());
         }
         Update::Interrupted { cause, retry_in: Some(delay) } => {
+            printer.is_connected = false;
             let causes: Vec<String> = anyhow::Error::new(cause).chain().map(ToString::to_string).collect();
             message(&format!("{}; next attempt in {:.1} s", causes.join(": "), delay.as_secs_f64()));
         }
         // Printed as frames.
         Update::Watching(_) | Update::Pulled(_) | Update::Event(_) => {}
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Message of the connection.
@@ -196,10 +216,19 @@ struct Printer {
     frames: Frames,
     output: Output,
     left: Option<u64>,
+    /// True once the connection was reported: before its first frame.
+    is_connected: bool,
 }
 
 impl Printer {
+    fn connected(&mut self) {
+        if !std::mem::replace(&mut self.is_connected, true) {
+            message("connected");
+        }
+    }
+
     fn print(&mut self, frame: &Frame) -> anyhow::Result<Progress> {
+        self.connected();
         if frame.lost > 0 {
             message(&format!("{} frames were dropped because output was too slow", frame.lost));
         }

@@ -10,6 +10,7 @@ fn less_sync(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         .args(arguments)
         .env_remove("LESS_SYNC_URL")
         .env_remove("LESS_SYNC_TOKEN")
+        .env_remove("LESS_SYNC_KEYS")
         .envs(environment.iter().copied())
         .output()
         .unwrap()
@@ -82,8 +83,81 @@ fn failures_at_run_time_exit_with_1_and_name_their_causes() {
         assert!(lines.next().unwrap().starts_with("error: cannot request a token from http://"), "{text}");
         assert!(lines.all(|line| line.starts_with("  ")), "{text}");
         assert!(text.contains("Connection refused"), "{text}");
+        assert!(
+            text.lines().count() == 3 && text.contains("start one with less-sync-server --dev"),
+            "{text}"
+        );
         assert_eq!(output.stdout, b"", "{arguments:?}");
     }
+}
+
+/// A listener that answers each connection with `answer`.
+fn listener(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _request = std::io::Read::read(&mut stream, &mut [0; 1024]);
+            let _answered = std::io::Write::write_all(&mut stream, answer);
+        }
+    });
+    address.to_string()
+}
+
+#[test]
+fn wrong_scheme_is_reported_with_the_other_one() {
+    let plain = listener(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    // A fatal TLS alert, as in the answer to something that is no handshake.
+    let encrypted = listener(b"\x15\x03\x03\x00\x02\x02\x0a");
+    for (url, other) in [
+        (format!("https://{plain}"), format!("http://{plain}")),
+        (format!("http://{encrypted}"), format!("https://{encrypted}")),
+    ] {
+        let space = "11111111-1111-1111-1111-111111111111";
+        for token in ["", "secret"] {
+            let output = less_sync(
+                &["pull", "--space", space],
+                &[("LESS_SYNC_URL", &url), ("LESS_SYNC_TOKEN", token), ("LESS_SYNC_KEYS", "/nowhere")],
+            );
+            assert_eq!(output.status.code(), Some(1));
+            assert!(stderr(&output).ends_with(&format!("give --url {other}\n")), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn help_shows_a_command_its_own_options_first_and_only_those_it_uses() {
+    let help = |arguments: &[&str]| String::from_utf8(less_sync(arguments, &[]).stdout).unwrap();
+    let push = help(&["push", "--help"]);
+    let (own, shared) = push.split_once("\nShared options:\n").unwrap();
+    assert!(
+        own.contains("--expected-cursor") && !own.contains("--token") && !own.contains("--json"),
+        "{push}"
+    );
+    assert!(
+        ["--url", "--token", "--user", "--client", "--keys", "--json"]
+            .iter()
+            .all(|name| shared.contains(name))
+    );
+    for (arguments, used, unused) in [
+        (
+            &["history-check", "--help"][..],
+            &["--json"][..],
+            &["--url", "--token", "--user", "--client", "--keys"][..],
+        ),
+        (&["bench", "push", "--help"], &["--url", "--json"], &["--token", "--user", "--client", "--keys"]),
+        (&["token", "--help"], &["--url", "--user", "--client"], &["--token", "--keys"]),
+        (&["key", "import", "--help"], &["--keys", "--json"], &["--url", "--token", "--user", "--client"]),
+        (&["key", "export", "--help"], &["--keys", "--token", "--user"], &[]),
+    ] {
+        let text = help(arguments);
+        assert!(used.iter().all(|name| text.contains(*name)), "{text}");
+        assert!(unused.iter().all(|name| !text.contains(&format!(" {name} "))), "{text}");
+    }
+    let output = less_sync(&["history-check", "--user", "alice", "-"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("less-sync history-check does not use --user"), "{}", stderr(&output));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod files;
 mod history_check;
 mod node_client;
 mod personal_space;
+mod process_one;
 mod program;
 mod records;
 mod sharing;

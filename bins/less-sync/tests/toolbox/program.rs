@@ -4,14 +4,14 @@ use std::process::{Output, Stdio};
 
 use less_sync_test_support::within;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// Command of the program without the caller's environment.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync"));
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    command.env_remove("LESS_SYNC_URL").env_remove("LESS_SYNC_TOKEN");
+    command.env_remove("LESS_SYNC_URL").env_remove("LESS_SYNC_TOKEN").env_remove("LESS_SYNC_KEYS");
     command
 }
 
@@ -110,6 +110,16 @@ impl Tail {
     /// The next line of this kind.
     pub(crate) async fn until_kind(&mut self, kind: &str) -> Value {
         self.until(|line| line["kind"] == kind).await
+    }
+
+    /// Waits for an exit with code 1; returns standard error.
+    pub(crate) async fn fails(mut self) -> String {
+        let mut text = String::new();
+        within("the messages of tail", self.child.stderr.take().unwrap().read_to_string(&mut text))
+            .await
+            .unwrap();
+        assert_eq!(within("tail to end", self.child.wait()).await.unwrap().code(), Some(1), "{text}");
+        text
     }
 
     /// Waits for a successful exit.

@@ -118,7 +118,10 @@ async fn rejected_records_are_named_and_the_others_are_written() {
         .collect();
     let output = terminal.run(&["push", &paths[0], &paths[1], &paths[2]]).await;
     assert_eq!(output.status.code(), Some(1));
-    let expected = format!("rejected: {}: payload_too_large\nerror: 1 record was rejected\n", paths[1]);
+    let expected = format!(
+        "rejected: {}: payload_too_large (larger than a record may be: use less-sync file put)\nerror: 1 record was rejected\n",
+        paths[1]
+    );
     assert_eq!(stderr(&output), expected);
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2);
     assert_eq!(terminal.results(&["pull"]).await.len(), 3);
@@ -128,7 +131,11 @@ async fn rejected_records_are_named_and_the_others_are_written() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("error: there is no record 11111111"));
     let output = terminal.run(&["push", &paths[0], "--id", unknown, "--expected-cursor", "7"]).await;
-    assert_eq!(stderr(&output), format!("rejected: {}: conflict\nerror: 1 record was rejected\n", paths[0]));
+    let expected = format!(
+        "rejected: {}: conflict (the record was changed meanwhile: pull it, then push again)\nerror: 1 record was rejected\n",
+        paths[0]
+    );
+    assert_eq!(stderr(&output), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,11 +201,58 @@ async fn tail_reconnects_after_a_lost_connection_and_shows_missed_records() {
 async fn tail_fails_when_the_server_rejects_its_token() {
     let server = TestServer::start().await;
     let terminal = Terminal::new(&server).with_token("no token");
-    let output = terminal.run(&["tail", "--space", &terminal.space]).await;
-    assert_eq!(output.status.code(), Some(1));
-    let text = stderr(&output);
-    assert!(text.contains("error: the server rejected the connection permanently\n"), "{text}");
-    assert!(text.ends_with("4000 invalid auth token\n"), "{text}");
+    for command in [&["tail"][..], &["pull"], &["file", "ls"]] {
+        let (code, text) = terminal.failure(&[command, &["--space", &terminal.space]].concat()).await;
+        assert_eq!(code, 1);
+        let error = text.lines().find(|line| line.starts_with("error: "));
+        assert_eq!(error, Some("error: the server rejected the access token: invalid auth token"), "{text}");
+        assert!(text.lines().last().unwrap().contains("less-sync token"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_standard_input_writes_nothing_and_says_so() {
+    let server = TestServer::start().await;
+    let terminal = Terminal::new(&server);
+    let output = terminal.run(&["push"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        (output.stdout.len(), stderr(&output).as_str()),
+        (0, "standard input is empty: nothing was written\n")
+    );
+    assert_eq!(terminal.result(&["pull"]).await["cursor"], 0);
+    // A named file is content, even if it is empty.
+    terminal.write("empty", b"");
+    terminal.result(&["push", "empty"]).await;
+    assert_eq!(terminal.results(&["pull"]).await[0]["text"], "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tail_of_a_space_without_access_ends_with_a_failure() {
+    let server = TestServer::start().await;
+    let terminal = Terminal::new(&server);
+    let space = server.space("bob");
+    let (code, text) = terminal.failure(&["tail", "--space", &space]).await;
+    assert_eq!(code, 1);
+    assert!(text.contains(&format!("no access to space {space}: forbidden\n")), "{text}");
+    assert!(text.ends_with("error: access to every watched space has ended\n"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connection_is_reported_before_its_frames() {
+    let server = TestServer::start().await;
+    let terminal = Terminal::new(&server);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = terminal.command(&["tail", "--sent", "--count", "2"]);
+    let mut child = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+    // The command holds other copies of the writing end.
+    drop(command);
+    assert!(less_sync_test_support::within("tail to end", child.wait()).await.unwrap().success());
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("watching ") && lines[1] == "connected", "{text}");
+    assert!(lines[2].contains("method=subscribe") && lines[3].contains("kind=response"), "{text}");
 }
 
 #[tokio::test]

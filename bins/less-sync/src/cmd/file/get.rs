@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Id or name of the file
     #[arg(value_name = "ID|NAME")]
     file: String,
-    /// Path of the file or its directory [default: its name in the current directory]
+    /// Path of the file or its directory; - for standard output [default: its name in the current directory]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -42,11 +42,14 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let mut session = FileSession::open(target, &arguments.space).await?;
     let line = get(&mut session, arguments).await;
-    let line = session.close(line).await?;
-    Ok(Output::new(json).write(&line).context("cannot write the result")?)
+    match session.close(line).await? {
+        Some(line) => Ok(Output::new(json).write(&line).context("cannot write the result")?),
+        None => Ok(()),
+    }
 }
 
-async fn get(session: &mut FileSession<'_>, arguments: &Arguments) -> Result<Fields, Failure> {
+/// Downloads the file; returns the result, and `None` after the content itself was written to standard output.
+async fn get(session: &mut FileSession<'_>, arguments: &Arguments) -> Result<Option<Fields>, Failure> {
     let entries = catalog::read(session).await?;
     let entry = catalog::find(&entries, &arguments.file)?;
     let description = available(entry)?;
@@ -68,8 +71,9 @@ async fn get(session: &mut FileSession<'_>, arguments: &Arguments) -> Result<Fie
         .with("size", description.size)
         .with_some("resumed_from", download.resumed)
         .with("path", destination.path().display().to_string());
+    let is_shown = destination.is_standard_output();
     destination.complete(download.partial)?;
-    Ok(line)
+    Ok((!is_shown).then_some(line))
 }
 
 /// Description of a file that is stored and readable.

@@ -27,12 +27,15 @@ const HEAD_DELAY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each upload creates a new file id and a record with the name. A file that changes while it is read is rejected."
+    after_help = "Each upload creates a new file id and a record with the name. A file that changes while it is read is rejected. Standard input and pipes are kept in a temporary file until they are uploaded, because the record names their size."
 )]
 pub(crate) struct Arguments {
-    /// Files to upload
+    /// Files and pipes to upload; - for standard input
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
+    /// Name of the file, if there is only one [default: the last component of its path]
+    #[arg(long)]
+    name: Option<String>,
     #[command(flatten)]
     space: SpaceArgument,
 }
@@ -40,8 +43,11 @@ pub(crate) struct Arguments {
 /// Uploads files one after the other. Rejected files are reported on standard error and make the command fail; the others
 /// are uploaded.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
+    if arguments.name.is_some() && arguments.paths.len() > 1 {
+        return Err(Failure::usage(anyhow!("--name takes one file, not {}", arguments.paths.len())));
+    }
     let mut session = FileSession::open(target, &arguments.space).await?;
-    let rejected = put_all(&mut session, &arguments.paths, Output::new(json)).await;
+    let rejected = put_all(&mut session, arguments, Output::new(json)).await;
     match session.close(rejected).await? {
         0 => Ok(()),
         1 => Err(anyhow!("1 file was not uploaded").into()),
@@ -49,10 +55,14 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     }
 }
 
-async fn put_all(session: &mut FileSession<'_>, paths: &[PathBuf], output: Output) -> Result<usize, Failure> {
+async fn put_all(
+    session: &mut FileSession<'_>,
+    arguments: &Arguments,
+    output: Output,
+) -> Result<usize, Failure> {
     let mut rejected = 0;
-    for path in paths {
-        match put(session, path).await {
+    for path in &arguments.paths {
+        match put(session, path, arguments.name.as_deref()).await {
             Ok(line) => output.write(&line).context("cannot write the result")?,
             Err(error) => {
                 rejected += 1;
@@ -71,9 +81,9 @@ struct Item {
     file: FileId,
 }
 
-async fn put(session: &mut FileSession<'_>, path: &Path) -> anyhow::Result<Fields> {
+async fn put(session: &mut FileSession<'_>, path: &Path, name: Option<&str>) -> anyhow::Result<Fields> {
     let epoch = session.writing_epoch().await?;
-    let source = Source::read(path).await?;
+    let source = Source::read(path, name, async |size| check_size(session, epoch, size).await).await?;
     let item = Item { source, record: new_id().into(), file: new_id().into() };
     let cursor = describe(session, &item, epoch).await?;
     if let Err(error) = upload(session, &item, epoch).await {
@@ -130,6 +140,23 @@ async fn attempt(
     let upload = Upload { owner: item.record, dek, size: sealed_size(item.source.size), sha256: None };
     let token = session.token().await?;
     Ok(session.file(&token, item.file).put(&upload, body::sealed(&item.source, sealer, options)).await)
+}
+
+/// Checks the size against the limit of the server, by the head of an upload that no record owns and that has no body: the server
+/// compares the size first (http §7.2).
+async fn check_size(session: &FileSession<'_>, epoch: Epoch, size: u64) -> anyhow::Result<()> {
+    let (record, file) = (new_id().into(), new_id().into());
+    let (_, dek) = session.keys().seal_file(epoch, file)?;
+    let upload = Upload { owner: record, dek, size: sealed_size(size), sha256: None };
+    let token = session.token().await?;
+    let nothing = futures_util::stream::pending::<std::io::Result<bytes::Bytes>>();
+    match session.file(&token, file).put(&upload, nothing).await {
+        Err(error @ FileError::Rejected { .. }) if rejections::is_too_large(&error) => {
+            Err(rejections::explain_file(session, error))
+        }
+        // Every other failure comes again with the upload.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Deletes the record of a failed upload. That also deletes the file, if only the response to its upload was lost.

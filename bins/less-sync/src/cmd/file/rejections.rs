@@ -28,6 +28,11 @@ pub(super) fn is_stale_epoch(error: &FileError) -> bool {
     matches!(error, FileError::Rejected { error, .. } if error.contains("key generation stale"))
 }
 
+/// Returns whether the file exceeds the limit of the server.
+pub(super) fn is_too_large(error: &FileError) -> bool {
+    matches!(error, FileError::Rejected { status, .. } if status.as_u16() == 413)
+}
+
 fn explanation(error: &FileError, space: SpaceId) -> Option<String> {
     let FileError::Rejected { status, error, .. } = error else { return None };
     match (status.as_u16(), error.as_str()) {

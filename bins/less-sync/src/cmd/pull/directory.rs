@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use less_sync_client::RecordRow;
 use tempfile::NamedTempFile;
 
@@ -34,6 +34,8 @@ impl Directory {
     }
 
     fn replace(&self, path: &Path, blob: &[u8]) -> anyhow::Result<()> {
+        // A link, a pipe or a device with the name of a record is not ours.
+        ensure!(!path.symlink_metadata().is_ok_and(|found| !found.is_file()), "not a regular file");
         let mut file = NamedTempFile::new_in(&self.0)?;
         file.write_all(blob)?;
         file.persist(path)?;
@@ -63,5 +65,16 @@ mod tests {
         assert_eq!(directory.write(&row(None)).unwrap(), None);
         assert_eq!(directory.write(&row(None)).unwrap(), None);
         assert_eq!(std::fs::read_dir(parent.path().join("a/b")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_regular_files_are_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(parent.path()).unwrap();
+        let path = parent.path().join(row(None).id.to_string());
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        let error = format!("{:#}", directory.write(&row(Some("one"))).unwrap_err());
+        assert!(error.ends_with("not a regular file"), "{error}");
+        assert!(path.symlink_metadata().unwrap().is_symlink());
     }
 }

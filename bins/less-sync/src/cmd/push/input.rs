@@ -8,6 +8,8 @@ use less_sync_core::RecordId;
 use less_sync_core::limits::INBOUND_MESSAGE;
 use tokio::io::AsyncReadExt as _;
 
+use crate::output::announce_terminal;
+
 /// File or standard input.
 #[derive(Debug)]
 pub(super) enum Input {
@@ -33,7 +35,7 @@ pub(super) fn new_record_id() -> RecordId {
 }
 
 impl Input {
-    /// Display name.
+    /// Name in results.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Stdin => "-".to_owned(),
@@ -41,10 +43,14 @@ impl Input {
         }
     }
 
-    /// Reads the content, bounded by the maximum size of a message.
-    pub(super) async fn read(&self) -> anyhow::Result<Bytes> {
+    /// Reads the content, bounded by the maximum size of a message; `None` for an empty standard input, as that of a command whose
+    /// producer failed or that was started without a terminal.
+    pub(super) async fn read(&self) -> anyhow::Result<Option<Bytes>> {
         let read = match self {
-            Self::Stdin => read_bounded(tokio::io::stdin()).await,
+            Self::Stdin => {
+                announce_terminal();
+                read_bounded(tokio::io::stdin()).await
+            }
             Self::File(path) => match tokio::fs::File::open(path).await {
                 Ok(file) => read_bounded(file).await,
                 Err(error) => Err(error),
@@ -52,7 +58,8 @@ impl Input {
         };
         let bytes = read.with_context(|| format!("cannot read {}", self.name()))?;
         anyhow::ensure!(bytes.len() <= INBOUND_MESSAGE, "{} exceeds the maximum message size", self.name());
-        Ok(bytes.into())
+        let is_absent = bytes.is_empty() && matches!(self, Self::Stdin);
+        Ok((!is_absent).then(|| bytes.into()))
     }
 }
 

@@ -76,13 +76,13 @@ async fn file_of_a_failed_upload_is_marked_and_can_be_removed() {
     let server = server().await;
     let terminal = Terminal::new(&server);
     let proxy = FaultProxy::start(server.address()).await;
-    // The first connection carries the record, the second one the file.
-    proxy.preset(1, Fault::Stall);
+    // The first connection carries the record, the second one the check of the size, the third one the file.
+    proxy.preset(2, Fault::Stall);
     let slow = terminal.through(proxy.address());
     slow.write("large", &vec![7; 32 * 1024 * 1024]);
     let mut tail = terminal.tail(&[]).await;
     let mut put = slow.command(&["file", "put", "large"]).stdout(Stdio::null()).spawn().unwrap();
-    let link = proxy.link(1).await;
+    let link = proxy.link(2).await;
     link.cut();
     put.kill().await.unwrap();
     drop(proxy);

@@ -3,7 +3,7 @@
 use less_sync_client::crypto::sealed_size;
 use pretty_assertions::assert_eq;
 
-use crate::program::Shell as _;
+use crate::program::{Shell as _, stderr};
 use crate::terminal::{Terminal, content, object, server};
 
 const SEGMENT: usize = 64 * 1024;
@@ -77,6 +77,47 @@ async fn only_an_explicit_destination_is_replaced() {
     other.result(&["file", "get", "note", "-o", "folder"]).await;
     assert_eq!(other.read("folder/note"), b"new");
     assert_eq!(other.names(), ["folder", "note"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_are_uploaded_and_downloaded() {
+    let server = server().await;
+    let terminal = Terminal::new(&server);
+    let text = "from a pipe ".repeat(10_000);
+    let put = terminal.run_with_input(&["file", "put", "-", "--name", "piped", "--json"], &text).await;
+    assert!(put.status.success(), "{}", stderr(&put));
+    let unnamed = terminal.run_with_input(&["file", "put", "-"], "x").await;
+    assert!(stderr(&unnamed).contains("give --name"), "{}", stderr(&unnamed));
+
+    let pipe = terminal.path("fifo").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, "through a named pipe")
+    });
+    assert_eq!(terminal.result(&["file", "put", &pipe]).await["size"], 20);
+    writer.join().unwrap().unwrap();
+
+    let got = terminal.run(&["file", "get", "piped", "-o", "-"]).await;
+    assert!(got.status.success() && got.stdout == text.as_bytes(), "{}", stderr(&got));
+    let got = terminal.run(&["file", "get", "fifo", "-o", "-", "--json"]).await;
+    assert_eq!(got.stdout, b"through a named pipe");
+    assert_eq!(terminal.names(), ["fifo"]);
+    // The pipe is not replaced.
+    let (code, error) = terminal.failure(&["file", "get", "fifo", "-o", "fifo"]).await;
+    assert!(code == 1 && error.contains("is not a regular file"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_above_the_limit_is_rejected_before_it_is_read() {
+    let server = server().await;
+    let terminal = Terminal::new(&server);
+    std::fs::File::create(terminal.path("sparse")).unwrap().set_len(3 << 40).unwrap();
+    let (code, text) = terminal.failure(&["file", "put", "sparse"]).await;
+    assert_eq!(code, 1);
+    assert!(text.starts_with("rejected: sparse: file exceeds 100 MB limit (413)\n"), "{text}");
+    // No record was written.
+    assert_eq!(terminal.result(&["pull"]).await["cursor"], 0);
 }
 
 /// The thief has the access token of alice, but not her keys.

@@ -24,6 +24,11 @@ async fn removed_member_can_neither_pull_nor_decrypt_new_records() {
     let revoked = alice.result(&["space", "revoke", bob.did()]).await;
     assert_eq!(json!([revoked["epoch"], revoked["records"]]), json!([2, 1]));
     tail.until(|line| line["method"] == "revoked").await;
+    let text = tail.fails().await;
+    assert!(text.contains(&format!("access to space {space} has ended: ")), "{text}");
+    assert!(text.ends_with("error: access to every watched space has ended\n"), "{text}");
+    assert_eq!(bob.result(&["space", "list"]).await["permission"], "revoked");
+    assert_eq!(carol.result(&["space", "list"]).await["permission"], "write");
     let new = alice.push(&space, "new").await;
 
     let expected = format!("error: no access to space {space}: the rights were revoked or have expired\n");
@@ -91,6 +96,38 @@ async fn revoking_twice_does_nothing_more_and_an_invitation_brings_them_back() {
     alice.invite(&bob, "read").await;
     bob.accept().await;
     assert_eq!(bob.texts(&space).await, ["while he was out"]);
+}
+
+/// The log takes the creation, the invitation, and nothing more.
+#[tokio::test(flavor = "multi_thread")]
+async fn full_log_delays_the_entry_of_a_removal_and_not_the_rotation() {
+    let server =
+        TestServer::builder().setting("RATE_LIMIT_MEMBERSHIP_APPENDS_PER_HOUR_ADMIN", "2").start().await;
+    let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
+    let space = alice.create("notes").await;
+    alice.invite(&bob, "write").await;
+    bob.accept().await;
+    let old = alice.push(&space, "old").await;
+    let (code, text) = alice.failure(&["space", "revoke", bob.did()]).await;
+    assert_eq!(code, 1);
+    assert!(text.contains("the rights are revoked and the key is rotated"), "{text}");
+    let stored = alice.stored(&space);
+    assert_eq!((stored["keys"].as_array().unwrap().len(), stored.get("rotation")), (2, None));
+    assert_eq!(bob.failure(&["pull", "--space", &space]).await.0, 1);
+    // The new key has no share for the removed member, though the log still lists him.
+    let new = alice.push(&space, "new").await;
+    let (keys, rows) = (key_ring(&bob, &space), ciphertext(&alice, &space).await);
+    assert_eq!(rows.len(), 2);
+    for (id, blob, dek) in rows {
+        assert!([&old, &new].iter().any(|known| **known == id.to_string()));
+        let opened = keys.open_record(id, &blob, Some(&dek));
+        assert_eq!(opened, Err(DecryptionError::NoKey(less_sync_core::Epoch::new(2).unwrap())));
+    }
+    let connection = alice.connect().await;
+    let ucan = alice.ucan(&space);
+    let access = less_sync_client::Access::shared(crate::sharing::toolbox_user::id(&space), &ucan);
+    let epoch = less_sync_core::Epoch::new(2).unwrap();
+    assert!(connection.epoch_key(access, epoch).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,15 +5,27 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
 use less_sync_client::FileDescription;
+use tempfile::TempDir;
 
 use super::partial_file::PartialFile;
 use crate::failure::Failure;
+use crate::output::write_content;
 
-/// Path, and whether an existing file may be replaced.
+/// Path, and the way to complete it.
 #[derive(Debug)]
 pub(super) struct Destination {
     path: PathBuf,
-    replaces: bool,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// New file: an existing one stays.
+    New,
+    /// Named file, which may replace another one.
+    Named,
+    /// Standard output. The content is kept in this directory first, since only a complete file is verified.
+    StandardOutput(TempDir),
 }
 
 impl Destination {
@@ -21,7 +33,15 @@ impl Destination {
     /// not leave the directory and must not replace a file.
     pub(super) fn choose(requested: Option<&Path>, description: &FileDescription) -> Result<Self, Failure> {
         let folder = match requested {
-            Some(path) if !path.is_dir() => return Ok(Self { path: replaceable(path)?, replaces: true }),
+            Some(path) if path == Path::new("-") => {
+                // Created with mode 0700.
+                let folder = tempfile::tempdir().context("cannot create a temporary directory")?;
+                let path = folder.path().join("content");
+                return Ok(Self { path, kind: Kind::StandardOutput(folder) });
+            }
+            Some(path) if !path.is_dir() => {
+                return Ok(Self { path: replaceable(path)?, kind: Kind::Named });
+            }
             Some(folder) => folder,
             None => Path::new(""),
         };
@@ -30,18 +50,27 @@ impl Destination {
         if path.symlink_metadata().is_ok() {
             return Err(anyhow!("{} exists already: give -o to replace it", path.display()).into());
         }
-        Ok(Self { path, replaces: false })
+        Ok(Self { path, kind: Kind::New })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
+    pub(super) fn is_standard_output(&self) -> bool {
+        matches!(self.kind, Kind::StandardOutput(_))
+    }
+
     /// Moves the complete file to the destination.
-    pub(super) fn complete(&self, partial: PartialFile) -> anyhow::Result<()> {
-        partial
-            .complete(&self.path, self.replaces)
-            .with_context(|| format!("cannot write {}", self.path.display()))
+    pub(super) fn complete(self, partial: PartialFile) -> anyhow::Result<()> {
+        let replaces = !matches!(self.kind, Kind::New);
+        let completed = partial.complete(&self.path, replaces);
+        completed.with_context(|| format!("cannot write {}", self.path.display()))?;
+        if let Kind::StandardOutput(folder) = self.kind {
+            write_content(&self.path).context("cannot write to standard output")?;
+            folder.close().context("cannot remove the temporary directory")?;
+        }
+        Ok(())
     }
 }
 
@@ -76,7 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let chosen = |requested: &Path, name: &str| {
             Destination::choose(Some(requested), &described(name))
-                .map(|chosen| (chosen.path, chosen.replaces))
+                .map(|chosen| (chosen.path, matches!(chosen.kind, Kind::Named)))
                 .ok()
         };
         assert_eq!(chosen(folder.path(), "a"), Some((folder.path().join("a"), false)));

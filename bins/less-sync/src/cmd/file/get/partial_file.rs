@@ -31,6 +31,10 @@ impl PartialFile {
         let path = PathBuf::from(path);
         let cannot = || format!("cannot write {}", path.display());
         loop {
+            // A link would lead elsewhere, and the open of a pipe would wait.
+            if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+                return Err(anyhow!("{} is not a regular file", path.display()));
+            }
             let mut file = OpenOptions::new();
             let file = file.create(true).truncate(false).read(true).write(true).open(&path);
             let file = file.with_context(cannot)?;

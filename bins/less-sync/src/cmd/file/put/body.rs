@@ -122,7 +122,7 @@ mod tests {
         let path = folder.path().join("file");
         for size in [0, 1, FILE_SEGMENT, FILE_SEGMENT + 1, 3 * FILE_SEGMENT] {
             std::fs::write(&path, vec![7; size]).unwrap();
-            let source = Source::read(&path).await.unwrap();
+            let source = Source::read(&path, None, async |_| Ok(())).await.unwrap();
             assert_eq!(sent(&source).await.unwrap(), sealed_size(size as u64), "{size}");
         }
     }
@@ -132,7 +132,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "content").unwrap();
-        let source = Source::read(&path).await.unwrap();
+        let source = Source::read(&path, None, async |_| Ok(())).await.unwrap();
         for other in ["Content", "conten", "contents", ""] {
             std::fs::write(&path, other).unwrap();
             assert!(matches!(sent(&source).await, Err(UploadSourceError::Changed)), "{other}");
