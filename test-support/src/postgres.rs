@@ -9,6 +9,7 @@ mod container;
 mod database;
 mod durability;
 mod local;
+mod proxied;
 mod run;
 mod server;
 mod template;

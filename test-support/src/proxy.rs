@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -27,6 +27,15 @@ pub enum Fault {
     Stall,
     /// Limits the rate to this many bytes per second: a slow reader.
     Throttle(usize),
+}
+
+/// Address of a server behind a proxy.
+#[derive(Clone, Debug)]
+pub(crate) enum Upstream {
+    /// TCP address.
+    Tcp(SocketAddr),
+    /// Unix socket.
+    Unix(PathBuf),
 }
 
 /// A TCP proxy on a free loopback port, one [`Link`] per connection that it carries.
@@ -57,6 +66,11 @@ pub struct Link {
 impl FaultProxy {
     /// A proxy in front of `server` without faults.
     pub async fn start(server: SocketAddr) -> Self {
+        Self::in_front_of(Upstream::Tcp(server)).await
+    }
+
+    /// A proxy in front of `server` without faults.
+    pub(crate) async fn in_front_of(server: Upstream) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("the address of a bound listener");
         let links =
@@ -70,6 +84,20 @@ impl FaultProxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Applies `fault` to both directions of all connections that were accepted so far. Later ones begin without it.
+    pub fn fault_all(&self, fault: Fault) {
+        for link in self.links.all.lock().iter() {
+            link.fault(fault);
+        }
+    }
+
+    /// Applies `fault` to what the server sends on all connections that were accepted so far.
+    pub fn fault_all_to_client(&self, fault: Fault) {
+        for link in self.links.all.lock().iter() {
+            link.fault_to_client(fault);
+        }
     }
 
     /// Lets the connection that will be accepted as number `index`, counted from 0, begin with `fault` applied to what the
@@ -121,7 +149,7 @@ impl Link {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, links: Arc<Links>) {
+async fn accept(listener: TcpListener, server: Upstream, links: Arc<Links>) {
     let mut carried = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let index = links.all.lock().len();
@@ -134,38 +162,52 @@ async fn accept(listener: TcpListener, server: SocketAddr, links: Arc<Links>) {
         };
         links.all.lock().push(link.clone());
         links.count.send_modify(|count| *count += 1);
-        carried.spawn(carry(client, server, link));
+        carried.spawn(carry(client, server.clone(), link));
     }
 }
 
-async fn carry(mut client: TcpStream, server: SocketAddr, link: Link) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
-    for socket in [&client, &server] {
-        if socket.set_nodelay(true).is_err() {
-            return;
+async fn carry(client: TcpStream, server: Upstream, link: Link) {
+    if client.set_nodelay(true).is_err() {
+        return;
+    }
+    match server {
+        Upstream::Tcp(address) => {
+            let Ok(mut server) = TcpStream::connect(address).await else { return };
+            if server.set_nodelay(true).is_ok() && carry_both_ways(client, &mut server, &link).await {
+                tracing::trace!(reset = ?server.set_zero_linger(), "proxied connection cut");
+            }
+        }
+        Upstream::Unix(path) => {
+            let Ok(mut server) = UnixStream::connect(path).await else { return };
+            carry_both_ways(client, &mut server, &link).await;
         }
     }
+}
+
+/// Carries bytes until both streams have ended, or the connection is cut; returns true if it was cut.
+async fn carry_both_ways<S>(mut client: TcpStream, server: &mut S, link: &Link) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut cut = link.cut.subscribe();
-    let was_cut = {
-        let (from_client, to_client) = client.split();
-        let (from_server, to_server) = server.split();
-        let there = pump(from_client, to_server, link.to_server.subscribe(), &link.swallowed);
-        let back = pump(from_server, to_client, link.to_client.subscribe(), &link.swallowed);
-        tokio::select! {
-            _ = cut.wait_for(|cut| *cut) => true,
-            _ = async { tokio::join!(there, back) } => false,
-        }
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = split(server);
+    let there = pump(from_client, to_server, link.to_server.subscribe(), &link.swallowed);
+    let back = pump(from_server, to_client, link.to_client.subscribe(), &link.swallowed);
+    let was_cut = tokio::select! {
+        _ = cut.wait_for(|cut| *cut) => true,
+        _ = async { tokio::join!(there, back) } => false,
     };
     if was_cut {
-        let reset = client.set_zero_linger().and_then(|()| server.set_zero_linger());
-        tracing::trace!(?reset, "proxied connection cut");
+        tracing::trace!(reset = ?client.set_zero_linger(), "proxied connection cut");
     }
+    was_cut
 }
 
 /// Carries bytes one way until the end of the stream, which it passes on.
 async fn pump(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     mut fault: watch::Receiver<Fault>,
     swallowed: &watch::Sender<usize>,
 ) {
@@ -199,7 +241,7 @@ fn read_limit(fault: Fault) -> u64 {
     }
 }
 
-async fn deliver(to: &mut WriteHalf<'_>, bytes: &[u8], fault: Fault) -> std::io::Result<()> {
+async fn deliver(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], fault: Fault) -> std::io::Result<()> {
     match fault {
         Fault::Delay(by) => tokio::time::sleep(by).await,
         Fault::Throttle(_) => tokio::time::sleep(Duration::from_millis(50)).await,
