@@ -4,10 +4,10 @@
 use less_sync_core::{Cid, Cursor, Epoch, MetadataVersion};
 use less_sync_storage::stored::{cursor, epoch, metadata_version};
 use less_sync_storage::{Access, Space, StorageError};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::columns::SpaceRow;
+use crate::session::Session;
 use crate::transaction::Aborted;
 
 /// The texts of the cids that have to be looked up; none for access that rests on a token alone.
@@ -69,7 +69,7 @@ pub(crate) struct Locked {
 
 /// Row of the space, after a check of read access, in one snapshot (storage T12).
 pub(crate) async fn for_reading<R>(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     access: &Access,
 ) -> Result<Result<Space, StorageError<R>>, sqlx::Error> {
     let found = sqlx::query!(
@@ -100,7 +100,7 @@ pub(crate) async fn for_reading<R>(
 
 /// Locks the space and checks write access. The chain is looked up by a later statement than the one that locks,
 /// and so against everything that was committed before the lock was granted.
-pub(crate) async fn for_writing<R>(db: &mut PgConnection, access: &Access) -> Result<Locked, Aborted<R>> {
+pub(crate) async fn for_writing<R>(db: &mut Session, access: &Access) -> Result<Locked, Aborted<R>> {
     let id = access.space().as_uuid();
     let locked = sqlx::query!(
         r#"SELECT cursor, key_generation, rewrap_epoch, min_key_generation, metadata_version, members_bytes,
@@ -128,11 +128,7 @@ pub(crate) async fn for_writing<R>(db: &mut PgConnection, access: &Access) -> Re
 }
 
 /// Looks up the revocation of any of `cids` in the space, in one statement.
-pub(crate) async fn any_revoked(
-    db: &mut PgConnection,
-    space: Uuid,
-    cids: &[String],
-) -> Result<bool, sqlx::Error> {
+pub(crate) async fn any_revoked(db: &mut Session, space: Uuid, cids: &[String]) -> Result<bool, sqlx::Error> {
     let revoked = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!""#,
         space,

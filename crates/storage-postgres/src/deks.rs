@@ -10,13 +10,13 @@ use less_sync_storage::{
     Access, AdminGrant, DekError, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap,
     RewrapGuard, Rewrapped, StorageError, StoredDek,
 };
-use sqlx::PgConnection;
 
 use self::rewrap::RewrapTransaction;
 use self::statements::{Bounds, PageRow};
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids, for_reading};
 use crate::pool::Class;
+use crate::session::Session;
 use crate::transaction::Aborted;
 
 #[async_trait]
@@ -76,7 +76,7 @@ impl PageRow {
 }
 
 /// Looks for any live file. Selects the first one in the order of pulls: without an order the planner may scan all files.
-async fn has_files(db: &mut PgConnection, access: &Access) -> Result<bool, Aborted> {
+async fn has_files(db: &mut Session, access: &Access) -> Result<bool, Aborted> {
     let found = sqlx::query!(
         r#"SELECT root_public_key IS NOT NULL AS "shared!",
                   EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",

@@ -6,12 +6,12 @@ use less_sync_core::{Did, Epoch, Requested};
 use less_sync_storage::{
     Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids, for_writing};
 use crate::pool::Class;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 #[async_trait]
@@ -47,7 +47,7 @@ impl Transaction for Put<'_> {
     type Outcome = ();
     type Rejection = EpochKeyRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted<EpochKeyRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<(), Aborted<EpochKeyRejection>> {
         let space = for_writing(db, self.access).await?;
         let latest = space.key_generation.next().unwrap_or(space.key_generation);
         let valid = self.epoch.value().filter(|epoch| *epoch <= latest);
@@ -58,19 +58,14 @@ impl Transaction for Put<'_> {
     }
 }
 
-async fn delete(db: &mut PgConnection, space: Uuid, epoch: Epoch) -> Result<(), sqlx::Error> {
+async fn delete(db: &mut Session, space: Uuid, epoch: Epoch) -> Result<(), sqlx::Error> {
     let deleted =
         sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch = $2", space, epoch.get());
     deleted.execute(db).await.map(drop)
 }
 
 /// There are at most a thousand, so one statement takes them all (storage T5).
-async fn insert(
-    db: &mut PgConnection,
-    space: Uuid,
-    epoch: Epoch,
-    shares: &KeyShares,
-) -> Result<(), sqlx::Error> {
+async fn insert(db: &mut Session, space: Uuid, epoch: Epoch, shares: &KeyShares) -> Result<(), sqlx::Error> {
     let (members, keys): (Vec<&str>, Vec<&[u8]>) =
         shares.iter().map(|(member, key)| (member.as_str(), key.as_ref())).unzip();
     let inserted = sqlx::query!(
@@ -86,7 +81,7 @@ async fn insert(
 
 /// Selects the share of a member. Returns one row for a space that exists, also without a share.
 async fn select(
-    db: &mut PgConnection,
+    db: &mut Session,
     access: &Access,
     epoch: Requested<Epoch>,
     member: &Did,
@@ -108,7 +103,7 @@ async fn select(
 
 /// Deletes the shares that are outdated once `epoch` is complete; those of the epoch before stay for devices that catch up
 /// late.
-pub(crate) async fn prune(db: &mut PgConnection, space: Uuid, epoch: Epoch) -> Result<(), sqlx::Error> {
+pub(crate) async fn prune(db: &mut Session, space: Uuid, epoch: Epoch) -> Result<(), sqlx::Error> {
     let last = epoch.get() - 2;
     let pruned = sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch <= $2", space, last);
     pruned.execute(db).await.map(drop)

@@ -9,13 +9,13 @@ use less_sync_core::{Epoch, Requested};
 use less_sync_storage::{
     Access, AdminGrant, Advanced, EpochError, EpochRejection, Epochs, ReadGrant, Space, StorageError,
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use self::completion::{Completion, OutdatedKeys};
 use crate::PostgresStorage;
 use crate::access::{for_reading, for_writing};
 use crate::pool::Class;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 #[async_trait]
@@ -59,7 +59,7 @@ impl Transaction for Advance<'_> {
     type Outcome = Advanced;
     type Rejection = Infallible;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Advanced, Aborted> {
+    async fn run(&self, db: &mut Session) -> Result<Advanced, Aborted> {
         let space = for_writing(db, self.access).await?;
         let (key_generation, rewrap_epoch) = (space.key_generation, space.rewrap_epoch);
         match key_generation.next() {
@@ -72,12 +72,7 @@ impl Transaction for Advance<'_> {
     }
 }
 
-async fn begin(
-    db: &mut PgConnection,
-    space: Uuid,
-    epoch: Epoch,
-    raise_minimum: bool,
-) -> Result<(), sqlx::Error> {
+async fn begin(db: &mut Session, space: Uuid, epoch: Epoch, raise_minimum: bool) -> Result<(), sqlx::Error> {
     let begun = sqlx::query!(
         "UPDATE spaces SET key_generation = $2, rewrap_epoch = $2, updated_at = now(),
                 min_key_generation = CASE WHEN $3 THEN $2 ELSE min_key_generation END

@@ -13,7 +13,6 @@ use less_sync_storage::{
     Access, Claim, Claimed, Content, FileChange, FileCommit, FileError, FileRejection, Files, ObjectKey,
     ReadGrant, StorageError, StoredFile, Upload, WriteGrant,
 };
-use sqlx::PgConnection;
 
 use self::delete::Delete;
 use self::upload::{Abort, Commit};
@@ -21,6 +20,7 @@ use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids};
 use crate::columns::hash;
 use crate::pool::Class;
+use crate::session::Session;
 use crate::transaction::Aborted;
 
 #[async_trait]
@@ -69,11 +69,7 @@ impl Files for PostgresStorage {
 }
 
 /// A live file and the access check of the caller, in one snapshot.
-async fn find(
-    db: &mut PgConnection,
-    access: &Access,
-    file: FileId,
-) -> Result<StoredFile, Aborted<FileRejection>> {
+async fn find(db: &mut Session, access: &Access, file: FileId) -> Result<StoredFile, Aborted<FileRejection>> {
     let found = sqlx::query!(
         r#"SELECT root_public_key IS NOT NULL AS "shared!",
                   EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",

@@ -8,12 +8,12 @@ use less_sync_storage::{
     DatabaseTime, INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations,
     MailboxLimits, MailboxPage, NewInvitation, StorageError,
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
+use crate::session::Session;
 
 #[async_trait]
 impl Invitations for PostgresStorage {
@@ -79,7 +79,7 @@ impl Row {
 
 /// Inserts an invitation and returns its times of creation and expiry; `None`: the mailbox is full.
 async fn insert(
-    db: &mut PgConnection,
+    db: &mut Session,
     mailbox: MailboxId,
     invitation: &NewInvitation,
     limits: MailboxLimits,
@@ -109,7 +109,7 @@ async fn insert(
 /// The position is looked up by the same statement; one that is not in the mailbox is no position, and nothing comes
 /// after it.
 async fn select_page(
-    db: &mut PgConnection,
+    db: &mut Session,
     mailbox: MailboxId,
     page: MailboxPage,
 ) -> Result<Vec<Row>, sqlx::Error> {
@@ -139,11 +139,7 @@ async fn select_page(
     rows.fetch_all(db).await
 }
 
-async fn select(
-    db: &mut PgConnection,
-    mailbox: MailboxId,
-    id: InvitationId,
-) -> Result<Option<Row>, sqlx::Error> {
+async fn select(db: &mut Session, mailbox: MailboxId, id: InvitationId) -> Result<Option<Row>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
         r#"SELECT id, payload, (extract(epoch FROM created_at) * 1000000)::bigint AS "created_at!",
@@ -156,7 +152,7 @@ async fn select(
 }
 
 /// Deletes an invitation; true if it existed.
-async fn delete(db: &mut PgConnection, mailbox: MailboxId, id: InvitationId) -> Result<bool, sqlx::Error> {
+async fn delete(db: &mut Session, mailbox: MailboxId, id: InvitationId) -> Result<bool, sqlx::Error> {
     let deleted = sqlx::query!(
         "DELETE FROM invitations WHERE id = $1 AND mailbox_id = $2::bpchar",
         id.as_uuid(),
@@ -167,7 +163,7 @@ async fn delete(db: &mut PgConnection, mailbox: MailboxId, id: InvitationId) -> 
 
 /// Deletes expired invitations. The ids are an array, so that the plan finds them once; SKIP LOCKED leaves invitations alone
 /// that another process is deleting.
-async fn purge(db: &mut PgConnection, batch: i64) -> Result<u64, sqlx::Error> {
+async fn purge(db: &mut Session, batch: i64) -> Result<u64, sqlx::Error> {
     let purged = sqlx::query!(
         "DELETE FROM invitations WHERE id = ANY (ARRAY (
              SELECT id FROM invitations WHERE expires_at < now()

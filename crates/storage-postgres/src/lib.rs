@@ -37,6 +37,7 @@ mod rate_limits;
 mod records;
 mod retry;
 mod revocations;
+mod session;
 mod spaces;
 mod sqlstate;
 mod store;

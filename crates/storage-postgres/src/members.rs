@@ -8,13 +8,13 @@ use less_sync_storage::{
     Access, Appended, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
     MembersHead, MembershipError, MembershipRejection, NewMember, ReadGrant, StorageError,
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::access::{Locked, ReadCheck, cids, for_writing};
 use crate::columns::hash;
 use crate::pool::Class;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 #[async_trait]
@@ -57,7 +57,7 @@ impl Transaction for Append<'_> {
     type Outcome = Appended;
     type Rejection = MembershipRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Appended, Aborted<MembershipRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<Appended, Aborted<MembershipRejection>> {
         let space = for_writing(db, self.access).await?;
         if !self.expected_version.is(space.metadata_version) {
             return Err(MembershipRejection::VersionConflict.into());
@@ -102,7 +102,7 @@ fn next(version: MetadataVersion) -> Result<ChainSeq, MembershipError> {
 
 /// Number and hash of the last entry.
 async fn last(
-    db: &mut PgConnection,
+    db: &mut Session,
     space: Uuid,
 ) -> Result<Option<(ChainSeq, [u8; 32])>, Aborted<MembershipRejection>> {
     let last = sqlx::query!(
@@ -115,7 +115,7 @@ async fn last(
 
 /// The entry and the state of its space in one statement.
 async fn insert(
-    db: &mut PgConnection,
+    db: &mut Session,
     space: &Locked,
     appended: &Appended,
     entry: &NewMember,
@@ -145,7 +145,7 @@ async fn insert(
 /// Version and entries in one snapshot. Newest first, since those are wanted when not all fit; each counts at least
 /// [`MEMBER_OVERHEAD`], so what lies far beyond the limit is not even weighed. `octet_length` of a payload that is
 /// stored out of line does not fetch it. For a caller without access no entries are read.
-async fn list(db: &mut PgConnection, access: &Access, range: MemberRange) -> Result<MemberList, Aborted> {
+async fn list(db: &mut Session, access: &Access, range: MemberRange) -> Result<MemberList, Aborted> {
     let listed = sqlx::query!(
         r#"WITH space AS MATERIALIZED (
                SELECT metadata_version, root_public_key IS NOT NULL AS shared,
@@ -189,7 +189,7 @@ async fn list(db: &mut PgConnection, access: &Access, range: MemberRange) -> Res
     Ok(MemberList { entries, metadata_version })
 }
 
-async fn head(db: &mut PgConnection, access: &Access) -> Result<MembersHead, Aborted> {
+async fn head(db: &mut Session, access: &Access) -> Result<MembersHead, Aborted> {
     let head = sqlx::query!(
         r#"SELECT metadata_version, root_public_key IS NOT NULL AS "shared!",
                   EXISTS (SELECT FROM revocations WHERE space_id = $1 AND ucan_cid = ANY ($2)) AS "revoked!",

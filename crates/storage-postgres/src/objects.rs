@@ -11,7 +11,6 @@ use less_sync_core::{FileId, SpaceId};
 use less_sync_storage::{
     ClaimDue, DueObject, LiveObject, ObjectKey, ObjectQueueState, ObjectUse, Objects, StorageError, UploadId,
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use self::due::Claiming;
@@ -22,6 +21,7 @@ use crate::clock::micros;
 use crate::pool::Class;
 
 pub(crate) use self::uses::{enqueue, is_live};
+use crate::session::Session;
 
 #[async_trait]
 impl Objects for PostgresStorage {
@@ -73,7 +73,7 @@ impl Objects for PostgresStorage {
 }
 
 /// Removes an entry that is marked for deletion: objects of deleted files, and claimed attempts.
-async fn forget(db: &mut PgConnection, space: SpaceId, entry: UploadId) -> Result<(), sqlx::Error> {
+async fn forget(db: &mut Session, space: SpaceId, entry: UploadId) -> Result<(), sqlx::Error> {
     let forgotten = sqlx::query!(
         "DELETE FROM blob_uploads WHERE space_id = $1 AND upload_id = $2 AND pending_delete",
         space.as_uuid(),
@@ -83,7 +83,7 @@ async fn forget(db: &mut PgConnection, space: SpaceId, entry: UploadId) -> Resul
 }
 
 async fn postpone(
-    db: &mut PgConnection,
+    db: &mut Session,
     space: SpaceId,
     entry: UploadId,
     delay: Duration,

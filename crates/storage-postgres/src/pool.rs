@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use less_sync_storage::StorageError;
 use parking_lot::Mutex;
-use sqlx::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use crate::connector::{Connector, IdleConnection};
 use crate::error::{Closed, NoConnection, storage_error};
+use crate::session::Session;
 use crate::sqlstate::leaves_connection;
 use crate::{OpenError, PostgresOptions};
 
@@ -73,9 +74,10 @@ impl Pool {
 
     /// Waits for a free connection. Cancelling the wait or dropping the lease releases its permits at once.
     pub(crate) async fn lease(self: &Arc<Self>, class: Class) -> Result<Lease, NoConnection> {
-        let granted = timeout(self.acquire_timeout, self.grant(class)).await;
+        let deadline = Instant::now() + self.acquire_timeout;
+        let granted = timeout_at(deadline, self.grant(class)).await;
         let permits = granted.map_err(|_| NoConnection::Exhausted(self.acquire_timeout))??;
-        let connection = self.connection().await?;
+        let connection = self.connection(deadline).await?;
         Ok(Lease { connection, pool: Arc::clone(self), _permits: permits })
     }
 
@@ -98,11 +100,11 @@ impl Pool {
     }
 
     /// Takes the most recently used connection, or opens one.
-    async fn connection(&self) -> Result<PgConnection, OpenError> {
+    async fn connection(&self, deadline: Instant) -> Result<Session, OpenError> {
         loop {
             let idle = self.idle.lock().pop();
             let Some(idle) = idle else {
-                return self.connector.connect().await;
+                return self.connector.connect_until(deadline).await;
             };
             if let Some(connection) = idle.check().await {
                 return Ok(connection);
@@ -112,7 +114,7 @@ impl Pool {
     }
 
     /// Keeps the `first` connection, and opens more until there are `count`.
-    pub(crate) async fn warm_up(&self, first: PgConnection, count: u32) -> Result<(), OpenError> {
+    pub(crate) async fn warm_up(&self, first: Session, count: u32) -> Result<(), OpenError> {
         self.keep(first);
         for _ in 1..count {
             self.keep(self.connector.connect().await?);
@@ -121,7 +123,7 @@ impl Pool {
     }
 
     /// Returns a connection to the pool, and closes one that has been idle for long.
-    fn keep(&self, connection: PgConnection) {
+    fn keep(&self, connection: Session) {
         let mut idle = self.idle.lock();
         idle.push(IdleConnection::new(connection));
         let longest = idle.first().is_some_and(|first| first.age() > UNUSED);
@@ -130,7 +132,7 @@ impl Pool {
         drop(ended);
     }
 
-    /// Closes all idle connections: the server that cut one session has probably cut the others.
+    /// Drops all idle connections: the network that lost one session has probably lost the others.
     fn distrust(&self) {
         let idle = std::mem::take(&mut *self.idle.lock());
         drop(idle);
@@ -142,9 +144,9 @@ impl Pool {
             turns.close().await;
         }
         let idle = std::mem::take(&mut *self.idle.lock());
-        for connection in idle {
-            connection.close().await;
-        }
+        let mut closing: JoinSet<()> = idle.into_iter().map(IdleConnection::close).collect();
+        while closing.join_next().await.is_some() {}
+        self.connector.close().await;
     }
 }
 
@@ -169,13 +171,13 @@ impl ConnectionLimit {
 /// A connection for one operation. Dropping it ends the session, and whatever it was doing.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    connection: PgConnection,
+    connection: Session,
     pool: Arc<Pool>,
     _permits: Permits,
 }
 
 impl Lease {
-    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+    pub(crate) fn connection(&mut self) -> &mut Session {
         &mut self.connection
     }
 

@@ -8,11 +8,11 @@ use less_sync_storage::stored::{CorruptRow, chain_seq, cursor, dek, size as stor
 use less_sync_storage::{
     FileEntry, FileState, MemberEntry, PullPage, PullPosition, PullState, Record, RecordState, Row,
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub(crate) use self::begin::begin;
 use crate::columns::hash;
+use crate::session::Session;
 
 /// Limits of a page; the row that reaches one of them is the last.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ impl After {
 /// page per branch, never the space. `octet_length` of a blob that is stored out of line does not fetch it, so what is
 /// cut off costs nothing.
 pub(crate) async fn select(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     space: SpaceId,
     state: &PullState,
     position: PullPosition,

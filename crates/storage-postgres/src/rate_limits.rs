@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use less_sync_storage::{
     ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits, StorageError,
 };
-use sqlx::PgConnection;
 
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 #[async_trait]
@@ -59,7 +59,7 @@ impl Transaction for Acquire {
     type Outcome = Permit;
     type Rejection = RateLimitRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Permit, Aborted<RateLimitRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<Permit, Aborted<RateLimitRejection>> {
         let (action, actor) = (self.action.as_str(), self.actor.to_hex());
         lock(db, action, &actor).await?;
         match take(db, action, &actor, self.limit).await? {
@@ -71,7 +71,7 @@ impl Transaction for Acquire {
 
 /// Takes the advisory lock until the end of the transaction. A statement of its own: the next one takes a new snapshot, and
 /// so sees permits that were committed while this one waited.
-async fn lock(db: &mut PgConnection, action: &str, actor: &str) -> Result<(), sqlx::Error> {
+async fn lock(db: &mut Session, action: &str, actor: &str) -> Result<(), sqlx::Error> {
     let locked = sqlx::query!(
         r#"SELECT 1 AS "one!" FROM pg_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))"#,
         action,
@@ -86,12 +86,7 @@ enum Taken {
     Nothing(Duration),
 }
 
-async fn take(
-    db: &mut PgConnection,
-    action: &str,
-    actor: &str,
-    limit: RateLimit,
-) -> Result<Taken, sqlx::Error> {
+async fn take(db: &mut Session, action: &str, actor: &str, limit: RateLimit) -> Result<Taken, sqlx::Error> {
     let taken = sqlx::query!(
         r#"WITH counted AS (
                SELECT count(*) AS actions, min(created_at) AS oldest FROM rate_limit_actions
@@ -121,7 +116,7 @@ fn wait(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0)).max(Duration::from_secs(1))
 }
 
-async fn release(db: &mut PgConnection, permit: &Permit) -> Result<(), sqlx::Error> {
+async fn release(db: &mut Session, permit: &Permit) -> Result<(), sqlx::Error> {
     let released = sqlx::query!(
         "DELETE FROM rate_limit_actions WHERE actor_hash = $1::bpchar AND id = $2",
         permit.actor.to_hex(),
@@ -131,7 +126,7 @@ async fn release(db: &mut PgConnection, permit: &Permit) -> Result<(), sqlx::Err
 }
 
 async fn count(
-    db: &mut PgConnection,
+    db: &mut Session,
     action: RateAction,
     actor: ActorHash,
     window: Duration,
@@ -148,7 +143,7 @@ async fn count(
 }
 
 /// Deletes old actions. The keys are a materialized CTE, so that the plan finds them once.
-async fn purge(db: &mut PgConnection, age: Duration, batch: i64) -> Result<u64, sqlx::Error> {
+async fn purge(db: &mut Session, age: Duration, batch: i64) -> Result<u64, sqlx::Error> {
     let purged = sqlx::query!(
         "WITH old AS MATERIALIZED (
              SELECT actor_hash, id FROM rate_limit_actions

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use less_sync_core::{Cid, SpaceId};
 use less_sync_storage::{Access, AdminGrant, Revocations, StorageError};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, any_revoked, check_kind, cids};
 use crate::pool::Class;
+use crate::session::Session;
 use crate::transaction::Aborted;
 
 #[async_trait]
@@ -59,7 +59,7 @@ impl PostgresStorage {
 /// Inserts a revocation in one statement, without the lock of the space: a revocation changes nothing that the lock
 /// protects, and must not wait for the push that holds it. The foreign key only requires that the space stays
 /// (storage T2).
-async fn revoke(db: &mut PgConnection, access: &Access, cid: Cid) -> Result<(), Aborted> {
+async fn revoke(db: &mut Session, access: &Access, cid: Cid) -> Result<(), Aborted> {
     let revoked = sqlx::query!(
         r#"WITH space AS (
                SELECT id, root_public_key IS NOT NULL AS shared, home_server IS NOT NULL AS remote,

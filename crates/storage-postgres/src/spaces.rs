@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use less_sync_core::{ClientId, Cursor, Epoch, SpaceId};
 use less_sync_storage::stored::CorruptRow;
 use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
-use sqlx::PgConnection;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use crate::PostgresStorage;
 use crate::columns::SpaceRow;
 use crate::error::unavailable;
 use crate::pool::Class;
+use crate::session::Session;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -105,7 +105,7 @@ fn fresh(id: SpaceId, client_id: &ClientId, kind: SpaceKind) -> Space {
 }
 
 async fn insert(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     id: SpaceId,
     client_id: &ClientId,
     root: Option<&[u8]>,
@@ -119,7 +119,7 @@ async fn insert(
     Ok(done.execute(connection).await?.rows_affected() == 1)
 }
 
-async fn select(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SpaceRow>, sqlx::Error> {
+async fn select(connection: &mut Session, ids: &[Uuid]) -> Result<Vec<SpaceRow>, sqlx::Error> {
     let rows = sqlx::query_as!(
         SpaceRow,
         "SELECT id, client_id, root_public_key, cursor, key_generation, min_key_generation, rewrap_epoch, home_server

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::connector::Connector;
@@ -12,6 +11,7 @@ use crate::migrate::{Migrator, Up, latest_version};
 use crate::pool::Pool;
 use crate::pull::PageLimits;
 use crate::push::{Pusher, QueueLimits};
+use crate::session::Session;
 use crate::{OpenError, PostgresOptions};
 
 /// Pushes of one batch at most.
@@ -74,7 +74,7 @@ fn committers(connections: u32) -> u32 {
 }
 
 /// Opens the first connection, retrying with growing pauses while the database is unreachable.
-async fn reach(connector: &Connector, startup_wait: Duration) -> Result<PgConnection, OpenError> {
+async fn reach(connector: &Connector, startup_wait: Duration) -> Result<Session, OpenError> {
     let (deadline, (mut pause, longest)) = (Instant::now() + startup_wait, PAUSES);
     loop {
         match connector.connect().await {

@@ -9,10 +9,11 @@ use less_sync_storage::{
     DekRejection, EpochKeyRejection, EpochRejection, FileRejection, MembershipRejection, RateLimitRejection,
     StorageError,
 };
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::Executor as _;
 
 use crate::pool::{Class, Lease, Pool};
 use crate::retry::Retries;
+use crate::session::Session;
 use crate::sqlstate::leaves_connection;
 
 /// Error of a transaction, which is rolled back.
@@ -71,7 +72,7 @@ pub(crate) trait Transaction: Sync {
     /// Runs the statements. Called again after a serialization failure or deadlock.
     fn run(
         &self,
-        db: &mut PgConnection,
+        db: &mut Session,
     ) -> impl Future<Output = Result<Self::Outcome, Aborted<Self::Rejection>>> + Send;
 }
 
@@ -94,7 +95,7 @@ impl Pool {
 }
 
 async fn attempt<T: Transaction>(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     work: &T,
 ) -> Result<T::Outcome, Aborted<T::Rejection>> {
     let mut transaction = connection.begin().await?;
@@ -123,7 +124,7 @@ impl Lease {
 }
 
 /// Makes every further statement of the transaction find its rows by key, however few there were when it was planned.
-pub(crate) async fn plan_by_key(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn plan_by_key(db: &mut Session) -> Result<(), sqlx::Error> {
     let planner =
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
     db.execute(sqlx::raw_sql(planner)).await.map(drop)

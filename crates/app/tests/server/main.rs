@@ -77,6 +77,7 @@ mod operation {
     mod key_sets;
     mod postgres;
     mod shutdown;
+    mod silent_database;
     mod tasks;
 }
 

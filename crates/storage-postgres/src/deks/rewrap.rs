@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use less_sync_core::DekKind;
 use less_sync_storage::stored::{CorruptRow, cursor};
 use less_sync_storage::{Access, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::statements::{self, Stored};
 use crate::access::for_writing;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
 /// Maximum number of rows of one statement (storage T5).
@@ -28,7 +28,7 @@ impl Transaction for RewrapTransaction<'_> {
     type Outcome = Rewrapped;
     type Rejection = DekRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Rewrapped, Aborted<DekRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<Rewrapped, Aborted<DekRejection>> {
         let space = for_writing(db, self.access).await?;
         let current = space.key_generation.get().unsigned_abs();
         if self.entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
@@ -47,7 +47,7 @@ impl<'a> RewrapTransaction<'a> {
     /// The rows to change in the order of their ids (storage T3), each with its new key.
     async fn decide(
         &self,
-        db: &mut PgConnection,
+        db: &mut Session,
         space: Uuid,
     ) -> Result<(Vec<Uuid>, Vec<&'a [u8]>), Aborted<DekRejection>> {
         // The last entry for an id counts.

@@ -2,8 +2,9 @@
 
 use less_sync_core::{Cursor, DekKind};
 use less_sync_storage::DekPosition;
-use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::session::Session;
 
 /// Bounds of one page.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ pub(super) struct Stored {
 /// Selects live keys, ascending (cursor, id). Keys of another length, which no current client makes, open nothing and are
 /// left out.
 pub(super) async fn page(
-    db: &mut PgConnection,
+    db: &mut Session,
     kind: DekKind,
     bounds: Bounds,
 ) -> Result<Vec<PageRow>, sqlx::Error> {
@@ -49,7 +50,7 @@ pub(super) async fn page(
 
 /// Selects those rows of a space that exist among `ids`, in no particular order.
 pub(super) async fn find(
-    db: &mut PgConnection,
+    db: &mut Session,
     kind: DekKind,
     space: Uuid,
     ids: &[Uuid],
@@ -62,7 +63,7 @@ pub(super) async fn find(
 
 /// Replaces the key of each of these rows.
 pub(super) async fn replace(
-    db: &mut PgConnection,
+    db: &mut Session,
     kind: DekKind,
     space: Uuid,
     ids: &[Uuid],
@@ -86,7 +87,7 @@ macro_rules! statements {
 
         impl $table_type {
             async fn page(
-                db: &mut PgConnection,
+                db: &mut Session,
                 bounds: Bounds,
             ) -> Result<Vec<PageRow>, sqlx::Error> {
                 let page = sqlx::query_as!(
@@ -110,7 +111,7 @@ macro_rules! statements {
             }
 
             async fn find(
-                db: &mut PgConnection,
+                db: &mut Session,
                 space: Uuid,
                 ids: &[Uuid],
             ) -> Result<Vec<Stored>, sqlx::Error> {
@@ -128,7 +129,7 @@ macro_rules! statements {
             }
 
             async fn replace(
-                db: &mut PgConnection,
+                db: &mut Session,
                 space: Uuid,
                 ids: &[Uuid],
                 deks: &[&[u8]],

@@ -5,11 +5,11 @@
 
 use less_sync_core::{Cursor, Epoch, Requested};
 use less_sync_storage::{Access, EpochRejection, MAX_COUNTED_KEYS};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::access::{for_reading, for_writing};
 use crate::epoch_keys;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 /// Live keys that are too old.
@@ -29,7 +29,7 @@ pub(super) struct Probed {
 
 /// Scans the space without its lock, if a rewrap to `epoch` is pending.
 pub(super) async fn probe(
-    db: &mut PgConnection,
+    db: &mut Session,
     access: &Access,
     epoch: Requested<Epoch>,
 ) -> Result<Probed, Aborted<EpochRejection>> {
@@ -52,7 +52,7 @@ impl Transaction for Completion<'_> {
     type Outcome = OutdatedKeys;
     type Rejection = EpochRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<OutdatedKeys, Aborted<EpochRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<OutdatedKeys, Aborted<EpochRejection>> {
         let space = for_writing(db, self.access).await?;
         let Some(epoch) = pending(space.rewrap_epoch, self.epoch) else {
             let is_current = space.key_generation > Epoch::FIRST && self.epoch.is(space.key_generation);
@@ -83,7 +83,7 @@ fn pending(rewrap_epoch: Option<Epoch>, epoch: Requested<Epoch>) -> Option<Epoch
 }
 
 /// Raises the minimum epoch in any case, so that writers under the old epoch cannot delay the end forever.
-async fn end(db: &mut PgConnection, space: Uuid, epoch: Epoch, ended: bool) -> Result<(), sqlx::Error> {
+async fn end(db: &mut Session, space: Uuid, epoch: Epoch, ended: bool) -> Result<(), sqlx::Error> {
     let updated = sqlx::query!(
         "UPDATE spaces SET min_key_generation = greatest(min_key_generation, $2), updated_at = now(),
                 rewrap_epoch = CASE WHEN $3 THEN NULL ELSE rewrap_epoch END
@@ -99,7 +99,7 @@ async fn end(db: &mut PgConnection, space: Uuid, epoch: Epoch, ended: bool) -> R
 /// by byte, which is the unsigned order of epoch prefixes. Keys of another length open nothing, and do not count. The
 /// order keeps the plan on the index of pulls, and `OFFSET 0` keeps the planner from guessing how few rows will be left.
 async fn outdated(
-    db: &mut PgConnection,
+    db: &mut Session,
     space: Uuid,
     since: Cursor,
     until: Cursor,

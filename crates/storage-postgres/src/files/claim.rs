@@ -2,15 +2,15 @@
 
 use less_sync_storage::stored::epoch;
 use less_sync_storage::{Access, Claim, Claimed, FileChange, FileError, FileRejection, StorageError};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::access::{Locked, ReadCheck, WriteCheck, cids};
+use crate::session::Session;
 use crate::transaction::Aborted;
 
 /// Checks the claim in one snapshot, without a lock: the result may be outdated at once.
 pub(super) async fn look(
-    db: &mut PgConnection,
+    db: &mut Session,
     access: &Access,
     claim: &Claim,
 ) -> Result<Claimed, Aborted<FileRejection>> {
@@ -35,7 +35,7 @@ pub(super) async fn look(
 /// The same under the lock of the space: by a later statement than the one that locks, so that nothing of it is older than
 /// the lock.
 pub(super) async fn settle(
-    db: &mut PgConnection,
+    db: &mut Session,
     space: &Locked,
     claim: &Claim,
 ) -> Result<Claimed, Aborted<FileRejection>> {

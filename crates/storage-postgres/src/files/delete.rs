@@ -2,11 +2,11 @@
 
 use less_sync_core::FileId;
 use less_sync_storage::{Access, FileChange, FileRejection, OBJECT_GRACE, ObjectKey};
-use sqlx::PgConnection;
 
 use super::claim::change;
 use crate::access::{Locked, for_writing};
 use crate::clock::micros;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 /// Deletes a file; `None` if it does not exist.
@@ -19,7 +19,7 @@ impl Transaction for Delete<'_> {
     type Outcome = Option<FileChange>;
     type Rejection = FileRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<Option<FileChange>, Aborted<FileRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<Option<FileChange>, Aborted<FileRejection>> {
         let space = for_writing(db, self.access).await?;
         let owner = sqlx::query_scalar!(
             "SELECT record_id FROM files WHERE space_id = $1 AND id = $2 AND NOT deleted",
@@ -38,7 +38,7 @@ impl Delete<'_> {
     /// of a deleted record.
     async fn tombstone(
         &self,
-        db: &mut PgConnection,
+        db: &mut Session,
         space: &Locked,
         change: &FileChange,
     ) -> Result<(), sqlx::Error> {

@@ -11,19 +11,19 @@ use less_sync_storage::{
     Access, Claim, Claimed, Content, FileChange, FileCommit, FileRejection, ObjectKey, StorageError, Upload,
     UploadId,
 };
-use sqlx::PgConnection;
 
 use super::claim::{self, change};
 use crate::access::{Locked, ReadCheck, WriteCheck, cids, for_writing};
 use crate::clock::micros;
 use crate::error::database;
 use crate::objects::{enqueue, is_live};
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 /// Queues an attempt before its object is written: in one statement, without the lock of the space, and only for a caller
 /// with access.
 pub(super) async fn begin(
-    db: &mut PgConnection,
+    db: &mut Session,
     access: &Access,
     file: FileId,
     lifetime: Duration,
@@ -66,7 +66,7 @@ impl Transaction for Commit<'_> {
     type Outcome = FileCommit;
     type Rejection = FileRejection;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<FileCommit, Aborted<FileRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<FileCommit, Aborted<FileRejection>> {
         let space = for_writing(db, self.access).await?;
         if claim::settle(db, &space, self.claim).await? == Claimed::Exists {
             return Ok(FileCommit::Exists);
@@ -86,7 +86,7 @@ impl Commit<'_> {
     /// another key.
     async fn put(
         &self,
-        db: &mut PgConnection,
+        db: &mut Session,
         space: &Locked,
         change: &FileChange,
     ) -> Result<bool, Aborted<FileRejection>> {
@@ -132,7 +132,7 @@ impl Transaction for Abort<'_> {
     type Rejection = Infallible;
 
     /// The first statement waits for a commit that has taken the attempt; the others see what became of it.
-    async fn run(&self, db: &mut PgConnection) -> Result<(), Aborted> {
+    async fn run(&self, db: &mut Session) -> Result<(), Aborted> {
         let Upload { id, object } = self.upload;
         let expired = sqlx::query!(
             "UPDATE blob_uploads SET not_before = least(not_before, clock_timestamp())

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection};
-
 use super::position::{self, Position};
 use super::{MigrateError, catalog, files, history};
+use crate::session::Session;
 
 /// Last version of the history of the first-generation server.
 const GOOSE_LATEST: i64 = 11;
 
 /// Checks that the history ends at the version that can be adopted, and that the schema matches it. Read-only.
-pub(crate) async fn verify(db: &mut PgConnection) -> Result<i64, MigrateError> {
+pub(crate) async fn verify(db: &mut Session) -> Result<i64, MigrateError> {
     match position::find(db).await? {
         Position::Goose(GOOSE_LATEST) => {}
         Position::Goose(found) => return Err(MigrateError::GooseVersion { found, needed: GOOSE_LATEST }),
@@ -24,7 +23,7 @@ pub(crate) async fn verify(db: &mut PgConnection) -> Result<i64, MigrateError> {
 }
 
 /// Writes the history of this migrator up to the version of the schema.
-pub(crate) async fn run(db: &mut PgConnection) -> Result<i64, MigrateError> {
+pub(crate) async fn run(db: &mut Session) -> Result<i64, MigrateError> {
     let version = verify(db).await?;
     let mut transaction = db.begin().await?;
     history::prepare(&mut transaction).await?;

@@ -5,9 +5,9 @@ use std::fmt;
 
 use less_sync_core::hex;
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
 
 use super::files;
+use crate::session::Session;
 
 /// Tables of this program; other tables in the schema are ignored.
 pub(crate) const TABLES: &[&str] = &[
@@ -86,7 +86,7 @@ pub(crate) struct Catalog(Vec<String>);
 
 impl Catalog {
     /// Reads the objects of the database, without the indexes that interrupted migrations after `version` left.
-    pub(crate) async fn read(db: &mut PgConnection, version: i64) -> sqlx::Result<Self> {
+    pub(crate) async fn read(db: &mut Session, version: i64) -> sqlx::Result<Self> {
         let tables: Vec<String> = TABLES.iter().map(|&table| table.to_owned()).collect();
         let mut lines: Vec<String> = sqlx::query_scalar(OBJECTS).bind(tables).fetch_all(db).await?;
         let unfinished: Vec<_> = files::after(version).filter_map(|later| later.up().index()).collect();
@@ -135,12 +135,12 @@ fn names_index(line: &str, index: &str) -> bool {
 }
 
 /// The lines of the schema as it is.
-pub(crate) async fn read(db: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+pub(crate) async fn read(db: &mut Session) -> sqlx::Result<Vec<String>> {
     Ok(Catalog::read(db, files::latest_version()).await?.0)
 }
 
 /// First difference between the schema and the catalog of `version`.
-pub(crate) async fn drift(db: &mut PgConnection, version: i64) -> sqlx::Result<Option<Drift>> {
+pub(crate) async fn drift(db: &mut Session, version: i64) -> sqlx::Result<Option<Drift>> {
     Ok(Catalog::read(db, version).await?.drift_from(&Catalog::of(version)))
 }
 

@@ -1,11 +1,14 @@
 //! Connection of the migrator. Closing it at the end of the run releases the lock.
+//!
+//! Statements may take as long as their backend works on them: index builds take long. They are few, so they are not
+//! kept prepared.
 
 use std::time::Duration;
 
-use sqlx::{ConnectOptions as _, PgConnection};
 use tokio::time::timeout;
 
 use super::{DatabaseUrl, MigrateError};
+use crate::session::{Session, Statements, Watchdog};
 
 /// Minimum supported version of PostgreSQL (operations §11.3).
 const OLDEST_SERVER: i32 = 15;
@@ -19,11 +22,12 @@ const SESSION: &str = "SET application_name = 'less-sync-migrate'; \
     SET timezone = 'UTC'; \
     SET standard_conforming_strings = on";
 
-pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result<PgConnection, MigrateError> {
-    let connecting = timeout(connect_timeout, url.options().connect()).await;
-    let connected = connecting.map_err(|_elapsed| MigrateError::ConnectTimeout(connect_timeout))?;
-    let mut db = connected.map_err(MigrateError::Connect)?;
-    sqlx::raw_sql(SESSION).execute(&mut db).await?;
+pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result<Session, MigrateError> {
+    let watchdog = Watchdog::new(url.options());
+    let opening = Session::open(url.options(), SESSION, None, Statements::Unnamed, &watchdog);
+    let opened = timeout(connect_timeout, opening).await;
+    let opened = opened.map_err(|_elapsed| MigrateError::ConnectTimeout(connect_timeout))?;
+    let mut db = opened.map_err(MigrateError::Connect)?;
     let (version, encoding): (i32, String) = sqlx::query_as(
         "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding')",
     )

@@ -1,12 +1,11 @@
 //! Reverting run: from the current version back to an older one.
 
-use sqlx::PgConnection;
-
 use super::MigrateError;
 use super::files::{self, MIGRATIONS, Migration};
 use super::position::{self, Position};
 use super::run::{self, Event, Listener, Step};
 use super::script::Loss;
+use crate::session::Session;
 
 /// End of a reverting run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +33,7 @@ impl Default for Down {
     }
 }
 
-pub(crate) async fn run(db: &mut PgConnection, down: &Down, tell: Listener<'_>) -> Result<i64, MigrateError> {
+pub(crate) async fn run(db: &mut Session, down: &Down, tell: Listener<'_>) -> Result<i64, MigrateError> {
     let version = match position::find(db).await? {
         Position::At(version) => version,
         Position::Goose(found) => return Err(MigrateError::Goose(found)),
@@ -67,7 +66,7 @@ fn plan(from: i64, target: Target) -> Result<(Vec<&'static Migration>, i64), Mig
 }
 
 /// Checks all steps before the first is taken.
-async fn reject_loss(db: &mut PgConnection, steps: &[&Migration]) -> Result<(), MigrateError> {
+async fn reject_loss(db: &mut Session, steps: &[&Migration]) -> Result<(), MigrateError> {
     for step in steps {
         let loses = match step.down().loss() {
             Loss::Never => false,
@@ -82,7 +81,7 @@ async fn reject_loss(db: &mut PgConnection, steps: &[&Migration]) -> Result<(), 
 }
 
 /// Drops indexes of later migrations that an interrupted run, up or down, has left.
-async fn clear_leftovers(db: &mut PgConnection, version: i64) -> Result<(), MigrateError> {
+async fn clear_leftovers(db: &mut Session, version: i64) -> Result<(), MigrateError> {
     for later in files::after(version) {
         if let Some(index) = later.up().index()
             && run::leftover(db, index).await?.is_some()

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::FromRow;
 
 use super::files::{self, Migration};
 use super::{MigrateError, original};
+use crate::session::Session;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version        BIGINT PRIMARY KEY,
@@ -46,17 +47,17 @@ impl Applied {
 }
 
 /// Applied migrations, ascending. Empty for a new database.
-pub(crate) async fn read(db: &mut PgConnection) -> sqlx::Result<Vec<Applied>> {
+pub(crate) async fn read(db: &mut Session) -> sqlx::Result<Vec<Applied>> {
     let exists: bool =
         sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *db).await?;
     if exists { sqlx::query_as(ROWS).fetch_all(db).await } else { Ok(Vec::new()) }
 }
 
-pub(crate) async fn prepare(db: &mut PgConnection) -> sqlx::Result<()> {
+pub(crate) async fn prepare(db: &mut Session) -> sqlx::Result<()> {
     sqlx::raw_sql(TABLE).execute(db).await.map(drop)
 }
 
-pub(crate) async fn insert(db: &mut PgConnection, ours: &Migration, took: Duration) -> sqlx::Result<()> {
+pub(crate) async fn insert(db: &mut Session, ours: &Migration, took: Duration) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES ($1, $2, true, $3, $4)",
@@ -70,7 +71,7 @@ pub(crate) async fn insert(db: &mut PgConnection, ours: &Migration, took: Durati
     .map(drop)
 }
 
-pub(crate) async fn delete(db: &mut PgConnection, ours: &Migration) -> sqlx::Result<()> {
+pub(crate) async fn delete(db: &mut Session, ours: &Migration) -> sqlx::Result<()> {
     let delete = sqlx::query("DELETE FROM _sqlx_migrations WHERE version = $1");
     delete.bind(ours.version).execute(db).await.map(drop)
 }

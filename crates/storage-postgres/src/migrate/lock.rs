@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use tokio::time::{Instant, sleep_until};
 
 use super::MigrateError;
 use super::run::{Event, Listener};
+use crate::session::Session;
 
 /// First factor of the key, as other tools with this bookkeeping compute it.
 const FACTOR: i64 = 0x3d32_ad9e;
@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Polls instead of waiting inside a statement: that would hold a snapshot, which the migrator in
 /// front must see the end of before its concurrent index is complete, so that each would wait for the other.
 pub(crate) async fn acquire(
-    db: &mut PgConnection,
+    db: &mut Session,
     lock_timeout: Duration,
     tell: Listener<'_>,
 ) -> Result<(), MigrateError> {
@@ -42,7 +42,7 @@ pub(crate) async fn acquire(
     }
 }
 
-async fn attempt(db: &mut PgConnection, key: i64) -> sqlx::Result<bool> {
+async fn attempt(db: &mut Session, key: i64) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(db).await
 }
 

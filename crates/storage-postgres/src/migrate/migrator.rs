@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection};
-
 use super::down::{self, Down};
 use super::run::{Event, Listener};
 use super::status::{self, Status};
 use super::up::{self, Up};
 use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, lock};
+use crate::session::Session;
 
 /// Default lock timeout (storage §2.3).
 const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
@@ -111,11 +110,11 @@ impl Migrator {
         close(db, outcome.map_err(MigrateError::from)).await
     }
 
-    async fn open(&self) -> Result<PgConnection, MigrateError> {
+    async fn open(&self) -> Result<Session, MigrateError> {
         connection::open(&self.url, self.connect_timeout).await
     }
 
-    async fn locked(&self, tell: Listener<'_>) -> Result<PgConnection, MigrateError> {
+    async fn locked(&self, tell: Listener<'_>) -> Result<Session, MigrateError> {
         let mut db = self.open().await?;
         match lock::acquire(&mut db, self.lock_timeout, tell).await {
             Ok(()) => Ok(db),
@@ -126,7 +125,7 @@ impl Migrator {
 
 /// Gives up the lock and ends the session, and with it whatever was not committed. A session that is gone has given
 /// up its lock already; one that ends lives on for a moment, in which the next migrator need not wait.
-async fn close<T>(mut db: PgConnection, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
+async fn close<T>(mut db: Session, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
     let unlocked = sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut db).await.map(drop);
     if let Err(error) = unlocked.and(db.close().await) {
         tracing::debug!(%error, "failed to close the connection of the migrator");

@@ -1,7 +1,8 @@
 //! Recognition of databases of the original server (storage §2.2, newer-clients §8).
 
 use less_sync_core::hex;
-use sqlx::PgConnection;
+
+use crate::session::Session;
 
 /// SHA-384 of the original's files 1–12.
 const CHECKSUMS: [&str; 12] = [
@@ -34,7 +35,7 @@ pub(crate) fn wrote(version: i64, checksum: &[u8]) -> bool {
 /// Detects databases of the original's second generation: its numbers from 13 on mean something else, and some
 /// columns have other names.
 pub(crate) async fn is_newer<'a>(
-    db: &mut PgConnection,
+    db: &mut Session,
     mut history: impl Iterator<Item = (i64, &'a str)>,
 ) -> sqlx::Result<bool> {
     if history.any(|applied| applied == (PARTING, PARTED)) {

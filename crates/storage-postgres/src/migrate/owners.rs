@@ -3,9 +3,11 @@
 //! Up to version 15 nothing made sure of that. `space scoped keys` adds the constraint without looking at old rows;
 //! this looks, under a lock that lets writers pass.
 
+use sqlx::FromRow;
 use sqlx::error::DatabaseError;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
+
+use crate::session::Session;
 
 /// From this version on files name a record of their own space.
 const SINCE: i64 = 16;
@@ -29,7 +31,7 @@ pub struct StrayFile {
 
 /// Validates the constraint unless that is done. Returns the first files that violate it; the constraint rejects
 /// further ones in any case.
-pub(crate) async fn validate(db: &mut PgConnection, version: i64) -> sqlx::Result<Vec<StrayFile>> {
+pub(crate) async fn validate(db: &mut Session, version: i64) -> sqlx::Result<Vec<StrayFile>> {
     if version < SINCE || !is_open(db).await? {
         return Ok(Vec::new());
     }
@@ -41,7 +43,7 @@ pub(crate) async fn validate(db: &mut PgConnection, version: i64) -> sqlx::Resul
 }
 
 /// True if the constraint has not been validated yet.
-pub(crate) async fn is_open(db: &mut PgConnection) -> sqlx::Result<bool> {
+pub(crate) async fn is_open(db: &mut Session) -> sqlx::Result<bool> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint
          WHERE conrelid = to_regclass('files') AND conname = 'files_record_fk' AND NOT convalidated)",
@@ -55,7 +57,7 @@ fn is_violation(error: &sqlx::Error) -> bool {
     code.as_deref() == Some(FOREIGN_KEY_VIOLATION)
 }
 
-async fn strays(db: &mut PgConnection) -> sqlx::Result<Vec<StrayFile>> {
+async fn strays(db: &mut Session) -> sqlx::Result<Vec<StrayFile>> {
     sqlx::query_as(
         "SELECT space_id, id AS file_id, record_id FROM files
          WHERE NOT EXISTS (

@@ -1,9 +1,8 @@
 //! Detection of the migration history of a database (storage §2.3).
 
-use sqlx::PgConnection;
-
 use super::catalog::Catalog;
 use super::{MigrateError, history, original};
+use crate::session::Session;
 
 /// Position in a migration history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +14,7 @@ pub(crate) enum Position {
 }
 
 /// Looks, and changes nothing.
-pub(crate) async fn find(db: &mut PgConnection) -> Result<Position, MigrateError> {
+pub(crate) async fn find(db: &mut Session) -> Result<Position, MigrateError> {
     let history = history::read(db).await?;
     let applied = history.iter().map(|row| (row.version, &*row.description));
     if original::is_newer(db, applied).await? {
@@ -30,7 +29,7 @@ pub(crate) async fn find(db: &mut PgConnection) -> Result<Position, MigrateError
 }
 
 /// The highest version that the first-generation server's tool has applied.
-async fn goose_version(db: &mut PgConnection) -> sqlx::Result<Option<i64>> {
+async fn goose_version(db: &mut Session) -> sqlx::Result<Option<i64>> {
     let exists: bool =
         sqlx::query_scalar("SELECT to_regclass('goose_db_version') IS NOT NULL").fetch_one(&mut *db).await?;
     if !exists {

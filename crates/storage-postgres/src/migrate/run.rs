@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::MigrateError;
@@ -11,6 +11,7 @@ use super::files::Migration;
 use super::history;
 use super::owners::StrayFile;
 use super::script::Script;
+use crate::session::Session;
 
 /// A migration that was run, or reverted, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Step {
 
 /// Runs a migration and records it, atomically where the script runs in a transaction. Otherwise it is recorded last, and
 /// running it again is harmless.
-pub(crate) async fn apply(db: &mut PgConnection, migration: &Migration) -> Result<Step, MigrateError> {
+pub(crate) async fn apply(db: &mut Session, migration: &Migration) -> Result<Step, MigrateError> {
     let started = Instant::now();
     let script = migration.up();
     let outcome = if script.in_transaction() {
@@ -73,7 +74,7 @@ pub(crate) async fn apply(db: &mut PgConnection, migration: &Migration) -> Resul
 }
 
 async fn apply_at_once(
-    db: &mut PgConnection,
+    db: &mut Session,
     migration: &Migration,
     script: Script,
     started: Instant,
@@ -85,7 +86,7 @@ async fn apply_at_once(
 }
 
 async fn apply_concurrently(
-    db: &mut PgConnection,
+    db: &mut Session,
     migration: &Migration,
     script: Script,
     started: Instant,
@@ -103,7 +104,7 @@ async fn apply_concurrently(
 
 /// Reverts a migration and takes it out of the history: both or neither, in a transaction. Without one it leaves the
 /// history first, so that what an interruption leaves is what an interrupted run forwards leaves.
-pub(crate) async fn revert(db: &mut PgConnection, migration: &Migration) -> Result<Step, MigrateError> {
+pub(crate) async fn revert(db: &mut Session, migration: &Migration) -> Result<Step, MigrateError> {
     let started = Instant::now();
     let script = migration.down();
     let outcome = if script.in_transaction() {
@@ -116,24 +117,20 @@ pub(crate) async fn revert(db: &mut PgConnection, migration: &Migration) -> Resu
     Ok(step)
 }
 
-async fn revert_at_once(db: &mut PgConnection, migration: &Migration, script: Script) -> sqlx::Result<()> {
+async fn revert_at_once(db: &mut Session, migration: &Migration, script: Script) -> sqlx::Result<()> {
     let mut transaction = db.begin().await?;
     sqlx::raw_sql(script.sql()).execute(&mut *transaction).await?;
     history::delete(&mut transaction, migration).await?;
     transaction.commit().await
 }
 
-async fn revert_concurrently(
-    db: &mut PgConnection,
-    migration: &Migration,
-    script: Script,
-) -> sqlx::Result<()> {
+async fn revert_concurrently(db: &mut Session, migration: &Migration, script: Script) -> sqlx::Result<()> {
     history::delete(db, migration).await?;
     sqlx::raw_sql(script.sql()).execute(db).await.map(drop)
 }
 
 /// Removes the index of a migration that is not in the history.
-pub(crate) async fn clear(db: &mut PgConnection, migration: &Migration) -> Result<(), MigrateError> {
+pub(crate) async fn clear(db: &mut Session, migration: &Migration) -> Result<(), MigrateError> {
     let (started, script) = (Instant::now(), migration.down());
     let outcome = sqlx::raw_sql(script.sql()).execute(db).await.map(drop);
     finish(outcome, migration, started).map(drop)
@@ -158,7 +155,7 @@ pub(crate) enum Leftover {
     Complete,
 }
 
-pub(crate) async fn leftover(db: &mut PgConnection, index: &str) -> sqlx::Result<Option<Leftover>> {
+pub(crate) async fn leftover(db: &mut Session, index: &str) -> sqlx::Result<Option<Leftover>> {
     let valid: Option<bool> = sqlx::query_scalar(
         "SELECT x.indisvalid FROM pg_catalog.pg_index AS x
          JOIN pg_catalog.pg_class AS c ON c.oid = x.indexrelid

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
-
 use super::catalog::{Catalog, Drift, Fingerprint};
 use super::files::{self, Migration};
 use super::history::{self, Applied};
 use super::position::{self, Position};
 use super::run::{self, Leftover};
 use super::{MigrateError, owners};
+use crate::session::Session;
 
 /// Status of the schema of a database. Reading it changes nothing and waits for no lock.
 #[derive(Debug)]
@@ -84,7 +83,7 @@ impl Status {
     }
 }
 
-pub(crate) async fn read(db: &mut PgConnection) -> Result<Status, MigrateError> {
+pub(crate) async fn read(db: &mut Session) -> Result<Status, MigrateError> {
     let history = history::read(db).await?;
     let (schema_version, obstacle) = match position::find(db).await {
         Ok(Position::At(version)) => (version, None),
@@ -110,7 +109,7 @@ pub(crate) fn highest(history: &[Applied]) -> i64 {
 }
 
 async fn entries(
-    db: &mut PgConnection,
+    db: &mut Session,
     history: &[Applied],
     obstacle: Option<&MigrateError>,
 ) -> Result<Vec<Entry>, MigrateError> {
@@ -143,7 +142,7 @@ fn done(row: &Applied, newer_original: bool) -> Entry {
     }
 }
 
-async fn pending(db: &mut PgConnection, ours: &Migration) -> sqlx::Result<Entry> {
+async fn pending(db: &mut Session, ours: &Migration) -> sqlx::Result<Entry> {
     let note = match ours.up().index() {
         None => None,
         Some(index) => run::leftover(db, index).await?.map(|leftover| explain(index, leftover)),

@@ -1,11 +1,10 @@
 //! Migrating run: from the current version to a newer one.
 
-use sqlx::PgConnection;
-
 use super::files::{self, Migration};
 use super::position::{self, Position};
 use super::run::{self, Event, Listener, Step};
 use super::{MigrateError, adopt, catalog, history, owners};
+use crate::session::Session;
 
 /// Options of a migrating run.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +19,7 @@ pub struct Up {
     pub dry_run: bool,
 }
 
-pub(crate) async fn run(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
+pub(crate) async fn run(db: &mut Session, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
     let version = start(db, up, tell).await?;
     let steps = plan(version, up.to)?;
     if up.dry_run {
@@ -45,7 +44,7 @@ pub(crate) async fn run(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> R
 }
 
 /// Determines the version to start from.
-async fn start(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
+async fn start(db: &mut Session, up: &Up, tell: Listener<'_>) -> Result<i64, MigrateError> {
     let version = match position::find(db).await? {
         Position::At(version) => version,
         Position::Goose(found) if !up.adopt_goose => return Err(MigrateError::Goose(found)),
@@ -61,7 +60,7 @@ async fn start(db: &mut PgConnection, up: &Up, tell: Listener<'_>) -> Result<i64
 }
 
 async fn judge_drift(
-    db: &mut PgConnection,
+    db: &mut Session,
     version: i64,
     up: &Up,
     tell: Listener<'_>,

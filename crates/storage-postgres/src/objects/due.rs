@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use less_sync_storage::stored::CorruptRow;
 use less_sync_storage::{ClaimDue, DueObject, OBJECT_GRACE, ObjectQueueState, UploadId};
-use sqlx::PgConnection;
 
 use crate::clock::micros;
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
 /// Claims the entries that have been due for longest.
@@ -26,7 +26,7 @@ impl Transaction for Claiming {
     /// Claims due entries. The branches read an index of their own each, in order. SKIP LOCKED passes over entries that another process is claiming, so
     /// claims do not wait for each other. After the update no commit finds a claimed attempt (storage R7). The CTEs are
     /// MATERIALIZED so that LIMIT applies before the join.
-    async fn run(&self, db: &mut PgConnection) -> Result<Vec<DueObject>, Aborted> {
+    async fn run(&self, db: &mut Session) -> Result<Vec<DueObject>, Aborted> {
         plan_by_key(db).await?;
         let claimed = sqlx::query!(
             r#"WITH past AS MATERIALIZED (
@@ -65,7 +65,7 @@ impl Transaction for Claiming {
 }
 
 /// State of the queue as seen by a sweeper with this grace.
-pub(super) async fn state(db: &mut PgConnection, grace: Duration) -> Result<ObjectQueueState, sqlx::Error> {
+pub(super) async fn state(db: &mut Session, grace: Duration) -> Result<ObjectQueueState, sqlx::Error> {
     let counted = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE NOT pending_delete AND not_before > now()) AS "uploads!",
                   count(*) FILTER (WHERE pending_delete OR not_before <= now()) AS "pending_delete!",

@@ -4,18 +4,18 @@ use std::convert::Infallible;
 
 use less_sync_storage::stored::{CorruptRow, size};
 use less_sync_storage::{ObjectKey, ObjectUse, UploadId};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 /// Looks up the uses of objects in one snapshot.
-pub(super) async fn look_up(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, Aborted> {
+pub(super) async fn look_up(db: &mut Session, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, Aborted> {
     select(db, keys).await?.into_iter().map(|row| row.object_use().map_err(Aborted::from)).collect()
 }
 
 /// True if the object is the content of a live file.
-pub(crate) async fn is_live(db: &mut PgConnection, key: &ObjectKey) -> Result<bool, Aborted> {
+pub(crate) async fn is_live(db: &mut Session, key: &ObjectKey) -> Result<bool, Aborted> {
     Ok(select(db, std::slice::from_ref(key)).await?.iter().any(|row| row.size.is_some()))
 }
 
@@ -38,7 +38,7 @@ impl Row {
 }
 
 /// Selects one row for each key, in their order. Each is looked up by key, whatever the statistics of the planner say.
-async fn select(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<Row>, sqlx::Error> {
+async fn select(db: &mut Session, keys: &[ObjectKey]) -> Result<Vec<Row>, sqlx::Error> {
     let spaces: Vec<Uuid> = keys.iter().map(|key| key.space().as_uuid()).collect();
     let files: Vec<Uuid> = keys.iter().map(|key| key.file().as_uuid()).collect();
     let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
@@ -64,7 +64,7 @@ async fn select(db: &mut PgConnection, keys: &[ObjectKey]) -> Result<Vec<Row>, s
 
 /// An entry that is due at once, unless there is one with this id.
 pub(crate) async fn enqueue(
-    db: &mut PgConnection,
+    db: &mut Session,
     object: &ObjectKey,
     id: Option<UploadId>,
 ) -> Result<(), sqlx::Error> {
@@ -89,7 +89,7 @@ impl Transaction for MarkOrphan<'_> {
     type Outcome = bool;
     type Rejection = Infallible;
 
-    async fn run(&self, db: &mut PgConnection) -> Result<bool, Aborted> {
+    async fn run(&self, db: &mut Session) -> Result<bool, Aborted> {
         let known = select(db, std::slice::from_ref(self.key)).await?;
         match known.first() {
             Some(Row { size: Some(_), .. }) => Ok(false),

@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use less_sync_core::{FileId, SpaceId};
 use less_sync_storage::stored::size;
 use less_sync_storage::{LiveObject, ObjectKey, ObjectName};
-use sqlx::{Executor as _, PgConnection};
+use sqlx::Executor as _;
 use uuid::Uuid;
 
+use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 /// A page of live files in the order of their keys.
@@ -23,7 +24,7 @@ impl Transaction for Walk {
 
     /// The row that the caller has seen comes first, if it is still there, and is left out: there is no id before the first
     /// one from which a statement could begin.
-    async fn run(&self, db: &mut PgConnection) -> Result<Vec<LiveObject>, Aborted> {
+    async fn run(&self, db: &mut Session) -> Result<Vec<LiveObject>, Aborted> {
         in_order(db).await?;
         let nil = [0; 16];
         let start = (self.only.unwrap_or(SpaceId::from_bytes(nil)), FileId::from_bytes(nil));
@@ -53,7 +54,7 @@ impl Transaction for Walk {
 /// Makes the planner read the primary key in order. Other indexes of files begin with the space as well, and a plan on one
 /// of them sorts whole spaces. A generic plan is forced because a custom one first reads the ends of the indexes to
 /// estimate row counts.
-async fn in_order(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn in_order(db: &mut Session) -> Result<(), sqlx::Error> {
     let planner = "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off;
                    SET LOCAL plan_cache_mode = force_generic_plan";
     db.execute(sqlx::raw_sql(planner)).await.map(drop)

@@ -3,11 +3,11 @@
 use less_sync_core::Cursor;
 use less_sync_storage::stored::{CorruptRow, cursor, epoch};
 use less_sync_storage::{Access, PullError, PullPage, PullRequest, PullState, SpaceHead, StorageError};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{PageLimits, PageRow, page};
 use crate::access::{ReadCheck, cids};
+use crate::session::Session;
 
 /// Row of the statement: the space, and a row of the page. Without rows in the page there is one, with the space only.
 struct BeginRow {
@@ -34,7 +34,7 @@ struct BeginRow {
 
 /// Reads the state of the space and the first page.
 pub(crate) async fn begin(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     access: &Access,
     request: PullRequest,
     limits: PageLimits,
@@ -44,7 +44,7 @@ pub(crate) async fn begin(
 }
 
 async fn select(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     access: &Access,
     since: Cursor,
     limits: PageLimits,

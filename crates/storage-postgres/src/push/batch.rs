@@ -5,20 +5,21 @@ use std::ops::Range;
 use less_sync_core::RecordId;
 use less_sync_storage::DeletedFile;
 use less_sync_storage::stored::CorruptRow;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::job::Job;
 use super::outcome::{PushOutcome, PushRow, Verdict};
 use super::single_record::{self, content};
+use crate::session::Session;
 
 /// Applies the pushes, each all or nothing by itself, in one round trip and one transaction. `jobs` are ordered by
 /// space, touch no record twice, and get their verdicts in the same order. `wait`: for the locks of the spaces.
 pub(super) async fn apply(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     wait: bool,
     jobs: &[Job],
 ) -> Result<Vec<Verdict>, sqlx::Error> {
+    connection.expect_upload(jobs.iter().map(Job::bytes).sum());
     if let [job] = jobs
         && let [change] = &**job.push.changes()
     {
@@ -80,7 +81,7 @@ impl<'j> Parameters<'j> {
         self.updates.push(updates);
     }
 
-    async fn send(self, connection: &mut PgConnection, wait: bool) -> Result<BatchRow, sqlx::Error> {
+    async fn send(self, connection: &mut Session, wait: bool) -> Result<BatchRow, sqlx::Error> {
         let applied = sqlx::query_as!(
             BatchRow,
             r#"SELECT outcomes AS "outcomes!", space_cursors AS "space_cursors!: Vec<Option<i64>>",

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use less_sync_core::SpaceId;
-use sqlx::PgConnection;
 
 use super::batch;
 use super::failure::Failure;
@@ -16,6 +15,7 @@ use super::submission_queue::{SpaceLease, SubmissionQueue};
 use crate::connector::{Connector, IdleConnection};
 use crate::error::NoConnection;
 use crate::retry::Retries;
+use crate::session::Session;
 use crate::sqlstate::leaves_connection;
 
 pub(super) struct Committer {
@@ -92,7 +92,7 @@ impl Committer {
     }
 
     /// The connection of this committer; a broken one is replaced.
-    async fn connection(&mut self) -> Result<PgConnection, Failure> {
+    async fn connection(&mut self) -> Result<Session, Failure> {
         if let Some(idle) = self.idle.take()
             && let Some(connection) = idle.check().await
         {

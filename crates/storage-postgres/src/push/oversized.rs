@@ -5,17 +5,17 @@
 
 use less_sync_core::{Cursor, RecordId};
 use less_sync_storage::{Change, DeletedFile, RecordState};
-use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
 use super::outcome::{NAMED_MISMATCHES, PushOutcome, PushRow, Verdict};
 use super::single_record::content;
 use crate::access::any_revoked;
+use crate::session::Session;
 use crate::transaction::plan_by_key;
 
 /// Applies every change or none, and waits for the lock of the space.
-pub(super) async fn apply(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
+pub(super) async fn apply(connection: &mut Session, job: &Job) -> Result<Verdict, sqlx::Error> {
     // READ COMMITTED: each statement has its own snapshot, taken after the lock of the space was obtained. In one statement
     // with the lock, the records would be read as of before the wait for it.
     let mut transaction = connection.begin().await?;
@@ -47,7 +47,7 @@ struct Locked {
 }
 
 /// The outcome, with the cursor that the space will have, and the records that are not where they are expected.
-async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(PushRow, Vec<RecordId>), sqlx::Error> {
+async fn decide(connection: &mut Session, job: &Job) -> Result<(PushRow, Vec<RecordId>), sqlx::Error> {
     let mut row = PushRow {
         outcome: Ok(PushOutcome::SpaceNotFound),
         space_cursor: None,
@@ -79,7 +79,7 @@ async fn decide(connection: &mut PgConnection, job: &Job) -> Result<(PushRow, Ve
 
 /// Rejection of any push by this caller to this space, whatever its content.
 async fn rejection(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     job: &Job,
     space: &Locked,
 ) -> Result<Option<PushOutcome>, sqlx::Error> {
@@ -98,7 +98,7 @@ async fn rejection(
     Ok(stale.then_some(PushOutcome::EpochStale))
 }
 
-async fn lock(connection: &mut PgConnection, space: Uuid) -> Result<Option<Locked>, sqlx::Error> {
+async fn lock(connection: &mut Session, space: Uuid) -> Result<Option<Locked>, sqlx::Error> {
     let locked = sqlx::query_as!(
         Locked,
         r#"SELECT cursor, key_generation, rewrap_epoch, root_public_key IS NOT NULL AS "shared!",
@@ -110,7 +110,7 @@ async fn lock(connection: &mut PgConnection, space: Uuid) -> Result<Option<Locke
 }
 
 /// The first of them, as many as a conflict names.
-async fn mismatches(connection: &mut PgConnection, job: &Job) -> Result<Vec<RecordId>, sqlx::Error> {
+async fn mismatches(connection: &mut Session, job: &Job) -> Result<Vec<RecordId>, sqlx::Error> {
     let mut found = Vec::new();
     for changes in job.push.changes().chunks(STATEMENT_ROWS) {
         let (ids, expected): (Vec<Uuid>, Vec<i64>) =
@@ -154,7 +154,7 @@ fn statements(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
 
 /// Writes a piece of the push under the new cursor `at`. Returns the files that went with their records.
 async fn write(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     space: Uuid,
     changes: &[Change],
     at: i64,
@@ -189,11 +189,12 @@ fn deleted(file: Uuid, dead: &[Uuid], place: i64) -> Option<DeletedFile> {
 }
 
 async fn insert(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     space: Uuid,
     changes: &[&Change],
     at: i64,
 ) -> Result<(), sqlx::Error> {
+    connection.expect_upload(upload(changes));
     let (ids, _, blobs, deks) = columns(changes);
     let inserted = sqlx::query!(
         "INSERT INTO records (space_id, id, cursor, deleted, wrapped_dek, blob)
@@ -211,11 +212,12 @@ async fn insert(
 }
 
 async fn update(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     space: Uuid,
     changes: &[&Change],
     at: i64,
 ) -> Result<(), sqlx::Error> {
+    connection.expect_upload(upload(changes));
     let (ids, expected, blobs, deks) = columns(changes);
     let updated = sqlx::query!(
         "UPDATE records r SET cursor = $2, deleted = change.blob IS NULL, wrapped_dek = change.dek, blob = change.blob
@@ -231,6 +233,11 @@ async fn update(
         &deks as &[Option<&[u8]>],
     );
     all_of(changes, updated.execute(connection).await?.rows_affected())
+}
+
+/// Sum of the blobs of a statement, in bytes.
+fn upload(changes: &[&Change]) -> usize {
+    changes.iter().map(|change| change.state.blob_bytes()).sum()
 }
 
 type Columns<'c> = (Vec<Uuid>, Vec<i64>, Vec<Option<&'c [u8]>>, Vec<Option<&'c [u8]>>);
@@ -251,7 +258,7 @@ fn all_of(changes: &[&Change], written: u64) -> Result<(), sqlx::Error> {
     Err(sqlx::Error::Protocol("records were written without the lock of their space".to_owned()))
 }
 
-async fn move_cursor(connection: &mut PgConnection, space: Uuid, at: i64) -> Result<(), sqlx::Error> {
+async fn move_cursor(connection: &mut Session, space: Uuid, at: i64) -> Result<(), sqlx::Error> {
     let moved = sqlx::query!("UPDATE spaces SET cursor = $2, updated_at = now() WHERE id = $1", space, at);
     moved.execute(connection).await?;
     Ok(())

@@ -2,15 +2,15 @@
 
 use less_sync_core::Dek;
 use less_sync_storage::{Change, DeletedFile, RecordState};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::job::Job;
 use super::outcome::{PushOutcome, PushRow};
+use crate::session::Session;
 
 /// Applies the push in one round trip, in a transaction of its own. `wait`: for the lock of the space.
 pub(super) async fn apply(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     wait: bool,
     job: &Job,
     change: &Change,

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use less_sync_storage::Pushed;
-use sqlx::PgConnection;
 use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
@@ -16,6 +15,7 @@ use crate::access;
 use crate::error::{NoConnection, unavailable};
 use crate::pool::{Class, Pool};
 use crate::retry::Retries;
+use crate::session::Session;
 
 /// Runs pushes in tasks of their own, on connections of the pool.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ async fn run(pool: &Arc<Pool>, mut jobs: Vec<Job>) {
 }
 
 /// Applies the pushes, waiting for the lock of the space.
-async fn apply(connection: &mut PgConnection, jobs: &[Job]) -> Result<Vec<Verdict>, sqlx::Error> {
+async fn apply(connection: &mut Session, jobs: &[Job]) -> Result<Vec<Verdict>, sqlx::Error> {
     let mut retries = Retries::default();
     loop {
         let applied = match jobs {
@@ -81,7 +81,7 @@ async fn apply(connection: &mut PgConnection, jobs: &[Job]) -> Result<Vec<Verdic
 }
 
 /// A push without changes: reads the cursor of the space, without a lock.
-async fn unchanged(connection: &mut PgConnection, job: &Job) -> Result<Verdict, sqlx::Error> {
+async fn unchanged(connection: &mut Session, job: &Job) -> Result<Verdict, sqlx::Error> {
     let found = access::for_reading(connection, &job.access).await?;
     Ok(Verdict::Decided(found.map(|space| Pushed::Committed {
         prev: space.cursor,

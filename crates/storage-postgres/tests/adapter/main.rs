@@ -11,6 +11,7 @@ mod access;
 mod conformance;
 mod faults;
 mod file_plans;
+mod half_open;
 mod harness;
 mod original;
 mod plans;
