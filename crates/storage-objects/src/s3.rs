@@ -5,6 +5,7 @@ mod http;
 mod multipart;
 mod options;
 mod reader;
+mod response_body;
 mod single;
 mod timeouts;
 

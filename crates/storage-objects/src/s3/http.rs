@@ -7,8 +7,11 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
+use reqwest::Method;
 use reqwest::redirect::Policy;
+use tokio::time::timeout;
 
+use super::response_body;
 use super::timeouts::Timeouts;
 
 /// Idle timeout of a pooled connection; below the 20 s or more after which servers close theirs.
@@ -42,39 +45,74 @@ impl Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = reqwest::Client::builder()
+        let pooled = self.client(usize::MAX)?;
+        let fresh = self.client(0)?;
+        Ok(HttpClient::new(TimeoutClient { pooled, fresh, timeouts: self.timeouts }))
+    }
+}
+
+impl Connector {
+    fn client(&self, idle_connections: usize) -> object_store::Result<reqwest::Client> {
+        reqwest::Client::builder()
             .user_agent("less-sync")
             .no_proxy()
             .redirect(Policy::none())
             .connect_timeout(self.timeouts.connect)
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(idle_connections)
+            .tcp_keepalive(IDLE_TIMEOUT)
             .http1_only()
             .build()
-            .map_err(|source| object_store::Error::Generic { store: "S3", source: Box::new(source) })?;
-        Ok(HttpClient::new(TimeoutClient { client, timeouts: self.timeouts }))
+            .map_err(|source| object_store::Error::Generic { store: "S3", source: Box::new(source) })
     }
 }
 
 /// Client with a timeout per request that turns server errors into typed errors.
 #[derive(Debug)]
 struct TimeoutClient {
-    client: reqwest::Client,
+    pooled: reqwest::Client,
+    /// Opens a connection for each request.
+    fresh: reqwest::Client,
     timeouts: Timeouts,
 }
 
 #[async_trait]
 impl HttpService for TimeoutClient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let empty = request.body().content_length() == 0;
-        let timeout = if empty { self.timeouts.response } else { self.timeouts.transfer };
-        let responded = tokio::time::timeout(timeout, self.send(request)).await;
-        responded.map_err(|elapsed| HttpError::new(HttpErrorKind::Timeout, elapsed))?
+        let bytes = request.body().content_length();
+        let limit = if bytes == 0 { self.timeouts.response } else { self.timeouts.transfer };
+        // A pooled connection may be dead without a sign of it. All methods but POST may be repeated: an object has one
+        // content, and a part of an upload is replaced by the same part.
+        if request.method() == Method::POST {
+            return self.send_within(limit, &self.fresh, request).await;
+        }
+        let suspicious = self.timeouts.suspicious(bytes);
+        if suspicious < limit {
+            let first = timeout(suspicious, self.send(&self.pooled, request.clone())).await;
+            if let Ok(responded) = first {
+                return responded;
+            }
+            tracing::debug!("object store gave no response; repeating the request on a new connection");
+            return self.send_within(limit, &self.fresh, request).await;
+        }
+        self.send_within(limit, &self.pooled, request).await
     }
 }
 
 impl TimeoutClient {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let response = self.client.call(request).await?;
+    async fn send_within(
+        &self,
+        limit: Duration,
+        client: &reqwest::Client,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, HttpError> {
+        let responded = timeout(limit, self.send(client, request)).await;
+        responded.map_err(|elapsed| HttpError::new(HttpErrorKind::Timeout, elapsed))?
+    }
+
+    async fn send(&self, client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response =
+            client.call(request).await?.map(|body| response_body::bounded(body, self.timeouts.stall));
         match (response.status().as_u16(), retry_kind(response.status().as_u16())) {
             (status, Some(kind)) => Err(HttpError::new(kind, ServerError::Status(status))),
             (404, None) => missing(response).await,

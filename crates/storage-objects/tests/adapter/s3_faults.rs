@@ -7,7 +7,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use less_sync_storage::{BlobError, BlobWriter, Blobs, ObjectName};
 use less_sync_storage_objects::{RetryPolicy, S3Blobs, S3Options, Timeouts};
 use less_sync_test_support::s3::{Fault, S3Server};
-use less_sync_test_support::within;
+use less_sync_test_support::{Fault as NetworkFault, FaultProxy, within};
 use tokio::net::TcpListener;
 
 use crate::bucket;
@@ -22,6 +22,7 @@ const SHORT: Timeouts = Timeouts {
     response: Duration::from_millis(300),
     transfer: Duration::from_millis(300),
     stall: Duration::from_millis(300),
+    suspicious: Duration::from_millis(300),
 };
 
 /// Long enough for slow machines.
@@ -30,6 +31,7 @@ const LONG: Timeouts = Timeouts {
     response: Duration::from_secs(20),
     transfer: Duration::from_secs(20),
     stall: Duration::from_secs(20),
+    suspicious: Duration::from_secs(10),
 };
 
 struct Harness {
@@ -116,6 +118,48 @@ async fn silent_endpoint_is_unavailable() {
     let harness =
         Harness::changed(|options| S3Options { endpoint, timeouts: SHORT, retry: NO_RETRY, ..options }).await;
     harness.assert_all_unavailable().await;
+}
+
+/// A firewall that forgets connections: the pooled ones give no response, and new ones work.
+#[tokio::test]
+async fn requests_on_silent_connections_are_repeated_on_new_ones() {
+    let server = S3Server::start().await;
+    let proxy = FaultProxy::start(server.endpoint().strip_prefix("http://").unwrap().parse().unwrap()).await;
+    let endpoint = format!("http://{}", proxy.address());
+    let timeouts = Timeouts { suspicious: SHORT.suspicious, ..LONG };
+    let options = S3Options { endpoint, timeouts, ..bucket::options(&server) };
+    let harness = Harness { blobs: bucket::connect(&options), server };
+    for size in [10, PART + 1] {
+        within("upload", harness.upload(size)).await.unwrap();
+        proxy.fault_all(NetworkFault::Swallow);
+        within("upload", harness.upload(size)).await.unwrap();
+        harness.blobs.size(&key()).await.unwrap();
+        proxy.fault_all(NetworkFault::Swallow);
+        assert_eq!(within("download", harness.read()).await.unwrap(), size);
+        harness.blobs.size(&key()).await.unwrap();
+        proxy.fault_all(NetworkFault::Swallow);
+        within("listing", harness.blobs.list("spaces/").try_collect::<Vec<_>>()).await.unwrap();
+        harness.blobs.size(&key()).await.unwrap();
+        proxy.fault_all(NetworkFault::Swallow);
+        within("probe", harness.blobs.probe()).await.unwrap();
+    }
+}
+
+/// The response begins and does not end.
+#[tokio::test]
+async fn listing_that_stalls_is_unavailable() {
+    let server = S3Server::start().await;
+    let proxy = FaultProxy::start(server.endpoint().strip_prefix("http://").unwrap().parse().unwrap()).await;
+    for number in 0..900 {
+        server.put(&format!("spaces/{number:0200}"), b"x");
+    }
+    // At this rate the rest of the listing takes minutes, with chunks that are further apart than the timeout.
+    let endpoint = format!("http://{}", proxy.address());
+    proxy.preset(0, NetworkFault::Delay(Duration::from_secs(1)));
+    let timeouts = Timeouts { stall: Duration::from_millis(200), ..LONG };
+    let options = S3Options { endpoint, timeouts, retry: NO_RETRY, ..bucket::options(&server) };
+    let listed: Vec<_> = within("the listing", bucket::connect(&options).list("spaces/").collect()).await;
+    assert!(matches!(listed.last(), Some(Err(BlobError::Unavailable(_)))), "{listed:?}");
 }
 
 #[tokio::test]
