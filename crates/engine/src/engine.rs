@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_auth::IdentityHashKey;
 use less_sync_core::limits;
-use less_sync_storage::{MailboxLimits, MemberLimits, PushLimits, Storage};
+use less_sync_storage::{INVITATION_LIFETIME, MailboxLimits, MemberLimits, PushLimits, Storage};
 use tokio::sync::Semaphore;
 
 use crate::action_limits::ActionLimits;
@@ -31,7 +31,7 @@ pub struct EngineSettings {
     pub appends_per_hour_admin: usize,
     /// Maximum payload of an invitation, in bytes, inclusive (`MAX_INVITATION_PAYLOAD`).
     pub invitation_payload: usize,
-    /// Limits of a mailbox (`MAX_INVITATIONS_PER_MAILBOX`).
+    /// Limits of a mailbox (`MAX_INVITATIONS_PER_MAILBOX`, `WS_INVITATION_TTL`).
     pub mailbox_limits: MailboxLimits,
     /// Maximum invitations sent per actor and hour (`RATE_LIMIT_INVITATIONS_PER_HOUR`).
     pub invitations_per_hour: usize,
@@ -51,7 +51,11 @@ impl Default for EngineSettings {
             appends_per_hour: 120,
             appends_per_hour_admin: 1200,
             invitation_payload: limits::INVITATION_PAYLOAD,
-            mailbox_limits: MailboxLimits { invitations: 500, from_one_peer: 100 },
+            mailbox_limits: MailboxLimits {
+                invitations: 500,
+                from_one_peer: 100,
+                lifetime: INVITATION_LIFETIME,
+            },
             invitations_per_hour: 60,
         }
     }

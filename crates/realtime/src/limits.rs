@@ -79,7 +79,8 @@ pub struct Limits {
     pub presence_sweep: Duration,
     /// Maximum size of event data, in bytes (`WS_EVENT_MAX_DATA`).
     pub event_max_data: usize,
-    /// Range of the random delay between an invitation and the notification of its mailbox (auth P-7).
+    /// Range of the random delay between an invitation and the notification of its mailbox (auth P-7;
+    /// `WS_INVITATION_NOTICE_DELAY`).
     pub invitation_notice_delay: RangeInclusive<Duration>,
     /// Interval of the position check, before jitter (decision 0014).
     pub position_check: Duration,

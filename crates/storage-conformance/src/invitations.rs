@@ -12,7 +12,8 @@ use less_sync_storage::{
     NewInvitation, StorageError,
 };
 
-const WIDE: MailboxLimits = MailboxLimits { invitations: 500, from_one_peer: 100 };
+const WIDE: MailboxLimits =
+    MailboxLimits { invitations: 500, from_one_peer: 100, lifetime: INVITATION_LIFETIME };
 
 /// A whole mailbox.
 const ALL: MailboxPage = MailboxPage { after: None, limit: 1000, max_bytes: usize::MAX };
@@ -159,7 +160,7 @@ pub async fn page_ends_with_its_bytes<B: Backend>() {
 /// A mailbox holds so many unexpired invitations and no more (storage §3.14).
 pub async fn full_mailbox_rejects_invitations<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
-    let limits = MailboxLimits { invitations: 3, from_one_peer: 3 };
+    let limits = MailboxLimits { invitations: 3, from_one_peer: 3, lifetime: INVITATION_LIFETIME };
     let invite = async |number: u64| {
         fixture.store.create_invitation(mailbox(1), letter(number, b"x"), limits).await.map(drop)
     };
@@ -190,7 +191,7 @@ pub async fn full_mailbox_rejects_invitations<B: Backend>() {
 /// Of the invitations in a mailbox, so many may come from one and the same server.
 pub async fn peer_is_limited_to_its_part_of_a_mailbox<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
-    let limits = MailboxLimits { invitations: 5, from_one_peer: 2 };
+    let limits = MailboxLimits { invitations: 5, from_one_peer: 2, lifetime: INVITATION_LIFETIME };
     let invite = async |number: u64, peer: Option<&str>| {
         let origin_peer = peer.map(str::to_owned);
         let invitation = NewInvitation { origin_peer, ..letter(number, b"x") };

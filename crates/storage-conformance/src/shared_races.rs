@@ -289,7 +289,7 @@ pub async fn concurrent_callers_get_no_more_permits_than_the_limit<B: Backend>()
 pub async fn purge_does_not_disturb_readers_of_a_mailbox<B: Backend>() {
     const LETTERS: u64 = 6;
     let fixture = Fixture::<B>::new().await;
-    let limits = MailboxLimits { invitations: 1000, from_one_peer: 1000 };
+    let limits = MailboxLimits { invitations: 1000, from_one_peer: 1000, lifetime: INVITATION_LIFETIME };
     let letter = |round: u64, number: u64| {
         let id = InvitationId::from_bytes(u128::from(round * LETTERS + number).to_be_bytes());
         NewInvitation { id, payload: Bytes::from_static(b"letter"), origin_peer: None }

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 use less_sync_storage::{
-    DatabaseTime, INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations,
-    MailboxLimits, MailboxPage, NewInvitation, StorageError,
+    DatabaseTime, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits, MailboxPage,
+    NewInvitation, StorageError,
 };
 use uuid::Uuid;
 
@@ -100,7 +100,7 @@ async fn insert(
         &invitation.payload[..],
         i64::try_from(limits.invitations).unwrap_or(i64::MAX),
         i64::try_from(limits.from_one_peer).unwrap_or(i64::MAX),
-        micros(INVITATION_LIFETIME),
+        micros(limits.lifetime),
     );
     let row = inserted.fetch_optional(db).await?;
     Ok(row.map(|row| (DatabaseTime::from_micros(row.created_at), DatabaseTime::from_micros(row.expires_at))))

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 use less_sync_storage::{
-    DatabaseTime, INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations,
-    MailboxLimits, MailboxPage, NewInvitation, StorageError,
+    DatabaseTime, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits, MailboxPage,
+    NewInvitation, StorageError,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -112,7 +112,7 @@ fn create(
         return Err(InvitationRejection::MailboxFull.into());
     }
     let NewInvitation { id, payload, origin_peer } = invitation;
-    let expires = now.saturating_add(micros(INVITATION_LIFETIME));
+    let expires = now.saturating_add(micros(limits.lifetime));
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     insert
         .execute(params![id.as_bytes(), mailbox, now, expires, origin_peer, payload.as_ref()])

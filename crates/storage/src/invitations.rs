@@ -9,7 +9,7 @@ use less_sync_core::{InvitationId, MailboxId};
 use crate::error::rejections;
 use crate::{DatabaseTime, StorageError};
 
-/// Lifetime of an invitation.
+/// Default lifetime of an invitation.
 pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// An invitation to store.
@@ -43,6 +43,8 @@ pub struct MailboxLimits {
     pub invitations: usize,
     /// Unexpired invitations from one peer.
     pub from_one_peer: usize,
+    /// Lifetime of an invitation (`WS_INVITATION_TTL`); [`INVITATION_LIFETIME`] by default.
+    pub lifetime: Duration,
 }
 
 /// Page of invitations to list.
@@ -72,7 +74,7 @@ rejections! {
 /// Invitations. They belong to a mailbox and to no space; the caller has checked access to the mailbox.
 #[async_trait]
 pub trait Invitations: Send + Sync {
-    /// Stores an invitation for [`INVITATION_LIFETIME`], unless the mailbox is full; both in one statement. A repeat with
+    /// Stores an invitation for [`MailboxLimits::lifetime`], unless the mailbox is full; both in one statement. A repeat with
     /// another id is another invitation.
     ///
     /// # Errors

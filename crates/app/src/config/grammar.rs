@@ -1,5 +1,6 @@
 //! Syntax of setting values: switches, counts, sizes and durations (operations §2.1).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 const KIB: u64 = 1024;
@@ -28,6 +29,13 @@ pub(crate) fn size(text: &str) -> Option<u64> {
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let suffixes = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     scaled(text, &suffixes, 1000).map(Duration::from_millis)
+}
+
+/// Parses two durations with a hyphen between, the shorter one first, or one for both ends.
+pub(crate) fn durations(text: &str) -> Option<RangeInclusive<Duration>> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let (from, to) = (duration(from.trim())?, duration(to.trim())?);
+    (from <= to).then_some(from..=to)
 }
 
 fn scaled(text: &str, suffixes: &[(&str, u64)], plain: u64) -> Option<u64> {

@@ -29,6 +29,9 @@ impl LimitsConfig {
         admission(reader, &mut realtime);
         rates(reader, &mut realtime);
         presence(reader, &mut realtime);
+        let delay = realtime.invitation_notice_delay;
+        realtime.invitation_notice_delay =
+            reader.durations("WS_INVITATION_NOTICE_DELAY", delay, seconds(0..=600));
         shutdown(reader, &mut realtime);
         let outbound =
             reader.size("WS_MAX_OUTBOUND_MESSAGE", wire::OUTBOUND_RECORD, wire::OUTBOUND_FRAME..=64 * MIB);
@@ -167,6 +170,7 @@ fn invitations(reader: &mut Reader<'_>, settings: &mut EngineSettings) {
     settings.invitation_payload = reader.size("MAX_INVITATION_PAYLOAD", settings.invitation_payload, payload);
     let mailbox = &mut settings.mailbox_limits;
     mailbox.invitations = reader.count("MAX_INVITATIONS_PER_MAILBOX", mailbox.invitations, any.clone());
+    mailbox.lifetime = reader.duration("WS_INVITATION_TTL", mailbox.lifetime, seconds(60..=365 * 86_400));
     settings.invitations_per_hour =
         reader.count("RATE_LIMIT_INVITATIONS_PER_HOUR", settings.invitations_per_hour, any);
 }

@@ -8,14 +8,12 @@ const OUR_PREFIXES: [&str; 8] =
 const FOREIGN: [&str; 3] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_TEST_DATABASE_URL"];
 
 /// Names of the specification without effect in this version. Ignoring them silently would mislead operators.
-const UNSUPPORTED: [&str; 8] = [
+const UNSUPPORTED: [&str; 6] = [
     "ADMIN_ADDR",
     "HEALTH_DETAILS",
     "LOG_CLIENT_ADDR",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "SPACE_SESSION_SECRET",
-    "WS_INVITATION_NOTICE_DELAY",
-    "WS_INVITATION_TTL",
     "WS_S2S_IDLE_TIMEOUT",
 ];
 

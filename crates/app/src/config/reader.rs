@@ -130,6 +130,23 @@ impl<'s> Reader<'s> {
         self.duration_of(name, text, default, range)
     }
 
+    /// Reads a range of durations: two of them with a hyphen between, or one for both ends.
+    pub(crate) fn durations(
+        &mut self,
+        name: &'static str,
+        default: RangeInclusive<Duration>,
+        range: RangeInclusive<Duration>,
+    ) -> RangeInclusive<Duration> {
+        let show = grammar::show_duration;
+        let expected =
+            format!("{} to {}, or two of them with a hyphen", show(*range.start()), show(*range.end()));
+        let within =
+            |value: &RangeInclusive<Duration>| range.contains(value.start()) && range.contains(value.end());
+        let value = self.value(name, grammar::durations, within, &expected).unwrap_or(default);
+        self.show(name, format!("{}-{}", show(*value.start()), show(*value.end())));
+        value
+    }
+
     /// Parses a duration whose text was read before.
     pub(crate) fn duration_of(
         &mut self,

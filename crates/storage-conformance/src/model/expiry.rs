@@ -18,7 +18,8 @@ use less_sync_storage::{
 
 const HOUR: Duration = Duration::from_hours(1);
 
-const LIMITS: MailboxLimits = MailboxLimits { invitations: 4, from_one_peer: 2 };
+const LIMITS: MailboxLimits =
+    MailboxLimits { invitations: 4, from_one_peer: 2, lifetime: INVITATION_LIFETIME };
 
 const RATE: RateLimit = RateLimit { actions: 3, window: Duration::from_hours(24) };
 

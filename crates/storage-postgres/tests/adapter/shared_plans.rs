@@ -315,7 +315,11 @@ async fn mailbox_is_read_by_its_id() {
                 payload: Bytes::from_static(b"x"),
                 origin_peer: Some("peer".to_owned()),
             };
-            let limits = MailboxLimits { invitations: 500, from_one_peer: 100 };
+            let limits = MailboxLimits {
+                invitations: 500,
+                from_one_peer: 100,
+                lifetime: less_sync_storage::INVITATION_LIFETIME,
+            };
             storage.create_invitation(mailbox, invitation, limits).await.unwrap();
         };
         assert_reads(&fixture.reads(create).await, &[("idx_invitations_mailbox", 5)]);

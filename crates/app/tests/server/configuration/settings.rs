@@ -141,6 +141,8 @@ fn every_knob_of_the_endpoint_can_be_set() {
         ("WS_PRESENCE_STALE", "45s", "60s"),
         ("WS_PRESENCE_SWEEP", "15s", "5s"),
         ("WS_EVENT_MAX_DATA", "4096", "1024"),
+        ("WS_INVITATION_NOTICE_DELAY", "1s-5s", "500ms - 2s"),
+        ("WS_INVITATION_TTL", "604800s", "24h"),
         ("WS_SHUTDOWN_DRAIN", "10s", "1s"),
         ("WS_SHUTDOWN_SPREAD", "5s", "250ms"),
     ];
@@ -156,6 +158,8 @@ fn every_knob_of_the_endpoint_can_be_set() {
     assert_eq!(limits.max_inbound_message, 4 * 1024 * 1024);
     assert_eq!(limits.shutdown_spread, Duration::from_millis(250));
     assert_eq!(limits.inbound_memory, 64 * 1024 * 1024);
+    assert_eq!(limits.invitation_notice_delay, Duration::from_millis(500)..=Duration::from_secs(2));
+    assert_eq!(changed.limits.engine.mailbox_limits.lifetime, Duration::from_hours(24));
     let default = defaults.limits.realtime.inbound_memory;
     assert!((64 << 20..=512 << 20).contains(&default), "{default}");
     assert!(limits.legacy_expiry_close);

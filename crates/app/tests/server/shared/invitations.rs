@@ -48,6 +48,18 @@ fn is_time(text: &str) -> bool {
         || (fraction.len() <= 7 && fraction.starts_with('.') && !digits.ends_with('0') && fraction.len() > 1)
 }
 
+/// `WS_INVITATION_TTL` is the time from creation to expiry.
+#[tokio::test]
+async fn lifetime_of_invitations_can_be_set() {
+    let server = TestServer::builder().setting("WS_INVITATION_TTL", "1h").start().await;
+    let mut alice = server.raw("alice").await;
+    let sent = send(&mut alice, 'b', "jwe").await["result"].clone();
+    let (created, expires) = (sent["created_at"].as_str().unwrap(), sent["expires_at"].as_str().unwrap());
+    let hour = |time: &str| time[11..13].parse::<u32>().unwrap();
+    assert_eq!(hour(expires), (hour(created) + 1) % 24, "{sent}");
+    assert_eq!(created[13..], expires[13..], "{sent}");
+}
+
 /// P-110, P-111, P-120, P-122: every user may write to a mailbox; its owner reads the invitations.
 #[tokio::test]
 async fn invitation_is_readable_by_the_mailbox_owner_only() {
