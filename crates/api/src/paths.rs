@@ -2,6 +2,9 @@
 
 use crate::files::address;
 
+/// All paths of the API; routes of their own precede this pattern.
+pub(crate) const API: &str = "/api/{*path}";
+
 /// Prefix of public documents.
 pub(crate) const WELL_KNOWN: &str = "/.well-known/";
 

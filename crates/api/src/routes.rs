@@ -10,13 +10,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::ApiError;
 use crate::guards::guards;
-use crate::paths::WELL_KNOWN;
+use crate::paths::{API, WELL_KNOWN};
 use crate::request_layer::request_layer;
 use crate::state::ApiState;
 use crate::{bearer, files, health, openapi, well_known};
 
-/// Router of files, health, public documents and unknown paths, which get 401 without a valid token and 404 with one (http §2
-/// row 11). Routes merged into it are public.
+/// Router of files, health, public documents and unknown paths. Those of the API get 401 without a valid token and 404 with
+/// one, all others 404 (http §2 row 11). Routes merged into it are public.
 pub fn router(state: &ApiState) -> Router {
     let public = Router::new()
         .route("/health", get(health::health))
@@ -27,11 +27,12 @@ pub fn router(state: &ApiState) -> Router {
         .merge(well_known::routes(state.0.metadata.as_ref()))
         .route(WELL_KNOWN, any(well_known::not_found))
         .route("/.well-known/{*document}", any(well_known::not_found))
+        .fallback(not_found)
         .with_state(state.clone());
     let files = if state.0.files.is_some() { files::routes() } else { Router::new() };
     let protected = files
+        .route(API, any(not_found))
         .with_state(state.clone())
-        .fallback(not_found)
         .layer(from_fn_with_state(state.clone(), bearer::require));
     protected.merge(public)
 }

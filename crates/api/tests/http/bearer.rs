@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::harness::{Edge, Response};
+use crate::harness::{Edge, Response, request};
 
 const API_PATH: &str = "/api/v1/unknown";
 
@@ -18,11 +18,41 @@ fn assert_unauthorized(response: &Response, text: &str) {
 
 /// http §13 "API path without token 401; bad token 401; good token on unknown path 404".
 #[tokio::test]
-async fn unknown_paths_need_a_token_before_they_are_unknown() {
+async fn unknown_paths_of_the_api_need_a_token_before_they_are_unknown() {
     let edge = Edge::new();
-    for path in [API_PATH, "/", "/health/", "//health", "/Health", "/.well-known"] {
+    for path in [API_PATH, "/api/v1", "/api/v1/spaces/x/files/y", "/api/v1/ws/"] {
         assert_unauthorized(&edge.get(path).await, "missing authorization");
     }
+}
+
+/// http §2 row 11: browsers, scrapers and scanners learn that there is nothing.
+#[tokio::test]
+async fn unknown_paths_outside_of_the_api_are_not_found() {
+    let edge = Edge::new();
+    let paths = [
+        "/",
+        "/favicon.ico",
+        "/metrics",
+        "/robots.txt",
+        "/health/",
+        "//health",
+        "/Health",
+        "/.well-known",
+        "/api",
+        "/apis/v1",
+    ];
+    for path in paths {
+        for headers in [&[][..], &[("authorization", "Bearer good")], &[("authorization", "Bearer forged")]] {
+            let response = edge.get_with(path, headers).await;
+            assert_eq!(
+                (response.status, response.error().as_str()),
+                (StatusCode::NOT_FOUND, "not found"),
+                "{path}"
+            );
+        }
+    }
+    let posted = edge.send(request("POST", "/metrics")).await;
+    assert_eq!(posted.status, StatusCode::NOT_FOUND);
 }
 
 /// http §13 "API path without token 401; bad token 401; good token on unknown path 404".

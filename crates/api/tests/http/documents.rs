@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use less_sync_api::{CorsOrigins, ServerMetadata};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Edge, request};
 
@@ -100,4 +102,49 @@ async fn openapi_document_is_the_one_in_the_documentation() {
     let response = Edge::new().get("/openapi.json").await;
     assert_eq!((response.status, response.body), (StatusCode::OK, kept.as_bytes().to_vec()));
     assert_eq!(serde_json::from_str::<serde_json::Value>(kept).unwrap()["openapi"], "3.1.0");
+}
+
+/// Names of the parameters in headers, and of the headers of responses, of all operations in the OpenAPI document.
+fn described_headers() -> (BTreeSet<String>, BTreeSet<String>) {
+    let document: Value = serde_json::from_str(&less_sync_api::openapi()).unwrap();
+    let (mut sent, mut returned) = (BTreeSet::new(), BTreeSet::new());
+    for operation in
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let in_headers = parameters.filter(|parameter| parameter["in"] == "header");
+        sent.extend(in_headers.map(|parameter| parameter["name"].as_str().unwrap().to_lowercase()));
+        let responses = operation["responses"].as_object().unwrap().values();
+        let headers = responses.filter_map(|response| response["headers"].as_object()).flatten();
+        returned.extend(headers.map(|(name, _)| name.to_lowercase()));
+    }
+    (sent, returned)
+}
+
+/// Browsers drop a request with a header that is not listed, and hide a header of the response that is not.
+#[tokio::test]
+async fn browsers_may_send_and_read_every_documented_header() {
+    let preflight = Edge::new().send(request("OPTIONS", "/")).await;
+    let listed = |name| -> BTreeSet<String> {
+        preflight.header(name).unwrap().split(", ").map(str::to_lowercase).collect()
+    };
+    let (mut sent, returned) = described_headers();
+    // Stated once for all operations, and not by parameters.
+    sent.extend(["authorization", "content-type", "x-request-id"].map(str::to_owned));
+    let allowed = listed("access-control-allow-headers");
+    assert_eq!(allowed, sent);
+    // Readable without being listed, by the Fetch standard.
+    let safe = [
+        "cache-control",
+        "content-language",
+        "content-length",
+        "content-type",
+        "expires",
+        "last-modified",
+        "pragma",
+    ];
+    let exposed = listed("access-control-expose-headers");
+    let hidden: Vec<_> =
+        returned.iter().filter(|name| !exposed.contains(*name) && !safe.contains(&name.as_str())).collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
 }

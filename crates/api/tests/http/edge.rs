@@ -45,7 +45,7 @@ fn assert_common_headers(response: &Response) {
         response.header("access-control-allow-headers"),
         Some(
             "Content-Type, Content-Length, Authorization, X-UCAN, X-Wrapped-DEK, X-Record-ID, Range, \
-             If-None-Match, If-Match, If-Range, Repr-Digest, X-Request-ID"
+             If-None-Match, If-Match, If-Range, Repr-Digest, Content-Digest, X-Request-ID"
         )
     );
     assert_eq!(
@@ -67,7 +67,8 @@ async fn every_response_carries_the_common_headers() {
     let paths = [
         (PROBE, 200),
         ("/health", 200),
-        ("/unknown", 401),
+        ("/unknown", 404),
+        ("/api/v1/unknown", 401),
         ("/.well-known/unknown", 404),
         ("/plain", 409),
         ("/panic", 500),

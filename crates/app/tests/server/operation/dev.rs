@@ -183,5 +183,5 @@ async fn the_key_survives_a_restart() {
 async fn server_without_development_mode_issues_no_tokens() {
     let fixture = crate::operation::fixture::Fixture::new().await;
     let response = ask(http().post(url(&fixture.server, "/dev/token"))).await;
-    assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
 }
