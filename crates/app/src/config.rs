@@ -12,6 +12,7 @@ mod issuers;
 mod limits;
 mod memory;
 mod names;
+mod origins;
 mod reader;
 mod server;
 mod sources;

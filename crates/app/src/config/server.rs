@@ -4,12 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::HeaderValue;
 use ipnet::IpNet;
 use less_sync_api::CorsOrigins;
 use tracing_subscriber::EnvFilter;
-use url::Url;
 
+use super::origins;
 use super::reader::Reader;
 
 /// Port without `LISTEN_ADDR`.
@@ -58,7 +57,7 @@ pub enum LogFormat {
 impl ServerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let listen = listen(reader);
-        let cors = cors(reader);
+        let cors = origins::read(reader);
         let trusted_proxies = trusted_proxies(reader);
         let seconds = Duration::from_secs;
         let shutdown_grace = reader.duration("SHUTDOWN_GRACE_SECS", seconds(25), seconds(1)..=seconds(3600));
@@ -128,28 +127,6 @@ impl fmt::Display for ListenAddress {
         let Self { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
-}
-
-fn cors(reader: &mut Reader<'_>) -> Option<CorsOrigins> {
-    let Some(text) = reader.text("CORS_ALLOWED_ORIGINS").filter(|text| text != "*") else {
-        reader.show("CORS_ALLOWED_ORIGINS", "*");
-        return Some(CorsOrigins::Any);
-    };
-    let entries = text.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty());
-    let origins: Vec<_> = entries.filter_map(|entry| origin(reader, entry)).collect();
-    (!origins.is_empty()).then_some(CorsOrigins::Listed(origins))
-}
-
-/// Parses an origin as browsers send it: scheme, host, and port unless it is the default.
-fn origin(reader: &mut Reader<'_>, entry: &str) -> Option<HeaderValue> {
-    let serialized = Url::parse(entry).map(|url| url.origin().ascii_serialization());
-    let value = HeaderValue::from_str(entry).ok();
-    let is_origin = serialized.is_ok_and(|origin| origin == entry);
-    if !is_origin {
-        reader
-            .problem(format!("invalid CORS_ALLOWED_ORIGINS entry \"{entry}\": expected scheme://host or *"));
-    }
-    value.filter(|_| is_origin)
 }
 
 fn trusted_proxies(reader: &mut Reader<'_>) -> Option<Vec<IpNet>> {

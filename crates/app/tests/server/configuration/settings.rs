@@ -259,7 +259,7 @@ fn every_problem_has_its_text() {
         (
             "CORS_ALLOWED_ORIGINS",
             "https://app.example/",
-            "invalid CORS_ALLOWED_ORIGINS entry \"https://app.example/\": expected scheme://host or *",
+            "invalid CORS_ALLOWED_ORIGINS entry \"https://app.example/\": expected scheme://host, null or *",
         ),
         (
             "TRUSTED_PROXIES",
