@@ -8,6 +8,7 @@ mod rejection;
 mod response_body;
 mod send_rate;
 mod socket;
+mod waiting;
 
 use std::io;
 use std::net::SocketAddr;
@@ -77,13 +78,17 @@ fn spawn_connection(
         tracing::debug!("connection rejected: connection limit reached");
         return;
     };
+    let Some(place) = context.waiting.admit(peer) else {
+        tracing::debug!("connection rejected: too many connections of its address wait for a request");
+        return;
+    };
     // Nagle's algorithm would hold the second segment of a response back until the client's delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "failed to set TCP_NODELAY");
         return;
     }
-    let socket = Socket::new(stream, permit, context.clock.clone(), context.body_timeout, context.min_rate);
-    let connection = Connection::new(context.clone(), socket, peer);
+    let socket = Socket::new(stream, permit, context.clock.clone(), context.timeouts);
+    let connection = Connection::new(context.clone(), socket, peer, place);
     context.tasks.spawn("http connection", Box::pin(connection.run()));
 }
 

@@ -14,6 +14,7 @@ use crate::clock::SystemClock;
 use crate::composition::{Components, Deps, Stores, compose};
 use crate::config::Config;
 use crate::dev::{DevIssuer, print_next_steps};
+use crate::file_limit;
 use crate::listen::{self, ListenerContext};
 use crate::service_manager::ServiceManager;
 use crate::shutdown::Shutdown;
@@ -29,6 +30,8 @@ pub struct Overrides {
     pub key_sets: Option<Arc<dyn KeySetSource>>,
     /// Socket of the service manager (`NOTIFY_SOCKET`); default: none.
     pub notify_socket: Option<String>,
+    /// Limit of open files; default: that of the process.
+    pub open_files: Option<u64>,
 }
 
 /// A running server. [`Server::drain`] shuts it down in order; dropping it aborts all tasks.
@@ -46,6 +49,7 @@ impl Server {
     /// # Errors
     /// The first step that fails ends the start; no task is left behind.
     pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
+        let open_files = overrides.open_files.or_else(file_limit::current);
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let blobs = blobs::open(&config.files).await?;
         let stores = Stores { database: Store::open(&config.database).await?, blobs };
@@ -55,7 +59,7 @@ impl Server {
         let key_sets = overrides.key_sets;
         let deps = Deps { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
         let Components { endpoint, router, api, dev_issuer } = compose(&config, &stores, address, &deps)?;
-        let context = ListenerContext::new((router, api), clock.clone(), tasks.clone(), &config);
+        let context = ListenerContext::new((router, api), clock.clone(), tasks.clone(), &config, open_files);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, context.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
         tracing::info!(%address, "server listening");

@@ -9,7 +9,7 @@
 //! | [`limits`] | limits fixed by the wire |
 //! | [`rights`] | scope and access level that an operation requires |
 //! | [`hex`] | hexadecimal encoding of bytes |
-//! | root | ids, [`Cursor`], [`Epoch`], [`Dek`], [`Timestamp`], [`ErrorCode`], [`Close`] |
+//! | root | ids, [`Cursor`], [`Epoch`], [`Dek`], [`Timestamp`], [`ErrorCode`], [`Close`], [`PeerNetwork`] |
 //!
 //! Pure functions of their input only: the crate depends on no runtime, no socket and no database.
 
@@ -29,6 +29,7 @@ pub mod limits;
 mod log_position;
 mod name;
 mod ordinal;
+mod peer_network;
 mod permission;
 mod requested;
 pub mod rights;
@@ -46,6 +47,7 @@ pub use hex_id::{Cid, InvalidCid, InvalidMailboxId, MailboxId};
 pub use id::{ConnectionId, FileId, InvalidId, InvitationId, RecordId, SpaceId};
 pub use log_position::{ChainSeq, MetadataVersion};
 pub use name::{ClientId, InvalidName, UserId};
+pub use peer_network::PeerNetwork;
 pub use permission::{InvalidPermission, Permission};
 pub use requested::Requested;
 pub use time::Timestamp;

@@ -48,6 +48,7 @@ mod revocation;
 mod signature_cache;
 mod space_cache;
 mod subscribe;
+mod tallies;
 mod verification;
 
 pub use authenticate::{Authenticator, IssuerStatus};
@@ -73,3 +74,4 @@ pub use push::QueuedPush;
 pub use random::Random;
 pub use revocation::Revocation;
 pub use subscribe::{CatchUp, Subscribed};
+pub use tallies::Tallies;

@@ -3,13 +3,13 @@
 //! The newest connection is rejected. Existing connections are never evicted: an evicted client would reconnect and evict
 //! another one in turn. Users and mailboxes are counted under keyed hashes, and only while they are connected.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use less_sync_auth::Caller;
+use less_sync_core::PeerNetwork;
+use less_sync_engine::Tallies;
 use parking_lot::Mutex;
 
 use crate::limits::Limits;
@@ -56,7 +56,7 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct Counts {
-    addresses: Tallies<IpAddr>,
+    addresses: Tallies<PeerNetwork>,
     mailboxes: Tallies<u64>,
     actors: Tallies<u64>,
     /// Number of unauthenticated connections.
@@ -77,7 +77,7 @@ impl Registry {
     }
 
     /// Counts an unauthenticated connection from `address`. Its permit is held until the connection has authenticated.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<AddressPermit, AddressRejected> {
+    pub(crate) fn admit(self: &Arc<Self>, address: PeerNetwork) -> Result<AddressPermit, AddressRejected> {
         let mut counts = self.counts.lock();
         if is_reached(self.bounds.total, counts.unauthenticated + counts.registered) {
             return Err(AddressRejected::Total);
@@ -138,7 +138,7 @@ impl fmt::Debug for Registry {
 #[derive(Debug)]
 pub(crate) struct AddressPermit {
     registry: Arc<Registry>,
-    address: IpAddr,
+    address: PeerNetwork,
 }
 
 impl Drop for AddressPermit {
@@ -174,47 +174,21 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// Counters by key; a count of zero takes no memory.
-struct Tallies<K>(HashMap<K, usize>);
-
-impl<K> Default for Tallies<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Hash + Eq> Tallies<K> {
-    /// Adds one, unless the bound is reached.
-    fn add(&mut self, key: K, bound: usize) -> bool {
-        let count = self.0.entry(key).or_default();
-        let fits = !is_reached(bound, *count);
-        *count += usize::from(fits);
-        fits
-    }
-
-    fn remove(&mut self, key: K) {
-        if let std::collections::hash_map::Entry::Occupied(mut entry) = self.0.entry(key) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
-    }
-}
-
 fn is_reached(bound: usize, count: usize) -> bool {
     bound > 0 && count >= bound
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use less_sync_core::Timestamp;
 
     use super::*;
 
-    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    fn address() -> PeerNetwork {
+        PeerNetwork::of(Ipv4Addr::LOCALHOST.into())
+    }
 
     fn registry(mailbox: usize, actor: usize, total: usize, address: usize) -> Arc<Registry> {
         let limits = Limits {
@@ -243,9 +217,9 @@ mod tests {
 
     fn is_clean(registry: &Registry) -> bool {
         let counts = registry.counts.lock();
-        counts.addresses.0.is_empty()
-            && counts.mailboxes.0.is_empty()
-            && counts.actors.0.is_empty()
+        counts.addresses.is_empty()
+            && counts.mailboxes.is_empty()
+            && counts.actors.is_empty()
             && counts.unauthenticated + counts.registered == 0
     }
 
@@ -298,26 +272,36 @@ mod tests {
     #[test]
     fn limit_of_the_process_counts_all_connections() {
         let registry = registry(10, 30, 2, 32);
-        let address = registry.admit(ADDRESS).unwrap();
+        let waiting = registry.admit(address()).unwrap();
         let connection = registry.register(&caller("user", "client", None)).unwrap();
-        drop(address);
-        let _other = registry.admit(ADDRESS).unwrap();
-        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRejected::Total);
+        drop(waiting);
+        let _other = registry.admit(address()).unwrap();
+        assert_eq!(registry.admit(address()).unwrap_err(), AddressRejected::Total);
         drop(connection);
-        registry.admit(ADDRESS).unwrap();
+        registry.admit(address()).unwrap();
     }
 
     #[test]
     fn an_address_is_limited_until_its_connections_authenticate() {
         let registry = registry(10, 30, 100, 1);
-        let first = registry.admit(ADDRESS).unwrap();
-        assert_eq!(registry.admit(ADDRESS).unwrap_err(), AddressRejected::Address);
-        let elsewhere = registry.admit(Ipv4Addr::new(192, 0, 2, 1).into()).unwrap();
+        let first = registry.admit(address()).unwrap();
+        assert_eq!(registry.admit(address()).unwrap_err(), AddressRejected::Address);
+        let elsewhere = registry.admit(PeerNetwork::of(IpAddr::from([192, 0, 2, 1]))).unwrap();
         let _permit = registry.register(&caller("user", "client", None)).unwrap();
         drop(first);
-        drop(registry.admit(ADDRESS).unwrap());
+        drop(registry.admit(address()).unwrap());
         drop(elsewhere);
-        assert!(registry.counts.lock().addresses.0.is_empty());
+        assert!(registry.counts.lock().addresses.is_empty());
+    }
+
+    /// An IPv6 host has all addresses of a /64 at its disposal.
+    #[test]
+    fn addresses_of_one_network_share_a_limit() {
+        let registry = registry(10, 30, 100, 1);
+        let admit = |text: &str| registry.admit(PeerNetwork::of(text.parse().unwrap()));
+        let _one = admit("2001:db8:0:1::1").unwrap();
+        assert_eq!(admit("2001:db8:0:1:ffff::2").unwrap_err(), AddressRejected::Address);
+        assert!(admit("2001:db8:0:2::1").is_ok());
     }
 
     /// P-227. A permit cannot be released twice: dropping it consumes it.
@@ -325,9 +309,9 @@ mod tests {
     fn connections_that_end_leave_no_trace() {
         let registry = registry(3, 5, 100, 100);
         for round in 0..10 {
-            let address = registry.admit(ADDRESS).unwrap();
+            let waiting = registry.admit(address()).unwrap();
             let permits = registry.register(&caller(&round.to_string(), "client", Some("a"))).unwrap();
-            drop((address, permits));
+            drop((waiting, permits));
         }
         assert!(is_clean(&registry));
     }

@@ -12,7 +12,7 @@ use axum::routing::any;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use less_sync_core::ConnectionId;
+use less_sync_core::{ConnectionId, PeerNetwork};
 use tracing::Instrument as _;
 use tungstenite::handshake::derive_accept_key;
 
@@ -68,7 +68,7 @@ fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepte
     if endpoint.is_draining() {
         return Err(Rejected::for_now(StatusCode::SERVICE_UNAVAILABLE));
     }
-    let permit = endpoint.registry.admit(remote_address(&request)).map_err(|rejected| match rejected {
+    let permit = endpoint.registry.admit(remote_network(&request)).map_err(|rejected| match rejected {
         AddressRejected::Total => Rejected::for_now(StatusCode::SERVICE_UNAVAILABLE),
         AddressRejected::Address => Rejected::for_now(StatusCode::TOO_MANY_REQUESTS),
     })?;
@@ -95,12 +95,10 @@ fn serve(endpoint: Arc<Endpoint>, on_upgrade: OnUpgrade, permit: AddressPermit) 
     spawner.spawn("connection", Box::pin(connection.instrument(span)));
 }
 
-/// Remote address of the request; peers without a known address share the unspecified one.
-fn remote_address(request: &Request) -> IpAddr {
-    request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical())
+/// Network of the remote peer of the request; peers without a known address share the unspecified one.
+fn remote_network(request: &Request) -> PeerNetwork {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    PeerNetwork::of(address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip()))
 }
 
 /// Configured lifetime with jitter, so that connections opened together do not end together.

@@ -14,7 +14,7 @@ pub struct SqliteOptions {
     pub page_rows: usize,
     /// Blob bytes after which a page of a pull ends (`PULL_PAGE_BYTES`); its last row may exceed them.
     pub page_bytes: usize,
-    /// Read connections at most, opened on demand.
+    /// Read connections, opened at start and kept; 1 to 64.
     pub readers: usize,
     /// Writes that may wait for the writer thread; further ones are rejected as `Unavailable`. An entry is a pointer, and
     /// its operation exists anyway as long as its caller waits: the default is far beyond what a server can have waiting.

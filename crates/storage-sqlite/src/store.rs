@@ -43,7 +43,7 @@ impl SqliteStorage {
         let mut connection = open_writer(location.path(), options.max_pages)?;
         migrate::run(&mut connection)?;
         let writer = Writer::start(connection, file, options.queue).map_err(OpenError::Thread)?;
-        let readers = Arc::new(Readers::new(location.path().to_owned(), options.readers));
+        let readers = Arc::new(Readers::open(location.path().to_owned(), options.readers)?);
         let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };
         let mounted = || -> Arc<dyn Volume> { Arc::new(MountedVolume::of(location.path())) };
         let reserve = Arc::new(DiskReserve::new(options.volume.clone().unwrap_or_else(mounted)));
@@ -56,7 +56,7 @@ impl SqliteStorage {
         self.location.path()
     }
 
-    /// Moves what the log holds into the database file as far as readers allow, closes surplus idle readers,
+    /// Moves what the log holds into the database file as far as readers allow, releases the memory of idle readers,
     /// and warns when the log has grown large. Meant to be called every 60 s; the writer also does it by itself when
     /// the log reaches 1000 pages.
     ///

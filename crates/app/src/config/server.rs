@@ -13,6 +13,9 @@ use super::reader::Reader;
 
 /// Port without `LISTEN_ADDR`.
 const DEFAULT_PORT: u16 = 5379;
+/// Default idle time of HTTP connections: longer than load balancers keep theirs (50 to 120 s), so that the balancer closes
+/// first and never sends a request to a connection that is being closed here.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// HTTP listener configuration.
 #[derive(Clone, Debug)]
@@ -23,6 +26,10 @@ pub struct ServerConfig {
     pub cors: CorsOrigins,
     /// Networks whose `X-Forwarded-For` is trusted (`TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<IpNet>,
+    /// Announced time for which a connection is kept between two requests (`HTTP_IDLE_TIMEOUT`).
+    pub idle_timeout: Duration,
+    /// Maximum connections of one address that wait for a request (`HTTP_MAX_WAITING_PER_ADDRESS`).
+    pub max_waiting_per_address: usize,
     /// Maximum duration of the whole shutdown (`SHUTDOWN_GRACE_SECS`).
     pub shutdown_grace: Duration,
 }
@@ -60,8 +67,17 @@ impl ServerConfig {
         let cors = origins::read(reader);
         let trusted_proxies = trusted_proxies(reader);
         let seconds = Duration::from_secs;
+        let idle_timeout = reader.duration("HTTP_IDLE_TIMEOUT", IDLE_TIMEOUT, seconds(1)..=seconds(3600));
+        let max_waiting_per_address = reader.count("HTTP_MAX_WAITING_PER_ADDRESS", 512, 1..=1_000_000);
         let shutdown_grace = reader.duration("SHUTDOWN_GRACE_SECS", seconds(25), seconds(1)..=seconds(3600));
-        Some(Self { listen: listen?, cors: cors?, trusted_proxies: trusted_proxies?, shutdown_grace })
+        Some(Self {
+            listen: listen?,
+            cors: cors?,
+            trusted_proxies: trusted_proxies?,
+            idle_timeout,
+            max_waiting_per_address,
+            shutdown_grace,
+        })
     }
 }
 

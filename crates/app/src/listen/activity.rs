@@ -9,8 +9,9 @@ use super::send_rate::SendRate;
 
 /// Maximum time from the first byte of a request to the end of its headers, and from the accept to the first byte.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum idle time between two requests.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Time beyond the announced idle time for which a connection is kept: a request that the client sent within the announced
+/// time may still be on its way.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Accepted, no byte received yet.
 const UNUSED: u8 = 0;
@@ -35,10 +36,20 @@ pub(super) struct Activity {
     used: AtomicBool,
     /// Start of the phase, or the last byte moved while idle or sending; nanoseconds after `origin`.
     since: AtomicU64,
-    /// Maximum time without progress while a response body is sent (http §7.6).
-    body_timeout: Duration,
+    timeouts: Timeouts,
     /// Rate at which the client takes what is sent; uncontended like the atomics.
     rate: Mutex<SendRate>,
+}
+
+/// Timeouts of connections that are configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    /// Announced idle time between two requests (`HTTP_IDLE_TIMEOUT`).
+    pub(super) idle: Duration,
+    /// Maximum time without progress while a response body is sent (http §7.6).
+    pub(super) body: Duration,
+    /// Minimum rate in bytes per second at which a client takes responses.
+    pub(super) min_rate: u64,
 }
 
 /// Timeout that closes a connection.
@@ -57,16 +68,15 @@ pub(super) enum TimeoutKind {
 }
 
 impl Activity {
-    /// Activity of a connection accepted at `now`. `min_rate`: minimum rate in bytes per second at which the client has to take
-    /// responses.
-    pub(super) fn new(now: Instant, body_timeout: Duration, min_rate: u64) -> Self {
+    /// Activity of a connection accepted at `now`.
+    pub(super) fn new(now: Instant, timeouts: Timeouts) -> Self {
         Self {
             origin: now,
             phase: AtomicU8::new(UNUSED),
             used: AtomicBool::new(false),
             since: AtomicU64::new(0),
-            body_timeout,
-            rate: Mutex::new(SendRate::at_least(min_rate)),
+            timeouts,
+            rate: Mutex::new(SendRate::at_least(timeouts.min_rate)),
         }
     }
 
@@ -134,8 +144,8 @@ impl Activity {
         match self.phase.load(Ordering::Relaxed) {
             UNUSED => Some((since + HEADER_TIMEOUT, TimeoutKind::FirstByte)),
             READING_HEADERS => Some((since + HEADER_TIMEOUT, TimeoutKind::Headers)),
-            IDLE => Some((since + KEEP_ALIVE, TimeoutKind::KeepAlive)),
-            SENDING_BODY => Some((since + self.body_timeout, TimeoutKind::ResponseBody)),
+            IDLE => Some((since + self.timeouts.idle + LINGER, TimeoutKind::KeepAlive)),
+            SENDING_BODY => Some((since + self.timeouts.body, TimeoutKind::ResponseBody)),
             _ => None,
         }
     }
@@ -153,7 +163,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-    const MIN_RATE: u64 = 100;
+    const KEEP_ALIVE: Duration = Duration::from_secs(75 + 5);
+    const TIMEOUTS: Timeouts = Timeouts { idle: Duration::from_secs(75), body: BODY_TIMEOUT, min_rate: 100 };
 
     #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
     fn start() -> Instant {
@@ -164,7 +175,7 @@ mod tests {
     #[test]
     fn slow_headers_do_not_extend_their_deadline() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
+        let activity = Activity::new(accepted, TIMEOUTS);
         assert_eq!(activity.deadline(), Some((accepted + HEADER_TIMEOUT, TimeoutKind::FirstByte)));
         for seconds in 1..9 {
             activity.read(|| accepted + seconds * SECOND);
@@ -175,7 +186,7 @@ mod tests {
     #[test]
     fn request_in_a_handler_has_no_deadline_here() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
+        let activity = Activity::new(accepted, TIMEOUTS);
         activity.request(accepted + SECOND);
         activity.read(|| accepted + 2 * SECOND);
         activity.wrote(1, || accepted + 2 * SECOND);
@@ -186,7 +197,7 @@ mod tests {
     #[test]
     fn response_body_must_make_progress() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
+        let activity = Activity::new(accepted, TIMEOUTS);
         activity.request(accepted);
         activity.sending(accepted + SECOND);
         assert_eq!(activity.deadline(), Some((accepted + SECOND + BODY_TIMEOUT, TimeoutKind::ResponseBody)));
@@ -203,7 +214,7 @@ mod tests {
     #[test]
     fn idle_connection_is_kept_alive_after_the_last_byte() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
+        let activity = Activity::new(accepted, TIMEOUTS);
         activity.request(accepted);
         activity.responded(accepted + SECOND);
         activity.wrote(1, || accepted + 2 * SECOND);
@@ -218,7 +229,7 @@ mod tests {
     #[test]
     fn client_that_takes_a_response_too_slowly_is_timed_out() {
         let accepted = start();
-        let activity = Activity::new(accepted, BODY_TIMEOUT, MIN_RATE);
+        let activity = Activity::new(accepted, TIMEOUTS);
         activity.request(accepted);
         activity.sending(accepted);
         let mut now = accepted;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,6 +24,7 @@ use super::context::ListenerContext;
 use super::rejection::to_bytes;
 use super::response_body;
 use super::socket::Socket;
+use super::waiting::WaitingPlace;
 
 /// Maximum size of request line and headers. The HTTP layers reject from 128 KiB on, with a JSON error; this limit bounds
 /// the memory before they run.
@@ -31,24 +32,33 @@ const MAX_HEAD_BYTES: usize = 160 * 1024;
 /// Maximum number of headers. The HTTP layers reject from 100 on.
 const MAX_HEADERS: usize = 160;
 
+/// Announces how long an idle connection is kept, so that clients do not reuse one that is being closed.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
 /// An accepted connection.
 pub(super) struct Connection {
     context: Arc<ListenerContext>,
     socket: Socket,
     peer: SocketAddr,
+    place: WaitingPlace,
 }
 
 impl Connection {
-    pub(super) fn new(context: Arc<ListenerContext>, socket: Socket, peer: SocketAddr) -> Self {
-        Self { context, socket, peer }
+    pub(super) fn new(
+        context: Arc<ListenerContext>,
+        socket: Socket,
+        peer: SocketAddr,
+        place: WaitingPlace,
+    ) -> Self {
+        Self { context, socket, peer, place }
     }
 
     /// Serves requests until the connection ends. After an upgrade the socket belongs to the task of the upgrade handler.
     pub(super) async fn run(self) {
-        let Self { context, socket, peer } = self;
+        let Self { context, socket, peer, place } = self;
         let _open = context.open.token();
         let activity = socket.activity().clone();
-        let service = service_fn(|request| respond(&context, &activity, peer, request));
+        let service = service_fn(|request| respond(&context, &activity, &place, peer, request));
         let mut connection = builder().serve_connection(TokioIo::new(socket), service).with_upgrades();
         let mut closing = pin!(context.closing.cancelled());
         let mut shutdown_begun = false;
@@ -102,14 +112,30 @@ fn builder() -> http1::Builder {
 async fn respond(
     context: &ListenerContext,
     activity: &Arc<Activity>,
+    place: &WaitingPlace,
     peer: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     activity.request(context.clock.instant());
+    place.free();
     let client = client_address(peer, request.headers(), &context.trusted_proxies);
     request.extensions_mut().insert(ConnectInfo(client));
-    let Ok(response) = context.router.clone().call(request).await;
+    let Ok(mut response) = context.router.clone().call(request).await;
+    if is_kept(context, &response) {
+        let (name, value) = match place.take() {
+            true => (KEEP_ALIVE, context.keep_alive.clone()),
+            false => (header::CONNECTION, HeaderValue::from_static("close")),
+        };
+        response.headers_mut().insert(name, value);
+    }
     Ok(response.map(|body| response_body::tracked(body, activity, &context.clock)))
+}
+
+/// True if the connection is kept for another request after `response`, unless the client closes it.
+fn is_kept(context: &ListenerContext, response: &Response<Body>) -> bool {
+    response.status() != StatusCode::SWITCHING_PROTOCOLS
+        && !response.headers().contains_key(header::CONNECTION)
+        && !context.closing.is_cancelled()
 }
 
 /// Logs an early end at debug level: clients that disconnect during a request are normal.

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::HeaderValue;
 use ipnet::IpNet;
 use less_sync_api::ApiState;
 use less_sync_engine::Clock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::activity::Timeouts;
+use super::waiting::WaitingConnections;
 use crate::config::Config;
+use crate::file_limit;
 use crate::tasks::Tasks;
 
-/// Minimum of the process-wide connection limit, upgraded connections included.
+/// Minimum of the process-wide connection limit, upgraded connections included, if there are file descriptors for it.
 const MAX_CONNECTIONS: usize = 20_000;
 
 /// Shared state of the connections of one listener.
@@ -26,11 +30,12 @@ pub(crate) struct ListenerContext {
     pub(super) tasks: Tasks,
     /// Networks whose `X-Forwarded-For` is trusted.
     pub(super) trusted_proxies: Vec<IpNet>,
+    /// Maximum connections of the process, upgraded ones included.
     pub(super) max_connections: usize,
-    /// Maximum time without progress while a response body is sent.
-    pub(super) body_timeout: Duration,
-    /// Minimum rate in bytes per second at which a client takes responses.
-    pub(super) min_rate: u64,
+    pub(super) waiting: Arc<WaitingConnections>,
+    pub(super) timeouts: Timeouts,
+    /// Value of `Keep-Alive` that announces the idle time.
+    pub(super) keep_alive: HeaderValue,
     /// Cancelled by [`ListenerContext::close`]: connections end as soon as they are idle.
     pub(super) closing: CancellationToken,
     /// Tracks connections that are not upgraded.
@@ -38,15 +43,27 @@ pub(crate) struct ListenerContext {
 }
 
 impl ListenerContext {
+    /// State of a listener; `open_files`: limit of open files of the process.
     pub(crate) fn new(
         (router, api): (Router, ApiState),
         clock: Arc<dyn Clock>,
         tasks: Tasks,
         config: &Config,
+        open_files: Option<u64>,
     ) -> Arc<Self> {
         // Twice the number of WebSockets, so that HTTP requests still get in when all of them are taken.
-        let max_connections =
-            config.limits.realtime.max_connections_total.saturating_mul(2).max(MAX_CONNECTIONS);
+        let wanted = config.limits.realtime.max_connections_total.saturating_mul(2).max(MAX_CONNECTIONS);
+        let reserve = file_limit::reserve(config);
+        let max_connections = file_limit::connections(wanted, open_files, reserve);
+        // At most a quarter of all places, so that silence from one address leaves room for others.
+        let per_address = config.server.max_waiting_per_address.min(max_connections / 4);
+        let open_files = open_files.unwrap_or(u64::MAX);
+        tracing::info!(max_connections, open_files, reserve, per_address, "connection limits");
+        let timeouts = Timeouts {
+            idle: config.server.idle_timeout,
+            body: config.files.settings.idle_timeout,
+            min_rate: config.files.settings.min_rate,
+        };
         Arc::new(Self {
             router,
             api,
@@ -54,8 +71,9 @@ impl ListenerContext {
             tasks,
             trusted_proxies: config.server.trusted_proxies.clone(),
             max_connections,
-            body_timeout: config.files.settings.idle_timeout,
-            min_rate: config.files.settings.min_rate,
+            waiting: WaitingConnections::new(per_address, config.server.trusted_proxies.clone()),
+            timeouts,
+            keep_alive: keep_alive(timeouts.idle),
             closing: CancellationToken::new(),
             open: TaskTracker::new(),
         })
@@ -67,4 +85,10 @@ impl ListenerContext {
         self.open.close();
         self.open.wait().await;
     }
+}
+
+/// Value of `Keep-Alive` for connections that are kept for `idle`, in whole seconds rounded down.
+fn keep_alive(idle: Duration) -> HeaderValue {
+    HeaderValue::from_str(&format!("timeout={}", idle.as_secs()))
+        .unwrap_or_else(|_| HeaderValue::from_static("timeout=1"))
 }

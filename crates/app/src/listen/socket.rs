@@ -4,7 +4,6 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::StatusCode;
 use less_sync_engine::Clock;
@@ -12,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::activity::Activity;
+use super::activity::{Activity, Timeouts};
 use super::rejection::status_of;
 
 /// An accepted connection. The permit is held until the socket closes, also after an upgrade.
@@ -30,10 +29,9 @@ impl Socket {
         stream: TcpStream,
         permit: OwnedSemaphorePermit,
         clock: Arc<dyn Clock>,
-        body_timeout: Duration,
-        min_rate: u64,
+        timeouts: Timeouts,
     ) -> Self {
-        let activity = Arc::new(Activity::new(clock.instant(), body_timeout, min_rate));
+        let activity = Arc::new(Activity::new(clock.instant(), timeouts));
         Self { stream, activity, clock, suppressed: None, _permit: permit }
     }
 

@@ -1,13 +1,13 @@
 //! Limit of concurrent transfers, with a share per user.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use less_sync_auth::Caller;
 use parking_lot::Mutex;
+
+use crate::Tallies;
 
 /// Part of all places that the transfers of one user may take.
 const USER_SHARE: usize = 4;
@@ -25,8 +25,7 @@ pub(super) struct TransferLimiter {
 #[derive(Default)]
 struct Places {
     taken: usize,
-    /// Places taken by each user with at least one.
-    by_user: HashMap<u64, usize>,
+    by_user: Tallies<u64>,
 }
 
 /// Permission for one transfer, released on drop.
@@ -48,12 +47,10 @@ impl TransferLimiter {
     pub(super) fn try_acquire(self: &Arc<Self>, caller: &Caller) -> Option<TransferPermit> {
         let user = self.hasher.hash_one((&caller.issuer, &caller.user_id));
         let mut places = self.places.lock();
-        let of_user = places.by_user.get(&user).copied().unwrap_or_default();
-        if places.taken >= self.limit || of_user >= self.per_user {
+        if places.taken >= self.limit || !places.by_user.add(user, self.per_user) {
             return None;
         }
         places.taken += 1;
-        places.by_user.insert(user, of_user + 1);
         Some(TransferPermit { limiter: self.clone(), user })
     }
 
@@ -67,12 +64,7 @@ impl Drop for TransferPermit {
     fn drop(&mut self) {
         let mut places = self.limiter.places.lock();
         places.taken -= 1;
-        if let Entry::Occupied(mut of_user) = places.by_user.entry(self.user) {
-            *of_user.get_mut() -= 1;
-            if *of_user.get() == 0 {
-                of_user.remove();
-            }
-        }
+        places.by_user.remove(self.user);
     }
 }
 

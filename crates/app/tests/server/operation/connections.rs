@@ -1,12 +1,14 @@
 //! HTTP connections without a request, or with a slow one (http §1.2).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_test_support::within;
+use less_sync_app::{Overrides, Server};
+use less_sync_test_support::{Issuer, ManualClock, Upgrade, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::operation::fixture::Fixture;
+use crate::operation::fixture::{self, Fixture};
 
 /// Response of the server to these bytes, up to the end of the connection.
 async fn said_to(fixture: &Fixture, bytes: &[u8]) -> String {
@@ -73,23 +75,99 @@ async fn an_incomplete_head_gets_408() {
     assert!(response.ends_with("\r\n\r\n{\"error\":\"request timeout\"}"), "{response}");
 }
 
-#[tokio::test]
-async fn an_idle_connection_is_kept_for_75_seconds() {
-    let fixture = Fixture::new().await;
-    let mut stream = TcpStream::connect(fixture.server.address()).await.unwrap();
-    let request = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
-    let mut responses = Vec::new();
-    for _ in 0..2 {
-        stream.write_all(request).await.unwrap();
-        responses.clear();
-        while !responses.ends_with(b"{\"status\":\"ok\"}") {
-            assert_ne!(within("a response", stream.read_buf(&mut responses)).await.unwrap(), 0);
-        }
-        fixture.clock.until_armed(Duration::from_secs(75)).await;
-        fixture.clock.advance(Duration::from_secs(74));
+const LIVEZ: &[u8] = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
+
+/// Sends a request and returns its response.
+async fn livez(stream: &mut TcpStream) -> String {
+    stream.write_all(LIVEZ).await.unwrap();
+    let mut response = Vec::new();
+    while !response.ends_with(b"{\"status\":\"ok\"}") {
+        assert_ne!(within("a response", stream.read_buf(&mut response)).await.unwrap(), 0, "closed");
     }
-    fixture.clock.advance(Duration::from_secs(1));
-    responses.clear();
-    within("the end of the connection", stream.read_to_end(&mut responses)).await.unwrap();
-    assert_eq!(responses, b"");
+    String::from_utf8(response).unwrap()
+}
+
+/// http §1.2: the idle time is announced, and a request that arrives just after it is answered.
+#[tokio::test]
+async fn idle_connection_is_kept_a_little_longer_than_announced() {
+    for (setting, idle) in [(None, 150), (Some(40), 40)] {
+        let seconds = Duration::from_secs;
+        let fixture = Fixture::configured(|config| {
+            config.server.idle_timeout = setting.map_or(config.server.idle_timeout, seconds);
+        })
+        .await;
+        let mut stream = TcpStream::connect(fixture.server.address()).await.unwrap();
+        for _ in 0..2 {
+            let response = livez(&mut stream).await;
+            assert!(response.contains(&format!("\r\nkeep-alive: timeout={idle}\r\n")), "{response}");
+            fixture.clock.until_armed(seconds(idle + 5)).await;
+            fixture.clock.advance(seconds(idle + 4));
+        }
+        fixture.clock.advance(seconds(1));
+        let mut rest = Vec::new();
+        within("the end of the connection", stream.read_to_end(&mut rest)).await.unwrap();
+        assert_eq!(rest, b"");
+    }
+}
+
+#[tokio::test]
+async fn connection_that_is_closed_is_not_announced_as_kept() {
+    let fixture = Fixture::new().await;
+    let response = said_to(&fixture, b"hello\r\n\r\n").await;
+    assert!(!response.contains("keep-alive"), "{response}");
+    let upgrade = Upgrade::offering(&["less-rpc-v1"]).send(fixture.server.address()).await.0;
+    assert_eq!((upgrade.status, upgrade.header("keep-alive")), (101, None));
+}
+
+/// True if the server closes this connection without a request; the kernel accepts in the order of arrival.
+async fn is_refused(mut stream: TcpStream) -> bool {
+    let _closed_or_sent = stream.write_all(LIVEZ).await;
+    let first = within("a response or the end", stream.read_u8()).await;
+    first.is_err()
+}
+
+async fn connect(fixture: &Fixture) -> TcpStream {
+    TcpStream::connect(fixture.server.address()).await.unwrap()
+}
+
+/// http §1.2: silent and idle connections of one address leave room for others; those with a request do not count.
+#[tokio::test]
+async fn waiting_connections_of_an_address_are_limited() {
+    let fixture = Fixture::configured(|config| config.server.max_waiting_per_address = 2).await;
+    let mut used = connect(&fixture).await;
+    livez(&mut used).await;
+    let silent = connect(&fixture).await;
+    assert!(is_refused(connect(&fixture).await).await, "one is idle, one is silent");
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    livez(&mut elsewhere.connect(fixture.server.address()).await.unwrap()).await;
+    drop(used);
+    let (upgraded, _socket) = Upgrade::offering(&["less-rpc-v1"]).send(fixture.server.address()).await;
+    assert_eq!(upgraded.status, 101);
+    livez(&mut connect(&fixture).await).await;
+    drop(silent);
+}
+
+/// http §1.2: connections never take the file descriptors that the database needs.
+#[tokio::test]
+async fn connections_are_limited_by_the_limit_of_open_files() {
+    let (clock, directory) = (ManualClock::new(), tempfile::tempdir().unwrap());
+    let issuer = Issuer::start(Arc::new(clock.clone())).await;
+    let config = fixture::config(&issuer, directory.path());
+    let overrides =
+        Overrides { clock: Some(Arc::new(clock.clone())), open_files: Some(12), ..Overrides::default() };
+    let server = Server::start(config, overrides).await.unwrap();
+    let fixture = Fixture { server, issuer, clock, directory };
+    let mut upgraded = Vec::new();
+    for _ in 0..6 {
+        let (response, socket) = Upgrade::offering(&["less-rpc-v1"]).send(fixture.server.address()).await;
+        assert_eq!(response.status, 101);
+        upgraded.push(socket);
+    }
+    assert!(is_refused(connect(&fixture).await).await, "half of the descriptors are taken");
+    upgraded.pop();
+    within("the place of the closed connection", async {
+        while is_refused(connect(&fixture).await).await {}
+    })
+    .await;
 }
