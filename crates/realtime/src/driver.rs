@@ -250,7 +250,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.endpoint.broker.response_written(*after, self.id);
                 }
             }
-            match self.socket.poll_write(cx) {
+            let wrote = self.socket.poll_write(cx);
+            self.outbox.written_up_to(self.socket.unwritten_bytes());
+            match wrote {
                 Poll::Ready(Err(gone)) => return Err(gone),
                 Poll::Pending => {
                     self.timers.write_stalled(self.socket.frames_written(), self.endpoint.clock.as_ref());

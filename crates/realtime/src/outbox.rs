@@ -115,13 +115,14 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits until at most half of the reply queue is in use, or the connection closes: a producer loads more only for a
-    /// peer that reads.
+    /// Waits until what is queued and what the socket has not written is at most half of a full reply queue, or the
+    /// connection closes: a producer loads more only for a peer that reads.
     pub async fn reply_room(&self) {
         poll_fn(|cx| {
             let mut state = self.state.lock();
             let (frames, bytes) = (self.limits.reply_frames / 2, self.limits.reply_bytes / 2);
-            if state.closing.is_some() || state.replies.is_within(frames, bytes) {
+            let has_room = state.replies.len() <= frames && state.unwritten_replies() <= bytes;
+            if state.closing.is_some() || has_room {
                 return Poll::Ready(());
             }
             state.wait_for_room(cx.waker());
@@ -231,6 +232,17 @@ impl Outbox {
     /// registers the task for a wakeup.
     pub fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
         self.state.lock().poll_ready(cx.waker())
+    }
+
+    /// Records that `unwritten` bytes of the frames taken so far are not written yet.
+    pub fn written_up_to(&self, unwritten: usize) {
+        let producers = {
+            let mut state = self.state.lock();
+            let is_less = unwritten < state.unwritten;
+            state.unwritten = unwritten;
+            if is_less { std::mem::take(&mut state.producers) } else { Vec::new() }
+        };
+        producers.into_iter().for_each(Waker::wake);
     }
 
     /// Removes the next frame: replies and events alternate, a reply first. `None` once the connection is closing.

@@ -168,6 +168,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
     }
 
+    /// Size of the queued frames that are not written yet, in bytes.
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.out.unwritten()
+    }
+
     /// Total number of completely written frames.
     pub(crate) fn frames_written(&self) -> u64 {
         self.out.written()

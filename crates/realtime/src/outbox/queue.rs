@@ -29,6 +29,11 @@ impl<T: QueueEntry> Queue<T> {
         self.frames.len()
     }
 
+    /// Total size of the entries, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -37,11 +42,6 @@ impl<T: QueueEntry> Queue<T> {
     /// the bound could never be sent.
     pub(super) fn fits(&self, size: usize, frames: usize, bytes: usize) -> bool {
         self.is_empty() || (self.frames.len() < frames && self.bytes + size <= bytes)
-    }
-
-    /// True if at most `frames` with `bytes` in total are queued.
-    pub(super) fn is_within(&self, frames: usize, bytes: usize) -> bool {
-        self.frames.len() <= frames && self.bytes <= bytes
     }
 
     pub(super) fn push(&mut self, entry: T) {

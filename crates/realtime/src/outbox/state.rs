@@ -16,6 +16,8 @@ pub(super) struct State {
     pub(super) ephemeral: Queue<QueuedEvent>,
     pub(super) closing: Option<Close>,
     pub(super) draining: bool,
+    /// Size of the frames that were taken and are not written yet, in bytes.
+    pub(super) unwritten: usize,
     /// A close or drain that `poll_ready` has not reported yet.
     is_signalled: bool,
     /// True after a reply was taken: the next frame is an event, if one is queued.
@@ -23,7 +25,7 @@ pub(super) struct State {
     /// Waker of the connection's task while it waits for frames.
     consumer: Option<Waker>,
     /// Wakers of the calls that wait for room for a reply: the stream, and any number of pipelined calls.
-    producers: Vec<Waker>,
+    pub(super) producers: Vec<Waker>,
 }
 
 pub(super) struct QueuedReply {
@@ -127,8 +129,19 @@ impl State {
         Poll::Pending
     }
 
+    /// Total size of the replies that are not written yet, in bytes, with everything else that the socket holds.
+    pub(super) fn unwritten_replies(&self) -> usize {
+        self.unwritten + self.replies.bytes()
+    }
+
     /// Removes the next frame, and returns the producers that may now find room.
     pub(super) fn take(&mut self) -> Option<(Outgoing, Vec<Waker>)> {
+        let (outgoing, producers) = self.take_next()?;
+        self.unwritten += outgoing.frame.len();
+        Some((outgoing, producers))
+    }
+
+    fn take_next(&mut self) -> Option<(Outgoing, Vec<Waker>)> {
         if self.is_event_next
             && let Some(event) = self.take_event()
         {

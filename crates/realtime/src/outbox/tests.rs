@@ -58,6 +58,26 @@ fn is_ready(outbox: &Outbox) -> bool {
     outbox.poll_ready(&Context::from_waker(Waker::noop())).is_ready()
 }
 
+/// A stalled peer is stalled for the producer too, although the socket has taken the frames from the queue.
+#[test]
+fn room_is_left_once_most_of_the_taken_frames_are_written() {
+    let outbox = small();
+    outbox.try_reply(reply("12345678"));
+    assert!(outbox.reply_room().now_or_never().is_none(), "queued");
+    let taken = outbox.take();
+    assert!(outbox.reply_room().now_or_never().is_none(), "taken and not written");
+    let alarm = Arc::new(CountingWaker::default());
+    let waker = Waker::from(alarm.clone());
+    let mut room = Box::pin(outbox.reply_room());
+    assert!(room.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    outbox.written_up_to(6);
+    assert!(room.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    outbox.written_up_to(5);
+    assert_eq!(alarm.wakeups(), 2);
+    assert!(room.now_or_never().is_some(), "half of the bound");
+    drop(taken);
+}
+
 #[test]
 fn replies_and_events_alternate_a_reply_first() {
     let outbox = small();

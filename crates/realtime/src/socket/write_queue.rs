@@ -88,6 +88,11 @@ impl WriteQueue {
         self.frames.len() < FRAMES && self.bytes < BYTES
     }
 
+    /// Size of what is not written yet, in bytes.
+    pub(super) fn unwritten(&self) -> usize {
+        self.bytes.saturating_sub(self.begun)
+    }
+
     pub(super) fn written(&self) -> u64 {
         self.written
     }
