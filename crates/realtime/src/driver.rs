@@ -50,7 +50,7 @@ pub(crate) struct Driver<S> {
     connection: Option<Arc<Connection>>,
     /// Permit of the unauthenticated connection; released once it is authenticated.
     address: Option<AddressPermit>,
-    /// Permit of the authenticated connection.
+    /// Permit of the authenticated connection; released at its end.
     permit: Option<ConnectionPermit>,
     timers: Timers,
     /// Close that follows once every queued frame is written.
@@ -166,12 +166,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.leave();
     }
 
-    /// Ends all subscriptions and releases the permits.
+    /// Ends all subscriptions and releases the permit of an unauthenticated connection. An authenticated one counts until its
+    /// socket is closed, so that peers that do not read their close cannot accumulate.
     fn leave(&mut self) {
         if let Some(connection) = self.connection.take() {
             connection.leave();
         }
-        self.permit = None;
         self.address = None;
     }
 
@@ -349,7 +349,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Flushes the last frames, echoes the peer's close frame and shuts the stream down, within the close timeout.
     async fn finish(&mut self) {
-        let until = self.now() + self.endpoint.limits.close_timeout;
+        let limits = &self.endpoint.limits;
+        let timeout = if self.permit.is_some() { limits.close_timeout } else { limits.short_close_timeout() };
+        let until = self.now() + timeout;
         let mut timeout = pin!(self.endpoint.clock.sleep_until(until));
         poll_fn(|cx| {
             if timeout.as_mut().poll(cx).is_ready() {

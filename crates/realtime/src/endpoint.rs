@@ -132,7 +132,7 @@ impl Endpoint {
 
     /// Stops the endpoint (protocol §1.12): rejects upgrades, starts no requests, waits for running ones within the drain
     /// time, and closes every connection with 1001, evenly spread over the spread time. Returns once all are closed, or
-    /// after the close timeout of the last one.
+    /// after a second for the last one.
     pub async fn drain(&self) {
         self.is_draining.store(true, Ordering::Release);
         let begun = self.clock.instant();
@@ -151,7 +151,10 @@ impl Endpoint {
             outbox.close(Close::SHUTDOWN);
             next += pause;
         }
-        self.wait_empty(self.clock.instant() + self.limits.close_timeout + Duration::from_millis(500)).await;
+        self.wait_empty(
+            self.clock.instant() + self.limits.short_close_timeout() + Duration::from_millis(500),
+        )
+        .await;
     }
 
     /// Waits until no request runs, at most until `until`.

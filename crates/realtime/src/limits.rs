@@ -30,7 +30,8 @@ pub struct Limits {
     pub expiry_grace: Duration,
     /// Maximum time by which running requests defer the close at the end of the lifetime.
     pub lifetime_grace: Duration,
-    /// Timeout for the echo of a close frame.
+    /// Timeout for a close frame to be read and echoed by the client of an authenticated connection; other connections get a
+    /// second (`WS_CLOSE_TIMEOUT`).
     pub close_timeout: Duration,
     /// Maximum size of an inbound message after authentication, in bytes (`WS_MAX_INBOUND_MESSAGE`).
     pub max_inbound_message: usize,
@@ -105,7 +106,7 @@ impl Default for Limits {
             token_leeway: seconds(60),
             expiry_grace: seconds(30),
             lifetime_grace: seconds(10),
-            close_timeout: seconds(1),
+            close_timeout: seconds(10),
             max_inbound_message: wire::INBOUND_MESSAGE,
             reply_queue: 64,
             event_queue: 256,
@@ -133,5 +134,13 @@ impl Default for Limits {
             shutdown_drain: seconds(10),
             shutdown_spread: seconds(5),
         }
+    }
+}
+
+impl Limits {
+    /// Timeout for the echo of a close frame without authentication, and of one while the server stops: at most a second.
+    #[must_use]
+    pub fn short_close_timeout(&self) -> Duration {
+        self.close_timeout.min(Duration::from_secs(1))
     }
 }

@@ -251,7 +251,10 @@ impl Session {
             return;
         }
         self.lanes.abandon();
-        self.phase = Phase::Closing { until: now + self.limits.close_timeout };
+        let is_authenticated = !matches!(self.phase, Phase::AwaitAuth { .. } | Phase::Validating { .. });
+        let timeout =
+            if is_authenticated { self.limits.close_timeout } else { self.limits.short_close_timeout() };
+        self.phase = Phase::Closing { until: now + timeout };
         self.actions.clear();
         self.actions.push_back(Action::Close(close));
     }

@@ -63,6 +63,7 @@ fn connection(reader: &mut Reader<'_>, limits: &mut Limits) {
         reader.problem("WS_IDLE_TIMEOUT must be 0 or more than WS_KEEPALIVE_INTERVAL");
     }
     limits.write_timeout = reader.duration("WS_WRITE_TIMEOUT", limits.write_timeout, seconds(1..=600));
+    limits.close_timeout = reader.duration("WS_CLOSE_TIMEOUT", limits.close_timeout, seconds(1..=60));
     limits.max_lifetime = reader.duration("WS_MAX_LIFETIME", limits.max_lifetime, seconds(60..=7 * day));
     limits.lifetime_jitter_percent =
         reader.count("WS_LIFETIME_JITTER", limits.lifetime_jitter_percent, 0..=50);

@@ -119,6 +119,7 @@ fn every_knob_of_the_endpoint_can_be_set() {
         ("WS_KEEPALIVE_INTERVAL", "30s", "20s"),
         ("WS_IDLE_TIMEOUT", "75s", "0"),
         ("WS_WRITE_TIMEOUT", "30s", "10s"),
+        ("WS_CLOSE_TIMEOUT", "10s", "30s"),
         ("WS_MAX_LIFETIME", "3600s", "2h"),
         ("WS_LIFETIME_JITTER", "10", "0"),
         ("WS_EXPIRY_CLOSE_CODE", "1001", "4001"),
