@@ -153,6 +153,8 @@ async fn twenty_stalled_pulls_hold_no_database_connection() {
     let server = TestServer::builder()
         .setting("DATABASE_URL", database.url())
         .limits(|limits| (limits.max_connections_per_mailbox, limits.max_connections_per_actor) = (0, 0))
+        // However long the reads below take, no pull stalls for long enough to be ended.
+        .manual_clock()
         .start()
         .await;
     let space = server.space("alice");
