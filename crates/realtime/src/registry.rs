@@ -110,10 +110,11 @@ impl Registry {
         Ok(ConnectionPermit { registry: self.clone(), mailbox, actor })
     }
 
-    /// Key of an installation: its mailbox, or else its user and client.
+    /// Key of an installation: its mailbox within the issuer, or else its user and client. Another issuer can name the same
+    /// mailbox, but does not use up its connections.
     fn mailbox_key(&self, caller: &Caller) -> u64 {
         match &caller.mailbox_id {
-            Some(mailbox) => self.key(("mailbox", mailbox)),
+            Some(mailbox) => self.key(("mailbox", &caller.issuer, mailbox)),
             None => self.key(("client", &caller.issuer, &caller.user_id, &caller.client_id)),
         }
     }
@@ -234,6 +235,16 @@ mod tests {
         registry.register(&caller("user", "client", Some("b"))).unwrap();
         drop(first);
         registry.register(&one).unwrap();
+    }
+
+    #[test]
+    fn mailboxes_of_other_issuers_are_other_mailboxes() {
+        let registry = registry(1, 30, 0, 0);
+        let own = caller("user", "client", Some("a"));
+        let foreign = Caller { issuer: "https://other.example".to_owned(), ..own.clone() };
+        let _foreign = registry.register(&foreign).unwrap();
+        assert_eq!(registry.register(&foreign).unwrap_err(), ConnectionRejected::Mailbox);
+        registry.register(&own).unwrap();
     }
 
     /// P-223: a limit can be disabled.
