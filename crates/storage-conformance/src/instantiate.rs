@@ -224,6 +224,11 @@ macro_rules! conformance_tests {
             payloads_are_stored_unchanged
             purge_of_invitations_works_in_batches
         }
+        $crate::conformance_tests! { @suite $backend issuer_bindings:
+            first_issuer_keeps_an_id
+            rebinding_replaces_the_issuer
+            concurrent_bindings_agree
+        }
         $crate::conformance_tests! { @suite $backend rate_limits:
             actions_are_counted_by_actor_and_kind
             released_permit_does_not_count
@@ -315,6 +320,7 @@ mod tests {
             include_str!("objects.rs"),
             include_str!("invitations.rs"),
             include_str!("rate_limits.rs"),
+            include_str!("issuer_bindings.rs"),
             include_str!("shared_races.rs"),
             include_str!("file_races.rs"),
         ];

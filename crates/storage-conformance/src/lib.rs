@@ -26,6 +26,7 @@ mod fixture;
 mod grants;
 mod instantiate;
 pub mod invitations;
+pub mod issuer_bindings;
 pub mod members;
 pub mod model;
 pub mod objects;

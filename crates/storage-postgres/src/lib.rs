@@ -26,6 +26,7 @@ mod epochs;
 mod error;
 mod files;
 mod invitations;
+mod issuer_bindings;
 mod members;
 pub mod migrate;
 mod objects;

@@ -27,6 +27,7 @@ mod error;
 mod file_names;
 mod files;
 mod invitations;
+mod issuer_bindings;
 mod members;
 mod migrate;
 mod objects;

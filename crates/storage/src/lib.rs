@@ -13,6 +13,7 @@
 //! | [`Files`], [`Objects`], [`Blobs`] | files, the queue of their objects, and the bytes of objects |
 //! | [`Members`], [`Revocations`] | the membership log, and revoked tokens |
 //! | [`Invitations`], [`RateLimits`] | mailboxes, and counted actions |
+//! | [`IssuerBindings`] | the issuers of DIDs and mailboxes |
 //!
 //! Code that needs one capability takes one trait: `&dyn Records`, not `&dyn Storage`. One method is one transaction; its
 //! documentation states what is atomic, the effect of a repeat, and the errors.
@@ -44,6 +45,7 @@ mod files;
 mod flow;
 mod grant;
 mod invitations;
+mod issuer_bindings;
 mod members;
 mod object_key;
 mod object_name;
@@ -81,6 +83,7 @@ pub use invitations::{
     INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits,
     MailboxPage, NewInvitation,
 };
+pub use issuer_bindings::{BindingKey, IssuerBindings, MAX_ISSUER_BYTES};
 pub use members::{
     Appended, InvalidMember, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
     MembersHead, MembershipError, MembershipRejection, NewMember,
@@ -118,6 +121,7 @@ pub trait Storage:
     + Deks
     + EpochKeys
     + RateLimits
+    + IssuerBindings
 {
 }
 impl<T> Storage for T where
@@ -132,6 +136,7 @@ impl<T> Storage for T where
         + Deks
         + EpochKeys
         + RateLimits
+        + IssuerBindings
         + ?Sized
 {
 }

@@ -18,6 +18,7 @@ pub(crate) const TABLES: &[&str] = &[
     "federation_signing_keys",
     "files",
     "invitations",
+    "issuer_bindings",
     "members",
     "rate_limit_actions",
     "records",

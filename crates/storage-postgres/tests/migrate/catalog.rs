@@ -34,7 +34,7 @@ async fn fingerprints_are_the_published_ones() {
     assert_eq!(fingerprint.to_string(), "ca9051e286269549484307f7f1e7eee4c4aafc294a3d940680a616030a21e2f1");
     fixture.up_to_date().await;
     let fingerprint = fixture.migrator().status().await.unwrap().fingerprint.unwrap();
-    assert_eq!(fingerprint.to_string(), "f6d047590ca95d518c1a084565a03954ac12b9b011ccfea4d1eb98e0b7c67f0c");
+    assert_eq!(fingerprint.to_string(), "a504b241728ec515d4573e3b85145bb2ad769bd105a6e28d007c86abdc2a863f");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ pub(super) struct Migration {
 }
 
 /// Ascending by version, without gaps.
-pub(super) const MIGRATIONS: [Migration; 4] = [
+pub(super) const MIGRATIONS: [Migration; 5] = [
     Migration {
         version: 1,
         description: "spaces and records",
@@ -32,6 +32,11 @@ pub(super) const MIGRATIONS: [Migration; 4] = [
         version: 4,
         description: "object queue",
         sql: include_str!("../../../../migrations/sqlite/004_object_queue.sql"),
+    },
+    Migration {
+        version: 5,
+        description: "issuer bindings",
+        sql: include_str!("../../../../migrations/sqlite/005_issuer_bindings.sql"),
     },
 ];
 

@@ -104,7 +104,7 @@ async fn schema_is_strict_and_indexed() {
     let strict = harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours} AND strict"));
     assert_eq!(
         (strict, harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours}"))),
-        (10, 10)
+        (11, 11)
     );
     let columns = |index: &str| {
         let sql = format!("SELECT group_concat(name, ' ') FROM pragma_index_info('{index}')");

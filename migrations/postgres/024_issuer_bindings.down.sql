@@ -1,0 +1,2 @@
+-- loses data when: SELECT EXISTS (SELECT FROM issuer_bindings)
+DROP TABLE issuer_bindings;
