@@ -153,11 +153,17 @@ impl TestServer {
     }
 
     /// Stops it in good order and starts another one on the same database and for the same issuer.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.restart_after(|| ()).await
+    }
+
+    /// As [`TestServer::restart`], with `work` done while no server runs.
+    pub async fn restart_after(mut self, work: impl FnOnce()) -> Self {
         self.drain();
         self.stopped().await;
         let Self { server, issuer, clock, config, folder, database } = self;
         drop(server);
+        work();
         let server = run(config.clone(), clock.as_ref()).await;
         Self { server, issuer, clock, config, folder, database }
     }

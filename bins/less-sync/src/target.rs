@@ -1,6 +1,7 @@
 //! Server and user of a command: global flags, access tokens, connections.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
@@ -174,7 +175,7 @@ impl Target {
         }
         let (token, space) = self.personal(argument, &directory).await?;
         let keys = SpaceKeys::Personal(PersonalKeys::load(directory, space)?);
-        Ok(SpaceConnection { connection: self.dial(token).await?, space, keys, is_plain: false })
+        Ok(SpaceConnection { connection: self.dial(token, None).await?, space, keys, is_plain: false })
     }
 
     /// As [`Target::open`], for a space whose records are sent and shown as they are stored.
@@ -191,7 +192,7 @@ impl Target {
         let (token, personal) = self.token_source()?.token_and_space().await?;
         let space = space_or_personal(argument, personal)?;
         let keys = SpaceKeys::Personal(PersonalKeys::load(directory, space)?);
-        Ok(SpaceConnection { connection: self.dial(token).await?, space, keys, is_plain: true })
+        Ok(SpaceConnection { connection: self.dial(token, None).await?, space, keys, is_plain: true })
     }
 
     /// Token, and the personal space of its user, which the argument may name.
@@ -219,7 +220,7 @@ impl Target {
     /// Dials once as `identity`, with its mailbox.
     pub(crate) async fn open_as(&self, identity: &Identity) -> Result<IdentityConnection, Failure> {
         let (token, claims) = self.token_of(identity).await?;
-        Ok(IdentityConnection { connection: self.dial(token).await?, claims })
+        Ok(IdentityConnection { connection: self.dial(token, Some(identity)).await?, claims })
     }
 
     /// Access token that names `identity` and its mailbox, with its claims.
@@ -241,8 +242,12 @@ impl Target {
         Ok((token, claims))
     }
 
-    async fn dial(&self, token: AccessToken) -> Result<Connection, Failure> {
-        let dialer = self.dialer(Options::default())?;
+    /// Dials once. The key of `identity` settles which issuer may name it (auth §2.7).
+    async fn dial(&self, token: AccessToken, identity: Option<&Identity>) -> Result<Connection, Failure> {
+        let mut dialer = self.dialer(Options::default())?;
+        if let Some(identity) = identity.and_then(|own| Identity::from_secret(own.secret().clone()).ok()) {
+            dialer = dialer.with_identity(Arc::new(identity));
+        }
         let dialled = dialer.dial(Auth::Token(token)).await;
         let (connection, _events) = dialled.with_context(|| format!("cannot reach {}", dialer.endpoint()))?;
         Ok(connection)

@@ -68,6 +68,6 @@ fn rejection(error: TokenError) -> ApiError {
         TokenError::Invalid(_) => ApiError::unauthorized("invalid token"),
         TokenError::Expired => ApiError::unauthorized("token has expired"),
         TokenError::UntrustedIssuer => ApiError::unauthorized("untrusted token issuer"),
-        TokenError::KeySourceUnavailable => UNAVAILABLE,
+        TokenError::KeySourceUnavailable | TokenError::BindingUnavailable => UNAVAILABLE,
     }
 }

@@ -8,13 +8,15 @@ use axum::middleware::from_fn_with_state;
 use less_sync_api::{ApiState, Draining};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
-use less_sync_engine::{Authenticator, Clock, Engine, EngineDeps, Files, KeySetDeps, KeySetSource, Random};
+use less_sync_engine::{
+    Authenticator, Clock, Engine, EngineDeps, Files, IssuerGate, KeySetDeps, KeySetSource, Random,
+};
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotifier, PositionCheck, PresenceSweep};
 use less_sync_storage::Blobs;
 
 use crate::blobs;
 use crate::clock::SystemRandom;
-use crate::config::{Config, TokenConfig};
+use crate::config::{Config, DidIssuers, TokenConfig};
 use crate::dev::{DevIssuer, PageGuard};
 use crate::key_sets::HttpKeySets;
 use crate::purge;
@@ -53,7 +55,7 @@ pub(crate) fn compose(
     deps: &Deps,
 ) -> anyhow::Result<Components> {
     let dev_issuer = dev_issuer(config, address, deps)?;
-    let authenticator = Arc::new(authenticator(&config.tokens, dev_issuer.as_ref(), deps)?);
+    let authenticator = Arc::new(authenticator(config, &stores.database, dev_issuer.as_ref(), deps)?);
     // No step fails from here on: a failed start must not leave background tasks behind.
     authenticator.prefetch();
     let store = &stores.database;
@@ -86,11 +88,14 @@ fn dev_issuer(config: &Config, address: SocketAddr, deps: &Deps) -> anyhow::Resu
 }
 
 fn authenticator(
-    tokens: &TokenConfig,
+    config: &Config,
+    store: &Store,
     dev_issuer: Option<&Arc<DevIssuer>>,
     deps: &Deps,
 ) -> anyhow::Result<Authenticator> {
+    let tokens = &config.tokens;
     let (issuers, source) = issuers(tokens, dev_issuer, deps)?;
+    let gate = IssuerGate::new(store.storage(), deps.clock.clone());
     let times =
         CacheTimes { fresh: tokens.keys_fresh_for, usable: tokens.keys_stale_for, ..CacheTimes::default() };
     let deps = KeySetDeps {
@@ -99,7 +104,11 @@ fn authenticator(
         spawner: Arc::new(deps.tasks.clone()),
         random: random(),
     };
-    Ok(Authenticator::with_times(issuers, tokens.rules.clone(), times, &deps))
+    let authenticator = Authenticator::with_times(issuers, tokens.rules.clone(), times, &deps);
+    Ok(match tokens.did_issuers {
+        DidIssuers::Any => authenticator,
+        DidIssuers::First => authenticator.with_gate(gate),
+    })
 }
 
 fn random() -> Arc<dyn Random> {

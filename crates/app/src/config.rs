@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub use database::DatabaseConfig;
 pub use files::{FileStore, FilesConfig};
 pub use identity::IdentityConfig;
-pub use issuers::TokenConfig;
+pub use issuers::{DidIssuers, TokenConfig};
 pub use limits::LimitsConfig;
 pub(crate) use server::is_loopback_host;
 pub use server::{ListenAddress, LogFormat, LoggingConfig, ServerConfig};

@@ -1,6 +1,7 @@
 //! Command line of the migrator (operations §10.1).
 
 mod arguments;
+mod bind;
 mod blobs;
 mod create;
 mod database;
@@ -45,6 +46,9 @@ fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitErro
     if let Command::Blobs(BlobsCommand::Fsck(fsck)) = &command {
         return runtime.block_on(blobs::fsck(&connection, &process.environment, fsck));
     }
+    if let Command::Bind(bind) = &command {
+        return runtime.block_on(bind::bind(&connection, &process.environment, bind));
+    }
     let database = Database::find(&connection, &process.environment)?;
     runtime.block_on(work(&database, &command))
 }
@@ -59,7 +63,7 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
         (Database::Sqlite(path), Command::Up(up)) => sqlite::up(path, up)?,
         (Database::Sqlite(_), Command::Down(_)) => return Err(sqlite::unsupported("down")),
         (Database::Sqlite(_), Command::Adopt) => return Err(sqlite::unsupported("adopt")),
-        (_, Command::Create(_) | Command::Blobs(_)) => {}
+        (_, Command::Create(_) | Command::Blobs(_) | Command::Bind(_)) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

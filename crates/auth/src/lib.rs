@@ -29,6 +29,7 @@ mod base64url;
 mod bearer;
 mod caller;
 pub mod did_key;
+pub mod did_proof;
 pub mod issuer;
 mod json;
 pub mod jwks;

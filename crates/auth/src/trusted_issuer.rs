@@ -4,6 +4,9 @@ use std::collections::HashSet;
 
 use url::{Host, Url};
 
+/// Maximum length of a URL, in bytes: issuers are stored.
+const MAX_URL_BYTES: usize = 2048;
+
 const DEFAULT_KEY_SET: &str = "/.well-known/jwks.json";
 
 /// Issuer trusted by the operator, with the URL of its key set.
@@ -46,6 +49,9 @@ pub enum InvalidUrl {
     /// Text that is not an absolute URL.
     #[error("{0}")]
     Syntax(url::ParseError),
+    /// More than 2048 bytes.
+    #[error("must not be longer than 2048 bytes")]
+    Length,
     /// Scheme other than `http` and `https`.
     #[error("scheme must be http or https")]
     Scheme,
@@ -126,6 +132,9 @@ pub fn parse_audiences(text: &str) -> Vec<String> {
 }
 
 fn parse_url(text: &str) -> Result<Url, InvalidUrl> {
+    if text.len() > MAX_URL_BYTES {
+        return Err(InvalidUrl::Length);
+    }
     let url = Url::parse(text).map_err(InvalidUrl::Syntax)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(InvalidUrl::Scheme);
@@ -210,6 +219,8 @@ mod tests {
             rejection("https://a.example#x"),
             r#"invalid issuer URL "https://a.example#x": must not contain a fragment"#
         );
+        let long = format!("https://a.example/{}", "x".repeat(2048));
+        assert!(rejection(&long).ends_with("must not be longer than 2048 bytes"));
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl LoadConnection {
 
     /// Sends the access token; the server responds only to a token that it rejects.
     pub(crate) async fn authenticate(&mut self, token: &AccessToken) -> std::io::Result<()> {
-        self.send(&frame::notification(method::AUTH, &AuthParams { token: token.expose() })).await
+        self.send(&frame::notification(method::AUTH, &AuthParams { token: token.expose(), did_proof: None }))
+            .await
     }
 
     async fn upgrade(&mut self, address: &ServerAddress) -> anyhow::Result<()> {

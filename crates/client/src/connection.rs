@@ -30,6 +30,14 @@ use writer::Writer;
 pub enum Auth {
     /// Access token in the first message (protocol §1.4).
     Token(AccessToken),
+    /// Access token with a proof of the key of its DID, which [`Dialer`](crate::Dialer) makes for a server with a challenge
+    /// (auth §2.7).
+    Proven {
+        /// Access token.
+        token: AccessToken,
+        /// Signature over the challenge and the token.
+        did_proof: [u8; 64],
+    },
     /// Authentication by the upgrade request, as between servers.
     AtDial,
 }
@@ -74,7 +82,7 @@ impl Connection {
         let calls = Arc::new(Calls::default());
         let close = Arc::new(Notify::new());
         let writer = Writer {
-            first: first_message(auth),
+            first: first_message(&auth),
             queued,
             close: Arc::clone(&close),
             calls: Arc::clone(&calls),
@@ -131,14 +139,13 @@ impl Connection {
     }
 }
 
-fn first_message(auth: Auth) -> Option<Message> {
-    match auth {
-        Auth::Token(token) => {
-            let params = AuthParams { token: token.expose() };
-            Some(Message::Binary(frame::notification(method::AUTH, &params)))
-        }
-        Auth::AtDial => None,
-    }
+fn first_message(auth: &Auth) -> Option<Message> {
+    let params = match auth {
+        Auth::Token(token) => AuthParams { token: token.expose(), did_proof: None },
+        Auth::Proven { token, did_proof } => AuthParams { token: token.expose(), did_proof: Some(did_proof) },
+        Auth::AtDial => return None,
+    };
+    Some(Message::Binary(frame::notification(method::AUTH, &params)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the connection owns its two tasks and aborts them")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Request, StatusCode};
+use less_sync_auth::did_proof::Challenge;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
@@ -12,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use crate::connection::{Auth, Connection};
+use crate::crypto::Identity;
 use crate::endpoint::Endpoint;
 use crate::error::DialError;
 use crate::event::Events;
@@ -22,19 +24,25 @@ use crate::tls;
 const SUBPROTOCOLS: &str = "less-rpc-v1, betterbase-rpc-v1";
 const SUBPROTOCOL_HEADER: HeaderName = http::header::SEC_WEBSOCKET_PROTOCOL;
 
+/// Header with the challenge of a connection.
+const CHALLENGE_HEADER: HeaderName = HeaderName::from_static("x-auth-challenge");
+
+type ClientSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
 /// Dialer of connections to one server.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     endpoint: Endpoint,
     headers: HeaderMap,
     options: Options,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Dialer {
     /// Dialer with default options and the trusted certificates of the system.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, headers: HeaderMap::new(), options: Options::default() }
+        Self { endpoint, headers: HeaderMap::new(), options: Options::default(), identity: None }
     }
 
     /// Sets timers and limits.
@@ -51,6 +59,14 @@ impl Dialer {
         self
     }
 
+    /// Answers the challenge of a server with the key of `identity`, whose DID the access tokens name. The answer binds the
+    /// DID to the issuer of the token, also if another issuer presented it first (auth §2.7).
+    #[must_use]
+    pub fn with_identity(mut self, identity: Arc<Identity>) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
     /// Endpoint of the server.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
@@ -62,21 +78,32 @@ impl Dialer {
     /// # Errors
     /// See [`DialError`].
     pub async fn dial(&self, auth: Auth) -> Result<(Connection, Events), DialError> {
-        let socket = tokio::time::timeout(self.options.dial_timeout, self.upgrade())
+        let (socket, challenge) = tokio::time::timeout(self.options.dial_timeout, self.upgrade())
             .await
             .map_err(|_| DialError::Timeout)??;
-        Ok(Connection::over(socket, auth, self.options.clone()))
+        Ok(Connection::over(socket, self.answer(auth, challenge), self.options.clone()))
     }
 
-    async fn upgrade(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, DialError> {
+    /// Adds the answer to a challenge to an access token.
+    fn answer(&self, auth: Auth, challenge: Option<Challenge>) -> Auth {
+        match (auth, &self.identity, challenge) {
+            (Auth::Token(token), Some(identity), Some(challenge)) => {
+                let did_proof = identity.prove(&challenge, token.expose());
+                Auth::Proven { token, did_proof }
+            }
+            (auth, _, _) => auth,
+        }
+    }
+
+    async fn upgrade(&self) -> Result<(ClientSocket, Option<Challenge>), DialError> {
         let connector = self.connector()?;
         let request = self.request()?;
         let stream = self.connect().await?;
-        let (socket, _) =
+        let (socket, response) =
             client_async_tls_with_config(request, stream, Some(self.websocket_config()), Some(connector))
                 .await
                 .map_err(rejection)?;
-        Ok(socket)
+        Ok((socket, challenge(response.headers())))
     }
 
     fn connector(&self) -> Result<Connector, DialError> {
@@ -111,6 +138,10 @@ impl Dialer {
             .max_message_size(Some(max))
             .max_frame_size(Some(max))
     }
+}
+
+fn challenge(headers: &HeaderMap) -> Option<Challenge> {
+    headers.get(CHALLENGE_HEADER)?.to_str().ok()?.parse().ok()
 }
 
 fn rejection(error: WsError) -> DialError {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use less_sync_auth::did_proof::DidProof;
 use less_sync_auth::jwks::KeyQuery;
 use less_sync_auth::jwks::cache::{CacheTimes, Rejection};
 use less_sync_auth::{Caller, InvalidToken, P256Key, TokenError, TokenRules, TrustedIssuer, UnverifiedToken};
 
+use crate::issuer_gate::IssuerGate;
 use crate::issuer_keys::{IssuerKeys, KeySetDeps};
 use crate::ports::Clock;
 use crate::signature_cache::SignatureCache;
@@ -19,6 +21,7 @@ pub struct Authenticator {
     rules: TokenRules,
     clock: Arc<dyn Clock>,
     signatures: SignatureCache,
+    gate: Option<IssuerGate>,
 }
 
 /// State of the key set cache of one issuer.
@@ -63,7 +66,20 @@ impl Authenticator {
             rules,
             clock,
             signatures: SignatureCache::default(),
+            gate: None,
         }
+    }
+
+    /// Admits DIDs and mailboxes through `gate`. Without one, every trusted issuer may name any of them.
+    #[must_use]
+    pub fn with_gate(self, gate: IssuerGate) -> Self {
+        Self { gate: Some(gate), ..self }
+    }
+
+    /// Returns true if a proof of the key of a DID has an effect.
+    #[must_use]
+    pub const fn has_gate(&self) -> bool {
+        self.gate.is_some()
     }
 
     /// Verifies `token` and returns its caller. Waits for a key set fetch only if the cached key set of the issuer lacks
@@ -72,6 +88,26 @@ impl Authenticator {
     /// # Errors
     /// [`TokenError`], checked in the order of auth §2.4.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, TokenError> {
+        self.authenticate_with(token, None).await
+    }
+
+    /// As [`Self::authenticate`], with a proof of the key of the token's DID, which binds the DID to the issuer.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn authenticate_with(
+        &self,
+        token: &str,
+        proof: Option<DidProof<'_>>,
+    ) -> Result<Caller, TokenError> {
+        let caller = self.verified(token).await?;
+        if let Some(gate) = &self.gate {
+            gate.admit(&caller, token, proof).await?;
+        }
+        Ok(caller)
+    }
+
+    async fn verified(&self, token: &str) -> Result<Caller, TokenError> {
         let token = UnverifiedToken::parse(token)?;
         let keys = self.issuers.get(token.issuer()).ok_or(TokenError::UntrustedIssuer)?;
         let query = KeyQuery::from(token.key_id());

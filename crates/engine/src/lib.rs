@@ -3,6 +3,7 @@
 //! | Use case | Entry point |
 //! |---|---|
 //! | authentication of access tokens, key sets of issuers | [`Authenticator`] |
+//! | issuers of DIDs and mailboxes | [`IssuerGate`] |
 //! | push, pull, subscribe, membership, epochs, DEKs, invitations | methods of [`Engine`] |
 //! | files: upload, download, deletion, sweeper | [`Files`] |
 //! | consistency check of object store and database | [`fsck`] |
@@ -33,6 +34,7 @@ pub mod files;
 pub mod fsck;
 mod generation_cache;
 mod invitations;
+mod issuer_gate;
 mod issuer_keys;
 mod key_set_source;
 mod keyed_semaphores;
@@ -59,6 +61,7 @@ pub use error::EngineError;
 pub use failed_verifications::FailedVerifications;
 pub use files::Files;
 pub use invitations::InvitationDraft;
+pub use issuer_gate::IssuerGate;
 pub use issuer_keys::KeySetDeps;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use keyed_semaphores::KeyedSemaphores;

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use less_sync_auth::did_proof::Challenge;
 use less_sync_core::{Close, ConnectionId, frame, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -47,6 +48,8 @@ pub(crate) struct Driver<S> {
     socket: Socket<S>,
     outbox: Arc<Outbox>,
     work: Work,
+    /// Challenge in the response of the upgrade, if there was one.
+    challenge: Option<Challenge>,
     connection: Option<Arc<Connection>>,
     /// Permit of the unauthenticated connection; released once it is authenticated.
     address: Option<AddressPermit>,
@@ -68,6 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         io: S,
         address: AddressPermit,
         lifetime: Duration,
+        challenge: Option<Challenge>,
     ) -> Self {
         let limits = endpoint.limits.clone();
         Self {
@@ -76,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             socket: Socket::new(io, limits::AUTH_FRAME),
             outbox: Outbox::new(OutboxLimits::from(limits.as_ref())),
             work: Work::default(),
+            challenge,
             connection: None,
             address: Some(address),
             permit: None,
@@ -111,8 +116,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn act(&mut self) -> bool {
         while let Some(action) = self.session.next_action() {
             match action {
-                Action::Authenticate(token) => {
-                    self.work.admitting = Some(admit(self.endpoint.clone(), token).boxed());
+                Action::Authenticate(frame) => {
+                    let admitting = admit(self.endpoint.clone(), frame, self.challenge);
+                    self.work.admitting = Some(admitting.boxed());
                 }
                 Action::Run(call) => self.start(call),
                 Action::Keepalive => {

@@ -27,6 +27,7 @@ use crate::call::Call;
 use crate::inbound_memory::FREE_BYTES;
 use crate::limits::Limits;
 use deferred::Deferred;
+pub(crate) use handshake::AuthFrame;
 use handshake::read_auth_frame;
 pub(crate) use incoming::Incoming;
 use lanes::Lanes;
@@ -36,9 +37,9 @@ use rate::{AbuseMeter, TokenBucket};
 /// Action for the driver.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    /// Validate this access token, register the connection, and report with [`Session::on_authenticated`] or
+    /// Validate the access token of this frame, register the connection, and report with [`Session::on_authenticated`] or
     /// [`Session::on_rejected`].
-    Authenticate(String),
+    Authenticate(AuthFrame),
     /// Run the call and report with [`Session::on_finished`].
     Run(Call),
     /// Send the keepalive byte and a Ping.
@@ -319,9 +320,9 @@ impl Session {
 
     fn on_first(&mut self, now: Instant, incoming: Incoming) {
         match read_auth_frame(incoming) {
-            Ok(Some(token)) => {
+            Ok(Some(frame)) => {
                 self.phase = Phase::Validating { until: now + self.limits.auth_validation_timeout };
-                self.actions.push_back(Action::Authenticate(token));
+                self.actions.push_back(Action::Authenticate(frame));
             }
             Ok(None) => {}
             Err(close) => self.close(now, close),

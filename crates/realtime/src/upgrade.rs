@@ -12,6 +12,7 @@ use axum::routing::any;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use less_sync_auth::did_proof::Challenge;
 use less_sync_core::{ConnectionId, PeerNetwork};
 use tracing::Instrument as _;
 use tungstenite::handshake::derive_accept_key;
@@ -19,6 +20,9 @@ use tungstenite::handshake::derive_accept_key;
 use crate::driver::Driver;
 use crate::endpoint::Endpoint;
 use crate::registry::{AddressPermit, AddressRejected};
+
+/// Header with the challenge of a connection.
+const X_AUTH_CHALLENGE: HeaderName = HeaderName::from_static("x-auth-challenge");
 
 /// Accepted subprotocols: two names of one wire format.
 const SUBPROTOCOLS: [&str; 2] = ["less-rpc-v1", "betterbase-rpc-v1"];
@@ -42,6 +46,7 @@ async fn upgrade(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Res
 struct Accepted {
     accept: String,
     subprotocol: &'static str,
+    challenge: Option<Challenge>,
 }
 
 /// Response to a rejected upgrade: its status, and a header required by that status.
@@ -74,25 +79,40 @@ fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepte
     })?;
     let subprotocol = choose_subprotocol(request.headers()).ok_or(Rejected::BAD_REQUEST)?;
     // The task waits for the upgrade, which completes only after this response is written.
-    serve(endpoint.clone(), on_upgrade, permit);
-    Ok(Accepted { accept, subprotocol })
+    let challenge = endpoint.authenticator.has_gate().then(|| challenge(endpoint));
+    serve(endpoint.clone(), on_upgrade, permit, challenge);
+    Ok(Accepted { accept, subprotocol, challenge })
 }
 
 /// Spawns the task that serves the connection once its upgrade is complete.
-fn serve(endpoint: Arc<Endpoint>, on_upgrade: OnUpgrade, permit: AddressPermit) {
+fn serve(
+    endpoint: Arc<Endpoint>,
+    on_upgrade: OnUpgrade,
+    permit: AddressPermit,
+    challenge: Option<Challenge>,
+) {
     let id = ConnectionId::from_bytes(endpoint.random.bits().to_be_bytes());
     let spawner = endpoint.spawner.clone();
     let connection = async move {
         match on_upgrade.await {
             Ok(io) => {
                 let lifetime = lifetime(&endpoint);
-                Driver::new(id, endpoint, TokioIo::new(io), permit, lifetime).run().await;
+                Driver::new(id, endpoint, TokioIo::new(io), permit, lifetime, challenge).run().await;
             }
             Err(error) => tracing::debug!(%error, "upgrade failed"),
         }
     };
     let span = tracing::debug_span!("connection", connection_id = %id);
     spawner.spawn("connection", Box::pin(connection.instrument(span)));
+}
+
+/// Random challenge for the key of a DID (auth §2.7).
+fn challenge(endpoint: &Endpoint) -> Challenge {
+    let mut bytes = [0; 32];
+    for half in bytes.as_chunks_mut::<16>().0 {
+        *half = endpoint.random.bits().to_be_bytes();
+    }
+    Challenge::from_bytes(bytes)
 }
 
 /// Network of the remote peer of the request; peers without a known address share the unspecified one.
@@ -143,7 +163,11 @@ impl IntoResponse for Accepted {
             (header::SEC_WEBSOCKET_ACCEPT, self.accept.as_str()),
             (header::SEC_WEBSOCKET_PROTOCOL, self.subprotocol),
         ];
-        (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+        let challenge = self.challenge.map(|challenge| [(X_AUTH_CHALLENGE, challenge.to_string())]);
+        match challenge {
+            Some(challenge) => (StatusCode::SWITCHING_PROTOCOLS, headers, challenge).into_response(),
+            None => (StatusCode::SWITCHING_PROTOCOLS, headers).into_response(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code may panic")]
 
+mod bind;
 mod command;
 mod create;
 mod fsck;

@@ -11,6 +11,33 @@ use super::reader::Reader;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// Issuers whose tokens may name a DID or a mailbox (auth §2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DidIssuers {
+    /// Every trusted issuer.
+    Any,
+    /// The issuer that first presented it.
+    First,
+}
+
+impl DidIssuers {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::First => "first",
+        }
+    }
+}
+
+impl FromStr for DidIssuers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::Any, Self::First].into_iter().find(|mode| mode.as_str() == text);
+        known.ok_or_else(|| format!("invalid DID_ISSUERS value \"{text}\": expected any or first"))
+    }
+}
+
 /// Rules for access tokens and key sets.
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
@@ -18,6 +45,8 @@ pub struct TokenConfig {
     pub issuers: Vec<TrustedIssuer>,
     /// Token rules (`AUDIENCES`, `JWT_*`, `PERSONAL_SPACE_*`).
     pub rules: TokenRules,
+    /// Issuers that may name a DID or a mailbox (`DID_ISSUERS`).
+    pub did_issuers: DidIssuers,
     /// Age from which a key set is refreshed in the background (`JWKS_REFRESH_SECONDS`).
     pub keys_fresh_for: Duration,
     /// Age up to which a key set is used while refreshes fail (`JWKS_MAX_STALE_SECONDS`).
@@ -27,6 +56,7 @@ pub struct TokenConfig {
 impl TokenConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let issuers = issuers(reader);
+        let did_issuers = did_issuers(reader, issuers.as_ref().map_or(1, Vec::len));
         let seconds = Duration::from_secs;
         let defaults = TokenRules::default();
         let audiences = audiences(reader);
@@ -40,7 +70,7 @@ impl TokenConfig {
             reader.problem("JWKS_MAX_STALE_SECONDS must not be less than JWKS_REFRESH_SECONDS");
         }
         let rules = TokenRules { audiences, leeway, max_lifetime, personal_space };
-        Some(Self { issuers: issuers?, rules, keys_fresh_for, keys_stale_for })
+        Some(Self { issuers: issuers?, rules, did_issuers, keys_fresh_for, keys_stale_for })
     }
 }
 
@@ -61,6 +91,17 @@ fn personal_space(reader: &mut Reader<'_>) -> PersonalSpaceRules {
             .warning("PERSONAL_SPACE_MODE=claim lets every trusted issuer name any space as its user's own");
     }
     PersonalSpaceRules { mode, namespaces: namespaces.unwrap_or(defaults.namespaces) }
+}
+
+/// Reads `DID_ISSUERS`. With several of the `issuers` trusted, none of them may take the DIDs of another.
+fn did_issuers(reader: &mut Reader<'_>, issuers: usize) -> DidIssuers {
+    let default = if issuers > 1 { DidIssuers::First } else { DidIssuers::Any };
+    let mode = parsed(reader, "DID_ISSUERS", default.as_str()).unwrap_or(default);
+    if mode == DidIssuers::Any && issuers > 1 {
+        reader
+            .warning("DID_ISSUERS=any lets every trusted issuer name any user's DID and mailbox as its own");
+    }
+    mode
 }
 
 /// Reads a value whose parse error names the setting itself.

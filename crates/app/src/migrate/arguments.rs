@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use less_sync_core::SpaceId;
+use less_sync_auth::TrustedIssuer;
+use less_sync_core::{Did, InvalidName, MailboxId, SpaceId};
 
 use crate::config::parse_duration;
 
@@ -46,6 +47,32 @@ pub(super) enum Command {
     /// Maintain the objects of files
     #[command(subcommand)]
     Blobs(BlobsCommand),
+    /// Bind a DID or a mailbox to an issuer, whichever it is bound to (`DID_ISSUERS`). Effective within a minute
+    Bind(BindArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BindArguments {
+    #[command(flatten)]
+    pub(super) id: BoundId,
+    /// Issuer, as in `TRUSTED_ISSUERS`
+    #[arg(long, value_name = "URL", value_parser = TrustedIssuer::parse)]
+    pub(super) issuer: TrustedIssuer,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct BoundId {
+    /// DID of a user
+    #[arg(long, value_parser = did)]
+    pub(super) did: Option<Did>,
+    /// Mailbox id: 64 lowercase hexadecimal digits
+    #[arg(long, value_name = "ID")]
+    pub(super) mailbox: Option<MailboxId>,
+}
+
+fn did(text: &str) -> Result<Did, InvalidName> {
+    Did::try_from(text)
 }
 
 #[derive(Debug, Subcommand)]

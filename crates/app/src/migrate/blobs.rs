@@ -54,7 +54,7 @@ pub(super) async fn fsck(
     }
 }
 
-fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
+pub(super) fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
     let mut sources = Sources::from_environment(environment.clone());
     if let Some(file) = &connection.config {
         sources.add_file(file)?;

@@ -97,6 +97,7 @@ mod shared {
     mod catch_up;
     mod expiry;
     mod invitations;
+    mod issuers;
     mod log;
     mod log_limits;
     mod outage;

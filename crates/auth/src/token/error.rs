@@ -20,6 +20,9 @@ pub enum TokenError {
     /// of the token.
     #[error("keys of the token issuer are unavailable")]
     KeySourceUnavailable,
+    /// Failure to read the issuer that the DID or mailbox is bound to: validity unknown.
+    #[error("issuer of a DID or mailbox cannot be read")]
+    BindingUnavailable,
 }
 
 impl TokenError {
@@ -32,6 +35,7 @@ impl TokenError {
             Self::Expired => "expired_token",
             Self::UntrustedIssuer => "untrusted_issuer",
             Self::KeySourceUnavailable => "key_source_unavailable",
+            Self::BindingUnavailable => "binding_unavailable",
         }
     }
 }
@@ -84,6 +88,12 @@ pub enum InvalidToken {
     /// Claim `mailbox_id` that is not 64 lowercase hexadecimal digits.
     #[error("mailbox id is malformed")]
     Mailbox,
+    /// DID that is bound to another issuer, without a proof of its key.
+    #[error("DID is bound to another issuer")]
+    ForeignDid,
+    /// Mailbox that is bound to another issuer.
+    #[error("mailbox is bound to another issuer")]
+    ForeignMailbox,
     /// Claim `personal_space_id` that is not the caller's own.
     #[error("personal space is not the caller's own")]
     PersonalSpace,

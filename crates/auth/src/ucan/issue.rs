@@ -96,8 +96,14 @@ impl UcanKey {
     pub fn sign_text(&self, header: &str, payload: &str) -> String {
         let segment = |text: &str| base64url::encode(text.as_bytes());
         let signed = format!("{}.{}", segment(header), segment(payload));
-        let signature: p256::ecdsa::Signature = self.key.sign(signed.as_bytes());
-        format!("{signed}.{}", base64url::encode(&signature.to_bytes()))
+        let signature = self.sign_bytes(signed.as_bytes());
+        format!("{signed}.{}", base64url::encode(&signature))
+    }
+
+    /// Signature of `message`: 64 bytes r ‖ s.
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+        let signature: p256::ecdsa::Signature = self.key.sign(message);
+        signature.to_bytes().into()
     }
 }
 

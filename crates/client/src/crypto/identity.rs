@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use less_sync_auth::did_proof::Challenge;
 use less_sync_auth::ucan::{Grant, UcanKey};
 use less_sync_auth::{P256Key, RootKey};
 use less_sync_core::{Did, MailboxId, Permission, SpaceId, Timestamp};
@@ -84,6 +85,12 @@ impl Identity {
     ) -> String {
         let grant = Grant { audience, permission, space, expires_at, nonce: rand::random() };
         self.signing.issue(&grant, proof)
+    }
+
+    /// Answer to the challenge of a server: a signature over it and the access `token`, which names the DID of this identity.
+    #[must_use]
+    pub fn prove(&self, challenge: &Challenge, token: &str) -> [u8; 64] {
+        self.signing.prove(challenge, token)
     }
 
     /// Opens a sealed box for this identity and context.

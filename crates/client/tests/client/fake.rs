@@ -72,7 +72,7 @@ impl Peer {
     }
 
     pub(crate) async fn token(&mut self) -> String {
-        frame::parse_auth(&self.binary().await).unwrap().to_owned()
+        frame::parse_auth(&self.binary().await).unwrap().token.to_owned()
     }
 
     pub(crate) async fn asked(&mut self) -> ReceivedRequest {

@@ -94,19 +94,19 @@ pub fn parse(message: &[u8]) -> Result<Inbound<'_>, Unreadable> {
     }
 }
 
-/// Decodes the first message of a connection and returns the token, which may be empty.
+/// Decodes the first message of a connection and returns its params, whose token may be empty.
 ///
 /// # Errors
 /// [`BadAuthFrame`], whose variants give the order of the checks; the connection is closed with 4000.
-pub fn parse_auth(message: &[u8]) -> Result<&str, BadAuthFrame> {
+pub fn parse_auth(message: &[u8]) -> Result<AuthParams<'_>, BadAuthFrame> {
     if message.is_empty() {
         return Err(BadAuthFrame::Empty);
     }
     let envelope = Envelope::read(message).map_err(|_| BadAuthFrame::Invalid)?;
     let name = envelope.method.ok_or(BadAuthFrame::Invalid)?;
-    let params: AuthParams<'_> = Params::new(envelope.params).decode().map_err(|_| BadAuthFrame::Invalid)?;
+    let params = Params::new(envelope.params).decode().map_err(|_| BadAuthFrame::Invalid)?;
     if envelope.kind == NOTIFICATION && name == Method::Auth.name() {
-        Ok(params.token)
+        Ok(params)
     } else {
         Err(BadAuthFrame::NotAuth)
     }

@@ -8,6 +8,8 @@ map! {
         /// Access token; may be empty. At most [`limits::TOKEN_TEXT`](crate::limits::TOKEN_TEXT) bytes; a longer token
         /// is invalid.
         "token" => token: &'b str as Required,
+        /// Proof of the key of the token's DID: a signature over the challenge of the connection (auth §2.7).
+        "did_proof" => did_proof: Option<&'b [u8]> as NonEmpty,
     }
 
     /// Params of `token.refresh`.

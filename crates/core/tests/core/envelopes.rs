@@ -87,7 +87,7 @@ fn the_first_frame_must_have_a_token_before_anything_else() {
     let token = map(&[("token", b"\x61t")]);
     let auth: &[u8] = b"\x64auth";
     let good = map(&[("type", notification), ("method", auth), ("params", &token)]);
-    assert_eq!(frame::parse_auth(&good), Ok("t"));
+    assert_eq!(frame::parse_auth(&good).map(|params| params.token), Ok("t"));
     assert_eq!(frame::parse_auth(b""), Err(BadAuthFrame::Empty));
     for (members, expected) in [
         (&[("type", notification), ("method", TEXT), ("params", &token[..])][..], BadAuthFrame::NotAuth),

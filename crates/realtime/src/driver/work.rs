@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use less_sync_auth::TokenError;
+use less_sync_auth::did_proof::{Challenge, DidProof};
 use less_sync_core::Close;
 use less_sync_core::rights::Scope;
 use less_sync_core::wire::method::Lane;
@@ -19,10 +20,18 @@ use crate::call::Call;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::methods::{Completed, Enqueued};
+use crate::session::AuthFrame;
 
 /// Validates the token and registers the connection (protocol §1.4 steps 4 and 5).
-pub(super) async fn admit(endpoint: Arc<Endpoint>, token: String) -> Result<Box<Admitted>, Close> {
-    let caller = endpoint.authenticate(&token).await.map_err(rejection)?;
+pub(super) async fn admit(
+    endpoint: Arc<Endpoint>,
+    frame: AuthFrame,
+    challenge: Option<Challenge>,
+) -> Result<Box<Admitted>, Close> {
+    // Without a challenge there is nothing that a proof could answer.
+    let proof = challenge.as_ref().zip(frame.did_proof.as_deref());
+    let proof = proof.map(|(challenge, signature)| DidProof { challenge, signature });
+    let caller = endpoint.authenticator.authenticate_with(&frame.token, proof).await.map_err(rejection)?;
     if !caller.scopes.contains(Scope::Sync.as_str()) {
         return Err(Close::auth_failed("sync scope required"));
     }
@@ -36,7 +45,7 @@ fn rejection(error: TokenError) -> Close {
         TokenError::Invalid(_) => Close::auth_failed("invalid auth token"),
         TokenError::Expired => Close::auth_failed("expired auth token"),
         TokenError::UntrustedIssuer => Close::auth_failed("untrusted auth issuer"),
-        TokenError::KeySourceUnavailable => Close::AUTH_UNAVAILABLE,
+        TokenError::KeySourceUnavailable | TokenError::BindingUnavailable => Close::AUTH_UNAVAILABLE,
     }
 }
 

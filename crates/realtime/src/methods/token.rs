@@ -34,13 +34,15 @@ fn rejected(reason: &'static str) -> TokenRefreshResult<'static> {
     TokenRefreshResult { ok: false, error: Some(reason) }
 }
 
-/// An invalid token is a result, an outage of its issuer's keys an error.
+/// An invalid token is a result, an outage of its issuer's keys or of the database an error.
 fn rejection(error: &TokenError) -> Result<TokenRefreshResult<'static>, RpcError> {
     match error {
         TokenError::Missing => Ok(rejected("missing auth token")),
         TokenError::Invalid(_) => Ok(rejected("invalid auth token")),
         TokenError::Expired => Ok(rejected("expired auth token")),
         TokenError::UntrustedIssuer => Ok(rejected("untrusted auth issuer")),
-        TokenError::KeySourceUnavailable => Err(RpcError::new(ErrorCode::Internal, "internal")),
+        TokenError::KeySourceUnavailable | TokenError::BindingUnavailable => {
+            Err(RpcError::new(ErrorCode::Internal, "internal"))
+        }
     }
 }

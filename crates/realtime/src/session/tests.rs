@@ -43,7 +43,7 @@ impl Fixture {
     fn active_with(limits: Limits) -> Self {
         let mut fixture = Self::with(limits);
         fixture.receives(auth("token"));
-        assert!(matches!(fixture.next(), Some(Action::Authenticate(token)) if token == "token"));
+        assert!(matches!(fixture.next(), Some(Action::Authenticate(frame)) if frame.token == "token"));
         fixture.session.on_authenticated(fixture.now, 2 * HOUR);
         fixture
     }
@@ -109,7 +109,7 @@ impl Encode for Empty {
 }
 
 fn auth(token: &str) -> Bytes {
-    frame::notification("auth", &AuthParams { token })
+    frame::notification("auth", &AuthParams { token, did_proof: None })
 }
 
 fn request(id: &str, method: &str) -> Bytes {

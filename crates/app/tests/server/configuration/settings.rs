@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use less_sync_api::CorsOrigins;
-use less_sync_app::config::DatabaseConfig;
+use less_sync_app::config::{DatabaseConfig, DidIssuers};
 use less_sync_app::{Config, Sources, Values};
 use less_sync_auth::PersonalSpaceMode;
 use less_sync_storage_postgres::PostgresOptions;
@@ -251,6 +251,7 @@ fn every_problem_has_its_text() {
             "TRUSTED_ISSUERS names issuer \"https://a.example\" twice",
         ),
         ("PERSONAL_SPACE_MODE", "trust", "invalid PERSONAL_SPACE_MODE \"trust\": expected derive or claim"),
+        ("DID_ISSUERS", "last", "invalid DID_ISSUERS value \"last\": expected any or first"),
         (
             "PERSONAL_SPACE_NAMESPACES",
             "less.so,,",
@@ -461,4 +462,20 @@ fn identity_hash_key_is_32_bytes_in_hex_and_not_shown() {
     assert_eq!(problems(&[(NAME, "not-hex")]), ["IDENTITY_HASH_KEY must be valid hex"]);
     let short = "IDENTITY_HASH_KEY must be 64 hex characters (32 bytes), got 16 bytes";
     assert_eq!(problems(&[(NAME, &key[..32])]), [short]);
+}
+
+/// Auth §2.7.
+#[test]
+fn dids_belong_to_their_first_issuer_where_there_are_several() {
+    let several = ("TRUSTED_ISSUERS", "https://a.example https://b.example");
+    let mode = |settings: &[(&str, &str)]| {
+        let config = config(settings);
+        (config.tokens.did_issuers, effective(&config, "DID_ISSUERS"), config.warnings)
+    };
+    assert_eq!(mode(&[]), (DidIssuers::Any, "any".to_owned(), vec![]));
+    assert_eq!(mode(&[several]), (DidIssuers::First, "first".to_owned(), vec![]));
+    assert_eq!(mode(&[("DID_ISSUERS", "first")]), (DidIssuers::First, "first".to_owned(), vec![]));
+    let warning = "DID_ISSUERS=any lets every trusted issuer name any user's DID and mailbox as its own";
+    let any = (DidIssuers::Any, "any".to_owned(), vec![warning.to_owned()]);
+    assert_eq!(mode(&[several, ("DID_ISSUERS", "any")]), any);
 }

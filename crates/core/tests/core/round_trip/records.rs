@@ -14,7 +14,9 @@ use less_sync_core::wire::token::{AuthParams, TokenRefreshParams, TokenRefreshRe
 use proptest::prelude::*;
 
 use super::members::entry;
-use super::values::{bytes, count, cursor, epoch, file_id, flag, list, maybe, record_id, some_text, text};
+use super::values::{
+    bytes, count, cursor, epoch, file_id, flag, list, maybe, record_id, some_bytes, some_text, text,
+};
 
 /// Keys that agree: which of two that differ came first is lost when a client shuffles them.
 pub(crate) fn dek() -> impl Strategy<Value = DekField<'static>> {
@@ -67,7 +69,7 @@ wire_type!(peer: Peer<'static> { peer: text(), data: bytes() });
 wire_type!(space_error: SpaceError<'static> { space: text(), error: text() });
 wire_type!(unsubscribe_params: UnsubscribeParams<'static> { spaces: list(text()) });
 
-wire_type!(auth_params: AuthParams<'static> { token: text() });
+wire_type!(auth_params: AuthParams<'static> { token: text(), did_proof: some_bytes() });
 wire_type!(token_refresh_params: TokenRefreshParams<'static> { token: text() });
 wire_type!(token_refresh_result: TokenRefreshResult<'static> { ok: flag(), error: some_text() });
 

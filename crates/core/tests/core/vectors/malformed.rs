@@ -85,8 +85,8 @@ fn verdict(vector: &Vector) -> Option<Value> {
 
 fn first(message: &[u8]) -> Option<Value> {
     let reason = match frame::parse_auth(message) {
-        Ok(token) => {
-            assert_eq!(token, "");
+        Ok(params) => {
+            assert_eq!(params.token, "");
             return None;
         }
         Err(BadAuthFrame::Empty) => "empty auth frame",

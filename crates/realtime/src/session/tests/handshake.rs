@@ -25,11 +25,11 @@ fn every_bad_first_message_has_its_reason() {
         (binary(&[0xff, 0x00]), auth_failed("invalid auth frame")),
         (Incoming::Binary(notification("auth")), auth_failed("invalid auth frame")),
         (
-            Incoming::Binary(frame::request("1", "auth", &AuthParams { token: "t" })),
+            Incoming::Binary(frame::request("1", "auth", &AuthParams { token: "t", did_proof: None })),
             auth_failed("first frame must be an auth notification"),
         ),
         (
-            Incoming::Binary(frame::notification("hello", &AuthParams { token: "t" })),
+            Incoming::Binary(frame::notification("hello", &AuthParams { token: "t", did_proof: None })),
             auth_failed("first frame must be an auth notification"),
         ),
         (Incoming::Binary(auth("")), auth_failed("empty auth token")),
