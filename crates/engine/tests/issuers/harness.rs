@@ -59,6 +59,14 @@ impl Harness {
         key(kid).sign(&json!({ "iss": issuer, "sub": "user-1", "client_id": "notes", "exp": exp }))
     }
 
+    /// As [`Self::authenticate`], with a token without a key id.
+    pub(crate) async fn authenticate_nameless(&self, issuer: &str, kid: &str) -> Result<Caller, TokenError> {
+        let exp = self.clock.now().seconds() + 900;
+        let claims = json!({ "iss": issuer, "sub": "user-1", "client_id": "notes", "exp": exp });
+        let token = key(kid).sign_with_header(&json!({ "alg": "ES256" }), &claims);
+        self.authenticator.authenticate(&token).await
+    }
+
     pub(crate) async fn authenticate(&self, issuer: &str, kid: &str) -> Result<Caller, TokenError> {
         self.authenticator.authenticate(&self.token(issuer, kid)).await
     }

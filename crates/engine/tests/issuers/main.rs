@@ -339,3 +339,29 @@ async fn a_key_of_one_issuer_never_verifies_a_token_of_another() {
     assert_eq!(harness.authenticate("https://c.example", "a").await, Err(TokenError::UntrustedIssuer));
     assert_eq!(harness.issuers.fetches("https://c.example"), 0);
 }
+
+/// Without a key id, only the signature shows that the issuer has replaced its key.
+#[tokio::test]
+async fn token_without_a_key_id_is_verified_with_the_only_key_and_its_successor() {
+    let harness = Harness::new();
+    harness.issuers.set(A, Endpoint::Serves(&["a"]));
+    assert!(harness.authenticate_nameless(A, "a").await.is_ok());
+    assert!(harness.authenticate(A, "a").await.is_ok());
+    harness.issuers.set(A, Endpoint::Serves(&["b"]));
+    assert!(harness.authenticate_nameless(A, "b").await.is_ok());
+    assert_eq!(harness.issuers.fetches(A), 2);
+    // As for an unknown key id: no final answer between two fetches.
+    assert_eq!(harness.authenticate_nameless(A, "a").await, Err(UNAVAILABLE));
+    harness.advance(seconds(10)).await;
+    let forged = Err(TokenError::Invalid(InvalidToken::Signature));
+    assert_eq!(harness.authenticate_nameless(A, "a").await, forged);
+    assert_eq!(harness.issuers.fetches(A), 3);
+    assert!(harness.authenticate_nameless(A, "b").await.is_ok());
+}
+
+#[tokio::test]
+async fn token_without_a_key_id_is_ambiguous_beside_several_keys() {
+    let harness = loaded().await;
+    assert_eq!(harness.authenticate_nameless(A, "a").await, Err(UNKNOWN_KEY));
+    assert!(harness.authenticate(A, "a").await.is_ok());
+}
