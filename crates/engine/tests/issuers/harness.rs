@@ -10,11 +10,12 @@ use less_sync_auth::issuer::{IssuerKey, jwks_document};
 use less_sync_auth::{Caller, TokenError, TokenRules, TrustedIssuer};
 use less_sync_core::Timestamp;
 use less_sync_engine::{
-    Authenticator, Clock, FetchMode, FetchedKeySet, Job, KeySetDeps, KeySetError, KeySetSource, Random,
-    Spawner,
+    Authenticator, Clock, FetchMode, FetchedKeySet, IssuerGate, Job, KeySetDeps, KeySetError, KeySetSource,
+    Random, Spawner,
 };
+use less_sync_storage::IssuerBindings;
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
@@ -37,8 +38,17 @@ impl Harness {
         Self::with_random(|| 1 << 127)
     }
 
+    /// A harness whose authenticator admits ids by `bindings`.
+    pub(crate) fn gated(bindings: Arc<dyn IssuerBindings>) -> Self {
+        Self::build(|| 1 << 127, Some(bindings))
+    }
+
     /// A harness whose jitter is drawn from `random`.
     pub(crate) fn with_random(random: impl Random + 'static) -> Self {
+        Self::build(random, None)
+    }
+
+    fn build(random: impl Random + 'static, bindings: Option<Arc<dyn IssuerBindings>>) -> Self {
         let issuers = Arc::new(Issuers::default());
         let clock = ManualClock::new();
         let tasks = Arc::new(Tasks::default());
@@ -49,7 +59,10 @@ impl Harness {
             spawner: tasks.clone(),
             random: Arc::new(random),
         };
-        let authenticator = Authenticator::new(trusted, TokenRules::default(), &deps);
+        let mut authenticator = Authenticator::new(trusted, TokenRules::default(), &deps);
+        if let Some(bindings) = bindings {
+            authenticator = authenticator.with_gate(IssuerGate::new(bindings, deps.clock.clone()));
+        }
         Self { authenticator: Arc::new(authenticator), issuers, clock, tasks }
     }
 
@@ -57,6 +70,16 @@ impl Harness {
     pub(crate) fn token(&self, issuer: &str, kid: &str) -> String {
         let exp = self.clock.now().seconds() + 900;
         key(kid).sign(&json!({ "iss": issuer, "sub": "user-1", "client_id": "notes", "exp": exp }))
+    }
+
+    /// A token of `issuer` with the key `a` and these claims beside the ordinary ones.
+    pub(crate) fn token_with(&self, issuer: &str, extra: &Value) -> String {
+        let exp = self.clock.now().seconds() + 900;
+        let mut claims = json!({ "iss": issuer, "sub": "user-1", "client_id": "notes", "exp": exp });
+        for (name, value) in extra.as_object().into_iter().flatten() {
+            claims[name] = value.clone();
+        }
+        key("a").sign(&claims)
     }
 
     /// As [`Self::authenticate`], with a token without a key id.

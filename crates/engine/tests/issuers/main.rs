@@ -1,6 +1,7 @@
 //! Authentication against issuers that respond, hang, fail and rotate their keys.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a harness that cannot be built is a failure")]
 
+mod bindings;
 mod harness;
 
 use std::time::Duration;
