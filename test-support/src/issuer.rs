@@ -20,6 +20,8 @@ pub use key_route::Behaviour;
 use key_route::KeyRoute;
 use signing_key::SigningKey;
 
+use crate::never_logged;
+
 /// A trusted issuer with a key set on a free loopback port.
 ///
 /// Tokens are valid for an hour of its clock unless their claims say otherwise. Dropping it takes the key set
@@ -83,7 +85,10 @@ impl Issuer {
     /// Signs a token with these claims and the newest key.
     #[must_use]
     pub fn mint(&self, claims: &Claims) -> String {
-        self.with_newest(|key| key.sign(claims))
+        let token = self.with_newest(|key| key.sign(claims));
+        never_logged(&token);
+        claims.never_log();
+        token
     }
 
     /// Signs a token with an arbitrary header and the newest key.

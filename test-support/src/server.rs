@@ -13,6 +13,7 @@ use less_sync_realtime::Limits;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::log_scan::LogScan;
 use crate::postgres::TestDatabase;
 use crate::{Behaviour, HttpResponse, Issuer, ManualClock, Member, RawClient, Upgrade, within};
 
@@ -29,6 +30,8 @@ pub struct TestServer {
     folder: TempDir,
     /// Dropped after the server.
     database: Option<TestDatabase>,
+    /// Dropped last, so that the end of the server is scanned too.
+    log: LogScan,
 }
 
 /// Builder of a server whose settings differ from the defaults.
@@ -161,11 +164,11 @@ impl TestServer {
     pub async fn restart_after(mut self, work: impl FnOnce()) -> Self {
         self.drain();
         self.stopped().await;
-        let Self { server, issuer, clock, config, folder, database } = self;
+        let Self { server, issuer, clock, config, folder, database, log } = self;
         drop(server);
         work();
         let server = run(config.clone(), clock.as_ref()).await;
-        Self { server, issuer, clock, config, folder, database }
+        Self { server, issuer, clock, config, folder, database, log }
     }
 }
 
@@ -238,6 +241,7 @@ impl TestServerBuilder {
     /// # Panics
     /// If it does not start.
     pub async fn start(self) -> TestServer {
+        let log = LogScan::start();
         let clock = self.manual_clock.then(ManualClock::new);
         let issuer_clock: Arc<dyn Clock> = match &clock {
             Some(clock) => Arc::new(clock.clone()),
@@ -251,7 +255,7 @@ impl TestServerBuilder {
         let database = if self.wants_postgres() { Some(TestDatabase::migrated().await) } else { None };
         let config = self.config(&issuer, &folder, database.as_ref());
         let server = run(config.clone(), clock.as_ref()).await;
-        TestServer { server, issuer, clock, config, folder, database }
+        TestServer { server, issuer, clock, config, folder, database, log }
     }
 
     /// Unless the test is about a file, or says itself where the data is.

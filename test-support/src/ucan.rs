@@ -10,6 +10,8 @@ use less_sync_core::{Permission, SpaceId, Timestamp};
 use p256::ecdsa::Signature;
 use serde_json::{Map, Value, json};
 
+use crate::never_logged;
+
 /// Member or owner of a space, with a key pair; its `did:key` is the `did` of the access token.
 #[derive(Debug)]
 pub struct Member {
@@ -127,7 +129,10 @@ impl Ucan<'_> {
     /// Signs with the key of `other`, in the name of the issuer.
     #[must_use]
     pub fn sign_as(&self, other: &Member) -> String {
-        other.key.sign_text(&self.header.to_string(), &Value::Object(self.claims.clone()).to_string())
+        let claims = Value::Object(self.claims.clone()).to_string();
+        let token = other.key.sign_text(&self.header.to_string(), &claims);
+        never_logged(&token);
+        token
     }
 }
 

@@ -44,3 +44,4 @@ pub use key_sets::HttpKeySets;
 pub use migrate::run as run_migrator;
 pub use server::{Overrides, Server};
 pub use tasks::Tasks;
+pub use telemetry::is_loggable;

@@ -32,7 +32,7 @@ impl LogFilter {
 /// The filter is invalid, or a subscriber is installed already.
 pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<LogFilter> {
     let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&config.filter)?);
-    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_safe));
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_loggable));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     match config.format.unwrap_or_else(default_format) {
         LogFormat::Text => registry.with(lines).try_init()?,
@@ -44,7 +44,8 @@ pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<LogFilter> {
 
 /// False for trace events of other crates, whatever the filter says: they write what passes through them, such as frames with
 /// access tokens.
-fn is_safe(metadata: &Metadata<'_>) -> bool {
+#[must_use]
+pub fn is_loggable(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= LevelFilter::DEBUG || metadata.target().starts_with("less_sync")
 }
 

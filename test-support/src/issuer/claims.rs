@@ -5,6 +5,8 @@ use std::time::Duration;
 use less_sync_core::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::never_logged;
+
 /// Claims of an access token (auth §2.3), as a builder.
 #[derive(Clone, Debug)]
 pub struct Claims(Map<String, Value>);
@@ -19,6 +21,13 @@ impl Claims {
             .with("scope", "sync files")
             .with("iat", now.seconds())
             .with("exp", now.plus(Duration::from_hours(1)).seconds())
+    }
+
+    /// Scans the logs for the user, the mailbox and the DID.
+    pub(super) fn never_log(&self) {
+        for claim in ["sub", "mailbox_id", "did"] {
+            self.0.get(claim).and_then(Value::as_str).into_iter().for_each(never_logged);
+        }
     }
 
     /// Replaces or adds a claim, valid or not.

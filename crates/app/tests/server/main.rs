@@ -75,6 +75,7 @@ mod operation {
     mod fixture;
     mod health;
     mod key_sets;
+    mod logs;
     mod postgres;
     mod shutdown;
     mod silent_database;
