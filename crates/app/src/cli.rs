@@ -110,7 +110,7 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
     if arguments.check_config {
         return Ok(print_effective(&config).context("cannot write to standard output")?);
     }
-    let log_filter = telemetry::start(&config.logging)?;
+    let log = telemetry::start(&config.logging)?;
     log_effective(&config);
     file_limit::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -118,7 +118,7 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
     let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
     let overrides = Overrides { notify_socket, ..Overrides::default() };
     let reload = || match configure(arguments, environment) {
-        Ok(config) => log_filter.set(&config.logging),
+        Ok(config) => log.set_filter(&config.logging),
         Err(failure) => tracing::error!(error = %failure.error(), "failed to reload the log filter"),
     };
     let outcome = runtime.block_on(serve_until_signalled(config, overrides, reload));

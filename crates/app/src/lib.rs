@@ -27,6 +27,7 @@ mod file_limit;
 mod healthcheck;
 mod key_sets;
 mod listen;
+mod log_writer;
 mod migrate;
 mod purge;
 mod server;

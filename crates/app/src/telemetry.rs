@@ -1,25 +1,30 @@
-//! Logging to standard error (operations §6); standard output is for results.
+//! Logging to standard error (operations §6); standard output is for results. A slow reader of it delays nothing.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal as _;
 
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::{LogFormat, LoggingConfig};
+use crate::log_writer;
 
-/// Log filter that can be replaced at run time.
-pub(crate) struct LogFilter(reload::Handle<EnvFilter, Registry>);
+/// Log of the process. Dropping it writes the lines that are queued.
+pub(crate) struct Log {
+    filter: reload::Handle<EnvFilter, Registry>,
+    _writer: WorkerGuard,
+}
 
-impl LogFilter {
+impl Log {
     /// Replaces the filter with that of `config`; the format does not change.
-    pub(crate) fn set(&self, config: &LoggingConfig) {
+    pub(crate) fn set_filter(&self, config: &LoggingConfig) {
         let filter = EnvFilter::try_new(&config.filter).map_err(anyhow::Error::from);
-        match filter.and_then(|filter| Ok(self.0.reload(filter)?)) {
+        match filter.and_then(|filter| Ok(self.filter.reload(filter)?)) {
             Ok(()) => tracing::info!(filter = config.filter, "log filter reloaded"),
             Err(error) => tracing::error!(%error, "failed to reload the log filter"),
         }
@@ -30,16 +35,17 @@ impl LogFilter {
 ///
 /// # Errors
 /// The filter is invalid, or a subscriber is installed already.
-pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<LogFilter> {
+pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<Log> {
     let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&config.filter)?);
+    let (writer, guard) = log_writer::to_stderr();
     let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_loggable));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     match config.format.unwrap_or_else(default_format) {
         LogFormat::Text => registry.with(lines).try_init()?,
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
     log_panics();
-    Ok(LogFilter(handle))
+    Ok(Log { filter: handle, _writer: guard })
 }
 
 /// False for trace events of other crates, whatever the filter says: they write what passes through them, such as frames with

@@ -284,3 +284,22 @@ fn the_log_filter_can_be_changed_while_the_server_runs() {
     server.signal(Signal::TERM);
     assert_eq!(server.exit_code(), Some(0));
 }
+
+/// A supervisor may stop reading the log: the server goes on, and drops lines.
+#[test]
+fn a_log_that_is_not_read_stops_nothing() {
+    let (_unread, mut log) = std::io::pipe().unwrap();
+    // All but 4 KiB of what a pipe holds by default.
+    log.write_all(&[b'-'; 60 * 1024]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = command(&["--dev", "--listen", "127.0.0.1:0"], &directory);
+    let mut child = command.env("RUST_LOG", "trace").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let address = address(&mut stdout);
+    let mut server = DevServer { child, address, _stdout: stdout, _directory: directory };
+    for _ in 0..100 {
+        assert!(is_healthy(server.address));
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0));
+}
