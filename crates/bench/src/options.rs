@@ -20,6 +20,9 @@ pub struct ServerOptions {
     /// Create the data directory of the launched server below this one, to choose the disk
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Launch the server with all limits as shipped, instead of limits that never bound the load
+    #[arg(long, global = true, conflicts_with = "pid")]
+    pub shipped_limits: bool,
     /// Measured time in seconds, warm-up excluded
     #[arg(long, global = true, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     pub time: Duration,

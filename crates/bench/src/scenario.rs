@@ -63,7 +63,7 @@ impl Scenario {
             return startup::run(server, load).await;
         }
         let time = server.time;
-        let server = ServerUnderTest::new(url, server, self.limits()).await?;
+        let server = ServerUnderTest::new(url, server, self.limits(server)).await?;
         let figures = match self {
             Self::Push(load) => push::run(&server, load, time).await,
             Self::Pull(load) => pull::run(&server, load, time).await,
@@ -84,7 +84,8 @@ impl Scenario {
     }
 
     /// Limits of the launched server: those of an attack are under test themselves.
-    fn limits(&self) -> Limits {
-        if matches!(self, Self::Hostile(_)) { Limits::Shipped } else { Limits::Raised }
+    fn limits(&self, server: &ServerOptions) -> Limits {
+        let as_shipped = server.shipped_limits || matches!(self, Self::Hostile(_));
+        if as_shipped { Limits::Shipped } else { Limits::Raised }
     }
 }
