@@ -17,6 +17,14 @@ fn key(user: &ToolboxUser, space: &str, epoch: i32) -> Value {
     entry.map_or(Value::Null, |entry| entry["key"].clone())
 }
 
+/// Invites each of `others` to the space of `owner` with `right`, and lets them accept.
+async fn admit(owner: &ToolboxUser, right: &str, others: &[&ToolboxUser]) {
+    for other in others {
+        owner.invite(other, right).await;
+        other.accept().await;
+    }
+}
+
 /// Sends `to` an invitation of `from`, a member of the space of `owner`, with a key that is not the one of the epoch.
 async fn plant_key(owner: &ToolboxUser, [from, to]: [&ToolboxUser; 2], space: &str, epoch: i32) {
     let mut keys = KeyRing::new(id(space));
@@ -36,8 +44,7 @@ async fn invitation_of_the_owner_to_their_own_space_takes_nothing_from_them() {
     let server = TestServer::start().await;
     let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
-    alice.invite(&bob, "admin").await;
-    bob.accept().await;
+    admit(&alice, "admin", &[&bob]).await;
     let before = alice.stored(&space);
     bob.invite(&alice, "read").await;
     alice.accept().await;
@@ -71,12 +78,10 @@ async fn removed_administrator_is_let_in_again_with_fewer_rights() {
     let server = TestServer::start().await;
     let [alice, bob] = ["alice", "bob"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
-    alice.invite(&bob, "admin").await;
-    bob.accept().await;
+    admit(&alice, "admin", &[&bob]).await;
     alice.result(&["space", "revoke", bob.did()]).await;
     alice.push(&space, "after the removal").await;
-    alice.invite(&bob, "read").await;
-    bob.accept().await;
+    admit(&alice, "read", &[&bob]).await;
     assert_eq!(bob.texts(&space).await, ["after the removal"]);
     assert_eq!(key(&bob, &space, 2), key(&alice, &space, 2));
 }
@@ -87,10 +92,7 @@ async fn key_of_a_coming_epoch_is_not_taken_from_an_invitation() {
     let server = TestServer::start().await;
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
-    for other in [&bob, &carol] {
-        alice.invite(other, "write").await;
-        other.accept().await;
-    }
+    admit(&alice, "write", &[&bob, &carol]).await;
     plant_key(&alice, [&bob, &carol], &space, 2).await;
     carol.accept().await;
     assert_eq!(key(&carol, &space, 2), Value::Null);
@@ -106,10 +108,7 @@ async fn key_of_the_current_epoch_comes_from_the_own_share() {
     let server = TestServer::start().await;
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| ToolboxUser::new(&server, user));
     let space = alice.create("notes").await;
-    for other in [&bob, &carol] {
-        alice.invite(other, "write").await;
-        other.accept().await;
-    }
+    admit(&alice, "write", &[&bob, &carol]).await;
     alice.result(&["space", "rotate"]).await;
     plant_key(&alice, [&bob, &carol], &space, 2).await;
     carol.accept().await;
