@@ -44,6 +44,7 @@ mod events {
 
 /// Files over HTTP (http §7, newer-clients §7).
 mod files {
+    mod browser;
     mod buckets;
     mod conformity;
     mod deletion;
