@@ -5,8 +5,8 @@
 //! weight of their operations, and a heavy operation has a transaction of its own (see `schedule`).
 //!
 //! An operation decides before it writes, so a rejected one (a conflict, say) has written nothing and does not touch
-//! its neighbours. If one fails while it writes, the whole transaction is rolled back and every operation of it
-//! runs again by itself, so only the failing one fails.
+//! its neighbours. If one fails while it writes, by a constraint for example, what it wrote is rolled back to its savepoint.
+//! If the database itself fails, the whole transaction is rolled back and every operation of it runs again by itself.
 
 mod checkpoint;
 mod load;
@@ -128,7 +128,9 @@ mod tests {
     fn start() -> (Writer, NamedTempFile) {
         let file = NamedTempFile::new().unwrap();
         let connection = open_writer(file.path(), None).unwrap();
-        connection.execute_batch("CREATE TABLE numbers (number INTEGER)").unwrap();
+        let tables =
+            "CREATE TABLE numbers (number INTEGER); CREATE TABLE positive (number CHECK (number > 0))";
+        connection.execute_batch(tables).unwrap();
         let claimed = DatabaseFile::claim(file.path()).unwrap();
         (Writer::start(connection, claimed, 64).unwrap(), file)
     }
@@ -215,6 +217,34 @@ mod tests {
             1
         );
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 5);
+        assert_eq!(stored(&file), [1, 2, 4, 5]);
+    }
+
+    /// Each operation runs once: the failing one costs the others neither their transaction nor a second run.
+    #[tokio::test]
+    async fn operation_that_violates_a_constraint_fails_alone() {
+        let ((writer, file), mut tasks) = (start(), JoinSet::new());
+        let release = occupy(&writer, &mut tasks).await;
+        let runs = Arc::new(AtomicUsize::new(0));
+        for number in 1..=5 {
+            let (writer, runs) = (writer.clone(), Arc::clone(&runs));
+            let run = move |db: &Connection| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                insert(db, number)?;
+                if number == 3 {
+                    db.execute("INSERT INTO positive VALUES (-1)", []).map_err(storage_error)?;
+                }
+                Ok(number)
+            };
+            tasks.spawn(async move { writer.write(1, run).await });
+        }
+        queued(&writer, 5).await;
+        release.send(()).unwrap();
+        let results = tasks.join_all().await;
+        let is_failure =
+            |result: &&Result<i64, StorageError>| matches!(result, Err(StorageError::Database(_)));
+        assert_eq!(results.iter().filter(is_failure).count(), 1);
+        assert_eq!(runs.load(Ordering::SeqCst), 5);
         assert_eq!(stored(&file), [1, 2, 4, 5]);
     }
 

@@ -12,6 +12,8 @@ pub(super) trait Operation: Send {
     fn abandoned(&self) -> bool;
     /// Keeps the result for [`Operation::resolve`]; an error means that the transaction must be rolled back.
     fn run(&mut self, connection: &Connection) -> Result<(), StorageError>;
+    /// Makes a failure the result, after what the operation wrote was rolled back.
+    fn set_failed(&mut self, error: StorageError);
     fn resolve(self: Box<Self>);
     fn fail(self: Box<Self>, error: StorageError);
 }
@@ -53,6 +55,10 @@ where
                 Ok(())
             }
         }
+    }
+
+    fn set_failed(&mut self, error: StorageError) {
+        self.result = Err(error.widen());
     }
 
     fn resolve(self: Box<Self>) {

@@ -19,7 +19,7 @@ const RETURN_YIELDS: usize = 100;
 enum Failed {
     /// The transaction could not begin or commit. After a failed commit the outcome is unknown (storage T9).
     Transaction(rusqlite::Error),
-    /// An operation failed while it ran; rolled back.
+    /// The database failed while an operation ran, or the only operation failed; rolled back.
     Operation(StorageError),
 }
 
@@ -66,8 +66,8 @@ impl WriterThread {
         match self.transaction(&mut batch) {
             Ok(()) => batch.into_iter().for_each(Operation::resolve),
             Err(Failed::Transaction(error)) => fail_all(batch, error),
-            // Rolled back as a whole, so every operation runs again, by itself: only the failing one fails. Never after a
-            // failed commit, whose outcome is unknown: an operation must not run twice.
+            // The database itself failed and rolled back everything, so every operation runs again, by itself: a smaller one
+            // may still fit. Never after a failed commit, whose outcome is unknown: an operation must not run twice.
             Err(Failed::Operation(error)) if batch.len() > 1 => {
                 tracing::warn!(%error, operations = batch.len(), "write batch rolled back, retrying its operations one by one");
                 for operation in batch {
@@ -85,11 +85,11 @@ impl WriterThread {
     fn transaction(&self, batch: &mut Batch) -> Result<(), Failed> {
         // IMMEDIATE takes the write lock at once: a deferred transaction could fail when it upgrades its snapshot later.
         self.execute("BEGIN IMMEDIATE").map_err(Failed::Transaction)?;
-        let ran = batch.iter_mut().try_for_each(|operation| operation.run(&self.connection));
-        let done = match ran {
-            Ok(()) => self.execute("COMMIT").map_err(Failed::Transaction),
-            Err(error) => Err(Failed::Operation(error)),
+        let ran = match &mut batch[..] {
+            [operation] => operation.run(&self.connection).map_err(Failed::Operation),
+            operations => operations.iter_mut().try_for_each(|operation| self.run_apart(&mut **operation)),
         };
+        let done = ran.and_then(|()| self.execute("COMMIT").map_err(Failed::Transaction));
         // SQLite has already rolled back after some failures (a full disk, say), and not after others.
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
@@ -97,6 +97,22 @@ impl WriterThread {
             tracing::error!(%error, "failed to roll back a write transaction");
         }
         done
+    }
+
+    /// Runs an operation of a shared transaction. If it fails, what it wrote is rolled back and nothing else.
+    fn run_apart(&self, operation: &mut dyn Operation) -> Result<(), Failed> {
+        let savepoint = |sql| self.execute(sql).map_err(|error| Failed::Operation(storage_error(error)));
+        savepoint("SAVEPOINT operation")?;
+        if let Err(error) = operation.run(&self.connection) {
+            // After a failure of the database itself, such as a full disk, the transaction may be gone.
+            if self.connection.is_autocommit() || matches!(error, StorageError::Unavailable(_)) {
+                return Err(Failed::Operation(error));
+            }
+            tracing::warn!(%error, "write operation failed and was rolled back");
+            savepoint("ROLLBACK TO operation")?;
+            operation.set_failed(error);
+        }
+        savepoint("RELEASE operation")
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
