@@ -7,10 +7,9 @@ use less_sync_auth::rights::Scope;
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, DekKind, SpaceId};
 use less_sync_storage::{
-    AdminGrant, DekListing, DekPage, DekPosition, DekRejection, ReadGrant, Rewrap, RewrapGuard, Rewrapped,
-    Storage,
+    AdminGrant, DekListing, DekPage, DekPosition, DekRejection, FairSemaphore, ReadGrant, Rewrap,
+    RewrapGuard, Rewrapped, Storage,
 };
-use tokio::sync::Semaphore;
 
 use crate::{Credentials, Engine, EngineError};
 
@@ -32,7 +31,7 @@ impl Engine {
         let missing = missing_scope(credentials.caller, kind, get_method(kind))?;
         let grant = self.authorizer.admit(get_method(kind), credentials, space).await?.reading()?;
         let bounds = {
-            let _turn = self.page_reads.acquire().await;
+            let _turn = self.page_reads.acquire(grant.access().flow()).await;
             self.storage.begin_deks(&grant, kind, since).await?
         };
         // The bound is fixed before the files are looked for: a file that is added in between lies above the bound, so it
@@ -128,7 +127,7 @@ fn missing_scope(caller: &Caller, kind: DekKind, method: Method) -> Result<Optio
 pub struct Listing {
     storage: Arc<dyn Storage>,
     /// Limit of concurrent page reads in this process, shared with pulls (protocol B-05).
-    page_reads: Arc<Semaphore>,
+    page_reads: FairSemaphore,
     grant: ReadGrant,
     bounds: DekListing,
     next: Option<DekPosition>,
@@ -148,7 +147,7 @@ impl Listing {
     pub async fn next_page(&mut self) -> Result<Option<DekPage>, EngineError> {
         let Some(position) = self.next.take() else { return Ok(None) };
         // The semaphore is never closed; without a permit the read would merely not be counted.
-        let _turn = self.page_reads.acquire().await;
+        let _turn = self.page_reads.acquire(self.grant.access().flow()).await;
         let page = self.storage.deks(&self.grant, &self.bounds, position).await?;
         self.next = page.next;
         Ok(Some(page))

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use less_sync_auth::IdentityHashKey;
 use less_sync_core::limits;
-use less_sync_storage::{INVITATION_LIFETIME, MailboxLimits, MemberLimits, PushLimits, Storage};
-use tokio::sync::Semaphore;
+use less_sync_storage::{
+    FairSemaphore, INVITATION_LIFETIME, MailboxLimits, MemberLimits, PushLimits, Storage,
+};
 
 use crate::action_limits::ActionLimits;
 use crate::authorize::Authorizer;
@@ -84,7 +85,7 @@ pub struct Engine {
     pub(crate) mailbox_notices: Arc<dyn MailboxNotices>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
-    pub(crate) page_reads: Arc<Semaphore>,
+    pub(crate) page_reads: FairSemaphore,
     pub(crate) actions: ActionLimits,
     pub(crate) log_shares: LogShares,
     pub(crate) settings: EngineSettings,
@@ -109,7 +110,7 @@ impl Engine {
             mailbox_notices,
             clock,
             random,
-            page_reads: Arc::new(Semaphore::new(settings.pull_concurrency.max(1))),
+            page_reads: FairSemaphore::new(settings.pull_concurrency),
             settings,
         }
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
-use less_sync_storage::{PullPage, PullPosition, PullRejection, PullRequest, PullState, ReadGrant, Storage};
-use tokio::sync::Semaphore;
+use less_sync_storage::{
+    FairSemaphore, PullPage, PullPosition, PullRejection, PullRequest, PullState, ReadGrant, Storage,
+};
 
 use crate::{Credentials, Engine, EngineError};
 
@@ -23,7 +24,7 @@ impl Engine {
     ) -> Result<Pull, EngineError<PullRejection>> {
         let admission = self.authorizer.admit(Method::Pull, credentials, space).await;
         let grant = admission.and_then(|admission| admission.reading()).map_err(EngineError::widen)?;
-        let _permit = self.page_reads.acquire().await;
+        let _permit = self.page_reads.acquire(grant.access().flow()).await;
         let (state, first) = self.storage.begin_pull(&grant, request).await?;
         Ok(Pull { first: Some(first), ..self.pages(grant, state) })
     }
@@ -45,8 +46,8 @@ impl Engine {
 /// A pull in progress.
 pub struct Pull {
     storage: Arc<dyn Storage>,
-    /// Limit of concurrent page reads in this process, first come first served (protocol B-05).
-    page_reads: Arc<Semaphore>,
+    /// Limit of concurrent page reads in this process, shared fairly by users (protocol B-05).
+    page_reads: FairSemaphore,
     grant: ReadGrant,
     state: PullState,
     /// First page until it is taken, read together with the state.
@@ -81,7 +82,7 @@ impl Pull {
                 return Ok(None);
             }
             // The semaphore is never closed, so this always yields a permit; an error would only leave the read uncounted.
-            let _permit = self.page_reads.acquire().await;
+            let _permit = self.page_reads.acquire(self.grant.access().flow()).await;
             self.storage.pull_page(&self.grant, &self.state, position).await?
         };
         self.next = page.next;

@@ -100,6 +100,33 @@ pub async fn keys_of_files_are_listed_after_a_cursor<B: Backend>() {
     fixture.end().await;
 }
 
+/// Few keys among many rows without one are all listed and all counted, wherever they stand.
+pub async fn keys_are_found_among_many_rows_without<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
+    let rows = 3 * DEK_PAGE_ROWS as u64;
+    let with_key = [0, 1, rows / 2, rows - 1];
+    let change = |n| {
+        if with_key.contains(&n) {
+            keyed(record(n), NONE, b"", dek(1, 1))
+        } else {
+            live(record(n), NONE, b"")
+        }
+    };
+    fixture.commit(space, (0..rows).map(change).collect()).await;
+    let ids: Vec<RecordId> =
+        fixture.deks(space, NONE).await.1.iter().map(|stored| stored.id.into()).collect();
+    assert_eq!(ids, with_key.map(record));
+    fixture.advance(space, 2).await;
+    let rejected = fixture.complete(space, 2).await;
+    let left = EpochRejection::RewrapIncomplete { records: with_key.len(), files: 0 };
+    assert!(matches!(rejected, Err(StorageError::Rejected(found)) if found == left), "{rejected:?}");
+    let entries = with_key.map(|n| rewrap(record(n), 2, 2)).to_vec();
+    fixture.rewrap(space, entries, RewrapGuard::Off).await.unwrap();
+    fixture.complete(space, 2).await.unwrap();
+    fixture.end().await;
+}
+
 /// A key below the epoch one is as old as can be.
 pub async fn prefixes_are_unsigned<B: Backend>() {
     let fixture = Fixture::<B>::new().await;

@@ -143,6 +143,7 @@ macro_rules! conformance_tests {
             listing_loses_no_id
             keys_of_files_are_listed_after_a_cursor
             prefixes_are_unsigned
+            keys_are_found_among_many_rows_without
         }
         $crate::conformance_tests! { @suite $backend rewraps:
             keys_are_listed_and_rewrapped
@@ -156,6 +157,7 @@ macro_rules! conformance_tests {
             mixed_rewrap_is_all_or_nothing
             rewrap_stays_in_its_space
             twenty_thousand_keys_are_rewrapped_at_once
+            long_rewrap_is_rejected_as_a_whole
             keys_of_files_are_rewrapped
         }
         $crate::conformance_tests! { @suite $backend epoch_keys:
@@ -209,6 +211,7 @@ macro_rules! conformance_tests {
             objects_come_in_the_order_of_their_due_times
             use_of_each_object_is_reported
             live_files_are_listed_in_order
+            live_files_are_found_among_many_deleted_ones
             orphan_is_marked_for_deletion_unless_in_use
             object_pending_deletion_is_not_queued_twice
             queue_is_counted

@@ -269,6 +269,24 @@ pub async fn live_files_are_listed_in_order<B: Backend>() {
     fixture.end().await;
 }
 
+/// A walk passes any number of deleted files.
+pub async fn live_files_are_found_among_many_deleted_ones<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    let at = fixture.commit(space, vec![live(record(1), NONE, b""), live(record(2), NONE, b"")]).await;
+    let file = |number: u128| FileId::from_bytes(number.to_be_bytes());
+    for number in 1..=520 {
+        fixture.upload(space, &claim(file(number), record(1), dek(1, 1))).await;
+    }
+    fixture.commit(space, vec![tombstone(record(1), at)]).await;
+    fixture.upload(space, &claim(file(521), record(2), dek(1, 1))).await;
+    for only in [None, Some(space)] {
+        let found: Vec<FileId> = walk(&fixture, only, 1).await.iter().map(|live| live.file).collect();
+        assert_eq!(found, [file(521)]);
+    }
+    fixture.end().await;
+}
+
 async fn walk<B: Backend>(fixture: &Fixture<B>, only: Option<SpaceId>, limit: usize) -> Vec<LiveObject> {
     let mut walked: Vec<LiveObject> = Vec::new();
     loop {

@@ -6,7 +6,7 @@ use less_sync_core::Cursor;
 use crate::fixture::{Fixture, committed, dek, epoch, keyed, live, record, row, tombstone};
 use crate::shared_fixture::{file, rewrap, rewrap_of};
 use crate::{Backend, PageLimits};
-use less_sync_storage::{DekRejection, Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
+use less_sync_storage::{DekRejection, REWRAP_ROWS, Rewrap, RewrapGuard, Rewrapped, StorageError, StoredDek};
 
 const NONE: Cursor = Cursor::ZERO;
 
@@ -248,6 +248,29 @@ pub async fn twenty_thousand_keys_are_rewrapped_at_once<B: Backend>() {
     fixture.complete(space, 2).await.unwrap();
     let (_, deks) = fixture.deks(space, NONE).await;
     assert!(deks.iter().all(|stored| stored.dek == dek(2, 3)));
+    fixture.end().await;
+}
+
+/// A rewrap of several transactions is checked before the first of them.
+pub async fn long_rewrap_is_rejected_as_a_whole<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.shared(1).await;
+    let count = 2 * REWRAP_ROWS as u64 + 1;
+    fixture.commit(space, (1..=count).map(|n| keyed(record(n), NONE, b"", dek(1, 1))).collect()).await;
+    fixture.advance(space, 2).await;
+    let all = |last: Rewrap| (1..count).map(|n| rewrap(record(n), 2, 2)).chain([last]).collect::<Vec<_>>();
+    let act = async |last| fixture.rewrap(space, all(last), RewrapGuard::Off).await;
+    let unknown = act(rewrap(record(count + 1), 2, 2)).await;
+    assert!(matches!(unknown, Err(StorageError::Rejected(DekRejection::RecordNotFound))), "{unknown:?}");
+    let replaced = act(rewrap_of(record(count), 2, 2, dek(1, 9).as_bytes())).await;
+    assert!(matches!(replaced, Err(StorageError::Rejected(DekRejection::Replaced))), "{replaced:?}");
+    let mixed = act(rewrap(record(count), 1, 2)).await;
+    assert!(matches!(mixed, Err(StorageError::Rejected(DekRejection::EpochMismatch))), "{mixed:?}");
+    let (_, deks) = fixture.deks(space, NONE).await;
+    assert!(deks.iter().all(|stored| stored.dek == dek(1, 1)));
+    let done = act(rewrap(record(1), 2, 3)).await.unwrap();
+    assert_eq!((done.replaced as u64, done.skipped), (count - 1, 1));
+    assert_eq!(fixture.dek_of(space, record(1)).await, Some(dek(2, 3)));
     fixture.end().await;
 }
 

@@ -8,8 +8,9 @@ use less_sync_core::{Cursor, DekKind};
 use less_sync_storage::stored::{CorruptRow, cursor, dek};
 use less_sync_storage::{
     Access, AdminGrant, DekError, DekId, DekListing, DekPage, DekPosition, Deks, ReadGrant, Rewrap,
-    RewrapGuard, Rewrapped, StorageError, StoredDek,
+    RewrapGuard, RewrapPieces, Rewrapped, StorageError, StoredDek,
 };
+use uuid::Uuid;
 
 use self::rewrap::RewrapTransaction;
 use self::statements::{Bounds, PageRow};
@@ -40,11 +41,9 @@ impl Deks for PostgresStorage {
         position: DekPosition,
     ) -> Result<DekPage, StorageError> {
         let mut lease = self.pool.lease(Class::Stream).await?;
-        let limit = i64::try_from(DekPage::READ_ROWS).unwrap_or(i64::MAX);
-        let bounds = Bounds { space: grant.space().as_uuid(), position, cursor: listing.cursor, limit };
-        let rows = statements::page(lease.connection(), listing.kind, bounds).await;
-        let rows = lease.settle(rows)?.into_iter().map(PageRow::read);
-        Ok(DekPage::from_rows(rows.collect::<Result<_, CorruptRow>>()?))
+        let space = grant.space().as_uuid();
+        let page = page(lease.connection(), space, listing.kind, position, listing.cursor).await;
+        lease.conclude(page)
     }
 
     async fn rewrap_deks(
@@ -54,8 +53,21 @@ impl Deks for PostgresStorage {
         entries: Vec<Rewrap>,
         guard: RewrapGuard,
     ) -> Result<Rewrapped, DekError> {
-        let rewrap = RewrapTransaction { access: grant.access(), kind, entries: &entries, guard };
-        self.pool.transact(Class::Push, &rewrap).await
+        let (access, pieces) = (grant.access(), RewrapPieces::new(entries));
+        let piece =
+            |entries, writes| RewrapTransaction { access, kind, pieces: &pieces, entries, guard, writes };
+        // All pieces are checked before the first one is written, so that what can be known beforehand rejects the rewrap
+        // as a whole. Only a race may still end it between two pieces.
+        if pieces.iter().len() > 1 {
+            for entries in pieces.iter() {
+                self.pool.transact(Class::Push, &piece(entries, false)).await?;
+            }
+        }
+        let mut replaced = 0;
+        for entries in pieces.iter() {
+            replaced += self.pool.transact(Class::Push, &piece(entries, true)).await?;
+        }
+        Ok(pieces.outcome(replaced))
     }
 
     async fn has_files(&self, grant: &ReadGrant) -> Result<bool, StorageError> {
@@ -63,6 +75,19 @@ impl Deks for PostgresStorage {
         let found = has_files(lease.connection(), grant.access()).await;
         lease.conclude(found)
     }
+}
+
+/// The page of keys of `kind` after `position`, up to the cursor `bound`.
+pub(crate) async fn page<R>(
+    db: &mut Session,
+    space: Uuid,
+    kind: DekKind,
+    position: DekPosition,
+    bound: Cursor,
+) -> Result<DekPage, Aborted<R>> {
+    let limit = i64::try_from(DekPage::READ_ROWS).unwrap_or(i64::MAX);
+    let rows = statements::page(db, kind, Bounds { space, position, cursor: bound, limit }).await?;
+    Ok(DekPage::from_rows(rows.into_iter().map(PageRow::read).collect::<Result<_, CorruptRow>>()?))
 }
 
 impl PageRow {

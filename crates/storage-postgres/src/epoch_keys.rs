@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{Did, Epoch, Requested};
 use less_sync_storage::{
-    Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
+    Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, PRUNED_KEY_SHARES, ReadGrant,
+    StorageError,
 };
 use uuid::Uuid;
 
@@ -102,9 +103,16 @@ async fn select(
 }
 
 /// Deletes the shares that are outdated once `epoch` is complete; those of the epoch before stay for devices that catch up
-/// late.
+/// late. At most [`PRUNED_KEY_SHARES`] of them: the rest is deleted when the next epoch is complete. The lock of the space
+/// keeps the rows where they are.
 pub(crate) async fn prune(db: &mut Session, space: Uuid, epoch: Epoch) -> Result<(), sqlx::Error> {
     let last = epoch.get() - 2;
-    let pruned = sqlx::query!("DELETE FROM epoch_keys WHERE space_id = $1 AND epoch <= $2", space, last);
+    let pruned = sqlx::query!(
+        "DELETE FROM epoch_keys WHERE ctid = ANY (ARRAY (
+             SELECT ctid FROM epoch_keys WHERE space_id = $1 AND epoch <= $2 LIMIT $3))",
+        space,
+        last,
+        i64::try_from(PRUNED_KEY_SHARES).unwrap_or(i64::MAX),
+    );
     pruned.execute(db).await.map(drop)
 }

@@ -7,11 +7,11 @@ use std::convert::Infallible;
 use async_trait::async_trait;
 use less_sync_core::{Epoch, Requested};
 use less_sync_storage::{
-    Access, AdminGrant, Advanced, EpochError, EpochRejection, Epochs, ReadGrant, Space, StorageError,
+    Access, AdminGrant, Advanced, EpochError, Epochs, OutdatedKeys, ReadGrant, Space, StorageError,
 };
 use uuid::Uuid;
 
-use self::completion::{Completion, OutdatedKeys};
+use self::completion::{Completing, Completion};
 use crate::PostgresStorage;
 use crate::access::{for_reading, for_writing};
 use crate::pool::Class;
@@ -36,16 +36,39 @@ impl Epochs for PostgresStorage {
     }
 
     async fn complete_rewrap(&self, grant: &AdminGrant, epoch: Requested<Epoch>) -> Result<(), EpochError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let probed = completion::probe(lease.connection(), grant.access(), epoch).await;
-        let probed = lease.conclude(probed)?;
-        let completion = Completion { access: grant.access(), epoch, probed };
-        match self.pool.transact(Class::Push, &completion).await? {
-            OutdatedKeys { records: 0, files: 0 } => Ok(()),
-            OutdatedKeys { records, files } => {
-                Err(EpochRejection::RewrapIncomplete { records, files }.into())
+        let access = grant.access();
+        let mut keys = OutdatedKeys::before(epoch.value().unwrap_or(Epoch::FIRST));
+        loop {
+            self.count_outdated(access, epoch, &mut keys).await?;
+            match self.pool.transact(Class::Push, &Completing { access, epoch, keys }).await? {
+                Completion::Ended => return Ok(()),
+                Completion::Rejected(rejection) => return Err(rejection.into()),
+                // Keys that came meanwhile are read without the lock. They come more slowly than they are read.
+                Completion::Behind(counted) => keys = counted,
             }
         }
+    }
+}
+
+impl PostgresStorage {
+    /// Reads the keys of the space to their end, a page at a time, without its lock; none unless `epoch` is pending.
+    async fn count_outdated(
+        &self,
+        access: &Access,
+        epoch: Requested<Epoch>,
+        keys: &mut OutdatedKeys,
+    ) -> Result<(), EpochError> {
+        for kind in OutdatedKeys::KINDS {
+            while let Some(position) = keys.next(kind) {
+                let mut lease = self.pool.lease(Class::Stream).await?;
+                let page = completion::page(lease.connection(), access, epoch, kind, position).await;
+                let Some((page, bound)) = lease.conclude(page)? else { return Ok(()) };
+                if !keys.count(kind, &page, bound) {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -58,7 +58,16 @@ impl Objects for PostgresStorage {
         after: Option<(SpaceId, FileId)>,
         limit: usize,
     ) -> Result<Vec<LiveObject>, StorageError> {
-        self.pool.transact(Class::Job, &Walk { only, after, limit }).await
+        let (mut position, mut live) = (Some(after), Vec::new());
+        // Tombstones are read as well, so each statement is bounded by the rows that it visits.
+        while let Some(after) = position.filter(|_| live.len() < limit) {
+            let needed = limit - live.len();
+            let step = self.pool.transact(Class::Job, &Walk { only, after, needed }).await?;
+            live.extend(step.live);
+            position = step.last.map(Some);
+        }
+        live.truncate(limit);
+        Ok(live)
     }
 
     async fn mark_orphan_for_deletion(&self, key: &ObjectKey) -> Result<bool, StorageError> {

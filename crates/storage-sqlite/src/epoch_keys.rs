@@ -4,15 +4,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{Did, Epoch, Requested, SpaceId};
 use less_sync_storage::{
-    Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, ReadGrant, StorageError,
+    Access, AdminGrant, EpochKeyError, EpochKeyRejection, EpochKeys, KeyShares, PRUNED_KEY_SHARES, ReadGrant,
+    StorageError,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
-use crate::error::storage_error;
+use crate::error::{database, storage_error};
 use crate::writer::Load;
+
+/// Estimate of the log bytes per share beside its key.
+const SHARE_BYTES: usize = 256;
 
 const DELETE: &str = "DELETE FROM epoch_keys WHERE space_id = ?1 AND epoch = ?2";
 
@@ -22,7 +26,10 @@ const INSERT: &str = "\
 const SELECT: &str = "\
     SELECT wrapped_key FROM epoch_keys WHERE space_id = ?1 AND epoch = ?2 AND member_did = ?3";
 
-const PRUNE: &str = "DELETE FROM epoch_keys WHERE space_id = ?1 AND epoch <= ?2";
+const PRUNE: &str = "\
+    DELETE FROM epoch_keys WHERE rowid IN (
+        SELECT rowid FROM epoch_keys WHERE space_id = ?1 AND epoch <= ?2 LIMIT ?3
+    )";
 
 #[async_trait]
 impl EpochKeys for SqliteStorage {
@@ -33,7 +40,8 @@ impl EpochKeys for SqliteStorage {
         shares: KeyShares,
     ) -> Result<(), EpochKeyError> {
         let access = grant.access().clone();
-        let load = Load::of(&access, shares.payload_bytes());
+        let rows = shares.iter().count().saturating_mul(SHARE_BYTES);
+        let load = Load::of(&access, shares.payload_bytes().saturating_add(rows));
         self.writer.write(load, move |db| put(db, &access, epoch, &shares)).await
     }
 
@@ -45,7 +53,7 @@ impl EpochKeys for SqliteStorage {
     ) -> Result<Option<Bytes>, StorageError> {
         let (access, member) = (grant.access().clone(), member.clone());
         self.readers
-            .snapshot(move |db| {
+            .snapshot(grant.access().flow(), move |db| {
                 let space = for_reading(db, &access)?;
                 let Some(epoch) = epoch.value() else { return Ok(None) };
                 let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
@@ -78,8 +86,9 @@ fn put(
 }
 
 /// Deletes the shares that are outdated once `epoch` is complete; those of the epoch before stay for devices that catch up
-/// late.
+/// late. At most [`PRUNED_KEY_SHARES`] of them: the rest is deleted when the next epoch is complete.
 pub(crate) fn prune<R>(db: &Connection, space: SpaceId, epoch: Epoch) -> Result<(), StorageError<R>> {
     let mut prune = db.prepare_cached(PRUNE).map_err(storage_error)?;
-    prune.execute(params![space.as_bytes(), epoch.get() - 2]).map(drop).map_err(storage_error)
+    let limit = i64::try_from(PRUNED_KEY_SHARES).map_err(database)?;
+    prune.execute(params![space.as_bytes(), epoch.get() - 2, limit]).map(drop).map_err(storage_error)
 }

@@ -1,18 +1,18 @@
 //! Epochs of a space: begin, and completion of a rewrap.
 
 use async_trait::async_trait;
-use less_sync_core::{Cursor, Epoch, Requested, SpaceId};
+use less_sync_core::{Epoch, Requested};
 use less_sync_storage::{
-    Access, AdminGrant, Advanced, EpochError, EpochRejection, Epochs, MAX_COUNTED_KEYS, ReadGrant, Space,
+    Access, AdminGrant, Advanced, EpochError, EpochRejection, Epochs, OutdatedKeys, ReadGrant, Space,
     StorageError,
 };
 use rusqlite::{Connection, params};
 
 use crate::access::{for_reading, for_writing};
 use crate::clock::now_micros;
-use crate::error::{database, storage_error};
+use crate::error::storage_error;
 use crate::writer::Load;
-use crate::{SqliteStorage, epoch_keys};
+use crate::{SqliteStorage, deks, epoch_keys};
 
 /// Estimate of the log bytes per change of the epochs.
 const EPOCH_BYTES: usize = 256;
@@ -27,24 +27,11 @@ const RAISE_MINIMUM: &str = "\
 
 const END_REWRAP: &str = "UPDATE spaces SET rewrap_epoch = NULL WHERE id = ?1";
 
-/// Blobs compare as their bytes do, so this is the unsigned order of epoch prefixes.
-const OLD_RECORDS: &str = "\
-    SELECT count(*) FROM (
-        SELECT 1 FROM records
-        WHERE space_id = ?1 AND cursor > ?2 AND deleted = 0 AND substr(wrapped_dek, 1, 4) < ?3 LIMIT ?4
-    )";
-
-const OLD_FILES: &str = "\
-    SELECT count(*) FROM (
-        SELECT 1 FROM files
-        WHERE space_id = ?1 AND cursor > ?2 AND deleted = 0 AND substr(wrapped_dek, 1, 4) < ?3 LIMIT ?4
-    )";
-
 #[async_trait]
 impl Epochs for SqliteStorage {
     async fn space_state(&self, grant: &ReadGrant) -> Result<Space, StorageError> {
         let access = grant.access().clone();
-        self.readers.snapshot(move |db| for_reading(db, &access)).await
+        self.readers.snapshot(access.flow(), move |db| for_reading(db, &access)).await
     }
 
     async fn advance_epoch(
@@ -59,16 +46,47 @@ impl Epochs for SqliteStorage {
     }
 
     async fn complete_rewrap(&self, grant: &AdminGrant, epoch: Requested<Epoch>) -> Result<(), EpochError> {
-        let (access, probing) = (grant.access().clone(), grant.access().clone());
-        let probed = self.readers.snapshot(move |db| probe(db, &probing, epoch)).await?;
-        let load = Load::of(&access, EPOCH_BYTES);
-        let left = self.writer.write(load, move |db| complete(db, &access, epoch, &probed)).await?;
-        match left {
-            OutdatedKeys { records: 0, files: 0 } => Ok(()),
-            OutdatedKeys { records, files } => {
-                Err(EpochRejection::RewrapIncomplete { records, files }.into())
+        let access = grant.access();
+        let mut keys = OutdatedKeys::before(epoch.value().unwrap_or(Epoch::FIRST));
+        loop {
+            self.count_outdated(access, epoch, &mut keys).await?;
+            let (load, access) = (Load::of(access, EPOCH_BYTES), access.clone());
+            match self.writer.write(load, move |db| complete(db, &access, epoch, keys)).await? {
+                Completion::Ended => return Ok(()),
+                Completion::Rejected(rejection) => return Err(rejection.into()),
+                // Keys that came meanwhile are read without the writer. They come more slowly than they are read.
+                Completion::Behind(counted) => keys = counted,
             }
         }
+    }
+}
+
+impl SqliteStorage {
+    /// Reads the keys of the space to their end, a page at a time, outside the write transaction; none unless `epoch` is
+    /// pending.
+    async fn count_outdated(
+        &self,
+        access: &Access,
+        epoch: Requested<Epoch>,
+        keys: &mut OutdatedKeys,
+    ) -> Result<(), EpochError> {
+        for kind in OutdatedKeys::KINDS {
+            while let Some(position) = keys.next(kind) {
+                let (flow, access) = (access.flow(), access.clone());
+                let read = move |db: &Connection| {
+                    let space = for_reading(db, &access)?;
+                    if pending(&space, epoch).is_none() {
+                        return Ok(None);
+                    }
+                    Ok(Some((deks::page(db, space.id, kind, position, space.cursor)?, space.cursor)))
+                };
+                let Some((page, bound)) = self.readers.snapshot(flow, read).await? else { return Ok(()) };
+                if !keys.count(kind, &page, bound) {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -91,81 +109,53 @@ fn advance(
     }
 }
 
-/// Live keys that are too old.
-#[derive(Clone, Copy, Default)]
-struct OutdatedKeys {
-    records: usize,
-    files: usize,
+/// Outcome of an attempt to complete a rewrap.
+enum Completion {
+    /// The rewrap has ended.
+    Ended,
+    /// Outdated keys are left.
+    Rejected(EpochRejection),
+    /// More keys came since the count than the transaction reads.
+    Behind(OutdatedKeys),
 }
 
-/// Result of the probe that runs before the write transaction, so that the writer is not blocked by it.
-struct Probed {
-    /// Rows up to this cursor were read. Their keys can only have become newer since: a push moves its row above it.
-    cursor: Cursor,
-    outdated: OutdatedKeys,
-}
-
-/// Scans the whole space outside the write transaction, which may take a while; the transaction only scans what came
-/// since (storage §3.11).
-fn probe(db: &Connection, access: &Access, epoch: Requested<Epoch>) -> Result<Probed, EpochError> {
-    let space = for_reading(db, access)?;
-    let Some(epoch) = pending(&space, epoch) else {
-        return Ok(Probed { cursor: Cursor::ZERO, outdated: OutdatedKeys::default() });
-    };
-    Ok(Probed { cursor: space.cursor, outdated: outdated(db, space.id, Cursor::ZERO, epoch)? })
-}
-
-/// Ends the rewrap, and returns the outdated keys that prevent it; none when it has ended.
+/// Ends the rewrap if no key is outdated. Reads one page of each kind at most, of what came since `keys` were counted
+/// (storage §3.11).
 fn complete(
     db: &Connection,
     access: &Access,
     epoch: Requested<Epoch>,
-    probed: &Probed,
-) -> Result<OutdatedKeys, EpochError> {
+    mut keys: OutdatedKeys,
+) -> Result<Completion, EpochError> {
     let space = for_writing(db, access)?;
     let Some(epoch) = pending(&space, epoch) else {
         let is_current = space.key_generation > Epoch::FIRST && epoch.is(space.key_generation);
         let is_repeat = space.rewrap_epoch.is_none() && is_current;
-        return if is_repeat { Ok(OutdatedKeys::default()) } else { Err(EpochRejection::Mismatch.into()) };
+        return if is_repeat { Ok(Completion::Ended) } else { Err(EpochRejection::Mismatch.into()) };
     };
-    let since = outdated(db, space.id, probed.cursor, epoch)?;
-    let left = OutdatedKeys {
-        records: (since.records + probed.outdated.records).min(MAX_COUNTED_KEYS),
-        files: (since.files + probed.outdated.files).min(MAX_COUNTED_KEYS),
-    };
+    let mut is_behind = false;
+    for kind in OutdatedKeys::KINDS {
+        if let Some(position) = keys.next(kind) {
+            let page = deks::page(db, space.id, kind, position, space.cursor)?;
+            is_behind |= keys.count(kind, &page, space.cursor);
+        }
+    }
     let mut raise = db.prepare_cached(RAISE_MINIMUM).map_err(storage_error)?;
     raise.execute(params![space.id.as_bytes(), epoch.get(), now_micros()]).map_err(storage_error)?;
-    if left.records == 0 && left.files == 0 {
-        db.prepare_cached(END_REWRAP)
-            .and_then(|mut end| end.execute([space.id.as_bytes()]))
-            .map_err(storage_error)?;
-        epoch_keys::prune(db, space.id, epoch)?;
+    if is_behind {
+        return Ok(Completion::Behind(keys));
     }
-    Ok(left)
+    if let Some(rejection) = keys.rejection() {
+        return Ok(Completion::Rejected(rejection));
+    }
+    db.prepare_cached(END_REWRAP)
+        .and_then(|mut end| end.execute([space.id.as_bytes()]))
+        .map_err(storage_error)?;
+    epoch_keys::prune(db, space.id, epoch)?;
+    Ok(Completion::Ended)
 }
 
 /// The pending epoch of the space, if it is the requested one.
 fn pending(space: &Space, epoch: Requested<Epoch>) -> Option<Epoch> {
     space.rewrap_epoch.filter(|pending| epoch.is(*pending))
-}
-
-/// Live keys older than `epoch` in rows above `since`.
-fn outdated<R>(
-    db: &Connection,
-    space: SpaceId,
-    since: Cursor,
-    epoch: Epoch,
-) -> Result<OutdatedKeys, StorageError<R>> {
-    let limit = i64::try_from(MAX_COUNTED_KEYS).map_err(database)?;
-    let count = |sql| {
-        let mut select = db.prepare_cached(sql)?;
-        let prefix = epoch.get().to_be_bytes();
-        select.query_row(params![space.as_bytes(), since.as_i64(), prefix, limit], |row| {
-            Ok(row.get::<_, u32>(0)? as usize)
-        })
-    };
-    Ok(OutdatedKeys {
-        records: count(OLD_RECORDS).map_err(storage_error)?,
-        files: count(OLD_FILES).map_err(storage_error)?,
-    })
 }

@@ -34,7 +34,7 @@ impl Files for SqliteStorage {
     async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError> {
         let (access, claim) = (grant.access().clone(), *claim);
         self.readers
-            .snapshot(move |db| {
+            .snapshot(grant.access().flow(), move |db| {
                 let space = for_writing(db, &access)?;
                 verdict(db, &space, &claim)
             })
@@ -72,7 +72,7 @@ impl Files for SqliteStorage {
     async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, FileError> {
         let access = grant.access().clone();
         self.readers
-            .snapshot(move |db| {
+            .snapshot(grant.access().flow(), move |db| {
                 let space = for_reading(db, &access)?;
                 stored(db, space.id, file)?.ok_or(FileRejection::FileNotFound.into())
             })

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId};
 use less_sync_storage::{
-    DatabaseTime, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits, MailboxPage,
-    NewInvitation, StorageError,
+    DatabaseTime, Flow, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits,
+    MailboxPage, NewInvitation, StorageError,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -59,12 +59,12 @@ impl Invitations for SqliteStorage {
         mailbox: MailboxId,
         page: MailboxPage,
     ) -> Result<Vec<Invitation>, StorageError> {
-        self.readers.snapshot(move |db| list(db, mailbox, page)).await
+        self.readers.snapshot(Flow::of_mailbox(mailbox), move |db| list(db, mailbox, page)).await
     }
 
     async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, InvitationError> {
         self.readers
-            .read(move |db| {
+            .read(Flow::of_mailbox(mailbox), move |db| {
                 let mut select = db.prepare_cached(SELECT).map_err(storage_error)?;
                 let wanted = params![id.as_bytes(), mailbox.to_hex(), now_micros()];
                 let found = select.query_row(wanted, read).optional().map_err(storage_error)?;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use less_sync_storage::stored::CorruptRow;
-use less_sync_storage::{BindingKey, IssuerBindings, StorageError};
+use less_sync_storage::{BindingKey, Flow, IssuerBindings, StorageError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::SqliteStorage;
@@ -22,7 +22,7 @@ const REPLACE: &str = "\
 #[async_trait]
 impl IssuerBindings for SqliteStorage {
     async fn bind_issuer(&self, key: BindingKey, issuer: &str) -> Result<String, StorageError> {
-        if let Some(bound) = self.readers.read(move |db| find(db, key)).await? {
+        if let Some(bound) = self.readers.read(Flow::SERVER, move |db| find(db, key)).await? {
             return Ok(bound);
         }
         let issuer = issuer.to_owned();

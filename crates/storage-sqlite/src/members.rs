@@ -56,13 +56,13 @@ impl Members for SqliteStorage {
 
     async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {
         let grant = grant.clone();
-        self.readers.snapshot(move |db| list(db, &grant, range)).await
+        self.readers.snapshot(grant.access().flow(), move |db| list(db, &grant, range)).await
     }
 
     async fn members_head(&self, grant: &ReadGrant) -> Result<MembersHead, StorageError> {
         let grant = grant.clone();
         self.readers
-            .snapshot(move |db| {
+            .snapshot(grant.access().flow(), move |db| {
                 for_reading(db, grant.access())?;
                 Ok(MembersHead { metadata_version: size(db, &grant)?.version, last: last(db, &grant)? })
             })

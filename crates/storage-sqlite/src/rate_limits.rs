@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_storage::{
-    ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits, StorageError,
+    ActorHash, Flow, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits,
+    StorageError,
 };
 use rusqlite::{Connection, params};
 
@@ -56,7 +57,7 @@ impl RateLimits for SqliteStorage {
         window: Duration,
     ) -> Result<usize, StorageError> {
         self.readers
-            .read(move |db| {
+            .read(Flow::SERVER, move |db| {
                 let since = now_micros().saturating_sub(micros(window));
                 Ok(counted(db, action, &actor.to_hex(), since)?.actions)
             })

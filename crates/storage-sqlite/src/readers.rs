@@ -3,58 +3,56 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use less_sync_storage::StorageError;
+use less_sync_storage::{FairSemaphore, Flow, StorageError};
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
 
 use crate::connection::open_reader;
 use crate::error::{Closed, database, storage_error};
 
-/// Read connections. Callers beyond their number wait in a fair queue, and leave it by being dropped.
+/// Read connections, shared fairly by users: the reads of one flow never occupy all of them while another flow waits.
+/// Callers leave the queue by being dropped.
 pub(crate) struct Readers {
     path: PathBuf,
-    slots: Arc<Semaphore>,
-    count: u32,
+    places: FairSemaphore,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     /// Opens `count` connections, 1 to 64.
     pub(crate) fn open(path: PathBuf, count: usize) -> rusqlite::Result<Self> {
-        let count = u32::try_from(count).unwrap_or(u32::MAX).clamp(1, 64);
-        let slots = Arc::new(Semaphore::new(count as usize));
+        let count = count.clamp(1, 64);
         let idle: Vec<_> = (0..count).map(|_| open_reader(&path)).collect::<Result<_, _>>()?;
-        Ok(Self { path, slots, count, idle: Mutex::new(idle) })
+        Ok(Self { path, places: FairSemaphore::new(count), idle: Mutex::new(idle) })
     }
 
-    /// Runs `work` on a connection, on a thread that may block. A caller that stops waiting does not stop work
-    /// that has begun, but that is one page at most and then the connection is free again.
-    pub(crate) async fn read<T, R, F>(self: &Arc<Self>, work: F) -> Result<T, StorageError<R>>
+    /// Runs `work` in the turn of `flow` on a connection, on a thread that may block. A caller that stops waiting does not
+    /// stop work that has begun, but that is one page at most and then the connection is free again.
+    pub(crate) async fn read<T, R, F>(self: &Arc<Self>, flow: Flow, work: F) -> Result<T, StorageError<R>>
     where
         T: Send + 'static,
         R: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
-        // The slot moves into the blocking task, so a cancelled caller does not free it before the read has ended.
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Closed)?;
+        // The place moves into the blocking task, so a cancelled caller does not free it before the read has ended.
+        let place = self.places.acquire(flow).await.map_err(|_| Closed)?;
         let readers = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
             let result = readers.read_now(work);
-            drop(slot);
+            drop(place);
             result
         });
         reading.await.map_err(database)?
     }
 
     /// The same, with everything that `work` reads from one moment.
-    pub(crate) async fn snapshot<T, R, F>(self: &Arc<Self>, work: F) -> Result<T, StorageError<R>>
+    pub(crate) async fn snapshot<T, R, F>(self: &Arc<Self>, flow: Flow, work: F) -> Result<T, StorageError<R>>
     where
         T: Send + 'static,
         R: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
-        self.read(|db| {
+        self.read(flow, |db| {
             let snapshot = db.unchecked_transaction().map_err(storage_error)?;
             work(&snapshot)
         })
@@ -91,10 +89,7 @@ impl Readers {
 
     /// Waits for running reads and rejects all further ones.
     pub(crate) async fn close(&self) {
-        if let Ok(all) = self.slots.acquire_many(self.count).await {
-            self.slots.close();
-            drop(all);
-        }
+        self.places.close().await;
         let idle = std::mem::take(&mut *self.idle.lock());
         drop(idle);
     }
@@ -103,12 +98,15 @@ impl Readers {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::sync::mpsc;
 
     use super::*;
     use crate::connection::open_writer;
 
     async fn read(readers: &Arc<Readers>, sql: &'static str) -> Result<i64, StorageError<Infallible>> {
-        readers.read(move |db| db.query_row(sql, [], |row| row.get(0)).map_err(storage_error)).await
+        readers
+            .read(Flow::SERVER, move |db| db.query_row(sql, [], |row| row.get(0)).map_err(storage_error))
+            .await
     }
 
     /// A server whose connections have taken all file descriptors still reads.
@@ -127,5 +125,47 @@ mod tests {
         }
         assert_eq!(readers.idle.lock().len(), 2);
         readers.close().await;
+    }
+
+    /// Returns while the reads of another flow, which never end by themselves, are under way and wait.
+    #[tokio::test]
+    async fn user_with_many_reads_leaves_a_reader_to_others() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        Connection::open(file.path()).unwrap().execute_batch("CREATE TABLE numbers (number)").unwrap();
+        let readers = Arc::new(Readers::open(file.path().to_owned(), 4).unwrap());
+        let (started, has_started) = mpsc::channel();
+        let (mut held, mut reads) = (Vec::new(), tokio::task::JoinSet::new());
+        for _ in 0..20 {
+            let (release, released) = mpsc::channel::<()>();
+            let (readers, started) = (Arc::clone(&readers), started.clone());
+            held.push(release);
+            reads.spawn(async move {
+                let hold = move |_: &Connection| {
+                    started.send(()).map_err(database)?;
+                    // An error means that the test is over.
+                    let _ = released.recv();
+                    Ok(())
+                };
+                readers.read::<(), Infallible, _>(Flow::new(1), hold).await
+            });
+        }
+        let occupied = tokio::task::spawn_blocking(move || {
+            assert_eq!(has_started.iter().take(3).count(), 3);
+            has_started
+        });
+        let _has_started = occupied.await.unwrap();
+        let count = |db: &Connection| {
+            db.query_row("SELECT count(*) FROM numbers", [], |row| row.get::<_, i64>(0))
+                .map_err(storage_error)
+        };
+        let others = readers.read::<_, Infallible, _>(Flow::new(2), count).await;
+        assert_eq!(others.unwrap(), 0);
+        drop(held);
+        while let Some(read) = reads.join_next().await {
+            read.unwrap().unwrap();
+        }
+        readers.close().await;
+        let rejected = readers.read::<_, Infallible, _>(Flow::new(2), count).await;
+        assert!(matches!(rejected, Err(StorageError::Unavailable(_))));
     }
 }

@@ -35,7 +35,7 @@ impl Records for SqliteStorage {
             let first = pull::page(db, space.id, &state, state.start(), limits)?;
             Ok((state, first))
         };
-        self.readers.snapshot(begin).await
+        self.readers.snapshot(grant.access().flow(), begin).await
     }
 
     async fn pull_page(
@@ -45,6 +45,7 @@ impl Records for SqliteStorage {
         position: PullPosition,
     ) -> Result<PullPage, StorageError> {
         let (space, state, limits) = (grant.space(), *state, self.pages);
-        self.readers.snapshot(move |db| pull::page(db, space, &state, position, limits)).await
+        let flow = grant.access().flow();
+        self.readers.snapshot(flow, move |db| pull::page(db, space, &state, position, limits)).await
     }
 }

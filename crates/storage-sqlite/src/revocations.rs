@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use less_sync_core::{Cid, SpaceId};
-use less_sync_storage::{AdminGrant, Revocations, StorageError};
-use rusqlite::params;
+use less_sync_storage::{AdminGrant, Flow, Revocations, StorageError};
+use rusqlite::{Connection, params};
 
 use crate::error::storage_error;
 use crate::{SqliteStorage, access};
@@ -12,6 +12,9 @@ use crate::{SqliteStorage, access};
 const REVOCATION_BYTES: usize = 256;
 
 const INSERT: &str = "INSERT INTO revocations (space_id, ucan_cid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+/// Tokens that are looked up while one reader is occupied.
+const TOKENS_PER_READ: usize = 1000;
 
 #[async_trait]
 impl Revocations for SqliteStorage {
@@ -27,26 +30,31 @@ impl Revocations for SqliteStorage {
     }
 
     async fn is_revoked(&self, space: SpaceId, cid: Cid) -> Result<bool, StorageError> {
-        self.readers.read(move |db| access::is_revoked(db, space, &cid.to_hex())).await
+        self.readers.read(Flow::of_space(space), move |db| access::is_revoked(db, space, &cid.to_hex())).await
     }
 
     async fn any_revoked(&self, space: SpaceId, cids: &[Cid]) -> Result<bool, StorageError> {
         let cids = cids.to_vec();
-        self.readers.snapshot(move |db| access::any_revoked(db, space, &cids)).await
+        self.readers.snapshot(Flow::of_space(space), move |db| access::any_revoked(db, space, &cids)).await
     }
 
     async fn revoked_among(&self, tokens: &[(SpaceId, Cid)]) -> Result<Vec<(SpaceId, Cid)>, StorageError> {
-        let tokens = tokens.to_vec();
-        self.readers
-            .snapshot(move |db| {
-                let mut revoked = Vec::new();
-                for (space, cid) in tokens {
-                    if access::is_revoked(db, space, &cid.to_hex())? {
-                        revoked.push((space, cid));
-                    }
-                }
-                Ok(revoked)
-            })
-            .await
+        let mut revoked = Vec::new();
+        for tokens in tokens.chunks(TOKENS_PER_READ) {
+            let tokens = tokens.to_vec();
+            let found = self.readers.snapshot(Flow::SERVER, move |db| revoked_of(db, &tokens));
+            revoked.extend(found.await?);
+        }
+        Ok(revoked)
     }
+}
+
+fn revoked_of(db: &Connection, tokens: &[(SpaceId, Cid)]) -> Result<Vec<(SpaceId, Cid)>, StorageError> {
+    let mut revoked = Vec::new();
+    for (space, cid) in tokens {
+        if access::is_revoked(db, *space, &cid.to_hex())? {
+            revoked.push((*space, *cid));
+        }
+    }
+    Ok(revoked)
 }

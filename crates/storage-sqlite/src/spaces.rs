@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use less_sync_core::{ClientId, Cursor, SpaceId};
 use less_sync_storage::stored::{CorruptRow, cursor, epoch};
-use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
+use less_sync_storage::{Flow, Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::SqliteStorage;
@@ -36,7 +36,7 @@ impl Spaces for SqliteStorage {
         if self.writer.is_closed() {
             return Err(Closed.into());
         }
-        let read = self.readers.read(|db| {
+        let read = self.readers.read(Flow::SERVER, |db| {
             let mut select = db.prepare_cached(PING).map_err(storage_error)?;
             select.query_row([], |_| Ok(())).map_err(storage_error)
         });
@@ -44,13 +44,13 @@ impl Spaces for SqliteStorage {
     }
 
     async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
+        // Spaces are looked up before their callers are known, so the turn is that of a space.
+        let Some(flow) = ids.first().copied().map(Flow::of_space) else { return Ok(Vec::new()) };
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        self.readers.snapshot(move |db| ids.iter().filter_map(|id| find(db, *id).transpose()).collect()).await
+        let found = move |db: &Connection| ids.iter().filter_map(|id| find(db, *id).transpose()).collect();
+        self.readers.snapshot(flow, found).await
     }
 
     async fn create_space(
@@ -72,7 +72,7 @@ impl Spaces for SqliteStorage {
     }
 
     async fn personal_space(&self, id: SpaceId, client_id: &ClientId) -> Result<Space, StorageError> {
-        let found = self.readers.read(move |db| find(db, id)).await?;
+        let found = self.readers.read(Flow::of_space(id), move |db| find(db, id)).await?;
         let space = match found {
             Some(space) => space,
             None => self.create_personal(id, client_id.clone()).await?,

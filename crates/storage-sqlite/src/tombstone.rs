@@ -10,7 +10,8 @@ use crate::error::{one_row, storage_error};
 use crate::random;
 
 const SELECT_OF_RECORD: &str = "\
-    SELECT id, record_id, object_key FROM files WHERE space_id = ?1 AND record_id = ?2 AND deleted = 0";
+    SELECT id, record_id, object_key FROM files INDEXED BY idx_files_live_record
+    WHERE space_id = ?1 AND record_id = ?2 AND deleted = 0";
 
 const SELECT: &str = "\
     SELECT id, record_id, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";

@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(stored(&file), [1, 2, 4, 5]);
     }
 
-    /// Each operation runs once: the failing one costs the others neither their transaction nor a second run.
+    /// Operations run once: the failing one costs the others neither their transaction nor a second run.
     #[tokio::test]
     async fn operation_that_violates_a_constraint_fails_alone() {
         let ((writer, file), mut tasks) = (start(), JoinSet::new());

@@ -9,6 +9,9 @@ use less_sync_core::{Did, Epoch, Requested, limits};
 use crate::error::rejections;
 use crate::{AdminGrant, ReadGrant, StorageError};
 
+/// Outdated shares that one completion of a rewrap deletes at most; more remain only of epochs that were filled afterwards.
+pub const PRUNED_KEY_SHARES: usize = 4 * limits::KEY_SHARES;
+
 /// Shares that cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeyShares {

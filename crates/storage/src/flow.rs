@@ -1,6 +1,6 @@
 //! Flows of fair queueing: whose turn an operation takes.
 
-use less_sync_core::SpaceId;
+use less_sync_core::{MailboxId, SpaceId};
 
 /// Flow of fair queueing: the operations that share one turn in the queues of a store, usually those of one user. Flows
 /// take turns by the weight of their operations, so a user with many or heavy ones delays others by one of them at most.
@@ -20,10 +20,18 @@ impl Flow {
     /// Flow of one space, for callers without a user.
     #[must_use]
     pub fn of_space(space: SpaceId) -> Self {
-        let bytes = space.as_bytes();
-        let half = |at: usize| {
-            bytes.get(at..).and_then(|half| half.first_chunk()).map_or(0, |half| u64::from_be_bytes(*half))
-        };
-        Self(half(0) ^ half(8))
+        Self::of_id(space.as_bytes())
+    }
+
+    /// Flow of one mailbox, for callers without a user.
+    #[must_use]
+    pub fn of_mailbox(mailbox: MailboxId) -> Self {
+        Self::of_id(mailbox.as_bytes())
+    }
+
+    /// Flow of an id of random bytes.
+    fn of_id(bytes: &[u8]) -> Self {
+        let parts = bytes.as_chunks::<8>().0.iter();
+        Self(parts.fold(0, |flow, part| flow ^ u64::from_be_bytes(*part)))
     }
 }

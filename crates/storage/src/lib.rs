@@ -41,6 +41,7 @@ mod disk_space;
 mod epoch_keys;
 mod epochs;
 mod error;
+mod fair_semaphore;
 mod files;
 mod flow;
 mod grant;
@@ -62,6 +63,7 @@ mod row;
 mod rules;
 mod spaces;
 pub mod stored;
+mod turns;
 
 pub use blobs::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob};
 pub use database_time::DatabaseTime;
@@ -70,9 +72,12 @@ pub use deks::{
     RewrapGuard, Rewrapped, StoredDek,
 };
 pub use disk_space::{DiskSpace, MountedVolume, Volume};
-pub use epoch_keys::{EpochKeyError, EpochKeyRejection, EpochKeys, InvalidKeyShares, KeyShares};
+pub use epoch_keys::{
+    EpochKeyError, EpochKeyRejection, EpochKeys, InvalidKeyShares, KeyShares, PRUNED_KEY_SHARES,
+};
 pub use epochs::{Advanced, EpochError, EpochRejection, Epochs, MAX_COUNTED_KEYS};
 pub use error::StorageError;
+pub use fair_semaphore::{FairPermit, FairSemaphore, SemaphoreClosed};
 pub use files::{
     Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState, Files,
     StoredFile, Upload,
@@ -105,7 +110,7 @@ pub use record::{Record, RecordState};
 pub use records::Records;
 pub use revocations::Revocations;
 pub use row::Row;
-pub use rules::{DekRow, RewrapVerdict};
+pub use rules::{DekRow, OutdatedKeys, REWRAP_ROWS, RewrapPieces, RewrapVerdict};
 pub use spaces::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError};
 
 /// All traits but [`Blobs`], for code that composes them.

@@ -1,11 +1,11 @@
-//! Rewrap of data keys, under the lock of the space (storage §3.12, newer-clients §4.4). Everything is compared before anything is
-//! written.
+//! Piece of a rewrap of data keys, under the lock of the space (storage §3.12, newer-clients §4.4). Everything is compared
+//! before anything is written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use less_sync_core::DekKind;
 use less_sync_storage::stored::{CorruptRow, cursor};
-use less_sync_storage::{Access, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped};
+use less_sync_storage::{Access, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapPieces, RewrapVerdict};
 use uuid::Uuid;
 
 use super::statements::{self, Stored};
@@ -13,33 +13,32 @@ use crate::access::for_writing;
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction, plan_by_key};
 
-/// Maximum number of rows of one statement (storage T5).
-const STATEMENT_ROWS: usize = 2_000;
-
-/// Replaces keys, all or nothing.
+/// Replaces the keys of a piece, all or none; returns their number.
 pub(super) struct RewrapTransaction<'a> {
     pub(super) access: &'a Access,
     pub(super) kind: DekKind,
+    /// The whole rewrap.
+    pub(super) pieces: &'a RewrapPieces,
+    /// The piece: each id occurs once, in ascending order (storage T3), and all fit one statement (T5).
     pub(super) entries: &'a [Rewrap],
     pub(super) guard: RewrapGuard,
+    /// False: only checks that the piece would be accepted now.
+    pub(super) writes: bool,
 }
 
 impl Transaction for RewrapTransaction<'_> {
-    type Outcome = Rewrapped;
+    type Outcome = usize;
     type Rejection = DekRejection;
 
-    async fn run(&self, db: &mut Session) -> Result<Rewrapped, Aborted<DekRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<usize, Aborted<DekRejection>> {
         let space = for_writing(db, self.access).await?;
-        let current = space.key_generation.get().unsigned_abs();
-        if self.entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
-            return Err(DekRejection::EpochMismatch.into());
-        }
+        self.pieces.check_epoch(space.key_generation)?;
         plan_by_key(db).await?;
         let (ids, deks) = self.decide(db, space.id).await?;
-        for (ids, deks) in ids.chunks(STATEMENT_ROWS).zip(deks.chunks(STATEMENT_ROWS)) {
-            statements::replace(db, self.kind, space.id, ids, deks).await?;
+        if self.writes && !ids.is_empty() {
+            statements::replace(db, self.kind, space.id, &ids, &deks).await?;
         }
-        Ok(Rewrapped { replaced: ids.len(), skipped: self.entries.len() - ids.len() })
+        Ok(ids.len())
     }
 }
 
@@ -50,26 +49,24 @@ impl<'a> RewrapTransaction<'a> {
         db: &mut Session,
         space: Uuid,
     ) -> Result<(Vec<Uuid>, Vec<&'a [u8]>), Aborted<DekRejection>> {
-        // The last entry for an id counts.
-        let last: BTreeMap<DekId, &'a Rewrap> = self.entries.iter().map(|entry| (entry.id, entry)).collect();
-        let last: Vec<(Uuid, &'a Rewrap)> =
-            last.into_iter().map(|(id, entry)| (Uuid::from_bytes(*id.as_bytes()), entry)).collect();
+        let ids: Vec<Uuid> =
+            self.entries.iter().map(|entry| Uuid::from_bytes(*entry.id.as_bytes())).collect();
+        if ids.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let (mut replaced, mut outdated) = ((Vec::new(), Vec::new()), false);
-        for entries in last.chunks(STATEMENT_ROWS) {
-            let ids: Vec<Uuid> = entries.iter().map(|(id, _)| *id).collect();
-            let stored = statements::find(db, self.kind, space, &ids).await?;
-            let stored: HashMap<Uuid, Stored> = stored.into_iter().map(|row| (row.id, row)).collect();
-            for (id, entry) in entries {
-                let row = stored.get(id).map(Stored::row).transpose()?;
-                match entry.verdict(row, self.guard) {
-                    RewrapVerdict::Replace => {
-                        replaced.0.push(*id);
-                        replaced.1.push(&entry.dek.as_bytes()[..]);
-                    }
-                    RewrapVerdict::Skip => {}
-                    RewrapVerdict::Outdated => outdated = true,
-                    RewrapVerdict::Unknown => return Err(DekRejection::not_found(self.kind).into()),
+        let stored = statements::find(db, self.kind, space, &ids).await?;
+        let stored: HashMap<Uuid, Stored> = stored.into_iter().map(|row| (row.id, row)).collect();
+        for (id, entry) in ids.into_iter().zip(self.entries) {
+            let row = stored.get(&id).map(Stored::row).transpose()?;
+            match entry.verdict(row, self.guard) {
+                RewrapVerdict::Replace => {
+                    replaced.0.push(id);
+                    replaced.1.push(&entry.dek.as_bytes()[..]);
                 }
+                RewrapVerdict::Skip => {}
+                RewrapVerdict::Outdated => outdated = true,
+                RewrapVerdict::Unknown => return Err(DekRejection::not_found(self.kind).into()),
             }
         }
         if outdated { Err(DekRejection::Replaced.into()) } else { Ok(replaced) }

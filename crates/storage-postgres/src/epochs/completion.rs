@@ -1,79 +1,80 @@
 //! Completion of a rewrap (storage §3.11): no live key may be older than its epoch.
 //!
-//! The whole space is scanned before its lock is taken, since that may take a while. Under the lock only the rows that came
-//! since are scanned: a push moves its row above the cursor of the first scan, so below it keys can only have become newer.
+//! The keys of the space are read before its lock is taken, a page at a time. Under the lock only what came since is read,
+//! one page of each kind at most: a push moves its row above the cursor of the last page, so below it keys can only have
+//! become newer.
 
-use less_sync_core::{Cursor, Epoch, Requested};
-use less_sync_storage::{Access, EpochRejection, MAX_COUNTED_KEYS};
+use less_sync_core::{Cursor, DekKind, Epoch, Requested};
+use less_sync_storage::{Access, DekPage, DekPosition, EpochRejection, OutdatedKeys};
 use uuid::Uuid;
 
 use crate::access::{for_reading, for_writing};
-use crate::epoch_keys;
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
+use crate::{deks, epoch_keys};
 
-/// Live keys that are too old.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct OutdatedKeys {
-    pub(super) records: usize,
-    pub(super) files: usize,
-}
-
-/// Result of the probe that runs before the lock of the space is taken.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Probed {
-    /// Rows up to this cursor were scanned.
-    cursor: Cursor,
-    outdated: OutdatedKeys,
-}
-
-/// Scans the space without its lock, if a rewrap to `epoch` is pending.
-pub(super) async fn probe(
+/// Reads a page of keys without the lock of the space, up to its cursor; `None` unless a rewrap to `epoch` is pending.
+pub(super) async fn page(
     db: &mut Session,
     access: &Access,
     epoch: Requested<Epoch>,
-) -> Result<Probed, Aborted<EpochRejection>> {
+    kind: DekKind,
+    position: DekPosition,
+) -> Result<Option<(DekPage, Cursor)>, Aborted<EpochRejection>> {
     let space = for_reading(db, access).await??;
-    let Some(epoch) = pending(space.rewrap_epoch, epoch) else {
-        return Ok(Probed { cursor: Cursor::ZERO, outdated: OutdatedKeys::default() });
-    };
-    let outdated = outdated(db, space.id.as_uuid(), Cursor::ZERO, space.cursor, epoch).await?;
-    Ok(Probed { cursor: space.cursor, outdated })
+    if pending(space.rewrap_epoch, epoch).is_none() {
+        return Ok(None);
+    }
+    let page = deks::page(db, space.id.as_uuid(), kind, position, space.cursor).await?;
+    Ok(Some((page, space.cursor)))
 }
 
-/// Ends the rewrap, and returns the outdated keys that prevent it; none when it has ended.
-pub(super) struct Completion<'a> {
+/// Outcome of an attempt to complete a rewrap.
+pub(super) enum Completion {
+    /// The rewrap has ended.
+    Ended,
+    /// Outdated keys are left.
+    Rejected(EpochRejection),
+    /// More keys came since the count than the transaction reads.
+    Behind(OutdatedKeys),
+}
+
+/// Attempt to end the rewrap after `keys` were counted.
+pub(super) struct Completing<'a> {
     pub(super) access: &'a Access,
     pub(super) epoch: Requested<Epoch>,
-    pub(super) probed: Probed,
+    pub(super) keys: OutdatedKeys,
 }
 
-impl Transaction for Completion<'_> {
-    type Outcome = OutdatedKeys;
+impl Transaction for Completing<'_> {
+    type Outcome = Completion;
     type Rejection = EpochRejection;
 
-    async fn run(&self, db: &mut Session) -> Result<OutdatedKeys, Aborted<EpochRejection>> {
+    async fn run(&self, db: &mut Session) -> Result<Completion, Aborted<EpochRejection>> {
         let space = for_writing(db, self.access).await?;
         let Some(epoch) = pending(space.rewrap_epoch, self.epoch) else {
             let is_current = space.key_generation > Epoch::FIRST && self.epoch.is(space.key_generation);
             let is_repeat = space.rewrap_epoch.is_none() && is_current;
-            return if is_repeat {
-                Ok(OutdatedKeys::default())
-            } else {
-                Err(EpochRejection::Mismatch.into())
-            };
+            return if is_repeat { Ok(Completion::Ended) } else { Err(EpochRejection::Mismatch.into()) };
         };
-        let since = outdated(db, space.id, self.probed.cursor, space.cursor, epoch).await?;
-        let left = OutdatedKeys {
-            records: (since.records + self.probed.outdated.records).min(MAX_COUNTED_KEYS),
-            files: (since.files + self.probed.outdated.files).min(MAX_COUNTED_KEYS),
-        };
-        let ended = left.records == 0 && left.files == 0;
+        let (mut keys, mut is_behind) = (self.keys, false);
+        for kind in OutdatedKeys::KINDS {
+            if let Some(position) = keys.next(kind) {
+                let page = deks::page(db, space.id, kind, position, space.cursor).await?;
+                is_behind |= keys.count(kind, &page, space.cursor);
+            }
+        }
+        let rejection = keys.rejection();
+        let ended = !is_behind && rejection.is_none();
         end(db, space.id, epoch, ended).await?;
         if ended {
             epoch_keys::prune(db, space.id, epoch).await?;
         }
-        Ok(left)
+        Ok(match rejection {
+            _ if is_behind => Completion::Behind(keys),
+            Some(rejection) => Completion::Rejected(rejection),
+            None => Completion::Ended,
+        })
     }
 }
 
@@ -93,38 +94,4 @@ async fn end(db: &mut Session, space: Uuid, epoch: Epoch, ended: bool) -> Result
         ended,
     );
     updated.execute(db).await.map(drop)
-}
-
-/// Live keys older than `epoch` in rows above `since` and up to `until`, counted up to a limit. `bytea` is compared byte
-/// by byte, which is the unsigned order of epoch prefixes. Keys of another length open nothing, and do not count. The
-/// order keeps the plan on the index of pulls, and `OFFSET 0` keeps the planner from guessing how few rows will be left.
-async fn outdated(
-    db: &mut Session,
-    space: Uuid,
-    since: Cursor,
-    until: Cursor,
-    epoch: Epoch,
-) -> Result<OutdatedKeys, sqlx::Error> {
-    let counted = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM (
-                       SELECT FROM (
-                           SELECT wrapped_dek FROM records
-                           WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
-                           ORDER BY cursor, id OFFSET 0) AS live
-                       WHERE length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4 LIMIT $5) AS old) AS "records!",
-                  (SELECT count(*) FROM (
-                       SELECT FROM (
-                           SELECT wrapped_dek FROM files
-                           WHERE space_id = $1 AND cursor > $2 AND cursor <= $3 AND NOT deleted
-                           ORDER BY cursor, id OFFSET 0) AS live
-                       WHERE length(wrapped_dek) = 44 AND substr(wrapped_dek, 1, 4) < $4 LIMIT $5) AS old) AS "files!""#,
-        space,
-        since.as_i64(),
-        until.as_i64(),
-        &epoch.get().to_be_bytes()[..],
-        i64::try_from(MAX_COUNTED_KEYS).unwrap_or(i64::MAX),
-    );
-    let row = counted.fetch_one(db).await?;
-    let count = |rows: i64| usize::try_from(rows).unwrap_or(MAX_COUNTED_KEYS);
-    Ok(OutdatedKeys { records: count(row.records), files: count(row.files) })
 }

@@ -137,7 +137,7 @@ async fn scans(db: &mut PgConnection, table: &str, index: &str) -> (i64, i64) {
 const COUNTED: [(&str, &str); 4] = [
     ("spaces", "spaces_pkey"),
     ("records", "records_pkey"),
-    ("files", "idx_files_space_record"),
+    ("files", "idx_files_live_record"),
     ("revocations", "revocations_pkey"),
 ];
 

@@ -153,11 +153,24 @@ fn admin() -> AdminGrant {
     AdminGrant::issue_shared(LARGE, chain())
 }
 
-/// "DEK page": as much as a page has, from any place.
+/// Rows without keys, between those of the large space, and a space that has had files. Keys of another length open nothing.
+const KEYLESS: &str = "
+    INSERT INTO records (space_id, id, cursor, blob, wrapped_dek, deleted)
+        SELECT '01010101-0101-0101-0101-010101010101', md5('keyless ' || n)::uuid, n / 10 + 1, 'x',
+               CASE WHEN n % 3 = 0 THEN 'short'::bytea END, n % 3 = 1
+        FROM generate_series(1, 100000) n;
+    INSERT INTO files (space_id, id, size, wrapped_dek, record_id, cursor, deleted)
+        SELECT space, md5('dead ' || n)::uuid, 0, '', md5('record 1')::uuid, n / 10 + 1, true
+        FROM generate_series(1, 50000) n, unnest(ARRAY['01010101-0101-0101-0101-010101010101',
+                                                       '02020202-0202-0202-0202-020202020202']::uuid[]) AS space;
+    ANALYZE";
+
+/// "DEK page": as much as a page has, from any place, whatever lies between.
 #[tokio::test]
-async fn page_of_keys_reads_a_page_of_the_index_of_pulls() {
+async fn page_of_keys_reads_nothing_but_keys() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
+        execute(&mut fixture.db, KEYLESS).await;
         for at in [0, 7_000, 14_000] {
             let [record_keys, file_keys] =
                 [DekKind::Record, DekKind::File].map(|kind| listing(kind, cursor(at)));
@@ -165,30 +178,36 @@ async fn page_of_keys_reads_a_page_of_the_index_of_pulls() {
                 let page = storage.deks(&reader(), &record_keys, record_keys.start()).await.unwrap();
                 assert_eq!(page.deks.len(), 2000);
             };
-            assert_reads(&fixture.reads(records).await, &[("idx_records_sync", 2001)]);
+            assert_reads(&fixture.reads(records).await, &[("idx_records_keys", 2001)]);
             let files = async |storage: &PostgresStorage| {
                 let page = storage.deks(&reader(), &file_keys, file_keys.start()).await.unwrap();
                 assert!(!page.deks.is_empty());
             };
-            assert_reads(&fixture.reads(files).await, &[("idx_files_sync", 2001)]);
+            assert_reads(&fixture.reads(files).await, &[("idx_files_live", 2001)]);
         }
         let any = async |storage: &PostgresStorage| assert!(storage.has_files(&reader()).await.unwrap());
-        assert_reads(&fixture.reads(any).await, &[("idx_files_sync", 1), ("revocations_pkey", 0)]);
+        assert_reads(&fixture.reads(any).await, &[("idx_files_live", 1), ("revocations_pkey", 0)]);
+        let none = async |storage: &PostgresStorage| {
+            let grant = ReadGrant::issue(SpaceId::from_bytes([2; 16]));
+            assert!(!storage.has_files(&grant).await.unwrap());
+        };
+        assert_reads(&fixture.reads(none).await, &[("idx_files_live", 0), ("revocations_pkey", 0)]);
         fixture.end().await;
     }
 }
 
-/// "completion probe": the rows of the space, once, in the order of pulls; nothing of them again under the lock.
+/// "completion probe": the keys of the space, once and one more row for each page; nothing of them again under the lock.
 #[tokio::test]
-async fn completion_reads_the_space_once_in_the_order_of_pulls() {
+async fn completion_reads_the_keys_of_the_space_once() {
     for mode in MODES {
         let mut fixture = Fixture::new(mode).await;
+        execute(&mut fixture.db, KEYLESS).await;
         let complete =
             async |storage: &PostgresStorage| storage.complete_rewrap(&admin(), 2.into()).await.unwrap();
         let read = fixture.reads(complete).await;
         let expected = [
-            ("idx_records_sync", 100_000),
-            ("idx_files_sync", 20_000),
+            ("idx_records_keys", 100_050),
+            ("idx_files_live", 20_010),
             ("revocations_pkey", 0),
             ("epoch_keys_pkey", 0),
         ];
@@ -229,7 +248,7 @@ async fn chain_is_looked_up_by_its_cids() {
     }
 }
 
-/// A rewrap reads the rows that it names, and each once more to write it.
+/// A rewrap of several pieces reads the rows that it names to check and to compare them, and once more to write them.
 #[tokio::test]
 async fn rewrap_finds_its_rows_by_their_keys() {
     for mode in MODES {
@@ -251,7 +270,7 @@ async fn rewrap_finds_its_rows_by_their_keys() {
             let entries = files.iter().map(|id| Rewrap { id: *id, dek, observed: None }).collect();
             storage.rewrap_deks(&admin(), DekKind::File, entries, RewrapGuard::Off).await.unwrap();
         };
-        let expected = [("records_pkey", 4_100), ("files_pkey", 30), ("revocations_pkey", 0)];
+        let expected = [("records_pkey", 6_100), ("files_pkey", 30), ("revocations_pkey", 0)];
         assert_reads(&fixture.reads(rewrap).await, &expected);
         fixture.end().await;
     }
@@ -275,7 +294,7 @@ async fn big_push_finds_its_rows_by_their_keys() {
             let pushed = storage.push(&grant, push).await.unwrap();
             assert!(matches!(pushed, Pushed::Committed { .. }), "{pushed:?}");
         };
-        let expected = [("idx_records_sync", 4_002), ("records_pkey", 8_000), ("revocations_pkey", 0)];
+        let expected = [("idx_records_keys", 4_002), ("records_pkey", 8_000), ("revocations_pkey", 0)];
         assert_reads(&fixture.reads(push).await, &expected);
         fixture.end().await;
     }

@@ -34,7 +34,7 @@ async fn fingerprints_are_the_published_ones() {
     assert_eq!(fingerprint.to_string(), "ca9051e286269549484307f7f1e7eee4c4aafc294a3d940680a616030a21e2f1");
     fixture.up_to_date().await;
     let fingerprint = fixture.migrator().status().await.unwrap().fingerprint.unwrap();
-    assert_eq!(fingerprint.to_string(), "a504b241728ec515d4573e3b85145bb2ad769bd105a6e28d007c86abdc2a863f");
+    assert_eq!(fingerprint.to_string(), "a2250316be3d0b3296623f31720af247906edd4e20be9120a8a136af51462963");
 }
 
 #[tokio::test]

@@ -1,35 +1,36 @@
-//! Rewrap of data keys, inside the write transaction (storage §3.12, newer-clients §4.4). Everything is compared before
-//! anything is written.
-
-use std::collections::BTreeMap;
+//! Piece of a rewrap of data keys, inside the write transaction (storage §3.12, newer-clients §4.4). Everything is compared
+//! before anything is written.
 
 use less_sync_core::{Cursor, Dek, DekKind};
 use less_sync_storage::stored::cursor;
-use less_sync_storage::{
-    Access, DekError, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Rewrapped, Space,
-};
+use less_sync_storage::{DekError, DekId, DekRejection, DekRow, Rewrap, RewrapGuard, RewrapVerdict, Space};
 use rusqlite::{CachedStatement, Connection, MAIN_DB, OptionalExtension, params};
 
 use super::statements;
-use crate::access::for_writing;
 use crate::error::storage_error;
 
-/// Replaces keys, all or nothing.
+/// Replaces keys of the current epoch, all or none; returns their number. Each id occurs once.
 pub(super) fn apply(
     db: &Connection,
-    access: &Access,
+    space: &Space,
     kind: DekKind,
     entries: &[Rewrap],
     guard: RewrapGuard,
-) -> Result<Rewrapped, DekError> {
-    let space = for_writing(db, access)?;
-    let current = space.key_generation.get().unsigned_abs();
-    if entries.iter().any(|entry| entry.dek.epoch_prefix() != current) {
-        return Err(DekRejection::EpochMismatch.into());
-    }
-    let replacements = decide(db, &space, kind, entries, guard)?;
+) -> Result<usize, DekError> {
+    let replacements = decide(db, space, kind, entries, guard)?;
     write(db, kind, &replacements)?;
-    Ok(Rewrapped { replaced: replacements.len(), skipped: entries.len() - replacements.len() })
+    Ok(replacements.len())
+}
+
+/// Checks that [`apply`] would accept the entries now.
+pub(super) fn check(
+    db: &Connection,
+    space: &Space,
+    kind: DekKind,
+    entries: &[Rewrap],
+    guard: RewrapGuard,
+) -> Result<(), DekError> {
+    decide(db, space, kind, entries, guard).map(drop)
 }
 
 /// The rows to change, each with its new key.
@@ -40,12 +41,10 @@ fn decide<'a>(
     entries: &'a [Rewrap],
     guard: RewrapGuard,
 ) -> Result<Vec<(i64, &'a Dek)>, DekError> {
-    // The last entry for an id counts; in the order of ids the rows are found fastest.
-    let last: BTreeMap<DekId, &Rewrap> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let mut find = db.prepare_cached(statements::of(kind).find).map_err(storage_error)?;
-    let (mut replacements, mut outdated) = (Vec::with_capacity(last.len()), false);
-    for (id, entry) in last {
-        let row = stored(&mut find, space, id)?;
+    let (mut replacements, mut outdated) = (Vec::with_capacity(entries.len()), false);
+    for entry in entries {
+        let row = stored(&mut find, space, entry.id)?;
         match entry.verdict(row.as_ref().map(Stored::row), guard) {
             RewrapVerdict::Replace => replacements.extend(row.map(|row| (row.rowid, &entry.dek))),
             RewrapVerdict::Skip => {}
@@ -82,7 +81,7 @@ fn stored(find: &mut CachedStatement<'_>, space: &Space, id: DekId) -> Result<Op
 }
 
 /// Writes the keys into their rows. An UPDATE would write each row anew, blob and all; the bytes of a key can be replaced
-/// where they are, because its length never changes and no index contains it.
+/// where they are, because its length never changes and no index contains it: `idx_records_keys` has it in its condition only.
 fn write(db: &Connection, kind: DekKind, replacements: &[(i64, &Dek)]) -> Result<(), DekError> {
     let Some((first, _)) = replacements.first() else { return Ok(()) };
     let table = statements::of(kind).table;

@@ -12,7 +12,7 @@ pub(super) struct Migration {
 }
 
 /// Ascending by version, without gaps.
-pub(super) const MIGRATIONS: [Migration; 5] = [
+pub(super) const MIGRATIONS: [Migration; 6] = [
     Migration {
         version: 1,
         description: "spaces and records",
@@ -37,6 +37,11 @@ pub(super) const MIGRATIONS: [Migration; 5] = [
         version: 5,
         description: "issuer bindings",
         sql: include_str!("../../../../migrations/sqlite/005_issuer_bindings.sql"),
+    },
+    Migration {
+        version: 6,
+        description: "live keys",
+        sql: include_str!("../../../../migrations/sqlite/006_live_keys.sql"),
     },
 ];
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 /// The steps of a plan, one per line.
 fn plan(db: &Connection, sql: &str) -> String {
@@ -60,4 +60,45 @@ async fn no_statement_scans_or_sorts() {
         assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
     }
     storage.close().await;
+}
+
+/// Space 1 has 20 000 records without keys, tombstones among them, and 20 000 deleted files of one record.
+const FILL: &str = "
+    INSERT INTO spaces (id, client_id, cursor, created_at, updated_at)
+        VALUES (zeroblob(16), 'client', 40000, 0, 0);
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000)
+    INSERT INTO records (space_id, id, cursor, deleted, blob)
+        SELECT zeroblob(16), CAST(printf('%016d', n) AS BLOB), n, n % 2, iif(n % 2, NULL, x'00') FROM numbers;
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000)
+    INSERT INTO files (space_id, id, record_id, cursor, deleted, size, wrapped_dek)
+        SELECT zeroblob(16), CAST(printf('%016d', n) AS BLOB), CAST(printf('%016d', 1) AS BLOB), 20000 + n, 1, 0, x''
+        FROM numbers";
+
+/// Statements on the rows with keys visit no others, in any number: counted in steps of the virtual machine.
+#[tokio::test]
+async fn rows_without_keys_are_not_visited() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = SqliteStorage::open(SqliteOptions::new(directory.path().join("sync.db"))).unwrap();
+    storage.close().await;
+    let db = Connection::open(directory.path().join("sync.db")).unwrap();
+    db.execute_batch(FILL).unwrap();
+    let statements = statements();
+    let bounded: Vec<&String> = statements.iter().filter(|sql| sql.contains("INDEXED BY")).collect();
+    assert_eq!(bounded.len(), 4, "{bounded:#?}");
+    for sql in bounded {
+        let mut statement = db.prepare(sql).unwrap();
+        // Space; position or record; bound; limit.
+        let record = b"0000000000000001".to_vec().into();
+        let second = if sql.contains("record_id = ?2") { record } else { 0.into() };
+        let all: [rusqlite::types::Value; 5] =
+            [vec![0_u8; 16].into(), second, vec![0xff_u8; 16].into(), 40_000.into(), 2001.into()];
+        let parameters = all.into_iter().take(statement.parameter_count());
+        let mut rows = statement.query(params_from_iter(parameters)).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            assert!(!row.get::<_, bool>(0).unwrap(), "only the probe for files has a row: {sql}");
+        }
+        drop(rows);
+        let steps = statement.get_status(StatementStatus::VmStep);
+        assert!(steps < 100, "{steps} steps: {sql}");
+    }
 }
