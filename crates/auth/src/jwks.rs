@@ -111,7 +111,10 @@ impl KeySet {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeySet").field("keys", &self.keys.len()).field("skipped", &self.skipped).finish()
+        f.debug_struct("KeySet")
+            .field("keys", &self.keys.len())
+            .field("skipped", &self.skipped)
+            .finish_non_exhaustive()
     }
 }
 
