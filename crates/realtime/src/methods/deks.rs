@@ -63,7 +63,7 @@ async fn send_rows(stream: Stream<'_>, listing: &mut Listing, list: &mut DekList
         for row in deks {
             list.add(row);
         }
-        let (next, ()) = futures_util::join!(listing.next_page(), stream.send(frames));
+        let (next, ()) = futures_util::future::join(listing.next_page(), stream.send(frames)).await;
         page = next?;
     }
     Ok(count)
