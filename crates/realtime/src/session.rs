@@ -6,10 +6,13 @@
 //! States and transitions are those of protocol §6.1.
 
 mod deferred;
+mod ephemeral;
 mod handshake;
+mod inbound;
 mod incoming;
 mod lanes;
 mod liveness;
+mod phase;
 mod rate;
 #[cfg(test)]
 mod tests;
@@ -18,20 +21,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use less_sync_core::frame::{self, Inbound, Unreadable};
-use less_sync_core::wire::method::{Lane, Method};
-use less_sync_core::{Close, close_code};
+use less_sync_core::Close;
+use less_sync_core::wire::method::Lane;
 
 use crate::call::Call;
 use crate::inbound_memory::FREE_BYTES;
 use crate::limits::Limits;
-use deferred::Deferred;
+use ephemeral::Ephemeral;
 pub(crate) use handshake::AuthFrame;
-use handshake::read_auth_frame;
 pub(crate) use incoming::Incoming;
 use lanes::Lanes;
 use liveness::{Liveness, Overdue};
+use phase::Phase;
 use rate::{AbuseMeter, TokenBucket};
 
 /// Action for the driver.
@@ -52,23 +53,6 @@ pub(crate) enum Action {
     Drop,
 }
 
-/// State of the connection (protocol §6.1), with its deadline `until`.
-#[derive(Debug)]
-enum Phase {
-    /// Waits for the auth frame.
-    AwaitAuth { until: Instant },
-    /// The driver validates the token.
-    Validating { until: Instant },
-    /// Calls are accepted.
-    Active,
-    /// No call starts any more. `is_finishing`: the flush has been requested already, or another component will close.
-    Draining { close: Close, until: Instant, is_finishing: bool },
-    /// A close frame was sent; its echo is awaited.
-    Closing { until: Instant },
-    /// The socket is to be released.
-    Ended,
-}
-
 /// State machine of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -83,13 +67,7 @@ pub(crate) struct Session {
     token_ends_at: Instant,
     inbound: TokenBucket,
     inbound_abuse: AbuseMeter,
-    ephemeral: TokenBucket,
-    ephemeral_abuse: AbuseMeter,
-    /// Ephemeral frames beyond the rate, and the time at which the next one may run.
-    deferred: Deferred,
-    deferred_until: Instant,
-    /// Ephemeral frames lost to newer ones since [`Session::take_superseded`].
-    superseded: u64,
+    ephemeral: Ephemeral,
     /// Reading is paused until then because the peer exceeded its rate (backpressure, no rejection).
     paused_until: Option<Instant>,
 }
@@ -106,11 +84,7 @@ impl Session {
             token_ends_at: now + lifetime,
             inbound: TokenBucket::new(limits.inbound_rate, limits.inbound_burst, now),
             inbound_abuse: AbuseMeter::new(limits.inbound_rate, now),
-            ephemeral: TokenBucket::new(limits.ephemeral_rate, limits.ephemeral_burst, now),
-            ephemeral_abuse: AbuseMeter::new(limits.ephemeral_rate, now),
-            deferred: Deferred::default(),
-            deferred_until: now,
-            superseded: 0,
+            ephemeral: Ephemeral::new(&limits, now),
             paused_until: None,
             limits,
         }
@@ -154,8 +128,7 @@ impl Session {
             | Phase::Closing { until } => Some(*until),
             Phase::Active => {
                 let ends = self.ends_at.min(self.token_ends_at).min(self.liveness.deadline());
-                let deferred = (!self.deferred.is_empty()).then_some(self.deferred_until);
-                [Some(ends), self.paused_until, deferred].into_iter().flatten().min()
+                [Some(ends), self.paused_until, self.ephemeral.deadline()].into_iter().flatten().min()
             }
             Phase::Ended => None,
         }
@@ -203,7 +176,7 @@ impl Session {
 
     /// Number of ephemeral frames beyond the rate that newer ones have replaced since the last call.
     pub(crate) fn take_superseded(&mut self) -> u64 {
-        std::mem::take(&mut self.superseded)
+        self.ephemeral.take_superseded()
     }
 
     /// Removes a finished call of `lane`, whose response is queued and whose message had `bytes`, and starts calls that
@@ -315,92 +288,6 @@ impl Session {
             Some(Overdue::Keepalive) => self.actions.push_back(Action::Keepalive),
             Some(Overdue::Peer) => self.close(now, Close::IDLE),
             None => {}
-        }
-    }
-
-    fn on_first(&mut self, now: Instant, incoming: Incoming) {
-        match read_auth_frame(incoming) {
-            Ok(Some(frame)) => {
-                self.phase = Phase::Validating { until: now + self.limits.auth_validation_timeout };
-                self.actions.push_back(Action::Authenticate(frame));
-            }
-            Ok(None) => {}
-            Err(close) => self.close(now, close),
-        }
-    }
-
-    fn on_frame(&mut self, now: Instant, incoming: Incoming) {
-        match incoming {
-            Incoming::Binary(message) => {
-                self.meter(now);
-                self.on_message(now, &message);
-            }
-            Incoming::Control | Incoming::Fragment => self.meter(now),
-            Incoming::Text => self.close(now, Close::TEXT_FRAME),
-            Incoming::TooBig => self.close(now, Close::TOO_BIG),
-            Incoming::Violation => {
-                self.close(now, Close::new(close_code::WEBSOCKET_PROTOCOL, "protocol error"));
-            }
-            Incoming::Closed => self.end(),
-        }
-    }
-
-    /// Counts an inbound message against the rate of the connection.
-    fn meter(&mut self, now: Instant) {
-        self.paused_until = self.inbound.take(now);
-        if self.inbound_abuse.count(now) {
-            self.close(now, Close::RATE_LIMITED);
-        }
-    }
-
-    fn on_message(&mut self, now: Instant, message: &Bytes) {
-        match frame::parse(message) {
-            Ok(Inbound::Request { id, method, params }) => {
-                let known = Method::request(method);
-                self.lanes.accept(Call::within(message, id, method, params.raw(), known));
-                self.proceed();
-            }
-            Ok(Inbound::Notification { method, params }) => {
-                let Some(known) = Method::notification(method) else { return };
-                let call = Call::within(message, "", method, params.raw(), Some(known));
-                if known.row().is_ephemeral {
-                    self.on_ephemeral(now, call);
-                } else {
-                    self.lanes.accept(call);
-                    self.proceed();
-                }
-            }
-            Ok(Inbound::Keepalive | Inbound::Ignored) => {}
-            Err(Unreadable::Empty) => self.close(now, Close::EMPTY_FRAME),
-            Err(Unreadable::Malformed) => self.close(now, Close::INVALID_CBOR),
-            Err(Unreadable::IdTooLong) => self.close(now, Close::REQUEST_ID_TOO_LONG),
-        }
-    }
-
-    /// Runs a presence or event frame within the rate; beyond it the newest of each space and kind waits (protocol §1.10).
-    fn on_ephemeral(&mut self, now: Instant, call: Call) {
-        if self.ephemeral_abuse.count(now) {
-            return self.close(now, Close::RATE_LIMITED);
-        }
-        if self.deferred.is_empty() && self.ephemeral.try_take(now) {
-            self.lanes.accept(call);
-            return self.proceed();
-        }
-        self.superseded += self.deferred.add(call);
-        self.run_deferred(now);
-    }
-
-    /// Runs the waiting ephemeral frames that the rate admits by now.
-    fn run_deferred(&mut self, now: Instant) {
-        while !self.deferred.is_empty() {
-            if !self.ephemeral.try_take(now) {
-                self.deferred_until = self.ephemeral.next_at(now);
-                return;
-            }
-            if let Some(call) = self.deferred.pop() {
-                self.lanes.accept(call);
-                self.proceed();
-            }
         }
     }
 
