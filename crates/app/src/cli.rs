@@ -33,7 +33,7 @@ pub struct Process {
 
 /// A realtime sync server for local-first, end-to-end-encrypted apps.
 #[derive(Debug, Parser)]
-#[command(name = "less-sync-server", display_name = "less-sync")]
+#[command(name = "less-sync-server")]
 struct Arguments {
     /// Read settings from this TOML file: the names of the environment variables in lower case
     #[arg(long, value_name = "FILE", global = true)]
@@ -47,7 +47,8 @@ struct Arguments {
     /// Database to use [env: `DATABASE_URL`, which --dev ignores]
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// Run in development mode on loopback, without configuration: SQLite and a built-in issuer in ./.less-sync
+    /// Run in development mode on loopback, without configuration: SQLite and a built-in issuer in ./.less-sync. With
+    /// --database, the data of --dev is in that database instead
     #[arg(long)]
     dev: bool,
     #[command(subcommand)]
@@ -128,7 +129,17 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
 }
 
 fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, ExitError> {
-    Config::read(&sources(arguments, environment)?).map_err(ExitError::usage)
+    let sources = sources(arguments, environment)?;
+    Config::read(&sources).map_err(|mut invalid| {
+        let is_bare =
+            !arguments.dev && ["DATABASE_URL", "TRUSTED_ISSUERS"].iter().all(|name| !sources.is_given(name));
+        if is_bare {
+            invalid.problems.push(
+                "for a server without configuration, to develop with: less-sync-server --dev".to_owned(),
+            );
+        }
+        ExitError::usage(invalid)
+    })
 }
 
 /// Settings of the command line, the environment and the config file.
@@ -156,14 +167,15 @@ fn print_effective(config: &Config) -> io::Result<()> {
 }
 
 fn log_effective(config: &Config) {
-    let settings: Vec<String> =
-        config.effective().iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let settings = settings.join(" ");
-    if config.development.is_some() {
-        tracing::debug!(settings, "effective configuration");
-    } else {
-        tracing::info!(settings, "effective configuration");
+    let line = |settings: &[(&str, String)]| {
+        let settings: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        settings.join(" ")
+    };
+    // Defaults are in the documentation; all settings together fill a screen.
+    if config.development.is_none() {
+        tracing::info!(settings = line(config.given()), "configuration read");
     }
+    tracing::debug!(settings = line(config.effective()), "effective configuration");
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

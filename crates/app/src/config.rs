@@ -21,6 +21,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use database::DatabaseConfig;
+pub(crate) use database::unsupported_scheme;
 pub use files::{FileStore, FilesConfig};
 pub use identity::IdentityConfig;
 pub use issuers::{DidIssuers, TokenConfig};
@@ -61,6 +62,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// Settings with their effective values, in the order of reading.
     effective: Vec<(&'static str, String)>,
+    /// Those of them that the operator has set.
+    given: Vec<(&'static str, String)>,
 }
 
 /// Problems of an invalid configuration.
@@ -89,6 +92,7 @@ impl Config {
         let limits = LimitsConfig::read(&mut reader);
         let logging = LoggingConfig::read(&mut reader);
         let Findings { problems, warnings, effective } = reader.finish();
+        let given = effective.iter().filter(|(name, _)| sources.is_given(name)).cloned().collect();
         match (server, database, tokens) {
             (Some(server), Some(database), Some(tokens)) if problems.is_empty() => {
                 let limits = limits.with_token_leeway(tokens.rules.leeway);
@@ -105,6 +109,7 @@ impl Config {
                     development,
                     warnings,
                     effective,
+                    given,
                 })
             }
             _ => Err(InvalidConfig { problems }),
@@ -139,6 +144,12 @@ impl Config {
             host => host.to_owned(),
         };
         Ok(Url::parse(&format!("http://{}/readyz", ListenAddress { host, ..listen }))?)
+    }
+
+    /// Settings that a flag, the environment or the config file sets, with their values; secrets are shown as `set`.
+    #[must_use]
+    pub fn given(&self) -> &[(&'static str, String)] {
+        &self.given
     }
 
     /// Settings with their effective values; secrets are shown as `set`.

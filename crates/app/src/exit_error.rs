@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use less_sync_storage_postgres::database_message;
+
 use crate::console::print_stderr;
 
 /// An error with its exit code.
@@ -42,8 +44,15 @@ impl ExitError {
 
     /// Prints the error on one line, its causes indented below.
     pub(crate) fn print(&self) {
-        let mut causes = self.error.chain();
-        print_stderr(&format!("error: {}", causes.next().map(ToString::to_string).unwrap_or_default()));
-        causes.for_each(|cause| print_stderr(&format!("  {cause}")));
+        let mut shown = self.error.to_string();
+        print_stderr(&format!("error: {shown}"));
+        for cause in self.error.chain().skip(1) {
+            // The driver repeats the message of the database, with a line of the source of PostgreSQL.
+            let text = database_message(cause).unwrap_or_else(|| cause.to_string());
+            if text != shown {
+                print_stderr(&format!("  {text}"));
+            }
+            shown = text;
+        }
     }
 }

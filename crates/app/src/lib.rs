@@ -29,6 +29,7 @@ mod key_sets;
 mod listen;
 mod log_writer;
 mod migrate;
+mod process_one;
 mod purge;
 mod server;
 mod service_manager;

@@ -185,7 +185,7 @@ impl IssuerKeys {
                 tracing::info!(issuer = self.index, count = skipped.len(), %skipped, "key set fetched, entries skipped");
             }
             Err(error) => {
-                tracing::warn!(issuer = self.index, error = %less_sync_core::ErrorChain(error), "failed to fetch a key set");
+                tracing::warn!(issuer = self.index, url = %self.url, error = %less_sync_core::ErrorChain(error), "failed to fetch a key set");
             }
         }
         parsed.map_err(|_| FetchFailed)

@@ -20,6 +20,7 @@ mod access;
 mod clock;
 mod columns;
 mod connector;
+mod database_message;
 mod deks;
 mod epoch_keys;
 mod epochs;
@@ -44,6 +45,7 @@ mod sqlstate;
 mod store;
 mod transaction;
 
+pub use database_message::database_message;
 pub use error::OpenError;
 pub use options::PostgresOptions;
 pub use store::PostgresStorage;

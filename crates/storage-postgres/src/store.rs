@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::connector::Connector;
-use crate::migrate::{Migrator, Up, latest_version};
+use crate::migrate::{Event, Migrator, Up, latest_version};
 use crate::pool::Pool;
 use crate::pull::PageLimits;
 use crate::push::{Pusher, QueueLimits};
@@ -93,12 +93,26 @@ async fn migrate(options: &PostgresOptions) -> Result<(), OpenError> {
     let url = options.migration_url.as_ref().unwrap_or(&options.url);
     let migrator = Migrator::new(url.clone()).with_connect_timeout(options.connect_timeout);
     if options.run_migrations {
-        migrator.up(&Up::default(), &mut |event| tracing::info!(?event, "schema migrated")).await?;
+        migrator.up(&Up::default(), &mut |event| log(&event)).await?;
         return Ok(());
     }
     match (migrator.version().await?, latest_version()) {
         (found, needed) if found < needed => Err(OpenError::SchemaBehind { found, needed }),
         _ => Ok(()),
+    }
+}
+
+/// Logs what a migration has found. The migrator itself logs that it waits, and every migration once it is applied.
+fn log(event: &Event) {
+    match event {
+        Event::Adopted(version) => {
+            tracing::info!(version, "migration history of the first generation adopted")
+        }
+        Event::Drifted(drift) => tracing::warn!(%drift, "schema differs from its version"),
+        Event::StrayFiles(files) => {
+            tracing::warn!(shown = files.len(), "files without a record of their space found");
+        }
+        Event::Waiting | Event::Started(_) | Event::Applied(_) | Event::Reverted(_) | Event::Planned(_) => {}
     }
 }
 

@@ -5,7 +5,7 @@ use crate::command::{migrator, on};
 #[test]
 fn version_and_help_are_printed() {
     let version = migrator(&[], &["--version"]).succeeded();
-    assert!(version.out.starts_with("less-sync ") && version.out.contains(" ("), "{}", version.out);
+    assert!(version.out.starts_with("less-sync-migrate ") && version.out.contains(" ("), "{}", version.out);
     let help = migrator(&[], &["--help"]).succeeded();
     for command in ["up", "down", "status", "version", "create", "adopt"] {
         assert!(help.out.contains(command), "{command}");
@@ -32,7 +32,8 @@ fn missing_address_exits_with_2() {
 
 #[test]
 fn invalid_address_exits_with_2_and_is_not_printed() {
-    let expected = "error: invalid database address\n  unsupported database scheme";
+    let expected = "error: invalid database address: unsupported database scheme mysql://: expected sqlite:PATH or \
+                    postgres://USER@HOST/DATABASE";
     on("mysql://root:hush@localhost/sync", &["up"]).failed(2, expected);
     on("sqlite::memory:", &["up"])
         .failed(2, "error: invalid database address: expected sqlite: and the path of a file");

@@ -110,7 +110,7 @@ fn is_healthy(address: SocketAddr) -> bool {
 fn version_and_help_are_printed_with_success() {
     let version = run(&["--version"], &[]);
     assert_eq!(version.status.code(), Some(0));
-    let expected = format!("less-sync {} (", env!("CARGO_PKG_VERSION"));
+    let expected = format!("less-sync-server {} (", env!("CARGO_PKG_VERSION"));
     assert!(stdout(&version).starts_with(&expected), "{}", stdout(&version));
     assert!(stdout(&version).ends_with(")\n"));
     let help = run(&["--help"], &[]);
@@ -126,7 +126,8 @@ fn a_wrong_configuration_is_a_usage_error_that_names_all_problems() {
     assert_eq!(
         stderr(&output),
         "error: invalid configuration\n  DATABASE_URL must be set\n  TRUSTED_ISSUERS must be set\n  \
-         invalid WS_AUTH_TIMEOUT value \"never\": expected 1s to 60s\n"
+         invalid WS_AUTH_TIMEOUT value \"never\": expected 1s to 60s\n  \
+         for a server without configuration, to develop with: less-sync-server --dev\n"
     );
     assert_eq!(stdout(&output), "");
 }

@@ -59,10 +59,20 @@ fn address(reader: &mut Reader<'_>) -> Option<DatabaseAddress> {
             server(reader, "DATABASE_URL", &url).map(Box::new).map(DatabaseAddress::Server)
         }
         _ => {
-            reader.problem("unsupported database scheme");
+            reader.problem(format!("DATABASE_URL has an {}", unsupported_scheme(&url)));
             None
         }
     }
+}
+
+/// Description of an address of another kind. Only the scheme is shown: what follows may contain a password, and so may a text
+/// without a scheme.
+pub(crate) fn unsupported_scheme(url: &str) -> String {
+    let is_scheme =
+        |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme).filter(is_scheme);
+    let shown = scheme.map(|scheme| format!(" {scheme}://")).unwrap_or_default();
+    format!("unsupported database scheme{shown}: expected sqlite:PATH or postgres://USER@HOST/DATABASE")
 }
 
 fn file(reader: &mut Reader<'_>, url: &str, path: &str) -> Option<PathBuf> {

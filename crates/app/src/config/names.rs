@@ -5,7 +5,10 @@ const OUR_PREFIXES: [&str; 8] =
     ["FEDERATION_", "FILE_", "DATABASE_", "LESS_SYNC_", "WS_", "JWT_", "JWKS_", "PERSONAL_SPACE_"];
 
 /// Variables of the toolbox and of tests, which may share an environment with the server.
-const FOREIGN: [&str; 3] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_TEST_DATABASE_URL"];
+const FOREIGN: [&str; 4] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_SYNC_KEYS", "LESS_TEST_DATABASE_URL"];
+
+/// Variable that `cargo run` sets for programs with a build script; not a setting.
+const OF_CARGO: &str = "LESS_SYNC_VERSION";
 
 /// Names of the specification without effect in this version. Ignoring them silently would mislead operators.
 const UNSUPPORTED: [&str; 6] = [
@@ -19,16 +22,15 @@ const UNSUPPORTED: [&str; 6] = [
 
 /// Checks an environment variable; returns a warning if nothing reads it.
 pub(crate) fn check_variable(name: &str, known: &[&str]) -> Option<String> {
-    if is_known(name, known) || FOREIGN.contains(&name) {
+    if is_known(name, known) || FOREIGN.contains(&name) || name == OF_CARGO {
         return None;
     }
     if is_unsupported(name) {
         return Some(format!("{name} is not supported by this version and has no effect"));
     }
     let ours = OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    ours.then(|| {
-        format!("unknown variable {name} has no effect; the nearest known name is {}", nearest(name, known))
-    })
+    let hint = nearest(name, known).map(|nearest| format!("; the nearest known name is {nearest}"));
+    ours.then(|| format!("unknown variable {name} has no effect{}", hint.unwrap_or_default()))
 }
 
 /// Checks an entry of the config file; returns a warning for an unsupported name.
@@ -42,8 +44,9 @@ pub(crate) fn check_file_entry(name: &str, known: &[&str]) -> Result<Option<Stri
     } else if is_unsupported(name) {
         Ok(Some(format!("{shown} in the config file is not supported by this version and has no effect")))
     } else {
-        let nearest = nearest(name, known).to_lowercase();
-        Err(format!("unknown name {shown} in the config file; the nearest known name is {nearest}"))
+        let hint = nearest(name, known).map(str::to_lowercase);
+        let hint = hint.map(|nearest| format!("; the nearest known name is {nearest}"));
+        Err(format!("unknown name {shown} in the config file{}", hint.unwrap_or_default()))
     }
 }
 
@@ -60,8 +63,10 @@ fn matches_form(name: &str, names: &[&str]) -> bool {
     names.contains(&name) || name.strip_suffix("_FILE").is_some_and(|plain| names.contains(&plain))
 }
 
-fn nearest<'n>(name: &str, known: &[&'n str]) -> &'n str {
-    known.iter().copied().min_by_key(|candidate| distance(name, candidate)).unwrap_or_default()
+/// Known name that `name` may be a misspelling of; `None` if more than a quarter of the letters differ.
+fn nearest<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
+    let nearest = known.iter().copied().min_by_key(|candidate| distance(name, candidate))?;
+    (distance(name, nearest) <= nearest.len() / 4).then_some(nearest)
 }
 
 /// Levenshtein distance.
@@ -110,8 +115,26 @@ mod tests {
     }
 
     #[test]
+    fn name_that_is_not_near_is_not_offered() {
+        let warning = check_variable("FILE_OWNER", &KNOWN).unwrap();
+        assert_eq!(warning, "unknown variable FILE_OWNER has no effect");
+        assert_eq!(
+            check_file_entry("OWNER", &KNOWN),
+            Err("unknown name owner in the config file".to_owned())
+        );
+    }
+
+    #[test]
     fn foreign_variables_are_ignored() {
-        for name in ["PATH", "HOME", "LESS_SYNC_TOKEN", "DATABASE_URL", "DATABASE_URL_FILE"] {
+        for name in [
+            "PATH",
+            "HOME",
+            "LESS_SYNC_TOKEN",
+            "LESS_SYNC_KEYS",
+            "LESS_SYNC_VERSION",
+            "DATABASE_URL",
+            "DATABASE_URL_FILE",
+        ] {
             assert_eq!(check_variable(name, &KNOWN), None, "{name}");
         }
     }

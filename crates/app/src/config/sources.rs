@@ -92,6 +92,13 @@ impl Sources {
         Ok(None)
     }
 
+    /// True if a flag, the environment or the config file sets `name`, directly or by a file.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        let by_file = format!("{name}_FILE");
+        let given = [&self.flags, &self.environment, &self.file];
+        given.into_iter().any(|layer| set(layer).any(|given| given == name || given == by_file))
+    }
+
     /// Names in the config file.
     pub(crate) fn names_in_file(&self) -> impl Iterator<Item = &str> {
         set(&self.file)

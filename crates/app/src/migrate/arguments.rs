@@ -11,7 +11,7 @@ use crate::config::parse_duration;
 
 /// Migrates the schema of a less-sync database up to the version that the server needs, or down.
 #[derive(Debug, Parser)]
-#[command(name = "less-sync-migrate", display_name = "less-sync")]
+#[command(name = "less-sync-migrate")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) connection: Connection,

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use less_sync_storage_postgres::migrate::{DatabaseUrl, Migrator};
+use less_sync_storage_postgres::migrate::{DatabaseUrl, InvalidDatabaseUrl, Migrator};
 
 use super::arguments::Connection;
 use super::schema::Schema;
 use super::{postgres, sqlite};
-use crate::config::{Sources, Values, without_mark};
+use crate::config::{Sources, Values, unsupported_scheme, without_mark};
 use crate::exit_error::ExitError;
 
 /// A database to migrate.
@@ -29,7 +29,11 @@ impl Database {
         if let Some(path) = url.strip_prefix("sqlite:") {
             return sqlite::path(path).map(Self::Sqlite);
         }
-        let url: DatabaseUrl = url.parse().context("invalid database address")?;
+        let parsed = url.parse::<DatabaseUrl>();
+        if matches!(parsed, Err(InvalidDatabaseUrl::Scheme)) {
+            return Err(anyhow!("invalid database address: {}", unsupported_scheme(url)));
+        }
+        let url = parsed.context("invalid database address")?;
         Ok(Self::Postgres(Box::new(Migrator::new(url))))
     }
 
@@ -98,6 +102,10 @@ mod tests {
         assert!(matches!(Database::at("postgresql://localhost/x").unwrap(), Database::Postgres(_)));
         assert!(matches!(Database::at("sqlite:x.db").unwrap(), Database::Sqlite(_)));
         let other = Database::at("mysql://localhost/x").unwrap_err();
-        assert_eq!(format!("{other:#}"), "invalid database address: unsupported database scheme");
+        let expected = "invalid database address: unsupported database scheme mysql://: expected sqlite:PATH or postgres://USER@HOST/DATABASE";
+        assert_eq!(format!("{other:#}"), expected);
+        for secret in ["user:hush@host/x", "hush", "a hush://x"] {
+            assert!(!Database::at(secret).unwrap_err().to_string().contains("hush"), "{secret}");
+        }
     }
 }

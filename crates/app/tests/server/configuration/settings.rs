@@ -221,7 +221,11 @@ fn all_problems_are_reported_together() {
 fn every_problem_has_its_text() {
     let cases = [
         ("LISTEN_ADDR", "localhost", "invalid LISTEN_ADDR \"localhost\""),
-        ("DATABASE_URL", "mysql://x", "unsupported database scheme"),
+        (
+            "DATABASE_URL",
+            "mysql://me:hush@x",
+            "DATABASE_URL has an unsupported database scheme mysql://: expected sqlite:PATH or postgres://USER@HOST/DATABASE",
+        ),
         (
             "DATABASE_URL",
             "postgres://user:secret@host:port/db",
