@@ -10,6 +10,7 @@
 mod bench;
 mod cli;
 mod development_server;
+mod documents;
 mod files;
 mod history_check;
 mod node_client;

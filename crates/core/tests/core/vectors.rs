@@ -4,6 +4,7 @@
 //! tests fail when the lists and the files disagree.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+mod documents;
 mod file;
 mod golden;
 mod ids;

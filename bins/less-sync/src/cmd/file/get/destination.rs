@@ -81,6 +81,7 @@ fn replaceable(path: &Path) -> anyhow::Result<PathBuf> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
         Err(error) => return Err(error).with_context(|| format!("cannot write {shown}")),
+        Ok(found) if found.is_file() => return Ok(path.to_owned()),
         Ok(_) => {}
     }
     let target = path.canonicalize().with_context(|| format!("{shown} is a link to a missing file"))?;
