@@ -9,6 +9,7 @@ mod container;
 mod database;
 mod durability;
 mod local;
+mod pooler;
 mod proxied;
 mod run;
 mod server;
@@ -17,4 +18,5 @@ mod watcher;
 
 pub use database::TestDatabase;
 pub use durability::Durability;
+pub use pooler::Pooler;
 pub use server::PrivateServer;

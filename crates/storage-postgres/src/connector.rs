@@ -6,7 +6,9 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, timeout_at};
 
-use crate::session::{Session, Statements, Watchdog};
+use crate::migrate::DatabaseUrl;
+use crate::session::{Naming, Session, Statements, Watchdog};
+use crate::sqlstate::{ends_session, rejects_startup_parameter};
 use crate::{OpenError, PostgresOptions};
 
 /// Minimum supported version of PostgreSQL (operations §11.3).
@@ -23,31 +25,30 @@ const RESPONSE: Duration = Duration::from_secs(1);
 /// Opens connections with the session settings of the adapter.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
-    options: PgConnectOptions,
+    address: DatabaseUrl,
     settings: String,
     connect_timeout: Duration,
     /// Maximum duration of a statement as the client sees it; `None`: unlimited.
     statement_limit: Option<Duration>,
-    statements: Statements,
+    naming: Naming,
     watchdog: Watchdog,
 }
 
 impl Connector {
     pub(crate) fn new(options: &PostgresOptions) -> Self {
         let direct = options.migration_url.as_ref().unwrap_or(&options.url);
+        let statements = if options.statement_cache == 0 { Statements::Unnamed } else { Statements::Named };
         let limited = Some(options.statement_timeout).filter(|limit| !limit.is_zero());
         Self {
-            options: options
-                .url
-                .options()
-                .clone()
-                .application_name("less-sync")
-                .statement_cache_capacity(options.statement_cache)
-                .disable_statement_logging(),
+            address: options.url.clone().adapt(|url| {
+                url.application_name("less-sync")
+                    .statement_cache_capacity(options.statement_cache)
+                    .disable_statement_logging()
+            }),
             settings: settings(options),
             connect_timeout: options.connect_timeout,
             statement_limit: limited.map(|limit| limit + RESPONSE),
-            statements: if options.statement_cache == 0 { Statements::Unnamed } else { Statements::Named },
+            naming: Naming::new(statements),
             watchdog: Watchdog::new(direct.options()),
         }
     }
@@ -61,16 +62,61 @@ impl Connector {
     pub(crate) async fn connect_until(&self, deadline: Instant) -> Result<Session, OpenError> {
         let begun = Instant::now();
         let deadline = deadline.min(begun + self.connect_timeout);
-        let (options, settings) = (&self.options, &self.settings);
-        let opening = Session::open(options, settings, self.statement_limit, self.statements, &self.watchdog);
-        let opened = timeout_at(deadline, opening).await;
+        let opened = timeout_at(deadline, async {
+            match self.open().await {
+                // An administrator who ends all sessions ends those that are just being opened too.
+                Err(error) if ends_session(&error) => self.open().await,
+                opened => opened,
+            }
+        })
+        .await;
         recent(opened.map_err(|_| OpenError::ConnectTimeout(deadline - begun))?.map_err(OpenError::Connect)?)
+    }
+
+    /// Opens a session. If a proxy rejects the parameters of the address, the session applies them itself.
+    async fn open(&self) -> Result<Session, sqlx::Error> {
+        let open = async |options: &PgConnectOptions, settings: &str| {
+            Session::open(options, settings, self.statement_limit, &self.naming, &self.watchdog).await
+        };
+        match (open(self.address.options(), &self.settings).await, self.address.without_parameters()) {
+            (Err(error), Some((options, parameters))) if rejects_startup_parameter(&error) => {
+                tracing::debug!(%error, "database proxy rejected start-up parameters, setting them in the session");
+                open(options, &format!("{}; {parameters}", self.settings)).await
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    /// Changes to unnamed statements if a proxy lets the sessions share backends, and does not keep the names of their
+    /// prepared statements apart. Both sessions are fresh.
+    pub(crate) async fn check_naming(&self, first: &mut Session, second: &mut Session) {
+        if self.watchdog.is_pooled()
+            && self.naming.statements() == Statements::Named
+            && !keeps_names_apart(first, second).await
+        {
+            self.naming.give_up();
+        }
     }
 
     /// Closes what the connections share.
     pub(crate) async fn close(&self) {
         self.watchdog.close().await;
     }
+}
+
+/// True if both sessions, under the same names, have had different statements on the same backend.
+async fn keeps_names_apart(first: &mut Session, second: &mut Session) -> bool {
+    const ATTEMPTS: u32 = 20;
+    for _ in 0..ATTEMPTS {
+        let one = sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid() + 0 * $1").bind(1_i32);
+        let other = sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid() - 0 * $1").bind(1_i32);
+        match (one.fetch_one(&mut *first).await, other.fetch_one(&mut *second).await) {
+            (Ok(one), Ok(other)) if one == other => return true,
+            (Ok(_), Ok(_)) => {}
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Idle connection.
@@ -93,7 +139,8 @@ impl IdleConnection {
     /// Returns the connection unless it turns out to be broken. It is pinged when it has been idle for longer than
     /// [`TRUSTED`].
     pub(crate) async fn check(mut self) -> Option<Session> {
-        let sound = self.age() < TRUSTED || self.connection.ping().await.is_ok();
+        let sound =
+            !self.connection.is_outdated() && (self.age() < TRUSTED || self.connection.ping().await.is_ok());
         sound.then_some(self.connection)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use less_sync_storage::StorageError;
 
 use crate::migrate::MigrateError;
-use crate::sqlstate::{Meaning, meaning};
+use crate::sqlstate::{Meaning, meaning, rejects_startup_parameter};
 
 /// Error of opening a database.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,9 @@ impl OpenError {
     /// Returns true if a retry may succeed. A wrong password or a missing database is permanent.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Connect(error) => meaning(error) == Meaning::Unavailable,
+            Self::Connect(error) => {
+                meaning(error) == Meaning::Unavailable && !rejects_startup_parameter(error)
+            }
             Self::ConnectTimeout(_) => true,
             Self::ServerTooOld { .. } | Self::SchemaBehind { .. } | Self::Migrate(_) => false,
         }

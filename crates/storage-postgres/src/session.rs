@@ -17,11 +17,12 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-pub(crate) use self::statement::Statements;
+pub(crate) use self::statement::{Naming, Statements};
 use self::statement::{Prepared, TransactionState};
+pub(crate) use self::transaction::OpenTransaction;
 pub(crate) use self::watchdog::Watchdog;
 use self::watchdog::{Backend, Deadline, silent};
-use crate::sqlstate::leaves_connection;
+use crate::sqlstate::{is_name_clash, leaves_connection};
 
 /// Maximum wait for the response to a ping, and for the end of a session.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -42,7 +43,9 @@ type BoxStream<'s, T> = futures_util::stream::BoxStream<'s, Result<T, sqlx::Erro
 pub(crate) struct Session {
     connection: PgConnection,
     deadline: Deadline,
+    /// Statements of the session for all its life: the driver reuses the names that it has given.
     statements: Statements,
+    naming: Naming,
     transaction: TransactionState,
 }
 
@@ -54,7 +57,7 @@ impl Session {
         options: &PgConnectOptions,
         settings: &str,
         limit: Option<Duration>,
-        statements: Statements,
+        naming: &Naming,
         watchdog: &Watchdog,
     ) -> Result<Self, sqlx::Error> {
         let mut connection = options.connect().await?;
@@ -65,7 +68,13 @@ impl Session {
             watchdog.distrust_backends();
         }
         let deadline = Deadline::new(limit, watchdog.clone(), backend);
-        Ok(Self { connection, deadline, statements, transaction: TransactionState::None })
+        let (statements, naming) = (naming.statements(), naming.clone());
+        Ok(Self { connection, deadline, statements, naming, transaction: TransactionState::None })
+    }
+
+    /// True if the session uses names that the proxy before the database does not keep apart.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.statements == Statements::Named && self.naming.statements() == Statements::Unnamed
     }
 
     /// Version of the server as libpq numbers it.
@@ -97,7 +106,11 @@ impl Session {
     async fn run(&mut self, query: Prepared) -> Result<Rows, sqlx::Error> {
         self.roll_back_abandoned().await?;
         if !query.needs_transaction() || self.transaction == TransactionState::Open {
-            return self.deadline.bound(self.connection.fetch_many(query).try_collect()).await;
+            let rows = self.deadline.bound(self.connection.fetch_many(query).try_collect()).await;
+            if rows.as_ref().is_err_and(is_name_clash) {
+                self.naming.give_up();
+            }
+            return rows;
         }
         self.command("BEGIN").await?;
         match self.deadline.bound(self.connection.fetch_many(query).try_collect()).await {
@@ -153,5 +166,55 @@ impl<'c> Executor<'c> for &'c mut Session {
         'c: 'e,
     {
         Box::pin(self.deadline.bound(self.connection.describe(sql)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use less_sync_test_support::postgres::TestDatabase;
+
+    use super::*;
+
+    /// Statements that the server keeps after many executions of three different ones.
+    async fn kept_statements(statements: Statements) -> i64 {
+        let database = TestDatabase::empty().await;
+        let options: PgConnectOptions = database.url().parse().unwrap();
+        let options = options.statement_cache_capacity(if statements == Statements::Named { 2 } else { 0 });
+        let (naming, watchdog) = (Naming::new(statements), Watchdog::new(&options));
+        let mut session =
+            Session::open(&options, "SET timezone = 'UTC'", None, &naming, &watchdog).await.unwrap();
+        for round in 0..100 {
+            for sql in ["SELECT $1 + 1", "SELECT $1 + 2", "SELECT $1 + 3"] {
+                sqlx::query_scalar::<_, i32>(sql).bind(round).fetch_one(&mut session).await.unwrap();
+            }
+            let mut transaction = session.begin().await.unwrap();
+            sqlx::query("SELECT $1::text").bind("x").execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        assert!(!watchdog.is_pooled());
+        let count = sqlx::raw_sql("SELECT count(*) FROM pg_prepared_statements");
+        session.fetch_one(count).await.unwrap().get(0)
+    }
+
+    #[tokio::test]
+    async fn unnamed_statements_leave_nothing_on_the_server() {
+        assert_eq!(kept_statements(Statements::Unnamed).await, 0);
+        assert_eq!(kept_statements(Statements::Named).await, 2);
+    }
+
+    #[tokio::test]
+    async fn failed_statement_leaves_no_transaction_open() {
+        let database = TestDatabase::empty().await;
+        let options: PgConnectOptions = database.url().parse().unwrap();
+        let (naming, watchdog) = (Naming::new(Statements::Unnamed), Watchdog::new(&options));
+        let mut session =
+            Session::open(&options, "SET timezone = 'UTC'", None, &naming, &watchdog).await.unwrap();
+        for _ in 0..2 {
+            let failed = sqlx::query("SELECT 1 / $1::int").bind(0).execute(&mut session).await.unwrap_err();
+            assert!(leaves_connection(&failed), "{failed}");
+            drop(session.begin().await.unwrap());
+            let one: i32 = sqlx::query_scalar("SELECT $1 + 0").bind(1).fetch_one(&mut session).await.unwrap();
+            assert_eq!(one, 1);
+        }
     }
 }

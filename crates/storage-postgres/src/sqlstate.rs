@@ -1,5 +1,7 @@
 //! SQLSTATE table: the meaning of PostgreSQL error codes to the contract (storage §3.2).
 
+use std::io::ErrorKind;
+
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
@@ -29,7 +31,8 @@ fn meaning_of(code: &str, constraint: Option<&str>) -> Meaning {
         "23505" if constraint == Some("spaces_pkey") => Meaning::SpaceExists,
         // lock_not_available; query_canceled: the statement timeout; read_only_sql_transaction: a standby, or on its
         // way to become one; idle_in_transaction_session_timeout; statement_completion_unknown, transaction_resolution_unknown
-        "55P03" | "57014" | "25006" | "25P03" | "40003" | "08007" => Meaning::Unavailable,
+        // duplicate_prepared_statement, invalid_sql_statement_name: the session was led to another backend
+        "55P03" | "57014" | "25006" | "25P03" | "40003" | "08007" | "42P05" | "26000" => Meaning::Unavailable,
         // connection_exception; insufficient_resources: disk, memory, connections; operator_intervention: shutdown, crash,
         // starting up; system_error
         _ if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Meaning::Unavailable,
@@ -56,10 +59,42 @@ pub(crate) fn leaves_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {
             let severity = error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
-            !matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic)) && !is_read_only(&**error)
+            !matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
+                && !is_read_only(&**error)
+                && !is_clash_code(&**error)
         }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => true,
         _ => false,
+    }
+}
+
+/// True if a prepared statement was not there, or another one was there under its name: the statement did not run. A
+/// proxy that pools transactions has led the session to another backend.
+pub(crate) fn is_name_clash(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(is_clash_code)
+}
+
+/// `duplicate_prepared_statement`, `invalid_sql_statement_name`
+fn is_clash_code(error: &dyn DatabaseError) -> bool {
+    matches!(error.code().as_deref(), Some("42P05" | "26000"))
+}
+
+/// True if a proxy rejected the connection for a start-up parameter that it does not know.
+pub(crate) fn rejects_startup_parameter(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.message().contains("unsupported startup parameter"))
+}
+
+/// True if the server ended the session, for an administrator or because it stopped.
+pub(crate) fn ends_session(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => {
+            matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+            )
+        }
+        // admin_shutdown
+        error => error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57P01")),
     }
 }
 

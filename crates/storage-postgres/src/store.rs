@@ -39,7 +39,13 @@ impl PostgresStorage {
     /// See [`OpenError`]; when the database could not be reached, the last real reason.
     pub async fn open(options: PostgresOptions) -> Result<Self, OpenError> {
         let connector = Connector::new(&options);
-        let first = reach(&connector, options.startup_wait).await?;
+        let mut first = reach(&connector, options.startup_wait).await?;
+        let mut second = connector.connect().await?;
+        connector.check_naming(&mut first, &mut second).await;
+        drop(second.close().await);
+        if first.is_outdated() {
+            first = connector.connect().await?;
+        }
         migrate(&options).await?;
         let connections = options.max_connections.clamp(3, 500);
         let committers = committers(connections);

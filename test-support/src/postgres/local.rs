@@ -144,7 +144,7 @@ fn installed() -> Vec<PathBuf> {
 }
 
 /// User and group of `postgres`, or of `nobody`.
-fn unprivileged() -> (u32, u32) {
+pub(super) fn unprivileged() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").expect("a list of users");
     let find = |name: &str| {
         let line = users.lines().find(|line| line.split(':').next() == Some(name))?;

@@ -14,15 +14,21 @@ const PORT: u16 = 5432;
 impl TestDatabase {
     /// Starts a proxy in front of the server of the database. Returns it with the URL of the database through it.
     pub async fn behind_proxy(&self) -> (FaultProxy, String) {
-        let mut url = Url::parse(self.url()).expect("the URL of a database");
+        let url = Url::parse(self.url()).expect("the URL of a database");
         let proxy = FaultProxy::in_front_of(upstream(&url)).await;
-        let kept: Vec<_> = url.query_pairs().into_owned().filter(|(name, _)| name != "host").collect();
-        url.query_pairs_mut().clear().extend_pairs(kept).append_pair("sslmode", "disable");
-        let changed =
-            url.set_host(Some("127.0.0.1")).is_ok() && url.set_port(Some(proxy.address().port())).is_ok();
-        assert!(changed, "the URL of a database takes a host and a port");
-        (proxy, url.into())
+        let through = through(&url, proxy.address());
+        (proxy, through)
     }
+}
+
+/// URL of a database through a proxy at `address`.
+pub(super) fn through(url: &Url, address: SocketAddr) -> String {
+    let mut url = url.clone();
+    let kept: Vec<_> = url.query_pairs().into_owned().filter(|(name, _)| name != "host").collect();
+    url.query_pairs_mut().clear().extend_pairs(kept).append_pair("sslmode", "disable");
+    let changed = url.set_ip_host(address.ip()).is_ok() && url.set_port(Some(address.port())).is_ok();
+    assert!(changed, "the URL of a database takes a host and a port");
+    url.into()
 }
 
 /// Address of the server of a database.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{DatabaseUrl, MigrateError};
-use crate::session::{Session, Statements, Watchdog};
+use crate::session::{Naming, Session, Statements, Watchdog};
+use crate::sqlstate::rejects_startup_parameter;
 
 /// Minimum supported version of PostgreSQL (operations §11.3).
 const OLDEST_SERVER: i32 = 15;
@@ -22,10 +23,30 @@ const SESSION: &str = "SET application_name = 'less-sync-migrate'; \
     SET timezone = 'UTC'; \
     SET standard_conforming_strings = on";
 
-pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result<Session, MigrateError> {
+/// A session of the migrator.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) db: Session,
+    /// A proxy pools transactions, so that statements of other sessions run on the same backend.
+    pub(crate) pooled: bool,
+}
+
+pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result<Opened, MigrateError> {
     let watchdog = Watchdog::new(url.options());
-    let opening = Session::open(url.options(), SESSION, None, Statements::Unnamed, &watchdog);
-    let opened = timeout(connect_timeout, opening).await;
+    let naming = Naming::new(Statements::Unnamed);
+    let opened = timeout(connect_timeout, async {
+        match (
+            Session::open(url.options(), SESSION, None, &naming, &watchdog).await,
+            url.without_parameters(),
+        ) {
+            (Err(error), Some((options, parameters))) if rejects_startup_parameter(&error) => {
+                let settings = format!("{SESSION}; {parameters}");
+                Session::open(options, &settings, None, &naming, &watchdog).await
+            }
+            (opened, _) => opened,
+        }
+    })
+    .await;
     let opened = opened.map_err(|_elapsed| MigrateError::ConnectTimeout(connect_timeout))?;
     let mut db = opened.map_err(MigrateError::Connect)?;
     let (version, encoding): (i32, String) = sqlx::query_as(
@@ -39,5 +60,5 @@ pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result
     if encoding != "UTF8" {
         return Err(MigrateError::Encoding(encoding));
     }
-    Ok(db)
+    Ok(Opened { db, pooled: watchdog.is_pooled() })
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use tokio::time::{Instant, sleep_until};
 
 use super::MigrateError;
@@ -14,19 +15,30 @@ const FACTOR: i64 = 0x3d32_ad9e;
 /// Interval between two attempts to take the lock.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Takes the lock for this session; it ends with the connection.
+/// Extent of the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The session.
+    Session,
+    /// A transaction, which stays open: behind a proxy that pools transactions there are no locks of a session. An open
+    /// transaction without a snapshot does not block concurrent index builds.
+    Transaction,
+}
+
+/// Takes the lock; it ends with the connection.
 ///
 /// Polls instead of waiting inside a statement: that would hold a snapshot, which the migrator in
 /// front must see the end of before its concurrent index is complete, so that each would wait for the other.
 pub(crate) async fn acquire(
     db: &mut Session,
+    extent: Extent,
     lock_timeout: Duration,
     tell: Listener<'_>,
 ) -> Result<(), MigrateError> {
     let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut *db).await?;
     let key = key(&name);
     let deadline = Instant::now() + lock_timeout;
-    if attempt(db, key).await? {
+    if attempt(db, extent, key).await? {
         return Ok(());
     }
     tell(Event::Waiting);
@@ -36,14 +48,28 @@ pub(crate) async fn acquire(
             return Err(MigrateError::Locked(lock_timeout));
         }
         sleep_until(deadline.min(Instant::now() + INTERVAL)).await;
-        if attempt(db, key).await? {
+        if attempt(db, extent, key).await? {
             return Ok(());
         }
     }
 }
 
-async fn attempt(db: &mut Session, key: i64) -> sqlx::Result<bool> {
-    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(db).await
+async fn attempt(db: &mut Session, extent: Extent, key: i64) -> sqlx::Result<bool> {
+    match extent {
+        Extent::Session => {
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(db).await
+        }
+        Extent::Transaction => {
+            let attempt = format!(
+                "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_try_advisory_xact_lock({key})"
+            );
+            let taken: bool = db.fetch_one(sqlx::raw_sql(AssertSqlSafe(attempt))).await?.try_get(0)?;
+            if !taken {
+                db.execute(sqlx::raw_sql("ROLLBACK")).await?;
+            }
+            Ok(taken)
+        }
+    }
 }
 
 /// `0x3d32ad9e × CRC32(database name)`; at most 62 bits.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::connection::Opened;
 use super::down::{self, Down};
+use super::lock::Extent;
 use super::run::{Event, Listener};
 use super::status::{self, Status};
 use super::up::{self, Up};
@@ -54,9 +56,9 @@ impl Migrator {
     /// # Errors
     /// See [`MigrateError`]. Reported steps are complete.
     pub async fn up(&self, up: &Up, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
-        let mut db = self.locked(tell).await?;
-        let outcome = up::run(&mut db, up, tell).await;
-        close(db, outcome).await
+        let mut locked = self.locked(tell).await?;
+        let outcome = up::run(&mut locked.db, up, tell).await;
+        locked.close(outcome).await
     }
 
     /// Reverts applied migrations and returns the resulting version.
@@ -64,9 +66,9 @@ impl Migrator {
     /// # Errors
     /// See [`MigrateError`]; in particular [`MigrateError::LosesData`], before the first step is taken.
     pub async fn down(&self, down: &Down, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
-        let mut db = self.locked(tell).await?;
-        let outcome = down::run(&mut db, down, tell).await;
-        close(db, outcome).await
+        let mut locked = self.locked(tell).await?;
+        let outcome = down::run(&mut locked.db, down, tell).await;
+        locked.close(outcome).await
     }
 
     /// Adopts the migration history of the first-generation server, without migrating further: rows 1–11
@@ -75,9 +77,9 @@ impl Migrator {
     /// # Errors
     /// See [`MigrateError`]; in particular [`MigrateError::NothingToAdopt`].
     pub async fn adopt(&self) -> Result<i64, MigrateError> {
-        let mut db = self.locked(&mut |_event| {}).await?;
-        let outcome = adopt::run(&mut db).await;
-        close(db, outcome).await
+        let mut locked = self.locked(&mut |_event| {}).await?;
+        let outcome = adopt::run(&mut locked.db).await;
+        locked.close(outcome).await
     }
 
     /// Reads the status of the schema. Takes no lock.
@@ -111,15 +113,46 @@ impl Migrator {
     }
 
     async fn open(&self) -> Result<Session, MigrateError> {
-        connection::open(&self.url, self.connect_timeout).await
+        Ok(connection::open(&self.url, self.connect_timeout).await?.db)
     }
 
-    async fn locked(&self, tell: Listener<'_>) -> Result<Session, MigrateError> {
-        let mut db = self.open().await?;
-        match lock::acquire(&mut db, self.lock_timeout, tell).await {
-            Ok(()) => Ok(db),
+    /// Opens a session under the lock. A second one shows whether a proxy pools transactions, and then holds the lock.
+    async fn locked(&self, tell: Listener<'_>) -> Result<Locked, MigrateError> {
+        let Opened { mut db, pooled } = connection::open(&self.url, self.connect_timeout).await?;
+        let mut other = connection::open(&self.url, self.connect_timeout).await?;
+        if pooled || other.pooled {
+            tracing::warn!("migrating through a proxy that pools transactions; a direct address is safer");
+            return match lock::acquire(&mut other.db, Extent::Transaction, self.lock_timeout, tell).await {
+                Ok(()) => Ok(Locked { db, holder: Some(other.db) }),
+                Err(error) => close(db, Err(error)).await,
+            };
+        }
+        drop(other.db.close().await);
+        match lock::acquire(&mut db, Extent::Session, self.lock_timeout, tell).await {
+            Ok(()) => Ok(Locked { db, holder: None }),
             Err(error) => close(db, Err(error)).await,
         }
+    }
+}
+
+/// A session under the lock of the database.
+#[derive(Debug)]
+struct Locked {
+    db: Session,
+    /// Session that holds the lock in a transaction; `None` if `db` holds it.
+    holder: Option<Session>,
+}
+
+impl Locked {
+    /// Ends the sessions, and with them the lock.
+    async fn close<T>(self, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
+        if let Some(mut holder) = self.holder {
+            let released = sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.map(drop);
+            if let Err(error) = released.and(holder.close().await) {
+                tracing::debug!(%error, "failed to close the connection with the migration lock");
+            }
+        }
+        close(self.db, outcome).await
     }
 }
 

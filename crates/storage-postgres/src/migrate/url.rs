@@ -1,5 +1,7 @@
 //! The address of a database.
 
+mod parameters;
+
 use std::error::Error;
 use std::fmt;
 use std::ops::Range;
@@ -15,7 +17,11 @@ use url::{ParseError, Url};
 /// What the URI leaves out comes from the environment (`PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`,
 /// `PGSSLMODE` …) and the password file, and the user from the name of the process's user.
 #[derive(Clone)]
-pub struct DatabaseUrl(PgConnectOptions);
+pub struct DatabaseUrl {
+    options: PgConnectOptions,
+    /// The same without the parameter `options`, and statements that set what it says; `None` without that parameter.
+    plain: Option<(PgConnectOptions, String)>,
+}
 
 /// Error of parsing an address. No message quotes the address: it may contain a password.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +74,18 @@ const WITHOUT_EFFECT: [&str; 10] = [
 impl DatabaseUrl {
     /// As the driver takes it.
     pub(crate) fn options(&self) -> &PgConnectOptions {
-        &self.0
+        &self.options
+    }
+
+    /// As the driver takes it, for proxies that reject the parameter `options`, and the statements that replace it.
+    pub(crate) fn without_parameters(&self) -> Option<(&PgConnectOptions, &str)> {
+        self.plain.as_ref().map(|(options, parameters)| (options, parameters.as_str()))
+    }
+
+    /// The address with other options of the driver.
+    pub(crate) fn adapt(self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
+        let plain = self.plain.map(|(options, parameters)| (change(options), parameters));
+        Self { options: change(self.options), plain }
     }
 }
 
@@ -84,12 +101,16 @@ impl FromStr for DatabaseUrl {
             parsed => parsed.map_err(|error| malformed(text, error))?,
         };
         supported(&mut url)?;
-        let options =
-            PgConnectOptions::from_url(&url).map_err(|error| InvalidDatabaseUrl::Malformed(error.into()))?;
-        // Poolers reject start-up parameters that they do not track, and no statement reads a floating-point number.
-        let options = options.extra_float_digits(None);
-        Ok(Self(options))
+        let plain = parameters::take(&url).map(|(url, parameters)| Ok((driver_options(&url)?, parameters)));
+        Ok(Self { options: driver_options(&url)?, plain: plain.transpose()? })
     }
+}
+
+fn driver_options(url: &Url) -> Result<PgConnectOptions, InvalidDatabaseUrl> {
+    let options =
+        PgConnectOptions::from_url(url).map_err(|error| InvalidDatabaseUrl::Malformed(error.into()))?;
+    // Poolers reject start-up parameters that they do not track, and no statement reads a floating-point number.
+    Ok(options.extra_float_digits(None))
 }
 
 /// Start and end of the hosts in an address.
@@ -154,7 +175,7 @@ fn supported(url: &mut Url) -> Result<(), InvalidDatabaseUrl> {
 
 impl From<PgConnectOptions> for DatabaseUrl {
     fn from(options: PgConnectOptions) -> Self {
-        Self(options)
+        Self { options, plain: None }
     }
 }
 
@@ -177,7 +198,7 @@ mod tests {
     }
 
     fn options(url: &str) -> PgConnectOptions {
-        url.parse::<DatabaseUrl>().unwrap().0
+        url.parse::<DatabaseUrl>().unwrap().options
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Statements as a session sends them: prepared under a name, or unnamed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sqlx::postgres::{PgArguments, PgStatement};
 use sqlx::{Execute, Postgres, SqlStr};
 
@@ -12,6 +15,32 @@ pub(crate) enum Statements {
     /// trips, and a proxy that pools transactions may send them to two backends otherwise: the second would then find
     /// no unnamed statement, or that of another client.
     Unnamed,
+}
+
+/// Choice between named and unnamed statements, shared by the sessions of a store. It changes once, from named to unnamed,
+/// when the database turns out to be behind a proxy that does not keep the names of its clients apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Naming(Arc<AtomicBool>);
+
+impl Naming {
+    pub(crate) fn new(statements: Statements) -> Self {
+        Self(Arc::new(AtomicBool::new(statements == Statements::Named)))
+    }
+
+    /// Statements of sessions that are opened from now on.
+    pub(crate) fn statements(&self) -> Statements {
+        if self.0.load(Ordering::Relaxed) { Statements::Named } else { Statements::Unnamed }
+    }
+
+    /// Changes to unnamed statements.
+    pub(crate) fn give_up(&self) {
+        if self.0.swap(false, Ordering::Relaxed) {
+            tracing::warn!(
+                "database proxy does not keep prepared statements apart, using unnamed ones: set \
+                 DATABASE_STATEMENT_CACHE=0, or let the proxy track prepared statements"
+            );
+        }
+    }
 }
 
 /// State of the transaction of a session.

@@ -16,6 +16,7 @@ mod harness;
 mod original;
 mod plans;
 mod pool;
+mod pooler;
 mod races;
 mod shared_plans;
 mod shared_races;
