@@ -17,6 +17,7 @@ use self::statements::{Bounds, PageRow};
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids, for_reading};
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 use crate::transaction::Aborted;
 
@@ -28,9 +29,7 @@ impl Deks for PostgresStorage {
         kind: DekKind,
         since: Cursor,
     ) -> Result<DekListing, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let space = for_reading(lease.connection(), grant.access()).await;
-        let space = lease.settle(space)??;
+        let space = read!(self.pool, Class::Request, |db| for_reading(db, grant.access()))??;
         Ok(DekListing { kind, since, cursor: space.cursor, key_generation: space.key_generation })
     }
 
@@ -40,10 +39,8 @@ impl Deks for PostgresStorage {
         listing: &DekListing,
         position: DekPosition,
     ) -> Result<DekPage, StorageError> {
-        let mut lease = self.pool.lease(Class::Stream).await?;
         let space = grant.space().as_uuid();
-        let page = page(lease.connection(), space, listing.kind, position, listing.cursor).await;
-        lease.conclude(page)
+        read!(self.pool, Class::Stream, |db| page(db, space, listing.kind, position, listing.cursor))
     }
 
     async fn rewrap_deks(
@@ -71,9 +68,7 @@ impl Deks for PostgresStorage {
     }
 
     async fn has_files(&self, grant: &ReadGrant) -> Result<bool, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let found = has_files(lease.connection(), grant.access()).await;
-        lease.conclude(found)
+        read!(self.pool, Class::Request, |db| has_files(db, grant.access()))
     }
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids, for_writing};
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
@@ -32,9 +33,7 @@ impl EpochKeys for PostgresStorage {
         epoch: Requested<Epoch>,
         member: &Did,
     ) -> Result<Option<Bytes>, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let key = select(lease.connection(), grant.access(), epoch, member).await;
-        lease.conclude(key)
+        read!(self.pool, Class::Request, |db| select(db, grant.access(), epoch, member))
     }
 }
 

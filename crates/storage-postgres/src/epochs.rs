@@ -15,15 +15,14 @@ use self::completion::{Completing, Completion};
 use crate::PostgresStorage;
 use crate::access::{for_reading, for_writing};
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
 #[async_trait]
 impl Epochs for PostgresStorage {
     async fn space_state(&self, grant: &ReadGrant) -> Result<Space, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let space = for_reading(lease.connection(), grant.access()).await;
-        lease.settle(space)?
+        read!(self.pool, Class::Request, |db| for_reading(db, grant.access()))?
     }
 
     async fn advance_epoch(
@@ -60,9 +59,10 @@ impl PostgresStorage {
     ) -> Result<(), EpochError> {
         for kind in OutdatedKeys::KINDS {
             while let Some(position) = keys.next(kind) {
-                let mut lease = self.pool.lease(Class::Stream).await?;
-                let page = completion::page(lease.connection(), access, epoch, kind, position).await;
-                let Some((page, bound)) = lease.conclude(page)? else { return Ok(()) };
+                let page = read!(self.pool, Class::Stream, |db| completion::page(
+                    db, access, epoch, kind, position
+                ))?;
+                let Some((page, bound)) = page else { return Ok(()) };
                 if !keys.count(kind, &page, bound) {
                     break;
                 }

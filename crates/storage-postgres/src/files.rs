@@ -20,15 +20,14 @@ use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids};
 use crate::columns::hash;
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 use crate::transaction::Aborted;
 
 #[async_trait]
 impl Files for PostgresStorage {
     async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let claimed = claim::look(lease.connection(), grant.access(), claim).await;
-        lease.conclude(claimed)
+        read!(self.pool, Class::Request, |db| claim::look(db, grant.access(), claim))
     }
 
     async fn begin_upload(
@@ -58,9 +57,7 @@ impl Files for PostgresStorage {
     }
 
     async fn file(&self, grant: &ReadGrant, file: FileId) -> Result<StoredFile, FileError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let found = find(lease.connection(), grant.access(), file).await;
-        lease.conclude(found)
+        read!(self.pool, Class::Request, |db| find(db, grant.access(), file))
     }
 
     async fn delete_file(&self, grant: &WriteGrant, file: FileId) -> Result<Option<FileChange>, FileError> {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 
 #[async_trait]
@@ -34,15 +35,16 @@ impl Invitations for PostgresStorage {
         mailbox: MailboxId,
         page: MailboxPage,
     ) -> Result<Vec<Invitation>, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let rows = select_page(lease.connection(), mailbox, page).await;
-        Ok(lease.settle(rows)?.into_iter().map(Row::read).collect())
+        Ok(read!(self.pool, Class::Request, |db| select_page(db, mailbox, page))?
+            .into_iter()
+            .map(Row::read)
+            .collect())
     }
 
     async fn invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<Invitation, InvitationError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let row = select(lease.connection(), mailbox, id).await;
-        lease.settle(row)?.map(Row::read).ok_or(InvitationRejection::NotFound.into())
+        read!(self.pool, Class::Request, |db| select(db, mailbox, id))?
+            .map(Row::read)
+            .ok_or(InvitationRejection::NotFound.into())
     }
 
     async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), InvitationError> {

@@ -6,6 +6,7 @@ use less_sync_storage::{BindingKey, IssuerBindings, StorageError};
 
 use crate::PostgresStorage;
 use crate::pool::Class;
+use crate::read::read;
 
 #[async_trait]
 impl IssuerBindings for PostgresStorage {
@@ -41,9 +42,9 @@ impl IssuerBindings for PostgresStorage {
 
 impl PostgresStorage {
     async fn bound_issuer(&self, key: BindingKey) -> Result<Option<String>, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let select = sqlx::query_scalar!("SELECT issuer FROM issuer_bindings WHERE key = $1", key.as_bytes());
-        let found = select.fetch_optional(lease.connection()).await;
-        lease.settle(found)
+        read!(self.pool, Class::Request, |db| {
+            sqlx::query_scalar!("SELECT issuer FROM issuer_bindings WHERE key = $1", key.as_bytes())
+                .fetch_optional(db)
+        })
     }
 }

@@ -36,6 +36,7 @@ mod pool;
 mod pull;
 mod push;
 mod rate_limits;
+mod read;
 mod records;
 mod retry;
 mod revocations;

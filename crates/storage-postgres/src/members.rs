@@ -14,6 +14,7 @@ use crate::PostgresStorage;
 use crate::access::{Locked, ReadCheck, cids, for_writing};
 use crate::columns::hash;
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
@@ -34,15 +35,11 @@ impl Members for PostgresStorage {
     }
 
     async fn list_members(&self, grant: &ReadGrant, range: MemberRange) -> Result<MemberList, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let list = list(lease.connection(), grant.access(), range).await;
-        lease.conclude(list)
+        read!(self.pool, Class::Request, |db| list(db, grant.access(), range))
     }
 
     async fn members_head(&self, grant: &ReadGrant) -> Result<MembersHead, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let head = head(lease.connection(), grant.access()).await;
-        lease.conclude(head)
+        read!(self.pool, Class::Request, |db| head(db, grant.access()))
     }
 }
 

@@ -19,6 +19,7 @@ use self::walk::Walk;
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
+use crate::read::read;
 
 pub(crate) use self::uses::{enqueue, is_live};
 use crate::session::Session;
@@ -47,9 +48,7 @@ impl Objects for PostgresStorage {
     }
 
     async fn object_uses(&self, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, StorageError> {
-        let mut lease = self.pool.lease(Class::Job).await?;
-        let uses = uses::look_up(lease.connection(), keys).await;
-        lease.conclude(uses)
+        read!(self.pool, Class::Job, |db| uses::look_up(db, keys))
     }
 
     async fn live_objects(
@@ -75,9 +74,7 @@ impl Objects for PostgresStorage {
     }
 
     async fn object_queue(&self, grace: Duration) -> Result<ObjectQueueState, StorageError> {
-        let mut lease = self.pool.lease(Class::Job).await?;
-        let state = due::state(lease.connection(), grace).await;
-        lease.settle(state)
+        read!(self.pool, Class::Job, |db| due::state(db, grace))
     }
 }
 

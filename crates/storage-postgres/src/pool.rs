@@ -181,6 +181,14 @@ impl Lease {
         &mut self.connection
     }
 
+    /// Replaces a connection whose session has ended by a new one.
+    pub(crate) async fn renew(&mut self) -> Result<(), OpenError> {
+        self.pool.distrust();
+        let deadline = Instant::now() + self.pool.acquire_timeout;
+        self.connection = self.pool.connector.connect_until(deadline).await?;
+        Ok(())
+    }
+
     /// Ends the operation, and maps its outcome to the contract.
     pub(crate) fn settle<T, R>(self, outcome: Result<T, sqlx::Error>) -> Result<T, StorageError<R>> {
         self.end(&outcome);
@@ -189,7 +197,12 @@ impl Lease {
 
     /// Ends the operation: keeps the connection if it is still good after this outcome.
     pub(crate) fn end<T>(self, outcome: &Result<T, sqlx::Error>) {
-        if outcome.as_ref().err().is_none_or(leaves_connection) {
+        self.release(outcome.as_ref().err().is_none_or(leaves_connection));
+    }
+
+    /// Ends the operation: keeps the connection if it is `usable`.
+    pub(crate) fn release(self, usable: bool) {
+        if usable {
             self.pool.keep(self.connection);
         } else {
             self.pool.distrust();

@@ -11,6 +11,7 @@ use less_sync_storage::{
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
@@ -37,9 +38,8 @@ impl RateLimits for PostgresStorage {
         actor: ActorHash,
         window: Duration,
     ) -> Result<usize, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let counted = count(lease.connection(), action, actor, window).await;
-        lease.settle(counted).map(|actions| usize::try_from(actions).unwrap_or(0))
+        let counted = read!(self.pool, Class::Request, |db| count(db, action, actor, window));
+        counted.map(|actions: i64| usize::try_from(actions).unwrap_or(0))
     }
 
     async fn purge_actions(&self, age: Duration, batch: usize) -> Result<usize, StorageError> {

@@ -7,6 +7,7 @@ use less_sync_storage::{
 };
 
 use crate::pool::Class;
+use crate::read::read;
 use crate::{PostgresStorage, pull};
 
 #[async_trait]
@@ -20,9 +21,7 @@ impl Records for PostgresStorage {
         grant: &ReadGrant,
         request: PullRequest,
     ) -> Result<(PullState, PullPage), PullError> {
-        let mut lease = self.pool.lease(Class::Stream).await?;
-        let begun = pull::begin(lease.connection(), grant.access(), request, self.pages).await;
-        lease.settle(begun)?
+        read!(self.pool, Class::Stream, |db| pull::begin(db, grant.access(), request, self.pages))?
     }
 
     async fn pull_page(
@@ -31,8 +30,15 @@ impl Records for PostgresStorage {
         state: &PullState,
         position: PullPosition,
     ) -> Result<PullPage, StorageError> {
-        let mut lease = self.pool.lease(Class::Stream).await?;
-        let rows = pull::select(lease.connection(), grant.space(), state, position, self.pages).await;
-        Ok(pull::page(state, lease.settle(rows)?)?)
+        Ok(pull::page(
+            state,
+            read!(self.pool, Class::Stream, |db| pull::select(
+                db,
+                grant.space(),
+                state,
+                position,
+                self.pages
+            ))?,
+        )?)
     }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, any_revoked, check_kind, cids};
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 use crate::transaction::Aborted;
 
@@ -33,27 +34,29 @@ impl Revocations for PostgresStorage {
     async fn revoked_among(&self, tokens: &[(SpaceId, Cid)]) -> Result<Vec<(SpaceId, Cid)>, StorageError> {
         let (spaces, cids): (Vec<Uuid>, Vec<String>) =
             tokens.iter().map(|(space, cid)| (space.as_uuid(), cid.to_hex())).unzip();
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let found = sqlx::query!(
-            r#"SELECT token.number AS "number!"
-               FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS token (space_id, ucan_cid, number)
-               WHERE EXISTS (SELECT FROM revocations AS revoked
-                             WHERE revoked.space_id = token.space_id AND revoked.ucan_cid = token.ucan_cid)"#,
-            &spaces,
-            &cids,
-        );
-        let found = found.fetch_all(lease.connection()).await;
-        let numbers = lease.settle(found)?.into_iter().map(|row| usize::try_from(row.number).unwrap_or(0));
+        let numbers = read!(self.pool, Class::Request, |db| revoked_among(db, &spaces, &cids))?.into_iter();
+        let numbers = numbers.map(|number| usize::try_from(number).unwrap_or(0));
         Ok(numbers.filter_map(|number| tokens.get(number.checked_sub(1)?).copied()).collect())
     }
 }
 
 impl PostgresStorage {
     async fn any_of(&self, space: SpaceId, cids: &[String]) -> Result<bool, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let revoked = any_revoked(lease.connection(), space.as_uuid(), cids).await;
-        lease.settle(revoked)
+        read!(self.pool, Class::Request, |db| any_revoked(db, space.as_uuid(), cids))
     }
+}
+
+/// Numbers of the tokens that are revoked, counted from 1.
+async fn revoked_among(db: &mut Session, spaces: &[Uuid], cids: &[String]) -> Result<Vec<i64>, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT token.number AS "number!"
+               FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS token (space_id, ucan_cid, number)
+               WHERE EXISTS (SELECT FROM revocations AS revoked
+                             WHERE revoked.space_id = token.space_id AND revoked.ucan_cid = token.ucan_cid)"#,
+        spaces,
+        cids,
+    );
+    found.fetch_all(db).await
 }
 
 /// Inserts a revocation in one statement, without the lock of the space: a revocation changes nothing that the lock

@@ -13,6 +13,7 @@ use crate::PostgresStorage;
 use crate::columns::SpaceRow;
 use crate::error::unavailable;
 use crate::pool::Class;
+use crate::read::read;
 use crate::session::Session;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,9 +22,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 impl Spaces for PostgresStorage {
     async fn ping(&self) -> Result<(), StorageError> {
         let pinging = async {
-            let mut lease = self.pool.lease(Class::Job).await?;
-            let pong = sqlx::query!(r#"SELECT 1 AS "one!""#).fetch_one(lease.connection()).await;
-            lease.settle(pong).map(drop)
+            read!(self.pool, Class::Job, |db| sqlx::query!(r#"SELECT 1 AS "one!""#).fetch_one(db)).map(drop)
         };
         timeout(PING_TIMEOUT, pinging).await.map_err(unavailable)?
     }
@@ -33,9 +32,8 @@ impl Spaces for PostgresStorage {
             return Ok(Vec::new());
         }
         let ids: Vec<Uuid> = ids.iter().map(SpaceId::as_uuid).collect();
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let rows = select(lease.connection(), &ids).await;
-        lease.settle(rows)?.into_iter().map(|row| row.read().map_err(StorageError::from)).collect()
+        let rows = read!(self.pool, Class::Request, |db| select(db, &ids))?;
+        rows.into_iter().map(|row| row.read().map_err(StorageError::from)).collect()
     }
 
     async fn create_space(

@@ -86,16 +86,12 @@ pub(crate) fn rejects_startup_parameter(error: &sqlx::Error) -> bool {
 
 /// True if the server ended the session, for an administrator or because it stopped.
 pub(crate) fn ends_session(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(error) => {
-            matches!(
-                error.kind(),
-                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-            )
-        }
-        // admin_shutdown
-        error => error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57P01")),
+    let ended = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+    if let sqlx::Error::Io(error) = error {
+        return ended.contains(&error.kind());
     }
+    // admin_shutdown
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57P01"))
 }
 
 /// After a failover an old connection may lead to what is now a standby; a new one finds the primary.

@@ -112,7 +112,7 @@ async fn migrate(options: &PostgresOptions) -> Result<(), OpenError> {
 fn log(event: &Event) {
     match event {
         Event::Adopted(version) => {
-            tracing::info!(version, "migration history of the first generation adopted")
+            tracing::info!(version, "migration history of the first generation adopted");
         }
         Event::Drifted(drift) => tracing::warn!(%drift, "schema differs from its version"),
         Event::StrayFiles(files) => {

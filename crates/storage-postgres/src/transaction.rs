@@ -11,9 +11,10 @@ use less_sync_storage::{
 };
 use sqlx::Executor as _;
 
+use crate::error::NoConnection;
 use crate::pool::{Class, Lease, Pool};
 use crate::retry::Retries;
-use crate::session::Session;
+use crate::session::{OpenTransaction, Session};
 use crate::sqlstate::leaves_connection;
 
 /// Error of a transaction, which is rolled back.
@@ -84,9 +85,18 @@ impl Pool {
         transaction: &T,
     ) -> Result<T::Outcome, StorageError<T::Rejection>> {
         let mut lease = self.lease(class).await?;
-        let mut retries = Retries::default();
+        let (mut retries, mut renewed) = (Retries::default(), false);
         loop {
-            match attempt(lease.connection(), transaction).await {
+            let (begun, outcome) = match lease.connection().begin().await {
+                Ok(open) => (true, attempt(open, transaction).await),
+                Err(error) => (false, Err(Aborted::Failed(error))),
+            };
+            match outcome {
+                // The session was ended while it was idle. Nothing but the beginning was sent, so another one may be used.
+                Err(Aborted::Failed(error)) if !begun && !renewed && !leaves_connection(&error) => {
+                    renewed = true;
+                    lease.renew().await.map_err(NoConnection::from)?;
+                }
                 Err(Aborted::Failed(error)) if retries.again(&error).await => {}
                 outcome => return lease.conclude(outcome),
             }
@@ -95,10 +105,9 @@ impl Pool {
 }
 
 async fn attempt<T: Transaction>(
-    connection: &mut Session,
+    mut transaction: OpenTransaction<'_>,
     work: &T,
 ) -> Result<T::Outcome, Aborted<T::Rejection>> {
-    let mut transaction = connection.begin().await?;
     match work.run(&mut transaction).await {
         Ok(outcome) => {
             transaction.commit().await?;

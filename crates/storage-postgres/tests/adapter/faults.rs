@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{Cursor, SpaceId};
-use less_sync_storage::{Pushed, Spaces as _, StorageError};
+use less_sync_storage::{
+    ActorHash, Pushed, RateAction, RateLimit, RateLimits as _, Spaces as _, StorageError,
+};
 use less_sync_storage_postgres::{OpenError, PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 use less_sync_test_support::within;
@@ -116,9 +118,9 @@ async fn session_that_is_cut_within_a_push_leaves_nothing_behind() {
     harness.end().await;
 }
 
-/// R23: the same within a page of a pull.
+/// R23: a page of a pull whose session is cut is read again.
 #[tokio::test(flavor = "multi_thread")]
-async fn session_that_is_cut_within_a_page_is_replaced() {
+async fn page_whose_session_is_cut_is_read_again() {
     let harness = Harness::new(|options| options).await;
     assert!(is_committed(&harness.push(space(1), 1, NONE, 10).await));
     let mut intruder = harness.connect().await;
@@ -129,8 +131,29 @@ async fn session_that_is_cut_within_a_page_is_replaced() {
         await_sessions(&mut intruder, "wait_event_type = 'Lock'", 1).await;
         execute(&mut intruder, CUT_ALL).await;
         execute(&mut intruder, "ROLLBACK").await;
-        assert!(is_unavailable(&reader.await.unwrap()));
+        assert_eq!(reader.await.unwrap().unwrap().rows.len(), 1);
+    }
+    harness.end().await;
+}
+
+/// Sessions that were ended while they were idle cost no read and no transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_on_ended_sessions_begin_again() {
+    let harness = Harness::new(|options| options).await;
+    assert!(is_committed(&harness.push(space(1), 1, NONE, 10).await));
+    let mut intruder = harness.connect().await;
+    let actor = ActorHash::from_bytes([1; 32]);
+    let limit = RateLimit { actions: 1_000, window: Duration::from_hours(1) };
+    for _ in 0..20 {
         assert_eq!(pull(&harness.storage, space(1)).await.unwrap().rows.len(), 1);
+        execute(&mut intruder, CUT_ALL).await;
+        assert_eq!(pull(&harness.storage, space(1)).await.unwrap().rows.len(), 1);
+        execute(&mut intruder, CUT_ALL).await;
+        harness.storage.spaces(&[space(1)]).await.unwrap();
+        execute(&mut intruder, CUT_ALL).await;
+        harness.storage.ping().await.unwrap();
+        execute(&mut intruder, CUT_ALL).await;
+        drop(harness.storage.acquire(RateAction::Invitation, actor, limit).await.unwrap());
     }
     harness.end().await;
 }

@@ -120,6 +120,44 @@ async fn a_read_only_database_serves_pulls_and_rejects_pushes() {
     assert_eq!(push_until_it_works(&mut alice, &space, 2).await, 2);
 }
 
+/// Ended sessions cost no pull: each page is read again on a new connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pulls_go_on_when_the_sessions_of_the_database_are_ended() {
+    let database = TestDatabase::migrated().await;
+    let server = TestServer::builder()
+        .setting("DATABASE_URL", database.url())
+        .setting("PULL_PAGE_ROWS", "5")
+        .start()
+        .await;
+    let space = server.space("alice");
+    let mut alice = server.raw("alice").await;
+    let changes: Vec<_> = (0..50).map(|id| create(id, "x")).collect();
+    alice.push_ok(&space, &changes).await;
+    let mut admin = PgConnection::connect(database.url()).await.unwrap();
+    let mut readers = [server.raw("alice").await, server.raw("alice").await, server.raw("alice").await];
+    for _ in 0..20 {
+        let params = json!({ "spaces": [{ "id": space, "since": 0 }] });
+        for reader in &mut readers {
+            reader.request("pull", &params).await;
+        }
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        admin.execute(sqlx::raw_sql(cut)).await.unwrap();
+        for reader in &mut readers {
+            let mut records = 0;
+            let response = loop {
+                let frame = reader.receive_rpc().await;
+                if frame["type"] != 3 {
+                    break frame;
+                }
+                records += usize::from(frame["name"] == "pull.record");
+            };
+            assert!(response.get("error").is_none(), "{response}");
+            assert_eq!(records, 50);
+        }
+    }
+}
+
 /// S32: a lock on the row of a space blocks that space only, and for a bounded time.
 #[tokio::test]
 async fn a_locked_space_is_internal_and_other_spaces_are_unaffected() {
