@@ -114,6 +114,7 @@ mod tests {
     async fn reads_open_no_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("less-sync.db");
+        std::fs::File::create(&path).unwrap();
         let writer = open_writer(&path, None).unwrap();
         writer.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (7)").unwrap();
         let readers = Arc::new(Readers::open(path.clone(), 2).unwrap());
