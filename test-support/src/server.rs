@@ -291,5 +291,7 @@ impl TestServerBuilder {
 
 async fn run(config: Config, clock: Option<&ManualClock>) -> Server {
     let clock = clock.map(|clock| Arc::new(clock.clone()) as Arc<dyn Clock>);
-    Server::start(config, Overrides { clock, ..Overrides::default() }).await.expect("a server that starts")
+    let starting = Server::start(config, Overrides { clock, ..Overrides::default() });
+    // On the heap: every test that starts a server awaits this future.
+    Box::pin(starting).await.expect("a server that starts")
 }

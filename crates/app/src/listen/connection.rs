@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -120,18 +120,27 @@ async fn respond(
     place.free();
     let client = client_address(peer, request.headers(), &context.trusted_proxies);
     request.extensions_mut().insert(ConnectInfo(client));
+    let is_last = closes(&request);
     let Ok(mut response) = context.router.clone().call(request).await;
-    if is_kept(context, &response) {
-        let (name, value) = match place.take() {
-            true => (KEEP_ALIVE, context.keep_alive.clone()),
-            false => (header::CONNECTION, HeaderValue::from_static("close")),
+    if !is_last && is_kept(context, &response) {
+        let (name, value) = if place.take() {
+            (KEEP_ALIVE, context.keep_alive.clone())
+        } else {
+            (header::CONNECTION, HeaderValue::from_static("close"))
         };
         response.headers_mut().insert(name, value);
     }
     Ok(response.map(|body| response_body::tracked(body, activity, &context.clock)))
 }
 
-/// True if the connection is kept for another request after `response`, unless the client closes it.
+/// True if the client closes the connection after this request.
+fn closes(request: &Request<Incoming>) -> bool {
+    let lines = request.headers().get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    let mut options = lines.flat_map(|line| line.split(','));
+    request.version() < Version::HTTP_11 || options.any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+/// True if the server keeps the connection for another request after `response`.
 fn is_kept(context: &ListenerContext, response: &Response<Body>) -> bool {
     response.status() != StatusCode::SWITCHING_PROTOCOLS
         && !response.headers().contains_key(header::CONNECTION)
