@@ -51,16 +51,20 @@ impl PushGenerator {
             expected_cursor: 0,
             dek: DekField::Stated(&DEK),
         };
-        let params = PushParams {
-            space: &self.space,
-            ucan: self.ucan.as_deref(),
-            epoch: None,
-            home_server: None,
-            changes: self.ids.iter().map(|id| change(id)).collect(),
-        };
+        let changes = self.ids.iter().map(|id| change(id)).collect();
+        let params = params(&self.space, self.ucan.as_deref(), changes);
         append(out, &frame::request(&self.next.to_string(), method::PUSH, &params));
         self.next += 1;
     }
+}
+
+/// Params of a push that names neither an epoch nor a home server.
+pub(crate) fn params<'a>(
+    space: &'a str,
+    ucan: Option<&'a str>,
+    changes: Vec<ChangeParams<'a>>,
+) -> PushParams<'a> {
+    PushParams { space, ucan, epoch: None, home_server: None, changes }
 }
 
 /// Fills a personal space, at most 1000 records and 2 MiB per push; returns the cursor of the space.
@@ -106,13 +110,7 @@ pub(crate) async fn create_without_keys(
 ) -> anyhow::Result<()> {
     let (space, ids) = (user.space.to_string(), ids.iter().map(RecordId::to_string).collect::<Vec<_>>());
     let change = |id| ChangeParams { id, blob: Some(&[1]), expected_cursor: 0, dek: DekField::Absent };
-    let params = PushParams {
-        space: &space,
-        ucan: user.ucan.as_deref(),
-        epoch: None,
-        home_server: None,
-        changes: ids.iter().map(|id| change(id)).collect(),
-    };
+    let params = params(&space, user.ucan.as_deref(), ids.iter().map(|id| change(id)).collect());
     let response = connection.call(method::PUSH, &params).await?;
     ensure!(result::<PushResult<'_>>(&response)?.ok, "a push without keys was rejected");
     Ok(())

@@ -1,7 +1,7 @@
 //! Pushes of very many tombstones, pipelined: little to send, much to write.
 
 use clap::Args;
-use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
+use less_sync_core::wire::push::{ChangeParams, PushResult};
 use less_sync_core::wire::{DekField, method};
 use less_sync_core::{RecordId, SpaceId, frame};
 
@@ -9,6 +9,7 @@ use super::attack::{Attack, Work};
 use super::pipeline::{Outcomes, Pipeline};
 use crate::connection::{LoadConnection, append, result};
 use crate::period::Period;
+use crate::pushes;
 use crate::server::ServerUnderTest;
 
 /// Load of `hostile heavy-pushes`.
@@ -58,13 +59,7 @@ impl HeavyPushes {
             (0..self.changes).map(|_| RecordId::from_bytes(rand::random()).to_string()).collect();
         let tombstone = |id| ChangeParams { id, blob: None, expected_cursor: 0, dek: DekField::Absent };
         let space = space.to_string();
-        let params = PushParams {
-            space: &space,
-            ucan: None,
-            epoch: None,
-            home_server: None,
-            changes: ids.iter().map(|id| tombstone(id)).collect(),
-        };
+        let params = pushes::params(&space, None, ids.iter().map(|id| tombstone(id)).collect());
         let mut framed = Vec::new();
         append(&mut framed, &frame::request(&number.to_string(), method::PUSH, &params));
         framed

@@ -1,7 +1,7 @@
 //! Pushes of several mebibytes that conflict: much to receive and to check, nothing to store.
 
 use clap::Args;
-use less_sync_core::wire::push::{ChangeParams, PushParams, PushResult};
+use less_sync_core::wire::push::{ChangeParams, PushResult};
 use less_sync_core::wire::{DekField, method};
 use less_sync_core::{RecordId, SpaceId, frame};
 
@@ -9,6 +9,7 @@ use super::attack::{Attack, Work};
 use super::repetition::{Repetition, Width};
 use crate::connection::result;
 use crate::period::Period;
+use crate::pushes;
 use crate::server::ServerUnderTest;
 
 /// Size of one record, in bytes.
@@ -56,13 +57,7 @@ impl LargeFrames {
             (0..self.records).map(|_| RecordId::from_bytes(rand::random()).to_string()).collect();
         let update = |id| ChangeParams { id, blob: Some(&*blob), expected_cursor: 1, dek: DekField::Absent };
         let space = space.to_string();
-        let params = PushParams {
-            space: &space,
-            ucan: None,
-            epoch: None,
-            home_server: None,
-            changes: ids.iter().map(|id| update(id)).collect(),
-        };
+        let params = pushes::params(&space, None, ids.iter().map(|id| update(id)).collect());
         frame::request("1", method::PUSH, &params)
     }
 }
