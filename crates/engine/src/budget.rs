@@ -88,25 +88,10 @@ impl Drop for Reservation<'_> {
 
 #[cfg(test)]
 mod tests {
-    use less_sync_auth::Scopes;
-
     use super::*;
+    use crate::test_caller::caller;
 
     const HOUR: Duration = Duration::from_hours(1);
-
-    fn caller(user: &str) -> Caller {
-        Caller {
-            issuer: "https://id.example".into(),
-            user_id: user.parse().unwrap(),
-            client_id: "client".parse().unwrap(),
-            scopes: Scopes::default(),
-            did: None,
-            mailbox_id: None,
-            personal_space: None,
-            expires_at: Timestamp::from_seconds(0),
-            token_id: None,
-        }
-    }
 
     #[test]
     fn successes_count_until_their_window_has_passed() {

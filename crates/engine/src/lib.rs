@@ -51,6 +51,8 @@ mod signature_cache;
 mod space_cache;
 mod subscribe;
 mod tallies;
+#[cfg(test)]
+mod test_caller;
 mod verification;
 
 pub use authenticate::{Authenticator, IssuerStatus};

@@ -10,6 +10,7 @@ use less_sync_storage::{SpaceRejection, SpacesError, StorageError};
 
 use super::*;
 use crate::ports::Job;
+use crate::test_caller;
 
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 
@@ -88,17 +89,8 @@ fn authorizer(space: Option<Space>) -> (Authorizer, Arc<Rows>) {
 }
 
 fn caller(personal_space: Option<SpaceId>) -> Caller {
-    Caller {
-        issuer: "https://id.example".into(),
-        user_id: "user".parse().unwrap(),
-        client_id: "client".parse().unwrap(),
-        scopes: Scopes::new("sync"),
-        did: Some(owner().did().clone()),
-        mailbox_id: None,
-        personal_space,
-        expires_at: Timestamp::from_seconds(2000),
-        token_id: None,
-    }
+    let (scopes, did) = (Scopes::new("sync"), Some(owner().did().clone()));
+    Caller { scopes, did, personal_space, ..test_caller::caller("user") }
 }
 
 fn token(permission: Permission) -> String {

@@ -76,23 +76,11 @@ impl fmt::Debug for TransferPermit {
 
 #[cfg(test)]
 mod tests {
-    use less_sync_auth::Scopes;
-    use less_sync_core::Timestamp;
-
     use super::*;
+    use crate::test_caller::caller;
 
     fn user(issuer: &str, user_id: &str) -> Caller {
-        Caller {
-            issuer: issuer.to_owned(),
-            user_id: user_id.parse().unwrap(),
-            client_id: "client".parse().unwrap(),
-            scopes: Scopes::new("files"),
-            did: None,
-            mailbox_id: None,
-            personal_space: None,
-            expires_at: Timestamp::from_seconds(1),
-            token_id: None,
-        }
+        Caller { issuer: issuer.to_owned(), ..caller(user_id) }
     }
 
     fn taken_by(limiter: &Arc<TransferLimiter>, caller: &Caller) -> Vec<TransferPermit> {

@@ -3,28 +3,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use less_sync_auth::Scopes;
 use less_sync_auth::ucan::{self, Audience, Expectations, Grant, UcanError, UcanKey};
 use less_sync_core::{Permission, SpaceId, Timestamp};
 
 use super::*;
+use crate::test_caller::caller;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
-
-fn caller(user: &str) -> Caller {
-    Caller {
-        issuer: "https://id.example".to_owned(),
-        user_id: user.parse().unwrap(),
-        client_id: "client".parse().unwrap(),
-        scopes: Scopes::default(),
-        did: None,
-        mailbox_id: None,
-        personal_space: None,
-        expires_at: NOW,
-        token_id: None,
-    }
-}
 
 /// A chain of eight tokens, and the keys of its ends.
 fn longest_chain() -> (String, UcanKey, UcanKey) {
