@@ -45,6 +45,16 @@ fn download_head(fixture: &Fixture, id: &str) -> String {
     )
 }
 
+/// Download of alice that has begun, and is read no further than its status.
+async fn begun_download(fixture: &Fixture, id: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
+    socket.write_all(download_head(fixture, id).as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    socket.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    socket
+}
+
 /// Starts an upload of `user` whose body stalls; the sender keeps it open.
 async fn stalled_upload(fixture: &Fixture, user: &str) -> tokio::sync::oneshot::Sender<()> {
     let before = fixture.objects().len();
@@ -132,11 +142,7 @@ async fn download_below_the_minimum_rate_is_ended() {
     })
     .await;
     let id = fixture.stored(&content(30_000_000, 1)).await;
-    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
-    socket.write_all(download_head(&fixture, &id).as_bytes()).await.unwrap();
-    let mut first = [0; 12];
-    socket.read_exact(&mut first).await.unwrap();
-    assert_eq!(&first, b"HTTP/1.1 200");
+    let mut socket = begun_download(&fixture, &id).await;
     within("the place of the slow download", async {
         let mut passed = Duration::ZERO;
         while send(fixture.ask(Method::GET, &id)).await.status() != StatusCode::OK {
@@ -206,11 +212,7 @@ async fn unread_download_is_ended() {
     let fixture =
         Fixture::with(|server| server.manual_clock().setting("FILE_DOWNLOAD_CONCURRENCY", "1")).await;
     let id = fixture.stored(&content(30_000_000, 1)).await;
-    let mut socket = TcpStream::connect(fixture.server.address()).await.unwrap();
-    socket.write_all(download_head(&fixture, &id).as_bytes()).await.unwrap();
-    let mut first = [0; 12];
-    socket.read_exact(&mut first).await.unwrap();
-    assert_eq!(&first, b"HTTP/1.1 200");
+    let mut socket = begun_download(&fixture, &id).await;
     let busy = send(fixture.ask(Method::GET, &id)).await;
     assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(busy.text().await.unwrap(), r#"{"error":"too many downloads"}"#);

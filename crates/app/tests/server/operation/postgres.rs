@@ -243,6 +243,13 @@ async fn a_start_waits_for_the_database() {
     assert_eq!(alice.push_ok(&server.space("alice"), &[create(1, "x")]).await, 1);
 }
 
+/// Second server on `database`, which trusts the issuer of `first`.
+async fn another_process(first: &TestServer, database: &TestDatabase) -> TestServer {
+    let issuer = format!("{}={}", first.issuer().url(), first.issuer().key_set_url());
+    let builder = TestServer::builder().setting("DATABASE_URL", database.url());
+    builder.setting("TRUSTED_ISSUERS", &issuer).start().await
+}
+
 /// Writes of another process reach the subscribers of this one, through the sequencer and the position check.
 #[tokio::test]
 async fn pushes_of_another_process_reach_the_subscribers() {
@@ -252,12 +259,7 @@ async fn pushes_of_another_process_reach_the_subscribers() {
         .limits(|limits| limits.position_check = Duration::from_secs(1))
         .start()
         .await;
-    let issuer = format!("{}={}", here.issuer().url(), here.issuer().key_set_url());
-    let there = TestServer::builder()
-        .setting("DATABASE_URL", database.url())
-        .setting("TRUSTED_ISSUERS", &issuer)
-        .start()
-        .await;
+    let there = another_process(&here, &database).await;
     let space = here.space("alice");
     let mut watcher = here.raw("alice").await;
     watcher.subscribe(&space).await;
@@ -272,12 +274,7 @@ async fn pushes_of_another_process_reach_the_subscribers() {
 async fn revocation_in_another_process_ends_subscriptions_within_thirty_seconds() {
     let database = TestDatabase::migrated().await;
     let here = TestServer::builder().setting("DATABASE_URL", database.url()).manual_clock().start().await;
-    let issuer = format!("{}={}", here.issuer().url(), here.issuer().key_set_url());
-    let there = TestServer::builder()
-        .setting("DATABASE_URL", database.url())
-        .setting("TRUSTED_ISSUERS", &issuer)
-        .start()
-        .await;
+    let there = another_process(&here, &database).await;
     let space = SharedSpace::create(&here).await;
     let [removed, other] = std::array::from_fn(|_| Member::random());
     let ucan = space.invite(&removed, Permission::Write);
