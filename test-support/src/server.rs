@@ -34,6 +34,16 @@ pub struct TestServer {
     log: LogScan,
 }
 
+/// Store of a server under test.
+#[derive(Clone, Copy, Debug, Default)]
+enum TestStore {
+    /// That of the whole run, see [`STORE`].
+    #[default]
+    Chosen,
+    Embedded,
+    Postgres,
+}
+
 /// Builder of a server whose settings differ from the defaults.
 #[derive(Debug, Default)]
 pub struct TestServerBuilder {
@@ -43,8 +53,7 @@ pub struct TestServerBuilder {
     other_issuers: Vec<String>,
     key_set: Option<Behaviour>,
     database_pages: Option<u32>,
-    embedded: bool,
-    postgres: bool,
+    store: TestStore,
     files: bool,
 }
 
@@ -167,7 +176,7 @@ impl TestServer {
         let Self { server, issuer, clock, config, folder, database, log } = self;
         drop(server);
         work();
-        let server = run(config.clone(), clock.as_ref()).await;
+        let server = Box::pin(run(config.clone(), clock.as_ref())).await;
         Self { server, issuer, clock, config, folder, database, log }
     }
 }
@@ -218,14 +227,14 @@ impl TestServerBuilder {
     /// Keeps its data in a file of its folder, on whichever store the other tests run.
     #[must_use]
     pub fn embedded(mut self) -> Self {
-        self.embedded = true;
+        self.store = TestStore::Embedded;
         self
     }
 
     /// Keeps its data in PostgreSQL, on whichever store the other tests run.
     #[must_use]
     pub fn postgres(mut self) -> Self {
-        self.postgres = true;
+        self.store = TestStore::Postgres;
         self
     }
 
@@ -254,7 +263,7 @@ impl TestServerBuilder {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = if self.wants_postgres() { Some(TestDatabase::migrated().await) } else { None };
         let config = self.config(&issuer, &folder, database.as_ref());
-        let server = run(config.clone(), clock.as_ref()).await;
+        let server = Box::pin(run(config.clone(), clock.as_ref())).await;
         TestServer { server, issuer, clock, config, folder, database, log }
     }
 
@@ -262,7 +271,11 @@ impl TestServerBuilder {
     fn wants_postgres(&self) -> bool {
         #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]
         let chosen = std::env::var(STORE).is_ok_and(|store| store == "postgres");
-        self.postgres || (chosen && !self.embedded && !self.settings.contains_key("DATABASE_URL"))
+        match self.store {
+            TestStore::Chosen => chosen && !self.settings.contains_key("DATABASE_URL"),
+            TestStore::Embedded => false,
+            TestStore::Postgres => true,
+        }
     }
 
     fn config(self, issuer: &Issuer, folder: &TempDir, database: Option<&TestDatabase>) -> Config {

@@ -141,13 +141,13 @@ mod tests {
             let (readers, started) = (Arc::clone(&readers), started.clone());
             held.push(release);
             reads.spawn(async move {
-                let hold = move |_: &Connection| {
+                let block = move |_: &Connection| {
                     started.send(()).map_err(database)?;
                     // An error means that the test is over.
                     let _ = released.recv();
                     Ok(())
                 };
-                readers.read::<(), Infallible, _>(Flow::new(1), hold).await
+                readers.read::<(), Infallible, _>(Flow::new(1), block).await
             });
         }
         let occupied = tokio::task::spawn_blocking(move || {

@@ -291,7 +291,7 @@ fn the_log_filter_can_be_changed_while_the_server_runs() {
 fn a_log_that_is_not_read_stops_nothing() {
     let (_unread, mut log) = std::io::pipe().unwrap();
     // All but 4 KiB of what a pipe holds by default.
-    log.write_all(&[b'-'; 60 * 1024]).unwrap();
+    log.write_all(&vec![b'-'; 60 * 1024]).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let mut command = command(&["--dev", "--listen", "127.0.0.1:0"], &directory);
     let mut child = command.env("RUST_LOG", "trace").stdout(Stdio::piped()).stderr(log).spawn().unwrap();

@@ -107,10 +107,9 @@ async fn openapi_document_is_the_one_in_the_documentation() {
 /// Names of the parameters in headers, and of the headers of responses, of all operations in the OpenAPI document.
 fn described_headers() -> (BTreeSet<String>, BTreeSet<String>) {
     let document: Value = serde_json::from_str(&less_sync_api::openapi()).unwrap();
+    let paths = document.get("paths").unwrap().as_object().unwrap().values();
     let (mut sent, mut returned) = (BTreeSet::new(), BTreeSet::new());
-    for operation in
-        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
-    {
+    for operation in paths.flat_map(|path| path.as_object().unwrap().values()) {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let in_headers = parameters.filter(|parameter| parameter["in"] == "header");
         sent.extend(in_headers.map(|parameter| parameter["name"].as_str().unwrap().to_lowercase()));

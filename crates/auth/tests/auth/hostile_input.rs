@@ -35,13 +35,13 @@ fn rejection(header: &Value, claims: &Value) -> TokenError {
     verify(&key().sign_with_header(header, claims)).unwrap_err()
 }
 
-fn invalid(header: Value, claims: Value) -> InvalidToken {
-    let rejection = rejection(&header, &claims);
+fn invalid(header: &Value, claims: &Value) -> InvalidToken {
+    let rejection = rejection(header, claims);
     if let TokenError::Invalid(invalid) = rejection { invalid } else { unreachable!("{rejection}") }
 }
 
 /// Valid claims but for these.
-fn with(changes: Value) -> Value {
+fn with(changes: &Value) -> Value {
     let mut claims = claims();
     claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     claims
@@ -88,27 +88,24 @@ fn the_first_of_several_faults_decides_the_class() {
     };
     let good = header("typ", json!("JWT"));
     let expired = json!({ "exp": NOW - 900, "nbf": NOW + 900, "aud": 5 });
-    assert_eq!(invalid(header("alg", json!("none")), json!([])), InvalidToken::Algorithm);
-    assert_eq!(invalid(header("kid", json!(7)), json!([])), InvalidToken::KeyId);
-    assert_eq!(invalid(good.clone(), json!([])), InvalidToken::Malformed);
-    assert_eq!(invalid(good.clone(), with(json!({ "iss": null }))), InvalidToken::Claim("iss"));
-    assert_eq!(rejection(&good, &with(json!({ "iss": "", "exp": "soon" }))), TokenError::UntrustedIssuer);
-    assert_eq!(invalid(good.clone(), with(expired)), InvalidToken::Claim("aud"));
+    assert_eq!(invalid(&header("alg", json!("none")), &json!([])), InvalidToken::Algorithm);
+    assert_eq!(invalid(&header("kid", json!(7)), &json!([])), InvalidToken::KeyId);
+    assert_eq!(invalid(&good, &json!([])), InvalidToken::Malformed);
+    assert_eq!(invalid(&good, &with(&json!({ "iss": null }))), InvalidToken::Claim("iss"));
+    assert_eq!(rejection(&good, &with(&json!({ "iss": "", "exp": "soon" }))), TokenError::UntrustedIssuer);
+    assert_eq!(invalid(&good, &with(&expired)), InvalidToken::Claim("aud"));
     let expired = json!({ "exp": NOW - 61, "nbf": NOW + 900, "sub": "" });
-    assert_eq!(rejection(&good, &with(expired)), TokenError::Expired);
-    assert_eq!(invalid(good.clone(), with(json!({ "nbf": NOW + 61, "sub": "" }))), InvalidToken::NotYetValid);
+    assert_eq!(rejection(&good, &with(&expired)), TokenError::Expired);
+    assert_eq!(invalid(&good, &with(&json!({ "nbf": NOW + 61, "sub": "" }))), InvalidToken::NotYetValid);
+    assert_eq!(invalid(&good, &with(&json!({ "exp": NOW + 86_461, "sub": "" }))), InvalidToken::Lifetime);
+    assert_eq!(invalid(&good, &with(&json!({ "sub": "", "mailbox_id": "x" }))), InvalidToken::Identity);
     assert_eq!(
-        invalid(good.clone(), with(json!({ "exp": NOW + 86_461, "sub": "" }))),
-        InvalidToken::Lifetime
-    );
-    assert_eq!(invalid(good.clone(), with(json!({ "sub": "", "mailbox_id": "x" }))), InvalidToken::Identity);
-    assert_eq!(
-        invalid(good.clone(), with(json!({ "did": "d".repeat(256), "mailbox_id": "x" }))),
+        invalid(&good, &with(&json!({ "did": "d".repeat(256), "mailbox_id": "x" }))),
         InvalidToken::Did
     );
     let mailbox = json!({ "mailbox_id": "x", "personal_space_id": "x" });
-    assert_eq!(invalid(good.clone(), with(mailbox)), InvalidToken::Mailbox);
-    assert_eq!(invalid(good, with(json!({ "personal_space_id": "x" }))), InvalidToken::PersonalSpace);
+    assert_eq!(invalid(&good, &with(&mailbox)), InvalidToken::Mailbox);
+    assert_eq!(invalid(&good, &with(&json!({ "personal_space_id": "x" }))), InvalidToken::PersonalSpace);
 }
 
 /// Texts with a NUL or beyond 255 bytes.
@@ -116,10 +113,10 @@ fn the_first_of_several_faults_decides_the_class() {
 fn texts_of_claims_are_bounded_and_have_no_nul() {
     let good = json!({ "alg": "ES256", "kid": "key-1" });
     for claim in ["sub", "client_id", "scope", "did", "mailbox_id", "personal_space_id", "jti"] {
-        assert_eq!(invalid(good.clone(), with(json!({ claim: "a\0" }))), InvalidToken::Claim(claim));
+        assert_eq!(invalid(&good, &with(&json!({ claim: "a\0" }))), InvalidToken::Claim(claim));
     }
     for list in [json!("a\0"), json!(["a", "a\0"])] {
-        assert_eq!(invalid(good.clone(), with(json!({ "aud": list }))), InvalidToken::Claim("aud"));
+        assert_eq!(invalid(&good, &with(&json!({ "aud": list }))), InvalidToken::Claim("aud"));
     }
     let long = "l".repeat(256);
     for (claim, rejection) in [
@@ -128,7 +125,7 @@ fn texts_of_claims_are_bounded_and_have_no_nul() {
         ("did", InvalidToken::Did),
         ("jti", InvalidToken::Claim("jti")),
     ] {
-        assert_eq!(invalid(good.clone(), with(json!({ claim: long }))), rejection);
+        assert_eq!(invalid(&good, &with(&json!({ claim: long }))), rejection);
     }
 }
 

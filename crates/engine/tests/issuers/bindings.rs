@@ -51,7 +51,9 @@ impl Fixture {
     fn new() -> Self {
         let rows = Arc::new(Rows::default());
         let harness = Harness::gated(rows.clone());
-        [A, B].into_iter().for_each(|issuer| harness.issuers.set(issuer, Endpoint::Serves(&["a"])));
+        for issuer in [A, B] {
+            harness.issuers.set(issuer, Endpoint::Serves(&["a"]));
+        }
         Self { harness, rows }
     }
 

@@ -44,12 +44,12 @@ impl Proxied {
         for number in 1..=9 {
             let (puller, pusher) = (Arc::clone(&self.harness.storage), Arc::clone(&self.harness.storage));
             running.spawn(async move {
-                let (pushed, pulled) = tokio::join!(
+                let (written, read) = tokio::join!(
                     push(&pusher, space(number), vec![live(round, NONE, 10)]),
                     pull(&puller, space(number)),
                 );
-                assert!(pulled.is_ok() || is_unavailable(&pulled), "{pulled:?}");
-                pushed
+                assert!(read.is_ok() || is_unavailable(&read), "{read:?}");
+                written
             });
         }
         running.join_all().await

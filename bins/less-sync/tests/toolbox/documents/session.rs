@@ -126,7 +126,7 @@ impl Session {
         );
         let mut shell = tokio::process::Command::from(self.command(&command));
         let mut shell = shell.kill_on_drop(true).spawn().unwrap();
-        let status = tokio::time::timeout(PATIENCE, shell.wait()).await.expect("a block that ends").unwrap();
+        let status = tokio::time::timeout(PATIENCE, shell.wait()).await.unwrap().unwrap();
         self.last = std::fs::read_to_string(output).unwrap();
         assert_eq!(status.success(), succeeds, "{text}\n\nprinted:\n{}", self.last);
     }
@@ -152,9 +152,8 @@ impl Session {
                 tokio::task::yield_now().await;
             }
         };
-        if tokio::time::timeout(PATIENCE, all).await.is_err() {
-            panic!("{name} does not print:\n{promised}\n\nbut:\n{}", printed());
-        }
+        let is_complete = tokio::time::timeout(PATIENCE, all).await.is_ok();
+        assert!(is_complete, "{name} does not print:\n{promised}\n\nbut:\n{}", printed());
     }
 
     fn output(&self, name: &str) -> PathBuf {

@@ -40,18 +40,20 @@ pub(super) fn texts(method: Method) -> Vec<(&'static str, Outcomes)> {
         Method::Unsubscribe => vec![("/spaces/0", IGNORED)],
         Method::PresenceSet | Method::PresenceClear | Method::EventSend => vec![("/space", IGNORED)],
         Method::TokenRefresh => vec![("/token", ["invalid auth token"; 2])],
-        Method::SpaceCreate => vec![("/id", BAD)],
         Method::MembershipAppend => vec![SPACE, UCAN, ("/kind", INVALID)],
         Method::MembershipList => vec![SPACE, UCAN, ("/home_server", IGNORED)],
-        Method::EpochBegin | Method::EpochComplete | Method::EpochKeysGet => vec![SPACE, UCAN],
         Method::MembershipRevoke => vec![SPACE, UCAN, ("/ucan_cid", BAD), ("/member_did", BAD)],
         Method::InvitationCreate => {
             vec![("/mailbox_id", BAD), ("/payload", ["ok", "payload_too_large"]), ("/server", BAD)]
         }
         Method::InvitationList => vec![("/after", BAD)],
-        Method::InvitationGet | Method::InvitationDelete => vec![("/id", BAD)],
+        Method::SpaceCreate | Method::InvitationGet | Method::InvitationDelete => vec![("/id", BAD)],
         Method::EpochKeysPut => vec![SPACE, UCAN, ("/keys/0/member_did", BAD)],
-        Method::DeksGet | Method::DeksGetFiles => vec![SPACE, UCAN],
+        Method::EpochBegin
+        | Method::EpochComplete
+        | Method::EpochKeysGet
+        | Method::DeksGet
+        | Method::DeksGetFiles => vec![SPACE, UCAN],
         Method::DeksRewrap | Method::DeksRewrapFiles => vec![SPACE, UCAN, ("/deks/0/id", BAD)],
     }
 }
@@ -92,7 +94,23 @@ impl Params {
             | Method::InvitationList
             | Method::InvitationGet
             | Method::InvitationDelete => {}
-            _ => (params["space"], params["ucan"]) = (space.as_str().into(), ucan.as_str().into()),
+            Method::Push
+            | Method::PresenceSet
+            | Method::PresenceClear
+            | Method::EventSend
+            | Method::MembershipAppend
+            | Method::MembershipList
+            | Method::MembershipRevoke
+            | Method::EpochBegin
+            | Method::EpochComplete
+            | Method::EpochKeysPut
+            | Method::EpochKeysGet
+            | Method::DeksGet
+            | Method::DeksRewrap
+            | Method::DeksGetFiles
+            | Method::DeksRewrapFiles => {
+                (params["space"], params["ucan"]) = (space.as_str().into(), ucan.as_str().into());
+            }
         }
         params
     }
