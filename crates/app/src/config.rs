@@ -62,7 +62,7 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// Settings with their effective values, in the order of reading.
     effective: Vec<(&'static str, String)>,
-    /// Those of them that the operator has set.
+    /// Effective settings that the operator has set.
     given: Vec<(&'static str, String)>,
 }
 

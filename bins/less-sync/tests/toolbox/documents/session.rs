@@ -88,7 +88,7 @@ impl Session {
                     if name == "server" {
                         self.until_printed(name, "less-sync is ready for development").await;
                     } else if !is_promised(blocks.get(at + 1), name) {
-                        // Nothing is missed by what follows.
+                        // Waits for the connection, so that the blocks after this one are seen.
                         self.until_printed(name, "connected").await;
                     }
                 }
