@@ -16,9 +16,9 @@ fn start(arguments: &[&str], keys: &std::path::Path) -> Child {
     command.stdin(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
 }
 
-/// Id of the only child of a process, once it handles SIGTERM.
+/// Id of the only child of a process, once it handles SIGHUP, SIGINT and SIGTERM.
 async fn child_with_handlers(parent: u32) -> String {
-    const SIGTERM: u64 = 1 << (15 - 1);
+    const HANDLED: u64 = 1 << (1 - 1) | 1 << (2 - 1) | 1 << (15 - 1);
     let caught = |child: &str| {
         let status = std::fs::read_to_string(format!("/proc/{child}/status")).ok()?;
         let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
@@ -30,7 +30,7 @@ async fn child_with_handlers(parent: u32) -> String {
             let child = children.unwrap_or_default().trim().to_owned();
             let is_program = std::fs::read_to_string(format!("/proc/{child}/comm"))
                 .is_ok_and(|name| name.trim() == "less-sync");
-            if is_program && caught(&child).is_some_and(|mask| mask & SIGTERM != 0) {
+            if is_program && caught(&child).is_some_and(|mask| mask & HANDLED == HANDLED) {
                 return child;
             }
             tokio::task::yield_now().await;
@@ -58,6 +58,8 @@ async fn signals_end_a_command_that_waits_for_input_or_a_lock() {
             [(["key", "import", "-"], &keys), (["key", "import", exported.to_str().unwrap()], &locked)]
         {
             let mut process = start(&arguments, keys);
+            // Held to the end: waiting for a process closes its standard input.
+            let _input = process.stdin.take();
             let child = child_with_handlers(process.id().unwrap()).await;
             let killed = std::process::Command::new("kill").args([&format!("-{signal}"), &child]).status();
             assert!(killed.unwrap().success());
