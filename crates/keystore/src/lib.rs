@@ -27,11 +27,13 @@
 //! ```
 
 mod directory;
+mod directory_sync;
 mod error;
 mod personal;
 mod private_file;
 mod stored_space;
 
 pub use directory::KeyDirectory;
+pub use directory_sync::synchronise_directory;
 pub use error::KeystoreError;
 pub use stored_space::{PendingRotation, StoredSpace};

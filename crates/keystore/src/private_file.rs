@@ -9,6 +9,7 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
+use crate::directory_sync::synchronise_directory;
 use crate::error::KeystoreError;
 
 /// Permission bits of group and others.
@@ -55,7 +56,7 @@ pub(crate) fn replace(path: &Path, content: &impl Serialize) -> Result<(), Keyst
         // The content must be durable before the rename, and the rename before the caller relies on the keys.
         file.as_file().sync_all()?;
         file.persist(path)?;
-        File::open(folder)?.sync_all()
+        synchronise_directory(folder)
     };
     write().map_err(KeystoreError::io("write", path))
 }

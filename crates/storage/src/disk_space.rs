@@ -18,14 +18,18 @@ const SMALL_DISK_DIVISOR: u64 = 10;
 pub struct DiskSpace {
     /// Bytes available to unprivileged processes.
     pub free: u64,
-    /// Size of the file system.
+    /// Size of the file system; 0 if unknown, as on ramfs and some file systems in user space.
     pub total: u64,
 }
 
 impl DiskSpace {
-    /// Returns true if an object of `size` bytes leaves the reserve: 1 GiB or 2 % of the disk, whichever is more.
+    /// Returns true if an object of `size` bytes leaves the reserve: 1 GiB or 2 % of the disk, whichever is more. Always
+    /// true on file systems that report no size, which know nothing of free space either.
     #[must_use]
     pub const fn fits(&self, size: u64) -> bool {
+        if self.total == 0 {
+            return true;
+        }
         match self.reserve().checked_add(size) {
             Some(needed) => self.free >= needed,
             None => false,
@@ -95,6 +99,14 @@ mod tests {
         let space = DiskSpace { free: 20 * GIB + 100, total: 1000 * GIB };
         assert!(space.fits(100));
         assert!(!space.fits(101));
+    }
+
+    #[test]
+    fn unknown_size_is_not_a_full_disk() {
+        let unknown = DiskSpace { free: 0, total: 0 };
+        assert!(unknown.fits(0) && unknown.fits(5 * GIB) && unknown.takes_records());
+        let full = DiskSpace { free: 0, total: 10 * GIB };
+        assert!(!full.fits(0) && !full.takes_records());
     }
 
     #[test]

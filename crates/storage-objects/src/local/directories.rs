@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,18 @@ fn create(directory: &Path) -> io::Result<()> {
 }
 
 fn synchronise(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+    File::open(directory)?.sync_all().map_err(explain)
+}
+
+/// Explains the refusal of a file system to synchronise directories (EINVAL, EOPNOTSUPP).
+fn explain(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::Unsupported => io::Error::new(
+            ErrorKind::Unsupported,
+            "file system does not support the synchronisation of directories",
+        ),
+        _ => error,
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +118,15 @@ mod tests {
             let mode = fs::metadata(parent.path().join(made)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{made}");
         }
+    }
+
+    #[test]
+    fn refusal_to_synchronise_is_explained() {
+        const EINVAL: i32 = 22;
+        let refused = explain(io::Error::from_raw_os_error(EINVAL));
+        assert_eq!(refused.to_string(), "file system does not support the synchronisation of directories");
+        let failed = explain(io::Error::from_raw_os_error(5));
+        assert_eq!(failed.raw_os_error(), Some(5));
     }
 
     #[test]

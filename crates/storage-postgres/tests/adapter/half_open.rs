@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use less_sync_core::Cursor;
 use less_sync_storage::{Pushed, Spaces as _};
-use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
+use less_sync_storage_postgres::{OpenError, PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
 use less_sync_test_support::{DEADLINE, Fault, FaultProxy, within};
 use tokio::task::JoinSet;
@@ -157,6 +157,21 @@ async fn slow_statement_is_not_taken_for_a_dead_connection() {
     execute(&mut intruder, "ROLLBACK").await;
     assert!(is_committed(&slow.await.unwrap()));
     proxied.harness.end().await;
+}
+
+/// A server that accepts connections and says nothing is given up after the connect timeout.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_server_is_given_up_after_the_connect_timeout() {
+    let database = TestDatabase::migrated().await;
+    let (proxy, url) = database.behind_proxy().await;
+    proxy.preset(0, Fault::Swallow);
+    let connect_timeout = Duration::from_millis(200);
+    let options = PostgresOptions { url: url.parse().unwrap(), connect_timeout, ..options(&database) };
+    let opened = within("the end of the attempt", PostgresStorage::open(options)).await;
+    assert!(
+        matches!(opened, Err(OpenError::ConnectTimeout(after)) if after == connect_timeout),
+        "{opened:?}"
+    );
 }
 
 /// Closing does not wait for connections that give no response.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use less_sync_client::crypto::FILE_SEGMENT;
+use less_sync_keystore::synchronise_directory;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
@@ -93,7 +94,7 @@ impl PartialFile {
             return Err(failed.error);
         }
         let folder = destination.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        synchronise_directory(folder.unwrap_or(Path::new(".")))
     }
 
     /// Removes the file.
