@@ -148,9 +148,16 @@ impl Target {
         path.map(KeyDirectory::new).map_err(Failure::usage)
     }
 
+    /// Dialer with the key of the key directory, if there is one: it settles which issuer may name its DID (auth §2.7).
     pub(crate) fn dialer(&self, options: Options) -> Result<Dialer, Failure> {
         let endpoint = self.url.endpoint().map_err(Failure::usage)?;
-        Ok(Dialer::new(endpoint).with_options(options))
+        let dialer = Dialer::new(endpoint).with_options(options);
+        // Without a readable key the token alone decides. Commands that need the key report why it cannot be read.
+        let identity = self.key_directory().ok().and_then(|directory| directory.identity().ok()?);
+        Ok(match identity {
+            Some(identity) => dialer.with_identity(Arc::new(identity)),
+            None => dialer,
+        })
     }
 
     /// Dials once, without retries. For a shared space, fetches its current key.
@@ -175,7 +182,7 @@ impl Target {
         }
         let (token, space) = self.personal(argument, &directory).await?;
         let keys = SpaceKeys::Personal(PersonalKeys::load(directory, space)?);
-        Ok(SpaceConnection { connection: self.dial(token, None).await?, space, keys, is_plain: false })
+        Ok(SpaceConnection { connection: self.dial(token).await?, space, keys, is_plain: false })
     }
 
     /// As [`Target::open`], for a space whose records are sent and shown as they are stored.
@@ -192,7 +199,7 @@ impl Target {
         let (token, personal) = self.token_source()?.token_and_space().await?;
         let space = space_or_personal(argument, personal)?;
         let keys = SpaceKeys::Personal(PersonalKeys::load(directory, space)?);
-        Ok(SpaceConnection { connection: self.dial(token, None).await?, space, keys, is_plain: true })
+        Ok(SpaceConnection { connection: self.dial(token).await?, space, keys, is_plain: true })
     }
 
     /// Token, and the personal space of its user, which the argument may name.
@@ -220,7 +227,7 @@ impl Target {
     /// Dials once as `identity`, with its mailbox.
     pub(crate) async fn open_as(&self, identity: &Identity) -> Result<IdentityConnection, Failure> {
         let (token, claims) = self.token_of(identity).await?;
-        Ok(IdentityConnection { connection: self.dial(token, Some(identity)).await?, claims })
+        Ok(IdentityConnection { connection: self.dial(token).await?, claims })
     }
 
     /// Access token that names `identity` and its mailbox, with its claims.
@@ -242,12 +249,8 @@ impl Target {
         Ok((token, claims))
     }
 
-    /// Dials once. The key of `identity` settles which issuer may name it (auth §2.7).
-    async fn dial(&self, token: AccessToken, identity: Option<&Identity>) -> Result<Connection, Failure> {
-        let mut dialer = self.dialer(Options::default())?;
-        if let Some(identity) = identity.and_then(|own| Identity::from_secret(own.secret().clone()).ok()) {
-            dialer = dialer.with_identity(Arc::new(identity));
-        }
+    async fn dial(&self, token: AccessToken) -> Result<Connection, Failure> {
+        let dialer = self.dialer(Options::default())?;
         let dialled = dialer.dial(Auth::Token(token)).await;
         let (connection, _events) = dialled.with_context(|| format!("cannot reach {}", dialer.endpoint()))?;
         Ok(connection)

@@ -139,13 +139,17 @@ impl Connection {
     }
 }
 
-fn first_message(auth: &Auth) -> Option<Message> {
-    let params = match auth {
-        Auth::Token(token) => AuthParams { token: token.expose(), did_proof: None },
-        Auth::Proven { token, did_proof } => AuthParams { token: token.expose(), did_proof: Some(did_proof) },
-        Auth::AtDial => return None,
-    };
-    Some(Message::Binary(frame::notification(method::AUTH, &params)))
+fn first_message(auth: Auth) -> Option<Message> {
+    match auth {
+        Auth::Token(token) => Some(auth_message(&token, None)),
+        Auth::Proven { token, did_proof } => Some(auth_message(&token, Some(&did_proof))),
+        Auth::AtDial => None,
+    }
+}
+
+fn auth_message(token: &AccessToken, did_proof: Option<&[u8]>) -> Message {
+    let params = AuthParams { token: token.expose(), did_proof };
+    Message::Binary(frame::notification(method::AUTH, &params))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the connection owns its two tasks and aborts them")]
