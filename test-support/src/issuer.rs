@@ -102,7 +102,7 @@ impl Issuer {
         let mut keys = self.keys.lock();
         let kid = format!("key-{}", keys.len() + 1);
         keys.push(SigningKey::random(&kid));
-        self.route.publish(&document(&keys));
+        self.route.publish(document(&keys).to_string());
     }
 
     /// Rotates to a new key that is not published.
@@ -117,7 +117,12 @@ impl Issuer {
         let mut keys = self.keys.lock();
         let retired = keys.len().saturating_sub(1);
         keys.drain(..retired);
-        self.route.publish(&document(&keys));
+        self.route.publish(document(&keys).to_string());
+    }
+
+    /// Publishes what `change` makes of the document of all keys, the newest last.
+    pub fn publish_as(&self, change: impl FnOnce(Value) -> String) {
+        self.route.publish(change(document(&self.keys.lock())));
     }
 
     /// Sets the behaviour of the key set route.

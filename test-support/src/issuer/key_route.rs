@@ -68,8 +68,8 @@ impl KeyRoute {
         self.address
     }
 
-    pub(super) fn publish(&self, document: &Value) {
-        *self.shared.document.lock() = document.to_string();
+    pub(super) fn publish(&self, document: String) {
+        *self.shared.document.lock() = document;
     }
 
     pub(super) fn behave(&self, behaviour: Behaviour) {

@@ -1,12 +1,14 @@
 //! Fetching of key sets (auth §3.3, S-04).
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 
 use less_sync_app::HttpKeySets;
 use less_sync_auth::KeySet;
 use less_sync_auth::jwks::KeySetInvalid;
 use less_sync_engine::{FetchMode, FetchedKeySet, KeySetError, KeySetSource as _};
-use less_sync_test_support::{Behaviour, Issuer, ManualClock, within};
+use less_sync_test_support::{Behaviour, Issuer, ManualClock, TestServer, within};
+use serde_json::{Value, json};
 
 async fn issuer(behaviour: Behaviour) -> Issuer {
     let issuer = Issuer::start(Arc::new(ManualClock::new())).await;
@@ -81,4 +83,59 @@ async fn https_issuers_require_tls() {
     let error = fetch(&issuer.key_set_url().replace("http://", "https://")).await.unwrap_err();
     assert!(matches!(error, KeySetError::Unreachable(_)), "{error:?}");
     assert_eq!(issuer.fetches(), 0);
+}
+
+/// Log lines of the thread of a test.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn lines_with(&self, text: &str) -> Vec<String> {
+        let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+}
+
+/// A key without an id, `null` for absent members, padded coordinates, a byte-order mark, an RSA key beside it; tokens of the
+/// type JOSE without a key id, and times with a fraction.
+fn as_published_elsewhere(document: &Value) -> String {
+    let mut key = document["keys"].as_array().unwrap().last().unwrap().clone();
+    for name in ["use", "alg", "key_ops", "kid"] {
+        key[name] = Value::Null;
+    }
+    for name in ["x", "y"] {
+        key[name] = format!("{}=", key[name].as_str().unwrap()).into();
+    }
+    let other = json!({ "kty": "RSA", "kid": "rsa-1", "n": "AQAB", "e": "AQAB" });
+    format!("\u{feff}{}", json!({ "keys": [other, key] }))
+}
+
+#[tokio::test]
+async fn key_set_and_tokens_of_another_issuer_software_are_accepted() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = TestServer::start().await;
+    server.raw("alice").await.assert_alive().await;
+    server.issuer().rotate_in_secret();
+    server.issuer().publish_as(|document| as_published_elsewhere(&document));
+    let expiry = server.issuer().now().seconds() + 900;
+    let claims = server.issuer().claims("alice").with("exp", f64::from(u32::try_from(expiry).unwrap()) + 0.5);
+    let token = server.issuer().mint_with_header(&json!({ "alg": "ES256", "typ": "JOSE" }), &claims);
+    server.raw_with_token(&token).await.assert_alive().await;
+    let skipped = log.lines_with("entries skipped");
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    assert!(skipped[0].contains(r#"key 0 "rsa-1": kty is not EC"#), "{skipped:?}");
+    assert!(skipped[0].contains("INFO"), "{skipped:?}");
 }
