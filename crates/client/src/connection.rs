@@ -72,7 +72,7 @@ impl Drop for Inner {
 impl Connection {
     /// Creates a connection over an upgraded socket of any kind; must be called within a tokio runtime, which runs its two
     /// tasks.
-    pub fn over<S>(socket: WebSocketStream<S>, auth: &Auth, options: Options) -> (Self, Events)
+    pub fn over<S>(socket: WebSocketStream<S>, auth: Auth, options: Options) -> (Self, Events)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {

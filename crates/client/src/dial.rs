@@ -81,7 +81,7 @@ impl Dialer {
         let (socket, challenge) = tokio::time::timeout(self.options.dial_timeout, self.upgrade())
             .await
             .map_err(|_| DialError::Timeout)??;
-        Ok(Connection::over(socket, &self.answer(auth, challenge), self.options.clone()))
+        Ok(Connection::over(socket, self.answer(auth, challenge), self.options.clone()))
     }
 
     /// Adds the answer to a challenge to an access token.

@@ -101,7 +101,7 @@ async fn pings_are_answered() {
 #[tokio::test]
 async fn connection_authenticated_at_dial_sends_no_token() {
     let (client, mut peer) = pipe().await;
-    let (connection, _events) = Connection::over(client, &Auth::AtDial, Options::default());
+    let (connection, _events) = Connection::over(client, Auth::AtDial, Options::default());
     let server = async {
         let asked = peer.asked().await;
         peer.respond(&asked, &less_sync_core::wire::Empty).await;

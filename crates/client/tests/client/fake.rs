@@ -45,7 +45,7 @@ pub(crate) fn record(number: u8) -> RecordId {
 /// Connection and its server end, after the token was read.
 pub(crate) async fn connected(options: Options) -> (Connection, Events, Peer) {
     let (client, mut peer) = pipe().await;
-    let (connection, events) = Connection::over(client, &Auth::Token("t".into()), options);
+    let (connection, events) = Connection::over(client, Auth::Token("t".into()), options);
     assert_eq!(peer.token().await, "t");
     (connection, events, peer)
 }
@@ -252,6 +252,6 @@ impl Connect for FakeListener {
         if self.0.send((token.clone(), peer)).await.is_err() {
             return Err(DialError::Rejected { status: 503, retry_after: None });
         }
-        Ok(Connection::over(client, &Auth::Token(token), Options::default()))
+        Ok(Connection::over(client, Auth::Token(token), Options::default()))
     }
 }
