@@ -234,7 +234,7 @@ fn healthcheck_reports_readiness() {
     }
     let missing = run(&["healthcheck", "--url", &format!("http://{}/nothing", server.address)], &[]);
     assert_eq!(missing.status.code(), Some(1));
-    assert_eq!(stderr(&missing), "error: not ready (status 401)\n");
+    assert_eq!(stderr(&missing), "error: not ready (status 404)\n");
     let nobody = run(&["healthcheck", "--url", "http://127.0.0.1:1/readyz", "--timeout", "500ms"], &[]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(stderr(&nobody).starts_with("error: cannot reach 127.0.0.1:1\n  "), "{}", stderr(&nobody));
