@@ -37,7 +37,7 @@ pub struct TestServer {
 /// Store of a server under test.
 #[derive(Clone, Copy, Debug, Default)]
 enum TestStore {
-    /// That of the whole run, see [`STORE`].
+    /// Store of the whole run, see [`STORE`].
     #[default]
     Chosen,
     Embedded,

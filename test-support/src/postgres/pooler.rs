@@ -1,4 +1,4 @@
-//! PgBouncer in front of a database, pooling transactions.
+//! `PgBouncer` in front of a database, pooling transactions.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -35,11 +35,11 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts PgBouncer in front of `database`, with three connections to it. `settings`: further lines of its
+    /// Starts `PgBouncer` in front of `database`, with three connections to it. `settings`: further lines of its
     /// configuration.
     ///
     /// # Panics
-    /// If there is no PgBouncer; the message says how to get it.
+    /// If there is no `PgBouncer`; the message says how to get it.
     pub async fn start(database: &TestDatabase, settings: &str) -> Self {
         let server = Url::parse(database.url()).expect("the URL of a database");
         let folder = tempfile::Builder::new().prefix("less-sync-pooler-").tempdir().expect("a folder");
@@ -84,7 +84,6 @@ impl Drop for Pooler {
 }
 
 fn program() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]
     if let Some(program) = std::env::var_os("LESS_TEST_PGBOUNCER") {
         return program.into();
     }

@@ -18,7 +18,8 @@ fn start(arguments: &[&str], keys: &std::path::Path) -> Child {
 
 /// Id of the only child of a process, once it handles SIGHUP, SIGINT and SIGTERM.
 async fn child_with_handlers(parent: u32) -> String {
-    const HANDLED: u64 = 1 << (1 - 1) | 1 << (2 - 1) | 1 << (15 - 1);
+    // Bit n − 1 of the mask stands for signal n: 1, 2 and 15.
+    const HANDLED: u64 = 0x4003;
     let caught = |child: &str| {
         let status = std::fs::read_to_string(format!("/proc/{child}/status")).ok()?;
         let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;

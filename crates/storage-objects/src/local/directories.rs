@@ -90,13 +90,10 @@ fn synchronise(directory: &Path) -> io::Result<()> {
 
 /// Explains the refusal of a file system to synchronise directories (EINVAL, EOPNOTSUPP).
 fn explain(error: io::Error) -> io::Error {
-    match error.kind() {
-        ErrorKind::InvalidInput | ErrorKind::Unsupported => io::Error::new(
-            ErrorKind::Unsupported,
-            "file system does not support the synchronisation of directories",
-        ),
-        _ => error,
+    if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) {
+        return error;
     }
+    io::Error::new(ErrorKind::Unsupported, "file system does not support the synchronisation of directories")
 }
 
 #[cfg(test)]

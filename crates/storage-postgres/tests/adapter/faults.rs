@@ -262,7 +262,7 @@ async fn database_that_cannot_be_reached_is_a_typed_error() {
         startup_wait: Duration::from_hours(1),
         ..options(&database)
     };
-    let error = within("a rejection", PostgresStorage::open(missing)).await.unwrap_err();
+    let error = within("a rejection", Box::pin(PostgresStorage::open(missing))).await.unwrap_err();
     assert!(matches!(error, OpenError::Connect(sqlx::Error::Database(_))), "{error:?}");
 
     let error = PostgresStorage::open(options(&database)).await.unwrap_err();

@@ -167,7 +167,7 @@ async fn silent_server_is_given_up_after_the_connect_timeout() {
     proxy.preset(0, Fault::Swallow);
     let connect_timeout = Duration::from_millis(200);
     let options = PostgresOptions { url: url.parse().unwrap(), connect_timeout, ..options(&database) };
-    let opened = within("the end of the attempt", PostgresStorage::open(options)).await;
+    let opened = within("the end of the attempt", Box::pin(PostgresStorage::open(options))).await;
     assert!(
         matches!(opened, Err(OpenError::ConnectTimeout(after)) if after == connect_timeout),
         "{opened:?}"

@@ -1,4 +1,4 @@
-//! A server behind PgBouncer, which pools transactions (operations §2.3).
+//! A server behind `PgBouncer`, which pools transactions (operations §2.3).
 
 use less_sync_test_support::postgres::{Pooler, TestDatabase};
 use less_sync_test_support::{TestServer, create, within};
@@ -24,7 +24,10 @@ async fn server_works_behind_a_pooler() {
                     let (chunks, response) = writer.call_with_chunks("pull", &params).await;
                     assert!(response.get("error").is_none(), "{response}");
                     assert_eq!(chunks.len() as u128, 2 * id + 2);
-                    assert_eq!(reader.receive_notification("sync").await["cursor"], json!(id as u64));
+                    assert_eq!(
+                        reader.receive_notification("sync").await["cursor"],
+                        json!(u64::try_from(id).unwrap())
+                    );
                 }
             }
         });
