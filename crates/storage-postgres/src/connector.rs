@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::migrate::DatabaseUrl;
 use crate::session::{Naming, Session, Statements, Watchdog};
@@ -55,14 +55,17 @@ impl Connector {
 
     /// Opens a connection with the session settings.
     pub(crate) async fn connect(&self) -> Result<Session, OpenError> {
-        self.connect_until(Instant::now() + self.connect_timeout).await
+        self.connect_within(self.connect_timeout).await
     }
 
     /// Opens a connection as [`Connector::connect`] does, until `deadline` at the latest.
     pub(crate) async fn connect_until(&self, deadline: Instant) -> Result<Session, OpenError> {
-        let begun = Instant::now();
-        let deadline = deadline.min(begun + self.connect_timeout);
-        let opened = timeout_at(deadline, async {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.connect_within(left.min(self.connect_timeout)).await
+    }
+
+    async fn connect_within(&self, limit: Duration) -> Result<Session, OpenError> {
+        let opened = timeout(limit, async {
             match self.open().await {
                 // An administrator who ends all sessions ends those that are just being opened too.
                 Err(error) if ends_session(&error) => self.open().await,
@@ -70,7 +73,7 @@ impl Connector {
             }
         })
         .await;
-        recent(opened.map_err(|_| OpenError::ConnectTimeout(deadline - begun))?.map_err(OpenError::Connect)?)
+        recent(opened.map_err(|_| OpenError::ConnectTimeout(limit))?.map_err(OpenError::Connect)?)
     }
 
     /// Opens a session. If a proxy rejects the parameters of the address, the session applies them itself.
