@@ -5,8 +5,9 @@
 //! weight of their operations, and a heavy operation has a transaction of its own (see `schedule`).
 //!
 //! An operation decides before it writes, so a rejected one (a conflict, say) has written nothing and does not touch
-//! its neighbours. If one fails while it writes, by a constraint for example, what it wrote is rolled back to its savepoint.
-//! If the database itself fails, the whole transaction is rolled back and every operation of it runs again by itself.
+//! its neighbours. If one fails while it writes, by a constraint for example, all operations of the transaction run again with a
+//! savepoint each, and what the failing one wrote is rolled back to its savepoint. If the database itself fails, every operation
+//! runs again by itself.
 
 mod checkpoint;
 mod load;
@@ -220,7 +221,7 @@ mod tests {
         assert_eq!(stored(&file), [1, 2, 4, 5]);
     }
 
-    /// Operations run once: the failing one costs the others neither their transaction nor a second run.
+    /// The others share a transaction in the second run.
     #[tokio::test]
     async fn operation_that_violates_a_constraint_fails_alone() {
         let ((writer, file), mut tasks) = (start(), JoinSet::new());
@@ -244,7 +245,7 @@ mod tests {
         let is_failure =
             |result: &&Result<i64, StorageError>| matches!(result, Err(StorageError::Database(_)));
         assert_eq!(results.iter().filter(is_failure).count(), 1);
-        assert_eq!(runs.load(Ordering::SeqCst), 5);
+        assert!((6..=10).contains(&runs.load(Ordering::SeqCst)), "each at most twice");
         assert_eq!(stored(&file), [1, 2, 4, 5]);
     }
 

@@ -19,8 +19,18 @@ const RETURN_YIELDS: usize = 100;
 enum Failed {
     /// The transaction could not begin or commit. After a failed commit the outcome is unknown (storage T9).
     Transaction(rusqlite::Error),
-    /// The database failed while an operation ran, or the only operation failed; rolled back.
+    /// An operation failed, or the database failed while one ran; rolled back.
     Operation(StorageError),
+}
+
+/// Protection of the operations of a transaction from each other.
+#[derive(Clone, Copy)]
+enum Isolation {
+    /// None: the first operation that fails rolls the transaction back.
+    Shared,
+    /// A savepoint for each operation. A savepoint copies every page that the operation changes, which costs a sixth of the
+    /// throughput of small pushes.
+    Savepoints,
 }
 
 /// State of the writer thread.
@@ -62,12 +72,20 @@ impl WriterThread {
         }
     }
 
+    /// Commits the operations of a batch in one transaction. If one fails, they run again with savepoints, so that the others
+    /// still share a transaction; if the database itself fails, such as on a full disk, they run again one by one: a smaller one
+    /// may still fit. Nothing runs again after a failed commit, whose outcome is unknown.
     fn commit(&self, mut batch: Batch) {
-        match self.transaction(&mut batch) {
+        let mut done = self.transaction(&mut batch, Isolation::Shared);
+        if let Err(Failed::Operation(error)) = &done
+            && batch.len() > 1
+        {
+            tracing::warn!(%error, operations = batch.len(), "write batch rolled back, retrying with savepoints");
+            done = self.transaction(&mut batch, Isolation::Savepoints);
+        }
+        match done {
             Ok(()) => batch.into_iter().for_each(Operation::resolve),
             Err(Failed::Transaction(error)) => fail_all(batch, error),
-            // The database itself failed and rolled back everything, so every operation runs again, by itself: a smaller one
-            // may still fit. Never after a failed commit, whose outcome is unknown: an operation must not run twice.
             Err(Failed::Operation(error)) if batch.len() > 1 => {
                 tracing::warn!(%error, operations = batch.len(), "write batch rolled back, retrying its operations one by one");
                 for operation in batch {
@@ -82,13 +100,13 @@ impl WriterThread {
         }
     }
 
-    fn transaction(&self, batch: &mut Batch) -> Result<(), Failed> {
+    fn transaction(&self, batch: &mut Batch, isolation: Isolation) -> Result<(), Failed> {
         // IMMEDIATE takes the write lock at once: a deferred transaction could fail when it upgrades its snapshot later.
         self.execute("BEGIN IMMEDIATE").map_err(Failed::Transaction)?;
-        let ran = match &mut batch[..] {
-            [operation] => operation.run(&self.connection).map_err(Failed::Operation),
-            operations => operations.iter_mut().try_for_each(|operation| self.run_apart(&mut **operation)),
-        };
+        let ran = batch.iter_mut().try_for_each(|operation| match isolation {
+            Isolation::Shared => operation.run(&self.connection).map_err(Failed::Operation),
+            Isolation::Savepoints => self.run_apart(&mut **operation),
+        });
         let done = ran.and_then(|()| self.execute("COMMIT").map_err(Failed::Transaction));
         // SQLite has already rolled back after some failures (a full disk, say), and not after others.
         if !self.connection.is_autocommit()
