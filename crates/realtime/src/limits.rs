@@ -111,7 +111,7 @@ impl Default for Limits {
             reply_queue: 64,
             event_queue: 256,
             ephemeral_queue: 128,
-            reply_bytes: wire::MIB / 2,
+            reply_bytes: wire::MIB,
             queue_bytes: 8 * wire::MIB,
             max_connections_per_mailbox: 10,
             max_connections_per_actor: 30,

@@ -57,7 +57,7 @@ impl PostgresOptions {
             lock_timeout: Duration::from_secs(5),
             statement_cache: 256,
             page_rows: 512,
-            page_bytes: 256 * 1024,
+            page_bytes: 512 * 1024,
             queue: 8192,
             batching: true,
         }

@@ -32,7 +32,7 @@ impl SqliteOptions {
         Self {
             path: path.into(),
             page_rows: 512,
-            page_bytes: 256 * 1024,
+            page_bytes: 512 * 1024,
             readers: 4,
             queue: 65_536,
             max_pages: None,

@@ -90,7 +90,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
             let wrote = self.socket.poll_write(cx);
-            self.outbox.written_up_to(self.socket.unwritten_bytes());
+            // Not after every write: all that was taken is written before the last pass, which takes nothing.
+            if !took || wrote.is_pending() {
+                self.outbox.written_up_to(self.socket.unwritten_bytes());
+            }
             match wrote {
                 Poll::Ready(Err(gone)) => return Err(gone),
                 Poll::Pending => {

@@ -96,7 +96,7 @@ fn a_minimal_configuration_has_the_documented_defaults() {
     assert_eq!(config.server.shutdown_grace, Duration::from_secs(25));
     let sqlite = sqlite(&config);
     assert_eq!(sqlite.path, PathBuf::from("/var/lib/less-sync/sync.db"));
-    assert_eq!((sqlite.page_rows, sqlite.page_bytes), (512, 256 * 1024));
+    assert_eq!((sqlite.page_rows, sqlite.page_bytes), (512, 512 * 1024));
     assert_eq!(config.tokens.rules.leeway, Duration::from_mins(1));
     assert_eq!(config.tokens.rules.max_lifetime, Some(Duration::from_hours(24)));
     assert_eq!(config.tokens.rules.personal_space.mode, PersonalSpaceMode::Derive);
