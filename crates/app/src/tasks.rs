@@ -204,7 +204,7 @@ impl Spawner for Tasks {
         });
     }
 
-    /// Runs `job` until it completes, at most for [`COMPLETION_TIME`] after [`Tasks::stop`].
+    /// Runs `job` until it completes, at most for one and a half seconds after [`Tasks::stop`].
     fn spawn_to_completion(&self, name: &'static str, job: Job) {
         let (stop, clock) = (self.0.stop.clone(), self.0.clock.clone());
         self.track(name, async move {
