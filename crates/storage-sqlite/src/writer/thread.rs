@@ -26,7 +26,7 @@ enum Failed {
 /// Protection of the operations of a transaction from each other.
 #[derive(Clone, Copy)]
 enum Isolation {
-    /// None: the first operation that fails rolls the transaction back.
+    /// Common rollback: the first operation that fails rolls the transaction back.
     Shared,
     /// A savepoint for each operation. A savepoint copies every page that the operation changes, which costs a sixth of the
     /// throughput of small pushes.
