@@ -4,7 +4,7 @@ use anyhow::ensure;
 use less_sync_client::crypto::Identity;
 use less_sync_core::wire::method;
 use less_sync_core::wire::space::{SpaceCreateParams, SpaceCreateResult};
-use less_sync_core::{Permission, SpaceId, Timestamp};
+use less_sync_core::{Did, Permission, SpaceId, Timestamp};
 
 use crate::clock;
 use crate::connection::{LoadConnection, result};
@@ -65,6 +65,11 @@ impl SharedSpace {
         }
         let did = holder.as_ref().unwrap_or(&self.owner).did();
         Ok(User { token: server.token_of(user, did).await?, space: self.id, ucan: Some(chain) })
+    }
+
+    /// Token by which the owner lets `member` write.
+    pub(crate) fn grant(&self, member: &Did) -> String {
+        self.owner.grant(member, Permission::Write, self.id, self.expires_at, Some(&self.root()))
     }
 
     /// Root token of the owner.

@@ -2,20 +2,16 @@
 
 use clap::Args;
 use less_sync_client::crypto::Identity;
+use less_sync_core::frame;
 use less_sync_core::wire::method;
 use less_sync_core::wire::subscribe::{SubscribeEntry, SubscribeParams, SubscribeResult};
-use less_sync_core::{Permission, SpaceId, Timestamp, frame};
 
 use super::attack::{Attack, Work};
 use super::pipeline::{Outcomes, Pipeline};
-use crate::clock;
 use crate::connection::{LoadConnection, append, result};
 use crate::period::Period;
 use crate::server::ServerUnderTest;
 use crate::shared_space::SharedSpace;
-
-/// Validity of the forged chains in seconds, longer than any run.
-const LIFETIME: i64 = 86_400;
 
 /// Load of `hostile bad-chains`.
 #[derive(Debug, Args)]
@@ -48,7 +44,7 @@ impl Attack for BadChains {
                 result::<SubscribeResult<'_>>(response).is_ok_and(|it| !it.spaces.is_empty())
             };
             let pipeline = Pipeline { connection, window: 1, outcomes: Outcomes::new(is_subscribed) };
-            ready.push((pipeline, self.message(space.id(), &attacker)));
+            ready.push((pipeline, self.message(&space, &attacker)));
         }
         Ok(ready)
     }
@@ -63,22 +59,20 @@ impl Attack for BadChains {
 }
 
 impl BadChains {
-    /// Subscription to one space with many chains. Each is well formed and of valid signatures but the last one's.
-    fn message(&self, space: SpaceId, attacker: &Identity) -> Vec<u8> {
-        let end = Timestamp::from_seconds(clock::timestamp().seconds() + LIFETIME);
-        let forger = Identity::random();
+    /// Subscription to one space with many chains: all that the owner might have issued, but for their last signatures.
+    fn message(&self, space: &SharedSpace, attacker: &Identity) -> Vec<u8> {
         let chains: Vec<String> = (0..self.chains)
             .map(|_| {
-                let mut chain = forger.grant(attacker.did(), Permission::Write, space, end, None);
+                let mut chain = space.grant(attacker.did());
                 // Another signature of the right form: that of a text which differs in its nonce.
-                let other = forger.grant(attacker.did(), Permission::Write, space, end, None);
+                let other = space.grant(attacker.did());
                 if let (Some(at), Some((_, signature))) = (chain.rfind('.'), other.rsplit_once('.')) {
                     chain.replace_range(at + 1.., signature);
                 }
                 chain
             })
             .collect();
-        let id = space.to_string();
+        let id = space.id().to_string();
         let entry = |ucan| SubscribeEntry {
             id: &id,
             since: 0,

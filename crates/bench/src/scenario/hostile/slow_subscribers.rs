@@ -16,7 +16,7 @@ const RECEIVE_BUFFER: u32 = 4096;
 #[derive(Debug, Args)]
 pub(super) struct SlowSubscribers {
     /// Connections that watch the space and never read
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 8)]
     watchers: usize,
     /// Pushes of the writer
     #[arg(long, default_value_t = 20_000)]
