@@ -7,8 +7,11 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use less_sync_manual::Manual;
+
 use crate::cmd::{bench, file, history_check, identity, key, pull, push, space, tail, token};
 use crate::failure::{Failure, print_outcome};
+use crate::output::write_bare;
 use crate::process_one;
 use crate::target::{HEADING, Target};
 
@@ -49,14 +52,18 @@ enum Command {
     Bench(bench::Arguments),
     /// Check recorded histories of pushes and pulls for consistency violations
     HistoryCheck(history_check::Arguments),
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 /// Shared options that commands do not use.
-const UNUSED: [(&[&str], &[&str]); 4] = [
+const UNUSED: [(&[&str], &[&str]); 6] = [
     (&["token"], &["token", "keys"]),
     (&["key", "import"], &["url", "token", "user", "client"]),
     (&["bench"], &["token", "user", "client", "keys"]),
     (&["history-check"], &["url", "token", "user", "client", "keys"]),
+    (&["completions"], &["url", "token", "user", "client", "keys", "json"]),
+    (&["man"], &["url", "token", "user", "client", "keys", "json"]),
 ];
 
 /// Parses the command line and runs the command.
@@ -134,9 +141,16 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
             Command::Tail(arguments) => tail::run(&target, &arguments, json).await,
             Command::Bench(arguments) => bench::run(&target, &arguments, json).await,
             Command::HistoryCheck(arguments) => history_check::run(&arguments, json),
+            Command::Manual(manual) => describe(&manual),
         }
     });
     // A blocking read of standard input may still run in the background; it must not keep the process alive.
     runtime.shutdown_background();
     outcome
+}
+
+fn describe(manual: &Manual) -> Result<(), Failure> {
+    let script = manual.run(command()).context("cannot write the manual pages")?;
+    script.map_or(Ok(()), |script| write_bare(&script)).context("cannot write to standard output")?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use less_sync_manual::Manual;
 use url::Url;
 
 use crate::config::{Config, Sources, Values, parse_duration};
@@ -66,6 +67,8 @@ enum Command {
         #[arg(long, default_value = "2s", value_parser = timeout)]
         timeout: Duration,
     },
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -94,6 +97,13 @@ fn report(outcome: Result<(), ExitError>) -> ExitCode {
 fn execute(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
     match &arguments.command {
         None => serve(arguments, environment),
+        Some(Command::Manual(manual)) => {
+            let script = manual.run(Arguments::command()).context("cannot write the manual pages")?;
+            script
+                .map_or(Ok(()), |script| print_stdout(&script))
+                .context("cannot write to standard output")?;
+            Ok(())
+        }
         Some(Command::Healthcheck { .. }) if arguments.dev || arguments.check_config => {
             Err(ExitError::usage(anyhow!("healthcheck takes neither --dev nor --check-config")))
         }

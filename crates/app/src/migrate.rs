@@ -43,6 +43,11 @@ fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitErro
         create::run(create)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Manual(manual) = &command {
+        let script = manual.run(Arguments::command()).context("cannot write the manual pages")?;
+        script.map_or(Ok(()), |script| output::print(&script))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     if let Command::Blobs(BlobsCommand::Fsck(fsck)) = &command {
@@ -65,7 +70,7 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
         (Database::Sqlite(path), Command::Up(up)) => sqlite::up(path, up)?,
         (Database::Sqlite(_), Command::Down(_)) => return Err(sqlite::unsupported("down")),
         (Database::Sqlite(_), Command::Adopt) => return Err(sqlite::unsupported("adopt")),
-        (_, Command::Create(_) | Command::Blobs(_) | Command::Bind(_)) => {}
+        (_, Command::Create(_) | Command::Blobs(_) | Command::Bind(_) | Command::Manual(_)) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -31,6 +31,7 @@ const CLIENT: &str = "less-sync-client";
 const HISTORY: &str = "less-sync-history";
 const KEYSTORE: &str = "less-sync-keystore";
 const BENCH: &str = "less-sync-bench";
+const MANUAL: &str = "less-sync-manual";
 
 /// Workspace packages that an edge may use.
 const EDGE: &[&str] = &[CORE, AUTH, STORAGE, ENGINE];
@@ -48,6 +49,7 @@ const ALL: &[&str] = &[
     "less-sync-storage-objects",
     "less-sync-realtime",
     "less-sync-api",
+    MANUAL,
     "less-sync-app",
 ];
 
@@ -135,6 +137,7 @@ pub const CRATES: &[CrateRule] = &[
         never_directly: &[],
         never_below: &[],
     },
+    CrateRule { name: MANUAL, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: HISTORY, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule {
         name: KEYSTORE,
@@ -150,7 +153,7 @@ pub const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "less-sync",
-        may_use: &[CORE, CLIENT, HISTORY, KEYSTORE, BENCH],
+        may_use: &[CORE, CLIENT, HISTORY, KEYSTORE, BENCH, MANUAL],
         never_directly: &[],
         never_below: &[&["axum"], SQL],
     },

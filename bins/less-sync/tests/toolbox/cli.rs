@@ -206,6 +206,14 @@ fn help_and_version_go_to_standard_output_and_never_show_the_token() {
 }
 
 #[test]
+fn completions_never_contain_the_token() {
+    let output = less_sync(&["completions", "fish"], &[("LESS_SYNC_TOKEN", "secret")]);
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(script.contains("history-check") && !script.contains("secret"), "{script}");
+}
+
+#[test]
 fn bench_names_the_server_program_that_cannot_be_started() {
     let output = less_sync(&["bench", "push", "--server", "/nowhere/less-sync-server"], &[]);
     assert_eq!(output.status.code(), Some(1));

@@ -12,6 +12,17 @@ fn version_and_help_are_printed() {
     }
 }
 
+#[test]
+fn completions_and_manual_pages_need_no_database() {
+    let script = migrator(&[], &["completions", "zsh"]).succeeded();
+    assert!(script.out.starts_with("#compdef less-sync-migrate"), "{}", script.out);
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("man1");
+    assert_eq!(migrator(&[], &["man", pages.to_str().unwrap()]).succeeded().out, "");
+    let page = std::fs::read_to_string(pages.join("less-sync-migrate-status.1")).unwrap();
+    assert!(page.contains("fingerprint"), "{page}");
+}
+
 /// Operations O4: `down` must never migrate up because nobody looked at it.
 #[test]
 fn unknown_arguments_exit_with_2() {

@@ -118,6 +118,13 @@ fn version_and_help_are_printed_with_success() {
     assert!(stdout(&help).contains("--check-config"));
 }
 
+#[test]
+fn completions_need_no_configuration() {
+    let script = run(&["completions", "bash"], &[]);
+    assert_eq!(script.status.code(), Some(0), "{}", stderr(&script));
+    assert!(stdout(&script).contains("--check-config"), "{}", stdout(&script));
+}
+
 /// O9: a single line, details below it, no backtrace.
 #[test]
 fn a_wrong_configuration_is_a_usage_error_that_names_all_problems() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use less_sync_auth::TrustedIssuer;
 use less_sync_core::{Did, InvalidName, MailboxId, SpaceId};
+use less_sync_manual::Manual;
 
 use crate::config::parse_duration;
 
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Blobs(BlobsCommand),
     /// Bind a DID or a mailbox to an issuer, whichever it is bound to (`DID_ISSUERS`). Effective within a minute
     Bind(BindArguments),
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 #[derive(Debug, Args)]
