@@ -1,9 +1,13 @@
-//! Puts the commit into the version. Works without git, and without a repository.
+//! Puts the commit into the version: that of the repository, or `LESS_SYNC_REVISION` for sources without one.
 
 use std::process::Command;
 
 fn main() {
-    let hash = git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
+    let given = option_env!("LESS_SYNC_REVISION").filter(|revision| !revision.is_empty());
+    let hash = given
+        .map(str::to_owned)
+        .or_else(|| git(&["rev-parse", "--short=12", "HEAD"]))
+        .unwrap_or_else(|| "unknown".to_owned());
     let version = env!("CARGO_PKG_VERSION");
     println!("cargo::rustc-env=LESS_SYNC_VERSION={version} ({hash})");
     // The log of HEAD grows with every commit; without one, a change of the sources has to do.
