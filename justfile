@@ -67,6 +67,23 @@ advisories:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
+# Build the stripped binaries of packages and images into target/dist/.
+dist:
+    cargo build --profile dist --locked -p less-sync-server -p less-sync-migrate -p less-sync
+
+# Build the Debian package into target/debian/. Needs cargo-deb.
+deb: dist
+    deploy/manual target/dist target/manual
+    cargo deb --no-build --locked --profile dist -p less-sync-server
+
+# Install, start, upgrade, remove and purge the package of `just deb` on this machine. Needs root on Debian, without systemd.
+deb-check: deb
+    deploy/debian-check target/debian/*.deb
+
+# Build the image. Needs Docker or podman.
+image engine="docker":
+    {{engine}} build --build-arg REVISION=$(git rev-parse --short=12 HEAD) -t less-sync .
+
 # Run everything that CI runs.
 ci:
     .ci/run
