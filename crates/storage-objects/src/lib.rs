@@ -13,12 +13,14 @@
 //! ```
 
 mod local;
+mod named_objects;
 mod object_path;
 mod probe;
 mod s3;
 mod violation;
 
 pub use local::LocalBlobs;
+pub use named_objects::NamedObjects;
 pub use s3::{InvalidS3Options, RetryPolicy, S3Blobs, S3Options, Timeouts};
 pub use violation::Violation;
 

@@ -24,6 +24,7 @@ use less_sync_storage::{
 };
 use uuid::Uuid;
 
+use crate::NamedObjects;
 use crate::object_path::ObjectPath;
 use crate::probe::ProbeNames;
 use directories::Directories;
@@ -53,6 +54,17 @@ impl LocalBlobs {
         Self::open_on(root, volume, instance).await
     }
 
+    /// Opens a directory that exists, to read it: writes nothing, not even a probe.
+    ///
+    /// # Errors
+    /// [`BlobError`] if the directory cannot be opened.
+    pub async fn existing(root: impl Into<PathBuf>, instance: Uuid) -> Result<Self, BlobError> {
+        let root = root.into();
+        let volume = Arc::new(MountedVolume::of(&root));
+        let directories = blocking::run(move || Directories::open(root)).await?;
+        Ok(Self { store: Arc::new(Store { directories, volume }), probes: ProbeNames::new(instance) })
+    }
+
     /// Opens a directory as [`LocalBlobs::open`] does, with `volume` as the source of its free space.
     ///
     /// # Errors
@@ -68,6 +80,19 @@ impl LocalBlobs {
         let blobs = Self { store, probes: ProbeNames::new(instance) };
         blobs.probe().await?;
         Ok(blobs)
+    }
+}
+
+#[async_trait]
+impl NamedObjects for LocalBlobs {
+    async fn create_named(&self, name: &ObjectName, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let name = ObjectPath::parse(name.as_str())?;
+        Ok(Box::new(LocalWriter::create(Arc::clone(&self.store), name, size).await?))
+    }
+
+    async fn open_named(&self, name: &ObjectName) -> Result<BlobReader, BlobError> {
+        let path = self.store.directories.path(&ObjectPath::parse(name.as_str())?);
+        reader::open(path, None).await
     }
 }
 

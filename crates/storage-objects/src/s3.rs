@@ -22,9 +22,9 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::Violation;
 use crate::object_path::ObjectPath;
 use crate::probe::{CONTENT, ProbeNames};
+use crate::{NamedObjects, Violation};
 use error::{blob_error, open_error};
 use multipart::{MultipartWriter, PART};
 pub use options::{InvalidS3Options, RetryPolicy, S3Options};
@@ -41,6 +41,8 @@ pub struct S3Blobs {
     store: Arc<AmazonS3>,
     timeouts: Timeouts,
     probes: ProbeNames,
+    /// Start of all names in the bucket: empty, or ends with `/`.
+    prefix: String,
     /// Starts and aborts of multipart uploads, which run to completion when their writer is dropped.
     background: TaskTracker,
 }
@@ -56,28 +58,62 @@ impl S3Blobs {
             store: Arc::new(options.connect()?),
             timeouts: options.timeouts,
             probes: ProbeNames::new(instance),
+            prefix: String::new(),
             background: TaskTracker::new(),
         })
     }
-}
 
-#[async_trait]
-impl Blobs for S3Blobs {
-    async fn create(&self, key: &ObjectKey, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
-        let (store, path) = (Arc::clone(&self.store), path(&ObjectPath::from(key))?);
+    /// The store whose names are below `prefix` in the bucket; an empty one is the whole bucket.
+    ///
+    /// # Errors
+    /// [`BlobError::Failed`] for a prefix that is no path.
+    pub fn below(mut self, prefix: &str) -> Result<Self, BlobError> {
+        let prefix = prefix.trim_end_matches('/');
+        self.prefix = match prefix {
+            "" => String::new(),
+            prefix => format!("{}/", ObjectPath::parse(prefix)?.as_str()),
+        };
+        Ok(self)
+    }
+
+    fn path(&self, name: &ObjectPath) -> Result<Path, BlobError> {
+        Path::parse(format!("{}{}", self.prefix, name.as_str())).map_err(|_| Violation::Name.into())
+    }
+
+    async fn create_at(&self, name: &ObjectPath, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let (store, path) = (Arc::clone(&self.store), self.path(name)?);
         if let Some(size) = usize::try_from(size).ok().filter(|size| *size <= PART) {
             return Ok(Box::new(SingleWriter::create(store, path, size)));
         }
         let upload = multipart::start(store, path, &self.background).await?;
         Ok(Box::new(MultipartWriter::create(upload, size, self.background.clone())))
     }
+}
+
+#[async_trait]
+impl NamedObjects for S3Blobs {
+    async fn create_named(&self, name: &ObjectName, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
+        self.create_at(&ObjectPath::parse(name.as_str())?, size).await
+    }
+
+    async fn open_named(&self, name: &ObjectName) -> Result<BlobReader, BlobError> {
+        let path = self.path(&ObjectPath::parse(name.as_str())?)?;
+        reader::open(&self.store, &path, None, self.timeouts.stall).await
+    }
+}
+
+#[async_trait]
+impl Blobs for S3Blobs {
+    async fn create(&self, key: &ObjectKey, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
+        self.create_at(&ObjectPath::from(key), size).await
+    }
 
     async fn open(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<BlobReader, BlobError> {
-        reader::open(&self.store, &path(&ObjectPath::from(key))?, range, self.timeouts.stall).await
+        reader::open(&self.store, &self.path(&ObjectPath::from(key))?, range, self.timeouts.stall).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), BlobError> {
-        let path = path(&ObjectPath::parse(name.as_str())?)?;
+        let path = self.path(&ObjectPath::parse(name.as_str())?)?;
         match self.store.delete(&path).await.map_err(open_error) {
             Err(BlobError::NotFound) => Ok(()),
             deleted => deleted,
@@ -86,8 +122,12 @@ impl Blobs for S3Blobs {
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ListedBlob, BlobError>> {
         let parsed = prefix.strip_suffix('/').ok_or(Violation::Name).and_then(ObjectPath::parse);
-        match parsed.map_err(BlobError::from).and_then(|name| path(&name)) {
-            Ok(prefix) => self.store.list(Some(&prefix)).map_ok(listed).map_err(blob_error).boxed(),
+        match parsed.map_err(BlobError::from).and_then(|name| self.path(&name)) {
+            Ok(path) => {
+                let prefix = self.prefix.clone();
+                let listed = move |object| listed(&prefix, &object);
+                self.store.list(Some(&path)).map_ok(listed).map_err(blob_error).boxed()
+            }
             Err(error) => stream::once(async { Err(error) }).boxed(),
         }
     }
@@ -100,12 +140,12 @@ impl Blobs for S3Blobs {
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, BlobError> {
-        let head = self.store.head(&path(&ObjectPath::from(key))?).await.map_err(open_error)?;
+        let head = self.store.head(&self.path(&ObjectPath::from(key))?).await.map_err(open_error)?;
         Ok(head.size)
     }
 
     async fn probe(&self) -> Result<(), BlobError> {
-        let path = path(&self.probes.next())?;
+        let path = self.path(&self.probes.next())?;
         self.store.put(&path, CONTENT.into()).await.map_err(blob_error)?;
         let read = async { self.store.get(&path).await?.bytes().await }.await;
         self.store.delete(&path).await.map_err(blob_error)?;
@@ -113,14 +153,11 @@ impl Blobs for S3Blobs {
     }
 }
 
-fn path(name: &ObjectPath) -> Result<Path, BlobError> {
-    Path::parse(name.as_str()).map_err(|_| Violation::Name.into())
-}
-
-fn listed(object: ObjectMeta) -> ListedBlob {
+fn listed(prefix: &str, object: &ObjectMeta) -> ListedBlob {
     let written = std::time::SystemTime::from(object.last_modified);
     let age = written.elapsed().unwrap_or_default();
-    let name = ObjectName::from(String::from(object.location));
+    let location = object.location.as_ref();
+    let name = ObjectName::from(location.strip_prefix(prefix).unwrap_or(location).to_owned());
     // Multipart uploads are invisible until they are complete, so no listed object is unfinished.
     ListedBlob { key: name.key(), unfinished: false, name, size: object.size, age }
 }
