@@ -41,6 +41,6 @@ pub use log_scan::never_logged;
 pub use notation::{bytes, decode, encode, hex, unhex};
 pub use proxy::{Fault, FaultProxy, Link};
 pub use raw_client::{Frame, HttpResponse, Opcode, RawClient, Received, Upgrade};
-pub use server::{TestServer, TestServerBuilder};
+pub use server::{KilledServer, TestServer, TestServerBuilder};
 pub use shared_space::{SharedSpace, derived_space, random_space};
 pub use ucan::{Member, Ucan, flip_signature};

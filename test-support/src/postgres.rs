@@ -18,5 +18,6 @@ mod watcher;
 
 pub use database::TestDatabase;
 pub use durability::Durability;
+pub use local::program;
 pub use pooler::Pooler;
 pub use server::PrivateServer;

@@ -34,6 +34,31 @@ pub struct TestServer {
     log: LogScan,
 }
 
+/// What remains of a server that was killed. Holds its data until it is dropped.
+#[derive(Debug)]
+pub struct KilledServer {
+    issuer: Issuer,
+    clock: Option<ManualClock>,
+    config: Config,
+    folder: TempDir,
+    database: Option<TestDatabase>,
+    log: LogScan,
+}
+
+impl KilledServer {
+    /// Starts a server for the same issuer on the database and the file storage of `settings`.
+    pub async fn start_on(self, settings: &[(String, String)]) -> TestServer {
+        let Self { issuer, clock, mut config, folder, database, log } = self;
+        let required = [("LISTEN_ADDR", "127.0.0.1:0".to_owned()), ("TRUSTED_ISSUERS", issuer.url())];
+        let required = required.map(|(name, value)| (name.to_owned(), value));
+        let settings: Values = required.into_iter().chain(settings.iter().cloned()).collect();
+        let other = Config::read(&Sources::from_environment(settings)).expect("a valid configuration");
+        (config.database, config.files) = (other.database, other.files);
+        let server = Box::pin(run(config.clone(), clock.as_ref())).await;
+        TestServer { server, issuer, clock, config, folder, database, log }
+    }
+}
+
 /// Store of a server under test.
 #[derive(Clone, Copy, Debug, Default)]
 enum TestStore {
@@ -162,6 +187,14 @@ impl TestServer {
     /// Completes when it has stopped.
     pub async fn stopped(&mut self) {
         within("the server to stop", self.server.stopped()).await.expect("an orderly stop");
+    }
+
+    /// Ends it at once, without a shutdown.
+    #[must_use]
+    pub fn kill(self) -> KilledServer {
+        let Self { server, issuer, clock, config, folder, database, log } = self;
+        drop(server);
+        KilledServer { issuer, clock, config, folder, database, log }
     }
 
     /// Stops it in good order and starts another one on the same database and for the same issuer.

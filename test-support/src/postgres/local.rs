@@ -133,6 +133,18 @@ impl Programs {
     }
 }
 
+/// Path of a program of the local PostgreSQL, such as `pg_dump`.
+///
+/// # Panics
+/// If it is not installed.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = installed().into_iter().chain(std::env::split_paths(&path));
+    let mut programs = folders.map(|folder| folder.join(name));
+    programs.find(|program| program.is_file()).expect("a program of PostgreSQL: install its client programs")
+}
+
 /// The `bin` folders of the versions that are installed, newest first.
 fn installed() -> Vec<PathBuf> {
     let versions = fs::read_dir(INSTALLED).into_iter().flatten().flatten();
