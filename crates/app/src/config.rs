@@ -130,6 +130,17 @@ impl Config {
         }
     }
 
+    /// Reads the settings of the file storage alone.
+    ///
+    /// # Errors
+    /// All problems of these settings.
+    pub(crate) fn read_files(sources: &Sources) -> Result<FilesConfig, InvalidConfig> {
+        let mut reader = Reader::new(sources);
+        let files = FilesConfig::read(&mut reader);
+        let problems = reader.into_problems();
+        if problems.is_empty() { Ok(files) } else { Err(InvalidConfig { problems }) }
+    }
+
     /// Readiness URL of a server with these settings, as seen from its own machine.
     ///
     /// # Errors

@@ -1,12 +1,15 @@
 //! Command line of the migrator (operations §10.1).
 
+mod after_restore;
 mod arguments;
+mod backup;
 mod bind;
 mod blobs;
 mod create;
 mod database;
 mod output;
 mod postgres;
+mod progress;
 mod schema;
 mod sqlite;
 
@@ -56,6 +59,13 @@ fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitErro
     if let Command::Bind(bind) = &command {
         return runtime.block_on(bind::bind(&connection, &process.environment, bind));
     }
+    if let Command::Backup(arguments) = &command {
+        let made = backup::backup(&connection, &process.environment, process.version, arguments);
+        return runtime.block_on(made);
+    }
+    if let Command::Restore(arguments) = &command {
+        return runtime.block_on(backup::restore(&connection, &process.environment, arguments));
+    }
     let database = Database::find(&connection, &process.environment)?;
     runtime.block_on(work(&database, &command))
 }
@@ -63,6 +73,7 @@ fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitErro
 async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitError> {
     match (database, command) {
         (_, Command::Status(status)) => return show(database, status).await,
+        (_, Command::AfterRestore(arguments)) => after_restore::run(database, arguments).await?,
         (_, Command::Version) => output::print(&database.schema().await?.version.to_string())?,
         (Database::Postgres(migrator), Command::Up(up)) => postgres::up(migrator, up).await?,
         (Database::Postgres(migrator), Command::Down(down)) => postgres::down(migrator, down).await?,
@@ -70,7 +81,15 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
         (Database::Sqlite(path), Command::Up(up)) => sqlite::up(path, up)?,
         (Database::Sqlite(_), Command::Down(_)) => return Err(sqlite::unsupported("down")),
         (Database::Sqlite(_), Command::Adopt) => return Err(sqlite::unsupported("adopt")),
-        (_, Command::Create(_) | Command::Blobs(_) | Command::Bind(_) | Command::Manual(_)) => {}
+        (
+            _,
+            Command::Create(_)
+            | Command::Blobs(_)
+            | Command::Bind(_)
+            | Command::Manual(_)
+            | Command::Backup(_)
+            | Command::Restore(_),
+        ) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

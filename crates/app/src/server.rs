@@ -53,6 +53,7 @@ impl Server {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let blobs = blobs::open(&config.files).await?;
         let stores = Stores { database: Store::open(&config.database).await?, blobs };
+        stores.database.forget_jump().await?;
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());

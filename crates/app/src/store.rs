@@ -45,6 +45,15 @@ impl Store {
         }
     }
 
+    /// Removes the record of a complete restore jump: once clients have connected, another restore needs another jump.
+    pub(crate) async fn forget_jump(&self) -> anyhow::Result<()> {
+        let forgotten = match self {
+            Self::Sqlite(storage) => storage.forget_jump().await,
+            Self::Postgres(storage) => storage.forget_jump().await,
+        };
+        forgotten.context("failed to remove the record of a restore")
+    }
+
     /// Starts the maintenance jobs of the adapter.
     pub(crate) fn spawn_maintenance(&self, tasks: &Tasks) {
         match self {

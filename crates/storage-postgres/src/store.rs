@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use less_sync_storage::{JUMP_SETTING, StorageError};
 use tokio::time::Instant;
 
 use crate::connector::Connector;
-use crate::migrate::{Event, Migrator, Up, latest_version};
-use crate::pool::Pool;
+use crate::migrate::{Event, Migrator, Up, latest_version, require_complete, require_none};
+use crate::pool::{Class, Pool};
 use crate::pull::PageLimits;
 use crate::push::{Pusher, QueueLimits};
 use crate::session::Session;
@@ -47,6 +48,8 @@ impl PostgresStorage {
             first = connector.connect().await?;
         }
         migrate(&options).await?;
+        require_none(&mut first).await?;
+        require_complete(&mut first).await?;
         let connections = options.max_connections.clamp(3, 500);
         let committers = committers(connections);
         let pool = Arc::new(Pool::new(connector.clone(), connections - committers, &options));
@@ -57,6 +60,17 @@ impl PostgresStorage {
         let pages =
             PageLimits { rows: at_least_one(options.page_rows), bytes: at_least_one(options.page_bytes) };
         Ok(Self { pool, pusher, pages, options })
+    }
+
+    /// Removes the record of a complete restore jump, so that the next `after-restore` jumps again. For servers.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    pub async fn forget_jump(&self) -> Result<(), StorageError> {
+        let mut lease = self.pool.lease(Class::Request).await?;
+        let delete = sqlx::query("DELETE FROM server_settings WHERE name = $1").bind(JUMP_SETTING);
+        let deleted = delete.execute(lease.connection()).await;
+        lease.settle(deleted).map(drop)
     }
 
     /// Finishes what has queued or is running, rejects everything else as `Unavailable`, and ends the sessions.

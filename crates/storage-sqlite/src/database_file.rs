@@ -64,7 +64,7 @@ impl DatabaseFile {
 }
 
 /// Makes the directory, and spells the path in the one way that leads to it without symbolic links.
-fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let files = |source| OpenError::Files { path: path.to_owned(), source };
     let Some(name) = path.file_name() else {
         return Err(files(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file")));
@@ -80,7 +80,7 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-fn lock(database: &Path, name: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(database: &Path, name: &Path) -> Result<File, OpenError> {
     let failed = |source| OpenError::Files { path: name.to_owned(), source };
     let file = open_private(name).map_err(failed)?;
     match file.try_lock() {
@@ -117,7 +117,7 @@ fn make_private_file(path: &Path) -> io::Result<()> {
     }
 }
 
-fn open_private(path: &Path) -> io::Result<File> {
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]

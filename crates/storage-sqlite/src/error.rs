@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use less_sync_storage::StorageError;
 use less_sync_storage::stored::CorruptRow;
+use less_sync_storage::{JumpRejection, StorageError};
 use rusqlite::ErrorCode;
 
 use crate::file_names::Alias;
@@ -64,6 +64,29 @@ pub enum OpenError {
     /// A migration is missing in the middle of the history.
     #[error("migration {0} is missing in the history of the database")]
     MissingMigration(i64),
+    /// No database file, for a tool that does not create one.
+    #[error("no database at {0}")]
+    Missing(PathBuf),
+    /// Migrations are pending, for a tool that does not run them.
+    #[error("schema is at version {found}, and this build needs {needed}: migrate it first")]
+    SchemaBehind {
+        /// Applied version.
+        found: i64,
+        /// Version of this build.
+        needed: i64,
+    },
+    /// An interrupted run raised the cursors of some spaces (operations §12).
+    #[error("restore of the database is not complete: run less-sync-migrate after-restore")]
+    UnfinishedRestore,
+    /// A restore needs a place without a database.
+    #[error("{0} exists: a restore needs a place without a database")]
+    NotEmpty(PathBuf),
+    /// The check of SQLite found a damage.
+    #[error("database is damaged: {0}")]
+    Damaged(String),
+    /// Rejected restore jump.
+    #[error(transparent)]
+    Jump(#[from] JumpRejection),
     /// The writer thread could not be started.
     #[error("cannot start the writer thread")]
     Thread(#[source] io::Error),

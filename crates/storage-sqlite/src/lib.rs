@@ -18,6 +18,8 @@
 mod access;
 mod clock;
 mod connection;
+mod cursor_jump;
+mod database_copy;
 mod database_file;
 mod deks;
 mod disk_reserve;
@@ -38,15 +40,21 @@ mod random;
 mod rate_limits;
 mod readers;
 mod records;
+mod restored_database;
 mod revocations;
 mod spaces;
 mod store;
 mod tombstone;
 mod writer;
 
+pub use cursor_jump::jump_cursors;
+pub use database_copy::DatabaseCopy;
 pub use error::OpenError;
 pub use file_names::Alias;
-pub use migrate::{SchemaEntry, SchemaState, SchemaStatus, SchemaStep, migrate, schema_status};
+pub use migrate::{
+    SchemaEntry, SchemaState, SchemaStatus, SchemaStep, latest_schema_version, migrate, schema_status,
+};
 pub use options::SqliteOptions;
+pub use restored_database::{RestoredDatabase, require_missing};
 pub use store::SqliteStorage;
 pub use writer::Checkpoint;

@@ -55,6 +55,26 @@ pub(crate) fn run(db: &mut Connection) -> Result<Vec<SchemaStep>, OpenError> {
     MIGRATIONS.iter().skip(applied.len()).map(|migration| apply(db, migration)).collect()
 }
 
+/// Highest schema version that this build knows.
+#[must_use]
+pub fn latest_schema_version() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+/// Version of a database whose history this build knows; 0 for an empty one.
+pub(crate) fn require_known(db: &Connection) -> Result<i64, OpenError> {
+    let applied = history(db)?;
+    check(&applied)?;
+    Ok(applied.last().map_or(0, |row| row.version))
+}
+
+/// Rejects a database whose schema is not that of this build.
+pub(crate) fn require_current(db: &Connection) -> Result<(), OpenError> {
+    let found = require_known(db)?;
+    let needed = latest_schema_version();
+    if found == needed { Ok(()) } else { Err(OpenError::SchemaBehind { found, needed }) }
+}
+
 fn apply(db: &mut Connection, migration: &Migration) -> Result<SchemaStep, OpenError> {
     let (transaction, started) = (db.transaction()?, crate::clock::now_micros());
     transaction.execute(BOOKKEEPING, [])?;

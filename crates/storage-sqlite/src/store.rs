@@ -13,7 +13,7 @@ use crate::error::unavailable;
 use crate::pull::PageLimits;
 use crate::readers::Readers;
 use crate::writer::{Checkpoint, Writer};
-use crate::{OpenError, SqliteOptions, migrate};
+use crate::{OpenError, SqliteOptions, cursor_jump, migrate};
 
 /// Size of the log, in bytes, above which a checkpoint logs a warning.
 const LARGE_LOG_BYTES: u64 = 256 * 1024 * 1024;
@@ -42,6 +42,7 @@ impl SqliteStorage {
         let location = file.location().clone();
         let mut connection = open_writer(location.path(), options.max_pages)?;
         migrate::run(&mut connection)?;
+        cursor_jump::require_complete(&connection)?;
         let writer = Writer::start(connection, file, options.queue).map_err(OpenError::Thread)?;
         let readers = Arc::new(Readers::open(location.path().to_owned(), options.readers)?);
         let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };

@@ -35,6 +35,7 @@
 //! rejections of one trait, such as [`PushRejection`], so that callers match what they can meet and nothing else.
 
 mod blobs;
+mod cursor_jump;
 mod database_time;
 mod deks;
 mod disk_space;
@@ -61,11 +62,15 @@ mod records;
 mod revocations;
 mod row;
 mod rules;
+mod snapshot_file;
 mod spaces;
 pub mod stored;
 mod turns;
 
 pub use blobs::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob};
+pub use cursor_jump::{
+    CursorJump, JUMP_BATCH, JUMP_SETTING, JumpOutcome, JumpPosition, JumpProgress, JumpRejection, JumpRequest,
+};
 pub use database_time::DatabaseTime;
 pub use deks::{
     DEK_PAGE_ROWS, DekError, DekId, DekListing, DekPage, DekPosition, DekRejection, Deks, Rewrap,
@@ -111,6 +116,7 @@ pub use records::Records;
 pub use revocations::Revocations;
 pub use row::Row;
 pub use rules::{DekRow, OutdatedKeys, REWRAP_ROWS, RewrapPieces, RewrapVerdict};
+pub use snapshot_file::SnapshotFile;
 pub use spaces::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError};
 
 /// All traits but [`Blobs`], for code that composes them.

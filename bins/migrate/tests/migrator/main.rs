@@ -1,11 +1,16 @@
 //! The binary, as an operator meets it (operations §1, §10.1, §15).
 
-#![expect(clippy::unwrap_used, reason = "test code may panic")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code may panic")]
 
+mod after_restore;
+mod backup;
 mod bind;
 mod command;
 mod create;
+mod documents;
+mod drill;
 mod fsck;
 mod postgres;
+mod site;
 mod sqlite;
 mod usage;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use less_sync_auth::TrustedIssuer;
 use less_sync_core::{Did, InvalidName, MailboxId, SpaceId};
 use less_sync_manual::Manual;
+use less_sync_storage::CursorJump;
 
 use crate::config::parse_duration;
 
@@ -50,8 +51,76 @@ pub(super) enum Command {
     Blobs(BlobsCommand),
     /// Bind a DID or a mailbox to an issuer, whichever it is bound to (`DID_ISSUERS`). Effective within a minute
     Bind(BindArguments),
+    /// Raise all cursors of a restored database, so that every client receives everything once more
+    AfterRestore(AfterRestoreArguments),
+    /// Back up the database and the objects of files into a directory or a bucket, while the server runs
+    Backup(BackupArguments),
+    /// Restore a backup into an empty database and an empty file storage
+    Restore(RestoreArguments),
     #[command(flatten)]
     Manual(Manual),
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct BackupArguments {
+    #[command(subcommand)]
+    pub(super) command: Option<BackupCommand>,
+    /// Directory, or `s3://BUCKET/PREFIX` with the endpoint and credentials of `FILE_S3_*`. Replaces the backup that is there,
+    /// whose objects are not copied again
+    pub(super) target: Option<String>,
+    /// Path of `pg_dump` [default: by the search path]
+    #[arg(long, value_name = "PATH")]
+    pub(super) pg_dump: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) progress: ProgressArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupCommand {
+    /// Compare every file of a backup with its size and SHA-256; exits with 3 if one is damaged or missing
+    Verify(BackupVerifyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupVerifyArguments {
+    /// Directory, or `s3://BUCKET/PREFIX`
+    pub(super) target: String,
+    #[command(flatten)]
+    pub(super) progress: ProgressArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreArguments {
+    /// Directory, or `s3://BUCKET/PREFIX`
+    pub(super) target: String,
+    /// Path of `pg_restore` [default: by the search path]
+    #[arg(long, value_name = "PATH")]
+    pub(super) pg_restore: Option<PathBuf>,
+    /// Continue an interrupted restore: objects of the backup may be in the file storage
+    #[arg(long)]
+    pub(super) resume: bool,
+    #[command(flatten)]
+    pub(super) progress: ProgressArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AfterRestoreArguments {
+    /// Number to add to every cursor, 1 to 2^53 - 1 [default: 4294967296]
+    #[arg(long, value_name = "N")]
+    pub(super) jump: Option<CursorJump>,
+    /// Raise them once more, although that was done and no server has run since
+    #[arg(long)]
+    pub(super) again: bool,
+    #[command(flatten)]
+    pub(super) progress: ProgressArguments,
+}
+
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(super) struct ProgressArguments {
+    /// Show progress on standard error, also if that is no terminal
+    #[arg(long)]
+    pub(super) progress: bool,
 }
 
 #[derive(Debug, Args)]

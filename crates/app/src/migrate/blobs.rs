@@ -54,11 +54,18 @@ pub(super) async fn fsck(
     }
 }
 
-pub(super) fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
+/// Settings of the environment and the config file.
+pub(super) fn settings(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
     let mut sources = Sources::from_environment(environment.clone());
     if let Some(file) = &connection.config {
         sources.add_file(file)?;
     }
+    Ok(sources)
+}
+
+/// The same, with the database of the command.
+pub(super) fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
+    let mut sources = settings(connection, environment)?;
     sources.flags.insert("DATABASE_URL".to_owned(), super::database::address(connection, environment)?);
     Ok(sources)
 }

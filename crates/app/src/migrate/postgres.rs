@@ -124,7 +124,7 @@ fn warn_of(files: &[StrayFile]) {
 }
 
 /// Adds a hint for the operator at the end of the causes.
-fn exit_error(error: MigrateError) -> ExitError {
+pub(super) fn exit_error(error: MigrateError) -> ExitError {
     match error.hint() {
         None => ExitError::from(anyhow::Error::new(error)),
         Some(hint) => ExitError::from(anyhow::Error::new(Hinted { hint: Hint(hint), error })),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use less_sync_storage::JumpRejection;
 use sqlx::postgres::PgDatabaseError;
 
 use super::catalog::Drift;
@@ -91,6 +92,26 @@ pub enum MigrateError {
         #[source]
         source: sqlx::Error,
     },
+    /// Migrations are pending, for a tool that does not run them.
+    #[error("schema is at version {found}, and this build needs {needed}: migrate it first")]
+    SchemaBehind {
+        /// Applied version.
+        found: i64,
+        /// Version of this build.
+        needed: i64,
+    },
+    /// An interrupted run restored the database or raised the cursors of some spaces (operations §12).
+    #[error("restore of the database is not complete: run less-sync-migrate after-restore")]
+    UnfinishedRestore,
+    /// A restore needs a database without tables.
+    #[error("database is not empty: it has \"{0}\"; a restore needs an empty one")]
+    NotEmpty(String),
+    /// A backup needs a database with the tables of this program.
+    #[error("database is empty")]
+    Empty,
+    /// Rejected restore jump.
+    #[error(transparent)]
+    Jump(#[from] JumpRejection),
     /// Failed query.
     #[error("database query failed")]
     Database(#[from] sqlx::Error),

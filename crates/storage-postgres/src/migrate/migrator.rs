@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use less_sync_storage::{JumpOutcome, JumpProgress, JumpRequest};
+
 use super::connection::Opened;
 use super::down::{self, Down};
 use super::lock::Extent;
 use super::run::{Event, Listener};
+use super::snapshot::Snapshot;
 use super::status::{self, Status};
 use super::up::{self, Up};
-use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, lock};
+use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, jump, lock, restore};
 use crate::session::Session;
 
 /// Default lock timeout (storage §2.3).
@@ -57,7 +60,10 @@ impl Migrator {
     /// See [`MigrateError`]. Reported steps are complete.
     pub async fn up(&self, up: &Up, tell: &mut (dyn FnMut(Event) + Send)) -> Result<i64, MigrateError> {
         let mut locked = self.locked(tell).await?;
-        let outcome = up::run(&mut locked.db, up, tell).await;
+        let outcome = match restore::require_none(&mut locked.db).await {
+            Ok(()) => up::run(&mut locked.db, up, tell).await,
+            Err(error) => Err(error),
+        };
         locked.close(outcome).await
     }
 
@@ -80,6 +86,80 @@ impl Migrator {
         let mut locked = self.locked(&mut |_event| {}).await?;
         let outcome = adopt::run(&mut locked.db).await;
         locked.close(outcome).await
+    }
+
+    /// Raises every cursor of a restored database, spaces in ascending order, some of them per transaction (operations
+    /// §12). Reports the progress after each transaction; a run that ends before continues with the next call.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; in particular [`MigrateError::SchemaBehind`] and [`MigrateError::Jump`].
+    pub async fn jump_cursors(
+        &self,
+        request: JumpRequest,
+        tell: &mut (dyn FnMut(&JumpProgress) + Send),
+    ) -> Result<JumpOutcome, MigrateError> {
+        let mut locked = self.locked(&mut |_event| {}).await?;
+        let outcome = match restore::is_marked(&mut locked.db).await {
+            Ok(true) => restore::complete(&mut locked.db, request, tell).await,
+            Ok(false) => jump::run(&mut locked.db, request, tell).await,
+            Err(error) => Err(error.into()),
+        };
+        locked.close(outcome).await
+    }
+
+    /// Address of the database.
+    #[must_use]
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// Runs `work` with an exported snapshot, which is open until `work` ends. Takes no lock.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; in particular [`MigrateError::Empty`] and [`MigrateError::UnfinishedRestore`].
+    pub async fn with_snapshot<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Snapshot<'_>) -> T,
+    ) -> Result<T, MigrateError> {
+        let mut db = self.open().await?;
+        let outcome = match Snapshot::take(&mut db).await {
+            Ok(mut snapshot) => Ok(work(&mut snapshot).await),
+            Err(error) => Err(error),
+        };
+        close(db, outcome).await
+    }
+
+    /// Rejects a database that holds anything. Takes no lock.
+    ///
+    /// # Errors
+    /// [`MigrateError::NotEmpty`]; the database is unreachable.
+    pub async fn require_empty(&self) -> Result<u32, MigrateError> {
+        let mut db = self.open().await?;
+        let server = db.server_version() / 10_000;
+        let outcome = restore::require_empty(&mut db).await.map(|()| server);
+        close(db, outcome).await
+    }
+
+    /// Restores into an empty database: `load` fills it in one transaction of its own, then the schema is migrated to that
+    /// of this build and all cursors are raised. No server starts on the database until all of that is done; if it is
+    /// interrupted after `load`, [`Migrator::jump_cursors`] completes it.
+    ///
+    /// # Errors
+    /// Those of `load`, which must then have left the database empty, and [`MigrateError`].
+    pub async fn restore<E: From<MigrateError>>(
+        &self,
+        load: impl AsyncFnOnce() -> Result<(), E>,
+        tell: &mut (dyn FnMut(&JumpProgress) + Send),
+    ) -> Result<JumpOutcome, E> {
+        let mut locked = self.locked(&mut |_event| {}).await?;
+        let outcome = restored(&mut locked.db, load, tell).await;
+        match outcome {
+            Ok(outcome) => Ok(locked.close(outcome).await?),
+            Err(error) => {
+                drop(locked.close(Ok(())).await);
+                Err(error)
+            }
+        }
     }
 
     /// Reads the status of the schema. Takes no lock.
@@ -133,6 +213,23 @@ impl Migrator {
             Err(error) => close(db, Err(error)).await,
         }
     }
+}
+
+async fn restored<E: From<MigrateError>>(
+    db: &mut Session,
+    load: impl AsyncFnOnce() -> Result<(), E>,
+    tell: &mut (dyn FnMut(&JumpProgress) + Send),
+) -> Result<Result<JumpOutcome, MigrateError>, E> {
+    restore::begin(db).await?;
+    if let Err(error) = load().await {
+        if let Err(left) = restore::withdraw(db).await {
+            tracing::debug!(error = %left, "mark of the restore not removed");
+        }
+        return Err(error);
+    }
+    // The backup may be one of a restored database: the record of that restore says nothing of this one.
+    let request = JumpRequest { jump: None, again: true };
+    Ok(restore::complete(db, request, tell).await)
 }
 
 /// A session under the lock of the database.

@@ -11,6 +11,8 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use url::{ParseError, Url};
 
+use super::libpq::LibpqAddress;
+
 /// Address of a PostgreSQL database: a URI as libpq takes it, with `postgres://` or `postgresql://`. May contain a password,
 /// and never shows it.
 ///
@@ -21,6 +23,8 @@ pub struct DatabaseUrl {
     options: PgConnectOptions,
     /// The same without the parameter `options`, and statements that set what it says; `None` without that parameter.
     plain: Option<(PgConnectOptions, String)>,
+    /// The URI itself; empty if there is none.
+    text: String,
 }
 
 /// Error of parsing an address. No message quotes the address: it may contain a password.
@@ -82,10 +86,16 @@ impl DatabaseUrl {
         self.plain.as_ref().map(|(options, parameters)| (options, parameters.as_str()))
     }
 
+    /// As the programs of PostgreSQL take it.
+    #[must_use]
+    pub fn libpq(&self) -> LibpqAddress {
+        LibpqAddress::of(&self.text)
+    }
+
     /// The address with other options of the driver.
     pub(crate) fn adapt(self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
         let plain = self.plain.map(|(options, parameters)| (change(options), parameters));
-        Self { options: change(self.options), plain }
+        Self { options: change(self.options), plain, text: self.text }
     }
 }
 
@@ -102,7 +112,7 @@ impl FromStr for DatabaseUrl {
         };
         supported(&mut url)?;
         let plain = parameters::take(&url).map(|(url, parameters)| Ok((driver_options(&url)?, parameters)));
-        Ok(Self { options: driver_options(&url)?, plain: plain.transpose()? })
+        Ok(Self { options: driver_options(&url)?, plain: plain.transpose()?, text: text.to_owned() })
     }
 }
 
@@ -175,7 +185,7 @@ fn supported(url: &mut Url) -> Result<(), InvalidDatabaseUrl> {
 
 impl From<PgConnectOptions> for DatabaseUrl {
     fn from(options: PgConnectOptions) -> Self {
-        Self { options, plain: None }
+        Self { options, plain: None, text: String::new() }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod conformance;
 mod crash;
+mod cursor_jump;
 mod faults;
 mod files;
 mod harness;
