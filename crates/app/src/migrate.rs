@@ -12,6 +12,7 @@ mod postgres;
 mod progress;
 mod schema;
 mod sqlite;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -74,6 +75,7 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
     match (database, command) {
         (_, Command::Status(status)) => return show(database, status).await,
         (_, Command::AfterRestore(arguments)) => after_restore::run(database, arguments).await?,
+        (_, Command::Verify(arguments)) => return verify::run(database, arguments).await,
         (_, Command::Version) => output::print(&database.schema().await?.version.to_string())?,
         (Database::Postgres(migrator), Command::Up(up)) => postgres::up(migrator, up).await?,
         (Database::Postgres(migrator), Command::Down(down)) => postgres::down(migrator, down).await?,

@@ -35,6 +35,7 @@ mod snapshot;
 mod status;
 mod up;
 mod url;
+mod verify;
 
 pub use catalog::{Drift, Fingerprint};
 pub use down::{Down, Target};

@@ -45,6 +45,7 @@ mod revocations;
 mod spaces;
 mod store;
 mod tombstone;
+mod verify;
 mod writer;
 
 pub use cursor_jump::jump_cursors;
@@ -57,4 +58,5 @@ pub use migrate::{
 pub use options::SqliteOptions;
 pub use restored_database::{RestoredDatabase, require_missing};
 pub use store::SqliteStorage;
+pub use verify::verify;
 pub use writer::Checkpoint;

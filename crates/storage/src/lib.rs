@@ -66,6 +66,7 @@ mod snapshot_file;
 mod spaces;
 pub mod stored;
 mod turns;
+mod violation;
 
 pub use blobs::{BlobError, BlobReader, BlobWriter, Blobs, ListedBlob};
 pub use cursor_jump::{
@@ -118,6 +119,7 @@ pub use row::Row;
 pub use rules::{DekRow, OutdatedKeys, REWRAP_ROWS, RewrapPieces, RewrapVerdict};
 pub use snapshot_file::SnapshotFile;
 pub use spaces::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError};
+pub use violation::{MAX_VIOLATIONS, Verified, VerifyReport, Violation};
 
 /// All traits but [`Blobs`], for code that composes them.
 pub trait Storage:

@@ -14,3 +14,4 @@ mod postgres;
 mod site;
 mod sqlite;
 mod usage;
+mod verify;

@@ -51,6 +51,8 @@ pub(super) enum Command {
     Blobs(BlobsCommand),
     /// Bind a DID or a mailbox to an issuer, whichever it is bound to (`DID_ISSUERS`). Effective within a minute
     Bind(BindArguments),
+    /// Check the invariants of every space, without changing anything; exits with 3 if one is broken
+    Verify(VerifyArguments),
     /// Raise all cursors of a restored database, so that every client receives everything once more
     AfterRestore(AfterRestoreArguments),
     /// Back up the database and the objects of files into a directory or a bucket, while the server runs
@@ -100,6 +102,15 @@ pub(super) struct RestoreArguments {
     /// Continue an interrupted restore: objects of the backup may be in the file storage
     #[arg(long)]
     pub(super) resume: bool,
+    #[command(flatten)]
+    pub(super) progress: ProgressArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// Start with this space, in ascending order of ids, as after an interruption
+    #[arg(long, value_name = "SPACE")]
+    pub(super) from: Option<SpaceId>,
     #[command(flatten)]
     pub(super) progress: ProgressArguments,
 }

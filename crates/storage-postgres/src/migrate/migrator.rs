@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use less_sync_storage::{JumpOutcome, JumpProgress, JumpRequest};
+use less_sync_core::SpaceId;
+use less_sync_storage::{JumpOutcome, JumpProgress, JumpRequest, Verified, VerifyReport};
 
 use super::connection::Opened;
 use super::down::{self, Down};
@@ -11,7 +12,7 @@ use super::run::{Event, Listener};
 use super::snapshot::Snapshot;
 use super::status::{self, Status};
 use super::up::{self, Up};
-use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, jump, lock, restore};
+use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, jump, lock, restore, verify};
 use crate::session::Session;
 
 /// Default lock timeout (storage §2.3).
@@ -126,6 +127,21 @@ impl Migrator {
             Ok(mut snapshot) => Ok(work(&mut snapshot).await),
             Err(error) => Err(error),
         };
+        close(db, outcome).await
+    }
+
+    /// Checks the invariants of every space from `from` on, in ascending order of ids, and those of the whole database, and
+    /// changes nothing. A server may write meanwhile. Takes no lock.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; in particular [`MigrateError::SchemaBehind`].
+    pub async fn verify(
+        &self,
+        from: Option<SpaceId>,
+        report: &mut dyn VerifyReport,
+    ) -> Result<Verified, MigrateError> {
+        let mut db = self.open().await?;
+        let outcome = verify::run(&mut db, from, report).await;
         close(db, outcome).await
     }
 
