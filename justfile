@@ -73,7 +73,7 @@ dist:
 
 # Build the Debian package into target/debian/. Needs cargo-deb.
 deb: dist
-    deploy/manual target/dist target/manual
+    deploy/manual target/dist target/dist/manual
     cargo deb --no-build --locked --profile dist -p less-sync-server
 
 # Install, start, upgrade, remove and purge the package of `just deb` on this machine. Needs root on Debian, without systemd.
