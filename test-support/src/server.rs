@@ -110,6 +110,12 @@ impl TestServer {
         self.server.address()
     }
 
+    /// Metrics of the server.
+    #[must_use]
+    pub fn metrics(&self) -> &less_sync_metrics::Registry {
+        self.server.metrics()
+    }
+
     /// Trusted issuer of the server.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {

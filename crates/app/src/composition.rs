@@ -11,6 +11,7 @@ use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_engine::{
     Authenticator, Clock, Engine, EngineDeps, Files, IssuerGate, KeySetDeps, KeySetSource, Random,
 };
+use less_sync_metrics::Registry;
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotifier, PositionCheck, PresenceSweep};
 use less_sync_storage::Blobs;
 
@@ -38,6 +39,7 @@ pub(crate) struct Components {
     pub(crate) router: Router,
     pub(crate) api: ApiState,
     pub(crate) dev_issuer: Option<Arc<DevIssuer>>,
+    pub(crate) metrics: Registry,
 }
 
 /// Data stores of a server.
@@ -66,13 +68,18 @@ pub(crate) fn compose(
     let engine = Arc::new(engine(config, store, &broker, &mailboxes, deps));
     jobs(config, store, &broker, &mailboxes, deps);
     let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
+    let mut metrics = Registry::default();
+    if let Some(files) = &files {
+        files.register_metrics(&mut metrics);
+    }
     let api = api(config, store, authenticator.clone(), files, deps);
     let endpoint = endpoint(config, engine, (broker, mailboxes), authenticator, deps);
+    endpoint.register_metrics(&mut metrics);
     let routes = less_sync_api::router(&api).merge(match &dev_issuer {
         None => endpoint.router(),
         Some(issuer) => development_routes(config, &endpoint, issuer),
     });
-    Ok(Components { endpoint, router: less_sync_api::layers(routes, &api), api, dev_issuer })
+    Ok(Components { endpoint, router: less_sync_api::layers(routes, &api), api, dev_issuer, metrics })
 }
 
 /// Routes that a web page must not reach in development mode.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use less_sync_api::Draining;
 use less_sync_engine::{Clock, KeySetSource};
+use less_sync_metrics::Registry;
 use tokio::task::JoinHandle;
 
 use crate::blobs;
@@ -40,6 +41,7 @@ pub struct Server {
     tasks: Tasks,
     draining: Draining,
     development: Option<(Arc<DevIssuer>, PathBuf)>,
+    metrics: Arc<Registry>,
     end: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -59,7 +61,8 @@ impl Server {
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
         let key_sets = overrides.key_sets;
         let deps = Deps { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
-        let Components { endpoint, router, api, dev_issuer } = compose(&config, &stores, address, &deps)?;
+        let Components { endpoint, router, api, dev_issuer, metrics } =
+            compose(&config, &stores, address, &deps)?;
         let context = ListenerContext::new((router, api), clock.clone(), tasks.clone(), &config, open_files);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, context.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
@@ -76,13 +79,20 @@ impl Server {
             grace: config.server.shutdown_grace,
             service_manager,
         });
-        Ok(Self { address, tasks, draining, development: dev_issuer.zip(config.development), end })
+        let (metrics, development) = (Arc::new(metrics), dev_issuer.zip(config.development));
+        Ok(Self { address, tasks, draining, development, metrics, end })
     }
 
     /// Address of the listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Metrics of the server.
+    #[must_use]
+    pub fn metrics(&self) -> &Registry {
+        &self.metrics
     }
 
     /// Starts the shutdown; idempotent.

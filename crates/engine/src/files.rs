@@ -19,13 +19,13 @@ use std::time::Duration;
 use less_sync_auth::Caller;
 use less_sync_auth::rights::{self, Scope};
 use less_sync_core::SpaceId;
+use less_sync_metrics::Registry;
 use less_sync_storage::{Blobs, ReadGrant, WriteGrant};
 
 use crate::{Credentials, Engine, Spawner};
 pub use download::Download;
 pub use error::FileError;
 use metrics::Metrics;
-pub use metrics::Sample;
 pub use sweep::Swept;
 use transfer_limiter::TransferLimiter;
 pub use transfer_rate::{RATE_WINDOW, TransferRate};
@@ -98,11 +98,10 @@ impl Files {
         self.0.settings
     }
 
-    /// Current values of all file metrics.
-    #[must_use]
-    pub fn samples(&self) -> Vec<Sample> {
+    /// Registers all metrics of files.
+    pub fn register_metrics(&self, registry: &mut Registry) {
         let Shared { metrics, uploads, downloads, .. } = &*self.0;
-        metrics.samples(uploads.in_use() as u64, downloads.in_use() as u64)
+        metrics.register(registry, uploads, downloads);
     }
 
     /// Writes, reads and deletes a probe object (storage §4.8).

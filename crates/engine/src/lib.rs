@@ -40,7 +40,6 @@ mod key_set_source;
 mod keyed_semaphores;
 mod log_share;
 mod membership;
-mod metrics;
 pub mod ports;
 mod pull;
 mod purge;
@@ -68,7 +67,6 @@ pub use issuer_keys::KeySetDeps;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use keyed_semaphores::KeyedSemaphores;
 pub use membership::Append;
-pub use metrics::{Counter, Gauge};
 pub use ports::{
     AppendedEvent, Clock, FileEvent, Job, MailboxNotices, PushedEvent, RevokedEvent, SpaceEvent, SpaceEvents,
     Spawner,

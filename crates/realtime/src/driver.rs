@@ -183,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match event {
             Event::Incoming(incoming) => {
                 self.session.on_incoming(now, incoming);
-                self.endpoint.metrics.ephemeral_superseded.add(self.session.take_superseded());
+                self.endpoint.metrics.ephemeral_superseded.inc_by(self.session.take_superseded());
             }
             Event::Gone => self.session.end(),
             Event::Admitted(Ok(admitted)) => self.admitted(now, *admitted),

@@ -8,13 +8,14 @@ use std::time::Duration;
 use less_sync_auth::{Caller, TokenError};
 use less_sync_core::{Close, ConnectionId};
 use less_sync_engine::{Authenticator, Clock, Engine, Random, Spawner};
+use less_sync_metrics::Registry as MetricRegistry;
 use parking_lot::Mutex;
 
 use crate::broker::Broker;
 use crate::inbound_memory::InboundMemory;
 use crate::limits::Limits;
 use crate::mailbox_notifier::MailboxNotifier;
-use crate::metrics::{self, ConnectionMetrics, Sample};
+use crate::metrics::ConnectionMetrics;
 use crate::outbox::Outbox;
 use crate::registry::Registry;
 use crate::rpc_metrics::RpcMetrics;
@@ -92,13 +93,12 @@ impl Endpoint {
         })
     }
 
-    /// Samples of all series of this endpoint, its broker and its mailbox notices included.
-    #[must_use]
-    pub fn samples(&self) -> Vec<Sample> {
-        let mut samples = metrics::samples(&self.metrics, self.broker.metrics(), self.mailboxes.metrics());
-        samples.extend(self.inbound_memory.samples());
-        samples.extend(self.rpc_metrics.samples());
-        samples
+    /// Registers the metrics of this endpoint, its broker and its mailbox notices.
+    pub fn register_metrics(&self, registry: &mut MetricRegistry) {
+        self.metrics.register(registry);
+        self.broker.metrics().register(self.mailboxes.metrics(), registry);
+        self.inbound_memory.register(registry);
+        self.rpc_metrics.register(registry);
     }
 
     /// True once the endpoint is stopping.

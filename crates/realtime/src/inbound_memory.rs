@@ -9,10 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use less_sync_engine::{Counter, KeyedSemaphores};
+use less_sync_engine::KeyedSemaphores;
+use less_sync_metrics::{Counter, Reading, Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::metrics::{Sample, SampleKind, counter};
 
 /// Bytes of unfinished messages per connection that are not reserved, so that the budget costs ordinary requests nothing,
 /// and small requests pass while it is used up.
@@ -57,18 +56,13 @@ impl InboundMemory {
         InboundShare { memory: self.clone(), permits: self.shares.get(actor) }
     }
 
-    /// Samples of the series of this budget.
-    pub(crate) fn samples(&self) -> [Sample; 2] {
-        [
-            Sample {
-                name: "ws_inbound_memory_bytes",
-                help: "memory reserved for inbound messages",
-                kind: SampleKind::Gauge,
-                labels: Vec::new(),
-                value: i64::try_from(self.reserved()).unwrap_or(i64::MAX),
-            },
-            counter("ws_inbound_memory_waits_total", "inbound messages that waited for memory", &self.waits),
-        ]
+    /// Registers the metrics of this budget.
+    pub(crate) fn register(self: &Arc<Self>, registry: &mut Registry) {
+        let memory = self.clone();
+        let reserved = Reading::gauge(move || memory.reserved());
+        registry.register("ws_inbound_memory_bytes", "memory reserved for inbound messages", reserved);
+        let help = "inbound messages that waited for memory";
+        registry.register("ws_inbound_memory_waits_total", help, self.waits.clone());
     }
 
     /// Bytes reserved now.
@@ -102,7 +96,7 @@ impl InboundShare {
     /// Waits for memory for a message of `bytes`; first come, first served. `None` is never returned in practice, since no
     /// semaphore is ever closed.
     pub(crate) fn reserve(&self, bytes: usize) -> BoxFuture<'static, Option<Reserved>> {
-        self.memory.waits.increment();
+        self.memory.waits.inc();
         let (units, this) = (self.units(bytes), self.clone());
         async move {
             // The share first: what is taken of the total must not wait for other messages of the same actor.

@@ -44,7 +44,7 @@ pub use broker::{Broker, BrokerSettings, Confirmation, Position, SubscriptionSta
 pub use endpoint::{Endpoint, EndpointDeps};
 pub use limits::Limits;
 pub use mailbox_notifier::MailboxNotifier;
-pub use metrics::{BrokerMetrics, ConnectionMetrics, MailboxMetrics, Sample, SampleKind};
+pub use metrics::{BrokerMetrics, ConnectionMetrics, MailboxMetrics};
 pub use outbox::{AfterWrite, Closed, Delivered, Outbox, OutboxLimits, Outgoing, PendingSubscription, Reply};
 pub use position_check::PositionCheck;
 pub use presence_sweep::PresenceSweep;

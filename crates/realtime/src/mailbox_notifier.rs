@@ -146,8 +146,8 @@ impl MailboxNotifier {
                 },
             }
             let deliveries = self.deliver_due(self.clock.instant());
-            self.metrics.notices_delivered.add(deliveries.queued);
-            self.metrics.slow_consumers.add(deliveries.too_slow);
+            self.metrics.notices_delivered.inc_by(deliveries.queued);
+            self.metrics.slow_consumers.inc_by(deliveries.too_slow);
         }
     }
 

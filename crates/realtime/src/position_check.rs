@@ -103,7 +103,7 @@ impl PositionCheck {
     }
 
     fn failed(&self, error: &StorageError) {
-        self.broker.metrics().position_check_failures.increment();
+        self.broker.metrics().position_check_failures.inc();
         tracing::warn!(error = %less_sync_core::ErrorChain(error), "position check failed");
     }
 
@@ -123,7 +123,7 @@ impl PositionCheck {
     fn repair(&self, suspects: Vec<(SpaceId, Position)>) {
         for (space, position) in suspects {
             if self.broker.repair(space, position) {
-                self.broker.metrics().repairs.increment();
+                self.broker.metrics().repairs.inc();
                 tracing::debug!(%space, "repaired a lost event by a pull hint");
             }
         }

@@ -106,7 +106,7 @@ impl Registry {
             return Err(ConnectionRejected::Actor);
         }
         counts.registered += 1;
-        self.metrics.connections.increment();
+        self.metrics.connections.inc();
         Ok(ConnectionPermit { registry: self.clone(), mailbox, actor })
     }
 
@@ -171,7 +171,7 @@ impl Drop for ConnectionPermit {
         counts.mailboxes.remove(self.mailbox);
         counts.actors.remove(self.actor);
         counts.registered -= 1;
-        self.registry.metrics.connections.decrement();
+        self.registry.metrics.connections.dec();
     }
 }
 

@@ -1,9 +1,7 @@
 //! Counters of requests by method and outcome (operations §7.2).
 
 use less_sync_core::wire::method::Method;
-use less_sync_engine::Counter;
-
-use crate::metrics::{Sample, SampleKind};
+use less_sync_metrics::{Counter, Registry};
 
 /// Responses to requests of known methods.
 #[derive(Debug)]
@@ -29,23 +27,19 @@ impl RpcMetrics {
     pub(crate) fn responded(&self, method: Method, is_ok: bool) {
         // The table is in the order of the variants, so the discriminant is the index.
         if let Some(Outcomes { ok, error }) = self.methods.get(method as usize) {
-            if is_ok { ok.increment() } else { error.increment() }
+            if is_ok { ok } else { error }.inc();
         }
     }
 
-    /// Samples of the methods that are requests.
-    pub(crate) fn samples(&self) -> impl Iterator<Item = Sample> {
+    /// Registers the series of the methods that are requests.
+    pub(crate) fn register(&self, registry: &mut Registry) {
         let requests = Method::ALL.iter().zip(&self.methods);
         let requests = requests.filter(|(method, _)| method.params_label().is_some());
-        requests.flat_map(|(method, Outcomes { ok, error })| {
-            [("ok", ok), ("error", error)].map(|(outcome, count)| Sample {
-                name: "rpc_requests_total",
-                help: "requests that were responded to",
-                kind: SampleKind::Counter,
-                labels: vec![("method", method.name().to_owned()), ("outcome", outcome.to_owned())],
-                value: count.get().cast_signed(),
-            })
-        })
+        let counts = requests.flat_map(|(method, Outcomes { ok, error })| {
+            [([method.name(), "ok"], ok.clone()), ([method.name(), "error"], error.clone())]
+        });
+        let help = "responses to requests of known methods";
+        registry.family("rpc_requests_total", help, ["method", "outcome"], counts);
     }
 }
 
@@ -60,10 +54,14 @@ mod tests {
         metrics.responded(method, true);
         metrics.responded(method, true);
         metrics.responded(method, false);
-        let counted: Vec<_> = metrics.samples().filter(|sample| sample.value > 0).collect();
-        let outcomes: Vec<_> =
-            counted.iter().map(|sample| (sample.labels[1].1.as_str(), sample.value)).collect();
-        assert_eq!(outcomes, [("ok", 2), ("error", 1)]);
-        assert!(counted.iter().all(|sample| sample.labels[0] == ("method", "deks.getFiles".to_owned())));
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let text = registry.render();
+        let counted: Vec<_> = text.lines().filter(|line| line.contains("\"deks.getFiles\"")).collect();
+        let expected = [
+            "rpc_requests_total{method=\"deks.getFiles\",outcome=\"ok\"} 2",
+            "rpc_requests_total{method=\"deks.getFiles\",outcome=\"error\"} 1",
+        ];
+        assert_eq!(counted, expected);
     }
 }

@@ -25,6 +25,7 @@ pub(super) const FOR_TESTS: &[&str] =
 
 const CORE: &str = "less-sync-core";
 const AUTH: &str = "less-sync-auth";
+const METRICS: &str = "less-sync-metrics";
 const STORAGE: &str = "less-sync-storage";
 const ENGINE: &str = "less-sync-engine";
 const CLIENT: &str = "less-sync-client";
@@ -34,12 +35,13 @@ const BENCH: &str = "less-sync-bench";
 const MANUAL: &str = "less-sync-manual";
 
 /// Workspace packages that an edge may use.
-const EDGE: &[&str] = &[CORE, AUTH, STORAGE, ENGINE];
+const EDGE: &[&str] = &[CORE, AUTH, METRICS, STORAGE, ENGINE];
 
 /// All workspace packages but those for tests.
 const ALL: &[&str] = &[
     CORE,
     AUTH,
+    METRICS,
     STORAGE,
     ENGINE,
     CLIENT,
@@ -69,6 +71,7 @@ const IO: &[&[&str]] = &[RUNTIMES, SOCKETS, HTTP, SQL];
 pub const CRATES: &[CrateRule] = &[
     CrateRule { name: CORE, may_use: &[], never_directly: &["serde_json", "anyhow"], never_below: IO },
     CrateRule { name: AUTH, may_use: &[CORE], never_directly: &["anyhow"], never_below: IO },
+    CrateRule { name: METRICS, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: STORAGE, may_use: &[CORE], never_directly: &["anyhow", "serde"], never_below: IO },
     CrateRule {
         name: "less-sync-storage-conformance",
@@ -78,25 +81,25 @@ pub const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "less-sync-storage-sqlite",
-        may_use: &[CORE, STORAGE],
+        may_use: &[CORE, METRICS, STORAGE],
         never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[&["mio"], HTTP],
     },
     CrateRule {
         name: "less-sync-storage-postgres",
-        may_use: &[CORE, STORAGE],
+        may_use: &[CORE, METRICS, STORAGE],
         never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[HTTP],
     },
     CrateRule {
         name: "less-sync-storage-objects",
-        may_use: &[CORE, STORAGE],
+        may_use: &[CORE, METRICS, STORAGE],
         never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[&["axum", "tungstenite"], SQL],
     },
     CrateRule {
         name: ENGINE,
-        may_use: &[CORE, AUTH, STORAGE],
+        may_use: &[CORE, AUTH, METRICS, STORAGE],
         never_directly: &["anyhow", "minicbor", "rand"],
         never_below: &[SOCKETS, HTTP, SQL],
     },

@@ -77,6 +77,7 @@ mod operation {
     mod health;
     mod key_sets;
     mod logs;
+    mod metrics;
     mod pooler;
     mod postgres;
     mod shutdown;

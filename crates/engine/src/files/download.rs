@@ -41,12 +41,12 @@ impl Files {
         let permit = self.0.downloads.try_acquire(caller).ok_or(FileError::TooManyDownloads)?;
         let opened = self.0.blobs.open(&file.object, range).await.inspect_err(|error| {
             if matches!(error, BlobError::NotFound) {
-                self.0.metrics.missing.increment();
+                self.0.metrics.missing.inc();
                 tracing::error!(object = file.object.without_space(), "object of a file is missing");
             }
         })?;
         if opened.size != file.size {
-            self.0.metrics.damaged.increment();
+            self.0.metrics.damaged.inc();
             let (expected, actual) = (file.size, opened.size);
             tracing::error!(
                 object = file.object.without_space(),
@@ -61,10 +61,10 @@ impl Files {
             // Captured by the stream: the permit is released when the response body is dropped, not when this returns.
             let _permit = &permit;
             if let Ok(chunk) = chunk {
-                shared.metrics.bytes_down.add(chunk.len() as u64);
+                shared.metrics.bytes_down.inc_by(chunk.len() as u64);
             }
         });
-        self.0.metrics.downloads.increment();
+        self.0.metrics.downloads.inc();
         Ok(Download { bytes: bytes.boxed() })
     }
 }

@@ -59,10 +59,10 @@ impl Files {
         let storage = &self.0.engine.storage;
         let Err(error) = self.0.blobs.delete(&object.name).await else {
             storage.forget_object(object.space, object.entry).await?;
-            self.0.metrics.swept.increment();
+            self.0.metrics.swept.inc();
             return Ok(true);
         };
-        self.0.metrics.sweep_failed.increment();
+        self.0.metrics.sweep_failed.inc();
         if object.attempts >= MANY_ATTEMPTS {
             tracing::error!(object = object.name.without_space(), attempts = object.attempts, error = %ErrorChain(&error), "failed to delete an object many times");
         } else {

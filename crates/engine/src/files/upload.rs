@@ -84,7 +84,7 @@ impl Files {
         }
         let storage = &self.0.engine.storage;
         if storage.claim_file(grant, &claim).await? == Claimed::Exists {
-            self.0.metrics.repeated.increment();
+            self.0.metrics.repeated.inc();
             return Ok(UploadStart::Exists);
         }
         let permit = self.0.uploads.try_acquire(caller).ok_or(FileError::TooManyUploads)?;
@@ -166,7 +166,7 @@ impl UploadInProgress {
             return Err(FileError::LengthMismatch);
         }
         self.digest.update(&bytes);
-        self.files.0.metrics.bytes_up.add(bytes.len() as u64);
+        self.files.0.metrics.bytes_up.inc_by(bytes.len() as u64);
         let object = self.object.as_mut().ok_or(FileError::Stopping)?;
         Ok(object.writer.write(bytes).await?)
     }
@@ -221,13 +221,13 @@ impl Files {
     ) -> Result<UploadResult, FileError> {
         match self.0.engine.storage.commit_file(grant, upload, claim, content).await? {
             FileCommit::Created(change) => {
-                self.0.metrics.uploads.increment();
+                self.0.metrics.uploads.inc();
                 let state = FileState::Live { size: content.size, dek: claim.dek };
                 self.publish(grant, claim.file, change, state);
                 Ok(UploadResult::Created { sha256: content.sha256 })
             }
             FileCommit::Exists => {
-                self.0.metrics.repeated.increment();
+                self.0.metrics.repeated.inc();
                 Ok(UploadResult::Exists)
             }
         }
@@ -251,7 +251,7 @@ async fn abort(storage: &dyn less_sync_storage::Storage, upload: &Upload) {
 impl Drop for UploadInProgress {
     fn drop(&mut self) {
         let Some(Object { upload, writer }) = self.object.take() else { return };
-        self.files.0.metrics.abandoned.increment();
+        self.files.0.metrics.abandoned.inc();
         let storage = self.files.0.engine.storage.clone();
         let job = async move {
             // The writer first, so that the sweeper does not meet a file that is still being written.

@@ -86,7 +86,7 @@ impl SpaceChannel {
         context: &Context<'_>,
     ) {
         if self.subscribers.register(connection, outbox, id, self.revocations) {
-            context.deps.metrics.subscriptions.increment();
+            context.deps.metrics.subscriptions.inc();
         }
     }
 
@@ -207,7 +207,7 @@ impl SpaceChannel {
     fn remove(&mut self, connection: ConnectionId, context: &mut Context<'_>) -> bool {
         let removed = self.subscribers.remove(connection);
         if removed {
-            context.deps.metrics.subscriptions.decrement();
+            context.deps.metrics.subscriptions.dec();
             self.clear_presence(connection, Some(connection), context);
         }
         removed
@@ -287,7 +287,7 @@ impl SpaceChannel {
             FanOutOutcome::AllOpen => {}
             FanOutOutcome::SomeClosing => {
                 for connection in self.subscribers.remove_closing() {
-                    context.deps.metrics.subscriptions.decrement();
+                    context.deps.metrics.subscriptions.dec();
                     self.clear_presence(connection, Some(connection), context);
                 }
             }

@@ -84,9 +84,9 @@ impl<'d> FanOut<'d> {
     /// Adds the counts to the metrics: one atomic operation per counter and fan-out, not per subscriber.
     pub(super) fn finish(self) -> FanOutOutcome {
         let metrics = &self.deps.metrics;
-        metrics.durable_delivered.add(self.queued);
-        metrics.slow_consumers.add(self.too_slow);
-        metrics.pull_hints.add(self.hints);
+        metrics.durable_delivered.inc_by(self.queued);
+        metrics.slow_consumers.inc_by(self.too_slow);
+        metrics.pull_hints.inc_by(self.hints);
         if self.too_slow + self.closed > 0 { FanOutOutcome::SomeClosing } else { FanOutOutcome::AllOpen }
     }
 }

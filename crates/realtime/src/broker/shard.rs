@@ -33,7 +33,7 @@ impl Shard {
         self.last_id += 1;
         let id = SubscriptionId(self.last_id);
         let channel = self.channels.entry(space).or_insert_with(|| {
-            deps.metrics.spaces_watched.increment();
+            deps.metrics.spaces_watched.inc();
             SpaceChannel::new(space)
         });
         channel.register(connection, outbox, id, &Context { deps, ages: &mut self.ages });
@@ -76,7 +76,7 @@ impl Shard {
 
     fn free(&mut self, space: SpaceId, deps: &Deps) {
         self.channels.remove(&space);
-        deps.metrics.spaces_watched.decrement();
+        deps.metrics.spaces_watched.dec();
         // Frees memory after a crowd has left. A table of 64 is small enough to keep, and the distance between the bounds
         // makes up for the rehashing.
         if self.channels.capacity() > 64 && self.channels.capacity() > 8 * self.channels.len() {

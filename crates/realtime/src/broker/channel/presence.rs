@@ -28,7 +28,9 @@ impl SpaceChannel {
         let (space, deps) = (self.space, context.deps);
         match self.presence.set(connection, data, now, deps.settings.presence_per_space) {
             PresenceUpdate::Full => return,
-            PresenceUpdate::Added => deps.metrics.presence_entries.increment(),
+            PresenceUpdate::Added => {
+                deps.metrics.presence_entries.inc();
+            }
             PresenceUpdate::Replaced { set_at } => context.ages.remove(set_at, space, connection),
         }
         context.ages.insert(now, space, connection);
@@ -48,7 +50,7 @@ impl SpaceChannel {
         let Some(set_at) = self.presence.remove(connection) else { return };
         let (space, deps) = (self.space, context.deps);
         context.ages.remove(set_at, space, connection);
-        deps.metrics.presence_entries.decrement();
+        deps.metrics.presence_entries.dec();
         self.broadcast(except, deps, || {
             let peer = deps.peer_ids.peer_id(connection, space);
             frame::notification(method::PRESENCE_LEAVE, &PresenceLeave { space, peer: &peer })
@@ -100,7 +102,7 @@ impl SpaceChannel {
             // Left to the next durable event or to the teardown of the connection.
             Delivered::TooSlow | Delivered::Closed => {}
         });
-        deps.metrics.ephemeral_delivered.add(queued);
-        deps.metrics.ephemeral_dropped.add(dropped);
+        deps.metrics.ephemeral_delivered.inc_by(queued);
+        deps.metrics.ephemeral_dropped.inc_by(dropped);
     }
 }
