@@ -110,6 +110,15 @@ impl TestServer {
         self.server.address()
     }
 
+    /// Address of the admin listener.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.server.admin_address().expect("a server with ADMIN_ADDR")
+    }
+
     /// Metrics of the server.
     #[must_use]
     pub fn metrics(&self) -> &less_sync_metrics::Registry {

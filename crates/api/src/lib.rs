@@ -42,5 +42,5 @@ pub use draining::Draining;
 pub use metadata::ServerMetadata;
 pub use openapi::openapi;
 pub use request_layer::rejection;
-pub use routes::{layers, router};
+pub use routes::{health_routes, layers, router};
 pub use state::{ApiState, Authenticate, Deps};

@@ -37,6 +37,15 @@ pub fn router(state: &ApiState) -> Router {
     protected.merge(public)
 }
 
+/// Router of `/livez` and `/readyz` alone, without layers, for a listener of another purpose.
+pub fn health_routes(state: &ApiState) -> Router {
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .layer(from_fn(health::never_cached))
+        .with_state(state.clone())
+}
+
 /// Wraps `router` in the layers of http §2, which apply to requests without a route too.
 pub fn layers(router: Router, state: &ApiState) -> Router {
     router

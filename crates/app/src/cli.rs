@@ -127,7 +127,7 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
-    let overrides = Overrides { notify_socket, ..Overrides::default() };
+    let overrides = Overrides { notify_socket, log_filter: Some(log.setter()), ..Overrides::default() };
     let reload = || match configure(arguments, environment) {
         Ok(config) => log.set_filter(&config.logging),
         Err(failure) => tracing::error!(error = %failure.error(), "failed to reload the log filter"),

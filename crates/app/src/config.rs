@@ -3,6 +3,7 @@
 //! Sources are maps, so only `main` reads the environment. All problems are collected and reported together; defaults are
 //! those of the crates that the settings belong to.
 
+mod admin;
 mod database;
 mod discovery;
 mod files;
@@ -20,6 +21,7 @@ mod sources;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use admin::AdminConfig;
 pub use database::DatabaseConfig;
 pub(crate) use database::unsupported_scheme;
 pub use files::{FileStore, FilesConfig};
@@ -56,6 +58,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Log filter and format.
     pub logging: LoggingConfig,
+    /// Admin listener; `None` without one.
+    pub admin: Option<AdminConfig>,
     /// Data directory of development mode; `None` in normal operation.
     pub development: Option<PathBuf>,
     /// Warnings for the operator; none of them prevents the start.
@@ -91,6 +95,7 @@ impl Config {
         let identity = IdentityConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader);
         let logging = LoggingConfig::read(&mut reader);
+        let admin = admin::read(&mut reader, server.as_ref().map(|server| &server.listen));
         let Findings { problems, warnings, effective } = reader.finish();
         let given = effective.iter().filter(|(name, _)| sources.is_given(name)).cloned().collect();
         match (server, database, tokens) {
@@ -106,6 +111,7 @@ impl Config {
                     identity,
                     limits,
                     logging,
+                    admin,
                     development,
                     warnings,
                     effective,

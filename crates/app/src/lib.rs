@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod admin;
 mod blobs;
 mod cli;
 mod clock;
@@ -27,6 +28,7 @@ mod file_limit;
 mod healthcheck;
 mod key_sets;
 mod listen;
+mod log_filter;
 mod log_writer;
 mod migrate;
 mod process_one;
@@ -43,6 +45,7 @@ pub use cli::{Process, run};
 pub use clock::SystemClock;
 pub use config::{Config, InvalidConfig, Sources, Values};
 pub use key_sets::HttpKeySets;
+pub use log_filter::LogFilter;
 pub use migrate::run as run_migrator;
 pub use server::{Overrides, Server};
 pub use tasks::Tasks;

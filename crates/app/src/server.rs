@@ -10,6 +10,7 @@ use less_sync_engine::{Clock, KeySetSource};
 use less_sync_metrics::Registry;
 use tokio::task::JoinHandle;
 
+use crate::admin::{self, AdminState};
 use crate::blobs;
 use crate::clock::SystemClock;
 use crate::composition::{Components, Deps, Stores, compose};
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::dev::{DevIssuer, print_next_steps};
 use crate::file_limit;
 use crate::listen::{self, ListenerContext};
+use crate::log_filter::LogFilter;
 use crate::service_manager::ServiceManager;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -33,11 +35,14 @@ pub struct Overrides {
     pub notify_socket: Option<String>,
     /// Limit of open files; default: that of the process.
     pub open_files: Option<u64>,
+    /// Setter of the log filter, for `/debug/log`; default: none.
+    pub log_filter: Option<LogFilter>,
 }
 
 /// A running server. [`Server::drain`] shuts it down in order; dropping it aborts all tasks.
 pub struct Server {
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
     tasks: Tasks,
     draining: Draining,
     development: Option<(Arc<DevIssuer>, PathBuf)>,
@@ -58,11 +63,18 @@ impl Server {
         stores.database.forget_jump().await?;
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
+        let admin = admin::bind(config.admin.as_ref()).await?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
         let key_sets = overrides.key_sets;
         let deps = Deps { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
         let Components { endpoint, router, api, dev_issuer, metrics } =
             compose(&config, &stores, address, &deps)?;
+        let metrics = Arc::new(metrics);
+        let admin_address = admin.map(|listener| {
+            let (metrics, tasks, store) = (metrics.clone(), tasks.clone(), stores.database.clone());
+            let state = AdminState { metrics, tasks, store, log: overrides.log_filter };
+            listener.serve(state, api.clone(), clock.clone(), &config)
+        });
         let context = ListenerContext::new((router, api), clock.clone(), tasks.clone(), &config, open_files);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, context.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
@@ -79,14 +91,20 @@ impl Server {
             grace: config.server.shutdown_grace,
             service_manager,
         });
-        let (metrics, development) = (Arc::new(metrics), dev_issuer.zip(config.development));
-        Ok(Self { address, tasks, draining, development, metrics, end })
+        let development = dev_issuer.zip(config.development);
+        Ok(Self { address, admin_address, tasks, draining, development, metrics, end })
     }
 
     /// Address of the listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Address of the admin listener, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
     }
 
     /// Metrics of the server.

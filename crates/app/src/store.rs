@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use less_sync_storage::Storage;
+use less_sync_storage::{PoolState, Storage};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_storage_sqlite::SqliteStorage;
 
@@ -52,6 +52,14 @@ impl Store {
             Self::Postgres(storage) => storage.forget_jump().await,
         };
         forgotten.context("failed to remove the record of a restore")
+    }
+
+    /// Connections of the adapter by state, and operations that wait for one.
+    pub(crate) fn pool_state(&self) -> PoolState {
+        match self {
+            Self::Sqlite(storage) => storage.pool_state(),
+            Self::Postgres(storage) => storage.pool_state(),
+        }
     }
 
     /// Starts the maintenance jobs of the adapter.

@@ -178,6 +178,11 @@ impl Tasks {
         self.0.failed.get().copied()
     }
 
+    /// Running tasks by name: their number, and the age of the oldest one.
+    pub(crate) fn running_since(&self) -> Vec<(&'static str, usize, Duration)> {
+        self.0.running.ages(self.0.clock.instant())
+    }
+
     /// Number of running tasks by name.
     #[must_use]
     pub fn running(&self) -> Vec<(&'static str, usize)> {
@@ -186,7 +191,7 @@ impl Tasks {
 
     fn track(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         // Counted before the task is polled for the first time, so that a report right after `spawn` lists it.
-        let entry = self.0.running.enter(name);
+        let entry = self.0.running.enter(name, self.0.clock.instant());
         self.0.tracker.spawn(async move {
             // Dropped with the future: also when the task panics.
             let _entry = entry;

@@ -12,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::{LogFormat, LoggingConfig};
+use crate::log_filter::LogFilter;
 use crate::log_writer;
 
 /// Log of the process. Dropping it writes the lines that are queued.
@@ -23,12 +24,22 @@ pub(crate) struct Log {
 impl Log {
     /// Replaces the filter with that of `config`; the format does not change.
     pub(crate) fn set_filter(&self, config: &LoggingConfig) {
-        let filter = EnvFilter::try_new(&config.filter).map_err(anyhow::Error::from);
-        match filter.and_then(|filter| Ok(self.filter.reload(filter)?)) {
-            Ok(()) => tracing::info!(filter = config.filter, "log filter reloaded"),
-            Err(error) => tracing::error!(%error, "failed to reload the log filter"),
+        if let Err(error) = replace(&self.filter, &config.filter) {
+            tracing::error!(%error, "failed to reload the log filter");
         }
     }
+
+    /// Setter of the filter, for other owners than this one.
+    pub(crate) fn setter(&self) -> LogFilter {
+        let filter = self.filter.clone();
+        LogFilter::new(move |directives| replace(&filter, directives))
+    }
+}
+
+fn replace(handle: &reload::Handle<EnvFilter, Registry>, directives: &str) -> anyhow::Result<()> {
+    handle.reload(EnvFilter::try_new(directives)?)?;
+    tracing::info!(filter = directives, "log filter reloaded");
+    Ok(())
 }
 
 /// Installs the global subscriber; once per process.

@@ -2,9 +2,10 @@
 //! other, fair queues, and nothing held between two operations (storage §3.4).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use less_sync_storage::StorageError;
+use less_sync_storage::{PoolState, StorageError};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -47,6 +48,7 @@ pub(crate) struct Pool {
     streams: ConnectionLimit,
     pushes: ConnectionLimit,
     jobs: ConnectionLimit,
+    waiting: AtomicUsize,
 }
 
 /// Limit of concurrent connections; further callers wait in a fair queue.
@@ -69,16 +71,29 @@ impl Pool {
             streams: ConnectionLimit::new((shared / 2).max(1)),
             pushes: ConnectionLimit::new((shared / 4).max(1)),
             jobs: ConnectionLimit::new(1),
+            waiting: AtomicUsize::new(0),
         }
     }
 
     /// Waits for a free connection. Cancelling the wait or dropping the lease releases its permits at once.
     pub(crate) async fn lease(self: &Arc<Self>, class: Class) -> Result<Lease, NoConnection> {
         let deadline = Instant::now() + self.acquire_timeout;
-        let granted = timeout_at(deadline, self.grant(class)).await;
+        let granted = {
+            let _waiting = Waiting::new(&self.waiting);
+            timeout_at(deadline, self.grant(class)).await
+        };
         let permits = granted.map_err(|_| NoConnection::Exhausted(self.acquire_timeout))??;
         let connection = self.connection(deadline).await?;
         Ok(Lease { connection, pool: Arc::clone(self), _permits: permits })
+    }
+
+    /// Use of the connections.
+    pub(crate) fn state(&self) -> PoolState {
+        PoolState {
+            idle: self.idle.lock().len(),
+            used: self.shared.taken() + self.jobs.taken(),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
     }
 
     /// Acquires the permits of a connection of the class.
@@ -155,6 +170,10 @@ impl ConnectionLimit {
         Self { semaphore: Arc::new(Semaphore::new(count as usize)), count }
     }
 
+    fn taken(&self) -> usize {
+        (self.count as usize).saturating_sub(self.semaphore.available_permits())
+    }
+
     async fn take(&self) -> Result<OwnedSemaphorePermit, Closed> {
         Arc::clone(&self.semaphore).acquire_owned().await.map_err(|_| Closed)
     }
@@ -165,6 +184,22 @@ impl ConnectionLimit {
             self.semaphore.close();
             drop(all);
         }
+    }
+}
+
+/// Guard that counts a caller as waiting until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

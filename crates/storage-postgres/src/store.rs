@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_storage::{JUMP_SETTING, StorageError};
+use less_sync_storage::{JUMP_SETTING, PoolState, StorageError};
 use tokio::time::Instant;
 
 use crate::connector::Connector;
@@ -71,6 +71,12 @@ impl PostgresStorage {
         let delete = sqlx::query("DELETE FROM server_settings WHERE name = $1").bind(JUMP_SETTING);
         let deleted = delete.execute(lease.connection()).await;
         lease.settle(deleted).map(drop)
+    }
+
+    /// Use of the connections. Those of the committers are not counted.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        self.pool.state()
     }
 
     /// Finishes what has queued or is running, rejects everything else as `Unavailable`, and ends the sessions.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use less_sync_storage::{FairSemaphore, Flow, StorageError};
+use less_sync_storage::{FairSemaphore, Flow, PoolState, StorageError};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
@@ -76,6 +76,12 @@ impl Readers {
         let fresh = if failed { open_reader(&self.path).ok() } else { None };
         self.idle.lock().push(fresh.unwrap_or(connection));
         result
+    }
+
+    /// Use of the connections.
+    pub(crate) fn state(&self) -> PoolState {
+        let (used, waiting) = self.places.in_use();
+        PoolState { idle: self.idle.lock().len(), used, waiting }
     }
 
     /// Releases the page caches of idle connections but one.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use less_sync_storage::{MountedVolume, StorageError, Volume};
+use less_sync_storage::{MountedVolume, PoolState, StorageError, Volume};
 
 use crate::connection::open_writer;
 use crate::database_file::{DatabaseFile, Location, beside};
@@ -55,6 +55,12 @@ impl SqliteStorage {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.location.path()
+    }
+
+    /// Use of the read connections. Writes have one connection of their own, which is not counted.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        self.readers.state()
     }
 
     /// Moves what the log holds into the database file as far as readers allow, releases the memory of idle readers,

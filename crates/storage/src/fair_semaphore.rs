@@ -63,6 +63,13 @@ impl FairSemaphore {
         granted.await.map_err(|_| SemaphoreClosed)
     }
 
+    /// Permits held, and callers that wait for one.
+    #[must_use]
+    pub fn in_use(&self) -> (usize, usize) {
+        let state = self.0.lock();
+        (state.turns.taken(), state.turns.waiting())
+    }
+
     /// Rejects further callers, and waits until those before it have had their permits and given them back.
     pub async fn close(&self) {
         let (done, is_done) = oneshot::channel();

@@ -52,6 +52,7 @@ mod members;
 mod object_key;
 mod object_name;
 mod objects;
+mod pool_state;
 mod proof_chain;
 mod pull;
 mod pull_position;
@@ -102,6 +103,7 @@ pub use members::{
 pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
 pub use object_name::ObjectName;
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
+pub use pool_state::PoolState;
 pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState, SpaceHead};
 pub use pull_position::PullPosition;

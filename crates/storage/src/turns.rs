@@ -78,6 +78,16 @@ impl<T> Turns<T> {
         item.map(|item| (flow, item))
     }
 
+    /// Places taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Items that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.values().map(VecDeque::len).sum()
+    }
+
     /// True if no place is taken and no item waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.taken == 0 && self.rotation.is_empty()

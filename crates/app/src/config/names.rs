@@ -11,8 +11,7 @@ const FOREIGN: [&str; 4] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_SYNC_KEYS"
 const OF_CARGO: &str = "LESS_SYNC_VERSION";
 
 /// Names of the specification without effect in this version. Ignoring them silently would mislead operators.
-const UNSUPPORTED: [&str; 6] = [
-    "ADMIN_ADDR",
+const UNSUPPORTED: [&str; 5] = [
     "HEALTH_DETAILS",
     "LOG_CLIENT_ADDR",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -141,9 +140,9 @@ mod tests {
 
     #[test]
     fn unsupported_setting_is_reported() {
-        let warning = check_variable("ADMIN_ADDR", &KNOWN).unwrap();
-        assert_eq!(warning, "ADMIN_ADDR is not supported by this version and has no effect");
-        assert!(matches!(check_file_entry("ADMIN_ADDR", &KNOWN), Ok(Some(_))));
+        let warning = check_variable("HEALTH_DETAILS", &KNOWN).unwrap();
+        assert_eq!(warning, "HEALTH_DETAILS is not supported by this version and has no effect");
+        assert!(matches!(check_file_entry("HEALTH_DETAILS", &KNOWN), Ok(Some(_))));
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenAddress> {
 
 impl ListenAddress {
     /// Parses `host:port`, `[v6]:port` or `:port`; the last one means all addresses of the machine.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let port = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok()).flatten()?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));

@@ -20,6 +20,9 @@ use crate::tasks::Tasks;
 /// Minimum of the process-wide connection limit, upgraded connections included, if there are file descriptors for it.
 const MAX_CONNECTIONS: usize = 20_000;
 
+/// Maximum connections of the admin listener; half of them from one address may wait for a request.
+const ADMIN_CONNECTIONS: usize = 64;
+
 /// Shared state of the connections of one listener.
 pub(crate) struct ListenerContext {
     pub(super) router: Router,
@@ -59,6 +62,26 @@ impl ListenerContext {
         let per_address = config.server.max_waiting_per_address.min(max_connections / 4);
         let open_files = open_files.unwrap_or(u64::MAX);
         tracing::info!(max_connections, open_files, reserve, per_address, "connection limits");
+        Self::bounded((router, api), clock, tasks, config, (max_connections, per_address))
+    }
+
+    /// State of the admin listener, with few connections of its own.
+    pub(crate) fn for_admin(
+        services: (Router, ApiState),
+        clock: Arc<dyn Clock>,
+        tasks: Tasks,
+        config: &Config,
+    ) -> Arc<Self> {
+        Self::bounded(services, clock, tasks, config, (ADMIN_CONNECTIONS, ADMIN_CONNECTIONS / 2))
+    }
+
+    fn bounded(
+        (router, api): (Router, ApiState),
+        clock: Arc<dyn Clock>,
+        tasks: Tasks,
+        config: &Config,
+        (max_connections, per_address): (usize, usize),
+    ) -> Arc<Self> {
         let timeouts = Timeouts {
             idle: config.server.idle_timeout,
             body: config.files.settings.idle_timeout,

@@ -51,7 +51,7 @@ mod files {
     mod downloads;
     mod events;
     mod faults;
-    mod fixture;
+    pub(crate) mod fixture;
     mod heads;
     mod limits;
     mod outages;
@@ -71,6 +71,7 @@ mod keys {
 
 /// Start, readiness, development mode, key sets, tasks, outages of the database, shutdown.
 mod operation {
+    mod admin;
     mod connections;
     mod dev;
     mod fixture;
@@ -80,6 +81,7 @@ mod operation {
     mod metrics;
     mod pooler;
     mod postgres;
+    mod scrape;
     mod shutdown;
     mod silent_database;
     mod tasks;

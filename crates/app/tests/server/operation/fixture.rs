@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use less_sync_app::config::{AdminConfig, ListenAddress};
 use less_sync_app::{Config, Overrides, Server, Sources};
 use less_sync_test_support::{Issuer, ManualClock, within};
 use reqwest::{Client, RequestBuilder};
@@ -58,6 +59,11 @@ pub(crate) fn config(issuer: &Issuer, directory: &Path) -> Config {
         [("LISTEN_ADDR", "127.0.0.1:0"), ("DATABASE_URL", &database), ("TRUSTED_ISSUERS", &issuer)];
     let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Config::read(&Sources::from_environment(settings.collect())).unwrap()
+}
+
+/// Admin listener on a free port, without a token.
+pub(crate) fn admin() -> AdminConfig {
+    AdminConfig { listen: ListenAddress { host: "127.0.0.1".to_owned(), port: 0 }, token: None }
 }
 
 pub(crate) fn url(server: &Server, path: &str) -> String {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use less_sync_test_support::TestServer;
+use http::Method;
+use less_sync_test_support::{TestServer, create, update};
+
+use crate::files::fixture::{Fixture, content, send};
+use crate::operation::scrape::Scrape;
 
 /// The page with the table of metrics.
 const SPECIFICATION: &str = include_str!("../../../../../docs/spec/operations.md");
@@ -29,4 +33,42 @@ async fn metrics_are_those_of_the_specification() {
         .collect();
     assert_eq!(registered.len(), definitions.len(), "each name is registered once");
     assert_eq!(registered, specified());
+}
+
+#[tokio::test]
+async fn work_of_clients_is_counted_exactly() {
+    let mut fixture = Fixture::with(|server| server.setting("ADMIN_ADDR", "127.0.0.1:0")).await;
+    // The fixture has pushed one record.
+    let mut other = fixture.server.raw("alice").await;
+    other.subscribe(&fixture.space).await;
+    fixture.alice.push_ok(&fixture.space, &[create(2, "two"), create(3, "three")]).await;
+    other.receive_notification("sync").await;
+    let conflict = fixture.alice.push(&fixture.space, &[update(2, "two again", 99)]).await;
+    assert_eq!(conflict["ok"], false, "{conflict}");
+    other.pull(&fixture.space, 0).await;
+    let bytes = content(1000, 1);
+    let id = fixture.stored(&bytes).await;
+    other.receive_notification("file").await;
+    assert_eq!(send(fixture.ask(Method::GET, &id)).await.bytes().await.unwrap().len(), 1000);
+
+    let scrape = Scrape::of(&fixture.server).await;
+    let expected = [
+        ("ws_connections", 2.0),
+        ("rpc_requests_total{method=\"push\",outcome=\"ok\"}", 3.0),
+        ("rpc_requests_total{method=\"push\",outcome=\"error\"}", 0.0),
+        ("rpc_requests_total{method=\"pull\",outcome=\"ok\"}", 1.0),
+        ("rpc_requests_total{method=\"subscribe\",outcome=\"ok\"}", 1.0),
+        ("broker_subscriptions", 1.0),
+        ("broker_spaces_watched", 1.0),
+        ("broker_durable_delivered_total", 2.0),
+        ("ws_slow_consumer_total", 0.0),
+        ("file_uploads_total{outcome=\"created\"}", 1.0),
+        ("file_downloads_total{outcome=\"begun\"}", 1.0),
+        ("file_bytes_total{direction=\"in\"}", 1000.0),
+        ("file_bytes_total{direction=\"out\"}", 1000.0),
+        ("file_transfers_in_flight", 0.0),
+    ];
+    for (selector, value) in expected {
+        assert_eq!(scrape.value(selector), Some(value), "{selector}");
+    }
 }
