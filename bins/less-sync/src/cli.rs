@@ -6,13 +6,12 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-
 use less_sync_manual::Manual;
+use less_sync_process::end_on_signals;
 
 use crate::cmd::{bench, file, history_check, identity, key, pull, push, space, tail, token};
 use crate::failure::{Failure, print_outcome};
 use crate::output::write_bare;
-use crate::process_one;
 use crate::target::{HEADING, Target};
 
 /// Use and measure a less-sync server: tokens, records, files, shared spaces, live frames, benchmarks
@@ -124,7 +123,7 @@ fn is_called(matches: &ArgMatches, path: &[&str]) -> bool {
 }
 
 fn execute(arguments: Arguments) -> Result<(), Failure> {
-    process_one::end_on_signals()?;
+    end_on_signals().context("cannot handle signals")?;
     // A current-thread runtime: commands are not CPU-bound, and a measured server keeps the other cores.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;

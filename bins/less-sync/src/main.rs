@@ -10,7 +10,6 @@ mod cursor;
 mod failure;
 mod fields;
 mod output;
-mod process_one;
 mod shared_space;
 mod space_keys;
 mod target;

@@ -1,11 +1,12 @@
 //! Output: results on standard output, messages and progress bars on standard error.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use less_sync_process::{Reader, print_stderr, print_stdout, write_stdout};
 
 use crate::fields::Fields;
 
@@ -45,14 +46,10 @@ static READER_GONE: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// Standard output cannot be written for another reason, such as a full disk.
 pub(crate) fn write_bare(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            READER_GONE.store(true, Ordering::Relaxed);
-            Ok(())
-        }
-        written => written,
+    if print_stdout(text)? == Reader::Gone {
+        READER_GONE.store(true, Ordering::Relaxed);
     }
+    Ok(())
 }
 
 /// Writes the content of a file. A reader that has closed the pipe is no failure, as in [`write_bare`].
@@ -60,11 +57,8 @@ pub(crate) fn write_bare(text: &str) -> io::Result<()> {
 /// # Errors
 /// The file cannot be read, or standard output cannot be written.
 pub(crate) fn write_content(path: &Path) -> io::Result<()> {
-    let (mut file, mut out) = (File::open(path)?, io::stdout().lock());
-    match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+    let mut file = File::open(path)?;
+    write_stdout(|out| io::copy(&mut file, out).map(drop)).map(drop)
 }
 
 /// Returns false after a line could not be written because the reader has closed standard output.
@@ -74,7 +68,7 @@ pub(crate) fn has_reader() -> bool {
 
 /// Writes a message to standard error, for the user.
 pub(crate) fn message(text: &str) {
-    let _closed = writeln!(io::stderr().lock(), "{text}");
+    print_stderr(text);
 }
 
 /// Tells a user at a terminal that standard input is read.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use less_sync_manual::Manual;
+use less_sync_process::{print_stderr, print_stdout};
 use url::Url;
 
 use crate::config::{Config, Sources, Values, parse_duration};
-use crate::console::{print_stderr, print_stdout};
 use crate::exit_error::ExitError;
 use crate::server::{Overrides, Server};
 use crate::signals::{Request, Signals};
@@ -100,7 +100,7 @@ fn execute(arguments: &Arguments, environment: &Values) -> Result<(), ExitError>
         Some(Command::Manual(manual)) => {
             let script = manual.run(Arguments::command()).context("cannot write the manual pages")?;
             script
-                .map_or(Ok(()), |script| print_stdout(&script))
+                .map_or(Ok(()), |script| print_stdout(&script).map(drop))
                 .context("cannot write to standard output")?;
             Ok(())
         }
@@ -173,7 +173,7 @@ fn sources(arguments: &Arguments, environment: &Values) -> Result<Sources, ExitE
 /// Prints the effective settings to standard output and the warnings to standard error (`--check-config`).
 fn print_effective(config: &Config) -> io::Result<()> {
     config.warnings.iter().for_each(|warning| print_stderr(&format!("warning: {warning}")));
-    config.effective().iter().try_for_each(|(name, value)| print_stdout(&format!("{name}={value}")))
+    config.effective().iter().try_for_each(|(name, value)| print_stdout(&format!("{name}={value}")).map(drop))
 }
 
 fn log_effective(config: &Config) {

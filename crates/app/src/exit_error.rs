@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use less_sync_storage_postgres::database_message;
+use less_sync_process::print_stderr;
 
-use crate::console::print_stderr;
+use crate::advice::next_step;
 
 /// An error with its exit code.
 #[derive(Debug)]

@@ -21,7 +21,6 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::Process;
 use crate::exit_error::ExitError;
-use crate::process_one;
 
 use arguments::{Arguments, BlobsCommand, Command, StatusArguments};
 use database::Database;
@@ -40,7 +39,7 @@ pub fn run(process: &Process) -> ExitCode {
 }
 
 fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitError> {
-    process_one::end_on_signals()?;
+    end_on_signals().context("cannot handle signals")?;
     let Arguments { connection, command } = arguments;
     let command = command.unwrap_or_else(Command::up);
     if let Command::Create(create) = &command {

@@ -24,6 +24,8 @@ pub(super) const FOR_TESTS: &[&str] =
     &["less-sync-test-support", "less-sync-storage-conformance", "less-sync-client", "less-sync-history"];
 
 const CORE: &str = "less-sync-core";
+const DISK: &str = "less-sync-disk";
+const PROCESS: &str = "less-sync-process";
 const AUTH: &str = "less-sync-auth";
 const METRICS: &str = "less-sync-metrics";
 const STORAGE: &str = "less-sync-storage";
@@ -40,6 +42,8 @@ const EDGE: &[&str] = &[CORE, AUTH, METRICS, STORAGE, ENGINE];
 /// All workspace packages but those for tests.
 const ALL: &[&str] = &[
     CORE,
+    DISK,
+    PROCESS,
     AUTH,
     METRICS,
     STORAGE,
@@ -70,6 +74,8 @@ const IO: &[&[&str]] = &[RUNTIMES, SOCKETS, HTTP, SQL];
 /// All crates of the workspace.
 pub const CRATES: &[CrateRule] = &[
     CrateRule { name: CORE, may_use: &[], never_directly: &["serde_json", "anyhow"], never_below: IO },
+    CrateRule { name: DISK, may_use: &[], never_directly: &["anyhow"], never_below: IO },
+    CrateRule { name: PROCESS, may_use: &[], never_directly: &["anyhow"], never_below: &[HTTP, SQL] },
     CrateRule { name: AUTH, may_use: &[CORE], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: METRICS, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: STORAGE, may_use: &[CORE], never_directly: &["anyhow", "serde"], never_below: IO },
@@ -81,7 +87,7 @@ pub const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "less-sync-storage-sqlite",
-        may_use: &[CORE, METRICS, STORAGE],
+        may_use: &[CORE, DISK, METRICS, STORAGE],
         never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[&["mio"], HTTP],
     },
@@ -93,7 +99,7 @@ pub const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "less-sync-storage-objects",
-        may_use: &[CORE, METRICS, STORAGE],
+        may_use: &[CORE, DISK, METRICS, STORAGE],
         never_directly: &["anyhow", "minicbor", "rand", "serde_json"],
         never_below: &[&["axum", "tungstenite"], SQL],
     },
@@ -144,7 +150,7 @@ pub const CRATES: &[CrateRule] = &[
     CrateRule { name: HISTORY, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule {
         name: KEYSTORE,
-        may_use: &[CORE, AUTH, CLIENT],
+        may_use: &[CORE, DISK, AUTH, CLIENT],
         never_directly: &["anyhow", "tokio"],
         never_below: &[&["axum"], SQL],
     },
@@ -156,7 +162,7 @@ pub const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "less-sync",
-        may_use: &[CORE, CLIENT, HISTORY, KEYSTORE, BENCH, MANUAL],
+        may_use: &[CORE, DISK, PROCESS, CLIENT, HISTORY, KEYSTORE, BENCH, MANUAL],
         never_directly: &[],
         never_below: &[&["axum"], SQL],
     },

@@ -4,8 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use less_sync_process::print_stdout;
+
 use super::issuer::DevIssuer;
-use crate::console::print_stdout;
 
 const DEFAULT_PORT: u16 = 5379;
 
@@ -38,4 +39,5 @@ Two devices of one user, live; each in a terminal of its own:
         issuer = issuer.name(),
         token = issuer.sample_token(),
     ))
+    .map(drop)
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use less_sync_process::print_stdout;
 
-use crate::console::print_stdout;
 use crate::exit_error::ExitError;
 
 /// Prints one result.
 pub(super) fn print(line: &str) -> Result<(), ExitError> {
-    Ok(print_stdout(line).context("cannot write to standard output")?)
+    Ok(print_stdout(line).map(drop).context("cannot write to standard output")?)
 }
 
 /// Result line of one migration step.

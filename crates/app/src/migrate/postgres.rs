@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 
+use less_sync_process::print_stderr;
 use less_sync_storage_postgres::migrate::{
     self, Down, Event, MigrateError, Migrator, Step, StrayFile, Target, Up, latest_version,
 };
@@ -11,7 +12,6 @@ use less_sync_storage_postgres::migrate::{
 use super::arguments::{DownArguments, UpArguments};
 use super::output;
 use super::schema::{Migration, Schema};
-use crate::console::print_stderr;
 use crate::exit_error::ExitError;
 
 pub(super) async fn up(migrator: &Migrator, arguments: &UpArguments) -> Result<(), ExitError> {

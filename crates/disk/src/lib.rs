@@ -1,0 +1,12 @@
+//! Private files and durable directories, for the server and the toolbox.
+//!
+//! A file is durable once its content and the directory that names it are synchronised. Some file systems cannot synchronise
+//! directories; [`DirectorySync`] is the policy for them.
+
+mod directory_sync;
+mod private_file;
+mod replaceable;
+
+pub use directory_sync::{DirectorySync, UnsyncedDirectory};
+pub use private_file::{create_private, create_private_directory, open_private};
+pub use replaceable::replaceable;
