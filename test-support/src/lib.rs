@@ -37,7 +37,7 @@ pub use clock::ManualClock;
 pub use deadline::{DEADLINE, within};
 pub use device::{Connecting, Device};
 pub use issuer::{Behaviour, Claims, Issuer};
-pub use log_scan::never_logged;
+pub use log_scan::{LogWatch, never_logged};
 pub use notation::{bytes, decode, encode, hex, unhex};
 pub use proxy::{Fault, FaultProxy, Link};
 pub use raw_client::{Frame, HttpResponse, Opcode, RawClient, Received, Upgrade};

@@ -21,6 +21,7 @@ const SHORTEST: usize = 5;
 
 static SECRETS: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static WATCHED: Mutex<Vec<(&str, String)>> = Mutex::new(Vec::new());
 
 /// Scans for `text` from now on. Texts shorter than five bytes are not scanned for.
 pub fn never_logged(text: &str) {
@@ -29,18 +30,49 @@ pub fn never_logged(text: &str) {
     }
 }
 
+/// Events whose text contains a text, from the start of the watch on. Not for texts of concurrent tests of one process.
+#[derive(Debug)]
+pub struct LogWatch(&'static str);
+
+impl LogWatch {
+    /// Starts to keep the events that contain `text`.
+    #[must_use]
+    pub fn start(text: &'static str) -> Self {
+        install();
+        WATCHED.lock().retain(|(watched, _)| *watched != text);
+        WATCHED.lock().push((text, String::new()));
+        Self(text)
+    }
+
+    /// Events so far, one per line: level, target, and fields.
+    ///
+    /// # Panics
+    /// If another watch of the same text was started.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let watched = WATCHED.lock();
+        let (_, lines) = watched.iter().find(|(text, _)| *text == self.0).expect("a watch");
+        lines.lines().map(str::to_owned).collect()
+    }
+}
+
+/// Installs the scanner of this process, with the rules of the server's own log.
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let layer = Scanner.with_filter(filter_fn(is_loggable));
+        tracing_subscriber::registry().with(layer).try_init().expect("no other subscriber in a test");
+    });
+}
+
 /// Scan of a server's lifetime. Dropping it fails the test if anything was found.
 #[derive(Debug)]
 pub(crate) struct LogScan(());
 
 impl LogScan {
-    /// Scans all that this process logs under the rules of the server's own log.
+    /// Scans all that this process logs.
     pub(crate) fn start() -> Self {
-        static INSTALLED: Once = Once::new();
-        INSTALLED.call_once(|| {
-            let layer = Scanner.with_filter(filter_fn(is_loggable));
-            tracing_subscriber::registry().with(layer).try_init().expect("no other subscriber in a test");
-        });
+        install();
         Self(())
     }
 }
@@ -85,6 +117,9 @@ impl Text {
     }
 
     fn scan(self) {
+        for (_, lines) in WATCHED.lock().iter_mut().filter(|(text, _)| self.0.contains(text)) {
+            let _infallible = writeln!(lines, "{}", self.0.replace('\n', " "));
+        }
         if SECRETS.read().iter().any(|secret| self.0.contains(secret.as_str())) {
             FOUND.lock().push(self.0);
         }
@@ -120,5 +155,14 @@ mod tests {
         tracing::info_span!("span", value = ?Some("a secret text")).in_scope(|| ());
         assert_eq!(std::mem::take(&mut *FOUND.lock()).len(), 2);
         drop(scan);
+    }
+
+    #[test]
+    fn watched_events_are_kept_with_their_fields() {
+        let watch = LogWatch::start("a watched event");
+        tracing::trace!("another event");
+        tracing::trace!(size = 7, "a watched event");
+        let lines = watch.lines();
+        assert!(matches!(lines.as_slice(), [line] if line.contains("size=7")), "{lines:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! A whole server on a free loopback port, with a database and an issuer of its own.
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ pub struct TestServerBuilder {
     database_pages: Option<u32>,
     store: TestStore,
     files: bool,
+    directory_sync: Option<fn(&Path) -> io::Result<()>>,
 }
 
 impl TestServer {
@@ -241,6 +243,13 @@ impl TestServerBuilder {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Replaces the `fsync` of directories.
+    #[must_use]
+    pub fn directory_sync(mut self, operation: fn(&Path) -> io::Result<()>) -> Self {
+        self.directory_sync = Some(operation);
         self
     }
 

@@ -7,6 +7,7 @@ mod clock;
 mod cmd;
 mod content;
 mod cursor;
+mod durability;
 mod failure;
 mod fields;
 mod output;

@@ -15,6 +15,7 @@ use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_keystore::{KeyDirectory, KeystoreError};
 
 use crate::claims::{self, Claims};
+use crate::durability::directory_sync;
 use crate::failure::Failure;
 use crate::shared_space::SharedSpace;
 use crate::space_keys::{self, PersonalKeys, SpaceKeys};
@@ -145,7 +146,7 @@ impl Target {
     pub(crate) fn key_directory(&self) -> Result<KeyDirectory, Failure> {
         let path = self.keys.clone().or_else(KeyDirectory::default_path);
         let path = path.ok_or_else(|| anyhow!("no default key directory without a home: give --keys DIR"));
-        path.map(KeyDirectory::new).map_err(Failure::usage)
+        path.map(|path| KeyDirectory::new(path, directory_sync())).map_err(Failure::usage)
     }
 
     /// Dialer with the key of the key directory, if there is one: it settles which issuer may name its DID (auth §2.7).

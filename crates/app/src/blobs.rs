@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use less_sync_core::ErrorChain;
+use less_sync_disk::DirectorySync;
 use less_sync_engine::{Files, Random as _};
 use less_sync_storage::Blobs;
-use less_sync_storage_objects::{LocalBlobs, S3Blobs};
+use less_sync_storage_objects::{LocalBlobs, LocalOptions, S3Blobs};
 use uuid::Uuid;
 
 use crate::clock::SystemRandom;
@@ -18,12 +19,17 @@ use crate::tasks::Tasks;
 const SWEEP: Duration = Duration::from_mins(1);
 
 /// Opens the file storage, if one is configured, and probes it with a test object.
-pub(crate) async fn open(config: &FilesConfig) -> anyhow::Result<Option<Arc<dyn Blobs>>> {
+pub(crate) async fn open(
+    config: &FilesConfig,
+    directory_sync: &DirectorySync,
+) -> anyhow::Result<Option<Arc<dyn Blobs>>> {
     let Some(store) = &config.store else { return Ok(None) };
     let instance = Uuid::from_bytes(SystemRandom.uuid());
     let blobs: Arc<dyn Blobs> = match store {
         FileStore::Local(directory) => {
-            let opened = LocalBlobs::open(directory, instance).await;
+            let options =
+                LocalOptions { directory_sync: directory_sync.clone(), ..LocalOptions::new(directory) };
+            let opened = LocalBlobs::open_with(options, instance).await;
             Arc::new(opened.with_context(|| format!("cannot open file storage in {}", directory.display()))?)
         }
         FileStore::S3(bucket) => {

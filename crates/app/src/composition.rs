@@ -8,6 +8,7 @@ use axum::middleware::from_fn_with_state;
 use less_sync_api::{ApiState, Draining};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
+use less_sync_disk::DirectorySync;
 use less_sync_engine::{
     Authenticator, Clock, Engine, EngineDeps, Files, IssuerGate, KeySetDeps, KeySetSource, Random,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Deps {
     pub(crate) draining: Draining,
     /// Key set source of tests; default: HTTP.
     pub(crate) key_sets: Option<Arc<dyn KeySetSource>>,
+    pub(crate) directory_sync: DirectorySync,
 }
 
 /// Components of a server.
@@ -90,7 +92,8 @@ fn development_routes(config: &Config, endpoint: &Arc<Endpoint>, issuer: &Arc<De
 
 fn dev_issuer(config: &Config, address: SocketAddr, deps: &Deps) -> anyhow::Result<Option<Arc<DevIssuer>>> {
     let Some(directory) = &config.development else { return Ok(None) };
-    let issuer = DevIssuer::open(directory, address, &config.tokens.rules, deps.clock.clone())?;
+    let at = (directory.as_path(), &deps.directory_sync);
+    let issuer = DevIssuer::open(at, address, &config.tokens.rules, deps.clock.clone())?;
     Ok(Some(Arc::new(issuer)))
 }
 

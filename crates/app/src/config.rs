@@ -6,6 +6,7 @@
 mod admin;
 mod database;
 mod discovery;
+mod durability;
 mod files;
 mod grammar;
 mod identity;
@@ -19,7 +20,7 @@ mod server;
 mod sources;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use admin::AdminConfig;
 pub use database::DatabaseConfig;
@@ -35,6 +36,7 @@ pub use sources::{Sources, Values};
 
 pub(crate) use grammar::duration as parse_duration;
 use less_sync_api::ServerMetadata;
+use less_sync_disk::DirectorySync;
 use reader::{Findings, Reader};
 use url::Url;
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Database adapter and its options.
     pub database: DatabaseConfig,
+    /// Synchronisation of directories, and the policy for file systems without it (`ALLOW_UNSYNCED_DIRECTORIES`).
+    pub directory_sync: DirectorySync,
     /// `DISCOVERY_IDENTITY_DOMAIN`, `PUBLIC_SYNC_URL`, `ACCOUNTS_URL`, `WEBFINGER_URL`: public metadata of the
     /// deployment; `None` if incomplete.
     pub metadata: Option<ServerMetadata>,
@@ -90,6 +94,7 @@ impl Config {
         let server = ServerConfig::read(&mut reader);
         let metadata = discovery::read(&mut reader);
         let database = DatabaseConfig::read(&mut reader);
+        let directory_sync = durability::directory_sync(&mut reader);
         let files = FilesConfig::read(&mut reader);
         let tokens = TokenConfig::read(&mut reader);
         let identity = IdentityConfig::read(&mut reader);
@@ -105,6 +110,7 @@ impl Config {
                 Ok(Self {
                     server,
                     database,
+                    directory_sync,
                     metadata,
                     files,
                     tokens,
@@ -145,6 +151,21 @@ impl Config {
         let files = FilesConfig::read(&mut reader);
         let problems = reader.into_problems();
         if problems.is_empty() { Ok(files) } else { Err(InvalidConfig { problems }) }
+    }
+
+    /// Reads the policy for file systems that cannot synchronise directories, for maintenance commands. The first such
+    /// directory is passed to `report`.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`].
+    pub(crate) fn read_directory_sync(
+        sources: &Sources,
+        report: fn(&Path),
+    ) -> Result<DirectorySync, InvalidConfig> {
+        let mut reader = Reader::new(sources);
+        let directory_sync = durability::policy(&mut reader, report);
+        let problems = reader.into_problems();
+        if problems.is_empty() { Ok(directory_sync) } else { Err(InvalidConfig { problems }) }
     }
 
     /// Readiness URL of a server with these settings, as seen from its own machine.

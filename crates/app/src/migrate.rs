@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
+use less_sync_process::end_on_signals;
 
 use crate::cli::Process;
 use crate::exit_error::ExitError;
@@ -79,9 +80,9 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
         (Database::Postgres(migrator), Command::Up(up)) => postgres::up(migrator, up).await?,
         (Database::Postgres(migrator), Command::Down(down)) => postgres::down(migrator, down).await?,
         (Database::Postgres(migrator), Command::Adopt) => postgres::adopt(migrator).await?,
-        (Database::Sqlite(path), Command::Up(up)) => sqlite::up(path, up)?,
-        (Database::Sqlite(_), Command::Down(_)) => return Err(sqlite::unsupported("down")),
-        (Database::Sqlite(_), Command::Adopt) => return Err(sqlite::unsupported("adopt")),
+        (Database::Sqlite(path, sync), Command::Up(up)) => sqlite::up(path, sync, up)?,
+        (Database::Sqlite(..), Command::Down(_)) => return Err(sqlite::unsupported("down")),
+        (Database::Sqlite(..), Command::Adopt) => return Err(sqlite::unsupported("adopt")),
         (
             _,
             Command::Create(_)

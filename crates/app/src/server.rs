@@ -58,15 +58,22 @@ impl Server {
     pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let open_files = overrides.open_files.or_else(file_limit::current);
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let blobs = blobs::open(&config.files).await?;
-        let stores = Stores { database: Store::open(&config.database).await?, blobs };
+        let directory_sync = config.directory_sync.clone();
+        let blobs = blobs::open(&config.files, &directory_sync).await?;
+        let stores = Stores { database: Store::open(&config.database, &directory_sync).await?, blobs };
         stores.database.forget_jump().await?;
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let admin = admin::bind(config.admin.as_ref()).await?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
         let key_sets = overrides.key_sets;
-        let deps = Deps { clock: clock.clone(), tasks: tasks.clone(), draining: draining.clone(), key_sets };
+        let deps = Deps {
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            draining: draining.clone(),
+            key_sets,
+            directory_sync,
+        };
         let Components { endpoint, router, api, dev_issuer, metrics } =
             compose(&config, &stores, address, &deps)?;
         let metrics = Arc::new(metrics);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use less_sync_disk::DirectorySync;
 use less_sync_storage::{PoolState, Storage};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
-use less_sync_storage_sqlite::SqliteStorage;
+use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 
 use crate::config::DatabaseConfig;
 use crate::tasks::Tasks;
@@ -24,11 +25,15 @@ pub(crate) enum Store {
 impl Store {
     /// Opens the database and applies pending migrations. Waits for a database server that is not reachable yet, up to
     /// `DATABASE_STARTUP_WAIT`.
-    pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        config: &DatabaseConfig,
+        directory_sync: &DirectorySync,
+    ) -> anyhow::Result<Self> {
         const FAILED: &str = "cannot open the database";
         Ok(match config {
             DatabaseConfig::Sqlite(options) => {
-                Self::Sqlite(Arc::new(SqliteStorage::open(options.clone()).context(FAILED)?))
+                let options = SqliteOptions { directory_sync: directory_sync.clone(), ..options.clone() };
+                Self::Sqlite(Arc::new(SqliteStorage::open(options).context(FAILED)?))
             }
             DatabaseConfig::Postgres(options) => {
                 let options = PostgresOptions::clone(options);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use less_sync_client::crypto::{Identity, Secret};
 use less_sync_core::SpaceId;
+use less_sync_disk::{DirectorySync, open_private};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -19,7 +20,10 @@ const VERSION: u32 = 1;
 
 /// Directory of an identity and its spaces, created by the first write.
 #[derive(Clone, Debug)]
-pub struct KeyDirectory(PathBuf);
+pub struct KeyDirectory {
+    path: PathBuf,
+    sync: DirectorySync,
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,10 +33,10 @@ struct IdentityFile {
 }
 
 impl KeyDirectory {
-    /// Key directory at `path`, which need not exist.
+    /// Key directory at `path`, which need not exist. Keys are written durably as far as `sync` requires it.
     #[must_use]
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+    pub fn new(path: impl Into<PathBuf>, sync: DirectorySync) -> Self {
+        Self { path: path.into(), sync }
     }
 
     /// Default path of the current user: `less-sync/keys` in the XDG data directory; `None` without a home directory.
@@ -46,7 +50,7 @@ impl KeyDirectory {
     /// Path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Reads the identity; `None` before it was created.
@@ -54,7 +58,7 @@ impl KeyDirectory {
     /// # Errors
     /// See [`KeystoreError`].
     pub fn identity(&self) -> Result<Option<Identity>, KeystoreError> {
-        let path = self.0.join(IDENTITY);
+        let path = self.path.join(IDENTITY);
         let Some(text) = self.read(&path)? else { return Ok(None) };
         let file = serde_json::from_str::<IdentityFile>(&text).ok().filter(|file| file.version == VERSION);
         let identity = file.and_then(|file| Identity::from_secret(file.secret).ok());
@@ -66,7 +70,7 @@ impl KeyDirectory {
     /// # Errors
     /// See [`KeystoreError`].
     pub fn identity_or_create(&self) -> Result<Identity, KeystoreError> {
-        private_file::create_directory(&self.0)?;
+        self.create_directory(&self.path)?;
         let _lock = self.lock()?;
         // Read under the lock: another process may have created an identity in the meantime.
         if let Some(identity) = self.identity()? {
@@ -74,7 +78,7 @@ impl KeyDirectory {
         }
         let identity = Identity::random();
         let file = IdentityFile { version: VERSION, secret: identity.secret().clone() };
-        private_file::replace(&self.0.join(IDENTITY), &file)?;
+        self.replace(&self.path.join(IDENTITY), &file)?;
         Ok(identity)
     }
 
@@ -94,7 +98,7 @@ impl KeyDirectory {
     /// # Errors
     /// See [`KeystoreError`].
     pub fn spaces(&self) -> Result<Vec<SpaceId>, KeystoreError> {
-        let folder = self.0.join(SPACES);
+        let folder = self.path.join(SPACES);
         if !folder.exists() {
             return Ok(Vec::new());
         }
@@ -110,7 +114,7 @@ impl KeyDirectory {
     /// # Errors
     /// See [`KeystoreError`].
     pub fn space_or_only(&self, named: Option<SpaceId>) -> Result<StoredSpace, KeystoreError> {
-        let directory = || self.0.clone();
+        let directory = || self.path.clone();
         let space = match (named, self.spaces()?.as_slice()) {
             (Some(space), _) => space,
             (None, [only]) => *only,
@@ -127,7 +131,7 @@ impl KeyDirectory {
     /// # Errors
     /// See [`KeystoreError`].
     pub fn save(&self, stored: &StoredSpace) -> Result<(), KeystoreError> {
-        private_file::create_directory(&self.0)?;
+        self.create_directory(&self.path)?;
         let _lock = self.lock()?;
         self.write(stored)
     }
@@ -154,37 +158,48 @@ impl KeyDirectory {
     /// See [`KeystoreError`].
     pub fn remove(&self, space: SpaceId) -> Result<(), KeystoreError> {
         let path = self.space_path(space);
-        std::fs::remove_file(&path).map_err(KeystoreError::io("remove", &path))
+        let removed = std::fs::remove_file(&path).and_then(|()| self.sync.synchronise_parent(&path));
+        removed.map_err(KeystoreError::io("remove", &path))
     }
 
     fn write(&self, stored: &StoredSpace) -> Result<(), KeystoreError> {
-        private_file::create_directory(&self.0.join(SPACES))?;
+        self.create_directory(&self.path.join(SPACES))?;
         let path = self.space_path(stored.membership.space());
-        private_file::replace(&path, &stored.to_file())
+        self.replace(&path, &stored.to_file())
     }
 
     pub(crate) fn read(&self, path: &Path) -> Result<Option<Zeroizing<String>>, KeystoreError> {
-        if self.0.exists() {
-            private_file::check(&self.0)?;
+        if self.path.exists() {
+            private_file::check(&self.path)?;
         }
         private_file::read(path)
     }
 
+    pub(crate) fn create_directory(&self, path: &Path) -> Result<(), KeystoreError> {
+        private_file::create_directory(path, &self.sync)
+    }
+
+    pub(crate) fn replace(&self, path: &Path, content: &impl Serialize) -> Result<(), KeystoreError> {
+        private_file::replace(path, content, &self.sync)
+    }
+
     fn space_path(&self, space: SpaceId) -> PathBuf {
-        self.0.join(SPACES).join(format!("{space}.json"))
+        self.path.join(SPACES).join(format!("{space}.json"))
     }
 
     /// Takes the lock of the directory, held by one process at a time until the file is dropped.
     pub(crate) fn lock(&self) -> Result<File, KeystoreError> {
-        let path = self.0.join(LOCK);
-        let locked = private_file::open_lock(&path).and_then(|file| file.lock().map(|()| file));
+        let path = self.path.join(LOCK);
+        let locked = open_private(&path).and_then(|file| file.lock().map(|()| file));
         locked.map_err(KeystoreError::io("lock", &path))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
@@ -199,28 +214,49 @@ mod tests {
     #[test]
     fn identity_is_created_once_and_readable_by_its_owner_only() {
         let parent = tempfile::tempdir().unwrap();
-        let keys = KeyDirectory(parent.path().join("a/keys"));
+        let keys = KeyDirectory::new(parent.path().join("a/keys"), DirectorySync::required());
         assert!(keys.identity().unwrap().is_none());
         let made = keys.identity_or_create().unwrap();
         assert_eq!(keys.identity_or_create().unwrap().did(), made.did());
         assert_eq!(keys.identity().unwrap().unwrap().did(), made.did());
-        let modes = [IDENTITY, LOCK, ""].map(|name| mode(&keys.0.join(name)));
+        let modes = [IDENTITY, LOCK, ""].map(|name| mode(&keys.path.join(name)));
         assert_eq!(modes, [0o600, 0o600, 0o700]);
+    }
+
+    #[test]
+    fn keys_are_written_with_one_report_where_directories_cannot_be_synchronised() {
+        static REPORTS: AtomicUsize = AtomicUsize::new(0);
+        let count = |_: &Path| {
+            REPORTS.fetch_add(1, Ordering::Relaxed);
+        };
+        let unsupported = |_: &Path| Err(ErrorKind::Unsupported.into());
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/keys");
+        let keys = KeyDirectory::new(&path, DirectorySync::best_effort(count).with_operation(unsupported));
+        let made = keys.identity_or_create().unwrap();
+        keys.personal_keys_or_create(SpaceId::from_bytes([1; 16])).unwrap();
+        assert_eq!(keys.identity().unwrap().unwrap().did(), made.did());
+        assert_eq!(REPORTS.load(Ordering::Relaxed), 1);
+        let strict =
+            KeyDirectory::new(parent.path().join("b"), DirectorySync::required().with_operation(unsupported));
+        assert!(matches!(strict.identity_or_create(), Err(KeystoreError::Io { .. })));
     }
 
     #[test]
     fn exposed_and_invalid_files_are_rejected_and_left_unchanged() {
         let parent = tempfile::tempdir().unwrap();
-        let keys = KeyDirectory(parent.path().join("keys"));
+        let keys = KeyDirectory::new(parent.path().join("keys"), DirectorySync::required());
         keys.identity_or_create().unwrap();
-        for (path, open, closed) in [(keys.0.join(IDENTITY), 0o640, 0o600), (keys.0.clone(), 0o750, 0o700)] {
+        for (path, open, closed) in
+            [(keys.path.join(IDENTITY), 0o640, 0o600), (keys.path.clone(), 0o750, 0o700)]
+        {
             set_mode(&path, open);
             assert!(keys.identity().is_err() && keys.identity_or_create().is_err());
             set_mode(&path, closed);
             assert!(keys.identity().is_ok());
         }
-        std::fs::write(keys.0.join(IDENTITY), "{}").unwrap();
+        std::fs::write(keys.path.join(IDENTITY), "{}").unwrap();
         assert!(keys.identity_or_create().is_err());
-        assert_eq!(std::fs::read_to_string(keys.0.join(IDENTITY)).unwrap(), "{}");
+        assert_eq!(std::fs::read_to_string(keys.path.join(IDENTITY)).unwrap(), "{}");
     }
 }

@@ -15,11 +15,12 @@
 //! access.
 //!
 //! ```
+//! use less_sync_disk::DirectorySync;
 //! use less_sync_keystore::KeyDirectory;
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("keys");
-//! let keys = KeyDirectory::new(path);
+//! let keys = KeyDirectory::new(path, DirectorySync::required());
 //! assert!(keys.identity()?.is_none());
 //! let identity = keys.identity_or_create()?;
 //! assert_eq!(keys.identity()?.map(|stored| stored.did().clone()).as_ref(), Some(identity.did()));
@@ -27,13 +28,11 @@
 //! ```
 
 mod directory;
-mod directory_sync;
 mod error;
 mod personal;
 mod private_file;
 mod stored_space;
 
 pub use directory::KeyDirectory;
-pub use directory_sync::synchronise_directory;
 pub use error::KeystoreError;
 pub use stored_space::{PendingRotation, StoredSpace};

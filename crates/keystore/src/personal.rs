@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 
 use crate::directory::KeyDirectory;
 use crate::error::KeystoreError;
-use crate::private_file;
 
 const FOLDER: &str = "personal";
 const VERSION: u32 = 1;
@@ -44,16 +43,16 @@ impl KeyDirectory {
     /// # Errors
     /// See [`KeystoreError`].
     pub fn personal_keys_or_create(&self, space: SpaceId) -> Result<KeyRing, KeystoreError> {
-        private_file::create_directory(self.path())?;
+        self.create_directory(self.path())?;
         let _lock = self.lock()?;
         // Read under the lock: another process may have created the key in the meantime.
         let ring = self.personal_keys(space)?;
         if ring.newest().is_some() {
             return Ok(ring);
         }
-        private_file::create_directory(&self.path().join(FOLDER))?;
+        self.create_directory(&self.path().join(FOLDER))?;
         let file = PersonalFile { version: VERSION, space: space.to_string(), key: Secret::random() };
-        private_file::replace(&self.personal_path(space), &file)?;
+        self.replace(&self.personal_path(space), &file)?;
         self.personal_keys(space)
     }
 
@@ -81,16 +80,16 @@ impl KeyDirectory {
         let file = serde_json::from_str::<PersonalFile>(text.trim_start_matches('\u{feff}'));
         let file = file.ok().filter(|file| file.version == VERSION).ok_or(KeystoreError::NotAKey)?;
         let space: SpaceId = file.space.parse().map_err(|_| KeystoreError::NotAKey)?;
-        private_file::create_directory(self.path())?;
+        self.create_directory(self.path())?;
         let _lock = self.lock()?;
         let path = self.personal_path(space);
         match self.personal_keys(space)?.newest() {
             Some(stored) if stored.secret().expose() == file.key.expose() => Ok(space),
             Some(_) => Err(KeystoreError::OtherKey { space, path }),
             None => {
-                private_file::create_directory(&self.path().join(FOLDER))?;
+                self.create_directory(&self.path().join(FOLDER))?;
                 // Written anew: the text may spell the id of the space in another way.
-                private_file::replace(&path, &PersonalFile { space: space.to_string(), ..file })?;
+                self.replace(&path, &PersonalFile { space: space.to_string(), ..file })?;
                 Ok(space)
             }
         }
@@ -105,14 +104,20 @@ impl KeyDirectory {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use less_sync_disk::DirectorySync;
+
     use super::*;
 
     const SPACE: SpaceId = SpaceId::from_bytes([1; 16]);
 
+    fn keys_at(path: PathBuf) -> KeyDirectory {
+        KeyDirectory::new(path, DirectorySync::required())
+    }
+
     #[test]
     fn key_is_created_once_for_its_owner_only_and_is_no_shared_space() {
         let parent = tempfile::tempdir().unwrap();
-        let keys = KeyDirectory::new(parent.path().join("keys"));
+        let keys = keys_at(parent.path().join("keys"));
         assert!(keys.personal_keys(SPACE).unwrap().newest().is_none());
         let made = keys.personal_keys_or_create(SPACE).unwrap().newest().unwrap().secret().clone();
         for again in [keys.personal_keys(SPACE), keys.personal_keys_or_create(SPACE)] {
@@ -128,7 +133,7 @@ mod tests {
     #[test]
     fn exported_key_is_imported_once_and_never_replaces_another() {
         let parent = tempfile::tempdir().unwrap();
-        let [one, two] = ["one", "two"].map(|name| KeyDirectory::new(parent.path().join(name)));
+        let [one, two] = ["one", "two"].map(|name| keys_at(parent.path().join(name)));
         assert!(one.export_personal(SPACE).unwrap().is_none());
         one.personal_keys_or_create(SPACE).unwrap();
         let text = one.export_personal(SPACE).unwrap().unwrap();
@@ -137,7 +142,7 @@ mod tests {
         }
         assert_eq!(two.export_personal(SPACE).unwrap(), Some(text.clone()));
 
-        let other = KeyDirectory::new(parent.path().join("other"));
+        let other = keys_at(parent.path().join("other"));
         other.personal_keys_or_create(SPACE).unwrap();
         assert!(matches!(other.import_personal(&text), Err(KeystoreError::OtherKey { space: SPACE, .. })));
         assert_ne!(other.export_personal(SPACE).unwrap(), Some(text.clone()));
@@ -150,7 +155,7 @@ mod tests {
     #[test]
     fn exposed_and_invalid_files_are_rejected_and_left_unchanged() {
         let parent = tempfile::tempdir().unwrap();
-        let keys = KeyDirectory::new(parent.path().join("keys"));
+        let keys = keys_at(parent.path().join("keys"));
         keys.personal_keys_or_create(SPACE).unwrap();
         let path = keys.personal_path(SPACE);
         let set_mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();

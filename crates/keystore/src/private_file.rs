@@ -1,24 +1,23 @@
 //! Files that only their owner can access.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
+use less_sync_disk::{DirectorySync, replaceable};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::directory_sync::synchronise_directory;
 use crate::error::KeystoreError;
 
 /// Permission bits of group and others.
 const OTHERS: u32 = 0o077;
 
-/// Creates a directory with mode 0700; an existing one must not be accessible by other users.
-pub(crate) fn create_directory(path: &Path) -> Result<(), KeystoreError> {
-    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    created.map_err(KeystoreError::io("create", path))?;
+/// Creates a directory with mode 0700, durably; an existing one must not be accessible by other users.
+pub(crate) fn create_directory(path: &Path, sync: &DirectorySync) -> Result<(), KeystoreError> {
+    sync.create(path).map_err(KeystoreError::io("create", path))?;
     check(path)
 }
 
@@ -44,10 +43,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, KeystoreErr
 }
 
 /// Replaces a file atomically and durably.
-pub(crate) fn replace(path: &Path, content: &impl Serialize) -> Result<(), KeystoreError> {
+pub(crate) fn replace(
+    path: &Path,
+    content: &impl Serialize,
+    sync: &DirectorySync,
+) -> Result<(), KeystoreError> {
     let write = || -> io::Result<()> {
         let text = Zeroizing::new(serde_json::to_vec_pretty(content)?);
-        let path = &target(path)?;
+        let path = &replaceable(path)?;
         let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
         // Temporary files are created with mode 0600.
         let mut file = NamedTempFile::new_in(folder)?;
@@ -56,28 +59,9 @@ pub(crate) fn replace(path: &Path, content: &impl Serialize) -> Result<(), Keyst
         // The content must be durable before the rename, and the rename before the caller relies on the keys.
         file.as_file().sync_all()?;
         file.persist(path)?;
-        synchronise_directory(folder)
+        sync.synchronise(folder)
     };
     write().map_err(KeystoreError::io("write", path))
-}
-
-/// File that a path leads to. A link stays, and its target is replaced; a device, a pipe or a directory is not.
-fn target(path: &Path) -> io::Result<PathBuf> {
-    match path.symlink_metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
-        Err(error) => return Err(error),
-        Ok(_) => {}
-    }
-    let target = path.canonicalize()?;
-    if target.metadata()?.is_file() {
-        return Ok(target);
-    }
-    Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"))
-}
-
-/// Opens the lock file, creating it with mode 0600.
-pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 
 fn check_mode(path: &Path, metadata: &Metadata) -> Result<(), KeystoreError> {
@@ -96,11 +80,12 @@ mod tests {
             (folder.path().join("file"), folder.path().join("link"), folder.path().join("pipe"));
         std::fs::write(&file, "old").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        replace(&link, &"new").unwrap();
+        let sync = DirectorySync::required();
+        replace(&link, &"new", &sync).unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "\"new\"\n");
         let _socket = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
-        assert!(replace(&pipe, &"new").is_err());
+        assert!(replace(&pipe, &"new", &sync).is_err());
         assert!(pipe.exists() && !pipe.is_file());
     }
 }

@@ -19,7 +19,7 @@ mod probe;
 mod s3;
 mod violation;
 
-pub use local::LocalBlobs;
+pub use local::{LocalBlobs, LocalOptions};
 pub use named_objects::NamedObjects;
 pub use s3::{InvalidS3Options, RetryPolicy, S3Blobs, S3Options, Timeouts};
 pub use violation::Violation;

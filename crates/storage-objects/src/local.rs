@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use less_sync_disk::DirectorySync;
 use less_sync_storage::{
     BlobError, BlobReader, BlobWriter, Blobs, ListedBlob, MountedVolume, ObjectKey, ObjectName, Volume,
 };
@@ -30,6 +31,27 @@ use crate::probe::ProbeNames;
 use directories::Directories;
 use store::Store;
 use writer::LocalWriter;
+
+/// Directory of an object store, and its file system.
+#[derive(Clone, Debug)]
+pub struct LocalOptions {
+    /// Path of the directory.
+    pub root: PathBuf,
+    /// Source of the free space.
+    pub volume: Arc<dyn Volume>,
+    /// Synchronisation of directories, and the policy for file systems without it.
+    pub directory_sync: DirectorySync,
+}
+
+impl LocalOptions {
+    /// The directory at `root`, on a file system that must synchronise directories.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        let volume = Arc::new(MountedVolume::of(&root));
+        Self { root, volume, directory_sync: DirectorySync::required() }
+    }
+}
 
 /// Object store in a directory.
 ///
@@ -49,9 +71,7 @@ impl LocalBlobs {
     /// # Errors
     /// [`BlobError`] if the directory cannot be created, written or read (storage §4.8).
     pub async fn open(root: impl Into<PathBuf>, instance: Uuid) -> Result<Self, BlobError> {
-        let root = root.into();
-        let volume = Arc::new(MountedVolume::of(&root));
-        Self::open_on(root, volume, instance).await
+        Self::open_with(LocalOptions::new(root), instance).await
     }
 
     /// Opens a directory that exists, to read it: writes nothing, not even a probe.
@@ -59,23 +79,18 @@ impl LocalBlobs {
     /// # Errors
     /// [`BlobError`] if the directory cannot be opened.
     pub async fn existing(root: impl Into<PathBuf>, instance: Uuid) -> Result<Self, BlobError> {
-        let root = root.into();
-        let volume = Arc::new(MountedVolume::of(&root));
-        let directories = blocking::run(move || Directories::open(root)).await?;
+        let LocalOptions { root, volume, directory_sync } = LocalOptions::new(root);
+        let directories = blocking::run(move || Directories::open(&root, directory_sync)).await?;
         Ok(Self { store: Arc::new(Store { directories, volume }), probes: ProbeNames::new(instance) })
     }
 
-    /// Opens a directory as [`LocalBlobs::open`] does, with `volume` as the source of its free space.
+    /// Opens a directory as [`LocalBlobs::open`] does, with other options.
     ///
     /// # Errors
     /// As [`LocalBlobs::open`].
-    pub async fn open_on(
-        root: impl Into<PathBuf>,
-        volume: Arc<dyn Volume>,
-        instance: Uuid,
-    ) -> Result<Self, BlobError> {
-        let root = root.into();
-        let directories = blocking::run(move || Directories::open(root)).await?;
+    pub async fn open_with(options: LocalOptions, instance: Uuid) -> Result<Self, BlobError> {
+        let LocalOptions { root, volume, directory_sync } = options;
+        let directories = blocking::run(move || Directories::open(&root, directory_sync)).await?;
         let store = Arc::new(Store { directories, volume });
         let blobs = Self { store, probes: ProbeNames::new(instance) };
         blobs.probe().await?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use less_sync_core::SpaceId;
+use less_sync_disk::DirectorySync;
 use less_sync_storage::stored::cursor;
 use less_sync_storage::{
     Flow, JUMP_BATCH, JUMP_SETTING, JumpOutcome, JumpPosition, JumpProgress, JumpRejection, JumpRequest,
@@ -33,10 +34,11 @@ const RECORD: &str = "INSERT INTO server_settings (name, value) VALUES (?1, ?2)
 /// [`JumpRejection`].
 pub fn jump_cursors(
     path: &Path,
+    directory_sync: &DirectorySync,
     request: JumpRequest,
     tell: &mut dyn FnMut(&JumpProgress),
 ) -> Result<JumpOutcome, OpenError> {
-    let (mut db, _file) = open_existing(path)?;
+    let (mut db, _file) = open_existing(path, directory_sync)?;
     let recorded: Option<String> = db.query_row(RECORDED, [JUMP_SETTING], |row| row.get(0)).optional()?;
     let mut progress = request.begin(recorded.as_deref())?;
     if progress.is_complete() {
@@ -51,12 +53,15 @@ pub fn jump_cursors(
 }
 
 /// Opens a database file that exists and has the schema of this build, for a tool that changes it.
-pub(crate) fn open_existing(path: &Path) -> Result<(Connection, DatabaseFile), OpenError> {
+pub(crate) fn open_existing(
+    path: &Path,
+    directory_sync: &DirectorySync,
+) -> Result<(Connection, DatabaseFile), OpenError> {
     let found = path.try_exists().map_err(|source| OpenError::Files { path: path.to_owned(), source })?;
     if !found {
         return Err(OpenError::Missing(path.to_owned()));
     }
-    let file = DatabaseFile::claim(path)?;
+    let file = DatabaseFile::claim(path, directory_sync)?;
     let db = crate::connection::open_writer(file.location().path(), None)?;
     migrate::require_current(&db)?;
     Ok((db, file))

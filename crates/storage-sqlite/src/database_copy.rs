@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::Path;
 
 use less_sync_core::{FileId, SpaceId};
+use less_sync_disk::open_private;
 use less_sync_storage::stored::size;
 use less_sync_storage::{LiveObject, ObjectKey, ObjectName, SnapshotFile};
 use rusqlite::{Connection, Row, params};
 
 use crate::connection::{absolute, open_reader};
-use crate::database_file::open_private;
 use crate::{OpenError, cursor_jump, migrate};
 
 /// First schema version with files.

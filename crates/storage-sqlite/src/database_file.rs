@@ -1,8 +1,10 @@
 //! Files of a database: private to their owner, known by one name, and locked by one process.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use less_sync_disk::{DirectorySync, open_private};
 
 use crate::OpenError;
 use crate::file_names::{Identity, alias_of, identity_of};
@@ -37,15 +39,17 @@ pub(crate) struct DatabaseFile {
 }
 
 impl DatabaseFile {
-    /// Creates missing files and takes the locks.
+    /// Creates missing files durably and takes the locks.
     ///
     /// Opens the database file at most once, and only while it has the lock beside it: POSIX locks belong to the process
     /// and end when any descriptor of the file is closed, so a second descriptor would drop the locks that SQLite holds.
-    pub(crate) fn claim(path: &Path) -> Result<Self, OpenError> {
-        let path = resolve(path)?;
+    pub(crate) fn claim(path: &Path, sync: &DirectorySync) -> Result<Self, OpenError> {
+        let path = resolve(path, sync)?;
         let beside = lock(&path, &beside(&path, ".lock"))?;
         let files = |source| OpenError::Files { path: path.clone(), source };
         make_private_file(&path).map_err(files)?;
+        // Also if the file existed: its creator may have been killed. SQLite ignores a failure to do this for its log.
+        sync.synchronise_parent(&path).map_err(files)?;
         if let Some(alias) = alias_of(&path).map_err(files)? {
             return Err(OpenError::Alias { path, alias });
         }
@@ -64,7 +68,7 @@ impl DatabaseFile {
 }
 
 /// Makes the directory, and spells the path in the one way that leads to it without symbolic links.
-pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+pub(crate) fn resolve(path: &Path, sync: &DirectorySync) -> Result<PathBuf, OpenError> {
     let files = |source| OpenError::Files { path: path.to_owned(), source };
     let Some(name) = path.file_name() else {
         return Err(files(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file")));
@@ -73,8 +77,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let directory = make_directory(parent).and_then(|()| fs::canonicalize(parent));
-    match directory {
+    match sync.create(parent) {
         Ok(directory) => Ok(directory.join(name)),
         Err(source) => Err(OpenError::Files { path: parent.to_owned(), source }),
     }
@@ -115,20 +118,4 @@ fn make_private_file(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => open_private(path).map(drop),
         Err(error) => Err(error),
     }
-}
-
-pub(crate) fn open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-fn make_directory(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }

@@ -9,6 +9,7 @@ mod status;
 use std::path::Path;
 use std::time::Duration;
 
+use less_sync_disk::DirectorySync;
 use rusqlite::{Connection, params};
 
 use self::history::{MIGRATIONS, Migration, check, checksum, history};
@@ -43,8 +44,8 @@ const BOOKKEEPING: &str = "\
 ///
 /// # Errors
 /// As [`crate::SqliteStorage::open`]; in particular while a server has the database open.
-pub fn migrate(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
-    let file = DatabaseFile::claim(path)?;
+pub fn migrate(path: &Path, directory_sync: &DirectorySync) -> Result<Vec<SchemaStep>, OpenError> {
+    let file = DatabaseFile::claim(path, directory_sync)?;
     run(&mut open_writer(file.location().path(), None)?)
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use less_sync_disk::DirectorySync;
 use less_sync_storage::Volume;
 
 /// Path and limits of an embedded database.
@@ -23,6 +24,9 @@ pub struct SqliteOptions {
     pub max_pages: Option<u32>,
     /// Source of the free space of the disk. `None`: the file system of the database file.
     pub volume: Option<Arc<dyn Volume>>,
+    /// Synchronisation of the directory of the database, and the policy for file systems without it. SQLite synchronises the
+    /// directory of its log by itself and ignores failures, so the adapter checks the directory when it opens the database.
+    pub directory_sync: DirectorySync,
 }
 
 impl SqliteOptions {
@@ -37,6 +41,7 @@ impl SqliteOptions {
             queue: 65_536,
             max_pages: None,
             volume: None,
+            directory_sync: DirectorySync::required(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use less_sync_disk::DirectorySync;
 use less_sync_storage::{JumpOutcome, JumpProgress, JumpRequest};
 
 use crate::connection::open_reader;
@@ -16,6 +17,7 @@ use crate::{OpenError, jump_cursors, migrate};
 pub struct RestoredDatabase {
     path: PathBuf,
     staging: PathBuf,
+    directory_sync: DirectorySync,
     /// Lock of the path, which servers take too.
     _lock: File,
 }
@@ -25,12 +27,12 @@ impl RestoredDatabase {
     ///
     /// # Errors
     /// [`OpenError::NotEmpty`], [`OpenError::InUse`], [`OpenError::Files`].
-    pub fn begin(path: &Path) -> Result<Self, OpenError> {
-        let path = resolve(path)?;
+    pub fn begin(path: &Path, directory_sync: &DirectorySync) -> Result<Self, OpenError> {
+        let path = resolve(path, directory_sync)?;
         let held = lock(&path, &beside(&path, ".lock"))?;
         require_missing(&path)?;
         let staging = beside(&path, ".restoring");
-        let restored = Self { path, staging, _lock: held };
+        let restored = Self { path, staging, directory_sync: directory_sync.clone(), _lock: held };
         restored.remove_files();
         Ok(restored)
     }
@@ -47,9 +49,10 @@ impl RestoredDatabase {
     /// # Errors
     /// See [`OpenError`]. There is no database then.
     pub fn complete(self, tell: &mut dyn FnMut(&JumpProgress)) -> Result<JumpOutcome, OpenError> {
-        migrate(&self.staging)?;
+        migrate(&self.staging, &self.directory_sync)?;
         // The backup may be one of a restored database: the record of that restore says nothing of this one.
-        let outcome = jump_cursors(&self.staging, JumpRequest { jump: None, again: true }, tell)?;
+        let outcome =
+            jump_cursors(&self.staging, &self.directory_sync, JumpRequest { jump: None, again: true }, tell)?;
         self.require_sound()?;
         self.publish().map_err(|source| OpenError::Files { path: self.path.clone(), source })?;
         Ok(outcome)
@@ -69,7 +72,7 @@ impl RestoredDatabase {
         }
         File::open(&self.staging)?.sync_all()?;
         fs::rename(&self.staging, &self.path)?;
-        self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+        self.directory_sync.synchronise_parent(&self.path)
     }
 
     fn remove_files(&self) {

@@ -38,7 +38,7 @@ impl SqliteStorage {
     /// See [`OpenError`]; in particular a database that another process has open, that a later build wrote, or
     /// whose settings could not be made safe.
     pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
-        let file = DatabaseFile::claim(&options.path)?;
+        let file = DatabaseFile::claim(&options.path, &options.directory_sync)?;
         let location = file.location().clone();
         let mut connection = open_writer(location.path(), options.max_pages)?;
         migrate::run(&mut connection)?;

@@ -118,6 +118,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc as blocking;
 
+    use less_sync_disk::DirectorySync;
     use tempfile::NamedTempFile;
     use tokio::task::JoinSet;
 
@@ -132,7 +133,7 @@ mod tests {
         let tables =
             "CREATE TABLE numbers (number INTEGER); CREATE TABLE positive (number CHECK (number > 0))";
         connection.execute_batch(tables).unwrap();
-        let claimed = DatabaseFile::claim(file.path()).unwrap();
+        let claimed = DatabaseFile::claim(file.path(), &DirectorySync::required()).unwrap();
         (Writer::start(connection, claimed, 64).unwrap(), file)
     }
 

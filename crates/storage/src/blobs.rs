@@ -18,7 +18,7 @@ pub enum BlobError {
     NotFound,
     /// No space left, or less than the reserve (storage §4.8).
     #[error("object store is full")]
-    Full,
+    Full(#[source] Box<dyn Error + Send + Sync>),
     /// Store unreachable, overloaded or timed out; a retry may help.
     #[error("object store unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

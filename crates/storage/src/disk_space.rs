@@ -44,7 +44,9 @@ impl DiskSpace {
         self.free >= if share < reserve { share } else { reserve }
     }
 
-    const fn reserve(&self) -> u64 {
+    /// Space that objects must leave free, in bytes.
+    #[must_use]
+    pub const fn reserve(&self) -> u64 {
         let share = self.total / RESERVE_DIVISOR;
         if share > MIN_RESERVE { share } else { MIN_RESERVE }
     }

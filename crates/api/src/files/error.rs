@@ -24,7 +24,7 @@ impl From<FileError> for ApiError {
             FileError::TooLarge => error_with(Status::PAYLOAD_TOO_LARGE, "file too large"),
             FileError::TooManyUploads => Self::TOO_MANY_UPLOADS,
             FileError::TooManyDownloads => Self::TOO_MANY_DOWNLOADS,
-            FileError::StorageFull => error_with(Status::INSUFFICIENT_STORAGE, "insufficient storage"),
+            full @ FileError::StorageFull(_) => insufficient_storage(&full),
             FileError::LengthMismatch => {
                 Self::bad_request("Content-Length does not match request body length")
             }
@@ -37,6 +37,12 @@ impl From<FileError> for ApiError {
             | FileError::Blobs(_)) => failure(&failed),
         }
     }
+}
+
+/// Logs the reason: a reached reserve, a full disk, an exhausted quota of the file system, or a full bucket.
+fn insufficient_storage(error: &FileError) -> ApiError {
+    tracing::warn!(error = %ErrorChain(error), "upload rejected");
+    ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "insufficient storage")
 }
 
 /// Logs the cause; the response only says whether a retry may succeed.

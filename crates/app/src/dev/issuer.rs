@@ -11,6 +11,7 @@ use less_sync_auth::issuer::{IssuerKey, jwks_document};
 use less_sync_auth::personal_space::personal_space_id;
 use less_sync_auth::{PersonalSpaceNamespaces, TokenRules, TrustedIssuer};
 use less_sync_core::{MailboxId, SpaceId, Timestamp};
+use less_sync_disk::DirectorySync;
 use less_sync_engine::{Clock, FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 use serde_json::json;
 use url::Url;
@@ -47,18 +48,18 @@ pub(super) struct IssuedToken {
 }
 
 impl DevIssuer {
-    /// Opens the issuer of the server at `address`, with the key in `directory`.
+    /// Opens the issuer of the server at `address`, with the key in a directory.
     ///
     /// # Errors
     /// The key can be neither read nor created.
     pub(crate) fn open(
-        directory: &Path,
+        (directory, sync): (&Path, &DirectorySync),
         address: SocketAddr,
         rules: &TokenRules,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            key: key_file::load_or_create(directory)?,
+            key: key_file::load_or_create(directory, sync)?,
             issuer: format!("http://{address}/dev"),
             audience: rules.audiences.first().cloned(),
             namespaces: rules.personal_space.namespaces.clone(),

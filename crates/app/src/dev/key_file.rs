@@ -1,12 +1,11 @@
 //! Key file of the built-in issuer; it keeps tokens valid across restarts.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 use less_sync_auth::issuer::IssuerKey;
+use less_sync_disk::{DirectorySync, create_private};
 use zeroize::Zeroizing;
 
 const FILE: &str = "issuer.key";
@@ -17,27 +16,28 @@ const KEY_BYTES: usize = 32;
 ///
 /// # Errors
 /// The file cannot be read or created, or holds no valid key.
-pub(super) fn load_or_create(directory: &Path) -> anyhow::Result<IssuerKey> {
+pub(super) fn load_or_create(directory: &Path, sync: &DirectorySync) -> anyhow::Result<IssuerKey> {
     let path = directory.join(FILE);
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             parse(&Zeroizing::new(text)).with_context(|| format!("no valid key in {}", path.display()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create(directory, &path).with_context(|| format!("cannot write {}", path.display()))
+            create(directory, &path, sync).with_context(|| format!("cannot write {}", path.display()))
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
-fn create(directory: &Path, path: &Path) -> anyhow::Result<IssuerKey> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+fn create(directory: &Path, path: &Path, sync: &DirectorySync) -> anyhow::Result<IssuerKey> {
+    sync.create(directory)?;
     let (key, secret) = random_key()?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = create_private(path)?;
     let text = Zeroizing::new(secret.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")));
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
+    sync.synchronise_parent(path)?;
     Ok(key)
 }
 
@@ -70,8 +70,9 @@ mod tests {
     fn key_is_created_once_and_readable_for_its_owner_only() {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
-        let made = load_or_create(&data).unwrap();
-        let found = load_or_create(&data).unwrap();
+        let sync = DirectorySync::required();
+        let made = load_or_create(&data, &sync).unwrap();
+        let found = load_or_create(&data, &sync).unwrap();
         assert_eq!(made.jwk(), found.jwk());
         let rights = std::fs::metadata(data.join(FILE)).unwrap().permissions().mode();
         assert_eq!(rights & 0o777, 0o600);
@@ -82,7 +83,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for text in ["", "00", "zz", &"0".repeat(64), &"é".repeat(32)] {
             std::fs::write(directory.path().join(FILE), text).unwrap();
-            let error = load_or_create(directory.path()).unwrap_err();
+            let error = load_or_create(directory.path(), &DirectorySync::required()).unwrap_err();
             assert!(
                 error.to_string().starts_with("no valid key in ")
                     && error.to_string().ends_with("issuer.key"),

@@ -8,8 +8,8 @@ use super::database::Database;
 use super::output;
 use super::postgres::exit_error;
 use super::progress::Progress;
-use crate::console::print_stderr;
 use crate::exit_error::ExitError;
+use less_sync_process::print_stderr;
 
 pub(super) async fn run(database: &Database, arguments: &AfterRestoreArguments) -> Result<(), ExitError> {
     let AfterRestoreArguments { jump, again, progress } = *arguments;
@@ -37,7 +37,9 @@ pub(super) async fn jump_all(
         |done: &JumpProgress| progress.show(&format!("{} spaces, {} rows raised", done.spaces, done.rows));
     match database {
         Database::Postgres(migrator) => migrator.jump_cursors(request, &mut tell).await.map_err(exit_error),
-        Database::Sqlite(path) => Ok(jump_cursors(path, request, &mut tell).map_err(anyhow::Error::new)?),
+        Database::Sqlite(path, sync) => {
+            Ok(jump_cursors(path, sync, request, &mut tell).map_err(anyhow::Error::new)?)
+        }
     }
 }
 

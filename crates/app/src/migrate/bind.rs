@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use less_sync_storage::BindingKey;
 
 use super::arguments::{BindArguments, Connection};
-use super::blobs::sources;
+use super::database::{directory_sync, sources};
 use super::output::print;
 use crate::config::{Config, DatabaseConfig, Values};
 use crate::exit_error::ExitError;
@@ -20,10 +20,11 @@ pub(super) async fn bind(
 ) -> Result<ExitCode, ExitError> {
     let sources = sources(connection, environment).map_err(ExitError::usage)?;
     let (mut database, _) = Config::read_stores(&sources).map_err(ExitError::usage)?;
+    let sync = directory_sync(&sources).map_err(ExitError::usage)?;
     if let DatabaseConfig::Postgres(options) = &mut database {
         options.run_migrations = false;
     }
-    let store = Store::open(&database).await?;
+    let store = Store::open(&database, &sync).await?;
     let (id, issuer) = (&arguments.id, arguments.issuer.issuer());
     let keys = [id.did.as_ref().map(BindingKey::of_did), id.mailbox.map(BindingKey::of_mailbox)];
     let mut outcome = Ok(());

@@ -7,9 +7,10 @@ use less_sync_engine::fsck::{Finding, Fsck, FsckOptions, FsckSummary};
 use serde_json::{Value, json};
 
 use super::arguments::{Connection, FsckArguments};
+use super::database::{directory_sync, sources};
 use super::output::print;
 use crate::blobs;
-use crate::config::{Config, DatabaseConfig, Sources, Values};
+use crate::config::{Config, DatabaseConfig, Values};
 use crate::exit_error::ExitError;
 use crate::store::Store;
 
@@ -21,14 +22,15 @@ pub(super) async fn fsck(
 ) -> Result<ExitCode, ExitError> {
     let sources = sources(connection, environment).map_err(ExitError::usage)?;
     let (mut database, files) = Config::read_stores(&sources).map_err(ExitError::usage)?;
+    let sync = directory_sync(&sources).map_err(ExitError::usage)?;
     if let DatabaseConfig::Postgres(options) = &mut database {
         options.run_migrations = false;
     }
-    let blobs = blobs::open(&files).await?;
+    let blobs = blobs::open(&files, &sync).await?;
     let blobs = blobs.ok_or_else(|| {
         ExitError::usage(anyhow!("FILE_STORAGE_BACKEND is not set: no file storage to check"))
     })?;
-    let store = Store::open(&database).await?;
+    let store = Store::open(&database, &sync).await?;
     let FsckArguments { delete, min_age, space, json } = *arguments;
     let options = FsckOptions { only: space, min_age, delete };
     let mut printed = Ok(());
@@ -52,22 +54,6 @@ pub(super) async fn fsck(
         }
         outcome => outcome.map(|()| ExitCode::SUCCESS),
     }
-}
-
-/// Settings of the environment and the config file.
-pub(super) fn settings(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
-    let mut sources = Sources::from_environment(environment.clone());
-    if let Some(file) = &connection.config {
-        sources.add_file(file)?;
-    }
-    Ok(sources)
-}
-
-/// The same, with the database of the command.
-pub(super) fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
-    let mut sources = settings(connection, environment)?;
-    sources.flags.insert("DATABASE_URL".to_owned(), super::database::address(connection, environment)?);
-    Ok(sources)
 }
 
 fn as_text(finding: &Finding) -> String {

@@ -1,33 +1,36 @@
 //! Database selection: URL sources and adapter.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use less_sync_disk::DirectorySync;
+use less_sync_process::print_stderr;
 use less_sync_storage_postgres::migrate::{DatabaseUrl, InvalidDatabaseUrl, Migrator};
 
 use super::arguments::Connection;
 use super::schema::Schema;
 use super::{postgres, sqlite};
-use crate::config::{Sources, Values, unsupported_scheme, without_mark};
+use crate::config::{Config, InvalidConfig, Sources, Values, unsupported_scheme, without_mark};
 use crate::exit_error::ExitError;
 
 /// A database to migrate.
 #[derive(Debug)]
 pub(super) enum Database {
     Postgres(Box<Migrator>),
-    Sqlite(PathBuf),
+    Sqlite(PathBuf, DirectorySync),
 }
 
 impl Database {
     /// Finds the database: the command line, else `DATABASE_MIGRATION_URL`, else `DATABASE_URL`.
     pub(super) fn find(connection: &Connection, environment: &Values) -> Result<Self, ExitError> {
+        let sources = settings(connection, environment).map_err(ExitError::usage)?;
         let url = address(connection, environment).map_err(ExitError::usage)?;
-        Self::at(&url).map_err(ExitError::usage)
+        Self::at(&url, directory_sync(&sources).map_err(ExitError::usage)?).map_err(ExitError::usage)
     }
 
-    fn at(url: &str) -> anyhow::Result<Self> {
+    fn at(url: &str, sync: DirectorySync) -> anyhow::Result<Self> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            return sqlite::path(path).map(Self::Sqlite);
+            return sqlite::path(path).map(|path| Self::Sqlite(path, sync));
         }
         let parsed = url.parse::<DatabaseUrl>();
         if matches!(parsed, Err(InvalidDatabaseUrl::Scheme)) {
@@ -41,9 +44,34 @@ impl Database {
     pub(super) async fn schema(&self) -> Result<Schema, ExitError> {
         match self {
             Self::Postgres(migrator) => postgres::schema(migrator).await,
-            Self::Sqlite(path) => sqlite::schema(path),
+            Self::Sqlite(path, _) => sqlite::schema(path),
         }
     }
+}
+
+/// Settings of the environment and the config file.
+pub(super) fn settings(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
+    let mut sources = Sources::from_environment(environment.clone());
+    if let Some(file) = &connection.config {
+        sources.add_file(file)?;
+    }
+    Ok(sources)
+}
+
+/// Settings of the server, with the database of the command line.
+pub(super) fn sources(connection: &Connection, environment: &Values) -> anyhow::Result<Sources> {
+    let mut sources = settings(connection, environment)?;
+    sources.flags.insert("DATABASE_URL".to_owned(), address(connection, environment)?);
+    Ok(sources)
+}
+
+/// Policy for file systems that cannot synchronise directories; the first such directory is reported on standard error.
+pub(super) fn directory_sync(sources: &Sources) -> Result<DirectorySync, InvalidConfig> {
+    let report = |directory: &Path| {
+        let shown = directory.display();
+        print_stderr(&format!("warning: the file system of {shown} cannot synchronise directories"));
+    };
+    Config::read_directory_sync(sources, report)
 }
 
 pub(super) fn address(connection: &Connection, environment: &Values) -> anyhow::Result<String> {
@@ -53,10 +81,7 @@ pub(super) fn address(connection: &Connection, environment: &Values) -> anyhow::
         let text = text.with_context(|| format!("cannot read \"{path}\""))?;
         return Ok(without_mark(&text).trim().to_owned());
     }
-    let mut sources = Sources::from_environment(environment.clone());
-    if let Some(file) = &connection.config {
-        sources.add_file(file)?;
-    }
+    let sources = settings(connection, environment)?;
     for name in ["DATABASE_MIGRATION_URL", "DATABASE_URL"] {
         if let Some(url) = sources.look_up(name).map_err(|problem| anyhow!(problem))? {
             return Ok(url);
@@ -68,6 +93,10 @@ pub(super) fn address(connection: &Connection, environment: &Values) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(url: &str) -> anyhow::Result<Database> {
+        Database::at(url, DirectorySync::required())
+    }
 
     fn environment(pairs: &[(&str, &str)]) -> Values {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -98,14 +127,14 @@ mod tests {
 
     #[test]
     fn kind_of_a_database_is_known_by_its_address() {
-        assert!(matches!(Database::at("postgres://localhost/x").unwrap(), Database::Postgres(_)));
-        assert!(matches!(Database::at("postgresql://localhost/x").unwrap(), Database::Postgres(_)));
-        assert!(matches!(Database::at("sqlite:x.db").unwrap(), Database::Sqlite(_)));
-        let other = Database::at("mysql://localhost/x").unwrap_err();
+        assert!(matches!(at("postgres://localhost/x").unwrap(), Database::Postgres(_)));
+        assert!(matches!(at("postgresql://localhost/x").unwrap(), Database::Postgres(_)));
+        assert!(matches!(at("sqlite:x.db").unwrap(), Database::Sqlite(..)));
+        let other = at("mysql://localhost/x").unwrap_err();
         let expected = "invalid database address: unsupported database scheme mysql://: expected sqlite:PATH or postgres://USER@HOST/DATABASE";
         assert_eq!(format!("{other:#}"), expected);
         for secret in ["user:hush@host/x", "hush", "a hush://x"] {
-            assert!(!Database::at(secret).unwrap_err().to_string().contains("hush"), "{secret}");
+            assert!(!at(secret).unwrap_err().to_string().contains("hush"), "{secret}");
         }
     }
 }

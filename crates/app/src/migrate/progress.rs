@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::time::{Duration, Instant};
 
 use super::arguments::ProgressArguments;
-use crate::console::print_stderr;
+use less_sync_process::print_stderr;
 
 /// Minimum time between two lines.
 const INTERVAL: Duration = Duration::from_millis(250);

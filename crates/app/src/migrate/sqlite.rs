@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use less_sync_disk::DirectorySync;
 use less_sync_storage_sqlite::{SchemaEntry, SchemaState, migrate, schema_status};
 
 use super::arguments::UpArguments;
@@ -19,14 +20,14 @@ pub(super) fn path(rest: &str) -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(path))
 }
 
-pub(super) fn up(path: &Path, arguments: &UpArguments) -> Result<(), ExitError> {
+pub(super) fn up(path: &Path, sync: &DirectorySync, arguments: &UpArguments) -> Result<(), ExitError> {
     if arguments.to.is_some() || arguments.adopt_goose || arguments.allow_drift {
         return Err(unsupported("up --to, --adopt-goose or --allow-drift"));
     }
     if arguments.dry_run {
         return plan(path);
     }
-    for step in migrate(path).map_err(anyhow::Error::new)? {
+    for step in migrate(path, sync).map_err(anyhow::Error::new)? {
         output::print(&output::step("applied", step.version, step.description, step.took))?;
     }
     output::print("migrations complete")

@@ -19,7 +19,7 @@ pub(super) async fn run(database: &Database, arguments: &VerifyArguments) -> Res
         Database::Postgres(migrator) => {
             migrator.verify(arguments.from, &mut printer).await.map_err(exit_error)?
         }
-        Database::Sqlite(path) => less_sync_storage_sqlite::verify(path, arguments.from, &mut printer)
+        Database::Sqlite(path, _) => less_sync_storage_sqlite::verify(path, arguments.from, &mut printer)
             .map_err(anyhow::Error::new)?,
     };
     let Verified { spaces, violations } = verified;

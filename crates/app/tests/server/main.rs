@@ -85,6 +85,7 @@ mod operation {
     mod shutdown;
     mod silent_database;
     mod tasks;
+    mod unsynced_directories;
 }
 
 /// Pushes and pulls (protocol §4.3, §4.4, §4.7).

@@ -47,7 +47,7 @@ pub enum FileError {
     TooManyDownloads,
     /// The object store is full.
     #[error("insufficient storage")]
-    StorageFull,
+    StorageFull(#[source] BlobError),
     /// The body has another length than announced.
     #[error("length of the body differs from the announced length")]
     LengthMismatch,
@@ -118,7 +118,7 @@ impl From<Infallible> for FileError {
 impl From<BlobError> for FileError {
     fn from(error: BlobError) -> Self {
         match error {
-            BlobError::Full => Self::StorageFull,
+            error @ BlobError::Full(_) => Self::StorageFull(error),
             BlobError::NotFound => Self::FileNotFound,
             error @ (BlobError::Unavailable(_) | BlobError::Failed(_)) => Self::Blobs(error),
         }

@@ -1,19 +1,15 @@
 //! Root directory and durable creation of the directories below it.
 
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use less_sync_disk::{DirectorySync, create_private_directory};
 use less_sync_storage::BlobError;
 use parking_lot::Mutex;
 
 use super::error::blob_error;
 use crate::object_path::ObjectPath;
-
-/// Mode of created directories: owner only.
-const MODE: u32 = 0o700;
 
 /// Maximum cached directories, some 100 bytes each.
 const MAX_CACHED: usize = 10_000;
@@ -22,20 +18,16 @@ const MAX_CACHED: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Directories {
     root: PathBuf,
+    sync: DirectorySync,
     /// Directories that this process has synchronised, relative to the root.
     durable: Mutex<HashSet<String>>,
 }
 
 impl Directories {
-    /// Creates the root and its missing parents durably. Existing parents are not synchronised: the process may lack the
-    /// permission to open them.
-    pub(super) fn open(root: PathBuf) -> Result<Self, BlobError> {
-        let is_missing = |above: &&Path| !above.as_os_str().is_empty() && !above.exists();
-        let missing = root.ancestors().take_while(is_missing).count();
-        create(&root).map_err(blob_error)?;
-        let root = fs::canonicalize(root).map_err(blob_error)?;
-        root.ancestors().skip(1).take(missing).try_for_each(synchronise).map_err(blob_error)?;
-        Ok(Self { root, durable: Mutex::default() })
+    /// Creates the root and its missing parents durably.
+    pub(super) fn open(root: &Path, sync: DirectorySync) -> Result<Self, BlobError> {
+        let root = sync.create(root).map_err(blob_error)?;
+        Ok(Self { root, sync, durable: Mutex::default() })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -52,10 +44,11 @@ impl Directories {
             return Ok(());
         }
         let directory = self.root.join(name.parent());
-        create(&directory)?;
+        create_private_directory(&directory)?;
         // Also if the directory existed: another thread or a killed process may have created it without synchronising.
         // A new directory is durable once its parent is, so every level up to the root is synchronised.
-        directory.ancestors().take_while(|above| above.starts_with(&self.root)).try_for_each(synchronise)?;
+        let mut levels = directory.ancestors().take_while(|above| above.starts_with(&self.root));
+        levels.try_for_each(|level| self.sync.synchronise(level))?;
         self.cache(name.parent());
         Ok(())
     }
@@ -67,7 +60,7 @@ impl Directories {
 
     /// Makes creations, renames and removals in the directory of an object durable.
     pub(super) fn synchronise(&self, name: &ObjectPath) -> io::Result<()> {
-        synchronise(&self.root.join(name.parent()))
+        self.sync.synchronise(&self.root.join(name.parent()))
     }
 
     fn cache(&self, directory: &str) {
@@ -80,27 +73,16 @@ impl Directories {
     }
 }
 
-fn create(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(MODE).create(directory)
-}
-
-fn synchronise(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all().map_err(explain)
-}
-
-/// Explains the refusal of a file system to synchronise directories (EINVAL, EOPNOTSUPP).
-fn explain(error: io::Error) -> io::Error {
-    if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) {
-        return error;
-    }
-    io::Error::new(ErrorKind::Unsupported, "file system does not support the synchronisation of directories")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    fn open(root: impl Into<PathBuf>) -> Directories {
+        Directories::open(&root.into(), DirectorySync::required()).unwrap()
+    }
 
     fn name(text: &str) -> ObjectPath {
         ObjectPath::parse(text).unwrap()
@@ -109,7 +91,7 @@ mod tests {
     #[test]
     fn created_directories_have_owner_only_mode() {
         let parent = tempfile::tempdir().unwrap();
-        let directories = Directories::open(parent.path().join("a/b")).unwrap();
+        let directories = open(parent.path().join("a/b"));
         directories.prepare(&name("spaces/s/files/f")).unwrap();
         for made in ["a", "a/b", "a/b/spaces", "a/b/spaces/s", "a/b/spaces/s/files"] {
             let mode = fs::metadata(parent.path().join(made)).unwrap().permissions().mode();
@@ -118,26 +100,17 @@ mod tests {
     }
 
     #[test]
-    fn refusal_to_synchronise_is_explained() {
-        const EINVAL: i32 = 22;
-        let refused = explain(io::Error::from_raw_os_error(EINVAL));
-        assert_eq!(refused.to_string(), "file system does not support the synchronisation of directories");
-        let failed = explain(io::Error::from_raw_os_error(5));
-        assert_eq!(failed.raw_os_error(), Some(5));
-    }
-
-    #[test]
     fn existing_root_keeps_its_mode() {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o750)).unwrap();
-        Directories::open(root.path().to_owned()).unwrap();
+        open(root.path());
         assert_eq!(fs::metadata(root.path()).unwrap().permissions().mode() & 0o777, 0o750);
     }
 
     #[test]
     fn forgotten_directory_is_created_again() {
         let root = tempfile::tempdir().unwrap();
-        let directories = Directories::open(root.path().to_owned()).unwrap();
+        let directories = open(root.path());
         let name = name("spaces/s/files/f");
         directories.prepare(&name).unwrap();
         fs::remove_dir_all(root.path().join("spaces")).unwrap();
@@ -149,7 +122,7 @@ mod tests {
     #[test]
     fn cache_of_directories_is_bounded() {
         let root = tempfile::tempdir().unwrap();
-        let directories = Directories::open(root.path().to_owned()).unwrap();
+        let directories = open(root.path());
         for number in 0..=MAX_CACHED {
             directories.cache(&number.to_string());
         }

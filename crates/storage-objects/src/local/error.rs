@@ -8,7 +8,7 @@ use rustix::io::Errno;
 /// Maps an error of any operation but the opening of an object.
 pub(super) fn blob_error(error: io::Error) -> BlobError {
     if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
-        BlobError::Full
+        BlobError::Full(Box::new(error))
     } else if is_transient(&error) {
         BlobError::Unavailable(Box::new(error))
     } else {
@@ -46,14 +46,14 @@ mod tests {
 
     #[test]
     fn full_disk_and_spent_quota_are_full() {
-        assert!(matches!(of(Errno::NOSPC), BlobError::Full));
-        assert!(matches!(of(Errno::DQUOT), BlobError::Full));
+        assert!(matches!(of(Errno::NOSPC), BlobError::Full(_)));
+        assert!(matches!(of(Errno::DQUOT), BlobError::Full(_)));
     }
 
     #[test]
     fn full_device_is_full() {
         let error = OpenOptions::new().write(true).open("/dev/full").unwrap().write_all(b"x").unwrap_err();
-        assert!(matches!(blob_error(error), BlobError::Full));
+        assert!(matches!(blob_error(error), BlobError::Full(_)));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Staging file of an upload, renamed to its final path when it is complete.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use less_sync_disk::create_private;
 use less_sync_storage::BlobError;
 use rustix::fs::FallocateFlags;
 
@@ -17,9 +17,6 @@ use crate::object_path::ObjectPath;
 
 /// Suffix of a staging file (storage §4.7).
 const SUFFIX: &str = "#1";
-
-/// Mode of object files: owner only.
-const MODE: u32 = 0o600;
 
 /// Staging file of an incomplete object. Dropping it removes the file unless it was published.
 #[derive(Debug)]
@@ -41,15 +38,16 @@ impl Staged {
     ) -> Result<Self, BlobError> {
         let path = staging(&directories.path(name));
         prepare(directories, name).map_err(blob_error)?;
-        let file = state.run_step(|| open_new(&path))?;
+        let file = state.run_step(|| create_private(&path))?;
         Ok(Self { file, path, size, written: AtomicU64::new(0), state })
     }
 
     /// Allocates the disk space of the whole object, so that a full disk is reported before the body is read. Best effort:
     /// on a file system without `fallocate`, a full disk is reported by the writes.
     pub(super) fn reserve(&self) -> Result<(), BlobError> {
-        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, self.size) {
-            Err(error) if matches!(blob_error(error.into()), BlobError::Full) => Err(BlobError::Full),
+        let allocated = rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, self.size);
+        match allocated.map_err(|error| blob_error(error.into())) {
+            Err(full @ BlobError::Full(_)) => Err(full),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -125,8 +123,4 @@ fn prepare(directories: &Directories, name: &ObjectPath) -> io::Result<()> {
         directories.forget(name);
     }
     directories.prepare(name)
-}
-
-fn open_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_storage::{BlobError, BlobWriter};
+use less_sync_storage::{BlobError, BlobWriter, DiskSpace};
 use tokio::task::JoinHandle;
 
 use super::blocking;
@@ -161,6 +161,14 @@ fn buffer_for(size: u64) -> usize {
     usize::try_from(size).map_or(PIECE, |size| size.min(PIECE))
 }
 
+/// An object that would take space from the reserve of the disk. Never reported for a file system of unknown size.
+#[derive(Debug, thiserror::Error)]
+#[error("{size} bytes would leave less than the reserve of {} bytes of {}, of which {} are free", space.reserve(), space.total, space.free)]
+struct ReserveReached {
+    space: DiskSpace,
+    size: u64,
+}
+
 /// Checks the free space; creates and allocates the staging file of an object larger than a buffer.
 fn begin(
     store: &Store,
@@ -168,8 +176,9 @@ fn begin(
     size: u64,
     state: UploadState,
 ) -> Result<Option<Arc<Staged>>, BlobError> {
-    if !store.volume.space().map_err(blob_error)?.fits(size) {
-        return Err(BlobError::Full);
+    let space = store.volume.space().map_err(blob_error)?;
+    if !space.fits(size) {
+        return Err(BlobError::Full(Box::new(ReserveReached { space, size })));
     }
     if size <= PIECE as u64 {
         return Ok(None);

@@ -14,7 +14,7 @@ const INSUFFICIENT_STORAGE: u16 = 507;
 pub(super) fn blob_error(error: object_store::Error) -> BlobError {
     let Some(transport) = find::<HttpError>(&error) else { return BlobError::Failed(Box::new(error)) };
     match find::<ServerError>(transport) {
-        Some(ServerError::Status(INSUFFICIENT_STORAGE)) => BlobError::Full,
+        Some(ServerError::Status(INSUFFICIENT_STORAGE)) => BlobError::Full(Box::new(error)),
         Some(ServerError::NoBucket) => BlobError::Failed(Box::new(error)),
         Some(ServerError::Status(_)) | None => BlobError::Unavailable(Box::new(error)),
     }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn full_store_is_full() {
-        assert!(matches!(blob_error(status(507)), BlobError::Full));
+        assert!(matches!(blob_error(status(507)), BlobError::Full(_)));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
+use less_sync_disk::DirectorySync;
 use less_sync_storage::{BlobError, BlobWriter, Blobs, DiskSpace, ListedBlob, ObjectName, Volume};
 use less_sync_storage_objects::{LocalBlobs, Violation};
 use tempfile::TempDir;
@@ -188,13 +188,20 @@ impl Volume for FixedSpace {
     }
 }
 
+async fn opened(root: &Path, volume: Arc<FixedSpace>) -> LocalBlobs {
+    let options = LocalOptions { volume, ..LocalOptions::new(root) };
+    LocalBlobs::open_with(options, INSTANCE).await.unwrap()
+}
+
 /// Storage §4.8: rejected before the body is read.
 #[tokio::test]
 async fn object_that_would_fill_the_disk_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let volume = Arc::new(FixedSpace(Ok(GIB + 100)));
-    let blobs = LocalBlobs::open_on(directory.path(), volume, INSTANCE).await.unwrap();
-    assert!(matches!(blobs.create(&key(), 101).await.map(drop), Err(BlobError::Full)));
+    let blobs = opened(directory.path(), volume).await;
+    let Err(BlobError::Full(reason)) = blobs.create(&key(), 101).await.map(drop) else { panic!("not full") };
+    let expected = format!("101 bytes would leave less than the reserve of {GIB} bytes of {}", 10 * GIB);
+    assert!(reason.to_string().starts_with(&expected), "{reason}");
     let mut writer = blobs.create(&key(), 100).await.unwrap();
     writer.write(vec![0; 100].into()).await.unwrap();
     writer.finish().await.unwrap();
@@ -204,6 +211,29 @@ async fn object_that_would_fill_the_disk_is_rejected() {
 async fn unreadable_free_space_is_not_a_full_disk() {
     let directory = tempfile::tempdir().unwrap();
     let volume = Arc::new(FixedSpace(Err(io::ErrorKind::TimedOut.into())));
-    let blobs = LocalBlobs::open_on(directory.path(), volume, INSTANCE).await.unwrap();
+    let blobs = opened(directory.path(), volume).await;
     assert!(matches!(blobs.create(&key(), 1).await.map(drop), Err(BlobError::Unavailable(_))));
+}
+
+/// Objects are not kept where their names may vanish in a power failure, unless that is allowed.
+#[tokio::test]
+async fn store_opens_without_durable_directories_only_on_request() {
+    let unsupported = |_: &Path| Err(io::ErrorKind::Unsupported.into());
+    let directory = tempfile::tempdir().unwrap();
+    for (sync, allowed) in [(DirectorySync::required(), false), (DirectorySync::best_effort(|_| ()), true)] {
+        let directory_sync = sync.with_operation(unsupported);
+        let options = LocalOptions { directory_sync, ..LocalOptions::new(directory.path()) };
+        match LocalBlobs::open_with(options, INSTANCE).await {
+            Ok(blobs) => {
+                let mut writer = blobs.create(&key(), 1).await.unwrap();
+                writer.write(vec![7].into()).await.unwrap();
+                writer.finish().await.unwrap();
+                assert!(allowed && directory.path().join(key().to_string()).exists());
+            }
+            Err(BlobError::Failed(error)) => {
+                assert!(!allowed && error.to_string().contains("cannot synchronise directories"), "{error}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }

@@ -209,7 +209,7 @@ async fn full_store_is_full() {
     let harness = Harness::new().await;
     harness.server.fault(Fault::Status(507));
     for size in [10, PART + 1] {
-        assert!(matches!(harness.upload(size).await, Err(BlobError::Full)));
+        assert!(matches!(harness.upload(size).await, Err(BlobError::Full(_))));
     }
     assert_eq!(harness.server.gauge().requests, 2, "a full store is not retried");
 }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
+use less_sync_disk::DirectorySync;
 use less_sync_storage::{CursorJump, JumpOutcome, JumpRejection, JumpRequest};
 use less_sync_storage_sqlite::{OpenError, SqliteOptions, SqliteStorage, jump_cursors, migrate};
 use rusqlite::Connection;
@@ -13,7 +14,7 @@ const SPACES: u32 = 250;
 fn database() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sync.db");
-    migrate(&path).unwrap();
+    migrate(&path, &DirectorySync::required()).unwrap();
     let insert = format!(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {SPACES})
          INSERT INTO spaces (id, client_id, cursor, created_at, updated_at)
@@ -41,7 +42,7 @@ fn interrupted_jump_is_continued_and_no_space_jumps_twice() {
     let request = JumpRequest { jump: Some(CursorJump::new(1000).unwrap()), again: false };
     let mut transactions = 0;
     let interrupted = catch_unwind(AssertUnwindSafe(|| {
-        jump_cursors(&path, request, &mut |_progress| {
+        jump_cursors(&path, &DirectorySync::required(), request, &mut |_progress| {
             transactions += 1;
             assert!(transactions < 2, "interrupted");
         })
@@ -60,15 +61,18 @@ fn interrupted_jump_is_continued_and_no_space_jumps_twice() {
     let error = SqliteStorage::open(SqliteOptions::new(&path)).unwrap_err();
     assert!(matches!(error, OpenError::UnfinishedRestore), "{error:?}");
     let other = JumpRequest { jump: Some(CursorJump::DEFAULT), again: true };
-    let error = jump_cursors(&path, other, &mut |_| {}).unwrap_err();
+    let error = jump_cursors(&path, &DirectorySync::required(), other, &mut |_| {}).unwrap_err();
     assert!(matches!(error, OpenError::Jump(JumpRejection::OtherJump { .. })), "{error:?}");
-    let JumpOutcome::Jumped(done) = jump_cursors(&path, JumpRequest::default(), &mut |_| {}).unwrap() else {
+    let JumpOutcome::Jumped(done) =
+        jump_cursors(&path, &DirectorySync::required(), JumpRequest::default(), &mut |_| {}).unwrap()
+    else {
         panic!("complete already");
     };
     assert_eq!((done.spaces, done.rows), (250, 500));
     let whole = [row("record", 1001, 250), row("record", 1002, 250), row("space", 1002, 250)];
     assert_eq!(counts(&path), whole);
-    let repeated = jump_cursors(&path, JumpRequest::default(), &mut |_| {}).unwrap();
+    let repeated =
+        jump_cursors(&path, &DirectorySync::required(), JumpRequest::default(), &mut |_| {}).unwrap();
     assert_eq!(repeated, JumpOutcome::AlreadyComplete(done));
     assert_eq!(counts(&path), whole);
 }
@@ -78,7 +82,8 @@ fn interrupted_jump_is_continued_and_no_space_jumps_twice() {
 async fn database_in_use_is_rejected() {
     let (_directory, path) = database();
     let storage = SqliteStorage::open(SqliteOptions::new(&path)).unwrap();
-    let error = jump_cursors(&path, JumpRequest::default(), &mut |_| {}).unwrap_err();
+    let error =
+        jump_cursors(&path, &DirectorySync::required(), JumpRequest::default(), &mut |_| {}).unwrap_err();
     assert!(matches!(error, OpenError::InUse(_)), "{error:?}");
     storage.close().await;
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_disk::DirectorySync;
 use less_sync_storage::StorageError;
 use less_sync_storage::{
     Change, Push, PushLimits, Pushed, RecordState, Records as _, Spaces as _, WriteGrant,
@@ -89,7 +90,7 @@ async fn second_name_of_a_database_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let (path, other) = (directory.path().join("sync.db"), directory.path().join("other.db"));
     let first = open(&path).unwrap();
-    let alias_at = |path: &Path| match (open(path), migrate(path)) {
+    let alias_at = |path: &Path| match (open(path), migrate(path, &DirectorySync::required())) {
         (Err(OpenError::Alias { alias, .. }), Err(OpenError::Alias { alias: same, .. })) if alias == same => {
             alias
         }
@@ -117,7 +118,7 @@ async fn renamed_database_stays_locked() {
     let first = open(&path).unwrap();
     std::fs::rename(&path, &renamed).unwrap();
     assert!(matches!(open(&renamed), Err(OpenError::InUse(_))));
-    assert!(matches!(migrate(&renamed), Err(OpenError::InUse(_))));
+    assert!(matches!(migrate(&renamed, &DirectorySync::required()), Err(OpenError::InUse(_))));
     first.close().await;
 }
 
@@ -234,4 +235,25 @@ async fn checkpoint_moves_the_log_into_the_database() {
     assert_eq!(checkpoint.log_pages, checkpoint.moved_pages);
     assert!(storage.path().metadata().unwrap().len() > before + 90_000);
     storage.close().await;
+}
+
+/// A created database may vanish in a power failure where its directory cannot be synchronised.
+#[tokio::test]
+async fn database_is_opened_without_durable_directories_only_on_request() {
+    let unsupported = |_: &Path| Err(std::io::ErrorKind::InvalidInput.into());
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str, sync: DirectorySync| {
+        let path = directory.path().join(name);
+        let directory_sync = sync.with_operation(unsupported);
+        SqliteStorage::open(SqliteOptions { directory_sync, ..SqliteOptions::new(path) })
+    };
+    for name in ["sync.db", "missing/sync.db"] {
+        let error = at(name, DirectorySync::required()).unwrap_err();
+        let OpenError::Files { source, .. } = &error else { panic!("{error:?}") };
+        assert!(source.to_string().contains("cannot synchronise directories"), "{source}");
+        let storage = at(name, DirectorySync::best_effort(|_| ())).unwrap();
+        storage.personal_space(SPACE, &"client".parse().unwrap()).await.unwrap();
+        push(&storage, Cursor::ZERO, RecordState::Tombstone).await;
+        storage.close().await;
+    }
 }

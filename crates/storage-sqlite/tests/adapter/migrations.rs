@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use less_sync_core::SpaceId;
+use less_sync_disk::DirectorySync;
 use less_sync_storage::Spaces as _;
 use less_sync_storage_sqlite::{
     OpenError, SchemaState, SqliteOptions, SqliteStorage, migrate, schema_status,
@@ -128,7 +129,7 @@ async fn status_is_read_beside_a_server() {
     assert!(status.entries.iter().all(|entry| entry.state == SchemaState::Applied));
     let installed_on = status.entries[0].installed_on.clone().unwrap();
     assert!(installed_on.starts_with("20") && installed_on.ends_with('Z'), "{installed_on}");
-    assert!(matches!(migrate(&harness.path()), Err(OpenError::InUse(_))));
+    assert!(matches!(migrate(&harness.path(), &DirectorySync::required()), Err(OpenError::InUse(_))));
     storage.close().await;
 }
 
@@ -139,8 +140,8 @@ fn status_of_a_missing_file_is_that_of_an_empty_database_and_makes_none() {
     assert_eq!(status.version, 0);
     assert!(status.entries.iter().all(|entry| entry.state == SchemaState::Pending));
     assert!(!harness.path().exists());
-    assert_eq!(migrate(&harness.path()).unwrap().len(), status.entries.len());
-    assert_eq!(migrate(&harness.path()).unwrap(), []);
+    assert_eq!(migrate(&harness.path(), &DirectorySync::required()).unwrap().len(), status.entries.len());
+    assert_eq!(migrate(&harness.path(), &DirectorySync::required()).unwrap(), []);
 }
 
 #[tokio::test]

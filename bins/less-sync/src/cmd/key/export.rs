@@ -1,13 +1,13 @@
 //! `less-sync key export`
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use less_sync_disk::create_private;
 
+use crate::durability::directory_sync;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::output::{Output, message, write_bare};
@@ -42,8 +42,9 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     Ok(())
 }
 
-/// Creates a file with mode 0600; an existing one stays.
+/// Creates a file with mode 0600, durably; an existing one stays.
 fn create(path: &Path, key: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{key}").and_then(|()| file.sync_all())
+    let mut file = create_private(path)?;
+    writeln!(file, "{key}").and_then(|()| file.sync_all())?;
+    directory_sync().synchronise_parent(path)
 }

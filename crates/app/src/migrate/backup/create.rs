@@ -24,8 +24,8 @@ use crate::clock::SystemRandom;
 use crate::config::{Config, Values};
 use crate::exit_error::ExitError;
 use crate::migrate::arguments::{BackupArguments, Connection};
-use crate::migrate::blobs::sources;
 use crate::migrate::database::Database;
+use crate::migrate::database::{directory_sync, sources};
 use crate::migrate::output;
 use crate::migrate::progress::Progress;
 
@@ -42,6 +42,7 @@ pub(super) async fn run(
     let sources = sources(connection, environment).map_err(ExitError::usage)?;
     let (_, files) = Config::read_stores(&sources).map_err(ExitError::usage)?;
     let database = Database::find(connection, environment)?;
+    let sync = directory_sync(&sources).map_err(ExitError::usage)?;
     let place = Place::open(target, &sources, Access::Write).await?;
     place.require_other_than(&files, target).map_err(ExitError::usage)?;
     place.claim(target).await?;
@@ -49,14 +50,14 @@ pub(super) async fn run(
         id: format!("{:032x}", SystemRandom.bits()),
         program: format!("less-sync-migrate {version}"),
         previous: previous(&place).await?,
-        source: blobs::open(&files).await?,
+        source: blobs::open(&files, &sync).await?,
         progress: Progress::new(arguments.progress),
         findings: Findings::default(),
         copied: 0,
         place,
     };
     let manifest = match &database {
-        Database::Sqlite(path) => run.sqlite(path).await?,
+        Database::Sqlite(path, _) => run.sqlite(path).await?,
         Database::Postgres(migrator) => run.postgres(migrator, arguments).await?,
     };
     run.place.put(MANIFEST, manifest.to_text()?.as_bytes()).await?;

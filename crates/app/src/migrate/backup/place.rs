@@ -9,9 +9,10 @@ use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use less_sync_core::hex;
+use less_sync_disk::DirectorySync;
 use less_sync_engine::Random as _;
 use less_sync_storage::{BlobError, ObjectName};
-use less_sync_storage_objects::{LocalBlobs, NamedObjects, S3Blobs};
+use less_sync_storage_objects::{LocalBlobs, LocalOptions, NamedObjects, S3Blobs};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use super::copying::{Copied, copy, hash};
 use super::manifest::{FileEntry, InvalidManifest, MANIFEST, MAX_MANIFEST, Manifest};
 use crate::clock::SystemRandom;
 use crate::config::{Config, FileStore, FilesConfig, Sources};
+use crate::migrate::database::directory_sync;
 
 /// Mark of a place that belongs to backups.
 const MARK: &str = "less-sync-backup";
@@ -34,6 +36,7 @@ pub(super) struct Place {
     pub(super) objects: Arc<dyn NamedObjects>,
     /// Directory; `None` for a bucket.
     directory: Option<PathBuf>,
+    sync: DirectorySync,
     /// Lock of the directory.
     _lock: Option<File>,
 }
@@ -48,13 +51,14 @@ pub(super) enum Access {
 impl Place {
     /// Opens a place: a path, or `s3://BUCKET/PREFIX` with the credentials of `FILE_S3_*`.
     pub(super) async fn open(target: &str, sources: &Sources, access: Access) -> anyhow::Result<Self> {
+        let sync = directory_sync(sources)?;
         match target.strip_prefix("s3://") {
-            Some(bucket) => Self::bucket(bucket, sources),
-            None => Self::directory(Path::new(target), access).await,
+            Some(bucket) => Self::bucket(bucket, sources, sync),
+            None => Self::directory(Path::new(target), access, sync).await,
         }
     }
 
-    async fn directory(path: &Path, access: Access) -> anyhow::Result<Self> {
+    async fn directory(path: &Path, access: Access, sync: DirectorySync) -> anyhow::Result<Self> {
         let shown = path.display();
         let exists = path.try_exists().with_context(|| format!("cannot read {shown}"))?;
         if access == Access::Read && !exists {
@@ -62,22 +66,25 @@ impl Place {
         }
         let objects = match access {
             Access::Read => LocalBlobs::existing(path, instance()).await,
-            Access::Write => LocalBlobs::open(path, instance()).await,
+            Access::Write => {
+                let options = LocalOptions { directory_sync: sync.clone(), ..LocalOptions::new(path) };
+                LocalBlobs::open_with(options, instance()).await
+            }
         };
         let objects = objects.with_context(|| format!("cannot open {shown}"))?;
         let directory = fs::canonicalize(path).with_context(|| format!("cannot open {shown}"))?;
         let lock = lock(&directory.join(".lock"), access).with_context(|| format!("cannot lock {shown}"))?;
         if access == Access::Read {
-            return Ok(Self { objects: Arc::new(objects), directory: Some(directory), _lock: lock });
+            return Ok(Self { objects: Arc::new(objects), directory: Some(directory), sync, _lock: lock });
         }
         // Rest of a run that was killed while it wrote one.
         for name in [MANIFEST, MARK] {
             let _missing = fs::remove_file(directory.join(format!("{name}#1")));
         }
-        Ok(Self { objects: Arc::new(objects), directory: Some(directory), _lock: lock })
+        Ok(Self { objects: Arc::new(objects), directory: Some(directory), sync, _lock: lock })
     }
 
-    fn bucket(bucket_and_prefix: &str, sources: &Sources) -> anyhow::Result<Self> {
+    fn bucket(bucket_and_prefix: &str, sources: &Sources, sync: DirectorySync) -> anyhow::Result<Self> {
         let (bucket, prefix) = bucket_and_prefix.split_once('/').unwrap_or((bucket_and_prefix, ""));
         let mut sources = sources.clone();
         for (name, value) in [("FILE_STORAGE_BACKEND", "s3"), ("FILE_S3_BUCKET", bucket)] {
@@ -88,7 +95,7 @@ impl Place {
         let store =
             S3Blobs::new(&options, instance()).context("cannot open the bucket at FILE_S3_ENDPOINT")?;
         let store = store.below(prefix).context("invalid prefix")?;
-        Ok(Self { objects: Arc::new(store), directory: None, _lock: None })
+        Ok(Self { objects: Arc::new(store), directory: None, sync, _lock: None })
     }
 
     /// Rejects a place that is the file storage of the server.
@@ -184,12 +191,9 @@ impl Place {
         let Staged { path, name, is_final } = staged;
         let failed = || format!("cannot write {name}");
         if *is_final {
-            let directories = path.ancestors().skip(1).take(3);
-            let synchronised = [path.as_path()].into_iter().chain(directories);
-            synchronised
-                .into_iter()
-                .try_for_each(|path| File::open(path)?.sync_all())
-                .with_context(failed)?;
+            let mut directories = path.ancestors().skip(1).take(3);
+            File::open(path).and_then(|file| file.sync_all()).with_context(failed)?;
+            directories.try_for_each(|directory| self.sync.synchronise(directory)).with_context(failed)?;
         }
         let named = ObjectName::from(name.clone());
         let (size, sha256) = if *is_final {

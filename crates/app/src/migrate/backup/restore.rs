@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use less_sync_core::hex;
+use less_sync_disk::DirectorySync;
 use less_sync_storage::{BlobError, Blobs, JumpOutcome, JumpProgress, ObjectName};
 use less_sync_storage_postgres::migrate::{Migrator, latest_version};
 use less_sync_storage_sqlite::{RestoredDatabase, latest_schema_version, require_missing};
@@ -26,8 +27,7 @@ use crate::config::{Config, Values};
 use crate::exit_error::ExitError;
 use crate::migrate::after_restore;
 use crate::migrate::arguments::{Connection, RestoreArguments};
-use crate::migrate::blobs::sources;
-use crate::migrate::database::Database;
+use crate::migrate::database::{Database, directory_sync, sources};
 use crate::migrate::output;
 use crate::migrate::progress::Progress;
 
@@ -39,6 +39,7 @@ pub(super) async fn run(
     let sources = sources(connection, environment).map_err(ExitError::usage)?;
     let (_, files) = Config::read_stores(&sources).map_err(ExitError::usage)?;
     let database = Database::find(connection, environment)?;
+    let sync = directory_sync(&sources).map_err(ExitError::usage)?;
     let place = Place::open(&arguments.target, &sources, Access::Read).await?;
     place.require_other_than(&files, &arguments.target).map_err(ExitError::usage)?;
     let progress = Progress::new(arguments.progress);
@@ -48,7 +49,7 @@ pub(super) async fn run(
         return verification.findings.exit_code();
     }
     let target = Target::prepare(&database, &manifest, arguments).await?;
-    let blobs = match (blobs::open(&files).await?, manifest.objects.count) {
+    let blobs = match (blobs::open(&files, &sync).await?, manifest.objects.count) {
         (None, 1..) => {
             let error = anyhow!("backup has objects, and FILE_STORAGE_BACKEND is not set");
             return Err(ExitError::usage(error));
@@ -73,7 +74,7 @@ pub(super) async fn run(
 
 /// Database to restore, which is empty.
 enum Target<'t> {
-    Sqlite(&'t Path),
+    Sqlite(&'t Path, &'t DirectorySync),
     Postgres { migrator: &'t Migrator, load: Program },
 }
 
@@ -85,10 +86,10 @@ impl<'t> Target<'t> {
         arguments: &RestoreArguments,
     ) -> anyhow::Result<Self> {
         match (database, manifest.store) {
-            (Database::Sqlite(path), StoreKind::Sqlite) => {
+            (Database::Sqlite(path, sync), StoreKind::Sqlite) => {
                 require_known(manifest, latest_schema_version())?;
                 require_missing(path)?;
-                Ok(Self::Sqlite(path))
+                Ok(Self::Sqlite(path, sync))
             }
             (Database::Postgres(migrator), StoreKind::Postgres) => {
                 require_known(manifest, latest_version())?;
@@ -121,8 +122,8 @@ impl<'t> Target<'t> {
             progress.show(&format!("{} spaces, {} rows raised", done.spaces, done.rows));
         };
         match self {
-            Self::Sqlite(path) => {
-                let restored = RestoredDatabase::begin(path)?;
+            Self::Sqlite(path, sync) => {
+                let restored = RestoredDatabase::begin(path, sync)?;
                 download(place, &manifest.database, restored.staging()).await?;
                 Ok(restored.complete(&mut tell)?)
             }

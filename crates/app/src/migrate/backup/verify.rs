@@ -14,7 +14,7 @@ use super::place::{Access, Place};
 use crate::config::Values;
 use crate::exit_error::ExitError;
 use crate::migrate::arguments::{BackupVerifyArguments, Connection};
-use crate::migrate::blobs::settings;
+use crate::migrate::database::settings;
 use crate::migrate::output;
 use crate::migrate::progress::Progress;
 

@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use less_sync_app::{Config, Overrides, Server, Sources, Values};
 use less_sync_engine::Clock as _;
 use less_sync_test_support::s3::{Fault, S3Server};
-use less_sync_test_support::{TestServer, TestServerBuilder, update, within};
+use less_sync_test_support::{LogWatch, TestServer, TestServerBuilder, update, within};
 
 use crate::files::fixture::{Fixture, body, content, fresh_id, header, rejected, send, sending};
 
@@ -74,6 +74,21 @@ async fn bucket_that_fails_is_an_outage() {
         assert!(body(fixture.get(&id).await).await == bytes);
         assert_eq!(body(fixture.get(&stored).await).await, kept);
     }
+}
+
+/// A 507 has its reason in one line of the log.
+#[tokio::test]
+async fn full_bucket_is_reported_and_logged_with_its_reason() {
+    let s3 = S3Server::start().await;
+    let fixture = fixture(&s3).await;
+    let log = LogWatch::start("upload rejected");
+    s3.fault(Fault::Status(507));
+    rejected(fixture.upload(&fresh_id(), content(10, 1)), 507, "insufficient storage").await;
+    let lines = log.lines();
+    assert!(
+        matches!(lines.as_slice(), [line] if line.contains("object store is full") && line.contains("507")),
+        "{lines:?}"
+    );
 }
 
 /// H6: a body that the bucket truncates is truncated here too, and never looks complete.

@@ -1,13 +1,14 @@
 //! Destination path of a download.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow};
 use less_sync_client::FileDescription;
+use less_sync_disk::replaceable;
 use tempfile::TempDir;
 
 use super::partial_file::PartialFile;
+use crate::durability::directory_sync;
 use crate::failure::Failure;
 use crate::output::write_content;
 
@@ -40,7 +41,8 @@ impl Destination {
                 return Ok(Self { path, kind: Kind::StandardOutput(folder) });
             }
             Some(path) if !path.is_dir() => {
-                return Ok(Self { path: replaceable(path)?, kind: Kind::Named });
+                let found = replaceable(path).with_context(|| format!("cannot write {}", path.display()))?;
+                return Ok(Self { path: found, kind: Kind::Named });
             }
             Some(folder) => folder,
             None => Path::new(""),
@@ -64,7 +66,7 @@ impl Destination {
     /// Moves the complete file to the destination.
     pub(super) fn complete(self, partial: PartialFile) -> anyhow::Result<()> {
         let replaces = !matches!(self.kind, Kind::New);
-        let completed = partial.complete(&self.path, replaces);
+        let completed = partial.complete(&self.path, replaces, &directory_sync());
         completed.with_context(|| format!("cannot write {}", self.path.display()))?;
         if let Kind::StandardOutput(folder) = self.kind {
             write_content(&self.path).context("cannot write to standard output")?;
@@ -72,22 +74,6 @@ impl Destination {
         }
         Ok(())
     }
-}
-
-/// The file that a requested path leads to. Links are followed, as by `cp`; a device, a pipe or a socket would be replaced by a
-/// regular file with the plaintext, and is rejected.
-fn replaceable(path: &Path) -> anyhow::Result<PathBuf> {
-    let shown = path.display();
-    match path.symlink_metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
-        Err(error) => return Err(error).with_context(|| format!("cannot write {shown}")),
-        Ok(found) if found.is_file() => return Ok(path.to_owned()),
-        Ok(_) => {}
-    }
-    let target = path.canonicalize().with_context(|| format!("{shown} is a link to a missing file"))?;
-    let found = target.metadata().with_context(|| format!("cannot write {shown}"))?;
-    ensure!(found.is_file(), "{shown} is not a regular file");
-    Ok(target)
 }
 
 #[cfg(test)]
@@ -117,24 +103,5 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         assert_eq!(chosen(folder.path(), "b"), None);
         assert_eq!(chosen(&path, "b"), Some((path, true)));
-    }
-
-    #[test]
-    fn regular_files_alone_are_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link, pipe) =
-            (folder.path().join("file"), folder.path().join("link"), folder.path().join("pipe"));
-        std::fs::write(&file, "old").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert_eq!(replaceable(&link).unwrap(), file.canonicalize().unwrap());
-        std::fs::remove_file(&file).unwrap();
-        assert!(replaceable(&link).unwrap_err().to_string().ends_with("is a link to a missing file"));
-        let _socket = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
-        for path in [&pipe, Path::new("/dev/null")] {
-            assert!(
-                replaceable(path).unwrap_err().to_string().ends_with("is not a regular file"),
-                "{path:?}"
-            );
-        }
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use less_sync_client::crypto::FILE_SEGMENT;
-use less_sync_keystore::synchronise_directory;
+use less_sync_disk::DirectorySync;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
@@ -85,7 +85,7 @@ impl PartialFile {
     }
 
     /// Renames the file to its destination, durably.
-    pub(super) fn complete(self, destination: &Path, replaces: bool) -> io::Result<()> {
+    pub(super) fn complete(self, destination: &Path, replaces: bool, sync: &DirectorySync) -> io::Result<()> {
         self.file.sync_all()?;
         if replaces {
             std::fs::rename(&self.path, destination)?;
@@ -93,8 +93,7 @@ impl PartialFile {
             failed.path.keep().map_err(|failed| failed.error)?;
             return Err(failed.error);
         }
-        let folder = destination.parent().filter(|folder| !folder.as_os_str().is_empty());
-        synchronise_directory(folder.unwrap_or(Path::new(".")))
+        sync.synchronise_parent(destination)
     }
 
     /// Removes the file.
@@ -161,7 +160,7 @@ mod tests {
         assert_eq!((partial.size(), partial.sha256()), (2 * SEGMENT, digest(&content[..2 * FILE_SEGMENT])));
         assert_eq!(partial.truncate_to_segments(1).unwrap(), 1);
         partial.append(b"end").unwrap();
-        partial.complete(&destination, false).unwrap();
+        partial.complete(&destination, false, &DirectorySync::required()).unwrap();
         let written = std::fs::read(&destination).unwrap();
         assert!(written == [&content[..FILE_SEGMENT], b"end"].concat());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -178,11 +177,25 @@ mod tests {
             partial.append(b"new").unwrap();
             partial
         };
-        assert!(partial().complete(&destination, false).is_err());
+        assert!(partial().complete(&destination, false, &DirectorySync::required()).is_err());
         assert_eq!(std::fs::read(&destination).unwrap(), b"old");
         assert!(folder.path().join("file.part").exists());
-        partial().complete(&destination, true).unwrap();
+        partial().complete(&destination, true, &DirectorySync::required()).unwrap();
         assert_eq!(std::fs::read(&destination).unwrap(), b"new");
+    }
+
+    #[test]
+    fn file_is_completed_where_directories_cannot_be_synchronised() {
+        let unsupported = |_: &Path| Err(io::ErrorKind::Unsupported.into());
+        let folder = tempfile::tempdir().unwrap();
+        for (name, sync) in [("a", DirectorySync::best_effort(|_| ())), ("b", DirectorySync::required())] {
+            let destination = folder.path().join(name);
+            let mut partial = PartialFile::open(&destination).unwrap();
+            partial.append(b"new").unwrap();
+            let completed = partial.complete(&destination, false, &sync.with_operation(unsupported));
+            assert_eq!(completed.is_ok(), name == "a");
+            assert_eq!(std::fs::read(&destination).unwrap(), b"new");
+        }
     }
 
     #[test]
