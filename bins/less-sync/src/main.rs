@@ -1,6 +1,7 @@
 //! Command-line toolbox for less-sync servers.
 
 mod advice;
+mod advised;
 mod claims;
 mod cli;
 mod clock;

@@ -1,12 +1,13 @@
 //! Shared space of the key directory: rights, keys, and decryption of its records.
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use less_sync_client::crypto::{Identity, SpaceKey};
 use less_sync_client::sharing::{Membership, adopt};
 use less_sync_client::{CallError, Code, Connection, Watch, WatchedSpace};
 use less_sync_core::{Epoch, ErrorCode, Permission, SpaceId};
 use less_sync_keystore::{KeyDirectory, StoredSpace};
 
+use crate::advised::{INVITE_AGAIN, advised, advised_by, no_access};
 use crate::clock;
 use crate::failure::Failure;
 
@@ -33,7 +34,10 @@ impl SharedSpace {
     }
 
     fn with(keys: &KeyDirectory, stored: StoredSpace) -> Result<Self, Failure> {
-        let missing = || anyhow!("there is no identity in {}", keys.path().display());
+        let missing = || {
+            let text = format!("there is no identity in {}", keys.path().display());
+            advised(text, "create one with less-sync identity, or give --keys")
+        };
         let identity = keys.identity()?.ok_or_else(missing)?;
         Ok(Self { keys: keys.clone(), identity, stored })
     }
@@ -54,7 +58,9 @@ impl SharedSpace {
     /// Permission of the user by the stored chain. A revocation is known to the server and the log only.
     pub(crate) fn permission(&self) -> anyhow::Result<Permission> {
         let chain = self.membership().verify(self.identity.did(), clock::timestamp());
-        Ok(chain.context("the rights in this space have expired or are invalid")?.permission())
+        let invalid =
+            |cause| advised_by("the rights in this space have expired or are invalid", INVITE_AGAIN, cause);
+        Ok(chain.map_err(invalid)?.permission())
     }
 
     /// Fetches the state of the space from the server.
@@ -64,7 +70,7 @@ impl SharedSpace {
         match (subscribed.spaces.pop(), subscribed.rejected.pop()) {
             (Some(state), _) => Ok(state),
             (None, Some((_, code))) => Err(rejected(self.space(), &code)),
-            (None, None) => bail!("space not found, or no access to it"),
+            (None, None) => Err(no_access()),
         }
     }
 
@@ -114,7 +120,10 @@ impl SharedSpace {
 /// Error for a space whose subscription the server rejected.
 fn rejected(space: SpaceId, code: &Code) -> anyhow::Error {
     if code.is(ErrorCode::Forbidden) {
-        return anyhow!("no access to space {space}: the rights were revoked or have expired");
+        return advised(
+            format!("no access to space {space}: the rights were revoked or have expired"),
+            INVITE_AGAIN,
+        );
     }
     anyhow!("cannot subscribe to space {space}: {code}")
 }

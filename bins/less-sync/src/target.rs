@@ -14,6 +14,7 @@ use less_sync_client::{
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_keystore::{KeyDirectory, KeystoreError};
 
+use crate::advised::advised;
 use crate::claims::{self, Claims};
 use crate::durability::directory_sync;
 use crate::failure::Failure;
@@ -264,8 +265,11 @@ fn check_identity(claims: &Claims, identity: &Identity) -> Result<(), Failure> {
         return Ok(());
     }
     let named = claims.did.as_deref().unwrap_or("no identity");
-    let error = anyhow!("the access token is for {named}, but your keys are for {}", identity.did().as_str());
-    Err(Failure::usage(error))
+    let text = format!("the access token is for {named}, but your keys are for {}", identity.did().as_str());
+    Err(Failure::usage(advised(
+        text,
+        "give the keys of that user with --keys, or another token with --token",
+    )))
 }
 
 /// Space of the argument, or the personal one.

@@ -42,17 +42,19 @@ impl ExitError {
         ExitCode::from(self.code)
     }
 
-    /// Prints the error on one line, its causes indented below.
+    /// Prints the error on one line, its causes and the next step indented below.
     pub(crate) fn print(&self) {
         let mut shown = self.error.to_string();
         print_stderr(&format!("error: {shown}"));
         for cause in self.error.chain().skip(1) {
-            // The driver repeats the message of the database, with a line of the source of PostgreSQL.
-            let text = database_message(cause).unwrap_or_else(|| cause.to_string());
+            let text = cause.to_string();
             if text != shown {
                 print_stderr(&format!("  {text}"));
             }
             shown = text;
+        }
+        if let Some(step) = next_step(&self.error) {
+            print_stderr(&format!("  {step}"));
         }
     }
 }

@@ -16,6 +16,7 @@
 //! ```
 
 mod admin;
+mod advice;
 mod blobs;
 mod cli;
 mod clock;

@@ -10,6 +10,7 @@ mod send_rate;
 mod socket;
 mod waiting;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,11 +32,37 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Binds the listening socket.
 ///
 /// # Errors
-/// `cannot listen on {address}: {reason}`, shown to the operator as it is.
-pub(crate) async fn bind(address: &ListenAddress) -> anyhow::Result<TcpListener> {
+/// [`ListenError`], shown to the operator as it is.
+pub(crate) async fn bind(address: &ListenAddress) -> Result<TcpListener, ListenError> {
     let bound = TcpListener::bind((address.host.as_str(), address.port)).await;
-    bound.map_err(|reason| anyhow::anyhow!("cannot listen on {address}: {reason}"))
+    bound.map_err(|reason| ListenError::new(address, reason))
 }
+
+/// Failure to listen on an address. One line: the reason is part of the text.
+#[derive(Debug)]
+pub(crate) struct ListenError {
+    address: String,
+    reason: io::Error,
+}
+
+impl ListenError {
+    pub(crate) fn new(address: impl fmt::Display, reason: io::Error) -> Self {
+        Self { address: address.to_string(), reason }
+    }
+
+    /// Error of the operating system.
+    pub(crate) fn reason(&self) -> &io::Error {
+        &self.reason
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on {}: {}", self.address, self.reason)
+    }
+}
+
+impl std::error::Error for ListenError {}
 
 /// Serves connections until `stop` is cancelled. After [`ListenerContext::close`] nothing is accepted any more, but the
 /// future stays pending: an essential task that completes before `stop` counts as failed.

@@ -90,5 +90,5 @@ pub use rows::{FileRow, MembershipEntry, RecordRow};
 pub use server_url::ServerUrl;
 pub use stream::{Chunk, ChunkStream};
 pub use subscribe::{Peer, Subscribed, Watch, WatchedSpace};
-pub use tls::{TlsError, native_roots};
+pub use tls::{TlsError, is_certificate_error, native_roots};
 pub use token::{AccessToken, TokenProvider, TokenUnavailable};

@@ -1,5 +1,7 @@
 //! TLS configuration.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -14,6 +16,14 @@ pub enum TlsError {
     /// Missing algorithms in the cryptography provider.
     #[error("cannot configure TLS")]
     Provider(#[source] rustls::Error),
+}
+
+/// Returns whether `error` is the rejection of the certificate of a server, also within an I/O error.
+#[must_use]
+pub fn is_certificate_error(error: &(dyn Error + 'static)) -> bool {
+    let content = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let rejected = error.downcast_ref().or_else(|| content?.downcast_ref());
+    matches!(rejected, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// TLS configuration with the trusted certificates of the system.
@@ -34,4 +44,20 @@ pub fn native_roots() -> Result<Arc<ClientConfig>, TlsError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{CertificateError, Error};
+
+    use super::*;
+
+    #[test]
+    fn rejected_certificate_is_found_within_an_io_error() {
+        let rejected = || Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert!(is_certificate_error(&rejected()));
+        assert!(is_certificate_error(&io::Error::new(io::ErrorKind::InvalidData, rejected())));
+        assert!(!is_certificate_error(&io::Error::other(Error::DecryptError)));
+        assert!(!is_certificate_error(&Error::DecryptError));
+    }
 }

@@ -6,6 +6,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, timeout};
 
+use crate::driver_failure::DriverText;
 use crate::migrate::DatabaseUrl;
 use crate::session::{Naming, Session, Statements, Watchdog};
 use crate::sqlstate::{ends_session, rejects_startup_parameter};
@@ -73,7 +74,11 @@ impl Connector {
             }
         })
         .await;
-        recent(opened.map_err(|_| OpenError::ConnectTimeout(limit))?.map_err(OpenError::Connect)?)
+        recent(
+            opened
+                .map_err(|_| OpenError::ConnectTimeout(limit))?
+                .map_err(|error| OpenError::Connect(error.into()))?,
+        )
     }
 
     /// Opens a session. If a proxy rejects the parameters of the address, the session applies them itself.
@@ -83,7 +88,7 @@ impl Connector {
         };
         match (open(self.address.options(), &self.settings).await, self.address.without_parameters()) {
             (Err(error), Some((options, parameters))) if rejects_startup_parameter(&error) => {
-                tracing::debug!(%error, "database proxy rejected start-up parameters, setting them in the session");
+                tracing::debug!(error = %DriverText(&error), "database proxy rejected start-up parameters, setting them in the session");
                 open(options, &format!("{}; {parameters}", self.settings)).await
             }
             (opened, _) => opened,
@@ -150,7 +155,7 @@ impl IdleConnection {
     /// Closes the session.
     pub(crate) async fn close(self) {
         if let Err(error) = self.connection.close().await {
-            tracing::debug!(%error, "failed to close an idle connection");
+            tracing::debug!(error = %DriverText(&error), "failed to close an idle connection");
         }
     }
 }

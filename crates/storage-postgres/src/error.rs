@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use less_sync_storage::StorageError;
 
+use crate::driver_failure::DriverFailure;
 use crate::migrate::MigrateError;
 use crate::sqlstate::{Meaning, meaning, rejects_startup_parameter};
 
@@ -13,7 +14,7 @@ use crate::sqlstate::{Meaning, meaning, rejects_startup_parameter};
 pub enum OpenError {
     /// The database could not be reached, or rejected the login, until the timeout.
     #[error("cannot connect to the database")]
-    Connect(#[source] sqlx::Error),
+    Connect(#[source] DriverFailure),
     /// The database did not respond within the timeout.
     #[error("database did not respond within {} s", .0.as_secs())]
     ConnectTimeout(Duration),
@@ -43,6 +44,7 @@ impl OpenError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Connect(error) => {
+                let error = error.driver();
                 meaning(error) == Meaning::Unavailable && !rejects_startup_parameter(error)
             }
             Self::ConnectTimeout(_) => true,
@@ -54,10 +56,10 @@ impl OpenError {
 /// Maps a driver error to the error of the contract.
 pub(crate) fn storage_error<R>(error: sqlx::Error) -> StorageError<R> {
     match meaning(&error) {
-        Meaning::Retry | Meaning::Unavailable => unavailable(error),
+        Meaning::Retry | Meaning::Unavailable => unavailable(DriverFailure::from(error)),
         Meaning::SpaceNotFound => StorageError::SpaceNotFound,
         // Spaces are created by statements that do not raise this.
-        Meaning::SpaceExists | Meaning::Bug => database(error),
+        Meaning::SpaceExists | Meaning::Bug => database(DriverFailure::from(error)),
     }
 }
 

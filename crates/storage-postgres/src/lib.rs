@@ -20,8 +20,8 @@ mod access;
 mod clock;
 mod columns;
 mod connector;
-mod database_message;
 mod deks;
+mod driver_failure;
 mod epoch_keys;
 mod epochs;
 mod error;
@@ -46,7 +46,7 @@ mod sqlstate;
 mod store;
 mod transaction;
 
-pub use database_message::database_message;
+pub use driver_failure::DriverFailure;
 pub use error::OpenError;
 pub use options::PostgresOptions;
 pub use store::PostgresStorage;

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+use crate::driver_failure::DriverText;
 use crate::sqlstate::{Meaning, meaning};
 
 /// Maximum number of attempts.
@@ -21,7 +22,7 @@ impl Retries {
         if meaning(error) != Meaning::Retry || self.failed >= ATTEMPTS {
             return false;
         }
-        tracing::debug!(%error, "transaction rolled back by the database, retrying");
+        tracing::debug!(error = %DriverText(error), "transaction rolled back by the database, retrying");
         tokio::time::sleep(pause()).await;
         true
     }

@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use less_sync_client::{FileRow, MembershipEntry, PullItem, RecordRow};
 use less_sync_core::Cursor;
 
+use crate::advised::no_access;
 use crate::content;
 use crate::cursor;
 use crate::failure::Failure;
@@ -66,11 +67,7 @@ async fn pull(opened: &SpaceConnection, arguments: &Arguments, output: Output) -
     }
     let summary = pull.finish().await.context("the pull failed; the output is incomplete")?;
     rows.bar.finish_and_clear();
-    if summary.skipped.is_empty() {
-        Ok(rows.unreadable)
-    } else {
-        Err(anyhow!("space not found, or no access to it"))
-    }
+    if summary.skipped.is_empty() { Ok(rows.unreadable) } else { Err(no_access()) }
 }
 
 /// Output of rows: standard output or a directory.

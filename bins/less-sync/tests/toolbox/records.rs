@@ -145,7 +145,10 @@ async fn space_that_is_not_shown_is_a_failure() {
     let space = server.space("bob");
     let output = terminal.run(&["pull", "--plain", "--space", &space]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stderr(&output), "error: space not found, or no access to it\n");
+    assert_eq!(
+        stderr(&output),
+        "error: space not found, or no access to it\n  check --space: less-sync space list shows the spaces of your keys\n"
+    );
     for arguments in [&["pull", "--space", &space][..], &["push", "--space", &space]] {
         let (code, text) = terminal.failure(arguments).await;
         assert_eq!(code, 2, "{text}");

@@ -59,7 +59,10 @@ async fn down_to_a_version_and_up_to_another() {
         .failed(1, "error: reverting migration 10 loses data\n  hint: allow the loss with --allow-data-loss");
     harness.run(&["down", "--steps", "3", "--allow-data-loss"]).succeeded();
     assert_eq!(harness.run(&["version"]).succeeded().out, "9\n");
-    harness.run(&["down", "--to", "10"]).failed(1, "error: cannot go to version 10 from version 9");
+    harness.run(&["down", "--to", "10"]).failed(
+        1,
+        "error: cannot go to version 10 from version 9\n  less-sync-migrate status lists the versions",
+    );
 }
 
 #[tokio::test]
@@ -130,7 +133,9 @@ async fn first_generation_database_is_adopted() {
          hint: adopt it with --adopt-goose",
     );
     assert_eq!(harness.run(&["adopt"]).succeeded().out, "adopted version=11\n");
-    harness.run(&["adopt"]).failed(1, "error: no migration history of the first-generation server");
+    harness
+        .run(&["adopt"])
+        .failed(1, "error: no migration history of the first-generation server\n  run less-sync-migrate up");
     let said = harness.run(&["up", "--adopt-goose"]).succeeded();
     assert!(said.lines()[0].starts_with("applied version=12 "), "{}", said.out);
 }
@@ -170,6 +175,31 @@ async fn failed_migration_prints_its_cause_and_a_hint() {
     assert!(lines[0].starts_with("error: migration 5 (files record id) failed"), "{}", said.err);
     assert!(said.err.contains("files exist that belong to no record"), "{}", said.err);
     assert!(lines.last().unwrap().starts_with("  hint: remove the rows of table files"), "{}", said.err);
+}
+
+/// The message of PostgreSQL without a line of its source, and the next step.
+#[tokio::test]
+async fn missing_database_is_named_with_the_next_step() {
+    let harness = Harness::empty().await;
+    let elsewhere = harness.0.url().replace(harness.0.name(), "no_such_database");
+    for arguments in
+        [&["up"][..], &["status"], &["bind", "--mailbox", &"5e".repeat(32), "--issuer", "https://a.example"]]
+    {
+        let said = on(&elsewhere, arguments);
+        assert_eq!(said.code, 1, "{}", said.err);
+        let lines: Vec<_> = said.err.lines().rev().collect();
+        assert_eq!(
+            lines.get(..2),
+            Some(
+                &[
+                    "  create it with createdb, or name another one",
+                    "  database \"no_such_database\" does not exist"
+                ][..]
+            ),
+            "{}",
+            said.err
+        );
+    }
 }
 
 #[tokio::test]

@@ -36,8 +36,10 @@ fn unknown_arguments_exit_with_2() {
 #[test]
 fn missing_address_exits_with_2() {
     for arguments in [&[][..], &["up"], &["down"], &["status"], &["version"], &["adopt"]] {
-        migrator(&[], arguments).failed(2, "error: DATABASE_URL is not set");
-        migrator(&[("DATABASE_URL", " ")], arguments).failed(2, "error: DATABASE_URL is not set");
+        migrator(&[], arguments)
+            .failed(2, "error: DATABASE_URL is not set: set it, or give --database-url URL");
+        migrator(&[("DATABASE_URL", " ")], arguments)
+            .failed(2, "error: DATABASE_URL is not set: set it, or give --database-url URL");
     }
 }
 
@@ -59,4 +61,5 @@ fn missing_database_exits_with_1_and_the_reason() {
     assert_eq!(lines.next(), Some("error: cannot connect to the database"));
     assert!(lines.all(|line| line.starts_with("  ")), "{}", said.err);
     assert!(said.err.contains("refused"), "{}", said.err);
+    assert!(said.err.lines().last().unwrap().contains("that PostgreSQL runs"), "{}", said.err);
 }

@@ -203,6 +203,11 @@ fn an_occupied_address_is_a_failure_at_run_time() {
     assert_eq!(output.status.code(), Some(1));
     let expected = format!("error: cannot listen on {address}: ");
     assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+    assert!(
+        stderr(&output).ends_with("choose another address with --listen or LISTEN_ADDR\n"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -218,6 +223,7 @@ fn a_database_that_cannot_be_opened_is_a_failure_with_its_causes() {
     let lines: Vec<_> = stderr(&output).lines().collect();
     assert_eq!(lines[0], "error: cannot open the database");
     assert!(lines.len() > 1 && lines.iter().skip(1).all(|line| line.starts_with("  ")), "{lines:?}");
+    assert_eq!(lines.last(), Some(&"  check the path"), "{lines:?}");
 }
 
 #[test]
@@ -245,6 +251,7 @@ fn healthcheck_reports_readiness() {
     let nobody = run(&["healthcheck", "--url", "http://127.0.0.1:1/readyz", "--timeout", "500ms"], &[]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(stderr(&nobody).starts_with("error: cannot reach 127.0.0.1:1\n  "), "{}", stderr(&nobody));
+    assert!(stderr(&nobody).ends_with("start the server, or name another address\n"), "{}", stderr(&nobody));
 }
 
 /// O1, X-28.

@@ -87,7 +87,7 @@ pub(super) fn address(connection: &Connection, environment: &Values) -> anyhow::
             return Ok(url);
         }
     }
-    Err(anyhow!("DATABASE_URL is not set"))
+    Err(anyhow!("DATABASE_URL is not set: set it, or give --database-url URL"))
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
         let one = environment(&[("DATABASE_URL", "sqlite:a"), ("DATABASE_MIGRATION_URL", " ")]);
         assert_eq!(address(&Connection::default(), &one).unwrap(), "sqlite:a");
         let none = address(&Connection::default(), &Values::new()).unwrap_err();
-        assert_eq!(none.to_string(), "DATABASE_URL is not set");
+        assert_eq!(none.to_string(), "DATABASE_URL is not set: set it, or give --database-url URL");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(crate) async fn open(url: &DatabaseUrl, connect_timeout: Duration) -> Result
     })
     .await;
     let opened = opened.map_err(|_elapsed| MigrateError::ConnectTimeout(connect_timeout))?;
-    let mut db = opened.map_err(MigrateError::Connect)?;
+    let mut db = opened.map_err(|error| MigrateError::Connect(error.into()))?;
     let (version, encoding): (i32, String) = sqlx::query_as(
         "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding')",
     )

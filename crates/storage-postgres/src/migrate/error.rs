@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use less_sync_storage::JumpRejection;
-use sqlx::postgres::PgDatabaseError;
+
+use crate::driver_failure::DriverFailure;
 
 use super::catalog::Drift;
 use super::url::InvalidDatabaseUrl;
@@ -17,7 +18,7 @@ pub enum MigrateError {
     Url(#[from] InvalidDatabaseUrl),
     /// Failed connection attempt.
     #[error("cannot connect to the database")]
-    Connect(#[source] sqlx::Error),
+    Connect(#[source] DriverFailure),
     /// Connection attempt that timed out.
     #[error("cannot connect to the database within {} s", .0.as_secs())]
     ConnectTimeout(Duration),
@@ -90,7 +91,7 @@ pub enum MigrateError {
         description: String,
         /// Cause.
         #[source]
-        source: sqlx::Error,
+        source: DriverFailure,
     },
     /// Migrations are pending, for a tool that does not run them.
     #[error("schema is at version {found}, and this build needs {needed}: migrate it first")]
@@ -114,7 +115,13 @@ pub enum MigrateError {
     Jump(#[from] JumpRejection),
     /// Failed query.
     #[error("database query failed")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] DriverFailure),
+}
+
+impl From<sqlx::Error> for MigrateError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 impl MigrateError {
@@ -126,11 +133,7 @@ impl MigrateError {
             Self::Goose(_) => Some("adopt it with --adopt-goose".to_owned()),
             Self::Drift(_) => Some("continue despite it with --allow-drift".to_owned()),
             Self::LosesData(_) => Some("allow the loss with --allow-data-loss".to_owned()),
-            Self::Failed { source, .. } => source
-                .as_database_error()
-                .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
-                .and_then(PgDatabaseError::hint)
-                .map(str::to_owned),
+            Self::Failed { source, .. } => source.hint().map(str::to_owned),
             _ => None,
         }
     }

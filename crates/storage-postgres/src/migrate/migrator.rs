@@ -13,6 +13,7 @@ use super::snapshot::Snapshot;
 use super::status::{self, Status};
 use super::up::{self, Up};
 use super::{DatabaseUrl, MigrateError, adopt, catalog, connection, history, jump, lock, restore, verify};
+use crate::driver_failure::DriverText;
 use crate::session::Session;
 
 /// Default lock timeout (storage §2.3).
@@ -262,7 +263,7 @@ impl Locked {
         if let Some(mut holder) = self.holder {
             let released = sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.map(drop);
             if let Err(error) = released.and(holder.close().await) {
-                tracing::debug!(%error, "failed to close the connection with the migration lock");
+                tracing::debug!(error = %DriverText(&error), "failed to close the connection with the migration lock");
             }
         }
         close(self.db, outcome).await
@@ -274,7 +275,7 @@ impl Locked {
 async fn close<T>(mut db: Session, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
     let unlocked = sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut db).await.map(drop);
     if let Err(error) = unlocked.and(db.close().await) {
-        tracing::debug!(%error, "failed to close the connection of the migrator");
+        tracing::debug!(error = %DriverText(&error), "failed to close the connection of the migrator");
     }
     outcome
 }

@@ -140,9 +140,11 @@ fn finish(outcome: sqlx::Result<()>, migration: &Migration, started: Instant) ->
     let step = Step::of(migration, started.elapsed());
     match outcome {
         Ok(()) => Ok(step),
-        Err(source) => {
-            Err(MigrateError::Failed { version: step.version, description: step.description, source })
-        }
+        Err(source) => Err(MigrateError::Failed {
+            version: step.version,
+            description: step.description,
+            source: source.into(),
+        }),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use less_sync_storage::PushError;
 
 use super::outcome::Verdict;
+use crate::driver_failure::DriverFailure;
 use crate::error::{NoConnection, database, unavailable};
 use crate::sqlstate::{Meaning, leaves_connection, meaning};
 
@@ -15,7 +16,13 @@ pub(super) enum Failure {
     Connect(#[from] NoConnection),
     /// The statement failed, or its outcome is unknown.
     #[error("push statement failed")]
-    Statement(#[from] sqlx::Error),
+    Statement(#[source] DriverFailure),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Statement(error.into())
+    }
 }
 
 impl Failure {
@@ -24,7 +31,8 @@ impl Failure {
     pub(super) fn may_be_of_one(&self) -> bool {
         match self {
             Self::Connect(_) => false,
-            Self::Statement(error) => {
+            Self::Statement(failure) => {
+                let error = failure.driver();
                 error.as_database_error().is_some()
                     && leaves_connection(error)
                     && meaning(error) != Meaning::Unavailable
@@ -48,7 +56,9 @@ impl PushFailed {
     fn error(&self) -> PushError {
         let may_pass = match &*self.0 {
             Failure::Connect(_) => true,
-            Failure::Statement(error) => matches!(meaning(error), Meaning::Unavailable | Meaning::Retry),
+            Failure::Statement(failure) => {
+                matches!(meaning(failure.driver()), Meaning::Unavailable | Meaning::Retry)
+            }
         };
         if may_pass { unavailable(self.clone()) } else { database(self.clone()) }
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_core::{Cursor, SpaceId};
+use less_sync_core::{Cursor, ErrorChain, SpaceId};
 use less_sync_storage::{
     ActorHash, Pushed, RateAction, RateLimit, RateLimits as _, Spaces as _, StorageError,
 };
@@ -180,7 +180,7 @@ async fn lock_that_is_not_given_back_is_unavailable_and_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn statement_that_takes_too_long_is_unavailable() {
     let harness = Harness::new(|options| PostgresOptions {
-        statement_timeout: Duration::from_millis(100),
+        statement_timeout: Duration::from_millis(500),
         lock_timeout: Duration::ZERO,
         ..options
     })
@@ -189,8 +189,14 @@ async fn statement_that_takes_too_long_is_unavailable() {
     execute(&mut intruder, "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE").await;
     let (pushed, pulled) = tokio::join!(harness.push(space(1), 1, NONE, 1), pull(&harness.storage, space(1)));
     assert!(is_unavailable(&pushed) && is_unavailable(&pulled));
+    // The message of PostgreSQL, without the line of its source.
+    let shown = [ErrorChain(&pushed.unwrap_err()).to_string(), ErrorChain(&pulled.unwrap_err()).to_string()];
+    let is_clean = |text: &String| text.contains("statement timeout") && !text.contains(" at line ");
+    assert!(shown.iter().all(is_clean), "{shown:?}");
     execute(&mut intruder, "ROLLBACK").await;
-    assert!(is_committed(&harness.push(space(1), 1, NONE, 1).await));
+    // On a busy machine a statement may take longer than the timeout.
+    let recovered = async { while !is_committed(&harness.push(space(1), 1, NONE, 1).await) {} };
+    within("a push that is committed", recovered).await;
     harness.end().await;
 }
 
@@ -252,7 +258,8 @@ async fn database_that_cannot_be_reached_is_a_typed_error() {
         ..options(&database)
     };
     let error = PostgresStorage::open(rejected).await.unwrap_err();
-    let OpenError::Connect(sqlx::Error::Io(reason)) = &error else { panic!("{error:?}") };
+    let OpenError::Connect(cause) = &error else { panic!("{error:?}") };
+    let sqlx::Error::Io(reason) = cause.driver() else { panic!("{error:?}") };
     assert_eq!(reason.kind(), std::io::ErrorKind::ConnectionRefused);
 
     let elsewhere = database.url().replace(database.name(), "no_such_database");
@@ -263,7 +270,7 @@ async fn database_that_cannot_be_reached_is_a_typed_error() {
         ..options(&database)
     };
     let error = within("a rejection", Box::pin(PostgresStorage::open(missing))).await.unwrap_err();
-    assert!(matches!(error, OpenError::Connect(sqlx::Error::Database(_))), "{error:?}");
+    assert!(matches!(&error, OpenError::Connect(cause) if cause.code().is_some()), "{error:?}");
 
     let error = PostgresStorage::open(options(&database)).await.unwrap_err();
     assert!(matches!(error, OpenError::SchemaBehind { found: 0, .. }), "{error:?}");

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail};
 use less_sync_client::crypto::{DecryptionError, KeyRing};
 use less_sync_client::{FileDescription, FileRow, PullItem, RecordRow};
 use less_sync_core::{Cursor, FileId, RecordId};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::session::FileSession;
+
+use crate::advised::{advised, no_access};
 
 /// File with its owner record.
 #[derive(Clone, Debug)]
@@ -76,8 +78,7 @@ pub(super) async fn read(session: &FileSession<'_>) -> anyhow::Result<Vec<Entry>
         }
     }
     let summary = pull.finish().await.context("cannot pull")?;
-    ensure!(summary.skipped.is_empty(), "space not found, or no access to it");
-    Ok(rows.entries())
+    if summary.skipped.is_empty() { Ok(rows.entries()) } else { Err(no_access()) }
 }
 
 /// Finds a file by its id, the id of its record, or its name.
@@ -91,7 +92,10 @@ pub(super) fn find<'e>(entries: &'e [Entry], wanted: &str) -> anyhow::Result<&'e
     let named = |entry: &&Entry| entry.description().is_some_and(|described| same(&described.name));
     let found: Vec<&Entry> = entries.iter().filter(named).collect();
     match found.as_slice() {
-        [] => Err(anyhow!("there is no file {wanted} in this space")),
+        [] => {
+            let text = format!("there is no file {wanted} in this space");
+            Err(advised(text, "less-sync file ls lists the files"))
+        }
         [only] => Ok(only),
         several => {
             let ids: Vec<String> = several.iter().map(|entry| entry.file.to_string()).collect();

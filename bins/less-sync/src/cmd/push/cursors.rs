@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use less_sync_client::{CallError, PullItem, PullStream};
 use less_sync_core::{Cursor, RecordId};
 
+use crate::advised::no_access;
 use crate::target::SpaceConnection;
 
 /// Cursors of these records, tombstones included; records that were never written are missing.
@@ -42,6 +43,5 @@ async fn search(
         }
     }
     let summary = pull.finish().await?;
-    anyhow::ensure!(summary.skipped.is_empty(), "space not found, or no access to it");
-    Ok(())
+    if summary.skipped.is_empty() { Ok(()) } else { Err(no_access()) }
 }

@@ -9,6 +9,7 @@ use less_sync_core::{ErrorCode, InvitationId};
 
 use super::log;
 use super::session::{SpaceSession, permission_name};
+use crate::advised::advised;
 use crate::clock;
 use crate::failure::Failure;
 use crate::fields::Fields;
@@ -69,7 +70,7 @@ async fn choose(
         }
     }
     match (opened.len(), rejected.pop()) {
-        (0, None) => bail!("there are no invitations for you"),
+        (0, None) => return Err(no_invitations()),
         (0, Some(why)) => return Err(why),
         (1, _) => {}
         (several, _) => {
@@ -80,7 +81,12 @@ async fn choose(
             bail!("there are {several} invitations: give the id of one");
         }
     }
-    opened.pop().context("there are no invitations for you")
+    opened.pop().ok_or_else(no_invitations)
+}
+
+fn no_invitations() -> anyhow::Error {
+    let step = "give the sender your address, which less-sync identity prints";
+    advised("there are no invitations for you", step)
 }
 
 /// All invitations of the mailbox, page by page; a server keeps 500 at most (protocol §1.10).

@@ -1,6 +1,6 @@
 //! `less-sync space revoke`
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use less_sync_client::sharing::{Act, Member};
 use less_sync_core::{Did, Epoch};
@@ -8,6 +8,7 @@ use less_sync_core::{Did, Epoch};
 use super::log;
 use super::rotation::{Rotated, RotationRequest, list_members, rotate};
 use super::session::{SpaceSelector, SpaceSession};
+use crate::advised::advised;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::output::{Output, message};
@@ -65,7 +66,10 @@ async fn revoke(session: &mut SpaceSession, did: &Did, takes_over: bool) -> anyh
         (None, Some(epoch)) if is_rotated(session, epoch).await? => return Ok(None),
         // Entered by an earlier version, which rotated the key afterwards.
         (None, Some(_)) => {}
-        (None, None) => bail!("the space has no member {}", did.as_str()),
+        (None, None) => {
+            let text = format!("the space has no member {}", did.as_str());
+            return Err(advised(text, "less-sync space members lists the members"));
+        }
     }
     let rotated = rotate(session, &request).await?;
     list_members(session, rotated.epoch()).await?;

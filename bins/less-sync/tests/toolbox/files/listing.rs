@@ -30,7 +30,10 @@ async fn files_are_listed_by_name_until_they_are_removed() {
     // The record of c, and nothing of the others.
     assert_eq!(terminal.results(&["pull"]).await.iter().filter(|line| line["kind"] == "record").count(), 1);
     let (code, text) = terminal.failure(&["file", "get", &b]).await;
-    assert_eq!((code, text), (1, format!("error: there is no file {b} in this space\n")));
+    assert_eq!(
+        (code, text),
+        (1, format!("error: there is no file {b} in this space\n  less-sync file ls lists the files\n"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +42,10 @@ async fn all_names_are_resolved_before_a_file_is_deleted() {
     let terminal = Terminal::new(&server);
     terminal.put("a", b"").await;
     let (code, text) = terminal.failure(&["file", "rm", "a", "x"]).await;
-    assert_eq!((code, text.as_str()), (1, "error: there is no file x in this space\n"));
+    assert_eq!(
+        (code, text.as_str()),
+        (1, "error: there is no file x in this space\n  less-sync file ls lists the files\n")
+    );
     assert_eq!(terminal.results(&["file", "ls"]).await.len(), 1);
 }
 

@@ -8,6 +8,10 @@ use serde_json::json;
 use crate::program::{Shell as _, stderr};
 use crate::sharing::toolbox_user::{ToolboxUser, id};
 
+/// Next step after the loss of rights.
+const INVITE_AGAIN: &str =
+    "ask an administrator of the space for a new invitation, then run less-sync space accept";
+
 async fn server() -> TestServer {
     TestServer::builder().files().start().await
 }
@@ -72,7 +76,7 @@ async fn members_are_notified_of_files_and_read_them() {
     alice.result(&["file", "rm", "--space", &space, "his.txt"]).await;
     assert_eq!(
         his.rejected(&["get", "his.txt"]).await,
-        (1, "error: there is no file his.txt in this space\n".into())
+        (1, "error: there is no file his.txt in this space\n  less-sync file ls lists the files\n".into())
     );
 }
 
@@ -93,7 +97,8 @@ async fn read_only_member_can_download_and_neither_upload_nor_delete() {
     let (code, text) = his.rejected(&["put", &path]).await;
     assert!(code == 1 && text.starts_with(&format!("rejected: {path}: {no_right}: ")), "{text}");
     let (code, text) = his.rejected(&["rm", "note"]).await;
-    let expected = format!("error: cannot delete note\n  {no_right}\n  access denied (403)\n");
+    let expected =
+        format!("error: cannot delete note\n  {no_right}\n  access denied (403)\n  {INVITE_AGAIN}\n");
     assert_eq!((code, text), (1, expected));
     assert_eq!(hers.get("note").await, b"content");
 }
@@ -145,7 +150,9 @@ async fn removed_member_gets_an_explanation_and_no_file() {
     let revoked = alice.result(&["space", "revoke", bob.did()]).await;
     assert_eq!(revoked["files"], 1);
 
-    let expected = format!("error: no access to space {space}: the rights were revoked or have expired\n");
+    let expected = format!(
+        "error: no access to space {space}: the rights were revoked or have expired\n  {INVITE_AGAIN}\n"
+    );
     let path = his.written("mine", b"");
     for arguments in [&["get", "note"][..], &["ls"], &["put", &path], &["rm", "note"]] {
         assert_eq!(his.rejected(arguments).await, (1, expected.clone()), "{arguments:?}");

@@ -31,7 +31,10 @@ async fn removed_member_can_neither_pull_nor_decrypt_new_records() {
     assert_eq!(carol.result(&["space", "list"]).await["permission"], "write");
     let new = alice.push(&space, "new").await;
 
-    let expected = format!("error: no access to space {space}: the rights were revoked or have expired\n");
+    let expected = format!(
+        "error: no access to space {space}: the rights were revoked or have expired\n  ask an administrator of the space for a new \
+         invitation, then run less-sync space accept\n"
+    );
     assert_eq!(bob.failure(&["pull", "--space", &space]).await, (1, expected.clone()));
     assert_eq!(stderr(&bob.push_output(&space, "x").await), expected);
     assert_eq!(carol.texts(&space).await, ["old", "new"]);
@@ -158,7 +161,16 @@ async fn non_members_oneself_and_the_owner_cannot_be_removed() {
     alice.invite(&bob, "admin").await;
     bob.accept().await;
     let (code, text) = alice.failure(&["space", "revoke", carol.did()]).await;
-    assert_eq!((code, text), (1, format!("error: the space has no member {}\n", carol.did())));
+    assert_eq!(
+        (code, text),
+        (
+            1,
+            format!(
+                "error: the space has no member {}\n  less-sync space members lists the members\n",
+                carol.did()
+            )
+        )
+    );
     let (code, text) = alice.failure(&["space", "revoke", alice.did()]).await;
     assert_eq!((code, text.as_str()), (1, "error: you cannot remove yourself\n"));
     let (code, text) = bob.failure(&["space", "revoke", alice.did()]).await;
