@@ -16,11 +16,14 @@ mod script;
 mod session;
 
 use std::path::Path;
+use std::process::Command;
 
 use less_sync_test_support::postgres::{Durability, PrivateServer};
 
-use script::{Block, blocks};
+use script::{Block, blocks, commands, unmarked};
 use session::Session;
+
+use crate::development_server;
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
@@ -49,46 +52,124 @@ async fn readme_works_as_written() {
     assert_eq!(versions.len(), migrations.len(), "{log}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn readme_works_on_postgresql() {
-    let database = PrivateServer::start(Durability::Volatile);
-    let url = reqwest::Url::parse(&database.url("postgres")).unwrap();
-    // A local server listens on a socket in its directory.
-    let socket = url.query_pairs().find(|(name, _)| name == "host").map(|(_, folder)| folder.into_owned());
-    let host = socket.unwrap_or_else(|| url.host_str().unwrap().to_owned());
-    let port = url.port().unwrap_or(5432).to_string();
-    let mut session = Session::new(&[
-        ("PGHOST", &host),
-        ("PGPORT", &port),
-        ("PGUSER", url.username()),
-        ("PGPASSWORD", url.password().unwrap_or_default()),
-    ]);
-    session.run(&section("Run it on PostgreSQL")).await;
-    session.run(&section("Share it")).await;
-    let log = session.end("server");
-    assert!(!log.contains("WARN") && !log.contains("ERROR") && !log.contains("Step {"), "{log}");
+/// Variables of a session that name a local PostgreSQL server.
+struct PostgresSession {
+    host: String,
+    port: String,
+    user: String,
+    password: String,
+    url: String,
+    _server: PrivateServer,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn marked_commands_of_other_documents_work_as_written() {
-    for name in [
-        "docs/operations.md",
-        "docs/protocol.md",
-        "docs/http.md",
-        "docs/encryption.md",
-        "docs/configuration.md",
-    ] {
-        let blocks = blocks(&read(name));
-        if blocks.iter().any(Block::is_run) {
-            Session::new(&[]).run(&blocks).await;
+impl PostgresSession {
+    fn start() -> Self {
+        let server = PrivateServer::start(Durability::Volatile);
+        let url = server.url("postgres");
+        let parsed = reqwest::Url::parse(&url).unwrap();
+        // A local server listens on a socket in its directory.
+        let socket =
+            parsed.query_pairs().find(|(name, _)| name == "host").map(|(_, folder)| folder.into_owned());
+        Self {
+            host: socket.unwrap_or_else(|| parsed.host_str().unwrap().to_owned()),
+            port: parsed.port().unwrap_or(5432).to_string(),
+            user: parsed.username().to_owned(),
+            password: parsed.password().unwrap_or_default().to_owned(),
+            url,
+            _server: server,
         }
+    }
+
+    fn new_session(&self) -> Session {
+        Session::new(&[
+            ("PGHOST", &self.host),
+            ("PGPORT", &self.port),
+            ("PGUSER", &self.user),
+            ("PGPASSWORD", &self.password),
+            ("DATABASE_URL", &self.url),
+        ])
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn readme_works_on_postgresql() {
+    let postgres = PostgresSession::start();
+    let mut session = postgres.new_session();
+    session.run(&section("Run it on PostgreSQL")).await;
+    session.run(&section("Share it")).await;
+    let log = session.end("server");
+    let is_expected = |line: &&str| line.contains("DATABASE_URL of the environment is ignored by --dev");
+    let log: String = log.lines().filter(|line| !is_expected(line)).collect();
+    assert!(!log.contains("WARN") && !log.contains("ERROR") && !log.contains("Step {"), "{log}");
+}
+
+/// Pages for users, without the README.
+fn pages() -> Vec<(String, String)> {
+    let folders = ["docs", "docs/how-to", "benches", "examples/node-client", "examples/browser"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let names = folders.into_iter().flat_map(|folder| {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        entries.map(move |entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))
+    });
+    let mut names: Vec<_> =
+        names.filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "md")).collect();
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), read(&name))).collect()
+}
+
+/// Runs every page in a fresh directory.
+async fn run_pages(new_session: impl Fn() -> Session) {
+    let mut run = 0;
+    for (name, text) in pages() {
+        let blocks = blocks(&text);
+        if blocks.iter().any(Block::is_run) {
+            eprintln!("{name}");
+            new_session().run(&blocks).await;
+            run += 1;
+        }
+    }
+    assert!(run >= 3, "{run} pages with commands");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_pages_work_as_written() {
+    run_pages(|| Session::new(&[("DATABASE_URL", "sqlite:data/less-sync.db")])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_pages_work_on_postgresql() {
+    let postgres = PostgresSession::start();
+    run_pages(|| postgres.new_session()).await;
+}
+
 #[test]
-fn every_command_of_the_readme_is_run_or_says_why_not() {
-    let readme = read("README.md");
-    let commands = readme.matches("\n```sh\n").count();
-    let marked = blocks(&readme).iter().filter(|block| block.is_run()).count();
-    assert_eq!(commands, marked + readme.matches("<!-- not run: ").count());
+fn every_block_of_commands_is_run_or_says_why_not() {
+    let mut bad = Vec::new();
+    for (name, text) in pages().into_iter().chain([("README.md".to_owned(), read("README.md"))]) {
+        bad.extend(unmarked(&text).into_iter().map(|line| format!("{name}:{line}")));
+    }
+    assert!(
+        bad.is_empty(),
+        "blocks without a mark such as <!-- run --> or <!-- not run: REASON -->: {bad:?}"
+    );
+}
+
+/// Commands in the text of a page exist: the program prints their help.
+#[test]
+fn commands_in_the_text_of_pages_exist() {
+    let programs = ["less-sync", "less-sync-server", "less-sync-migrate"];
+    let mut found = 0;
+    for (name, text) in pages().into_iter().chain([("README.md".to_owned(), read("README.md"))]) {
+        // Contexts of keys and signatures, which begin like a command.
+        if name == "docs/encryption.md" {
+            continue;
+        }
+        for words in commands(&text, &programs) {
+            let program = development_server::program().with_file_name(&words[0]);
+            let help = Command::new(program).args(&words[1..]).arg("--help").output().unwrap();
+            assert!(help.status.success(), "{name}: {words:?}: {help:?}");
+            found += 1;
+        }
+    }
+    assert!(found > 5, "{found} commands");
 }

@@ -13,11 +13,12 @@ pub(crate) enum Mark {
     Fails,
     Background(String),
     Prints(Option<String>),
+    NotRun,
 }
 
 impl Block {
     pub(crate) fn is_run(&self) -> bool {
-        !matches!(self.mark, Mark::Prints(_))
+        !matches!(self.mark, Mark::Prints(_) | Mark::NotRun)
     }
 }
 
@@ -43,8 +44,54 @@ fn mark(comment: &str) -> Option<Mark> {
         ("run", Some("fails")) => Some(Mark::Fails),
         ("run", Some(rest)) => Some(Mark::Background(rest.strip_prefix("background ")?.to_owned())),
         ("prints", name) => Some(Mark::Prints(name.map(str::to_owned))),
+        ("not run", Some(_reason)) => Some(Mark::NotRun),
         _ => None,
     }
+}
+
+/// Lines at which a block of shell commands begins without a mark before it.
+pub(crate) fn unmarked(document: &str) -> Vec<usize> {
+    let is_shell = |line: &str| {
+        let language = line.trim_start().strip_prefix("```");
+        language.is_some_and(|language| ["sh", "shell", "bash", "console"].contains(&language.trim()))
+    };
+    let is_mark = |line: &str| {
+        let comment = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->"));
+        comment.and_then(mark).is_some_and(|mark| !matches!(mark, Mark::Prints(_)))
+    };
+    let pairs = document.lines().zip(document.lines().skip(1)).enumerate();
+    let begins = pairs.filter(|(_, (before, line))| is_shell(line) && !is_mark(before));
+    let first = document.lines().next().is_some_and(is_shell).then_some(1);
+    first.into_iter().chain(begins.map(|(at, _)| at + 2)).collect()
+}
+
+/// Spans of code that are a subcommand of one of `programs`: its words up to the first option or argument.
+pub(crate) fn commands(document: &str, programs: &[&str]) -> Vec<Vec<String>> {
+    let text = document.lines().filter(|line| !line.starts_with("```")).collect::<Vec<_>>().join("\n");
+    let spans = text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let is_plain = |word: &&str| {
+        word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') && !word.starts_with('-')
+    };
+    let words = |span: String| -> Vec<String> {
+        span.split_whitespace().take_while(is_plain).map(str::to_owned).collect()
+    };
+    spans.into_iter().map(words).filter(|words| words.len() > 1 && programs.contains(&&*words[0])).collect()
+}
+
+#[test]
+fn blocks_of_commands_without_a_mark_are_found() {
+    let document = "```sh\na\n```\n<!-- run -->\n```sh\nb\n```\n<!-- prints -->\n```sh\nc\n```\n\n```bash\nd\n```\n\
+        <!-- not run: REASON -->\n```sh\n```\n<!-- not run -->\n```sh\n```\n```text\n```";
+    assert_eq!(unmarked(document), [1, 9, 13, 20]);
+}
+
+#[test]
+fn commands_in_the_text_are_found() {
+    let document = "Run `less-sync key export FILE`, or `less-sync` or `other key`;\n```sh\nx\n```\n`less-sync tail\n--json`.";
+    assert_eq!(
+        commands(document, &["less-sync"]),
+        [vec!["less-sync", "key", "export"], vec!["less-sync", "tail"]]
+    );
 }
 
 /// First promised line that `printed` does not have, after those before it.

@@ -52,6 +52,11 @@ impl Session {
         .unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let built = development_server::program();
+        for name in ["less-sync", "less-sync-server", "less-sync-migrate"] {
+            let program = built.with_file_name(name);
+            assert!(program.exists(), "no program {name}: run `cargo build --workspace`");
+            std::os::unix::fs::symlink(program, programs.join(name)).unwrap();
+        }
         let path = std::env::var_os("PATH").unwrap_or_default().into_string().unwrap();
         let mut variables = vec![
             ("PATH".to_owned(), format!("{}:{path}", programs.display())),
@@ -92,6 +97,7 @@ impl Session {
                         self.until_printed(name, "connected").await;
                     }
                 }
+                Mark::NotRun => {}
                 Mark::Prints(Some(name)) => self.until_printed(name, &text).await,
                 Mark::Prints(None) => {
                     let absent = missing(&text, &self.last);
