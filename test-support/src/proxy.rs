@@ -52,6 +52,8 @@ struct Links {
     count: watch::Sender<usize>,
     /// For what the server sends on connections to come.
     preset: Mutex<HashMap<usize, Fault>>,
+    /// Bytes that the clients have sent, by connection, swallowed ones included; `None` unless they are recorded.
+    sent: watch::Sender<Option<HashMap<usize, Vec<u8>>>>,
 }
 
 /// A proxied connection.
@@ -73,8 +75,12 @@ impl FaultProxy {
     pub(crate) async fn in_front_of(server: Upstream) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("the address of a bound listener");
-        let links =
-            Arc::new(Links { all: Mutex::default(), count: watch::Sender::new(0), preset: Mutex::default() });
+        let links = Arc::new(Links {
+            all: Mutex::default(),
+            count: watch::Sender::new(0),
+            preset: Mutex::default(),
+            sent: watch::Sender::new(None),
+        });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, server, Arc::clone(&links)));
         Self { address, links, _tasks: tasks }
@@ -106,6 +112,27 @@ impl FaultProxy {
         self.links.preset.lock().insert(index, fault);
     }
 
+    /// Records what the clients send from now on.
+    pub fn record_sent(&self) {
+        self.links.sent.send_replace(Some(HashMap::new()));
+    }
+
+    /// Number of times that the clients have sent `text` since [`FaultProxy::record_sent`], on all connections.
+    #[must_use]
+    pub fn times_sent(&self, text: &[u8]) -> usize {
+        times(self.links.sent.borrow().as_ref(), text)
+    }
+
+    /// Waits until the clients have sent `text`.
+    ///
+    /// # Panics
+    /// If they do not in time.
+    pub async fn until_sent(&self, text: &[u8]) {
+        let mut sent = self.links.sent.subscribe();
+        let reached = sent.wait_for(|sent| times(sent.as_ref(), text) > 0);
+        assert!(crate::within("a text to be sent", reached).await.is_ok(), "the proxy has ended");
+    }
+
     /// The connection that was accepted as number `index`, counted from 0; waits for it.
     ///
     /// # Panics
@@ -116,6 +143,16 @@ impl FaultProxy {
         let reached = crate::within(format!("connection {index} of the proxy"), accepted).await.is_ok();
         assert!(reached, "the proxy has ended");
         self.links.all.lock().get(index).cloned().expect("as many links as were counted")
+    }
+}
+
+impl Links {
+    fn record(&self, index: usize, bytes: &[u8]) {
+        self.sent.send_if_modified(|sent| {
+            let Some(sent) = sent else { return false };
+            sent.entry(index).or_default().extend_from_slice(bytes);
+            true
+        });
     }
 }
 
@@ -149,6 +186,11 @@ impl Link {
     }
 }
 
+fn times(sent: Option<&HashMap<usize, Vec<u8>>>, text: &[u8]) -> usize {
+    let count = |bytes: &Vec<u8>| bytes.windows(text.len()).filter(|window| *window == text).count();
+    sent.map_or(0, |sent| sent.values().map(count).sum())
+}
+
 async fn accept(listener: TcpListener, server: Upstream, links: Arc<Links>) {
     let mut carried = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
@@ -162,38 +204,47 @@ async fn accept(listener: TcpListener, server: Upstream, links: Arc<Links>) {
         };
         links.all.lock().push(link.clone());
         links.count.send_modify(|count| *count += 1);
-        carried.spawn(carry(client, server.clone(), link));
+        let (links, server) = (Arc::clone(&links), server.clone());
+        carried.spawn(async move {
+            let record = |bytes: &[u8]| links.record(index, bytes);
+            carry(client, server, link, &record).await;
+        });
     }
 }
 
-async fn carry(client: TcpStream, server: Upstream, link: Link) {
+async fn carry(client: TcpStream, server: Upstream, link: Link, record: &(impl Fn(&[u8]) + Sync)) {
     if client.set_nodelay(true).is_err() {
         return;
     }
     match server {
         Upstream::Tcp(address) => {
             let Ok(mut server) = TcpStream::connect(address).await else { return };
-            if server.set_nodelay(true).is_ok() && carry_both_ways(client, &mut server, &link).await {
+            if server.set_nodelay(true).is_ok() && carry_both_ways(client, &mut server, &link, record).await {
                 tracing::trace!(reset = ?server.set_zero_linger(), "proxied connection cut");
             }
         }
         Upstream::Unix(path) => {
             let Ok(mut server) = UnixStream::connect(path).await else { return };
-            carry_both_ways(client, &mut server, &link).await;
+            carry_both_ways(client, &mut server, &link, record).await;
         }
     }
 }
 
 /// Carries bytes until both streams have ended, or the connection is cut; returns true if it was cut.
-async fn carry_both_ways<S>(mut client: TcpStream, server: &mut S, link: &Link) -> bool
+async fn carry_both_ways<S>(
+    mut client: TcpStream,
+    server: &mut S,
+    link: &Link,
+    record: &(impl Fn(&[u8]) + Sync),
+) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut cut = link.cut.subscribe();
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = split(server);
-    let there = pump(from_client, to_server, link.to_server.subscribe(), &link.swallowed);
-    let back = pump(from_server, to_client, link.to_client.subscribe(), &link.swallowed);
+    let there = pump(from_client, to_server, link.to_server.subscribe(), &link.swallowed, record);
+    let back = pump(from_server, to_client, link.to_client.subscribe(), &link.swallowed, &|_: &[u8]| ());
     let was_cut = tokio::select! {
         _ = cut.wait_for(|cut| *cut) => true,
         _ = async { tokio::join!(there, back) } => false,
@@ -210,6 +261,7 @@ async fn pump(
     mut to: impl AsyncWrite + Unpin,
     mut fault: watch::Receiver<Fault>,
     swallowed: &watch::Sender<usize>,
+    record: &(impl Fn(&[u8]) + Sync),
 ) {
     let mut buffer = Vec::with_capacity(CHUNK);
     loop {
@@ -223,6 +275,7 @@ async fn pump(
             read = bounded.read_buf(&mut buffer) => read,
         };
         let Ok(1..) = read else { break };
+        record(&buffer);
         let now = *fault.borrow();
         if now == Fault::Swallow {
             swallowed.send_modify(|bytes| *bytes += buffer.len());

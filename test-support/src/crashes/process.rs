@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
 use super::run_state::{RECOVERY, User};
-use crate::within;
+use crate::{RawClient, within};
 
 /// A development server with a directory of its own, which outlives the process.
 #[derive(Debug)]
@@ -54,6 +54,41 @@ impl ServerProcess {
             launch(&self.program, address, self.database.as_deref(), &self.directory).await;
         self.running = running;
         self.address.send_replace(address);
+    }
+
+    /// Id of the process.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.running.child.id().expect("a running process")
+    }
+
+    /// Exit code, once the process has ended by itself; `None` if a signal has killed it.
+    ///
+    /// # Panics
+    /// If it does not end within twice the time that a shutdown may take by default.
+    pub async fn exit_code(&mut self) -> Option<i32> {
+        let ended = tokio::time::timeout(RECOVERY, self.running.child.wait()).await;
+        ended.expect("a process that ends").expect("a process to wait for").code()
+    }
+
+    /// Log of the process so far.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).expect("a log")
+    }
+
+    /// Authenticated connection of a user, and the personal space of the user.
+    pub async fn connect(&self, name: &str) -> (RawClient, String) {
+        let user = self.user(name).await;
+        let mut client = RawClient::connect(*self.address.borrow()).await;
+        client.authenticate(&user.token).await;
+        (client, user.space.to_string())
     }
 
     /// Kills the process for good; its data are in the directory that is left.
