@@ -21,6 +21,9 @@ use crate::{Behaviour, HttpResponse, Issuer, ManualClock, Member, RawClient, Upg
 /// `postgres` lets servers under test keep their data there instead of in a file.
 const STORE: &str = "LESS_TEST_STORE";
 
+/// Minimum time limit of the handshake on real time; only failing tests wait this long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A running server. Dropping it ends it at once; [`TestServer::drain`] ends it in good order.
 #[derive(Debug)]
 pub struct TestServer {
@@ -352,6 +355,15 @@ impl TestServerBuilder {
         preset("TRUSTED_ISSUERS", issuer.url() + &others.concat());
         let mut config = Config::read(&Sources::from_environment(settings)).expect("a valid configuration");
         config.limits.realtime = self.limits;
+        if !self.manual_clock {
+            // On real time a busy machine must not close a connection whose token the test has not sent yet.
+            let limits = &mut config.limits.realtime;
+            limits.auth_timeout = limits.auth_timeout.max(PATIENCE);
+            limits.auth_validation_timeout = limits.auth_validation_timeout.max(PATIENCE);
+        }
+        if let Some(operation) = self.directory_sync {
+            config.directory_sync = config.directory_sync.with_operation(operation);
+        }
         if let DatabaseConfig::Sqlite(options) = &mut config.database {
             options.max_pages = self.database_pages;
         }

@@ -130,6 +130,8 @@ async fn launch(
         .env_clear()
         // The load is meant to hurt, not to be held back.
         .envs([("WS_INBOUND_RATE", "100000"), ("WS_INBOUND_BURST", "100000")])
+        // On a busy machine a client may take long until it sends its token.
+        .envs([("WS_AUTH_TIMEOUT", "60s"), ("WS_AUTH_VALIDATION_TIMEOUT", "60s")])
         .envs([("WS_MAX_CONNECTIONS_PER_MAILBOX", "1000"), ("WS_MAX_CONNECTIONS_PER_ACTOR", "1000")])
         .current_dir(directory.path())
         .stdout(Stdio::piped())

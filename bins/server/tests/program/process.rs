@@ -8,7 +8,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// Guard against a server that does not respond; only failing tests wait this long.
+const TIMEOUT: Duration = Duration::from_secs(50);
 
 /// The server with these arguments, in an empty environment and an empty directory.
 fn command(arguments: &[&str], directory: &TempDir) -> Command {

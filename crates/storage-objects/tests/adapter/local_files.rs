@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use less_sync_disk::DirectorySync;
 use less_sync_storage::{BlobError, BlobWriter, Blobs, DiskSpace, ListedBlob, ObjectName, Volume};
-use less_sync_storage_objects::{LocalBlobs, Violation};
+use less_sync_storage_objects::{LocalBlobs, LocalOptions, Violation};
+use less_sync_test_support::within;
 use tempfile::TempDir;
 
 use crate::objects::{INSTANCE, PIECE, key};
@@ -112,7 +113,7 @@ async fn dropped_upload_removes_its_staging_file() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+    within("the removal of the staging file", gone).await;
 }
 
 #[tokio::test]

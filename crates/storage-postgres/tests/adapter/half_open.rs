@@ -10,16 +10,12 @@ use less_sync_storage_postgres::{OpenError, PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
 use less_sync_test_support::{DEADLINE, Fault, FaultProxy, within};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::harness::{
     Harness, await_sessions, cursor, execute, is_committed, is_unavailable, live, options, pull, push, space,
 };
 
 const NONE: Cursor = Cursor::ZERO;
-
-/// Upper bound of the time until a dead connection is discarded, with room for a busy machine.
-const DISCARDED: Duration = Duration::from_secs(5);
 
 struct Proxied {
     harness: Harness,
@@ -66,13 +62,11 @@ async fn silent_connections_are_discarded_and_replaced() {
         assert!(proxied.use_all(10 * round).await.iter().all(is_committed));
         acknowledged += 9;
         proxied.proxy.fault_all(Fault::Swallow);
-        let begun = Instant::now();
-        let outcomes = proxied.use_all(10 * round + 1).await;
+        let outcomes = within("the end of all operations", proxied.use_all(10 * round + 1)).await;
         assert!(
             outcomes.iter().all(|outcome| is_unavailable(outcome) || is_committed(outcome)),
             "{outcomes:?}"
         );
-        assert!(begun.elapsed() < DISCARDED, "{:?}", begun.elapsed());
         acknowledged += outcomes.iter().filter(|outcome| is_committed(outcome)).count();
         within("the connections to be replaced", async {
             while proxied.harness.storage.ping().await.is_err() {}

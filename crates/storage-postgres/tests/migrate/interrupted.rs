@@ -119,7 +119,7 @@ async fn migration_that_cannot_have_its_lock_leaves_nothing_behind() {
 async fn failed_run_holds_no_lock() {
     let mut fixture = Fixture::at(12).await;
     fixture.execute("UPDATE _sqlx_migrations SET success = false WHERE version = 12").await;
-    let hasty = fixture.migrator().with_lock_timeout(Duration::from_secs(5));
+    let hasty = fixture.migrator().with_lock_timeout(Duration::from_mins(1));
     for _ in 0..3 {
         let error = hasty.up(&Up::default(), &mut |_| {}).await.unwrap_err();
         assert!(matches!(error, MigrateError::Partial(12)), "{error:?}");

@@ -22,7 +22,7 @@ impl SqliteBackend {
 
     fn connect(&self) -> Connection {
         let connection = Connection::open(self.path()).unwrap();
-        connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        connection.busy_timeout(std::time::Duration::from_mins(1)).unwrap();
         connection
     }
 }

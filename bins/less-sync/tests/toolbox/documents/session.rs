@@ -64,6 +64,8 @@ impl Session {
             ("HOME".to_owned(), folder.path().display().to_string()),
             ("LISTEN_ADDR".to_owned(), format!("127.0.0.1:{port}")),
             ("LESS_SYNC_URL".to_owned(), format!("http://127.0.0.1:{port}")),
+            // A busy machine may start the programs of a pipe late.
+            ("WS_AUTH_TIMEOUT".to_owned(), "60s".to_owned()),
             // As `cargo run` sets it.
             ("LESS_SYNC_VERSION".to_owned(), "0.0.0".to_owned()),
         ];

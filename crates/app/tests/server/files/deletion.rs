@@ -50,7 +50,7 @@ async fn deleted_file_is_revived_by_an_upload() {
 /// Advances the clock past the grace period of all due objects and runs the sweeper.
 async fn until_swept(fixture: &Fixture, object: &str) {
     let db = rusqlite::Connection::open(fixture.server.folder().join("less-sync.db")).unwrap();
-    db.busy_timeout(Duration::from_secs(5)).unwrap();
+    db.busy_timeout(Duration::from_mins(1)).unwrap();
     db.execute("UPDATE blob_uploads SET not_before = 0", []).unwrap();
     let swept = async {
         while fixture.objects().iter().any(|name| name == object) {

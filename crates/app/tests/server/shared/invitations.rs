@@ -280,7 +280,7 @@ async fn expired_invitations_are_hidden_and_purged() {
         sent.push(send(&mut bob, 'b', &number.to_string()).await["result"].clone());
     }
     let db = rusqlite::Connection::open(server.folder().join("less-sync.db")).unwrap();
-    db.busy_timeout(Duration::from_secs(5)).unwrap();
+    db.busy_timeout(Duration::from_mins(1)).unwrap();
     let expired =
         "UPDATE invitations SET expires_at = 1 WHERE created_at = (SELECT min(created_at) FROM invitations)";
     assert_eq!(db.execute(expired, []).unwrap(), 1);

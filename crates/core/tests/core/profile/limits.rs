@@ -150,7 +150,8 @@ fn declared_lengths_cost_nothing() {
             assert!(<PushParams<'_> as less_sync_core::cbor::Decode>::decode(&changes).is_err());
         }
     }
-    assert!(started.elapsed() < Duration::from_secs(1));
+    // An allocation or a loop of the declared length would not end; a busy machine may take seconds.
+    assert!(started.elapsed() < Duration::from_secs(40));
 }
 
 /// Time must not grow with the square of the number of keys.
@@ -194,6 +195,6 @@ fn hostile_maps_of_eight_mebibytes_are_scanned_in_a_moment() {
         let started = Instant::now();
         assert_eq!(parse(&message), Ok(Inbound::Ignored), "{what}");
         let elapsed = started.elapsed();
-        assert!(elapsed < Duration::from_secs(20), "{what}: {elapsed:?}, unoptimized");
+        assert!(elapsed < Duration::from_secs(40), "{what}: {elapsed:?}, unoptimized");
     }
 }

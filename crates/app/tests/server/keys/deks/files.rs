@@ -25,7 +25,7 @@ async fn upload(server: &TestServer, alice: &mut RawClient, count: u8) {
     let id = server.space_id("alice");
     alice.push_ok(&id.to_string(), &[create(1, "owner")]).await;
     let db = rusqlite::Connection::open(server.folder().join("less-sync.db")).unwrap();
-    db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    db.busy_timeout(std::time::Duration::from_mins(1)).unwrap();
     let owner: Vec<u8> = db.query_row("SELECT id FROM records", [], |row| row.get(0)).unwrap();
     for number in 1..=count {
         let file = Uuid::from_u128(u128::from(number) << 64);
