@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 
 /// A process on this machine.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,14 @@ pub(crate) fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     // A scenario that needs more files than the limit fails with its own error.
     let _unchanged = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Lowers the priority of the calling thread, and of threads that it starts from now on: its work takes only the processor
+/// time that the server and other threads leave.
+pub(crate) fn lower_thread_priority() {
+    const NICE: i32 = 10;
+    // Without it the thread competes with the server: the figures are worse, not wrong.
+    let _unchanged = setpriority_process(None, NICE);
 }
 
 #[cfg(test)]

@@ -25,16 +25,20 @@ impl SharedSpace {
     /// Creates a space on the server, without members.
     pub(crate) async fn create(server: &ServerUnderTest) -> anyhow::Result<Self> {
         let mut connection = LoadConnection::open(server.address(), &server.user().await?.token).await?;
-        let owner = Identity::random();
-        let id = random_space();
-        let text = id.to_string();
-        let root_key = owner.root_key();
+        let space = Self::unknown();
+        let text = space.id.to_string();
+        let root_key = space.owner.root_key();
         let params = SpaceCreateParams { id: &text, root_public_key: root_key.as_bytes() };
         let response = connection.call(method::SPACE_CREATE, &params).await?;
         let created: SpaceCreateResult<'_> = result(&response)?;
         ensure!(created.id == text, "the server created another space");
+        Ok(space)
+    }
+
+    /// A space that no server knows.
+    pub(crate) fn unknown() -> Self {
         let expires_at = Timestamp::from_seconds(clock::timestamp().seconds() + LIFETIME);
-        Ok(Self { owner, id, expires_at })
+        Self { owner: Identity::random(), id: random_space(), expires_at }
     }
 
     /// Id of the space.

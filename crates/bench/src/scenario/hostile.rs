@@ -27,6 +27,7 @@ use self::attack::Attack;
 use self::bystanders::Bystanders;
 use crate::figures::{Figures, mib};
 use crate::period::Period;
+use crate::process::lower_thread_priority;
 use crate::server::ServerUnderTest;
 
 /// Load of `hostile`.
@@ -94,6 +95,9 @@ async fn measure<A: Attack>(
     figures.add("bystanders", load.bystanders);
     figures.add("bystander_rate", load.bystander_rate);
     let bystanders = Bystanders::new(server, load.bystanders, load.bystander_rate).await?;
+    // From here on, since the attacker of a real server has a machine of its own. The threads of the server and of the
+    // bystanders have started already.
+    lower_thread_priority();
     let ready = attack.prepare(server).await?;
 
     let period = Period::start(time / 2);

@@ -1,4 +1,6 @@
 //! Subscriptions with very many chains that do not verify: signatures are the most that a request may cost.
+//!
+//! Each chain is for a space of its own, which does not exist: of entries that repeat a space the server verifies the first only.
 
 use clap::Args;
 use less_sync_client::crypto::Identity;
@@ -34,7 +36,6 @@ impl Attack for BadChains {
     type Ready = Vec<(Pipeline, Vec<u8>)>;
 
     async fn prepare(&self, server: &ServerUnderTest) -> anyhow::Result<Self::Ready> {
-        let space = SharedSpace::create(server).await?;
         let mut ready = Vec::new();
         for _ in 0..self.attackers {
             let attacker = Identity::random();
@@ -44,7 +45,7 @@ impl Attack for BadChains {
                 result::<SubscribeResult<'_>>(response).is_ok_and(|it| !it.spaces.is_empty())
             };
             let pipeline = Pipeline { connection, window: 1, outcomes: Outcomes::new(is_subscribed) };
-            ready.push((pipeline, self.message(&space, &attacker)));
+            ready.push((pipeline, self.message(&attacker)));
         }
         Ok(ready)
     }
@@ -59,32 +60,35 @@ impl Attack for BadChains {
 }
 
 impl BadChains {
-    /// Subscription to one space with many chains: all that the owner might have issued, but for their last signatures.
-    fn message(&self, space: &SharedSpace, attacker: &Identity) -> Vec<u8> {
-        let chains: Vec<String> = (0..self.chains)
-            .map(|_| {
-                let mut chain = space.grant(attacker.did());
-                // Another signature of the right form: that of a text which differs in its nonce.
-                let other = space.grant(attacker.did());
-                if let (Some(at), Some((_, signature))) = (chain.rfind('.'), other.rsplit_once('.')) {
-                    chain.replace_range(at + 1.., signature);
-                }
-                chain
-            })
-            .collect();
-        let id = space.id().to_string();
-        let entry = |ucan| SubscribeEntry {
-            id: &id,
-            since: 0,
-            ucan: Some(ucan),
-            token: None,
-            presence: false,
-            catchup: false,
-            home_server: None,
+    /// Subscription to many spaces, each with a chain that its owner might have issued, but for the last signature.
+    fn message(&self, attacker: &Identity) -> Vec<u8> {
+        // A signature of the right form: that of another text.
+        let other = SharedSpace::unknown().grant(attacker.did());
+        let signature = other.rsplit_once('.').map(|(_, signature)| signature).unwrap_or_default();
+        let forged = |_| {
+            let space = SharedSpace::unknown();
+            let mut chain = space.grant(attacker.did());
+            if let Some(at) = chain.rfind('.') {
+                chain.replace_range(at + 1.., signature);
+            }
+            (space.id().to_string(), chain)
         };
-        let params = SubscribeParams { spaces: chains.iter().map(|chain| entry(chain.as_str())).collect() };
+        let chains: Vec<_> = (0..self.chains).map(forged).collect();
+        let params = SubscribeParams { spaces: chains.iter().map(entry).collect() };
         let mut framed = Vec::new();
         append(&mut framed, &frame::request("1", method::SUBSCRIBE, &params));
         framed
+    }
+}
+
+fn entry((id, chain): &(String, String)) -> SubscribeEntry<'_> {
+    SubscribeEntry {
+        id,
+        since: 0,
+        ucan: Some(chain),
+        token: None,
+        presence: false,
+        catchup: false,
+        home_server: None,
     }
 }

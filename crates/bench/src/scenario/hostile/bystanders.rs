@@ -2,9 +2,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use anyhow::Context as _;
+use tokio::runtime;
+use tokio::sync::oneshot;
+use tokio::task::{JoinSet, LocalSet};
 
 use crate::connection::{LoadConnection, ServerAddress};
 use crate::figures::{Figures, Latencies};
@@ -20,9 +24,17 @@ const RECORD_BYTES: usize = 1024;
 /// Maximum pushes of a bystander without a response; below the number of calls that a connection may have waiting.
 const WINDOW: usize = 32;
 
-/// Bystanders, by their users.
+/// Bystanders on a thread of their own: a thread shared with the attacker would add the attacker's own work to their latencies.
 #[derive(Debug)]
 pub(super) struct Bystanders {
+    periods: mpsc::Sender<Order>,
+}
+
+/// Period to push in, and the receiver of the latencies.
+type Order = (Period, oneshot::Sender<anyhow::Result<Latencies>>);
+
+/// Users, and how they push.
+struct Load {
     address: ServerAddress,
     users: Vec<User>,
     interval: Duration,
@@ -32,7 +44,19 @@ impl Bystanders {
     /// `count` bystanders with `rate` pushes per second each.
     pub(super) async fn new(server: &ServerUnderTest, count: usize, rate: u32) -> anyhow::Result<Self> {
         let users = server.users_named("bystander", count).await?;
-        Ok(Self { address: server.address().clone(), users, interval: Duration::from_secs(1) / rate.max(1) })
+        let interval = Duration::from_secs(1) / rate.max(1);
+        let load = Load { address: server.address().clone(), users, interval };
+        let (periods, orders) = mpsc::channel::<Order>();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let serve = move || {
+            for (period, reply) in orders {
+                let latencies = LocalSet::new().block_on(&runtime, load.push(period));
+                // An error means that the run has failed already.
+                let _failed = reply.send(latencies);
+            }
+        };
+        std::thread::Builder::new().name("bystanders".to_owned()).spawn(serve)?;
+        Ok(Self { periods })
     }
 
     /// Pushes until the end of `period`; returns the latencies of all pushes, from the moment that each was due.
@@ -40,6 +64,14 @@ impl Bystanders {
     /// # Errors
     /// A push was rejected, or a connection was lost: bystanders must not suffer from an attack.
     pub(super) async fn push(&self, period: Period) -> anyhow::Result<Latencies> {
+        let (reply, latencies) = oneshot::channel();
+        self.periods.send((period, reply)).context("the thread of the bystanders has ended")?;
+        latencies.await.context("the thread of the bystanders has ended")?
+    }
+}
+
+impl Load {
+    async fn push(&self, period: Period) -> anyhow::Result<Latencies> {
         let latencies = Rc::new(RefCell::new(Latencies::new()?));
         let mut tasks = JoinSet::new();
         for user in &self.users {
