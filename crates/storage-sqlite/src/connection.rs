@@ -10,7 +10,7 @@ use crate::OpenError;
 /// Size of the prepared-statement cache; larger than the number of statements.
 const STATEMENTS: usize = 128;
 
-/// Page cache of the writer, in KiB: about what lies between two checkpoints.
+/// Page cache of the writer, in KiB: about what lies between two checkpoints. That of the connection for checkpoints stays empty.
 const WRITER_CACHE_KIB: i64 = 4096;
 
 /// Size that the log is truncated to after a checkpoint, once a very large push has grown it.
@@ -27,10 +27,11 @@ const REQUIRED: [(&str, &str); 7] = [
     ("busy_timeout", "5000"),
     ("secure_delete", "1"),
     ("temp_store", "2"),
-    ("wal_autocheckpoint", "1000"),
+    // Checkpoints have a connection and a thread of their own.
+    ("wal_autocheckpoint", "0"),
 ];
 
-/// Opens the only connection that writes.
+/// Opens the connection that writes, and the one for checkpoints.
 pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(absolute(path), flags)?;

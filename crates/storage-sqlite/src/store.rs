@@ -12,7 +12,7 @@ use crate::disk_reserve::DiskReserve;
 use crate::error::unavailable;
 use crate::pull::PageLimits;
 use crate::readers::Readers;
-use crate::writer::{Checkpoint, Writer};
+use crate::writer::{Checkpoint, Connections, Writer};
 use crate::{OpenError, SqliteOptions, cursor_jump, migrate};
 
 /// Size of the log, in bytes, above which a checkpoint logs a warning.
@@ -43,7 +43,9 @@ impl SqliteStorage {
         let mut connection = open_writer(location.path(), options.max_pages)?;
         migrate::run(&mut connection)?;
         cursor_jump::require_complete(&connection)?;
-        let writer = Writer::start(connection, file, options.queue).map_err(OpenError::Thread)?;
+        let checkpoints = open_writer(location.path(), options.max_pages)?;
+        let connections = Connections { writer: connection, checkpoints };
+        let writer = Writer::start(connections, file, options.queue).map_err(OpenError::Thread)?;
         let readers = Arc::new(Readers::open(location.path().to_owned(), options.readers)?);
         let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };
         let mounted = || -> Arc<dyn Volume> { Arc::new(MountedVolume::of(location.path())) };
@@ -64,8 +66,8 @@ impl SqliteStorage {
     }
 
     /// Moves what the log holds into the database file as far as readers allow, releases the memory of idle readers,
-    /// and warns when the log has grown large. Meant to be called every 60 s; the writer also does it by itself when
-    /// the log reaches 1000 pages.
+    /// and warns when the log has grown large. Meant to be called every 60 s; a thread beside the writer also does it
+    /// whenever the log has grown by 1000 pages.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`], [`StorageError::Database`]; nothing is lost, the log just stays longer. If the

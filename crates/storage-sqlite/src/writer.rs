@@ -10,6 +10,7 @@
 //! runs again by itself.
 
 mod checkpoint;
+mod checkpointer;
 mod load;
 mod operation;
 mod queue;
@@ -23,6 +24,7 @@ use less_sync_storage::StorageError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use self::checkpointer::Checkpointer;
 use self::operation::Write;
 use self::queue::Queue;
 use self::thread::WriterThread;
@@ -31,6 +33,14 @@ use crate::error::Closed;
 
 pub use self::checkpoint::Checkpoint;
 pub(crate) use self::load::Load;
+
+/// Connections that [`Writer::start`] takes.
+pub(crate) struct Connections {
+    /// The only connection that writes.
+    pub(crate) writer: Connection,
+    /// Connection for checkpoints.
+    pub(crate) checkpoints: Connection,
+}
 
 /// Sending end of the queue of the writer thread.
 #[derive(Clone)]
@@ -48,10 +58,12 @@ impl Drop for SendingEnd {
 }
 
 impl Writer {
-    /// Starts the thread. `file` is held until the connection is closed.
-    pub(crate) fn start(connection: Connection, file: DatabaseFile, queue: usize) -> io::Result<Self> {
+    /// Starts the thread, and one that makes checkpoints on a connection of its own. `file` is held until both connections are
+    /// closed.
+    pub(crate) fn start(connections: Connections, file: DatabaseFile, queue: usize) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(queue));
-        let thread = WriterThread::new(connection, Arc::clone(&queue));
+        let checkpointer = Checkpointer::start(connections.checkpoints)?;
+        let thread = WriterThread::new(connections.writer, checkpointer, Arc::clone(&queue));
         std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(file))?;
         Ok(Self { queue: Arc::new(SendingEnd(queue)) })
     }
@@ -134,7 +146,8 @@ mod tests {
             "CREATE TABLE numbers (number INTEGER); CREATE TABLE positive (number CHECK (number > 0))";
         connection.execute_batch(tables).unwrap();
         let claimed = DatabaseFile::claim(file.path(), &DirectorySync::required()).unwrap();
-        (Writer::start(connection, claimed, 64).unwrap(), file)
+        let checkpoints = open_writer(file.path(), None).unwrap();
+        (Writer::start(Connections { writer: connection, checkpoints }, claimed, 64).unwrap(), file)
     }
 
     fn insert(db: &Connection, number: i64) -> Result<i64, StorageError> {

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::checkpoint::{Checkpoint, checkpoint};
+use super::checkpointer::{Checkpointer, log_pages, observe_log};
 use super::operation::Operation;
 use super::queue::{Batch, Queue, Receiver, Work};
 use crate::database_file::DatabaseFile;
@@ -36,22 +37,25 @@ enum Isolation {
 /// State of the writer thread.
 pub(super) struct WriterThread {
     connection: Connection,
+    checkpointer: Checkpointer,
     queue: Arc<Queue>,
 }
 
 impl WriterThread {
-    pub(super) fn new(connection: Connection, queue: Arc<Queue>) -> Self {
-        Self { connection, queue }
+    pub(super) fn new(connection: Connection, checkpointer: Checkpointer, queue: Arc<Queue>) -> Self {
+        observe_log(&connection);
+        Self { connection, checkpointer, queue }
     }
 
     /// Runs until the queue is closed and empty.
-    pub(super) fn run(self, file: DatabaseFile) {
+    pub(super) fn run(mut self, file: DatabaseFile) {
         let _receiver = Receiver(Arc::clone(&self.queue));
         loop {
             match self.queue.next() {
                 Work::Batch(batch) => {
                     let callers = batch.len();
                     self.commit(batch);
+                    self.checkpointer.committed(&self.connection, log_pages());
                     self.let_return(callers);
                 }
                 Work::Checkpoint(reply) => drop(reply.send(self.checkpoint())),
@@ -143,6 +147,7 @@ impl WriterThread {
 
     /// Closes the database before the locks are released, and completes the pending closes after both.
     fn finish(self, file: DatabaseFile, closers: Vec<oneshot::Sender<()>>) {
+        drop(self.checkpointer);
         if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
             tracing::warn!(%error, "failed to checkpoint the write-ahead log at shutdown");
         }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
@@ -196,6 +197,22 @@ async fn foreign_reader_delays_the_checkpoint_only() {
     reader.execute_batch("COMMIT").unwrap();
     let done = harness.storage.checkpoint().await.unwrap();
     assert_eq!(done.moved_pages, done.log_pages);
+    harness.storage.close().await;
+}
+
+/// The pages of a log that has grown are moved into the database file without a call, beside the writer.
+#[tokio::test]
+async fn large_log_is_moved_into_the_database_beside_the_writer() {
+    const BYTES: usize = 5 << 20;
+    let harness = Harness::new(SqliteOptions::new).await;
+    assert!(is_committed(&harness.push(space(1), 1, Cursor::ZERO, BYTES).await));
+    let moved = async {
+        while harness.storage.path().metadata().unwrap().len() < BYTES as u64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), moved).await.unwrap();
+    assert!(is_committed(&harness.push(space(1), 2, Cursor::ZERO, 10).await));
     harness.storage.close().await;
 }
 

@@ -1,0 +1,225 @@
+//! Checkpoints beside the writer: a thread with a connection of its own moves pages of the log into the database file.
+//!
+//! A checkpoint copies a thousand pages and synchronises two files. Within a commit it would delay all users by that; on another
+//! connection neither readers nor the writer wait for it. Alone it never empties the log of a busy database: SQLite begins the
+//! log anew when all of it has been moved, and meanwhile more is appended. So from [`MAX_LOG_PAGES`] on the writer moves the rest
+//! itself, right after a checkpoint of the thread has left little.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::{io, thread};
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+
+use super::checkpoint::{Checkpoint, checkpoint};
+
+/// Pages that the log grows by between two checkpoints.
+const CHECKPOINT_PAGES: i64 = 1000;
+
+/// Size of the log from which on the writer moves the rest itself, in pages: 62 MiB.
+const MAX_LOG_PAGES: i64 = 16_000;
+
+/// Pages that the log grows by between two checkpoints of the writer, if a reader keeps it from being begun anew.
+const OWN_PAGES: i64 = 250;
+
+thread_local! {
+    /// Pages of the log after the last commit of this thread.
+    static LOG_PAGES: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Records the size of the log after each commit of `connection`, for [`log_pages`] on the thread that commits. Replaces the
+/// automatic checkpoints of SQLite.
+pub(super) fn observe_log(connection: &Connection) {
+    connection.wal_hook(Some(|_, pages| {
+        LOG_PAGES.set(i64::from(pages));
+        Ok(())
+    }));
+}
+
+/// Pages of the log after the last commit of this thread.
+pub(super) fn log_pages() -> i64 {
+    LOG_PAGES.get()
+}
+
+/// Checkpoint that is due after a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    None,
+    /// One beside the writer.
+    Beside,
+    /// One by the writer itself.
+    Own,
+}
+
+/// Decision on checkpoints, by the size of the log (pure, no I/O).
+#[derive(Debug, Default)]
+struct Policy {
+    /// Pages of the log at the last look.
+    pages: i64,
+    /// Pages of the log when a checkpoint beside the writer was last due.
+    beside_at: i64,
+    /// Pages of the log after the last checkpoint of the writer.
+    own_at: i64,
+}
+
+impl Policy {
+    /// Looks at a log of `pages` pages, of which `moved` had been moved by the last checkpoint beside the writer; `None` while
+    /// one runs.
+    fn look(&mut self, pages: i64, moved: Option<i64>) -> Due {
+        if pages < self.pages {
+            *self = Self::default();
+        }
+        self.pages = pages;
+        let Some(moved) = moved else { return Due::None };
+        if pages >= MAX_LOG_PAGES && pages - self.own_at >= OWN_PAGES {
+            let is_rest_small = pages - moved <= CHECKPOINT_PAGES;
+            if is_rest_small || pages >= 2 * MAX_LOG_PAGES {
+                self.own_at = pages;
+                return Due::Own;
+            }
+            self.beside_at = pages;
+            return Due::Beside;
+        }
+        if pages - self.beside_at >= CHECKPOINT_PAGES {
+            self.beside_at = pages;
+            return Due::Beside;
+        }
+        Due::None
+    }
+}
+
+/// State that the writer shares with the thread. The lock is held for no I/O.
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Signalled when a checkpoint is due, and when the thread is to end.
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// True from the request of a checkpoint to its end.
+    is_busy: bool,
+    is_closed: bool,
+    /// Pages of the log that the last checkpoint found moved at its end.
+    moved: i64,
+}
+
+/// Thread that makes checkpoints, as the writer holds it. When it is dropped the thread ends after the checkpoint that it is
+/// making, and its connection is closed.
+pub(super) struct Checkpointer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    policy: Policy,
+}
+
+impl Checkpointer {
+    /// Starts the thread, which takes `connection`.
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let running = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("sqlite-checkpoint".to_owned())
+            .spawn(move || running.run(&connection))?;
+        Ok(Self { shared, thread: Some(thread), policy: Policy::default() })
+    }
+
+    /// Reacts to a commit by `writer` that left `pages` pages in the log.
+    pub(super) fn committed(&mut self, writer: &Connection, pages: i64) {
+        match self.policy.look(pages, self.shared.moved()) {
+            Due::None => {}
+            Due::Beside => self.shared.request(),
+            Due::Own => log_failure(checkpoint(writer, "PASSIVE")),
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.shared.state.lock().is_closed = true;
+        self.shared.wake.notify_one();
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("checkpoint thread panicked");
+        }
+    }
+}
+
+impl Shared {
+    /// Pages that the last checkpoint found moved; `None` while one is due or running.
+    fn moved(&self) -> Option<i64> {
+        let state = self.state.lock();
+        (!state.is_busy).then_some(state.moved)
+    }
+
+    fn request(&self) {
+        self.state.lock().is_busy = true;
+        self.wake.notify_one();
+    }
+
+    fn run(&self, connection: &Connection) {
+        while self.wait() {
+            let done = checkpoint(connection, "PASSIVE");
+            let mut state = self.state.lock();
+            state.is_busy = false;
+            state.moved = done.as_ref().map_or(0, |done| done.moved_pages);
+            drop(state);
+            log_failure(done);
+        }
+    }
+
+    /// Waits for a request; false if the thread is to end.
+    fn wait(&self) -> bool {
+        let mut state = self.state.lock();
+        while !state.is_busy && !state.is_closed {
+            self.wake.wait(&mut state);
+        }
+        !state.is_closed
+    }
+}
+
+fn log_failure(done: rusqlite::Result<Checkpoint>) {
+    // Nothing is lost: the log stays longer.
+    if let Err(error) = done {
+        tracing::warn!(%error, "failed to checkpoint the write-ahead log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoint_is_due_whenever_the_log_has_grown_by_a_thousand_pages() {
+        let mut policy = Policy::default();
+        assert_eq!(policy.look(999, Some(0)), Due::None);
+        assert_eq!(policy.look(1000, Some(0)), Due::Beside);
+        assert_eq!(policy.look(2500, None), Due::None, "one is running");
+        assert_eq!(policy.look(2600, Some(1000)), Due::Beside);
+        assert_eq!(policy.look(2700, Some(2600)), Due::None);
+        assert_eq!(policy.look(3, Some(2600)), Due::None, "the log was begun anew");
+        assert_eq!(policy.look(1003, Some(2600)), Due::Beside);
+    }
+
+    #[test]
+    fn writer_moves_a_small_rest_of_a_large_log() {
+        let mut policy = Policy { pages: MAX_LOG_PAGES, beside_at: MAX_LOG_PAGES - 10, own_at: 0 };
+        assert_eq!(policy.look(MAX_LOG_PAGES, Some(MAX_LOG_PAGES - 2000)), Due::Beside);
+        assert_eq!(policy.look(MAX_LOG_PAGES + 100, None), Due::None);
+        assert_eq!(policy.look(MAX_LOG_PAGES + 300, Some(MAX_LOG_PAGES)), Due::Own);
+        assert_eq!(
+            policy.look(MAX_LOG_PAGES + 310, Some(MAX_LOG_PAGES)),
+            Due::None,
+            "a reader holds the log"
+        );
+        assert_eq!(policy.look(MAX_LOG_PAGES + 550, Some(MAX_LOG_PAGES)), Due::Own);
+        assert_eq!(policy.look(20, Some(MAX_LOG_PAGES)), Due::None);
+    }
+
+    #[test]
+    fn writer_moves_a_log_of_twice_the_size_in_any_case() {
+        let mut policy = Policy::default();
+        assert_eq!(policy.look(2 * MAX_LOG_PAGES, Some(0)), Due::Own);
+    }
+}
