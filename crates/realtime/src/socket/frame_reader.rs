@@ -3,12 +3,12 @@
 //! Small messages are slices of one read buffer. A larger message gets a buffer of its own, once its memory is reserved:
 //! its payload is read straight into it and unmasked piece by piece, and the task yields between slices of it.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
 use super::frame_header::{BINARY, CLOSE, CONTINUATION, Header, PING, TEXT, Violation, unmask};
 use crate::cooperation::yield_later;
@@ -65,9 +65,8 @@ pub(super) struct FrameReader {
 /// Message whose frames are being received.
 #[derive(Default)]
 struct Message {
-    /// Payload of all frames so far, with the room for that of the current one.
+    /// Bytes of all frames received so far, unmasked, with the capacity for the rest of the current one.
     payload: Vec<u8>,
-    filled: usize,
     /// Frame that is being received.
     frame: Option<Frame>,
     reserved: Option<Reserved>,
@@ -77,6 +76,8 @@ struct Message {
 struct Frame {
     /// Start of its payload in that of the message.
     start: usize,
+    /// End of its payload in that of the message.
+    end: usize,
     mask: [u8; 4],
     is_final: bool,
 }
@@ -127,7 +128,7 @@ impl FrameReader {
                 ready!(self.poll_reserved(cx));
             }
             let step = match self.message.as_mut().filter(|message| message.frame.is_some()) {
-                Some(message) if message.filled < message.payload.len() => {
+                Some(message) if message.missing() > 0 => {
                     if slice == 0 {
                         yield_later(cx);
                         return Poll::Pending;
@@ -268,46 +269,50 @@ impl FrameReader {
 impl Message {
     fn begin(&mut self, length: usize, header: &Header, reserved: Option<Reserved>) {
         let start = self.payload.len();
+        // Capacity only: to fill 5 MiB with zeros at once takes several milliseconds, most of them page faults, in which no other
+        // connection has its turn.
         if start == 0 {
-            // Large zeroed memory comes from the system page by page as it is filled, and is not written twice.
-            self.payload = vec![0; length];
+            self.payload.reserve_exact(length);
         } else {
-            self.payload.resize(start + length, 0);
+            self.payload.reserve(length);
         }
         self.reserved = reserved.or(self.reserved.take());
-        self.frame = Some(Frame { start, mask: header.mask, is_final: header.is_final });
+        self.frame = Some(Frame { start, end: start + length, mask: header.mask, is_final: header.is_final });
+    }
+
+    /// Bytes of the current frame that are not received yet.
+    fn missing(&self) -> usize {
+        self.frame.as_ref().map_or(0, |frame| frame.end.saturating_sub(self.payload.len()))
     }
 
     /// Appends masked bytes that are in memory already.
     fn append(&mut self, bytes: &[u8]) {
-        let end = self.filled + bytes.len();
-        if let Some(room) = self.payload.get_mut(self.filled..end) {
-            room.copy_from_slice(bytes);
-        }
-        self.unmask(end);
+        let from = self.payload.len();
+        self.payload.extend_from_slice(bytes);
+        self.unmask(from);
     }
 
-    /// Reads at most `limit` bytes of the frame; ready with their number, 0 at the end of the stream.
+    /// Reads at most `limit` bytes of the frame; ready with their number, 0 at the end of the stream and after an error of it.
     fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
         io: &mut S,
         cx: &mut Context<'_>,
         limit: usize,
     ) -> Poll<usize> {
-        let end = self.payload.len().min(self.filled + limit.min(PIECE));
-        let room = self.payload.get_mut(self.filled..end).unwrap_or_default();
-        let read = ready!(poll_some(io, cx, room));
-        self.unmask(self.filled + read);
-        Poll::Ready(read)
+        let (from, piece) = (self.payload.len(), self.missing().min(limit).min(PIECE));
+        let mut room = (&mut self.payload).limit(piece);
+        // The future holds no state: it may be dropped while it is pending.
+        let read = ready!(pin!(io.read_buf(&mut room)).poll(cx));
+        self.unmask(from);
+        Poll::Ready(read.unwrap_or(0))
     }
 
-    /// Unmasks the bytes up to `end`, which have just been received.
-    fn unmask(&mut self, end: usize) {
+    /// Unmasks the bytes from `from` on, which have just been received.
+    fn unmask(&mut self, from: usize) {
         if let Some(frame) = &self.frame {
-            let bytes = self.payload.get_mut(self.filled..end).unwrap_or_default();
-            unmask(bytes, frame.mask, self.filled - frame.start);
+            let bytes = self.payload.get_mut(from..).unwrap_or_default();
+            unmask(bytes, frame.mask, from - frame.start);
         }
-        self.filled = end;
     }
 }
 
