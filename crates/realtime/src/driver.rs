@@ -34,6 +34,7 @@ use crate::registry::{AddressPermit, ConnectionPermit};
 use crate::session::{Action, Session};
 use crate::socket::{Gone, Socket};
 use event::{Admitted, Event};
+use poll::NOTIFICATION_TURNS;
 use timers::{Arrival, Timers};
 use work::{Work, admit};
 
@@ -136,6 +137,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let Some(connection) = self.connection.clone() else { return };
         match call.method.map(methods::handler) {
             Some(Handler::Notification(run)) => {
+                // The message itself is counted where it is read.
+                self.turn = self.turn.saturating_add(NOTIFICATION_TURNS - 1);
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(&connection, &call)));
                 let (now, bytes) = (self.now(), call.message().len());
                 match outcome {

@@ -13,6 +13,9 @@ use crate::socket::Gone;
 /// Messages that a connection may handle in a row before other connections have their turn.
 const MESSAGES_PER_TURN: u32 = 32;
 
+/// Messages that a notification counts for in a turn: its handler runs at once, and may send to every subscriber of a space.
+pub(super) const NOTIFICATION_TURNS: u32 = 8;
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The next event. The order is a priority: a close precedes results, results precede reads, so that a peer which sends
     /// faster than its calls finish cannot starve them.
@@ -47,13 +50,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !self.session.can_read() || !self.socket.may_read() {
             return Poll::Pending;
         }
-        if self.turn == MESSAGES_PER_TURN {
+        if self.turn >= MESSAGES_PER_TURN {
             self.turn = 0;
             yield_later(cx);
             return Poll::Pending;
         }
         let read = self.socket.poll_read(cx, self.session.free_bytes());
-        self.turn = if read.is_ready() { self.turn + 1 } else { 0 };
+        self.turn = if read.is_ready() { self.turn.saturating_add(1) } else { 0 };
         self.timers.receiving(self.socket.progress(), self.endpoint.clock.as_ref());
         read.map(|read| read.map_or(Event::Gone, Event::Incoming))
     }
