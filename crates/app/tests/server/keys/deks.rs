@@ -5,6 +5,7 @@ mod files;
 mod many;
 mod rewrap;
 mod rotation;
+mod turns;
 
 use less_sync_test_support::{RawClient, TestServer, bytes, create, delete, record_id, update};
 use serde_json::{Value, json};
