@@ -44,8 +44,21 @@ impl IdentityHashKey {
     /// HMAC-SHA256 of the caller's issuer, a zero byte and the user.
     #[must_use]
     pub fn actor(&self, caller: &Caller) -> [u8; 32] {
+        self.hash(b"", caller)
+    }
+
+    /// Hash of the caller as the owner of spaces: as [`Self::actor`], with a prefix of the input (a zero byte, `owner`, a zero
+    /// byte), so that nobody without the key can tell whose rate-limited actions belong to which spaces.
+    #[must_use]
+    pub fn owner(&self, caller: &Caller) -> [u8; 32] {
+        // No issuer starts with a zero byte.
+        self.hash(b"\0owner\0", caller)
+    }
+
+    fn hash(&self, domain: &[u8], caller: &Caller) -> [u8; 32] {
         let mac: Hmac<Sha256> = Hmac::new(&(*self.block).into());
-        mac.chain_update(&caller.issuer)
+        mac.chain_update(domain)
+            .chain_update(&caller.issuer)
             .chain_update([0])
             .chain_update(caller.user_id.as_str())
             .finalize()

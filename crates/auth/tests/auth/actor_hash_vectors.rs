@@ -44,6 +44,18 @@ fn every_actor_has_the_stated_hash() {
     }
 }
 
+/// Storage §3.20: an owner cannot be recognised as the actor of a rate-limited action.
+#[test]
+fn owner_is_hashed_in_a_domain_of_its_own() {
+    let digits = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    let key: IdentityHashKey = digits.parse().unwrap();
+    let user = caller("https://accounts.example.com", "user-1");
+    let expected: Cid = "8f9ccd695b651f63d08dea13623d57d580c25d454f9e5b473e218abbc387ae76".parse().unwrap();
+    assert_eq!(&key.owner(&user), expected.as_bytes());
+    assert_ne!(key.owner(&user), key.actor(&user));
+    assert_ne!(key.owner(&user), key.owner(&caller("https://accounts.example.com", "user-2")));
+}
+
 #[test]
 fn every_setting_is_a_key_or_a_mistake() {
     let vectors = vectors();
