@@ -71,6 +71,7 @@ pub(crate) fn compose(
     jobs(config, store, &broker, &mailboxes, deps);
     let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
     let mut metrics = Registry::default();
+    engine.register_metrics(&mut metrics);
     if let Some(files) = &files {
         files.register_metrics(&mut metrics);
     }

@@ -18,6 +18,7 @@ use less_sync_core::{Permission, SpaceId};
 use less_sync_storage::{Flow, Space, SpaceKind, Spaces};
 
 use crate::chain_cache::{ChainCache, LookUp};
+use crate::owners::Owners;
 use crate::ports::Clock;
 use crate::space_cache::{AccessMode, SpaceCache};
 use crate::verification::{Signatures, Turns};
@@ -33,6 +34,7 @@ pub(crate) struct Authorizer {
     space_cache: SpaceCache,
     /// Keyed by chance, so that no user can choose an id that shares the flow of another one.
     flows: RandomState,
+    owners: Owners,
 }
 
 /// Access rule of a space.
@@ -43,7 +45,7 @@ struct SpaceRule {
 }
 
 impl Authorizer {
-    pub(crate) fn new(spaces: Arc<dyn Spaces>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(spaces: Arc<dyn Spaces>, clock: Arc<dyn Clock>, owners: Owners) -> Self {
         Self {
             spaces,
             clock,
@@ -51,6 +53,7 @@ impl Authorizer {
             turns: Turns::default(),
             space_cache: SpaceCache::default(),
             flows: RandomState::new(),
+            owners,
         }
     }
 
@@ -80,7 +83,7 @@ impl Authorizer {
 
     /// The state of the caller's own personal space, which is created on first touch (auth §4.1 rule 2).
     pub(crate) async fn own_space(&self, caller: &Caller, space: SpaceId) -> Result<Space, EngineError> {
-        let state = self.spaces.personal_space(space, &caller.client_id).await?;
+        let state = self.spaces.personal_space(space, &caller.client_id, self.owners.of(caller)).await?;
         self.space_cache.insert(space, AccessMode::Personal, self.clock.instant());
         Ok(state)
     }

@@ -22,6 +22,7 @@ impl Engine {
         let (limit, now) = (self.settings.spaces_per_day, self.clock.now());
         let counted = self.actions.count(RateAction::SpaceCreate, caller, limit, now).await?;
         let kind = SpaceKind::Shared { root_public_key: *root.as_bytes() };
-        Ok(counted.settle(self.storage.create_space(id, &caller.client_id, kind).await).await?)
+        let owner = self.owners.of(caller);
+        Ok(counted.settle(self.storage.create_space(id, &caller.client_id, kind, owner).await).await?)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use less_sync_auth::IdentityHashKey;
 use less_sync_core::limits;
+use less_sync_metrics::Registry;
 use less_sync_storage::{
     FairSemaphore, INVITATION_LIFETIME, MailboxLimits, MemberLimits, PushLimits, Storage,
 };
@@ -11,7 +12,9 @@ use less_sync_storage::{
 use crate::action_limits::ActionLimits;
 use crate::authorize::Authorizer;
 use crate::log_share::LogShares;
+use crate::owners::Owners;
 use crate::ports::{Clock, MailboxNotices, SpaceEvents};
+use crate::quota_rejections::QuotaRejections;
 use crate::random::Random;
 
 /// Limits of the use cases.
@@ -36,6 +39,8 @@ pub struct EngineSettings {
     pub mailbox_limits: MailboxLimits,
     /// Maximum invitations sent per actor and hour (`RATE_LIMIT_INVITATIONS_PER_HOUR`).
     pub invitations_per_hour: usize,
+    /// True: owners of spaces are recorded, as keyed hashes (`MAX_USER_BYTES` is set). Needs an identity hash key.
+    pub records_owners: bool,
 }
 
 impl Default for EngineSettings {
@@ -58,6 +63,7 @@ impl Default for EngineSettings {
                 lifetime: INVITATION_LIFETIME,
             },
             invitations_per_hour: 60,
+            records_owners: false,
         }
     }
 }
@@ -88,6 +94,8 @@ pub struct Engine {
     pub(crate) page_reads: FairSemaphore,
     pub(crate) actions: ActionLimits,
     pub(crate) log_shares: LogShares,
+    pub(crate) owners: Owners,
+    pub(crate) quota_rejections: QuotaRejections,
     pub(crate) settings: EngineSettings,
 }
 
@@ -101,10 +109,13 @@ impl Engine {
         settings: EngineSettings,
     ) -> Self {
         let EngineDeps { storage, events, mailbox_notices, clock, random } = deps;
+        let owners = Owners::new(identity_hash_key.clone().filter(|_| settings.records_owners));
         Self {
-            authorizer: Authorizer::new(storage.clone(), clock.clone()),
+            authorizer: Authorizer::new(storage.clone(), clock.clone(), owners.clone()),
             actions: ActionLimits::new(storage.clone(), identity_hash_key),
             log_shares: LogShares::new(),
+            owners,
+            quota_rejections: QuotaRejections::default(),
             storage,
             events,
             mailbox_notices,
@@ -113,6 +124,11 @@ impl Engine {
             page_reads: FairSemaphore::new(settings.pull_concurrency),
             settings,
         }
+    }
+
+    /// Registers the metrics of the use cases; those of files have their own.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.quota_rejections.register(registry);
     }
 }
 

@@ -55,7 +55,9 @@ impl Engine {
     /// As [`less_sync_storage::Records::enqueue`].
     pub async fn finish_push(&self, queued: QueuedPush) -> Result<Pushed, EngineError<PushRejection>> {
         let QueuedPush { ticket, space, changes, origin } = queued;
-        let pushed = ticket.await?;
+        let outcome = ticket.await;
+        self.quota_rejections.count_push(&outcome);
+        let pushed = outcome?;
         if let Pushed::Committed { prev, cursor, key_generation, rewrap_epoch, deleted_files } = &pushed
             && cursor > prev
         {

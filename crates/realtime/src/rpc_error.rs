@@ -110,6 +110,7 @@ impl From<PushRejection> for RpcError {
         match rejection {
             PushRejection::EpochStale => Self::new(ErrorCode::EpochStale, "epoch stale"),
             PushRejection::StoreFull => Self::new(ErrorCode::PayloadTooLarge, "store full"),
+            PushRejection::QuotaExceeded(_) => Self::new(ErrorCode::PayloadTooLarge, "quota exceeded"),
             PushRejection::CursorExhausted => internal(&rejection),
         }
     }

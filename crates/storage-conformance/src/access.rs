@@ -66,7 +66,7 @@ impl Caller {
             ),
             ("revoke", any(store.revoke(&admin, cid(99)).await)),
             ("put epoch keys", any(store.put_epoch_keys(&admin, 1.into(), shares).await)),
-            ("claim file", found(store.claim_file(&write, &claim).await)),
+            ("claim file", found(store.claim_file(&write, &claim, 1).await)),
             ("begin upload", any(store.begin_upload(&write, file(9), Duration::ZERO).await.map(drop))),
             ("commit file", found(store.commit_file(&write, &self.upload(), &claim, content()).await)),
             ("delete file", any(store.delete_file(&write, file(9)).await.map(drop))),
@@ -223,7 +223,7 @@ pub async fn everything_shared_works_through_the_trait_object<B: Backend>() {
     let store: &dyn Storage = &*fixture.store;
     let id = space(1);
     store
-        .create_space(id, &"conformance".parse().unwrap(), SpaceKind::Shared { root_public_key: ROOT })
+        .create_space(id, &"conformance".parse().unwrap(), SpaceKind::Shared { root_public_key: ROOT }, None)
         .await
         .unwrap();
     let caller = Caller { space: id, chain: Some(chain(&[1, 2])) };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use less_sync_core::{Cursor, Epoch, FileId, SpaceId};
 
-use less_sync_storage::Storage;
+use less_sync_storage::{Quotas, Storage};
 
 /// Limits of a page of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub trait Backend: Sized + Send + Sync + 'static {
     fn create() -> impl Future<Output = Self> + Send;
 
     /// Opens the database; called again after [`Backend::close`], with other limits perhaps.
-    fn open(&self, pages: PageLimits) -> impl Future<Output = Arc<Self::Store>> + Send;
+    fn open(&self, pages: PageLimits, quotas: Quotas) -> impl Future<Output = Arc<Self::Store>> + Send;
 
     /// Closes what was opened, in an orderly way.
     fn close(&self, store: Arc<Self::Store>) -> impl Future<Output = ()> + Send;
@@ -71,7 +71,7 @@ pub trait Backend: Sized + Send + Sync + 'static {
     fn arrange(&self, space: SpaceId, arrangement: Arrangement) -> impl Future<Output = ()> + Send;
 
     /// Looks at the tables themselves and names every row that breaks an invariant (storage §5: P3, P6 to
-    /// P8, P13, P14, and of P21 what the tables can show). Called at the end of every test, while the database is open and
+    /// P8, P13, P14, P25, and of P21 what the tables can show). Called at the end of every test, while the database is open and
     /// idle.
     fn violations(&self) -> impl Future<Output = Vec<String>> + Send;
 

@@ -9,13 +9,16 @@ use less_sync_core::{ClientId, Cursor, Dek, Epoch, RecordId, SpaceId};
 use crate::grants::{Grant, owner, read, write};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, InvalidPush, PullError, PullPage, PullRequest, PullState, Push, PushError,
-    PushLimits, Pushed, ReadGrant, Record, RecordState, Records as _, Row, Space, SpaceKind, Spaces as _,
-    StorageError,
+    Change, CursorAhead, InvalidPush, OwnerHash, PullError, PullPage, PullRequest, PullState, Push,
+    PushError, PushLimits, Pushed, Quotas, ReadGrant, Record, RecordState, Records as _, Row, Space,
+    SpaceKind, Spaces as _, StorageError,
 };
 
 /// Bounds wide enough not to matter.
 pub(crate) const WIDE: PushLimits = PushLimits { records: 100_000, blob: 5 << 20, bytes: 500 << 20 };
+
+/// Owner of spaces, where it does not matter.
+pub(crate) const OWNER: OwnerHash = OwnerHash::from_bytes([0x0e; 32]);
 
 /// The client id of all spaces.
 pub(crate) static CLIENT: LazyLock<ClientId> = LazyLock::new(|| client("conformance"));
@@ -40,8 +43,17 @@ impl<B: Backend> Fixture<B> {
     }
 
     pub(crate) async fn paged(pages: PageLimits) -> Self {
+        Self::open(pages, Quotas::default()).await
+    }
+
+    /// With quotas of stored bytes.
+    pub(crate) async fn with_quotas(quotas: Quotas) -> Self {
+        Self::open(PageLimits::default(), quotas).await
+    }
+
+    async fn open(pages: PageLimits, quotas: Quotas) -> Self {
         let backend = B::create().await;
-        let store = backend.open(pages).await;
+        let store = backend.open(pages, quotas).await;
         Self { backend, store, shared: Mutex::default() }
     }
 
@@ -53,7 +65,13 @@ impl<B: Backend> Fixture<B> {
     /// Closes the database and opens it again.
     pub(crate) async fn reopen(&mut self, pages: PageLimits) {
         self.backend.close(Arc::clone(&self.store)).await;
-        self.store = self.backend.open(pages).await;
+        self.store = self.backend.open(pages, Quotas::default()).await;
+    }
+
+    /// Closes the database and opens it again, with other quotas.
+    pub(crate) async fn reopen_with(&mut self, quotas: Quotas) {
+        self.backend.close(Arc::clone(&self.store)).await;
+        self.store = self.backend.open(PageLimits::default(), quotas).await;
     }
 
     /// Ends the test: nothing that happened may have broken an invariant.
@@ -68,13 +86,13 @@ impl<B: Backend> Fixture<B> {
 
     /// A new personal space.
     pub(crate) async fn personal(&self, number: u8) -> SpaceId {
-        self.store.personal_space(space(number), &CLIENT).await.unwrap().id
+        self.store.personal_space(space(number), &CLIENT, None).await.unwrap().id
     }
 
     /// A new shared space.
     pub(crate) async fn shared(&self, number: u8) -> SpaceId {
         let kind = SpaceKind::Shared { root_public_key: ROOT };
-        let id = self.store.create_space(space(number), &CLIENT, kind).await.unwrap().id;
+        let id = self.store.create_space(space(number), &CLIENT, kind, Some(OWNER)).await.unwrap().id;
         self.is_shared(id);
         id
     }

@@ -216,6 +216,18 @@ macro_rules! conformance_tests {
             object_pending_deletion_is_not_queued_twice
             queue_is_counted
         }
+        $crate::conformance_tests! { @suite $backend quotas:
+            space_may_reach_its_quota_but_not_exceed_it
+            conflict_is_reported_before_a_quota
+            full_space_takes_what_adds_nothing
+            other_spaces_and_owners_are_not_affected
+            files_count_with_their_keys_and_rows
+            deletion_makes_room_in_its_own_push
+            large_pushes_are_counted
+            owner_of_an_existing_space_is_recorded_at_its_next_access
+            push_beyond_a_quota_does_not_affect_others
+            concurrent_pushes_never_exceed_a_quota
+        }
         $crate::conformance_tests! { @suite $backend invitations:
             invitation_belongs_to_its_mailbox
             expired_invitation_is_invisible
@@ -324,6 +336,7 @@ mod tests {
             include_str!("invitations.rs"),
             include_str!("rate_limits.rs"),
             include_str!("issuer_bindings.rs"),
+            include_str!("quotas.rs"),
             include_str!("shared_races.rs"),
             include_str!("file_races.rs"),
         ];

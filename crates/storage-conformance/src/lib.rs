@@ -32,6 +32,7 @@ pub mod model;
 pub mod objects;
 pub mod pulls;
 pub mod pushes;
+pub mod quotas;
 pub mod races;
 pub mod rate_limits;
 pub mod revocations;

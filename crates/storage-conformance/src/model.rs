@@ -24,7 +24,7 @@ pub use self::expiry::random_expiry_histories_agree_with_the_model;
 use self::history::{Step, Wish, histories};
 use self::runner::{LIMITS, Replay, agree, replay_all};
 pub use self::shared::random_shared_histories_agree_with_the_model;
-use crate::fixture::{CLIENT, Fixture, ROOT, cursor, records};
+use crate::fixture::{CLIENT, Fixture, OWNER, ROOT, cursor, records};
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
     CursorAhead, PullPage, PullPosition, PullRequest, PullState, Record, RecordState, Records as _,
@@ -65,7 +65,7 @@ impl<B: Backend> Replay for RecordReplay<B> {
         match step {
             Step::Create { space, shared } => self.create(space, shared).await,
             Step::Touch { space } => {
-                let found = self.fixture.store.personal_space(space, &CLIENT).await;
+                let found = self.fixture.store.personal_space(space, &CLIENT, Some(OWNER)).await;
                 agree(&found, &self.model.personal_space(space));
             }
             Step::Push { space, wishes } => self.push(space, &wishes).await,
@@ -94,7 +94,7 @@ impl<B: Backend> Replay for RecordReplay<B> {
 impl<B: Backend> RecordReplay<B> {
     async fn create(&mut self, space: SpaceId, shared: bool) {
         let kind = if shared { SpaceKind::Shared { root_public_key: ROOT } } else { SpaceKind::Personal };
-        let created = self.fixture.store.create_space(space, &CLIENT, kind.clone()).await;
+        let created = self.fixture.store.create_space(space, &CLIENT, kind.clone(), Some(OWNER)).await;
         if created.is_ok() && shared {
             self.fixture.is_shared(space);
         }

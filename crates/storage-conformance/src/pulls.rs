@@ -323,7 +323,7 @@ pub async fn cancelled_operations_leave_no_resources<B: Backend>() {
         let change = live(record(number), NONE, b"x");
         let pushing = push(&*fixture.store, space, vec![change]);
         let pulling = pull(&*fixture.store, space, NONE, CursorAhead::Error);
-        let touching = fixture.store.personal_space(crate::fixture::space(2), &CLIENT);
+        let touching = fixture.store.personal_space(crate::fixture::space(2), &CLIENT, None);
         // Polled a different number of times in every round, then dropped.
         let polls = usize::try_from(number % 5).unwrap();
         tokio::select! { biased;

@@ -162,7 +162,7 @@ pub async fn concurrent_first_accesses_of_a_personal_space_create_one_row<B: Bac
         let id = SpaceId::from_bytes(u128::from(round).to_be_bytes());
         let results = together(CALLERS, |caller| {
             let store = Arc::clone(&fixture.store);
-            async move { store.personal_space(id, &client(&format!("client {caller}"))).await.unwrap() }
+            async move { store.personal_space(id, &client(&format!("client {caller}")), None).await.unwrap() }
         })
         .await;
         assert!(results.iter().all(|space| *space == results[0]), "round {round}: {results:?}");
@@ -181,9 +181,9 @@ pub async fn creation_and_first_access_never_mix<B: Backend>() {
             async move {
                 if caller == round % 4 {
                     let kind = SpaceKind::Shared { root_public_key: ROOT };
-                    store.create_space(id, &CLIENT, kind).await
+                    store.create_space(id, &CLIENT, kind, None).await
                 } else {
-                    store.personal_space(id, &CLIENT).await.map_err(StorageError::widen)
+                    store.personal_space(id, &CLIENT, None).await.map_err(StorageError::widen)
                 }
             }
         })
@@ -207,7 +207,7 @@ pub async fn conflict_does_not_affect_other_pushes<B: Backend>() {
     let spaces: Vec<SpaceId> = (0..CALLERS).map(|caller| space(u8::try_from(caller).unwrap())).collect();
     let mut expected = vec![BTreeMap::new(); spaces.len()];
     for id in &spaces {
-        fixture.store.personal_space(*id, &CLIENT).await.unwrap();
+        fixture.store.personal_space(*id, &CLIENT, None).await.unwrap();
     }
     for round in 1..=ROUNDS / 2 {
         // Callers push two records to a space of their own; one or two of them with a wrong expected cursor.

@@ -31,7 +31,7 @@ pub async fn ping_succeeds<B: Backend>() {
 /// "create then read a space: defaults"
 pub async fn created_space_has_the_defaults<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
-    let created = fixture.store.create_space(space(1), &CLIENT, SHARED).await.unwrap();
+    let created = fixture.store.create_space(space(1), &CLIENT, SHARED, None).await.unwrap();
     assert_eq!(created, fresh(space(1), SHARED));
     assert_eq!(fixture.space(space(1)).await, created);
     fixture.end().await;
@@ -51,7 +51,7 @@ pub async fn second_create_of_an_id_is_rejected_and_changes_nothing<B: Backend>(
     fixture.personal(2).await;
     for (id, kept) in [(space(1), SHARED), (space(2), SpaceKind::Personal)] {
         for kind in [SpaceKind::Personal, SHARED, SpaceKind::Shared { root_public_key: [3; 33] }] {
-            let again = fixture.store.create_space(id, &client("another"), kind).await;
+            let again = fixture.store.create_space(id, &client("another"), kind, None).await;
             assert!(matches!(again, Err(StorageError::Rejected(SpaceRejection::Exists))), "{again:?}");
         }
         assert_eq!(fixture.space(id).await, fresh(id, kept));
@@ -62,10 +62,10 @@ pub async fn second_create_of_an_id_is_rejected_and_changes_nothing<B: Backend>(
 /// "personal get-or-create twice"
 pub async fn personal_space_is_created_once<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
-    let first = fixture.store.personal_space(space(1), &CLIENT).await.unwrap();
+    let first = fixture.store.personal_space(space(1), &CLIENT, None).await.unwrap();
     assert_eq!(first, fresh(space(1), SpaceKind::Personal));
     fixture.commit(space(1), vec![live(record(1), Cursor::ZERO, b"a")]).await;
-    let again = fixture.store.personal_space(space(1), &client("another client")).await.unwrap();
+    let again = fixture.store.personal_space(space(1), &client("another client"), None).await.unwrap();
     assert_eq!(again, Space { cursor: cursor(1), ..first });
     fixture.end().await;
 }
@@ -74,7 +74,7 @@ pub async fn personal_space_is_created_once<B: Backend>() {
 pub async fn personal_access_to_a_rooted_space_is_rejected<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     fixture.shared(1).await;
-    let personal = fixture.store.personal_space(space(1), &CLIENT).await;
+    let personal = fixture.store.personal_space(space(1), &CLIENT, None).await;
     assert!(matches!(personal, Err(StorageError::SpaceKindMismatch)), "{personal:?}");
     assert_eq!(fixture.space(space(1)).await, fresh(space(1), SHARED));
     fixture.end().await;
@@ -97,7 +97,7 @@ pub async fn batch_read_takes_a_thousand_ids<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let ids: Vec<SpaceId> = (0..1000_u128).map(|number| SpaceId::from_bytes(number.to_be_bytes())).collect();
     for id in ids.iter().step_by(100) {
-        fixture.store.personal_space(*id, &CLIENT).await.unwrap();
+        fixture.store.personal_space(*id, &CLIENT, None).await.unwrap();
     }
     assert_eq!(fixture.store.spaces(&ids).await.unwrap().len(), 10);
     fixture.end().await;
@@ -121,7 +121,7 @@ pub async fn client_id_and_root_key_are_stored_unchanged<B: Backend>() {
     let mut root_public_key = [0_u8; 33];
     root_public_key.iter_mut().zip((0..=u8::MAX).rev().step_by(7)).for_each(|(byte, value)| *byte = value);
     let kind = SpaceKind::Shared { root_public_key };
-    fixture.store.create_space(space(1), &client, kind.clone()).await.unwrap();
+    fixture.store.create_space(space(1), &client, kind.clone(), None).await.unwrap();
     assert_eq!(
         fixture.space(space(1)).await,
         Space { client_id: client.as_str().to_owned(), ..fresh(space(1), kind) }
@@ -157,7 +157,7 @@ pub async fn everything_works_through_the_trait_object<B: Backend>() {
     let fixture = Fixture::<B>::new().await;
     let storage: &dyn Storage = &*fixture.store;
     storage.ping().await.unwrap();
-    storage.personal_space(space(1), &CLIENT).await.unwrap();
+    storage.personal_space(space(1), &CLIENT, None).await.unwrap();
     let change = live(record(1), Cursor::ZERO, b"a");
     let pushed = crate::fixture::push(storage, space(1), vec![change]).await;
     assert_eq!(crate::fixture::committed(pushed), cursor(1));

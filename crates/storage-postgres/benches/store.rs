@@ -48,7 +48,7 @@ impl Harness {
 
     fn space(&self, number: u8) -> SpaceId {
         let id = SpaceId::from_bytes([number; 16]);
-        self.runtime.block_on(self.storage.personal_space(id, &"bench".parse().unwrap())).unwrap().id
+        self.runtime.block_on(self.storage.personal_space(id, &"bench".parse().unwrap(), None)).unwrap().id
     }
 
     /// Runs `work` as sessions do: from within a task.

@@ -26,8 +26,9 @@ use crate::transaction::Aborted;
 
 #[async_trait]
 impl Files for PostgresStorage {
-    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError> {
-        read!(self.pool, Class::Request, |db| claim::look(db, grant.access(), claim))
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim, size: u64) -> Result<Claimed, FileError> {
+        let quotas = self.quotas;
+        read!(self.pool, Class::Request, |db| claim::look(db, grant.access(), claim, size, quotas))
     }
 
     async fn begin_upload(
@@ -48,7 +49,7 @@ impl Files for PostgresStorage {
         claim: &Claim,
         content: Content,
     ) -> Result<FileCommit, FileError> {
-        let commit = Commit { access: grant.access(), upload, claim, content };
+        let commit = Commit { access: grant.access(), upload, claim, content, quotas: self.quotas };
         self.pool.transact(Class::Push, &commit).await
     }
 

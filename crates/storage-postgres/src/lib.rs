@@ -45,6 +45,7 @@ mod spaces;
 mod sqlstate;
 mod store;
 mod transaction;
+mod usage;
 
 pub use driver_failure::DriverFailure;
 pub use error::OpenError;

@@ -124,7 +124,8 @@ async fn insert(
              VALUES ($1, $2, $3, $4, $5, $6)
          )
          UPDATE spaces
-         SET cursor = $3, metadata_version = $7, members_bytes = members_bytes + $8, updated_at = now()
+         SET cursor = $3, metadata_version = $7, members_bytes = members_bytes + $8, updated_at = now(),
+             counted_cursor = CASE WHEN counted_cursor = cursor THEN $3 ELSE counted_cursor END
          WHERE id = $1",
         space.id,
         appended.chain_seq.get(),

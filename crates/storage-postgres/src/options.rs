@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use less_sync_storage::Quotas;
+
 use crate::migrate::DatabaseUrl;
 
 /// Addresses, timeouts and limits of the adapter (operations §2.3).
@@ -38,6 +40,8 @@ pub struct PostgresOptions {
     /// Let pushes that wait at the same time share a transaction. Off where spaces are distributed over several
     /// machines (storage §9.1, T3).
     pub batching: bool,
+    /// Quotas of stored bytes (`MAX_SPACE_BYTES`, `MAX_USER_BYTES`). Default: unlimited.
+    pub quotas: Quotas,
 }
 
 impl PostgresOptions {
@@ -60,6 +64,7 @@ impl PostgresOptions {
             page_bytes: 512 * 1024,
             queue: 8192,
             batching: true,
+            quotas: Quotas::default(),
         }
     }
 }

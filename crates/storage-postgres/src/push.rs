@@ -21,7 +21,7 @@ mod submission_queue;
 
 use std::sync::Arc;
 
-use less_sync_storage::{Access, Push, Ticket};
+use less_sync_storage::{Access, Push, Quotas, Ticket};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -49,11 +49,12 @@ impl Pusher {
         pool: &Arc<Pool>,
         committers: u32,
         limits: QueueLimits,
+        quotas: Quotas,
     ) -> Self {
         let (queue, tasks) = (Arc::new(SubmissionQueue::new(limits)), TaskTracker::new());
         for _ in 0..committers.max(1) {
-            let slow_path = SlowPath::new(pool, &tasks);
-            tasks.spawn(Committer::new(connector.clone(), &queue, slow_path).run());
+            let slow_path = SlowPath::new(pool, &tasks, quotas);
+            tasks.spawn(Committer::new(connector.clone(), &queue, slow_path, quotas).run());
         }
         Self { queue, tasks }
     }

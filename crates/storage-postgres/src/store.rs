@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_storage::{JUMP_SETTING, PoolState, StorageError};
+use less_sync_storage::{JUMP_SETTING, PoolState, Quotas, StorageError};
 use tokio::time::Instant;
 
 use crate::connector::Connector;
@@ -29,6 +29,7 @@ pub struct PostgresStorage {
     pub(crate) pool: Arc<Pool>,
     pub(crate) pusher: Pusher,
     pub(crate) pages: PageLimits,
+    pub(crate) quotas: Quotas,
     options: PostgresOptions,
 }
 
@@ -56,10 +57,11 @@ impl PostgresStorage {
         pool.warm_up(first, options.min_connections.min(connections - committers)).await?;
         let batch = if options.batching { BATCH_PUSHES } else { 1 };
         let limits = QueueLimits { waiting: options.queue.max(1), batch };
-        let pusher = Pusher::start(&connector, &pool, committers, limits);
+        let quotas = options.quotas;
+        let pusher = Pusher::start(&connector, &pool, committers, limits, quotas);
         let pages =
             PageLimits { rows: at_least_one(options.page_rows), bytes: at_least_one(options.page_bytes) };
-        Ok(Self { pool, pusher, pages, options })
+        Ok(Self { pool, pusher, pages, quotas, options })
     }
 
     /// Removes the record of a complete restore jump, so that the next `after-restore` jumps again. For servers.

@@ -41,7 +41,7 @@ impl Harness {
 
     async fn space(&self, number: u8) -> SpaceId {
         let id = SpaceId::from_bytes([number; 16]);
-        self.storage.personal_space(id, &"bench".parse().unwrap()).await.unwrap();
+        self.storage.personal_space(id, &"bench".parse().unwrap(), None).await.unwrap();
         id
     }
 

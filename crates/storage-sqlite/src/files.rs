@@ -18,8 +18,8 @@ use self::claim::{change, verdict};
 use crate::SqliteStorage;
 use crate::access::{for_reading, for_writing};
 use crate::error::{database, storage_error};
-use crate::spaces::move_cursor;
 use crate::tombstone::LiveFile;
+use crate::usage::move_cursor;
 use crate::writer::Load;
 
 /// Estimate of the log bytes per change of a file.
@@ -31,12 +31,16 @@ const SELECT: &str = "\
 
 #[async_trait]
 impl Files for SqliteStorage {
-    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError> {
-        let (access, claim) = (grant.access().clone(), *claim);
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim, size: u64) -> Result<Claimed, FileError> {
+        let (access, claim, quotas) = (grant.access().clone(), *claim, self.quotas);
         self.readers
             .snapshot(grant.access().flow(), move |db| {
                 let space = for_writing(db, &access)?;
-                verdict(db, &space, &claim)
+                let claimed = verdict(db, &space, &claim)?;
+                if claimed == Claimed::Free {
+                    upload::check_quotas(db, quotas, &space, &claim, size)?;
+                }
+                Ok(claimed)
             })
             .await
     }
@@ -59,9 +63,9 @@ impl Files for SqliteStorage {
         claim: &Claim,
         content: Content,
     ) -> Result<FileCommit, FileError> {
-        let (access, upload, claim) = (grant.access().clone(), upload.clone(), *claim);
+        let (access, upload, claim, quotas) = (grant.access().clone(), upload.clone(), *claim, self.quotas);
         let load = Load::of(&access, FILE_BYTES);
-        self.writer.write(load, move |db| upload::commit(db, &access, &upload, &claim, content)).await
+        self.writer.write(load, move |db| upload::commit(db, &access, &upload, &claim, content, quotas)).await
     }
 
     async fn abort_upload(&self, upload: &Upload) -> Result<(), StorageError> {
@@ -114,6 +118,6 @@ fn delete(db: &Connection, access: &Access, file: FileId) -> Result<Option<FileC
     let Some(live) = LiveFile::find(db, space.id, file)? else { return Ok(None) };
     let change = change(&space, live.record)?;
     live.tombstone(db, space.id, change.cursor)?;
-    move_cursor(db, space.id, change.cursor)?;
+    move_cursor(db, space.id, change.cursor, -live.bytes)?;
     Ok(Some(change))
 }

@@ -45,6 +45,7 @@ mod revocations;
 mod spaces;
 mod store;
 mod tombstone;
+mod usage;
 mod verify;
 mod writer;
 

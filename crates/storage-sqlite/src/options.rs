@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use less_sync_disk::DirectorySync;
-use less_sync_storage::Volume;
+use less_sync_storage::{Quotas, Volume};
 
 /// Path and limits of an embedded database.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct SqliteOptions {
     pub queue: usize,
     /// Bound of the database file in pages of 4096 bytes; writes beyond it fail as on a full disk. `None`: none.
     pub max_pages: Option<u32>,
+    /// Quotas of stored bytes (`MAX_SPACE_BYTES`, `MAX_USER_BYTES`). Default: unlimited.
+    pub quotas: Quotas,
     /// Source of the free space of the disk. `None`: the file system of the database file.
     pub volume: Option<Arc<dyn Volume>>,
     /// Synchronisation of the directory of the database, and the policy for file systems without it. SQLite synchronises the
@@ -40,6 +42,7 @@ impl SqliteOptions {
             readers: 4,
             queue: 65_536,
             max_pages: None,
+            quotas: Quotas::default(),
             volume: None,
             directory_sync: DirectorySync::required(),
         }

@@ -4,23 +4,29 @@
 //! shares with others. Records are visited by ascending id, in the order of their index: the rows of a push with many changes
 //! then share pages, instead of touching one page each in the order of random ids.
 
+use std::sync::Arc;
+
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_storage::stored::cursor;
 use less_sync_storage::{
-    Access, Change, DeletedFile, Push, PushError, PushRejection, Pushed, RecordState, Space, SpaceKind,
+    Access, Change, DeletedFile, Push, PushError, PushRejection, Pushed, Quotas, ROW_BYTES, RecordState,
+    Space, SpaceKind,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::access::{for_reading, for_writing};
 use crate::disk_reserve::DiskReserve;
 use crate::error::{one_row, storage_error};
-use crate::spaces::move_cursor;
-use crate::tombstone::tombstone_files;
+use crate::tombstone::{bytes_of_files, tombstone_files};
+use crate::usage::{self, move_cursor};
 
 /// Maximum number of mismatching records that a conflict names.
 const NAMED_MISMATCHES: usize = 100;
 
-const SELECT_CURSOR: &str = "SELECT cursor FROM records WHERE space_id = ?1 AND id = ?2";
+/// The lengths are in the header of the row: no content is read.
+const SELECT_STORED: &str = "\
+    SELECT cursor, coalesce(length(blob), 0) + coalesce(length(wrapped_dek), 0) FROM records
+    WHERE space_id = ?1 AND id = ?2";
 
 const INSERT: &str = "\
     INSERT INTO records (space_id, id, cursor, deleted, wrapped_dek, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -28,13 +34,20 @@ const INSERT: &str = "\
 const UPDATE: &str = "\
     UPDATE records SET cursor = ?3, deleted = ?4, wrapped_dek = ?5, blob = ?6 WHERE space_id = ?1 AND id = ?2";
 
+/// Bounds of what pushes may add to the store.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    pub(crate) reserve: Arc<DiskReserve>,
+    pub(crate) quotas: Quotas,
+}
+
 /// Applies every change or none. A push without changes only reads the cursor of the space; it runs in the write
 /// transaction as well, so that it sees the pushes queued before it.
 pub(crate) fn apply(
     db: &Connection,
     access: &Access,
     push: &Push,
-    reserve: &DiskReserve,
+    bounds: &Bounds,
 ) -> Result<Pushed, PushError> {
     if push.changes().is_empty() {
         let space = for_reading(db, access)?;
@@ -44,17 +57,19 @@ pub(crate) fn apply(
     if space.kind != SpaceKind::Personal {
         push.check_epoch(space.min_key_generation)?;
     }
-    if !push.only_deletes() && !reserve.admits(push.weight()) {
+    if !push.only_deletes() && !bounds.reserve.admits(push.weight()) {
         return Err(PushRejection::StoreFull.into());
     }
     let mut by_id: Vec<(usize, &Change)> = push.changes().iter().enumerate().collect();
     by_id.sort_unstable_by_key(|(_, change)| change.id);
-    let mismatches = mismatches(db, space.id, &by_id)?;
-    if !mismatches.is_empty() {
-        return Ok(Pushed::Conflict { cursor: space.cursor, records: mismatches });
+    let compared = compare(db, space.id, &by_id)?;
+    if !compared.mismatches.is_empty() {
+        return Ok(Pushed::Conflict { cursor: space.cursor, records: compared.mismatches });
     }
     let next = space.cursor.next().ok_or(PushRejection::CursorExhausted)?;
-    let tombstoned = write(db, space.id, &by_id, next)?;
+    let growth = push.stored_bytes() - compared.replaced;
+    check_quotas(db, bounds.quotas, space.id, &by_id, growth)?;
+    let tombstoned = write(db, space.id, &by_id, next, growth)?;
     Ok(committed(&space, next, tombstoned))
 }
 
@@ -68,47 +83,76 @@ fn committed(space: &Space, cursor: Cursor, deleted_files: Vec<DeletedFile>) -> 
     }
 }
 
-/// Records that are not at their expected cursor, in the order of the push; at most [`NAMED_MISMATCHES`].
-fn mismatches(
-    db: &Connection,
-    space: SpaceId,
-    by_id: &[(usize, &Change)],
-) -> Result<Vec<RecordId>, PushError> {
-    let mut select = db.prepare_cached(SELECT_CURSOR).map_err(storage_error)?;
-    let mut mismatches = Vec::new();
+/// Comparison of a push with the stored records.
+struct Compared {
+    /// Records that are not at their expected cursor, in the order of the push; at most [`NAMED_MISMATCHES`].
+    mismatches: Vec<RecordId>,
+    /// Stored bytes of the records that exist, before the push.
+    replaced: i64,
+}
+
+fn compare(db: &Connection, space: SpaceId, by_id: &[(usize, &Change)]) -> Result<Compared, PushError> {
+    let mut select = db.prepare_cached(SELECT_STORED).map_err(storage_error)?;
+    let (mut mismatches, mut replaced) = (Vec::new(), 0);
     for (place, change) in by_id {
-        if stored_cursor(&mut select, space, change)? != change.expected {
+        let stored = stored(&mut select, space, change)?;
+        replaced += stored.bytes;
+        if stored.cursor != change.expected {
             mismatches.push((*place, change.id));
         }
     }
     mismatches.sort_unstable();
     mismatches.truncate(NAMED_MISMATCHES);
-    Ok(mismatches.into_iter().map(|(_, id)| id).collect())
+    Ok(Compared { mismatches: mismatches.into_iter().map(|(_, id)| id).collect(), replaced })
 }
 
-/// Stored cursor of a record; zero if the record does not exist. A tombstone counts as present.
-fn stored_cursor(
-    select: &mut CachedStatement<'_>,
-    space: SpaceId,
-    change: &Change,
-) -> Result<Cursor, PushError> {
+/// Cursor and stored bytes of a record; both zero if the record does not exist. A tombstone counts as present.
+struct Stored {
+    cursor: Cursor,
+    bytes: i64,
+}
+
+fn stored(select: &mut CachedStatement<'_>, space: SpaceId, change: &Change) -> Result<Stored, PushError> {
     let found = select
-        .query_row(params![space.as_bytes(), change.id.as_bytes()], |row| row.get(0))
+        .query_row(params![space.as_bytes(), change.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
         .map_err(storage_error)?;
-    Ok(found.map_or(Ok(Cursor::ZERO), cursor)?)
+    let Some((at, content)) = found else { return Ok(Stored { cursor: Cursor::ZERO, bytes: 0 }) };
+    let content: i64 = content;
+    Ok(Stored { cursor: cursor(at)?, bytes: content + ROW_BYTES.cast_signed() })
 }
 
-/// Writes the changes under the cursor `next` and returns the files deleted with their records.
+/// Checks a push against the quotas. `growth`: stored bytes that it adds, without the files that are deleted with their
+/// records; those are looked up only if they may decide.
+fn check_quotas(
+    db: &Connection,
+    quotas: Quotas,
+    space: SpaceId,
+    by_id: &[(usize, &Change)],
+    growth: i64,
+) -> Result<(), PushError> {
+    if growth <= 0 || quotas.is_unlimited() {
+        return Ok(());
+    }
+    let mut growth = growth;
+    for (_, change) in by_id.iter().filter(|(_, change)| change.state == RecordState::Tombstone) {
+        growth -= bytes_of_files(db, space, change.id)?;
+    }
+    Ok(usage::check(db, quotas, space, growth)?.map_err(PushRejection::QuotaExceeded)?)
+}
+
+/// Writes the changes under the cursor `next`, which add `growth` stored bytes without deleted files. Returns the files deleted
+/// with their records.
 fn write(
     db: &Connection,
     space: SpaceId,
     by_id: &[(usize, &Change)],
     next: Cursor,
+    growth: i64,
 ) -> Result<Vec<DeletedFile>, PushError> {
     let mut insert = db.prepare_cached(INSERT).map_err(storage_error)?;
     let mut update = db.prepare_cached(UPDATE).map_err(storage_error)?;
-    let mut tombstoned = Vec::new();
+    let (mut tombstoned, mut freed) = (Vec::new(), 0);
     for (_, change) in by_id {
         if change.expected == Cursor::ZERO {
             write_one(&mut insert, space, change, next)?;
@@ -116,10 +160,10 @@ fn write(
         }
         write_one(&mut update, space, change, next)?;
         if change.state == RecordState::Tombstone {
-            tombstone_files(db, space, change.id, next, &mut tombstoned)?;
+            freed += tombstone_files(db, space, change.id, next, &mut tombstoned)?;
         }
     }
-    move_cursor(db, space, next)?;
+    move_cursor(db, space, next, growth - freed)?;
     Ok(tombstoned)
 }
 

@@ -11,6 +11,7 @@ use less_sync_storage::{
 use rusqlite::Connection;
 
 use crate::access::for_reading;
+use crate::push::Bounds;
 use crate::writer::Load;
 use crate::{SqliteStorage, pull, push};
 
@@ -19,8 +20,8 @@ impl Records for SqliteStorage {
     fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket {
         let access = grant.access().clone();
         let load = Load::of(&access, push.weight());
-        let reserve = Arc::clone(&self.reserve);
-        Ticket::new(self.writer.submit(load, move |db| push::apply(db, &access, &push, &reserve)))
+        let bounds = Bounds { reserve: Arc::clone(&self.reserve), quotas: self.quotas };
+        Ticket::new(self.writer.submit(load, move |db| push::apply(db, &access, &push, &bounds)))
     }
 
     async fn begin_pull(

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use less_sync_core::{ClientId, Cursor, SpaceId};
+use less_sync_core::{ClientId, SpaceId};
 use less_sync_storage::stored::{CorruptRow, cursor, epoch};
-use less_sync_storage::{Flow, Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
+use less_sync_storage::{
+    Flow, OwnerHash, Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::SqliteStorage;
 use crate::clock::now_micros;
-use crate::error::{Closed, database, one_row, storage_error, unavailable};
+use crate::error::{Closed, database, storage_error, unavailable};
+use crate::usage;
 
 /// Estimate of the log bytes per space.
 const SPACE_BYTES: usize = 256;
@@ -27,8 +30,6 @@ const SELECT: &str = "\
 const INSERT: &str = "\
     INSERT INTO spaces (id, client_id, root_public_key, created_at, updated_at)
     VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING";
-
-const MOVE_CURSOR: &str = "UPDATE spaces SET cursor = ?2, updated_at = ?3 WHERE id = ?1";
 
 #[async_trait]
 impl Spaces for SqliteStorage {
@@ -58,24 +59,32 @@ impl Spaces for SqliteStorage {
         id: SpaceId,
         client_id: &ClientId,
         kind: SpaceKind,
+        owner: Option<OwnerHash>,
     ) -> Result<Space, SpacesError> {
         let client_id = client_id.clone();
         self.writer
             .write(SPACE_BYTES, move |db| {
-                if insert(db, id, &client_id, &kind)? {
-                    stored(db, id)
-                } else {
-                    Err(SpaceRejection::Exists.into())
+                if !insert(db, id, &client_id, &kind)? {
+                    return Err(SpaceRejection::Exists.into());
                 }
+                if let Some(owner) = owner {
+                    usage::set_owner(db, id, owner)?;
+                }
+                stored(db, id)
             })
             .await
     }
 
-    async fn personal_space(&self, id: SpaceId, client_id: &ClientId) -> Result<Space, StorageError> {
-        let found = self.readers.read(Flow::of_space(id), move |db| find(db, id)).await?;
+    async fn personal_space(
+        &self,
+        id: SpaceId,
+        client_id: &ClientId,
+        owner: Option<OwnerHash>,
+    ) -> Result<Space, StorageError> {
+        let found = self.readers.snapshot(Flow::of_space(id), move |db| owned(db, id, owner)).await?;
         let space = match found {
             Some(space) => space,
-            None => self.create_personal(id, client_id.clone()).await?,
+            None => self.create_personal(id, client_id.clone(), owner).await?,
         };
         match space.kind {
             SpaceKind::Personal => Ok(space),
@@ -85,15 +94,31 @@ impl Spaces for SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Inserts a personal space unless the id exists, and returns the stored row.
-    async fn create_personal(&self, id: SpaceId, client_id: ClientId) -> Result<Space, StorageError> {
+    /// Inserts a personal space unless the id exists, records its owner, and returns the stored row.
+    async fn create_personal(
+        &self,
+        id: SpaceId,
+        client_id: ClientId,
+        owner: Option<OwnerHash>,
+    ) -> Result<Space, StorageError> {
         self.writer
             .write(SPACE_BYTES, move |db| {
                 insert(db, id, &client_id, &SpaceKind::Personal)?;
-                stored(db, id)
+                let space = stored(db, id)?;
+                if let (SpaceKind::Personal, Some(owner)) = (&space.kind, owner) {
+                    usage::set_owner(db, id, owner)?;
+                }
+                Ok(space)
             })
             .await
     }
+}
+
+/// The space, unless its owner has to be recorded still. A shared space under this id is returned too.
+fn owned(db: &Connection, id: SpaceId, owner: Option<OwnerHash>) -> Result<Option<Space>, StorageError> {
+    let Some(space) = find(db, id)? else { return Ok(None) };
+    let is_recorded = owner.is_none() || space.kind != SpaceKind::Personal || usage::owner(db, id)? == owner;
+    Ok(is_recorded.then_some(space))
 }
 
 /// True if the row is new.
@@ -136,10 +161,4 @@ fn read<R>(id: SpaceId, row: &Row<'_>) -> Result<Space, StorageError<R>> {
         rewrap_epoch: row.get::<_, Option<i32>>(5).map_err(database)?.map(epoch).transpose()?,
         home_server: row.get(6).map_err(database)?,
     })
-}
-
-/// Moves the cursor of the space to the one of its latest mutation.
-pub(crate) fn move_cursor<R>(db: &Connection, space: SpaceId, next: Cursor) -> Result<(), StorageError<R>> {
-    let mut update = db.prepare_cached(MOVE_CURSOR).map_err(storage_error)?;
-    one_row(update.execute(params![space.as_bytes(), next.as_i64(), now_micros()]))
 }

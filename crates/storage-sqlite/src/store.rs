@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use less_sync_storage::{MountedVolume, PoolState, StorageError, Volume};
+use less_sync_storage::{MountedVolume, PoolState, Quotas, StorageError, Volume};
 
 use crate::connection::open_writer;
 use crate::database_file::{DatabaseFile, Location, beside};
@@ -27,6 +27,7 @@ pub struct SqliteStorage {
     pub(crate) readers: Arc<Readers>,
     pub(crate) pages: PageLimits,
     pub(crate) reserve: Arc<DiskReserve>,
+    pub(crate) quotas: Quotas,
     location: Location,
     options: SqliteOptions,
 }
@@ -50,7 +51,8 @@ impl SqliteStorage {
         let pages = PageLimits { rows: options.page_rows.max(1), bytes: options.page_bytes.max(1) };
         let mounted = || -> Arc<dyn Volume> { Arc::new(MountedVolume::of(location.path())) };
         let reserve = Arc::new(DiskReserve::new(options.volume.clone().unwrap_or_else(mounted)));
-        Ok(Self { writer, readers, pages, reserve, location, options })
+        let quotas = options.quotas;
+        Ok(Self { writer, readers, pages, reserve, quotas, location, options })
     }
 
     /// The database file, as an absolute path without symbolic links.

@@ -10,11 +10,16 @@ use crate::error::{one_row, storage_error};
 use crate::random;
 
 const SELECT_OF_RECORD: &str = "\
-    SELECT id, record_id, object_key FROM files INDEXED BY idx_files_live_record
+    SELECT id, record_id, object_key, size + length(wrapped_dek) FROM files INDEXED BY idx_files_live_record
     WHERE space_id = ?1 AND record_id = ?2 AND deleted = 0";
 
 const SELECT: &str = "\
-    SELECT id, record_id, object_key FROM files WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
+    SELECT id, record_id, object_key, size + length(wrapped_dek) FROM files
+    WHERE space_id = ?1 AND id = ?2 AND deleted = 0";
+
+const SELECT_BYTES: &str = "\
+    SELECT coalesce(sum(size + length(wrapped_dek)), 0) FROM files INDEXED BY idx_files_live_record
+    WHERE space_id = ?1 AND record_id = ?2 AND deleted = 0";
 
 const MARK_FOR_DELETION: &str = "\
     INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, pending_delete, not_before)
@@ -30,6 +35,8 @@ pub(crate) struct LiveFile {
     pub(crate) record: RecordId,
     /// Name of the object. `None`: the one that the ids give.
     object_key: Option<String>,
+    /// Stored bytes that its deletion frees: its object and its wrapped key.
+    pub(crate) bytes: i64,
 }
 
 impl LiveFile {
@@ -55,6 +62,7 @@ impl LiveFile {
             id: FileId::from_bytes(row.get(0)?),
             record: RecordId::from_bytes(row.get(1)?),
             object_key: row.get(2)?,
+            bytes: row.get(3)?,
         })
     }
 
@@ -77,17 +85,30 @@ impl LiveFile {
     }
 }
 
-/// Replaces the live files of a deleted record by tombstones, and adds them to `tombstoned`.
+/// Stored bytes that the deletion of the files of a record frees.
+pub(crate) fn bytes_of_files<R>(
+    db: &Connection,
+    space: SpaceId,
+    record: RecordId,
+) -> Result<i64, StorageError<R>> {
+    let mut select = db.prepare_cached(SELECT_BYTES).map_err(storage_error)?;
+    select.query_row(params![space.as_bytes(), record.as_bytes()], |row| row.get(0)).map_err(storage_error)
+}
+
+/// Replaces the live files of a deleted record by tombstones, and adds them to `tombstoned`. Returns the stored bytes that
+/// this frees.
 pub(crate) fn tombstone_files<R>(
     db: &Connection,
     space: SpaceId,
     record: RecordId,
     cursor: Cursor,
     tombstoned: &mut Vec<DeletedFile>,
-) -> Result<(), StorageError<R>> {
+) -> Result<i64, StorageError<R>> {
+    let mut freed = 0;
     for file in LiveFile::of_record(db, space, record)? {
         file.tombstone(db, space, cursor)?;
         tombstoned.push(DeletedFile { id: file.id, record });
+        freed += file.bytes;
     }
-    Ok(())
+    Ok(freed)
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use less_sync_core::{Cursor, Dek, Epoch, FileId, RecordId};
 
 use crate::error::rejections;
-use crate::{ObjectKey, ReadGrant, StorageError, UploadId, WriteGrant};
+use crate::{ObjectKey, Quota, ReadGrant, StorageError, UploadId, WriteGrant};
 
 /// State of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,9 @@ rejections! {
         /// The space has used its last cursor.
         #[error("cursor of the space is exhausted")]
         CursorExhausted,
+        /// The file adds bytes beyond a quota (storage §3.20).
+        #[error("storage quota exceeded")]
+        QuotaExceeded(Quota),
     }
 }
 
@@ -145,16 +148,16 @@ rejections! {
 /// without a row.
 #[async_trait]
 pub trait Files: Send + Sync {
-    /// Looks whether an upload would be accepted, before its body is read (http §7.2, checks 15 to 17). Writes nothing,
-    /// promises nothing: [`Files::commit_file`] checks again.
+    /// Looks whether an upload of `size` bytes would be accepted, before its body is read (http §7.2, checks 15 to 17 and
+    /// 17a). Writes nothing, promises nothing: [`Files::commit_file`] checks again.
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
     /// [`StorageError::Revoked`]; [`FileRejection::RecordNotFound`] when the owner is no live record of the space;
     /// [`FileRejection::OwnedElsewhere`] when a live file belongs to another record; [`FileRejection::EpochStale`] when
-    /// the space is shared and the key older than it accepts. The first that applies, in this order; a file that is
-    /// there already is [`Claimed::Exists`] whatever its key.
-    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim) -> Result<Claimed, FileError>;
+    /// the space is shared and the key older than it accepts; [`FileRejection::QuotaExceeded`]. The first that applies, in
+    /// this order; a file that is there already is [`Claimed::Exists`] whatever its key and its size.
+    async fn claim_file(&self, grant: &WriteGrant, claim: &Claim, size: u64) -> Result<Claimed, FileError>;
 
     /// Writes down that an object is about to be written, so that it cannot be forgotten: unless the upload is committed
     /// within `lifetime`, the object will be removed. Returns where it goes.
@@ -174,8 +177,8 @@ pub trait Files: Send + Sync {
     /// by one and forgets the attempt. A file that exists already changes nothing.
     ///
     /// # Errors
-    /// As [`Files::claim_file`], and then [`FileRejection::CursorExhausted`], and [`FileRejection::UploadLost`] when the
-    /// attempt is over already: it took longer than its lifetime, was aborted or committed, or is for another file. On every
+    /// As [`Files::claim_file`], with [`FileRejection::CursorExhausted`] before the quotas, and [`FileRejection::UploadLost`]
+    /// after them, when the attempt is over already: it took longer than its lifetime, was aborted or committed, or is for another file. On every
     /// error, and on [`FileCommit::Exists`], nothing changed and the object is still to be removed: see
     /// [`Files::abort_upload`].
     async fn commit_file(

@@ -52,11 +52,13 @@ mod members;
 mod object_key;
 mod object_name;
 mod objects;
+mod owner_hash;
 mod pool_state;
 mod proof_chain;
 mod pull;
 mod pull_position;
 mod push;
+mod quotas;
 mod rate_limits;
 mod record;
 mod records;
@@ -103,6 +105,7 @@ pub use members::{
 pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
 pub use object_name::ObjectName;
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
+pub use owner_hash::OwnerHash;
 pub use pool_state::PoolState;
 pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState, SpaceHead};
@@ -111,6 +114,7 @@ pub use push::{
     CHANGE_WEIGHT, Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushError, PushLimits,
     PushRejection, Pushed, Ticket,
 };
+pub use quotas::{Quota, Quotas, ROW_BYTES, StoredBytes};
 pub use rate_limits::{
     ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits,
 };

@@ -70,6 +70,13 @@ impl Push {
         self.bytes.saturating_add(self.changes.len().saturating_mul(CHANGE_WEIGHT))
     }
 
+    /// Stored bytes of the records of this push once it is committed.
+    #[must_use]
+    pub fn stored_bytes(&self) -> i64 {
+        let bytes = self.changes().iter().map(|change| change.state.stored_bytes()).sum::<u64>();
+        i64::try_from(bytes).unwrap_or(i64::MAX)
+    }
+
     /// True if every change deletes a record that is expected to exist: such a push frees space.
     #[must_use]
     pub fn only_deletes(&self) -> bool {

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use less_sync_core::{Cursor, Dek, RecordId};
 
+use crate::ROW_BYTES;
+
 /// State of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordState {
@@ -25,6 +27,16 @@ impl RecordState {
             Self::Live { blob, .. } => blob.len(),
             Self::Tombstone => 0,
         }
+    }
+
+    /// Stored bytes of a record in this state: [`ROW_BYTES`], its blob and its wrapped key.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        let content = match self {
+            Self::Live { blob, dek } => blob.len() + dek.as_ref().map_or(0, |dek| dek.as_bytes().len()),
+            Self::Tombstone => 0,
+        };
+        ROW_BYTES + content as u64
     }
 
     /// Epoch of the wrapped key, if there is one.

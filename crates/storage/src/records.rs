@@ -20,7 +20,7 @@ pub trait Records: Send + Sync {
     /// # Errors
     /// The ticket resolves to [`StorageError::SpaceNotFound`]; [`StorageError::SpaceKindMismatch`];
     /// [`StorageError::SpaceIsRemote`]; in shared spaces [`StorageError::Revoked`], then [`crate::PushRejection::EpochStale`];
-    /// [`crate::PushRejection::CursorExhausted`]; [`StorageError::Unavailable`] when the queue is full, or the outcome is unknown.
+    /// [`crate::PushRejection::CursorExhausted`]; [`crate::PushRejection::QuotaExceeded`]; [`StorageError::Unavailable`] when the queue is full, or the outcome is unknown.
     fn enqueue(&self, grant: &WriteGrant, push: Push) -> Ticket;
 
     /// Places a push in the submission queue and waits for its outcome.

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use less_sync_core::{ClientId, Cursor, Epoch, SpaceId};
 
-use crate::StorageError;
 use crate::error::rejections;
+use crate::{OwnerHash, StorageError};
 
 /// Access mode of a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,8 @@ pub trait Spaces: Send + Sync {
     /// particular order; missing ids are absent, repeated ids appear once. No ids: no I/O.
     async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError>;
 
-    /// Creates a space at cursor 0, epoch 1.
+    /// Creates a space at cursor 0, epoch 1. `owner`: the user whose quota its bytes count against (storage §3.20); `None`
+    /// where owners are not recorded.
     ///
     /// # Errors
     /// [`SpaceRejection::Exists`] when the id is taken, also on a repeat.
@@ -68,12 +69,19 @@ pub trait Spaces: Send + Sync {
         id: SpaceId,
         client_id: &ClientId,
         kind: SpaceKind,
+        owner: Option<OwnerHash>,
     ) -> Result<Space, SpacesError>;
 
     /// The personal space with this id, created on first touch (auth §4.1). Concurrent callers all get the
-    /// same row; a repeat changes nothing. Costs a read when the row exists.
+    /// same row; a repeat changes nothing. Costs a read when the row exists, with this owner where one is named: the owner of
+    /// an existing space is recorded on the first call that names one, and replaced by another one.
     ///
     /// # Errors
     /// [`StorageError::SpaceKindMismatch`] when the row has a root key.
-    async fn personal_space(&self, id: SpaceId, client_id: &ClientId) -> Result<Space, StorageError>;
+    async fn personal_space(
+        &self,
+        id: SpaceId,
+        client_id: &ClientId,
+        owner: Option<OwnerHash>,
+    ) -> Result<Space, StorageError>;
 }

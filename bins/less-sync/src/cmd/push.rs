@@ -175,7 +175,10 @@ fn hint(code: &Code) -> Option<&'static str> {
             "your rights in this space are read-only, have expired or were revoked: see less-sync space list",
         ),
         (ErrorCode::Conflict, "the record was changed meanwhile: pull it, then push again"),
-        (ErrorCode::PayloadTooLarge, "larger than a record may be: use less-sync file put"),
+        (
+            ErrorCode::PayloadTooLarge,
+            "larger than a record may be: use less-sync file put; or the space is full",
+        ),
     ];
     hints.into_iter().find(|(known, _)| code.is(*known)).map(|(_, hint)| hint)
 }

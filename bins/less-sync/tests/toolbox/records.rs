@@ -119,7 +119,7 @@ async fn rejected_records_are_named_and_the_others_are_written() {
     let output = terminal.run(&["push", &paths[0], &paths[1], &paths[2]]).await;
     assert_eq!(output.status.code(), Some(1));
     let expected = format!(
-        "rejected: {}: payload_too_large (larger than a record may be: use less-sync file put)\nerror: 1 record was rejected\n",
+        "rejected: {}: payload_too_large (larger than a record may be: use less-sync file put; or the space is full)\nerror: 1 record was rejected\n",
         paths[1]
     );
     assert_eq!(stderr(&output), expected);

@@ -24,6 +24,7 @@ impl From<FileError> for ApiError {
             FileError::TooLarge => error_with(Status::PAYLOAD_TOO_LARGE, "file too large"),
             FileError::TooManyUploads => Self::TOO_MANY_UPLOADS,
             FileError::TooManyDownloads => Self::TOO_MANY_DOWNLOADS,
+            FileError::QuotaExceeded => error_with(Status::INSUFFICIENT_STORAGE, "quota exceeded"),
             full @ FileError::StorageFull(_) => insufficient_storage(&full),
             FileError::LengthMismatch => {
                 Self::bad_request("Content-Length does not match request body length")

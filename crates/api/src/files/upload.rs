@@ -51,7 +51,7 @@ use head::Head;
         FailedPrecondition,
         (status = 413, description = "`file exceeds 100 MB limit`", body = ErrorSchema),
         (status = 415, description = "`Content-Encoding is not supported`", body = ErrorSchema),
-        (status = 507, description = "`insufficient storage`", body = ErrorSchema),
+        (status = 507, description = "`insufficient storage`, `quota exceeded`", body = ErrorSchema),
         Rejections,
     ),
 )]

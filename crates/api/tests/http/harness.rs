@@ -20,7 +20,7 @@ use less_sync_api::{ApiState, Authenticate, CorsOrigins, Deps, Draining, ServerM
 use less_sync_auth::{Caller, InvalidToken, Scopes, TokenError};
 use less_sync_core::{ClientId, SpaceId, Timestamp};
 use less_sync_engine::{Clock, Job, Spawner};
-use less_sync_storage::{Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
+use less_sync_storage::{OwnerHash, Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -206,11 +206,22 @@ impl Spaces for Store {
         Ok(Vec::new())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &ClientId, _: SpaceKind) -> Result<Space, SpacesError> {
+    async fn create_space(
+        &self,
+        _: SpaceId,
+        _: &ClientId,
+        _: SpaceKind,
+        _: Option<OwnerHash>,
+    ) -> Result<Space, SpacesError> {
         Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
-    async fn personal_space(&self, _: SpaceId, _: &ClientId) -> Result<Space, StorageError> {
+    async fn personal_space(
+        &self,
+        _: SpaceId,
+        _: &ClientId,
+        _: Option<OwnerHash>,
+    ) -> Result<Space, StorageError> {
         Err(StorageError::SpaceNotFound)
     }
 }

@@ -6,7 +6,7 @@ use less_sync_auth::Scopes;
 use less_sync_auth::ucan::{Grant, UcanKey};
 use less_sync_core::wire::method::Method;
 use less_sync_core::{ClientId, Cursor, Epoch, Timestamp};
-use less_sync_storage::{SpaceRejection, SpacesError, StorageError};
+use less_sync_storage::{OwnerHash, SpaceRejection, SpacesError, StorageError};
 
 use super::*;
 use crate::ports::Job;
@@ -52,11 +52,22 @@ impl Spaces for Rows {
         Ok(self.space.iter().filter(|space| ids.contains(&space.id)).cloned().collect())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &ClientId, _: SpaceKind) -> Result<Space, SpacesError> {
+    async fn create_space(
+        &self,
+        _: SpaceId,
+        _: &ClientId,
+        _: SpaceKind,
+        _: Option<OwnerHash>,
+    ) -> Result<Space, SpacesError> {
         Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
-    async fn personal_space(&self, id: SpaceId, _: &ClientId) -> Result<Space, StorageError> {
+    async fn personal_space(
+        &self,
+        id: SpaceId,
+        _: &ClientId,
+        _: Option<OwnerHash>,
+    ) -> Result<Space, StorageError> {
         self.spaces(&[id]).await?.pop().ok_or(StorageError::SpaceKindMismatch)
     }
 }
@@ -85,7 +96,7 @@ fn here() -> Space {
 #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
 fn authorizer(space: Option<Space>) -> (Authorizer, Arc<Rows>) {
     let rows = Arc::new(Rows { space, reads: AtomicUsize::new(0), is_down: AtomicBool::new(false) });
-    (Authorizer::new(rows.clone(), Arc::new(FixedClock(Instant::now()))), rows)
+    (Authorizer::new(rows.clone(), Arc::new(FixedClock(Instant::now())), Owners::default()), rows)
 }
 
 fn caller(personal_space: Option<SpaceId>) -> Caller {

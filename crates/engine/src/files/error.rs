@@ -45,6 +45,9 @@ pub enum FileError {
     /// The limit of concurrent downloads is reached.
     #[error("too many downloads")]
     TooManyDownloads,
+    /// The file would exceed the quota of the space or of its owner.
+    #[error("storage quota exceeded")]
+    QuotaExceeded,
     /// The object store is full.
     #[error("insufficient storage")]
     StorageFull(#[source] BlobError),
@@ -105,6 +108,7 @@ impl From<FileRejection> for FileError {
             FileRejection::EpochStale => Self::KeyGenerationStale,
             FileRejection::UploadLost => Self::UploadLost,
             FileRejection::CursorExhausted => Self::CursorExhausted,
+            FileRejection::QuotaExceeded(_) => Self::QuotaExceeded,
         }
     }
 }

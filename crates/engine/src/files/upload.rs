@@ -83,7 +83,9 @@ impl Files {
             return Err(FileError::TooLarge);
         }
         let storage = &self.0.engine.storage;
-        if storage.claim_file(grant, &claim).await? == Claimed::Exists {
+        let claimed = storage.claim_file(grant, &claim, size).await;
+        self.0.engine.quota_rejections.count_file(&claimed);
+        if claimed? == Claimed::Exists {
             self.0.metrics.repeated.inc();
             return Ok(UploadStart::Exists);
         }
@@ -219,7 +221,10 @@ impl Files {
         claim: &Claim,
         content: Content,
     ) -> Result<UploadResult, FileError> {
-        match self.0.engine.storage.commit_file(grant, upload, claim, content).await? {
+        let engine = &self.0.engine;
+        let committed = engine.storage.commit_file(grant, upload, claim, content).await;
+        engine.quota_rejections.count_file(&committed);
+        match committed? {
             FileCommit::Created(change) => {
                 self.0.metrics.uploads.inc();
                 let state = FileState::Live { size: content.size, dek: claim.dek };

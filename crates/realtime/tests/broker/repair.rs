@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use less_sync_core::{Cid, ClientId, Epoch, SpaceId};
 use less_sync_realtime::{Broker, PositionCheck};
 use less_sync_storage::{
-    AdminGrant, Revocations, Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError,
+    AdminGrant, OwnerHash, Revocations, Space, SpaceKind, SpaceRejection, Spaces, SpacesError, StorageError,
 };
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -42,11 +42,22 @@ impl Spaces for Stored {
         Ok(ids.iter().filter_map(|id| Some(stored(*id, *cursors.get(id)?))).collect())
     }
 
-    async fn create_space(&self, _: SpaceId, _: &ClientId, _: SpaceKind) -> Result<Space, SpacesError> {
+    async fn create_space(
+        &self,
+        _: SpaceId,
+        _: &ClientId,
+        _: SpaceKind,
+        _: Option<OwnerHash>,
+    ) -> Result<Space, SpacesError> {
         Err(StorageError::Rejected(SpaceRejection::Exists))
     }
 
-    async fn personal_space(&self, _: SpaceId, _: &ClientId) -> Result<Space, StorageError> {
+    async fn personal_space(
+        &self,
+        _: SpaceId,
+        _: &ClientId,
+        _: Option<OwnerHash>,
+    ) -> Result<Space, StorageError> {
         Err(StorageError::SpaceNotFound)
     }
 }

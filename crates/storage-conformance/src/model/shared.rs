@@ -12,7 +12,7 @@ use super::history::Wish;
 use super::runner::{LIMITS, Replay, agree, replay_all};
 use super::shared_history::{Act, Observation, Step, histories};
 use super::shared_store::{CHAINS, PERSONAL, SHARED, SharedStore};
-use crate::fixture::{CLIENT, Fixture, cursor, dek};
+use crate::fixture::{CLIENT, Fixture, OWNER, cursor, dek};
 use crate::grants::{Grant, chain, cid};
 use crate::shared_fixture::{WIDE_LOG, deks, file, member, rewrap, version};
 use crate::{Backend, PageLimits};
@@ -54,7 +54,7 @@ impl<B: Backend> Replay for SharedReplay<B> {
     async fn begin() -> Self {
         let fixture = Fixture::<B>::paged(PAGES).await;
         fixture.shared(SHARED.as_bytes()[0]).await;
-        fixture.store.create_space(PERSONAL, &CLIENT, SpaceKind::Personal).await.unwrap();
+        fixture.store.create_space(PERSONAL, &CLIENT, SpaceKind::Personal, Some(OWNER)).await.unwrap();
         let (uploads, known) = (Vec::new(), Vec::new());
         Self { fixture, model: SharedStore::new(), uploads, known, listed: BTreeMap::new() }
     }

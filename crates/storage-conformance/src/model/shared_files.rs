@@ -35,7 +35,7 @@ impl<B: Backend> SharedReplay<B> {
         let (space, upload) = self.uploads[place].clone();
         let claim = claim(upload.object.file(), record_id(record), dek(prefix, 1));
         let (look, write) = (grant(space, bearer), grant(space, bearer));
-        let looked = self.fixture.store.claim_file(&look, &claim).await;
+        let looked = self.fixture.store.claim_file(&look, &claim, content().size).await;
         let admitted = self.model.admit(space, bearer);
         agree(&looked, &admitted.and_then(|()| self.model.claim(space, &claim)));
         let committed = self.fixture.store.commit_file(&write, &upload, &claim, content()).await;

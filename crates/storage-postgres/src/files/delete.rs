@@ -21,26 +21,28 @@ impl Transaction for Delete<'_> {
 
     async fn run(&self, db: &mut Session) -> Result<Option<FileChange>, Aborted<FileRejection>> {
         let space = for_writing(db, self.access).await?;
-        let owner = sqlx::query_scalar!(
-            "SELECT record_id FROM files WHERE space_id = $1 AND id = $2 AND NOT deleted",
+        let live = sqlx::query!(
+            r#"SELECT record_id, size + octet_length(wrapped_dek) AS "bytes!"
+               FROM files WHERE space_id = $1 AND id = $2 AND NOT deleted"#,
             space.id,
             self.file.as_uuid(),
         );
-        let Some(record) = owner.fetch_optional(&mut *db).await? else { return Ok(None) };
-        let change = change(&space, record)?;
-        self.tombstone(db, &space, &change).await?;
+        let Some(live) = live.fetch_optional(&mut *db).await? else { return Ok(None) };
+        let change = change(&space, live.record_id)?;
+        self.tombstone(db, &space, &change, live.bytes).await?;
         Ok(Some(change))
     }
 }
 
 impl Delete<'_> {
-    /// Writes the tombstone, marks the object for deletion and moves the cursor of the space: as a push does for the files
-    /// of a deleted record.
+    /// Writes the tombstone, marks the object for deletion, moves the cursor of the space and takes `bytes` off its stored
+    /// bytes: as a push does for the files of a deleted record.
     async fn tombstone(
         &self,
         db: &mut Session,
         space: &Locked,
         change: &FileChange,
+        bytes: i64,
     ) -> Result<(), sqlx::Error> {
         let tombstoned = sqlx::query!(
             "WITH marked AS (
@@ -53,12 +55,13 @@ impl Delete<'_> {
                  SET deleted = true, size = 0, wrapped_dek = '', object_key = NULL, sha256 = NULL, cursor = $3
                  WHERE space_id = $1 AND id = $2 AND NOT deleted
              )
-             UPDATE spaces SET cursor = $3, updated_at = now() WHERE id = $1",
+             SELECT less_sync_grow_1($1, $3, -$6::bigint)",
             space.id,
             self.file.as_uuid(),
             change.cursor.as_i64(),
             ObjectKey::legacy(self.access.space(), self.file).to_string(),
             micros(OBJECT_GRACE),
+            bytes,
         );
         tombstoned.execute(db).await.map(drop)
     }

@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use less_sync_core::FileId;
 use less_sync_storage::{
-    Access, Claim, Claimed, Content, FileChange, FileCommit, FileRejection, ObjectKey, StorageError, Upload,
+    Access, Claim, Content, FileChange, FileCommit, FileRejection, ObjectKey, Quotas, StorageError, Upload,
     UploadId,
 };
 
-use super::claim::{self, change};
+use super::claim::{self, Settled, change};
 use crate::access::{Locked, ReadCheck, WriteCheck, cids, for_writing};
 use crate::clock::micros;
 use crate::error::database;
 use crate::objects::{enqueue, is_live};
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
+use crate::usage;
 
 /// Queues an attempt before its object is written: in one statement, without the lock of the space, and only for a caller
 /// with access.
@@ -60,6 +61,7 @@ pub(super) struct Commit<'a> {
     pub(super) upload: &'a Upload,
     pub(super) claim: &'a Claim,
     pub(super) content: Content,
+    pub(super) quotas: Quotas,
 }
 
 impl Transaction for Commit<'_> {
@@ -68,11 +70,13 @@ impl Transaction for Commit<'_> {
 
     async fn run(&self, db: &mut Session) -> Result<FileCommit, Aborted<FileRejection>> {
         let space = for_writing(db, self.access).await?;
-        if claim::settle(db, &space, self.claim).await? == Claimed::Exists {
+        let Settled::Free { growth } = claim::settle(db, &space, self.claim, self.content.size).await? else {
             return Ok(FileCommit::Exists);
-        }
+        };
         let change = change(&space, self.claim.record.as_uuid())?;
-        if self.put(db, &space, &change).await? {
+        let admitted = usage::check(db, self.quotas, space.id, growth).await?;
+        admitted.map_err(FileRejection::QuotaExceeded)?;
+        if self.put(db, &space, &change, growth).await? {
             Ok(FileCommit::Created(change))
         } else {
             Err(FileRejection::UploadLost.into())
@@ -81,7 +85,7 @@ impl Transaction for Commit<'_> {
 }
 
 impl Commit<'_> {
-    /// Deletes the attempt, writes the row and moves the cursor, in one statement; nothing of it without the attempt. The
+    /// Deletes the attempt, writes the row, moves the cursor and counts, in one statement; nothing of it without the attempt. The
     /// time is that of this statement: the transaction may have waited for the space. An attempt to upload another file has
     /// another key.
     async fn put(
@@ -89,6 +93,7 @@ impl Commit<'_> {
         db: &mut Session,
         space: &Locked,
         change: &FileChange,
+        growth: i64,
     ) -> Result<bool, Aborted<FileRejection>> {
         let size = i64::try_from(self.content.size).map_err(database)?;
         let key = ObjectKey::attempt(self.access.space(), self.claim.file, self.upload.id);
@@ -107,7 +112,7 @@ impl Commit<'_> {
                  WHERE f.deleted
                  RETURNING f.cursor
              )
-             UPDATE spaces SET cursor = file.cursor, updated_at = now() FROM file WHERE id = $1",
+             SELECT less_sync_grow_1($1, file.cursor, $10) FROM file",
             space.id,
             uuid(self.upload.id),
             self.claim.file.as_uuid(),
@@ -117,8 +122,9 @@ impl Commit<'_> {
             size,
             &self.claim.dek.as_bytes()[..],
             &self.content.sha256[..],
+            growth,
         );
-        Ok(put.execute(db).await?.rows_affected() == 1)
+        Ok(put.fetch_optional(db).await?.is_some())
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) const TABLES: &[&str] = &[
     "invitations",
     "issuer_bindings",
     "members",
+    "owner_usage",
     "rate_limit_actions",
     "records",
     "revocations",

@@ -3,30 +3,41 @@
 use std::ops::Range;
 
 use less_sync_core::RecordId;
-use less_sync_storage::DeletedFile;
 use less_sync_storage::stored::CorruptRow;
+use less_sync_storage::{DeletedFile, Quotas};
 use uuid::Uuid;
 
 use super::job::Job;
 use super::outcome::{PushOutcome, PushRow, Verdict};
 use super::single_record::{self, content};
 use crate::session::Session;
+use crate::usage::parameter;
+
+/// Behaviour at locks of spaces and of their owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Locks {
+    /// Pushes to a locked space, or to one that has to be counted, are not applied.
+    Skip,
+    /// Locks are waited for, and spaces counted.
+    Wait,
+}
 
 /// Applies the pushes, each all or nothing by itself, in one round trip and one transaction. `jobs` are ordered by
-/// space, touch no record twice, and get their verdicts in the same order. `wait`: for the locks of the spaces.
+/// space, touch no record twice, and get their verdicts in the same order.
 pub(super) async fn apply(
     connection: &mut Session,
-    wait: bool,
+    locks: Locks,
+    quotas: Quotas,
     jobs: &[Job],
 ) -> Result<Vec<Verdict>, sqlx::Error> {
     connection.expect_upload(jobs.iter().map(Job::bytes).sum());
     if let [job] = jobs
         && let [change] = &**job.push.changes()
     {
-        let row = single_record::apply(connection, wait, job, change).await?;
+        let row = single_record::apply(connection, locks == Locks::Wait, quotas, job, change).await?;
         return Ok(vec![row.verdict(std::iter::once(change.id))]);
     }
-    let row = Parameters::of(jobs).send(connection, wait).await?;
+    let row = Parameters::of(jobs).send(connection, locks == Locks::Wait, quotas).await?;
     row.verdicts(jobs).ok_or_else(|| sqlx::Error::Decode(CorruptRow("outcomes of a batch").into()))
 }
 
@@ -38,6 +49,7 @@ struct Parameters<'j> {
     oldest: Vec<Option<i64>>,
     sizes: Vec<i32>,
     updates: Vec<i32>,
+    bytes: Vec<i64>,
     bearer: Vec<i32>,
     cids: Vec<String>,
     push: Vec<i32>,
@@ -79,23 +91,32 @@ impl<'j> Parameters<'j> {
         // At most STATEMENT_ROWS.
         self.sizes.push(i32::try_from(job.rows()).unwrap_or(i32::MAX));
         self.updates.push(updates);
+        self.bytes.push(job.push.stored_bytes());
     }
 
-    async fn send(self, connection: &mut Session, wait: bool) -> Result<BatchRow, sqlx::Error> {
+    async fn send(
+        self,
+        connection: &mut Session,
+        wait: bool,
+        quotas: Quotas,
+    ) -> Result<BatchRow, sqlx::Error> {
         let applied = sqlx::query_as!(
             BatchRow,
             r#"SELECT outcomes AS "outcomes!", space_cursors AS "space_cursors!: Vec<Option<i64>>",
                       key_generations AS "key_generations!: Vec<Option<i32>>",
                       rewrap_epochs AS "rewrap_epochs!: Vec<Option<i32>>", mismatches AS "mismatches!",
                       deleted_files, deleted_by
-               FROM less_sync_push_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"#,
+               FROM less_sync_push_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"#,
             wait,
+            parameter(quotas.space),
+            parameter(quotas.user),
             &self.spaces,
             &self.shared,
             // The macro has no type for arrays with NULL elements; `as` names it.
             &self.oldest as &[Option<i64>],
             &self.sizes,
             &self.updates,
+            &self.bytes,
             &self.bearer,
             &self.cids,
             &self.push,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use less_sync_core::SpaceId;
+use less_sync_storage::Quotas;
 
-use super::batch;
+use super::batch::{self, Locks};
 use super::failure::Failure;
 use super::job::Job;
 use super::outcome::Verdict;
@@ -23,11 +24,17 @@ pub(super) struct Committer {
     idle: Option<IdleConnection>,
     queue: Arc<SubmissionQueue>,
     slow_path: SlowPath,
+    quotas: Quotas,
 }
 
 impl Committer {
-    pub(super) fn new(connector: Connector, queue: &Arc<SubmissionQueue>, slow_path: SlowPath) -> Self {
-        Self { connector, idle: None, queue: Arc::clone(queue), slow_path }
+    pub(super) fn new(
+        connector: Connector,
+        queue: &Arc<SubmissionQueue>,
+        slow_path: SlowPath,
+        quotas: Quotas,
+    ) -> Self {
+        Self { connector, idle: None, queue: Arc::clone(queue), slow_path, quotas }
     }
 
     /// Runs until the queue is closed and empty.
@@ -80,7 +87,7 @@ impl Committer {
         let mut connection = self.connection().await?;
         let mut retries = Retries::default();
         let applied = loop {
-            match batch::apply(&mut connection, false, jobs).await {
+            match batch::apply(&mut connection, Locks::Skip, self.quotas, jobs).await {
                 Err(error) if retries.again(&error).await => {}
                 decided => break decided,
             }

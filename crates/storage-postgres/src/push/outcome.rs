@@ -1,8 +1,11 @@
-//! Outcome of a push as the functions of the database return it (`migrations/postgres/022_push_function.sql`).
+//! Outcome of a push as the functions of the database return it (`migrations/postgres/028_stored_bytes.sql`, and 022
+//! for the numbers below 9).
 
 use less_sync_core::{Cursor, RecordId};
 use less_sync_storage::stored::{CorruptRow, cursor, epoch};
-use less_sync_storage::{DeletedFile, PushError, PushRejection, Pushed};
+use less_sync_storage::{DeletedFile, PushError, PushRejection, Pushed, Quota};
+
+use crate::usage::{SPACE_QUOTA_EXCEEDED, USER_QUOTA_EXCEEDED};
 
 /// Maximum number of mismatching records that a conflict names.
 pub(super) const NAMED_MISMATCHES: usize = 100;
@@ -24,16 +27,21 @@ pub(super) enum PushOutcome {
     EpochStale = 4,
     /// The space has used its last cursor.
     CursorExhausted = 5,
-    /// Another transaction holds the lock of the space; only of statements that do not wait for it.
+    /// Another transaction holds the lock of the space or of its owner, or the space has to be counted; only of statements
+    /// that do not wait for that.
     SpaceLocked = 6,
     /// A chain for a personal space, or none for a shared one.
     SpaceKindMismatch = 7,
     /// A token of the chain is revoked.
     Revoked = 8,
+    /// The push adds bytes beyond the quota of its space.
+    SpaceQuotaExceeded = SPACE_QUOTA_EXCEEDED,
+    /// The push adds bytes beyond the quota of the owner of its space.
+    UserQuotaExceeded = USER_QUOTA_EXCEEDED,
 }
 
 impl PushOutcome {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Committed,
         Self::Conflict,
         Self::SpaceNotFound,
@@ -43,6 +51,8 @@ impl PushOutcome {
         Self::SpaceLocked,
         Self::SpaceKindMismatch,
         Self::Revoked,
+        Self::SpaceQuotaExceeded,
+        Self::UserQuotaExceeded,
     ];
 }
 
@@ -70,7 +80,7 @@ pub(super) struct PushRow {
 pub(super) enum Verdict {
     /// Final; resolves the ticket.
     Decided(Result<Pushed, PushError>),
-    /// Not applied: another transaction holds the lock of the space.
+    /// Not applied: another transaction holds the lock of the space or of its owner, or the space has to be counted.
     SpaceLocked,
 }
 
@@ -91,6 +101,8 @@ impl PushRow {
             PushOutcome::SpaceLocked => return Verdict::SpaceLocked,
             PushOutcome::SpaceKindMismatch => Err(PushError::SpaceKindMismatch),
             PushOutcome::Revoked => Err(PushError::Revoked),
+            PushOutcome::SpaceQuotaExceeded => Err(PushRejection::QuotaExceeded(Quota::Space).into()),
+            PushOutcome::UserQuotaExceeded => Err(PushRejection::QuotaExceeded(Quota::User).into()),
         })
     }
 
@@ -124,7 +136,7 @@ mod tests {
         for (code, outcome) in (0..).zip(PushOutcome::ALL) {
             assert_eq!(PushOutcome::try_from(code).unwrap(), outcome);
         }
-        for unknown in [-1, 9, i32::MAX] {
+        for unknown in [-1, 11, i32::MAX] {
             assert!(PushOutcome::try_from(unknown).is_err(), "{unknown}");
         }
     }

@@ -1,10 +1,10 @@
 //! Oversized push: one transaction of several bounded statements (storage T5).
 //!
-//! The rules are those of the functions in `migrations/postgres/022_push_function.sql`, in the same order. Each
+//! The rules are those of the functions in `migrations/postgres/028_stored_bytes.sql`, in the same order. Each
 //! statement has a snapshot of its own, so the records are read after the space is locked.
 
 use less_sync_core::{Cursor, RecordId};
-use less_sync_storage::{Change, DeletedFile, RecordState};
+use less_sync_storage::{Change, DeletedFile, Quota, Quotas, RecordState};
 use uuid::Uuid;
 
 use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
@@ -13,21 +13,35 @@ use super::single_record::content;
 use crate::access::any_revoked;
 use crate::session::Session;
 use crate::transaction::plan_by_key;
+use crate::usage;
 
 /// Applies every change or none, and waits for the lock of the space.
-pub(super) async fn apply(connection: &mut Session, job: &Job) -> Result<Verdict, sqlx::Error> {
+pub(super) async fn apply(
+    connection: &mut Session,
+    quotas: Quotas,
+    job: &Job,
+) -> Result<Verdict, sqlx::Error> {
     // READ COMMITTED: each statement has its own snapshot, taken after the lock of the space was obtained. In one statement
     // with the lock, the records would be read as of before the wait for it.
     let mut transaction = connection.begin().await?;
     plan_by_key(&mut transaction).await?;
     let (mut row, mismatches) = decide(&mut transaction, job).await?;
+    let mut growth = 0;
+    if let Ok(PushOutcome::Committed) = row.outcome {
+        growth = growth_of(&mut transaction, job).await?;
+        row.outcome = Ok(match usage::check(&mut transaction, quotas, job.space.as_uuid(), growth).await? {
+            Ok(()) => PushOutcome::Committed,
+            Err(Quota::Space) => PushOutcome::SpaceQuotaExceeded,
+            Err(Quota::User) => PushOutcome::UserQuotaExceeded,
+        });
+    }
     if let (Ok(PushOutcome::Committed), Some(at)) = (&row.outcome, row.space_cursor) {
         // Pieces bound the memory of the server process and of this one; the transaction makes them one push.
         for changes in statements(job.push.changes()) {
             let files = write(&mut transaction, job.space.as_uuid(), changes, at).await?;
             row.deleted_files.extend(files);
         }
-        move_cursor(&mut transaction, job.space.as_uuid(), at).await?;
+        move_cursor(&mut transaction, job.space.as_uuid(), at, growth).await?;
         transaction.commit().await?;
     } else {
         transaction.rollback().await?;
@@ -132,6 +146,34 @@ async fn mismatches(connection: &mut Session, job: &Job) -> Result<Vec<RecordId>
         }
     }
     Ok(found)
+}
+
+/// Stored bytes that the push adds: those of its records afterwards, less those of the same records before and of the files that
+/// are deleted with them.
+async fn growth_of(connection: &mut Session, job: &Job) -> Result<i64, sqlx::Error> {
+    let mut growth = job.push.stored_bytes();
+    for changes in job.push.changes().chunks(STATEMENT_ROWS) {
+        let (ids, dead): (Vec<Uuid>, Vec<bool>) = changes
+            .iter()
+            .map(|change| (change.id.as_uuid(), change.state == RecordState::Tombstone))
+            .unzip();
+        let replaced = sqlx::query_scalar!(
+            r#"SELECT coalesce(sum(
+                   128 + coalesce(octet_length(r.blob), 0) + CASE WHEN r.wrapped_dek IS NULL THEN 0 ELSE 44 END
+                   + CASE WHEN change.dead THEN (
+                         SELECT coalesce(sum(f.size + octet_length(f.wrapped_dek)), 0) FROM files f
+                         WHERE f.space_id = $1 AND f.record_id = r.id AND NOT f.deleted
+                     ) ELSE 0 END
+               ), 0)::bigint AS "bytes!"
+               FROM unnest($2::uuid[], $3::boolean[]) AS change (id, dead)
+               JOIN records r ON r.space_id = $1 AND r.id = change.id"#,
+            job.space.as_uuid(),
+            &ids,
+            &dead,
+        );
+        growth = growth.saturating_sub(replaced.fetch_one(&mut *connection).await?);
+    }
+    Ok(growth)
 }
 
 /// The changes in pieces for one statement each, in their order. A blob larger than a piece is one by itself.
@@ -258,8 +300,8 @@ fn all_of(changes: &[&Change], written: u64) -> Result<(), sqlx::Error> {
     Err(sqlx::Error::Protocol("records were written without the lock of their space".to_owned()))
 }
 
-async fn move_cursor(connection: &mut Session, space: Uuid, at: i64) -> Result<(), sqlx::Error> {
-    let moved = sqlx::query!("UPDATE spaces SET cursor = $2, updated_at = now() WHERE id = $1", space, at);
+async fn move_cursor(connection: &mut Session, space: Uuid, at: i64, growth: i64) -> Result<(), sqlx::Error> {
+    let moved = sqlx::query!("SELECT less_sync_grow_1($1, $2, $3)", space, at, growth);
     moved.execute(connection).await?;
     Ok(())
 }

@@ -1,25 +1,30 @@
 //! Push of a single record: the most frequent statement.
 
 use less_sync_core::Dek;
-use less_sync_storage::{Change, DeletedFile, RecordState};
+use less_sync_storage::{Change, DeletedFile, Quotas, RecordState};
 use uuid::Uuid;
 
 use super::job::Job;
 use super::outcome::{PushOutcome, PushRow};
 use crate::session::Session;
+use crate::usage::parameter;
 
-/// Applies the push in one round trip, in a transaction of its own. `wait`: for the lock of the space.
+/// Applies the push in one round trip, in a transaction of its own. `wait`: for the locks of the space and
+/// of its owner.
 pub(super) async fn apply(
     connection: &mut Session,
     wait: bool,
+    quotas: Quotas,
     job: &Job,
     change: &Change,
 ) -> Result<PushRow, sqlx::Error> {
     let ((blob, dek), cids) = (content(&change.state), job.cids());
     let applied = sqlx::query!(
         r#"SELECT outcome AS "outcome!", space_cursor, key_generation, rewrap_epoch, deleted_files
-           FROM less_sync_push_one_1($1, $2, $3, $4, $5, $6, $7, $8)"#,
+           FROM less_sync_push_one_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         wait,
+        parameter(quotas.space),
+        parameter(quotas.user),
         job.space.as_uuid(),
         cids.as_deref(),
         job.push.oldest_epoch().map(i64::from),

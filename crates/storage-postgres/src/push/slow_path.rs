@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use less_sync_storage::Pushed;
+use less_sync_storage::{Pushed, Quotas};
 use tokio_util::task::TaskTracker;
 
+use super::batch::{self, Locks};
 use super::failure::Failure;
 use super::job::Job;
 use super::outcome::Verdict;
+use super::oversized;
 use super::submission_queue::SpaceLease;
-use super::{batch, oversized};
 use crate::access;
 use crate::error::{NoConnection, unavailable};
 use crate::pool::{Class, Pool};
@@ -22,30 +23,31 @@ use crate::session::Session;
 pub(super) struct SlowPath {
     pool: Arc<Pool>,
     tasks: TaskTracker,
+    quotas: Quotas,
 }
 
 impl SlowPath {
-    pub(super) fn new(pool: &Arc<Pool>, tasks: &TaskTracker) -> Self {
-        Self { pool: Arc::clone(pool), tasks: tasks.clone() }
+    pub(super) fn new(pool: &Arc<Pool>, tasks: &TaskTracker, quotas: Quotas) -> Self {
+        Self { pool: Arc::clone(pool), tasks: tasks.clone(), quotas }
     }
 
     /// Takes over pushes of one space, together with the lease of the space, until their tickets are resolved.
     pub(super) fn spawn(&self, lease: SpaceLease, jobs: Vec<Job>) {
-        let pool = Arc::clone(&self.pool);
+        let (pool, quotas) = (Arc::clone(&self.pool), self.quotas);
         self.tasks.spawn(async move {
-            run(&pool, jobs).await;
+            run(&pool, quotas, jobs).await;
             drop(lease);
         });
     }
 }
 
-async fn run(pool: &Arc<Pool>, mut jobs: Vec<Job>) {
+async fn run(pool: &Arc<Pool>, quotas: Quotas, mut jobs: Vec<Job>) {
     let leased = pool.lease(Class::Push).await.map_err(NoConnection::into);
     // Callers may have gone during the wait for a connection.
     jobs.retain(|job| !job.abandoned());
     let verdicts = match leased {
         Ok(mut lease) => {
-            let applied = apply(lease.connection(), &jobs).await;
+            let applied = apply(lease.connection(), quotas, &jobs).await;
             lease.end(&applied);
             applied.map_err(Failure::from)
         }
@@ -62,16 +64,16 @@ async fn run(pool: &Arc<Pool>, mut jobs: Vec<Job>) {
 }
 
 /// Applies the pushes, waiting for the lock of the space.
-async fn apply(connection: &mut Session, jobs: &[Job]) -> Result<Vec<Verdict>, sqlx::Error> {
+async fn apply(connection: &mut Session, quotas: Quotas, jobs: &[Job]) -> Result<Vec<Verdict>, sqlx::Error> {
     let mut retries = Retries::default();
     loop {
         let applied = match jobs {
             [] => return Ok(Vec::new()),
             [job] if job.is_empty() => unchanged(connection, job).await.map(|verdict| vec![verdict]),
             [job] if job.is_oversized() => {
-                oversized::apply(connection, job).await.map(|verdict| vec![verdict])
+                oversized::apply(connection, quotas, job).await.map(|verdict| vec![verdict])
             }
-            jobs => batch::apply(connection, true, jobs).await,
+            jobs => batch::apply(connection, Locks::Wait, quotas, jobs).await,
         };
         match applied {
             Err(error) if retries.again(&error).await => {}

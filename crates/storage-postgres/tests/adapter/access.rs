@@ -19,7 +19,7 @@ fn chain(number: u8) -> ProofChain {
 
 async fn shared_space(harness: &Harness) -> SpaceId {
     let kind = SpaceKind::Shared { root_public_key: [2; 33] };
-    harness.storage.create_space(space(100), &"client".parse().unwrap(), kind).await.unwrap().id
+    harness.storage.create_space(space(100), &"client".parse().unwrap(), kind, None).await.unwrap().id
 }
 
 async fn push(harness: &Harness, grant: &WriteGrant, changes: Vec<Change>) -> Result<Pushed, PushError> {

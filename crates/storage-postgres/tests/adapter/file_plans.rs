@@ -56,12 +56,13 @@ async fn files_are_found_by_their_keys() {
         let new = FileId::from_bytes([7; 16]);
         let content = Content { size: 1, sha256: [1; 32] };
         let look = async |storage: &PostgresStorage| {
-            let there = storage.claim_file(&writer(), &claim(old, owner)).await.unwrap();
-            let free = storage.claim_file(&writer(), &claim(new, owner)).await.unwrap();
+            let there = storage.claim_file(&writer(), &claim(old, owner), 1).await.unwrap();
+            let free = storage.claim_file(&writer(), &claim(new, owner), 1).await.unwrap();
             assert_eq!([there, free], [Claimed::Exists, Claimed::Free]);
             storage.file(&reader(), old).await.unwrap();
         };
-        let expected = [("files_pkey", 2), ("records_pkey", 2), ("revocations_pkey", 0)];
+        let expected =
+            [("files_pkey", 3), ("owner_usage_pkey", 0), ("records_pkey", 2), ("revocations_pkey", 0)];
         assert_reads(&fixture.reads(look).await, &expected);
         let upload = async |storage: &PostgresStorage| {
             let upload = storage.begin_upload(&writer(), new, DAY).await.unwrap();

@@ -29,7 +29,7 @@ impl Proxied {
         let options = PostgresOptions { url: url.parse().unwrap(), ..options(&database) };
         let storage = Arc::new(PostgresStorage::open(options).await.unwrap());
         for number in 1..=9 {
-            storage.personal_space(space(number), &"client".parse().unwrap()).await.unwrap();
+            storage.personal_space(space(number), &"client".parse().unwrap(), None).await.unwrap();
         }
         Self { harness: Harness { database, storage }, proxy }
     }

@@ -42,7 +42,7 @@ impl Harness {
     async fn over(database: TestDatabase, change: impl FnOnce(PostgresOptions) -> PostgresOptions) -> Self {
         let storage = Arc::new(PostgresStorage::open(change(options(&database))).await.unwrap());
         for number in 1..=9 {
-            storage.personal_space(space(number), &"client".parse().unwrap()).await.unwrap();
+            storage.personal_space(space(number), &"client".parse().unwrap(), None).await.unwrap();
         }
         Self { database, storage }
     }

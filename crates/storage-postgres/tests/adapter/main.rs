@@ -17,6 +17,7 @@ mod original;
 mod plans;
 mod pool;
 mod pooler;
+mod quotas;
 mod races;
 mod shared_plans;
 mod shared_races;

@@ -190,12 +190,12 @@ const CALLS: &str = "
         FOR i IN 1..10 LOOP
             a := gen_random_uuid();
             b := gen_random_uuid();
-            PERFORM less_sync_push_one_1(true, space, NULL, NULL, a, 0, 'x', NULL);
-            PERFORM less_sync_push_one_1(true, other, ARRAY['cid'], 1, b, 0, 'x', NULL);
+            PERFORM less_sync_push_one_2(true, 1000000, 1000000, space, NULL, NULL, a, 0, 'x', NULL);
+            PERFORM less_sync_push_one_2(true, 1000000, 1000000, other, ARRAY['cid'], 1, b, 0, 'x', NULL);
             FOREACH at IN ARRAY ARRAY[0, (SELECT cursor FROM records WHERE space_id = space AND id = a)] LOOP
-                PERFORM less_sync_push_1(
-                    false, ARRAY[space, other, other], ARRAY[false, true, true], ARRAY[NULL, 1, 1]::bigint[],
-                    ARRAY[2, 1, 1], ARRAY[1, 0, 1], ARRAY[2, 2, 3], ARRAY['cid', 'dic', 'cid'], ARRAY[1, 1, 2, 3],
+                PERFORM less_sync_push_2(
+                    false, 1000000, 1000000, ARRAY[space, other, other], ARRAY[false, true, true], ARRAY[NULL, 1, 1]::bigint[],
+                    ARRAY[2, 1, 1], ARRAY[1, 0, 1], ARRAY[257, 129, 129]::bigint[], ARRAY[2, 2, 3], ARRAY['cid', 'dic', 'cid'], ARRAY[1, 1, 2, 3],
                     ARRAY[a, gen_random_uuid(), gen_random_uuid(), b], ARRAY[at, 0, 0, 1]::bigint[],
                     ARRAY[NULL, 'x', 'x', 'x']::bytea[], ARRAY[NULL, NULL, NULL, NULL]::bytea[]);
             END LOOP;

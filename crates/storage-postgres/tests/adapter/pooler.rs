@@ -16,7 +16,7 @@ async fn open(pooler: &Pooler, options: PostgresOptions) -> Arc<PostgresStorage>
     let options = PostgresOptions { url: pooler.url().parse().unwrap(), ..options };
     let storage = PostgresStorage::open(options).await.unwrap();
     for number in 1..=9 {
-        storage.personal_space(space(number), &"client".parse().unwrap()).await.unwrap();
+        storage.personal_space(space(number), &"client".parse().unwrap(), None).await.unwrap();
     }
     Arc::new(storage)
 }

@@ -134,7 +134,7 @@ async fn fixture() -> (Harness, SpaceId, [Arc<PostgresStorage>; 2]) {
     let space = SpaceId::from_bytes([0xcc; 16]);
     harness
         .storage
-        .create_space(space, &"client".parse().unwrap(), SpaceKind::Shared { root_public_key: [2; 33] })
+        .create_space(space, &"client".parse().unwrap(), SpaceKind::Shared { root_public_key: [2; 33] }, None)
         .await
         .unwrap();
     let grant = WriteGrant::issue_shared(space, chain(0));

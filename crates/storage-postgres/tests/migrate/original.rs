@@ -67,6 +67,16 @@ async fn spaces_follow_what_was_handed_out_and_know_the_size_of_their_log() {
     assert_eq!(fixture.texts(SPACES).await, ["1 3 0", "2 44 388", "3 0 0", "4 2 129"]);
 }
 
+/// Rows of every kind, and the counts that a recount gives (storage §3.20).
+#[tokio::test]
+async fn stored_bytes_of_existing_spaces_are_counted() {
+    let mut fixture = filled().await;
+    fixture.up_to_date().await;
+    let counted = "SELECT concat(right(id::text, 1), ' ', stored_bytes, ' ', counted_cursor = cursor)
+                   FROM spaces ORDER BY id";
+    assert_eq!(fixture.texts(counted).await, ["1 385 t", "2 1133 t", "3 0 t", "4 351 t"]);
+}
+
 /// S11.
 #[tokio::test]
 async fn tombstones_keep_neither_key_nor_content() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use less_sync_core::FileId;
 use less_sync_storage::{
-    Access, Claim, Claimed, Content, FileCommit, FileError, FileRejection, ObjectKey, StorageError, Upload,
-    UploadId,
+    Access, Claim, Claimed, Content, FileCommit, FileError, FileRejection, ObjectKey, Quotas, ROW_BYTES,
+    Space, StorageError, Upload, UploadId,
 };
 use rusqlite::{Connection, params};
 
@@ -18,7 +18,7 @@ use crate::clock::{micros, now_micros};
 use crate::error::{database, one_row, storage_error};
 use crate::objects::{enqueue, is_live};
 use crate::random;
-use crate::spaces::move_cursor;
+use crate::usage::{self, move_cursor};
 
 const TAKE: &str = "\
     DELETE FROM blob_uploads
@@ -31,6 +31,8 @@ const PUT: &str = "\
         record_id = excluded.record_id, cursor = excluded.cursor, deleted = 0, size = excluded.size,
         wrapped_dek = excluded.wrapped_dek, object_key = excluded.object_key, sha256 = excluded.sha256
     WHERE deleted = 1";
+
+const HAS_ROW: &str = "SELECT EXISTS (SELECT 1 FROM files WHERE space_id = ?1 AND id = ?2)";
 
 const EXPIRE: &str = "\
     UPDATE blob_uploads SET not_before = min(not_before, ?3)
@@ -58,12 +60,14 @@ pub(super) fn commit(
     upload: &Upload,
     claim: &Claim,
     content: Content,
+    quotas: Quotas,
 ) -> Result<FileCommit, FileError> {
     let space = for_writing(db, access)?;
     if verdict(db, &space, claim)? == Claimed::Exists {
         return Ok(FileCommit::Exists);
     }
     let change = change(&space, claim.record)?;
+    let growth = check_quotas(db, quotas, &space, claim, content.size)?;
     // An attempt to upload another file has another key.
     let (space, key) = (space.id, ObjectKey::attempt(space.id, claim.file, upload.id).to_string());
     let size = i64::try_from(content.size).map_err(database)?;
@@ -84,8 +88,28 @@ pub(super) fn commit(
         key,
         content.sha256,
     ]))?;
-    move_cursor(db, space, change.cursor)?;
+    move_cursor(db, space, change.cursor, growth)?;
     Ok(FileCommit::Created(change))
+}
+
+/// Decides whether the quotas of the space and of its owner have room for the file; returns the stored bytes that it adds. Its
+/// row counts once, and so not for a file that is a tombstone now.
+pub(super) fn check_quotas(
+    db: &Connection,
+    quotas: Quotas,
+    space: &Space,
+    claim: &Claim,
+    size: u64,
+) -> Result<i64, FileError> {
+    let mut select = db.prepare_cached(HAS_ROW).map_err(storage_error)?;
+    let has_row: bool = select
+        .query_row(params![space.id.as_bytes(), claim.file.as_bytes()], |row| row.get(0))
+        .map_err(storage_error)?;
+    let row = if has_row { 0 } else { ROW_BYTES };
+    let bytes = size.saturating_add(row + claim.dek.as_bytes().len() as u64);
+    let growth = i64::try_from(bytes).map_err(database)?;
+    usage::check(db, quotas, space.id, growth)?.map_err(FileRejection::QuotaExceeded)?;
+    Ok(growth)
 }
 
 /// Ends an attempt now, unless it has become a file. An attempt without an entry is queued again.

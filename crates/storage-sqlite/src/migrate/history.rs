@@ -12,7 +12,7 @@ pub(super) struct Migration {
 }
 
 /// Ascending by version, without gaps.
-pub(super) const MIGRATIONS: [Migration; 6] = [
+pub(super) const MIGRATIONS: [Migration; 7] = [
     Migration {
         version: 1,
         description: "spaces and records",
@@ -42,6 +42,11 @@ pub(super) const MIGRATIONS: [Migration; 6] = [
         version: 6,
         description: "live keys",
         sql: include_str!("../../../../migrations/sqlite/006_live_keys.sql"),
+    },
+    Migration {
+        version: 7,
+        description: "stored bytes",
+        sql: include_str!("../../../../migrations/sqlite/007_stored_bytes.sql"),
     },
 ];
 

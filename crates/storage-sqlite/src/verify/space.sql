@@ -91,5 +91,12 @@ UNION ALL
 SELECT 'P21: claimed object that may be committed: ' || object_key, NULL
 FROM blob_uploads WHERE space_id = ?1 AND attempts > 0 AND NOT pending_delete
 UNION ALL
+SELECT 'P25: stored bytes', NULL
+FROM spaces s
+WHERE s.id = ?1 AND s.stored_bytes <> (
+    SELECT coalesce(sum(128 + coalesce(length(r.blob), 0) + coalesce(length(r.wrapped_dek), 0)), 0)
+    FROM records r WHERE r.space_id = s.id
+) + (SELECT coalesce(sum(128 + f.size + length(f.wrapped_dek)), 0) FROM files f WHERE f.space_id = s.id)
+UNION ALL
 SELECT DISTINCT 'key share of an epoch that is not due: epoch ' || k.epoch, NULL
 FROM epoch_keys k JOIN spaces s ON s.id = k.space_id WHERE s.id = ?1 AND k.epoch > s.key_generation + 1

@@ -107,7 +107,7 @@ async fn child_pushes_until_it_is_killed() {
         let storage = Arc::clone(&storage);
         writers.spawn(async move {
             let space = storage
-                .personal_space(SpaceId::from_bytes([writer; 16]), &"client".parse().unwrap())
+                .personal_space(SpaceId::from_bytes([writer; 16]), &"client".parse().unwrap(), None)
                 .await
                 .unwrap();
             let mut at = space.cursor;

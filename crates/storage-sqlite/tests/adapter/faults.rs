@@ -30,7 +30,7 @@ impl Harness {
         let directory = tempfile::tempdir().unwrap();
         let storage = SqliteStorage::open(options(directory.path().join("sync.db"))).unwrap();
         for number in 1..=9 {
-            storage.personal_space(space(number), &"client".parse().unwrap()).await.unwrap();
+            storage.personal_space(space(number), &"client".parse().unwrap(), None).await.unwrap();
         }
         Self { directory, storage: Arc::new(storage) }
     }

@@ -35,7 +35,7 @@ async fn everything_belongs_to_its_owner_only() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("made/on/demand/sync.db");
     let storage = open(&path).unwrap();
-    storage.personal_space(SPACE, &"client".parse().unwrap()).await.unwrap();
+    storage.personal_space(SPACE, &"client".parse().unwrap(), None).await.unwrap();
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     for suffix in ["", "-wal", "-shm", ".lock"] {
         let file = PathBuf::from(format!("{}{suffix}", path.display()));
@@ -128,7 +128,7 @@ async fn replaced_database_is_written_no_further() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sync.db");
     let storage = open(&path).unwrap();
-    storage.personal_space(SPACE, &"client".parse().unwrap()).await.unwrap();
+    storage.personal_space(SPACE, &"client".parse().unwrap(), None).await.unwrap();
     storage.checkpoint().await.unwrap();
     std::fs::copy(&path, directory.path().join("copy.db")).unwrap();
     std::fs::rename(directory.path().join("copy.db"), &path).unwrap();
@@ -137,7 +137,8 @@ async fn replaced_database_is_written_no_further() {
         matches!(&error, StorageError::Unavailable(cause) if cause.to_string().contains("replaced")),
         "{error:?}"
     );
-    let written = storage.personal_space(SpaceId::from_bytes([2; 16]), &"client".parse().unwrap()).await;
+    let written =
+        storage.personal_space(SpaceId::from_bytes([2; 16]), &"client".parse().unwrap(), None).await;
     assert!(matches!(written, Err(StorageError::Unavailable(_))), "{written:?}");
 }
 
@@ -177,7 +178,7 @@ async fn deleted_and_replaced_blobs_are_in_no_file_any_more() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sync.db");
     let storage = open(&path).unwrap();
-    storage.personal_space(SPACE, &"client".parse().unwrap()).await.unwrap();
+    storage.personal_space(SPACE, &"client".parse().unwrap(), None).await.unwrap();
     let live =
         |text: &str, times: usize| RecordState::Live { blob: Bytes::from(text.repeat(times)), dek: None };
     // Short ones live in the page of their row, long ones in pages of their own.
@@ -206,7 +207,7 @@ async fn closing_empties_the_log_and_dropping_does_so_in_its_own_time() {
     let log_bytes = || log.metadata().map_or(0, |log| log.len());
 
     let storage = open(&path).unwrap();
-    storage.personal_space(SPACE, &"client".parse().unwrap()).await.unwrap();
+    storage.personal_space(SPACE, &"client".parse().unwrap(), None).await.unwrap();
     push(&storage, Cursor::ZERO, RecordState::Tombstone).await;
     assert!(log_bytes() > 0);
     storage.close().await;
@@ -227,7 +228,7 @@ async fn closing_empties_the_log_and_dropping_does_so_in_its_own_time() {
 async fn checkpoint_moves_the_log_into_the_database() {
     let directory = tempfile::tempdir().unwrap();
     let storage = open(&directory.path().join("sync.db")).unwrap();
-    storage.personal_space(SPACE, &"client".parse().unwrap()).await.unwrap();
+    storage.personal_space(SPACE, &"client".parse().unwrap(), None).await.unwrap();
     let before = storage.path().metadata().unwrap().len();
     push(&storage, Cursor::ZERO, RecordState::Live { blob: Bytes::from(vec![1; 100_000]), dek: None }).await;
     let checkpoint = storage.checkpoint().await.unwrap();
@@ -252,7 +253,7 @@ async fn database_is_opened_without_durable_directories_only_on_request() {
         let OpenError::Files { source, .. } = &error else { panic!("{error:?}") };
         assert!(source.to_string().contains("cannot synchronise directories"), "{source}");
         let storage = at(name, DirectorySync::best_effort(|_| ())).unwrap();
-        storage.personal_space(SPACE, &"client".parse().unwrap()).await.unwrap();
+        storage.personal_space(SPACE, &"client".parse().unwrap(), None).await.unwrap();
         push(&storage, Cursor::ZERO, RecordState::Tombstone).await;
         storage.close().await;
     }

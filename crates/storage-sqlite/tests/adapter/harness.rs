@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::Quotas;
 use less_sync_storage_conformance::{Arrangement, Backend, PageLimits};
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use rusqlite::{Connection, params};
@@ -34,10 +35,11 @@ impl Backend for SqliteBackend {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    async fn open(&self, pages: PageLimits) -> Arc<SqliteStorage> {
+    async fn open(&self, pages: PageLimits, quotas: Quotas) -> Arc<SqliteStorage> {
         let options = SqliteOptions {
             page_rows: pages.rows,
             page_bytes: pages.bytes,
+            quotas,
             ..SqliteOptions::new(self.path())
         };
         Arc::new(SqliteStorage::open(options).unwrap())

@@ -49,7 +49,7 @@ async fn every_migration_runs_once() {
     assert!(applied >= 1);
     let storage = harness.open().unwrap();
     let id = SpaceId::from_bytes([1; 16]);
-    storage.personal_space(id, &"client".parse().unwrap()).await.unwrap();
+    storage.personal_space(id, &"client".parse().unwrap(), None).await.unwrap();
     storage.close().await;
     let storage = harness.open().unwrap();
     assert_eq!(storage.spaces(&[id]).await.unwrap().len(), 1);
@@ -64,6 +64,34 @@ async fn database_of_a_later_build_is_rejected() {
         .sql("INSERT INTO _sqlx_migrations VALUES (9000, 'from the future', '2040-01-01', TRUE, x'00', 1)");
     assert!(matches!(harness.open(), Err(OpenError::Newer(9000))));
     assert_eq!(harness.count("SELECT count(*) FROM _sqlx_migrations WHERE version = 9000"), 1);
+}
+
+/// Brings a database back to version 6, as a build without stored bytes left it.
+const WITHOUT_STORED_BYTES: &str = "
+    DROP TRIGGER spaces_disown;
+    DROP TABLE owner_usage;
+    ALTER TABLE spaces DROP COLUMN owner_hash;
+    ALTER TABLE spaces DROP COLUMN stored_bytes;
+    DELETE FROM _sqlx_migrations WHERE version >= 7;
+    INSERT INTO spaces (id, client_id, cursor, created_at, updated_at)
+    VALUES (zeroblob(16), 'empty', 0, 0, 0), (x'01010101010101010101010101010101', 'client', 2, 0, 0);
+    INSERT INTO records (space_id, id, cursor, deleted, wrapped_dek, blob) VALUES
+        (x'01010101010101010101010101010101', randomblob(16), 1, 0, zeroblob(44), zeroblob(100000)),
+        (x'01010101010101010101010101010101', x'02020202020202020202020202020202', 1, 0, NULL, x''),
+        (x'01010101010101010101010101010101', randomblob(16), 2, 1, NULL, NULL);
+    INSERT INTO files (space_id, id, record_id, cursor, deleted, size, wrapped_dek) VALUES
+        (x'01010101010101010101010101010101', randomblob(16), x'02020202020202020202020202020202', 2, 0, 5000, zeroblob(44)),
+        (x'01010101010101010101010101010101', randomblob(16), x'02020202020202020202020202020202', 2, 1, 0, x'')";
+
+#[tokio::test]
+async fn stored_bytes_of_existing_spaces_are_counted() {
+    let harness = Harness::migrated().await;
+    harness.sql(WITHOUT_STORED_BYTES);
+    harness.open().unwrap().close().await;
+    let stored =
+        |client| harness.count(&format!("SELECT stored_bytes FROM spaces WHERE client_id = '{client}'"));
+    assert_eq!(stored("empty"), 0);
+    assert_eq!(stored("client"), 5 * 128 + 44 + 100_000 + 5000 + 44);
 }
 
 #[tokio::test]
@@ -105,7 +133,7 @@ async fn schema_is_strict_and_indexed() {
     let strict = harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours} AND strict"));
     assert_eq!(
         (strict, harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours}"))),
-        (11, 11)
+        (12, 12)
     );
     let columns = |index: &str| {
         let sql = format!("SELECT group_concat(name, ' ') FROM pragma_index_info('{index}')");

@@ -27,7 +27,7 @@ impl Harness {
         let options = SqliteOptions { max_pages: Some(max_pages), ..SqliteOptions::new(path) };
         let storage = SqliteStorage::open(options).unwrap();
         let kind = SpaceKind::Shared { root_public_key: [2; 33] };
-        storage.create_space(SPACE, &"client".parse().unwrap(), kind).await.unwrap();
+        storage.create_space(SPACE, &"client".parse().unwrap(), kind, None).await.unwrap();
         Self { _directory: directory, storage }
     }
 

@@ -2,6 +2,7 @@
 
 use less_sync_core::{Cursor, Epoch, FileId, RecordId};
 
+use crate::Quota;
 use crate::error::rejections;
 
 rejections! {
@@ -17,6 +18,9 @@ rejections! {
         /// The disk has no more than its reserve left, and the push does not only delete records.
         #[error("disk has no more than its reserve left")]
         StoreFull,
+        /// The push adds bytes beyond a quota (storage §3.20).
+        #[error("storage quota exceeded")]
+        QuotaExceeded(Quota),
     }
 }
 

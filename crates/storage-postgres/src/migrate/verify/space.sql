@@ -92,5 +92,13 @@ UNION ALL
 SELECT 'P21: claimed object that may be committed: ' || object_key, NULL::uuid
 FROM blob_uploads WHERE space_id = $1 AND attempts > 0 AND NOT pending_delete
 UNION ALL
+-- Without the function that counts, which would see what other transactions commit meanwhile.
+SELECT 'P25: stored bytes', NULL::uuid
+FROM spaces s
+WHERE s.id = $1 AND s.counted_cursor = s.cursor AND s.stored_bytes <> (
+    SELECT coalesce(sum(128 + coalesce(octet_length(r.blob), 0) + CASE WHEN r.wrapped_dek IS NULL THEN 0 ELSE 44 END), 0)
+    FROM records r WHERE r.space_id = s.id
+) + (SELECT coalesce(sum(128 + f.size + octet_length(f.wrapped_dek)), 0) FROM files f WHERE f.space_id = s.id)
+UNION ALL
 SELECT DISTINCT 'key share of an epoch that is not due: epoch ' || k.epoch, NULL::uuid
 FROM epoch_keys k JOIN spaces s ON s.id = k.space_id WHERE s.id = $1 AND k.epoch > s.key_generation + 1

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::{FileId, SpaceId};
+use less_sync_storage::Quotas;
 use less_sync_storage_conformance::{Arrangement, Backend, PageLimits};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_test_support::postgres::TestDatabase;
@@ -36,9 +37,13 @@ impl Backend for PostgresBackend {
         Self { database: TestDatabase::migrated().await }
     }
 
-    async fn open(&self, pages: PageLimits) -> Arc<PostgresStorage> {
-        let options =
-            PostgresOptions { page_rows: pages.rows, page_bytes: pages.bytes, ..options(&self.database) };
+    async fn open(&self, pages: PageLimits, quotas: Quotas) -> Arc<PostgresStorage> {
+        let options = PostgresOptions {
+            page_rows: pages.rows,
+            page_bytes: pages.bytes,
+            quotas,
+            ..options(&self.database)
+        };
         Arc::new(PostgresStorage::open(options).await.unwrap())
     }
 

@@ -80,6 +80,17 @@ UNION ALL
 SELECT 'key share of an epoch that is not due: space ' || k.space_id
 FROM epoch_keys k JOIN spaces s ON s.id = k.space_id WHERE k.epoch > s.key_generation + 1
 UNION ALL
+SELECT 'P25: stored bytes: space ' || s.id
+FROM spaces s
+WHERE s.counted_cursor = s.cursor AND s.stored_bytes <> less_sync_count_1(s.id)
+UNION ALL
+SELECT 'P25: stored bytes of an owner: ' || encode(u.owner_hash, 'hex')
+FROM owner_usage u
+WHERE u.stored_bytes <> (SELECT coalesce(sum(s.stored_bytes), 0) FROM spaces s WHERE s.owner_hash = u.owner_hash)
+UNION ALL
+SELECT 'P25: owner without stored bytes: space ' || s.id
+FROM spaces s WHERE s.owner_hash IS NOT NULL AND s.owner_hash NOT IN (SELECT owner_hash FROM owner_usage)
+UNION ALL
 SELECT 'P18: primary keys: ' || count(*)
 FROM federation_signing_keys WHERE is_primary HAVING count(*) > 1 OR NOT bool_and(is_active)
 UNION ALL

@@ -84,6 +84,20 @@ FROM spaces s WHERE EXISTS (
     SELECT 1 FROM epoch_keys k WHERE k.space_id = s.id AND k.epoch > s.key_generation + 1
 )
 UNION ALL
+SELECT 'P25: stored bytes: space ' || hex(s.id)
+FROM spaces s
+WHERE s.stored_bytes <> (
+    SELECT coalesce(sum(128 + coalesce(length(r.blob), 0) + coalesce(length(r.wrapped_dek), 0)), 0)
+    FROM records r WHERE r.space_id = s.id
+) + (SELECT coalesce(sum(128 + f.size + length(f.wrapped_dek)), 0) FROM files f WHERE f.space_id = s.id)
+UNION ALL
+SELECT 'P25: stored bytes of an owner: ' || hex(u.owner_hash)
+FROM owner_usage u
+WHERE u.stored_bytes <> (SELECT coalesce(sum(s.stored_bytes), 0) FROM spaces s WHERE s.owner_hash = u.owner_hash)
+UNION ALL
+SELECT 'P25: owner without stored bytes: space ' || hex(s.id)
+FROM spaces s WHERE s.owner_hash IS NOT NULL AND s.owner_hash NOT IN (SELECT owner_hash FROM owner_usage)
+UNION ALL
 SELECT 'row without a space: ' || name || ' of ' || hex(space_id)
 FROM (
     SELECT 'record' AS name, space_id FROM records

@@ -1,0 +1,2 @@
+-- The counts stay until their columns are dropped.
+SELECT 1;
