@@ -15,6 +15,7 @@ mod limits;
 mod memory;
 mod names;
 mod origins;
+mod quotas;
 mod reader;
 mod server;
 mod sources;
@@ -99,13 +100,15 @@ impl Config {
         let tokens = TokenConfig::read(&mut reader);
         let identity = IdentityConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader);
+        let quotas = quotas::read(&mut reader, &identity);
         let logging = LoggingConfig::read(&mut reader);
         let admin = admin::read(&mut reader, server.as_ref().map(|server| &server.listen));
         let Findings { problems, warnings, effective } = reader.finish();
         let given = effective.iter().filter(|(name, _)| sources.is_given(name)).cloned().collect();
         match (server, database, tokens) {
             (Some(server), Some(database), Some(tokens)) if problems.is_empty() => {
-                let limits = limits.with_token_leeway(tokens.rules.leeway);
+                let limits = limits.with_token_leeway(tokens.rules.leeway).with_owners(quotas.user.is_some());
+                let database = database.with_quotas(quotas);
                 let development = sources.development.clone();
                 Ok(Self {
                     server,

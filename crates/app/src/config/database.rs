@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use less_sync_storage::Quotas;
 use less_sync_storage_postgres::PostgresOptions;
 use less_sync_storage_postgres::migrate::{DatabaseUrl, InvalidDatabaseUrl};
 use less_sync_storage_sqlite::SqliteOptions;
@@ -43,6 +44,15 @@ impl DatabaseConfig {
                 Self::Postgres(Box::new(server.apply_to(options)))
             }
         })
+    }
+
+    /// The same adapter with these quotas of stored bytes.
+    pub(super) fn with_quotas(mut self, quotas: Quotas) -> Self {
+        match &mut self {
+            Self::Sqlite(options) => options.quotas = quotas,
+            Self::Postgres(options) => options.quotas = quotas,
+        }
+        self
     }
 }
 

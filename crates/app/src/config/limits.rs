@@ -44,6 +44,12 @@ impl LimitsConfig {
         self.realtime.token_leeway = leeway;
         self
     }
+
+    /// Records the owners of spaces if `records_owners`: a quota counts them.
+    pub(super) fn with_owners(mut self, records_owners: bool) -> Self {
+        self.engine.records_owners = records_owners;
+        self
+    }
 }
 
 /// Range of whole seconds, both ends inclusive.

@@ -56,6 +56,7 @@ mod files {
     mod limits;
     mod outages;
     mod owners;
+    mod quotas;
     mod rejections;
     mod repeats;
     mod shared_spaces;
@@ -94,6 +95,7 @@ mod records {
     mod faults;
     mod pull;
     mod push;
+    mod quotas;
     mod space_create;
     mod turns;
 }
