@@ -5,11 +5,16 @@ mod arguments;
 mod backup;
 mod bind;
 mod blobs;
+mod canonicalize;
+mod compact;
+mod copying;
 mod create;
 mod database;
+mod findings;
 mod output;
 mod postgres;
 mod progress;
+mod reset_rewrap;
 mod schema;
 mod sqlite;
 mod verify;
@@ -57,6 +62,10 @@ fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitErro
     if let Command::Blobs(BlobsCommand::Fsck(fsck)) = &command {
         return runtime.block_on(blobs::fsck(&connection, &process.environment, fsck));
     }
+    if let Command::Blobs(BlobsCommand::Canonicalize(progress)) = &command {
+        let moved = canonicalize::run(&connection, &process.environment, *progress);
+        return runtime.block_on(moved);
+    }
     if let Command::Bind(bind) = &command {
         return runtime.block_on(bind::bind(&connection, &process.environment, bind));
     }
@@ -75,6 +84,8 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
     match (database, command) {
         (_, Command::Status(status)) => return show(database, status).await,
         (_, Command::AfterRestore(arguments)) => after_restore::run(database, arguments).await?,
+        (_, Command::ResetRewrap(arguments)) => reset_rewrap::run(database, arguments).await?,
+        (_, Command::Compact(arguments)) => compact::run(database, *arguments).await?,
         (_, Command::Verify(arguments)) => return verify::run(database, arguments).await,
         (_, Command::Version) => output::print(&database.schema().await?.version.to_string())?,
         (Database::Postgres(migrator), Command::Up(up)) => postgres::up(migrator, up).await?,

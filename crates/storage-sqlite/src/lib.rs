@@ -30,6 +30,7 @@ mod file_names;
 mod files;
 mod invitations;
 mod issuer_bindings;
+mod maintenance;
 mod members;
 mod migrate;
 mod objects;
@@ -53,6 +54,7 @@ pub use cursor_jump::jump_cursors;
 pub use database_copy::DatabaseCopy;
 pub use error::OpenError;
 pub use file_names::Alias;
+pub use maintenance::Maintenance;
 pub use migrate::{
     SchemaEntry, SchemaState, SchemaStatus, SchemaStep, latest_schema_version, migrate, schema_status,
 };

@@ -48,6 +48,7 @@ mod flow;
 mod grant;
 mod invitations;
 mod issuer_bindings;
+mod maintenance;
 mod members;
 mod object_key;
 mod object_name;
@@ -98,6 +99,7 @@ pub use invitations::{
     MailboxPage, NewInvitation,
 };
 pub use issuer_bindings::{BindingKey, IssuerBindings, MAX_ISSUER_BYTES};
+pub use maintenance::{Compacted, RewrapState};
 pub use members::{
     Appended, InvalidMember, MEMBER_OVERHEAD, MemberEntry, MemberLimits, MemberList, MemberRange, Members,
     MembersHead, MembershipError, MembershipRejection, NewMember,

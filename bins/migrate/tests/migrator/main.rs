@@ -10,6 +10,7 @@ mod create;
 mod documents;
 mod drill;
 mod fsck;
+mod maintenance;
 mod postgres;
 mod site;
 mod sqlite;

@@ -51,6 +51,10 @@ pub(super) enum Command {
     Blobs(BlobsCommand),
     /// Bind a DID or a mailbox to an issuer, whichever it is bound to (`DID_ISSUERS`). Effective within a minute
     Bind(BindArguments),
+    /// End the pending rewrap of a space, whichever keys are left: shows counts, and changes nothing without --yes
+    ResetRewrap(ResetRewrapArguments),
+    /// Free unused space: `VACUUM` and a checkpoint of SQLite, `VACUUM (ANALYZE)` of the tables of PostgreSQL
+    Compact(ProgressArguments),
     /// Check the invariants of every space, without changing anything; exits with 3 if one is broken
     Verify(VerifyArguments),
     /// Raise all cursors of a restored database, so that every client receives everything once more
@@ -104,6 +108,15 @@ pub(super) struct RestoreArguments {
     pub(super) resume: bool,
     #[command(flatten)]
     pub(super) progress: ProgressArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResetRewrapArguments {
+    /// Id of the space
+    pub(super) space: SpaceId,
+    /// End the rewrap
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -163,6 +176,8 @@ pub(super) enum BlobsCommand {
     /// Compare the object store with the database: unreferenced objects, files without an object, objects of the wrong
     /// size, unfinished writes of ended processes. Uses the settings of the server (`FILE_*`)
     Fsck(FsckArguments),
+    /// Move the objects of all files to the keys of the original server, for `down --to 16` and below. Stop all servers first
+    Canonicalize(ProgressArguments),
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,6 @@
 //! `backup`, `backup verify` and `restore` (operations §12).
 
-mod copying;
 mod create;
-mod findings;
 mod manifest;
 mod object_list;
 mod place;

@@ -8,6 +8,7 @@ use less_sync_storage::{JumpOutcome, JumpProgress, JumpRequest, Verified, Verify
 use super::connection::Opened;
 use super::down::{self, Down};
 use super::lock::Extent;
+use super::maintenance::Maintenance;
 use super::run::{Event, Listener};
 use super::snapshot::Snapshot;
 use super::status::{self, Status};
@@ -129,6 +130,22 @@ impl Migrator {
             Err(error) => Err(error),
         };
         close(db, outcome).await
+    }
+
+    /// Runs `work` on the database under the lock. The schema must be that of this build.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; in particular [`MigrateError::SchemaBehind`].
+    pub async fn maintain<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Maintenance<'_>) -> T,
+    ) -> Result<T, MigrateError> {
+        let mut locked = self.locked(&mut |_event| {}).await?;
+        let outcome = match jump::require_current(&mut locked.db).await {
+            Ok(()) => Ok(work(&mut Maintenance::new(&mut locked.db)).await),
+            Err(error) => Err(error),
+        };
+        locked.close(outcome).await
     }
 
     /// Checks the invariants of every space from `from` on, in ascending order of ids, and those of the whole database, and

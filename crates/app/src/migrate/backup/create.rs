@@ -13,8 +13,6 @@ use less_sync_storage::{BlobError, Blobs, ObjectKey, ObjectName, SnapshotFile};
 use less_sync_storage_postgres::migrate::{Migrator, Snapshot};
 use less_sync_storage_sqlite::DatabaseCopy;
 
-use super::copying::{Copied, TRANSFERS, copy};
-use super::findings::{Finding, Findings};
 use super::manifest::{Contents, MANIFEST, Manifest, ObjectsEntry, StoreKind};
 use super::object_list::{ObjectEntry, ObjectLines, PreviousObjects};
 use super::place::{Access, OBJECTS, Place, SNAPSHOTS};
@@ -24,8 +22,10 @@ use crate::clock::SystemRandom;
 use crate::config::{Config, Values};
 use crate::exit_error::ExitError;
 use crate::migrate::arguments::{BackupArguments, Connection};
+use crate::migrate::copying::{Copied, TRANSFERS, copy};
 use crate::migrate::database::Database;
 use crate::migrate::database::{directory_sync, sources};
+use crate::migrate::findings::{Finding, Findings};
 use crate::migrate::output;
 use crate::migrate::progress::Progress;
 

@@ -16,10 +16,10 @@ use less_sync_storage_objects::{LocalBlobs, LocalOptions, NamedObjects, S3Blobs}
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::copying::{Copied, copy, hash};
 use super::manifest::{FileEntry, InvalidManifest, MANIFEST, MAX_MANIFEST, Manifest};
 use crate::clock::SystemRandom;
 use crate::config::{Config, FileStore, FilesConfig, Sources};
+use crate::migrate::copying::{Copied, copy, hash};
 use crate::migrate::database::directory_sync;
 
 /// Mark of a place that belongs to backups.

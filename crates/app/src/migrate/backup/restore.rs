@@ -15,8 +15,6 @@ use less_sync_storage_postgres::migrate::{Migrator, latest_version};
 use less_sync_storage_sqlite::{RestoredDatabase, latest_schema_version, require_missing};
 use sha2::{Digest as _, Sha256};
 
-use super::copying::{Copied, TRANSFERS, copy, hash};
-use super::findings::Findings;
 use super::manifest::{FileEntry, Manifest, StoreKind};
 use super::object_list::{ObjectEntry, ObjectLines};
 use super::place::{Access, OBJECTS, Place, Staged};
@@ -27,7 +25,9 @@ use crate::config::{Config, Values};
 use crate::exit_error::ExitError;
 use crate::migrate::after_restore;
 use crate::migrate::arguments::{Connection, RestoreArguments};
+use crate::migrate::copying::{Copied, TRANSFERS, copy, hash};
 use crate::migrate::database::{Database, directory_sync, sources};
+use crate::migrate::findings::Findings;
 use crate::migrate::output;
 use crate::migrate::progress::Progress;
 

@@ -6,15 +6,15 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use less_sync_storage::{BlobError, ObjectName};
 
-use super::copying::{TRANSFERS, hash};
-use super::findings::{Finding, Findings};
 use super::manifest::{FileEntry, InvalidManifest, MANIFEST, Manifest};
 use super::object_list::{ObjectEntry, ObjectLines};
 use super::place::{Access, Place};
 use crate::config::Values;
 use crate::exit_error::ExitError;
 use crate::migrate::arguments::{BackupVerifyArguments, Connection};
+use crate::migrate::copying::{TRANSFERS, hash};
 use crate::migrate::database::settings;
+use crate::migrate::findings::{Finding, Findings};
 use crate::migrate::output;
 use crate::migrate::progress::Progress;
 

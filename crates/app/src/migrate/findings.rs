@@ -1,10 +1,10 @@
-//! Findings of a backup: a line each on standard output.
+//! Findings about files: a line each on standard output.
 
 use std::fmt;
 use std::process::ExitCode;
 
+use super::output;
 use crate::exit_error::ExitError;
-use crate::migrate::output;
 
 /// Kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
