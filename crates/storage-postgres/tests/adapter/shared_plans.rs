@@ -63,7 +63,8 @@ const EMPTY: &str = "
     UPDATE spaces SET cursor = 0, root_public_key = NULL WHERE cursor > 0";
 
 /// Tables that every operation and every start of a server reads.
-const EVERYBODY: [&str; 3] = ["spaces_pkey", "_sqlx_migrations_pkey", "_sqlx_migrations"];
+const EVERYBODY: [&str; 4] =
+    ["spaces_pkey", "_sqlx_migrations_pkey", "_sqlx_migrations", "server_settings_pkey"];
 
 /// Scans of a table or an index, and what they have read.
 type Counts = BTreeMap<String, (i64, i64)>;
