@@ -28,6 +28,7 @@ mod error;
 mod files;
 mod guards;
 mod health;
+mod http_metrics;
 mod metadata;
 mod openapi;
 mod paths;

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -17,9 +18,12 @@ use crate::state::ApiState;
 
 /// Wraps every request and its response, those of panics and rejections by inner layers included.
 pub(crate) async fn request_layer(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let _in_flight = state.0.metrics.begin();
     let log_line = LogLine::new(&request, state.0.clock.instant());
     let context = HeaderContext {
-        id: RequestId::from_headers(request.headers()).unwrap_or_else(|| random_id(&state)),
+        id: RequestId::from_headers(request.headers())
+            .or_else(|| RequestId::from_traceparent(request.headers()))
+            .unwrap_or_else(|| random_id(&state)),
         origin: request.headers().get(header::ORIGIN).cloned(),
         public: request.uri().path().starts_with(WELL_KNOWN),
     };
@@ -31,7 +35,7 @@ pub(crate) async fn request_layer(State(state): State<ApiState>, request: Reques
         response = error::complete(response);
     }
     common_headers::add(response.headers_mut(), &context, &state.0.cors);
-    log_line.write(&context.id, response.status(), state.0.clock.instant());
+    log_line.write(&context.id, &response, &state);
     response
 }
 
@@ -56,6 +60,8 @@ pub fn rejection(status: StatusCode, state: &ApiState) -> http::Response<String>
 struct LogLine {
     method: Method,
     route: Option<MatchedPath>,
+    /// Announced length of the body, in bytes.
+    bytes_in: Option<u64>,
     started: Instant,
 }
 
@@ -64,23 +70,49 @@ impl LogLine {
         Self {
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
+            bytes_in: content_length(request.headers()),
             started,
         }
     }
 
-    fn write(&self, id: &RequestId, status: StatusCode, now: Instant) {
+    fn write(&self, id: &RequestId, response: &Response, state: &ApiState) {
+        let duration = state.0.clock.instant().saturating_duration_since(self.started);
+        let matched = self.route.as_ref().map(MatchedPath::as_str);
+        state.0.metrics.completed(matched, &self.method, response.status(), duration);
         let request_id = id.as_str();
-        let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
+        let route = matched.unwrap_or("none");
         let method = method_name(&self.method);
-        let status = status.as_u16();
-        let duration_ms =
-            u64::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX);
+        let status = response.status().as_u16();
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let (bytes_in, bytes_out) = (self.bytes_in, response.body().size_hint().exact());
         if status == 500 {
-            tracing::error!(request_id, route, method, status, duration_ms, "request failed");
+            tracing::error!(
+                request_id,
+                route,
+                method,
+                status,
+                duration_ms,
+                bytes_in,
+                bytes_out,
+                "request failed"
+            );
         } else {
-            tracing::debug!(request_id, route, method, status, duration_ms, "request completed");
+            tracing::debug!(
+                request_id,
+                route,
+                method,
+                status,
+                duration_ms,
+                bytes_in,
+                bytes_out,
+                "request completed"
+            );
         }
     }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Method for the log; unknown methods are client-controlled text and become `other`.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use less_sync_auth::{Caller, TokenError};
 use less_sync_engine::{Authenticator, Clock, Files, IssuerStatus, Random, Spawner};
+use less_sync_metrics::Registry;
 use less_sync_storage::Spaces;
 
 use crate::cached_check::CachedCheck;
 use crate::common_headers::CorsOrigins;
 use crate::draining::Draining;
+use crate::http_metrics::HttpMetrics;
 use crate::metadata::ServerMetadata;
 
 /// Verifier of access tokens.
@@ -78,9 +80,15 @@ pub(crate) struct Shared {
     pub(crate) cors: CorsOrigins,
     pub(crate) metadata: Option<ServerMetadata>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) metrics: HttpMetrics,
 }
 
 impl ApiState {
+    /// Registers the metrics of HTTP requests.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.0.metrics.register(registry);
+    }
+
     /// State built from `deps`.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
@@ -98,6 +106,7 @@ impl ApiState {
             cors,
             metadata,
             random,
+            metrics: HttpMetrics::default(),
         }))
     }
 }

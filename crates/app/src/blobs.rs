@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::clock::SystemRandom;
 use crate::config::{FileStore, FilesConfig};
-use crate::tasks::Tasks;
+use crate::tasks::{JobOutcome, Tasks};
 
 /// Interval of the sweeper (operations §4).
 const SWEEP: Duration = Duration::from_mins(1);
@@ -49,12 +49,18 @@ pub(crate) fn spawn_sweeper(files: &Files, tasks: &Tasks) {
     tasks.spawn_periodic("blob sweeper", SWEEP, move || sweep(files.clone()));
 }
 
-async fn sweep(files: Files) {
-    match files.sweep().await {
+async fn sweep(files: Files) -> JobOutcome {
+    let swept = files.sweep().await;
+    let outcome = JobOutcome::of(&swept);
+    match swept {
         Ok(swept) if swept == less_sync_engine::files::Swept::default() => {}
         Ok(swept) => {
             tracing::debug!(removed = swept.removed, failed = swept.failed, "unreferenced objects deleted");
         }
         Err(error) => tracing::warn!(error = %ErrorChain(&error), "failed to sweep unreferenced objects"),
     }
+    if let Err(error) = files.measure_queue().await {
+        tracing::warn!(error = %ErrorChain(&error), "failed to read the queue of objects");
+    }
+    outcome
 }

@@ -82,7 +82,7 @@ pub fn run(process: Process) -> ExitCode {
     let Process { arguments, environment, version } = process;
     let matches = Arguments::command().version(version).try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-        Ok(arguments) => report(execute(&arguments, &environment)),
+        Ok(arguments) => report(execute(&arguments, &environment, version)),
         Err(error) => {
             let _unreportable = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ExitError::USAGE))
@@ -94,9 +94,9 @@ fn report(outcome: Result<(), ExitError>) -> ExitCode {
     outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-fn execute(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
+fn execute(arguments: &Arguments, environment: &Values, version: &'static str) -> Result<(), ExitError> {
     match &arguments.command {
-        None => serve(arguments, environment),
+        None => serve(arguments, environment, version),
         Some(Command::Manual(manual)) => {
             let script = manual.run(Arguments::command()).context("cannot write the manual pages")?;
             script
@@ -116,7 +116,7 @@ fn execute(arguments: &Arguments, environment: &Values) -> Result<(), ExitError>
     }
 }
 
-fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
+fn serve(arguments: &Arguments, environment: &Values, version: &'static str) -> Result<(), ExitError> {
     let config = configure(arguments, environment)?;
     if arguments.check_config {
         return Ok(print_effective(&config).context("cannot write to standard output")?);
@@ -127,7 +127,12 @@ fn serve(arguments: &Arguments, environment: &Values) -> Result<(), ExitError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
-    let overrides = Overrides { notify_socket, log_filter: Some(log.setter()), ..Overrides::default() };
+    let overrides = Overrides {
+        notify_socket,
+        log_filter: Some(log.setter()),
+        version: Some(version),
+        ..Overrides::default()
+    };
     let reload = || match configure(arguments, environment) {
         Ok(config) => log.set_filter(&config.logging),
         Err(failure) => tracing::error!(error = %failure.error(), "failed to reload the log filter"),

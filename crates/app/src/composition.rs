@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -10,20 +11,25 @@ use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_disk::DirectorySync;
 use less_sync_engine::{
-    Authenticator, Clock, Engine, EngineDeps, Files, IssuerGate, KeySetDeps, KeySetSource, Random,
+    Authenticator, Clock, Engine, EngineDeps, Files, IssuerGate, KeySetDeps, KeySetSource, MeasuredStorage,
+    Random,
 };
 use less_sync_metrics::Registry;
 use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotifier, PositionCheck, PresenceSweep};
-use less_sync_storage::Blobs;
+use less_sync_storage::{Blobs, Storage};
 
 use crate::blobs;
 use crate::clock::SystemRandom;
 use crate::config::{Config, DidIssuers, TokenConfig};
 use crate::dev::{DevIssuer, PageGuard};
 use crate::key_sets::HttpKeySets;
+use crate::process_metrics;
 use crate::purge;
 use crate::store::Store;
 use crate::tasks::Tasks;
+
+/// Interval at which the sizes of queues are sampled (operations §4).
+const GAUGES: Duration = Duration::from_secs(10);
 
 /// Dependencies shared by the components of a server.
 pub(crate) struct Deps {
@@ -33,6 +39,7 @@ pub(crate) struct Deps {
     /// Key set source of tests; default: HTTP.
     pub(crate) key_sets: Option<Arc<dyn KeySetSource>>,
     pub(crate) directory_sync: DirectorySync,
+    pub(crate) version: &'static str,
 }
 
 /// Components of a server.
@@ -59,25 +66,39 @@ pub(crate) fn compose(
     deps: &Deps,
 ) -> anyhow::Result<Components> {
     let dev_issuer = dev_issuer(config, address, deps)?;
-    let authenticator = Arc::new(authenticator(config, &stores.database, dev_issuer.as_ref(), deps)?);
+    let measured = MeasuredStorage::new(stores.database.storage(), deps.clock.clone());
+    let storage: Arc<dyn Storage> = Arc::new(measured.clone());
+    let authenticator = Arc::new(authenticator(config, &storage, dev_issuer.as_ref(), deps)?);
     // No step fails from here on: a failed start must not leave background tasks behind.
     authenticator.prefetch();
-    let store = &stores.database;
     let broker =
         Broker::new(BrokerSettings::new(&config.limits.realtime, rand::random()), deps.clock.clone());
     let notice_delay = config.limits.realtime.invitation_notice_delay.clone();
     let mailboxes = MailboxNotifier::new(notice_delay, random(), deps.clock.clone());
-    let engine = Arc::new(engine(config, store, &broker, &mailboxes, deps));
-    jobs(config, store, &broker, &mailboxes, deps);
+    let engine = Arc::new(engine(config, &storage, &broker, &mailboxes, deps));
+    jobs(config, &storage, &broker, &mailboxes, deps);
+    stores.database.spawn_maintenance(&deps.tasks);
     let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
     let mut metrics = Registry::default();
-    engine.register_metrics(&mut metrics);
+    process_metrics::register(&mut metrics, deps.version);
     if let Some(files) = &files {
         files.register_metrics(&mut metrics);
     }
-    let api = api(config, store, authenticator.clone(), files, deps);
+    measured.register_metrics(&mut metrics);
+    stores.database.register_metrics(&mut metrics);
+    authenticator.register_metrics(&mut metrics);
+    engine.register_metrics(&mut metrics);
+    let api = api(config, &storage, authenticator.clone(), files, deps);
+    api.register_metrics(&mut metrics);
     let endpoint = endpoint(config, engine, (broker, mailboxes), authenticator, deps);
     endpoint.register_metrics(&mut metrics);
+    let sampled = endpoint.clone();
+    deps.tasks.spawn_periodic("gauges", GAUGES, move || {
+        let endpoint = sampled.clone();
+        async move { endpoint.sample_queues() }
+    });
+    // Last: the jobs that have started.
+    deps.tasks.register_metrics(&mut metrics);
     let routes = less_sync_api::router(&api).merge(match &dev_issuer {
         None => endpoint.router(),
         Some(issuer) => development_routes(config, &endpoint, issuer),
@@ -100,13 +121,13 @@ fn dev_issuer(config: &Config, address: SocketAddr, deps: &Deps) -> anyhow::Resu
 
 fn authenticator(
     config: &Config,
-    store: &Store,
+    storage: &Arc<dyn Storage>,
     dev_issuer: Option<&Arc<DevIssuer>>,
     deps: &Deps,
 ) -> anyhow::Result<Authenticator> {
     let tokens = &config.tokens;
     let (issuers, source) = issuers(tokens, dev_issuer, deps)?;
-    let gate = IssuerGate::new(store.storage(), deps.clock.clone());
+    let gate = IssuerGate::new(storage.clone(), deps.clock.clone());
     let times =
         CacheTimes { fresh: tokens.keys_fresh_for, usable: tokens.keys_stale_for, ..CacheTimes::default() };
     let deps = KeySetDeps {
@@ -141,7 +162,7 @@ fn issuers(
 
 fn engine(
     config: &Config,
-    store: &Store,
+    storage: &Arc<dyn Storage>,
     broker: &Arc<Broker>,
     mailboxes: &Arc<MailboxNotifier>,
     deps: &Deps,
@@ -151,7 +172,7 @@ fn engine(
         tracing::warn!("IDENTITY_HASH_KEY is not set: rate limits are counted per process, in memory");
     }
     let deps = EngineDeps {
-        storage: store.storage(),
+        storage: storage.clone(),
         events: broker.clone(),
         mailbox_notices: mailboxes.clone(),
         clock: deps.clock.clone(),
@@ -188,14 +209,14 @@ fn endpoint(
 
 fn api(
     config: &Config,
-    store: &Store,
+    storage: &Arc<dyn Storage>,
     authenticator: Arc<Authenticator>,
     files: Option<Files>,
     deps: &Deps,
 ) -> ApiState {
     ApiState::new(less_sync_api::Deps {
         authenticator,
-        storage: store.storage(),
+        storage: storage.clone(),
         files,
         clock: deps.clock.clone(),
         spawner: Arc::new(deps.tasks.clone()),
@@ -207,7 +228,13 @@ fn api(
 }
 
 /// Starts the background jobs (operations §4). The port is bound by now, so a second server on it fails before its jobs run.
-fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, mailboxes: &Arc<MailboxNotifier>, deps: &Deps) {
+fn jobs(
+    config: &Config,
+    storage: &Arc<dyn Storage>,
+    broker: &Arc<Broker>,
+    mailboxes: &Arc<MailboxNotifier>,
+    deps: &Deps,
+) {
     let limits = &config.limits.realtime;
     let (every, interval) = (limits.presence_sweep, limits.position_check);
     let shared = (broker.clone(), deps.clock.clone());
@@ -215,7 +242,7 @@ fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, mailboxes: &Arc<Ma
         let (broker, clock) = shared.clone();
         PresenceSweep { broker, clock, every }.run(draining)
     });
-    let shared = (broker.clone(), store.storage(), deps.clock.clone());
+    let shared = (broker.clone(), storage.clone(), deps.clock.clone());
     deps.tasks.spawn_job("position check", move |draining| {
         let (broker, storage, clock) = shared.clone();
         let (spaces, revocations) = (storage.clone(), storage);
@@ -226,6 +253,5 @@ fn jobs(config: &Config, store: &Store, broker: &Arc<Broker>, mailboxes: &Arc<Ma
         let mailboxes = mailboxes.clone();
         async move { mailboxes.run(draining).await }
     });
-    purge::spawn(config, &deps.tasks, &store.storage());
-    store.spawn_maintenance(&deps.tasks);
+    purge::spawn(config, &deps.tasks, storage);
 }

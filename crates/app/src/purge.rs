@@ -7,7 +7,7 @@ use less_sync_core::ErrorChain;
 use less_sync_storage::{Storage, StorageError};
 
 use crate::config::Config;
-use crate::tasks::Tasks;
+use crate::tasks::{JobOutcome, Tasks};
 
 /// Interval of each job.
 const PERIOD: Duration = Duration::from_mins(10);
@@ -22,18 +22,20 @@ pub(crate) fn spawn(config: &Config, tasks: &Tasks, storage: &Arc<dyn Storage>) 
     }
 }
 
-async fn purge_invitations(storage: Arc<dyn Storage>) {
-    report("invitations", less_sync_engine::purge_invitations(storage.as_ref()).await);
+async fn purge_invitations(storage: Arc<dyn Storage>) -> JobOutcome {
+    report("invitations", less_sync_engine::purge_invitations(storage.as_ref()).await)
 }
 
-async fn purge_rate_limits(storage: Arc<dyn Storage>) {
-    report("rate_limits", less_sync_engine::purge_actions(storage.as_ref()).await);
+async fn purge_rate_limits(storage: Arc<dyn Storage>) -> JobOutcome {
+    report("rate_limits", less_sync_engine::purge_actions(storage.as_ref()).await)
 }
 
-fn report(rows: &'static str, purged: Result<usize, StorageError>) {
+fn report(rows: &'static str, purged: Result<usize, StorageError>) -> JobOutcome {
+    let outcome = JobOutcome::of(&purged);
     match purged {
         Ok(0) => {}
         Ok(count) => tracing::debug!(rows, count, "expired rows deleted"),
         Err(error) => tracing::warn!(rows, error = %ErrorChain(&error), "failed to delete expired rows"),
     }
+    outcome
 }

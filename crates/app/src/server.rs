@@ -37,6 +37,8 @@ pub struct Overrides {
     pub open_files: Option<u64>,
     /// Setter of the log filter, for `/debug/log`; default: none.
     pub log_filter: Option<LogFilter>,
+    /// Version of the program, `<semver> (<git hash>)`; default: that of the crate.
+    pub version: Option<&'static str>,
 }
 
 /// A running server. [`Server::drain`] shuts it down in order; dropping it aborts all tasks.
@@ -67,12 +69,14 @@ impl Server {
         let admin = admin::bind(config.admin.as_ref()).await?;
         let (tasks, draining) = (Tasks::new(clock.clone()), Draining::default());
         let key_sets = overrides.key_sets;
+        let version = overrides.version.unwrap_or(env!("CARGO_PKG_VERSION"));
         let deps = Deps {
             clock: clock.clone(),
             tasks: tasks.clone(),
             draining: draining.clone(),
             key_sets,
             directory_sync,
+            version,
         };
         let Components { endpoint, router, api, dev_issuer, metrics } =
             compose(&config, &stores, address, &deps)?;

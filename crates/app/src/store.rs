@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use less_sync_disk::DirectorySync;
+use less_sync_metrics::{Reading, Registry};
 use less_sync_storage::{PoolState, Storage};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 
 use crate::config::DatabaseConfig;
-use crate::tasks::Tasks;
+use crate::tasks::{JobOutcome, Tasks};
 
 /// Interval of WAL checkpoints.
 const CHECKPOINT: Duration = Duration::from_mins(1);
@@ -59,6 +60,25 @@ impl Store {
         forgotten.context("failed to remove the record of a restore")
     }
 
+    /// Registers the metrics of the adapter and its connections.
+    pub(crate) fn register_metrics(&self, registry: &mut Registry) {
+        let state = |read: fn(PoolState) -> usize| {
+            let store = self.clone();
+            Reading::gauge(move || read(store.pool_state()))
+        };
+        let states = [
+            (["idle"], state(|pool| pool.idle)),
+            (["used"], state(|pool| pool.used)),
+            (["waiting"], state(|pool| pool.waiting)),
+        ];
+        let help = "database connections, and operations that wait for one";
+        registry.family("db_pool_connections", help, ["state"], states);
+        match self {
+            Self::Sqlite(storage) => storage.register_metrics(registry),
+            Self::Postgres(storage) => storage.register_metrics(registry),
+        }
+    }
+
     /// Connections of the adapter by state, and operations that wait for one.
     pub(crate) fn pool_state(&self) -> PoolState {
         match self {
@@ -87,8 +107,10 @@ impl Store {
     }
 }
 
-async fn checkpoint(storage: Arc<SqliteStorage>) {
-    if let Err(error) = storage.checkpoint().await {
-        tracing::warn!(error = %less_sync_core::ErrorChain(&error), "failed to checkpoint the database");
+async fn checkpoint(storage: Arc<SqliteStorage>) -> JobOutcome {
+    let done = storage.checkpoint().await;
+    if let Err(error) = &done {
+        tracing::warn!(error = %less_sync_core::ErrorChain(error), "failed to checkpoint the database");
     }
+    JobOutcome::of(&done)
 }

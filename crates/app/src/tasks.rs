@@ -3,6 +3,7 @@
 //! Two cancellations end tasks: *drain*, at the start of the shutdown, ends the background jobs; *stop*, at its end, ends
 //! all others, those that run to completion after a delay. No task outlives [`Tasks::join`].
 
+mod job_metrics;
 mod running;
 
 use std::future::Future;
@@ -12,9 +13,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use less_sync_engine::{Clock, Job, Random as _, Spawner};
+use less_sync_metrics::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use job_metrics::JobMetrics;
+pub use job_metrics::JobOutcome;
 use running::Running;
 
 use crate::clock::SystemRandom;
@@ -35,6 +39,7 @@ pub struct Tasks(Arc<Shared>);
 struct Shared {
     tracker: TaskTracker,
     running: Running,
+    jobs: JobMetrics,
     /// Cancelled at the start of the shutdown; a child of `stop`.
     drain: CancellationToken,
     /// Cancelled when all tasks have to end.
@@ -54,6 +59,7 @@ impl Tasks {
         Self(Arc::new(Shared {
             tracker,
             running: Running::default(),
+            jobs: JobMetrics::default(),
             drain,
             stop,
             failed: OnceLock::new(),
@@ -90,6 +96,7 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let tasks = self.clone();
+        let metrics = self.0.jobs.start(name, false, self.0.clock.now());
         self.track(name, async move {
             let mut panics = 0;
             loop {
@@ -99,6 +106,7 @@ impl Tasks {
                 if tasks.0.drain.is_cancelled() {
                     return;
                 }
+                metrics.ended.inc();
                 // A job that fails once an hour must not end up with the longest delay.
                 let ran_well = tasks.0.clock.instant().saturating_duration_since(started) > MAX_BACKOFF;
                 panics = if ran_well { 1 } else { panics + 1 };
@@ -122,17 +130,22 @@ impl Tasks {
         period: Duration,
         work: impl Fn() -> F + Clone + Send + Sync + 'static,
     ) where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future + Send + 'static,
+        F::Output: Into<JobOutcome>,
     {
         let tasks = self.clone();
+        let metrics = self.0.jobs.start(name, true, self.0.clock.now());
         self.spawn_job(name, move |draining| {
-            let (tasks, work) = (tasks.clone(), work.clone());
+            let (tasks, work, metrics) = (tasks.clone(), work.clone(), metrics.clone());
             async move {
                 // Random, so that several servers on one database spread their work.
                 let rounds = async {
                     tasks.sleep(period.mul_f64(SystemRandom.fraction())).await;
                     loop {
-                        work().await;
+                        let started = tasks.0.clock.instant();
+                        let outcome = work().await.into();
+                        let duration = tasks.0.clock.instant().saturating_duration_since(started);
+                        metrics.ran(outcome, duration, tasks.0.clock.now());
                         tasks.sleep(SystemRandom.jittered(period, 0.1)).await;
                     }
                 };
@@ -176,6 +189,11 @@ impl Tasks {
     #[must_use]
     pub fn failed(&self) -> Option<&'static str> {
         self.0.failed.get().copied()
+    }
+
+    /// Registers the metrics of the jobs that have started.
+    pub(crate) fn register_metrics(&self, registry: &mut Registry) {
+        self.0.jobs.register(registry);
     }
 
     /// Running tasks by name: their number, and the age of the oldest one.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use less_sync_auth::{Caller, IdentityHashKey};
 use less_sync_core::Timestamp;
+use less_sync_metrics::{Counter, Registry};
 use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimitRejection, RateLimits};
 
 use crate::EngineError;
@@ -22,6 +23,8 @@ pub(crate) struct ActionLimits {
     invitations: Budget,
     appends: Budget,
     spaces: Budget,
+    /// Rejected actions, in the order of [`RateAction::ALL`].
+    rejected: [Counter; RateAction::ALL.len()],
 }
 
 struct Stored {
@@ -44,6 +47,7 @@ impl ActionLimits {
             invitations: Budget::new(HOUR),
             appends: Budget::new(HOUR),
             spaces: Budget::new(DAY),
+            rejected: Default::default(),
         }
     }
 
@@ -52,6 +56,30 @@ impl ActionLimits {
     /// # Errors
     /// [`EngineError::RateLimited`]; a rejected action is not counted. Failures of the database.
     pub(crate) async fn count<R>(
+        &self,
+        action: RateAction,
+        caller: &Caller,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Counted<'_>, EngineError<R>> {
+        let counted = self.try_count(action, caller, limit, now).await;
+        if matches!(counted, Err(EngineError::RateLimited { .. })) {
+            let mut actions = RateAction::ALL.into_iter().zip(&self.rejected);
+            if let Some((_, rejected)) = actions.find(|(known, _)| *known == action) {
+                rejected.inc();
+            }
+        }
+        counted
+    }
+
+    /// Registers the counters of rejected actions.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let actions = RateAction::ALL.into_iter().zip(&self.rejected);
+        let actions = actions.map(|(action, rejected)| ([action.as_str()], rejected.clone()));
+        registry.family("rate_limited_total", "actions rejected by a rate limit", ["action"], actions);
+    }
+
+    async fn try_count<R>(
         &self,
         action: RateAction,
         caller: &Caller,

@@ -8,7 +8,9 @@ use less_sync_auth::did_proof::DidProof;
 use less_sync_auth::jwks::KeyQuery;
 use less_sync_auth::jwks::cache::{CacheTimes, Rejection};
 use less_sync_auth::{Caller, InvalidToken, P256Key, TokenError, TokenRules, TrustedIssuer, UnverifiedToken};
+use less_sync_metrics::{Reading, Registry};
 
+use crate::authentication_metrics::ValidationMetrics;
 use crate::issuer_gate::IssuerGate;
 use crate::issuer_keys::{IssuerKeys, KeySetDeps};
 use crate::ports::Clock;
@@ -22,6 +24,7 @@ pub struct Authenticator {
     clock: Arc<dyn Clock>,
     signatures: SignatureCache,
     gate: Option<IssuerGate>,
+    validations: ValidationMetrics,
 }
 
 /// State of the key set cache of one issuer.
@@ -67,6 +70,7 @@ impl Authenticator {
             clock,
             signatures: SignatureCache::default(),
             gate: None,
+            validations: ValidationMetrics::default(),
         }
     }
 
@@ -100,11 +104,37 @@ impl Authenticator {
         token: &str,
         proof: Option<DidProof<'_>>,
     ) -> Result<Caller, TokenError> {
+        let result = self.admitted(token, proof).await;
+        self.validations.count(&result);
+        result
+    }
+
+    async fn admitted(&self, token: &str, proof: Option<DidProof<'_>>) -> Result<Caller, TokenError> {
         let caller = self.verified(token).await?;
         if let Some(gate) = &self.gate {
             gate.admit(&caller, token, proof).await?;
         }
         Ok(caller)
+    }
+
+    /// Registers the metrics of validations and key sets. Issuers are named by their position in the configuration.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.validations.register(registry);
+        let issuers = || self.issuers.values().map(|keys| (keys.index().to_string(), keys));
+        let fetches = issuers().flat_map(|(issuer, keys)| {
+            let metrics = keys.fetches();
+            [
+                ([issuer.clone(), "ok".to_owned()], metrics.ok.clone()),
+                ([issuer, "error".to_owned()], metrics.error.clone()),
+            ]
+        });
+        registry.family("jwks_refresh_total", "fetches of key sets", ["issuer", "outcome"], fetches);
+        let ages = issuers().map(|(issuer, keys)| {
+            let keys = Arc::clone(keys);
+            ([issuer], Reading::seconds(move || keys.age().as_secs_f64()))
+        });
+        let help = "time since the key set was fetched; without one, since the start";
+        registry.family("jwks_age_seconds", help, ["issuer"], ages);
     }
 
     async fn verified(&self, token: &str) -> Result<Caller, TokenError> {

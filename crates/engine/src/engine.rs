@@ -129,6 +129,7 @@ impl Engine {
     /// Registers the metrics of the use cases; those of files have their own.
     pub fn register_metrics(&self, registry: &mut Registry) {
         self.quota_rejections.register(registry);
+        self.actions.register(registry);
     }
 }
 

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use less_sync_auth::jwks::KeyQuery;
@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use url::Url;
 
+use crate::authentication_metrics::FetchMetrics;
 use crate::key_set_source::{FetchMode, KeySetError, KeySetSource};
 use crate::ports::{Clock, Spawner};
 use crate::random::Random;
@@ -57,6 +58,8 @@ pub(crate) struct IssuerKeys {
     /// Copy of the key set in `state`, for readers without a lock.
     loaded: ArcSwapOption<LoadedKeys>,
     state: Mutex<State>,
+    fetches: FetchMetrics,
+    created: Instant,
 }
 
 struct State {
@@ -79,7 +82,25 @@ enum Step {
 impl IssuerKeys {
     pub(crate) fn new(index: usize, url: Url, times: CacheTimes, deps: KeySetDeps) -> Arc<Self> {
         let state = State { cache: KeyCache::new(times), fetch: watch::channel(None).1 };
-        Arc::new(Self { index, url, deps, loaded: ArcSwapOption::empty(), state: Mutex::new(state) })
+        let (loaded, fetches, created) =
+            (ArcSwapOption::empty(), FetchMetrics::default(), deps.clock.instant());
+        Arc::new(Self { index, url, deps, loaded, state: Mutex::new(state), fetches, created })
+    }
+
+    /// Position of the issuer in the configuration.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn fetches(&self) -> &FetchMetrics {
+        &self.fetches
+    }
+
+    /// Age of the key set, usable or not; without one, the time since the creation of this cache.
+    pub(crate) fn age(&self) -> Duration {
+        let now = self.deps.clock.instant();
+        let loaded = self.loaded.load();
+        loaded.as_ref().map_or_else(|| now.saturating_duration_since(self.created), |loaded| loaded.age(now))
     }
 
     /// The key that a token requires. Waits only if the cached set lacks it, at most the timeout of a foreground fetch.
@@ -176,6 +197,7 @@ impl IssuerKeys {
         let fetch = self.deps.source.fetch(&self.url, mode);
         let response = self.with_timeout(mode.timeout(), fetch).await.unwrap_or(Err(KeySetError::TimedOut));
         let parsed = response.and_then(|response| Ok((KeySet::parse(&response.body)?, response.max_age)));
+        if parsed.is_ok() { &self.fetches.ok } else { &self.fetches.error }.inc();
         match &parsed {
             Ok((set, _)) if set.skipped().is_empty() => {
                 tracing::debug!(issuer = self.index, "key set fetched");

@@ -19,6 +19,7 @@
 
 mod action_limits;
 mod authenticate;
+mod authentication_metrics;
 mod authorize;
 mod budget;
 mod chain_cache;
@@ -39,6 +40,7 @@ mod issuer_keys;
 mod key_set_source;
 mod keyed_semaphores;
 mod log_share;
+mod measured_storage;
 mod membership;
 mod owners;
 pub mod ports;
@@ -68,6 +70,7 @@ pub use issuer_gate::IssuerGate;
 pub use issuer_keys::KeySetDeps;
 pub use key_set_source::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
 pub use keyed_semaphores::KeyedSemaphores;
+pub use measured_storage::MeasuredStorage;
 pub use membership::Append;
 pub use ports::{
     AppendedEvent, Clock, FileEvent, Job, MailboxNotices, PushedEvent, RevokedEvent, SpaceEvent, SpaceEvents,

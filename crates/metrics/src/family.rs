@@ -1,4 +1,4 @@
-//! Series of one metric, told apart by their labels and fixed when it is registered.
+//! Series of one metric: one for each set of label values, fixed when the metric is registered.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,7 +26,8 @@ impl<M: Metric> Family<M> {
 
 impl<M: Metric> EncodeMetric for Family<M> {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        self.series.iter().try_for_each(|(labels, metric)| metric.encode(encoder.encode_family(labels)?))
+        let written = self.series.iter().filter(|(_, metric)| !metric.is_empty());
+        written.into_iter().try_for_each(|(labels, metric)| metric.encode(encoder.encode_family(labels)?))
     }
 
     fn metric_type(&self) -> MetricType {
@@ -34,6 +35,6 @@ impl<M: Metric> EncodeMetric for Family<M> {
     }
 
     fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        self.series.iter().all(|(_, metric)| metric.is_empty())
     }
 }

@@ -29,7 +29,7 @@ struct Inner {
     bounds: &'static [u64],
     /// Units of bounds and sum per unit of the exposition, which is seconds or bytes.
     scale: f64,
-    /// One bucket per bound, and one for all values above.
+    /// A bucket for each bound, then one for all values above.
     buckets: Box<[AtomicU64]>,
     sum: AtomicU64,
 }
@@ -93,6 +93,11 @@ impl EncodeMetric for Histogram {
     fn metric_type(&self) -> MetricType {
         MetricType::Histogram
     }
+
+    /// Histograms have many samples; those without an observation are left out.
+    fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +130,10 @@ mod tests {
     #[test]
     fn bounds_of_durations_are_written_without_rounding_errors() {
         let mut registry = Registry::default();
-        registry.register("a_seconds", "waits", Histogram::of_durations());
+        let histogram = Histogram::of_durations();
+        registry.register("a_seconds", "waits", histogram.clone());
+        assert_eq!(registry.render(), "# EOF\n", "nothing was observed");
+        histogram.observe(Duration::ZERO);
         let text = registry.render();
         let bounds: Vec<_> =
             text.lines().filter_map(|line| line.split_once("le=\"")?.1.split_once('"')).collect();

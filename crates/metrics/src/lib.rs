@@ -17,6 +17,7 @@
 
 mod family;
 mod histogram;
+mod rare_counter;
 mod reading;
 mod registry;
 
@@ -24,5 +25,6 @@ pub use histogram::Histogram;
 pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::gauge::Gauge;
 pub use prometheus_client::registry::Metric;
+pub use rare_counter::RareCounter;
 pub use reading::Reading;
 pub use registry::{CONTENT_TYPE, Definition, Kind, Registry};

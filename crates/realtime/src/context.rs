@@ -1,6 +1,7 @@
 //! Context of a running request: its connection, its caller, and the message that contains it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use less_sync_auth::Caller;
@@ -19,13 +20,14 @@ pub(crate) struct Context {
     connection: Arc<Connection>,
     call: Call,
     caller: Arc<Caller>,
+    started: Instant,
 }
 
 impl Context {
     /// The context of `call`, with the caller as of now.
     pub(crate) fn new(connection: Arc<Connection>, call: Call) -> Self {
-        let caller = connection.caller();
-        Self { connection, call, caller }
+        let (caller, started) = (connection.caller(), connection.endpoint.clock.instant());
+        Self { connection, call, caller, started }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -82,7 +84,9 @@ impl Context {
     /// Counts the response of the request; requests of unknown methods are not counted.
     pub(crate) fn count(&self, is_ok: bool) {
         if let Some(method) = self.call.method {
-            self.connection.endpoint.rpc_metrics.responded(method, is_ok);
+            let endpoint = &self.connection.endpoint;
+            let duration = endpoint.clock.instant().saturating_duration_since(self.started);
+            endpoint.rpc_metrics.responded(method, is_ok, duration);
         }
     }
 

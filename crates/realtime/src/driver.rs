@@ -185,6 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let now = self.now();
         match event {
             Event::Incoming(incoming) => {
+                self.endpoint.frame_metrics.received(&incoming);
                 self.session.on_incoming(now, incoming);
                 self.endpoint.metrics.ephemeral_superseded.inc_by(self.session.take_superseded());
             }

@@ -12,6 +12,7 @@ use less_sync_metrics::Registry as MetricRegistry;
 use parking_lot::Mutex;
 
 use crate::broker::Broker;
+use crate::frame_metrics::FrameMetrics;
 use crate::inbound_memory::InboundMemory;
 use crate::limits::Limits;
 use crate::mailbox_notifier::MailboxNotifier;
@@ -61,6 +62,7 @@ pub struct Endpoint {
     pub(crate) inbound_memory: Arc<InboundMemory>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
     pub(crate) rpc_metrics: RpcMetrics,
+    pub(crate) frame_metrics: FrameMetrics,
     is_draining: AtomicBool,
     /// Number of running requests on all connections.
     pub(crate) running: AtomicUsize,
@@ -79,6 +81,7 @@ impl Endpoint {
             inbound_memory: InboundMemory::new(limits.inbound_memory, limits.max_inbound_message),
             metrics,
             rpc_metrics: RpcMetrics::default(),
+            frame_metrics: FrameMetrics::default(),
             engine,
             authenticator,
             broker,
@@ -99,6 +102,16 @@ impl Endpoint {
         self.broker.metrics().register(self.mailboxes.metrics(), registry);
         self.inbound_memory.register(registry);
         self.rpc_metrics.register(registry);
+        self.frame_metrics.register(registry);
+    }
+
+    /// Adds the current sizes of all outbound queues to their metric.
+    pub fn sample_queues(&self) {
+        // Copied, so that connections open and close meanwhile.
+        let outboxes: Vec<_> = self.open.lock().values().cloned().collect();
+        for outbox in outboxes {
+            self.frame_metrics.sample_queues(outbox.queued_bytes());
+        }
     }
 
     /// True once the endpoint is stopping.

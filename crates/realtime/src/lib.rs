@@ -19,6 +19,7 @@ mod context;
 mod cooperation;
 mod driver;
 mod endpoint;
+mod frame_metrics;
 mod inbound_memory;
 mod limits;
 mod listed_dek_bounds;

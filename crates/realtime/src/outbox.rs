@@ -210,6 +210,12 @@ impl Outbox {
 
 /// Consumer: the connection's own task.
 impl Outbox {
+    /// Sizes of the queues of replies, durable events and ephemeral events, in bytes.
+    pub(crate) fn queued_bytes(&self) -> [usize; 3] {
+        let state = self.state.lock();
+        [state.replies.bytes(), state.events.bytes(), state.ephemeral.bytes()]
+    }
+
     /// Requested close of the connection.
     #[must_use]
     pub fn closing(&self) -> Option<Close> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use less_sync_metrics::Histogram;
 use less_sync_storage::{PoolState, StorageError};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,6 +34,9 @@ pub(crate) enum Class {
     Job,
 }
 
+/// Names of the classes, in the order of their variants.
+const CLASSES: [&str; 4] = ["request", "stream", "push", "job"];
+
 type Permits = [Option<OwnedSemaphorePermit>; 2];
 
 /// Connections, opened on demand and kept.
@@ -49,6 +53,8 @@ pub(crate) struct Pool {
     pushes: ConnectionLimit,
     jobs: ConnectionLimit,
     waiting: AtomicUsize,
+    /// Waits for permits, in the order of [`CLASSES`].
+    waits: [Histogram; CLASSES.len()],
 }
 
 /// Limit of concurrent connections; further callers wait in a fair queue.
@@ -72,19 +78,29 @@ impl Pool {
             pushes: ConnectionLimit::new((shared / 4).max(1)),
             jobs: ConnectionLimit::new(1),
             waiting: AtomicUsize::new(0),
+            waits: std::array::from_fn(|_| Histogram::of_durations()),
         }
     }
 
     /// Waits for a free connection. Cancelling the wait or dropping the lease releases its permits at once.
     pub(crate) async fn lease(self: &Arc<Self>, class: Class) -> Result<Lease, NoConnection> {
-        let deadline = Instant::now() + self.acquire_timeout;
+        let started = Instant::now();
+        let deadline = started + self.acquire_timeout;
         let granted = {
             let _waiting = Waiting::new(&self.waiting);
             timeout_at(deadline, self.grant(class)).await
         };
+        if let Some(waits) = self.waits.get(class as usize) {
+            waits.observe(started.elapsed());
+        }
         let permits = granted.map_err(|_| NoConnection::Exhausted(self.acquire_timeout))??;
         let connection = self.connection(deadline).await?;
         Ok(Lease { connection, pool: Arc::clone(self), _permits: permits })
+    }
+
+    /// Class and waits of each class.
+    pub(crate) fn waits(&self) -> impl Iterator<Item = ([&'static str; 1], Histogram)> {
+        CLASSES.into_iter().zip(&self.waits).map(|(class, waits)| ([class], waits.clone()))
     }
 
     /// Use of the connections.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use less_sync_metrics::Registry;
 use less_sync_storage::{JUMP_SETTING, PoolState, Quotas, StorageError};
 use tokio::time::Instant;
 
@@ -73,6 +74,12 @@ impl PostgresStorage {
         let delete = sqlx::query("DELETE FROM server_settings WHERE name = $1").bind(JUMP_SETTING);
         let deleted = delete.execute(lease.connection()).await;
         lease.settle(deleted).map(drop)
+    }
+
+    /// Registers the metrics of the adapter.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        let help = "waits for a database connection";
+        registry.family("db_pool_wait_seconds", help, ["class"], self.pool.waits());
     }
 
     /// Use of the connections. Those of the committers are not counted.

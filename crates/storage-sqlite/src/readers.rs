@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use less_sync_metrics::Histogram;
 use less_sync_storage::{FairSemaphore, Flow, PoolState, StorageError};
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use crate::connection::open_reader;
 use crate::error::{Closed, database, storage_error};
@@ -16,6 +18,8 @@ pub(crate) struct Readers {
     path: PathBuf,
     places: FairSemaphore,
     idle: Mutex<Vec<Connection>>,
+    /// Waits for a connection.
+    waits: Histogram,
 }
 
 impl Readers {
@@ -23,7 +27,12 @@ impl Readers {
     pub(crate) fn open(path: PathBuf, count: usize) -> rusqlite::Result<Self> {
         let count = count.clamp(1, 64);
         let idle: Vec<_> = (0..count).map(|_| open_reader(&path)).collect::<Result<_, _>>()?;
-        Ok(Self { path, places: FairSemaphore::new(count), idle: Mutex::new(idle) })
+        Ok(Self {
+            path,
+            places: FairSemaphore::new(count),
+            idle: Mutex::new(idle),
+            waits: Histogram::of_durations(),
+        })
     }
 
     /// Runs `work` in the turn of `flow` on a connection, on a thread that may block. A caller that stops waiting does not
@@ -35,7 +44,9 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T, StorageError<R>> + Send + 'static,
     {
         // The place moves into the blocking task, so a cancelled caller does not free it before the read has ended.
+        let started = Instant::now();
         let place = self.places.acquire(flow).await.map_err(|_| Closed)?;
+        self.waits.observe(started.elapsed());
         let readers = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
             let result = readers.read_now(work);
@@ -76,6 +87,10 @@ impl Readers {
         let fresh = if failed { open_reader(&self.path).ok() } else { None };
         self.idle.lock().push(fresh.unwrap_or(connection));
         result
+    }
+
+    pub(crate) fn waits(&self) -> &Histogram {
+        &self.waits
     }
 
     /// Use of the connections.

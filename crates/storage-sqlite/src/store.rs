@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use less_sync_metrics::Registry;
 use less_sync_storage::{MountedVolume, PoolState, Quotas, StorageError, Volume};
 
 use crate::connection::open_writer;
@@ -59,6 +60,12 @@ impl SqliteStorage {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.location.path()
+    }
+
+    /// Registers the metrics of the adapter.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        let waits = [(["read"], self.readers.waits().clone())];
+        registry.family("db_pool_wait_seconds", "waits for a database connection", ["class"], waits);
     }
 
     /// Use of the read connections. Writes have one connection of their own, which is not counted.

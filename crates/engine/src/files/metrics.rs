@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use less_sync_metrics::{Counter, Reading, Registry};
+use less_sync_metrics::{Counter, Gauge, Reading, Registry};
 
 use super::transfer_limiter::TransferLimiter;
 
@@ -19,6 +19,10 @@ pub(super) struct Metrics {
     pub(super) damaged: Counter,
     pub(super) swept: Counter,
     pub(super) sweep_failed: Counter,
+    pub(super) queued_uploads: Gauge,
+    pub(super) queued_deletions: Gauge,
+    /// In seconds.
+    pub(super) oldest_due: Gauge,
 }
 
 impl Metrics {
@@ -46,6 +50,11 @@ impl Metrics {
         let swept = [(["removed"], self.swept.clone()), (["failed"], self.sweep_failed.clone())];
         let help = "objects removed by the sweeper, and failed deletions";
         registry.family("blob_sweep_total", help, ["outcome"], swept);
+        let rows = [(["upload"], self.queued_uploads.clone()), (["delete"], self.queued_deletions.clone())];
+        let help = "uploads in progress and objects to delete, as of the last sweep";
+        registry.family("blob_queue_rows", help, ["state"], rows);
+        let help = "time for which the oldest object to delete is due, as of the last sweep";
+        registry.register("blob_queue_oldest_seconds", help, self.oldest_due.clone());
     }
 }
 

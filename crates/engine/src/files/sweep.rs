@@ -73,6 +73,22 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Reads the fill level of the queue of objects into its metrics.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub async fn measure_queue(&self) -> Result<(), StorageError> {
+        let queue = self.0.engine.storage.object_queue(self.0.settings.delete_grace).await?;
+        let metrics = &self.0.metrics;
+        let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+        metrics.queued_uploads.set(amount(queue.uploads));
+        metrics.queued_deletions.set(amount(queue.pending_delete));
+        metrics.oldest_due.set(amount(queue.oldest_due.unwrap_or_default().as_secs()));
+        Ok(())
+    }
+}
+
 /// Delay before the next attempt: exponential backoff from 2 minutes.
 fn delay(attempts: u32) -> Duration {
     if attempts >= MANY_ATTEMPTS {

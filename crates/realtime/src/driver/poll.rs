@@ -80,18 +80,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Moves frames from the outbox to the socket. True once none is left; then a new frame wakes the task.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
         loop {
-            let mut took = false;
+            let (mut took, mut messages, mut bytes) = (false, 0, 0);
             // A batch: all frames that fit the write queue leave in few vectored writes.
             while self.socket.may_send()
                 && let Some(outgoing) = self.outbox.take()
             {
                 took = true;
+                messages += 1;
+                bytes += outgoing.frame.len() as u64;
                 self.socket.send(outgoing.frame);
                 // Only now: events of the new subscriptions enter the outbox behind the response that lists them (G2).
                 if let Some(after) = outgoing.after {
                     self.endpoint.broker.response_written(*after, self.id);
                 }
             }
+            self.endpoint.frame_metrics.sent(messages, bytes);
             let wrote = self.socket.poll_write(cx);
             // Not after every write: all that was taken is written before the last pass, which takes nothing.
             if !took || wrote.is_pending() {

@@ -77,7 +77,7 @@ async fn a_token_is_required_once_it_is_set() {
     let twice = Upgrade::plain_get("/metrics").header("Authorization", &bearer);
     assert_eq!(get(&server, twice.clone().header("Authorization", &bearer)).await.status, 401);
     assert_eq!(get(&server, twice).await.status, 200);
-    // What health checks tell is public on the main listener.
+    // Results of health checks are public on the main listener.
     assert_eq!(get(&server, Upgrade::plain_get("/livez")).await.status, 200);
 }
 
