@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use less_sync_core::cbor::{Decode, InvalidParams};
 use less_sync_core::wire::method::{Lane, Method};
+use tracing::Span;
 
 /// A request or notification as ranges of the message it arrived in: no part of the message is copied.
 #[derive(Clone, Debug)]
@@ -54,6 +55,13 @@ impl Call {
         self.text(&self.name)
     }
 
+    /// Span of the request: its method, and its id if that is safe to log. Unknown methods are text of the client and have no
+    /// name in the log.
+    pub(crate) fn span(&self) -> Span {
+        let rpc = self.method.map_or("unknown", Method::name);
+        tracing::info_span!("rpc", rpc, request_id = loggable(self.id()))
+    }
+
     /// Queue in which the call runs. Responses to unknown methods keep the arrival order.
     pub(crate) fn lane(&self) -> Lane {
         self.method.map_or(Lane::Ordered, |method| method.row().lane)
@@ -69,4 +77,11 @@ impl Call {
     fn text(&self, range: &Range<usize>) -> &str {
         self.message.get(range.clone()).and_then(|part| std::str::from_utf8(part).ok()).unwrap_or_default()
     }
+}
+
+/// The request id, if it is like those that clients count or draw: at most 36 hexadecimal digits and hyphens. Any other text
+/// could be a name.
+fn loggable(id: &str) -> Option<&str> {
+    let is_safe = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    (id.len() <= 36 && id.bytes().all(is_safe)).then_some(id)
 }

@@ -80,7 +80,7 @@ fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepte
     let subprotocol = choose_subprotocol(request.headers()).ok_or(Rejected::BAD_REQUEST)?;
     // The task waits for the upgrade, which completes only after this response is written.
     let challenge = endpoint.authenticator.has_gate().then(|| challenge(endpoint));
-    serve(endpoint.clone(), on_upgrade, permit, challenge);
+    serve(endpoint.clone(), on_upgrade, permit, challenge, subprotocol);
     Ok(Accepted { accept, subprotocol, challenge })
 }
 
@@ -90,6 +90,7 @@ fn serve(
     on_upgrade: OnUpgrade,
     permit: AddressPermit,
     challenge: Option<Challenge>,
+    protocol: &'static str,
 ) {
     let id = ConnectionId::from_bytes(endpoint.random.bits().to_be_bytes());
     let spawner = endpoint.spawner.clone();
@@ -102,7 +103,8 @@ fn serve(
             Err(error) => tracing::debug!(%error, "upgrade failed"),
         }
     };
-    let span = tracing::debug_span!("connection", connection_id = %id);
+    // Without a parent: the span of the HTTP request would live as long as the connection.
+    let span = tracing::info_span!(parent: None, "connection", connection_id = %id, protocol);
     spawner.spawn("connection", Box::pin(connection.instrument(span)));
 }
 

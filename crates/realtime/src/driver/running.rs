@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::FutureExt;
 use futures_util::future::CatchUnwind;
 use less_sync_core::{ErrorCode, frame};
+use tracing::Span;
 
 use crate::call::Call;
 use crate::connection::Connection;
@@ -52,30 +53,35 @@ pub(super) struct Running<F> {
     counted: Counted,
     connection: Arc<Connection>,
     call: Call,
+    /// Entered while the request runs, so that its log lines name it.
+    span: Span,
     future: CatchUnwind<AssertUnwindSafe<F>>,
 }
 
 impl<F: Future + Unpin> Running<F> {
     pub(super) fn new(connection: Arc<Connection>, call: Call, future: F) -> Self {
         let counted = Counted::new(connection.endpoint.clone());
-        Self { counted, connection, call, future: AssertUnwindSafe(future).catch_unwind() }
+        let span = call.span();
+        Self { counted, connection, call, span, future: AssertUnwindSafe(future).catch_unwind() }
     }
 
     /// The same request with the future of its next phase.
     pub(super) fn continued<R: Future + Unpin>(self, rest: R) -> Running<R> {
-        let Self { counted, connection, call, .. } = self;
-        Running { counted, connection, call, future: AssertUnwindSafe(rest).catch_unwind() }
+        let Self { counted, connection, call, span, .. } = self;
+        Running { counted, connection, call, span, future: AssertUnwindSafe(rest).catch_unwind() }
     }
 }
 
 impl<F: Future + Unpin> Future for Running<F> {
     type Output = Result<F::Output, Panicked>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(self.future.poll_unpin(cx));
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let _entered = this.span.enter();
+        let outcome = ready!(this.future.poll_unpin(cx));
         Poll::Ready(outcome.map_err(|_payload| {
-            tracing::error!(rpc = self.call.name(), "handler panicked");
-            Panicked { connection: self.connection.clone(), call: self.call.clone() }
+            tracing::error!("handler panicked");
+            Panicked { connection: this.connection.clone(), call: this.call.clone() }
         }))
     }
 }

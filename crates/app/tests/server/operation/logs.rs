@@ -3,9 +3,13 @@
 //! Every test with a [`TestServer`] scans for tokens, chains, DIDs, mailboxes and users. These add content, and credentials in
 //! places where they do not belong.
 
+use std::io;
+use std::sync::Arc;
+
 use less_sync_core::Permission;
 use less_sync_test_support::{Member, SharedSpace, TestServer, bytes, create, never_logged, update};
-use serde_json::json;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
 
 /// Content of every record, event and file of these tests, as text and as the numbers that `Debug` writes of bytes.
 const CONTENT: &str = "content-of-a-client";
@@ -50,4 +54,47 @@ async fn credentials_in_the_wrong_place_are_logged_at_no_level() {
         server.get(&format!("/api/v1/spaces/{misplaced}/files/{misplaced}?token={misplaced}")).await;
     }
     client.assert_alive().await;
+}
+
+/// Lines of a log in JSON.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn failure_of_the_store_names_connection_method_and_cause() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber =
+        tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::INFO);
+    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = TestServer::builder().database_pages(256).start().await;
+    let (space, mut client) = (server.space("alice"), server.raw("alice").await);
+    let mut index = 0;
+    while client.push(&space, &[create(index, vec![7; 64 * 1024])]).await["ok"] == true {
+        index += 1;
+        assert!(index < 100, "the disk does not fill up");
+    }
+    let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let failures: Vec<_> = events.filter(|event| event["level"] == "ERROR").collect();
+    let [failure] = failures.as_slice() else { panic!("{failures:?}") };
+    assert_eq!(failure["message"], "storage operation failed");
+    assert!(failure["error"].as_str().unwrap().contains("full"), "{failure}");
+    let spans = failure["spans"].as_array().unwrap();
+    let [connection, rpc] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!((&connection["name"], &connection["protocol"]), (&json!("connection"), &json!("less-rpc-v1")));
+    assert_eq!(connection["connection_id"].as_str().unwrap().len(), 36, "{connection}");
+    assert_eq!((&rpc["name"], &rpc["rpc"]), (&json!("rpc"), &json!("push")));
 }
