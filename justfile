@@ -50,6 +50,10 @@ models histories="4096":
     PROPTEST_CASES={{histories}} cargo test --locked -p less-sync-storage-sqlite -p less-sync-storage-postgres \
         --test adapter model:: -- --test-threads=1
 
+# Write docs/metrics.md from the metrics of a server.
+metrics-page:
+    LESS_WRITE_DOCS=1 cargo test --locked -p less-sync-app --test server metric_pages::page
+
 # Measure test coverage. Needs cargo-llvm-cov.
 cover:
     cargo llvm-cov nextest --workspace --html

@@ -79,6 +79,7 @@ mod operation {
     mod health;
     mod key_sets;
     mod logs;
+    mod metric_pages;
     mod metrics;
     mod pooler;
     mod postgres;
