@@ -60,7 +60,7 @@ const FILL: &str = "
 /// The rows above come from nowhere, so the invariants need not hold for them.
 const EMPTY: &str = "
     TRUNCATE files, members, records, revocations, blob_uploads;
-    UPDATE spaces SET cursor = 0, root_public_key = NULL WHERE cursor > 0";
+    UPDATE spaces SET cursor = 0, counted_cursor = 0, stored_bytes = 0, root_public_key = NULL WHERE cursor > 0";
 
 /// Tables that every operation and every start of a server reads.
 const EVERYBODY: [&str; 4] =
