@@ -14,6 +14,7 @@ mod rpc_error;
 
 /// Settings and their documentation (operations §2, §15).
 mod configuration {
+    mod admin;
     mod documentation;
     mod files;
     mod settings;

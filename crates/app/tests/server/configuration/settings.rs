@@ -28,16 +28,16 @@ fn sources(extra: &[(&str, &str)]) -> Sources {
     Sources::from_environment(environment)
 }
 
-fn config(extra: &[(&str, &str)]) -> Config {
+pub(super) fn config(extra: &[(&str, &str)]) -> Config {
     Config::read(&sources(extra)).unwrap()
 }
 
 /// All problems of a configuration that has the required settings and these.
-fn problems(extra: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn problems(extra: &[(&str, &str)]) -> Vec<String> {
     Config::read(&sources(extra)).map_or_else(|invalid| invalid.problems, |_| Vec::new())
 }
 
-fn effective(config: &Config, name: &str) -> String {
+pub(super) fn effective(config: &Config, name: &str) -> String {
     config.effective().iter().find(|(known, _)| *known == name).unwrap().1.clone()
 }
 
@@ -506,38 +506,4 @@ fn dids_belong_to_their_first_issuer_where_there_are_several() {
     let warning = "DID_ISSUERS=any lets every trusted issuer name any user's DID and mailbox as its own";
     let any = (DidIssuers::Any, "any".to_owned(), vec![warning.to_owned()]);
     assert_eq!(mode(&[several, ("DID_ISSUERS", "any")]), any);
-}
-
-/// Operations §2.7.
-#[test]
-fn the_admin_listener_is_off_by_default_and_never_public_without_a_token() {
-    assert!(config(&[]).admin.is_none());
-    let token = ("ADMIN_TOKEN", "a-token-of-the-operator");
-    let local = config(&[("ADMIN_ADDR", "127.0.0.1:9090")]).admin.unwrap();
-    assert_eq!((local.listen.to_string(), local.token.is_none()), ("127.0.0.1:9090".to_owned(), true));
-    let remote = config(&[("ADMIN_ADDR", ":9090"), token]);
-    assert_eq!(effective(&remote, "ADMIN_TOKEN"), "set");
-    let warning =
-        "ADMIN_ADDR 0.0.0.0:9090 is not a loopback address: requests and ADMIN_TOKEN are not encrypted";
-    assert!(remote.warnings.iter().any(|given| given == warning), "{:?}", remote.warnings);
-    let cases: [(&[(&str, &str)], &str); 6] = [
-        (&[("ADMIN_ADDR", ":9090")], "ADMIN_ADDR 0.0.0.0:9090 is not a loopback address: set ADMIN_TOKEN"),
-        (&[("ADMIN_ADDR", "9090")], "invalid ADMIN_ADDR \"9090\""),
-        (&[("ADMIN_ADDR", "127.0.0.1:5379")], "ADMIN_ADDR must differ from LISTEN_ADDR"),
-        (
-            &[("ADMIN_ADDR", "[::1]:80"), ("LISTEN_ADDR", "[::1]:80")],
-            "ADMIN_ADDR must differ from LISTEN_ADDR",
-        ),
-        (
-            &[("ADMIN_ADDR", ":9090"), ("ADMIN_TOKEN", "short")],
-            "ADMIN_TOKEN must have at least 16 visible ASCII characters",
-        ),
-        (
-            &[("ADMIN_ADDR", ":9090"), ("ADMIN_TOKEN", "a token of the operator")],
-            "ADMIN_TOKEN must have at least 16 visible ASCII characters",
-        ),
-    ];
-    for (settings, problem) in cases {
-        assert_eq!(problems(settings), [problem]);
-    }
 }
