@@ -35,7 +35,7 @@ impl SharedSpace {
         Ok(space)
     }
 
-    /// A space that no server knows.
+    /// A space that exists on no server.
     pub(crate) fn unknown() -> Self {
         let expires_at = Timestamp::from_seconds(clock::timestamp().seconds() + LIFETIME);
         Self { owner: Identity::random(), id: random_space(), expires_at }

@@ -34,9 +34,11 @@ use crate::registry::{AddressPermit, ConnectionPermit};
 use crate::session::{Action, Session};
 use crate::socket::{Gone, Socket};
 use event::{Admitted, Event};
-use poll::NOTIFICATION_TURNS;
 use timers::{Arrival, Timers};
 use work::{Work, admit};
+
+/// Messages that a notification counts for in a turn: its handler runs at once, and may send to every subscriber of a space.
+const NOTIFICATION_TURNS: u32 = 8;
 
 /// Driver of one connection, from the upgrade to its end.
 pub(crate) struct Driver<S> {

@@ -13,9 +13,6 @@ use crate::socket::Gone;
 /// Messages that a connection may handle in a row before other connections have their turn.
 const MESSAGES_PER_TURN: u32 = 32;
 
-/// Messages that a notification counts for in a turn: its handler runs at once, and may send to every subscriber of a space.
-pub(super) const NOTIFICATION_TURNS: u32 = 8;
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The next event. The order is a priority: a close precedes results, results precede reads, so that a peer which sends
     /// faster than its calls finish cannot starve them.

@@ -47,9 +47,9 @@ pub(super) fn log_pages() -> i64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     None,
-    /// One beside the writer.
+    /// Checkpoint beside the writer.
     Beside,
-    /// One by the writer itself.
+    /// Checkpoint by the writer itself.
     Own,
 }
 
@@ -180,7 +180,7 @@ impl Shared {
 }
 
 fn log_failure(done: rusqlite::Result<Checkpoint>) {
-    // Nothing is lost: the log stays longer.
+    // The log stays longer; no commit is lost.
     if let Err(error) = done {
         tracing::warn!(%error, "failed to checkpoint the write-ahead log");
     }
