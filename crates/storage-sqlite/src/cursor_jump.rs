@@ -6,14 +6,12 @@ use less_sync_core::SpaceId;
 use less_sync_disk::DirectorySync;
 use less_sync_storage::stored::cursor;
 use less_sync_storage::{
-    Flow, JUMP_BATCH, JUMP_SETTING, JumpOutcome, JumpPosition, JumpProgress, JumpRejection, JumpRequest,
-    StorageError,
+    JUMP_BATCH, JUMP_SETTING, JumpOutcome, JumpPosition, JumpProgress, JumpRejection, JumpRequest,
 };
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::database_file::DatabaseFile;
-use crate::error::storage_error;
-use crate::{OpenError, SqliteStorage, migrate};
+use crate::{OpenError, migrate};
 
 /// Rows after which a transaction takes no further space.
 const BATCH_ROWS: u64 = 20_000;
@@ -21,7 +19,8 @@ const BATCH_ROWS: u64 = 20_000;
 /// Tables whose rows carry cursors.
 const TABLES: [&str; 3] = ["records", "members", "files"];
 
-const RECORDED: &str = "SELECT value FROM server_settings WHERE name = ?1";
+/// Reads the record of a jump.
+pub(crate) const RECORDED: &str = "SELECT value FROM server_settings WHERE name = ?1";
 
 const RECORD: &str = "INSERT INTO server_settings (name, value) VALUES (?1, ?2)
     ON CONFLICT DO UPDATE SET value = excluded.value";
@@ -124,25 +123,4 @@ pub(crate) fn require_complete(db: &Connection) -> Result<(), OpenError> {
     let recorded: Option<String> = db.query_row(RECORDED, [JUMP_SETTING], |row| row.get(0)).optional()?;
     let Some(recorded) = recorded else { return Ok(()) };
     if recorded.parse::<JumpProgress>()?.is_complete() { Ok(()) } else { Err(OpenError::UnfinishedRestore) }
-}
-
-impl SqliteStorage {
-    /// Removes the record of a complete restore jump, so that the next `after-restore` jumps again. For servers.
-    ///
-    /// # Errors
-    /// Failures of the database only.
-    pub async fn forget_jump(&self) -> Result<(), StorageError> {
-        let is_recorded = self.readers.read(Flow::SERVER, |db| {
-            let recorded = db.query_row(RECORDED, [JUMP_SETTING], |_row| Ok(())).optional();
-            recorded.map(|row| row.is_some()).map_err(storage_error)
-        });
-        if !is_recorded.await? {
-            return Ok(());
-        }
-        let delete = |db: &Connection| {
-            let deleted = db.execute("DELETE FROM server_settings WHERE name = ?1", [JUMP_SETTING]);
-            deleted.map(drop).map_err(storage_error)
-        };
-        self.writer.write(JUMP_SETTING.len(), delete).await
-    }
 }

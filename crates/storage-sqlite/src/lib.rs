@@ -28,6 +28,7 @@ mod epochs;
 mod error;
 mod file_names;
 mod files;
+mod forget_jump;
 mod invitations;
 mod issuer_bindings;
 mod maintenance;
