@@ -17,6 +17,7 @@ mod configuration {
     mod admin;
     mod documentation;
     mod files;
+    mod quotas;
     mod settings;
 }
 

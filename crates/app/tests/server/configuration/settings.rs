@@ -7,7 +7,6 @@ use less_sync_api::CorsOrigins;
 use less_sync_app::config::{DatabaseConfig, DidIssuers};
 use less_sync_app::{Config, Sources, Values};
 use less_sync_auth::PersonalSpaceMode;
-use less_sync_storage::Quotas;
 use less_sync_storage_postgres::PostgresOptions;
 use less_sync_storage_sqlite::SqliteOptions;
 
@@ -467,29 +466,6 @@ fn identity_hash_key_is_32_bytes_in_hex_and_not_shown() {
     assert_eq!(problems(&[(NAME, "not-hex")]), ["IDENTITY_HASH_KEY must be valid hex"]);
     let short = "IDENTITY_HASH_KEY must be 64 hex characters (32 bytes), got 16 bytes";
     assert_eq!(problems(&[(NAME, &key[..32])]), [short]);
-}
-
-/// Operations §2.4.
-#[test]
-fn quotas_are_off_unless_set_and_that_of_users_needs_a_key() {
-    let quotas = |settings: &[(&str, &str)]| match config(settings).database {
-        DatabaseConfig::Sqlite(options) => options.quotas,
-        DatabaseConfig::Postgres(options) => options.quotas,
-    };
-    assert_eq!(quotas(&[]), Quotas::default());
-    assert!(!config(&[]).limits.engine.records_owners);
-    let key = ("IDENTITY_HASH_KEY", "0f".repeat(32));
-    let both = [("MAX_SPACE_BYTES", "5 GiB"), ("MAX_USER_BYTES", "1 MiB"), (key.0, key.1.as_str())];
-    for url in ["sqlite:x.db", "postgres://sync@localhost/sync"] {
-        let settings = [&both[..], &[("DATABASE_URL", url)]].concat();
-        assert_eq!(quotas(&settings), Quotas { space: Some(5 << 30), user: Some(1 << 20) }, "{url}");
-        assert!(config(&settings).limits.engine.records_owners);
-    }
-    assert_eq!(problems(&both[1..2]), ["MAX_USER_BYTES needs IDENTITY_HASH_KEY"]);
-    for value in ["0", "1048575", "2000000 GiB", "much"] {
-        let found = problems(&[("MAX_SPACE_BYTES", value)]);
-        assert!(found[0].starts_with("invalid MAX_SPACE_BYTES value"), "{found:?}");
-    }
 }
 
 /// Auth §2.7.

@@ -30,7 +30,7 @@ async fn upload_beyond_the_quota_is_rejected_and_deletion_makes_room() {
 
 /// Both uploads fit when they begin; the second one to end does not, and its object is removed.
 #[tokio::test]
-async fn one_of_two_uploads_for_the_same_room_is_rejected() {
+async fn second_upload_into_the_same_room_is_rejected() {
     let fixture = limited().await;
     let bytes = content(600_000, 4);
     let (first_id, second_id) = (fresh_id(), fresh_id());

@@ -51,7 +51,7 @@ async fn count_of_a_space_survives_a_restart() {
     assert_eq!(alice.push_ok(&space, &[delete(1, 1)]).await, 2);
 }
 
-/// What members push counts against the creator of a shared space, and not against themselves.
+/// Pushes of members count against the creator of a shared space, and not against themselves.
 #[tokio::test]
 async fn quota_of_a_user_spans_their_spaces() {
     let server = TestServer::builder()
