@@ -21,7 +21,7 @@ impl CrateRule {
 
 /// Workspace packages allowed as dev-dependencies everywhere.
 pub(super) const FOR_TESTS: &[&str] =
-    &["less-sync-test-support", "less-sync-storage-conformance", "less-sync-client", "less-sync-history"];
+    &[CORE, CLIENT, HISTORY, "less-sync-test-support", "less-sync-storage-conformance"];
 
 const CORE: &str = "less-sync-core";
 const DISK: &str = "less-sync-disk";

@@ -40,8 +40,8 @@ pub(super) async fn run(
     match &database {
         Database::Sqlite(path, sync) => {
             let opened = less_sync_storage_sqlite::Maintenance::open(path, sync);
-            let opened = opened.map_err(anyhow::Error::new)?;
-            moves.all(Files::Sqlite(opened)).await?;
+            let mut opened = opened.map_err(anyhow::Error::new)?;
+            moves.all(Files::Sqlite(&mut opened)).await?;
         }
         Database::Postgres(migrator) => {
             let moving = migrator.maintain(async |maintenance| moves.all(Files::Postgres(maintenance)).await);
@@ -55,7 +55,7 @@ pub(super) async fn run(
 
 /// Files of a database under its lock.
 enum Files<'f, 's> {
-    Sqlite(less_sync_storage_sqlite::Maintenance),
+    Sqlite(&'f mut less_sync_storage_sqlite::Maintenance),
     Postgres(&'f mut migrate::Maintenance<'s>),
 }
 
