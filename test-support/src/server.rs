@@ -38,7 +38,7 @@ pub struct TestServer {
     log: LogScan,
 }
 
-/// What remains of a server that was killed. Holds its data until it is dropped.
+/// Data of a server that was killed. Kept until this is dropped.
 #[derive(Debug)]
 pub struct KilledServer {
     issuer: Issuer,

@@ -108,7 +108,7 @@ fn migration(error: &MigrateError) -> Option<&'static str> {
             Some("run less-sync-migrate up")
         }
         MigrateError::NotEmpty(_) => Some("create an empty one with createdb, and name it"),
-        // Their texts, or the hints behind them, name the step.
+        // The texts of these, or the hints behind them, name the step.
         MigrateError::Url(_)
         | MigrateError::NewerOriginal
         | MigrateError::UnfinishedRestore

@@ -48,7 +48,7 @@ impl IdentityHashKey {
     }
 
     /// Hash of the caller as the owner of spaces: as [`Self::actor`], with a prefix of the input (a zero byte, `owner`, a zero
-    /// byte), so that nobody without the key can tell whose rate-limited actions belong to which spaces.
+    /// byte), so that rate-limited actions cannot be joined with spaces without the key.
     #[must_use]
     pub fn owner(&self, caller: &Caller) -> [u8; 32] {
         // No issuer starts with a zero byte.

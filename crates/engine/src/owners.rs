@@ -5,7 +5,7 @@ use std::sync::Arc;
 use less_sync_auth::{Caller, IdentityHashKey};
 use less_sync_storage::OwnerHash;
 
-/// Hashing of the owners of spaces; of nobody unless owners are recorded.
+/// Hashing of the owners of spaces; `None` for each unless owners are recorded.
 #[derive(Clone, Default)]
 pub(crate) struct Owners(Option<Arc<IdentityHashKey>>);
 

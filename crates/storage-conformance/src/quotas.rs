@@ -96,7 +96,7 @@ pub async fn space_may_reach_its_quota_but_not_exceed_it<B: Backend>() {
     ] {
         assert_eq!(rejected_by(&fixture.push(space, vec![change]).await), Some(Quota::Space));
     }
-    // What one record gives up, another one may take, in the same push.
+    // Bytes that one record gives up are free for another one of the same push.
     let exchanged = vec![live(record(1), first, &blob(1)), live(record(2), second, &blob(99))];
     let third = fixture.commit(space, exchanged).await;
     let keyed_now = vec![keyed(record(2), third, &blob(99 - KEY), dek(1, 1))];

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cause_is_shown_once() {
+    fn causes_are_shown_once() {
         let lost = DriverFailure(sqlx::Error::Io(io::Error::other("no route")));
         assert_eq!(ErrorChain(&lost).to_string(), "connection to the database failed: no route");
         let tls = DriverFailure(sqlx::Error::Tls("bad certificate".into()));

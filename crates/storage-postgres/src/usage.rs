@@ -18,7 +18,7 @@ pub(crate) fn parameter(quota: Option<u64>) -> Option<i64> {
 }
 
 /// Decides about a write that changes the stored bytes of the space by `growth`, under the lock of the space. The row of the
-/// owner is locked from then on. Asks nothing for a write that adds none, nor without quotas.
+/// owner is locked from then on. A write that adds no bytes, and any write without quotas, needs no query.
 pub(crate) async fn check(
     db: &mut Session,
     quotas: Quotas,

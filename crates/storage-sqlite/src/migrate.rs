@@ -56,13 +56,13 @@ pub(crate) fn run(db: &mut Connection) -> Result<Vec<SchemaStep>, OpenError> {
     MIGRATIONS.iter().skip(applied.len()).map(|migration| apply(db, migration)).collect()
 }
 
-/// Highest schema version that this build knows.
+/// Highest schema version of this build.
 #[must_use]
 pub fn latest_schema_version() -> i64 {
     MIGRATIONS.last().map_or(0, |migration| migration.version)
 }
 
-/// Version of a database whose history this build knows; 0 for an empty one.
+/// Version of a database whose history is that of this build; 0 for an empty one.
 pub(crate) fn require_known(db: &Connection) -> Result<i64, OpenError> {
     let applied = history(db)?;
     check(&applied)?;

@@ -57,7 +57,7 @@ pub(crate) fn move_cursor<R>(
         .query_row(params![space.as_bytes(), next.as_i64(), now_micros(), growth], |row| row.get(0))
         .optional()
         .map_err(storage_error)?;
-    // This is the only writer, so a space that was read before is there.
+    // The database has a single writer, so a space that was read before is there.
     let owner: Option<[u8; 32]> = moved.ok_or(CorruptRow("space index"))?;
     match owner {
         Some(owner) if growth != 0 => {

@@ -89,7 +89,7 @@ pub struct JumpProgress {
 pub enum JumpPosition {
     /// No space is changed yet.
     Start,
-    /// This space and all with a lower id are changed.
+    /// Spaces up to this id are changed.
     After(SpaceId),
     /// All spaces are changed.
     Complete,

@@ -7,6 +7,6 @@ use crate::LiveObject;
 pub struct SnapshotFile {
     /// The file and the name of its object.
     pub object: LiveObject,
-    /// SHA-256 of the object, if the database knows it.
+    /// SHA-256 of the object, if the database has it.
     pub sha256: Option<[u8; 32]>,
 }

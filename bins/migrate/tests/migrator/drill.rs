@@ -134,7 +134,7 @@ async fn clients_converge_on_the_restored_content(store: Store) {
     sorted.sort_unstable();
     expected.sort_unstable();
     assert_eq!(sorted, expected);
-    // What it did not receive is what was lost, and nothing else.
+    // Exactly the lost records are missing.
     let unsent: Vec<RecordId> = replica.keys().filter(|id| !received.contains(id)).copied().collect();
     let later = |id: &RecordId| index_of(id) >= LOAD + loaded;
     assert!(unsent.iter().all(later), "{unsent:?}");

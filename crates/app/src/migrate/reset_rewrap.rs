@@ -30,7 +30,7 @@ pub(super) async fn run(database: &Database, arguments: &ResetRewrapArguments) -
     output::print("rewrap ended")
 }
 
-/// Prints the state, and fails unless there is something to end that the operator wants to end.
+/// Prints the state, and fails unless a rewrap is pending and `--yes` was given.
 fn decide(state: Option<RewrapState>, yes: bool) -> Result<(), ExitError> {
     let state = state.ok_or_else(|| anyhow!("space not found"))?;
     let RewrapState { key_generation, min_key_generation, rewrap_epoch, records, files } = state;
@@ -42,7 +42,7 @@ fn decide(state: Option<RewrapState>, yes: bool) -> Result<(), ExitError> {
     match (rewrap_epoch, yes) {
         (None, _) => Err(anyhow!("no rewrap is pending").into()),
         (Some(_), false) => Err(ExitError::usage(anyhow!(
-            "nothing is changed without --yes: records and files above keep keys of older epochs"
+            "no change without --yes: records and files above keep keys of older epochs"
         ))),
         (Some(_), true) => Ok(()),
     }

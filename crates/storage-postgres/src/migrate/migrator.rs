@@ -179,7 +179,7 @@ impl Migrator {
     /// interrupted after `load`, [`Migrator::jump_cursors`] completes it.
     ///
     /// # Errors
-    /// Those of `load`, which must then have left the database empty, and [`MigrateError`].
+    /// Errors of `load`, which must then have left the database empty, and [`MigrateError`].
     pub async fn restore<E: From<MigrateError>>(
         &self,
         load: impl AsyncFnOnce() -> Result<(), E>,

@@ -266,7 +266,7 @@ async fn object(
     if reader.size != object.size {
         return Ok(Object::Lost(Finding::Damaged, name));
     }
-    // What a killed run left under the name would be in the way.
+    // An object that a killed run left under the name would be in the way.
     place.objects.delete(&name).await.with_context(failed)?;
     let writer = place.objects.create(&key, object.size).await.with_context(failed)?;
     Ok(match copy(reader, writer, expected.as_deref()).await.with_context(failed)? {

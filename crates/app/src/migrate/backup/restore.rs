@@ -237,7 +237,7 @@ impl Objects<'_> {
                     let another = || anyhow!("file storage has another object {}", key.without_space());
                     return if is_ours { Ok(()) } else { Err(another()) };
                 }
-                // What an interrupted restore left under the name would be in the way.
+                // An object that an interrupted restore left under the name would be in the way.
                 Err(BlobError::NotFound) => {
                     self.blobs.delete(&ObjectName::from(&key)).await.with_context(failed)?;
                 }
