@@ -16,8 +16,12 @@ use crate::{OpenError, migrate};
 /// Rows after which a transaction takes no further space.
 const BATCH_ROWS: u64 = 20_000;
 
-/// Tables whose rows carry cursors.
-const TABLES: [&str; 3] = ["records", "members", "files"];
+/// One statement for each table whose rows carry cursors.
+const RAISE_ROWS: [&str; 3] = [
+    "UPDATE records SET cursor = cursor + ?2 WHERE space_id = ?1 AND cursor > 0",
+    "UPDATE members SET cursor = cursor + ?2 WHERE space_id = ?1 AND cursor > 0",
+    "UPDATE files SET cursor = cursor + ?2 WHERE space_id = ?1 AND cursor > 0",
+];
 
 /// Reads the record of a jump.
 pub(crate) const RECORDED: &str = "SELECT value FROM server_settings WHERE name = ?1";
@@ -69,7 +73,7 @@ pub(crate) fn open_existing(
 fn check_room(db: &Connection, progress: &JumpProgress) -> Result<(), OpenError> {
     let last = progress.last();
     let highest: i64 = db.query_row(
-        "SELECT coalesce(max(cursor), 0) FROM spaces WHERE ?1 IS NULL OR id > ?1",
+        "SELECT coalesce(max(cursor), 0) FROM spaces WHERE id > coalesce(?1, x'')",
         [last.as_ref().map(SpaceId::as_bytes)],
         |row| row.get(0),
     )?;
@@ -101,7 +105,7 @@ fn batch(db: &mut Connection, mut progress: JumpProgress) -> Result<JumpProgress
 fn next_space(db: &Connection, progress: &JumpProgress) -> rusqlite::Result<Option<SpaceId>> {
     let last = progress.last();
     let mut select =
-        db.prepare_cached("SELECT id FROM spaces WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT 1")?;
+        db.prepare_cached("SELECT id FROM spaces WHERE id > coalesce(?1, x'') ORDER BY id LIMIT 1")?;
     let id = select.query_row([last.as_ref().map(SpaceId::as_bytes)], |row| row.get(0)).optional()?;
     Ok(id.map(SpaceId::from_bytes))
 }
@@ -110,9 +114,8 @@ fn next_space(db: &Connection, progress: &JumpProgress) -> rusqlite::Result<Opti
 fn jump_space(db: &Connection, space: SpaceId, progress: &JumpProgress) -> rusqlite::Result<u64> {
     let parameters = params![space.as_bytes(), progress.jump.as_i64()];
     let mut rows = 0;
-    for table in TABLES {
-        let update = format!("UPDATE {table} SET cursor = cursor + ?2 WHERE space_id = ?1 AND cursor > 0");
-        rows += db.prepare_cached(&update)?.execute(parameters)? as u64;
+    for update in RAISE_ROWS {
+        rows += db.prepare_cached(update)?.execute(parameters)? as u64;
     }
     db.prepare_cached("UPDATE spaces SET cursor = cursor + ?2 WHERE id = ?1")?.execute(parameters)?;
     Ok(rows)

@@ -58,7 +58,7 @@ pub fn verify(
 }
 
 fn first_space(db: &Connection, from: Option<SpaceId>) -> rusqlite::Result<Option<SpaceId>> {
-    let select = "SELECT id FROM spaces WHERE ?1 IS NULL OR id >= ?1 ORDER BY id LIMIT 1";
+    let select = "SELECT id FROM spaces WHERE id >= coalesce(?1, x'') ORDER BY id LIMIT 1";
     let from = from.as_ref().map(SpaceId::as_bytes);
     Ok(db.query_row(select, [from], |row| row.get(0)).optional()?.map(SpaceId::from_bytes))
 }
