@@ -109,7 +109,7 @@ async fn stuck_rewrap_is_ended_on_request(store: Store) {
     let pending = "key_generation=2 min_key_generation=1 rewrap_epoch=2 records=0 files=2";
     let said = site.run(&["reset-rewrap", &space]);
     assert_eq!((said.code, said.lines()), (2, vec![pending]));
-    assert!(said.err.contains("nothing is changed without --yes"), "{}", said.err);
+    assert!(said.err.contains("no change without --yes"), "{}", said.err);
     let said = site.run(&["reset-rewrap", &space, "--yes"]).succeeded();
     assert_eq!(said.lines(), [pending, "rewrap ended"]);
     let said = site.run(&["reset-rewrap", &space, "--yes"]);
