@@ -103,6 +103,10 @@ async fn session_that_is_cut_within_a_push_leaves_nothing_behind() {
         for number in 1..=3 {
             let storage = Arc::clone(&harness.storage);
             pushes.spawn(async move { push(&storage, space(number), vec![live(round, NONE, 10)]).await });
+            if number == 1 {
+                // Otherwise all three may be one batch, of one session.
+                await_sessions(&mut intruder, "wait_event_type = 'Lock'", 1).await;
+            }
         }
         await_sessions(&mut intruder, "wait_event_type = 'Lock'", 2).await;
         execute(&mut intruder, CUT_ALL).await;
