@@ -117,7 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while let Some(action) = self.session.next_action() {
             match action {
                 Action::Authenticate(frame) => {
-                    let admitting = admit(self.endpoint.clone(), frame, self.challenge);
+                    let address = self.address.as_ref().map(AddressPermit::address);
+                    let admitting = admit(self.endpoint.clone(), address, frame, self.challenge);
                     self.work.admitting = Some(admitting.boxed());
                 }
                 Action::Run(call) => self.start(call),

@@ -19,6 +19,7 @@ use crate::mailbox_notifier::MailboxNotifier;
 use crate::metrics::ConnectionMetrics;
 use crate::outbox::Outbox;
 use crate::registry::Registry;
+use crate::rejection_pace::RejectionPace;
 use crate::rpc_metrics::RpcMetrics;
 
 /// Dependencies and configuration of an endpoint.
@@ -59,6 +60,7 @@ pub struct Endpoint {
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) rejection_pace: RejectionPace,
     pub(crate) inbound_memory: Arc<InboundMemory>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
     pub(crate) rpc_metrics: RpcMetrics,
@@ -78,6 +80,7 @@ impl Endpoint {
         let metrics = Arc::<ConnectionMetrics>::default();
         Arc::new(Self {
             registry: Registry::new(&limits, metrics.clone()),
+            rejection_pace: RejectionPace::new(),
             inbound_memory: InboundMemory::new(limits.inbound_memory, limits.max_inbound_message),
             metrics,
             rpc_metrics: RpcMetrics::default(),

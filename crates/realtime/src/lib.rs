@@ -31,6 +31,7 @@ mod position_check;
 mod presence;
 mod presence_sweep;
 mod registry;
+mod rejection_pace;
 mod rfc3339;
 mod rpc_error;
 mod rpc_metrics;

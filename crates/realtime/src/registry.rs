@@ -142,6 +142,13 @@ pub(crate) struct AddressPermit {
     address: PeerNetwork,
 }
 
+impl AddressPermit {
+    /// Network of the remote peer.
+    pub(crate) fn address(&self) -> PeerNetwork {
+        self.address
+    }
+}
+
 impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut counts = self.registry.counts.lock();

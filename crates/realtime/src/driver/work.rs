@@ -8,9 +8,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use less_sync_auth::TokenError;
 use less_sync_auth::did_proof::{Challenge, DidProof};
-use less_sync_core::Close;
 use less_sync_core::rights::Scope;
 use less_sync_core::wire::method::Lane;
+use less_sync_core::{Close, PeerNetwork};
 use less_sync_engine::Job;
 
 use super::event::{Admitted, Event};
@@ -22,9 +22,25 @@ use crate::endpoint::Endpoint;
 use crate::methods::{Completed, Enqueued};
 use crate::session::AuthFrame;
 
-/// Validates the token and registers the connection (protocol §1.4 steps 4 and 5).
+/// Validates the token and registers the connection (protocol §1.4 steps 4 and 5). The rejections of an address are paced
+/// (protocol §1.10).
 pub(super) async fn admit(
     endpoint: Arc<Endpoint>,
+    address: Option<PeerNetwork>,
+    frame: AuthFrame,
+    challenge: Option<Challenge>,
+) -> Result<Box<Admitted>, Close> {
+    let outcome = validate(&endpoint, frame, challenge).await;
+    if outcome.is_err()
+        && let Some(due) = address.and_then(|of| endpoint.rejection_pace.count(of, endpoint.clock.instant()))
+    {
+        endpoint.clock.sleep_until(due).await;
+    }
+    outcome
+}
+
+async fn validate(
+    endpoint: &Endpoint,
     frame: AuthFrame,
     challenge: Option<Challenge>,
 ) -> Result<Box<Admitted>, Close> {

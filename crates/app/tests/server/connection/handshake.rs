@@ -105,6 +105,22 @@ async fn every_rejected_token_has_its_reason() {
     }
 }
 
+/// Protocol §1.10: an address that is rejected over and over waits, and nobody else does.
+#[tokio::test]
+async fn rejections_of_an_address_are_paced_and_accepted_tokens_are_not() {
+    let server = TestServer::with_manual_clock().await;
+    for _ in 0..100 {
+        assert_eq!(close_after_token(&server, "nonsense").await, auth_failed("invalid auth token"));
+    }
+    let mut paced = RawClient::connect(server.address()).await;
+    let token = encode(&json!({ "type": 2, "method": "auth", "params": { "token": "nonsense" } }));
+    paced.send(&Frame::new(Opcode::BINARY, token)).await;
+    server.clock().until_armed(Duration::from_millis(10)).await;
+    server.raw("alice").await.assert_alive().await;
+    server.clock().advance(Duration::from_millis(10));
+    assert_eq!(paced.receive_close().await, auth_failed("invalid auth token"));
+}
+
 /// a token cannot name a space that is not its user's.
 #[tokio::test]
 async fn a_forged_personal_space_claim_is_rejected() {
