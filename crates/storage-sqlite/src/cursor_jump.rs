@@ -16,7 +16,7 @@ use crate::{OpenError, migrate};
 /// Rows after which a transaction takes no further space.
 const BATCH_ROWS: u64 = 20_000;
 
-/// One statement for each table whose rows carry cursors.
+/// Statements that raise the cursors of rows, one for each table.
 const RAISE_ROWS: [&str; 3] = [
     "UPDATE records SET cursor = cursor + ?2 WHERE space_id = ?1 AND cursor > 0",
     "UPDATE members SET cursor = cursor + ?2 WHERE space_id = ?1 AND cursor > 0",
