@@ -7,7 +7,7 @@
 //! ```
 //! use less_sync_metrics::{Counter, Registry};
 //!
-//! let (ok, error) = (Counter::default(), Counter::default());
+//! let (ok, error) = <(Counter, Counter)>::default();
 //! let mut registry = Registry::default();
 //! let outcomes = [(["ok"], ok.clone()), (["error"], error.clone())];
 //! registry.family("logins_total", "responses to logins", ["outcome"], outcomes);
