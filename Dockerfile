@@ -1,4 +1,4 @@
-# Image of the server, the migrator and the toolbox.
+# Image of the server and the migrator.
 #
 #   docker build -t less-sync .
 #   docker run -p 5379:5379 -v less-sync:/var/lib/less-sync -e TRUSTED_ISSUERS=https://accounts.example.com less-sync
@@ -13,9 +13,9 @@ COPY . .
 # The commit that `--version` shows; the sources are copied without their repository.
 ARG REVISION=
 ENV LESS_SYNC_REVISION=${REVISION}
-RUN cargo build --profile dist --locked -p less-sync-server -p less-sync-migrate -p less-sync \
+RUN cargo build --profile dist --locked -p less-sync-server -p less-sync-migrate \
     && install -d /image/app /image/usr/bin \
-    && install target/dist/less-sync-server target/dist/less-sync-migrate target/dist/less-sync /image/usr/bin/ \
+    && install target/dist/less-sync-server target/dist/less-sync-migrate /image/usr/bin/ \
     && ln -s /usr/bin/less-sync-server /image/app/server \
     && ln -s /usr/bin/less-sync-migrate /image/app/migrate \
     && install -d -m 0700 -o 65532 -g 65532 /image/var/lib/less-sync
