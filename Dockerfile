@@ -1,4 +1,4 @@
-# Image of the server and the migrator.
+# Image of the server, the migrator and the generator of federation keys.
 #
 #   docker build -t less-sync .
 #   docker run -p 5379:5379 -v less-sync:/var/lib/less-sync -e TRUSTED_ISSUERS=https://accounts.example.com less-sync
@@ -13,11 +13,17 @@ COPY . .
 # The commit that `--version` shows; the sources are copied without their repository.
 ARG REVISION=
 ENV LESS_SYNC_REVISION=${REVISION}
-RUN cargo build --profile dist --locked -p less-sync-server -p less-sync-migrate \
-    && install -d /image/app /image/usr/bin \
-    && install target/dist/less-sync-server target/dist/less-sync-migrate /image/usr/bin/ \
+# Optional features, such as less-sync-server/jemalloc, which needs a BUILDER with make.
+ARG FEATURES=
+# The server is also the migrator and the generator, by links with their names.
+RUN cargo build --profile dist --locked -p less-sync-server --features "$FEATURES" \
+    && install -D -t /image/usr/bin target/dist/less-sync-server \
+    && ln -s less-sync-server /image/usr/bin/less-sync-migrate \
+    && ln -s less-sync-server /image/usr/bin/less-sync-federation-keygen \
+    && install -d /image/app \
     && ln -s /usr/bin/less-sync-server /image/app/server \
     && ln -s /usr/bin/less-sync-migrate /image/app/migrate \
+    && ln -s /usr/bin/less-sync-federation-keygen /image/app/federation-keygen \
     && install -d -m 0700 -o 65532 -g 65532 /image/var/lib/less-sync
 
 FROM ${BASE}

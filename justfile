@@ -24,7 +24,7 @@ test-fast:
 
 # Run a development server on loopback with a built-in issuer; data in ./.less-sync/.
 dev *flags:
-    cargo run --release -p less-sync-server -- --dev {{flags}}
+    cargo run -p less-sync-server -- --dev {{flags}}
 
 # Refresh the offline data of PostgreSQL queries (.sqlx). `url`: a database with the current schema.
 db-prepare url:
@@ -45,18 +45,31 @@ bench *filter:
 crashes kills="200":
     LESS_SYNC_KILLS={{kills}} cargo test --locked -p less-sync-server --test program crashes::records -- --test-threads=1 --nocapture
 
+# The same with three servers on one database: a server or NATS is killed this many times, or the servers are restarted in turn.
+node-crashes kills="200":
+    LESS_SYNC_KILLS={{kills}} cargo test --locked -p less-sync-server --test program crashes::nodes -- --test-threads=1 --nocapture
+
 # Replay random histories against the model: this many on SQLite, and a quarter of it on PostgreSQL.
 models histories="4096":
     PROPTEST_CASES={{histories}} cargo test --locked -p less-sync-storage-sqlite -p less-sync-storage-postgres \
         --test adapter model:: -- --test-threads=1
 
+# Run the tests of the PostgreSQL adapter on versions 15 to 18, or those given. Needs npm, on Linux on x86-64.
+postgres-versions *versions="15 16 17 18":
+    test-support/postgresql/install
+    for version in {{versions}}; do test-support/postgresql/test $version || exit 1; done
+
 # Write docs/metrics.md from the metrics of a server.
 metrics-page:
     LESS_WRITE_DOCS=1 cargo test --locked -p less-sync-app --test server metric_pages::page
 
-# Measure test coverage. Needs cargo-llvm-cov.
-cover:
-    cargo llvm-cov nextest --workspace --html
+# Measure test coverage and check its floors. Needs cargo-llvm-cov; compiles everything anew.
+cover *packages:
+    coverage/run {{packages}}
+
+# Check every combination of cargo features of the programs. Needs cargo-hack.
+features:
+    cargo hack check --locked --feature-powerset --all-targets -p less-sync-app -p less-sync-server -p less-sync-migrate
 
 # Check dependencies: bans, licences, sources.
 deny:
@@ -67,13 +80,18 @@ deny:
 advisories:
     cargo deny --locked check advisories
 
+# Build the book into target/book. Needs Python 3.9 or newer with venv.
+book:
+    book/build
+
 # Build the API documentation; broken links are errors.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-# Build the stripped binaries of packages and images into target/dist/.
+# Build the stripped binaries of packages into target/dist/. Needs make.
 dist:
-    cargo build --profile dist --locked -p less-sync-server -p less-sync-migrate -p less-sync
+    cargo build --profile dist --locked -p less-sync-server -p less-sync-migrate \
+        -p less-sync-federation-keygen -p less-sync --features less-sync-server/jemalloc
 
 # Build the Debian package into target/debian/. Needs cargo-deb.
 deb: dist
@@ -91,3 +109,9 @@ image engine="docker":
 # Run everything that CI runs.
 ci:
     .ci/run
+
+# Draw the pictures of `less-sync top`, `less-sync demo` and the playground in the documentation. Needs Node.js and Chromium.
+pictures:
+    cargo build --locked -p less-sync-server
+    LESS_SYNC_WRITE_PICTURE=1 cargo test --locked -p less-sync picture_of
+    LESS_SYNC_WRITE_PICTURE=1 cargo test --locked -p less-sync-app --test server playground_does

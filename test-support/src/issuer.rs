@@ -10,10 +10,11 @@ mod signing_key;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use less_sync_core::Timestamp;
+use less_sync_core::{SpaceId, Timestamp};
 use less_sync_engine::Clock;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 pub use claims::Claims;
 pub use key_route::Behaviour;
@@ -68,6 +69,14 @@ impl Issuer {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Personal space of `user` with an ordinary token.
+    #[must_use]
+    pub fn personal_space(&self, user: &str) -> SpaceId {
+        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"less.so");
+        let name = [&self.url(), user, "client-1"].join("\0");
+        SpaceId::from(Uuid::new_v5(&namespace, name.as_bytes()))
     }
 
     /// Claims of a valid token for `user`, as a builder.

@@ -4,6 +4,8 @@
 //! private cluster from local binaries. Without any of them the test fails and names all three. Tests of one
 //! `cargo nextest` run share a server, and so do tests of one process under `cargo test`; it ends with them, however
 //! they end.
+//!
+//! `LESS_TEST_POSTGRES_VERSION` asks for a major version; on any other the test fails.
 
 mod container;
 mod database;
@@ -14,6 +16,7 @@ mod proxied;
 mod run;
 mod server;
 mod template;
+mod version;
 mod watcher;
 
 pub use database::TestDatabase;

@@ -116,17 +116,26 @@ impl RawClient {
         }
     }
 
-    /// The next binary message other than the keepalive; pings and pongs are passed over.
+    /// The next binary message other than the keepalive, in one frame or several; pings and pongs are passed over.
     ///
     /// # Panics
     /// If the server closes, ends or sends anything else instead.
     pub async fn receive_message(&mut self) -> Vec<u8> {
+        let mut message = Vec::new();
         loop {
             match self.receive().await {
-                Received::Frame(frame) if frame.opcode == Opcode::BINARY && frame.fin => {
-                    if frame.payload != [0xf6] {
-                        return frame.payload;
+                Received::Frame(frame)
+                    if frame.opcode
+                        == if message.is_empty() { Opcode::BINARY } else { Opcode::CONTINUATION } =>
+                {
+                    message.extend(frame.payload);
+                    if !frame.fin {
+                        continue;
                     }
+                    if message != [0xf6] {
+                        return message;
+                    }
+                    message.clear();
                 }
                 Received::Frame(frame) if frame.is_ping_or_pong() => {}
                 other @ (Received::Frame(_) | Received::End) => {

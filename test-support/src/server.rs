@@ -1,5 +1,7 @@
 //! A whole server on a free loopback port, with a database and an issuer of its own.
 
+mod node;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,13 +12,15 @@ use less_sync_app::config::DatabaseConfig;
 use less_sync_app::{Config, Overrides, Server, Sources, SystemClock, Values};
 use less_sync_core::SpaceId;
 use less_sync_engine::Clock;
+use less_sync_engine::ports::FanoutBus;
 use less_sync_realtime::Limits;
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use crate::log_scan::LogScan;
 use crate::postgres::TestDatabase;
 use crate::{Behaviour, HttpResponse, Issuer, ManualClock, Member, RawClient, Upgrade, within};
+use node::TestBus;
+pub use node::TestNode;
 
 /// `postgres` lets servers under test keep their data there instead of in a file.
 const STORE: &str = "LESS_TEST_STORE";
@@ -85,6 +89,7 @@ pub struct TestServerBuilder {
     store: TestStore,
     files: bool,
     directory_sync: Option<fn(&Path) -> io::Result<()>>,
+    bus: TestBus,
 }
 
 impl TestServer {
@@ -124,6 +129,13 @@ impl TestServer {
         self.server.admin_address().expect("a server with ADMIN_ADDR")
     }
 
+    /// URL of its database.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        let file = || format!("sqlite:{}", self.folder.path().join("less-sync.db").display());
+        self.database.as_ref().map_or_else(file, |database| database.url().to_owned())
+    }
+
     /// Metrics of the server.
     #[must_use]
     pub fn metrics(&self) -> &less_sync_metrics::Registry {
@@ -154,9 +166,7 @@ impl TestServer {
     /// The personal space of `user` in the app `client-1`, which ordinary tokens are for.
     #[must_use]
     pub fn space_id(&self, user: &str) -> SpaceId {
-        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"less.so");
-        let name = [&self.issuer.url(), user, "client-1"].join("\0");
-        SpaceId::from(Uuid::new_v5(&namespace, name.as_bytes()))
+        self.issuer.personal_space(user)
     }
 
     /// [`TestServer::space_id`] as text.
@@ -199,6 +209,16 @@ impl TestServer {
         self.folder.path().to_owned()
     }
 
+    /// Starts another node on the same database, over `bus` or the transport of the configuration.
+    pub async fn another_node(&self, bus: Option<Arc<dyn FanoutBus>>) -> TestNode {
+        TestNode { server: Box::pin(run_over(self.config.clone(), self.clock.as_ref(), bus)).await }
+    }
+
+    /// Loads its peers and signing keys again.
+    pub fn reload(&self) {
+        self.server.reload();
+    }
+
     /// Begins an orderly shutdown.
     pub fn drain(&self) {
         self.server.drain();
@@ -207,6 +227,15 @@ impl TestServer {
     /// Completes when it has stopped.
     pub async fn stopped(&mut self) {
         within("the server to stop", self.server.stopped()).await.expect("an orderly stop");
+    }
+
+    /// Waits until it stops because of a failure, and returns the error.
+    ///
+    /// # Panics
+    /// If it stops in good order.
+    pub async fn failed(&mut self) -> String {
+        let stopped = within("the server to stop", self.server.stopped()).await;
+        format!("{:#}", stopped.expect_err("a failure"))
     }
 
     /// Ends it at once, without a shutdown.
@@ -305,6 +334,13 @@ impl TestServerBuilder {
         self.embedded()
     }
 
+    /// Talks to other nodes over `bus`.
+    #[must_use]
+    pub fn bus(mut self, bus: Arc<dyn FanoutBus>) -> Self {
+        self.bus = TestBus(Some(bus));
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -322,8 +358,9 @@ impl TestServerBuilder {
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = if self.wants_postgres() { Some(TestDatabase::migrated().await) } else { None };
+        let bus = self.bus.0.clone();
         let config = self.config(&issuer, &folder, database.as_ref());
-        let server = Box::pin(run(config.clone(), clock.as_ref())).await;
+        let server = Box::pin(run_over(config.clone(), clock.as_ref(), bus)).await;
         TestServer { server, issuer, clock, config, folder, database, log }
     }
 
@@ -372,8 +409,12 @@ impl TestServerBuilder {
 }
 
 async fn run(config: Config, clock: Option<&ManualClock>) -> Server {
+    run_over(config, clock, None).await
+}
+
+async fn run_over(config: Config, clock: Option<&ManualClock>, bus: Option<Arc<dyn FanoutBus>>) -> Server {
     let clock = clock.map(|clock| Arc::new(clock.clone()) as Arc<dyn Clock>);
-    let starting = Server::start(config, Overrides { clock, ..Overrides::default() });
+    let starting = Server::start(config, Overrides { clock, bus, ..Overrides::default() });
     // On the heap: every test that starts a server awaits this future.
     Box::pin(starting).await.expect("a server that starts")
 }

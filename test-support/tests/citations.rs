@@ -11,7 +11,7 @@ use less_sync_test_support::citations::Specification;
 const PAGES: [&str; 7] = ["protocol", "auth", "storage", "http", "operations", "newer-clients", "federation"];
 
 /// Folders without text of this project.
-const SKIPPED: [&str; 3] = ["target", ".git", "node_modules"];
+const SKIPPED: [&str; 4] = ["target", ".git", "node_modules", ".venv"];
 
 /// Sources whose unit tests contain citations that lead nowhere.
 const UNIT_TESTS: &str = "test-support/src/citations";

@@ -54,6 +54,43 @@ async fn private_server_can_be_killed_and_started_again() {
     assert_eq!(count(&database, "SELECT count(*) FROM spaces").await, 1);
 }
 
+/// Not a test of its own: a process whose environment asks for a version.
+#[tokio::test]
+#[ignore = "run by another test, in a process of its own"]
+async fn child_connects_to_the_shared_server() {
+    TestDatabase::empty().await;
+}
+
+/// Standard error of a process that asks for this version while the server at `url` has another one.
+fn refusal(version: &str, url: &str) -> String {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_connects_to_the_shared_server", "--ignored", "--nocapture"]);
+    child.env("LESS_TEST_POSTGRES_VERSION", version).env("LESS_TEST_DATABASE_URL", url);
+    let output = child.output().unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn version_that_cannot_be_had_fails_the_test() {
+    let server = PrivateServer::start(Durability::Volatile);
+    let url = server.url("postgres");
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let query = "SELECT current_setting('server_version_num')::int / 10000";
+    let found: i32 = sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap();
+    let other = if found == 18 { "17" } else { "18" };
+    let text = refusal(other, &url);
+    assert!(
+        text.contains(&format!("asks for PostgreSQL {other}, and the server of the tests has")),
+        "{text}"
+    );
+    let text = refusal("14", &url);
+    assert!(
+        text.contains("LESS_TEST_POSTGRES_VERSION must be one of [15, 16, 17, 18], not \"14\""),
+        "{text}"
+    );
+}
+
 /// Not a test of its own: a process that starts a server and is killed.
 #[test]
 #[ignore = "run by another test, in a process of its own"]

@@ -42,7 +42,7 @@ pub(crate) fn next_step(error: &anyhow::Error, url: &ServerUrl) -> Option<String
         return Some(if url.is_loopback() {
             "a development server issues one: less-sync token; without --token it is requested by every command".to_owned()
         } else {
-            "give another one with --token, --token @FILE or LESS_SYNC_TOKEN".to_owned()
+            "log in again with less-sync login, or give another one with --token, --token @FILE or LESS_SYNC_TOKEN".to_owned()
         });
     }
     if is_refused(error) {

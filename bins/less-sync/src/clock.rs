@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use chrono::{Local, TimeZone as _};
 use less_sync_core::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -23,6 +24,12 @@ pub(crate) fn rfc3339(time: OffsetDateTime) -> String {
 pub(crate) fn time_of_day(time: OffsetDateTime) -> String {
     let (hour, minute, second) = time.to_hms();
     format!("{hour:02}:{minute:02}:{second:02}.{:03}", time.millisecond())
+}
+
+/// Formats a time as local time of day: `06:05:06`.
+pub(crate) fn local_time_of_day(time: OffsetDateTime) -> String {
+    let local = Local.timestamp_opt(time.unix_timestamp(), 0).single();
+    local.map(|local| local.format("%H:%M:%S").to_string()).unwrap_or_default()
 }
 
 /// Current time as a protocol timestamp.

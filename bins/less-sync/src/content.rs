@@ -6,14 +6,14 @@ use less_sync_client::RecordRow;
 
 use crate::fields::Fields;
 use crate::output::Output;
+use crate::people::printable;
 
 /// Adds the content of a record as `text`. Content with control characters, or that is not UTF-8, is a base64 `blob` in JSON, and
 /// only marked as `binary` on a terminal. A wrapped key, of a record that was not decrypted, is in JSON only.
 pub(crate) fn add(line: Fields, row: &RecordRow, output: Output) -> Fields {
     let dek = row.dek.as_ref().filter(|_| output.is_json()).map(|dek| BASE64_STANDARD.encode(dek));
     let Some(content) = &row.blob else { return line };
-    let text = str::from_utf8(content).ok();
-    let line = match text.filter(|text| !text.chars().any(|c| c.is_control() && !c.is_whitespace())) {
+    let line = match printable(content) {
         Some(text) => line.with("text", text),
         None if output.is_json() => line.with("blob", BASE64_STANDARD.encode(content)),
         None => line.with("binary", true),

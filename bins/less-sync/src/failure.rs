@@ -80,6 +80,15 @@ impl From<KeystoreError> for Failure {
     }
 }
 
+/// Prints an error, with its causes indented below, and returns the exit code.
+pub(crate) fn print_failure(failure: &Failure) -> ExitCode {
+    message(&format!("error: {}", failure.error));
+    for cause in failure.error.chain().skip(1) {
+        message(&format!("  {cause}"));
+    }
+    ExitCode::from(failure.code)
+}
+
 /// Prints the error of a command, with its causes and the next step indented below, and returns the exit code.
 pub(crate) fn print_outcome(outcome: Result<(), Failure>, url: &ServerUrl) -> ExitCode {
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
@@ -87,10 +96,7 @@ pub(crate) fn print_outcome(outcome: Result<(), Failure>, url: &ServerUrl) -> Ex
         // The reason first: what the command was about to do does not matter.
         message(&format!("error: {rejection}"));
     } else {
-        message(&format!("error: {}", failure.error));
-        for cause in failure.error.chain().skip(1) {
-            message(&format!("  {cause}"));
-        }
+        print_failure(&failure);
     }
     if let Some(step) = advice::next_step(&failure.error, url) {
         message(&format!("  {step}"));

@@ -7,6 +7,7 @@ use less_sync_core::{Cursor, Epoch, RecordId, SpaceId};
 use less_sync_keystore::KeyDirectory;
 
 use crate::failure::Failure;
+use crate::people::{name_or, space_id};
 use crate::shared_space::SharedSpace;
 
 /// Keys and rights in a space.
@@ -22,6 +23,14 @@ impl SpaceKeys {
         match self {
             Self::Shared(shared) => Some(shared),
             Self::Personal(_) => None,
+        }
+    }
+
+    /// Name of the space for people, without control characters.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Shared(shared) => name_or(&shared.membership().name, &space_id(shared.space())),
+            Self::Personal(_) => "personal".to_owned(),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::advised::advised;
 use crate::claims::{self, Claims};
 use crate::durability::directory_sync;
 use crate::failure::Failure;
+use crate::login_session::LoginSession;
 use crate::shared_space::SharedSpace;
 use crate::space_keys::{self, PersonalKeys, SpaceKeys};
 use crate::token_source::TokenSource;
@@ -38,13 +39,13 @@ pub(crate) struct Target {
         value_parser = ServerUrl::parse,
     )]
     pub(crate) url: ServerUrl,
-    /// Access token, or @FILE that contains it [default: requested from the development server]
+    /// Access token, or @FILE that contains it [default: that of the login, or one of the development server]
     #[arg(long, global = true, env = "LESS_SYNC_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// User id of the token requested from the development server
+    /// User name of a login, or user id of the token requested from the development server
     #[arg(long, global = true)]
     pub(crate) user: Option<String>,
-    /// Client id of the token requested from the development server
+    /// Client id of a login, or of the token requested from the development server
     #[arg(long, global = true)]
     pub(crate) client: Option<String>,
     /// Directory of your identity and your keys [default: less-sync/keys in the XDG data directory]
@@ -105,6 +106,21 @@ pub(crate) struct IdentityConnection {
 }
 
 impl Target {
+    /// User of a development server, with a key directory.
+    pub(crate) fn development(url: ServerUrl, user: &str, keys: PathBuf) -> Self {
+        Self { url, token: None, user: Some(user.to_owned()), client: None, keys: Some(keys) }
+    }
+
+    /// The same user at another server.
+    pub(crate) fn at(&self, url: ServerUrl) -> Self {
+        Self { url, ..self.clone() }
+    }
+
+    /// Token of the command line or the environment, as it is.
+    pub(crate) fn given_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Token request for the user and client of the command line.
     pub(crate) fn token_request(&self) -> TokenRequest {
         TokenRequest { user: self.user.clone(), client: self.client.clone(), ..TokenRequest::default() }
@@ -115,7 +131,9 @@ impl Target {
         if self.url.is_loopback() {
             return Ok(DevTokenClient::new(&self.url)?);
         }
-        Err(Failure::usage(anyhow!("no access token: give --token, --token @FILE or LESS_SYNC_TOKEN")))
+        Err(Failure::usage(anyhow!(
+            "no access token: log in with less-sync login, or give --token, --token @FILE or LESS_SYNC_TOKEN"
+        )))
     }
 
     /// Source of access tokens of the command line.
@@ -126,10 +144,23 @@ impl Target {
                 Err(Failure::usage(anyhow!("--user and --client cannot be combined with --token")))
             }
             Some(text) => Ok(TokenSource::parse(text)),
-            None => {
-                Ok(TokenSource::Dev { tokens: self.dev_tokens()?, request: Box::new(self.token_request()) })
-            }
+            None if names_user => self.dev_token_source(),
+            None => match self.login_session()? {
+                Some(session) => Ok(TokenSource::Login(session)),
+                None => self.dev_token_source(),
+            },
         }
+    }
+
+    fn dev_token_source(&self) -> Result<TokenSource, Failure> {
+        Ok(TokenSource::Dev { tokens: self.dev_tokens()?, request: Box::new(self.token_request()) })
+    }
+
+    /// Login for the server of the command line.
+    fn login_session(&self) -> Result<Option<LoginSession>, Failure> {
+        // Without a home there is no default directory, and so no login.
+        let Ok(directory) = self.key_directory() else { return Ok(None) };
+        Ok(LoginSession::find(directory, self.url.base())?)
     }
 
     /// Source of access tokens for `identity`; tokens of a development server name it.
@@ -139,7 +170,7 @@ impl Target {
                 request.did = Some(identity.did().as_str().to_owned());
                 Ok(TokenSource::Dev { tokens, request })
             }
-            other @ (TokenSource::Given(_) | TokenSource::File(_)) => Ok(other),
+            other @ (TokenSource::Given(_) | TokenSource::File(_) | TokenSource::Login(_)) => Ok(other),
         }
     }
 

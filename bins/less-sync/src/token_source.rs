@@ -1,4 +1,4 @@
-//! Sources of access tokens: the command line, a file, or a development server.
+//! Sources of access tokens: the command line, a file, a login, or a development server.
 
 use std::path::PathBuf;
 
@@ -8,12 +8,14 @@ use less_sync_client::{AccessToken, DevTokenClient, TokenProvider, TokenRequest,
 use less_sync_core::SpaceId;
 
 use crate::claims;
+use crate::login_session::LoginSession;
 
 /// Source of tokens, read before every dial, so that the file may be replaced and the development server restarted.
 #[derive(Clone, Debug)]
 pub(crate) enum TokenSource {
     Given(AccessToken),
     File(PathBuf),
+    Login(LoginSession),
     Dev { tokens: DevTokenClient, request: Box<TokenRequest> },
 }
 
@@ -36,6 +38,7 @@ impl TokenSource {
                 // Editors may put a byte-order mark before a text.
                 text.trim_start_matches('\u{feff}').trim().into()
             }
+            Self::Login(session) => session.token().await?,
             Self::Dev { tokens, request } => {
                 let issued = tokens.issue(request).await?;
                 return Ok((issued.token, Some(issued.personal_space)));

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use less_sync_auth::{BearerError, Caller, TokenError, bearer_token};
 use less_sync_core::limits;
+use less_sync_engine::Rule;
 
 use crate::body_drain;
 use crate::error::ApiError;
@@ -48,7 +49,7 @@ async fn authenticate(state: &ApiState, headers: &HeaderMap) -> Result<Caller, A
     // Checked after the token and before the handler: clients rely on this order of the errors (http §3).
     match headers.get(X_UCAN) {
         Some(ucan) if ucan.len() > limits::UCAN_TEXT => {
-            Err(ApiError::unauthorized("X-UCAN header too large"))
+            Err(ApiError::unauthorized("X-UCAN header too large").by(Rule::TooLarge))
         }
         _ => Ok(caller),
     }
@@ -57,17 +58,22 @@ async fn authenticate(state: &ApiState, headers: &HeaderMap) -> Result<Caller, A
 fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
     let lines = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     bearer_token(lines).map_err(|error| match error {
-        BearerError::Missing => ApiError::unauthorized("missing authorization"),
-        BearerError::InvalidFormat => ApiError::unauthorized("invalid authorization header format"),
+        BearerError::Missing => {
+            ApiError::unauthorized("missing authorization").by(Rule::Token(TokenError::Missing))
+        }
+        BearerError::InvalidFormat => {
+            ApiError::unauthorized("invalid authorization header format").by(Rule::Malformed)
+        }
     })
 }
 
 fn rejection(error: TokenError) -> ApiError {
-    match error {
+    let response = match error {
         TokenError::Missing => ApiError::unauthorized("missing authorization token"),
         TokenError::Invalid(_) => ApiError::unauthorized("invalid token"),
         TokenError::Expired => ApiError::unauthorized("token has expired"),
         TokenError::UntrustedIssuer => ApiError::unauthorized("untrusted token issuer"),
         TokenError::KeySourceUnavailable | TokenError::BindingUnavailable => UNAVAILABLE,
-    }
+    };
+    response.by(Rule::Token(error))
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, BodyDataStream, HttpBody as _};
 use axum::response::Response;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, header};
@@ -30,13 +30,22 @@ pub(crate) fn discard(state: &ApiState, head: &HeaderMap, body: Body, response: 
     if !is_small {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let (clock, timeout) = (state.0.clock.clone(), if is_small { DRAIN_TIMEOUT } else { LINGER });
+    drain(state, body.into_data_stream(), if is_small { DRAIN_TIMEOUT } else { LINGER });
+}
+
+/// Reads and discards the rest of a body for the linger time, while the response closes the connection.
+pub(crate) fn linger(state: &ApiState, rest: BodyDataStream) {
+    drain(state, rest, LINGER);
+}
+
+fn drain(state: &ApiState, body: BodyDataStream, timeout: Duration) {
+    let clock = state.0.clock.clone();
     let job = async move {
         let deadline = clock.sleep_until(clock.instant() + timeout);
         tokio::select! {
             biased;
             () = deadline => {}
-            () = body.into_data_stream().for_each(|_discarded| std::future::ready(())) => {}
+            () = body.for_each(|_discarded| std::future::ready(())) => {}
         }
     };
     state.0.spawner.spawn("request body drain", Box::pin(job));

@@ -96,6 +96,7 @@ impl Checked for Files {
     async fn works(&self) -> bool {
         let outcome: Result<(), BlobError> = self.probe().await;
         let log = |error: &BlobError| tracing::warn!(error = %ErrorChain(error), "health check of the object store failed");
-        outcome.inspect_err(log).is_ok()
+        // A full store rejects uploads by itself; downloads and deletions need the server.
+        outcome.inspect_err(log).map_or_else(|error| error.is_full(), |()| true)
     }
 }

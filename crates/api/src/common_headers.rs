@@ -7,7 +7,7 @@ use crate::request_id::{RequestId, X_REQUEST_ID};
 const METHODS: HeaderValue = HeaderValue::from_static("GET, PUT, HEAD, POST, OPTIONS, DELETE");
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "Content-Type, Content-Length, Authorization, X-UCAN, X-Wrapped-DEK, X-Record-ID, Range, If-None-Match, \
-     If-Match, If-Range, Repr-Digest, Content-Digest, X-Request-ID",
+     If-Match, If-Range, Repr-Digest, Content-Digest, X-Request-ID, Traceparent, Tracestate",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "X-Wrapped-DEK, ETag, Content-Range, Accept-Ranges, Repr-Digest, Retry-After, X-Protocol-Version, X-Request-ID",

@@ -6,6 +6,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use less_sync_auth::rights::Scope;
+use less_sync_engine::Rule;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -17,6 +19,8 @@ pub(crate) struct ApiError {
     text: Cow<'static, str>,
     /// `Retry-After` in seconds, if it differs from the default of the status.
     retry_after: Option<&'static str>,
+    /// Rule behind the rejection, for the operator.
+    rule: Option<Rule>,
 }
 
 /// Content type of JSON bodies.
@@ -45,7 +49,8 @@ impl ApiError {
     pub(crate) const HEADERS_TOO_LARGE: Self =
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request header fields too large");
 
-    pub(crate) const SCOPE_REQUIRED: Self = Self::new(StatusCode::FORBIDDEN, "files scope required");
+    pub(crate) const SCOPE_REQUIRED: Self =
+        Self::new(StatusCode::FORBIDDEN, "files scope required").by(Rule::Scope(Scope::Files));
     pub(crate) const PRECONDITION_FAILED: Self =
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition failed");
     pub(crate) const REQUEST_TIMEOUT: Self = Self::new(StatusCode::REQUEST_TIMEOUT, "request timeout");
@@ -54,13 +59,24 @@ impl ApiError {
     pub(crate) const TOO_MANY_UPLOADS: Self = Self::retry_in_a_second("too many uploads");
     pub(crate) const TOO_MANY_DOWNLOADS: Self = Self::retry_in_a_second("too many downloads");
 
+    pub(crate) const HOME_UNAVAILABLE: Self =
+        Self::new(StatusCode::BAD_GATEWAY, "home server unavailable").by(Rule::RemoteSpace);
+
     pub(crate) const fn new(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text: Cow::Borrowed(text), retry_after: None }
+        Self { status, text: Cow::Borrowed(text), retry_after: None, rule: None }
+    }
+
+    /// The same error, decided by `rule`.
+    pub(crate) const fn by(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
     }
 
     /// A 503 with `Retry-After: 1`, for a limit that is likely to be free again soon.
     const fn retry_in_a_second(text: &'static str) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, text: Cow::Borrowed(text), retry_after: Some("1") }
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, text).by(Rule::TransferLimit);
+        error.retry_after = Some("1");
+        error
     }
 
     pub(crate) const fn bad_request(text: &'static str) -> Self {
@@ -70,7 +86,8 @@ impl ApiError {
     /// A 413 for files above `limit` bytes.
     pub(crate) fn file_too_large(limit: u64) -> Self {
         let text = format!("file exceeds {} MB limit", limit / (1024 * 1024));
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, text: Cow::Owned(text), retry_after: None }
+        let error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "").by(Rule::TooLarge);
+        Self { text: Cow::Owned(text), ..error }
     }
 
     #[cfg(test)]
@@ -89,6 +106,9 @@ impl IntoResponse for ApiError {
         if let Some((name, default)) = status_header(self.status) {
             let value = self.retry_after.unwrap_or(default);
             response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        if let Some(rule) = self.rule {
+            response.extensions_mut().insert(rule);
         }
         response
     }

@@ -1,13 +1,16 @@
 //! Health routes (http §4): compatibility, liveness, readiness.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::state::ApiState;
+use crate::state::{ApiState, NodeStatus};
 
 /// Response body of `/health` and `/livez`.
 #[derive(Serialize)]
@@ -15,6 +18,9 @@ struct Health {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
+    /// Sections of optional parts of the server.
+    #[serde(flatten)]
+    sections: BTreeMap<&'static str, Value>,
 }
 
 /// Response body of `/readyz`.
@@ -22,6 +28,26 @@ struct Health {
 struct Readiness {
     status: &'static str,
     checks: Checks,
+    /// Absent without a transport between nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<Nodes>,
+}
+
+/// Nodes of the deployment. Not a check: a server serves without the others, only slower.
+#[derive(Serialize)]
+struct Nodes {
+    /// `ok`, or `degraded` while messages between nodes do not arrive.
+    status: &'static str,
+    transport: &'static str,
+    /// Number of other nodes.
+    others: usize,
+}
+
+impl From<NodeStatus> for Nodes {
+    fn from(node: NodeStatus) -> Self {
+        let status = if node.is_up { "ok" } else { "degraded" };
+        Self { status, transport: node.transport, others: node.nodes }
+    }
 }
 
 /// Checks in the order of http §4: all of them if the server is ready, else the failed ones.
@@ -66,7 +92,8 @@ pub(crate) async fn health(State(state): State<ApiState>) -> Response {
     if !state.0.database.passes().await {
         return unhealthy("database unavailable");
     }
-    Json(Health { status: "healthy", error: None }).into_response()
+    let sections = state.0.health_section.member().into_iter().collect();
+    Json(Health { status: "healthy", error: None, sections }).into_response()
 }
 
 /// `/livez`: liveness. Accesses no dependency.
@@ -74,7 +101,7 @@ pub(crate) async fn health(State(state): State<ApiState>) -> Response {
         (status = 200, description = "Alive"),
 ))]
 pub(crate) async fn livez() -> impl IntoResponse {
-    Json(Health { status: "ok", error: None })
+    Json(Health { status: "ok", error: None, sections: BTreeMap::new() })
 }
 
 /// `/readyz`: readiness, for load balancers.
@@ -89,10 +116,11 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
         keys: Some(keys(&state)),
         draining: Some(Check::of(!state.0.draining.has_begun())),
     };
+    let nodes = state.0.node.as_ref().map(|node| node().into());
     if checks.all_passed() {
-        Json(Readiness { status: "ready", checks }).into_response()
+        Json(Readiness { status: "ready", checks, nodes }).into_response()
     } else {
-        unavailable(Readiness { status: "unready", checks: checks.failed() })
+        unavailable(Readiness { status: "unready", checks: checks.failed(), nodes })
     }
 }
 
@@ -127,7 +155,7 @@ fn keys(state: &ApiState) -> Check {
 }
 
 fn unhealthy(error: &'static str) -> Response {
-    unavailable(Health { status: "unhealthy", error: Some(error) })
+    unavailable(Health { status: "unhealthy", error: Some(error), sections: BTreeMap::new() })
 }
 
 fn unavailable(body: impl Serialize) -> Response {

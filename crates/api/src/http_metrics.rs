@@ -7,8 +7,9 @@ use less_sync_metrics::{Gauge, Histogram, RareCounter, Registry};
 
 /// Routes and their values of the label `route`, which have no braces: parsers of metrics are not equal to them in texts. The
 /// last one is for requests without one of these routes.
-const ROUTES: [(&str, &str); 10] = [
+const ROUTES: [(&str, &str); 11] = [
     ("/api/v1/spaces/{space_id}/files/{id}", "/api/v1/spaces/:space_id/files/:id"),
+    ("/api/v1/federation/spaces/{space_id}/files/{id}", "/api/v1/federation/spaces/:space_id/files/:id"),
     ("/api/v1/ws", "/api/v1/ws"),
     ("/api/{*path}", "/api/*"),
     ("/health", "/health"),

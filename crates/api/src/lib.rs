@@ -6,6 +6,7 @@
 //! | `/health`, `/livez`, `/readyz` | `health`: health checks, with results cached by `cached_check` |
 //! | `/.well-known/…` | `well_known`: key set and metadata of the server |
 //! | `/openapi.json` | `openapi`: description of this interface |
+//! | `/` | `greeting`: pointers to these, unless another edge has a page there |
 //!
 //! [`router`] holds these routes, bearer authentication, and the response to unknown paths; other edges merge their routes
 //! into it. [`layers`] wraps all of them as http §2 specifies: request id and common headers (`request_layer`), panics,
@@ -26,9 +27,12 @@ mod common_headers;
 mod draining;
 mod error;
 mod files;
+mod greeting;
 mod guards;
 mod health;
+mod health_section;
 mod http_metrics;
+mod key_set;
 mod metadata;
 mod openapi;
 mod paths;
@@ -40,8 +44,11 @@ mod well_known;
 
 pub use common_headers::CorsOrigins;
 pub use draining::Draining;
+pub use greeting::greeting;
+pub use health_section::HealthSection;
+pub use key_set::KeySetDocument;
 pub use metadata::ServerMetadata;
 pub use openapi::openapi;
 pub use request_layer::rejection;
-pub use routes::{health_routes, layers, router};
-pub use state::{ApiState, Authenticate, Deps};
+pub use routes::{forwarded_files, health_routes, layers, require_bearer, router};
+pub use state::{ApiState, Authenticate, Deps, NodeStatus};

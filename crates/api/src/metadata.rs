@@ -12,7 +12,7 @@ pub struct ServerMetadata {
     federation: bool,
     accounts_endpoint: String,
     sync_endpoint: String,
-    federation_ws: &'static str,
+    federation_ws: String,
     jwks_uri: String,
     webfinger: String,
     protocols: [&'static str; 2],
@@ -30,11 +30,20 @@ impl ServerMetadata {
             federation: false,
             accounts_endpoint: accounts.to_owned(),
             sync_endpoint: format!("{sync}/api/v1"),
-            federation_ws: "",
+            federation_ws: String::new(),
             jwks_uri: format!("{sync}{KEY_SET}"),
             webfinger: webfinger.map_or_else(default_webfinger, str::to_owned),
             protocols: ["less-rpc-v1", "betterbase-rpc-v1"],
             pow_required: false,
         }
+    }
+
+    /// Metadata of a server that accepts links of other servers, or of one that does not (federation DI-1).
+    #[must_use]
+    pub fn with_links(self, accepts_links: bool) -> Self {
+        // `http` becomes `ws`, `https` becomes `wss`.
+        let url = || self.sync_endpoint.replacen("http", "ws", 1) + "/federation/ws";
+        let federation_ws = if accepts_links { url() } else { String::new() };
+        Self { federation: accepts_links, federation_ws, ..self }
     }
 }

@@ -1,5 +1,7 @@
 //! Classes of request paths that the layers treat differently.
 
+use less_sync_core::SpaceId;
+
 use crate::files::address;
 
 /// All paths of the API; routes of their own precede this pattern.
@@ -23,6 +25,11 @@ pub(crate) fn is_upgrade_route(path: &str) -> bool {
 /// Returns true for paths that are routed while the server drains.
 pub(crate) fn is_open_while_draining(path: &str) -> bool {
     HEALTH_ROUTES.contains(&path) || is_upgrade_route(path)
+}
+
+/// Space in the path of a file, if it is an id.
+pub(crate) fn space(path: &str) -> Option<SpaceId> {
+    address::segments(path)?.0.parse().ok()
 }
 
 /// Returns true for the paths of files, valid or not.

@@ -7,12 +7,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use less_sync_core::SpaceId;
+use less_sync_engine::{Denial, Edge, Rule};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::common_headers::{self, HeaderContext};
 use crate::error;
-use crate::paths::{WELL_KNOWN, is_upgrade_route};
+use crate::paths::{self, WELL_KNOWN, is_upgrade_route};
 use crate::request_id::RequestId;
 use crate::state::ApiState;
 
@@ -36,6 +38,9 @@ pub(crate) async fn request_layer(State(state): State<ApiState>, request: Reques
     }
     common_headers::add(response.headers_mut(), &context, &state.0.cors);
     log_line.write(&context.id, &response, &state);
+    if let Some(rule) = response.extensions_mut().remove::<Rule>() {
+        state.0.denials.add(log_line.denial(&context.id, response.status(), rule, &state));
+    }
     response
 }
 
@@ -60,6 +65,8 @@ pub fn rejection(status: StatusCode, state: &ApiState) -> http::Response<String>
 struct LogLine {
     method: Method,
     route: Option<MatchedPath>,
+    /// Space in the path, if there is one.
+    space: Option<SpaceId>,
     /// Announced length of the body, in bytes.
     bytes_in: Option<u64>,
     started: Instant,
@@ -70,8 +77,25 @@ impl LogLine {
         Self {
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
+            space: paths::space(request.uri().path()),
             bytes_in: content_length(request.headers()),
             started,
+        }
+    }
+
+    /// The denial of the request, by `rule`.
+    fn denial(&self, id: &RequestId, status: StatusCode, rule: Rule, state: &ApiState) -> Denial {
+        let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
+        Denial {
+            at: state.0.clock.now(),
+            edge: Edge::Http,
+            operation: format!("{} {route}", method_name(&self.method)).into(),
+            request_id: Some(id.as_str().to_owned()),
+            connection: None,
+            actor: None,
+            space: self.space,
+            code: status.as_u16().to_string().into(),
+            rule,
         }
     }
 

@@ -46,6 +46,19 @@ pub fn health_routes(state: &ApiState) -> Router {
         .with_state(state.clone())
 }
 
+/// Wraps routes of another crate in the authentication of access tokens, which adds the
+/// [`Caller`](less_sync_auth::Caller) to the extensions of their requests.
+pub fn require_bearer(routes: Router, state: &ApiState) -> Router {
+    routes.layer(from_fn_with_state(state.clone(), bearer::require))
+}
+
+/// Routes of files for other servers, whose requests carry the [`ForwardingServer`](less_sync_engine::ForwardingServer) in their
+/// extensions: the routes are to be wrapped in the authentication of servers.
+pub fn forwarded_files(state: &ApiState) -> Router {
+    let files = if state.0.files.is_some() { files::forwarded_routes() } else { Router::new() };
+    files.with_state(state.clone())
+}
+
 /// Wraps `router` in the layers of http §2, which apply to requests without a route too.
 pub fn layers(router: Router, state: &ApiState) -> Router {
     router

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use less_sync_auth::{Caller, TokenError};
-use less_sync_engine::{Authenticator, Clock, Files, IssuerStatus, Random, Spawner};
+use less_sync_engine::{Authenticator, Clock, Denials, Files, IssuerStatus, Random, Spawner};
 use less_sync_metrics::Registry;
 use less_sync_storage::Spaces;
 
 use crate::cached_check::CachedCheck;
 use crate::common_headers::CorsOrigins;
 use crate::draining::Draining;
+use crate::health_section::HealthSection;
 use crate::http_metrics::HttpMetrics;
+use crate::key_set::KeySetDocument;
 use crate::metadata::ServerMetadata;
 
 /// Verifier of access tokens.
@@ -61,8 +63,25 @@ pub struct Deps {
     pub cors: CorsOrigins,
     /// Public metadata of the deployment, if configured.
     pub metadata: Option<ServerMetadata>,
+    /// Published keys of this server.
+    pub key_set: KeySetDocument,
     /// Source of request ids.
     pub random: Arc<dyn Random>,
+    /// Ring for denied requests.
+    pub denials: Arc<Denials>,
+    /// State of this server among the nodes of its deployment; `None` if it is the only one.
+    pub node: Option<Arc<dyn Fn() -> NodeStatus + Send + Sync>>,
+}
+
+/// State of a server among the nodes of its deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Name of the transport between nodes.
+    pub transport: &'static str,
+    /// True while messages between nodes arrive.
+    pub is_up: bool,
+    /// Number of other nodes.
+    pub nodes: usize,
 }
 
 /// Shared state of the HTTP edge; clones are cheap.
@@ -79,8 +98,12 @@ pub(crate) struct Shared {
     pub(crate) draining: Draining,
     pub(crate) cors: CorsOrigins,
     pub(crate) metadata: Option<ServerMetadata>,
+    pub(crate) key_set: KeySetDocument,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) denials: Arc<Denials>,
+    pub(crate) node: Option<Arc<dyn Fn() -> NodeStatus + Send + Sync>>,
     pub(crate) metrics: HttpMetrics,
+    pub(crate) health_section: HealthSection,
 }
 
 impl ApiState {
@@ -89,10 +112,29 @@ impl ApiState {
         self.0.metrics.register(registry);
     }
 
+    /// Section of `/health` for an optional part of the server.
+    #[must_use]
+    pub fn health_section(&self) -> &HealthSection {
+        &self.0.health_section
+    }
+
     /// State built from `deps`.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
-        let Deps { authenticator, storage, files, clock, spawner, draining, cors, metadata, random } = deps;
+        let Deps {
+            authenticator,
+            storage,
+            files,
+            clock,
+            spawner,
+            draining,
+            cors,
+            metadata,
+            key_set,
+            random,
+            denials,
+            node,
+        } = deps;
         let database = CachedCheck::of_database(storage, clock.clone());
         let blobs = files.clone().map(|files| CachedCheck::of_blobs(files, clock.clone()));
         Self(Arc::new(Shared {
@@ -105,8 +147,12 @@ impl ApiState {
             draining,
             cors,
             metadata,
+            key_set,
             random,
+            denials,
+            node,
             metrics: HttpMetrics::default(),
+            health_section: HealthSection::default(),
         }))
     }
 }

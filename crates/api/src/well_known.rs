@@ -1,14 +1,13 @@
-//! Public documents (http §5), serialized once at the start of the server.
+//! Public documents (http §5): the metadata, serialized once at the start of the server, and the key set.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::ApiError;
@@ -18,19 +17,20 @@ use crate::state::ApiState;
 /// Paths of the metadata: the original one, and that of newer clients.
 const METADATA: [&str; 2] = ["/.well-known/less-platform", "/.well-known/betterbase"];
 
-/// Key set of this server for other servers; empty without federation (http §5.1).
-#[derive(Serialize)]
-struct KeySet {
-    keys: [(); 0],
-}
-
 /// Routes of the configured documents.
 pub(crate) fn routes(metadata: Option<&ServerMetadata>) -> Router<ApiState> {
-    let keys = Document::new(&KeySet { keys: [] }, "public, max-age=3600, stale-while-revalidate=86400");
-    let router = Router::new().route(KEY_SET, keys.route());
+    let router = Router::new().route(KEY_SET, get(key_set));
     let Some(metadata) = metadata else { return router };
-    let metadata = Document::new(metadata, "public, max-age=3600");
+    // Serialization of strings, numbers and booleans does not fail.
+    let json = Bytes::from(serde_json::to_vec(metadata).unwrap_or_default());
+    let metadata = Document::new(json, HeaderValue::from_static("public, max-age=3600"));
     METADATA.into_iter().fold(router, |router, name| router.route(name, metadata.clone().route()))
+}
+
+/// Key set of this server for other servers; empty without federation (http §5.1).
+async fn key_set(State(state): State<ApiState>, headers: HeaderMap) -> Response {
+    let cache = HeaderValue::from_static("public, max-age=3600, stale-while-revalidate=86400");
+    Document::new(state.0.key_set.json(), cache).respond(&headers)
 }
 
 #[derive(Clone)]
@@ -41,12 +41,10 @@ struct Document {
 }
 
 impl Document {
-    fn new(content: &impl Serialize, cache: &'static str) -> Self {
-        // Serialization of strings, numbers and booleans does not fail.
-        let body = Bytes::from(serde_json::to_vec(content).unwrap_or_default());
+    fn new(body: Bytes, cache: HeaderValue) -> Self {
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&body)));
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
-        Self { body, etag, cache: HeaderValue::from_static(cache) }
+        Self { body, etag, cache }
     }
 
     fn route(self) -> MethodRouter<ApiState> {

@@ -1,20 +1,27 @@
 //! Admin listener (operations §2.7): metrics, health and debugging routes, apart from the public ones.
 
+mod answer;
+mod connections;
+mod denials;
 mod guard;
+mod query;
 mod routes;
+mod slow_consumers;
+mod spaces;
+mod state;
+mod walk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use less_sync_api::ApiState;
-use less_sync_engine::Clock;
 use tokio::net::TcpListener;
 
 use crate::config::{AdminConfig, Config};
 use crate::listen::{self, ListenerContext};
 use guard::AdminGuard;
-pub(crate) use routes::AdminState;
+pub(crate) use state::AdminState;
 
 /// Bound admin listener, not serving yet.
 pub(crate) struct AdminListener {
@@ -37,14 +44,8 @@ pub(crate) async fn bind(config: Option<&AdminConfig>) -> anyhow::Result<Option<
 
 impl AdminListener {
     /// Serves until the end of the shutdown: the drain can be watched. Returns the address.
-    pub(crate) fn serve(
-        self,
-        state: AdminState,
-        api: ApiState,
-        clock: Arc<dyn Clock>,
-        config: &Config,
-    ) -> SocketAddr {
-        let tasks = state.tasks.clone();
+    pub(crate) fn serve(self, state: AdminState, api: ApiState, config: &Config) -> SocketAddr {
+        let (tasks, clock) = (state.tasks.clone(), state.clock.clone());
         let router = routes::router(state, &api, self.guard);
         let context = ListenerContext::for_admin((router, api), clock, tasks.clone(), config);
         tasks.spawn_essential("admin listener", |stop| listen::serve(self.listener, context, stop));

@@ -8,16 +8,23 @@ use less_sync_storage::BlobError;
 use less_sync_storage_postgres::migrate::MigrateError;
 use less_sync_storage_postgres::{DriverFailure, OpenError as PostgresError};
 use less_sync_storage_sqlite::OpenError as SqliteError;
+use rustix::io::Errno;
 
+use crate::file_limit::TooFewFiles;
 use crate::listen::ListenError;
 
 const HISTORY: &str =
     "nothing was changed: see Migrating in docs/operations.md, or restore a backup of this database";
 
+const MORE_FILES: &str =
+    "raise the limit of open files: LimitNOFILE= of systemd, ulimits of Docker, ulimit -n";
+
 /// Next step after an error; `None` if its text names the step, or there is no general one.
 pub(crate) fn next_step(error: &anyhow::Error) -> Option<String> {
     let step = find::<UnsyncedDirectory>(error)
         .map(|_| "use a local disk, or accept that loss with ALLOW_UNSYNCED_DIRECTORIES=true")
+        .or_else(|| find::<TooFewFiles>(error).map(|_| MORE_FILES))
+        .or_else(|| find::<io::Error>(error).filter(|error| exceeds_files(error)).map(|_| MORE_FILES))
         .or_else(|| find::<ListenError>(error).map(|error| listening(error.reason())))
         .or_else(|| find::<SqliteError>(error).and_then(sqlite))
         .or_else(|| find::<PostgresError>(error).and_then(postgres))
@@ -36,6 +43,11 @@ fn find<E: Error + 'static>(error: &anyhow::Error) -> Option<&E> {
             content.downcast_ref::<E>()
         })
     })
+}
+
+/// True if the process or the system has no file descriptor left.
+fn exceeds_files(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "other errors have no general step")]
@@ -69,6 +81,9 @@ fn sqlite(error: &SqliteError) -> Option<&'static str> {
         SqliteError::SchemaBehind { .. } => "run less-sync-migrate up",
         SqliteError::NotEmpty(_) => "name a path without a file in DATABASE_URL, or move the old files away",
         SqliteError::Damaged(_) => "restore a backup",
+        SqliteError::UnreadableLog(_) => {
+            "copy the database and the files beside it into a directory that can be written, and name that"
+        }
         SqliteError::Alias { .. }
         | SqliteError::Thread(_)
         | SqliteError::UnfinishedRestore
@@ -78,7 +93,7 @@ fn sqlite(error: &SqliteError) -> Option<&'static str> {
 
 fn postgres(error: &PostgresError) -> Option<&'static str> {
     match error {
-        PostgresError::Connect(cause) => driver(cause),
+        PostgresError::Connect(cause) | PostgresError::Inspect(cause) => driver(cause),
         PostgresError::ConnectTimeout(_) => Some(UNREACHABLE),
         PostgresError::ServerTooOld { .. } => Some("upgrade PostgreSQL, or name another server"),
         PostgresError::SchemaBehind { .. } => Some("run less-sync-migrate up, or set RUN_MIGRATIONS=true"),
@@ -198,6 +213,8 @@ mod tests {
     #[test]
     fn errors_of_the_operator_have_a_next_step() {
         for (error, step) in [
+            (anyhow!(files(io::Error::from(Errno::MFILE))), "raise the limit of open files"),
+            (anyhow!(BlobError::Failed(Box::new(io::Error::from(Errno::NFILE)))), "raise the limit"),
             (anyhow!(files(unsynced())), "ALLOW_UNSYNCED_DIRECTORIES=true"),
             (anyhow!(BlobError::Failed(Box::new(unsynced()))), "ALLOW_UNSYNCED_DIRECTORIES=true"),
             (anyhow!(ListenError::new(":80", io(ErrorKind::AddrInUse))), "another address with --listen"),

@@ -1,5 +1,6 @@
 //! Object store selected by the configuration, and the sweeper of unreferenced objects.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use crate::tasks::{JobOutcome, Tasks};
 /// Interval of the sweeper (operations §4).
 const SWEEP: Duration = Duration::from_mins(1);
 
-/// Opens the file storage, if one is configured, and probes it with a test object.
+/// Opens the file storage, if one is configured, and probes it with a test object. A full one is a warning: downloads and
+/// deletions work, and deletions are what makes space.
 pub(crate) async fn open(
     config: &FilesConfig,
     directory_sync: &DirectorySync,
@@ -30,17 +32,41 @@ pub(crate) async fn open(
             let options =
                 LocalOptions { directory_sync: directory_sync.clone(), ..LocalOptions::new(directory) };
             let opened = LocalBlobs::open_with(options, instance).await;
-            Arc::new(opened.with_context(|| format!("cannot open file storage in {}", directory.display()))?)
+            Arc::new(opened.with_context(|| of_directory(directory))?)
         }
-        FileStore::S3(bucket) => {
-            Arc::new(S3Blobs::new(bucket, instance).context("cannot open the bucket at FILE_S3_ENDPOINT")?)
-        }
+        FileStore::S3(bucket) => Arc::new(S3Blobs::new(bucket, instance).context(OF_BUCKET)?),
     };
     if config.probe {
         let hint = "file storage probe failed (FILE_STORAGE_PROBE=false skips the probe)";
-        blobs.probe().await.context(hint)?;
+        match blobs.probe().await {
+            Err(error) if error.is_full() => {
+                let error = ErrorChain(&error);
+                tracing::warn!(%error, "file storage is full: uploads are rejected until it has space");
+            }
+            probed => probed.context(hint)?,
+        }
     }
     Ok(Some(blobs))
+}
+
+/// Opens the file storage, if one is configured, to read objects: writes nothing, not even a probe. It may be a snapshot in
+/// a directory that cannot be written, or a bucket whose key may only read.
+pub(crate) async fn open_to_read(config: &FilesConfig) -> anyhow::Result<Option<Arc<dyn Blobs>>> {
+    let Some(store) = &config.store else { return Ok(None) };
+    let instance = Uuid::from_bytes(SystemRandom.uuid());
+    Ok(Some(match store {
+        FileStore::Local(directory) => {
+            let opened = LocalBlobs::existing(directory, instance).await;
+            Arc::new(opened.with_context(|| of_directory(directory))?)
+        }
+        FileStore::S3(bucket) => Arc::new(S3Blobs::new(bucket, instance).context(OF_BUCKET)?),
+    }))
+}
+
+const OF_BUCKET: &str = "cannot open the bucket at FILE_S3_ENDPOINT";
+
+fn of_directory(directory: &Path) -> String {
+    format!("cannot open file storage in {}", directory.display())
 }
 
 /// Starts the sweeper job.

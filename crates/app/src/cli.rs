@@ -13,10 +13,12 @@ use less_sync_process::{print_stderr, print_stdout};
 use url::Url;
 
 use crate::config::{Config, Sources, Values, parse_duration};
-use crate::exit_error::ExitError;
+use crate::exit_error::{ExitError, end_command_line};
+use crate::issuer::IssuerArguments;
+use crate::otel::Traces;
 use crate::server::{Overrides, Server};
 use crate::signals::{Request, Signals};
-use crate::{file_limit, healthcheck, telemetry};
+use crate::{doctor, file_limit, healthcheck, issuer, telemetry};
 
 /// Data directory of development mode.
 const DEV_DIRECTORY: &str = "./.less-sync";
@@ -40,7 +42,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// Check the configuration, print the effective settings, and exit
-    #[arg(long)]
+    #[arg(long, global = true)]
     check_config: bool,
     /// Address to listen on [env: `LISTEN_ADDR`]
     #[arg(long, value_name = "ADDR", global = true)]
@@ -67,6 +69,14 @@ enum Command {
         #[arg(long, default_value = "2s", value_parser = timeout)]
         timeout: Duration,
     },
+    /// Check the database, the disk, the limits and the issuers of a server with these settings; exits with 1 after a failure
+    Doctor {
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Issue access tokens to users in a file, for a family or a team
+    Issuer(IssuerArguments),
     #[command(flatten)]
     Manual(Manual),
 }
@@ -78,15 +88,12 @@ fn timeout(text: &str) -> Result<Duration, String> {
 
 /// Runs the server program: parses the command line, serves, and returns the exit code.
 #[must_use]
-pub fn run(process: Process) -> ExitCode {
+pub(crate) fn run(process: Process) -> ExitCode {
     let Process { arguments, environment, version } = process;
     let matches = Arguments::command().version(version).try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => report(execute(&arguments, &environment, version)),
-        Err(error) => {
-            let _unreportable = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ExitError::USAGE))
-        }
+        Err(ending) => end_command_line(&ending),
     }
 }
 
@@ -104,6 +111,18 @@ fn execute(arguments: &Arguments, environment: &Values, version: &'static str) -
                 .context("cannot write to standard output")?;
             Ok(())
         }
+        Some(Command::Doctor { .. }) if arguments.check_config => {
+            Err(ExitError::usage(anyhow!("doctor does not take --check-config")))
+        }
+        Some(Command::Doctor { json }) => examine(&configure(arguments, environment)?, *json),
+        Some(Command::Issuer(_)) if arguments.dev || arguments.database.is_some() => {
+            Err(ExitError::usage(anyhow!("issuer takes neither --dev nor --database")))
+        }
+        Some(Command::Issuer(issuer)) => {
+            let sources = file_sources(arguments, environment)?;
+            let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
+            issuer::run(issuer, sources, (arguments.listen.as_ref(), arguments.check_config), notify_socket)
+        }
         Some(Command::Healthcheck { .. }) if arguments.dev || arguments.check_config => {
             Err(ExitError::usage(anyhow!("healthcheck takes neither --dev nor --check-config")))
         }
@@ -116,14 +135,27 @@ fn execute(arguments: &Arguments, environment: &Values, version: &'static str) -
     }
 }
 
+/// Prints the report of the doctor.
+fn examine(config: &Config, json: bool) -> Result<(), ExitError> {
+    file_limit::raise()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let report = runtime.block_on(doctor::examine(config));
+    // A check that has exceeded its time may still block a thread.
+    runtime.shutdown_background();
+    let text = if json { report.to_json().to_string() } else { report.to_text() };
+    print_stdout(&text).context("cannot write to standard output")?;
+    if report.has_failures() { Err(anyhow!("the deployment has failures").into()) } else { Ok(()) }
+}
+
 fn serve(arguments: &Arguments, environment: &Values, version: &'static str) -> Result<(), ExitError> {
     let config = configure(arguments, environment)?;
     if arguments.check_config {
         return Ok(print_effective(&config).context("cannot write to standard output")?);
     }
-    let log = telemetry::start(&config.logging)?;
+    let log = telemetry::start(&config.logging, Traces::start(config.otel.as_ref(), version)?)?;
     log_effective(&config);
-    file_limit::raise();
+    file_limit::raise()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
@@ -159,10 +191,7 @@ fn configure(arguments: &Arguments, environment: &Values) -> Result<Config, Exit
 
 /// Settings of the command line, the environment and the config file.
 fn sources(arguments: &Arguments, environment: &Values) -> Result<Sources, ExitError> {
-    let mut sources = Sources::from_environment(environment.clone());
-    if let Some(file) = &arguments.config {
-        sources.add_file(file).map_err(ExitError::usage)?;
-    }
+    let mut sources = file_sources(arguments, environment)?;
     if let Some(address) = &arguments.listen {
         sources.flags.insert("LISTEN_ADDR".to_owned(), address.clone());
     }
@@ -171,6 +200,15 @@ fn sources(arguments: &Arguments, environment: &Values) -> Result<Sources, ExitE
     }
     if arguments.dev {
         sources.set_development(Path::new(DEV_DIRECTORY));
+    }
+    Ok(sources)
+}
+
+/// Settings of the environment and the config file.
+fn file_sources(arguments: &Arguments, environment: &Values) -> Result<Sources, ExitError> {
+    let mut sources = Sources::from_environment(environment.clone());
+    if let Some(file) = &arguments.config {
+        sources.add_file(file).map_err(ExitError::usage)?;
     }
     Ok(sources)
 }
@@ -223,7 +261,10 @@ async fn serve_until_signalled(
                 ending = true;
                 server.drain();
             }
-            Request::Reload => reload(),
+            Request::Reload => {
+                reload();
+                server.reload();
+            }
             Request::Report => server.report(),
         }
     }

@@ -6,25 +6,32 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use less_sync_api::{ApiState, Draining};
+use less_sync_api::{ApiState, Draining, KeySetDocument};
 use less_sync_auth::TrustedIssuer;
 use less_sync_auth::jwks::cache::CacheTimes;
 use less_sync_disk::DirectorySync;
 use less_sync_engine::{
-    Authenticator, Clock, Engine, EngineDeps, Files, IssuerGate, KeySetDeps, KeySetSource, MeasuredStorage,
-    Random,
+    Authenticator, Clock, Denials, Engine, EngineDeps, Files, InvitationRelay, IssuerGate, KeySetDeps,
+    KeySetSource, MeasuredStorage, Random, SpaceRouter,
 };
 use less_sync_metrics::Registry;
-use less_sync_realtime::{Broker, BrokerSettings, Endpoint, MailboxNotifier, PositionCheck, PresenceSweep};
-use less_sync_storage::{Blobs, Storage};
+use less_sync_realtime::{
+    Broker, BrokerSettings, Endpoint, MailboxNotifier, NodeEvents, PositionCheck, PresenceSweep,
+    RemoteChanges,
+};
+use less_sync_storage::{Blobs, FederationKeys, Storage};
 
 use crate::blobs;
 use crate::clock::SystemRandom;
 use crate::config::{Config, DidIssuers, TokenConfig};
-use crate::dev::{DevIssuer, PageGuard};
+use crate::deployment::DeploymentNode;
+use crate::dev::{DevIssuer, PageGuard, playground};
+use crate::federation::Federation;
 use crate::key_sets::HttpKeySets;
+use crate::listen::Tls;
 use crate::process_metrics;
 use crate::purge;
+use crate::rewraps;
 use crate::store::Store;
 use crate::tasks::Tasks;
 
@@ -33,6 +40,8 @@ const GAUGES: Duration = Duration::from_secs(10);
 
 /// Dependencies shared by the components of a server.
 pub(crate) struct Deps {
+    /// Server among the nodes of its deployment.
+    pub(crate) node: DeploymentNode,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Tasks,
     pub(crate) draining: Draining,
@@ -40,6 +49,8 @@ pub(crate) struct Deps {
     pub(crate) key_sets: Option<Arc<dyn KeySetSource>>,
     pub(crate) directory_sync: DirectorySync,
     pub(crate) version: &'static str,
+    /// TLS of the listener; `None`: none.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 /// Components of a server.
@@ -63,6 +74,7 @@ pub(crate) fn compose(
     config: &Config,
     stores: &Stores,
     address: SocketAddr,
+    federation: &Federation,
     deps: &Deps,
 ) -> anyhow::Result<Components> {
     let dev_issuer = dev_issuer(config, address, deps)?;
@@ -71,11 +83,12 @@ pub(crate) fn compose(
     let authenticator = Arc::new(authenticator(config, &storage, dev_issuer.as_ref(), deps)?);
     // No step fails from here on: a failed start must not leave background tasks behind.
     authenticator.prefetch();
-    let broker =
-        Broker::new(BrokerSettings::new(&config.limits.realtime, rand::random()), deps.clock.clone());
-    let notice_delay = config.limits.realtime.invitation_notice_delay.clone();
-    let mailboxes = MailboxNotifier::new(notice_delay, random(), deps.clock.clone());
-    let engine = Arc::new(engine(config, &storage, &broker, &mailboxes, deps));
+    let (broker, mailboxes) = receivers(config, deps);
+    let homes = (
+        federation.relay(&deps.clock, &deps.tasks),
+        federation.router((&storage, &broker), &deps.clock, &deps.tasks),
+    );
+    let engine = Arc::new(engine(config, &storage, (&broker, &mailboxes), homes, deps));
     jobs(config, &storage, &broker, &mailboxes, deps);
     stores.database.spawn_maintenance(&deps.tasks);
     let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
@@ -88,28 +101,50 @@ pub(crate) fn compose(
     stores.database.register_metrics(&mut metrics);
     authenticator.register_metrics(&mut metrics);
     engine.register_metrics(&mut metrics);
-    let api = api(config, &storage, authenticator.clone(), files, deps);
+    rewraps::spawn(&deps.tasks, &storage, &mut metrics);
+    let denials = Arc::<Denials>::default();
+    let authentication = (authenticator.clone(), federation.key_set());
+    let api = api(config, &storage, authentication, (files, denials.clone()), deps);
     api.register_metrics(&mut metrics);
-    let endpoint = endpoint(config, engine, (broker, mailboxes), authenticator, deps);
+    let endpoint =
+        endpoint(config, engine.clone(), (broker.clone(), mailboxes), (authenticator, denials), deps);
     endpoint.register_metrics(&mut metrics);
+    let changes = RemoteChanges::new(broker, engine, storage.clone(), storage.clone());
+    let events = NodeEvents { endpoint: endpoint.clone(), changes: changes.clone() };
+    deps.node.start((Arc::new(events), changes), &deps.tasks, &mut metrics);
     let sampled = endpoint.clone();
     deps.tasks.spawn_periodic("gauges", GAUGES, move || {
         let endpoint = sampled.clone();
         async move { endpoint.sample_queues() }
     });
+    Tls::register_metrics(deps.tls.as_deref(), &mut metrics);
+    if let Some(tls) = &deps.tls {
+        tls.spawn_reload(&deps.tasks);
+    }
+    let links = federation.routes((&endpoint, &api), (&deps.clock, &deps.tasks), &mut metrics);
+    let keys: Arc<dyn FederationKeys> = storage.clone();
+    federation.spawn_jobs(&deps.tasks, &keys);
     // Last: the jobs that have started.
     deps.tasks.register_metrics(&mut metrics);
-    let routes = less_sync_api::router(&api).merge(match &dev_issuer {
-        None => endpoint.router(),
+    let routes = less_sync_api::router(&api).merge(links).merge(match &dev_issuer {
+        None => endpoint.router().merge(less_sync_api::greeting()),
         Some(issuer) => development_routes(config, &endpoint, issuer),
     });
     Ok(Components { endpoint, router: less_sync_api::layers(routes, &api), api, dev_issuer, metrics })
 }
 
+/// Broker and mailbox notices, which tell the other nodes what happens here.
+fn receivers(config: &Config, deps: &Deps) -> (Arc<Broker>, Arc<MailboxNotifier>) {
+    let settings = BrokerSettings::new(&config.limits.realtime, rand::random());
+    let broker = Broker::in_deployment(settings, deps.clock.clone(), deps.node.port());
+    let delay = config.limits.realtime.invitation_notice_delay.clone();
+    (broker, MailboxNotifier::in_deployment(delay, random(), deps.clock.clone(), deps.node.port()))
+}
+
 /// Routes that a web page must not reach in development mode.
 fn development_routes(config: &Config, endpoint: &Arc<Endpoint>, issuer: &Arc<DevIssuer>) -> Router {
     let guard = from_fn_with_state(PageGuard::new(&config.server.cors), PageGuard::check);
-    endpoint.router().merge(issuer.router()).layer(guard)
+    endpoint.router().merge(issuer.router()).merge(playground()).layer(guard)
 }
 
 fn dev_issuer(config: &Config, address: SocketAddr, deps: &Deps) -> anyhow::Result<Option<Arc<DevIssuer>>> {
@@ -163,8 +198,8 @@ fn issuers(
 fn engine(
     config: &Config,
     storage: &Arc<dyn Storage>,
-    broker: &Arc<Broker>,
-    mailboxes: &Arc<MailboxNotifier>,
+    (broker, mailboxes): (&Arc<Broker>, &Arc<MailboxNotifier>),
+    (relay, router): (Arc<dyn InvitationRelay>, Arc<dyn SpaceRouter>),
     deps: &Deps,
 ) -> Engine {
     let key = config.identity.hash_key.clone();
@@ -175,8 +210,11 @@ fn engine(
         storage: storage.clone(),
         events: broker.clone(),
         mailbox_notices: mailboxes.clone(),
+        relay,
+        router,
         clock: deps.clock.clone(),
         random: random(),
+        nodes: deps.node.live(),
     };
     Engine::new(deps, key, config.limits.engine)
 }
@@ -192,7 +230,7 @@ fn endpoint(
     config: &Config,
     engine: Arc<Engine>,
     (broker, mailboxes): (Arc<Broker>, Arc<MailboxNotifier>),
-    authenticator: Arc<Authenticator>,
+    (authenticator, denials): (Arc<Authenticator>, Arc<Denials>),
     deps: &Deps,
 ) -> Arc<Endpoint> {
     Endpoint::new(less_sync_realtime::EndpointDeps {
@@ -203,6 +241,9 @@ fn endpoint(
         clock: deps.clock.clone(),
         random: random(),
         spawner: Arc::new(deps.tasks.clone()),
+        denials,
+        nodes: deps.node.live(),
+        deployment: deps.node.port(),
         limits: config.limits.realtime.clone(),
     })
 }
@@ -210,8 +251,8 @@ fn endpoint(
 fn api(
     config: &Config,
     storage: &Arc<dyn Storage>,
-    authenticator: Arc<Authenticator>,
-    files: Option<Files>,
+    (authenticator, key_set): (Arc<Authenticator>, KeySetDocument),
+    (files, denials): (Option<Files>, Arc<Denials>),
     deps: &Deps,
 ) -> ApiState {
     ApiState::new(less_sync_api::Deps {
@@ -223,7 +264,10 @@ fn api(
         draining: deps.draining.clone(),
         cors: config.server.cors.clone(),
         metadata: config.metadata.clone(),
+        key_set,
         random: random(),
+        denials,
+        node: deps.node.status(),
     })
 }
 
@@ -253,5 +297,5 @@ fn jobs(
         let mailboxes = mailboxes.clone();
         async move { mailboxes.run(draining).await }
     });
-    purge::spawn(config, &deps.tasks, storage);
+    purge::spawn(config, &deps.tasks, storage, &deps.node.live());
 }

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use less_sync_process::print_stderr;
+use anyhow::Context as _;
+use less_sync_process::{print_ending, print_stderr};
 
 use crate::advice::next_step;
 
@@ -56,5 +57,13 @@ impl ExitError {
         if let Some(step) = next_step(&self.error) {
             print_stderr(&format!("  {step}"));
         }
+    }
+}
+
+/// Prints what ends a command line before a command runs (help, version, a usage error), and returns the exit code.
+pub(crate) fn end_command_line(ending: &clap::Error) -> ExitCode {
+    match print_ending(ending).context("cannot write to standard output") {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitError::from(error).report(),
     }
 }

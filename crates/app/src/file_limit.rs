@@ -4,8 +4,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::{Config, DatabaseConfig};
 
+/// Limit below which no program that opens a database starts: standard streams, runtime, database, a few connections.
+const MINIMUM: u64 = 64;
+
 /// Limit below which a warning is logged.
 const RECOMMENDED: u64 = 4096;
+
+/// Minimum of the process-wide connection limit, if there are file descriptors for it.
+const MIN_CONNECTIONS: usize = 20_000;
 
 /// File descriptors for everything that is not counted in [`reserve`]: standard streams, logs, the runtime, name look-ups,
 /// key sets of issuers.
@@ -25,6 +31,12 @@ pub(crate) fn connections(wanted: usize, files: Option<u64>, reserve: usize) -> 
     wanted.min(files.saturating_sub(reserve.min(files / 2)))
 }
 
+/// Maximum connections of a server with this configuration, upgraded ones included, if there are descriptors for them: twice
+/// the number of sockets, so that HTTP requests still get in when all of them are taken.
+pub(crate) fn wanted_connections(config: &Config) -> usize {
+    config.limits.realtime.max_connections_total.saturating_mul(2).max(MIN_CONNECTIONS)
+}
+
 /// File descriptors that a server with this configuration needs beside its connections.
 pub(crate) fn reserve(config: &Config) -> usize {
     let database = match &config.database {
@@ -37,7 +49,10 @@ pub(crate) fn reserve(config: &Config) -> usize {
 }
 
 /// Raises the soft limit to the hard limit, and warns if that is low.
-pub(crate) fn raise() {
+///
+/// # Errors
+/// [`TooFewFiles`]: below the minimum, the last file to be opened fails, and its error does not tell the cause.
+pub(crate) fn raise() -> anyhow::Result<()> {
     let before = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
@@ -46,13 +61,33 @@ pub(crate) fn raise() {
     if let Some(limit) = current()
         && limit < RECOMMENDED
     {
+        require(limit)?;
         tracing::warn!(limit, "limit of open files is low: each connection needs one");
     }
+    Ok(())
+}
+
+fn require(limit: u64) -> Result<(), TooFewFiles> {
+    if limit < MINIMUM { Err(TooFewFiles { limit }) } else { Ok(()) }
+}
+
+/// Limit of open files with which a program cannot work.
+#[derive(Debug, thiserror::Error)]
+#[error("limit of open files is {limit}: at least {MINIMUM} are needed")]
+pub(crate) struct TooFewFiles {
+    limit: u64,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_below_the_minimum_are_errors() {
+        assert!(require(MINIMUM).is_ok());
+        let error = require(MINIMUM - 1).unwrap_err();
+        assert_eq!(error.to_string(), "limit of open files is 63: at least 64 are needed");
+    }
 
     #[test]
     fn connections_leave_descriptors_for_the_rest() {

@@ -5,16 +5,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use less_sync_auth::jwks::{KeySetInvalid, MAX_DOCUMENT_BYTES};
 use less_sync_engine::{FetchMode, FetchedKeySet, KeySetError, KeySetSource};
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, Response};
+use reqwest::Client;
 use tokio::sync::OnceCell;
 use url::Url;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::document_client::{build, builder, read_body};
 
 /// Key set source that fetches over HTTP, without redirects and proxies.
 #[derive(Debug, Default)]
@@ -34,7 +32,8 @@ impl KeySetSource for HttpKeySets {
             return Err(KeySetError::Status(response.status().as_u16()));
         }
         let max_age = max_age(response.headers());
-        let body = whole_body(response).await?;
+        let body = read_body(response, MAX_DOCUMENT_BYTES).await.map_err(fetch_error)?;
+        let body = body.ok_or(KeySetInvalid::TooLarge)?;
         Ok(FetchedKeySet { body, max_age })
     }
 }
@@ -44,44 +43,12 @@ impl HttpKeySets {
         let unreachable = |error| KeySetError::Unreachable(error);
         if url.scheme() == "http" {
             // Plain http needs no root certificates, so none are loaded.
-            let build = async || build(builder().tls_certs_only(std::iter::empty::<Certificate>()));
+            let build = async || build(builder(true));
             return self.plain.get_or_try_init(build).await.map_err(unreachable);
         }
-        // Loading the root certificates of the system reads many small files and blocks.
-        let build = async || tokio::task::spawn_blocking(|| build(builder().https_only(true))).await?;
+        let build = async || tokio::task::spawn_blocking(|| build(builder(false))).await?;
         self.tls.get_or_try_init(build).await.map_err(unreachable)
     }
-}
-
-type BuildError = Box<dyn std::error::Error + Send + Sync>;
-
-fn build(builder: ClientBuilder) -> Result<Client, BuildError> {
-    // rustls panics without a default provider. A second installation fails and changes nothing.
-    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Ok(builder.build()?)
-}
-
-fn builder() -> ClientBuilder {
-    Client::builder()
-        .redirect(Policy::none())
-        .no_proxy()
-        .referer(false)
-        .http1_only()
-        .pool_max_idle_per_host(0)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .user_agent("less-sync")
-}
-
-/// Reads the body, and fails as soon as it exceeds [`MAX_DOCUMENT_BYTES`].
-async fn whole_body(mut response: Response) -> Result<Bytes, KeySetError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(fetch_error)? {
-        if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-            return Err(KeySetInvalid::TooLarge.into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }
 
 fn fetch_error(error: reqwest::Error) -> KeySetError {

@@ -22,17 +22,45 @@ mod cli;
 mod clock;
 mod composition;
 pub mod config;
+mod deployment;
 mod dev;
+mod doctor;
+mod document_client;
 mod exit_error;
+#[cfg(feature = "federation")]
+mod federation;
+#[cfg(not(feature = "federation"))]
+#[path = "without_federation.rs"]
+mod federation;
 mod file_limit;
 mod healthcheck;
+mod issuer;
+mod journal;
+#[cfg(feature = "federation")]
+mod key_fragment;
 mod key_sets;
+#[cfg(feature = "federation")]
+mod keygen;
 mod listen;
 mod log_filter;
 mod log_writer;
 mod migrate;
+mod offline_store;
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(not(feature = "otel"))]
+#[path = "no_otel.rs"]
+mod otel;
+#[cfg(feature = "federation")]
+mod peer_dialer;
+#[cfg(feature = "federation")]
+mod peer_fetcher;
+#[cfg(feature = "federation")]
+mod peer_transfers;
 mod process_metrics;
+mod programs;
 mod purge;
+mod rewraps;
 mod server;
 mod service_manager;
 mod shutdown;
@@ -41,12 +69,15 @@ mod store;
 mod tasks;
 mod telemetry;
 
-pub use cli::{Process, run};
+pub use cli::Process;
 pub use clock::SystemClock;
 pub use config::{Config, InvalidConfig, Sources, Values};
 pub use key_sets::HttpKeySets;
+#[cfg(feature = "federation")]
+pub use keygen::run as run_keygen;
 pub use log_filter::LogFilter;
 pub use migrate::run as run_migrator;
+pub use programs::run_by_name;
 pub use server::{Overrides, Server};
 pub use tasks::{JobOutcome, Tasks};
 pub use telemetry::is_loggable;

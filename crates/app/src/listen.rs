@@ -4,10 +4,17 @@ mod activity;
 mod client_address;
 mod connection;
 mod context;
+mod host;
 mod rejection;
 mod response_body;
 mod send_rate;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "listen/no_tls.rs"]
+mod tls;
+mod transport;
 mod waiting;
 
 use std::fmt;
@@ -25,6 +32,8 @@ use crate::config::ListenAddress;
 use connection::Connection;
 pub(crate) use context::ListenerContext;
 use socket::Socket;
+pub(crate) use tls::Tls;
+use transport::Transport;
 
 /// Pause after a failed accept, for instance when no file descriptors are left.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -114,9 +123,18 @@ fn spawn_connection(
         tracing::debug!(%error, "failed to set TCP_NODELAY");
         return;
     }
-    let socket = Socket::new(stream, permit, context.clock.clone(), context.timeouts);
-    let connection = Connection::new(context.clone(), socket, peer, place);
-    context.tasks.spawn("http connection", Box::pin(connection.run()));
+    let shared = context.clone();
+    let serve = async move {
+        let transport = match &shared.tls {
+            None => Some(Transport::Plain(stream)),
+            Some(tls) => tls.accept(stream).await,
+        };
+        if let Some(transport) = transport {
+            let socket = Socket::new(transport, permit, shared.clock.clone(), shared.timeouts);
+            Connection::new(shared, socket, peer, place).run().await;
+        }
+    };
+    context.tasks.spawn("http connection", Box::pin(serve));
 }
 
 fn concerns_one_connection(error: &io::Error) -> bool {

@@ -26,7 +26,8 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use less_sync_process::end_on_signals;
 
 use crate::cli::Process;
-use crate::exit_error::ExitError;
+use crate::exit_error::{ExitError, end_command_line};
+use crate::file_limit;
 
 use arguments::{Arguments, BlobsCommand, Command, StatusArguments};
 use database::Database;
@@ -37,10 +38,7 @@ pub fn run(process: &Process) -> ExitCode {
     let matches = Arguments::command().version(process.version).try_get_matches_from(&process.arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => execute(arguments, process).unwrap_or_else(|failure| failure.report()),
-        Err(error) => {
-            let _unreportable = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ExitError::USAGE))
-        }
+        Err(ending) => end_command_line(&ending),
     }
 }
 
@@ -57,6 +55,7 @@ fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitErro
         script.map_or(Ok(()), |script| output::print(&script))?;
         return Ok(ExitCode::SUCCESS);
     }
+    file_limit::raise()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     if let Command::Blobs(BlobsCommand::Fsck(fsck)) = &command {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use less_sync_api::Draining;
+use less_sync_engine::ports::FanoutBus;
 use less_sync_engine::{Clock, KeySetSource};
 use less_sync_metrics::Registry;
 use tokio::task::JoinHandle;
@@ -15,9 +16,11 @@ use crate::blobs;
 use crate::clock::SystemClock;
 use crate::composition::{Components, Deps, Stores, compose};
 use crate::config::Config;
+use crate::deployment::DeploymentNode;
 use crate::dev::{DevIssuer, print_next_steps};
+use crate::federation::Federation;
 use crate::file_limit;
-use crate::listen::{self, ListenerContext};
+use crate::listen::{self, ListenerContext, Tls};
 use crate::log_filter::LogFilter;
 use crate::service_manager::ServiceManager;
 use crate::shutdown::Shutdown;
@@ -31,6 +34,8 @@ pub struct Overrides {
     pub clock: Option<Arc<dyn Clock>>,
     /// Source of key sets; default: HTTP.
     pub key_sets: Option<Arc<dyn KeySetSource>>,
+    /// Transport to other nodes; default: that of the configuration.
+    pub bus: Option<Arc<dyn FanoutBus>>,
     /// Socket of the service manager (`NOTIFY_SOCKET`); default: none.
     pub notify_socket: Option<String>,
     /// Limit of open files; default: that of the process.
@@ -49,6 +54,7 @@ pub struct Server {
     draining: Draining,
     development: Option<(Arc<DevIssuer>, PathBuf)>,
     metrics: Arc<Registry>,
+    federation: Federation,
     end: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -60,10 +66,19 @@ impl Server {
     pub async fn start(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let open_files = overrides.open_files.or_else(file_limit::current);
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let tls = config.server.tls.clone().map(|files| Tls::open(files, clock.clone()));
+        let tls = tls.transpose().context("cannot serve TLS")?;
         let directory_sync = config.directory_sync.clone();
-        let blobs = blobs::open(&config.files, &directory_sync).await?;
-        let stores = Stores { database: Store::open(&config.database, &directory_sync).await?, blobs };
+        let blobs = Box::pin(blobs::open(&config.files, &directory_sync)).await?;
+        let stores =
+            Stores { database: Box::pin(Store::open(&config.database, &directory_sync)).await?, blobs };
         stores.database.forget_jump().await?;
+        let federation = Federation::open(&config.federation, stores.database.storage(), &*clock).await;
+        if federation.is_err() {
+            // Waited for: a dropped store closes its database in its own time, and the next start would find it in use.
+            stores.database.close().await;
+        }
+        let federation = federation?;
         let listener = listen::bind(&config.server.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let admin = admin::bind(config.admin.as_ref()).await?;
@@ -71,22 +86,30 @@ impl Server {
         let key_sets = overrides.key_sets;
         let version = overrides.version.unwrap_or(env!("CARGO_PKG_VERSION"));
         let deps = Deps {
+            node: DeploymentNode::new((&config, &stores.database), version, &clock, overrides.bus),
             clock: clock.clone(),
             tasks: tasks.clone(),
             draining: draining.clone(),
             key_sets,
             directory_sync,
             version,
+            tls: tls.clone(),
         };
         let Components { endpoint, router, api, dev_issuer, metrics } =
-            compose(&config, &stores, address, &deps)?;
+            compose(&config, &stores, address, &federation, &deps)?;
         let metrics = Arc::new(metrics);
+        #[cfg(feature = "otel")]
+        if let Some(otel) = &config.otel {
+            crate::otel::spawn_metrics(otel, &metrics, version, &clock, &tasks)?;
+        }
         let admin_address = admin.map(|listener| {
             let (metrics, tasks, store) = (metrics.clone(), tasks.clone(), stores.database.clone());
-            let state = AdminState { metrics, tasks, store, log: overrides.log_filter };
-            listener.serve(state, api.clone(), clock.clone(), &config)
+            let (endpoint, clock) = (endpoint.clone(), clock.clone());
+            let state = AdminState { metrics, tasks, store, endpoint, clock, log: overrides.log_filter };
+            listener.serve(state, api.clone(), &config)
         });
-        let context = ListenerContext::new((router, api), clock.clone(), tasks.clone(), &config, open_files);
+        let context =
+            ListenerContext::new((router, api), clock.clone(), tasks.clone(), &config, open_files, tls);
         tasks.spawn_essential("listener", |stop| listen::serve(listener, context.clone(), stop));
         let service_manager = ServiceManager::new(overrides.notify_socket);
         tracing::info!(%address, "server listening");
@@ -103,7 +126,7 @@ impl Server {
             service_manager,
         });
         let development = dev_issuer.zip(config.development);
-        Ok(Self { address, admin_address, tasks, draining, development, metrics, end })
+        Ok(Self { address, admin_address, tasks, draining, development, metrics, federation, end })
     }
 
     /// Address of the listener.
@@ -136,6 +159,11 @@ impl Server {
     /// An essential task failed, or the shutdown exceeded the grace period.
     pub async fn stopped(&mut self) -> anyhow::Result<()> {
         (&mut self.end).await.context("shutdown task failed")?
+    }
+
+    /// Loads what may change while the server runs: the signing keys (SIGHUP).
+    pub fn reload(&self) {
+        self.federation.reload(&self.tasks);
     }
 
     /// Logs the running tasks.

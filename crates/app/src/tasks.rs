@@ -16,6 +16,8 @@ use less_sync_engine::{Clock, Job, Random as _, Spawner};
 use less_sync_metrics::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use job_metrics::JobMetrics;
 pub use job_metrics::JobOutcome;
@@ -90,8 +92,15 @@ impl Tasks {
     }
 
     /// Runs a background job until the shutdown starts; `job` receives a future that completes then. A job that panics or
-    /// ends early is logged and restarted with exponential backoff: after 1, 2, 4 … 60 s.
+    /// ends early is logged and restarted with exponential backoff: after 1, 2, 4 … 60 s. Its log lines are in a span `job`.
     pub fn spawn_job<F>(&self, name: &'static str, job: impl Fn(Job) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_restarted(name, move |draining| job(draining).instrument(job_span(name)));
+    }
+
+    fn spawn_restarted<F>(&self, name: &'static str, job: impl Fn(Job) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -123,7 +132,7 @@ impl Tasks {
     }
 
     /// Runs `work` every `period` ± 10 % until the shutdown starts, first after a random part of the period. Runs never
-    /// overlap: the next period starts when `work` is done.
+    /// overlap: the next period starts when `work` is done. Each run has a span `job`, with its outcome.
     pub fn spawn_periodic<F>(
         &self,
         name: &'static str,
@@ -135,7 +144,7 @@ impl Tasks {
     {
         let tasks = self.clone();
         let metrics = self.0.jobs.start(name, true, self.0.clock.now());
-        self.spawn_job(name, move |draining| {
+        self.spawn_restarted(name, move |draining| {
             let (tasks, work, metrics) = (tasks.clone(), work.clone(), metrics.clone());
             async move {
                 // Random, so that several servers on one database spread their work.
@@ -143,7 +152,10 @@ impl Tasks {
                     tasks.sleep(period.mul_f64(SystemRandom.fraction())).await;
                     loop {
                         let started = tasks.0.clock.instant();
-                        let outcome = work().await.into();
+                        // A span for each run: one for the job would never end.
+                        let span = job_span(name);
+                        let outcome = work().instrument(span.clone()).await.into();
+                        span.record("outcome", outcome.as_str());
                         let duration = tasks.0.clock.instant().saturating_duration_since(started);
                         metrics.ran(outcome, duration, tasks.0.clock.now());
                         tasks.sleep(SystemRandom.jittered(period, 0.1)).await;
@@ -251,6 +263,11 @@ impl std::fmt::Debug for Tasks {
             .field("failed", &self.failed())
             .finish_non_exhaustive()
     }
+}
+
+/// Span of a background job, or of one of its runs.
+fn job_span(job: &'static str) -> Span {
+    tracing::info_span!(parent: None, "job", job, outcome = Empty)
 }
 
 /// Restart delay after `panics` panics in a row.

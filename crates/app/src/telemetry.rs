@@ -12,12 +12,16 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::{LogFormat, LoggingConfig};
+use crate::journal::Prioritized;
 use crate::log_filter::LogFilter;
 use crate::log_writer;
+use crate::otel::Traces;
 
 /// Log of the process. Dropping it writes the lines that are queued.
 pub(crate) struct Log {
     filter: reload::Handle<EnvFilter, Registry>,
+    /// Dropped before the writer, which logs its failure.
+    _traces: Option<Traces>,
     _writer: WorkerGuard,
 }
 
@@ -42,28 +46,33 @@ fn replace(handle: &reload::Handle<EnvFilter, Registry>, directives: &str) -> an
     Ok(())
 }
 
-/// Installs the global subscriber; once per process.
+/// Installs the global subscriber; once per process. Spans go to `traces`, too.
 ///
 /// # Errors
 /// The filter is invalid, or a subscriber is installed already.
-pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<Log> {
+pub(crate) fn start(config: &LoggingConfig, traces: Option<Traces>) -> anyhow::Result<Log> {
     let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&config.filter)?);
-    let (writer, guard) = log_writer::to_stderr();
+    let (lines, guard) = log_writer::to_stderr();
+    let writer = Prioritized::to_stderr(lines);
     let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_loggable));
+    let registry = registry.with(traces.as_ref().map(Traces::layer));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     match config.format.unwrap_or_else(default_format) {
         LogFormat::Text => registry.with(lines).try_init()?,
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
     log_panics();
-    Ok(Log { filter: handle, _writer: guard })
+    Ok(Log { filter: handle, _traces: traces, _writer: guard })
 }
 
 /// False for trace events of other crates, whatever the filter says: they write what passes through them, such as frames with
-/// access tokens.
+/// access tokens. False for all events of the NATS client, which logs every attempt: failures and recoveries of the bus are
+/// logged once each.
 #[must_use]
 pub fn is_loggable(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= LevelFilter::DEBUG || metadata.target().starts_with("less_sync")
+    let target = metadata.target();
+    let is_shown = *metadata.level() <= LevelFilter::DEBUG && !target.starts_with("async_nats");
+    is_shown || target.starts_with("less_sync")
 }
 
 fn default_format() -> LogFormat {

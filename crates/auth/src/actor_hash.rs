@@ -44,7 +44,13 @@ impl IdentityHashKey {
     /// HMAC-SHA256 of the caller's issuer, a zero byte and the user.
     #[must_use]
     pub fn actor(&self, caller: &Caller) -> [u8; 32] {
-        self.hash(b"", caller)
+        self.named(&caller.issuer, caller.user_id.as_str())
+    }
+
+    /// HMAC-SHA256 of an issuer, a zero byte and a user, for actors without an access token (federation §9.6).
+    #[must_use]
+    pub fn named(&self, issuer: &str, user: &str) -> [u8; 32] {
+        self.hash(b"", issuer, user)
     }
 
     /// Hash of the caller as the owner of spaces: as [`Self::actor`], with a prefix of the input (a zero byte, `owner`, a zero
@@ -52,15 +58,25 @@ impl IdentityHashKey {
     #[must_use]
     pub fn owner(&self, caller: &Caller) -> [u8; 32] {
         // No issuer starts with a zero byte.
-        self.hash(b"\0owner\0", caller)
+        self.hash(b"\0owner\0", &caller.issuer, caller.user_id.as_str())
     }
 
-    fn hash(&self, domain: &[u8], caller: &Caller) -> [u8; 32] {
+    /// Fingerprint by which the servers of a deployment see that they have the same key. Reveals nothing about it.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 8] {
+        let mac: Hmac<Sha256> = Hmac::new(&(*self.block).into());
+        let tag = mac.chain_update(b"\0fingerprint\0").finalize().into_bytes();
+        let mut fingerprint = [0; 8];
+        fingerprint.iter_mut().zip(tag).for_each(|(byte, tag)| *byte = tag);
+        fingerprint
+    }
+
+    fn hash(&self, domain: &[u8], issuer: &str, user: &str) -> [u8; 32] {
         let mac: Hmac<Sha256> = Hmac::new(&(*self.block).into());
         mac.chain_update(domain)
-            .chain_update(&caller.issuer)
+            .chain_update(issuer)
             .chain_update([0])
-            .chain_update(caller.user_id.as_str())
+            .chain_update(user)
             .finalize()
             .into_bytes()
             .into()

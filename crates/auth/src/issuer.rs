@@ -1,13 +1,14 @@
-//! Signing key of an access token issuer, for development servers and tests; the server itself only
+//! Signing key of an access token issuer, for development servers, the standing issuer and tests; the server itself only
 //! verifies.
 
 use std::fmt;
 
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::base64url;
+use crate::jws::Segments;
+use crate::{P256Key, base64url};
 
 /// Bytes that are not a P-256 private key: zero, or not below the order of the curve; one in 2³² random values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,19 @@ impl IssuerKey {
         self.sign_text(&header.to_string(), &claims.to_string())
     }
 
+    /// Payload of a token that this key has signed with the type `typ`; `None` for any other text. Claims are not checked.
+    ///
+    /// For tokens that the issuer gives to itself: those of clients are verified by [`UnverifiedToken`](crate::UnverifiedToken).
+    #[must_use]
+    pub fn open(&self, token: &str, typ: &str) -> Option<Map<String, Value>> {
+        let segments = Segments::split(token)?;
+        let header: Map<String, Value> = serde_json::from_slice(&segments.header).ok()?;
+        let is = |name: &str, value: &str| header.get(name).and_then(Value::as_str) == Some(value);
+        let is_ours = is("alg", "ES256") && is("kid", &self.key_id) && is("typ", typ);
+        let is_signed = P256Key::of(&self.key).verifies(segments.signed.as_bytes(), &segments.signature);
+        if is_ours && is_signed { serde_json::from_slice(&segments.payload).ok() } else { None }
+    }
+
     /// Signs a token with these texts as header and payload, which need not be JSON.
     #[must_use]
     pub fn sign_text(&self, header: &str, payload: &str) -> String {
@@ -81,4 +95,24 @@ impl fmt::Debug for IssuerKey {
 /// JWKS document that publishes `keys`.
 pub fn jwks_document<'k>(keys: impl IntoIterator<Item = &'k IssuerKey>) -> Value {
     json!({ "keys": keys.into_iter().map(IssuerKey::jwk).collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_is_opened_by_its_key_under_its_type_only() {
+        let key = |id: &str, secret: u8| IssuerKey::from_bytes(id, &[secret; 32]).unwrap();
+        let signed = |typ: &str| {
+            let header = json!({ "alg": "ES256", "kid": "a", "typ": typ });
+            key("a", 7).sign_with_header(&header, &json!({ "sub": "1" }))
+        };
+        let payload = key("a", 7).open(&signed("refresh+jwt"), "refresh+jwt").unwrap();
+        assert_eq!(payload.get("sub"), Some(&json!("1")));
+        assert_eq!(key("a", 7).open(&signed("at+jwt"), "refresh+jwt"), None);
+        assert_eq!(key("b", 7).open(&signed("refresh+jwt"), "refresh+jwt"), None);
+        assert_eq!(key("a", 8).open(&signed("refresh+jwt"), "refresh+jwt"), None);
+        assert_eq!(key("a", 7).open("e30.e30.AAAA", "refresh+jwt"), None);
+    }
 }

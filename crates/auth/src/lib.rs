@@ -1,6 +1,6 @@
 //! Credentials of less-sync as pure functions of (input, keys, configuration, now): access tokens, the key sets of
 //! their issuers, ids derived from claims, UCAN chains for shared spaces ([`ucan`]), and the rights that operations
-//! require ([`rights`]).
+//! require ([`rights`]). With the feature `federation` also credentials between servers.
 //!
 //! No clock, no socket and no log is used here. The caller fetches key sets; this crate verifies with them:
 //!
@@ -30,10 +30,13 @@ mod bearer;
 mod caller;
 pub mod did_key;
 pub mod did_proof;
+#[cfg(feature = "federation")]
+pub mod federation;
 pub mod issuer;
 mod json;
 pub mod jwks;
 mod jws;
+pub mod login_proof;
 mod numeric_date;
 mod p256_key;
 pub mod personal_space;

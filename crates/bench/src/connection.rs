@@ -47,12 +47,26 @@ pub(crate) struct LoadConnection {
 
 /// Source addresses rotate: one address has 28 000 ephemeral ports, and each stays in `TIME_WAIT` for a minute.
 static SOURCE: AtomicU32 = AtomicU32::new(0);
-const SOURCES: u32 = 200;
+pub(crate) const SOURCES: u32 = 200;
 
 impl LoadConnection {
     /// Dials and upgrades; `receive_buffer` is the kernel's receive buffer in bytes, small for clients that do not read.
     pub(crate) async fn dial(address: &ServerAddress, receive_buffer: Option<u32>) -> anyhow::Result<Self> {
-        let stream = connect(address.socket, receive_buffer).await.context("cannot connect")?;
+        let turn = SOURCE.fetch_add(1, Ordering::Relaxed);
+        Self::upgraded(address, receive_buffer, turn).await
+    }
+
+    /// Dials from one of the [`SOURCES`] and upgrades. For attackers, whose address is what the server counts.
+    pub(crate) async fn dial_from(address: &ServerAddress, source: u32) -> anyhow::Result<Self> {
+        Self::upgraded(address, None, source).await
+    }
+
+    async fn upgraded(
+        address: &ServerAddress,
+        receive_buffer: Option<u32>,
+        source: u32,
+    ) -> anyhow::Result<Self> {
+        let stream = connect(address.socket, receive_buffer, source).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let mut link = Self { stream, frames: FrameReader::default(), early: Vec::new() };
         link.upgrade(address).await?;
@@ -206,14 +220,13 @@ pub(crate) fn result<'b, T: less_sync_core::cbor::Decode<'b>>(message: &'b [u8])
     }
 }
 
-async fn connect(server: SocketAddr, receive_buffer: Option<u32>) -> std::io::Result<TcpStream> {
+async fn connect(server: SocketAddr, receive_buffer: Option<u32>, source: u32) -> std::io::Result<TcpStream> {
     let socket = if server.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(size) = receive_buffer {
         socket.set_recv_buffer_size(size)?;
     }
     if let IpAddr::V4(Ipv4Addr::LOCALHOST) = server.ip() {
-        let turn = SOURCE.fetch_add(1, Ordering::Relaxed) % SOURCES;
-        let source = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + 1 + turn);
+        let source = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + 1 + source % SOURCES);
         socket.bind(SocketAddr::from((source, 0)))?;
     }
     socket.connect(server).await

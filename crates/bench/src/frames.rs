@@ -8,7 +8,7 @@ pub(crate) trait FrameHandler {
     /// Handles a notification, whose payload is skipped.
     fn notification(&mut self) {}
 
-    /// Handles a chunk of this payload size, whose payload is skipped.
+    /// Handles a chunk, whose payload is skipped, by the size of its first frame.
     fn chunk(&mut self, _payload_bytes: u64) {}
 
     /// Handles a response with its payload.
@@ -40,7 +40,7 @@ struct Frame {
 
 /// A frame that a less-sync server never sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unexpected WebSocket frame: fragmented, masked, text, or too large")]
+#[error("unexpected WebSocket frame: masked, text, or too large")]
 pub(crate) struct UnexpectedFrame;
 
 /// Offset of the value of `type`, the first member of an envelope: map head, text head, four letters, value.
@@ -49,6 +49,8 @@ const PEEK: usize = TYPE_AT + 1;
 /// Largest payload that is copied, in bytes.
 const MAX_KEPT: u64 = 4 * 1024 * 1024;
 
+const FINAL: u8 = 0x80;
+const CONTINUATION: u8 = 0;
 const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
@@ -110,7 +112,7 @@ impl FrameReader {
         rest: &'b [u8],
         handler: &mut impl FrameHandler,
     ) -> Result<&'b [u8], UnexpectedFrame> {
-        let keeps = header.opcode != BINARY || header.kind == Some(RESPONSE);
+        let keeps = !matches!(header.opcode, BINARY | CONTINUATION) || header.kind == Some(RESPONSE);
         if keeps && header.length > MAX_KEPT {
             return Err(UnexpectedFrame);
         }
@@ -163,8 +165,10 @@ struct Header {
 /// Parses a header and peeks into the payload; `None` while bytes are missing.
 fn begin(bytes: &[u8]) -> Result<Option<Header>, UnexpectedFrame> {
     let [first, second, ..] = *bytes else { return Ok(None) };
-    // Servers neither fragment nor mask.
-    if first & 0xf0 != 0x80 || second & 0x80 != 0 {
+    // Servers do not mask, and send large records in several frames.
+    let opcode = first & 0x0f;
+    let is_part = first & FINAL == 0 && matches!(opcode, BINARY | CONTINUATION);
+    if first & 0x70 != 0 || second & 0x80 != 0 || (first & FINAL == 0 && !is_part) {
         return Err(UnexpectedFrame);
     }
     let (size, length) = match second {
@@ -178,7 +182,6 @@ fn begin(bytes: &[u8]) -> Result<Option<Header>, UnexpectedFrame> {
         },
         length => (2, u64::from(length)),
     };
-    let opcode = first & 0x0f;
     if opcode != BINARY || length < PEEK as u64 {
         return Ok(Some(Header { opcode, size, length, kind: None }));
     }
@@ -249,6 +252,14 @@ mod tests {
         frame::write_chunk(&mut chunk, "1", "pull.commit", &Empty);
         stream.extend(framed(2, &chunk));
         seen.0.push(format!("chunk {}", chunk.len()));
+        // The same in three frames, of which only the first shows what it is.
+        let parts: Vec<Vec<u8>> =
+            [&chunk[..10], &chunk[10..20], &chunk[20..]].map(|part| framed(0, part)).into();
+        for (part, first) in parts.into_iter().zip([0x02, 0x00, 0x80]) {
+            stream.push(first);
+            stream.extend(&part[1..]);
+        }
+        seen.0.push("chunk 10".to_owned());
         for (opcode, payload, expected) in [
             (2, frame::response("1", &Empty).to_vec(), Some("response true")),
             (2, vec![0xf6], None),
@@ -279,7 +290,7 @@ mod tests {
 
     #[test]
     fn frames_that_no_server_sends_are_an_error() {
-        for bytes in [&[0x02, 0x01][..], &[0x82, 0x80], &[0xc2, 0x01], &[0x81, 0x01, b'x']] {
+        for bytes in [&[0x09, 0x00][..], &[0x82, 0x80], &[0xc2, 0x01], &[0x81, 0x01, b'x']] {
             let mut seen = Seen::default();
             assert_eq!(FrameReader::default().feed(bytes, &mut seen), Err(UnexpectedFrame), "{bytes:?}");
         }

@@ -18,11 +18,13 @@ use crate::process::Process;
 const TIMEOUT: Duration = Duration::from_secs(20);
 const LOG: &str = "server.log";
 
-/// Limits of a launched server.
+/// Limits of the server under test.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Limits {
+pub enum Limits {
     /// All limits as shipped.
     Shipped,
+    /// Limits of a server that was running already.
+    Unknown,
     /// Limits that would bound the load instead of the server are raised. Queue sizes keep their defaults.
     Raised,
 }
@@ -42,9 +44,9 @@ const RAISED: [(&str, &str); 9] = [
 /// Settings of every launched server: it stops without waiting for clients.
 const SHUTDOWN: [(&str, &str); 2] = [("WS_SHUTDOWN_DRAIN", "1s"), ("WS_SHUTDOWN_SPREAD", "0")];
 
-/// Server process; dropping it kills the process.
+/// Development server in a temporary directory; dropping it kills the process and removes the directory.
 #[derive(Debug)]
-pub(crate) struct LaunchedServer {
+pub struct LaunchedServer {
     child: Child,
     address: SocketAddr,
     began: Instant,
@@ -53,7 +55,10 @@ pub(crate) struct LaunchedServer {
 
 impl LaunchedServer {
     /// Starts the process; see [`LaunchedServer::until_healthy`] for its readiness.
-    pub(crate) fn start(options: &ServerOptions, limits: Limits) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// Missing program, or a directory or port that is not available.
+    pub fn start(options: &ServerOptions, limits: Limits) -> anyhow::Result<Self> {
         let directory = match &options.data {
             Some(parent) => tempfile::tempdir_in(parent),
             None => tempfile::tempdir(),
@@ -63,7 +68,7 @@ impl LaunchedServer {
         let address = free_address()?;
         let log = File::create(directory.path().join(LOG))?;
         let raised: &[(&str, &str)] = match limits {
-            Limits::Shipped => &[],
+            Limits::Shipped | Limits::Unknown => &[],
             Limits::Raised => &RAISED,
         };
         let began = clock::instant();
@@ -84,8 +89,11 @@ impl LaunchedServer {
         Ok(Self { child, address, began, directory })
     }
 
-    /// Waits for the first 200 on `/health`; returns the time since before the launch.
-    pub(crate) fn until_healthy(&mut self) -> anyhow::Result<Duration> {
+    /// Waits for the first 200 on `/health`, at most 20 s, and blocks the thread; returns the time since before the launch.
+    ///
+    /// # Errors
+    /// The process has exited, or does not respond in time; with the end of its log.
+    pub fn until_healthy(&mut self) -> anyhow::Result<Duration> {
         const PAUSE: Duration = Duration::from_micros(200);
         while self.began.elapsed() < TIMEOUT {
             if is_healthy(self.address) {
@@ -99,7 +107,9 @@ impl LaunchedServer {
         bail!("the server is not healthy after {} s:\n{}", TIMEOUT.as_secs(), self.log())
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Address of the listener, on loopback.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -107,20 +117,26 @@ impl LaunchedServer {
         Process::new(self.child.id())
     }
 
-    pub(crate) fn directory(&self) -> &std::path::Path {
+    /// Directory of its data and its log.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
 
     /// Last ten lines of the server's log.
-    pub(crate) fn log(&self) -> String {
+    #[must_use]
+    pub fn log(&self) -> String {
         const LINES: usize = 10;
         let text = std::fs::read_to_string(self.directory.path().join(LOG)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
     }
 
-    /// Sends SIGTERM and waits for the exit.
-    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+    /// Sends SIGTERM and waits for the exit, at most 20 s; blocks the thread.
+    ///
+    /// # Errors
+    /// The process does not exit in time.
+    pub fn stop(mut self) -> anyhow::Result<()> {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::TERM).context("cannot stop the server")?;
         }

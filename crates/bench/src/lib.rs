@@ -43,6 +43,7 @@ mod writer;
 use less_sync_client::ServerUrl;
 
 pub use figures::Figures;
+pub use launch::{LaunchedServer, Limits};
 pub use options::ServerOptions;
 pub use scenario::Scenario;
 

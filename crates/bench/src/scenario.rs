@@ -63,12 +63,13 @@ impl Scenario {
             return startup::run(server, load).await;
         }
         let time = server.time;
-        let server = ServerUnderTest::new(url, server, self.limits(server)).await?;
+        let limits = self.limits(server);
+        let server = ServerUnderTest::new(url, server, limits).await?;
         let figures = match self {
             Self::Push(load) => push::run(&server, load, time).await,
             Self::Pull(load) => pull::run(&server, load, time).await,
             Self::FanOut(load) => fan_out::run(&server, load, time).await,
-            Self::Events(load) => events::run(&server, load, time).await,
+            Self::Events(load) => events::run(&server, load, limits, time).await,
             Self::Presence(load) => presence::run(&server, load, time).await,
             Self::Revoke(load) => revoke::run(&server, load, time).await,
             Self::Rewrap(load) => rewrap::run(&server, load, time).await,
@@ -83,8 +84,11 @@ impl Scenario {
         server.stop(figures).await
     }
 
-    /// Limits of the launched server: those of an attack are under test themselves.
+    /// Limits of the server: those of an attack are under test themselves.
     fn limits(&self, server: &ServerOptions) -> Limits {
+        if server.pid.is_some() {
+            return Limits::Unknown;
+        }
         let as_shipped = server.shipped_limits || matches!(self, Self::Hostile(_));
         if as_shipped { Limits::Shipped } else { Limits::Raised }
     }

@@ -25,6 +25,18 @@ pub(crate) struct ServerUnderTest {
     data: PathBuf,
 }
 
+/// Address of a server at `url`.
+///
+/// # Errors
+/// The server cannot be resolved, or is not on this machine.
+pub(crate) async fn resolve(url: &ServerUrl) -> anyhow::Result<ServerAddress> {
+    ensure!(url.is_loopback() && !url.is_encrypted(), "only a server on this machine can be measured");
+    let host = url.authority();
+    let socket = tokio::net::lookup_host(&host).await.context("cannot resolve the server")?.next();
+    let socket = socket.context("cannot resolve the server")?;
+    Ok(ServerAddress { socket, host, path: url.websocket_path() })
+}
+
 /// User with an access token and a space.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
@@ -63,14 +75,11 @@ impl ServerUnderTest {
         launched: Option<LaunchedServer>,
         data: PathBuf,
     ) -> anyhow::Result<Self> {
-        ensure!(url.is_loopback() && !url.is_encrypted(), "only a server on this machine can be measured");
-        let host = url.authority();
-        let socket = tokio::net::lookup_host(&host).await.context("cannot resolve the server")?.next();
-        let socket = socket.context("cannot resolve the server")?;
-        let address = ServerAddress { socket, host, path: url.websocket_path() };
+        let address = resolve(url).await?;
         Ok(Self { launched, process, address, tokens: DevTokenClient::new(url)?, data })
     }
 
+    /// Address of the server under test.
     pub(crate) fn address(&self) -> &ServerAddress {
         &self.address
     }

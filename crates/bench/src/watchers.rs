@@ -29,7 +29,7 @@ pub(crate) async fn dial(
     stream::iter(dials).buffer_unordered(DIALS).try_collect().await.context("cannot open the connections")
 }
 
-/// Watchers of the space of one user, read until this is dropped.
+/// Watchers of one space, read until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watchers {
     pub(crate) tracker: Rc<DeliveryTracker>,
@@ -37,14 +37,14 @@ pub(crate) struct Watchers {
 }
 
 impl Watchers {
-    /// Opens `count` connections; `window` is the maximum number of messages in flight to them.
+    /// Opens `count` connections of `users`, who take turns; `window` is the maximum number of messages in flight to them.
     pub(crate) async fn open(
-        server: &ServerUnderTest,
-        user: &User,
+        address: &ServerAddress,
+        users: &[User],
         count: usize,
         window: u16,
     ) -> anyhow::Result<Self> {
-        let connections = dial(server.address(), std::slice::from_ref(user), count).await?;
+        let connections = dial(address, users, count).await?;
         let tracker = DeliveryTracker::new(count, window.into())?;
         let readers = tracker.watch(connections);
         Ok(Self { tracker, _readers: readers })

@@ -7,6 +7,7 @@
 //! | [`FileClient`] | uploads and downloads files over HTTP |
 //! | [`crypto`] | encrypts records and files end to end |
 //! | [`sharing`] | members, invitations and key rotation of shared spaces |
+//! | [`IssuerClient`] | logs in at an issuer of access tokens |
 //! | [`DevTokenClient`] | requests access tokens from a development server |
 //!
 //! All queues are bounded. A full queue delays its producer (calls, streams) or records a gap ([`Event::Lagged`]). Dropping
@@ -52,6 +53,7 @@ mod error;
 mod event;
 mod files;
 mod invitation;
+mod issuer_client;
 mod membership;
 mod options;
 mod pull;
@@ -81,6 +83,7 @@ pub use files::{
     Download, FileClient, FileDescription, FileError, FileHead, NotAFile, RemoteFile, Stored, Upload,
 };
 pub use invitation::Invitation;
+pub use issuer_client::{IssuerClient, IssuerError, IssuerTokens, PasswordLogin};
 pub use membership::{AppendKind, Log, LogHead};
 pub use options::{Bound, Options, Tap};
 pub use pull::{OnCursorAhead, PullItem, PullSpace, PullStream, PullSummary};

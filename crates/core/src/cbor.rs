@@ -23,4 +23,4 @@ pub(crate) use map::{map, words};
 pub use read::{Decode, Reader};
 pub(crate) use scan::{Scanned, Scanner};
 pub use write::Encode;
-pub(crate) use write::{map_head, text};
+pub(crate) use write::{bytes_head, map_head, text};

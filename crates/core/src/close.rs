@@ -20,6 +20,8 @@ pub mod close_code {
     pub const AUTH_FAILED: u16 = 4000;
     /// Maximum lifetime reached, under the setting `expiry_close_code`.
     pub const TOKEN_EXPIRED: u16 = 4001;
+    /// Trust in the server at the other end revoked, or its key removed.
+    pub const FORBIDDEN: u16 = 4002;
     /// Connection limit reached.
     pub const TOO_MANY_CONNECTIONS: u16 = 4003;
     /// Message that is not a frame of this protocol.
@@ -59,6 +61,16 @@ impl Close {
     /// Connection limit reached.
     pub const TOO_MANY_CONNECTIONS: Self =
         Self::new(close_code::TOO_MANY_CONNECTIONS, "too many connections");
+    /// Limit of links of one server reached (federation §7.5).
+    pub const TOO_MANY_LINKS: Self =
+        Self::new(close_code::TOO_MANY_CONNECTIONS, "too many federation connections");
+    /// Server that is not trusted any more (federation §5.5).
+    pub const TRUST_REVOKED: Self = Self::new(close_code::FORBIDDEN, "trust revoked");
+    /// Key of a link that is not accepted any more (federation TR-7).
+    pub const KEY_REMOVED: Self = Self::new(close_code::FORBIDDEN, "key removed");
+    /// Server that names itself otherwise than its signature does (federation §8.3).
+    pub const OTHER_SERVER: Self =
+        Self::new(close_code::PROTOCOL_ERROR, "server does not match the signature");
     /// Binary message of zero bytes.
     pub const EMPTY_FRAME: Self = Self::new(close_code::PROTOCOL_ERROR, "empty binary frame");
     /// Message that is not exactly one well-formed frame.
@@ -69,6 +81,8 @@ impl Close {
     pub const REQUEST_ID_TOO_LONG: Self = Self::new(close_code::PROTOCOL_ERROR, "request id too long");
     /// Outbound queue full: the peer reads too slowly.
     pub const SLOW_CONSUMER: Self = Self::new(close_code::SLOW_CONSUMER, "slow consumer");
+    /// Closed by the operator; the client may connect again.
+    pub const OPERATOR: Self = Self::new(close_code::GOING_AWAY, "closed by the operator");
     /// Rate limit exceeded by far.
     pub const RATE_LIMITED: Self = Self::new(close_code::RATE_LIMITED, "rate limited");
 

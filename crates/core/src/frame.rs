@@ -11,7 +11,10 @@ mod server;
 
 pub use body::{Params, Raw};
 pub use inbound::{BadAuthFrame, Inbound, Unreadable, parse, parse_auth};
-pub use outbound::{KEEPALIVE, error, error_text, notification, request, response, write_chunk};
+pub use outbound::{
+    KEEPALIVE, error, error_text, error_with_retry, notification, record_around_blob, request, response,
+    write_chunk,
+};
 pub use server::{RpcError, ServerFrame, parse_server};
 
 const REQUEST: i32 = 0;

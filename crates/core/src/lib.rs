@@ -8,6 +8,7 @@
 //! | [`cbor`] | the CBOR profile: strict scan, borrowing decoder, byte-exact encoder |
 //! | [`limits`] | limits fixed by the wire |
 //! | [`rights`] | scope and access level that an operation requires |
+//! | [`domain`] | names of servers: canonical domains, identities of peers |
 //! | [`hex`] | hexadecimal encoding of bytes |
 //! | root | ids, [`Cursor`], [`Epoch`], [`Dek`], [`Timestamp`], [`ErrorCode`], [`Close`], [`PeerNetwork`] |
 //!
@@ -18,6 +19,7 @@ mod close;
 mod cursor;
 mod dek;
 mod did;
+pub mod domain;
 mod epoch;
 mod error_chain;
 mod error_code;
@@ -40,6 +42,7 @@ pub use close::{Close, close_code};
 pub use cursor::{Cursor, OutOfRange};
 pub use dek::{Dek, DekKind, InvalidDek};
 pub use did::Did;
+pub use domain::{CanonicalDomain, InvalidDomain, PeerId};
 pub use epoch::Epoch;
 pub use error_chain::ErrorChain;
 pub use error_code::ErrorCode;

@@ -6,11 +6,13 @@
 //! Ids from a client stay text: responses echo them verbatim, and the error for a malformed id differs
 //! from method to method.
 
+pub mod bus;
 mod dek;
 pub mod deks;
 pub mod epoch;
 pub mod epoch_keys;
 pub mod event;
+pub mod federation;
 pub mod invitation;
 pub mod membership;
 pub mod presence;

@@ -1,18 +1,20 @@
 //! Rate limits of actions per actor (protocol §1.10, auth §4.3).
 //!
 //! With an identity hash key, actions are counted in the database and all of its servers share the counts. Without one,
-//! each process counts in memory, by a hash under a key of its own, and nothing is stored.
+//! each process counts in memory, by a hash under a key of its own and up to its share of the limit, and nothing is stored.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_auth::{Caller, IdentityHashKey};
+use less_sync_auth::IdentityHashKey;
 use less_sync_core::Timestamp;
 use less_sync_metrics::{Counter, Registry};
 use less_sync_storage::{ActorHash, Permit, RateAction, RateLimit, RateLimitRejection, RateLimits};
 
 use crate::EngineError;
+use crate::actor::Actor;
 use crate::budget::{Budget, Reservation};
+use crate::live_nodes::LiveNodes;
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -20,6 +22,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Counters of rate-limited actions. Failed actions do not count.
 pub(crate) struct ActionLimits {
     stored: Option<Stored>,
+    nodes: LiveNodes,
     invitations: Budget,
     appends: Budget,
     spaces: Budget,
@@ -40,10 +43,15 @@ pub(crate) enum Counted<'a> {
 }
 
 impl ActionLimits {
-    /// Counters in the database, of actors hashed with `key`; in memory without a key.
-    pub(crate) fn new(counters: Arc<dyn RateLimits>, key: Option<Arc<IdentityHashKey>>) -> Self {
+    /// Counters in the database, of actors hashed with `key`; in memory without a key, each of `nodes` for itself.
+    pub(crate) fn new(
+        counters: Arc<dyn RateLimits>,
+        key: Option<Arc<IdentityHashKey>>,
+        nodes: LiveNodes,
+    ) -> Self {
         Self {
             stored: key.map(|key| Stored { counters, key }),
+            nodes,
             invitations: Budget::new(HOUR),
             appends: Budget::new(HOUR),
             spaces: Budget::new(DAY),
@@ -51,18 +59,18 @@ impl ActionLimits {
         }
     }
 
-    /// Counts an action of `caller` unless `limit` actions lie within the window already.
+    /// Counts an action of `actor` unless `limit` actions lie within the window already.
     ///
     /// # Errors
     /// [`EngineError::RateLimited`]; a rejected action is not counted. Failures of the database.
     pub(crate) async fn count<R>(
         &self,
         action: RateAction,
-        caller: &Caller,
+        actor: &Actor<'_>,
         limit: usize,
         now: Timestamp,
     ) -> Result<Counted<'_>, EngineError<R>> {
-        let counted = self.try_count(action, caller, limit, now).await;
+        let counted = self.try_count(action, actor, limit, now).await;
         if matches!(counted, Err(EngineError::RateLimited { .. })) {
             let mut actions = RateAction::ALL.into_iter().zip(&self.rejected);
             if let Some((_, rejected)) = actions.find(|(known, _)| *known == action) {
@@ -82,16 +90,17 @@ impl ActionLimits {
     async fn try_count<R>(
         &self,
         action: RateAction,
-        caller: &Caller,
+        actor: &Actor<'_>,
         limit: usize,
         now: Timestamp,
     ) -> Result<Counted<'_>, EngineError<R>> {
         let budget = self.budget(action);
         let Some(Stored { counters, key }) = &self.stored else {
-            let reserved = budget.reserve(caller, limit, now);
+            let limit = self.nodes.share(limit);
+            let reserved = budget.reserve(actor, limit, now);
             return reserved.map(Counted::Local).ok_or(EngineError::RateLimited { limit });
         };
-        let actor = ActorHash::from_bytes(key.actor(caller));
+        let actor = ActorHash::from_bytes(key.named(&actor.issuer, actor.user));
         let window = budget.window();
         match counters.acquire(action, actor, RateLimit { actions: limit, window }).await {
             Ok(permit) => Ok(Counted::Stored(counters.as_ref(), permit)),

@@ -6,23 +6,24 @@
 mod admission;
 mod file_gate;
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use less_sync_auth::Caller;
 use less_sync_auth::RootKey;
 use less_sync_auth::rights::Access;
-use less_sync_auth::ucan::{Audience, Expectations, UcanError};
+use less_sync_auth::ucan::{Expectations, UcanError};
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Permission, SpaceId};
-use less_sync_storage::{Flow, Space, SpaceKind, Spaces};
+use less_sync_storage::{Flow, ReadGrant, Space, SpaceKind, Spaces};
 
 use crate::chain_cache::{ChainCache, LookUp};
 use crate::owners::Owners;
 use crate::ports::Clock;
 use crate::space_cache::{AccessMode, SpaceCache};
+use crate::space_router::{HomeHandle, HomeQuery, HomeSearch, RouteRejection, SpaceRouter};
 use crate::verification::{Signatures, Turns};
-use crate::{Credentials, EngineError};
+use crate::{Credentials, EngineError, Presenter, Rule};
 pub(crate) use admission::Admission;
 
 /// Authorizes operations in spaces; the only source of grants.
@@ -35,17 +36,23 @@ pub(crate) struct Authorizer {
     /// Keyed by chance, so that no user can choose an id that shares the flow of another one.
     flows: RandomState,
     owners: Owners,
+    router: Arc<dyn SpaceRouter>,
 }
 
 /// Access rule of a space.
 struct SpaceRule {
     mode: AccessMode,
-    /// Another server is the home of the space.
-    is_remote: bool,
+    /// Address of the server that holds the space; `None`: this one.
+    home: Option<String>,
 }
 
 impl Authorizer {
-    pub(crate) fn new(spaces: Arc<dyn Spaces>, clock: Arc<dyn Clock>, owners: Owners) -> Self {
+    pub(crate) fn new(
+        spaces: Arc<dyn Spaces>,
+        clock: Arc<dyn Clock>,
+        owners: Owners,
+        router: Arc<dyn SpaceRouter>,
+    ) -> Self {
         Self {
             spaces,
             clock,
@@ -54,6 +61,7 @@ impl Authorizer {
             space_cache: SpaceCache::default(),
             flows: RandomState::new(),
             owners,
+            router,
         }
     }
 
@@ -61,24 +69,79 @@ impl Authorizer {
     /// store while the access rule of the space is cached.
     ///
     /// # Errors
-    /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; storage failures,
-    /// which are not rejections (protocol D-29).
+    /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::Remote`] for a space that another server
+    /// holds, [`EngineError::HomeUnavailable`] or [`EngineError::HomeUntrusted`] when that cannot be used,
+    /// [`EngineError::HomeConflict`] when the client names another one; storage failures, which are not rejections
+    /// (protocol D-29).
     pub(crate) async fn admit(
         &self,
         method: Method,
         credentials: Credentials<'_>,
         space: SpaceId,
     ) -> Result<Admission, EngineError> {
-        let required = required(method)?;
-        if credentials.caller.personal_space == Some(space) {
-            self.touch(credentials.caller, space).await?;
-            return Ok(Admission::owner(space, self.flow(credentials.caller)));
+        match self.admit_anywhere(method, credentials, space).await? {
+            (admission, None) => Ok(admission),
+            (_, Some(home)) => Err(EngineError::Remote(home)),
         }
-        let Some(rule) = self.rule(space).await? else { return Err(self.missing(credentials, space).await) };
-        let AccessMode::Chain(root_key) = rule.mode else { return Err(EngineError::Forbidden) };
-        // The chain is verified even for a remote space: only its members may learn that another server is its home.
+    }
+
+    /// As [`Self::admit`], with the home of a space that another server holds beside the authorization.
+    ///
+    /// # Errors
+    /// As [`Self::admit`], except [`EngineError::Remote`].
+    pub(crate) async fn admit_anywhere(
+        &self,
+        method: Method,
+        credentials: Credentials<'_>,
+        space: SpaceId,
+    ) -> Result<(Admission, Option<HomeHandle>), EngineError> {
+        let required = required(method)?;
+        if let Some(owner) = credentials.owner_of(space) {
+            self.touch(owner, space).await?;
+            return Ok((Admission::owner(space, self.flow(credentials.presenter)), None));
+        }
+        let rule = match self.rule(space).await? {
+            Some(rule) => rule,
+            None => self.found(credentials, space).await?,
+        };
+        let AccessMode::Chain(root_key) = rule.mode else {
+            return Err(EngineError::Forbidden(Rule::ForeignPersonalSpace));
+        };
+        // No transit (federation INV-5), and no difference to a space that is nowhere.
+        if rule.home.is_some() && credentials.presenter.user().is_none() {
+            return Err(EngineError::Forbidden(Rule::RemoteSpace));
+        }
+        if let Some(token) = credentials.token {
+            let admission = Admission::renewed(token, space, required, self.flow(credentials.presenter))?;
+            return Ok((admission, None));
+        }
+        // The chain is verified even for a remote space: only its members may learn that another server is its home, and no
+        // request with the chain of another member is forwarded (federation RT-4).
         let admission = self.verify(credentials, space, required, root_key).await?;
-        if rule.is_remote { Err(EngineError::HomeUnavailable) } else { Ok(admission) }
+        let named = credentials.home.filter(|_| credentials.presenter.user().is_some());
+        if named.is_some_and(|named| self.router.contradicts(space, named, rule.home.as_deref())) {
+            return Err(EngineError::HomeConflict);
+        }
+        match rule.home {
+            None => Ok((admission, None)),
+            Some(home) => Ok((admission, Some(self.remote(space, &home)?))),
+        }
+    }
+
+    /// Right to read changes of `space` on behalf of its subscribers, each of whom is authorized already.
+    pub(crate) fn subscribers(space: SpaceId) -> ReadGrant {
+        Admission::subscribers(space)
+    }
+
+    /// Home of a space.
+    ///
+    /// # Errors
+    /// The reason why it cannot be used: a remote space never counts as a local one (federation INV-9).
+    fn remote(&self, space: SpaceId, home: &str) -> Result<HomeHandle, EngineError> {
+        self.router.home(space, home).map_err(|rejection| match rejection {
+            RouteRejection::Unavailable => EngineError::HomeUnavailable,
+            RouteRejection::Untrusted => EngineError::HomeUntrusted,
+        })
     }
 
     /// The state of the caller's own personal space, which is created on first touch (auth §4.1 rule 2).
@@ -86,6 +149,11 @@ impl Authorizer {
         let state = self.spaces.personal_space(space, &caller.client_id, self.owners.of(caller)).await?;
         self.space_cache.insert(space, AccessMode::Personal, self.clock.instant());
         Ok(state)
+    }
+
+    /// Looks the access rule of a space up anew with the next request.
+    pub(crate) fn forget(&self, space: SpaceId) {
+        self.space_cache.remove(space);
     }
 
     async fn touch(&self, caller: &Caller, space: SpaceId) -> Result<(), EngineError> {
@@ -100,14 +168,14 @@ impl Authorizer {
     async fn rule(&self, space: SpaceId) -> Result<Option<SpaceRule>, EngineError> {
         let now = self.clock.instant();
         if let Some(mode) = self.space_cache.get(space, now) {
-            return Ok(Some(SpaceRule { mode, is_remote: false }));
+            return Ok(Some(SpaceRule { mode, home: None }));
         }
         let Some(found) = self.spaces.spaces(&[space]).await?.pop() else { return Ok(None) };
-        let (mode, is_remote) = (access_mode(&found.kind), found.home_server.is_some());
-        if !is_remote {
+        let (mode, home) = (access_mode(&found.kind), found.home_server);
+        if home.is_none() {
             self.space_cache.insert(space, mode, now);
         }
-        Ok(Some(SpaceRule { mode, is_remote }))
+        Ok(Some(SpaceRule { mode, home }))
     }
 
     async fn verify(
@@ -117,8 +185,8 @@ impl Authorizer {
         permission: Permission,
         root_key: RootKey,
     ) -> Result<Admission, EngineError> {
-        let (ucan, did) = credentials.chain().ok_or(EngineError::Forbidden)?;
-        let expected = Expectations { audience: Audience::Caller(did), permission, space, root_key };
+        let (ucan, audience) = credentials.chain().map_err(EngineError::Forbidden)?;
+        let expected = Expectations { audience, permission, space, root_key };
         let now = self.clock.now();
         let verified = match self.chains.look_up(ucan, &expected, now) {
             LookUp::Decided(result) => result,
@@ -128,8 +196,8 @@ impl Authorizer {
                 self.in_turn(credentials, slice).await
             }
         };
-        let chain = verified.map_err(|_rejected| EngineError::Forbidden)?;
-        Admission::member(chain, permission, self.flow(credentials.caller))
+        let chain = verified.map_err(|rejected| EngineError::Forbidden(Rule::Chain(rejected)))?;
+        Admission::member(chain, permission, self.flow(credentials.presenter))
     }
 
     /// Runs a verification in the turn of the caller, and counts it if it fails at the cost of signatures.
@@ -142,7 +210,7 @@ impl Authorizer {
             let result = verify(signatures);
             signatures.finished((result, signatures.has_computed()))
         };
-        let (result, has_computed) = self.turns.run(credentials.caller, slice).await;
+        let (result, has_computed) = self.turns.run(credentials.presenter, slice).await;
         if let Err(rejection) = &result {
             tracing::debug!(class = rejection.class(), "UCAN chain rejected");
             if let Some(failed) = credentials.failed.filter(|_| has_computed) {
@@ -152,25 +220,43 @@ impl Authorizer {
         result
     }
 
-    /// Flow of everything that this user does, whatever the space, the app or the connection.
-    fn flow(&self, caller: &Caller) -> Flow {
-        Flow::new(self.flows.hash_one((&caller.issuer, &caller.user_id)))
+    /// Flow of everything that this user or server does, whatever the space, the app or the connection.
+    fn flow(&self, presenter: Presenter<'_>) -> Flow {
+        Flow::new(presenter.hash_by(&self.flows))
     }
 
-    /// Error for an unknown space. A caller with a valid chain for an id that cannot be guessed gets
-    /// [`EngineError::UnknownSpace`] instead of a rejection: clients delete their local data on a rejection, and a server
-    /// that lost a space must not cause that (auth S-24).
-    async fn missing(&self, credentials: Credentials<'_>, space: SpaceId) -> EngineError {
-        let Some((ucan, did)) = credentials.chain().filter(|_| !space.is_derived()) else {
-            return EngineError::Forbidden;
+    /// Access rule of a space without a row, whose home a search has found and pinned (federation §11.1 rows 4 and 5).
+    ///
+    /// # Errors
+    /// A caller with a valid chain for an id that cannot be guessed gets [`EngineError::UnknownSpace`] instead of a rejection:
+    /// clients delete their local data on a rejection, and a server that lost a space must not cause that (auth S-24). A server
+    /// always gets a rejection (federation §9.1).
+    async fn found(&self, credentials: Credentials<'_>, space: SpaceId) -> Result<SpaceRule, EngineError> {
+        let query = self.query(credentials, space).await?;
+        match self.router.find(query).await? {
+            HomeSearch::Pinned => self.rule(space).await?.ok_or(EngineError::UnknownSpace),
+            HomeSearch::Nowhere => Err(EngineError::UnknownSpace),
+            HomeSearch::Unavailable => Err(EngineError::HomeUnavailable),
+        }
+    }
+
+    /// Verifies the chain for a space without a row up to its own root, before any other server sees it (federation RT-1).
+    async fn query<'a>(
+        &self,
+        credentials: Credentials<'a>,
+        space: SpaceId,
+    ) -> Result<HomeQuery<'a>, EngineError> {
+        let (caller, ucan, audience) = match (credentials.presenter.user(), credentials.chain()) {
+            (Some(caller), Ok((ucan, audience))) if !space.is_derived() => (caller, ucan, audience),
+            _ => return Err(EngineError::Forbidden(Rule::UnknownSpace)),
         };
-        let (audience, now) = (Audience::Caller(did), self.clock.now());
+        let now = self.clock.now();
         let slice = |signatures: &mut Signatures| {
             self.chains.verify_to_own_root(ucan, audience, space, now, signatures)
         };
         match self.in_turn(credentials, slice).await {
-            Ok(()) => EngineError::UnknownSpace,
-            Err(_) => EngineError::Forbidden,
+            Ok(root_key) => Ok(HomeQuery { space, caller, ucan, root_key, named: credentials.home }),
+            Err(rejected) => Err(EngineError::Forbidden(Rule::Chain(rejected))),
         }
     }
 }
@@ -179,7 +265,9 @@ impl Authorizer {
 fn required(method: Method) -> Result<Permission, EngineError> {
     match method.row().rights.access {
         Access::Space(permission) => Ok(permission),
-        Access::Connection | Access::OwnMailbox | Access::Subscription => Err(EngineError::Forbidden),
+        Access::Connection | Access::OwnMailbox | Access::Subscription => {
+            Err(EngineError::Forbidden(Rule::Permission))
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use less_sync_auth::Caller;
 use less_sync_core::Timestamp;
 use parking_lot::Mutex;
+
+use crate::actor::Actor;
 
 /// Sliding-window counter of successful actions per actor. Check and count are one atomic step.
 ///
@@ -30,9 +31,9 @@ impl Budget {
         self.window
     }
 
-    /// Counts an action of `caller` unless `limit` actions lie within the window. Dropping the reservation releases it.
-    pub(crate) fn reserve(&self, caller: &Caller, limit: usize, now: Timestamp) -> Option<Reservation<'_>> {
-        let actor = self.actors.hash_one((&caller.issuer, &caller.user_id));
+    /// Counts an action of `actor` unless `limit` actions lie within the window. Dropping the reservation releases it.
+    pub(crate) fn reserve(&self, actor: &Actor<'_>, limit: usize, now: Timestamp) -> Option<Reservation<'_>> {
+        let actor = self.actors.hash_one((&actor.issuer, actor.user));
         let mut successes = self.successes.lock();
         if successes.len() >= Self::CAPACITY && !successes.contains_key(&actor) {
             successes.retain(|_, times| times.back().is_some_and(|last| now.since(*last) < self.window));
@@ -97,11 +98,11 @@ mod tests {
     fn successes_count_until_their_window_has_passed() {
         let budget = Budget::new(HOUR);
         let start = Timestamp::from_seconds(1000);
-        budget.reserve(&caller("a"), 2, start).unwrap().commit();
-        budget.reserve(&caller("a"), 2, start.plus(HOUR / 2)).unwrap().commit();
-        assert!(budget.reserve(&caller("a"), 2, start.plus(HOUR / 2)).is_none());
-        assert!(budget.reserve(&caller("b"), 2, start).is_some(), "budgets are per actor");
-        assert!(budget.reserve(&caller("a"), 2, start.plus(HOUR)).is_some());
+        budget.reserve(&(&caller("a")).into(), 2, start).unwrap().commit();
+        budget.reserve(&(&caller("a")).into(), 2, start.plus(HOUR / 2)).unwrap().commit();
+        assert!(budget.reserve(&(&caller("a")).into(), 2, start.plus(HOUR / 2)).is_none());
+        assert!(budget.reserve(&(&caller("b")).into(), 2, start).is_some(), "budgets are per actor");
+        assert!(budget.reserve(&(&caller("a")).into(), 2, start.plus(HOUR)).is_some());
     }
 
     /// Members and administrators have different limits over the same count.
@@ -109,19 +110,19 @@ mod tests {
     fn a_greater_limit_counts_the_same_successes() {
         let budget = Budget::new(HOUR);
         let now = Timestamp::from_seconds(1000);
-        budget.reserve(&caller("a"), 1, now).unwrap().commit();
-        assert!(budget.reserve(&caller("a"), 1, now).is_none());
-        budget.reserve(&caller("a"), 2, now).unwrap().commit();
-        assert!(budget.reserve(&caller("a"), 2, now).is_none());
+        budget.reserve(&(&caller("a")).into(), 1, now).unwrap().commit();
+        assert!(budget.reserve(&(&caller("a")).into(), 1, now).is_none());
+        budget.reserve(&(&caller("a")).into(), 2, now).unwrap().commit();
+        assert!(budget.reserve(&(&caller("a")).into(), 2, now).is_none());
     }
 
     #[test]
     fn failed_action_releases_its_reservation() {
         let budget = Budget::new(HOUR);
         let now = Timestamp::from_seconds(1000);
-        drop(budget.reserve(&caller("a"), 1, now).unwrap());
+        drop(budget.reserve(&(&caller("a")).into(), 1, now).unwrap());
         assert!(budget.successes.lock().is_empty());
-        assert!(budget.reserve(&caller("a"), 1, now).is_some());
+        assert!(budget.reserve(&(&caller("a")).into(), 1, now).is_some());
     }
 
     /// B-15: check and count are one atomic step.
@@ -132,7 +133,7 @@ mod tests {
         let granted: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..50)
                 .map(|_| {
-                    scope.spawn(|| match budget.reserve(&caller("a"), 10, now) {
+                    scope.spawn(|| match budget.reserve(&(&caller("a")).into(), 10, now) {
                         Some(reservation) => {
                             reservation.commit();
                             1

@@ -91,7 +91,7 @@ impl ChainCache {
         space: SpaceId,
         now: Timestamp,
         signatures: &mut Signatures,
-    ) -> Result<(), UcanError> {
+    ) -> Result<RootKey, UcanError> {
         let is_signature = |key: &_, signed: &[u8], signature: &[u8]| {
             signatures.verifies(&self.signatures, key, signed, signature)
         };

@@ -20,7 +20,7 @@ impl Engine {
         root: &RootKey,
     ) -> Result<Space, EngineError<SpaceRejection>> {
         let (limit, now) = (self.settings.spaces_per_day, self.clock.now());
-        let counted = self.actions.count(RateAction::SpaceCreate, caller, limit, now).await?;
+        let counted = self.actions.count(RateAction::SpaceCreate, &caller.into(), limit, now).await?;
         let kind = SpaceKind::Shared { root_public_key: *root.as_bytes() };
         let owner = self.owners.of(caller);
         Ok(counted.settle(self.storage.create_space(id, &caller.client_id, kind, owner).await).await?)

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use less_sync_auth::Caller;
 use less_sync_auth::rights::Scope;
 use less_sync_core::wire::method::Method;
-use less_sync_core::{Cursor, DekKind, SpaceId};
+use less_sync_core::{Cursor, DekKind, Did, SpaceId};
 use less_sync_storage::{
-    AdminGrant, DekListing, DekPage, DekPosition, DekRejection, FairSemaphore, ReadGrant, Rewrap,
-    RewrapGuard, Rewrapped, Storage,
+    AdminGrant, DekListing, DekPosition, DekRejection, FairSemaphore, ReadGrant, Rewrap, RewrapGuard,
+    Rewrapped, Storage, StoredDek,
 };
 
-use crate::{Credentials, Engine, EngineError};
+use crate::authorize::Admission;
+use crate::{Credentials, Engine, EngineError, Presenter, RemoteDekListing, RemoteDeks};
 
 impl Engine {
     /// Begins a listing of the keys of `kind` in `space` above `since`. Nothing is held in the store between pages.
@@ -28,8 +28,18 @@ impl Engine {
         space: SpaceId,
         since: Cursor,
     ) -> Result<Listing, EngineError> {
-        let missing = missing_scope(credentials.caller, kind, get_method(kind))?;
-        let grant = self.authorizer.admit(get_method(kind), credentials, space).await?.reading()?;
+        let missing = missing_scope(credentials.presenter, kind, get_method(kind))?;
+        let admission = match self.authorizer.admit(get_method(kind), credentials, space).await {
+            Err(EngineError::Remote(home)) => {
+                let ucan = credentials.ucan.unwrap_or_default().into();
+                let listing = RemoteDekListing { space, kind, since, ucan };
+                let rows = home.list_deks(listing).await.map_err(EngineError::Home)?;
+                return Ok(Listing { kind, reader: None, source: Source::Remote { rows, missing } });
+            }
+            other => other?,
+        };
+        let reader = reader(credentials.presenter, &admission);
+        let grant = admission.reading()?;
         let bounds = {
             let _turn = self.page_reads.acquire(grant.access().flow()).await;
             self.storage.begin_deks(&grant, kind, since).await?
@@ -37,13 +47,14 @@ impl Engine {
         // The bound is fixed before the files are looked for: a file that is added in between lies above the bound, so it
         // is not listed and the waiver may stand.
         self.waive(missing, &grant).await?;
-        Ok(Listing {
+        let stored = StoredListing {
             storage: self.storage.clone(),
             page_reads: self.page_reads.clone(),
             grant,
             bounds,
             next: Some(bounds.start()),
-        })
+        };
+        Ok(Listing { kind, reader, source: Source::Stored(Box::new(stored)) })
     }
 
     /// Authorizes a rewrap of the keys of `kind` in `space`. Separate from [`Engine::rewrap_deks`] because malformed
@@ -58,15 +69,16 @@ impl Engine {
         kind: DekKind,
         space: SpaceId,
         nothing: bool,
-    ) -> Result<AdminGrant, EngineError> {
-        let missing = missing_scope(credentials.caller, kind, rewrap_method(kind))?;
+    ) -> Result<RewrapRight, EngineError> {
+        let missing = missing_scope(credentials.presenter, kind, rewrap_method(kind))?;
         match missing {
             Some(scope) if !nothing => return Err(EngineError::ScopeMissing(scope)),
             Some(_) | None => {}
         }
         let admission = self.authorizer.admit(rewrap_method(kind), credentials, space).await?;
         self.waive(missing, &admission.reading()?).await?;
-        admission.administering()
+        let reader = reader(credentials.presenter, &admission);
+        Ok(RewrapRight { grant: admission.administering()?, reader })
     }
 
     /// Replaces keys of `kind`, all or nothing; idempotent. `listed` is the bound of the listing that the caller worked
@@ -76,13 +88,13 @@ impl Engine {
     /// As [`less_sync_storage::Deks::rewrap_deks`].
     pub async fn rewrap_deks(
         &self,
-        grant: &AdminGrant,
+        right: &RewrapRight,
         kind: DekKind,
         entries: Vec<Rewrap>,
         listed: Option<Cursor>,
     ) -> Result<Rewrapped, EngineError<DekRejection>> {
         let guard = listed.map_or(RewrapGuard::Unlisted, RewrapGuard::Listed);
-        Ok(self.storage.rewrap_deks(grant, kind, entries, guard).await?)
+        Ok(self.storage.rewrap_deks(&right.grant, kind, entries, guard).await?)
     }
 
     /// Waives a missing scope for files, unless the space has any file.
@@ -92,6 +104,29 @@ impl Engine {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Right to rewrap keys.
+#[derive(Clone, Debug)]
+pub struct RewrapRight {
+    grant: AdminGrant,
+    reader: Option<Did>,
+}
+
+impl RewrapRight {
+    /// Member whose keys a server rewraps, as in [`Listing::reader`].
+    #[must_use]
+    pub fn reader(&self) -> Option<&Did> {
+        self.reader.as_ref()
+    }
+}
+
+/// Member behind a server: each has listings of their own, although they share a link.
+fn reader(presenter: Presenter<'_>, admission: &Admission) -> Option<Did> {
+    if presenter.user().is_some() {
+        return None;
+    }
+    admission.chain().map(|chain| chain.audience().clone())
 }
 
 /// The method that lists keys of `kind`.
@@ -111,10 +146,14 @@ fn rewrap_method(kind: DekKind) -> Method {
 }
 
 /// The scope that `method` requires and the caller lacks. Only the scope for files may be waived (protocol D-31); for
-/// records a missing one is an error at once.
-fn missing_scope(caller: &Caller, kind: DekKind, method: Method) -> Result<Option<Scope>, EngineError> {
+/// records a missing one is an error at once. A forwarding server checks the scopes of its users itself (federation §9.1).
+fn missing_scope(
+    presenter: Presenter<'_>,
+    kind: DekKind,
+    method: Method,
+) -> Result<Option<Scope>, EngineError> {
     let scope = method.row().rights.scope;
-    if caller.scopes.contains(scope.as_str()) {
+    if presenter.user().is_none_or(|caller| caller.scopes.contains(scope.as_str())) {
         return Ok(None);
     }
     match kind {
@@ -125,6 +164,21 @@ fn missing_scope(caller: &Caller, kind: DekKind, method: Method) -> Result<Optio
 
 /// Listing of data keys in progress.
 pub struct Listing {
+    kind: DekKind,
+    reader: Option<Did>,
+    source: Source,
+}
+
+enum Source {
+    Stored(Box<StoredListing>),
+    Remote {
+        rows: Box<dyn RemoteDeks>,
+        /// Scope that the caller lacks, waived unless there is a row.
+        missing: Option<Scope>,
+    },
+}
+
+struct StoredListing {
     storage: Arc<dyn Storage>,
     /// Limit of concurrent page reads in this process, shared with pulls (protocol B-05).
     page_reads: FairSemaphore,
@@ -134,31 +188,62 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// The bounds of the listing, fixed when it began.
+    /// Kind of the listed keys.
     #[must_use]
-    pub fn bounds(&self) -> DekListing {
-        self.bounds
+    pub fn kind(&self) -> DekKind {
+        self.kind
     }
 
-    /// The next page; `None` after the last one.
+    /// Member that a server lists the keys for; `None` for a user's own listing.
+    #[must_use]
+    pub fn reader(&self) -> Option<&Did> {
+        self.reader.as_ref()
+    }
+
+    /// The bounds of the listing, fixed when it began; `None` if another server holds the space.
+    #[must_use]
+    pub fn bounds(&self) -> Option<DekListing> {
+        match &self.source {
+            Source::Stored(stored) => Some(stored.bounds),
+            Source::Remote { .. } => None,
+        }
+    }
+
+    /// The rows of the next page; `None` after the last one.
     ///
     /// # Errors
-    /// As [`less_sync_storage::Deks::deks`]; ends the listing.
-    pub async fn next_page(&mut self) -> Result<Option<DekPage>, EngineError> {
+    /// As [`less_sync_storage::Deks::deks`], or [`EngineError::Home`]; ends the listing. [`EngineError::ScopeMissing`] for a
+    /// space of another server that has a file.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<StoredDek>>, EngineError> {
+        match &mut self.source {
+            Source::Stored(stored) => stored.next_page().await,
+            Source::Remote { rows, missing } => {
+                let page = rows.next().await.map_err(EngineError::Home)?;
+                match missing {
+                    Some(scope) if page.is_some() => Err(EngineError::ScopeMissing(*scope)),
+                    Some(_) | None => Ok(page),
+                }
+            }
+        }
+    }
+}
+
+impl StoredListing {
+    async fn next_page(&mut self) -> Result<Option<Vec<StoredDek>>, EngineError> {
         let Some(position) = self.next.take() else { return Ok(None) };
         // The semaphore is never closed; without a permit the read would merely not be counted.
         let _turn = self.page_reads.acquire(self.grant.access().flow()).await;
         let page = self.storage.deks(&self.grant, &self.bounds, position).await?;
         self.next = page.next;
-        Ok(Some(page))
+        Ok(Some(page.deks))
     }
 }
 
 impl std::fmt::Debug for Listing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Listing")
-            .field("bounds", &self.bounds)
-            .field("next", &self.next)
+            .field("kind", &self.kind)
+            .field("bounds", &self.bounds())
             .finish_non_exhaustive()
     }
 }

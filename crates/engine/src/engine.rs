@@ -11,11 +11,15 @@ use less_sync_storage::{
 
 use crate::action_limits::ActionLimits;
 use crate::authorize::Authorizer;
+use crate::held_blobs::HeldBlobs;
+use crate::invitation_relay::InvitationRelay;
+use crate::live_nodes::LiveNodes;
 use crate::log_share::LogShares;
 use crate::owners::Owners;
 use crate::ports::{Clock, MailboxNotices, SpaceEvents};
 use crate::quota_rejections::QuotaRejections;
 use crate::random::Random;
+use crate::space_router::SpaceRouter;
 
 /// Limits of the use cases.
 #[derive(Clone, Copy, Debug)]
@@ -77,10 +81,16 @@ pub struct EngineDeps {
     pub events: Arc<dyn SpaceEvents>,
     /// Receiver of notices about new invitations.
     pub mailbox_notices: Arc<dyn MailboxNotices>,
+    /// Deliverer of invitations to other servers.
+    pub relay: Arc<dyn InvitationRelay>,
+    /// Router of spaces that other servers hold.
+    pub router: Arc<dyn SpaceRouter>,
     /// Wall-clock and monotonic time.
     pub clock: Arc<dyn Clock>,
     /// Source of the ids that the server assigns.
     pub random: Arc<dyn Random>,
+    /// Nodes that share the limits counted in memory.
+    pub nodes: LiveNodes,
 }
 
 /// The use cases of spaces, over one database.
@@ -89,14 +99,17 @@ pub struct Engine {
     pub(crate) authorizer: Authorizer,
     pub(crate) events: Arc<dyn SpaceEvents>,
     pub(crate) mailbox_notices: Arc<dyn MailboxNotices>,
+    pub(crate) relay: Arc<dyn InvitationRelay>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) page_reads: FairSemaphore,
+    pub(crate) held_blobs: HeldBlobs,
     pub(crate) actions: ActionLimits,
     pub(crate) log_shares: LogShares,
     pub(crate) owners: Owners,
     pub(crate) quota_rejections: QuotaRejections,
     pub(crate) settings: EngineSettings,
+    pub(crate) nodes: LiveNodes,
 }
 
 impl Engine {
@@ -108,21 +121,24 @@ impl Engine {
         identity_hash_key: Option<Arc<IdentityHashKey>>,
         settings: EngineSettings,
     ) -> Self {
-        let EngineDeps { storage, events, mailbox_notices, clock, random } = deps;
+        let EngineDeps { storage, events, mailbox_notices, relay, router, clock, random, nodes } = deps;
         let owners = Owners::new(identity_hash_key.clone().filter(|_| settings.records_owners));
         Self {
-            authorizer: Authorizer::new(storage.clone(), clock.clone(), owners.clone()),
-            actions: ActionLimits::new(storage.clone(), identity_hash_key),
-            log_shares: LogShares::new(),
+            authorizer: Authorizer::new(storage.clone(), clock.clone(), owners.clone(), router),
+            actions: ActionLimits::new(storage.clone(), identity_hash_key, nodes.clone()),
+            log_shares: LogShares::new(nodes.clone()),
             owners,
             quota_rejections: QuotaRejections::default(),
             storage,
             events,
             mailbox_notices,
+            relay,
             clock,
             random,
             page_reads: FairSemaphore::new(settings.pull_concurrency),
+            held_blobs: HeldBlobs::default(),
             settings,
+            nodes,
         }
     }
 

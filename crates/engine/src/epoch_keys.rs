@@ -5,7 +5,7 @@ use less_sync_core::wire::method::Method;
 use less_sync_core::{Epoch, Requested, SpaceId};
 use less_sync_storage::{AdminGrant, EpochKeyRejection, KeyShares};
 
-use crate::{Credentials, Engine, EngineError};
+use crate::{Credentials, Engine, EngineError, Presenter, Rule};
 
 impl Engine {
     /// Authorizes a replacement of key shares in `space`. Separate from [`Engine::put_epoch_keys`], since an edge validates
@@ -34,7 +34,8 @@ impl Engine {
         Ok(self.storage.put_epoch_keys(grant, epoch, shares).await?)
     }
 
-    /// The caller's own key share of `epoch`; `None` if it is not in the database.
+    /// The caller's own key share of `epoch`; `None` if it is not in the database. Behind a server, the caller is the audience of
+    /// the chain (newer-clients §9).
     ///
     /// A failed lookup must be an error and never `None`: a client without a share derives the key itself, and would rewrap
     /// the space under a key that no other member has.
@@ -47,8 +48,13 @@ impl Engine {
         space: SpaceId,
         epoch: Requested<Epoch>,
     ) -> Result<Option<Bytes>, EngineError> {
-        let grant = self.authorizer.admit(Method::EpochKeysGet, credentials, space).await?.reading()?;
-        let did = credentials.caller.did.as_ref().ok_or(EngineError::Forbidden)?;
+        let admission = self.authorizer.admit(Method::EpochKeysGet, credentials, space).await?;
+        let grant = admission.reading()?;
+        let did = match credentials.presenter {
+            Presenter::User(caller) => caller.did.as_ref(),
+            Presenter::Server(_) => admission.chain().map(|chain| chain.audience()),
+        };
+        let did = did.ok_or(EngineError::Forbidden(Rule::NoDid))?;
         Ok(self.storage.epoch_key(&grant, epoch, did).await?)
     }
 }

@@ -86,8 +86,8 @@ impl Files {
         spawner: Arc<dyn Spawner>,
         settings: FileSettings,
     ) -> Self {
-        let uploads = TransferLimiter::new(settings.uploads);
-        let downloads = TransferLimiter::new(settings.downloads);
+        let uploads = TransferLimiter::new(settings.uploads, engine.nodes.clone());
+        let downloads = TransferLimiter::new(settings.downloads, engine.nodes.clone());
         let metrics = Metrics::default();
         Self(Arc::new(Shared { engine, blobs, spawner, uploads, downloads, settings, metrics }))
     }

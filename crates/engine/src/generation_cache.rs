@@ -91,6 +91,12 @@ impl<K: Eq + Hash, V, T: Stamp> GenerationCache<K, V, T> {
         self.young.insert(key, Entry { value, inserted: now });
     }
 
+    /// Removes the value of `key`.
+    pub(crate) fn remove(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
     /// Entries in both generations, expired ones included.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use less_sync_auth::Caller;
-use less_sync_core::{InvitationId, MailboxId};
+use less_sync_core::{ErrorChain, InvitationId, MailboxId};
 use less_sync_storage::{
-    Invitation, InvitationError, InvitationRejection, MailboxLimits, MailboxPage, NewInvitation, RateAction,
+    HINT_TAG, HomeHint, Invitation, InvitationError, InvitationRejection, MailboxLimits, MailboxPage,
+    NewInvitation, RateAction,
 };
 
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, ForwardingServer, OutgoingInvitation, RelayError};
 
 /// Invitation to be stored. `Debug` shows no field.
 #[derive(Clone)]
@@ -16,6 +17,19 @@ pub struct InvitationDraft {
     pub mailbox: MailboxId,
     /// Ciphertext, readable for the recipient only.
     pub payload: Bytes,
+    /// Server of the mailbox, as the caller names it; `None`: this one.
+    pub server: Option<String>,
+    /// Tag of the space, for another server (federation §11.3).
+    pub tag: Option<[u8; 16]>,
+}
+
+/// Invitation that was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// Stored in a mailbox of this server.
+    Stored(Invitation),
+    /// Taken over by another server.
+    Forwarded,
 }
 
 impl std::fmt::Debug for InvitationDraft {
@@ -31,7 +45,7 @@ impl Engine {
         self.settings.invitation_payload
     }
 
-    /// Stores an invitation and notifies the owner of the mailbox. Counts against the caller's hourly rate limit unless it
+    /// Stores an invitation and notifies the owner of the mailbox, or hands it to the server of the mailbox. Counts against the caller's hourly rate limit unless it
     /// fails. Not idempotent: a repeat stores a second invitation.
     ///
     /// An invalid request is passed in as an error, since the rate limit is checked before the validity of the request
@@ -39,28 +53,73 @@ impl Engine {
     ///
     /// # Errors
     /// The error of `draft`; [`EngineError::RateLimited`]; as
-    /// [`less_sync_storage::Invitations::create_invitation`].
-    pub async fn create_invitation<E: From<EngineError<InvitationRejection>>>(
+    /// [`less_sync_storage::Invitations::create_invitation`]; [`RelayError`] for a mailbox on another server.
+    pub async fn create_invitation<E: From<EngineError<InvitationRejection>> + From<RelayError>>(
         &self,
         caller: &Caller,
         draft: Result<InvitationDraft, E>,
-    ) -> Result<Invitation, E> {
+    ) -> Result<Delivered, E> {
         let (limit, now) = (self.settings.invitations_per_hour, self.clock.now());
-        let counted = self.actions.count(RateAction::Invitation, caller, limit, now).await?;
+        let counted = self.actions.count(RateAction::Invitation, &caller.into(), limit, now).await?;
         let delivered = match draft {
-            Ok(draft) => self.deliver(draft).await.map_err(|error| EngineError::from(error).into()),
+            Ok(draft) => match draft.server.clone().filter(|server| !self.relay.is_own(server)) {
+                None => {
+                    let stored = self.deliver(draft, None).await;
+                    stored.map(Delivered::Stored).map_err(|error| EngineError::from(error).into())
+                }
+                Some(server) => {
+                    let InvitationDraft { mailbox, payload, tag, .. } = draft;
+                    let outgoing = OutgoingInvitation { mailbox, payload, tag };
+                    self.relay.relay(&server, &outgoing).await.map(|()| Delivered::Forwarded).map_err(E::from)
+                }
+            },
             Err(error) => Err(error),
         };
         counted.settle(delivered).await
     }
 
-    async fn deliver(&self, draft: InvitationDraft) -> Result<Invitation, InvitationError> {
-        let InvitationDraft { mailbox, payload } = draft;
-        let invitation =
-            NewInvitation { id: InvitationId::from_bytes(self.random.uuid()), payload, origin_peer: None };
+    /// Stores an invitation that a user of `server` sends, and notifies the owner of the mailbox (federation §9.5). The number of
+    /// invitations of one server in a mailbox is bounded.
+    ///
+    /// # Errors
+    /// As [`less_sync_storage::Invitations::create_invitation`].
+    pub async fn deliver_invitation(
+        &self,
+        server: &ForwardingServer,
+        draft: InvitationDraft,
+    ) -> Result<(), EngineError<InvitationRejection>> {
+        self.deliver(draft, Some(server)).await?;
+        Ok(())
+    }
+
+    async fn deliver(
+        &self,
+        draft: InvitationDraft,
+        from: Option<&ForwardingServer>,
+    ) -> Result<Invitation, InvitationError> {
+        let InvitationDraft { mailbox, payload, tag, .. } = draft;
+        let id = InvitationId::from_bytes(self.random.uuid());
+        let origin_peer = from.map(|server| server.name().to_owned());
+        let invitation = NewInvitation { id, payload, origin_peer };
         let stored = self.storage.create_invitation(mailbox, invitation, self.mailbox_limits()).await?;
         self.mailbox_notices.invitation_stored(mailbox);
+        if let Some(server) = from {
+            self.hint(mailbox, server.name(), tag).await;
+        }
         Ok(stored)
+    }
+
+    /// Records the inviting server as a candidate for the homes of spaces (federation §11.3). A failure leaves the invitation
+    /// as it is: the sender must not repeat it.
+    async fn hint(&self, mailbox: MailboxId, server: &str, tag: Option<[u8; HINT_TAG]>) {
+        let Ok(peer) = server.parse() else { return };
+        let recorded = self
+            .storage
+            .add_home_hint(mailbox, &HomeHint { peer, tag }, self.mailbox_limits().lifetime)
+            .await;
+        if let Err(error) = recorded {
+            tracing::warn!(error = %ErrorChain(&error), "failed to record a home hint");
+        }
     }
 
     fn mailbox_limits(&self) -> MailboxLimits {
@@ -121,6 +180,8 @@ mod tests {
         let draft = InvitationDraft {
             mailbox: MailboxId::from_bytes([7; 32]),
             payload: Bytes::from_static(b"secret"),
+            server: None,
+            tag: None,
         };
         assert_eq!(format!("{draft:?}"), "InvitationDraft([redacted])");
     }

@@ -1,16 +1,18 @@
 //! Share of a member without administration rights in a membership log (storage §3.9, step 5).
 //!
 //! A quarter of the log is kept for administrators, so that no member can prevent removals. What one member may append is
-//! bounded by bytes per day besides, counted in memory per process.
+//! bounded by bytes per day besides, counted in memory per process, up to its share among the live nodes.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use less_sync_auth::Caller;
 use less_sync_core::{SpaceId, Timestamp};
 use less_sync_storage::{MEMBER_OVERHEAD, MemberLimits, NewMember};
 use parking_lot::Mutex;
+
+use crate::actor::Actor;
+use crate::live_nodes::LiveNodes;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -20,6 +22,7 @@ const CAPACITY: usize = 100_000;
 /// Bytes that members have appended within a day, by a hash of member and space under a random key of this process.
 pub(crate) struct LogShares {
     members: RandomState,
+    nodes: LiveNodes,
     appended: Mutex<HashMap<u64, VecDeque<(Timestamp, u64)>>>,
 }
 
@@ -31,23 +34,23 @@ pub(crate) struct Share<'a> {
 }
 
 impl LogShares {
-    pub(crate) fn new() -> Self {
-        Self { members: RandomState::new(), appended: Mutex::default() }
+    pub(crate) fn new(nodes: LiveNodes) -> Self {
+        Self { members: RandomState::new(), nodes, appended: Mutex::default() }
     }
 
     /// Counts the entry against the day of the member and returns the limits for it. The store checks them, behind all other
     /// conditions of an append.
     pub(crate) fn reserve(
         &self,
-        caller: &Caller,
+        actor: &Actor<'_>,
         space: SpaceId,
         entry: &NewMember,
         limits: MemberLimits,
         now: Timestamp,
     ) -> Share<'_> {
-        let member = self.members.hash_one((&caller.issuer, &caller.user_id, space));
+        let member = self.members.hash_one((&actor.issuer, actor.user, space));
         let bytes = entry.log_bytes();
-        if self.count(member, bytes, day_bytes(limits), now) {
+        if self.count(member, bytes, self.day_bytes(limits), now) {
             let limits = MemberLimits { log: limits.log / 4 * 3, ..limits };
             Share { limits, counted: Some((self, member, now, bytes)) }
         } else {
@@ -75,6 +78,11 @@ impl LogShares {
         true
     }
 
+    /// Bytes per member and day: a 64th of the log, shared by the nodes, and at least one entry of the largest size.
+    fn day_bytes(&self, limits: MemberLimits) -> u64 {
+        self.nodes.share_of_bytes(limits.log / 64).max((limits.payload + MEMBER_OVERHEAD) as u64)
+    }
+
     fn release(&self, member: u64, at: Timestamp, bytes: u64) {
         let mut appended = self.appended.lock();
         let Some(entries) = appended.get_mut(&member) else { return };
@@ -85,11 +93,6 @@ impl LogShares {
             appended.remove(&member);
         }
     }
-}
-
-/// Bytes per member and day: a 64th of the log, and at least one entry of the largest size.
-fn day_bytes(limits: MemberLimits) -> u64 {
-    (limits.log / 64).max((limits.payload + MEMBER_OVERHEAD) as u64)
 }
 
 impl Share<'_> {

@@ -2,6 +2,7 @@
 
 mod metrics;
 mod operations;
+mod slow;
 mod volume;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tracing::Instrument as _;
 
 use crate::Clock;
 use metrics::{OperationMetrics, Outcome, Place};
+use slow::SlowOperations;
 use volume::Volume;
 
 /// Storage with the duration and outcome of each operation counted by its name, and a debug span `storage` with the name
@@ -24,6 +26,7 @@ struct Shared {
     inner: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     operations: OperationMetrics,
+    slow: SlowOperations,
     volume: Volume,
 }
 
@@ -50,7 +53,8 @@ impl MeasuredStorage {
 
 impl Shared {
     fn count<T, R>(&self, operation: Place, started: Instant, result: &Result<T, StorageError<R>>) {
-        let duration = self.clock.instant().saturating_duration_since(started);
+        let now = self.clock.instant();
+        let duration = now.saturating_duration_since(started);
         let outcome = match result {
             Ok(_) => Outcome::Ok,
             Err(error) if error.is_failure() => Outcome::Failed,
@@ -60,6 +64,7 @@ impl Shared {
             self.operations.kind_mismatches.inc();
         }
         self.operations.count(operation, outcome, duration);
+        self.slow.note(operation, outcome, duration, now);
     }
 }
 

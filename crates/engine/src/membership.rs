@@ -6,7 +6,11 @@ use less_sync_storage::{
     Appended, MemberEntry, MemberLimits, MemberList, MemberRange, MembershipRejection, NewMember, RateAction,
 };
 
-use crate::{AppendedEvent, Credentials, Engine, EngineError, Revocation, RevokedEvent, SpaceEvent};
+use crate::actor::Actor;
+use crate::authorize::Admission;
+use crate::{
+    AppendedEvent, Credentials, Engine, EngineError, Presenter, Revocation, RevokedEvent, Rule, SpaceEvent,
+};
 
 /// Append to a membership log.
 #[derive(Clone, Debug)]
@@ -42,11 +46,11 @@ impl Engine {
         let grant = admission.reading().map_err(EngineError::widen)?;
         let limit = self.appends_per_hour(admission.permission());
         let now = self.clock.now();
-        let counted =
-            self.actions.count(RateAction::MembershipAppend, credentials.caller, limit, now).await?;
+        let actor = actor(credentials.presenter, &admission).map_err(EngineError::widen)?;
+        let counted = self.actions.count(RateAction::MembershipAppend, &actor, limit, now).await?;
         let Append { entry, expected_version } = append;
         let share = (!admission.permission().covers(Permission::Admin))
-            .then(|| self.log_shares.reserve(credentials.caller, space, &entry, self.member_limits(), now));
+            .then(|| self.log_shares.reserve(&actor, space, &entry, self.member_limits(), now));
         let limits = share.as_ref().map_or(self.member_limits(), |share| share.limits);
         let stored = self.storage.append_member(&grant, expected_version, entry.clone(), limits).await;
         let appended = counted.settle(stored).await?;
@@ -108,11 +112,22 @@ impl Engine {
         origin: ConnectionId,
     ) -> Result<(), EngineError> {
         let admission = self.authorizer.admit(Method::MembershipRevoke, credentials, space).await?;
-        if admission.chain().is_some_and(|chain| revocation.revokes(chain)) {
-            return Err(EngineError::Forbidden);
+        if admission.chain().is_some_and(|chain| revocation.revokes(&**chain)) {
+            return Err(EngineError::Forbidden(Rule::OwnChain));
         }
         self.storage.revoke(&admission.administering()?, revocation.cid()).await?;
         self.events.publish(SpaceEvent::Revoked(RevokedEvent { space, revocation, origin: Some(origin) }));
         Ok(())
+    }
+}
+
+/// Actor of an append: the user, or the audience of the chain that a server forwards.
+fn actor<'a>(presenter: Presenter<'a>, admission: &'a Admission) -> Result<Actor<'a>, EngineError> {
+    match presenter {
+        Presenter::User(caller) => Ok(caller.into()),
+        Presenter::Server(server) => {
+            let chain = admission.chain().ok_or(EngineError::Forbidden(Rule::NoChain))?;
+            Ok(Actor::behind(server, chain.audience()))
+        }
     }
 }

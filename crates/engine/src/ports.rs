@@ -1,4 +1,7 @@
-//! Ports of the engine: clock, task spawner, events of spaces, mailbox notices.
+//! Ports of the engine: clock, task spawner, events of spaces, mailbox notices, other nodes of the deployment.
+
+mod deployment;
+mod fanout_bus;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,6 +12,11 @@ use less_sync_core::{ConnectionId, Cursor, Epoch, MailboxId, SpaceId, Timestamp}
 use less_sync_storage::{Change, DeletedFile, FileEntry, MemberEntry};
 
 use crate::Revocation;
+pub use deployment::{
+    ActorDigest, Deployment, EncodedEvent, EphemeralChange, EphemeralKind, PeerName, RemoteChange,
+    RemoteEvents, SingleNode,
+};
+pub use fanout_bus::{BusError, BusLimits, BusShard, BusTopic, FanoutBus, SHARDS};
 
 /// A boxed future without a borrow.
 pub type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -35,7 +43,7 @@ pub trait Spawner: Send + Sync {
     fn spawn_to_completion(&self, name: &'static str, job: Job);
 }
 
-/// Committed change of a space, for its live subscribers.
+/// Committed change of a space, or its removal, for its live subscribers.
 #[derive(Clone, Debug)]
 pub enum SpaceEvent {
     /// A push of records.
@@ -46,6 +54,8 @@ pub enum SpaceEvent {
     FileChanged(FileEvent),
     /// A revocation of a UCAN. Does not move the cursor.
     Revoked(RevokedEvent),
+    /// The removal of the space has begun or ended: its subscriptions end.
+    Purged(SpaceId),
 }
 
 /// Committed push.

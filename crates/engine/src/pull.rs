@@ -1,21 +1,22 @@
-//! Pull: changes of a space after a cursor, page by page.
+//! Pull: changes of a space after a cursor, page by page, from the store or from the server that holds the space.
 
-use std::sync::Arc;
+mod stored;
 
+use bytes::Bytes;
 use less_sync_core::SpaceId;
 use less_sync_core::wire::method::Method;
-use less_sync_storage::{
-    FairSemaphore, PullPage, PullPosition, PullRejection, PullRequest, PullState, ReadGrant, Storage,
-};
+use less_sync_storage::{PullPosition, PullRejection, PullRequest, PullState, ReadGrant, RecordVersion, Row};
 
-use crate::{Credentials, Engine, EngineError};
+use self::stored::StoredPull;
+use crate::held_blobs::HeldBlob;
+use crate::{Credentials, Engine, EngineError, RemotePull, RemoteRows};
 
 impl Engine {
     /// Begins a pull of `space`. No transaction or connection is held between pages, however slow the reader is.
     ///
     /// # Errors
-    /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; as
-    /// [`less_sync_storage::Records::begin_pull`]. A storage failure is not a rejection.
+    /// [`EngineError::Forbidden`]; [`EngineError::UnknownSpace`]; [`EngineError::HomeUnavailable`]; [`EngineError::Home`] of a
+    /// space that another server holds; as [`less_sync_storage::Records::begin_pull`]. A storage failure is not a rejection.
     pub async fn pull(
         &self,
         credentials: Credentials<'_>,
@@ -23,98 +24,117 @@ impl Engine {
         request: PullRequest,
     ) -> Result<Pull, EngineError<PullRejection>> {
         let admission = self.authorizer.admit(Method::Pull, credentials, space).await;
+        let admission = match admission {
+            Err(EngineError::Remote(home)) => {
+                let ucan = credentials.ucan.unwrap_or_default().into();
+                let rows = home.pull(RemotePull { space, request, ucan }).await.map_err(EngineError::Home)?;
+                return Ok(Pull(Source::Remote(rows)));
+            }
+            other => other,
+        };
         let grant = admission.and_then(|admission| admission.reading()).map_err(EngineError::widen)?;
         let _permit = self.page_reads.acquire(grant.access().flow()).await;
         let (state, first) = self.storage.begin_pull(&grant, request).await?;
-        Ok(Pull { first: Some(first), ..self.pages(grant, state) })
+        let pages = StoredPull { first: Some(first), ..self.stored_pages(grant, state) };
+        Ok(Pull(Source::Stored(Box::new(pages))))
     }
 
-    /// The pull that reads the pages of `state`.
-    pub(crate) fn pages(&self, grant: ReadGrant, state: PullState) -> Pull {
-        Pull {
+    /// The pull that reads the pages of `state` from the store.
+    pub(crate) fn stored_pages(&self, grant: ReadGrant, state: PullState) -> StoredPull {
+        StoredPull {
             storage: self.storage.clone(),
             page_reads: self.page_reads.clone(),
+            held_blobs: self.held_blobs.clone(),
             grant,
             state,
             first: None,
+            start: state.start(),
             next: Some(state.start()),
-            budget: CatchUpBudget::default(),
+            is_repeated: false,
+            budget: stored::CatchUpBudget::default(),
         }
     }
 }
 
 /// A pull in progress.
-pub struct Pull {
-    storage: Arc<dyn Storage>,
-    /// Limit of concurrent page reads in this process, shared fairly by users (protocol B-05).
-    page_reads: FairSemaphore,
-    grant: ReadGrant,
-    state: PullState,
-    /// First page until it is taken, read together with the state.
-    first: Option<PullPage>,
-    next: Option<PullPosition>,
-    budget: CatchUpBudget,
+pub struct Pull(Source);
+
+enum Source {
+    Stored(Box<StoredPull>),
+    Remote(Box<dyn RemoteRows>),
 }
 
 impl Pull {
     /// State of the space when the pull began. Every row up to its cursor is in the pages, in this version or a newer one.
     #[must_use]
     pub fn state(&self) -> PullState {
-        self.state
+        match &self.0 {
+            Source::Stored(stored) => stored.state(),
+            Source::Remote(remote) => remote.state(),
+        }
     }
 
-    /// True if all rows up to the bound have been read.
-    pub(crate) fn is_past_bound(&self) -> bool {
-        self.next.is_none_or(|position| self.state.is_past_bound(position))
-    }
-
-    /// Reads the next page; `None` after the last one. Pages go on beyond the cursor of the state until one ends at the end of
-    /// the space, or until the reader has fallen behind its writers for too many pages.
+    /// Reads the rows of the next page; `None` after the last one. Pages go on beyond the cursor of the state until one ends at
+    /// the end of the space, or until the reader has fallen behind its writers for too many pages.
     ///
     /// # Errors
-    /// As [`less_sync_storage::Records::pull_page`]; after an error the pull has ended.
-    pub async fn next_page(&mut self) -> Result<Option<PullPage>, EngineError> {
-        let page = if let Some(first) = self.first.take() {
-            first
-        } else {
-            let Some(position) = self.next.take() else { return Ok(None) };
-            if !self.budget.permits(self.state.is_past_bound(position)) {
-                return Ok(None);
-            }
-            // The semaphore is never closed, so this always yields a permit; an error would only leave the read uncounted.
-            let _permit = self.page_reads.acquire(self.grant.access().flow()).await;
-            self.storage.pull_page(&self.grant, &self.state, position).await?
-        };
-        self.next = page.next;
-        Ok(Some(page))
+    /// As [`less_sync_storage::Records::pull_page`], or [`EngineError::Home`]; after an error the pull has ended.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<Row>>, EngineError> {
+        match &mut self.0 {
+            Source::Stored(stored) => Ok(stored.next_page().await?.map(|page| page.rows)),
+            Source::Remote(remote) => remote.next().await.map_err(EngineError::Home),
+        }
     }
-}
 
-/// Pages that a pull may read beyond its bound: as many as below it, and at least [`MIN_CATCH_UP_PAGES`]. A writer that
-/// rewrites more than a page between any two of these pages would otherwise keep the pull from ending (decision 0017).
-#[derive(Debug, Default)]
-struct CatchUpBudget {
-    below: u64,
-    beyond: u64,
-}
+    /// Forgets the rest of the page that was read last: the next page begins behind `last`, the last row of it that was
+    /// delivered, or at its start. For a reader that has stalled, and would otherwise hold the rest in memory.
+    pub fn put_back(&mut self, last: Option<PullPosition>) {
+        match &mut self.0 {
+            Source::Stored(stored) => stored.put_back(last),
+            Source::Remote(remote) => remote.put_back(last),
+        }
+    }
 
-const MIN_CATCH_UP_PAGES: u64 = 64;
+    /// Large blobs of the pull while the client reads them.
+    #[must_use]
+    pub fn blob_memory(&self) -> BlobMemory {
+        match &self.0 {
+            Source::Stored(stored) => stored.try_hold_blob().map_or(BlobMemory::Full, BlobMemory::Permitted),
+            Source::Remote(_) => BlobMemory::Received,
+        }
+    }
 
-impl CatchUpBudget {
-    /// Counts a page, and returns false if it is one too many.
-    fn permits(&mut self, is_past_bound: bool) -> bool {
-        if is_past_bound {
-            self.beyond += 1;
-            self.beyond <= self.below.max(MIN_CATCH_UP_PAGES)
-        } else {
-            self.below += 1;
-            true
+    /// Reads a piece of the blob of a record, see [`less_sync_storage::Records::blob_piece`]. `None` for a record that has
+    /// been changed, and for one of another server.
+    ///
+    /// # Errors
+    /// As [`less_sync_storage::Records::blob_piece`].
+    pub async fn blob_piece(
+        &self,
+        version: RecordVersion,
+        from: usize,
+        length: usize,
+    ) -> Result<Option<Bytes>, EngineError> {
+        match &self.0 {
+            Source::Stored(stored) => stored.blob_piece(version, from, length).await,
+            Source::Remote(_) => Ok(None),
         }
     }
 }
 
+/// Memory for a large blob while its client reads it.
+#[derive(Debug)]
+pub enum BlobMemory {
+    /// The blob may be held as long as its client reads; it can be read in pieces otherwise.
+    Permitted(HeldBlob),
+    /// The user or all of them together hold as many as they may: the blob is to be read in pieces.
+    Full,
+    /// The blob has been received from another server, cannot be read in pieces, and has to be held.
+    Received,
+}
+
 impl std::fmt::Debug for Pull {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pull").field("state", &self.state).field("next", &self.next).finish_non_exhaustive()
+        f.debug_struct("Pull").field("state", &self.state()).finish_non_exhaustive()
     }
 }

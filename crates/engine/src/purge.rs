@@ -1,16 +1,36 @@
-//! Purge of expired rows: invitations, and actions outside of every rate-limit window (storage §3.18).
+//! Purge of expired rows: invitations, home hints, unused stubs of remote spaces, and actions outside of every rate-limit window
+//! (storage §3.18, federation RT-6).
 //!
 //! A purge may be interrupted at any point, and several servers may purge one database at the same time.
 
 use std::time::Duration;
 
-use less_sync_storage::{Invitations, RateLimits, StorageError};
+use less_sync_storage::{HomeHints, HomeRoutes, Invitations, RateLimits, StorageError};
 
 /// Maximum rows deleted per statement.
 const BATCH: usize = 1000;
 
 /// Longest rate-limit window (auth §4.3).
 const LONGEST_WINDOW: Duration = Duration::from_hours(24);
+
+/// Time without use after which the stub of a remote space is deleted (federation RT-6).
+const IDLE_STUB: Duration = Duration::from_hours(90 * 24);
+
+/// Deletes all expired home hints and returns their number.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn purge_home_hints(hints: &dyn HomeHints) -> Result<usize, StorageError> {
+    until_short(|| hints.purge_home_hints(BATCH)).await
+}
+
+/// Deletes all stubs of remote spaces that were not used for 90 days and returns their number.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn purge_stubs(routes: &dyn HomeRoutes) -> Result<usize, StorageError> {
+    until_short(|| routes.delete_idle_stubs(IDLE_STUB, BATCH)).await
+}
 
 /// Deletes all expired invitations and returns their number.
 ///

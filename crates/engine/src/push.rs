@@ -20,6 +20,14 @@ pub struct QueuedPush {
     origin: ConnectionId,
 }
 
+impl QueuedPush {
+    /// Space of the push.
+    #[must_use]
+    pub fn space(&self) -> SpaceId {
+        self.space
+    }
+}
+
 impl Engine {
     /// Authorizes a push to `space` (protocol §4.3, check 2). Separate from [`Engine::enqueue_push`] because an edge
     /// responds to malformed changes only after this.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::{Cid, Did};
+
+use crate::TokenChain;
 
 /// A revoked token and, optionally, the member that it was issued to. `Debug` shows no field.
 #[derive(Clone)]
@@ -26,22 +27,34 @@ impl Revocation {
         self.cid
     }
 
+    /// Bytes of the revoked CID.
+    #[must_use]
+    pub fn cid_bytes(&self) -> &[u8; 32] {
+        self.cid.as_bytes()
+    }
+
+    /// The member that the revocation names, if any.
+    #[must_use]
+    pub fn member_did(&self) -> Option<&Did> {
+        self.member_did.as_ref()
+    }
+
     /// Returns true if `chain` contains the revoked token.
     #[must_use]
-    pub fn revokes(&self, chain: &VerifiedChain) -> bool {
-        chain.contains(self.cid)
+    pub fn revokes(&self, chain: &(impl TokenChain + ?Sized)) -> bool {
+        chain.cids().contains(&self.cid)
     }
 
     /// Returns true if `chain` was issued to the named member, whatever tokens it contains.
     #[must_use]
-    pub fn names_audience_of(&self, chain: &VerifiedChain) -> bool {
-        self.member_did.as_ref() == Some(chain.audience())
+    pub fn names_audience_of(&self, chain: &(impl TokenChain + ?Sized)) -> bool {
+        self.member_did.as_ref().is_some_and(|member| chain.audience() == Some(member))
     }
 
     /// Returns true if `chain` shows that the revoked token is one of the named member's. Without such a chain the DID is
     /// a mere statement: an administrator could end every subscription by it, that of the owner of the space included.
     #[must_use]
-    pub fn identifies_member(&self, chain: &VerifiedChain) -> bool {
+    pub fn identifies_member(&self, chain: &(impl TokenChain + ?Sized)) -> bool {
         self.names_audience_of(chain) && self.revokes(chain)
     }
 }

@@ -33,6 +33,11 @@ impl SpaceCache {
         self.0.read().get(&space, now).copied()
     }
 
+    /// Removes a space, which is looked up anew by the next request.
+    pub(crate) fn remove(&self, space: SpaceId) {
+        self.0.write().remove(&space);
+    }
+
     pub(crate) fn insert(&self, space: SpaceId, mode: AccessMode, now: Instant) {
         self.0.write().insert(space, mode, 0, now);
     }
@@ -60,6 +65,20 @@ mod tests {
         cache.insert(space(1), AccessMode::Personal, now);
         assert_eq!(cache.get(space(1), now + Duration::from_millis(59_999)), Some(AccessMode::Personal));
         assert_eq!(cache.get(space(1), now + Duration::from_mins(1)), None);
+    }
+
+    #[test]
+    fn removed_space_is_unknown() {
+        let (cache, now) = (SpaceCache::default(), Instant::now());
+        for number in 0..=SpaceCache::BOUNDS.entries as u128 {
+            cache.insert(space(number), AccessMode::Personal, now);
+        }
+        // A space of the old generation, and one of the young.
+        for number in [0, SpaceCache::BOUNDS.entries as u128] {
+            assert!(cache.get(space(number), now).is_some());
+            cache.remove(space(number));
+            assert_eq!(cache.get(space(number), now), None);
+        }
     }
 
     #[test]

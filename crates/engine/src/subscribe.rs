@@ -7,7 +7,8 @@ use less_sync_core::wire::method::Method;
 use less_sync_core::{Cursor, SpaceId};
 use less_sync_storage::{PullState, ReadGrant, Row, Space};
 
-use crate::{Credentials, Engine, EngineError};
+use crate::authorize::Authorizer;
+use crate::{Credentials, Engine, EngineError, HomeHandle, Presenter, Rule, SubscriptionBasis};
 
 /// Maximum rows of a catch-up (protocol §6.4).
 const CATCH_UP_ROWS: usize = 500;
@@ -20,9 +21,23 @@ const CATCH_UP_BYTES: usize = 1024 * 1024;
 pub struct Subscribed {
     /// State of the space when the subscription was authorized.
     pub state: Space,
-    /// Chain that the subscription rests on; `None` in the caller's own personal space.
-    pub chain: Option<Arc<VerifiedChain>>,
+    /// Basis of the subscription.
+    pub basis: SubscriptionBasis,
     grant: ReadGrant,
+}
+
+/// Authorized subscription.
+#[derive(Clone, Debug)]
+pub enum Subscription {
+    /// Space of this server.
+    Here(Box<Subscribed>),
+    /// Space of another server, which has to accept the subscription as well.
+    Remote {
+        /// Server that holds the space.
+        home: HomeHandle,
+        /// Chain of the user.
+        chain: Arc<VerifiedChain>,
+    },
 }
 
 /// Changes of a space after the cursor of a subscriber.
@@ -35,8 +50,8 @@ pub enum CatchUp {
 }
 
 impl Engine {
-    /// Authorizes a subscription and reads the current state of `space`. To miss no event, register the subscription
-    /// before this read (protocol G2).
+    /// Authorizes a subscription and reads the current state of `space`, unless another server holds it. To miss no event,
+    /// register the subscription before this read (protocol G2).
     ///
     /// # Errors
     /// As [`Engine::pull`].
@@ -44,14 +59,25 @@ impl Engine {
         &self,
         credentials: Credentials<'_>,
         space: SpaceId,
-    ) -> Result<Subscribed, EngineError> {
-        let admission = self.authorizer.admit(Method::Subscribe, credentials, space).await?;
+    ) -> Result<Subscription, EngineError> {
+        let (admission, home) = self.authorizer.admit_anywhere(Method::Subscribe, credentials, space).await?;
+        if let Some(home) = home {
+            // Only a chain opens a space of another server.
+            let chain = admission.chain().ok_or(EngineError::Forbidden(Rule::NoChain))?.clone();
+            return Ok(Subscription::Remote { home, chain });
+        }
         let grant = admission.reading()?;
-        let state = match admission.chain() {
-            None => self.authorizer.own_space(credentials.caller, space).await?,
-            Some(_) => self.storage.space_state(&grant).await?,
+        let state = match credentials.owner_of(space) {
+            Some(caller) => self.authorizer.own_space(caller, space).await?,
+            None => self.storage.space_state(&grant).await?,
         };
-        Ok(Subscribed { state, chain: admission.chain().cloned(), grant })
+        let basis = match (credentials.presenter, credentials.token, admission.chain()) {
+            (Presenter::Server(_), Some(token), _) => SubscriptionBasis::Forwarded(token.clone()),
+            (Presenter::Server(_), None, Some(chain)) => SubscriptionBasis::Forwarded(chain.as_ref().into()),
+            (_, _, Some(chain)) => SubscriptionBasis::Chain(chain.clone()),
+            (_, _, None) => SubscriptionBasis::Owner,
+        };
+        Ok(Subscription::Here(Box::new(Subscribed { state, basis, grant })))
     }
 
     /// Changes after `since`, up to the state of the subscription, unless there are too many (protocol §6.4).
@@ -62,8 +88,38 @@ impl Engine {
         if since == Cursor::ZERO || since >= to.state.cursor {
             return Ok(CatchUp::Rows(Vec::new()));
         }
-        let state = PullState::rewinding((&to.state).into(), since);
-        let mut pull = self.pages(to.grant.clone(), state);
+        self.rows_between(to.grant.clone(), &to.state, since).await
+    }
+
+    /// Changes of `space` after `since` that another process has committed, with the state of the space up to which they
+    /// are complete, for the subscribers of this one; `None` if the space does not exist. Needs no authorization: nothing is
+    /// returned to a caller.
+    ///
+    /// # Errors
+    /// As [`less_sync_storage::Records::pull_page`].
+    pub async fn missed(
+        &self,
+        space: SpaceId,
+        since: Cursor,
+    ) -> Result<Option<(Space, CatchUp)>, EngineError> {
+        let Some(state) = self.storage.spaces(&[space]).await?.pop() else { return Ok(None) };
+        if since >= state.cursor {
+            return Ok(Some((state, CatchUp::Rows(Vec::new()))));
+        }
+        let rows = self.rows_between(Authorizer::subscribers(space), &state, since).await?;
+        Ok(Some((state, rows)))
+    }
+
+    /// Rows after `since`, up to the cursor of `to`, unless there are too many.
+    async fn rows_between(
+        &self,
+        grant: ReadGrant,
+        to: &Space,
+        since: Cursor,
+    ) -> Result<CatchUp, EngineError> {
+        // Subscribers of an empty space may have pulled meanwhile, and then know records that were deleted since.
+        let state = PullState { tombstones: true, ..PullState::rewinding(to.into(), since) };
+        let mut pull = self.stored_pages(grant, state);
         let (mut missed, mut bytes) = (Vec::new(), 0);
         while let Some(page) = pull.next_page().await? {
             // Rows written after the subscription are delivered live.

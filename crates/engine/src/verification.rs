@@ -4,11 +4,12 @@
 //! which the task yields; each user verifies one chain at a time, and all users together use a part of the cores, first
 //! come, first served. A user that sends nothing but bad chains delays the chains of others by one chain, and nothing else.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 
-use less_sync_auth::{Caller, P256Key};
+use less_sync_auth::P256Key;
 use tokio::sync::Semaphore;
 
+use crate::Presenter;
 use crate::keyed_semaphores::KeyedSemaphores;
 use crate::signature_cache::SignatureCache;
 
@@ -37,13 +38,13 @@ impl Turns {
         Self { all: Semaphore::new(at_once), hasher: RandomState::new(), users: KeyedSemaphores::new(1) }
     }
 
-    /// Runs `slice` to its result in the turn of `caller`. A slice that returns `None` is run again, after other tasks.
+    /// Runs `slice` to its result in the turn of `presenter`. A slice that returns `None` is run again, after other tasks.
     pub(crate) async fn run<T>(
         &self,
-        caller: &Caller,
+        presenter: impl Into<Presenter<'_>>,
         mut slice: impl FnMut(&mut Signatures) -> Option<T>,
     ) -> T {
-        let user = self.users.get(self.hasher.hash_one((&caller.issuer, &caller.user_id)));
+        let user = self.users.get(presenter.into().hash_by(&self.hasher));
         // No semaphore is ever closed; without a permit the verification would merely not wait.
         let _user = user.acquire().await;
         let _turn = self.all.acquire().await;

@@ -8,7 +8,8 @@
 //! * durability: an acknowledged push is in every later pull, or a newer state of its records is;
 //! * at most once: no push takes effect twice, and a rejected push never;
 //! * order: cursors are unique and increase, so a push acknowledged before another one was sent has the lower cursor;
-//! * atomicity: a push is visible as a whole or not at all;
+//! * atomicity: a push is visible as a whole or not at all; the event of a push that is read after its commit lacks the
+//!   records that a later push has written again;
 //! * optimistic concurrency: no push overwrites a state that its writer had not seen;
 //! * live events: the events of a subscription are contiguous, or a hint to pull marks the gap.
 //!

@@ -62,8 +62,12 @@ fn verdict(lines: &[&str]) -> Verdict {
 
 #[test]
 fn consistent_histories_have_no_violation() {
-    let histories: [(&str, &[&str]); 15] = [
+    let histories: [(&str, &[&str]); 16] = [
         ("nothing", &[]),
+        (
+            "an event that was read after a record had been written again",
+            &["push 1 a=x b=y", "push 2 a=z@1", "sync c 0 1 b=y@1", "sync c 1 2 a=z@2"],
+        ),
         ("a push and a pull", &["push 1 a=x", "pushed 1 1", "pull 2 0", "pulled 2 1 a=x@1"]),
         (
             "a rejection",

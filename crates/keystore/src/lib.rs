@@ -4,6 +4,7 @@
 //! identity.json          private key of the identity
 //! spaces/<space>.json    rights and keys of a shared space, and a pending rotation
 //! personal/<space>.json  key of a personal space
+//! logins.json            tokens of logins at issuers, one login per server
 //! lock                   lock file, held while a file is written
 //! ```
 //!
@@ -29,10 +30,12 @@
 
 mod directory;
 mod error;
+mod login;
 mod personal;
 mod private_file;
 mod stored_space;
 
 pub use directory::KeyDirectory;
 pub use error::KeystoreError;
+pub use login::StoredLogin;
 pub use stored_space::{PendingRotation, StoredSpace};

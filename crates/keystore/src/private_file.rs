@@ -1,13 +1,12 @@
 //! Files that only their owner can access.
 
 use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use less_sync_disk::{DirectorySync, replaceable};
+use less_sync_disk::{DirectorySync, replace_private};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::error::KeystoreError;
@@ -49,17 +48,9 @@ pub(crate) fn replace(
     sync: &DirectorySync,
 ) -> Result<(), KeystoreError> {
     let write = || -> io::Result<()> {
-        let text = Zeroizing::new(serde_json::to_vec_pretty(content)?);
-        let path = &replaceable(path)?;
-        let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
-        // Temporary files are created with mode 0600.
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(&text)?;
-        file.write_all(b"\n")?;
-        // The content must be durable before the rename, and the rename before the caller relies on the keys.
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        sync.synchronise(folder)
+        let mut text = Zeroizing::new(serde_json::to_vec_pretty(content)?);
+        text.push(b'\n');
+        replace_private(path, &text, sync)
     };
     write().map_err(KeystoreError::io("write", path))
 }

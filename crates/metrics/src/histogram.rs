@@ -14,6 +14,18 @@ const DURATIONS: [u64; 14] = [
     10_000_000, 30_000_000,
 ];
 
+/// Upper bounds of lifetimes, in microseconds, inclusive: from 1 s to 4 h.
+const LIFETIMES: [u64; 8] = [
+    1_000_000,
+    10_000_000,
+    60_000_000,
+    600_000_000,
+    1_800_000_000,
+    3_600_000_000,
+    7_200_000_000,
+    14_400_000_000,
+];
+
 /// Upper bounds of sizes, in bytes, inclusive: powers of four from 1 KiB to 64 MiB.
 const SIZES: [u64; 9] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 26];
 
@@ -39,6 +51,12 @@ impl Histogram {
     #[must_use]
     pub fn of_durations() -> Self {
         Self::new(&DURATIONS, 1e6)
+    }
+
+    /// A histogram of lifetimes, in seconds: 8 buckets from 1 s to 4 h.
+    #[must_use]
+    pub fn of_lifetimes() -> Self {
+        Self::new(&LIFETIMES, 1e6)
     }
 
     /// A histogram of sizes, in bytes: 9 buckets from 1 KiB to 64 MiB.

@@ -12,6 +12,7 @@ pub struct Reading(Source);
 enum Source {
     Amount(Box<dyn Fn() -> usize + Send + Sync>),
     Seconds(Box<dyn Fn() -> f64 + Send + Sync>),
+    Ratio(Box<dyn Fn() -> f64 + Send + Sync>),
     Count(Box<dyn Fn() -> u64 + Send + Sync>),
     SecondsInTotal(Box<dyn Fn() -> Duration + Send + Sync>),
 }
@@ -20,6 +21,11 @@ impl Reading {
     /// A gauge of items or bytes.
     pub fn gauge(read: impl Fn() -> usize + Send + Sync + 'static) -> Self {
         Self(Source::Amount(Box::new(read)))
+    }
+
+    /// A gauge without a unit: a part of a whole, between 0 and 1.
+    pub fn ratio(read: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        Self(Source::Ratio(Box::new(read)))
     }
 
     /// A gauge of seconds: an age, or a time since 1970 (Unix time).
@@ -42,7 +48,7 @@ impl EncodeMetric for Reading {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         match &self.0 {
             Source::Amount(read) => encoder.encode_gauge(&read()),
-            Source::Seconds(read) => encoder.encode_gauge(&read()),
+            Source::Seconds(read) | Source::Ratio(read) => encoder.encode_gauge(&read()),
             Source::Count(read) => encoder.encode_counter::<NoLabelSet, _, f64>(&read(), None),
             Source::SecondsInTotal(read) => {
                 encoder.encode_counter::<NoLabelSet, _, f64>(&read().as_secs_f64(), None)
@@ -52,7 +58,7 @@ impl EncodeMetric for Reading {
 
     fn metric_type(&self) -> MetricType {
         match self.0 {
-            Source::Amount(_) | Source::Seconds(_) => MetricType::Gauge,
+            Source::Amount(_) | Source::Seconds(_) | Source::Ratio(_) => MetricType::Gauge,
             Source::Count(_) | Source::SecondsInTotal(_) => MetricType::Counter,
         }
     }

@@ -8,15 +8,18 @@
 //! outboxes are taken inside of it, never the other way round. No lock is held across an await or while an event is
 //! encoded for its subscribers.
 
+mod authority;
 mod channel;
 mod confirmation;
 mod deps;
 mod durable_event;
 mod fan_out;
 mod gaps;
+mod home_events;
 mod notifications;
 mod position;
 mod publish;
+mod remote;
 mod sequencer;
 mod settings;
 mod shard;
@@ -28,8 +31,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use less_sync_core::{ConnectionId, Cursor, SpaceId};
+use less_sync_core::{ConnectionId, Cursor, SpaceId, Timestamp};
 use less_sync_engine::Clock;
+use less_sync_engine::ports::{Deployment, SingleNode};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::metrics::BrokerMetrics;
@@ -41,6 +45,8 @@ pub use confirmation::{Confirmation, SubscriptionStart};
 use deps::{Context, Deps};
 use gaps::Gaps;
 pub use position::Position;
+pub(crate) use remote::RemoteStep;
+pub(crate) use sequencer::Progress;
 pub use settings::BrokerSettings;
 use shard::Shard;
 
@@ -57,14 +63,24 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker without subscriptions.
+    /// A broker without subscriptions, of a deployment of a single node.
     #[must_use]
     pub fn new(settings: BrokerSettings, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::in_deployment(settings, clock, Arc::new(SingleNode))
+    }
+
+    /// A broker without subscriptions, which tells the other nodes of `deployment` what happens here.
+    #[must_use]
+    pub fn in_deployment(
+        settings: BrokerSettings,
+        clock: Arc<dyn Clock>,
+        deployment: Arc<dyn Deployment>,
+    ) -> Arc<Self> {
         let peer_ids = PeerIds::new(&settings.peer_id_secret);
         Arc::new(Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
-            deps: Deps { settings, metrics: Box::default(), peer_ids },
+            deps: Deps { settings, metrics: Box::default(), peer_ids, deployment },
             clock,
             gaps: Gaps::default(),
         })
@@ -174,6 +190,16 @@ impl Broker {
         }
     }
 
+    /// Notifies a server of subscriptions that are about to expire (federation §10.5).
+    pub(crate) fn warn_of_expiry(spaces: Vec<SpaceId>, outbox: &Outbox) {
+        outbox.durable(None, notifications::resubscribe(spaces));
+    }
+
+    /// True if `connection` has a subscription to `space`, confirmed or not.
+    pub(crate) fn is_registered(&self, space: SpaceId, connection: ConnectionId) -> bool {
+        self.shard(space).channel(space).is_some_and(|channel| channel.is_registered(connection))
+    }
+
     /// Removes a subscription with its presence and its queued events (protocol G4). False if there was none.
     pub fn unsubscribe(&self, space: SpaceId, connection: ConnectionId) -> bool {
         let removed = self
@@ -189,6 +215,11 @@ impl Broker {
         self.shard(space).channel(space).is_some_and(|channel| channel.is_subscribed(connection))
     }
 
+    /// Last second of the authorization of a server's subscription. `None`: there is no such subscription.
+    pub(crate) fn forwarded_expiry(&self, space: SpaceId, connection: ConnectionId) -> Option<Timestamp> {
+        self.shard(space).channel(space)?.forwarded_expiry(connection)
+    }
+
     /// Cursor up to which everything was delivered, inclusive, for every space with a confirmed subscription.
     #[must_use]
     pub fn delivered_cursors(&self) -> Vec<(SpaceId, Cursor)> {
@@ -202,32 +233,55 @@ impl Broker {
     }
 }
 
-/// Presence and ephemeral events. Rejected ones are ignored silently (protocol §4.19).
+/// Views of the operator.
+impl Broker {
+    /// Number of subscribers of each space that has one, in no particular order.
+    #[must_use]
+    pub fn watchers(&self) -> Vec<(SpaceId, usize)> {
+        let mut watchers = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            watchers.extend(shard.channels().map(|(space, channel)| (space, channel.watchers())));
+        }
+        watchers
+    }
+
+    /// Number of subscribers of `space`.
+    #[must_use]
+    pub fn watchers_of(&self, space: SpaceId) -> usize {
+        self.shard(space).channel(space).map_or(0, SpaceChannel::watchers)
+    }
+}
+
+/// Presence and ephemeral events. Rejected ones are ignored silently (protocol §4.19). The functions return the number of
+/// receivers.
 impl Broker {
     /// Sets the presence of `connection` in `space` and announces it to the other subscribers.
-    pub fn set_presence(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) {
-        if data.len() <= self.deps.settings.presence_max_data {
-            let now = self.clock.instant();
-            self.shard(space).update(space, &self.deps, |channel, context| {
-                channel.set_presence(connection, data, now, context);
-            });
+    pub fn set_presence(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) -> usize {
+        if data.len() > self.deps.settings.presence_max_data {
+            return 0;
         }
+        let now = self.clock.instant();
+        let set = self.shard(space).update(space, &self.deps, |channel, context| {
+            channel.set_presence(connection, data, now, context)
+        });
+        set.unwrap_or(0)
     }
 
     /// Clears the presence of `connection` in `space`, if any, and announces that to the other subscribers.
-    pub fn clear_presence(&self, space: SpaceId, connection: ConnectionId) {
-        self.shard(space).update(space, &self.deps, |channel, context| {
-            channel.clear_presence(connection, Some(connection), context);
+    pub fn clear_presence(&self, space: SpaceId, connection: ConnectionId) -> usize {
+        let cleared = self.shard(space).update(space, &self.deps, |channel, context| {
+            channel.clear_presence(connection, Some(connection), context)
         });
+        cleared.unwrap_or(0)
     }
 
     /// Sends an ephemeral event of `connection` to the other subscribers of `space`.
-    pub fn send_event(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) {
-        if data.len() <= self.deps.settings.event_max_data
-            && let Some(channel) = self.shard(space).channel(space)
-        {
-            channel.send_event(connection, data, &self.deps);
+    pub fn send_event(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) -> usize {
+        if data.len() > self.deps.settings.event_max_data {
+            return 0;
         }
+        self.shard(space).channel(space).map_or(0, |channel| channel.send_event(connection, data, &self.deps))
     }
 
     /// Presence of up to `max` peers in `space` other than `except`: peer id and data.
@@ -235,8 +289,8 @@ impl Broker {
     pub fn peers(&self, space: SpaceId, except: ConnectionId, max: usize) -> Vec<(String, Bytes)> {
         let peers = self.shard(space).channel(space).map(|channel| channel.peers(except, max));
         // A single HMAC per peer, computed outside of the lock.
-        let peer_id = |connection| self.deps.peer_ids.peer_id(connection, space);
-        peers.into_iter().flatten().map(|(connection, data)| (peer_id(connection), data)).collect()
+        let peer_id = |presenter| self.deps.peer_ids.peer_id(presenter, space);
+        peers.into_iter().flatten().map(|(presenter, data)| (peer_id(presenter), data)).collect()
     }
 
     /// Queues an ephemeral frame for one connection, if it has a live subscription to `space`.

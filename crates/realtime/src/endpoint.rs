@@ -7,20 +7,23 @@ use std::time::Duration;
 
 use less_sync_auth::{Caller, TokenError};
 use less_sync_core::{Close, ConnectionId};
-use less_sync_engine::{Authenticator, Clock, Engine, Random, Spawner};
+use less_sync_engine::ports::Deployment;
+use less_sync_engine::{Authenticator, Clock, Denials, Engine, LiveNodes, Random, Spawner};
 use less_sync_metrics::Registry as MetricRegistry;
 use parking_lot::Mutex;
 
 use crate::broker::Broker;
 use crate::frame_metrics::FrameMetrics;
 use crate::inbound_memory::InboundMemory;
+use crate::inbound_pace::InboundPace;
 use crate::limits::Limits;
 use crate::mailbox_notifier::MailboxNotifier;
 use crate::metrics::ConnectionMetrics;
-use crate::outbox::Outbox;
+use crate::open_connection::OpenConnection;
 use crate::registry::Registry;
 use crate::rejection_pace::RejectionPace;
 use crate::rpc_metrics::RpcMetrics;
+use crate::slow_consumers::SlowConsumers;
 
 /// Dependencies and configuration of an endpoint.
 #[derive(Clone)]
@@ -39,6 +42,12 @@ pub struct EndpointDeps {
     pub random: Arc<dyn Random>,
     /// Owner of the tasks of connections.
     pub spawner: Arc<dyn Spawner>,
+    /// Ring for denied requests.
+    pub denials: Arc<Denials>,
+    /// Nodes that share the limits of connections.
+    pub nodes: LiveNodes,
+    /// Other nodes, for disconnections by the operator.
+    pub deployment: Arc<dyn Deployment>,
     /// Timers and bounds.
     pub limits: Limits,
 }
@@ -55,6 +64,7 @@ pub struct Endpoint {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) broker: Arc<Broker>,
     pub(crate) mailboxes: Arc<MailboxNotifier>,
+    pub(crate) deployment: Arc<dyn Deployment>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) spawner: Arc<dyn Spawner>,
@@ -62,29 +72,25 @@ pub struct Endpoint {
     pub(crate) registry: Arc<Registry>,
     pub(crate) rejection_pace: RejectionPace,
     pub(crate) inbound_memory: Arc<InboundMemory>,
+    pub(crate) inbound_pace: InboundPace,
     pub(crate) metrics: Arc<ConnectionMetrics>,
     pub(crate) rpc_metrics: RpcMetrics,
     pub(crate) frame_metrics: FrameMetrics,
     is_draining: AtomicBool,
     /// Number of running requests on all connections.
     pub(crate) running: AtomicUsize,
-    /// Outboxes of all connections, authenticated or not.
-    open: Mutex<HashMap<ConnectionId, Arc<Outbox>>>,
+    /// The last denials, shared with the HTTP edge.
+    pub(crate) denials: Arc<Denials>,
+    pub(crate) slow_consumers: SlowConsumers,
+    /// All connections, authenticated or not.
+    open: Mutex<HashMap<ConnectionId, Arc<OpenConnection>>>,
 }
 
 impl Endpoint {
     /// An endpoint without connections.
     #[must_use]
     pub fn new(deps: EndpointDeps) -> Arc<Self> {
-        let EndpointDeps { engine, authenticator, broker, mailboxes, clock, random, spawner, limits } = deps;
-        let metrics = Arc::<ConnectionMetrics>::default();
-        Arc::new(Self {
-            registry: Registry::new(&limits, metrics.clone()),
-            rejection_pace: RejectionPace::new(),
-            inbound_memory: InboundMemory::new(limits.inbound_memory, limits.max_inbound_message),
-            metrics,
-            rpc_metrics: RpcMetrics::default(),
-            frame_metrics: FrameMetrics::default(),
+        let EndpointDeps {
             engine,
             authenticator,
             broker,
@@ -92,9 +98,33 @@ impl Endpoint {
             clock,
             random,
             spawner,
+            denials,
+            nodes,
+            deployment,
+            limits,
+        } = deps;
+        let metrics = Arc::<ConnectionMetrics>::default();
+        Arc::new(Self {
+            registry: Registry::new(&limits, nodes, metrics.clone()),
+            rejection_pace: RejectionPace::new(),
+            inbound_memory: InboundMemory::new(limits.inbound_memory, limits.max_inbound_message),
+            inbound_pace: InboundPace::new(),
+            metrics,
+            rpc_metrics: RpcMetrics::default(),
+            frame_metrics: FrameMetrics::default(),
+            engine,
+            authenticator,
+            broker,
+            mailboxes,
+            deployment,
+            clock,
+            random,
+            spawner,
             limits: Arc::new(limits),
             is_draining: AtomicBool::new(false),
             running: AtomicUsize::new(0),
+            denials,
+            slow_consumers: SlowConsumers::default(),
             open: Mutex::default(),
         })
     }
@@ -110,11 +140,19 @@ impl Endpoint {
 
     /// Adds the current sizes of all outbound queues to their metric.
     pub fn sample_queues(&self) {
-        // Copied, so that connections open and close meanwhile.
-        let outboxes: Vec<_> = self.open.lock().values().cloned().collect();
-        for outbox in outboxes {
-            self.frame_metrics.sample_queues(outbox.queued_bytes());
+        for open in self.open_connections() {
+            self.frame_metrics.sample_queues(open.outbox.queued_bytes());
         }
+    }
+
+    /// All connections, copied so that others open and close meanwhile.
+    pub(crate) fn open_connections(&self) -> Vec<Arc<OpenConnection>> {
+        self.open.lock().values().cloned().collect()
+    }
+
+    /// The connection with this id.
+    pub(crate) fn open_connection(&self, id: ConnectionId) -> Option<Arc<OpenConnection>> {
+        self.open.lock().get(&id).cloned()
     }
 
     /// True once the endpoint is stopping.
@@ -127,13 +165,13 @@ impl Endpoint {
         self.authenticator.authenticate(token).await
     }
 
-    /// Registers a connection for the shutdown.
-    pub(crate) fn opened(&self, id: ConnectionId, outbox: &Arc<Outbox>) {
-        self.open.lock().insert(id, outbox.clone());
+    /// Registers a connection, for the shutdown and the operator.
+    pub(crate) fn opened(&self, open: &Arc<OpenConnection>) {
+        self.open.lock().insert(open.id, open.clone());
         // Checked after the insertion: `drain` sets the flag before it copies the list, so a connection is either in that
         // copy or sees the flag here.
         if self.is_draining() {
-            outbox.close(Close::SHUTDOWN);
+            open.outbox.close(Close::SHUTDOWN);
         }
     }
 
@@ -152,19 +190,19 @@ impl Endpoint {
     pub async fn drain(&self) {
         self.is_draining.store(true, Ordering::Release);
         let begun = self.clock.instant();
-        let outboxes: Vec<_> = self.open.lock().values().cloned().collect();
-        for outbox in &outboxes {
-            outbox.drain();
+        let open = self.open_connections();
+        for connection in &open {
+            connection.outbox.drain();
         }
         self.wait_idle(begun + self.limits.shutdown_drain).await;
-        let count = u32::try_from(outboxes.len()).unwrap_or(u32::MAX).max(1);
+        let count = u32::try_from(open.len()).unwrap_or(u32::MAX).max(1);
         let pause = self.limits.shutdown_spread / count;
         let mut next = self.clock.instant();
         // Spread, because all clients reconnect at once after their close: to another server of the deployment, or to the
         // next process here.
-        for outbox in outboxes {
+        for connection in open {
             self.pause_until(next).await;
-            outbox.close(Close::SHUTDOWN);
+            connection.outbox.close(Close::SHUTDOWN);
             next += pause;
         }
         self.wait_empty(

@@ -54,9 +54,9 @@ impl FrameMetrics {
         }
     }
 
-    /// Counts a batch of messages for a client.
+    /// Counts a batch of frames for a client, in which `messages` begin.
     pub(crate) fn sent(&self, messages: u64, bytes: u64) {
-        if messages > 0 {
+        if bytes > 0 {
             self.messages_out.inc_by(messages);
             self.bytes_out.inc_by(bytes);
         }

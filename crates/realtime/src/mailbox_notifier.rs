@@ -16,6 +16,7 @@ use bytes::Bytes;
 use less_sync_core::wire::Empty;
 use less_sync_core::wire::method;
 use less_sync_core::{ConnectionId, MailboxId, frame};
+use less_sync_engine::ports::{Deployment, SingleNode};
 use less_sync_engine::{Clock, MailboxNotices, Random};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -34,6 +35,7 @@ pub struct MailboxNotifier {
     /// Wakes [`MailboxNotifier::run`] after a notice was scheduled.
     scheduled: Notify,
     metrics: MailboxMetrics,
+    deployment: Arc<dyn Deployment>,
 }
 
 #[derive(Default)]
@@ -61,9 +63,20 @@ struct Deliveries {
 }
 
 impl MailboxNotifier {
-    /// A notifier without connections. `delay` is the range of the random delay of a notice.
+    /// A notifier without connections, of a deployment of a single node. `delay` is the range of the random delay of a notice.
     #[must_use]
     pub fn new(delay: RangeInclusive<Duration>, random: Arc<dyn Random>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::in_deployment(delay, random, clock, Arc::new(SingleNode))
+    }
+
+    /// A notifier without connections, which tells the other nodes of `deployment` of invitations stored here.
+    #[must_use]
+    pub fn in_deployment(
+        delay: RangeInclusive<Duration>,
+        random: Arc<dyn Random>,
+        clock: Arc<dyn Clock>,
+        deployment: Arc<dyn Deployment>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             delay,
             random,
@@ -72,6 +85,7 @@ impl MailboxNotifier {
             state: Mutex::default(),
             scheduled: Notify::new(),
             metrics: MailboxMetrics::default(),
+            deployment,
         })
     }
 
@@ -123,6 +137,11 @@ impl MailboxNotifier {
         // After the insertion: `run` reads the schedule again for every permit, so a permit stored while it is reading
         // makes it read once more instead of sleeping past `at`.
         self.scheduled.notify_one();
+    }
+
+    /// Schedules a notice about an invitation that another node has stored.
+    pub(crate) fn stored_elsewhere(&self, mailbox: MailboxId) {
+        self.schedule(mailbox, self.clock.instant());
     }
 
     /// Sends due notices until `stop` completes. Notices pending then are dropped: their connections are about to close,
@@ -182,6 +201,7 @@ impl MailboxNotifier {
 
 impl MailboxNotices for MailboxNotifier {
     fn invitation_stored(&self, mailbox: MailboxId) {
+        self.deployment.invitation_stored(mailbox);
         self.schedule(mailbox, self.clock.instant());
     }
 }
@@ -197,7 +217,7 @@ impl Deliveries {
         match outbox.durable(None, frame) {
             Delivered::Queued | Delivered::Displaced => self.queued += 1,
             Delivered::TooSlow => self.too_slow += 1,
-            Delivered::Closed => {}
+            Delivered::Lost | Delivered::Closed => {}
         }
     }
 }

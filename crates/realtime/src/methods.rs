@@ -23,6 +23,8 @@
 //! async fn finish(context: &Context, queued: Result<QueuedPush, ErrorCode>) -> Result<impl Encode, RpcError>
 //! ```
 //!
+//! A request on a space that another server holds leaves its lane, and is forwarded (`forward`).
+//!
 //! Decoding, `invalid_params`, encoding and queueing are the adapter's (`adapter`). Notifications are plain functions of
 //! the connection and their params.
 //!
@@ -43,9 +45,13 @@
 //! One row in [`Method`], and one handler; [`handler`] does not compile until the new variant has one.
 
 mod adapter;
+mod completed;
 mod deks;
 mod epoch;
 mod epoch_keys;
+mod forward;
+mod forwarded_invitation;
+mod hello;
 mod invitation;
 mod membership;
 mod params;
@@ -63,31 +69,43 @@ use less_sync_core::wire::method::{Kind, Method};
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::context::Context;
-pub(crate) use adapter::Completed;
-pub(crate) use adapter::respond_unknown_method;
+pub(crate) use adapter::{reject, respond_again, respond_unknown_method};
+pub(crate) use completed::{Completed, Effect, Forwarding, Progress};
 
 /// Handler of a method, behind the adapter of its shape.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Handler {
     /// Responds exactly once, after any number of chunks.
-    Request(fn(Context) -> BoxFuture<'static, Completed>),
+    Request(fn(Context) -> BoxFuture<'static, Progress>),
     /// Responds exactly once, in two phases: the first enqueues a change, the second waits for the outcome.
     Pipelined(fn(Context) -> BoxFuture<'static, Enqueued>),
-    /// Runs to completion without a response.
-    Notification(fn(&Connection, &Call)),
-    /// Handled before the connection is authenticated.
-    Handshake,
+    /// Runs to completion without a response. Returns the number of receivers that it sent something to.
+    Notification(fn(&Connection, &Call) -> usize),
+    /// Handled by the session, without a handler.
+    Session,
 }
 
 /// Second phase of a pipelined request.
-pub(crate) struct Enqueued(pub(crate) BoxFuture<'static, Completed>);
+pub(crate) enum Enqueued {
+    /// In the lane: the response follows those to the requests before it.
+    InLane(BoxFuture<'static, Completed>),
+    /// Outside of it: another server has to respond.
+    Forwarded(Forwarding),
+}
 
 macro_rules! pipelined {
-    ($enqueue:expr, $finish:expr) => {
+    ($enqueue:expr, $finish:expr, $is_forwarded:expr) => {
         Handler::Pipelined(|context| {
             Box::pin(async move {
                 let queued = adapter::enqueue(&context, $enqueue).await;
-                Enqueued(Box::pin(async move { adapter::finish(&context, queued, $finish).await }))
+                let is_forwarded = queued.as_ref().is_ok_and($is_forwarded);
+                let (connection, call) = (context.shared_connection(), context.call().clone());
+                let rest = Box::pin(async move { adapter::finish(&context, queued, $finish).await });
+                if is_forwarded {
+                    Enqueued::Forwarded(Forwarding { connection, call, rest })
+                } else {
+                    Enqueued::InLane(rest)
+                }
             })
         })
     };
@@ -95,13 +113,22 @@ macro_rules! pipelined {
 
 macro_rules! unary {
     ($handler:expr) => {
-        Handler::Request(|context| Box::pin(async move { adapter::unary(&context, $handler).await }))
+        Handler::Request(|context| {
+            Box::pin(async move {
+                match adapter::unary(&context, $handler).await {
+                    Ok(completed) => Progress::Completed(completed),
+                    Err(home) => adapter::leave(context, home),
+                }
+            })
+        })
     };
 }
 
 macro_rules! streaming {
     ($handler:expr) => {
-        Handler::Request(|context| Box::pin(async move { adapter::streaming(&context, $handler).await }))
+        Handler::Request(|context| {
+            Box::pin(async move { Progress::Completed(adapter::streaming(&context, $handler).await) })
+        })
     };
 }
 
@@ -114,14 +141,14 @@ macro_rules! notification {
 /// The handler of `method`.
 pub(crate) const fn handler(method: Method) -> Handler {
     match method {
-        Method::Push => pipelined!(push::enqueue, push::finish),
+        Method::Push => pipelined!(push::enqueue, push::finish, push::is_forwarded),
         Method::Pull => streaming!(pull::pull),
         Method::Subscribe => streaming!(subscribe::subscribe),
         Method::Unsubscribe => notification!(subscribe::unsubscribe),
         Method::PresenceSet => notification!(presence::set),
         Method::PresenceClear => notification!(presence::clear),
         Method::EventSend => notification!(presence::send_event),
-        Method::Auth => Handler::Handshake,
+        Method::Auth | Method::FedCancel => Handler::Session,
         Method::TokenRefresh => streaming!(token::refresh),
         Method::SpaceCreate => unary!(space::create),
         Method::MembershipAppend => unary!(membership::append),
@@ -139,6 +166,8 @@ pub(crate) const fn handler(method: Method) -> Handler {
         Method::DeksRewrap => unary!(deks::rewrap),
         Method::DeksGetFiles => streaming!(deks::get_files),
         Method::DeksRewrapFiles => unary!(deks::rewrap_files),
+        Method::FedHello => streaming!(hello::hello),
+        Method::FedInvitation => unary!(forwarded_invitation::deliver),
     }
 }
 
@@ -152,7 +181,7 @@ const _: () = {
             (Kind::Request { .. }, false, Handler::Request(_))
                 | (Kind::Request { .. }, true, Handler::Pipelined(_))
                 | (Kind::Notification, false, Handler::Notification(_))
-                | (Kind::Handshake, false, Handler::Handshake)
+                | (Kind::Handshake | Kind::Notification, false, Handler::Session)
         ));
         methods = rest;
     }

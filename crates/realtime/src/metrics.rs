@@ -27,6 +27,8 @@ pub struct ConnectionMetrics {
     pub connections: Gauge,
     /// Presence and event frames of clients beyond their rate, lost to newer ones.
     pub ephemeral_superseded: Counter,
+    /// Pages that pulls put back because their client did not read.
+    pub pull_stalls: Counter,
     closes: [Counter; CLOSE_CODES.len()],
     other_closes: Counter,
 }
@@ -94,6 +96,8 @@ impl ConnectionMetrics {
             "presence and event frames beyond their rate, lost to newer ones",
             self.ephemeral_superseded.clone(),
         );
+        let help = "pages that pulls put back because their client did not read";
+        registry.register("ws_pull_stalls_total", help, self.pull_stalls.clone());
     }
 }
 

@@ -4,6 +4,7 @@
 //! closes the connection as a slow consumer, an ephemeral event displaces the oldest one. Frames are taken out by the
 //! connection's own task only. Any task may close; a close overtakes and discards the queued frames.
 
+mod open_message;
 mod queue;
 mod reply;
 mod state;
@@ -11,7 +12,7 @@ mod state;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -19,6 +20,8 @@ use less_sync_core::{Close, SpaceId};
 use parking_lot::Mutex;
 
 use crate::limits::Limits;
+use crate::message_part::MessagePart;
+pub(crate) use open_message::OpenMessage;
 pub use reply::{AfterWrite, Outgoing, PendingSubscription, Reply};
 use state::State;
 
@@ -69,6 +72,8 @@ pub enum Delivered {
     Displaced,
     /// The queue was full: the connection is now closing as a slow consumer.
     TooSlow,
+    /// The queue was full, and the connection is one that loses events: the event is dropped.
+    Lost,
     /// The connection was already closing; the event is dropped.
     Closed,
 }
@@ -79,6 +84,8 @@ pub struct Outbox {
     state: Mutex<State>,
     /// Total size of the events that subscriptions buffer for outstanding responses, in bytes.
     buffered: AtomicUsize,
+    /// True: a durable event without room is dropped instead of closing the connection.
+    is_lossy: AtomicBool,
 }
 
 /// Producers.
@@ -86,7 +93,12 @@ impl Outbox {
     /// An empty outbox, without memory for frames.
     #[must_use]
     pub fn new(limits: OutboxLimits) -> Arc<Self> {
-        Arc::new(Self { limits, state: Mutex::default(), buffered: AtomicUsize::new(0) })
+        Arc::new(Self {
+            limits,
+            state: Mutex::default(),
+            buffered: AtomicUsize::new(0),
+            is_lossy: AtomicBool::new(false),
+        })
     }
 
     /// Queues a reply, waiting while the queue is full. A cancelled wait queues nothing.
@@ -94,22 +106,32 @@ impl Outbox {
     /// # Errors
     /// [`Closed`], also when the connection closes during the wait.
     pub async fn reply(&self, reply: Reply) -> Result<(), Closed> {
-        let mut reply = Some(reply);
-        poll_fn(|cx| self.poll_reply(cx, &mut reply)).await
+        self.reply_part(reply, MessagePart::Whole).await
     }
 
-    fn poll_reply(&self, cx: &Context<'_>, reply: &mut Option<Reply>) -> Poll<Result<(), Closed>> {
+    async fn reply_part(&self, reply: Reply, part: MessagePart) -> Result<(), Closed> {
+        let mut reply = Some(reply);
+        poll_fn(|cx| self.poll_reply(cx, &mut reply, part)).await
+    }
+
+    fn poll_reply(
+        &self,
+        cx: &Context<'_>,
+        reply: &mut Option<Reply>,
+        part: MessagePart,
+    ) -> Poll<Result<(), Closed>> {
         let parked = {
             let mut state = self.state.lock();
             if state.closing.is_some() {
                 return Poll::Ready(Err(Closed));
             }
             let size = reply.as_ref().map_or(0, Reply::size);
-            if !state.replies.fits(size, self.limits.reply_frames, self.limits.reply_bytes) {
+            let is_blocked = part == MessagePart::First && state.has_open_message;
+            if is_blocked || !state.replies.fits(size, self.limits.reply_frames, self.limits.reply_bytes) {
                 state.wait_for_room(cx.waker());
                 return Poll::Pending;
             }
-            reply.take().and_then(|reply| state.queue_reply(reply))
+            reply.take().and_then(|reply| state.queue_reply(reply, part))
         };
         wake(parked);
         Poll::Ready(Ok(()))
@@ -136,19 +158,28 @@ impl Outbox {
     pub fn try_reply(&self, reply: Reply) {
         let parked = {
             let mut state = self.state.lock();
-            if state.closing.is_some() { None } else { state.queue_reply(reply) }
+            if state.closing.is_some() { None } else { state.queue_reply(reply, MessagePart::Whole) }
         };
         wake(parked);
     }
 
+    /// Sets whether durable events without room are dropped, for a server that does not read between its calls (federation
+    /// CN-7), instead of closing the connection.
+    pub(crate) fn set_lossy(&self, is_lossy: bool) {
+        self.is_lossy.store(is_lossy, Ordering::Relaxed);
+    }
+
     /// Queues a durable event of `space`, or of no space. Never blocks; a full queue closes the connection with
-    /// [`Close::SLOW_CONSUMER`].
+    /// [`Close::SLOW_CONSUMER`], unless the connection is one that loses events.
     pub fn durable(&self, space: Option<SpaceId>, frame: Bytes) -> Delivered {
         let mut state = self.state.lock();
         if state.closing.is_some() {
             return Delivered::Closed;
         }
         if !state.events.fits(frame.len(), self.limits.event_frames, self.limits.event_bytes) {
+            if self.is_lossy.load(Ordering::Relaxed) {
+                return Delivered::Lost;
+            }
             // `close` takes the lock itself. A close that comes first in between wins, so this may not be the first.
             drop(state);
             return if self.close(Close::SLOW_CONSUMER) { Delivered::TooSlow } else { Delivered::Closed };
@@ -159,8 +190,12 @@ impl Outbox {
         Delivered::Queued
     }
 
-    /// Queues an ephemeral event of `space`. Never blocks; a full queue drops its oldest.
+    /// Queues an ephemeral event of `space`. Never blocks; a full queue drops its oldest. A connection without such a queue loses
+    /// all of them.
     pub fn ephemeral(&self, space: SpaceId, frame: Bytes) -> Delivered {
+        if self.limits.ephemeral_frames == 0 {
+            return Delivered::Lost;
+        }
         let mut state = self.state.lock();
         if state.closing.is_some() {
             return Delivered::Closed;
@@ -201,6 +236,12 @@ impl Outbox {
         first
     }
 
+    /// Closes the connection once the frames that are queued have been written, or after a second (federation §5.5).
+    pub fn finish(&self, close: Close) {
+        let parked = self.state.lock().finish(close);
+        wake(parked);
+    }
+
     /// Signals the connection that the server stops. Nothing is discarded.
     pub fn drain(&self) {
         let parked = self.state.lock().drain();
@@ -213,7 +254,7 @@ impl Outbox {
     /// Sizes of the queues of replies, durable events and ephemeral events, in bytes.
     pub(crate) fn queued_bytes(&self) -> [usize; 3] {
         let state = self.state.lock();
-        [state.replies.bytes(), state.events.bytes(), state.ephemeral.bytes()]
+        [state.replies.bytes() + state.pieces.bytes(), state.events.bytes(), state.ephemeral.bytes()]
     }
 
     /// Requested close of the connection.
@@ -222,10 +263,20 @@ impl Outbox {
         self.state.lock().closing
     }
 
+    /// Close after the queued frames, once after [`Outbox::finish`].
+    pub(crate) fn take_finish(&self) -> Option<Close> {
+        self.state.lock().finishing.take().map(|close| *close)
+    }
+
     /// True once the server stops.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.state.lock().draining
+    }
+
+    /// True while a message of several frames is not queued to its end: its stream may not be dropped.
+    pub(crate) fn has_open_message(&self) -> bool {
+        self.state.lock().has_open_message
     }
 
     /// True while no frame is queued.

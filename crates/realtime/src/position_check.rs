@@ -7,25 +7,22 @@
 //! A revocation that another process of the same database has committed is found by the same period: the tokens of all
 //! chains that watch are looked up, and the subscriptions of revoked ones end.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use less_sync_core::{Cursor, SpaceId, limits};
+use less_sync_core::SpaceId;
 use less_sync_engine::{Clock, Random};
-use less_sync_storage::{Revocations, Spaces, StorageError};
+use less_sync_storage::{Revocations, Spaces};
 
 use crate::broker::{Broker, Position};
+use crate::comparison::Comparison;
 
 /// Time from the commit of an event to its publication after which the event counts as lost.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Delay before the next comparison after a storage error.
 const RETRY: Duration = Duration::from_secs(5);
-
-/// Tokens per look-up of revocations.
-const TOKENS: usize = 1000;
 
 /// Relative jitter of the interval, up and down, so that several nodes do not query storage in step.
 const JITTER: f64 = 0.2;
@@ -57,13 +54,14 @@ impl PositionCheck {
     }
 
     async fn check_forever(&self) {
+        let comparison = self.comparison();
         let mut next_comparison = self.clock.instant() + self.jittered();
         loop {
             let suspects = tokio::select! {
                 // Biased, so that a flood of gaps cannot starve the comparison with storage.
                 biased;
                 () = self.clock.sleep_until(next_comparison) => {
-                    let (ended, behind) = (self.end_revoked().await, self.spaces_behind().await);
+                    let (ended, behind) = (comparison.end_revoked().await, comparison.spaces_behind().await);
                     let is_complete = ended.is_ok() && behind.is_ok();
                     next_comparison = self.clock.instant() + if is_complete { self.jittered() } else { RETRY };
                     behind.unwrap_or_default()
@@ -78,45 +76,9 @@ impl PositionCheck {
         }
     }
 
-    /// Spaces with a greater cursor in storage than was delivered, and their committed positions.
-    async fn spaces_behind(&self) -> Result<Vec<(SpaceId, Position)>, StorageError> {
-        // Delivered before committed cursors: an event published in between makes a false suspect, which the grace period clears.
-        let delivered = self.broker.delivered_cursors();
-        let mut behind = Vec::new();
-        for chunk in delivered.chunks(limits::SPACES) {
-            behind.extend(self.compare(chunk).await.inspect_err(|error| self.failed(error))?);
-        }
-        Ok(behind)
-    }
-
-    /// Ends the subscriptions whose chains contain a token that is revoked in storage.
-    async fn end_revoked(&self) -> Result<(), StorageError> {
-        for chunk in self.broker.watched_tokens().chunks(TOKENS) {
-            let revoked =
-                self.revocations.revoked_among(chunk).await.inspect_err(|error| self.failed(error))?;
-            for (space, cid) in revoked {
-                self.broker.revoked_elsewhere(space, cid);
-                tracing::debug!(%space, "ended subscriptions after a revocation by another process");
-            }
-        }
-        Ok(())
-    }
-
-    fn failed(&self, error: &StorageError) {
-        self.broker.metrics().position_check_failures.inc();
-        tracing::warn!(error = %less_sync_core::ErrorChain(error), "position check failed");
-    }
-
-    async fn compare(
-        &self,
-        delivered: &[(SpaceId, Cursor)],
-    ) -> Result<Vec<(SpaceId, Position)>, StorageError> {
-        let ids: Vec<SpaceId> = delivered.iter().map(|(space, _)| *space).collect();
-        let committed = self.spaces.spaces(&ids).await?;
-        let delivered: HashMap<_, _> = delivered.iter().copied().collect();
-        let behind =
-            committed.iter().filter(|space| delivered.get(&space.id).is_some_and(|at| space.cursor > *at));
-        Ok(behind.map(|space| (space.id, Position::from(space))).collect())
+    fn comparison(&self) -> Comparison {
+        let (broker, spaces) = (self.broker.clone(), self.spaces.clone());
+        Comparison { broker, spaces, revocations: self.revocations.clone() }
     }
 
     /// Repairs the suspects whose events have not arrived meanwhile.

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use less_sync_core::{ConnectionId, SpaceId};
+use less_sync_core::{ConnectionId, SpaceId, hex};
+use less_sync_engine::ports::PeerName;
 use sha2::Sha256;
 
 /// Length of a peer id before its hex encoding, in bytes.
@@ -27,20 +28,24 @@ impl PeerIds {
         Self { keyed: Hmac::new(&block.into()) }
     }
 
-    /// Peer id of `connection` in `space`: 32 lowercase hex digits.
-    pub(crate) fn peer_id(&self, connection: ConnectionId, space: SpaceId) -> String {
-        const DIGITS: [char; 16] =
-            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    /// Peer id of `presenter` in `space`.
+    pub(crate) fn name(&self, presenter: Presenter, space: SpaceId) -> PeerName {
+        let connection = match presenter {
+            Presenter::Connection(connection) => connection,
+            Presenter::Remote(name) => return name,
+        };
         let mut mac = self.keyed.clone();
         connection.with_text(|text| mac.update(text.as_bytes()));
         mac.update(&[0]);
         space.with_text(|text| mac.update(text.as_bytes()));
-        let tag = mac.finalize().into_bytes();
-        tag.iter()
-            .take(PEER_ID_LEN)
-            .flat_map(|byte| [byte >> 4, byte & 0x0f])
-            .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
-            .collect()
+        let mut name = [0; PEER_ID_LEN];
+        name.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(byte, tag)| *byte = tag);
+        PeerName(name)
+    }
+
+    /// Peer id as text: 32 lowercase hex digits.
+    pub(crate) fn peer_id(&self, presenter: impl Into<Presenter>, space: SpaceId) -> String {
+        hex::encode(&self.name(presenter.into(), space).0)
     }
 }
 
@@ -50,12 +55,27 @@ impl fmt::Debug for PeerIds {
     }
 }
 
+/// Owner of a presence entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Presenter {
+    /// Connection of this node.
+    Connection(ConnectionId),
+    /// Peer on another node of the deployment.
+    Remote(PeerName),
+}
+
+impl From<ConnectionId> for Presenter {
+    fn from(connection: ConnectionId) -> Self {
+        Self::Connection(connection)
+    }
+}
+
 /// Outcome of [`PresenceSet::set`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PresenceUpdate {
     /// The entry is new.
     Added,
-    /// The entry replaced the one of the same connection that was set at `set_at`.
+    /// The entry replaced the one of the same presenter that was set at `set_at`.
     Replaced {
         /// Age of the replaced entry.
         set_at: Instant,
@@ -64,30 +84,30 @@ pub(crate) enum PresenceUpdate {
     Full,
 }
 
-/// Presence entry of one connection.
+/// Presence entry of one presenter.
 #[derive(Debug)]
 struct Entry {
-    connection: ConnectionId,
+    presenter: Presenter,
     data: Bytes,
     set_at: Instant,
 }
 
-/// Presence entries of one space: at most one per connection, ordered by connection.
+/// Presence entries of one space: at most one per presenter, ordered by presenter.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceSet {
     entries: Vec<Entry>,
 }
 
 impl PresenceSet {
-    /// Sets the entry of `connection` at `now`. `limit`: maximum number of entries, inclusive.
+    /// Sets the entry of `presenter` at `now`. `limit`: maximum number of entries, inclusive.
     pub(crate) fn set(
         &mut self,
-        connection: ConnectionId,
+        presenter: Presenter,
         data: &[u8],
         now: Instant,
         limit: usize,
     ) -> PresenceUpdate {
-        let index = self.search(connection);
+        let index = self.search(presenter);
         if let Ok(index) = index
             && let Some(entry) = self.entries.get_mut(index)
         {
@@ -99,13 +119,13 @@ impl PresenceSet {
         }
         let index = index.unwrap_or_else(|index| index);
         let data = Bytes::copy_from_slice(data);
-        self.entries.insert(index, Entry { connection, data, set_at: now });
+        self.entries.insert(index, Entry { presenter, data, set_at: now });
         PresenceUpdate::Added
     }
 
-    /// Removes the entry of `connection`. Returns the time at which it was set; none if there is no entry.
-    pub(crate) fn remove(&mut self, connection: ConnectionId) -> Option<Instant> {
-        let index = self.search(connection).ok()?;
+    /// Removes the entry of `presenter`. Returns the time at which it was set; none if there is no entry.
+    pub(crate) fn remove(&mut self, presenter: Presenter) -> Option<Instant> {
+        let index = self.search(presenter).ok()?;
         let entry = self.entries.remove(index);
         if self.entries.is_empty() {
             // Frees the allocation: most spaces have no presence most of the time.
@@ -114,39 +134,51 @@ impl PresenceSet {
         Some(entry.set_at)
     }
 
-    /// Entries of up to `max` connections other than `except`.
-    pub(crate) fn peers(&self, except: ConnectionId, max: usize) -> Vec<(ConnectionId, Bytes)> {
+    /// Entries of up to `max` presenters other than `except`.
+    pub(crate) fn peers(&self, except: ConnectionId, max: usize) -> Vec<(Presenter, Bytes)> {
         self.entries
             .iter()
-            .filter(|entry| entry.connection != except)
+            .filter(|entry| entry.presenter != Presenter::Connection(except))
             .take(max)
-            .map(|entry| (entry.connection, entry.data.clone()))
+            .map(|entry| (entry.presenter, entry.data.clone()))
             .collect()
     }
 
-    fn search(&self, connection: ConnectionId) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&connection, |entry| entry.connection)
+    /// Data of the entry of `presenter`.
+    pub(crate) fn data(&self, presenter: Presenter) -> Option<Bytes> {
+        let index = self.search(presenter).ok()?;
+        self.entries.get(index).map(|entry| entry.data.clone())
+    }
+
+    /// Entries of the connections of this node.
+    pub(crate) fn local(&self) -> impl Iterator<Item = (Presenter, Bytes)> {
+        let is_local = |entry: &&Entry| matches!(entry.presenter, Presenter::Connection(_));
+        self.entries.iter().filter(is_local).map(|entry| (entry.presenter, entry.data.clone()))
+    }
+
+    fn search(&self, presenter: Presenter) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&presenter, |entry| entry.presenter)
     }
 }
 
 /// Presence entries of many spaces, ordered by age.
 #[derive(Debug, Default)]
-pub(crate) struct PresenceAges(BTreeSet<(Instant, SpaceId, ConnectionId)>);
+pub(crate) struct PresenceAges(BTreeSet<(Instant, SpaceId, Presenter)>);
 
 impl PresenceAges {
-    pub(crate) fn insert(&mut self, set_at: Instant, space: SpaceId, connection: ConnectionId) {
-        self.0.insert((set_at, space, connection));
+    pub(crate) fn insert(&mut self, set_at: Instant, space: SpaceId, presenter: Presenter) {
+        self.0.insert((set_at, space, presenter));
     }
 
-    pub(crate) fn remove(&mut self, set_at: Instant, space: SpaceId, connection: ConnectionId) {
-        self.0.remove(&(set_at, space, connection));
+    pub(crate) fn remove(&mut self, set_at: Instant, space: SpaceId, presenter: Presenter) {
+        self.0.remove(&(set_at, space, presenter));
     }
 
     /// Removes the oldest entry if it was set at `until` or earlier.
-    pub(crate) fn pop_expired(&mut self, until: Instant) -> Option<(SpaceId, ConnectionId)> {
+    pub(crate) fn pop_expired(&mut self, until: Instant) -> Option<(SpaceId, Presenter)> {
         let (set_at, ..) = self.0.first()?;
-        let (_, space, connection) = if *set_at <= until { self.0.pop_first() } else { None }?;
-        Some((space, connection))
+        let (_, space, presenter) = if *set_at <= until { self.0.pop_first() } else { None }?;
+        Some((space, presenter))
     }
 }
 
@@ -157,6 +189,10 @@ mod tests {
 
     fn connection(number: u8) -> ConnectionId {
         ConnectionId::from_bytes([number; 16])
+    }
+
+    fn presenter(number: u8) -> Presenter {
+        connection(number).into()
     }
 
     fn space(number: u8) -> SpaceId {
@@ -189,12 +225,12 @@ mod tests {
         let now = Instant::now();
         let mut presence = PresenceSet::default();
         for number in 0..100 {
-            assert_eq!(presence.set(connection(number), b"here", now, 100), PresenceUpdate::Added);
+            assert_eq!(presence.set(presenter(number), b"here", now, 100), PresenceUpdate::Added);
         }
-        assert_eq!(presence.set(connection(100), b"here", now, 100), PresenceUpdate::Full);
-        assert_eq!(presence.set(connection(7), b"still", now, 100), PresenceUpdate::Replaced { set_at: now });
-        assert_eq!(presence.remove(connection(7)), Some(now));
-        assert_eq!(presence.set(connection(100), b"here", now, 100), PresenceUpdate::Added);
+        assert_eq!(presence.set(presenter(100), b"here", now, 100), PresenceUpdate::Full);
+        assert_eq!(presence.set(presenter(7), b"still", now, 100), PresenceUpdate::Replaced { set_at: now });
+        assert_eq!(presence.remove(presenter(7)), Some(now));
+        assert_eq!(presence.set(presenter(100), b"here", now, 100), PresenceUpdate::Added);
     }
 
     /// P-217.
@@ -202,18 +238,18 @@ mod tests {
     fn peers_leave_out_the_asking_connection() {
         let now = Instant::now();
         let mut presence = PresenceSet::default();
-        presence.set(connection(1), b"one", now, 100);
-        presence.set(connection(2), b"two", now, 100);
-        assert_eq!(presence.peers(connection(1), 100), [(connection(2), Bytes::from_static(b"two"))]);
+        presence.set(presenter(1), b"one", now, 100);
+        presence.set(presenter(2), b"two", now, 100);
+        assert_eq!(presence.peers(connection(1), 100), [(presenter(2), Bytes::from_static(b"two"))]);
         assert_eq!(presence.peers(connection(3), 1).len(), 1);
     }
 
     #[test]
     fn empty_presence_set_holds_no_memory() {
         let mut presence = PresenceSet::default();
-        presence.set(connection(1), b"one", Instant::now(), 100);
-        presence.remove(connection(1));
-        assert_eq!(presence.remove(connection(1)), None);
+        presence.set(presenter(1), b"one", Instant::now(), 100);
+        presence.remove(presenter(1));
+        assert_eq!(presence.remove(presenter(1)), None);
         assert_eq!(presence.entries.capacity(), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Connection limits per mailbox, actor, remote address and process (protocol §1.9).
 //!
+//! Each node of a deployment has its share of them, except of the limit of the process.
 //! The newest connection is rejected. Existing connections are never evicted: an evicted client would reconnect and evict
 //! another one in turn. Users and mailboxes are counted under keyed hashes, and only while they are connected.
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use less_sync_auth::Caller;
 use less_sync_core::PeerNetwork;
-use less_sync_engine::Tallies;
+use less_sync_engine::{LiveNodes, Tallies};
 use parking_lot::Mutex;
 
 use crate::limits::Limits;
@@ -49,6 +50,7 @@ struct Bounds {
 /// Counters of connections. A connection counts until its permit is dropped.
 pub(crate) struct Registry {
     bounds: Bounds,
+    nodes: LiveNodes,
     hasher: RandomState,
     counts: Mutex<Counts>,
     metrics: Arc<ConnectionMetrics>,
@@ -66,14 +68,14 @@ struct Counts {
 }
 
 impl Registry {
-    pub(crate) fn new(limits: &Limits, metrics: Arc<ConnectionMetrics>) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits, nodes: LiveNodes, metrics: Arc<ConnectionMetrics>) -> Arc<Self> {
         let bounds = Bounds {
             per_mailbox: limits.max_connections_per_mailbox,
             per_actor: limits.max_connections_per_actor,
             total: limits.max_connections_total,
             unauthenticated_per_address: limits.max_unauthenticated_per_address,
         };
-        Arc::new(Self { bounds, hasher: RandomState::new(), counts: Mutex::default(), metrics })
+        Arc::new(Self { bounds, nodes, hasher: RandomState::new(), counts: Mutex::default(), metrics })
     }
 
     /// Counts an unauthenticated connection from `address`. Its permit is held until the connection has authenticated.
@@ -82,7 +84,7 @@ impl Registry {
         if is_reached(self.bounds.total, counts.unauthenticated + counts.registered) {
             return Err(AddressRejected::Total);
         }
-        if !counts.addresses.add(address, self.bounds.unauthenticated_per_address) {
+        if !counts.addresses.add(address, self.nodes.share(self.bounds.unauthenticated_per_address)) {
             return Err(AddressRejected::Address);
         }
         counts.unauthenticated += 1;
@@ -97,10 +99,10 @@ impl Registry {
     ) -> Result<ConnectionPermit, ConnectionRejected> {
         let (mailbox, actor) = (self.mailbox_key(caller), self.actor_key(caller));
         let mut counts = self.counts.lock();
-        if !counts.mailboxes.add(mailbox, self.bounds.per_mailbox) {
+        if !counts.mailboxes.add(mailbox, self.nodes.share(self.bounds.per_mailbox)) {
             return Err(ConnectionRejected::Mailbox);
         }
-        if !counts.actors.add(actor, self.bounds.per_actor) {
+        if !counts.actors.add(actor, self.nodes.share(self.bounds.per_actor)) {
             // The mailbox was counted above: a rejection must leave no trace.
             counts.mailboxes.remove(mailbox);
             return Err(ConnectionRejected::Actor);
@@ -117,6 +119,11 @@ impl Registry {
             Some(mailbox) => self.key(("mailbox", &caller.issuer, mailbox)),
             None => self.key(("client", &caller.issuer, &caller.user_id, &caller.client_id)),
         }
+    }
+
+    /// Key of another server, for its share of the memory for messages.
+    pub(crate) fn peer_key(&self, peer: &str) -> u64 {
+        self.key(("peer", peer))
     }
 
     fn actor_key(&self, caller: &Caller) -> u64 {
@@ -206,7 +213,7 @@ mod tests {
             max_unauthenticated_per_address: address,
             ..Limits::default()
         };
-        Registry::new(&limits, Arc::default())
+        Registry::new(&limits, LiveNodes::default(), Arc::default())
     }
 
     fn caller(user: &str, client: &str, mailbox: Option<&str>) -> Caller {

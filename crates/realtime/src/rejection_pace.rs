@@ -3,11 +3,11 @@
 //! A rejection costs its sender nothing but the next connection. Paced, and with the bound on unauthenticated connections per
 //! address, an address causes only so many upgrades and validations per second.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use less_sync_core::PeerNetwork;
-use parking_lot::Mutex;
+
+use crate::pace::Pace;
 
 /// Rejections of an address at once, before each takes an [`INTERVAL`].
 const BURST: u32 = 100;
@@ -17,36 +17,18 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum delay of a rejection.
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
-/// Number of schedules. Addresses share one where their hashes collide: then they share a pace, which delays rejections only.
-const SCHEDULES: usize = 1024;
-
-/// Schedules of rejections, in constant memory. The key of the hash is of this process, so collisions cannot be chosen.
-pub(crate) struct RejectionPace {
-    hasher: RandomState,
-    /// Time at which each schedule has no rejection left to count.
-    empty_at: Mutex<Box<[Option<Instant>]>>,
-}
+/// Schedules of rejections.
+#[derive(Debug)]
+pub(crate) struct RejectionPace(Pace);
 
 impl RejectionPace {
     pub(crate) fn new() -> Self {
-        Self { hasher: RandomState::new(), empty_at: Mutex::new(vec![None; SCHEDULES].into()) }
+        Self(Pace::new(BURST * INTERVAL, MAX_DELAY))
     }
 
     /// Counts a rejection of `address` at `now`. Returns the time at which it may be sent, `None` for at once.
     pub(crate) fn count(&self, address: PeerNetwork, now: Instant) -> Option<Instant> {
-        let schedule = usize::try_from(self.hasher.hash_one(address) % SCHEDULES as u64).ok()?;
-        let mut schedules = self.empty_at.lock();
-        let empty_at = schedules.get_mut(schedule)?;
-        let last = now + BURST * INTERVAL + MAX_DELAY;
-        let next = (empty_at.map_or(now, |at| at.max(now)) + INTERVAL).min(last);
-        *empty_at = Some(next);
-        next.checked_sub(BURST * INTERVAL).filter(|due| *due > now)
-    }
-}
-
-impl std::fmt::Debug for RejectionPace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RejectionPace").finish_non_exhaustive()
+        self.0.count(address, INTERVAL, now)
     }
 }
 

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error;
+use std::time::Duration;
 
-use less_sync_core::{ErrorChain, ErrorCode};
-use less_sync_engine::EngineError;
+use less_sync_auth::ucan::UcanError;
+use less_sync_core::{Close, ErrorChain, ErrorCode};
+use less_sync_engine::{EngineError, HomeError, HomeHandle, Rule};
 use less_sync_storage::{
     DekRejection, EpochKeyRejection, EpochRejection, InvitationRejection, MembershipRejection, PullRejection,
     PushRejection, SpaceRejection, StorageError,
@@ -16,11 +18,39 @@ use less_sync_storage::{
 pub(crate) struct RpcError {
     pub(crate) code: ErrorCode,
     pub(crate) message: Cow<'static, str>,
+    /// Rule behind the rejection, for the operator; `None` for outcomes that are no denial, such as conflicts.
+    pub(crate) rule: Option<Rule>,
+    /// Close of the connection that follows the response.
+    pub(crate) close: Option<Close>,
+    /// Time after which a repeat may succeed, for native servers (federation §9.9).
+    pub(crate) retry_after: Option<Duration>,
+    /// Server that holds the space: the request is forwarded instead of being rejected, where its method can be.
+    pub(crate) home: Option<HomeHandle>,
 }
 
 impl RpcError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into() }
+        let rule = match code {
+            ErrorCode::InvalidParams | ErrorCode::BadRequest => Some(Rule::Malformed),
+            ErrorCode::EpochStale => Some(Rule::KeyGeneration),
+            ErrorCode::PayloadTooLarge => Some(Rule::TooLarge),
+            ErrorCode::RateLimited => Some(Rule::ActionLimit),
+            ErrorCode::MethodNotFound => Some(Rule::UnknownMethod),
+            ErrorCode::HomeUnavailable | ErrorCode::HomeUntrusted | ErrorCode::HomeUnsupported => {
+                Some(Rule::RemoteSpace)
+            }
+            ErrorCode::Forbidden
+            | ErrorCode::NotFound
+            | ErrorCode::Conflict
+            | ErrorCode::CursorAhead
+            | ErrorCode::Internal => None,
+        };
+        Self { code, message: message.into(), rule, close: None, retry_after: None, home: None }
+    }
+
+    /// The same error, decided by `rule`.
+    pub(crate) fn by(self, rule: Rule) -> Self {
+        Self { rule: Some(rule), ..self }
     }
 
     pub(crate) fn bad_request(message: &'static str) -> Self {
@@ -52,11 +82,22 @@ where
 {
     fn from(error: EngineError<R>) -> Self {
         match error {
-            EngineError::Forbidden => Self::new(ErrorCode::Forbidden, "forbidden"),
-            EngineError::UnknownSpace => Self::new(ErrorCode::NotFound, "space not found"),
+            EngineError::Forbidden(rule) => Self::new(ErrorCode::Forbidden, "forbidden").by(rule),
+            EngineError::UnknownSpace => {
+                Self::new(ErrorCode::NotFound, "space not found").by(Rule::UnknownSpace)
+            }
             EngineError::HomeUnavailable => Self::new(ErrorCode::HomeUnavailable, "home server unavailable"),
+            EngineError::HomeUntrusted => Self::new(ErrorCode::HomeUntrusted, "home server is not trusted"),
+            EngineError::HomeConflict => {
+                Self::new(ErrorCode::Conflict, "home server conflict").by(Rule::RemoteSpace)
+            }
+            EngineError::Remote(home) => {
+                Self { home: Some(home), ..Self::new(ErrorCode::HomeUnavailable, "home server unavailable") }
+            }
+            EngineError::Home(error) => error.into(),
             EngineError::ScopeMissing(scope) => {
                 Self::new(ErrorCode::Forbidden, format!("{} scope required", scope.as_str()))
+                    .by(Rule::Scope(scope))
             }
             EngineError::RateLimited { .. } => Self::new(ErrorCode::RateLimited, "rate limited"),
             EngineError::Storage(error) => error.into(),
@@ -71,16 +112,40 @@ where
 {
     fn from(error: StorageError<R>) -> Self {
         match error {
-            StorageError::SpaceNotFound => Self::new(ErrorCode::NotFound, "space not found"),
+            StorageError::SpaceNotFound => {
+                Self::new(ErrorCode::NotFound, "space not found").by(Rule::UnknownSpace)
+            }
             StorageError::SpaceKindMismatch => {
                 tracing::error!("id of a personal space is taken by a shared space");
-                Self::new(ErrorCode::Forbidden, "forbidden")
+                Self::new(ErrorCode::Forbidden, "forbidden").by(Rule::SpaceKind)
             }
-            StorageError::Revoked => Self::new(ErrorCode::Forbidden, "forbidden"),
+            StorageError::Revoked => {
+                Self::new(ErrorCode::Forbidden, "forbidden").by(Rule::Chain(UcanError::Revoked))
+            }
             StorageError::Rejected(rejection) => rejection.into(),
             error @ (StorageError::SpaceIsRemote
             | StorageError::Unavailable(_)
             | StorageError::Database(_)) => internal(&error),
+        }
+    }
+}
+
+impl From<HomeError> for RpcError {
+    /// A rejection of the home server is passed on; a failure of the way there never looks like one (federation INV-3).
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Unavailable => Self::new(ErrorCode::HomeUnavailable, "home server unavailable"),
+            HomeError::Untrusted => Self::new(ErrorCode::HomeUntrusted, "home server is not trusted"),
+            HomeError::Unsupported => {
+                Self::new(ErrorCode::HomeUnsupported, "not supported by the home server")
+            }
+            HomeError::Busy => Self::new(ErrorCode::RateLimited, "rate limited"),
+            HomeError::TooLarge => Self::new(ErrorCode::PayloadTooLarge, "payload too large"),
+            HomeError::Rejected { code, message } => match ErrorCode::parse(&code) {
+                Some(ErrorCode::MethodNotFound) => HomeError::Unsupported.into(),
+                Some(code) => Self::new(code, message),
+                None => Self::new(ErrorCode::Internal, "internal"),
+            },
         }
     }
 }
@@ -109,8 +174,12 @@ impl From<PushRejection> for RpcError {
     fn from(rejection: PushRejection) -> Self {
         match rejection {
             PushRejection::EpochStale => Self::new(ErrorCode::EpochStale, "epoch stale"),
-            PushRejection::StoreFull => Self::new(ErrorCode::PayloadTooLarge, "store full"),
-            PushRejection::QuotaExceeded(_) => Self::new(ErrorCode::PayloadTooLarge, "quota exceeded"),
+            PushRejection::StoreFull => {
+                Self::new(ErrorCode::PayloadTooLarge, "store full").by(Rule::StoreFull)
+            }
+            PushRejection::QuotaExceeded(quota) => {
+                Self::new(ErrorCode::PayloadTooLarge, "quota exceeded").by(Rule::Quota(quota))
+            }
             PushRejection::CursorExhausted => internal(&rejection),
         }
     }
@@ -131,11 +200,15 @@ impl From<MembershipRejection> for RpcError {
         match rejection {
             MembershipRejection::VersionConflict => Self::new(ErrorCode::Conflict, "conflict"),
             MembershipRejection::HashChainBroken => Self::new(ErrorCode::Conflict, "hash chain broken"),
-            MembershipRejection::LogFull => Self::new(ErrorCode::PayloadTooLarge, "membership log full"),
+            MembershipRejection::LogFull => {
+                Self::new(ErrorCode::PayloadTooLarge, "membership log full").by(Rule::Full)
+            }
             MembershipRejection::PayloadTooLarge => {
                 Self::new(ErrorCode::PayloadTooLarge, "payload too large")
             }
-            MembershipRejection::StoreFull => Self::new(ErrorCode::PayloadTooLarge, "store full"),
+            MembershipRejection::StoreFull => {
+                Self::new(ErrorCode::PayloadTooLarge, "store full").by(Rule::StoreFull)
+            }
             MembershipRejection::CursorExhausted => internal(&rejection),
         }
     }
@@ -179,7 +252,9 @@ impl From<InvitationRejection> for RpcError {
     fn from(rejection: InvitationRejection) -> Self {
         match rejection {
             InvitationRejection::NotFound => Self::new(ErrorCode::NotFound, "not found"),
-            InvitationRejection::MailboxFull => Self::new(ErrorCode::RateLimited, "mailbox full"),
+            InvitationRejection::MailboxFull => {
+                Self::new(ErrorCode::RateLimited, "mailbox full").by(Rule::Full)
+            }
         }
     }
 }

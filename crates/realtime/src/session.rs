@@ -14,6 +14,7 @@ mod lanes;
 mod liveness;
 mod phase;
 mod rate;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -22,18 +23,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use less_sync_core::Close;
-use less_sync_core::wire::method::Lane;
 
-use crate::call::Call;
+use crate::call::{Call, Place};
 use crate::inbound_memory::FREE_BYTES;
 use crate::limits::Limits;
 use ephemeral::Ephemeral;
 pub(crate) use handshake::AuthFrame;
 pub(crate) use incoming::Incoming;
-use lanes::Lanes;
 use liveness::{Liveness, Overdue};
 use phase::Phase;
 use rate::{AbuseMeter, TokenBucket};
+use schedule::Schedule;
 
 /// Action for the driver.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub(crate) enum Action {
     Authenticate(AuthFrame),
     /// Run the call and report with [`Session::on_finished`].
     Run(Call),
+    /// Stop the running stream with this request id without a response, and report with [`Session::on_finished`].
+    Cancel(Box<str>),
     /// Send the keepalive byte and a Ping.
     Keepalive,
     /// Flush the outbound queues, then close.
@@ -53,12 +55,20 @@ pub(crate) enum Action {
     Drop,
 }
 
+/// Other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OtherEnd {
+    Client,
+    Server,
+}
+
 /// State machine of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
+    other_end: OtherEnd,
     limits: Arc<Limits>,
     phase: Phase,
-    lanes: Lanes,
+    lanes: Schedule,
     actions: VecDeque<Action>,
     liveness: Liveness,
     /// End of the connection's lifetime.
@@ -76,8 +86,9 @@ impl Session {
     /// A connection that was upgraded at `now` and ends after `lifetime`, to which the caller has applied jitter.
     pub(crate) fn new(limits: Arc<Limits>, now: Instant, lifetime: Duration) -> Self {
         Self {
+            other_end: OtherEnd::Client,
             phase: Phase::AwaitAuth { until: now + limits.auth_timeout },
-            lanes: Lanes::default(),
+            lanes: Schedule::default(),
             actions: VecDeque::new(),
             liveness: Liveness::new(&limits, now),
             ends_at: now + lifetime,
@@ -88,6 +99,11 @@ impl Session {
             paused_until: None,
             limits,
         }
+    }
+
+    /// A link of another server, which the upgrade has authenticated, and which ends after `lifetime` (federation §8).
+    pub(crate) fn of_server(limits: Arc<Limits>, now: Instant, lifetime: Duration) -> Self {
+        Self { other_end: OtherEnd::Server, phase: Phase::Active, ..Self::new(limits, now, lifetime) }
     }
 
     /// The next action for the driver, to be called until it returns `None`.
@@ -174,16 +190,39 @@ impl Session {
         self.token_ends_at = now + valid_for + self.limits.token_leeway;
     }
 
+    /// Replaces the idle timeout.
+    pub(crate) fn on_idle_timeout(&mut self, timeout: Duration) {
+        self.liveness.set_idle(timeout);
+    }
+
+    /// Closes once the queued frames are written, or after a second, and starts no call until then.
+    pub(crate) fn finish(&mut self, now: Instant, close: Close) {
+        if matches!(self.phase, Phase::Active) {
+            self.drain(close, now + self.limits.short_close_timeout());
+        }
+    }
+
+    /// Charges the rate of ephemeral frames for one with many `receivers` (protocol §1.10).
+    pub(crate) fn on_fan_out(&mut self, now: Instant, receivers: usize) {
+        self.ephemeral.charge(now, receivers);
+    }
+
     /// Number of ephemeral frames beyond the rate that newer ones have replaced since the last call.
     pub(crate) fn take_superseded(&mut self) -> u64 {
         self.ephemeral.take_superseded()
     }
 
-    /// Removes a finished call of `lane`, whose response is queued and whose message had `bytes`, and starts calls that
+    /// Takes a running call of `place` out of its lane, because another server has to respond, and starts calls that waited for it.
+    pub(crate) fn on_forwarded(&mut self, place: Place) {
+        self.lanes.leave(place);
+        self.proceed();
+    }
+
+    /// Removes a finished call of `place`, whose response is queued and whose message had `bytes`, and starts calls that
     /// waited for it.
-    pub(crate) fn on_finished(&mut self, now: Instant, lane: Lane, bytes: usize) {
+    pub(crate) fn on_finished(&mut self, now: Instant, place: Place, bytes: usize) {
         let was_reading = self.can_read();
-        self.lanes.finished(lane, bytes);
+        self.lanes.finished(place, bytes);
         self.proceed();
         if !was_reading {
             // Reading was paused by the full backlog: the peer's silence until now is not idleness.
@@ -208,8 +247,8 @@ impl Session {
     }
 
     /// Closes after a panic in a handler, whose message had `bytes`, once the queued frames are flushed.
-    pub(crate) fn on_panic(&mut self, now: Instant, lane: Lane, bytes: usize) {
-        self.lanes.finished(lane, bytes);
+    pub(crate) fn on_panic(&mut self, now: Instant, place: Place, bytes: usize) {
+        self.lanes.finished(place, bytes);
         // State shared with other calls may be inconsistent after a panic: none of them is started.
         self.lanes.abandon();
         if matches!(self.phase, Phase::Active | Phase::Draining { .. }) {

@@ -18,6 +18,7 @@ use less_sync_core::{Close, close_code};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::inbound_memory::InboundShare;
+use crate::message_part::MessagePart;
 use crate::session::Incoming;
 use frame_reader::{FrameReader, Input, poll_some};
 use write_queue::WriteQueue;
@@ -41,6 +42,8 @@ pub(crate) struct Socket<S> {
     /// Payload of the echo of the peer's close frame.
     echo: Option<Bytes>,
     close_sent: bool,
+    /// True while frames are missing of the message that is sent: no other message may be queued, control frames may.
+    in_message: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -53,6 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             is_broken: false,
             echo: None,
             close_sent: false,
+            in_message: false,
         }
     }
 
@@ -100,6 +104,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.reader.progress()
     }
 
+    /// Number of bytes of large messages that were received so far: those that do not fit the read buffer.
+    pub(crate) fn received(&self) -> u64 {
+        self.reader.received()
+    }
+
     /// True while a message waits for memory, so that its peer is not to blame for the silence.
     pub(crate) fn is_waiting_for_memory(&self) -> bool {
         self.reader.is_waiting_for_memory()
@@ -128,9 +137,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         !self.close_sent && self.out.has_room()
     }
 
-    /// Queues a binary message.
-    pub(crate) fn send(&mut self, payload: Bytes) {
-        self.out.push_binary(payload);
+    /// Queues a frame of a binary message.
+    pub(crate) fn send(&mut self, payload: Bytes, part: MessagePart) {
+        self.in_message = part.is_continued();
+        self.out.push_binary(payload, part);
+    }
+
+    /// Queues a binary message, unless frames of another one are missing.
+    pub(crate) fn send_between(&mut self, payload: Bytes) {
+        if !self.in_message {
+            self.send(payload, MessagePart::Whole);
+        }
     }
 
     /// Queues a Ping without payload.
@@ -148,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Queues the echo of the peer's close frame, unless the server has sent a close frame itself.
-    pub(crate) fn acknowledge_close(&mut self) {
+    fn acknowledge_close(&mut self) {
         if let Some(echo) = self.echo.take()
             && !self.close_sent
         {
@@ -159,13 +176,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Writes the queued frames; ready once the queue is empty and flushed.
+    ///
+    /// After the close frame on a stream whose input is discarded, the sending direction ends: the echo of the peer would not
+    /// be seen, and the peer would wait for the end of the connection as long as the server waits for the echo.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        self.out.poll_drain(&mut self.io, cx).map_err(|_| Gone)
+        ready!(self.out.poll_drain(&mut self.io, cx)).map_err(|_| Gone)?;
+        if self.close_sent && self.is_broken {
+            return Pin::new(&mut self.io).poll_shutdown(cx).map_err(|_| Gone);
+        }
+        Poll::Ready(Ok(()))
     }
 
-    /// Shuts down the sending direction of the stream.
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
+    /// Writes the queued frames and the echo of the peer's close frame, then shuts down the sending direction of the stream.
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.acknowledge_close();
+        match ready!(self.poll_write(cx)) {
+            Ok(()) => Pin::new(&mut self.io).poll_shutdown(cx).map(drop),
+            Err(Gone) => Poll::Ready(()),
+        }
     }
 
     /// Size of the queued frames that are not written yet, in bytes.

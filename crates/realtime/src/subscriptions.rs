@@ -62,6 +62,11 @@ impl Subscriptions {
     }
 
     /// All subscribed spaces.
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = SpaceId> {
+        self.spaces.keys().copied()
+    }
+
+    /// All subscribed spaces, of a connection that ends.
     pub(crate) fn into_spaces(self) -> impl Iterator<Item = SpaceId> {
         self.spaces.into_keys()
     }

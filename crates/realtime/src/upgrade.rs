@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use less_sync_auth::did_proof::Challenge;
 use less_sync_core::{ConnectionId, PeerNetwork};
 use tracing::Instrument as _;
+use tracing::field::Empty;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::driver::Driver;
@@ -43,14 +44,14 @@ async fn upgrade(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Res
 }
 
 /// Response to an accepted upgrade.
-struct Accepted {
+pub(crate) struct Accepted {
     accept: String,
-    subprotocol: &'static str,
+    pub(crate) subprotocol: &'static str,
     challenge: Option<Challenge>,
 }
 
 /// Response to a rejected upgrade: its status, and a header required by that status.
-struct Rejected(StatusCode, Option<(HeaderName, &'static str)>);
+pub(crate) struct Rejected(StatusCode, Option<(HeaderName, &'static str)>);
 
 impl Rejected {
     const METHOD: Self = Self(StatusCode::METHOD_NOT_ALLOWED, Some((header::ALLOW, "GET")));
@@ -65,6 +66,18 @@ impl Rejected {
 }
 
 fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepted, Rejected> {
+    let (on_upgrade, permit, accepted) = begin_upgrade(endpoint, &mut request)?;
+    // The task waits for the upgrade, which completes only after this response is written.
+    let challenge = endpoint.authenticator.has_gate().then(|| challenge(endpoint));
+    serve(endpoint.clone(), on_upgrade, permit, challenge, accepted.subprotocol);
+    Ok(Accepted { challenge, ..accepted })
+}
+
+/// Checks the request for an upgrade, the shutdown, the limits and the subprotocols, in this order.
+pub(crate) fn begin_upgrade(
+    endpoint: &Endpoint,
+    request: &mut Request,
+) -> Result<(OnUpgrade, AddressPermit, Accepted), Rejected> {
     if request.method() != Method::GET {
         return Err(Rejected::METHOD);
     }
@@ -73,15 +86,16 @@ fn try_upgrade(endpoint: &Arc<Endpoint>, mut request: Request) -> Result<Accepte
     if endpoint.is_draining() {
         return Err(Rejected::for_now(StatusCode::SERVICE_UNAVAILABLE));
     }
-    let permit = endpoint.registry.admit(remote_network(&request)).map_err(|rejected| match rejected {
-        AddressRejected::Total => Rejected::for_now(StatusCode::SERVICE_UNAVAILABLE),
-        AddressRejected::Address => Rejected::for_now(StatusCode::TOO_MANY_REQUESTS),
+    let permit = endpoint.registry.admit(remote_network(request)).map_err(|rejected| {
+        let status = match rejected {
+            AddressRejected::Total => StatusCode::SERVICE_UNAVAILABLE,
+            AddressRejected::Address => StatusCode::TOO_MANY_REQUESTS,
+        };
+        endpoint.deny_upgrade(status);
+        Rejected::for_now(status)
     })?;
     let subprotocol = choose_subprotocol(request.headers()).ok_or(Rejected::BAD_REQUEST)?;
-    // The task waits for the upgrade, which completes only after this response is written.
-    let challenge = endpoint.authenticator.has_gate().then(|| challenge(endpoint));
-    serve(endpoint.clone(), on_upgrade, permit, challenge, subprotocol);
-    Ok(Accepted { accept, subprotocol, challenge })
+    Ok((on_upgrade, permit, Accepted { accept, subprotocol, challenge: None }))
 }
 
 /// Spawns the task that serves the connection once its upgrade is complete.
@@ -104,7 +118,9 @@ fn serve(
         }
     };
     // Without a parent: the span of the HTTP request would live as long as the connection.
-    let span = tracing::info_span!(parent: None, "connection", connection_id = %id, protocol);
+    let span = tracing::info_span!(
+        parent: None, "connection", connection_id = %id, protocol, frames_in = Empty, frames_out = Empty
+    );
     spawner.spawn("connection", Box::pin(connection.instrument(span)));
 }
 

@@ -75,7 +75,7 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// idle.
     fn violations(&self) -> impl Future<Output = Vec<String>> + Send;
 
-    /// Makes everything that ages older: invitations, counted actions, and what waits in the queue of objects.
+    /// Makes everything that ages older: invitations, counted actions, pending rewraps, and what waits in the queue of objects.
     fn let_time_pass(&self, by: Duration) -> impl Future<Output = ()> + Send;
 
     /// The objects that are to be removed, now or later, ascending by file: whose they were, and their keys.

@@ -79,6 +79,7 @@ macro_rules! conformance_tests {
             first_sync_skips_tombstones
             row_rewritten_during_a_pull_follows_its_bound
             pull_of_one_page_is_one_snapshot
+            blob_is_read_in_pieces_while_its_version_lasts
             pull_continues_after_a_restart
             stalled_pulls_hold_no_resources
             cancelled_operations_leave_no_resources
@@ -228,6 +229,19 @@ macro_rules! conformance_tests {
             push_beyond_a_quota_does_not_affect_others
             concurrent_pushes_never_exceed_a_quota
         }
+        $crate::conformance_tests! { @suite $backend inventory:
+            spaces_are_listed_in_pages_in_the_order_of_their_ids
+            listing_shows_the_state_of_a_space
+            rows_are_counted_up_to_a_bound
+            pending_rewraps_are_counted_with_the_age_of_the_oldest
+        }
+        $crate::conformance_tests! { @suite $backend purge:
+            purged_space_is_gone_with_all_its_rows
+            purge_of_an_unknown_space_does_nothing
+            purge_works_in_bounded_steps_and_rejects_writes_between_them
+            objects_of_purged_files_are_marked_for_deletion
+            purge_frees_the_bytes_of_the_owner
+        }
         $crate::conformance_tests! { @suite $backend invitations:
             invitation_belongs_to_its_mailbox
             expired_invitation_is_invisible
@@ -236,6 +250,7 @@ macro_rules! conformance_tests {
             page_ends_with_its_bytes
             full_mailbox_rejects_invitations
             peer_is_limited_to_its_part_of_a_mailbox
+            invitations_of_a_peer_are_deleted
             payloads_are_stored_unchanged
             purge_of_invitations_works_in_batches
         }
@@ -243,6 +258,33 @@ macro_rules! conformance_tests {
             first_issuer_keeps_an_id
             rebinding_replaces_the_issuer
             concurrent_bindings_agree
+        }
+        $crate::conformance_tests! { @suite $backend federation_keys:
+            first_key_is_primary_and_staged_keys_are_not
+            known_key_is_not_replaced
+            key_is_ensured_once_per_url
+            promotion_waits_for_the_minimum_age
+            primary_is_deactivated_by_force_only
+            inactive_keys_are_deleted_after_their_age
+            one_key_is_primary_whatever_runs_at_once
+        }
+        $crate::conformance_tests! { @suite $backend home_routes:
+            home_server_round_trips_and_needs_a_space
+            home_server_of_a_space_with_rows_is_set_by_force_only
+            stub_is_created_once
+            stub_does_not_replace_a_local_space
+            only_stubs_are_deleted_as_such
+            idle_stubs_are_deleted
+            space_under_removal_has_no_route
+        }
+        $crate::conformance_tests! { @suite $backend home_hints:
+            hints_are_listed_newest_first
+            full_mailbox_forgets_its_oldest_hints
+            hints_end_with_their_lifetime
+            hints_of_a_peer_are_deleted
+        }
+        $crate::conformance_tests! { @suite $backend peer_states:
+            quarantine_lasts_until_its_end
         }
         $crate::conformance_tests! { @suite $backend rate_limits:
             actions_are_counted_by_actor_and_kind
@@ -334,8 +376,14 @@ mod tests {
             include_str!("files.rs"),
             include_str!("objects.rs"),
             include_str!("invitations.rs"),
+            include_str!("inventory.rs"),
+            include_str!("purge.rs"),
             include_str!("rate_limits.rs"),
             include_str!("issuer_bindings.rs"),
+            include_str!("federation_keys.rs"),
+            include_str!("home_routes.rs"),
+            include_str!("home_hints.rs"),
+            include_str!("peer_states.rs"),
             include_str!("quotas.rs"),
             include_str!("shared_races.rs"),
             include_str!("file_races.rs"),

@@ -217,6 +217,22 @@ pub async fn peer_is_limited_to_its_part_of_a_mailbox<B: Backend>() {
     fixture.end().await;
 }
 
+/// Federation IV-4: the invitations of one server are deleted together, and no others.
+pub async fn invitations_of_a_peer_are_deleted<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    for (number, mail, peer) in [(1, 1, Some("a.example")), (2, 2, Some("a.example")), (3, 1, None)] {
+        let invitation = NewInvitation { origin_peer: peer.map(str::to_owned), ..letter(number, b"x") };
+        fixture.store.create_invitation(mailbox(mail), invitation, WIDE).await.unwrap();
+    }
+    let peer = "a.example".parse().unwrap();
+    assert_eq!(fixture.store.delete_invitations_from(&peer).await.unwrap(), 2);
+    assert_eq!(fixture.store.delete_invitations_from(&peer).await.unwrap(), 0);
+    let left: Vec<_> = fixture.listed(mailbox(1), ALL).await.into_iter().map(|one| one.id).collect();
+    assert_eq!(left, [id(3)]);
+    assert_eq!(fixture.listed(mailbox(2), ALL).await, []);
+    fixture.end().await;
+}
+
 /// P23: every byte comes back.
 pub async fn payloads_are_stored_unchanged<B: Backend>() {
     let fixture = Fixture::<B>::new().await;

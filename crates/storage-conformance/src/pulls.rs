@@ -11,8 +11,8 @@ use crate::fixture::{
 use crate::grants::read;
 use crate::{Arrangement, Backend, PageLimits};
 use less_sync_storage::{
-    Change, CursorAhead, PullRejection, PullRequest, PullState, Record, Records as _, Row, Spaces as _,
-    StorageError,
+    Change, CursorAhead, PullRejection, PullRequest, PullState, Record, RecordVersion, Records as _, Row,
+    Spaces as _, StorageError,
 };
 
 const NONE: Cursor = Cursor::ZERO;
@@ -176,6 +176,32 @@ pub async fn page_holds_no_more_bytes_than_its_limit_and_one_row<B: Backend>() {
     }
     let rows: Vec<Record> = pages.into_iter().flat_map(|page| records(page.rows)).collect();
     assert_eq!(rows, changes.iter().map(|change| row(change, at)).collect::<Vec<_>>());
+    fixture.end().await;
+}
+
+/// A slow reader of a large blob gets pieces of one version, or learns that it is gone.
+pub async fn blob_is_read_in_pieces_while_its_version_lasts<B: Backend>() {
+    let fixture = Fixture::<B>::new().await;
+    let space = fixture.personal(1).await;
+    let blob: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+    let at = fixture.commit(space, vec![live(record(1), NONE, &blob), live(record(2), NONE, b"")]).await;
+    let grant = fixture.grant(space);
+    let piece = async |id, cursor, from, length| {
+        let version = RecordVersion { id: record(id), cursor };
+        fixture.store.blob_piece(&grant, version, from, length).await.unwrap()
+    };
+    for (from, length) in [(0, 1), (0, 200_000), (1, 4096), (99_999, 64 * 1024), (199_999, 9), (0, 500_000)] {
+        let expected = &blob[from..blob.len().min(from + length)];
+        assert_eq!(piece(1, at, from, length).await.as_deref(), Some(expected), "{length} from {from}");
+    }
+    assert_eq!(piece(1, at, 200_000, 5).await.as_deref(), Some(&[][..]), "the end");
+    assert_eq!(piece(1, at, 300_000, 5).await.as_deref(), Some(&[][..]), "beyond the end");
+    assert_eq!(piece(2, at, 0, 5).await.as_deref(), Some(&[][..]), "an empty blob");
+    assert_eq!(piece(3, at, 0, 5).await, None, "an unknown record");
+    let later = fixture.commit(space, vec![live(record(1), at, b"new"), tombstone(record(2), at)]).await;
+    assert_eq!(piece(1, at, 0, 5).await, None, "another version");
+    assert_eq!(piece(1, later, 0, 5).await.as_deref(), Some(&b"new"[..]));
+    assert_eq!(piece(2, later, 0, 5).await, None, "a tombstone");
     fixture.end().await;
 }
 

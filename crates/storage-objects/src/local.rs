@@ -69,7 +69,8 @@ impl LocalBlobs {
     /// process, for the names of probe objects.
     ///
     /// # Errors
-    /// [`BlobError`] if the directory cannot be created, written or read (storage §4.8).
+    /// [`BlobError`] if the directory cannot be created, written or read (storage §4.8). A full disk is no error: objects can be
+    /// read and deleted.
     pub async fn open(root: impl Into<PathBuf>, instance: Uuid) -> Result<Self, BlobError> {
         Self::open_with(LocalOptions::new(root), instance).await
     }
@@ -93,8 +94,10 @@ impl LocalBlobs {
         let directories = blocking::run(move || Directories::open(&root, directory_sync)).await?;
         let store = Arc::new(Store { directories, volume });
         let blobs = Self { store, probes: ProbeNames::new(instance) };
-        blobs.probe().await?;
-        Ok(blobs)
+        match blobs.probe().await {
+            Err(error) if !error.is_full() => Err(error),
+            _ => Ok(blobs),
+        }
     }
 }
 

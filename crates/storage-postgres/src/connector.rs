@@ -15,11 +15,6 @@ use crate::{OpenError, PostgresOptions};
 /// Minimum supported version of PostgreSQL (operations §11.3).
 const OLDEST_SERVER: u32 = 15;
 
-/// Idle time after which a connection is pinged before it is used. A restarting server or a firewall may end a connection
-/// unnoticed, and the outcome of a push that was sent over a broken connection is unknown. A round trip now and then is
-/// cheaper than such a push.
-const TRUSTED: Duration = Duration::from_secs(1);
-
 /// Time that the client waits for a statement longer than the server allows it.
 const RESPONSE: Duration = Duration::from_secs(1);
 
@@ -31,6 +26,8 @@ pub(crate) struct Connector {
     connect_timeout: Duration,
     /// Maximum duration of a statement as the client sees it; `None`: unlimited.
     statement_limit: Option<Duration>,
+    /// See [`PostgresOptions::trusted_idle`].
+    trusted_idle: Duration,
     naming: Naming,
     watchdog: Watchdog,
 }
@@ -49,6 +46,7 @@ impl Connector {
             settings: settings(options),
             connect_timeout: options.connect_timeout,
             statement_limit: limited.map(|limit| limit + RESPONSE),
+            trusted_idle: options.trusted_idle,
             naming: Naming::new(statements),
             watchdog: Watchdog::new(direct.options()),
         }
@@ -98,12 +96,25 @@ impl Connector {
     /// Changes to unnamed statements if a proxy lets the sessions share backends, and does not keep the names of their
     /// prepared statements apart. Both sessions are fresh.
     pub(crate) async fn check_naming(&self, first: &mut Session, second: &mut Session) {
-        if self.watchdog.is_pooled()
-            && self.naming.statements() == Statements::Named
-            && !keeps_names_apart(first, second).await
-        {
+        if !self.watchdog.is_pooled() {
+            self.naming.expect_own_backends();
+        } else if self.naming.statements() == Statements::Named && !keeps_names_apart(first, second).await {
             self.naming.give_up();
         }
+    }
+
+    /// Returns the session of an idle connection unless it turns out to be broken. It is pinged when it has been idle for longer
+    /// than [`PostgresOptions::trusted_idle`].
+    pub(crate) async fn check(&self, idle: IdleConnection) -> Option<Session> {
+        let age = idle.age();
+        let mut session = idle.connection;
+        let is_sound = !session.is_outdated() && (age < self.trusted_idle || session.ping().await.is_ok());
+        is_sound.then_some(session)
+    }
+
+    /// Observer of the backends of the connections.
+    pub(crate) fn watchdog(&self) -> &Watchdog {
+        &self.watchdog
     }
 
     /// Closes what the connections share.
@@ -142,14 +153,6 @@ impl IdleConnection {
     /// Idle time.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
-    }
-
-    /// Returns the connection unless it turns out to be broken. It is pinged when it has been idle for longer than
-    /// [`TRUSTED`].
-    pub(crate) async fn check(mut self) -> Option<Session> {
-        let sound =
-            !self.connection.is_outdated() && (self.age() < TRUSTED || self.connection.ping().await.is_ok());
-        sound.then_some(self.connection)
     }
 
     /// Closes the session.

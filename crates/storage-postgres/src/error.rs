@@ -34,6 +34,9 @@ pub enum OpenError {
         /// Minimum required position.
         needed: i64,
     },
+    /// Failed inspection, for diagnostics.
+    #[error("cannot inspect the database")]
+    Inspect(#[source] DriverFailure),
     /// Failed migration.
     #[error("cannot migrate the database")]
     Migrate(#[from] MigrateError),
@@ -48,7 +51,9 @@ impl OpenError {
                 meaning(error) == Meaning::Unavailable && !rejects_startup_parameter(error)
             }
             Self::ConnectTimeout(_) => true,
-            Self::ServerTooOld { .. } | Self::SchemaBehind { .. } | Self::Migrate(_) => false,
+            Self::ServerTooOld { .. } | Self::SchemaBehind { .. } | Self::Inspect(_) | Self::Migrate(_) => {
+                false
+            }
         }
     }
 }
@@ -56,7 +61,7 @@ impl OpenError {
 /// Maps a driver error to the error of the contract.
 pub(crate) fn storage_error<R>(error: sqlx::Error) -> StorageError<R> {
     match meaning(&error) {
-        Meaning::Retry | Meaning::Unavailable => unavailable(DriverFailure::from(error)),
+        Meaning::Retry(_) | Meaning::Unavailable => unavailable(DriverFailure::from(error)),
         Meaning::SpaceNotFound => StorageError::SpaceNotFound,
         // Spaces are created by statements that do not raise this.
         Meaning::SpaceExists | Meaning::Bug => database(DriverFailure::from(error)),

@@ -20,7 +20,7 @@ use crate::PostgresStorage;
 use crate::access::{ReadCheck, cids};
 use crate::columns::hash;
 use crate::pool::Class;
-use crate::read::read;
+use crate::read::{read, statement};
 use crate::session::Session;
 use crate::transaction::Aborted;
 
@@ -37,9 +37,7 @@ impl Files for PostgresStorage {
         file: FileId,
         lifetime: Duration,
     ) -> Result<Upload, StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let begun = upload::begin(lease.connection(), grant.access(), file, lifetime).await;
-        lease.conclude(begun)
+        statement!(self.pool, Class::Request, |db| upload::begin(db, grant.access(), file, lifetime))
     }
 
     async fn commit_file(

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{InvitationId, MailboxId};
+use less_sync_core::{InvitationId, MailboxId, PeerId};
 use less_sync_storage::{
     DatabaseTime, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits, MailboxPage,
     NewInvitation, StorageError,
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
-use crate::read::read;
+use crate::read::{read, statement};
 use crate::session::Session;
 
 #[async_trait]
@@ -24,9 +24,8 @@ impl Invitations for PostgresStorage {
         invitation: NewInvitation,
         limits: MailboxLimits,
     ) -> Result<Invitation, InvitationError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let created = insert(lease.connection(), mailbox, &invitation, limits).await;
-        let (created_at, expires_at) = lease.settle(created)?.ok_or(InvitationRejection::MailboxFull)?;
+        let created = statement!(self.pool, Class::Request, |db| insert(db, mailbox, &invitation, limits))?;
+        let (created_at, expires_at) = created.ok_or(InvitationRejection::MailboxFull)?;
         Ok(Invitation { id: invitation.id, payload: invitation.payload, created_at, expires_at })
     }
 
@@ -48,15 +47,21 @@ impl Invitations for PostgresStorage {
     }
 
     async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), InvitationError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let deleted = delete(lease.connection(), mailbox, id).await;
-        if lease.settle(deleted)? { Ok(()) } else { Err(InvitationRejection::NotFound.into()) }
+        let deleted = statement!(self.pool, Class::Request, |db| delete(db, mailbox, id))?;
+        if deleted { Ok(()) } else { Err(InvitationRejection::NotFound.into()) }
+    }
+
+    async fn delete_invitations_from(&self, peer: &PeerId) -> Result<u64, StorageError> {
+        let deleted = statement!(self.pool, Class::Job, |db| {
+            sqlx::query!("DELETE FROM invitations WHERE origin_peer = $1", peer.as_str()).execute(db)
+        });
+        deleted.map(|deleted| deleted.rows_affected())
     }
 
     async fn purge_invitations(&self, batch: usize) -> Result<usize, StorageError> {
-        let mut lease = self.pool.lease(Class::Job).await?;
-        let purged = purge(lease.connection(), i64::try_from(batch).unwrap_or(i64::MAX)).await;
-        lease.settle(purged).map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
+        let batch = i64::try_from(batch).unwrap_or(i64::MAX);
+        statement!(self.pool, Class::Job, |db| purge(db, batch))
+            .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
     }
 }
 

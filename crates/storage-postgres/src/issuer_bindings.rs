@@ -6,7 +6,7 @@ use less_sync_storage::{BindingKey, IssuerBindings, StorageError};
 
 use crate::PostgresStorage;
 use crate::pool::Class;
-use crate::read::read;
+use crate::read::{read, statement};
 
 #[async_trait]
 impl IssuerBindings for PostgresStorage {
@@ -16,27 +16,24 @@ impl IssuerBindings for PostgresStorage {
         if let Some(bound) = self.bound_issuer(key).await? {
             return Ok(bound);
         }
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let insert = sqlx::query!(
+        statement!(self.pool, Class::Request, |db| sqlx::query!(
             "INSERT INTO issuer_bindings (key, issuer) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING",
             key.as_bytes(),
             issuer,
-        );
-        let inserted = insert.execute(lease.connection()).await;
-        lease.settle(inserted)?;
+        )
+        .execute(db))?;
         Ok(self.bound_issuer(key).await?.ok_or(CorruptRow("issuer binding"))?)
     }
 
     async fn rebind_issuer(&self, key: BindingKey, issuer: &str) -> Result<(), StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let replace = sqlx::query!(
+        let replaced = statement!(self.pool, Class::Request, |db| sqlx::query!(
             "INSERT INTO issuer_bindings (key, issuer) VALUES ($1, $2)
              ON CONFLICT (key) DO UPDATE SET issuer = excluded.issuer",
             key.as_bytes(),
             issuer,
-        );
-        let replaced = replace.execute(lease.connection()).await;
-        lease.settle(replaced).map(drop)
+        )
+        .execute(db));
+        replaced.map(drop)
     }
 }
 

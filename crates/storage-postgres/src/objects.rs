@@ -19,7 +19,7 @@ use self::walk::Walk;
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
-use crate::read::read;
+use crate::read::{read, statement};
 
 pub(crate) use self::uses::{enqueue, is_live};
 use crate::session::Session;
@@ -31,9 +31,7 @@ impl Objects for PostgresStorage {
     }
 
     async fn forget_object(&self, space: SpaceId, entry: UploadId) -> Result<(), StorageError> {
-        let mut lease = self.pool.lease(Class::Job).await?;
-        let forgotten = forget(lease.connection(), space, entry).await;
-        lease.settle(forgotten)
+        statement!(self.pool, Class::Job, |db| forget(db, space, entry))
     }
 
     async fn postpone_object(
@@ -42,9 +40,7 @@ impl Objects for PostgresStorage {
         entry: UploadId,
         delay: Duration,
     ) -> Result<(), StorageError> {
-        let mut lease = self.pool.lease(Class::Job).await?;
-        let postponed = postpone(lease.connection(), space, entry, delay).await;
-        lease.settle(postponed)
+        statement!(self.pool, Class::Job, |db| postpone(db, space, entry, delay))
     }
 
     async fn object_uses(&self, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, StorageError> {

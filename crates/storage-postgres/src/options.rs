@@ -25,6 +25,10 @@ pub struct PostgresOptions {
     pub connect_timeout: Duration,
     /// Maximum time of retries while the database is unreachable at the start (`DATABASE_STARTUP_WAIT`). Default: 60 s.
     pub startup_wait: Duration,
+    /// Idle time after which a connection is pinged before it is used. Default: 1 s. A restarting server or a firewall may end a
+    /// connection unnoticed, and the outcome of a push that was sent over a broken connection is unknown. A round trip now and
+    /// then is cheaper than such a push.
+    pub trusted_idle: Duration,
     /// Maximum duration of one statement (`DATABASE_STATEMENT_TIMEOUT_MS`); zero: unlimited. Default: 30 s.
     pub statement_timeout: Duration,
     /// Maximum wait of a statement for a lock (`DATABASE_LOCK_TIMEOUT_MS`); zero: unlimited. Default: 5 s.
@@ -57,6 +61,7 @@ impl PostgresOptions {
             acquire_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             startup_wait: Duration::from_mins(1),
+            trusted_idle: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
             statement_cache: 256,

@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::connector::{Connector, IdleConnection};
 use crate::error::{Closed, NoConnection, storage_error};
-use crate::session::Session;
+use crate::retry::RetryCounts;
+use crate::session::{Session, Watchdog};
 use crate::sqlstate::leaves_connection;
 use crate::{OpenError, PostgresOptions};
 
@@ -55,6 +56,7 @@ pub(crate) struct Pool {
     waiting: AtomicUsize,
     /// Waits for permits, in the order of [`CLASSES`].
     waits: [Histogram; CLASSES.len()],
+    retries: RetryCounts,
 }
 
 /// Limit of concurrent connections; further callers wait in a fair queue.
@@ -65,6 +67,11 @@ struct ConnectionLimit {
 }
 
 impl Pool {
+    /// Observer of the backends of the connections.
+    pub(crate) fn watchdog(&self) -> &Watchdog {
+        self.connector.watchdog()
+    }
+
     /// A pool of `size` connections at most, one of them for jobs. Opens none yet.
     pub(crate) fn new(connector: Connector, size: u32, options: &PostgresOptions) -> Self {
         let shared = size.saturating_sub(1).max(1);
@@ -79,6 +86,7 @@ impl Pool {
             jobs: ConnectionLimit::new(1),
             waiting: AtomicUsize::new(0),
             waits: std::array::from_fn(|_| Histogram::of_durations()),
+            retries: RetryCounts::default(),
         }
     }
 
@@ -101,6 +109,11 @@ impl Pool {
     /// Class and waits of each class.
     pub(crate) fn waits(&self) -> impl Iterator<Item = ([&'static str; 1], Histogram)> {
         CLASSES.into_iter().zip(&self.waits).map(|(class, waits)| ([class], waits.clone()))
+    }
+
+    /// Retries of all transactions of the database, those of the committers included.
+    pub(crate) fn retries(&self) -> &RetryCounts {
+        &self.retries
     }
 
     /// Use of the connections.
@@ -137,7 +150,7 @@ impl Pool {
             let Some(idle) = idle else {
                 return self.connector.connect_until(deadline).await;
             };
-            if let Some(connection) = idle.check().await {
+            if let Some(connection) = self.connector.check(idle).await {
                 return Ok(connection);
             }
             self.distrust();

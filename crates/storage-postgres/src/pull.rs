@@ -1,6 +1,7 @@
 //! Page of a pull: a short read in index order (storage §3.7).
 
 mod begin;
+mod blob_piece;
 
 use bytes::Bytes;
 use less_sync_core::{Dek, SpaceId};
@@ -11,6 +12,7 @@ use less_sync_storage::{
 use uuid::Uuid;
 
 pub(crate) use self::begin::begin;
+pub(crate) use self::blob_piece::blob_piece;
 use crate::columns::hash;
 use crate::session::Session;
 

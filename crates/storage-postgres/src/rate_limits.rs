@@ -11,7 +11,7 @@ use less_sync_storage::{
 use crate::PostgresStorage;
 use crate::clock::micros;
 use crate::pool::Class;
-use crate::read::read;
+use crate::read::{read, statement};
 use crate::session::Session;
 use crate::transaction::{Aborted, Transaction};
 
@@ -27,9 +27,7 @@ impl RateLimits for PostgresStorage {
     }
 
     async fn release(&self, permit: Permit) -> Result<(), StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let released = release(lease.connection(), &permit).await;
-        lease.settle(released)
+        statement!(self.pool, Class::Request, |db| release(db, &permit))
     }
 
     async fn count_actions(
@@ -43,9 +41,9 @@ impl RateLimits for PostgresStorage {
     }
 
     async fn purge_actions(&self, age: Duration, batch: usize) -> Result<usize, StorageError> {
-        let mut lease = self.pool.lease(Class::Job).await?;
-        let purged = purge(lease.connection(), age, i64::try_from(batch).unwrap_or(i64::MAX)).await;
-        lease.settle(purged).map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
+        let batch = i64::try_from(batch).unwrap_or(i64::MAX);
+        statement!(self.pool, Class::Job, |db| purge(db, age, batch))
+            .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Records in PostgreSQL: pushes go to the submission queue, pulls read a page at a time.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use less_sync_storage::{
-    PullError, PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError,
-    Ticket, WriteGrant,
+    PullError, PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, RecordVersion, Records,
+    StorageError, Ticket, WriteGrant,
 };
 
 use crate::pool::Class;
@@ -40,5 +41,15 @@ impl Records for PostgresStorage {
                 self.pages
             ))?,
         )?)
+    }
+
+    async fn blob_piece(
+        &self,
+        grant: &ReadGrant,
+        version: RecordVersion,
+        from: usize,
+        length: usize,
+    ) -> Result<Option<Bytes>, StorageError> {
+        read!(self.pool, Class::Stream, |db| pull::blob_piece(db, grant.space(), version, from, length))
     }
 }

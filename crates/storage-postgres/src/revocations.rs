@@ -8,16 +8,14 @@ use uuid::Uuid;
 use crate::PostgresStorage;
 use crate::access::{ReadCheck, any_revoked, check_kind, cids};
 use crate::pool::Class;
-use crate::read::read;
+use crate::read::{read, statement};
 use crate::session::Session;
 use crate::transaction::Aborted;
 
 #[async_trait]
 impl Revocations for PostgresStorage {
     async fn revoke(&self, grant: &AdminGrant, cid: Cid) -> Result<(), StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let revoked = revoke(lease.connection(), grant.access(), cid).await;
-        lease.conclude(revoked)
+        statement!(self.pool, Class::Request, |db| revoke(db, grant.access(), cid))
     }
 
     async fn is_revoked(&self, space: SpaceId, cid: Cid) -> Result<bool, StorageError> {

@@ -66,6 +66,7 @@ impl Session {
         let backend = Backend { pid: row.try_get(0)?, started: row.try_get(1)? };
         if row.try_get(2)? {
             watchdog.distrust_backends();
+            naming.found_shared_backend();
         }
         let deadline = Deadline::new(limit, watchdog.clone(), backend);
         let (statements, naming) = (naming.statements(), naming.clone());
@@ -171,9 +172,10 @@ impl<'c> Executor<'c> for &'c mut Session {
 
 #[cfg(test)]
 mod tests {
-    use less_sync_test_support::postgres::TestDatabase;
+    use less_sync_test_support::postgres::{Pooler, TestDatabase};
 
     use super::*;
+    use crate::sqlstate::{Meaning, meaning};
 
     /// Statements that the server keeps after many executions of three different ones.
     async fn kept_statements(statements: Statements) -> i64 {
@@ -200,6 +202,53 @@ mod tests {
     async fn unnamed_statements_leave_nothing_on_the_server() {
         assert_eq!(kept_statements(Statements::Unnamed).await, 0);
         assert_eq!(kept_statements(Statements::Named).await, 2);
+    }
+
+    /// Code of the error of a session that a proxy has led to the backend of another one, at its statement `last`. `own` and
+    /// `others` are the statements that the sessions have run before, each on its own backend.
+    async fn clash(own: &[&'static str], others: &[&'static str], last: &'static str) -> String {
+        let database = TestDatabase::empty().await;
+        let pooler = Pooler::start(&database, "pool_mode = session").await;
+        let options: PgConnectOptions = pooler.url().parse().unwrap();
+        let options = options.extra_float_digits(None);
+        let (naming, watchdog) = (Naming::new(Statements::Named), Watchdog::new(&options));
+        let mut sessions = Vec::new();
+        for statements in [own, others] {
+            let session = Session::open(&options, "SET timezone = 'UTC'", None, &naming, &watchdog).await;
+            let mut session = session.unwrap();
+            for sql in statements {
+                run(&mut session, sql).await.unwrap();
+            }
+            sessions.push(session);
+        }
+        pooler.set("pool_mode", "transaction").await;
+        let [session, other] = sessions.as_mut_slice() else { panic!("two sessions") };
+        // The end of a transaction releases the backend of a session; the last one released is the first to be used again.
+        run(session, own[0]).await.unwrap();
+        run(other, others[0]).await.unwrap();
+        let error = run(session, last).await.unwrap_err();
+        assert!(is_name_clash(&error) && !leaves_connection(&error), "{error}");
+        assert_eq!((meaning(&error), naming.statements()), (Meaning::Unavailable, Statements::Unnamed));
+        error.as_database_error().unwrap().code().unwrap().into_owned()
+    }
+
+    /// Runs a statement with as many parameters as it has dollar signs.
+    async fn run(session: &mut Session, sql: &'static str) -> Result<(), sqlx::Error> {
+        let parameters = sql.matches('$').count();
+        let query = (0..parameters).fold(sqlx::query(sql), |query, _| query.bind(1_i32));
+        query.execute(session).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn statement_that_meets_one_of_another_session_is_a_clash_of_names() {
+        let (a, b, sum) = ("SELECT $1 + 1", "SELECT $1 + 2", "SELECT $1::int + $2::int");
+        assert_eq!(clash(&[a], &[a, b], sum).await, "42P05", "the name is taken");
+        assert_eq!(clash(&[a, b], &[a], b).await, "26000", "the name is free");
+        assert_eq!(
+            clash(&[a, b], &[a, sum], b).await,
+            "08P01",
+            "the name is that of a statement with more parameters"
+        );
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! Spaces: creation and look-up.
 
+mod ping;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,17 +15,16 @@ use crate::PostgresStorage;
 use crate::columns::{SpaceRow, hash};
 use crate::error::unavailable;
 use crate::pool::Class;
-use crate::read::read;
+use crate::read::{read, statement};
 use crate::session::Session;
+use crate::spaces::ping::ping;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl Spaces for PostgresStorage {
     async fn ping(&self) -> Result<(), StorageError> {
-        let pinging = async {
-            read!(self.pool, Class::Job, |db| sqlx::query!(r#"SELECT 1 AS "one!""#).fetch_one(db)).map(drop)
-        };
+        let pinging = async { read!(self.pool, Class::Job, |db| ping(db)) };
         timeout(PING_TIMEOUT, pinging).await.map_err(unavailable)?
     }
 
@@ -61,8 +62,8 @@ impl Spaces for PostgresStorage {
             None if self.insert(id, client_id, &SpaceKind::Personal, owner).await? => {
                 (fresh(id, client_id, SpaceKind::Personal), owner)
             }
-            // A concurrent creation was faster. Spaces are never deleted, so the row exists now.
-            None => self.find(id).await?.ok_or(CorruptRow("space"))?,
+            // A concurrent creation was faster. If the operator has removed the space since, the next access creates it.
+            None => self.find(id).await?.ok_or_else(|| unavailable(CorruptRow("space")))?,
         };
         if let SpaceKind::Shared { .. } = space.kind {
             return Err(StorageError::SpaceKindMismatch);
@@ -85,9 +86,7 @@ impl PostgresStorage {
 
     /// Records the owner of a space: from now on its bytes count for this one, and for no other.
     async fn set_owner(&self, id: SpaceId, owner: OwnerHash) -> Result<(), StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let set = set_owner(lease.connection(), id, owner).await;
-        lease.settle(set)
+        statement!(self.pool, Class::Request, |db| set_owner(db, id, owner))
     }
 
     /// True if the row is new.
@@ -102,9 +101,7 @@ impl PostgresStorage {
             SpaceKind::Personal => None,
             SpaceKind::Shared { root_public_key } => Some(&root_public_key[..]),
         };
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let inserted = insert(lease.connection(), id, client_id, root, owner).await;
-        lease.settle(inserted)
+        statement!(self.pool, Class::Request, |db| insert(db, id, client_id, root, owner))
     }
 }
 

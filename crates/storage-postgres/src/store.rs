@@ -10,9 +10,11 @@ use tokio::time::Instant;
 
 use crate::connector::Connector;
 use crate::migrate::{Event, Migrator, Up, latest_version, require_complete, require_none};
+use crate::notifications::Notifications;
 use crate::pool::{Class, Pool};
 use crate::pull::PageLimits;
 use crate::push::{Pusher, QueueLimits};
+use crate::read::statement;
 use crate::session::Session;
 use crate::{OpenError, PostgresOptions};
 
@@ -34,7 +36,20 @@ pub struct PostgresStorage {
     options: PostgresOptions,
 }
 
+/// Rejects a database that cannot be served.
+async fn require(db: &mut Session) -> Result<(), OpenError> {
+    require_none(db).await?;
+    require_complete(db).await?;
+    Ok(())
+}
+
 impl PostgresStorage {
+    /// Notifications of the same database, for other processes on it.
+    #[must_use]
+    pub fn notifications(&self) -> Notifications {
+        Notifications::beside(&self.options, self.pool.watchdog())
+    }
+
     /// Connects to the database, waiting for it if needed, migrates its schema unless that is disabled, and opens
     /// the first connections.
     ///
@@ -50,8 +65,15 @@ impl PostgresStorage {
             first = connector.connect().await?;
         }
         migrate(&options).await?;
-        require_none(&mut first).await?;
-        require_complete(&mut first).await?;
+        if let Err(error) = require(&mut first).await {
+            if !first.is_outdated() {
+                return Err(error);
+            }
+            // Another process has started at the same time behind the same proxy, and has named a statement of its own on the
+            // backend of this session in the meantime. The statement did not run.
+            first = connector.connect().await?;
+            require(&mut first).await?;
+        }
         let connections = options.max_connections.clamp(3, 500);
         let committers = committers(connections);
         let pool = Arc::new(Pool::new(connector.clone(), connections - committers, &options));
@@ -70,16 +92,18 @@ impl PostgresStorage {
     /// # Errors
     /// Failures of the database only.
     pub async fn forget_jump(&self) -> Result<(), StorageError> {
-        let mut lease = self.pool.lease(Class::Request).await?;
-        let delete = sqlx::query("DELETE FROM server_settings WHERE name = $1").bind(JUMP_SETTING);
-        let deleted = delete.execute(lease.connection()).await;
-        lease.settle(deleted).map(drop)
+        let deleted = statement!(self.pool, Class::Request, |db| {
+            sqlx::query("DELETE FROM server_settings WHERE name = $1").bind(JUMP_SETTING).execute(db)
+        });
+        deleted.map(drop)
     }
 
     /// Registers the metrics of the adapter.
     pub fn register_metrics(&self, registry: &mut Registry) {
         let help = "waits for a database connection";
         registry.family("db_pool_wait_seconds", help, ["class"], self.pool.waits());
+        let help = "transactions repeated after they lost a race in the database";
+        registry.family("storage_tx_retries_total", help, ["reason"], self.pool.retries().series());
     }
 
     /// Use of the connections. Those of the committers are not counted.

@@ -6,8 +6,8 @@ use std::convert::Infallible;
 
 use less_sync_storage::stored::CorruptRow;
 use less_sync_storage::{
-    DekRejection, EpochKeyRejection, EpochRejection, FileRejection, MembershipRejection, RateLimitRejection,
-    StorageError,
+    DekRejection, EpochKeyRejection, EpochRejection, FederationKeyRejection, FileRejection,
+    HomeRouteRejection, MembershipRejection, RateLimitRejection, StorageError,
 };
 use sqlx::Executor as _;
 
@@ -15,7 +15,7 @@ use crate::error::NoConnection;
 use crate::pool::{Class, Lease, Pool};
 use crate::retry::Retries;
 use crate::session::{OpenTransaction, Session};
-use crate::sqlstate::leaves_connection;
+use crate::sqlstate::{is_name_clash, leaves_connection};
 
 /// Error of a transaction, which is rolled back.
 #[derive(Debug)]
@@ -46,7 +46,9 @@ aborted_by!(
     DekRejection,
     EpochKeyRejection,
     EpochRejection,
+    FederationKeyRejection,
     FileRejection,
+    HomeRouteRejection,
     MembershipRejection,
     RateLimitRejection
 );
@@ -85,7 +87,7 @@ impl Pool {
         transaction: &T,
     ) -> Result<T::Outcome, StorageError<T::Rejection>> {
         let mut lease = self.lease(class).await?;
-        let (mut retries, mut renewed) = (Retries::default(), false);
+        let (mut retries, mut renewed) = (Retries::new(self.retries()), false);
         loop {
             let (begun, outcome) = match lease.connection().begin().await {
                 Ok(open) => (true, attempt(open, transaction).await),
@@ -93,7 +95,11 @@ impl Pool {
             };
             match outcome {
                 // The session was ended while it was idle. Nothing but the beginning was sent, so another one may be used.
-                Err(Aborted::Failed(error)) if !begun && !renewed && !leaves_connection(&error) => {
+                // A proxy led it to a backend where the name of a statement is another client's: the statement did not run, and
+                // its transaction has ended without effect.
+                Err(Aborted::Failed(error))
+                    if !renewed && (!begun && !leaves_connection(&error) || is_name_clash(&error)) =>
+                {
                     renewed = true;
                     lease.renew().await.map_err(NoConnection::from)?;
                 }

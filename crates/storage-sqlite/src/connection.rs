@@ -53,7 +53,18 @@ pub(crate) fn open_writer(path: &Path, max_pages: Option<u32>) -> Result<Connect
 /// Opens a read-only connection.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(absolute(path), flags)?;
+    reader(Connection::open_with_flags(absolute(path), flags)?)
+}
+
+/// Opens a read-only connection to a file that nothing writes, without its log and without locks. `path`: absolute.
+pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    reader(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
+}
+
+fn reader(connection: Connection) -> rusqlite::Result<Connection> {
     set(&connection, "busy_timeout", "5000")?;
     set(&connection, "temp_store", "2")?;
     set(&connection, "cache_size", &(-READER_CACHE_KIB).to_string())?;
@@ -105,6 +116,15 @@ mod tests {
             let error = verify(&connection, name, wanted).unwrap_err();
             assert!(matches!(error, OpenError::Pragma { name: named, .. } if named == name), "{error:?}");
         }
+    }
+
+    #[test]
+    fn sqlite_is_built_to_synchronise_by_fdatasync() {
+        let flags = option_env!("LIBSQLITE3_FLAGS").unwrap_or_default();
+        assert!(
+            flags.contains("-DHAVE_FDATASYNC"),
+            "cargo reads .cargo/config.toml of the repository: {flags:?}"
+        );
     }
 
     #[test]

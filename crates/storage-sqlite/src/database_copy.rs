@@ -10,6 +10,7 @@ use less_sync_storage::{LiveObject, ObjectKey, ObjectName, SnapshotFile};
 use rusqlite::{Connection, Row, params};
 
 use crate::connection::{absolute, open_reader};
+use crate::foreign_database::ForeignDatabase;
 use crate::{OpenError, cursor_jump, migrate};
 
 /// First schema version with files.
@@ -40,7 +41,7 @@ impl DatabaseCopy {
         if !found {
             return Err(OpenError::Missing(path.to_owned()));
         }
-        let source = open_reader(path)?;
+        let source = ForeignDatabase::open(path)?;
         if migrate::require_known(&source)? == 0 {
             return Err(OpenError::Missing(path.to_owned()));
         }
@@ -48,6 +49,7 @@ impl DatabaseCopy {
         let files = |source| OpenError::Files { path: into.to_owned(), source };
         open_private(into).map_err(files)?;
         source.execute("VACUUM INTO ?1", [absolute(into).to_string_lossy()])?;
+        source.require_quiet()?;
         // SQLite does not synchronise this file.
         File::open(into).and_then(|file| file.sync_all()).map_err(files)?;
         let db = open_reader(into)?;

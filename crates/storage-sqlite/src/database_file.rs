@@ -1,5 +1,6 @@
 //! Files of a database: private to their owner, known by one name, and locked by one process.
 
+use std::cell::OnceCell;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,13 +29,43 @@ impl Location {
     }
 }
 
+/// Files of a database that is written: the database and its write-ahead log, which the next start will read.
+pub(crate) struct WrittenFiles {
+    location: Location,
+    log: PathBuf,
+    /// Identity of the log after the first commit.
+    log_identity: OnceCell<Identity>,
+}
+
+impl WrittenFiles {
+    pub(crate) fn of(location: &Location) -> Self {
+        let log = beside(location.path(), "-wal");
+        Self { location: location.clone(), log, log_identity: OnceCell::new() }
+    }
+
+    /// Checks after a commit that the files are still at their paths.
+    ///
+    /// # Errors
+    /// [`OpenError::Replaced`]: the next start would not see the commit.
+    pub(crate) fn require_in_place(&self) -> Result<(), OpenError> {
+        if !self.location.is_in_place() {
+            return Err(OpenError::Replaced(self.location.path.clone()));
+        }
+        let found = self.log.symlink_metadata().map(|found| identity_of(&found));
+        match found {
+            Ok(found) if *self.log_identity.get_or_init(|| found) == found => Ok(()),
+            _ => Err(OpenError::Replaced(self.log.clone())),
+        }
+    }
+}
+
 /// A database file that this process has to itself until the value is dropped.
 ///
 /// Two locks: one on a file beside the database, which all builds of less-sync take, and one on the database file
 /// itself, which holds under every name that the file has or gets later.
 pub(crate) struct DatabaseFile {
     location: Location,
-    _database: File,
+    database: File,
     _beside: File,
 }
 
@@ -59,11 +90,17 @@ impl DatabaseFile {
         if !location.is_in_place() {
             return Err(OpenError::Replaced(location.path));
         }
-        Ok(Self { location, _database: database, _beside: beside })
+        Ok(Self { location, database, _beside: beside })
     }
 
     pub(crate) fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Waits until everything written to the database file so far is on the disk, whichever descriptor it was written by. A failure
+    /// is reported to SQLite as well, when it synchronises its own descriptor.
+    pub(crate) fn synchronise(&self) -> io::Result<()> {
+        self.database.sync_data()
     }
 }
 

@@ -18,14 +18,14 @@ use crate::{SqliteStorage, deks, epoch_keys};
 const EPOCH_BYTES: usize = 256;
 
 const ADVANCE: &str = "\
-    UPDATE spaces SET key_generation = ?2, rewrap_epoch = ?2,
+    UPDATE spaces SET key_generation = ?2, rewrap_epoch = ?2, rewrap_since = ?4,
         min_key_generation = iif(?3, ?2, min_key_generation), updated_at = ?4
     WHERE id = ?1";
 
 const RAISE_MINIMUM: &str = "\
     UPDATE spaces SET min_key_generation = max(min_key_generation, ?2), updated_at = ?3 WHERE id = ?1";
 
-const END_REWRAP: &str = "UPDATE spaces SET rewrap_epoch = NULL WHERE id = ?1";
+const END_REWRAP: &str = "UPDATE spaces SET rewrap_epoch = NULL, rewrap_since = NULL WHERE id = ?1";
 
 #[async_trait]
 impl Epochs for SqliteStorage {

@@ -81,6 +81,9 @@ pub enum OpenError {
     /// A restore needs a place without a database.
     #[error("{0} exists: a restore needs a place without a database")]
     NotEmpty(PathBuf),
+    /// The log of a database in a directory that cannot be written holds commits, and its index is missing.
+    #[error("log {0} of the database must be recovered, which its directory does not allow")]
+    UnreadableLog(PathBuf),
     /// The check of SQLite found a damage.
     #[error("database is damaged: {0}")]
     Damaged(String),

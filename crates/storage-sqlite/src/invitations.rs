@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{InvitationId, MailboxId};
+use less_sync_core::{InvitationId, MailboxId, PeerId};
 use less_sync_storage::{
     DatabaseTime, Flow, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits,
     MailboxPage, NewInvitation, StorageError,
@@ -36,6 +36,8 @@ const SELECT: &str = "\
     WHERE id = ?1 AND mailbox_id = ?2 AND expires_at > ?3";
 
 const DELETE: &str = "DELETE FROM invitations WHERE id = ?1 AND mailbox_id = ?2";
+
+const DELETE_FROM_PEER: &str = "DELETE FROM invitations WHERE origin_peer = ?1";
 
 const PURGE: &str = "\
     DELETE FROM invitations WHERE id IN (
@@ -81,6 +83,16 @@ impl Invitations for SqliteStorage {
                     0 => Err(InvitationRejection::NotFound.into()),
                     _ => Ok(()),
                 }
+            })
+            .await
+    }
+
+    async fn delete_invitations_from(&self, peer: &PeerId) -> Result<u64, StorageError> {
+        let peer = peer.clone();
+        self.writer
+            .write(INVITATION_BYTES, move |db| {
+                let mut delete = db.prepare_cached(DELETE_FROM_PEER).map_err(storage_error)?;
+                delete.execute([peer.as_str()]).map(|rows| rows as u64).map_err(storage_error)
             })
             .await
     }

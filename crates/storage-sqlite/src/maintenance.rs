@@ -102,7 +102,8 @@ impl Maintenance {
     /// # Errors
     /// Failures of the database only.
     pub fn clear_rewrap(&mut self, space: SpaceId) -> Result<(), OpenError> {
-        let update = "UPDATE spaces SET min_key_generation = max(min_key_generation, rewrap_epoch), rewrap_epoch = NULL
+        let update = "UPDATE spaces SET min_key_generation = max(min_key_generation, rewrap_epoch),
+                          rewrap_epoch = NULL, rewrap_since = NULL
                       WHERE id = ?1 AND rewrap_epoch IS NOT NULL";
         self.db.execute(update, [space.as_bytes()])?;
         Ok(())

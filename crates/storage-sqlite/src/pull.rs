@@ -1,5 +1,6 @@
 //! Page of a pull: a short read in index order (storage §3.7).
 
+mod blob_piece;
 mod branch;
 mod page_builder;
 
@@ -11,6 +12,7 @@ use self::branch::{Branch, Key, Kind};
 use self::page_builder::PageBuilder;
 use crate::error::storage_error;
 
+pub(crate) use self::blob_piece::blob_piece;
 pub(crate) use self::page_builder::PageLimits;
 
 /// Rows read for a page, as a multiple of its limit: those that are not delivered cost a look-up each.

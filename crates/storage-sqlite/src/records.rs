@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use less_sync_storage::{
-    PullError, PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, Records, StorageError,
-    Ticket, WriteGrant,
+    PullError, PullPage, PullPosition, PullRequest, PullState, Push, ReadGrant, RecordVersion, Records,
+    StorageError, Ticket, WriteGrant,
 };
 
 use rusqlite::Connection;
@@ -48,5 +49,17 @@ impl Records for SqliteStorage {
         let (space, state, limits) = (grant.space(), *state, self.pages);
         let flow = grant.access().flow();
         self.readers.snapshot(flow, move |db| pull::page(db, space, &state, position, limits)).await
+    }
+
+    async fn blob_piece(
+        &self,
+        grant: &ReadGrant,
+        version: RecordVersion,
+        from: usize,
+        length: usize,
+    ) -> Result<Option<Bytes>, StorageError> {
+        let space = grant.space();
+        let flow = grant.access().flow();
+        self.readers.snapshot(flow, move |db| pull::blob_piece(db, space, version, from, length)).await
     }
 }

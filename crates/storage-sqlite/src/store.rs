@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use less_sync_metrics::Registry;
+use less_sync_metrics::{Counter, Registry};
 use less_sync_storage::{MountedVolume, PoolState, Quotas, StorageError, Volume};
 
 use crate::connection::open_writer;
@@ -66,6 +66,10 @@ impl SqliteStorage {
     pub fn register_metrics(&self, registry: &mut Registry) {
         let waits = [(["read"], self.readers.waits().clone())];
         registry.family("db_pool_wait_seconds", "waits for a database connection", ["class"], waits);
+        // A single writer loses no races; the series exist so that dashboards fit both adapters.
+        let retries = ["serialization", "deadlock"].map(|reason| ([reason], Counter::<u64>::default()));
+        let help = "transactions repeated after they lost a race in the database";
+        registry.family("storage_tx_retries_total", help, ["reason"], retries);
     }
 
     /// Use of the read connections. Writes have one connection of their own, which is not counted.

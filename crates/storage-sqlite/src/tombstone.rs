@@ -77,12 +77,24 @@ impl LiveFile {
         let legacy = || ObjectKey::legacy(space, self.id).to_string();
         let key = self.object_key.clone().unwrap_or_else(legacy);
         let not_before = now_micros().saturating_add(micros(OBJECT_GRACE));
-        let mut mark = db.prepare_cached(MARK_FOR_DELETION).map_err(storage_error)?;
+        mark_for_deletion(db, space, self.id, random::uuid(db)?, &key, not_before)?;
         let (space, file) = (space.as_bytes(), self.id.as_bytes());
-        one_row(mark.execute(params![space, random::uuid(db)?, file, key, not_before]))?;
         let mut tombstone = db.prepare_cached(TOMBSTONE).map_err(storage_error)?;
         one_row(tombstone.execute(params![space, file, cursor.as_i64()]))
     }
+}
+
+/// Marks the object of a file for deletion from `not_before` on.
+pub(crate) fn mark_for_deletion<R>(
+    db: &Connection,
+    space: SpaceId,
+    file: FileId,
+    entry: [u8; 16],
+    key: &str,
+    not_before: i64,
+) -> Result<(), StorageError<R>> {
+    let mut mark = db.prepare_cached(MARK_FOR_DELETION).map_err(storage_error)?;
+    one_row(mark.execute(params![space.as_bytes(), entry, file.as_bytes(), key, not_before]))
 }
 
 /// Stored bytes that the deletion of the files of a record frees.

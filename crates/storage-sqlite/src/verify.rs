@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::connection::open_reader;
+use crate::foreign_database::ForeignDatabase;
 use crate::{OpenError, migrate};
 
 const OF_SPACE: &str = include_str!("verify/space.sql");
@@ -28,7 +28,7 @@ pub fn verify(
     if !found {
         return Err(OpenError::Missing(path.to_owned()));
     }
-    let mut db = open_reader(path)?;
+    let mut db = ForeignDatabase::open(path)?;
     migrate::require_current(&db)?;
     let mut verified = Verified::default();
     let integrity: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -54,6 +54,7 @@ pub fn verify(
         let space = space.map(SpaceId::from);
         report.violation(Violation { space, text, row: None });
     }
+    db.require_quiet()?;
     Ok(verified)
 }
 

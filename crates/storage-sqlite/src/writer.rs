@@ -28,7 +28,7 @@ use self::checkpointer::Checkpointer;
 use self::operation::Write;
 use self::queue::Queue;
 use self::thread::WriterThread;
-use crate::database_file::DatabaseFile;
+use crate::database_file::{DatabaseFile, WrittenFiles};
 use crate::error::Closed;
 
 pub use self::checkpoint::Checkpoint;
@@ -61,9 +61,10 @@ impl Writer {
     /// Starts the thread, and one that makes checkpoints on a connection of its own. `file` is held until both connections are
     /// closed.
     pub(crate) fn start(connections: Connections, file: DatabaseFile, queue: usize) -> io::Result<Self> {
-        let queue = Arc::new(Queue::new(queue));
-        let checkpointer = Checkpointer::start(connections.checkpoints)?;
-        let thread = WriterThread::new(connections.writer, checkpointer, Arc::clone(&queue));
+        let (queue, file) = (Arc::new(Queue::new(queue)), Arc::new(file));
+        let checkpointer = Checkpointer::start(connections.checkpoints, Arc::clone(&file))?;
+        let files = WrittenFiles::of(file.location());
+        let thread = WriterThread::new(connections.writer, checkpointer, Arc::clone(&queue), files);
         std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(file))?;
         Ok(Self { queue: Arc::new(SendingEnd(queue)) })
     }

@@ -27,6 +27,14 @@ pub enum BlobError {
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }
 
+impl BlobError {
+    /// Returns true if only writes are affected: the objects of a full store can be read and deleted.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
 /// An object that is being read.
 pub struct BlobReader {
     /// Size of the whole object, in bytes, also for a read of a part.

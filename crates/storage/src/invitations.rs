@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use less_sync_core::{InvitationId, MailboxId};
+use less_sync_core::{InvitationId, MailboxId, PeerId};
 
 use crate::error::rejections;
 use crate::{DatabaseTime, StorageError};
@@ -108,6 +108,12 @@ pub trait Invitations: Send + Sync {
     /// # Errors
     /// [`InvitationRejection::NotFound`], also when it is in another mailbox, and on a repeat.
     async fn delete_invitation(&self, mailbox: MailboxId, id: InvitationId) -> Result<(), InvitationError>;
+
+    /// Deletes the undelivered invitations that `peer` has sent, and returns how many (federation IV-4).
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn delete_invitations_from(&self, peer: &PeerId) -> Result<u64, StorageError>;
 
     /// Deletes up to `batch` expired invitations, the longest expired first, and returns how many. Fewer than `batch`:
     /// there are no more (storage §3.18).

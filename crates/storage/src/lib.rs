@@ -14,6 +14,9 @@
 //! | [`Members`], [`Revocations`] | the membership log, and revoked tokens |
 //! | [`Invitations`], [`RateLimits`] | mailboxes, and counted actions |
 //! | [`IssuerBindings`] | the issuers of DIDs and mailboxes |
+//! | [`FederationKeys`] | keys that sign requests to peers |
+//! | [`HomeRoutes`], [`HomeHints`], [`PeerStates`] | spaces that other servers hold, candidates for their homes, and peers in quarantine |
+//! | [`Inventory`], [`Purge`] | the list of all spaces, and the removal of one, for the operator |
 //!
 //! Code that needs one capability takes one trait: `&dyn Records`, not `&dyn Storage`. One method is one transaction; its
 //! documentation states what is atomic, the effect of a repeat, and the errors.
@@ -43,9 +46,13 @@ mod epoch_keys;
 mod epochs;
 mod error;
 mod fair_semaphore;
+mod federation_keys;
 mod files;
 mod flow;
 mod grant;
+mod home_hints;
+mod home_routes;
+mod inventory;
 mod invitations;
 mod issuer_bindings;
 mod maintenance;
@@ -54,10 +61,13 @@ mod object_key;
 mod object_name;
 mod objects;
 mod owner_hash;
+mod peer_states;
+mod plan;
 mod pool_state;
 mod proof_chain;
 mod pull;
 mod pull_position;
+mod purge;
 mod push;
 mod quotas;
 mod rate_limits;
@@ -88,12 +98,23 @@ pub use epoch_keys::{
 pub use epochs::{Advanced, EpochError, EpochRejection, Epochs, MAX_COUNTED_KEYS};
 pub use error::StorageError;
 pub use fair_semaphore::{FairPermit, FairSemaphore, SemaphoreClosed};
+pub use federation_keys::{
+    AddedKey, FederationKey, FederationKeyError, FederationKeyRejection, FederationKeys, KeyPlacement,
+    NewFederationKey, StoredSeed,
+};
 pub use files::{
     Claim, Claimed, Content, FileChange, FileCommit, FileEntry, FileError, FileRejection, FileState, Files,
     StoredFile, Upload,
 };
 pub use flow::Flow;
 pub use grant::{Access, AdminGrant, ReadGrant, WriteGrant};
+pub use home_hints::{HINT_TAG, HOME_HINTS, HomeHint, HomeHints};
+pub use home_routes::{
+    HomeRouteError, HomeRouteRejection, HomeRoutes, HomeServer, InvalidHomeServer, NewStub, StubOutcome,
+};
+pub use inventory::{
+    INVENTORY_PAGE, Inventory, ListedSpace, PENDING_REWRAPS_BOUND, PendingRewraps, RowCounts,
+};
 pub use invitations::{
     INVITATION_LIFETIME, Invitation, InvitationError, InvitationRejection, Invitations, MailboxLimits,
     MailboxPage, NewInvitation,
@@ -108,10 +129,13 @@ pub use object_key::{InvalidObjectKey, ObjectKey, UploadId};
 pub use object_name::ObjectName;
 pub use objects::{ClaimDue, DueObject, LiveObject, OBJECT_GRACE, ObjectQueueState, ObjectUse, Objects};
 pub use owner_hash::OwnerHash;
+pub use peer_states::{PeerState, PeerStates};
+pub use plan::UnusedIndex;
 pub use pool_state::PoolState;
 pub use proof_chain::{InvalidProofChain, ProofChain};
 pub use pull::{CursorAhead, PullError, PullPage, PullRejection, PullRequest, PullState, SpaceHead};
 pub use pull_position::PullPosition;
+pub use purge::{PURGE_BYTES, PURGE_ROWS, PURGED_HOME, Purge, PurgeStep};
 pub use push::{
     CHANGE_WEIGHT, Change, CheckedChange, DeletedFile, InvalidPush, Push, PushBuilder, PushError, PushLimits,
     PushRejection, Pushed, Ticket,
@@ -120,7 +144,7 @@ pub use quotas::{Quota, Quotas, ROW_BYTES, StoredBytes};
 pub use rate_limits::{
     ActorHash, Permit, RateAction, RateLimit, RateLimitError, RateLimitRejection, RateLimits,
 };
-pub use record::{Record, RecordState};
+pub use record::{Record, RecordState, RecordVersion};
 pub use records::Records;
 pub use revocations::Revocations;
 pub use row::Row;
@@ -143,6 +167,12 @@ pub trait Storage:
     + EpochKeys
     + RateLimits
     + IssuerBindings
+    + FederationKeys
+    + HomeRoutes
+    + HomeHints
+    + PeerStates
+    + Inventory
+    + Purge
 {
 }
 impl<T> Storage for T where
@@ -158,6 +188,12 @@ impl<T> Storage for T where
         + EpochKeys
         + RateLimits
         + IssuerBindings
+        + FederationKeys
+        + HomeRoutes
+        + HomeHints
+        + PeerStates
+        + Inventory
+        + Purge
         + ?Sized
 {
 }

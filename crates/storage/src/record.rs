@@ -58,3 +58,20 @@ pub struct Record {
     /// State of the record.
     pub state: RecordState,
 }
+
+/// A version of a record: every push that changes the record has another cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordVersion {
+    /// Id of the record.
+    pub id: RecordId,
+    /// Cursor of the change that wrote the version.
+    pub cursor: Cursor,
+}
+
+impl Record {
+    /// The version of this record.
+    #[must_use]
+    pub fn version(&self) -> RecordVersion {
+        RecordVersion { id: self.id, cursor: self.cursor }
+    }
+}

@@ -1,10 +1,11 @@
 //! Records of a space: opaque blobs, each written under the cursor of its push.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::{
     PullError, PullPage, PullPosition, PullRequest, PullState, Push, PushError, Pushed, ReadGrant,
-    StorageError, Ticket, WriteGrant,
+    RecordVersion, StorageError, Ticket, WriteGrant,
 };
 
 /// Records of a space: opaque blobs, each written under the cursor of its push.
@@ -58,4 +59,18 @@ pub trait Records: Send + Sync {
         state: &PullState,
         position: PullPosition,
     ) -> Result<PullPage, StorageError>;
+
+    /// Reads at most `length` bytes of the blob of a record, from the byte `from` on; `None` if the record does not have this
+    /// version any more. A range beyond the end of the blob is cut there. For readers that are too slow to hold a whole blob in
+    /// memory for them.
+    ///
+    /// # Errors
+    /// Failures of the database only.
+    async fn blob_piece(
+        &self,
+        grant: &ReadGrant,
+        version: RecordVersion,
+        from: usize,
+        length: usize,
+    ) -> Result<Option<Bytes>, StorageError>;
 }

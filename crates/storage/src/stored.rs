@@ -1,8 +1,8 @@
 //! Decoders of stored values, for adapters. A value out of its range is a corrupt row: no statement of an adapter writes one.
 
-use less_sync_core::{ChainSeq, Cursor, Dek, Epoch, MetadataVersion};
+use less_sync_core::{ChainSeq, Cursor, Dek, Epoch, MetadataVersion, PeerId};
 
-use crate::StorageError;
+use crate::{HomeHint, StorageError};
 
 /// A stored value out of its range, named by what it is.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,23 @@ impl<R> From<CorruptRow> for StorageError<R> {
 /// [`CorruptRow`], as for all decoders.
 pub fn cursor(number: i64) -> Result<Cursor, CorruptRow> {
     Cursor::try_from(number).map_err(|_| CorruptRow("cursor"))
+}
+
+/// A stored name of a peer.
+///
+/// # Errors
+/// [`CorruptRow`].
+pub fn peer_id(name: &str) -> Result<PeerId, CorruptRow> {
+    name.parse().map_err(|_| CorruptRow("name of a peer"))
+}
+
+/// A stored home hint; an empty tag is none.
+///
+/// # Errors
+/// [`CorruptRow`].
+pub fn home_hint(peer: &str, tag: Option<&[u8]>) -> Result<HomeHint, CorruptRow> {
+    let tag = tag.filter(|tag| !tag.is_empty()).map(<[u8; crate::HINT_TAG]>::try_from).transpose();
+    Ok(HomeHint { peer: peer_id(peer)?, tag: tag.map_err(|_| CorruptRow("tag of a home hint"))? })
 }
 
 /// A stored epoch.

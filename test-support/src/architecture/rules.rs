@@ -26,6 +26,7 @@ pub(super) const FOR_TESTS: &[&str] =
 const CORE: &str = "less-sync-core";
 const DISK: &str = "less-sync-disk";
 const PROCESS: &str = "less-sync-process";
+const DOCTOR: &str = "less-sync-doctor";
 const AUTH: &str = "less-sync-auth";
 const METRICS: &str = "less-sync-metrics";
 const STORAGE: &str = "less-sync-storage";
@@ -35,6 +36,9 @@ const HISTORY: &str = "less-sync-history";
 const KEYSTORE: &str = "less-sync-keystore";
 const BENCH: &str = "less-sync-bench";
 const MANUAL: &str = "less-sync-manual";
+const FEDERATION: &str = "less-sync-federation";
+const ISSUER: &str = "less-sync-issuer";
+const BUS: &str = "less-sync-bus";
 
 /// Workspace packages that an edge may use.
 const EDGE: &[&str] = &[CORE, AUTH, METRICS, STORAGE, ENGINE];
@@ -44,6 +48,7 @@ const ALL: &[&str] = &[
     CORE,
     DISK,
     PROCESS,
+    DOCTOR,
     AUTH,
     METRICS,
     STORAGE,
@@ -55,7 +60,10 @@ const ALL: &[&str] = &[
     "less-sync-storage-objects",
     "less-sync-realtime",
     "less-sync-api",
+    FEDERATION,
     MANUAL,
+    ISSUER,
+    BUS,
     "less-sync-app",
 ];
 
@@ -76,6 +84,7 @@ pub const CRATES: &[CrateRule] = &[
     CrateRule { name: CORE, may_use: &[], never_directly: &["serde_json", "anyhow"], never_below: IO },
     CrateRule { name: DISK, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: PROCESS, may_use: &[], never_directly: &["anyhow"], never_below: &[HTTP, SQL] },
+    CrateRule { name: DOCTOR, may_use: &[], never_directly: &["anyhow"], never_below: &[SOCKETS, HTTP, SQL] },
     CrateRule { name: AUTH, may_use: &[CORE], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: METRICS, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: STORAGE, may_use: &[CORE], never_directly: &["anyhow", "serde"], never_below: IO },
@@ -122,6 +131,25 @@ pub const CRATES: &[CrateRule] = &[
         never_below: &[SQL],
     },
     CrateRule {
+        name: FEDERATION,
+        may_use: &[CORE, AUTH, METRICS, STORAGE, ENGINE, "less-sync-realtime"],
+        never_directly: &["anyhow", "minicbor", "rand"],
+        never_below: &[SQL],
+    },
+    CrateRule {
+        name: BUS,
+        // The connection for notifications is that of the database adapter; the bus contains no SQL.
+        may_use: &[CORE, METRICS, ENGINE, "less-sync-storage-postgres"],
+        never_directly: &["anyhow", "minicbor", "rand", "serde_json", "sqlx"],
+        never_below: &[&["axum"]],
+    },
+    CrateRule {
+        name: ISSUER,
+        may_use: &[CORE, DISK, AUTH, ENGINE],
+        never_directly: &["anyhow"],
+        never_below: &[SQL],
+    },
+    CrateRule {
         name: CLIENT,
         may_use: &[CORE, AUTH],
         never_directly: &["anyhow"],
@@ -146,6 +174,12 @@ pub const CRATES: &[CrateRule] = &[
         never_directly: &[],
         never_below: &[],
     },
+    CrateRule {
+        name: "less-sync-federation-keygen",
+        may_use: &["less-sync-app"],
+        never_directly: &[],
+        never_below: &[],
+    },
     CrateRule { name: MANUAL, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule { name: HISTORY, may_use: &[], never_directly: &["anyhow"], never_below: IO },
     CrateRule {
@@ -162,7 +196,7 @@ pub const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "less-sync",
-        may_use: &[CORE, DISK, PROCESS, CLIENT, HISTORY, KEYSTORE, BENCH, MANUAL],
+        may_use: &[CORE, DISK, PROCESS, DOCTOR, CLIENT, HISTORY, KEYSTORE, BENCH, MANUAL],
         never_directly: &[],
         never_below: &[&["axum"], SQL],
     },

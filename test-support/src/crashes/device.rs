@@ -28,6 +28,8 @@ pub(super) struct Device {
     state: Arc<RunState>,
     user: User,
     name: String,
+    /// Number of the server that it uses.
+    site: usize,
     chance: StdRng,
     /// Values it has made up so far.
     values: u64,
@@ -42,6 +44,7 @@ impl Device {
         Self {
             state: state.clone(),
             name: format!("{}-{number}", user.name),
+            site: number as usize % state.servers.len(),
             user,
             chance: StdRng::seed_from_u64(seed),
             values: 0,
@@ -53,18 +56,20 @@ impl Device {
     /// Works until it is told to stop, over as many connections as that takes.
     pub(super) async fn work(mut self) {
         while !self.state.stop.is_cancelled() {
-            let Some((connection, _events)) = dial(&self.state, &self.user).await else { continue };
+            let dialled = dial(&self.state, &self.user, &mut self.site).await;
+            let Some((connection, _events)) = dialled else { continue };
             while !self.state.stop.is_cancelled() && self.act(&connection).await.is_ok() {}
         }
     }
 
-    /// Pulls everything there is, however many attempts that takes.
-    pub(super) async fn pull_everything(mut self) {
+    /// Pulls everything there is, however many attempts that takes. Returns the cursor of the space.
+    pub(super) async fn pull_everything(mut self) -> Cursor {
         loop {
-            let Some((connection, _events)) = dial(&self.state, &self.user).await else { continue };
+            let dialled = dial(&self.state, &self.user, &mut self.site).await;
+            let Some((connection, _events)) = dialled else { continue };
             self.since = Cursor::ZERO;
             if self.pull(&connection).await.is_ok() {
-                return;
+                return self.since;
             }
         }
     }
@@ -112,13 +117,12 @@ impl Device {
     /// Pushes without waiting in between.
     async fn push_several(&mut self, connection: &Connection) -> Result<(), Broken> {
         let pushes: Vec<_> = (0..4).map(|_| self.changes()).collect();
-        let outcomes =
-            join_all(pushes.iter().map(|changes| send(&self.state, &self.user, connection, changes))).await;
+        let outcomes = join_all(pushes.iter().map(|changes| self.send(connection, changes))).await;
         outcomes.into_iter().zip(pushes).try_for_each(|(outcome, changes)| self.learn(outcome, &changes))
     }
 
     async fn push(&mut self, connection: &Connection, changes: Vec<Change>) -> Result<(), Broken> {
-        let outcome = send(&self.state, &self.user, connection, &changes).await;
+        let outcome = self.send(connection, &changes).await;
         self.learn(outcome, &changes)
     }
 
@@ -145,51 +149,48 @@ impl Device {
         self.state.record(&Event::Pulled { op, cursor: cursor.get(), rows });
         Ok(())
     }
+
+    /// Pushes, and writes down what came of it: the cursor, or nothing when it was rejected.
+    async fn send(&self, connection: &Connection, changes: &[Change]) -> Result<Option<Cursor>, Broken> {
+        let (state, user) = (&self.state, &self.user);
+        let (op, space) = (state.history.op(), user.space.to_string());
+        state.record(&Event::Push { op, space, changes: changes.iter().map(noted).collect() });
+        match connection.push(user.space, changes).await {
+            Ok(cursor) => {
+                state.record(&Event::Pushed { op, cursor: cursor.get() });
+                state.acknowledged.send_modify(|count| *count += 1);
+                Ok(Some(cursor))
+            }
+            Err(PushError::Rejected { code: Code::Known(ErrorCode::Conflict), .. }) => {
+                state.record(&Event::Rejected { op });
+                Ok(None)
+            }
+            // The commit may have happened all the same (storage T9).
+            Err(PushError::Rejected { code: Code::Known(ErrorCode::Internal), .. }) => {
+                state.record(&Event::Lost { op });
+                state.until_it_may_be_back(self.site).await;
+                Ok(None)
+            }
+            Err(PushError::Call(CallError::Ended(_) | CallError::Timeout)) => {
+                state.record(&Event::Lost { op });
+                Err(Broken)
+            }
+            Err(other) => panic!("a push was answered with {other}"),
+        }
+    }
 }
 
-/// A connection, if there is a server at the moment.
-pub(super) async fn dial(state: &RunState, user: &User) -> Option<(Connection, Events)> {
-    let address = *state.server.borrow();
+/// A connection, if there is a server at the moment; otherwise the next attempt is for the next server.
+pub(super) async fn dial(state: &RunState, user: &User, site: &mut usize) -> Option<(Connection, Events)> {
+    let address = *state.servers[*site].borrow();
     let endpoint = Endpoint::from_base(&format!("http://{address}/api/v1")).expect("an address");
     let token = AccessToken::from(user.token.as_str());
     let dialled = Dialer::new(endpoint).dial(Auth::Token(token)).await.ok();
     if dialled.is_none() {
-        state.until_it_may_be_back().await;
+        state.until_it_may_be_back(*site).await;
+        *site = (*site + 1) % state.servers.len();
     }
     dialled
-}
-
-/// Pushes, and writes down what came of it: the cursor, or nothing when it was rejected.
-async fn send(
-    state: &RunState,
-    user: &User,
-    connection: &Connection,
-    changes: &[Change],
-) -> Result<Option<Cursor>, Broken> {
-    let (op, space) = (state.history.op(), user.space.to_string());
-    state.record(&Event::Push { op, space, changes: changes.iter().map(noted).collect() });
-    match connection.push(user.space, changes).await {
-        Ok(cursor) => {
-            state.record(&Event::Pushed { op, cursor: cursor.get() });
-            state.acknowledged.send_modify(|count| *count += 1);
-            Ok(Some(cursor))
-        }
-        Err(PushError::Rejected { code: Code::Known(ErrorCode::Conflict), .. }) => {
-            state.record(&Event::Rejected { op });
-            Ok(None)
-        }
-        // The commit may have happened all the same (storage T9).
-        Err(PushError::Rejected { code: Code::Known(ErrorCode::Internal), .. }) => {
-            state.record(&Event::Lost { op });
-            state.until_it_may_be_back().await;
-            Ok(None)
-        }
-        Err(PushError::Call(CallError::Ended(_) | CallError::Timeout)) => {
-            state.record(&Event::Lost { op });
-            Err(Broken)
-        }
-        Err(other) => panic!("a push was answered with {other}"),
-    }
 }
 
 fn noted(change: &Change) -> history::Change {

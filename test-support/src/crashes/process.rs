@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
 use super::run_state::{RECOVERY, User};
-use crate::{RawClient, within};
+use crate::{EmptyEnvironment as _, RawClient, within};
 
 /// A development server with a directory of its own, which outlives the process.
 #[derive(Debug)]
@@ -49,6 +49,14 @@ impl ServerProcess {
     /// If it does not start again.
     pub async fn kill_and_restart(&mut self) {
         self.running.child.kill().await.expect("a process to kill");
+        self.restart().await;
+    }
+
+    /// Starts another process on the same data, at the same address, after the last one has ended.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn restart(&mut self) {
         let address = *self.address.borrow();
         let (running, address) =
             launch(&self.program, address, self.database.as_deref(), &self.directory).await;
@@ -127,7 +135,7 @@ async fn launch(
     command
         .args(["--dev", "--listen", &listen.to_string()])
         .args(database.iter().flat_map(|database| ["--database", database]))
-        .env_clear()
+        .empty_environment()
         // The load is meant to hurt, not to be held back.
         .envs([("WS_INBOUND_RATE", "100000"), ("WS_INBOUND_BURST", "100000")])
         // On a busy machine a client may take long until it sends its token.

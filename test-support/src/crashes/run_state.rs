@@ -1,11 +1,12 @@
-//! State of a run, shared by its clients: the history, the number of acknowledged pushes, and the address of the server.
+//! State of a run, shared by its clients: the history, the number of acknowledged pushes, and the addresses of the servers.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use less_sync_core::SpaceId;
+use less_sync_core::{Cursor, SpaceId};
 use less_sync_history::{Event, Recorder};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -23,8 +24,14 @@ pub(super) const RECOVERY: Duration = Duration::from_mins(1);
 pub(super) struct RunState {
     pub(super) history: Recorder<BufWriter<File>>,
     pub(super) acknowledged: watch::Sender<u64>,
-    pub(super) server: watch::Receiver<SocketAddr>,
+    /// Addresses of the nodes of one deployment.
+    pub(super) servers: Vec<watch::Receiver<SocketAddr>>,
+    /// Cursor that each watcher has reached, by user and number.
+    pub(super) reached: watch::Sender<BTreeMap<(String, usize), Cursor>>,
+    /// Ends the devices that write.
     pub(super) stop: CancellationToken,
+    /// Ends the watchers.
+    pub(super) end: CancellationToken,
 }
 
 /// A user.
@@ -53,10 +60,21 @@ impl RunState {
         self.history.record(event).expect("a history that can be written");
     }
 
-    /// Waits until the server has another address, or for a moment: it may be back at the same one.
-    pub(super) async fn until_it_may_be_back(&self) {
+    /// Waits until every watcher of a user has reached the cursor.
+    pub(super) async fn until_watchers_reach(&self, user: &str, cursor: Cursor) {
+        let mut reached = self.reached.subscribe();
+        let are_there = |reached: &BTreeMap<(String, usize), Cursor>| {
+            let mut own = reached.iter().filter(|((of, _), _)| of == user);
+            own.all(|(_, at)| *at >= cursor)
+        };
+        let waited = tokio::time::timeout(RECOVERY, reached.wait_for(are_there)).await;
+        assert!(waited.is_ok(), "watchers stay behind {cursor:?} of {user}: {:?}", *self.reached.borrow());
+    }
+
+    /// Waits until a server is started again, or for a moment: it may be back already.
+    pub(super) async fn until_it_may_be_back(&self, site: usize) {
         const MOMENT: Duration = Duration::from_millis(20);
-        let mut server = self.server.clone();
+        let mut server = self.servers[site].clone();
         server.mark_unchanged();
         let _either = tokio::time::timeout(MOMENT, server.changed()).await;
     }

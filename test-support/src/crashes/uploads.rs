@@ -27,7 +27,7 @@ const LARGEST: usize = 6 * 1024 * 1024;
 /// Extent of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadCrashes {
-    /// Number of kills of the server.
+    /// Number of kills.
     pub kills: u32,
     /// Uploads that are under way at any time.
     pub uploaders: u32,
@@ -69,12 +69,16 @@ struct Known {
 }
 
 impl UploadCrashes {
-    /// Lets uploaders work on `server`, which keeps its data in its own directory, while it is killed again and again. Then
-    /// downloads everything, stops the server and compares its objects with its database.
+    /// Lets uploaders work on `server`, which keeps its data in its own directory, while `kill` is called, which kills something
+    /// and brings it back. Then downloads everything, stops the server and compares its objects with its database.
     ///
     /// # Panics
     /// If something acknowledged is missing or has become something else, or an object is left that nothing refers to.
-    pub async fn run(self, mut server: ServerProcess) -> Uploaded {
+    pub async fn run(
+        self,
+        mut server: ServerProcess,
+        mut kill: impl AsyncFnMut(&mut ServerProcess),
+    ) -> Uploaded {
         let user = server.user("uploader").await;
         let run = Arc::new(Box::pin(UploadRun::new(&server, user)).await);
         let mut uploaders = JoinSet::new();
@@ -83,7 +87,7 @@ impl UploadCrashes {
         }
         for _ in 0..self.kills {
             run.until_acknowledged(self.between_kills).await;
-            server.kill_and_restart().await;
+            kill(&mut server).await;
         }
         run.until_acknowledged(self.between_kills).await;
         run.stop.cancel();

@@ -7,9 +7,12 @@ use std::time::Duration;
 use url::Url;
 
 use super::durability::Durability;
+use super::version::MajorVersion;
 use super::watcher::{Until, Watcher};
+use crate::free_address::free_address;
 
-const IMAGE: &str = "postgres:18-alpine";
+/// Version of the image of runs that ask for none.
+const NEWEST: &str = "18";
 
 const CLEAN_UP: &str = "docker rm --force --volumes \"$1\"; rm -rf \"$2\"";
 
@@ -33,10 +36,14 @@ impl Container {
         if !engine_answers() {
             return None;
         }
-        let port = free_port();
+        // The container keeps it over a restart.
+        let port = free_address().port();
         let publish = format!("127.0.0.1:{port}:5432");
+        let version =
+            MajorVersion::requested().map_or_else(|| NEWEST.to_owned(), |version| version.to_string());
+        let image = format!("postgres:{version}-alpine");
         let mut arguments = vec!["run", "--detach", "--publish", &publish];
-        arguments.extend(["--env", "POSTGRES_HOST_AUTH_METHOD=trust", IMAGE, "-c", "max_connections=400"]);
+        arguments.extend(["--env", "POSTGRES_HOST_AUTH_METHOD=trust", &image, "-c", "max_connections=400"]);
         if durability == Durability::Volatile {
             arguments.extend([
                 "-c",
@@ -84,12 +91,6 @@ fn engine_answers() -> bool {
     let mut ask = Command::new("timeout");
     ask.args([ENGINE_TIMEOUT, "docker", "version", "--format", "{{.Server.Version}}"]);
     ask.stdin(Stdio::null()).output().is_ok_and(|answer| answer.status.success())
-}
-
-/// A port that was free a moment ago; it stays the container's over a restart.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 fn docker(arguments: &[&str]) -> String {

@@ -1,10 +1,12 @@
 //! Database of a single test.
 
+use tokio::sync::OnceCell;
 use url::Url;
 use uuid::Uuid;
 
 use super::run::shared;
 use super::server::{connect, execute, with_database};
+use super::version::MajorVersion;
 use super::{PrivateServer, template};
 
 /// A database that no other test uses, so locks and channels are private too. Dropped with its sessions at the end.
@@ -54,6 +56,11 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Runs a statement on it as an administrator.
+    pub async fn execute(&self, sql: &str) {
+        execute(&mut connect(&self.url).await, sql.to_owned()).await;
+    }
+
     /// Name of the database.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -77,9 +84,21 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Finding or starting a server blocks.
+/// The shared server, of the version that the run asks for. Finding or starting it blocks.
 async fn server() -> &'static Url {
-    tokio::task::spawn_blocking(shared).await.expect("PostgreSQL")
+    static CHECKED: OnceCell<()> = OnceCell::const_new();
+    let server = tokio::task::spawn_blocking(shared).await.expect("PostgreSQL");
+    if let Some(version) = MajorVersion::requested() {
+        CHECKED.get_or_init(|| check_version(server, version)).await;
+    }
+    server
+}
+
+async fn check_version(server: &Url, version: MajorVersion) {
+    let query = "SELECT current_setting('server_version_num')::int / 10000";
+    let found = sqlx::query_scalar(query).fetch_one(&mut connect(server.as_str()).await).await;
+    let mismatch = version.mismatch(found.expect("a version"));
+    assert!(mismatch.is_none(), "{}", mismatch.unwrap_or_default());
 }
 
 #[expect(clippy::disallowed_methods, reason = "a name that no other process makes up")]

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use url::Url;
 
 use super::durability::Durability;
+use super::version::MajorVersion;
 use super::watcher::{Until, Watcher};
 
 /// Folder in which distributions install PostgreSQL outside of the path, one folder per major version.
@@ -106,26 +107,35 @@ impl LocalServer {
 struct Programs {
     initdb: PathBuf,
     pg_ctl: PathBuf,
+    /// Folder of the libraries that came with the programs.
+    libraries: Option<PathBuf>,
     /// User and group; PostgreSQL refuses to run as root, so root runs it as another user.
     user: Option<(u32, u32)>,
 }
 
 impl Programs {
-    /// Finds the programs on the path, else the newest installed version.
+    /// Finds the programs of the requested version; without a request, those on the path, else the newest installed version.
     fn find() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut folders: Vec<PathBuf> = std::env::split_paths(&path).chain(installed()).collect();
+        let mut folders: Vec<PathBuf> = match MajorVersion::requested() {
+            Some(version) => version.folders().collect(),
+            None => std::env::split_paths(&path).chain(installed()).collect(),
+        };
         folders
             .retain(|folder| ["initdb", "postgres", "pg_ctl"].iter().all(|name| folder.join(name).is_file()));
         let folder = folders.into_iter().next()?;
         let user = rustix::process::geteuid().is_root().then(unprivileged);
-        Some(Self { initdb: folder.join("initdb"), pg_ctl: folder.join("pg_ctl"), user })
+        let libraries = Some(folder.join("../lib")).filter(|libraries| libraries.join("libpq.so.5").exists());
+        Some(Self { initdb: folder.join("initdb"), pg_ctl: folder.join("pg_ctl"), libraries, user })
     }
 
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         // Another user may not enter where we are.
         command.current_dir("/").stdin(Stdio::null());
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
         }

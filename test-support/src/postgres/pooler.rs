@@ -1,12 +1,14 @@
 //! `PgBouncer` in front of a database, pooling transactions.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use url::Url;
@@ -14,6 +16,7 @@ use url::Url;
 use super::TestDatabase;
 use super::local::unprivileged;
 use super::proxied::{through, upstream};
+use crate::free_address::free_address;
 use crate::proxy::Upstream;
 use crate::within;
 
@@ -69,6 +72,20 @@ impl Pooler {
         pooler
     }
 
+    /// Changes a setting of the running proxy.
+    ///
+    /// # Panics
+    /// If the proxy rejects it.
+    pub async fn set(&self, name: &str, value: &str) {
+        let mut console = Url::parse(&self.url).expect("the URL of a database");
+        console.set_path("/pgbouncer");
+        let options: PgConnectOptions = console.as_str().parse().expect("the URL of a database");
+        // The console has the simple protocol only.
+        let mut console = options.extra_float_digits(None).connect().await.expect("the console of the proxy");
+        let command = sqlx::raw_sql(AssertSqlSafe(format!("SET {name} = '{value}'")));
+        console.execute(command).await.expect("a setting of the proxy");
+    }
+
     /// URL of the database through the proxy.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -105,15 +122,10 @@ fn ini(server: &Url, address: SocketAddr, settings: &str) -> String {
     format!(
         "[databases]\n* = host={host} port={port} user={}{password}\n[pgbouncer]\nlisten_addr = {}\nlisten_port = {}\n\
          unix_socket_dir =\nauth_type = any\npool_mode = transaction\nmax_client_conn = 500\ndefault_pool_size = 3\n\
-         {settings}\n",
+         admin_users = {}\n{settings}\n",
         server.username(),
         address.ip(),
         address.port(),
+        server.username(),
     )
-}
-
-/// A loopback address that was free a moment ago.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("the address of a bound listener")
 }

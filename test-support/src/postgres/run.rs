@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use url::Url;
 
 use super::durability::Durability;
-use super::server::{NO_WAY, OwnedServer};
+use super::server::{OwnedServer, no_way};
 use super::watcher::Until;
 
 /// URL of the database `postgres` on the shared server of this process.
@@ -52,7 +52,8 @@ fn shared_server() -> Option<Url> {
 
 fn start(folder: &Path) -> String {
     // Every test is a child of the runner.
-    let own = OwnedServer::start(Durability::Volatile, Until::Gone(parent_id()), folder).expect(NO_WAY);
+    let own = OwnedServer::start(Durability::Volatile, Until::Gone(parent_id()), folder);
+    let own = own.unwrap_or_else(|| panic!("{}", no_way()));
     let url = String::from(own.url());
     fs::write(folder.join("url"), &url).expect("a note for the others");
     url

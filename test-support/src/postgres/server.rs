@@ -9,14 +9,20 @@ use url::Url;
 use super::container::Container;
 use super::durability::Durability;
 use super::local::LocalServer;
+use super::version::MajorVersion;
 use super::watcher::Until;
 use crate::{DEADLINE, within};
 
-pub(super) const NO_WAY: &str = "these tests need PostgreSQL, by one of three ways: \
+const NO_WAY: &str = "these tests need PostgreSQL, by one of three ways: \
     (1) set LESS_TEST_DATABASE_URL to a server where the user may create databases; \
     (2) start a Docker engine; \
     (3) install PostgreSQL 15 or newer (initdb, postgres and pg_ctl on PATH or in /usr/lib/postgresql/*/bin). \
     Everything else runs with: cargo nextest run -E 'not package(less-sync-storage-postgres)'";
+
+/// Message of a test that has no way to a server.
+pub(super) fn no_way() -> String {
+    MajorVersion::requested().map_or_else(|| NO_WAY.to_owned(), MajorVersion::no_way)
+}
 
 /// A server owned by one test, which may stop and kill it. Ends when it is dropped, or with the process.
 #[derive(Debug)]
@@ -39,7 +45,8 @@ impl OwnedServer {
     pub(super) fn start_until_dropped(durability: Durability) -> Self {
         let folder =
             tempfile::Builder::new().prefix("less-sync-pg-").tempdir().expect("a temporary directory");
-        let own = Self::start(durability, Until::Dropped, folder.path()).expect(NO_WAY);
+        let own = Self::start(durability, Until::Dropped, folder.path());
+        let own = own.unwrap_or_else(|| panic!("{}", no_way()));
         // From here on its watcher removes it.
         drop(folder.keep());
         own

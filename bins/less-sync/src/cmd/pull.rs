@@ -15,13 +15,14 @@ use crate::content;
 use crate::cursor;
 use crate::failure::Failure;
 use crate::fields::Fields;
-use crate::output::{Output, counter, has_reader, message};
+use crate::output::{Output, counter, has_reader, message, write_bare};
+use crate::people::{Change, People, Prefix};
 use crate::target::{SpaceArgument, SpaceConnection, Target};
 use directory::Directory;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Records are decrypted with the keys of the key directory, and text is shown as text; --json shows other content as base64. Records that cannot be decrypted are reported on standard error, and the exit code is 3. The last line has the cursor of the space: pass it to --since to read later changes."
+    after_help = "Records are decrypted with the keys of the key directory, and shown with the size of their ciphertext; --json has whole ids, and content that is no text as base64. Records that cannot be decrypted are reported on standard error, and the exit code is 3. The last line has the cursor of the space: pass it to --since to read later changes."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -56,7 +57,8 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
 /// Prints all rows; returns the number of records that could not be decrypted.
 async fn pull(opened: &SpaceConnection, arguments: &Arguments, output: Output) -> anyhow::Result<u64> {
     let directory = arguments.out.as_deref().map(Directory::open).transpose()?;
-    let mut rows = Rows { directory, output, bar: counter("rows"), opened, unreadable: 0 };
+    let people = People::of_stdout(std::iter::empty());
+    let mut rows = Rows { directory, output, people, bar: counter("rows"), opened, unreadable: 0 };
     let space = opened.pull_space(arguments.since);
     let mut pull = opened.connection.pull(&[space]).await.context("cannot pull")?;
     while let Some(item) = pull.next().await {
@@ -74,6 +76,7 @@ async fn pull(opened: &SpaceConnection, arguments: &Arguments, output: Output) -
 struct Rows<'a> {
     directory: Option<Directory>,
     output: Output,
+    people: People,
     bar: ProgressBar,
     opened: &'a SpaceConnection,
     unreadable: u64,
@@ -81,27 +84,34 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn take(&mut self, item: PullItem) -> anyhow::Result<()> {
-        let line = match item {
-            PullItem::Begin { .. } => return Ok(()),
-            PullItem::Record(row) => match self.decrypted(&row) {
-                Some(row) => self.record(&row)?,
-                None => return Ok(()),
-            },
-            PullItem::Membership { cursor, entries } => {
-                for entry in &entries {
-                    self.write(&membership(cursor, entry))?;
-                }
-                return Ok(());
+        match item {
+            PullItem::Begin { .. } => Ok(()),
+            PullItem::Record(row) => {
+                let sealed = row.blob.as_ref().map(bytes::Bytes::len).filter(|_| !self.opened.is_plain);
+                let Some(row) = self.decrypted(&row) else { return Ok(()) };
+                let line = self.record(&row)?;
+                self.write(&line, &Change::record(&row, sealed))
             }
-            PullItem::File { cursor, file } => file_line(cursor, &file),
-            PullItem::Commit { space, prev, cursor, rows } => Fields::new()
-                .with("kind", "commit")
-                .with("space", space.to_string())
-                .with("since", prev.get())
-                .with("cursor", cursor.get())
-                .with("rows", rows),
-        };
-        self.write(&line)
+            PullItem::Membership { cursor, entries } => entries.iter().try_for_each(|entry| {
+                self.write(&membership(cursor, entry), &Change::membership(cursor, 1, entry.payload.len()))
+            }),
+            PullItem::File { cursor, file } => {
+                self.write(&file_line(cursor, &file), &Change::file(cursor, &file))
+            }
+            PullItem::Commit { space, prev, cursor, rows } => {
+                if !self.has_fields() {
+                    let (name, cursor) = (self.opened.keys.name(), cursor.get());
+                    return self.write_text(&format!("{name} is at #{cursor}: {}", counted(rows)));
+                }
+                let line = Fields::new()
+                    .with("kind", "commit")
+                    .with("space", space.to_string())
+                    .with("since", prev.get())
+                    .with("cursor", cursor.get())
+                    .with("rows", rows);
+                self.write_fields(&line)
+            }
+        }
     }
 
     /// Record with decrypted content; `None` after reporting one that cannot be decrypted.
@@ -128,9 +138,34 @@ impl Rows<'_> {
         Ok(line.with_some("path", path.map(|path| path.display().to_string())))
     }
 
-    fn write(&self, line: &Fields) -> anyhow::Result<()> {
+    fn write(&self, line: &Fields, change: &Change) -> anyhow::Result<()> {
+        if self.has_fields() {
+            return self.write_fields(line);
+        }
+        self.write_text(&self.people.line(Prefix::default(), change))
+    }
+
+    /// Returns whether lines are for programs: JSON, and the paths of written files.
+    fn has_fields(&self) -> bool {
+        self.output.is_json() || self.directory.is_some()
+    }
+
+    fn write_fields(&self, line: &Fields) -> anyhow::Result<()> {
         self.bar.inc(1);
         self.output.write(line).context("cannot write the result")
+    }
+
+    fn write_text(&self, text: &str) -> anyhow::Result<()> {
+        self.bar.inc(1);
+        write_bare(text).context("cannot write the result")
+    }
+}
+
+fn counted(rows: u64) -> String {
+    match rows {
+        0 => "no changes".to_owned(),
+        1 => "1 change".to_owned(),
+        several => format!("{several} changes"),
     }
 }
 

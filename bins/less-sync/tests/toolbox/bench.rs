@@ -92,6 +92,11 @@ fn events() {
 }
 
 #[test]
+fn events_under_shipped_limits_keep_to_the_rate_that_they_admit() {
+    measures("max_events_per_s", &["events", "--watchers", "3", "--window", "4", "--shipped-limits"]);
+}
+
+#[test]
 fn pull() {
     measures("mb_per_s", &["pull", "--records", "2000", "--slowly"]);
 }

@@ -223,3 +223,18 @@ fn bench_names_the_server_program_that_cannot_be_started() {
         stderr(&output)
     );
 }
+
+/// Help, version and scripts that could not be written are failures.
+#[test]
+fn full_standard_output_is_a_failure() {
+    for arguments in [&["--help"][..], &["--version"], &["help", "push"], &["completions", "bash"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync"));
+        let output = command.args(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            stderr(&output).starts_with("error: cannot write to standard output\n  No space"),
+            "{output:?}"
+        );
+    }
+}

@@ -6,11 +6,11 @@
 //! |---|---|
 //! | `<!-- run -->` | runs in the shell of the session, and must succeed |
 //! | `<!-- run: fails -->` | its last command must fail |
-//! | `<!-- run: background NAME -->` | runs until the end of the session, as in a terminal of its own |
+//! | `<!-- run: background NAME -->` | runs until the end of the session, as in a terminal of its own. `server` is one with `--dev`, `production` one without, `issuer` an issuer |
 //! | `<!-- prints -->`, `<!-- prints: NAME -->` | lines that the block before, or the one of this name, prints in this order; `…` is any text |
 //! | `<!-- not run: REASON -->` | is not run |
 //!
-//! `cargo run` starts the programs that the tests have built; the port of the server is a free one.
+//! `cargo run` starts the programs that the tests have built; the ports of server and issuer are free ones.
 
 mod script;
 mod session;
@@ -98,17 +98,21 @@ async fn readme_works_on_postgresql() {
     session.run(&section("Run it on PostgreSQL")).await;
     session.run(&section("Share it")).await;
     let log = session.end("server");
-    let is_expected = |line: &&str| line.contains("DATABASE_URL of the environment is ignored by --dev");
+    // A busy machine is no fault of the server.
+    let expected = ["DATABASE_URL of the environment is ignored by --dev", "storage operation was slow"];
+    let is_expected = |line: &&str| expected.iter().any(|text| line.contains(text));
     let log: String = log.lines().filter(|line| !is_expected(line)).collect();
     assert!(!log.contains("WARN") && !log.contains("ERROR") && !log.contains("Step {"), "{log}");
 }
 
 /// Pages for users, without the README.
 fn pages() -> Vec<(String, String)> {
-    let folders = ["docs", "docs/how-to", "benches", "examples/node-client", "examples/browser"];
+    let examples =
+        ["node-client", "python-client", "openid-provider", "browser"].map(|name| format!("examples/{name}"));
+    let folders = ["docs", "docs/how-to", "benches"].map(str::to_owned).into_iter().chain(examples);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let names = folders.into_iter().flat_map(|folder| {
-        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+    let names = folders.flat_map(|folder| {
+        let entries = std::fs::read_dir(root.join(&folder)).unwrap();
         entries.map(move |entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))
     });
     let mut names: Vec<_> =

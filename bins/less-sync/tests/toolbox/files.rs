@@ -1,5 +1,6 @@
 //! Files in a personal space.
 
+mod behind_caddy;
 mod interruptions;
 mod listing;
 mod rejections;

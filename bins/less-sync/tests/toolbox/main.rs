@@ -7,16 +7,22 @@
     reason = "test helpers fail the test"
 )]
 
+mod admin;
 mod bench;
 mod cli;
+mod demo;
 mod development_server;
+mod doctor;
 mod documents;
 mod files;
 mod history_check;
+mod live;
+mod login;
 mod node_client;
 mod personal_space;
 mod process_one;
 mod program;
+mod python_client;
 mod records;
 mod sharing;
 mod terminal;

@@ -33,7 +33,7 @@ async fn pushed_records_are_stored_encrypted_and_shown_as_text() {
 
     assert_eq!(texts(&terminal.results(&["pull"]).await), ["dear diary"]);
     let shown = terminal.run(&["pull"]).await;
-    assert!(String::from_utf8_lossy(&shown.stdout).contains(" text=\"dear diary\"\n"), "{shown:?}");
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("  \"dear diary\"  "), "{shown:?}");
     // The key was created after the start of `tail`.
     let record = tail.until_kind("record").await;
     assert_eq!((&record["record"], &record["text"]), (&id, &"dear diary".into()));
@@ -110,5 +110,5 @@ async fn plain_records_are_written_and_shown_on_request_only() {
     assert_eq!((&rows[1]["blob"], rows[1]["dek"].as_str().map(str::len)), (&"/w==".into(), Some(60)));
     let output = terminal.run(&["pull", "--plain"]).await;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains(" binary=true\n") && !text.contains("/w=="), "{text}");
+    assert!(text.contains("  binary, 1 B  ") && !text.contains("/w=="), "{text}");
 }

@@ -7,4 +7,4 @@ mod files;
 mod rejections;
 mod removal;
 mod rotation;
-mod toolbox_user;
+pub(crate) mod toolbox_user;

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use less_sync_client::Change;
 use less_sync_core::Cursor;
-use less_sync_test_support::{Device, record_id, within};
+use less_sync_test_support::{Device, EmptyEnvironment as _, record_id, within};
 use sqlx::Connection as _;
 
 use crate::site::{Site, Store, stop};
@@ -64,12 +64,12 @@ async fn every_cursor_is_raised_once(store: Store) {
 
 #[tokio::test]
 async fn every_cursor_of_sqlite_is_raised_once() {
-    every_cursor_is_raised_once(Store::Sqlite).await;
+    Box::pin(every_cursor_is_raised_once(Store::Sqlite)).await;
 }
 
 #[tokio::test]
 async fn every_cursor_of_postgresql_is_raised_once() {
-    every_cursor_is_raised_once(Store::Postgres).await;
+    Box::pin(every_cursor_is_raised_once(Store::Postgres)).await;
 }
 
 async fn jump_beyond_the_maximum_changes_nothing(store: Store) {
@@ -108,7 +108,7 @@ async fn killed_run_has_changed_whole_spaces_and_is_continued() {
     .await
     .unwrap();
     let mut run = Command::new(env!("CARGO_BIN_EXE_less-sync-migrate"))
-        .env_clear()
+        .empty_environment()
         .envs(site.settings().iter().cloned())
         .args(["after-restore", "--jump", "1000"])
         .stdout(Stdio::null())

@@ -77,6 +77,23 @@ impl Fixture {
     }
 }
 
+/// As in a snapshot of a file system. Permissions do not stop a test that runs as root.
+#[tokio::test]
+async fn database_in_a_directory_that_cannot_be_written_is_backed_up() {
+    let fixture = Fixture::new(Store::Sqlite).await;
+    let target = fixture.target();
+    let Fixture { site, server, .. } = fixture;
+    stop(server).await;
+    let permit = |mode| {
+        fs::set_permissions(site.folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(site.folder.path().join("files"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    permit(0o500);
+    let backup = site.run(&["backup", &target]);
+    permit(0o700);
+    assert_eq!((backup.code, backup.err.as_str()), (0, ""), "{}", backup.out);
+}
+
 async fn damaged_and_missing_files_are_named(store: Store) {
     let fixture = Fixture::new(store).await;
     fixture.site.backup(&fixture.target()).succeeded();
@@ -100,12 +117,12 @@ async fn damaged_and_missing_files_are_named(store: Store) {
 
 #[tokio::test]
 async fn damaged_and_missing_files_of_sqlite_are_named() {
-    damaged_and_missing_files_are_named(Store::Sqlite).await;
+    Box::pin(damaged_and_missing_files_are_named(Store::Sqlite)).await;
 }
 
 #[tokio::test]
 async fn damaged_and_missing_files_of_postgresql_are_named() {
-    damaged_and_missing_files_are_named(Store::Postgres).await;
+    Box::pin(damaged_and_missing_files_are_named(Store::Postgres)).await;
 }
 
 async fn next_backup_copies_new_objects_only(store: Store) {
@@ -260,12 +277,12 @@ fn failing_program(folder: &Path) -> PathBuf {
 
 #[tokio::test]
 async fn failed_restore_of_sqlite_is_resumed() {
-    failed_restore_is_resumed(Store::Sqlite).await;
+    Box::pin(failed_restore_is_resumed(Store::Sqlite)).await;
 }
 
 #[tokio::test]
 async fn failed_restore_of_postgresql_is_resumed() {
-    failed_restore_is_resumed(Store::Postgres).await;
+    Box::pin(failed_restore_is_resumed(Store::Postgres)).await;
 }
 
 /// A restore that ended between the load and the last raised cursor.

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output, Stdio};
 
+use less_sync_test_support::EmptyEnvironment as _;
+
 pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -39,9 +41,15 @@ pub(crate) fn migrator_without_reader(environment: &[(&str, &str)], arguments: &
     said(child.wait_with_output().unwrap())
 }
 
+/// The same, with a standard output on a full disk.
+pub(crate) fn migrator_on_a_full_disk(environment: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    said(command(environment, arguments).stdout(full).stderr(Stdio::piped()).output().unwrap())
+}
+
 fn command(environment: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync-migrate"));
-    command.env_clear().envs(environment.iter().copied()).args(arguments).stdin(Stdio::null());
+    command.empty_environment().envs(environment.iter().copied()).args(arguments).stdin(Stdio::null());
     command
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use less_sync_test_support::EmptyEnvironment as _;
 use less_sync_test_support::postgres::program;
 
 use crate::site::{Site, Store, stop};
@@ -25,7 +26,7 @@ fn run(site: &Site, backup: &Path, block: &str) -> String {
     let path = format!("{}:{}:/usr/bin:/bin", migrator.display(), programs.parent().unwrap().display());
     let script = format!("set -e\n{}", block.replace(PLACE, backup.to_str().unwrap()));
     let mut shell = Command::new("/bin/sh");
-    shell.env_clear().env("PATH", path).envs(site.settings().iter().cloned()).args(["-c", &script]);
+    shell.empty_environment().env("PATH", path).envs(site.settings().iter().cloned()).args(["-c", &script]);
     let output = shell.output().unwrap();
     assert!(output.status.success(), "{block}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -161,10 +161,10 @@ fn index_of(id: &RecordId) -> u128 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_converge_on_restored_sqlite() {
-    clients_converge_on_the_restored_content(Store::Sqlite).await;
+    Box::pin(clients_converge_on_the_restored_content(Store::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_converge_on_restored_postgresql() {
-    clients_converge_on_the_restored_content(Store::Postgres).await;
+    Box::pin(clients_converge_on_the_restored_content(Store::Postgres)).await;
 }

@@ -1,6 +1,6 @@
 //! Accepted and rejected command lines (operations §1, §15: the command surface of the first generation).
 
-use crate::command::{migrator, on};
+use crate::command::{migrator, migrator_on_a_full_disk, on};
 
 #[test]
 fn version_and_help_are_printed() {
@@ -62,4 +62,13 @@ fn missing_database_exits_with_1_and_the_reason() {
     assert!(lines.all(|line| line.starts_with("  ")), "{}", said.err);
     assert!(said.err.contains("refused"), "{}", said.err);
     assert!(said.err.lines().last().unwrap().contains("that PostgreSQL runs"), "{}", said.err);
+}
+
+#[test]
+fn full_standard_output_is_a_failure() {
+    for arguments in [&["--help"][..], &["--version"], &["completions", "bash"]] {
+        let said = migrator_on_a_full_disk(&[], arguments);
+        assert_eq!(said.code, 1, "{arguments:?}");
+        assert!(said.err.starts_with("error: cannot write to standard output\n  No space"), "{}", said.err);
+    }
 }

@@ -46,12 +46,12 @@ async fn violations_are_printed_by_space(store: Store) {
 
 #[tokio::test]
 async fn violations_of_sqlite_are_printed_by_space() {
-    violations_are_printed_by_space(Store::Sqlite).await;
+    Box::pin(violations_are_printed_by_space(Store::Sqlite)).await;
 }
 
 #[tokio::test]
 async fn violations_of_postgresql_are_printed_by_space() {
-    violations_are_printed_by_space(Store::Postgres).await;
+    Box::pin(violations_are_printed_by_space(Store::Postgres)).await;
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! The server as a process: what it prints, and with which code it ends (operations §1, §2.1, §5, §8).
 
+mod log;
+
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
+use less_sync_test_support::EmptyEnvironment as _;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -14,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(50);
 /// The server with these arguments, in an empty environment and an empty directory.
 fn command(arguments: &[&str], directory: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_less-sync-server"));
-    command.args(arguments).env_clear().current_dir(directory.path());
+    command.args(arguments).empty_environment().current_dir(directory.path());
     command
 }
 
@@ -105,6 +108,24 @@ fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
 
 fn is_healthy(address: SocketAddr) -> bool {
     get(address, "/health").is_ok_and(|response| response.starts_with("HTTP/1.1 200 OK\r\n"))
+}
+
+/// An image has one file under the names of all programs.
+#[test]
+fn name_of_the_file_selects_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, program) in [
+        ("server", "less-sync-server"),
+        ("migrate", "less-sync-migrate"),
+        ("less-sync-migrate", "less-sync-migrate"),
+        ("federation-keygen", "less-sync-federation-keygen"),
+        ("less-sync-federation-keygen", "less-sync-federation-keygen"),
+    ] {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_less-sync-server"), &link).unwrap();
+        let output = Command::new(&link).empty_environment().arg("--version").output().unwrap();
+        assert!(stdout(&output).starts_with(&format!("{program} ")), "{name}: {}", stdout(&output));
+    }
 }
 
 #[test]
@@ -301,21 +322,33 @@ fn the_log_filter_can_be_changed_while_the_server_runs() {
     assert_eq!(server.exit_code(), Some(0));
 }
 
-/// A supervisor may stop reading the log: the server goes on, and drops lines.
+/// Help, version and scripts that could not be written are failures.
 #[test]
-fn a_log_that_is_not_read_stops_nothing() {
-    let (_unread, mut log) = std::io::pipe().unwrap();
-    // All but 4 KiB of what a pipe holds by default.
-    log.write_all(&vec![b'-'; 60 * 1024]).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let mut command = command(&["--dev", "--listen", "127.0.0.1:0"], &directory);
-    let mut child = command.env("RUST_LOG", "trace").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let address = address(&mut stdout);
-    let mut server = DevServer { child, address, _stdout: stdout, _directory: directory };
-    for _ in 0..100 {
-        assert!(is_healthy(server.address));
+fn full_standard_output_is_a_failure() {
+    for arguments in [&["--help"][..], &["--version"], &["help"], &["completions", "bash"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let output = command(arguments, &directory).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            stderr(&output).starts_with("error: cannot write to standard output\n  No space"),
+            "{output:?}"
+        );
     }
-    server.signal(Signal::TERM);
-    assert_eq!(server.exit_code(), Some(0));
+}
+
+/// The last file to be opened would fail, and blame its path.
+#[test]
+fn too_few_descriptors_are_named_by_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [&["--dev", "--listen", "127.0.0.1:0"][..], &["--dev", "doctor"]] {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", r#"ulimit -n 24 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_less-sync-server")]);
+        let output =
+            limited.args(arguments).empty_environment().current_dir(directory.path()).output().unwrap();
+        let expected = "error: limit of open files is 24: at least 64 are needed\n  raise the limit of open files: \
+                        LimitNOFILE= of systemd, ulimits of Docker, ulimit -n\n";
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{}", stderr(&output));
+        assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
+    }
 }

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 
-const PREFIX: &str = "/api/v1/spaces/";
+/// Prefixes of the paths for clients and for other servers.
+const PREFIXES: [&str; 2] = ["/api/v1/spaces/", "/api/v1/federation/spaces/"];
 
 /// Ids of a file and its space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,8 @@ pub(super) struct Address {
 
 /// Space and file segments of the path of a file, not validated; `None` for other paths.
 pub(crate) fn segments(path: &str) -> Option<(&str, &str)> {
-    let (space, rest) = path.strip_prefix(PREFIX)?.split_once('/')?;
+    let rest = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))?;
+    let (space, rest) = rest.split_once('/')?;
     let file = rest.strip_prefix("files/")?;
     (!file.contains('/')).then_some((space, file))
 }

@@ -3,8 +3,10 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::request::Parts;
+use less_sync_engine::FileMethod;
+use less_sync_engine::files::FileError;
 
+use super::relay;
 use super::request::FileRequest;
 use super::response_schemas::{BadAddress, Chain, FilePath, Rejections};
 use crate::error::ApiError;
@@ -21,14 +23,21 @@ use crate::state::ApiState;
     responses((status = 204, description = "Deleted, or never existed"), BadAddress, Rejections),
 )]
 pub(crate) async fn delete(State(state): State<ApiState>, request: Request) -> Response {
-    match deleted(&state, &request.into_parts().0).await {
+    let parts = request.into_parts().0;
+    let file = match FileRequest::read(&state, &parts) {
+        Ok(file) => file,
+        Err(error) => return error.into_response(),
+    };
+    match deleted(&file).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => error.into_response(),
+        Err(FileError::Elsewhere(home)) => {
+            relay::relay(&home, FileMethod::Delete, file.address, &parts.headers, None).await
+        }
+        Err(error) => ApiError::from(error).into_response(),
     }
 }
 
-async fn deleted(state: &ApiState, request: &Parts) -> Result<(), ApiError> {
-    let file = FileRequest::read(state, request)?;
+async fn deleted(file: &FileRequest<'_>) -> Result<(), FileError> {
     let grant = file.files.authorize_write(file.credentials(), file.address.space).await?;
-    Ok(file.files.delete(&grant, file.address.file).await?)
+    file.files.delete(&grant, file.address.file).await
 }

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use less_sync_core::FileId;
+use less_sync_engine::FileMethod;
 use less_sync_engine::files::FileError;
 use less_sync_storage::StoredFile;
 
@@ -18,7 +19,7 @@ use super::request::{FileRequest, X_WRAPPED_DEK, ascii};
 use super::response_schemas::{
     BadAddress, Chain, FailedPrecondition, FilePath, NotModified, Part, Rejections, Unsatisfiable, Whole,
 };
-use super::{digest, etag};
+use super::{digest, etag, relay};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
@@ -60,7 +61,13 @@ pub(crate) async fn head(State(state): State<ApiState>, request: Request) -> Res
 async fn respond(state: &ApiState, parts: &Parts, with_body: bool) -> Result<Response, ApiError> {
     let request = FileRequest::read(state, parts)?;
     let (id, headers) = (request.address.file, &parts.headers);
-    let file = find(&request).await.map_err(hide_space)?;
+    let file = match find(&request).await {
+        Err(FileError::Elsewhere(home)) => {
+            let method = if with_body { FileMethod::Get } else { FileMethod::Head };
+            return Ok(relay::relay(&home, method, request.address, headers, None).await);
+        }
+        found => found.map_err(hide_space)?,
+    };
     if etag::matches(headers, header::IF_MATCH, id, false) == Some(false) {
         return Err(ApiError::PRECONDITION_FAILED);
     }
@@ -91,13 +98,14 @@ async fn find(request: &FileRequest<'_>) -> Result<StoredFile, FileError> {
 }
 
 /// Hides from readers whether a space exists: a missing space becomes a missing file.
-fn hide_space(error: FileError) -> FileError {
-    if matches!(error, FileError::SpaceNotFound) { FileError::FileNotFound } else { error }
+fn hide_space(error: FileError) -> ApiError {
+    let FileError::SpaceNotFound(rule) = error else { return error.into() };
+    ApiError::from(FileError::FileNotFound).by(rule)
 }
 
 async fn body(request: &FileRequest<'_>, file: &StoredFile, part: &Range<u64>) -> Result<Body, ApiError> {
     let range = (*part != (0..file.size)).then(|| part.clone());
-    let download = request.files.download(request.caller, file, range).await?;
+    let download = request.files.download(request.presenter, file, range).await?;
     Ok(Body::from_stream(download.bytes))
 }
 

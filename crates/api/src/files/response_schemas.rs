@@ -42,8 +42,13 @@ pub(crate) enum Rejections {
     HeadersTooLarge(ErrorSchema),
     #[response(status = 500, description = "`internal error`")]
     Internal(ErrorSchema),
-    #[response(status = 501, description = "`remote space files are not supported`")]
+    #[response(
+        status = 501,
+        description = "`remote space files are not supported`, `home server does not support federated files`"
+    )]
     Remote(ErrorSchema),
+    #[response(status = 502, description = "`home server unavailable`, `home server refused this server`")]
+    HomeServer(ErrorSchema),
     #[response(
         status = 503,
         description = "`temporarily unavailable`, `too many uploads`, `too many downloads`; with Retry-After"

@@ -1,27 +1,30 @@
 //! `PUT` of a file (http §7.1 to §7.3).
 
 mod head;
-
-use std::time::Duration;
+mod pace;
+mod relayed;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::Stream;
 use http::request::Parts;
 use http::{StatusCode, header};
 use less_sync_core::FileId;
-use less_sync_engine::Clock;
-use less_sync_engine::files::{FileError, TransferRate, UploadInProgress, UploadResult, UploadStart};
+use less_sync_engine::files::{FileError, FileSettings, UploadInProgress, UploadResult, UploadStart};
+use less_sync_engine::{FileMethod, HomeHandle};
 use less_sync_storage::Claim;
 
+use super::address::Address;
 use super::request::FileRequest;
 use super::response_schemas::{Chain, FailedPrecondition, FilePath, Rejections};
-use super::{digest, etag};
+use super::{digest, etag, relay};
 use crate::body_drain;
 use crate::error::{ApiError, ErrorSchema};
 use crate::state::ApiState;
 use head::Head;
+use pace::{Chunk, next};
+use relayed::RelayedUpload;
 
 /// Creates a file. Idempotent: a repeat changes nothing.
 #[utoipa::path(
@@ -58,12 +61,33 @@ use head::Head;
 pub(crate) async fn put(State(state): State<ApiState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     match begin(&state, &parts).await {
-        Ok((upload, head, id)) => receive(&state, upload, &head, body, id).await,
+        Ok(Begun::Here(upload, head, id)) => receive(&state, upload, &head, body, id).await,
+        Ok(Begun::Elsewhere { home, address, length, limits }) => {
+            let (body, received) = RelayedUpload::new(&state, limits, body);
+            let call = Some((length, body));
+            let mut response = relay::relay(&home, FileMethod::Put, address, &parts.headers, call).await;
+            received.conclude(&mut response);
+            response
+        }
         Err(EarlyResponse(mut response)) => {
             body_drain::discard(&state, &parts.headers, body, &mut response);
             response
         }
     }
+}
+
+/// Upload whose body is to be read.
+enum Begun {
+    /// Of a space of this server.
+    Here(Box<UploadInProgress>, Head, FileId),
+    /// Of a space that another server holds.
+    Elsewhere {
+        home: HomeHandle,
+        address: Address,
+        /// Announced length of the body, in bytes.
+        length: u64,
+        limits: FileSettings,
+    },
 }
 
 /// Response that is sent without reading the body.
@@ -76,20 +100,24 @@ impl From<ApiError> for EarlyResponse {
 }
 
 /// Checks everything that can be checked before the body is read.
-async fn begin(
-    state: &ApiState,
-    request: &Parts,
-) -> Result<(Box<UploadInProgress>, Head, FileId), EarlyResponse> {
+async fn begin(state: &ApiState, request: &Parts) -> Result<Begun, EarlyResponse> {
     let asked = FileRequest::read(state, request)?;
     let (file, headers) = (asked.address.file, &request.headers);
     let grant = asked.files.authorize_write(asked.credentials(), asked.address.space).await;
-    let grant = grant.map_err(ApiError::from)?;
+    let grant = match grant {
+        Err(FileError::Elsewhere(home)) => {
+            let limits = asked.files.settings();
+            let length = Head::read(headers, limits.max_size)?.length;
+            return Ok(Begun::Elsewhere { home, address: asked.address, length, limits });
+        }
+        grant => grant.map_err(ApiError::from)?,
+    };
     let head = Head::read(headers, asked.files.settings().max_size)?;
     let claim = Claim { file, record: head.record, dek: head.dek };
-    let begun = asked.files.begin_upload(&grant, asked.caller, claim, head.length).await;
+    let begun = asked.files.begin_upload(&grant, asked.presenter, claim, head.length).await;
     let begun = begun.map_err(ApiError::from)?;
     match begun {
-        UploadStart::Started(upload) => Ok((upload, head, file)),
+        UploadStart::Started(upload) => Ok(Begun::Here(upload, head, file)),
         // `If-None-Match: *` on an existing file.
         UploadStart::Exists if etag::matches(headers, header::IF_NONE_MATCH, file, true) == Some(true) => {
             Err(ApiError::PRECONDITION_FAILED.into())
@@ -131,39 +159,6 @@ async fn read(
             // Disconnected, or invalid framing: in both cases the body is shorter than announced.
             Some(Err(_)) => return Err(ApiError::from(FileError::LengthMismatch)),
             None => return Ok(()),
-        }
-    }
-}
-
-/// Bytes of a request body, or the error that ended it.
-type Chunk = Result<bytes::Bytes, axum::Error>;
-
-/// Waits for the next bytes of a body, or its end. `None` if the client is too slow.
-async fn next(
-    clock: &dyn Clock,
-    chunks: &mut (impl Stream<Item = Chunk> + Unpin),
-    idle: Duration,
-    rate: &mut TransferRate,
-) -> Option<Option<Chunk>> {
-    let idle_until = clock.instant() + idle;
-    loop {
-        let began = clock.instant();
-        let deadline = clock.sleep_until(idle_until.min(began + rate.left()));
-        let next = tokio::select! {
-            biased;
-            next = chunks.next() => Some(next),
-            () = deadline => None,
-        };
-        if let Some(Some(Ok(chunk))) = &next {
-            rate.moved(chunk.len() as u64);
-        }
-        let now = clock.instant();
-        let is_fast = rate.waited(now.saturating_duration_since(began));
-        match next {
-            Some(Some(Ok(_))) | None if !is_fast => return None,
-            Some(next) => return Some(next),
-            None if now >= idle_until => return None,
-            None => {}
         }
     }
 }

@@ -129,7 +129,9 @@ async fn browsers_may_send_and_read_every_documented_header() {
     };
     let (mut sent, returned) = described_headers();
     // Stated once for all operations, and not by parameters.
-    sent.extend(["authorization", "content-type", "x-request-id"].map(str::to_owned));
+    sent.extend(
+        ["authorization", "content-type", "x-request-id", "traceparent", "tracestate"].map(str::to_owned),
+    );
     let allowed = listed("access-control-allow-headers");
     assert_eq!(allowed, sent);
     // Readable without being listed, by the Fetch standard.

@@ -45,7 +45,7 @@ fn assert_common_headers(response: &Response) {
         response.header("access-control-allow-headers"),
         Some(
             "Content-Type, Content-Length, Authorization, X-UCAN, X-Wrapped-DEK, X-Record-ID, Range, \
-             If-None-Match, If-Match, If-Range, Repr-Digest, Content-Digest, X-Request-ID"
+             If-None-Match, If-Match, If-Range, Repr-Digest, Content-Digest, X-Request-ID, Traceparent, Tracestate"
         )
     );
     assert_eq!(

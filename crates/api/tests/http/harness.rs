@@ -16,7 +16,9 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use less_sync_api::{ApiState, Authenticate, CorsOrigins, Deps, Draining, ServerMetadata, layers, router};
+use less_sync_api::{
+    ApiState, Authenticate, CorsOrigins, Deps, Draining, KeySetDocument, ServerMetadata, layers, router,
+};
 use less_sync_auth::{Caller, InvalidToken, Scopes, TokenError};
 use less_sync_core::{ClientId, SpaceId, Timestamp};
 use less_sync_engine::{Clock, Job, Spawner};
@@ -100,7 +102,10 @@ impl Edge {
             draining: draining.clone(),
             cors: CorsOrigins::Any,
             metadata: None,
+            key_set: KeySetDocument::default(),
             random: Arc::new(|| 7),
+            denials: Arc::default(),
+            node: None,
         }));
         let service = layers(router(&state).merge(routes), &state);
         Self { draining, pings, service }

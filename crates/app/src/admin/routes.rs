@@ -1,45 +1,42 @@
-//! Routes of the admin listener.
+//! Routes of the admin listener (operations §9.1).
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{StatusCode, header};
 use less_sync_api::ApiState;
-use less_sync_metrics::{CONTENT_TYPE, Registry};
+use less_sync_metrics::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::answer::AdminError;
 use super::guard::AdminGuard;
-use crate::log_filter::LogFilter;
-use crate::store::Store;
-use crate::tasks::Tasks;
-
-/// State that the admin routes show or change.
-pub(crate) struct AdminState {
-    pub(crate) metrics: Arc<Registry>,
-    pub(crate) tasks: Tasks,
-    pub(crate) store: Store,
-    /// Setter of the log filter; `None` where the log belongs to another program.
-    pub(crate) log: Option<LogFilter>,
-}
-
-type Shared = State<Arc<AdminState>>;
+use super::query::Parameters;
+use super::state::{AdminState, Shared};
+use super::{connections, denials, slow_consumers, spaces};
 
 /// Router of all routes, behind `guard`.
 pub(super) fn router(state: AdminState, api: &ApiState, guard: Arc<AdminGuard>) -> Router {
+    let disconnect = get(connections::show).delete(connections::disconnect);
     Router::new()
         .route("/metrics", get(metrics))
         .route("/debug/tasks", get(tasks))
         .route("/debug/pool", get(pool))
         .route("/debug/log", post(set_log_filter))
+        .route("/admin/connections", get(connections::list).delete(connections::disconnect_actor))
+        .route("/admin/connections/{id}", disconnect)
+        .route("/admin/slow-consumers", get(slow_consumers::list))
+        .route("/admin/denials", get(denials::list))
+        .route("/admin/spaces", get(spaces::list))
+        .route("/admin/spaces/{id}", get(spaces::show).delete(spaces::purge))
+        .route("/admin/rewraps", get(spaces::rewraps))
         .with_state(Arc::new(state))
         .merge(less_sync_api::health_routes(api))
-        .fallback(async || error(StatusCode::NOT_FOUND, "not found"))
+        .fallback(async || AdminError::not_found("not found"))
         .layer(from_fn_with_state(guard, AdminGuard::check))
 }
 
@@ -68,19 +65,16 @@ struct FilterQuery {
 }
 
 /// `POST /debug/log?filter=…`: replaces the log filter until the next one, or a reload by SIGHUP.
-async fn set_log_filter(State(state): Shared, query: Result<Query<FilterQuery>, QueryRejection>) -> Response {
-    let Ok(Query(FilterQuery { filter })) = query else {
-        return error(StatusCode::BAD_REQUEST, "missing query parameter \"filter\"");
-    };
+async fn set_log_filter(
+    State(state): Shared,
+    Parameters(FilterQuery { filter }): Parameters<FilterQuery>,
+) -> Result<Json<Value>, AdminError> {
     let Some(log) = &state.log else {
-        return error(StatusCode::NOT_IMPLEMENTED, "the log filter of this process cannot be changed");
+        let text = "the log filter of this process cannot be changed";
+        return Err(AdminError::new(StatusCode::NOT_IMPLEMENTED, text));
     };
     match log.set(&filter) {
-        Ok(()) => Json(json!({ "filter": filter })).into_response(),
-        Err(problem) => error(StatusCode::BAD_REQUEST, &format!("invalid log filter: {problem:#}")),
+        Ok(()) => Ok(Json(json!({ "filter": filter }))),
+        Err(problem) => Err(AdminError::bad_request(format!("invalid log filter: {problem:#}"))),
     }
-}
-
-fn error(status: StatusCode, text: &str) -> Response {
-    (status, Json(json!({ "error": text }))).into_response()
 }

@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use less_sync_auth::{
-    InvalidTrustedIssuers, PersonalSpaceMode, PersonalSpaceRules, TokenRules, TrustedIssuer, parse_audiences,
+    InvalidTrustedIssuers, PersonalSpaceMode, PersonalSpaceNamespaces, PersonalSpaceRules, TokenRules,
+    TrustedIssuer, parse_audiences,
 };
 
 use super::reader::Reader;
@@ -84,13 +85,18 @@ fn audiences(reader: &mut Reader<'_>) -> Vec<String> {
 
 fn personal_space(reader: &mut Reader<'_>) -> PersonalSpaceRules {
     let defaults = PersonalSpaceRules::default();
-    let namespaces = parsed(reader, "PERSONAL_SPACE_NAMESPACES", "less.so,betterbase.dev");
+    let namespaces = namespaces(reader);
     let mode = parsed(reader, "PERSONAL_SPACE_MODE", "derive").unwrap_or(defaults.mode);
     if mode == PersonalSpaceMode::Claim {
         reader
             .warning("PERSONAL_SPACE_MODE=claim lets every trusted issuer name any space as its user's own");
     }
-    PersonalSpaceRules { mode, namespaces: namespaces.unwrap_or(defaults.namespaces) }
+    PersonalSpaceRules { mode, namespaces }
+}
+
+/// Reads `PERSONAL_SPACE_NAMESPACES`.
+pub(super) fn namespaces(reader: &mut Reader<'_>) -> PersonalSpaceNamespaces {
+    parsed(reader, "PERSONAL_SPACE_NAMESPACES", "less.so,betterbase.dev").unwrap_or_default()
 }
 
 /// Reads `DID_ISSUERS`. With several of the `issuers` trusted, none of them may take the DIDs of another.

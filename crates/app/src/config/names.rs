@@ -1,8 +1,18 @@
 //! Unknown setting names: misspelled ones, and names of the specification that this version does not support.
 
 /// Prefixes of less-sync settings; an unknown name with one of them is a mistake.
-const OUR_PREFIXES: [&str; 8] =
-    ["FEDERATION_", "FILE_", "DATABASE_", "LESS_SYNC_", "WS_", "JWT_", "JWKS_", "PERSONAL_SPACE_"];
+const OUR_PREFIXES: [&str; 10] = [
+    "FEDERATION_",
+    "FILE_",
+    "DATABASE_",
+    "LESS_SYNC_",
+    "WS_",
+    "JWT_",
+    "JWKS_",
+    "PERSONAL_SPACE_",
+    "TLS_",
+    "ISSUER_",
+];
 
 /// Variables of the toolbox and of tests, which may share an environment with the server.
 const FOREIGN: [&str; 4] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_SYNC_KEYS", "LESS_TEST_DATABASE_URL"];
@@ -11,13 +21,8 @@ const FOREIGN: [&str; 4] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_SYNC_KEYS"
 const OF_CARGO: &str = "LESS_SYNC_VERSION";
 
 /// Names of the specification without effect in this version. Ignoring them silently would mislead operators.
-const UNSUPPORTED: [&str; 5] = [
-    "HEALTH_DETAILS",
-    "LOG_CLIENT_ADDR",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "SPACE_SESSION_SECRET",
-    "WS_S2S_IDLE_TIMEOUT",
-];
+const UNSUPPORTED: [&str; 4] =
+    ["HEALTH_DETAILS", "LOG_CLIENT_ADDR", "SPACE_SESSION_SECRET", "WS_S2S_IDLE_TIMEOUT"];
 
 /// Checks an environment variable; returns a warning if nothing reads it.
 pub(crate) fn check_variable(name: &str, known: &[&str]) -> Option<String> {

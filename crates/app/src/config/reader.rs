@@ -25,6 +25,8 @@ pub(crate) struct Findings {
     pub(crate) problems: Vec<String>,
     pub(crate) warnings: Vec<String>,
     pub(crate) effective: Vec<(&'static str, String)>,
+    /// Names that were read, aliases included.
+    pub(crate) known: Vec<&'static str>,
 }
 
 impl<'s> Reader<'s> {
@@ -195,10 +197,12 @@ impl<'s> Reader<'s> {
         self.problems
     }
 
-    /// Ends a complete read: names that were not read are reported as unknown.
-    pub(crate) fn finish(mut self) -> Findings {
-        let known: Vec<&'static str> =
+    /// Ends a complete read: names that were not read are reported as unknown, except for the `others`, which another command
+    /// of the program reads.
+    pub(crate) fn finish(mut self, others: &[&'static str]) -> Findings {
+        let read: Vec<&'static str> =
             self.effective.iter().map(|(name, _)| *name).chain(self.aliases.iter().copied()).collect();
+        let known = [&read, others].concat();
         for name in self.sources.names_in_environment() {
             if let Some(warning) = names::check_variable(name, &known) {
                 self.warnings.push(warning);
@@ -211,6 +215,6 @@ impl<'s> Reader<'s> {
             }
         }
         let Self { problems, warnings, effective, .. } = self;
-        Findings { problems, warnings, effective }
+        Findings { problems, warnings, effective, known: read }
     }
 }

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::origins;
 use super::reader::Reader;
+use super::tls::{self, TlsConfig};
 
 /// Port without `LISTEN_ADDR`.
 const DEFAULT_PORT: u16 = 5379;
@@ -22,6 +23,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
 pub struct ServerConfig {
     /// Address to listen on (`LISTEN_ADDR`).
     pub listen: ListenAddress,
+    /// Certificate and key of the listener; `None`: no TLS.
+    pub tls: Option<TlsConfig>,
     /// Allowed CORS origins (`CORS_ALLOWED_ORIGINS`).
     pub cors: CorsOrigins,
     /// Networks whose `X-Forwarded-For` is trusted (`TRUSTED_PROXIES`).
@@ -64,6 +67,7 @@ pub enum LogFormat {
 impl ServerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let listen = listen(reader);
+        let tls = tls::read(reader);
         let cors = origins::read(reader);
         let trusted_proxies = trusted_proxies(reader);
         let seconds = Duration::from_secs;
@@ -72,6 +76,7 @@ impl ServerConfig {
         let shutdown_grace = reader.duration("SHUTDOWN_GRACE_SECS", seconds(25), seconds(1)..=seconds(3600));
         Some(Self {
             listen: listen?,
+            tls,
             cors: cors?,
             trusted_proxies: trusted_proxies?,
             idle_timeout,

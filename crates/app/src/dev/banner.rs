@@ -21,6 +21,7 @@ pub(crate) fn print_next_steps(issuer: &DevIssuer, address: SocketAddr, director
         "less-sync is ready for development
 
   address  {url}
+  page     {url}/  (two devices and a guest to play with, in a browser)
   data     {data}
   issuer   {issuer}
   token    {token}
@@ -32,8 +33,8 @@ More tokens, for any user:
 
 Two devices of one user, live; each in a terminal of its own:
 
-  cargo run --release -p less-sync -- tail{options}
-  echo hello | cargo run --release -p less-sync -- push{options}
+  cargo run -p less-sync -- tail{options}
+  echo hello | cargo run -p less-sync -- push{options}
 ",
         data = directory.display(),
         issuer = issuer.name(),

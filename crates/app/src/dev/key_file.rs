@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use less_sync_auth::issuer::IssuerKey;
-use less_sync_disk::{DirectorySync, create_private};
+use less_sync_disk::{DirectorySync, create_complete};
 use zeroize::Zeroizing;
 
 const FILE: &str = "issuer.key";
@@ -29,15 +29,15 @@ pub(super) fn load_or_create(directory: &Path, sync: &DirectorySync) -> anyhow::
     }
 }
 
+/// Creates the file as a whole: one that a crash left empty would be refused at every later start.
 fn create(directory: &Path, path: &Path, sync: &DirectorySync) -> anyhow::Result<IssuerKey> {
     sync.create(directory)?;
     let (key, secret) = random_key()?;
-    let mut file = create_private(path)?;
     let text = Zeroizing::new(secret.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")));
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    sync.synchronise_parent(path)?;
+    create_complete(path, sync, |file| {
+        file.write_all(text.as_bytes())?;
+        file.write_all(b"\n")
+    })?;
     Ok(key)
 }
 
@@ -76,6 +76,17 @@ mod tests {
         assert_eq!(made.jwk(), found.jwk());
         let rights = std::fs::metadata(data.join(FILE)).unwrap().permissions().mode();
         assert_eq!(rights & 0o777, 0o600);
+    }
+
+    /// A start that fails before the name of the file is durable leaves the whole key or none.
+    #[test]
+    fn key_file_is_never_seen_without_its_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let interrupted =
+            DirectorySync::required().with_operation(|_| Err(io::ErrorKind::Interrupted.into()));
+        load_or_create(directory.path(), &interrupted).unwrap_err();
+        let found = load_or_create(directory.path(), &DirectorySync::required()).unwrap();
+        assert_eq!(found.jwk(), load_or_create(directory.path(), &DirectorySync::required()).unwrap().jwk());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tower::Service as _;
 use super::activity::{Activity, TimeoutKind};
 use super::client_address::client_address;
 use super::context::ListenerContext;
+use super::host::has_valid_host;
 use super::rejection::to_bytes;
 use super::response_body;
 use super::socket::Socket;
@@ -79,13 +80,13 @@ impl Connection {
         });
         let timed_out = timed_out.await;
         if let Some(parts) = connection.into_parts() {
-            write_final_response(&context, parts.io.inner(), timed_out);
+            write_final_response(&context, &mut parts.io.into_inner(), timed_out);
         }
     }
 }
 
 /// Sends the error response to a client whose request headers were malformed or late.
-fn write_final_response(context: &ListenerContext, socket: &Socket, timed_out: Option<TimeoutKind>) {
+fn write_final_response(context: &ListenerContext, socket: &mut Socket, timed_out: Option<TimeoutKind>) {
     let status = match timed_out {
         Some(TimeoutKind::Headers) => Some(StatusCode::REQUEST_TIMEOUT),
         Some(
@@ -98,7 +99,7 @@ fn write_final_response(context: &ListenerContext, socket: &Socket, timed_out: O
     };
     tracing::debug!(timeout = ?timed_out, status = status.map(|status| status.as_u16()), "http connection closed");
     if let Some(status) = status {
-        socket.try_write(&to_bytes(&less_sync_api::rejection(status, &context.api)));
+        socket.try_write(&to_bytes(&(context.rejection)(status)));
     }
 }
 
@@ -118,6 +119,9 @@ async fn respond(
 ) -> Result<Response<Body>, Infallible> {
     activity.request(context.clock.instant());
     place.free();
+    if !has_valid_host(request.version(), request.headers()) {
+        return Ok(bad_request(context));
+    }
     let client = client_address(peer, request.headers(), &context.trusted_proxies);
     request.extensions_mut().insert(ConnectInfo(client));
     let is_last = closes(&request);
@@ -131,6 +135,13 @@ async fn respond(
         response.headers_mut().insert(name, value);
     }
     Ok(response.map(|body| response_body::tracked(body, activity, &context.clock)))
+}
+
+/// Response to a request that no route may see. Its body is not read, so the connection ends.
+fn bad_request(context: &ListenerContext) -> Response<Body> {
+    let mut response = (context.rejection)(StatusCode::BAD_REQUEST).map(Body::from);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// True if the client closes the connection after this request.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::HeaderValue;
+use http::{HeaderValue, Response, StatusCode};
 use ipnet::IpNet;
 use less_sync_api::ApiState;
 use less_sync_engine::Clock;
@@ -12,22 +12,29 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::Timeouts;
+use super::tls::Tls;
 use super::waiting::WaitingConnections;
-use crate::config::Config;
+use crate::config::{Config, ServerConfig};
 use crate::file_limit;
 use crate::tasks::Tasks;
 
-/// Minimum of the process-wide connection limit, upgraded connections included, if there are file descriptors for it.
-const MAX_CONNECTIONS: usize = 20_000;
-
 /// Maximum connections of the admin listener; half of them from one address may wait for a request.
 const ADMIN_CONNECTIONS: usize = 64;
+
+/// Maximum connections of the listener of an issuer.
+const ISSUER_CONNECTIONS: usize = 1024;
+
+/// Time for the body of a request to an issuer, or between two parts of it.
+const ISSUER_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Response to a malformed request, by its status.
+type Rejection = Box<dyn Fn(StatusCode) -> Response<String> + Send + Sync>;
 
 /// Shared state of the connections of one listener.
 pub(crate) struct ListenerContext {
     pub(super) router: Router,
     /// Builds the error responses to malformed requests.
-    pub(super) api: ApiState,
+    pub(super) rejection: Rejection,
     pub(super) clock: Arc<dyn Clock>,
     /// Owner of the connection tasks.
     pub(super) tasks: Tasks,
@@ -36,6 +43,8 @@ pub(crate) struct ListenerContext {
     /// Maximum connections of the process, upgraded ones included.
     pub(super) max_connections: usize,
     pub(super) waiting: Arc<WaitingConnections>,
+    /// TLS of new connections; `None`: none.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) timeouts: Timeouts,
     /// Value of `Keep-Alive` that announces the idle time.
     pub(super) keep_alive: HeaderValue,
@@ -46,23 +55,23 @@ pub(crate) struct ListenerContext {
 }
 
 impl ListenerContext {
-    /// State of a listener; `open_files`: limit of open files of the process.
+    /// State of a listener; `open_files`: limit of open files of the process, `tls`: TLS of its connections.
     pub(crate) fn new(
         (router, api): (Router, ApiState),
         clock: Arc<dyn Clock>,
         tasks: Tasks,
         config: &Config,
         open_files: Option<u64>,
+        tls: Option<Arc<Tls>>,
     ) -> Arc<Self> {
-        // Twice the number of WebSockets, so that HTTP requests still get in when all of them are taken.
-        let wanted = config.limits.realtime.max_connections_total.saturating_mul(2).max(MAX_CONNECTIONS);
+        let wanted = file_limit::wanted_connections(config);
         let reserve = file_limit::reserve(config);
         let max_connections = file_limit::connections(wanted, open_files, reserve);
         // At most a quarter of all places, so that silence from one address leaves room for others.
         let per_address = config.server.max_waiting_per_address.min(max_connections / 4);
         let open_files = open_files.unwrap_or(u64::MAX);
         tracing::info!(max_connections, open_files, reserve, per_address, "connection limits");
-        Self::bounded((router, api), clock, tasks, config, (max_connections, per_address))
+        Self::bounded((router, api), clock, tasks, config, (max_connections, per_address), tls)
     }
 
     /// State of the admin listener, with few connections of its own.
@@ -72,7 +81,25 @@ impl ListenerContext {
         tasks: Tasks,
         config: &Config,
     ) -> Arc<Self> {
-        Self::bounded(services, clock, tasks, config, (ADMIN_CONNECTIONS, ADMIN_CONNECTIONS / 2))
+        Self::bounded(services, clock, tasks, config, (ADMIN_CONNECTIONS, ADMIN_CONNECTIONS / 2), None)
+    }
+
+    /// State of the listener of an issuer, whose requests and responses are small.
+    pub(crate) fn for_issuer(
+        router: Router,
+        clock: Arc<dyn Clock>,
+        tasks: Tasks,
+        config: &ServerConfig,
+    ) -> Arc<Self> {
+        let timeouts = Timeouts { idle: config.idle_timeout, body: ISSUER_BODY_TIMEOUT, min_rate: 0 };
+        let per_address = config.max_waiting_per_address.min(ISSUER_CONNECTIONS / 4);
+        let rejection = |status: StatusCode| {
+            let mut response = Response::new(String::new());
+            *response.status_mut() = status;
+            response
+        };
+        let services = (router, Box::new(rejection) as Rejection);
+        Self::with_timeouts(services, clock, tasks, config, (timeouts, ISSUER_CONNECTIONS, per_address), None)
     }
 
     fn bounded(
@@ -81,20 +108,42 @@ impl ListenerContext {
         tasks: Tasks,
         config: &Config,
         (max_connections, per_address): (usize, usize),
+        tls: Option<Arc<Tls>>,
     ) -> Arc<Self> {
         let timeouts = Timeouts {
             idle: config.server.idle_timeout,
             body: config.files.settings.idle_timeout,
             min_rate: config.files.settings.min_rate,
         };
-        Arc::new(Self {
-            router,
-            api,
+        let rejection = move |status| less_sync_api::rejection(status, &api);
+        let services = (router, Box::new(rejection) as Rejection);
+        Self::with_timeouts(
+            services,
             clock,
             tasks,
-            trusted_proxies: config.server.trusted_proxies.clone(),
+            &config.server,
+            (timeouts, max_connections, per_address),
+            tls,
+        )
+    }
+
+    fn with_timeouts(
+        (router, rejection): (Router, Rejection),
+        clock: Arc<dyn Clock>,
+        tasks: Tasks,
+        config: &ServerConfig,
+        (timeouts, max_connections, per_address): (Timeouts, usize, usize),
+        tls: Option<Arc<Tls>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            router,
+            rejection,
+            clock,
+            tasks,
+            trusted_proxies: config.trusted_proxies.clone(),
             max_connections,
-            waiting: WaitingConnections::new(per_address, config.server.trusted_proxies.clone()),
+            waiting: WaitingConnections::new(per_address, config.trusted_proxies.clone()),
+            tls,
             timeouts,
             keep_alive: keep_alive(timeouts.idle),
             closing: CancellationToken::new(),

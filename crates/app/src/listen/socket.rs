@@ -1,4 +1,4 @@
-//! Accepted TCP stream that holds a connection permit and reports its traffic.
+//! Accepted stream that holds a connection permit and reports its traffic.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use std::task::{Context, Poll, ready};
 use http::StatusCode;
 use less_sync_engine::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::{Activity, Timeouts};
 use super::rejection::status_of;
+use super::transport::Transport;
 
-/// An accepted connection. The permit is held until the socket closes, also after an upgrade.
+/// An accepted connection, after its TLS handshake if it has one. The permit is held until the socket closes, also after an upgrade.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Transport,
     activity: Arc<Activity>,
     clock: Arc<dyn Clock>,
     /// Status of a response of hyper that was suppressed.
@@ -26,7 +26,7 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Transport,
         permit: OwnedSemaphorePermit,
         clock: Arc<dyn Clock>,
         timeouts: Timeouts,
@@ -55,7 +55,7 @@ impl Socket {
     }
 
     /// Writes as many bytes as fit the send buffer, without waiting.
-    pub(super) fn try_write(&self, bytes: &[u8]) {
+    pub(super) fn try_write(&mut self, bytes: &[u8]) {
         if let Err(error) = self.stream.try_write(bytes) {
             tracing::debug!(%error, "failed to write the final response");
         }

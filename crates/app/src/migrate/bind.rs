@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use less_sync_storage::BindingKey;
 
 use super::arguments::{BindArguments, Connection};
-use super::database::{directory_sync, sources};
+use super::database::sources;
 use super::output::print;
-use crate::config::{Config, DatabaseConfig, Values};
+use crate::config::Values;
 use crate::exit_error::ExitError;
-use crate::store::Store;
+use crate::offline_store;
 
 /// Binds the id of the command line to its issuer. The schema must be current; a SQLite database must not be in use.
 pub(super) async fn bind(
@@ -19,12 +19,7 @@ pub(super) async fn bind(
     arguments: &BindArguments,
 ) -> Result<ExitCode, ExitError> {
     let sources = sources(connection, environment).map_err(ExitError::usage)?;
-    let (mut database, _) = Config::read_stores(&sources).map_err(ExitError::usage)?;
-    let sync = directory_sync(&sources).map_err(ExitError::usage)?;
-    if let DatabaseConfig::Postgres(options) = &mut database {
-        options.run_migrations = false;
-    }
-    let store = Store::open(&database, &sync).await?;
+    let store = offline_store::open(&sources).await?;
     let (id, issuer) = (&arguments.id, arguments.issuer.issuer());
     let keys = [id.did.as_ref().map(BindingKey::of_did), id.mailbox.map(BindingKey::of_mailbox)];
     let mut outcome = Ok(());

@@ -1,17 +1,19 @@
 //! Database selection: URL sources and adapter.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use less_sync_disk::DirectorySync;
-use less_sync_process::print_stderr;
 use less_sync_storage_postgres::migrate::{DatabaseUrl, InvalidDatabaseUrl, Migrator};
 
 use super::arguments::Connection;
 use super::schema::Schema;
 use super::{postgres, sqlite};
-use crate::config::{Config, InvalidConfig, Sources, Values, unsupported_scheme, without_mark};
+use crate::config::{Sources, Values, unsupported_scheme};
 use crate::exit_error::ExitError;
+use crate::offline_store::given_address;
+
+pub(super) use crate::offline_store::directory_sync;
 
 /// A database to migrate.
 #[derive(Debug)]
@@ -65,21 +67,9 @@ pub(super) fn sources(connection: &Connection, environment: &Values) -> anyhow::
     Ok(sources)
 }
 
-/// Policy for file systems that cannot synchronise directories; the first such directory is reported on standard error.
-pub(super) fn directory_sync(sources: &Sources) -> Result<DirectorySync, InvalidConfig> {
-    let report = |directory: &Path| {
-        let shown = directory.display();
-        print_stderr(&format!("warning: the file system of {shown} cannot synchronise directories"));
-    };
-    Config::read_directory_sync(sources, report)
-}
-
 pub(super) fn address(connection: &Connection, environment: &Values) -> anyhow::Result<String> {
     if let Some(given) = &connection.database_url {
-        let Some(path) = given.strip_prefix('@') else { return Ok(given.clone()) };
-        let text = std::fs::read_to_string(path);
-        let text = text.with_context(|| format!("cannot read \"{path}\""))?;
-        return Ok(without_mark(&text).trim().to_owned());
+        return given_address(given);
     }
     let sources = settings(connection, environment)?;
     for name in ["DATABASE_MIGRATION_URL", "DATABASE_URL"] {

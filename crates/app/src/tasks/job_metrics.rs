@@ -20,6 +20,14 @@ impl JobOutcome {
     pub(crate) fn of<T, E>(result: &Result<T, E>) -> Self {
         if result.is_ok() { Self::Ok } else { Self::Failed }
     }
+
+    /// Name of the outcome in metrics and spans.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl From<()> for JobOutcome {

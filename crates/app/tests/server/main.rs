@@ -16,7 +16,11 @@ mod rpc_error;
 mod configuration {
     mod admin;
     mod documentation;
+    #[cfg(feature = "federation")]
+    mod federation;
     mod files;
+    #[cfg(feature = "nats")]
+    mod nodes;
     mod quotas;
     mod settings;
 }
@@ -31,6 +35,7 @@ mod connection {
     mod hostile;
     mod liveness;
     mod slow_consumers;
+    mod stalled_pulls;
     mod texts;
     mod token_refresh;
     mod upgrade;
@@ -42,6 +47,39 @@ mod events {
     mod live;
     mod presence;
     mod subscribe;
+}
+
+/// Links of other servers, and trust in them (federation §5 to §8).
+#[cfg(feature = "federation")]
+mod federation {
+    mod documents;
+    mod fixture;
+    mod forwarding;
+    mod key_lookup;
+    mod link;
+    mod live;
+    mod outbound;
+    mod own_keys;
+    mod quotas;
+    mod remote_files;
+    mod remote_order;
+    mod remote_reads;
+    mod remote_spaces;
+    mod routes;
+    mod status;
+    mod subscriptions;
+    mod trust;
+    mod upgrade;
+}
+
+/// Several servers on one database (decision 0033).
+mod nodes {
+    mod fixture;
+    mod health;
+    mod live;
+    mod losses;
+    mod nats;
+    mod presence;
 }
 
 /// Files over HTTP (http §7, newer-clients §7).
@@ -83,12 +121,17 @@ mod operation {
     mod logs;
     mod metric_pages;
     mod metrics;
+    pub(crate) mod operator;
+    mod operator_spaces;
+    mod playground;
     mod pooler;
     mod postgres;
     mod scrape;
     mod shutdown;
     mod silent_database;
+    mod slow_storage;
     mod tasks;
+    mod tls;
     mod unsynced_directories;
 }
 
@@ -105,12 +148,12 @@ mod records {
 
 /// Rights in shared spaces, the membership log, revocations, invitations (protocol §4.8–§4.13, auth §6, §10).
 mod shared {
-    mod access;
+    pub(crate) mod access;
     mod catch_up;
     mod expiry;
     mod invitations;
     mod issuers;
-    mod log;
+    pub(crate) mod log;
     mod log_limits;
     mod outage;
     mod races;

@@ -42,7 +42,8 @@ pub fn verify_by(
 }
 
 /// Verifies that the chain in `token` is consistent up to its own root: all that [`verify_by`] checks, for a space whose
-/// root key is lost. Grants no rights; it separates members of a lost space from other callers (protocol §4.1 step 3).
+/// root key is lost or elsewhere, and returns that root key. Grants no rights; it separates members of a lost or remote space
+/// from other callers (protocol §4.1 step 3, federation RT-1).
 ///
 /// # Errors
 /// As [`verify`], except [`UcanError::RootMismatch`].
@@ -52,9 +53,9 @@ pub fn verify_to_own_root(
     audience: Audience<'_>,
     space: SpaceId,
     now: Timestamp,
-) -> Result<(), UcanError> {
+) -> Result<RootKey, UcanError> {
     let leaf = Leaf { audience, permission: Permission::Read, space };
-    walk(is_signature, token, &leaf, now.unix_seconds()).map(drop)
+    walk(is_signature, token, &leaf, now.unix_seconds()).map(|facts| facts.root_key)
 }
 
 fn walk(

@@ -98,7 +98,7 @@ fn requests_and_notifications_of_clients_are_all_that_has_rights() {
         assert_eq!(method.params_label().is_none(), notifications.contains(&name), "{name}");
         assert!(rights(name).is_some(), "{name}");
     }
-    for name in ["", "Push", "fed.hello", "sync", "membership", "revoked", "admin"] {
+    for name in ["", "Push", "fed.unknown", "sync", "membership", "revoked", "admin"] {
         assert_eq!(rights(name), None, "{name}");
     }
 }

@@ -121,7 +121,7 @@ fn a_chain_that_is_verified_to_its_own_root_may_end_at_any_key() {
         let known = ucan::verify(token, &expected, now).map(drop);
         let own = ucan::verify_to_own_root(P256Key::verifies, token, expected.audience, expected.space, now);
         let stranger = known == Err(UcanError::RootMismatch);
-        assert_eq!(own, if stranger { Ok(()) } else { known }, "{}", case["name"]);
+        assert_eq!(own.map(drop), if stranger { Ok(()) } else { known }, "{}", case["name"]);
         strangers += usize::from(stranger);
     }
     assert_eq!(strangers, 3);

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::future::try_join_all;
+use less_sync_client::ServerUrl;
 
 use crate::connection::LoadConnection;
 use crate::figures::Figures;
 use crate::period::Period;
 use crate::pushes::PushGenerator;
-use crate::server::ServerUnderTest;
+use crate::server::{ServerUnderTest, resolve};
 use crate::watchers::Watchers;
 use crate::writer;
 
@@ -19,6 +20,9 @@ pub struct Load {
     /// Connections that watch the space
     #[arg(long, default_value_t = 1000)]
     watchers: usize,
+    /// Another node of the deployment, to which the watchers connect [default: the server under test]
+    #[arg(long, value_name = "URL", value_parser = ServerUrl::parse)]
+    watchers_at: Option<ServerUrl>,
     /// Maximum pushes in flight, not yet delivered to every watcher
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=128))]
     window: u16,
@@ -32,7 +36,11 @@ pub struct Load {
 
 pub(crate) async fn run(server: &ServerUnderTest, load: &Load, time: Duration) -> anyhow::Result<Figures> {
     let user = server.user().await?;
-    let watchers = Watchers::open(server, &user, load.watchers, load.window).await?;
+    let address = match &load.watchers_at {
+        Some(url) => resolve(url).await?,
+        None => server.address().clone(),
+    };
+    let watchers = Watchers::open(&address, std::slice::from_ref(&user), load.watchers, load.window).await?;
     let mut writers = Vec::new();
     for _ in 0..load.writers {
         writers.push(LoadConnection::open(server.address(), &user.token).await?);

@@ -80,7 +80,7 @@ async fn round(
     member: &User,
     seen: &mut Seen,
 ) -> anyhow::Result<()> {
-    let watchers = Watchers::open(server, member, load.watchers, 1).await?;
+    let watchers = Watchers::open(server.address(), std::slice::from_ref(member), load.watchers, 1).await?;
     ensure!(watchers.tracker.try_send(), "the window is closed");
     let began = clock::instant();
     revoke(owner.connection, owner.user, member).await?;

@@ -52,7 +52,8 @@ pub(crate) async fn run(server: &ServerUnderTest, load: &Load, time: Duration) -
     figures.add("watchers", load.watchers);
     figures.add("stalled", load.stalled);
     figures.add("stalled_pulls", load.stalled_pulls);
-    let watchers = Watchers::open(server, watched, load.watchers, load.window).await?;
+    let watchers =
+        Watchers::open(server.address(), std::slice::from_ref(watched), load.watchers, load.window).await?;
     let phase = Phase { server, load, user: watched, watchers: &watchers, time: time / 2 };
     let before = phase.run("alone", &mut figures).await?;
     let mut stalled = stall(server, load, watched, big).await?;

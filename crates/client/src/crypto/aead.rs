@@ -13,7 +13,8 @@ pub(super) const OVERHEAD: usize = NONCE + TAG;
 
 /// Encrypts `plain` with `context` as associated data; returns nonce, ciphertext and tag.
 ///
-/// Random nonces limit a key to 2³² messages. Keys in this crate encrypt one message, or one per membership entry.
+/// Random nonces limit a key to 2³² messages. Keys in this crate encrypt one message, one per membership entry, or the presence and
+/// events of a space in one epoch.
 pub(crate) fn seal(key: &Secret, context: &[u8], plain: &[u8]) -> Vec<u8> {
     let nonce: [u8; NONCE] = rand::random();
     let payload = Payload { msg: plain, aad: context };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use less_sync_auth::did_proof::Challenge;
+use less_sync_auth::login_proof::Login;
 use less_sync_auth::ucan::{Grant, UcanKey};
 use less_sync_auth::{P256Key, RootKey};
 use less_sync_core::{Did, MailboxId, Permission, SpaceId, Timestamp};
@@ -91,6 +92,12 @@ impl Identity {
     #[must_use]
     pub fn prove(&self, challenge: &Challenge, token: &str) -> [u8; 64] {
         self.signing.prove(challenge, token)
+    }
+
+    /// Signature over a login, for an issuer that names the DID of this identity in its tokens.
+    #[must_use]
+    pub fn prove_login(&self, login: &Login<'_>) -> [u8; 64] {
+        self.signing.prove_login(login)
     }
 
     /// Opens a sealed box for this identity and context.

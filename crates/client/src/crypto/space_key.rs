@@ -11,8 +11,8 @@ use super::{DecryptionError, Secret, aead};
 
 const WRAPPED: usize = 40;
 
-/// Key of a space in one epoch. Two keys are derived from it, one per algorithm: one wraps the keys of records and files,
-/// the other encrypts membership entries.
+/// Key of a space in one epoch. Three keys are derived from it: one wraps the keys of records and files,
+/// one encrypts membership entries, one encrypts presence and events.
 ///
 /// ```text
 /// key = HKDF-SHA-256(salt "less-sync space key v1", space key, info = purpose ‖ 0x00 ‖ space id (16) ‖ epoch (4))
@@ -88,6 +88,16 @@ impl SpaceKey {
     /// Decrypts a membership entry.
     pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         aead::open(&self.derived(b"log"), context, sealed)
+    }
+
+    /// Encrypts presence or an event.
+    pub(super) fn seal_live(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        aead::seal(&self.derived(b"live"), context, plain)
+    }
+
+    /// Decrypts presence or an event.
+    pub(super) fn open_live(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        aead::open(&self.derived(b"live"), context, sealed)
     }
 
     fn wrapper(&self) -> KwAes256 {

@@ -8,6 +8,7 @@ mod endings;
 mod events;
 mod fake;
 mod files;
+mod playground_formats;
 mod pulls;
 mod sessions;
 mod shared;

@@ -43,7 +43,7 @@ async fn entry_is_appended_after_the_head_that_was_read() {
         assert_eq!(params.kind, Some(AppendKind::Accept));
         peer.respond(
             &asked,
-            &MembershipAppendResult { chain_seq: seq(2), metadata_version: seq(2).version() },
+            &MembershipAppendResult { chain_seq: seq(2), metadata_version: seq(2).version(), cursor: None },
         )
         .await;
     };

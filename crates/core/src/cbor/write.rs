@@ -66,6 +66,10 @@ pub(crate) fn map_head(out: &mut Vec<u8>, entries: usize) {
     head(out, MAP, entries as u64);
 }
 
+pub(crate) fn bytes_head(out: &mut Vec<u8>, length: usize) {
+    head(out, BYTES, length as u64);
+}
+
 impl Encode for str {
     fn encode(&self, out: &mut Vec<u8>) {
         text(out, self);
@@ -78,7 +82,7 @@ impl Encode for str {
 
 impl Encode for [u8] {
     fn encode(&self, out: &mut Vec<u8>) {
-        head(out, BYTES, self.len() as u64);
+        bytes_head(out, self.len());
         out.extend_from_slice(self);
     }
 

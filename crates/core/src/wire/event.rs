@@ -21,6 +21,20 @@ map! {
         "records" => records: Vec<RecordEntry<'b>> as Required,
     }
 
+    /// Head of `sync`, `membership` and `file`, without their content.
+    pub struct EventHead<'b> {
+        /// Space of the event, as spelled by its sender.
+        "space" => space: &'b str as Required,
+        /// Cursor of the space before the event, in `sync` only.
+        "prev" => prev: Option<Cursor> as OptionalItem,
+        /// Cursor of the event.
+        "cursor" => cursor: Cursor as Required,
+        /// Key generation of the space, in `sync` only; 0 from servers that do not state it.
+        "key_generation" | "epoch" => key_generation: Option<i32> as OptionalItem,
+        /// Epoch of the pending rewrap, if any.
+        "rewrap_epoch" => rewrap_epoch: Option<Epoch> as OptionalItem,
+    }
+
     /// Record written or deleted by a push.
     pub struct RecordEntry<'b> {
         /// Record id.
@@ -114,6 +128,12 @@ map! {
 
 /// Reason of [`Revoked`] after `membership.revoke`.
 pub const UCAN_REVOKED: &str = "ucan_revoked";
+
+/// Reason of [`Revoked`] towards a server without a member in the space (federation §10.4).
+pub const MEMBERSHIP_REMOVED: &str = "membership_removed";
+
+/// Reason of [`Revoked`] towards a server that is not trusted any more (federation §5.5).
+pub const TRUST_REVOKED: &str = "trust_revoked";
 
 /// `invitation`: notice of a new invitation in the mailbox, without content.
 pub type InvitationEvent = super::Empty;

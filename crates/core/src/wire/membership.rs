@@ -1,7 +1,7 @@
 //! `membership.append`, `membership.list` and `membership.revoke` (protocol §4.8–§4.10; newer-clients §3.4, §3.5).
 
 use crate::cbor::{NonEmpty, OptionalItem, Required, ZeroIsAbsent, map, words};
-use crate::{ChainSeq, MetadataVersion};
+use crate::{ChainSeq, Cursor, MetadataVersion};
 
 map! {
     /// Params of `membership.append`.
@@ -30,6 +30,8 @@ map! {
         "chain_seq" => chain_seq: ChainSeq as Required,
         /// Metadata version after the append: the previous one plus 1.
         "metadata_version" => metadata_version: MetadataVersion as Required,
+        /// Cursor of the entry, between servers only (federation §9.6).
+        "cursor" => cursor: Option<Cursor> as OptionalItem,
     }
 
     /// Params of `membership.list`.

@@ -3,4 +3,5 @@
 
 mod item;
 mod limits;
+mod processor_time;
 mod properties;

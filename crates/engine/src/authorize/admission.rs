@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::{Permission, SpaceId};
+use less_sync_core::{Cid, Permission, SpaceId};
 use less_sync_storage::{AdminGrant, Flow, ProofChain, ReadGrant, WriteGrant};
 
-use crate::EngineError;
+use crate::{EngineError, Rule, SubscriptionProof};
 
 /// Authorization of a caller for one operation in one space. Constructed by the authorizer only.
 #[derive(Clone, Debug)]
@@ -22,7 +22,8 @@ pub(crate) struct Admission {
 
 #[derive(Clone, Debug)]
 struct Chain {
-    verified: Arc<VerifiedChain>,
+    /// `None` behind a subscribe token.
+    verified: Option<Arc<VerifiedChain>>,
     proof: ProofChain,
 }
 
@@ -38,19 +39,46 @@ impl Admission {
         admitted: Permission,
         flow: Flow,
     ) -> Result<Self, EngineError> {
-        let proof = ProofChain::new(chain.cids()).map_err(|_| EngineError::Forbidden)?;
+        let proof = ProofChain::new(chain.cids()).map_err(|_| EngineError::Forbidden(Rule::ChainLength))?;
         let space = chain.space();
-        Ok(Self { space, admitted, chain: Some(Chain { verified: chain, proof }), flow })
+        Ok(Self { space, admitted, chain: Some(Chain { verified: Some(chain), proof }), flow })
     }
 
-    /// Verified chain behind the authorization; `None` in personal spaces.
+    /// Right to read on behalf of subscribers that are authorized.
+    pub(super) fn subscribers(space: SpaceId) -> ReadGrant {
+        issue::read(space)
+    }
+
+    /// Right to read of the server that presents `token` (federation §10.3, RP-8).
+    pub(super) fn renewed(
+        token: &SubscriptionProof,
+        space: SpaceId,
+        required: Permission,
+        flow: Flow,
+    ) -> Result<Self, EngineError> {
+        if token.space != space || required != Permission::Read {
+            return Err(EngineError::Forbidden(Rule::SubscribeToken));
+        }
+        // A token of the first version names no chain, of which a token could be revoked.
+        let unknown = [Cid::from_bytes([0; 32])];
+        let cids = if token.cids.is_empty() { &unknown } else { &token.cids[..] };
+        let proof = ProofChain::new(cids).map_err(|_| EngineError::Forbidden(Rule::ChainLength))?;
+        Ok(Self { space, admitted: required, chain: Some(Chain { verified: None, proof }), flow })
+    }
+
+    /// Verified chain behind the authorization; `None` in personal spaces, and for a subscribe token.
     pub(crate) fn chain(&self) -> Option<&Arc<VerifiedChain>> {
-        self.chain.as_ref().map(|chain| &chain.verified)
+        self.chain.as_ref()?.verified.as_ref()
     }
 
     /// Highest permission of the caller in the space, which may exceed the required one.
     pub(crate) fn permission(&self) -> Permission {
-        self.chain().map_or(Permission::Admin, |chain| chain.permission())
+        match &self.chain {
+            None => Permission::Admin,
+            Some(Chain { verified, .. }) => {
+                verified.as_ref().map_or(self.admitted, |chain| chain.permission())
+            }
+        }
     }
 
     /// Grant for reading.
@@ -73,7 +101,7 @@ impl Admission {
 
     /// Guards against a use case that requests a stronger grant than the row of its method requires.
     fn covers(&self, needed: Permission) -> Result<(), EngineError> {
-        if self.admitted.covers(needed) { Ok(()) } else { Err(EngineError::Forbidden) }
+        if self.admitted.covers(needed) { Ok(()) } else { Err(EngineError::Forbidden(Rule::Permission)) }
     }
 
     fn grant<G>(&self, personal: fn(SpaceId) -> G, shared: fn(SpaceId, ProofChain) -> G) -> G {

@@ -96,7 +96,8 @@ fn here() -> Space {
 #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the system")]
 fn authorizer(space: Option<Space>) -> (Authorizer, Arc<Rows>) {
     let rows = Arc::new(Rows { space, reads: AtomicUsize::new(0), is_down: AtomicBool::new(false) });
-    (Authorizer::new(rows.clone(), Arc::new(FixedClock(Instant::now())), Owners::default()), rows)
+    let clock = Arc::new(FixedClock(Instant::now()));
+    (Authorizer::new(rows.clone(), clock, Owners::default(), Arc::new(crate::LocalOnly)), rows)
 }
 
 fn caller(personal_space: Option<SpaceId>) -> Caller {
@@ -113,7 +114,12 @@ fn token(permission: Permission) -> String {
 
 async fn admit(gate: &Authorizer, method: Method, ucan: Option<&str>) -> Result<Admission, EngineError> {
     let caller = caller(None);
-    gate.admit(method, Credentials { caller: &caller, ucan, failed: None }, SPACE).await
+    gate.admit(
+        method,
+        Credentials { presenter: (&caller).into(), ucan, home: None, token: None, failed: None },
+        SPACE,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -133,8 +139,8 @@ async fn admission_grants_no_more_than_the_method_requires() {
     let (gate, _) = authorizer(Some(here()));
     let admission = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await.unwrap();
     assert!(admission.reading().is_ok());
-    assert!(matches!(admission.writing(), Err(EngineError::Forbidden)));
-    assert!(matches!(admission.administering(), Err(EngineError::Forbidden)));
+    assert!(matches!(admission.writing(), Err(EngineError::Forbidden(_))));
+    assert!(matches!(admission.administering(), Err(EngineError::Forbidden(_))));
     assert_eq!(admission.permission(), Permission::Admin);
 }
 
@@ -155,7 +161,7 @@ async fn remote_space_is_unavailable_to_its_members_and_forbidden_to_others() {
         let member = admit(&gate, Method::Pull, Some(&token(Permission::Read))).await;
         assert!(matches!(member, Err(EngineError::HomeUnavailable)));
     }
-    assert!(matches!(admit(&gate, Method::Pull, None).await, Err(EngineError::Forbidden)));
+    assert!(matches!(admit(&gate, Method::Pull, None).await, Err(EngineError::Forbidden(_))));
     assert_eq!(rows.reads.load(Ordering::Relaxed), 3);
 }
 
@@ -176,7 +182,7 @@ async fn outage_of_the_store_is_no_rejection() {
 async fn space_with_an_invalid_root_key_is_forbidden() {
     let (gate, _) = authorizer(Some(shared([0xff; 33], None)));
     let result = admit(&gate, Method::Pull, Some(&token(Permission::Admin))).await;
-    assert!(matches!(result, Err(EngineError::Forbidden)));
+    assert!(matches!(result, Err(EngineError::Forbidden(_))));
 }
 
 #[tokio::test]
@@ -184,7 +190,7 @@ async fn unknown_space_is_reported_to_the_holder_of_a_chain_and_is_not_cached() 
     let (gate, rows) = authorizer(None);
     let token = token(Permission::Read);
     assert!(matches!(admit(&gate, Method::Pull, Some(&token)).await, Err(EngineError::UnknownSpace)));
-    assert!(matches!(admit(&gate, Method::Pull, None).await, Err(EngineError::Forbidden)));
+    assert!(matches!(admit(&gate, Method::Pull, None).await, Err(EngineError::Forbidden(_))));
     assert_eq!(rows.reads.load(Ordering::Relaxed), 2);
 }
 
@@ -193,7 +199,7 @@ async fn method_without_an_access_level_for_spaces_is_forbidden() {
     let (gate, rows) = authorizer(Some(here()));
     for method in [Method::PresenceSet, Method::SpaceCreate, Method::InvitationList] {
         let result = admit(&gate, method, Some(&token(Permission::Admin))).await;
-        assert!(matches!(result, Err(EngineError::Forbidden)), "{method:?}");
+        assert!(matches!(result, Err(EngineError::Forbidden(_))), "{method:?}");
     }
     assert_eq!(rows.reads.load(Ordering::Relaxed), 0);
 }
@@ -205,7 +211,13 @@ async fn own_space_is_touched_once_and_requires_no_chain() {
     let (gate, rows) = authorizer(Some(personal));
     let caller = caller(Some(SPACE));
     for _ in 0..10 {
-        let credentials = Credentials { caller: &caller, ucan: Some("ignored"), failed: None };
+        let credentials = Credentials {
+            presenter: (&caller).into(),
+            ucan: Some("ignored"),
+            home: None,
+            token: None,
+            failed: None,
+        };
         let admission = gate.admit(Method::MembershipRevoke, credentials, SPACE).await.unwrap();
         assert!(admission.administering().unwrap().access().chain().is_none());
     }

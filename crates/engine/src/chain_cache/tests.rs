@@ -135,7 +135,7 @@ fn chain_for_a_lost_space_is_verified_and_not_cached() {
             chains.verify_to_own_root(&token, Audience::Caller(did), space, NOW, signatures)
         })
     };
-    assert_eq!(checked(member.did(), SPACE), Ok(()));
+    assert_eq!(checked(member.did(), SPACE), Ok(owner.root_key()));
     assert_eq!(checked(owner.did(), SPACE), Err(UcanError::IdentityMismatch));
     assert_eq!(checked(member.did(), SpaceId::from_bytes([2; 16])), Err(UcanError::ResourceMismatch));
     assert_eq!(cached(&chains), 0);

@@ -5,11 +5,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use less_sync_auth::Caller;
 use less_sync_core::FileId;
 use less_sync_storage::{BlobError, ReadGrant, StoredFile};
 
 use super::{FileError, Files};
+use crate::Presenter;
 
 /// Bytes of a file or of a range of it. Dropping the stream ends the download.
 pub struct Download {
@@ -26,7 +26,7 @@ impl Files {
         Ok(self.0.engine.storage.file(grant, file).await?)
     }
 
-    /// Opens the object of `file`, or the part within `range`, for `caller`, and compares its size with the database before the response
+    /// Opens the object of `file`, or the part within `range`, for `presenter`, and compares its size with the database before the response
     /// begins (storage §4.5). Holds no database connection.
     ///
     /// # Errors
@@ -34,11 +34,11 @@ impl Files {
     /// [`FileError::Blobs`].
     pub async fn download(
         &self,
-        caller: &Caller,
+        presenter: Presenter<'_>,
         file: &StoredFile,
         range: Option<Range<u64>>,
     ) -> Result<Download, FileError> {
-        let permit = self.0.downloads.try_acquire(caller).ok_or(FileError::TooManyDownloads)?;
+        let permit = self.0.downloads.try_acquire(presenter).ok_or(FileError::TooManyDownloads)?;
         let opened = self.0.blobs.open(&file.object, range).await.inspect_err(|error| {
             if matches!(error, BlobError::NotFound) {
                 self.0.metrics.missing.inc();

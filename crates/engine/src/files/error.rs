@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 
-use less_sync_storage::{BlobError, FileRejection, StorageError};
+use less_sync_auth::ucan::UcanError;
+use less_sync_storage::{BlobError, FileRejection, Quota, StorageError};
 
-use crate::EngineError;
+use crate::{EngineError, HomeHandle, Rule};
 
 /// Rejection or failure of a use case of files; one variant per row of http §7.2 and §7.4.
 #[derive(Debug, thiserror::Error)]
@@ -14,16 +15,22 @@ pub enum FileError {
     ScopeMissing,
     /// The space does not exist.
     #[error("space not found")]
-    SpaceNotFound,
+    SpaceNotFound(Rule),
     /// Request to a shared space without a chain, or with a token without a DID.
     #[error("authorization required")]
-    AuthorizationRequired,
+    AuthorizationRequired(Rule),
     /// The chain is invalid, lacks the permission, or was revoked.
     #[error("access denied")]
-    AccessDenied,
+    AccessDenied(Rule),
     /// The home server of the space is another one.
     #[error("space is homed on another server")]
     Remote,
+    /// The request has to be relayed to the server that holds the space: the caller's chain is good for it.
+    #[error("space is held by another server")]
+    Elsewhere(HomeHandle),
+    /// The server that holds the space cannot be used.
+    #[error("home server of the space is unavailable")]
+    HomeUnavailable,
     /// The file does not exist, is deleted, or lacks its object.
     #[error("file not found")]
     FileNotFound,
@@ -47,7 +54,7 @@ pub enum FileError {
     TooManyDownloads,
     /// The file would exceed the quota of the space or of its owner.
     #[error("storage quota exceeded")]
-    QuotaExceeded,
+    QuotaExceeded(Quota),
     /// The object store is full.
     #[error("insufficient storage")]
     StorageFull(#[source] BlobError),
@@ -89,9 +96,10 @@ where
     fn from(error: StorageError<R>) -> Self {
         match error {
             // Also a personal space whose id is taken by a shared space: it has no files (http §7.2 row 5a).
-            StorageError::SpaceNotFound | StorageError::SpaceKindMismatch => Self::SpaceNotFound,
+            StorageError::SpaceNotFound => Self::SpaceNotFound(Rule::UnknownSpace),
+            StorageError::SpaceKindMismatch => Self::SpaceNotFound(Rule::SpaceKind),
             StorageError::SpaceIsRemote => Self::Remote,
-            StorageError::Revoked => Self::AccessDenied,
+            StorageError::Revoked => Self::AccessDenied(Rule::Chain(UcanError::Revoked)),
             StorageError::Rejected(rejection) => rejection.into(),
             StorageError::Unavailable(source) => Self::Storage(StorageError::Unavailable(source)),
             StorageError::Database(source) => Self::Storage(StorageError::Database(source)),
@@ -108,7 +116,7 @@ impl From<FileRejection> for FileError {
             FileRejection::EpochStale => Self::KeyGenerationStale,
             FileRejection::UploadLost => Self::UploadLost,
             FileRejection::CursorExhausted => Self::CursorExhausted,
-            FileRejection::QuotaExceeded(_) => Self::QuotaExceeded,
+            FileRejection::QuotaExceeded(quota) => Self::QuotaExceeded(quota),
         }
     }
 }
@@ -133,11 +141,15 @@ impl From<EngineError> for FileError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Storage(error) => error.into(),
-            EngineError::Forbidden
-            | EngineError::UnknownSpace
-            | EngineError::HomeUnavailable
-            | EngineError::ScopeMissing(_)
-            | EngineError::RateLimited { .. } => Self::AccessDenied,
+            EngineError::Forbidden(rule) => Self::AccessDenied(rule),
+            EngineError::UnknownSpace => Self::AccessDenied(Rule::UnknownSpace),
+            EngineError::HomeUnavailable
+            | EngineError::HomeUntrusted
+            | EngineError::HomeConflict
+            | EngineError::Remote(_)
+            | EngineError::Home(_) => Self::AccessDenied(Rule::RemoteSpace),
+            EngineError::ScopeMissing(scope) => Self::AccessDenied(Rule::Scope(scope)),
+            EngineError::RateLimited { .. } => Self::AccessDenied(Rule::ActionLimit),
         }
     }
 }

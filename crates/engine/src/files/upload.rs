@@ -8,7 +8,6 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_auth::Caller;
 use less_sync_core::ErrorChain;
 use less_sync_storage::{BlobWriter, Claim, Claimed, Content, FileCommit, FileState, Upload, WriteGrant};
 use sha2::{Digest as _, Sha256};
@@ -17,6 +16,7 @@ use tokio::sync::oneshot;
 use super::transfer_limiter::TransferPermit;
 use super::transfer_rate::TransferRate;
 use super::{FileError, Files};
+use crate::Presenter;
 
 /// Minimum lifetime of an upload intent.
 const MIN_LIFETIME: Duration = Duration::from_hours(1);
@@ -66,8 +66,8 @@ struct Object {
 }
 
 impl Files {
-    /// Starts an upload of `size` bytes for `claim` by `caller`, before any byte of the body is read. It takes a place of the
-    /// caller's quarter of all places.
+    /// Starts an upload of `size` bytes for `claim` by `presenter`, before any byte of the body is read. It takes a place of the
+    /// presenter's share of all places.
     ///
     /// # Errors
     /// [`FileError::TooLarge`]; as [`less_sync_storage::Files::claim_file`]; [`FileError::TooManyUploads`];
@@ -75,7 +75,7 @@ impl Files {
     pub async fn begin_upload(
         &self,
         grant: &WriteGrant,
-        caller: &Caller,
+        presenter: Presenter<'_>,
         claim: Claim,
         size: u64,
     ) -> Result<UploadStart, FileError> {
@@ -89,7 +89,7 @@ impl Files {
             self.0.metrics.repeated.inc();
             return Ok(UploadStart::Exists);
         }
-        let permit = self.0.uploads.try_acquire(caller).ok_or(FileError::TooManyUploads)?;
+        let permit = self.0.uploads.try_acquire(presenter).ok_or(FileError::TooManyUploads)?;
         // The intent is durable before the first byte is stored: whatever happens to this process, the object is found.
         let upload = storage.begin_upload(grant, claim.file, self.lifetime(size)).await?;
         let writer = match self.0.blobs.create(&upload.object, size).await {

@@ -15,8 +15,19 @@ pub(super) enum Outcome {
     Failed,
 }
 
-const OUTCOMES: [(Outcome, &str); 3] =
-    [(Outcome::Ok, "ok"), (Outcome::Rejected, "rejected"), (Outcome::Failed, "failed")];
+impl Outcome {
+    /// Value of the label.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// All outcomes, in the order of the variants.
+const OUTCOMES: [Outcome; 3] = [Outcome::Ok, Outcome::Rejected, Outcome::Failed];
 
 /// Operation of the storage contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +81,7 @@ impl OperationMetrics {
     fn series(&self) -> impl Iterator<Item = ([&'static str; 2], &Histogram)> {
         self.operations.iter().flat_map(|(name, outcomes)| {
             let outcomes = OUTCOMES.iter().zip(outcomes);
-            outcomes.map(|((_, outcome), histogram)| ([*name, *outcome], histogram))
+            outcomes.map(|(outcome, histogram)| ([*name, outcome.as_str()], histogram))
         })
     }
 }

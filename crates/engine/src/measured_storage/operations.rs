@@ -6,23 +6,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{
-    Cid, ClientId, Cursor, DekKind, Did, Epoch, FileId, InvitationId, MailboxId, MetadataVersion, Requested,
-    SpaceId,
+    Cid, ClientId, Cursor, DekKind, Did, Epoch, FileId, InvitationId, MailboxId, MetadataVersion, PeerId,
+    Requested, SpaceId,
 };
 use less_sync_storage::{
-    ActorHash, AdminGrant, Advanced, Appended, BindingKey, Claim, ClaimDue, Claimed, Content, DekError,
-    DekListing, DekPage, DekPosition, Deks, DueObject, EpochError, EpochKeyError, EpochKeys, Epochs,
-    FileChange, FileCommit, FileError, Files, Invitation, InvitationError, Invitations, IssuerBindings,
-    KeyShares, LiveObject, MailboxLimits, MailboxPage, MemberLimits, MemberList, MemberRange, Members,
-    MembersHead, MembershipError, NewInvitation, NewMember, ObjectKey, ObjectQueueState, ObjectUse, Objects,
-    OwnerHash, Permit, PullError, PullPage, PullPosition, PullRequest, PullState, Push, PushError, Pushed,
-    RateAction, RateLimit, RateLimitError, RateLimits, ReadGrant, Records, Revocations, Rewrap, RewrapGuard,
-    Rewrapped, Space, SpaceKind, Spaces, SpacesError, Storage, StorageError, StoredFile, Ticket, Upload,
-    UploadId, WriteGrant,
+    ActorHash, AddedKey, AdminGrant, Advanced, Appended, BindingKey, Claim, ClaimDue, Claimed, Content,
+    DekError, DekListing, DekPage, DekPosition, Deks, DueObject, EpochError, EpochKeyError, EpochKeys,
+    Epochs, FederationKey, FederationKeyError, FederationKeys, FileChange, FileCommit, FileError, Files,
+    HomeHint, HomeHints, HomeRouteError, HomeRoutes, HomeServer, Inventory, Invitation, InvitationError,
+    Invitations, IssuerBindings, KeyPlacement, KeyShares, ListedSpace, LiveObject, MailboxLimits,
+    MailboxPage, MemberLimits, MemberList, MemberRange, Members, MembersHead, MembershipError,
+    NewFederationKey, NewInvitation, NewMember, NewStub, ObjectKey, ObjectQueueState, ObjectUse, Objects,
+    OwnerHash, PeerState, PeerStates, PendingRewraps, Permit, PullError, PullPage, PullPosition, PullRequest,
+    PullState, Purge, PurgeStep, Push, PushError, Pushed, RateAction, RateLimit, RateLimitError, RateLimits,
+    ReadGrant, RecordVersion, Records, Revocations, Rewrap, RewrapGuard, Rewrapped, RowCounts, Space,
+    SpaceKind, Spaces, SpacesError, Storage, StorageError, StoredFile, StubOutcome, Ticket, Upload, UploadId,
+    WriteGrant,
 };
 use tracing::Instrument as _;
 
 use super::metrics::{OperationMetrics, Place};
+use super::slow::SlowOperations;
 use super::volume::Volume;
 use super::{MeasuredStorage, Shared};
 use crate::Clock;
@@ -71,7 +75,7 @@ macro_rules! operations {
 }
 
 operations! {
-    own { push, begin_pull, pull_page, }
+    own { push, begin_pull, pull_page, blob_piece, }
     Spaces {
         fn ping() -> (), StorageError;
         fn spaces(ids: &[SpaceId]) -> Vec<Space>, StorageError;
@@ -111,6 +115,7 @@ operations! {
         fn invitations(mailbox: MailboxId, page: MailboxPage) -> Vec<Invitation>, StorageError;
         fn invitation(mailbox: MailboxId, id: InvitationId) -> Invitation, InvitationError;
         fn delete_invitation(mailbox: MailboxId, id: InvitationId) -> (), InvitationError;
+        fn delete_invitations_from(peer: &PeerId) -> u64, StorageError;
         fn purge_invitations(batch: usize) -> usize, StorageError;
     }
     Epochs {
@@ -134,9 +139,43 @@ operations! {
         fn count_actions(action: RateAction, actor: ActorHash, window: Duration) -> usize, StorageError;
         fn purge_actions(age: Duration, batch: usize) -> usize, StorageError;
     }
+    FederationKeys {
+        fn add_key(key: &NewFederationKey, placement: &KeyPlacement) -> AddedKey, FederationKeyError;
+        fn promote_key(kid: &str, minimum_age: Duration) -> (), FederationKeyError;
+        fn deactivate_key(kid: &str, force: bool) -> (), FederationKeyError;
+        fn federation_keys() -> Vec<FederationKey>, StorageError;
+        fn delete_inactive_keys(age: Duration) -> u64, StorageError;
+    }
+    HomeRoutes {
+        fn home_server(space: SpaceId) -> Option<String>, StorageError;
+        fn set_home_server(space: SpaceId, home: Option<&HomeServer>, force: bool) -> (), HomeRouteError;
+        fn create_stub(stub: &NewStub) -> StubOutcome, StorageError;
+        fn delete_stub(space: SpaceId) -> (), HomeRouteError;
+        fn note_interest(spaces: &[SpaceId]) -> (), StorageError;
+        fn delete_idle_stubs(idle: Duration, batch: usize) -> usize, StorageError;
+    }
+    HomeHints {
+        fn add_home_hint(mailbox: MailboxId, hint: &HomeHint, lifetime: Duration) -> (), StorageError;
+        fn home_hints(mailbox: MailboxId) -> Vec<HomeHint>, StorageError;
+        fn delete_home_hints_of(peer: &PeerId) -> u64, StorageError;
+        fn purge_home_hints(batch: usize) -> usize, StorageError;
+    }
+    PeerStates {
+        fn quarantine_peer(peer: &PeerId, reason: &str, lifetime: Option<Duration>) -> (), StorageError;
+        fn release_peer(peer: &PeerId) -> bool, StorageError;
+        fn quarantined_peers() -> Vec<PeerState>, StorageError;
+    }
     IssuerBindings {
         fn bind_issuer(key: BindingKey, issuer: &str) -> String, StorageError;
         fn rebind_issuer(key: BindingKey, issuer: &str) -> (), StorageError;
+    }
+    Inventory {
+        fn list_spaces(after: Option<SpaceId>, limit: u32) -> Vec<ListedSpace>, StorageError;
+        fn count_rows(space: SpaceId, bound: u32) -> RowCounts, StorageError;
+        fn pending_rewraps() -> PendingRewraps, StorageError;
+    }
+    Purge {
+        fn purge_step(space: SpaceId) -> PurgeStep, StorageError;
     }
 }
 
@@ -145,7 +184,8 @@ impl MeasuredStorage {
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
         let operations = OperationMetrics::new(Operation::ALL.iter().map(|operation| operation.name()));
-        Self(Arc::new(Shared { inner, clock, operations, volume: Volume::default() }))
+        let slow = SlowOperations::new(Operation::ALL.len());
+        Self(Arc::new(Shared { inner, clock, operations, slow, volume: Volume::default() }))
     }
 }
 
@@ -189,5 +229,16 @@ impl Records for MeasuredStorage {
         let page = self.measure(Operation::pull_page.place(), work).await?;
         self.0.volume.pulled(&page);
         Ok(page)
+    }
+
+    async fn blob_piece(
+        &self,
+        grant: &ReadGrant,
+        version: RecordVersion,
+        from: usize,
+        length: usize,
+    ) -> Result<Option<Bytes>, StorageError> {
+        let work = self.0.inner.blob_piece(grant, version, from, length);
+        self.measure(Operation::blob_piece.place(), work).await
     }
 }

@@ -10,6 +10,16 @@ use super::verdict::Violation;
 pub(super) struct Obligations {
     deleted: Vec<(usize, String, u64)>,
     replaced: Vec<Replaced>,
+    rewritten: Vec<Rewritten>,
+}
+
+/// Obligation of an event with a part of a push that took effect at `at`: another push must have written the record since.
+#[derive(Debug)]
+struct Rewritten {
+    line: usize,
+    op: u64,
+    record: String,
+    at: u64,
 }
 
 /// Obligation of a pull without a record that was written at `at`: a push must have deleted it before the pull began.
@@ -44,6 +54,11 @@ impl Obligations {
         self.replaced.push(Replaced { line, record, at, until, live_only });
     }
 
+    /// Requires a push above `at` that explains why an event has no such record of a push.
+    pub(super) fn rewritten(&mut self, line: usize, op: u64, record: String, at: u64) {
+        self.rewritten.push(Rewritten { line, op, record, at });
+    }
+
     /// Violations by obligations that are not fulfilled.
     pub(super) fn check(
         self,
@@ -56,6 +71,7 @@ impl Obligations {
             records.iter().flat_map(|(record, pushes)| pushes.blind(record)).collect();
         violations.extend(self.deleted.into_iter().filter_map(|claim| unexplained(claim, &records)));
         violations.extend(self.replaced.iter().filter_map(|claim| claim.unmet(&records)));
+        violations.extend(self.rewritten.iter().filter_map(|claim| claim.unmet(&records)));
         violations.extend(orphans(pushes, by_cursor, newest));
         violations
     }
@@ -125,6 +141,19 @@ impl Replaced {
         (!met).then(|| Violation {
             line: *line,
             what: format!("{record}, written at {at}, is missing in a pull up to {until}: lost"),
+        })
+    }
+}
+
+impl Rewritten {
+    fn unmet(&self, records: &HashMap<&str, RecordPushes<'_>>) -> Option<Violation> {
+        let Self { line, op, record, at } = self;
+        let pushes = records.get(record.as_str());
+        let met = pushes
+            .is_some_and(|pushes| pushes.unresolved || pushes.known.iter().any(|(cursor, _)| cursor > at));
+        (!met).then(|| Violation {
+            line: *line,
+            what: format!("an event has a part of push {op} only, without {record}"),
         })
     }
 }

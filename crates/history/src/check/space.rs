@@ -143,10 +143,11 @@ impl Space {
         self.newest = self.newest.max(cursor);
         let seen = self.observe(line, rows);
         let pushes: HashSet<usize> = seen.values().filter_map(|seen| seen.push).collect();
-        let whole = |push: &Push| push.changes.iter().all(|change| seen.contains_key(change.record.as_str()));
-        let torn = pushes.into_iter().filter_map(|index| self.pushes.get(index)).find(|push| !whole(push));
-        if let Some(op) = torn.map(|push| push.op) {
-            self.violation(line, format!("an event has a part of push {op} only"));
+        for push in pushes.into_iter().filter_map(|index| self.pushes.get(index)) {
+            let missing = push.changes.iter().filter(|change| !seen.contains_key(change.record.as_str()));
+            for change in missing {
+                self.obligations.rewritten(line, push.op, change.record.clone(), cursor);
+            }
         }
     }
 

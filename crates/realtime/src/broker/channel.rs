@@ -2,28 +2,29 @@
 //!
 //! A channel exists while its space has a subscriber. All methods run under the lock of the shard.
 
+mod home;
 mod presence;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use less_sync_auth::ucan::VerifiedChain;
-use less_sync_core::{Cid, ConnectionId, Cursor, Epoch, SpaceId};
-use less_sync_engine::RevokedEvent;
+use less_sync_core::{Cid, ConnectionId, Cursor, Epoch, SpaceId, Timestamp};
+use less_sync_engine::{HomeHandle, RevokedEvent};
 
+use super::authority::Effect;
 use super::confirmation::{Confirmation, SubscriptionStart};
 use super::deps::Context;
 use super::durable_event::{Broadcast, Interest};
 use super::fan_out::{FanOut, FanOutOutcome};
 use super::notifications;
 use super::position::Position;
-use super::sequencer::{Delivery, ReorderLimits, Sequencer, Step};
+use super::sequencer::{Delivery, Progress, ReorderLimits, Sequencer, Step};
 use super::settings::BrokerSettings;
 use super::subscriber::{Activation, EndOutcome, Subscriber};
 use super::subscribers::Subscribers;
 use crate::outbox::Outbox;
-use crate::presence::PresenceSet;
+use crate::presence::{PresenceSet, Presenter};
 use crate::subscription_id::SubscriptionId;
 
 /// Channel of one space.
@@ -39,6 +40,10 @@ pub(super) struct SpaceChannel {
     gap_reported: bool,
     /// Revocations in the space since the channel exists.
     revocations: u64,
+    /// Peers on other nodes whose presence came while a subscriber was not live yet.
+    late_peers: Vec<Presenter>,
+    /// Server that holds the space; `None`: this one.
+    home: Option<HomeHandle>,
 }
 
 /// Outcome of [`SpaceChannel::end`].
@@ -62,12 +67,35 @@ impl SpaceChannel {
             newest: Position { cursor: Cursor::ZERO, key_generation: Epoch::FIRST, rewrap_epoch: None },
             gap_reported: false,
             revocations: 0,
+            late_peers: Vec::new(),
+            home: None,
         }
     }
 
     /// True if the channel has no subscriber and is to be freed.
     pub(super) fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
+    }
+
+    /// Number of subscribers, those included whose response is outstanding.
+    pub(super) fn watchers(&self) -> usize {
+        self.subscribers.len()
+    }
+
+    /// Connections of all subscribers, with their outboxes.
+    pub(super) fn connections(&self) -> Vec<(ConnectionId, Arc<Outbox>)> {
+        self.subscribers.iter().map(|subscriber| (subscriber.connection, subscriber.outbox.clone())).collect()
+    }
+
+    /// Last second of the authorization of a server's subscription; none without one.
+    pub(super) fn forwarded_expiry(&self, connection: ConnectionId) -> Option<Timestamp> {
+        let subscriber = self.subscribers.find(connection).filter(|subscriber| subscriber.is_confirmed())?;
+        subscriber.authority()?.forwarded_expiry()
+    }
+
+    /// True if `connection` has a subscription, confirmed or not.
+    pub(super) fn is_registered(&self, connection: ConnectionId) -> bool {
+        self.subscribers.find(connection).is_some()
     }
 
     /// True if `connection` has a confirmed subscription whose authorization has not ended.
@@ -122,7 +150,10 @@ impl SpaceChannel {
         let Some(subscriber) = self.subscribers.find_mut(connection) else { return };
         let mut fan_out = FanOut::new(self.space, self.newest, context.deps);
         match subscriber.activate(id, self.sequencer.delivered(), &mut fan_out) {
-            Activation::Activated => self.finish(fan_out, context),
+            Activation::Activated => {
+                self.finish(fan_out, context);
+                self.send_late_peers(connection, context.deps);
+            }
             Activation::Unchanged => {}
             Activation::Ended => {
                 self.remove(connection, context);
@@ -139,20 +170,22 @@ impl SpaceChannel {
         let mut fan_out = FanOut::new(self.space, self.newest, context.deps);
         let mut ended = Vec::new();
         let revocation = &event.revocation;
-        let ends_member = self.subscribers.chains().any(|chain| revocation.identifies_member(chain));
-        let ends = |chain: &VerifiedChain| {
-            revocation.revokes(chain) || (ends_member && revocation.names_audience_of(chain))
-        };
+        let mut ends_member = false;
+        self.subscribers.each_chain(|chain| ends_member |= revocation.identifies_member(chain));
         for subscriber in self.subscribers.iter_mut() {
             let is_origin = Some(subscriber.connection) == event.origin;
-            if subscriber.chain().is_some_and(ends) {
-                // G5 exempts the origin from the notice about its own revocation, but its subscription ends all the same.
-                let farewell =
-                    if is_origin { notifications::resubscribe(vec![self.space]) } else { notice.clone() };
-                ended.push((subscriber.connection, subscriber.end(self.space, farewell)));
-            } else if !is_origin {
-                subscriber.notify_revoked(notice.clone(), &mut fan_out);
-            }
+            // G5 exempts the origin from the notice about its own revocation, but its subscription ends all the same.
+            let farewell = match subscriber.revoke(revocation, ends_member) {
+                Effect::ServerLost => notifications::membership_removed(self.space),
+                Effect::UserLost if is_origin => notifications::resubscribe(vec![self.space]),
+                Effect::UserLost => notice.clone(),
+                Effect::Retained if is_origin => continue,
+                Effect::Retained => {
+                    subscriber.notify_revoked(notice.clone(), &mut fan_out);
+                    continue;
+                }
+            };
+            ended.push((subscriber.connection, subscriber.end(self.space, farewell)));
         }
         self.finish(fan_out, context);
         for (connection, outcome) in ended {
@@ -189,7 +222,9 @@ impl SpaceChannel {
                 self.remove(connection, context);
             }
             // The subscriber stays for its response, but is absent to its peers from now on.
-            EndOutcome::Deferred => self.clear_presence(connection, Some(connection), context),
+            EndOutcome::Deferred => {
+                self.clear_presence(connection, Some(connection), context);
+            }
             EndOutcome::NotConfirmed => {}
         }
     }
@@ -207,10 +242,19 @@ impl SpaceChannel {
     fn remove(&mut self, connection: ConnectionId, context: &mut Context<'_>) -> bool {
         let removed = self.subscribers.remove(connection);
         if removed {
-            context.deps.metrics.subscriptions.dec();
-            self.clear_presence(connection, Some(connection), context);
+            self.after_removal(connection, context);
         }
         removed
+    }
+}
+
+impl SpaceChannel {
+    fn after_removal(&mut self, connection: ConnectionId, context: &mut Context<'_>) {
+        context.deps.metrics.subscriptions.dec();
+        self.clear_presence(connection, Some(connection), context);
+        if let Some(home) = &self.home {
+            home.unwatch(self.space, connection);
+        }
     }
 }
 
@@ -237,6 +281,12 @@ impl SpaceChannel {
         repaired
     }
 
+    /// Notes that a change is committed. True if it was not delivered; false before the first confirmation, which finds out.
+    pub(super) fn note_committed(&mut self, cursor: Cursor) -> bool {
+        self.sequencer.note_committed(cursor);
+        self.sequencer.gap().is_some()
+    }
+
     /// Marks a gap as reported. True if there is one that was not reported before.
     pub(super) fn report_gap(&mut self) -> bool {
         self.sequencer.gap().is_some() && !std::mem::replace(&mut self.gap_reported, true)
@@ -250,12 +300,19 @@ impl SpaceChannel {
 
     /// CIDs of the chains that authorize subscriptions, each once.
     pub(super) fn watched_cids(&self) -> BTreeSet<Cid> {
-        self.subscribers.chains().flat_map(|chain| chain.cids().iter().copied()).collect()
+        let mut cids = BTreeSet::new();
+        self.subscribers.each_chain(|chain| cids.extend(chain.cids()));
+        cids
     }
 
     /// Cursor up to which everything was delivered, inclusive; none until a subscription was confirmed.
     pub(super) fn delivered(&self) -> Option<Cursor> {
         self.sequencer.delivered()
+    }
+
+    /// Deliveries so far; none until a subscription was confirmed.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        self.sequencer.progress()
     }
 
     fn advance_newest(&mut self, position: Position) {
@@ -287,8 +344,7 @@ impl SpaceChannel {
             FanOutOutcome::AllOpen => {}
             FanOutOutcome::SomeClosing => {
                 for connection in self.subscribers.remove_closing() {
-                    context.deps.metrics.subscriptions.dec();
-                    self.clear_presence(connection, Some(connection), context);
+                    self.after_removal(connection, context);
                 }
             }
         }

@@ -1,9 +1,7 @@
 //! Confirmation of a registered subscription: its start and the outcome.
 
-use std::sync::Arc;
-
-use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::Cursor;
+use less_sync_engine::SubscriptionBasis;
 use less_sync_storage::Space;
 
 use super::position::Position;
@@ -16,14 +14,13 @@ pub struct SubscriptionStart {
     /// Cursor up to which the client is complete once it has the response, inclusive: that of `position`, or a lower one
     /// if the client asked for a catch-up that was too large to replay. It is then sent a pull hint (protocol §6.4).
     pub caught_up_to: Cursor,
-    /// Chain that authorizes the subscription; none in personal spaces. A revocation of one of its tokens ends the
-    /// subscription.
-    pub chain: Option<Arc<VerifiedChain>>,
+    /// Basis of the subscription. A revocation of one of its tokens ends the subscription.
+    pub basis: SubscriptionBasis,
 }
 
 impl From<Position> for SubscriptionStart {
     fn from(position: Position) -> Self {
-        Self { position, caught_up_to: position.cursor, chain: None }
+        Self { position, caught_up_to: position.cursor, basis: SubscriptionBasis::Owner }
     }
 }
 

@@ -55,6 +55,15 @@ pub(super) trait DurableEvent {
     fn origin(&self) -> Option<ConnectionId>;
     /// Encodes the notification, and the second one if the event has two.
     fn encode(&self) -> (Bytes, Option<Bytes>);
+    /// Lower bound of the encoded length, in bytes.
+    fn min_len(&self) -> usize {
+        0
+    }
+    /// Encodes the event for a broadcast.
+    fn encoded(&self) -> (Option<Bytes>, Option<Bytes>) {
+        let (frame, second) = self.encode();
+        (Some(frame), second)
+    }
 }
 
 impl DurableEvent for PushedEvent {
@@ -77,6 +86,10 @@ impl DurableEvent for PushedEvent {
 
     fn encode(&self) -> (Bytes, Option<Bytes>) {
         (sync(self), deleted_files(self))
+    }
+
+    fn min_len(&self) -> usize {
+        self.changes.iter().map(min_len).sum()
     }
 }
 
@@ -137,7 +150,7 @@ impl DurableEvent for FileEvent {
 /// `sync`, or a pull hint if the `sync` would exceed the maximum frame of clients (protocol §2.7).
 fn sync(event: &PushedEvent) -> Bytes {
     // The lower bound saves encoding megabytes only to throw them away.
-    if event.changes.iter().map(min_len).sum::<usize>() <= limits::OUTBOUND_FRAME {
+    if event.min_len() <= limits::OUTBOUND_FRAME {
         let sync = Sync {
             space: event.space,
             prev: event.prev,

@@ -50,7 +50,7 @@ impl<'d> FanOut<'d> {
                 outbox.durable(Some(self.space), second.clone())
             }
             (Delivered::Queued | Delivered::Displaced, None)
-            | (Delivered::TooSlow | Delivered::Closed, _) => first,
+            | (Delivered::TooSlow | Delivered::Lost | Delivered::Closed, _) => first,
         });
     }
 
@@ -77,6 +77,7 @@ impl<'d> FanOut<'d> {
         match delivered {
             Delivered::Queued | Delivered::Displaced => self.queued += 1,
             Delivered::TooSlow => self.too_slow += 1,
+            Delivered::Lost => {}
             Delivered::Closed => self.closed += 1,
         }
     }

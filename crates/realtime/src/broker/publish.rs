@@ -4,8 +4,10 @@ use less_sync_core::{Cid, SpaceId};
 use less_sync_engine::{Revocation, RevokedEvent, SpaceEvent, SpaceEvents};
 
 use super::Broker;
+use super::channel::SpaceChannel;
 use super::durable_event::{Broadcast, DurableEvent, Interest};
 use super::position::Position;
+use super::remote;
 use super::sequencer::Step;
 
 impl SpaceEvents for Broker {
@@ -16,9 +18,14 @@ impl SpaceEvents for Broker {
             SpaceEvent::FileChanged(changed) => self.publish_durable(&changed),
             SpaceEvent::Revoked(revoked) => {
                 let space = revoked.space;
+                self.deps.deployment.revoked(space, &revoked.revocation);
                 self.shard(space).update(space, &self.deps, |channel, context| {
                     channel.revoke(&revoked, context);
                 });
+            }
+            SpaceEvent::Purged(space) => {
+                self.deps.deployment.purged(space);
+                self.end_all_subscriptions(space);
             }
         }
     }
@@ -31,18 +38,37 @@ impl Broker {
         // contains the event, which is committed already. One that registered before and is the only one besides the
         // origin by the time of the fan-out is sent a hint in place of the frame that was not encoded.
         let interest = self.interest(space, origin);
+        let is_wanted_elsewhere = self.deps.deployment.max_event() > event.min_len();
         let (frame, second) = match interest {
-            Interest::NoSubscribers => return,
+            Interest::Subscribers => event.encoded(),
+            Interest::NoSubscribers | Interest::OriginOnly if is_wanted_elsewhere => event.encoded(),
             // The event still has to pass the sequencer: it moves the cursor that the next event continues.
-            Interest::OriginOnly => (None, None),
-            Interest::Subscribers => {
-                let (frame, second) = event.encode();
-                (Some(frame), second)
-            }
+            Interest::NoSubscribers | Interest::OriginOnly => (None, None),
         };
+        if self.deps.deployment.has_others() {
+            let prev = event.prev();
+            self.deps.deployment.changed(remote::change(
+                space,
+                prev,
+                position,
+                frame.clone(),
+                second.clone(),
+            ));
+        }
+        if interest == Interest::NoSubscribers {
+            return;
+        }
         let broadcast = Broadcast { frame, second, origin };
         let step = Step { prev: event.prev(), cursor: position.cursor, event: broadcast };
         self.deliver(space, |channel, context| channel.publish(step, position, context));
+    }
+
+    /// Ends all subscriptions to a space that is being removed.
+    pub(super) fn end_all_subscriptions(&self, space: SpaceId) {
+        let subscribers = self.shard(space).channel(space).map(SpaceChannel::connections).unwrap_or_default();
+        for (connection, outbox) in subscribers {
+            self.end_subscriptions(vec![space], connection, &outbox);
+        }
     }
 
     fn interest(&self, space: SpaceId, origin: Option<less_sync_core::ConnectionId>) -> Interest {

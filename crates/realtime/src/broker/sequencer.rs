@@ -44,6 +44,15 @@ pub(super) enum Delivery<T> {
     PullHint(Cursor),
 }
 
+/// Deliveries of a space so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Cursor up to which everything was delivered, inclusive.
+    pub(crate) delivered: Cursor,
+    /// Events that wait for an earlier one, each with the cursors that it leads from and to, ascending.
+    pub(crate) waiting: Vec<(Cursor, Cursor)>,
+}
+
 /// Sequencer of one space.
 #[derive(Debug)]
 pub(super) struct Sequencer<T> {
@@ -77,9 +86,20 @@ impl<T: EncodedLen> Sequencer<T> {
         self.delivered
     }
 
+    /// Deliveries so far; none until [`Sequencer::start`].
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let waiting = self.reorder_buffer.iter().map(|step| (step.prev, step.cursor)).collect();
+        self.delivered.map(|delivered| Progress { delivered, waiting })
+    }
+
     /// Greatest cursor that is known to be committed, if it is above the delivered one.
     pub(super) fn gap(&self) -> Option<Cursor> {
         self.delivered.filter(|delivered| *delivered < self.committed).map(|_| self.committed)
+    }
+
+    /// Notes that `cursor` is committed.
+    pub(super) fn note_committed(&mut self, cursor: Cursor) {
+        self.committed = self.committed.max(cursor);
     }
 
     /// Accepts a committed event. Events may come in any order and repeatedly; at most `limits` are buffered.
@@ -132,6 +152,22 @@ impl<T: EncodedLen> Sequencer<T> {
         }
         self.skip_to(cursor, &mut deliver);
         true
+    }
+
+    /// Restarts deliveries at `cursor`, which may be below the delivered one, and forgets what waits.
+    pub(super) fn rewind(&mut self, cursor: Cursor) {
+        *self = Self { delivered: Some(cursor), committed: cursor, ..Self::default() };
+    }
+
+    /// True if the event with `cursor` waits for an earlier one.
+    pub(super) fn is_buffered(&self, cursor: Cursor) -> bool {
+        self.reorder_buffer.binary_search_by_key(&cursor, |step| step.cursor).is_ok()
+    }
+
+    /// Event with `cursor` that waits for an earlier one.
+    pub(super) fn buffered_mut(&mut self, cursor: Cursor) -> Option<&mut T> {
+        let index = self.reorder_buffer.binary_search_by_key(&cursor, |step| step.cursor).ok()?;
+        self.reorder_buffer.get_mut(index).map(|step| &mut step.event)
     }
 
     fn buffer(&mut self, step: Step<T>, limits: ReorderLimits, deliver: &mut impl FnMut(Delivery<T>)) {

@@ -34,6 +34,7 @@ impl Shard {
         let id = SubscriptionId(self.last_id);
         let channel = self.channels.entry(space).or_insert_with(|| {
             deps.metrics.spaces_watched.inc();
+            deps.deployment.watched(space);
             SpaceChannel::new(space)
         });
         channel.register(connection, outbox, id, &Context { deps, ages: &mut self.ages });
@@ -68,15 +69,16 @@ impl Shard {
 
     /// Removes the oldest presence entry if it was set at `until` or earlier, and announces that. False if there is none.
     pub(super) fn expire_one(&mut self, until: Instant, deps: &Deps) -> bool {
-        let Some((space, connection)) = self.ages.pop_expired(until) else { return false };
+        let Some((space, presenter)) = self.ages.pop_expired(until) else { return false };
         // Also to the connection of the entry, which may still show itself as present.
-        self.update(space, deps, |channel, context| channel.clear_presence(connection, None, context));
+        self.update(space, deps, |channel, context| channel.clear_presence(presenter, None, context));
         true
     }
 
     fn free(&mut self, space: SpaceId, deps: &Deps) {
         self.channels.remove(&space);
         deps.metrics.spaces_watched.dec();
+        deps.deployment.unwatched(space);
         // Frees memory after a crowd has left. A table of 64 is small enough to keep, and the distance between the bounds
         // makes up for the rehashing.
         if self.channels.capacity() > 64 && self.channels.capacity() > 8 * self.channels.len() {

@@ -16,9 +16,10 @@ mod state;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::{ConnectionId, Cursor, SpaceId};
+use less_sync_engine::{Revocation, SubscriptionBasis};
 
+use super::authority::{Authority, Effect};
 use super::confirmation::{Confirmation, SubscriptionStart};
 use super::durable_event::Broadcast;
 use super::fan_out::FanOut;
@@ -100,9 +101,16 @@ impl Subscriber {
         matches!(self.state, SubscriberState::Live(_))
     }
 
-    /// The chain that authorizes the subscription; none in personal spaces, and none before the confirmation.
-    pub(super) fn chain(&self) -> Option<&VerifiedChain> {
-        self.state.chain()
+    /// Authority of the subscription; none before the confirmation.
+    pub(super) fn authority(&self) -> Option<&Authority> {
+        self.state.subscription().map(|subscription| &subscription.authority)
+    }
+
+    /// Removes what `revocation` revokes from the authority of the subscription.
+    pub(super) fn revoke(&mut self, revocation: &Revocation, ends_member: bool) -> Effect {
+        let subscription = self.state.subscription_mut();
+        subscription
+            .map_or(Effect::Retained, |subscription| subscription.authority.revoke(revocation, ends_member))
     }
 
     /// Confirms the registration `id`, whose response will show the state of `start`. `revocations`: revocations in the
@@ -131,12 +139,18 @@ impl Subscriber {
         }
         // Closes the race between authorization and revocation: the authorizer may have read the revocations before this
         // one was committed, and this subscriber had no chain yet when it was published, so no one else would end it.
-        if start.chain.is_some() && response.revocations != revocations {
+        if !matches!(start.basis, SubscriptionBasis::Owner) && response.revocations != revocations {
             return Confirmation::Stale;
         }
         buffer.discard_through(start.position.cursor);
         let (response, buffer) = (response.clone(), std::mem::take(buffer));
-        let subscription = SubscriptionState::new(start, before);
+        let authority = match &mut self.state {
+            SubscriberState::Buffering(buffering) => std::mem::take(&mut buffering.subscription.authority),
+            SubscriberState::Pending(_) | SubscriberState::Live(_) | SubscriberState::Ending(_) => {
+                Authority::default()
+            }
+        };
+        let subscription = SubscriptionState::new(start, before, authority);
         self.state = SubscriberState::Buffering(Box::new(Buffering { subscription, response, buffer }));
         Confirmation::Confirmed
     }
@@ -214,6 +228,55 @@ impl Subscriber {
                 let (Delivery::Event(Step { cursor, .. }) | Delivery::PullHint(cursor)) = delivery;
                 fan_out.queue_hint(&self.outbox, *cursor);
             }
+        }
+    }
+
+    /// Sends a pull hint up to `cursor`, whether or not the client misses anything.
+    pub(super) fn hint(&mut self, cursor: Cursor, fan_out: &mut FanOut<'_>) {
+        let hint = Delivery::PullHint(cursor);
+        match &mut self.state {
+            SubscriberState::Live(subscription) => {
+                subscription.delivered = subscription.delivered.max(cursor);
+                fan_out.queue_hint(&self.outbox, cursor);
+            }
+            SubscriberState::Pending(pending) => {
+                pending.buffer.push(&hint, fan_out.max_buffered(), &self.outbox);
+            }
+            SubscriberState::Buffering(buffering) => {
+                buffering.buffer.push(&hint, fan_out.max_buffered(), &self.outbox);
+            }
+            SubscriberState::Ending(_) => {}
+        }
+    }
+
+    /// Continues at `cursor`, which may be below what was delivered: the history of the space has changed. Sends a pull hint
+    /// with it, after the response if one is outstanding.
+    pub(super) fn rewind(&mut self, cursor: Cursor, fan_out: &mut FanOut<'_>) {
+        match &mut self.state {
+            SubscriberState::Live(subscription) => {
+                subscription.delivered = cursor;
+                fan_out.queue_hint(&self.outbox, cursor);
+            }
+            SubscriberState::Pending(pending) => pending.buffer = EventBuffer::PullHint(cursor),
+            SubscriberState::Buffering(buffering) => {
+                buffering.subscription.delivered = Cursor::ZERO;
+                buffering.buffer = EventBuffer::PullHint(cursor);
+            }
+            SubscriberState::Ending(ending) => ending.subscription.delivered = Cursor::ZERO,
+        }
+    }
+
+    /// Sends the second notification of the event with `cursor`, unless its first one is part of the state in a response.
+    pub(super) fn second(&mut self, cursor: Cursor, frame: &Bytes, fan_out: &mut FanOut<'_>) {
+        match &mut self.state {
+            SubscriberState::Live(subscription) if subscription.delivered >= cursor => {
+                fan_out.queue_notice(&self.outbox, frame.clone());
+            }
+            SubscriberState::Pending(pending) => pending.buffer.add_second(cursor, frame, &self.outbox),
+            SubscriberState::Buffering(buffering) => {
+                buffering.buffer.add_second(cursor, frame, &self.outbox);
+            }
+            SubscriberState::Live(_) | SubscriberState::Ending(_) => {}
         }
     }
 

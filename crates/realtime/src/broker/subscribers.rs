@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::ConnectionId;
+use less_sync_engine::TokenChain;
 
 use super::subscriber::Subscriber;
 use crate::outbox::Outbox;
@@ -19,14 +19,20 @@ impl Subscribers {
         self.0.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// True if a connection other than `origin` is subscribed.
     pub(super) fn any_except(&self, origin: Option<ConnectionId>) -> bool {
         self.0.iter().any(|subscriber| Some(subscriber.connection) != origin)
     }
 
-    /// Chains that authorize subscriptions.
-    pub(super) fn chains(&self) -> impl Iterator<Item = &VerifiedChain> {
-        self.0.iter().filter_map(Subscriber::chain)
+    /// Calls `visit` with every chain that authorizes a subscription.
+    pub(super) fn each_chain(&self, mut visit: impl FnMut(&dyn TokenChain)) {
+        for authority in self.0.iter().filter_map(Subscriber::authority) {
+            authority.each_chain(&mut visit);
+        }
     }
 
     pub(super) fn find(&self, connection: ConnectionId) -> Option<&Subscriber> {

@@ -9,18 +9,18 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, Either};
 use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
 
 use super::running::{Panicked, Running};
-use crate::methods::{Completed, Enqueued};
+use crate::methods::{Enqueued, Progress};
 
 /// Request in its first phase, whose change is not enqueued yet.
 type FirstPhase = Running<BoxFuture<'static, Enqueued>>;
 
 /// Request in its second phase, or one that panicked in its first.
-type SecondPhase = Either<Running<BoxFuture<'static, Completed>>, Ready<Result<Completed, Panicked>>>;
+type SecondPhase = Either<Running<BoxFuture<'static, Progress>>, Ready<Result<Progress, Panicked>>>;
 
 /// Running requests, all of one method.
 pub(super) struct OrderedLane {
@@ -37,7 +37,7 @@ impl OrderedLane {
     }
 
     /// Starts a request with a single phase.
-    pub(super) fn run(&mut self, request: Running<BoxFuture<'static, Completed>>) {
+    pub(super) fn run(&mut self, request: Running<BoxFuture<'static, Progress>>) {
         self.running.push_back(Either::Left(request));
     }
 
@@ -56,7 +56,7 @@ impl OrderedLane {
     }
 
     /// The next finished request, in arrival order; `None` once the lane is empty.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Completed, Panicked>>> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Progress, Panicked>>> {
         self.poll_first_phase(cx);
         match self.running.poll_next_unpin(cx) {
             // A request is still in its first phase; `poll_first_phase` has registered its wakeup.
@@ -71,7 +71,10 @@ impl OrderedLane {
             && let Some(first) = self.first_phase.pop_front()
         {
             self.running.push_back(match enqueued {
-                Ok(Enqueued(rest)) => Either::Left(first.continued(rest)),
+                Ok(Enqueued::InLane(rest)) => {
+                    Either::Left(first.continued(rest.map(Progress::Completed).boxed()))
+                }
+                Ok(Enqueued::Forwarded(rest)) => Either::Right(ready(Ok(Progress::Forwarded(rest)))),
                 Err(panicked) => Either::Right(ready(Err(panicked))),
             });
         }

@@ -65,6 +65,11 @@ impl<F: Future + Unpin> Running<F> {
         Self { counted, connection, call, span, future: AssertUnwindSafe(future).catch_unwind() }
     }
 
+    /// The request.
+    pub(super) fn call(&self) -> &Call {
+        &self.call
+    }
+
     /// The same request with the future of its next phase.
     pub(super) fn continued<R: Future + Unpin>(self, rest: R) -> Running<R> {
         let Self { counted, connection, call, span, .. } = self;

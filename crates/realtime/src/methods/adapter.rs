@@ -1,38 +1,30 @@
 //! Adapters between calls and handlers: decode the params, run the handler, encode and queue the response.
 
-use std::time::Duration;
-
+use bytes::Bytes;
 use less_sync_core::cbor::{Decode, Encode};
 use less_sync_core::wire::Empty;
 use less_sync_core::{ErrorCode, limits};
+use less_sync_engine::HomeHandle;
 
+use super::completed::{Completed, Effect, Forwarding, Progress};
+use super::forward;
 use super::stream::{Response, Stream};
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::context::Context;
+use crate::forward_order::Turn;
 use crate::outbox::AfterWrite;
+use crate::repeats::Repeat;
 use crate::rpc_error::RpcError;
 
-/// Outcome of a request for the session of its connection, once its response is queued.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Completed {
-    /// Remaining validity of an access token that the request replaced.
-    pub(crate) token_valid_for: Option<Duration>,
-    /// Size of the message of the request, in bytes.
-    pub(crate) message_bytes: usize,
-}
-
-impl Completed {
-    fn new(context: &Context, token_valid_for: Option<Duration>) -> Self {
-        Self { token_valid_for, message_bytes: context.call().message().len() }
-    }
-}
-
 /// Runs a handler that returns one response.
+///
+/// # Errors
+/// The server that holds the space of the request, which is to be forwarded; there is no response yet.
 pub(super) async fn unary<'a, P, R, F>(
     context: &'a Context,
     handler: impl FnOnce(&'a Context, P) -> F,
-) -> Completed
+) -> Result<Completed, HomeHandle>
 where
     P: Decode<'a>,
     R: Encode,
@@ -42,8 +34,27 @@ where
         Ok(params) => handler(context, params).await,
         Err(error) => Err(error),
     };
+    if let Some(home) = result.as_ref().err().and_then(|error| error.home.clone()) {
+        return Err(home);
+    }
+    let effect = effect_of(&result);
     respond(context, result, None).await;
-    Completed::new(context, None)
+    Ok(Completed::new(context, effect))
+}
+
+/// Takes a request out of its lane, to be forwarded to the server that holds its space.
+pub(super) fn leave(context: Context, home: HomeHandle) -> Progress {
+    let turn = forward::turn(&context);
+    let (connection, call) = (context.shared_connection(), context.call().clone());
+    let rest = Box::pin(forward(context, home, turn));
+    Progress::Forwarded(Forwarding { connection, call, rest })
+}
+
+/// Hands a request over to the server that holds its space, and passes the response on.
+async fn forward(context: Context, home: HomeHandle, turn: Option<Turn>) -> Completed {
+    let forwarded = forward::forward(&context, &home, turn).await;
+    respond(&context, forwarded, None).await;
+    Completed::new(&context, Effect::None)
 }
 
 /// Runs the first phase of a pipelined handler.
@@ -72,8 +83,9 @@ where
         Ok(queued) => handler(context, queued).await,
         Err(error) => Err(error),
     };
+    let effect = effect_of(&result);
     respond(context, result, None).await;
-    Completed::new(context, None)
+    Completed::new(context, effect)
 }
 
 /// Runs a handler that sends frames before its response, or has actions follow it.
@@ -90,12 +102,18 @@ where
         Ok(params) => handler(Stream::new(context), params).await,
         Err(error) => Err(error),
     };
-    let (result, after_write, token_valid_for) = match response {
-        Ok(Response { result, after_write, token_valid_for }) => (Ok(result), after_write, token_valid_for),
-        Err(error) => (Err(error), None, None),
+    let (result, after_write, effect) = match response {
+        Ok(Response { result, after_write, effect }) => (Ok(result), after_write, effect),
+        Err(error) => (Err(error), None, Effect::None),
     };
+    let effect = if result.is_ok() { effect } else { effect_of(&result) };
     respond(context, result, after_write).await;
-    Completed::new(context, token_valid_for)
+    Completed::new(context, effect)
+}
+
+/// Effect of an error: the close that it names.
+fn effect_of<R>(result: &Result<R, RpcError>) -> Effect {
+    result.as_ref().err().and_then(|error| error.close).map_or(Effect::None, Effect::Close)
 }
 
 /// Counts and encodes the result, and queues the response. Encoding happens before the returned future is polled, so that
@@ -105,21 +123,52 @@ fn respond<R: Encode>(
     result: Result<R, RpcError>,
     after: Option<AfterWrite>,
 ) -> impl Future<Output = ()> {
-    context.count(result.is_ok());
+    let result = result.map_err(|error| context.concealed(error));
+    context.conclude(result.as_ref().err().map(|error| error.code));
+    if let Err(error) = &result {
+        context.deny(None, error);
+    }
     let frame = context.encode(&result);
     drop(result);
     context.queue(frame, after)
 }
 
-/// Runs a notification handler; undecodable params are ignored (protocol §2.4).
+/// Responds with an error to a call that is not executed.
+pub(crate) async fn reject(context: Context, error: RpcError) -> Completed {
+    respond(&context, Err::<Empty, _>(error), None).await;
+    Completed::new(&context, Effect::None)
+}
+
+/// Responds to a repeated mutation with the outcome of its first execution (federation PM-9).
+pub(crate) async fn respond_again(context: Context, repeat: Repeat) -> Completed {
+    let result = match repeat.outcome().await.as_deref() {
+        Some(outcome) => outcome.clone().map(Encoded),
+        None => Err(RpcError::new(ErrorCode::Internal, "internal")),
+    };
+    respond(&context, result, None).await;
+    Completed::new(&context, Effect::None)
+}
+
+/// Encoded result.
+struct Encoded(Bytes);
+
+impl Encode for Encoded {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn size_hint(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Runs a notification handler and returns its number of receivers; undecodable params are ignored (protocol §2.4).
 pub(super) fn notification<'a, P: Decode<'a>>(
     connection: &'a Connection,
     call: &'a Call,
-    handler: impl FnOnce(&'a Connection, &P),
-) {
-    if let Ok(params) = call.params() {
-        handler(connection, &params);
-    }
+    handler: impl FnOnce(&'a Connection, &P) -> usize,
+) -> usize {
+    call.params().map_or(0, |params| handler(connection, &params))
 }
 
 /// Responds to a request that names no request method (protocol §2.4). The echo of the name is truncated.
@@ -128,5 +177,5 @@ pub(crate) async fn respond_unknown_method(context: Context) -> Completed {
     let name = name.get(..name.floor_char_boundary(limits::METHOD_NAME)).unwrap_or_default();
     let error = RpcError::new(ErrorCode::MethodNotFound, format!("unknown method: {name}"));
     respond(&context, Err::<Empty, _>(error), None).await;
-    Completed::new(&context, None)
+    Completed::new(&context, Effect::None)
 }

@@ -8,11 +8,12 @@ use less_sync_core::wire::DekField;
 use less_sync_core::wire::deks::{DeksGetParams, DeksRewrapParams, DeksRewrapResult, RewrapEntry};
 use less_sync_core::{Cursor, Dek, DekKind, FileId, RecordId, limits};
 use less_sync_engine::Listing;
-use less_sync_storage::{DekId, DekPage, Rewrap, StoredDek};
+use less_sync_storage::{DekId, Rewrap, StoredDek};
 
 use super::params::space_id;
 use super::stream::{Response, Stream, frames};
 use crate::context::Context;
+use crate::listed_dek_bounds::Listed;
 use crate::rpc_error::RpcError;
 use list::DekList;
 pub(super) use rows::ListingResult;
@@ -44,12 +45,19 @@ async fn list(
     // No space reaches a cursor above the maximum: beyond it the listing is empty.
     let since = Cursor::new(params.since).unwrap_or(Cursor::MAX);
     let context = stream.context;
-    let credentials = context.credentials(params.ucan);
+    let credentials = context.credentials(params.ucan, params.home_server);
+    // A home server gets the rewraps before the listing (federation FW-6).
+    context.connection().forwards.handed_over(space).await;
     let mut listing = context.engine().list_deks(credentials, kind, space, since).await?;
-    let mut list = DekList::new(kind, listing.bounds().key_generation, limits::LIST_PAYLOAD);
+    let key_generation = listing.bounds().map(|bounds| bounds.key_generation);
+    let mut list = DekList::new(kind, key_generation, limits::LIST_PAYLOAD);
     let chunks = send_rows(stream, &mut listing, &mut list).await?;
-    // Recorded only now: a listing that ended early must not allow a rewrap of rows that the client has not seen.
-    context.connection().listed_dek_bounds.record(space, kind, listing.bounds().cursor);
+    // Recorded only now: a listing that ended early must not allow a rewrap of rows that the client has not seen. The home of
+    // a space that another server holds records the listing itself.
+    if let Some(bounds) = listing.bounds() {
+        let listed = Listed { space, kind, reader: listing.reader().cloned() };
+        context.connection().listed_dek_bounds.record(listed, bounds.cursor);
+    }
     Ok(ListingResult { kind, chunks, rows: list.into_rows() }.into())
 }
 
@@ -57,9 +65,9 @@ async fn list(
 async fn send_rows(stream: Stream<'_>, listing: &mut Listing, list: &mut DekList) -> Result<u64, RpcError> {
     let mut count = 0;
     let mut page = listing.next_page().await?;
-    while let Some(DekPage { deks, .. }) = page {
+    while let Some(deks) = page {
         count += deks.len() as u64;
-        let frames = encode(stream.id(), listing.bounds().kind, &deks);
+        let frames = encode(stream.id(), listing.kind(), &deks);
         for row in deks {
             list.add(row);
         }
@@ -102,12 +110,13 @@ async fn replace(
         return Err(context.invalid_params());
     }
     let space = space_id(params.space)?;
-    let (engine, credentials) = (context.engine(), context.credentials(params.ucan));
-    let grant = engine.authorize_rewrap(credentials, kind, space, params.deks.is_empty()).await?;
+    let (engine, credentials) = (context.engine(), context.credentials(params.ucan, params.home_server));
+    let right = engine.authorize_rewrap(credentials, kind, space, params.deks.is_empty()).await?;
     let entries = params.deks.iter().map(|entry| checked(context.call().message(), kind, entry));
     let entries: Vec<Rewrap> = entries.collect::<Result<_, _>>()?;
-    let listed = context.connection().listed_dek_bounds.bound(space, kind);
-    engine.rewrap_deks(&grant, kind, entries, listed).await?;
+    let listed = Listed { space, kind, reader: right.reader().cloned() };
+    let bound = context.connection().listed_dek_bounds.bound(&listed);
+    engine.rewrap_deks(&right, kind, entries, bound).await?;
     Ok(DeksRewrapResult { ok: true, count: params.deks.len() as u64 })
 }
 

@@ -16,8 +16,8 @@ pub(super) async fn begin(
     params: EpochBeginParams<'_>,
 ) -> Result<EpochBeginResult<'static>, RpcError> {
     let space = space_id(params.space)?;
-    let EpochBeginParams { ucan, epoch, set_min_key_generation, .. } = params;
-    let credentials = context.credentials(ucan);
+    let EpochBeginParams { ucan, home_server, epoch, set_min_key_generation, .. } = params;
+    let credentials = context.credentials(ucan, home_server);
     let advanced =
         context.engine().begin_epoch(credentials, space, epoch.into(), set_min_key_generation).await?;
     Ok(result(advanced))
@@ -38,6 +38,9 @@ fn result(advanced: Advanced) -> EpochBeginResult<'static> {
 /// `epoch.complete`
 pub(super) async fn complete(context: &Context, params: EpochCompleteParams<'_>) -> Result<Empty, RpcError> {
     let space = space_id(params.space)?;
-    context.engine().complete_epoch(context.credentials(params.ucan), space, params.epoch.into()).await?;
+    context
+        .engine()
+        .complete_epoch(context.credentials(params.ucan, params.home_server), space, params.epoch.into())
+        .await?;
     Ok(Empty)
 }

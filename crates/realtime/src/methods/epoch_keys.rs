@@ -18,7 +18,10 @@ pub(super) async fn put(
     params: EpochKeysPutParams<'_>,
 ) -> Result<EpochKeysPutResult, RpcError> {
     let space = space_id(params.space)?;
-    let grant = context.engine().authorize_epoch_keys(context.credentials(params.ucan), space).await?;
+    let grant = context
+        .engine()
+        .authorize_epoch_keys(context.credentials(params.ucan, params.home_server), space)
+        .await?;
     let shares = shares(context, &params.keys)?;
     context.engine().put_epoch_keys(&grant, params.epoch.into(), shares).await?;
     Ok(EpochKeysPutResult { count: params.keys.len() as u64 })
@@ -37,7 +40,7 @@ fn shares(context: &Context, keys: &[KeyShare<'_>]) -> Result<KeyShares, RpcErro
 /// `epochKeys.get`. Responds `not_found` only after a successful lookup: clients take it as definitive.
 pub(super) async fn get(context: &Context, params: EpochKeysGetParams<'_>) -> Result<WrappedKey, RpcError> {
     let space = space_id(params.space)?;
-    let credentials = context.credentials(params.ucan);
+    let credentials = context.credentials(params.ucan, params.home_server);
     let share = context.engine().epoch_key(credentials, space, params.epoch.into()).await?;
     share.map(WrappedKey).ok_or_else(|| RpcError::new(ErrorCode::NotFound, "no key share for this member"))
 }

@@ -3,11 +3,11 @@
 use less_sync_core::cbor::Encode;
 use less_sync_core::wire::Empty;
 use less_sync_core::wire::invitation::{
-    Invitation as WireInvitation, InvitationCreateParams, InvitationIdParams, InvitationListParams,
-    InvitationListResult,
+    FORWARDED, Invitation as WireInvitation, InvitationCreateParams, InvitationIdParams,
+    InvitationListParams, InvitationListResult,
 };
 use less_sync_core::{ErrorCode, InvitationId, limits};
-use less_sync_engine::{EngineError, InvitationDraft};
+use less_sync_engine::{Delivered, EngineError, InvitationDraft, RelayError};
 use less_sync_storage::{Invitation, InvitationRejection, MailboxPage};
 
 use crate::context::Context;
@@ -24,6 +24,13 @@ const MAX_PAGE: usize = 200;
 enum Undelivered {
     Malformed(RpcError),
     Engine(EngineError<InvitationRejection>),
+    Relay(RelayError),
+}
+
+impl From<RelayError> for Undelivered {
+    fn from(error: RelayError) -> Self {
+        Self::Relay(error)
+    }
 }
 
 impl From<EngineError<InvitationRejection>> for Undelivered {
@@ -38,31 +45,57 @@ pub(super) async fn create(
     params: InvitationCreateParams<'_>,
 ) -> Result<InvitationText, RpcError> {
     let draft = draft(context, &params).map_err(Undelivered::Malformed);
-    let created = context.engine().create_invitation(context.caller(), draft).await;
-    let invitation = created.map_err(|rejection| match rejection {
+    let created = context.engine().create_invitation(context.caller()?, draft).await;
+    let delivered = created.map_err(|rejection| match rejection {
         Undelivered::Malformed(error) => error,
         Undelivered::Engine(error) => RpcError::with_limit(error, "invitations per hour"),
+        Undelivered::Relay(error) => undelivered(error),
     })?;
-    InvitationText::new(&invitation)
+    match delivered {
+        Delivered::Stored(invitation) => InvitationText::new(&invitation),
+        Delivered::Forwarded => Ok(InvitationText::forwarded(params.payload)),
+    }
 }
 
-/// The invitation, checked in the order of protocol §4.11. `tag` is meant for other servers, which are not supported.
+/// Error of an invitation that another server did not take (federation §14.1).
+fn undelivered(error: RelayError) -> RpcError {
+    match error {
+        RelayError::Disabled => RpcError::bad_request("federation is not enabled on this server"),
+        RelayError::Untrusted => RpcError::bad_request("target server is not a trusted federation peer"),
+        RelayError::RateLimited(message) => RpcError::new(ErrorCode::RateLimited, message),
+        RelayError::TooLarge => RpcError::new(ErrorCode::PayloadTooLarge, "payload too large"),
+        RelayError::Failed => {
+            RpcError::new(ErrorCode::Internal, "failed to deliver invitation to remote server")
+        }
+    }
+}
+
+/// The invitation, checked in the order of protocol §4.11. A tag of another length is no tag.
 fn draft(context: &Context, params: &InvitationCreateParams<'_>) -> Result<InvitationDraft, RpcError> {
+    let server = params.server.map(str::to_owned);
+    let tag = params.tag.and_then(|tag| tag.try_into().ok());
+    Ok(InvitationDraft { server, tag, ..checked(context, params.mailbox_id, params.payload)? })
+}
+
+/// The invitation of a client or of another server, checked in the order of protocol §4.11.
+pub(super) fn checked(
+    context: &Context,
+    mailbox_id: &str,
+    payload: &str,
+) -> Result<InvitationDraft, RpcError> {
     let bad = RpcError::bad_request;
-    if params.mailbox_id.is_empty() {
+    if mailbox_id.is_empty() {
         return Err(bad("missing mailbox_id"));
     }
-    let mailbox = params.mailbox_id.parse().map_err(|_| bad("mailbox_id must be 64-char hex string"))?;
-    if params.payload.is_empty() {
+    let mailbox = mailbox_id.parse().map_err(|_| bad("mailbox_id must be 64-char hex string"))?;
+    if payload.is_empty() {
         return Err(bad("missing payload"));
     }
-    if params.payload.len() > context.engine().max_invitation_payload() {
+    if payload.len() > context.engine().max_invitation_payload() {
         return Err(RpcError::new(ErrorCode::PayloadTooLarge, "payload too large"));
     }
-    if params.server.is_some() {
-        return Err(bad("federation is not enabled on this server"));
-    }
-    Ok(InvitationDraft { mailbox, payload: context.slice(params.payload.as_bytes()) })
+    let payload = context.slice(payload.as_bytes());
+    Ok(InvitationDraft { mailbox, payload, server: None, tag: None })
 }
 
 /// `invitation.list`
@@ -73,7 +106,7 @@ pub(super) async fn list(
     let after = params.after.map(str::parse).transpose();
     let after = after.map_err(|_| RpcError::bad_request("invalid invitation cursor"))?;
     let page = MailboxPage { after, limit: page_length(params.limit), max_bytes: limits::LIST_PAYLOAD };
-    let invitations = context.engine().invitations(context.caller(), page).await?;
+    let invitations = context.engine().invitations(context.caller()?, page).await?;
     invitations.iter().map(InvitationText::new).collect::<Result<_, _>>().map(InvitationTexts)
 }
 
@@ -90,13 +123,13 @@ pub(super) async fn get(
     params: InvitationIdParams<'_>,
 ) -> Result<InvitationText, RpcError> {
     let id = invitation_id(&params)?;
-    InvitationText::new(&context.engine().invitation(context.caller(), id).await?)
+    InvitationText::new(&context.engine().invitation(context.caller()?, id).await?)
 }
 
 /// `invitation.delete`
 pub(super) async fn delete(context: &Context, params: InvitationIdParams<'_>) -> Result<Empty, RpcError> {
     let id = invitation_id(&params)?;
-    context.engine().delete_invitation(context.caller(), id).await?;
+    context.engine().delete_invitation(context.caller()?, id).await?;
     Ok(Empty)
 }
 
@@ -125,6 +158,12 @@ impl InvitationText {
             created_at: rfc3339(invitation.created_at),
             expires_at: rfc3339(invitation.expires_at),
         })
+    }
+
+    /// Invitation that another server holds.
+    fn forwarded(payload: &str) -> Self {
+        let (created_at, expires_at) = (String::new(), String::new());
+        Self { id: FORWARDED.to_owned(), payload: payload.to_owned(), created_at, expires_at }
     }
 
     fn wire(&self) -> WireInvitation<'_> {

@@ -22,10 +22,14 @@ pub(super) async fn append(
 ) -> Result<MembershipAppendResult, RpcError> {
     let space = space_id(params.space)?;
     let append = Append { entry: entry(context, &params)?, expected_version: params.expected_version.into() };
-    let credentials = context.credentials(params.ucan);
+    let credentials = context.credentials(params.ucan, params.home_server);
     let appended = context.engine().append_member(credentials, space, append, context.connection_id()).await;
     let appended = appended.map_err(|error| RpcError::with_limit(error, "membership appends per hour"))?;
-    Ok(MembershipAppendResult { chain_seq: appended.chain_seq, metadata_version: appended.metadata_version })
+    Ok(MembershipAppendResult {
+        chain_seq: appended.chain_seq,
+        metadata_version: appended.metadata_version,
+        cursor: context.server().map(|_| appended.cursor),
+    })
 }
 
 /// The entry, checked in the order of protocol §4.8.
@@ -44,7 +48,7 @@ fn entry(context: &Context, params: &MembershipAppendParams<'_>) -> Result<NewMe
 
 /// The hash that the client takes for the last one. A value of another length breaks the chain like a wrong hash, after
 /// the same checks, so it is replaced by a hash that no entry has.
-fn prev_hash(stated: &[u8]) -> [u8; 32] {
+pub(super) fn prev_hash(stated: &[u8]) -> [u8; 32] {
     const OF_NO_ENTRY: [u8; 32] = [0; 32];
     stated.try_into().unwrap_or(OF_NO_ENTRY)
 }
@@ -57,7 +61,12 @@ pub(super) async fn list(context: &Context, params: MembershipListParams<'_>) ->
         until: params.until_seq.map(version),
         max_bytes: limits::LIST_PAYLOAD,
     };
-    Ok(Members(context.engine().list_members(context.credentials(params.ucan), space, range).await?))
+    Ok(Members(
+        context
+            .engine()
+            .list_members(context.credentials(params.ucan, params.home_server), space, range)
+            .await?,
+    ))
 }
 
 /// Bound of a list as a version. Positions start at 1, so a bound below 0 has the effect of 0.
@@ -88,7 +97,7 @@ pub(super) async fn revoke(context: &Context, params: MembershipRevokeParams<'_>
     let member = member.map_err(|_| RpcError::bad_request("invalid member did"))?;
     let space = space_id(params.space)?;
     let revocation = Revocation::new(cid, member);
-    let credentials = context.credentials(params.ucan);
+    let credentials = context.credentials(params.ucan, params.home_server);
     context.engine().revoke(credentials, space, revocation, context.connection_id()).await?;
     Ok(Empty)
 }

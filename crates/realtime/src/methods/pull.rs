@@ -1,65 +1,88 @@
 //! `pull` (protocol §4.4, §5.4).
 
+mod chunks;
+mod encoding;
+mod large_record;
+
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use less_sync_core::wire::chunk;
-use less_sync_core::wire::pull::{
-    ChunkCount, OnCursorAhead, PullBegin, PullCommit, PullEntry, PullFile, PullMembership, PullParams,
-    PullRecord,
-};
-use less_sync_core::{Cursor, SpaceId, frame, limits};
-use less_sync_engine::{Credentials, EngineError, Pull};
-use less_sync_storage::{
-    CursorAhead, FileEntry, MemberEntry, PullPage, PullRejection, PullRequest, Record, Row, StorageError,
-};
+use less_sync_core::wire::federation::ForwardedPullResult;
+use less_sync_core::wire::pull::{OnCursorAhead, PullBegin, PullCommit, PullEntry, PullParams};
+use less_sync_core::wire::subscribe::SpaceError;
+use less_sync_core::{Cursor, ErrorCode, SpaceId, limits};
+use less_sync_engine::{Credentials, EngineError, HomeError};
+use less_sync_storage::{CursorAhead, PullRejection, PullRequest, StorageError};
 
-use super::params::space_id;
-use super::stream::{Response, Stream, frames};
+use self::chunks::SpaceChunks;
+use super::params::{presented_token, space_id};
+use super::stream::{Response, Stream};
 use crate::rpc_error::RpcError;
-use crate::stored_rows;
 
-/// `pull`. Streams the spaces in request order; a space that may not be read is skipped silently.
-pub(super) async fn pull(
+/// `pull`. Streams the spaces in request order; a space that may not be read is skipped. The result for a
+/// server lists those (federation RP-5).
+pub(super) async fn pull<'p>(
     stream: Stream<'_>,
-    params: PullParams<'_>,
-) -> Result<Response<ChunkCount>, RpcError> {
+    params: PullParams<'p>,
+) -> Result<Response<ForwardedPullResult<'p>>, RpcError> {
     if params.spaces.len() > limits::SPACES {
         return Err(RpcError::bad_request("too many spaces in pull request"));
     }
-    let mut chunks = 0;
+    let mut result = ForwardedPullResult { chunks: 0, errors: Vec::new() };
     let mut seen = HashSet::new();
     for entry in &params.spaces {
-        let Ok(space) = space_id(entry.id) else { continue };
-        // A request streams a space at most once: clients reject a second `pull.begin` (newer-clients §3.2).
-        if seen.insert(space) {
-            chunks += stream_space(stream, space, entry, params.on_cursor_ahead).await?;
+        let streamed = match space_id(entry.id) {
+            // A request streams a space at most once: clients reject a second `pull.begin` (newer-clients §3.2).
+            Ok(space) if !seen.insert(space) => continue,
+            Ok(space) => stream_space(stream, space, entry, params.on_cursor_ahead).await?,
+            Err(error) => Err(error.code),
+        };
+        match streamed {
+            Ok(chunks) => result.chunks += chunks,
+            Err(code) if stream.context.server().is_some() => {
+                result.errors.push(SpaceError { space: entry.id, error: code.as_str() });
+            }
+            Err(_) => {}
         }
     }
-    Ok(ChunkCount { chunks }.into())
+    Ok(result.into())
 }
 
-/// Streams one space and returns the number of chunks.
+/// Streams one space and returns the number of chunks, or the code for which the space is skipped.
 async fn stream_space(
     stream: Stream<'_>,
     space: SpaceId,
     entry: &PullEntry<'_>,
     on_ahead: Option<OnCursorAhead>,
-) -> Result<u64, RpcError> {
+) -> Result<Result<u64, ErrorCode>, RpcError> {
     // No space reaches a cursor above the maximum: all numbers beyond it are equally ahead.
     let since = Cursor::new(entry.since).unwrap_or(Cursor::MAX);
     let ahead = match on_ahead {
         Some(OnCursorAhead::Error) => CursorAhead::Error,
+        // Federation RP-6.
+        None if stream.context.server().is_some() => CursorAhead::Error,
         Some(OnCursorAhead::Rewind) | None => CursorAhead::Rewind,
     };
     let request = PullRequest { since, ahead };
+    // The first page is read with the begin, and would wait with it for a client that has not taken the space before.
+    stream.room().await;
+    // A home server gets the mutations before the pull (federation FW-6).
+    stream.context.connection().forwards.handed_over(space).await;
     // Read anew for every space: a token refreshed during the stream applies to the rest of it.
-    let caller = stream.current_caller();
-    let failed = Some(stream.context.connection().failed_verifications());
-    let credentials = Credentials { caller: &caller, ucan: entry.ucan, failed };
+    let identity = stream.current_identity();
+    let failed = stream.context.connection().failed_verifications();
+    let token = match presented_token(stream.context, entry.ucan, entry.token) {
+        Ok(token) => token,
+        Err(error) => return Ok(skipped(stream, space, error)),
+    };
+    let presenter = identity.presenter();
+    let (ucan, home) = (entry.ucan, entry.home_server);
+    let credentials = Credentials { presenter, ucan, home, token: token.as_ref(), failed };
     let mut pull = match stream.context.engine().pull(credentials, space, request).await {
         Ok(pull) => pull,
-        Err(error) if is_skipped(&error) => return Ok(0),
+        Err(error) if is_skipped(&error, ahead) => {
+            return Ok(skipped(stream, space, error.into()));
+        }
         Err(error) => return Err(error.into()),
     };
     let state = pull.state();
@@ -75,83 +98,39 @@ async fn stream_space(
         rewrap_epoch: state.rewrap_epoch,
     };
     stream.chunk(chunk::PULL_BEGIN, &begin).await;
-    let count = SpaceChunks { stream, space: entry.id }.rows(&mut pull).await?;
+    let count = SpaceChunks::new(stream, entry.id).rows(&mut pull).await?;
     let commit = PullCommit { space: entry.id, prev: state.prev, cursor: state.cursor, count };
     stream.chunk(chunk::PULL_COMMIT, &commit).await;
-    Ok(count + 2)
+    Ok(Ok(count + 2))
 }
 
-/// True if the space is skipped silently (protocol §4.4); any other error fails the request.
-fn is_skipped(error: &EngineError<PullRejection>) -> bool {
+/// Records the denial of a space, and returns its code.
+fn skipped<T>(stream: Stream<'_>, space: SpaceId, error: RpcError) -> Result<T, ErrorCode> {
+    let error = stream.context.concealed(error);
+    if let Some(rule) = error.rule {
+        stream.context.denied(Some(space), "skipped", rule);
+    }
+    Err(error.code)
+}
+
+/// True if the space is skipped silently (protocol §4.4); any other error fails the request. A failure of the home server of a
+/// space is none of the other spaces (federation FW-5), unless it is the response that the client asked for.
+fn is_skipped(error: &EngineError<PullRejection>, ahead: CursorAhead) -> bool {
     match error {
-        EngineError::Forbidden | EngineError::UnknownSpace | EngineError::HomeUnavailable => true,
+        EngineError::Home(HomeError::Rejected { code, .. }) => {
+            !(ahead == CursorAhead::Error && ErrorCode::parse(code) == Some(ErrorCode::CursorAhead))
+        }
+        EngineError::Forbidden(_)
+        | EngineError::UnknownSpace
+        | EngineError::HomeUnavailable
+        | EngineError::HomeUntrusted
+        | EngineError::HomeConflict
+        | EngineError::Home(_)
+        | EngineError::Remote(_) => true,
         EngineError::ScopeMissing(_) | EngineError::RateLimited { .. } => false,
         EngineError::Storage(error) => matches!(
             error,
             StorageError::SpaceNotFound | StorageError::SpaceKindMismatch | StorageError::Revoked
         ),
     }
-}
-
-/// The chunks of one space within one request.
-struct SpaceChunks<'a> {
-    stream: Stream<'a>,
-    space: &'a str,
-}
-
-impl SpaceChunks<'_> {
-    /// Sends every row. The next page is read while the rest of the current one is in the reply queue, and not before a peer
-    /// that reads slowly has taken the most of it.
-    async fn rows(&self, pull: &mut Pull) -> Result<u64, RpcError> {
-        let mut count = 0;
-        let mut page = pull.next_page().await?;
-        while let Some(current) = page {
-            count += current.rows.len() as u64;
-            let frames = self.encode_page(&current);
-            drop(current);
-            self.stream.send(frames).await;
-            self.stream.room().await;
-            page = pull.next_page().await?;
-        }
-        Ok(count)
-    }
-
-    fn encode_page(&self, page: &PullPage) -> Vec<Bytes> {
-        let capacity = page.rows.iter().map(size_hint).sum();
-        frames(&page.rows, capacity, |out, row| self.write_row(out, row))
-    }
-
-    fn write_row(&self, out: &mut Vec<u8>, row: &Row) {
-        let id = self.stream.id();
-        match row {
-            Row::Record(record) => {
-                frame::write_chunk(out, id, chunk::PULL_RECORD, &pull_record(self.space, record));
-            }
-            Row::Member(entry) => {
-                frame::write_chunk(out, id, chunk::PULL_MEMBERSHIP, &pull_membership(self.space, entry));
-            }
-            Row::File(file) => frame::write_chunk(out, id, chunk::PULL_FILE, &pull_file(self.space, file)),
-        }
-    }
-}
-
-/// Approximate size of a row as a chunk, in bytes.
-fn size_hint(row: &Row) -> usize {
-    const ENVELOPE: usize = 384;
-    row.payload_bytes() + ENVELOPE
-}
-
-fn pull_record<'a>(space: &'a str, record: &'a Record) -> PullRecord<'a> {
-    let (blob, dek, deleted) = stored_rows::record(&record.state);
-    PullRecord { space, id: record.id, blob, cursor: record.cursor, dek, deleted }
-}
-
-/// Chunk of a single entry, since each entry has its own cursor.
-fn pull_membership<'a>(space: &'a str, entry: &'a MemberEntry) -> PullMembership<'a> {
-    PullMembership { space, cursor: entry.cursor, entries: vec![stored_rows::entry(entry)] }
-}
-
-fn pull_file<'a>(space: &'a str, file: &'a FileEntry) -> PullFile<'a> {
-    let (size, dek, deleted) = stored_rows::file(file);
-    PullFile { space, id: file.id, record_id: file.record, size, dek, cursor: file.cursor, deleted }
 }

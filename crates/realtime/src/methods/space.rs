@@ -23,14 +23,16 @@ pub(super) async fn create(
     }
     let root = RootKey::try_from(params.root_public_key)
         .map_err(|_| RpcError::bad_request("invalid root public key"))?;
-    let created = context.engine().create_space(context.caller(), id, &root).await;
+    let created = context.engine().create_space(context.caller()?, id, &root).await;
     created.map(|space| CreatedSpace(space.id)).map_err(error)
 }
 
 fn error(error: EngineError<SpaceRejection>) -> RpcError {
-    let RpcError { code, message } = RpcError::with_limit(error, "spaces per day");
-    let message = if code == ErrorCode::Internal { "failed to create space".into() } else { message };
-    RpcError { code, message }
+    let error = RpcError::with_limit(error, "spaces per day");
+    if error.code == ErrorCode::Internal {
+        return RpcError::new(ErrorCode::Internal, "failed to create space");
+    }
+    error
 }
 
 /// Id of a new space as [`SpaceCreateResult`].

@@ -5,6 +5,7 @@ use less_sync_core::ErrorCode;
 use less_sync_core::rights::Scope;
 use less_sync_core::wire::token::{TokenRefreshParams, TokenRefreshResult};
 
+use super::completed::Effect;
 use super::stream::{Response, Stream};
 use crate::rpc_error::RpcError;
 
@@ -21,13 +22,13 @@ pub(super) async fn refresh(
     if !caller.scopes.contains(Scope::Sync.as_str()) {
         return Ok(rejected("sync scope required").into());
     }
-    if !caller.same_identity(stream.context.caller()) {
+    if !caller.same_identity(stream.context.caller()?) {
         return Ok(rejected("token identity mismatch").into());
     }
-    let token_valid_for = Some(caller.expires_at.since(connection.endpoint.clock.now()));
+    let effect = Effect::TokenValidFor(caller.expires_at.since(connection.endpoint.clock.now()));
     connection.set_caller(caller);
     let result = TokenRefreshResult { ok: true, error: None };
-    Ok(Response { result, after_write: None, token_valid_for })
+    Ok(Response { result, after_write: None, effect })
 }
 
 fn rejected(reason: &'static str) -> TokenRefreshResult<'static> {

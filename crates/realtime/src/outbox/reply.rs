@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use less_sync_core::SpaceId;
 
+use crate::message_part::MessagePart;
 use crate::subscription_id::SubscriptionId;
 
 /// A frame of a response: a chunk, or the response itself.
@@ -24,8 +25,10 @@ impl Reply {
 /// The next frame to write.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// The whole message.
+    /// Payload of the frame.
     pub frame: Bytes,
+    /// Position of the frame in its message.
+    pub part: MessagePart,
     /// Actions once the frame has been handed to the socket.
     pub after: Option<Box<AfterWrite>>,
 }

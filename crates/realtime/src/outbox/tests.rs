@@ -246,3 +246,59 @@ fn drain_discards_nothing() {
 fn idle_outbox_is_small() {
     assert!(size_of::<Outbox>() <= 320, "{} bytes", size_of::<Outbox>());
 }
+
+/// Frames of a message are taken one after another; what else is queued waits for its end, and does not wake the task.
+#[test]
+fn message_of_several_frames_is_taken_whole() {
+    let outbox = small();
+    let message = outbox.begin_message(frame("one")).now_or_never().unwrap();
+    outbox.try_reply(reply("reply"));
+    assert_eq!(outbox.durable(Some(HERE), frame("event")), Delivered::Queued);
+    assert_eq!(
+        outbox.take().map(|outgoing| (outgoing.frame, outgoing.part)),
+        Some((frame("one"), MessagePart::First))
+    );
+    assert!(outbox.take().is_none());
+    let alarm = park(&outbox);
+    outbox.try_reply(reply("other"));
+    assert!(!is_ready(&outbox), "nothing may be sent within the message");
+    message.add(frame("two"));
+    message.end(frame("three"));
+    assert!(alarm.wakeups() > 0);
+    let parts: Vec<_> =
+        std::iter::from_fn(|| outbox.take()).map(|outgoing| (outgoing.frame, outgoing.part)).collect();
+    let expected = [
+        ("two", MessagePart::Middle),
+        ("three", MessagePart::Last),
+        ("event", MessagePart::Whole),
+        ("reply", MessagePart::Whole),
+        ("other", MessagePart::Whole),
+    ];
+    assert_eq!(parts, expected.map(|(text, part)| (frame(text), part)));
+}
+
+/// Replies that wait behind a message must not keep it from its end.
+#[test]
+fn room_of_a_message_depends_on_the_socket_and_its_own_frames() {
+    let outbox = small();
+    let message = outbox.begin_message(frame("123")).now_or_never().unwrap();
+    let taken = outbox.take();
+    outbox.try_reply(reply("1234567890"));
+    assert!(message.room().now_or_never().is_some());
+    message.add(frame("456"));
+    assert!(message.room().now_or_never().is_none(), "six bytes are unwritten");
+    outbox.written_up_to(0);
+    assert!(message.room().now_or_never().is_some());
+    message.end(frame("7"));
+    drop(taken);
+}
+
+#[test]
+fn message_that_is_dropped_before_its_end_closes_the_connection() {
+    let outbox = small();
+    drop(outbox.begin_message(frame("one")).now_or_never().unwrap());
+    assert_eq!(outbox.closing(), Some(Close::INTERNAL));
+    let outbox = small();
+    outbox.begin_message(frame("one")).now_or_never().unwrap().end(frame("two"));
+    assert_eq!(outbox.closing(), None);
+}

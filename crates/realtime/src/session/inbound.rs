@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use less_sync_core::frame::{self, Inbound, Unreadable};
+use less_sync_core::wire::federation::FedCancelParams;
 use less_sync_core::wire::method::Method;
 use less_sync_core::{Close, close_code};
 
 use super::handshake::read_auth_frame;
 use super::phase::Phase;
-use super::{Action, Incoming, Session};
+use super::{Action, Incoming, OtherEnd, Session};
 use crate::call::Call;
 
 impl Session {
@@ -51,13 +52,22 @@ impl Session {
     fn on_message(&mut self, now: Instant, message: &Bytes) {
         match frame::parse(message) {
             Ok(Inbound::Request { id, method, params }) => {
-                let known = Method::request(method);
+                let known = match self.other_end {
+                    OtherEnd::Client => Method::request(method),
+                    OtherEnd::Server => Method::server_request(method),
+                };
                 self.start(Call::within(message, id, method, params.raw(), known));
             }
             Ok(Inbound::Notification { method, params }) => {
-                let Some(known) = Method::notification(method) else { return };
+                let known = match self.other_end {
+                    OtherEnd::Client => Method::notification(method),
+                    OtherEnd::Server => Method::server_notification(method),
+                };
+                let Some(known) = known else { return };
                 let call = Call::within(message, "", method, params.raw(), Some(known));
-                if known.row().is_ephemeral {
+                if known == Method::FedCancel {
+                    self.cancel(&call);
+                } else if known.row().is_ephemeral {
                     self.on_ephemeral(now, call);
                 } else {
                     self.start(call);
@@ -88,8 +98,22 @@ impl Session {
         }
     }
 
+    /// Drops the stream with the id in the params: without a response, if it has not started (federation §9.8). Unknown ids are
+    /// ignored.
+    fn cancel(&mut self, call: &Call) {
+        let Ok(FedCancelParams { id }) = call.params() else { return };
+        if self.lanes.withdraw_stream(id) {
+            self.proceed();
+        } else {
+            self.actions.push_back(Action::Cancel(id.into()));
+        }
+    }
+
     fn start(&mut self, call: Call) {
-        self.lanes.accept(call);
+        self.lanes.accept(match self.other_end {
+            OtherEnd::Client => call,
+            OtherEnd::Server => call.forwarded(),
+        });
         self.proceed();
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Lanes {
     /// Waiting streams, each with the number of ordered calls accepted before it.
     streams: VecDeque<(u64, Call)>,
     is_stream_running: bool,
+    /// Calls that run outside of the lanes.
+    elsewhere: usize,
     /// Total size of the messages of all accepted calls that have not finished.
     bytes: usize,
 }
@@ -66,6 +68,18 @@ impl Lanes {
         self.ordered.pop_front()
     }
 
+    /// Takes a running call out of `lane`: the lane goes on as if it had finished (federation FW-2).
+    pub(super) fn leave(&mut self, lane: Lane) {
+        self.finished(lane, 0);
+        self.elsewhere += 1;
+    }
+
+    /// Removes a finished call that ran outside of the lanes, whose message had `bytes`.
+    pub(super) fn finished_elsewhere(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.elsewhere = self.elsewhere.saturating_sub(1);
+    }
+
     /// Removes a finished call of `lane`, whose message had `bytes`. Calls of the ordered lane finish in arrival order.
     pub(super) fn finished(&mut self, lane: Lane, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -83,6 +97,16 @@ impl Lanes {
         }
     }
 
+    /// Removes the waiting stream with the request id `id`; false if there is none. A waiting call of the ordered lane stays: its
+    /// place in the order is a mark for streams.
+    pub(super) fn withdraw_stream(&mut self, id: &str) -> bool {
+        let Some(index) = self.streams.iter().position(|(_, call)| call.id() == id) else { return false };
+        if let Some((_, call)) = self.streams.remove(index) {
+            self.bytes -= call.message().len();
+        }
+        true
+    }
+
     /// Drops the calls that have not started.
     pub(super) fn abandon(&mut self) {
         let waiting = self.ordered.drain(..).chain(self.streams.drain(..).map(|(_, call)| call));
@@ -91,7 +115,7 @@ impl Lanes {
 
     /// True while a call runs.
     pub(super) fn is_running(&self) -> bool {
-        self.ordered_running > 0 || self.is_stream_running
+        self.ordered_running > 0 || self.is_stream_running || self.elsewhere > 0
     }
 
     /// Total size of the messages of the calls in [`Lanes::backlog`], in bytes.
@@ -99,8 +123,9 @@ impl Lanes {
         self.bytes
     }
 
-    /// Number of accepted calls that have not finished, in both lanes.
+    /// Number of accepted calls that have not finished, in both lanes and outside of them.
     pub(super) fn backlog(&self) -> usize {
-        self.ordered.len() + self.streams.len() + self.ordered_running + usize::from(self.is_stream_running)
+        let running = self.ordered_running + usize::from(self.is_stream_running) + self.elsewhere;
+        self.ordered.len() + self.streams.len() + running
     }
 }

@@ -32,6 +32,11 @@ impl Liveness {
         }
     }
 
+    /// Replaces the idle timeout.
+    pub(super) fn set_idle(&mut self, idle: Duration) {
+        self.idle = (!idle.is_zero()).then_some(idle);
+    }
+
     /// Starts the cadence, once the connection is registered.
     pub(super) fn begin(&mut self, now: Instant) {
         self.next_keepalive = now + self.interval;

@@ -37,10 +37,17 @@ impl TokenBucket {
         taken
     }
 
+    /// Takes `tokens`, into debt if necessary.
+    pub(super) fn charge(&mut self, now: Instant, tokens: u32) {
+        self.refill(now);
+        self.tokens -= f64::from(tokens);
+    }
+
     /// Time at which [`TokenBucket::try_take`] succeeds next.
     pub(super) fn next_at(&mut self, now: Instant) -> Instant {
         self.refill(now);
-        now + Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.rate)
+        // Rounded up: a token that is short of one by a rounding error is waited for too.
+        now + Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.rate) + Duration::from_nanos(1)
     }
 
     /// Takes a token, into debt if necessary. Returns the time at which the next token is available, unless that is now.

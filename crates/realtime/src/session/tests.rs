@@ -8,7 +8,10 @@ use less_sync_core::cbor::Encode;
 use less_sync_core::wire::token::AuthParams;
 use less_sync_core::{Close, frame};
 
-use super::{Action, Incoming, Lane, Session};
+use less_sync_core::wire::method::Lane;
+
+use super::{Action, Incoming, Session};
+use crate::call::Place;
 use crate::limits::Limits;
 
 mod handshake;
@@ -78,7 +81,7 @@ impl Fixture {
     }
 
     fn finishes(&mut self, lane: Lane) {
-        self.session.on_finished(self.now, lane, 0);
+        self.session.on_finished(self.now, place(lane), 0);
     }
 
     /// Names of the methods started since the last call.
@@ -98,6 +101,11 @@ impl Fixture {
             other => panic!("expected {close:?}, got {other:?}"),
         }
     }
+}
+
+/// Lane of a client, whose calls are ordered among all of its others.
+fn place(lane: Lane) -> Place {
+    Place { lane, space: None, is_elsewhere: false }
 }
 
 struct Empty;

@@ -110,6 +110,11 @@ impl FrameReader {
         message.reserved.is_some().then_some(self.received)
     }
 
+    /// Number of bytes of messages with a buffer of their own that were received so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
     /// True while a message waits for memory.
     pub(super) fn is_waiting_for_memory(&self) -> bool {
         self.reserving.is_some()

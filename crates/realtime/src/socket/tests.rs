@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::{Gone, Socket};
 use crate::inbound_memory::InboundMemory;
+use crate::message_part::MessagePart;
 use crate::session::Incoming;
 
 const MASK: [u8; 4] = [1, 2, 3, 4];
@@ -62,7 +63,7 @@ async fn every_length_gets_the_shortest_header() {
     ];
     for (length, header) in rows {
         let (mut socket, mut client) = pair(1 << 20, 1024);
-        socket.send(vec![7; length].into());
+        socket.send(vec![7; length].into(), MessagePart::Whole);
         write(&mut socket).await.unwrap();
         assert_eq!(take(&mut client, header.len()).await, header);
         assert_eq!(take(&mut client, length).await, vec![7; length]);
@@ -83,7 +84,7 @@ async fn many_frames_arrive_whole_and_in_order_through_a_narrow_stream() {
         })
         .collect();
     for frame in frames {
-        socket.send(frame.into());
+        socket.send(frame.into(), MessagePart::Whole);
     }
     let (written, received) = tokio::join!(write(&mut socket), take(&mut client, expected.len()));
     written.unwrap();
@@ -93,8 +94,8 @@ async fn many_frames_arrive_whole_and_in_order_through_a_narrow_stream() {
 #[tokio::test]
 async fn close_frame_overtakes_frames_whose_write_has_not_begun() {
     let (mut socket, mut client) = pair(16, 1024);
-    socket.send(vec![1; 20].into());
-    socket.send(vec![2; 20].into());
+    socket.send(vec![1; 20].into(), MessagePart::Whole);
+    socket.send(vec![2; 20].into(), MessagePart::Whole);
     poll_fn(|cx| {
         assert!(socket.poll_write(cx).is_pending());
         std::task::Poll::Ready(())
@@ -117,7 +118,7 @@ async fn pong_is_written_between_data_frames() {
     client.write_all(&masked(0x89, b"hi")).await.unwrap();
     client.write_all(&masked(0x82, b"x")).await.unwrap();
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Control)));
-    socket.send(Bytes::from_static(b"data"));
+    socket.send(Bytes::from_static(b"data"), MessagePart::Whole);
     assert!(matches!(read(&mut socket).await, Ok(Incoming::Binary(message)) if message == "x"));
     write(&mut socket).await.unwrap();
     assert_eq!(take(&mut client, 10).await, [&[0x8a, 2][..], b"hi", &[0x82, 4], b"data"].concat());
@@ -310,4 +311,38 @@ async fn a_large_message_is_read_in_several_turns() {
     .await;
     assert!(matches!(message, Ok(Incoming::Binary(message)) if message.len() == 8 << 20));
     assert!(turns >= 32, "{turns} turns for 8 MiB");
+}
+
+#[tokio::test]
+async fn control_frames_and_no_other_message_are_written_within_a_message() {
+    let (mut socket, mut client) = pair(1024, 1024);
+    socket.send(Bytes::from_static(b"one"), MessagePart::First);
+    socket.send_between(Bytes::from_static(b"keepalive"));
+    socket.ping();
+    socket.send(Bytes::from_static(b"two"), MessagePart::Middle);
+    socket.send(Bytes::from_static(b"three"), MessagePart::Last);
+    socket.send_between(Bytes::from_static(b"k"));
+    write(&mut socket).await.unwrap();
+    let expected =
+        [&[0x02, 3][..], b"one", &[0x89, 0], &[0x00, 3], b"two", &[0x80, 5], b"three", &[0x82, 1], b"k"]
+            .concat();
+    assert_eq!(take(&mut client, expected.len()).await, expected);
+}
+
+/// The input behind a text message is not parsed, so the echo of the close frame is not seen.
+#[tokio::test]
+async fn close_frame_after_input_that_is_not_parsed_ends_the_sending_direction() {
+    for first in [0x81, 0xf2] {
+        let (mut socket, mut client) = pair(1024, 1024);
+        client.write_all(&masked(first, b"hello")).await.unwrap();
+        assert!(matches!(read(&mut socket).await, Ok(Incoming::Text | Incoming::Violation)));
+        socket.close(Close::TEXT_FRAME);
+        write(&mut socket).await.unwrap();
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received.first(), Some(&0x88));
+        // The client ends the connection once it has read that.
+        drop(client);
+        assert!(matches!(read(&mut socket).await, Err(Gone)));
+    }
 }

@@ -9,7 +9,12 @@ use bytes::Bytes;
 use less_sync_core::Close;
 use tokio::io::AsyncWrite;
 
+use crate::message_part::MessagePart;
+
+/// Final frames; the first bit is missing in those that others of their message follow.
 const OPCODE_BINARY: u8 = 0x82;
+const OPCODE_CONTINUATION: u8 = 0x80;
+const FINAL: u8 = 0x80;
 const OPCODE_CLOSE: u8 = 0x88;
 const OPCODE_PING: u8 = 0x89;
 const OPCODE_PONG: u8 = 0x8a;
@@ -97,8 +102,15 @@ impl WriteQueue {
         self.written
     }
 
-    pub(super) fn push_binary(&mut self, payload: Bytes) {
-        self.push(Frame::new(OPCODE_BINARY, payload));
+    /// Queues a frame of a binary message (RFC 6455 §5.4).
+    pub(super) fn push_binary(&mut self, payload: Bytes, part: MessagePart) {
+        let opcode = match part {
+            MessagePart::Whole => OPCODE_BINARY,
+            MessagePart::First => OPCODE_BINARY & !FINAL,
+            MessagePart::Middle => OPCODE_CONTINUATION & !FINAL,
+            MessagePart::Last => OPCODE_CONTINUATION,
+        };
+        self.push(Frame::new(opcode, payload));
     }
 
     pub(super) fn push_ping(&mut self) {

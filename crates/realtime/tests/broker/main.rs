@@ -4,6 +4,7 @@
 
 mod events;
 mod fixture;
+mod homes;
 mod presence;
 mod races;
 mod repair;

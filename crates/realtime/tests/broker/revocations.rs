@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use less_sync_auth::ucan::{self, Audience, Expectations, Grant, UcanKey, VerifiedChain};
 use less_sync_core::{ConnectionId, Permission, Timestamp};
-use less_sync_engine::{Revocation, RevokedEvent, SpaceEvent, SpaceEvents};
+use less_sync_engine::{Revocation, RevokedEvent, SpaceEvent, SpaceEvents, SubscriptionBasis};
 use less_sync_realtime::{Broker, Confirmation, SubscriptionId, SubscriptionStart};
 
 use crate::fixture::{Client, HERE, Received, THERE, broker, connection, cursor, push, state};
@@ -30,7 +30,7 @@ fn chain(nonce: u8) -> Arc<VerifiedChain> {
 }
 
 fn start(at: u64, chain: &Arc<VerifiedChain>) -> SubscriptionStart {
-    SubscriptionStart { chain: Some(chain.clone()), ..SubscriptionStart::from(state(at)) }
+    SubscriptionStart { basis: SubscriptionBasis::Chain(chain.clone()), ..SubscriptionStart::from(state(at)) }
 }
 
 fn revoke_by(broker: &Broker, chain: &VerifiedChain, origin: ConnectionId) {

@@ -17,7 +17,7 @@ use crate::connector::{Connector, IdleConnection};
 use crate::error::NoConnection;
 use crate::retry::Retries;
 use crate::session::Session;
-use crate::sqlstate::leaves_connection;
+use crate::sqlstate::{is_name_clash, leaves_connection};
 
 pub(super) struct Committer {
     connector: Connector,
@@ -85,9 +85,14 @@ impl Committer {
         // Taken out of `self` while it is in use: if this future is dropped half-way, the connection is closed with it and
         // not reused with a response still to come.
         let mut connection = self.connection().await?;
-        let mut retries = Retries::default();
+        let (mut retries, mut renewed) = (Retries::new(self.slow_path.retries()), false);
         let applied = loop {
             match batch::apply(&mut connection, Locks::Skip, self.quotas, jobs).await {
+                // The statement did not run: a proxy led it to a backend where its name is another client's.
+                Err(error) if !renewed && is_name_clash(&error) => {
+                    renewed = true;
+                    connection = self.connector.connect().await.map_err(NoConnection::from)?;
+                }
                 Err(error) if retries.again(&error).await => {}
                 decided => break decided,
             }
@@ -101,7 +106,7 @@ impl Committer {
     /// The connection of this committer; a broken one is replaced.
     async fn connection(&mut self) -> Result<Session, Failure> {
         if let Some(idle) = self.idle.take()
-            && let Some(connection) = idle.check().await
+            && let Some(connection) = self.connector.check(idle).await
         {
             return Ok(connection);
         }

@@ -57,7 +57,7 @@ impl PushFailed {
         let may_pass = match &*self.0 {
             Failure::Connect(_) => true,
             Failure::Statement(failure) => {
-                matches!(meaning(failure.driver()), Meaning::Unavailable | Meaning::Retry)
+                matches!(meaning(failure.driver()), Meaning::Unavailable | Meaning::Retry(_))
             }
         };
         if may_pass { unavailable(self.clone()) } else { database(self.clone()) }

@@ -9,6 +9,11 @@ pub(super) const STATEMENT_ROWS: usize = 2_000;
 /// Maximum sum of the blobs per statement, in bytes.
 pub(super) const STATEMENT_BYTES: usize = 8 * 1024 * 1024;
 
+/// Changes of one flow in a batch, as long as other flows have pushes for it.
+pub(super) const SHARE_ROWS: usize = STATEMENT_ROWS / 8;
+/// Blob bytes of one flow in a batch, in the same way.
+pub(super) const SHARE_BYTES: usize = STATEMENT_BYTES / 8;
+
 /// A push that is queued or being committed.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -35,6 +40,11 @@ impl Job {
     /// Sum of the blobs, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.push.bytes()
+    }
+
+    /// True if the push exceeds the share of a flow in a batch: it has a statement of its own, or several.
+    pub(super) fn is_heavy(&self) -> bool {
+        self.rows() > SHARE_ROWS || self.bytes() > SHARE_BYTES
     }
 
     /// True if the push exceeds one statement.

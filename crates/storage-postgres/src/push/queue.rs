@@ -1,20 +1,19 @@
 //! Scheduling of the push queue (pure, no I/O): batches in order of arrival, one task per space.
 //!
-//! Users take turns: a batch first has a share for each flow, and then room for the rest. Oversized pushes run one at a time,
-//! those of the flow first whose last one is the longest ago, so they leave connections and processor time to all others.
+//! Users take turns: a batch first has a share for each flow, and then room for the rest. A *heavy* push, which exceeds such a
+//! share, never joins a batch: the others of the batch would wait for its bytes. Heavy pushes run one at a time, those of the
+//! flow first whose last one is the longest ago, so they leave committers, connections and processor time to all others.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use less_sync_core::{RecordId, SpaceId};
 use less_sync_storage::{Flow, PushError};
 
-use super::job::{Job, STATEMENT_BYTES, STATEMENT_ROWS};
+use super::job::{Job, SHARE_BYTES, SHARE_ROWS, STATEMENT_ROWS};
 use crate::error::{Closed, unavailable};
 
-/// Changes of one flow in a batch, as long as other flows have pushes for it; its first push may exceed them.
-const SHARE_ROWS: usize = STATEMENT_ROWS / 8;
-/// Blob bytes of one flow in a batch, in the same way.
-const SHARE_BYTES: usize = STATEMENT_BYTES / 8;
+/// Blob bytes after which a batch of several pushes takes no more: every push of a batch waits for all of its bytes.
+const BATCH_BYTES: usize = 2 * SHARE_BYTES;
 
 /// Limits of the push queue.
 #[derive(Clone, Copy, Debug)]
@@ -40,18 +39,20 @@ pub(super) struct Queue {
     limits: QueueLimits,
     waiting: VecDeque<Job>,
     busy: HashSet<SpaceId>,
-    oversized: OversizedTurns,
+    heavy: HeavyTurns,
     closed: bool,
 }
 
-/// Turns of the flows with oversized pushes, of which one runs at a time.
+/// Turns of the flows with heavy pushes, of which one runs at a time.
 #[derive(Debug, Default)]
-struct OversizedTurns {
+struct HeavyTurns {
     /// Space of the one that runs.
     running: Option<SpaceId>,
-    /// Number of the last turn of each flow; forgotten when no oversized push waits.
+    /// Number of the last turn of each flow; forgotten when no heavy push waits.
     last: HashMap<Flow, u64>,
     turns: u64,
+    /// True from the start of a heavy push to the next batch: a lone committer alternates between both.
+    is_batch_next: bool,
 }
 
 impl Queue {
@@ -60,7 +61,7 @@ impl Queue {
             limits,
             waiting: VecDeque::new(),
             busy: HashSet::new(),
-            oversized: OversizedTurns::default(),
+            heavy: HeavyTurns::default(),
             closed: false,
         }
     }
@@ -100,9 +101,14 @@ impl Queue {
     /// that touch the same record: the batch compares all records before it writes any.
     pub(super) fn take(&mut self) -> Option<Work> {
         self.waiting.retain(|job| !job.abandoned());
-        if let Some(job) = self.take_oversized() {
-            return Some(Work::SlowPath(job));
+        if std::mem::take(&mut self.heavy.is_batch_next) {
+            self.take_batch().or_else(|| self.take_heavy())
+        } else {
+            self.take_heavy().or_else(|| self.take_batch())
         }
+    }
+
+    fn take_batch(&mut self) -> Option<Work> {
         // Two passes over the queue: the first gives each flow its share, the second fills what room is left. A push that
         // the first passes over for its share may be taken by the second, so order within a space is checked in each.
         let mut batch = Batch::default();
@@ -112,7 +118,7 @@ impl Queue {
             let mut passed_over = HashSet::new();
             for (job, taken) in self.waiting.iter().zip(&mut taken).filter(|(_, taken)| !**taken) {
                 let in_turn = !batch.apart
-                    && !job.is_oversized()
+                    && !job.is_heavy()
                     && !self.busy.contains(&job.space)
                     && !passed_over.contains(&job.space);
                 if in_turn
@@ -139,41 +145,47 @@ impl Queue {
         batch.into_work()
     }
 
-    /// The next oversized push, unless one is running.
-    fn take_oversized(&mut self) -> Option<Job> {
-        if self.oversized.running.is_some() {
+    /// The next heavy push, unless one is running.
+    fn take_heavy(&mut self) -> Option<Work> {
+        if self.heavy.running.is_some() {
             return None;
         }
         let mut passed_over = HashSet::new();
         let mut next: Option<(u64, usize)> = None;
         for (place, job) in self.waiting.iter().enumerate() {
-            // `insert` is true for the first push of each space only: an oversized push does not overtake an earlier one.
+            // `insert` is true for the first push of each space only: a heavy push does not overtake an earlier one.
             let in_turn = !self.busy.contains(&job.space) && passed_over.insert(job.space);
-            if in_turn && job.is_oversized() {
-                let last = self.oversized.last.get(&job.flow()).copied().unwrap_or(0);
+            if in_turn && job.is_heavy() {
+                let last = self.heavy.last.get(&job.flow()).copied().unwrap_or(0);
                 next = next.filter(|(earliest, _)| *earliest <= last).or(Some((last, place)));
             }
         }
         let Some((_, place)) = next else {
-            if !self.waiting.iter().any(Job::is_oversized) {
-                self.oversized.last.clear();
+            if !self.waiting.iter().any(Job::is_heavy) {
+                self.heavy.last.clear();
             }
             return None;
         };
         let job = self.waiting.remove(place)?;
-        self.oversized.turns += 1;
-        self.oversized.last.insert(job.flow(), self.oversized.turns);
-        self.oversized.running = Some(job.space);
+        self.heavy.turns += 1;
+        self.heavy.last.insert(job.flow(), self.heavy.turns);
+        self.heavy.running = Some(job.space);
+        self.heavy.is_batch_next = true;
         self.busy.insert(job.space);
-        Some(job)
+        Some(if job.is_oversized() { Work::SlowPath(job) } else { Work::Batch(vec![job]) })
     }
 
     /// Ends the lease of these spaces.
     pub(super) fn release(&mut self, spaces: impl IntoIterator<Item = SpaceId>) {
         for space in spaces {
             self.busy.remove(&space);
-            self.oversized.running.take_if(|running| *running == space);
+            self.end_heavy(space);
         }
+    }
+
+    /// Ends the turn of a heavy push to this space, if one runs; the lease of the space goes on.
+    pub(super) fn end_heavy(&mut self, space: SpaceId) {
+        self.heavy.running.take_if(|running| *running == space);
     }
 }
 
@@ -199,14 +211,14 @@ struct Batch {
 
 impl Batch {
     fn has_room_for(&self, job: &Job, limits: QueueLimits) -> bool {
-        // An empty batch takes every push: one above the limits of a statement's bytes would otherwise wait for ever.
+        // An empty batch takes every push that is not heavy: an empty one, too.
         if self.pushes == 0 {
             return true;
         }
         self.pushes < limits.batch
             && !job.is_empty()
             && self.rows + job.rows() <= STATEMENT_ROWS
-            && self.bytes + job.bytes() <= STATEMENT_BYTES
+            && self.bytes + job.bytes() <= BATCH_BYTES
             && !job.records().any(|record| self.touched.contains(&(job.space, record)))
     }
 

@@ -14,9 +14,10 @@ use super::oversized;
 use super::submission_queue::SpaceLease;
 use crate::access;
 use crate::error::{NoConnection, unavailable};
-use crate::pool::{Class, Pool};
-use crate::retry::Retries;
+use crate::pool::{Class, Lease, Pool};
+use crate::retry::{Retries, RetryCounts};
 use crate::session::Session;
+use crate::sqlstate::is_name_clash;
 
 /// Runs pushes in tasks of their own, on connections of the pool.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ pub(super) struct SlowPath {
 impl SlowPath {
     pub(super) fn new(pool: &Arc<Pool>, tasks: &TaskTracker, quotas: Quotas) -> Self {
         Self { pool: Arc::clone(pool), tasks: tasks.clone(), quotas }
+    }
+
+    /// Counts of retried transactions.
+    pub(super) fn retries(&self) -> &RetryCounts {
+        self.pool.retries()
     }
 
     /// Takes over pushes of one space, together with the lease of the space, until their tickets are resolved.
@@ -46,11 +52,7 @@ async fn run(pool: &Arc<Pool>, quotas: Quotas, mut jobs: Vec<Job>) {
     // Callers may have gone during the wait for a connection.
     jobs.retain(|job| !job.abandoned());
     let verdicts = match leased {
-        Ok(mut lease) => {
-            let applied = apply(lease.connection(), quotas, &jobs).await;
-            lease.end(&applied);
-            applied.map_err(Failure::from)
-        }
+        Ok(lease) => apply_on(lease, pool.retries(), quotas, &jobs).await,
         Err(failure) => Err(failure),
     };
     let verdicts = verdicts.unwrap_or_else(|failure: Failure| failure.verdicts(jobs.len()));
@@ -63,9 +65,31 @@ async fn run(pool: &Arc<Pool>, quotas: Quotas, mut jobs: Vec<Job>) {
     }
 }
 
+/// Applies the pushes on a connection of the pool, and once more on a new one if a proxy led the session to a backend where
+/// the name of a statement is another client's: the statement did not run.
+async fn apply_on(
+    mut lease: Lease,
+    retries: &RetryCounts,
+    quotas: Quotas,
+    jobs: &[Job],
+) -> Result<Vec<Verdict>, Failure> {
+    let mut applied = apply(lease.connection(), retries, quotas, jobs).await;
+    if applied.as_ref().is_err_and(is_name_clash) {
+        lease.renew().await.map_err(NoConnection::from)?;
+        applied = apply(lease.connection(), retries, quotas, jobs).await;
+    }
+    lease.end(&applied);
+    Ok(applied?)
+}
+
 /// Applies the pushes, waiting for the lock of the space.
-async fn apply(connection: &mut Session, quotas: Quotas, jobs: &[Job]) -> Result<Vec<Verdict>, sqlx::Error> {
-    let mut retries = Retries::default();
+async fn apply(
+    connection: &mut Session,
+    retries: &RetryCounts,
+    quotas: Quotas,
+    jobs: &[Job],
+) -> Result<Vec<Verdict>, sqlx::Error> {
+    let mut retries = Retries::new(retries);
     loop {
         let applied = match jobs {
             [] => return Ok(Vec::new()),

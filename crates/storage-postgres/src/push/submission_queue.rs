@@ -71,6 +71,12 @@ impl SubmissionQueue {
         self.available.notify_one();
     }
 
+    /// Ends the turn of a heavy push to this space: another one becomes available.
+    fn end_heavy(&self, space: SpaceId) {
+        self.queue.lock().end_heavy(space);
+        self.available.notify_one();
+    }
+
     /// Rejects further pushes, and wakes every committer: those without work end.
     pub(super) fn close(&self) {
         // Closed before the notification, for the same reason as in `release`.
@@ -93,8 +99,10 @@ impl SpaceLease {
         Self { queue: Arc::clone(queue), spaces: jobs.iter().map(|job| job.space).collect() }
     }
 
-    /// A lease of its own for one of the spaces, which is held for longer than the others.
+    /// A lease of its own for one of the spaces, which is held for longer than the others: its pushes wait for a lock, and heavy
+    /// ones of other spaces do not wait with them.
     pub(super) fn split_off(&mut self, space: SpaceId) -> Self {
+        self.queue.end_heavy(space);
         let spaces = self.spaces.take(&space).into_iter().collect();
         Self { queue: Arc::clone(&self.queue), spaces }
     }

@@ -20,21 +20,42 @@ pub(crate) enum Statements {
 /// Choice between named and unnamed statements, shared by the sessions of a store. It changes once, from named to unnamed,
 /// when the database turns out to be behind a proxy that does not keep the names of its clients apart.
 #[derive(Clone, Debug)]
-pub(crate) struct Naming(Arc<AtomicBool>);
+pub(crate) struct Naming(Arc<Choice>);
+
+#[derive(Debug)]
+struct Choice {
+    named: AtomicBool,
+    /// Every session had a backend of its own when the store was opened.
+    own_backends: AtomicBool,
+}
 
 impl Naming {
     pub(crate) fn new(statements: Statements) -> Self {
-        Self(Arc::new(AtomicBool::new(statements == Statements::Named)))
+        let named = AtomicBool::new(statements == Statements::Named);
+        Self(Arc::new(Choice { named, own_backends: AtomicBool::new(false) }))
     }
 
     /// Statements of sessions that are opened from now on.
     pub(crate) fn statements(&self) -> Statements {
-        if self.0.load(Ordering::Relaxed) { Statements::Named } else { Statements::Unnamed }
+        if self.0.named.load(Ordering::Relaxed) { Statements::Named } else { Statements::Unnamed }
+    }
+
+    /// Records that every session has a backend of its own.
+    pub(crate) fn expect_own_backends(&self) {
+        self.0.own_backends.store(true, Ordering::Relaxed);
+    }
+
+    /// Changes to unnamed statements if sessions share backends since the store was opened: the address leads to a proxy by
+    /// now, whose handling of names was never checked.
+    pub(super) fn found_shared_backend(&self) {
+        if self.0.own_backends.load(Ordering::Relaxed) {
+            self.give_up();
+        }
     }
 
     /// Changes to unnamed statements.
     pub(crate) fn give_up(&self) {
-        if self.0.swap(false, Ordering::Relaxed) {
+        if self.0.named.swap(false, Ordering::Relaxed) {
             tracing::warn!(
                 "database proxy does not keep prepared statements apart, using unnamed ones: set \
                  DATABASE_STATEMENT_CACHE=0, or let the proxy track prepared statements"

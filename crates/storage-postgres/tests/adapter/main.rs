@@ -13,6 +13,7 @@ mod faults;
 mod file_plans;
 mod half_open;
 mod harness;
+mod inspection;
 mod original;
 mod plans;
 mod pool;

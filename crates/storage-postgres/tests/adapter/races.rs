@@ -256,3 +256,32 @@ async fn tombstones_take_the_files_of_their_records_with_them() {
     }
     harness.end().await;
 }
+
+/// T7: a push that loses two races is repeated twice and succeeds; both retries are counted by their reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_of_lost_races_are_counted_by_reason() {
+    let harness = Harness::new(|options| options).await;
+    // A sequence keeps its value when the transaction is rolled back.
+    for statement in [
+        "CREATE SEQUENCE attempts",
+        "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
+         DECLARE attempt bigint := nextval('attempts');
+         BEGIN
+             IF attempt = 1 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END IF;
+             IF attempt = 2 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '40P01'; END IF;
+             RETURN NEW;
+         END $$",
+        "CREATE TRIGGER lose BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION lose()",
+    ] {
+        execute(&mut harness.connect().await, statement).await;
+    }
+    assert_eq!(new_cursor(harness.push(space(1), 1, NONE, 4).await), cursor(1));
+    let mut metrics = less_sync_metrics::Registry::default();
+    harness.storage.register_metrics(&mut metrics);
+    let text = metrics.render();
+    for reason in ["serialization", "deadlock"] {
+        let line = format!("storage_tx_retries_total{{reason=\"{reason}\"}} 1");
+        assert!(text.lines().any(|written| written == line), "{line} in {text}");
+    }
+    harness.end().await;
+}

@@ -34,7 +34,7 @@ async fn fingerprints_are_the_published_ones() {
     assert_eq!(fingerprint.to_string(), "ca9051e286269549484307f7f1e7eee4c4aafc294a3d940680a616030a21e2f1");
     fixture.up_to_date().await;
     let fingerprint = fixture.migrator().status().await.unwrap().fingerprint.unwrap();
-    assert_eq!(fingerprint.to_string(), "50358ab5474c86280f0f637017318602a9971b946d3f14a6dfcd67be2d1a021e");
+    assert_eq!(fingerprint.to_string(), "1fa7094ec357984c4dbdd605735afaaf4837c51f69b632349628f6e7ed64b9fb");
 }
 
 #[tokio::test]

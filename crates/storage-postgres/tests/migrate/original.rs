@@ -77,6 +77,30 @@ async fn stored_bytes_of_existing_spaces_are_counted() {
     assert_eq!(fixture.texts(counted).await, ["1 385 t", "2 1133 t", "3 0 t", "4 351 t"]);
 }
 
+/// Storage §3.11: a rewrap that is pending already has the time of the last change of its space. Writes of an older server,
+/// which does not name the column, begin and end a rewrap as those of this one do.
+#[tokio::test]
+async fn pending_rewraps_are_dated_under_every_server() {
+    let mut fixture = Fixture::at(29).await;
+    fixture
+        .execute(
+            "INSERT INTO spaces (id, client_id, key_generation, rewrap_epoch, updated_at)
+             VALUES (md5('1')::uuid, 'pending', 2, 2, '2020-02-03'), (md5('2')::uuid, 'idle', 2, NULL, '2020-02-03')",
+        )
+        .await;
+    fixture.up_to_date().await;
+    let since = "SELECT concat(client_id, ' ', coalesce(
+                     CASE WHEN rewrap_since > now() - interval '1 hour' THEN 'now' ELSE rewrap_since::date::text END, 'never'))
+                 FROM spaces ORDER BY 1";
+    assert_eq!(fixture.texts(since).await, ["idle never", "pending 2020-02-03"]);
+    fixture
+        .execute("UPDATE spaces SET cursor = 1, min_key_generation = 2, rewrap_epoch = rewrap_epoch")
+        .await;
+    assert_eq!(fixture.texts(since).await, ["idle never", "pending 2020-02-03"]);
+    fixture.execute("UPDATE spaces SET rewrap_epoch = CASE WHEN rewrap_epoch IS NULL THEN 2 END").await;
+    assert_eq!(fixture.texts(since).await, ["idle now", "pending never"]);
+}
+
 /// S11.
 #[tokio::test]
 async fn tombstones_keep_neither_key_nor_content() {

@@ -12,7 +12,7 @@ pub(super) struct Migration {
 }
 
 /// Ascending by version, without gaps.
-pub(super) const MIGRATIONS: [Migration; 7] = [
+pub(super) const MIGRATIONS: [Migration; 10] = [
     Migration {
         version: 1,
         description: "spaces and records",
@@ -47,6 +47,21 @@ pub(super) const MIGRATIONS: [Migration; 7] = [
         version: 7,
         description: "stored bytes",
         sql: include_str!("../../../../migrations/sqlite/007_stored_bytes.sql"),
+    },
+    Migration {
+        version: 8,
+        description: "federation keys",
+        sql: include_str!("../../../../migrations/sqlite/008_federation_keys.sql"),
+    },
+    Migration {
+        version: 9,
+        description: "federation state",
+        sql: include_str!("../../../../migrations/sqlite/009_federation_state.sql"),
+    },
+    Migration {
+        version: 10,
+        description: "rewrap since",
+        sql: include_str!("../../../../migrations/sqlite/010_rewrap_since.sql"),
     },
 ];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::history::{Applied, MIGRATIONS, Migration, check, checksum, history};
 use crate::OpenError;
-use crate::connection::open_reader;
+use crate::foreign_database::ForeignDatabase;
 
 /// Status of the schema of a database.
 #[derive(Debug)]
@@ -59,7 +59,8 @@ pub fn schema_status(path: &Path) -> Result<SchemaStatus, OpenError> {
     if !is_there {
         return Ok(status(&[], None));
     }
-    match history(&open_reader(path)?) {
+    let db = ForeignDatabase::open(path)?;
+    match history(&db) {
         Ok(applied) => Ok(status(&applied, check(&applied).err())),
         Err(OpenError::UnknownSchema) => Ok(status(&[], Some(OpenError::UnknownSchema))),
         Err(error) => Err(error),

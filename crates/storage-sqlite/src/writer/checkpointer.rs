@@ -14,12 +14,20 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
 use super::checkpoint::{Checkpoint, checkpoint};
+use crate::database_file::DatabaseFile;
 
 /// Pages that the log grows by between two checkpoints.
 const CHECKPOINT_PAGES: i64 = 1000;
 
-/// Size of the log from which on the writer moves the rest itself, in pages: 62 MiB.
-const MAX_LOG_PAGES: i64 = 16_000;
+/// Size of the log from which on the writer moves the rest itself, in pages: 47 MiB. SQLite shortens a log above 64 MiB when it begins
+/// it anew, and commits must then allocate again: in between is time for checkpoints until the rest is small.
+const MAX_LOG_PAGES: i64 = 12_000;
+
+/// Rest that the writer moves itself, in pages, when the log has just reached [`MAX_LOG_PAGES`].
+const SMALL_REST: i64 = 250;
+
+/// The rest may be one page larger for each of these pages that the log is longer than [`MAX_LOG_PAGES`].
+const PAGES_PER_REST: i64 = 16;
 
 /// Pages that the log grows by between two checkpoints of the writer, if a reader keeps it from being begun anew.
 const OWN_PAGES: i64 = 250;
@@ -74,8 +82,8 @@ impl Policy {
         self.pages = pages;
         let Some(moved) = moved else { return Due::None };
         if pages >= MAX_LOG_PAGES && pages - self.own_at >= OWN_PAGES {
-            let is_rest_small = pages - moved <= CHECKPOINT_PAGES;
-            if is_rest_small || pages >= 2 * MAX_LOG_PAGES {
+            let small = SMALL_REST + (pages - MAX_LOG_PAGES) / PAGES_PER_REST;
+            if pages - moved <= small || pages >= 2 * MAX_LOG_PAGES {
                 self.own_at = pages;
                 return Due::Own;
             }
@@ -116,13 +124,13 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts the thread, which takes `connection`.
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    /// Starts the thread, which takes `connection` to the database `file`.
+    pub(super) fn start(connection: Connection, file: Arc<DatabaseFile>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let running = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("sqlite-checkpoint".to_owned())
-            .spawn(move || running.run(&connection))?;
+            .spawn(move || running.run(&connection, &file))?;
         Ok(Self { shared, thread: Some(thread), policy: Policy::default() })
     }
 
@@ -158,12 +166,19 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    fn run(&self, connection: &Connection) {
+    fn run(&self, connection: &Connection, file: &DatabaseFile) {
         while self.wait() {
             let done = checkpoint(connection, "PASSIVE");
+            let moved = done.as_ref().map_or(0, |done| done.moved_pages);
+            let has_moved = moved != self.state.lock().moved;
+            // SQLite synchronises the file only after a checkpoint that leaves no page, which the thread hardly ever reaches. That of
+            // the writer, which does, would wait for everything that the thread has written until then.
+            if has_moved && let Err(error) = file.synchronise() {
+                tracing::warn!(%error, "failed to synchronise the database file");
+            }
             let mut state = self.state.lock();
             state.is_busy = false;
-            state.moved = done.as_ref().map_or(0, |done| done.moved_pages);
+            state.moved = moved;
             drop(state);
             log_failure(done);
         }
@@ -204,17 +219,25 @@ mod tests {
 
     #[test]
     fn writer_moves_a_small_rest_of_a_large_log() {
-        let mut policy = Policy { pages: MAX_LOG_PAGES, beside_at: MAX_LOG_PAGES - 10, own_at: 0 };
-        assert_eq!(policy.look(MAX_LOG_PAGES, Some(MAX_LOG_PAGES - 2000)), Due::Beside);
-        assert_eq!(policy.look(MAX_LOG_PAGES + 100, None), Due::None);
-        assert_eq!(policy.look(MAX_LOG_PAGES + 300, Some(MAX_LOG_PAGES)), Due::Own);
-        assert_eq!(
-            policy.look(MAX_LOG_PAGES + 310, Some(MAX_LOG_PAGES)),
-            Due::None,
-            "a reader holds the log"
-        );
-        assert_eq!(policy.look(MAX_LOG_PAGES + 550, Some(MAX_LOG_PAGES)), Due::Own);
-        assert_eq!(policy.look(20, Some(MAX_LOG_PAGES)), Due::None);
+        const MAX: i64 = MAX_LOG_PAGES;
+        let mut policy = Policy { pages: MAX, beside_at: MAX - 10, own_at: 0 };
+        assert_eq!(policy.look(MAX, Some(MAX - 300)), Due::Beside);
+        assert_eq!(policy.look(MAX + 100, None), Due::None);
+        assert_eq!(policy.look(MAX + 300, Some(MAX + 100)), Due::Own);
+        assert_eq!(policy.look(MAX + 310, Some(MAX + 100)), Due::None, "a reader holds the log");
+        assert_eq!(policy.look(MAX + 550, Some(MAX + 400)), Due::Own);
+        assert_eq!(policy.look(20, Some(MAX)), Due::None);
+    }
+
+    #[test]
+    fn rest_may_be_larger_the_longer_the_log_is() {
+        let after = |pages, rest| {
+            let mut policy = Policy { pages, beside_at: pages - 10, own_at: 0 };
+            policy.look(pages, Some(pages - rest))
+        };
+        assert_eq!(after(MAX_LOG_PAGES, SMALL_REST), Due::Own);
+        assert_eq!(after(MAX_LOG_PAGES, SMALL_REST + 50), Due::Beside);
+        assert_eq!(after(MAX_LOG_PAGES + 50 * PAGES_PER_REST, SMALL_REST + 50), Due::Own);
     }
 
     #[test]

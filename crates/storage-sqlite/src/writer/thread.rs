@@ -1,5 +1,6 @@
 //! Writer thread: takes a batch, runs it in one transaction, commits, resolves the outcomes.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use less_sync_storage::StorageError;
@@ -10,7 +11,7 @@ use super::checkpoint::{Checkpoint, checkpoint};
 use super::checkpointer::{Checkpointer, log_pages, observe_log};
 use super::operation::Operation;
 use super::queue::{Batch, Queue, Receiver, Work};
-use crate::database_file::DatabaseFile;
+use crate::database_file::{DatabaseFile, WrittenFiles};
 use crate::error::{storage_error, unavailable};
 
 /// Maximum number of yields between two batches; some tens of microseconds.
@@ -39,16 +40,22 @@ pub(super) struct WriterThread {
     connection: Connection,
     checkpointer: Checkpointer,
     queue: Arc<Queue>,
+    files: WrittenFiles,
 }
 
 impl WriterThread {
-    pub(super) fn new(connection: Connection, checkpointer: Checkpointer, queue: Arc<Queue>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        checkpointer: Checkpointer,
+        queue: Arc<Queue>,
+        files: WrittenFiles,
+    ) -> Self {
         observe_log(&connection);
-        Self { connection, checkpointer, queue }
+        Self { connection, checkpointer, queue, files }
     }
 
     /// Runs until the queue is closed and empty.
-    pub(super) fn run(mut self, file: DatabaseFile) {
+    pub(super) fn run(mut self, file: Arc<DatabaseFile>) {
         let _receiver = Receiver(Arc::clone(&self.queue));
         loop {
             match self.queue.next() {
@@ -88,8 +95,8 @@ impl WriterThread {
             done = self.transaction(&mut batch, Isolation::Savepoints);
         }
         match done {
-            Ok(()) => batch.into_iter().for_each(Operation::resolve),
-            Err(Failed::Transaction(error)) => fail_all(batch, error),
+            Ok(()) => self.resolve(batch),
+            Err(Failed::Transaction(error)) => fail_all(batch, TransactionFailed(error)),
             Err(Failed::Operation(error)) if batch.len() > 1 => {
                 tracing::warn!(%error, operations = batch.len(), "write batch rolled back, retrying its operations one by one");
                 for operation in batch {
@@ -100,6 +107,19 @@ impl WriterThread {
                 if let Some(operation) = batch.pop() {
                     operation.fail(error);
                 }
+            }
+        }
+    }
+
+    /// Resolves the operations of a committed batch. If the database or its log was moved, deleted or replaced meanwhile, the
+    /// next start would not see the commit: the operations fail, and no more are accepted.
+    fn resolve(&self, batch: Batch) {
+        match self.files.require_in_place() {
+            Ok(()) => batch.into_iter().for_each(Operation::resolve),
+            Err(error) => {
+                tracing::error!(%error, "writing ended: restart the server when the files of the database are in place");
+                self.queue.close(None);
+                fail_all(batch, error);
             }
         }
     }
@@ -146,7 +166,7 @@ impl WriterThread {
     }
 
     /// Closes the database before the locks are released, and completes the pending closes after both.
-    fn finish(self, file: DatabaseFile, closers: Vec<oneshot::Sender<()>>) {
+    fn finish(self, file: Arc<DatabaseFile>, closers: Vec<oneshot::Sender<()>>) {
         drop(self.checkpointer);
         if let Err(error) = checkpoint(&self.connection, "TRUNCATE") {
             tracing::warn!(%error, "failed to checkpoint the write-ahead log at shutdown");
@@ -161,14 +181,13 @@ impl WriterThread {
     }
 }
 
-fn fail_all(batch: Batch, error: rusqlite::Error) {
+fn fail_all(batch: Batch, error: impl Error + Send + Sync + 'static) {
     let error = Arc::new(error);
     for operation in batch {
-        operation.fail(unavailable(TransactionFailed(Arc::clone(&error))));
+        operation.fail(unavailable(Arc::clone(&error)));
     }
 }
 
-/// A failure that many callers share.
 #[derive(Debug, thiserror::Error)]
 #[error("write transaction failed")]
-struct TransactionFailed(#[source] Arc<rusqlite::Error>);
+struct TransactionFailed(#[source] rusqlite::Error);

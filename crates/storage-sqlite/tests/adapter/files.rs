@@ -6,9 +6,8 @@ use std::process::Command;
 use bytes::Bytes;
 use less_sync_core::{Cursor, RecordId, SpaceId};
 use less_sync_disk::DirectorySync;
-use less_sync_storage::StorageError;
 use less_sync_storage::{
-    Change, Push, PushLimits, Pushed, RecordState, Records as _, Spaces as _, WriteGrant,
+    Change, Push, PushLimits, Pushed, RecordState, Records as _, Spaces as _, StorageError, WriteGrant,
 };
 use less_sync_storage_sqlite::{Alias, OpenError, SqliteOptions, SqliteStorage, migrate};
 

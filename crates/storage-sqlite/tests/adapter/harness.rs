@@ -57,7 +57,8 @@ impl Backend for SqliteBackend {
             }
             Arrangement::Epochs { key_generation, minimum, rewrap_pending } => {
                 let rewrap = rewrap_pending.then(|| key_generation.get());
-                let sql = "UPDATE spaces SET key_generation = ?2, min_key_generation = ?3, rewrap_epoch = ?4 WHERE id = ?1";
+                let sql = "UPDATE spaces SET key_generation = ?2, min_key_generation = ?3, rewrap_epoch = ?4,
+                           rewrap_since = iif(?4 IS NULL, NULL, updated_at) WHERE id = ?1";
                 db.execute(sql, params![id, key_generation.get(), minimum.get(), rewrap]).unwrap();
             }
             Arrangement::Object { file, key } => {
@@ -95,6 +96,16 @@ impl Backend for SqliteBackend {
             .unwrap();
         db.execute("UPDATE rate_limit_actions SET created_at = created_at - ?1", [by]).unwrap();
         db.execute("UPDATE blob_uploads SET not_before = not_before - ?1", [by]).unwrap();
+        db.execute(
+            "UPDATE federation_home_hints SET created_at = created_at - ?1, expires_at = expires_at - ?1",
+            [by],
+        )
+        .unwrap();
+        db.execute("UPDATE federation_peer_state SET until = until - ?1", [by]).unwrap();
+        db.execute("UPDATE spaces SET updated_at = updated_at - ?1", [by]).unwrap();
+        let keys = "UPDATE federation_signing_keys SET created_at = created_at - ?1, deactivated_at = deactivated_at - ?1";
+        db.execute(keys, [by]).unwrap();
+        db.execute("UPDATE spaces SET rewrap_since = rewrap_since - ?1", [by]).unwrap();
     }
 
     async fn pending_deletions(&self, space: SpaceId) -> Vec<(FileId, String)> {

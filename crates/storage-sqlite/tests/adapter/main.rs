@@ -14,5 +14,6 @@ mod faults;
 mod files;
 mod harness;
 mod migrations;
+mod names;
 mod plans;
 mod shared_faults;

@@ -70,6 +70,14 @@ async fn database_of_a_later_build_is_rejected() {
 const WITHOUT_STORED_BYTES: &str = "
     DROP TRIGGER spaces_disown;
     DROP TABLE owner_usage;
+    DROP TABLE federation_signing_keys;
+    DROP TABLE federation_home_hints;
+    DROP TABLE federation_peer_state;
+    DROP INDEX idx_spaces_home_server;
+    DROP INDEX idx_spaces_stubs;
+    DROP INDEX idx_invitations_origin_peer;
+    DROP INDEX idx_spaces_rewrap;
+    ALTER TABLE spaces DROP COLUMN rewrap_since;
     ALTER TABLE spaces DROP COLUMN owner_hash;
     ALTER TABLE spaces DROP COLUMN stored_bytes;
     DELETE FROM _sqlx_migrations WHERE version >= 7;
@@ -92,6 +100,23 @@ async fn stored_bytes_of_existing_spaces_are_counted() {
         |client| harness.count(&format!("SELECT stored_bytes FROM spaces WHERE client_id = '{client}'"));
     assert_eq!(stored("empty"), 0);
     assert_eq!(stored("client"), 5 * 128 + 44 + 100_000 + 5000 + 44);
+}
+
+/// Storage §3.11: a rewrap that was pending before its start was recorded has the time of the last change of its space.
+#[tokio::test]
+async fn pending_rewraps_of_existing_spaces_are_dated() {
+    let harness = Harness::migrated().await;
+    harness.sql(
+        "DROP INDEX idx_spaces_rewrap;
+         ALTER TABLE spaces DROP COLUMN rewrap_since;
+         DELETE FROM _sqlx_migrations WHERE version >= 10;
+         INSERT INTO spaces (id, client_id, key_generation, rewrap_epoch, created_at, updated_at)
+         VALUES (zeroblob(16), 'idle', 2, NULL, 1, 2), (x'01010101010101010101010101010101', 'client', 2, 2, 3, 4)",
+    );
+    harness.open().unwrap().close().await;
+    let since = "SELECT group_concat(coalesce(rewrap_since, 0), ' ') FROM spaces ORDER BY id";
+    let since = Connection::open(harness.path()).unwrap().query_row(since, [], |row| row.get::<_, String>(0));
+    assert_eq!(since.unwrap(), "0 4");
 }
 
 #[tokio::test]
@@ -133,7 +158,7 @@ async fn schema_is_strict_and_indexed() {
     let strict = harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours} AND strict"));
     assert_eq!(
         (strict, harness.count(&format!("SELECT count(*) FROM pragma_table_list WHERE {ours}"))),
-        (12, 12)
+        (15, 15)
     );
     let columns = |index: &str| {
         let sql = format!("SELECT group_concat(name, ' ') FROM pragma_index_info('{index}')");
@@ -146,6 +171,7 @@ async fn schema_is_strict_and_indexed() {
     assert_eq!(columns("idx_files_space_record"), "space_id record_id");
     assert_eq!(columns("idx_invitations_mailbox"), "mailbox_id created_at id");
     assert_eq!(columns("idx_rate_limit_actions_lookup"), "action actor_hash created_at");
+    assert_eq!(columns("idx_spaces_home_server"), "home_server");
 }
 
 #[tokio::test]

@@ -40,8 +40,17 @@ fn statements_of(source: &str) -> Vec<String> {
     sql.collect()
 }
 
-/// Statements that may scan a table: the health check, and the state of the object queue.
-const WHOLE: [&str; 2] = ["EXISTS (SELECT 1 FROM spaces)", "count(*), min(not_before)"];
+/// Statements that may scan and sort a table: the health check, the state of the object queue, the few signing keys,
+/// the few peers in quarantine, and the pending rewraps up to their bound.
+const WHOLE: [&str; 7] = [
+    "EXISTS (SELECT 1 FROM spaces)",
+    "count(*), min(not_before)",
+    "FROM federation_signing_keys ORDER BY",
+    "FROM federation_signing_keys WHERE is_active = 0",
+    "FROM federation_peer_state ORDER BY",
+    "FROM federation_peer_state WHERE until",
+    "INDEXED BY idx_spaces_rewrap",
+];
 
 #[tokio::test]
 async fn no_statement_scans_or_sorts() {
@@ -86,7 +95,9 @@ async fn rows_without_keys_are_not_visited() {
     let db = Connection::open(directory.path().join("sync.db")).unwrap();
     db.execute_batch(FILL).unwrap();
     let statements = statements();
-    let bounded: Vec<&String> = statements.iter().filter(|sql| sql.contains("INDEXED BY")).collect();
+    // The counts of rows for an operator visit as many as their limit.
+    let is_bounded = |sql: &&String| sql.contains("INDEXED BY") && !sql.contains("(SELECT count(*) FROM (");
+    let bounded: Vec<&String> = statements.iter().filter(is_bounded).collect();
     assert_eq!(bounded.len(), 5, "{bounded:#?}");
     for sql in bounded {
         let mut statement = db.prepare(sql).unwrap();

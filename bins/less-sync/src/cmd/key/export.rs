@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use less_sync_disk::create_private;
+use less_sync_disk::create_complete;
 
 use crate::durability::directory_sync;
 use crate::failure::Failure;
@@ -44,7 +44,5 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
 
 /// Creates a file with mode 0600, durably; an existing one stays.
 fn create(path: &Path, key: &str) -> std::io::Result<()> {
-    let mut file = create_private(path)?;
-    writeln!(file, "{key}").and_then(|()| file.sync_all())?;
-    directory_sync().synchronise_parent(path)
+    create_complete(path, &directory_sync(), |file| writeln!(file, "{key}"))
 }

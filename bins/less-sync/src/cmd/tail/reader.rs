@@ -1,19 +1,17 @@
-//! Decrypted records, and changes of files, printed as they arrive.
+//! Decrypted records, presence and events, and changes of files and members, as they arrive.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
-use anyhow::Context as _;
-use less_sync_client::crypto::DecryptionError;
+use less_sync_client::crypto::{DecryptionError, Live};
 use less_sync_client::{
-    Auth, Dialer, Event, FileRow, Options, PullItem, RecordRow, TokenProvider as _, Update, Watch,
+    Auth, Dialer, Event, Options, PullItem, RecordRow, TokenProvider as _, Update, Watch,
 };
-use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_core::{Epoch, SpaceId};
 
-use crate::content;
+use super::shown::Shown;
 use crate::failure::Failure;
-use crate::fields::Fields;
-use crate::output::{Output, message};
+use crate::output::message;
 use crate::shared_space::SharedSpace;
 use crate::space_keys::{PersonalKeys, SpaceKeys, open};
 use crate::target::{SpaceArgument, Target, space_or_personal};
@@ -29,12 +27,11 @@ pub(super) struct Reader {
     missing: HashSet<(SpaceId, Epoch)>,
     dialer: Dialer,
     tokens: TokenSource,
-    output: Output,
 }
 
 impl Reader {
     /// Loads the keys of the named spaces, by default of the personal one, and the token source of their identity.
-    pub(super) async fn new(target: &Target, named: &[SpaceId], output: Output) -> Result<Self, Failure> {
+    pub(super) async fn new(target: &Target, named: &[SpaceId]) -> Result<Self, Failure> {
         let directory = target.key_directory()?;
         let mut spaces = BTreeMap::new();
         for space in named {
@@ -57,7 +54,7 @@ impl Reader {
             }
         }
         let dialer = target.dialer(Options::default())?;
-        Ok(Self { spaces, pulled: None, missing: HashSet::new(), dialer, tokens, output })
+        Ok(Self { spaces, pulled: None, missing: HashSet::new(), dialer, tokens })
     }
 
     /// Subscriptions to the watched spaces.
@@ -72,43 +69,82 @@ impl Reader {
         &self.tokens
     }
 
-    /// Prints the decrypted records and the files of an update.
-    pub(super) async fn read(&mut self, update: &Update) -> anyhow::Result<()> {
+    /// Names of the watched spaces.
+    pub(super) fn names(&self) -> impl Iterator<Item = (SpaceId, String)> {
+        self.spaces.iter().map(|(space, keys)| (*space, keys.name()))
+    }
+
+    /// Decrypted content of an update, and what else people see of it.
+    pub(super) async fn read(&mut self, update: &Update) -> Vec<Shown> {
+        let mut shown = Vec::new();
         match update {
             Update::Pulled(PullItem::Begin { space, .. }) => self.pulled = Some(*space),
-            Update::Pulled(PullItem::Record(row)) => {
+            Update::Pulled(item) => {
                 if let Some(space) = self.pulled {
-                    self.show(space, row).await?;
+                    self.read_pulled(space, item, &mut shown).await;
                 }
             }
-            Update::Event(Event::Sync(sync)) => {
-                for row in &sync.records {
-                    self.show(sync.space, row).await?;
+            Update::Watching(state) => {
+                for peer in &state.peers {
+                    shown.push(self.peer(state.space, Live::Presence, &peer.peer, &peer.data).await);
                 }
             }
-            Update::Pulled(PullItem::File { cursor, file }) => {
-                if let Some(space) = self.pulled {
-                    self.show_file(space, *cursor, file)?;
-                }
-            }
-            Update::Event(Event::Files(changed)) => {
-                for file in &changed.files {
-                    self.show_file(changed.space, changed.cursor, file)?;
-                }
-            }
-            Update::Pulled(_)
-            | Update::Event(_)
-            | Update::Connected
-            | Update::Watching(_)
+            Update::Event(event) => self.read_event(event, &mut shown).await,
+            Update::Connected
             | Update::Rejected { .. }
             | Update::Skipped { .. }
             | Update::Interrupted { .. } => {}
         }
-        Ok(())
+        shown
     }
 
-    async fn show(&mut self, space: SpaceId, row: &RecordRow) -> anyhow::Result<()> {
-        let Some(keys) = self.spaces.get(&space) else { return Ok(()) };
+    async fn read_pulled(&mut self, space: SpaceId, item: &PullItem, shown: &mut Vec<Shown>) {
+        match item {
+            PullItem::Record(row) => shown.extend(self.record(space, row).await),
+            PullItem::File { cursor, file } => {
+                shown.push(Shown::File { space, cursor: *cursor, file: file.clone() });
+            }
+            PullItem::Membership { cursor, entries } => {
+                shown.push(Shown::membership(space, *cursor, entries));
+            }
+            PullItem::Begin { .. } | PullItem::Commit { .. } => {}
+        }
+    }
+
+    async fn read_event(&mut self, event: &Event, shown: &mut Vec<Shown>) {
+        match event {
+            Event::Sync(sync) => {
+                for row in &sync.records {
+                    shown.extend(self.record(sync.space, row).await);
+                }
+            }
+            Event::Files(changed) => shown.extend(changed.files.iter().map(|file| Shown::File {
+                space: changed.space,
+                cursor: changed.cursor,
+                file: file.clone(),
+            })),
+            Event::Membership(grown) => {
+                shown.push(Shown::membership(grown.space, grown.cursor, &grown.entries));
+            }
+            Event::Presence(said) => {
+                shown.push(self.peer(said.space, Live::Presence, &said.peer, &said.data).await);
+            }
+            Event::Ephemeral(said) => {
+                shown.push(self.peer(said.space, Live::Event, &said.peer, &said.data).await);
+            }
+            Event::PresenceLeave { space, peer } => {
+                shown.push(Shown::Left { space: *space, peer: peer.clone() });
+            }
+            Event::Revoked { .. }
+            | Event::Resubscribe { .. }
+            | Event::Invitation
+            | Event::Lagged { .. }
+            | Event::Unknown { .. } => {}
+        }
+    }
+
+    async fn record(&mut self, space: SpaceId, row: &RecordRow) -> Option<Shown> {
+        let keys = self.spaces.get(&space)?;
         let opened = match open(keys.ring(), row) {
             Err(DecryptionError::NoKey(epoch)) if self.fetch_key(space, epoch).await => {
                 let keys = self.spaces.get(&space);
@@ -116,14 +152,29 @@ impl Reader {
             }
             opened => opened,
         };
+        let sealed = row.blob.as_ref().map(bytes::Bytes::len);
         match opened {
-            Ok(row) => {
-                self.output.write(&line(space, &row, self.output)).context("cannot write the record")?;
-            }
+            Ok(row) => return Some(Shown::Record { space, row, sealed }),
             Err(why) if self.is_foreign(space, why) => {}
             Err(why) => message(&format!("record {} at {} cannot be decrypted: {why}", row.id, row.cursor)),
         }
-        Ok(())
+        None
+    }
+
+    /// Presence or event of a peer, with its content if that can be decrypted.
+    async fn peer(&mut self, space: SpaceId, kind: Live, peer: &str, data: &[u8]) -> Shown {
+        let content = match self.open_live(space, kind, data) {
+            Err(DecryptionError::NoKey(epoch)) if self.fetch_key(space, epoch).await => {
+                self.open_live(space, kind, data)
+            }
+            opened => opened,
+        };
+        Shown::Peer { space, kind, peer: peer.to_owned(), content: content.ok(), sealed: data.len() }
+    }
+
+    fn open_live(&self, space: SpaceId, kind: Live, data: &[u8]) -> Result<Vec<u8>, DecryptionError> {
+        let keys = self.spaces.get(&space).ok_or(DecryptionError::NotEncrypted)?;
+        keys.ring().open_live(kind, data)
     }
 
     /// Returns whether a record of a personal space is one of another app, with an encryption of its own: not in the format of
@@ -135,18 +186,6 @@ impl Reader {
             }
             Some(SpaceKeys::Shared(_)) | None => false,
         }
-    }
-
-    fn show_file(&self, space: SpaceId, cursor: Cursor, file: &FileRow) -> anyhow::Result<()> {
-        let line = Fields::new()
-            .with("kind", "file")
-            .with("space", space.to_string())
-            .with("file", file.id.to_string())
-            .with("record", file.record_id.to_string())
-            .with("cursor", cursor.get())
-            .with_some("size", (!file.deleted).then_some(file.size))
-            .with_some("deleted", file.deleted.then_some(true));
-        self.output.write(&line).context("cannot write the file")
     }
 
     /// Fetches an unknown key; returns whether it is known now. A separate connection is needed, because the response to a
@@ -187,15 +226,4 @@ impl Reader {
             }
         }
     }
-}
-
-fn line(space: SpaceId, row: &RecordRow, output: Output) -> Fields {
-    let line = Fields::new()
-        .with("kind", "record")
-        .with("space", space.to_string())
-        .with("record", row.id.to_string())
-        .with("cursor", row.cursor.get())
-        .with_some("size", row.blob.as_ref().map(bytes::Bytes::len))
-        .with_some("deleted", row.is_deleted().then_some(true));
-    content::add(line, row, output)
 }

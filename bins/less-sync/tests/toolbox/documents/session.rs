@@ -1,13 +1,12 @@
 //! Shell session that runs the blocks of a document.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use less_sync_test_support::DEADLINE;
+use less_sync_test_support::{DEADLINE, EmptyEnvironment as _, free_address};
 use tempfile::TempDir;
 
 use super::script::{Block, Mark, missing};
@@ -30,6 +29,7 @@ pub(crate) struct Session {
     folder: TempDir,
     environment: Vec<(String, String)>,
     port: u16,
+    issuer_port: u16,
     /// Blocks that have run in the shell.
     history: PathBuf,
     running: Vec<(String, Child)>,
@@ -50,7 +50,7 @@ impl Session {
             folder.path().join("README.md"),
         )
         .unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let [port, issuer_port] = [free_address().port(), free_address().port()];
         let built = development_server::program();
         for name in ["less-sync", "less-sync-server", "less-sync-migrate"] {
             let program = built.with_file_name(name);
@@ -76,6 +76,7 @@ impl Session {
             folder,
             environment: variables,
             port,
+            issuer_port,
             history,
             running: Vec::new(),
             blocks: 0,
@@ -87,13 +88,14 @@ impl Session {
     pub(crate) async fn run(&mut self, blocks: &[Block]) {
         for (at, block) in blocks.iter().enumerate() {
             let text = block.text.replace("127.0.0.1:5379", &format!("127.0.0.1:{}", self.port));
+            let text = text.replace("127.0.0.1:5380", &format!("127.0.0.1:{}", self.issuer_port));
             match &block.mark {
                 Mark::Run => self.shell(&text, true).await,
                 Mark::Fails => self.shell(&text, false).await,
                 Mark::Background(name) => {
                     self.start(name, &text);
-                    if name == "server" {
-                        self.until_printed(name, "less-sync is ready for development").await;
+                    if let Some(promised) = ready_line(name) {
+                        self.until_printed(name, promised).await;
                     } else if !is_promised(blocks.get(at + 1), name) {
                         // Waits for the connection, so that the blocks after this one are seen.
                         self.until_printed(name, "connected").await;
@@ -172,10 +174,20 @@ impl Session {
         let mut command = Command::new("bash");
         command
             .args(["-c", script])
-            .env_clear()
+            .empty_environment()
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command
+    }
+}
+
+/// Line that the block of a server prints when it is ready.
+fn ready_line(name: &str) -> Option<&'static str> {
+    match name {
+        "server" => Some("less-sync is ready for development"),
+        "production" => Some("…server listening…"),
+        "issuer" => Some("…issuer listening…"),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use less_sync_client::crypto::Identity;
 use less_sync_client::sharing::Address;
-use less_sync_client::{AccessToken, Auth, Connection, Dialer, Endpoint};
+use less_sync_client::{AccessToken, Auth, Connection, Dialer, Endpoint, Events};
 use less_sync_core::SpaceId;
 use less_sync_test_support::{TestServer, within};
 use serde_json::{Value, json};
@@ -88,10 +88,15 @@ impl ToolboxUser {
 
     /// Connection of the user, for calls that the toolbox would not make.
     pub(crate) async fn connect(&self) -> Connection {
+        self.connect_with_events().await.0
+    }
+
+    /// Connection of the user, and its notifications.
+    pub(crate) async fn connect_with_events(&self) -> (Connection, Events) {
         let endpoint = Endpoint::from_base(&format!("{}/api/v1", self.url)).unwrap();
         let token = AccessToken::from(self.token.as_str());
         let dialer = Dialer::new(endpoint);
-        within("a connection", Box::pin(dialer.dial(Auth::Token(token)))).await.unwrap().0
+        within("a connection", Box::pin(dialer.dial(Auth::Token(token)))).await.unwrap()
     }
 
     /// Content of the space's file in the key directory.

@@ -6,12 +6,12 @@ use less_sync_history::Verdict;
 use less_sync_test_support::crashes::{Crashes, ServerProcess};
 use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
 
+use super::kills;
+
 const SERVER: &str = env!("CARGO_BIN_EXE_less-sync-server");
 
 fn crashes() -> Crashes {
-    #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]
-    let kills = std::env::var("LESS_SYNC_KILLS").ok().and_then(|kills| kills.parse().ok());
-    Crashes { kills: kills.unwrap_or(8), users: 2, devices: 3 }
+    Crashes { kills: kills(8), users: 2, devices: 3 }
 }
 
 /// A run in which nothing was at stake proves nothing.

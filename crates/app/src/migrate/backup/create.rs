@@ -24,7 +24,7 @@ use crate::exit_error::ExitError;
 use crate::migrate::arguments::{BackupArguments, Connection};
 use crate::migrate::copying::{Copied, TRANSFERS, copy};
 use crate::migrate::database::Database;
-use crate::migrate::database::{directory_sync, sources};
+use crate::migrate::database::sources;
 use crate::migrate::findings::{Finding, Findings};
 use crate::migrate::output;
 use crate::migrate::progress::Progress;
@@ -42,7 +42,6 @@ pub(super) async fn run(
     let sources = sources(connection, environment).map_err(ExitError::usage)?;
     let (_, files) = Config::read_stores(&sources).map_err(ExitError::usage)?;
     let database = Database::find(connection, environment)?;
-    let sync = directory_sync(&sources).map_err(ExitError::usage)?;
     let place = Place::open(target, &sources, Access::Write).await?;
     place.require_other_than(&files, target).map_err(ExitError::usage)?;
     place.claim(target).await?;
@@ -50,7 +49,7 @@ pub(super) async fn run(
         id: format!("{:032x}", SystemRandom.bits()),
         program: format!("less-sync-migrate {version}"),
         previous: previous(&place).await?,
-        source: blobs::open(&files, &sync).await?,
+        source: blobs::open_to_read(&files).await?,
         progress: Progress::new(arguments.progress),
         findings: Findings::default(),
         copied: 0,

@@ -20,7 +20,13 @@ async fn said_to(fixture: &Fixture, bytes: &[u8]) -> String {
 }
 
 fn assert_in_shape(response: &str, status: &str, text: &str) {
-    assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{response}");
+    assert!(response.starts_with("HTTP/1.1 "), "{response}");
+    assert_in_shape_of(response, status, text);
+}
+
+/// As [`assert_in_shape`], in the version of the request.
+fn assert_in_shape_of(response: &str, status: &str, text: &str) {
+    assert!(response.starts_with("HTTP/1.") && response.contains(&format!(" {status}\r\n")), "{response}");
     for header in
         ["x-protocol-version: 1", "x-request-id: ", "access-control-allow-origin: *", "connection: close"]
     {
@@ -42,6 +48,28 @@ async fn malformed_requests_are_rejected_in_the_common_shape() {
     ];
     for bytes in malformed {
         assert_in_shape(&said_to(&fixture, bytes).await, "400 Bad Request", "bad request");
+    }
+}
+
+/// RFC 9112 §3.2.
+#[tokio::test]
+async fn requests_without_one_valid_host_are_rejected() {
+    let fixture = Fixture::new().await;
+    for hosts in [
+        "HTTP/1.1\r\n",
+        "HTTP/1.1\r\nhost: a\r\nhost: a\r\n",
+        "HTTP/1.1\r\nhost: a b\r\n",
+        "HTTP/1.1\r\nhost: http://a/\r\n",
+        "HTTP/1.0\r\nhost: a\r\nhost: b\r\n",
+    ] {
+        // The body is announced, and never follows.
+        let request = format!("PUT /livez {hosts}content-length: 9\r\n\r\n");
+        assert_in_shape_of(&said_to(&fixture, request.as_bytes()).await, "400 Bad Request", "bad request");
+    }
+    for hosts in ["HTTP/1.0\r\n", "HTTP/1.1\r\nhost:\r\n", "HTTP/1.1\r\nhost: [::1]:5379\r\n"] {
+        let request = format!("GET /livez {hosts}connection: close\r\n\r\n");
+        let response = said_to(&fixture, request.as_bytes()).await;
+        assert!(response.contains(" 200 OK\r\n"), "{hosts}: {response}");
     }
 }
 

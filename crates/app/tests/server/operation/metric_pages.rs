@@ -1,13 +1,13 @@
 //! Pages and dashboards about metrics agree with the registry.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use less_sync_metrics::{Definition, Kind, Registry};
 use less_sync_test_support::TestServer;
 
 /// Variable that makes the test of the page write it.
+#[cfg(feature = "federation")]
 const WRITE: &str = "LESS_WRITE_DOCS";
 
 /// Words of the query language and of Grafana, which are not names of metrics.
@@ -18,7 +18,10 @@ fn repository() -> PathBuf {
 }
 
 /// The page with all metrics of `registry`.
+#[cfg(feature = "federation")]
 fn page(registry: &Registry) -> String {
+    use std::fmt::Write as _;
+
     let mut page = "# Metrics\n\n\
         Generated from the registry by `just metrics-page`; a test compares. `ADMIN_ADDR/metrics` serves these metrics as OpenMetrics\n\
         text, see [operations](operations.md#metrics). Values of labels: [operations](spec/operations.md#72-service) of the specification.\n\n\
@@ -36,9 +39,13 @@ fn page(registry: &Registry) -> String {
     page
 }
 
+/// The page includes the metrics of federation, which exist once another server is trusted (federation BO-8).
+#[cfg(feature = "federation")]
 #[tokio::test]
 async fn page_lists_all_metrics_of_a_server() {
-    let server = TestServer::builder().files().start().await;
+    const PEER: &str =
+        "https://b.example/.well-known/jwks.json#k=6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw";
+    let server = TestServer::builder().files().setting("FEDERATION_TRUSTED_KEYS", PEER).start().await;
     let page = page(server.metrics());
     let path = repository().join("docs/metrics.md");
     #[expect(clippy::disallowed_methods, reason = "test configuration from the environment")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use less_sync_test_support::{TestServer, create, update};
+use less_sync_test_support::{TestServer, TestServerBuilder, create, update};
 
 use crate::files::fixture::{Fixture, content, send};
 use crate::operation::scrape::Scrape;
@@ -24,8 +24,13 @@ fn specified() -> BTreeSet<[String; 3]> {
 }
 
 #[tokio::test]
-async fn metrics_are_those_of_the_specification() {
-    let server = TestServer::builder().files().start().await;
+async fn metrics_are_those_of_the_specification_on_both_stores() {
+    for store in [TestServerBuilder::embedded, TestServerBuilder::postgres] {
+        assert_specified(&store(TestServer::builder().files()).start().await);
+    }
+}
+
+fn assert_specified(server: &TestServer) {
     let definitions = server.metrics().definitions();
     let registered: BTreeSet<_> = definitions
         .iter()
@@ -36,8 +41,14 @@ async fn metrics_are_those_of_the_specification() {
 }
 
 #[tokio::test]
-async fn work_of_clients_is_counted_exactly() {
-    let mut fixture = Fixture::with(|server| server.setting("ADMIN_ADDR", "127.0.0.1:0")).await;
+async fn work_of_clients_is_counted_exactly_on_both_stores() {
+    for store in [TestServerBuilder::embedded, TestServerBuilder::postgres] {
+        let fixture = Fixture::with(|server| store(server).setting("ADMIN_ADDR", "127.0.0.1:0")).await;
+        Box::pin(assert_counted(fixture)).await;
+    }
+}
+
+async fn assert_counted(mut fixture: Fixture) {
     // The fixture has pushed one record.
     let mut other = fixture.server.raw("alice").await;
     other.subscribe(&fixture.space).await;
@@ -74,6 +85,7 @@ async fn work_of_clients_is_counted_exactly() {
         ("storage_push_records_total", 3.0),
         ("storage_push_bytes_total", 13.0),
         ("storage_push_conflicts_total", 1.0),
+        ("storage_tx_retries_total", 0.0),
         ("storage_pull_rows_total{kind=\"record\"}", 3.0),
         ("storage_pull_bytes_total{kind=\"record\"}", 13.0),
         ("http_requests_total{method=\"PUT\",status=\"201\"}", 1.0),

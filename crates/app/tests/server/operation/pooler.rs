@@ -2,7 +2,7 @@
 
 use less_sync_test_support::postgres::{Pooler, TestDatabase};
 use less_sync_test_support::{TestServer, create, within};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Pushes, live events and pulls of several users at once; none fails, with the defaults and with unnamed statements.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,5 +34,8 @@ async fn server_works_behind_a_pooler() {
         let [one, two, three, four] = users;
         tokio::join!(one, two, three, four);
         within("readiness", async { while server.get("/readyz").await.status != 200 {} }).await;
+        // Nodes do not talk through it: the proxy would end backends that get a notification.
+        let report: Value = serde_json::from_slice(&server.get("/readyz").await.body).unwrap();
+        assert_eq!(report["nodes"]["status"], "degraded", "{report}");
     }
 }

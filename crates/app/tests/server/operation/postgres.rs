@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use less_sync_core::Permission;
 use less_sync_test_support::postgres::{Durability, PrivateServer, TestDatabase};
-use less_sync_test_support::{Member, RawClient, SharedSpace, TestServer, bytes, create, update, within};
+use less_sync_test_support::{
+    Member, RawClient, SharedSpace, TestServer, TestServerBuilder, bytes, create, update, within,
+};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -246,15 +248,20 @@ async fn a_start_waits_for_the_database() {
 /// Second server on `database`, which trusts the issuer of `first`.
 async fn another_process(first: &TestServer, database: &TestDatabase) -> TestServer {
     let issuer = format!("{}={}", first.issuer().url(), first.issuer().key_set_url());
-    let builder = TestServer::builder().setting("DATABASE_URL", database.url());
+    let builder = without_bus(TestServer::builder()).setting("DATABASE_URL", database.url());
     builder.setting("TRUSTED_ISSUERS", &issuer).start().await
+}
+
+/// A server that learns of other processes by the position check only.
+fn without_bus(builder: TestServerBuilder) -> TestServerBuilder {
+    builder.setting("FANOUT_BUS", "none")
 }
 
 /// Writes of another process reach the subscribers of this one, through the sequencer and the position check.
 #[tokio::test]
 async fn pushes_of_another_process_reach_the_subscribers() {
     let database = TestDatabase::migrated().await;
-    let here = TestServer::builder()
+    let here = without_bus(TestServer::builder())
         .setting("DATABASE_URL", database.url())
         .limits(|limits| limits.position_check = Duration::from_secs(1))
         .start()
@@ -273,7 +280,8 @@ async fn pushes_of_another_process_reach_the_subscribers() {
 #[tokio::test]
 async fn revocation_in_another_process_ends_subscriptions_within_thirty_seconds() {
     let database = TestDatabase::migrated().await;
-    let here = TestServer::builder().setting("DATABASE_URL", database.url()).manual_clock().start().await;
+    let here = without_bus(TestServer::builder());
+    let here = here.setting("DATABASE_URL", database.url()).manual_clock().start().await;
     let there = another_process(&here, &database).await;
     let space = SharedSpace::create(&here).await;
     let [removed, other] = std::array::from_fn(|_| Member::random());

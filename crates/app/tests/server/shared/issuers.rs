@@ -68,12 +68,14 @@ async fn server_after_restart(server: TestServer) -> TestServer {
 
 #[tokio::test]
 async fn foreign_issuer_cannot_act_with_the_chain_of_a_did_with_sqlite() {
-    foreign_issuer_cannot_act_with_the_chain_of_a_did(two_issuers().embedded().files().start().await).await;
+    let server = two_issuers().embedded().files().start().await;
+    Box::pin(foreign_issuer_cannot_act_with_the_chain_of_a_did(server)).await;
 }
 
 #[tokio::test]
 async fn foreign_issuer_cannot_act_with_the_chain_of_a_did_with_postgres() {
-    foreign_issuer_cannot_act_with_the_chain_of_a_did(two_issuers().postgres().files().start().await).await;
+    let server = two_issuers().postgres().files().start().await;
+    Box::pin(foreign_issuer_cannot_act_with_the_chain_of_a_did(server)).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use less_sync_client::AccessToken;
 
 use super::attack::{Attack, Work};
 use super::pipeline::Outcomes;
-use crate::connection::LoadConnection;
+use crate::connection::{LoadConnection, SOURCES};
 use crate::period::Period;
 use crate::server::ServerUnderTest;
 
@@ -20,6 +20,9 @@ pub(super) struct UnknownKeys {
     /// Connections of each attacker, one after another
     #[arg(long, default_value_t = 2000)]
     connections: usize,
+    /// Source addresses of the attackers, who take turns with them. The server paces the rejections of each
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(SOURCES)))]
+    addresses: u32,
 }
 
 impl Attack for UnknownKeys {
@@ -36,10 +39,11 @@ impl Attack for UnknownKeys {
 
     async fn run(&self, server: &ServerUnderTest, ready: Rc<str>, period: Period) -> anyhow::Result<Work> {
         let attackers = (0..self.attackers).map(async |_| {
-            let (mut opened, mut closed) = (0, 0);
+            let (mut opened, mut closed) = (0_usize, 0);
             while opened < self.connections && !period.is_over() {
                 // The server may reject the connection itself, which is work done as well.
-                let Ok(mut connection) = LoadConnection::dial(server.address(), None).await else {
+                let source = u32::try_from(opened).unwrap_or(0) % self.addresses;
+                let Ok(mut connection) = LoadConnection::dial_from(server.address(), source).await else {
                     opened += 1;
                     continue;
                 };

@@ -14,18 +14,18 @@ use crate::server::ServerUnderTest;
 /// Kernel receive buffer of a connection that never reads, in bytes: data queues in the server.
 const RECEIVE_BUFFER: u32 = 4096;
 
-/// Size of a record of the pulled space, in bytes.
-const RECORD_BYTES: usize = 4096;
-
 /// Load of `hostile unread-pulls`.
 #[derive(Debug, Args)]
 pub(super) struct UnreadPulls {
     /// Connections of the attacker
     #[arg(long, default_value_t = 16)]
     attackers: usize,
-    /// Records of 4 KiB in the pulled space
+    /// Records in the pulled space
     #[arg(long, default_value_t = 8192)]
     records: usize,
+    /// Size of such a record, in bytes
+    #[arg(long, default_value_t = 4096)]
+    record_size: usize,
     /// Messages that each connection sends behind its pull
     #[arg(long, default_value_t = 0)]
     messages: usize,
@@ -50,7 +50,7 @@ impl Attack for UnreadPulls {
         let (mut connections, mut pull, mut message) = (Vec::new(), Vec::new(), Vec::new());
         for user in server.users_named("attacker", 1).await? {
             let mut filler = LoadConnection::open(server.address(), &user.token).await?;
-            pushes::fill(&mut filler, user.space, self.records, RECORD_BYTES).await?;
+            pushes::fill(&mut filler, user.space, self.records, self.record_size).await?;
             for _ in 0..self.attackers {
                 let mut connection = LoadConnection::dial(server.address(), Some(RECEIVE_BUFFER)).await?;
                 connection.authenticate(&user.token).await?;

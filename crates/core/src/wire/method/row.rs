@@ -26,6 +26,31 @@ pub enum Lane {
     Stream,
 }
 
+/// Kinds of connections on which a method is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Connections of clients.
+    Clients,
+    /// Connections of clients, and links of servers that forward the calls of theirs (federation §9.1).
+    Everywhere,
+    /// Links of servers.
+    Servers,
+}
+
+impl Served {
+    /// Returns true for methods of clients.
+    #[must_use]
+    pub const fn to_clients(self) -> bool {
+        matches!(self, Self::Clients | Self::Everywhere)
+    }
+
+    /// Returns true for methods of other servers.
+    #[must_use]
+    pub const fn to_servers(self) -> bool {
+        matches!(self, Self::Servers | Self::Everywhere)
+    }
+}
+
 /// Row of the method table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -37,6 +62,8 @@ pub struct Row {
     pub kind: Kind,
     /// Rights of the caller that the method requires.
     pub rights: Rights,
+    /// Connections on which the method is served.
+    pub served: Served,
     /// Queue in which the method runs.
     pub lane: Lane,
     /// Consecutive calls run concurrently, after each has taken its place in arrival order.
@@ -54,6 +81,7 @@ impl Row {
             aliases: &[],
             kind,
             rights,
+            served: Served::Clients,
             lane: Lane::Ordered,
             is_pipelined: false,
             is_detached: false,
@@ -80,6 +108,16 @@ impl Row {
 
     pub(super) const fn streamed(self) -> Self {
         Self { lane: Lane::Stream, ..self }
+    }
+
+    /// The method is served to other servers as well.
+    pub(super) const fn forwarded(self) -> Self {
+        Self { served: Served::Everywhere, ..self }
+    }
+
+    /// The method is served to other servers alone.
+    pub(super) const fn between_servers(self) -> Self {
+        Self { served: Served::Servers, ..self }
     }
 
     pub(super) const fn pipelined(self) -> Self {

@@ -52,7 +52,7 @@ fn every_name_and_alias_leads_to_its_row_and_no_other() {
     }
     let distinct: BTreeSet<_> = names().map(|(name, _)| name).collect();
     assert_eq!(distinct.len(), names().count());
-    for unknown in ["", "Push", "push ", "fed.hello", SYNC, MEMBERSHIP, REVOKED, EVENT] {
+    for unknown in ["", "Push", "push ", "fed.unknown", SYNC, MEMBERSHIP, REVOKED, EVENT] {
         assert_eq!(Method::parse(unknown), None, "{unknown}");
     }
 }
@@ -80,6 +80,40 @@ fn notifications_have_no_label_and_are_no_requests() {
     assert_eq!((Method::request("auth"), Method::notification("auth")), (None, None));
 }
 
+/// Federation §9.1.
+#[test]
+fn methods_between_servers_are_those_of_the_specification() {
+    let requests = names().filter(|(name, _)| Method::server_request(name).is_some());
+    let mut requests: Vec<_> = requests.map(|(name, _)| name).collect();
+    requests.sort_unstable();
+    let expected = [
+        "deks.get",
+        "deks.getFiles",
+        "deks.rewrap",
+        "deks.rewrapFiles",
+        "epoch.begin",
+        "epoch.complete",
+        "epochKeys.get",
+        "epochKeys.put",
+        "fed.hello",
+        "fed.invitation",
+        "file.deks.get",
+        "file.deks.rewrap",
+        "membership.append",
+        "membership.list",
+        "membership.revoke",
+        "pull",
+        "push",
+        "subscribe",
+    ];
+    assert_eq!(requests, expected);
+    let notifications = names().filter(|(name, _)| Method::server_notification(name).is_some());
+    assert_eq!(notifications.map(|(name, _)| name).collect::<Vec<_>>(), ["unsubscribe", "fed.cancel"]);
+    for name in ["fed.hello", "fed.invitation", "fed.cancel"] {
+        assert_eq!((Method::request(name), Method::notification(name)), (None, None), "{name}");
+    }
+}
+
 /// Protocol §2.5 and §1.10.
 #[test]
 fn scheduling_is_that_of_the_specification() {
@@ -89,7 +123,14 @@ fn scheduling_is_that_of_the_specification() {
     assert_eq!(such(|row| row.lane == Lane::Stream), ["pull", "deks.get", "deks.getFiles"]);
     assert_eq!(such(|row| row.is_pipelined), ["push"]);
     assert_eq!(such(|row| row.is_ephemeral), ["presence.set", "presence.clear", "event.send"]);
-    let detached = ["push", "space.create", "membership.append", "membership.revoke", "invitation.create"];
+    let detached = [
+        "push",
+        "space.create",
+        "membership.append",
+        "membership.revoke",
+        "invitation.create",
+        "fed.invitation",
+    ];
     assert_eq!(such(|row| row.is_detached), detached);
 }
 
@@ -127,7 +168,7 @@ fn every_method_of_the_vectors_has_a_row_of_its_kind() {
     }
     let without_vector: Vec<_> =
         Method::ALL.iter().map(|method| method.name()).filter(|name| !seen.contains(name)).collect();
-    assert_eq!(without_vector, ["auth"]);
+    assert_eq!(without_vector, ["auth", "fed.hello", "fed.invitation", "fed.cancel"]);
 }
 
 /// Messages that clients send after authentication.

@@ -9,13 +9,17 @@ use less_sync_core::wire::membership::{
 };
 use proptest::prelude::*;
 
-use super::values::{bytes, chain_seq, int, list, maybe, metadata_version, some_bytes, some_text, text};
+use super::values::{
+    bytes, chain_seq, cursor, int, list, maybe, metadata_version, some_bytes, some_text, text,
+};
 
 wire_type!(append_params: MembershipAppendParams<'static> {
     space: text(), ucan: some_text(), home_server: some_text(), expected_version: int(), prev_hash: some_bytes(),
     entry_hash: bytes(), payload: bytes(), kind: maybe(kind())
 });
-wire_type!(append_result: MembershipAppendResult { chain_seq: chain_seq(), metadata_version: metadata_version() });
+wire_type!(append_result: MembershipAppendResult {
+    chain_seq: chain_seq(), metadata_version: metadata_version(), cursor: maybe(cursor())
+});
 wire_type!(list_params: MembershipListParams<'static> {
     space: text(), ucan: some_text(), home_server: some_text(), since_seq: int(), until_seq: maybe(int())
 });

@@ -16,8 +16,6 @@ const REJECTED: &[(&str, &str)] = &[
     ("deks_get_result_original", "rows of the original that no client ever read"),
     ("file_deks_get_result_original", "rows of the original that no client ever read"),
     ("n_membership_append_kind_unknown", "expects invalid_params"),
-    ("s2s_invitation", "federation has types of its own"),
-    ("s2s_invitation_result", "federation has types of its own"),
 ];
 
 /// Golden frames whose answer is not the normal one and is given by a handler; here they only decode.

@@ -3,8 +3,8 @@
 use less_sync_core::cbor::{Encode, InvalidParams};
 use less_sync_core::frame::Params;
 use less_sync_core::wire::{
-    Empty, deks, epoch, epoch_keys, event, invitation, membership, presence, pull, push, space, subscribe,
-    token,
+    Empty, deks, epoch, epoch_keys, event, federation, invitation, membership, presence, pull, push, space,
+    subscribe, token,
 };
 
 macro_rules! schemas {
@@ -46,6 +46,8 @@ schemas! {
     "MembershipListParams" => membership::MembershipListParams<'_>,
     "MembershipListResult" => membership::MembershipListResult<'_>,
     "MembershipRevokeParams" => membership::MembershipRevokeParams<'_>,
+    "FedInvitationParams" => federation::FedInvitationParams<'_>,
+    "FedInvitationResult" => federation::FedInvitationResult<'_>,
     "InvitationCreateParams" => invitation::InvitationCreateParams<'_>,
     "InvitationResult" => invitation::Invitation<'_>,
     "InvitationListParams" => invitation::InvitationListParams<'_>,

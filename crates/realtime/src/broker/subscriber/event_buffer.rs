@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use less_sync_core::Cursor;
 
 use super::super::durable_event::Broadcast;
@@ -44,6 +45,20 @@ impl EventBuffer {
         // Deliveries ascend, so the newest cursor covers all earlier ones.
         let (Delivery::Event(Step { cursor, .. }) | Delivery::PullHint(cursor)) = delivery;
         *self = Self::PullHint(*cursor);
+    }
+
+    /// Adds a second notification to the buffered event with `cursor`. Without room a pull hint replaces both.
+    pub(super) fn add_second(&mut self, cursor: Cursor, frame: &Bytes, outbox: &Arc<Outbox>) {
+        let Self::Events(events) = self else { return };
+        let Some(last) = events.steps.last_mut().filter(|last| last.cursor == cursor) else { return };
+        if last.event.second.is_some() {
+            return;
+        }
+        if outbox.try_buffer(frame.len()) {
+            last.event.second = Some(frame.clone());
+        } else {
+            *self = Self::PullHint(cursor);
+        }
     }
 
     /// Discards everything up to `cursor`, inclusive: it is part of the state in the response.

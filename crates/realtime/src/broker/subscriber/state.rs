@@ -1,11 +1,9 @@
 //! States of a subscriber, with the data of each (protocol §6.2).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use less_sync_auth::ucan::VerifiedChain;
 use less_sync_core::Cursor;
 
+use super::super::authority::Authority;
 use super::super::confirmation::SubscriptionStart;
 use super::super::durable_event::Broadcast;
 use super::super::sequencer::Delivery;
@@ -68,8 +66,8 @@ pub(super) struct AwaitedResponse {
 pub(super) struct SubscriptionState {
     /// Cursor up to which the client has, or is about to be sent, everything, inclusive.
     pub(super) delivered: Cursor,
-    /// Chain that authorizes the subscription; none in personal spaces.
-    pub(super) chain: Option<Arc<VerifiedChain>>,
+    /// Authority of the subscription.
+    pub(super) authority: Authority,
 }
 
 /// Effect of a delivery on a live subscription.
@@ -94,13 +92,23 @@ impl SubscriberState {
         }
     }
 
-    /// The chain that authorizes the subscription; none in personal spaces, and none before the confirmation.
-    pub(super) fn chain(&self) -> Option<&VerifiedChain> {
+    /// The confirmed subscription, whose authorization may have ended; none before the confirmation.
+    pub(super) fn subscription(&self) -> Option<&SubscriptionState> {
         match self {
             Self::Pending(_) => None,
-            Self::Buffering(buffering) => buffering.subscription.chain.as_deref(),
-            Self::Live(subscription) => subscription.chain.as_deref(),
-            Self::Ending(ending) => ending.subscription.chain.as_deref(),
+            Self::Buffering(buffering) => Some(&buffering.subscription),
+            Self::Live(subscription) => Some(subscription),
+            Self::Ending(ending) => Some(&ending.subscription),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn subscription_mut(&mut self) -> Option<&mut SubscriptionState> {
+        match self {
+            Self::Pending(_) => None,
+            Self::Buffering(buffering) => Some(&mut buffering.subscription),
+            Self::Live(subscription) => Some(subscription),
+            Self::Ending(ending) => Some(&mut ending.subscription),
         }
     }
 }
@@ -117,9 +125,10 @@ impl AwaitedResponse {
 }
 
 impl SubscriptionState {
-    /// State at the confirmation with `start`; `before` is the delivered cursor of the subscription that it renews.
-    pub(super) fn new(start: SubscriptionStart, before: Option<Cursor>) -> Self {
-        let SubscriptionStart { position, caught_up_to, chain } = start;
+    /// State at the confirmation with `start`; `before` is the delivered cursor of the subscription that it renews, `authority`
+    /// the authority of that unless it has ended.
+    pub(super) fn new(start: SubscriptionStart, before: Option<Cursor>, authority: Authority) -> Self {
+        let SubscriptionStart { position, caught_up_to, basis } = start;
         let delivered = if caught_up_to < position.cursor {
             // The client asked for a catch-up from here: it is owed a hint even if an earlier subscription got further.
             caught_up_to
@@ -127,7 +136,7 @@ impl SubscriptionState {
             // A state that was read before events of the earlier subscription went out does not repeat those.
             before.map_or(caught_up_to, |before| before.max(caught_up_to))
         };
-        Self { delivered, chain }
+        Self { delivered, authority: Authority::renewed(basis, authority) }
     }
 
     /// Advances to the cursor of `delivery`.

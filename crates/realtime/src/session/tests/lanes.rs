@@ -1,5 +1,6 @@
 //! Protocol §2.5 and §1.10: X-10, P-082-like bookkeeping of what runs when.
 
+use less_sync_core::wire::method::Lane;
 use less_sync_core::wire::presence::{EventSendParams, PresenceSetParams};
 
 use super::*;
@@ -63,6 +64,27 @@ fn ordered_calls_run_beside_a_stream() {
     assert!(fixture.started().is_empty(), "the push before it is still running");
     fixture.finishes(Lane::Ordered);
     assert_eq!(fixture.started(), ["pull"]);
+}
+
+/// Federation FW-2: another server is waited for outside of the lanes, within the backlog.
+#[test]
+fn forwarded_call_leaves_its_lane_and_counts_for_the_backlog() {
+    let mut fixture = Fixture::active();
+    for (id, method) in [("1", "membership.list"), ("2", "pull"), ("3", "epoch.begin")] {
+        fixture.receives(request(id, method));
+    }
+    assert_eq!(fixture.started(), ["membership.list"]);
+    fixture.session.on_forwarded(place(Lane::Ordered));
+    assert_eq!(fixture.started(), ["epoch.begin", "pull"]);
+    fixture.finishes(Lane::Ordered);
+    fixture.finishes(Lane::Stream);
+    for id in 4..67 {
+        assert!(fixture.session.can_read());
+        fixture.receives(request(&id.to_string(), "push"));
+    }
+    assert!(!fixture.session.can_read(), "63 and the forwarded one");
+    fixture.session.on_finished(fixture.now, Place { is_elsewhere: true, ..place(Lane::Ordered) }, 0);
+    assert!(fixture.session.can_read());
 }
 
 #[test]
@@ -135,6 +157,27 @@ fn newest_ephemeral_frame_of_each_space_and_kind_waits_for_its_turn() {
     assert_eq!(fixture.session.take_superseded(), 0);
 }
 
+/// A frame costs more the more receivers it has, and never so much that a pointer could not be drawn.
+#[test]
+fn ephemeral_frame_is_charged_for_its_receivers() {
+    let space = less_sync_core::SpaceId::from_bytes([1; 16]).to_string();
+    let event = frame::notification("event.send", &EventSendParams { space: &space, data: b"" });
+    for (receivers, per_second) in
+        [(0, 2400), (128, 2400), (128 + 32, 1200), (128 + 3 * 32, 600), (5000, 240), (1_000_000, 240)]
+    {
+        let limits = Limits { ephemeral_rate: 2400, ephemeral_burst: 1, ..Limits::default() };
+        let mut fixture = Fixture::active_with(limits);
+        fixture.receives(event.clone());
+        assert_eq!(fixture.started(), ["event.send"]);
+        fixture.session.on_fan_out(fixture.now, receivers);
+        fixture.finishes(Lane::Ordered);
+        fixture.receives(event.clone());
+        let interval = Duration::from_secs(1) / per_second;
+        assert!(fixture.waits(interval.mul_f64(0.99)).is_empty(), "{receivers} receivers");
+        assert_eq!(fixture.waits(interval.mul_f64(0.02)).len(), 1, "{receivers} receivers");
+    }
+}
+
 #[test]
 fn ephemeral_frames_that_wait_are_bounded_in_number() {
     let limits = Limits { ephemeral_rate: 100, ephemeral_burst: 1, ..Limits::default() };
@@ -162,9 +205,9 @@ fn reading_is_paused_while_the_backlog_is_above_its_bytes() {
     fixture.receives(padded(5000));
     assert!(!fixture.session.can_read());
     assert!(fixture.session.free_bytes() < FREE_BYTES - 5900);
-    fixture.session.on_finished(fixture.now, Lane::Ordered, 900 + 50);
+    fixture.session.on_finished(fixture.now, place(Lane::Ordered), 900 + 50);
     assert!(!fixture.session.can_read());
-    fixture.session.on_finished(fixture.now, Lane::Ordered, 5000 + 50);
+    fixture.session.on_finished(fixture.now, place(Lane::Ordered), 5000 + 50);
     assert!(fixture.session.can_read());
 }
 
@@ -185,6 +228,6 @@ fn panic_flushes_queued_frames_and_closes() {
     let mut fixture = Fixture::active();
     fixture.receives(request("1", "push"));
     fixture.all();
-    fixture.session.on_panic(fixture.now, Lane::Ordered, 0);
+    fixture.session.on_panic(fixture.now, place(Lane::Ordered), 0);
     assert!(matches!(fixture.all().as_slice(), [Action::Finish(close)] if *close == Close::INTERNAL));
 }

@@ -96,15 +96,43 @@ fn batch_ends_with_its_pushes_its_rows_or_its_bytes() {
     release(&mut queue_of_two, &[1]);
     assert_eq!(next(&mut queue_of_two), [(1, 2), (1, 3)]);
 
-    let thousand = |from: u64| (from..from + 1000).collect::<Vec<u64>>();
-    let rows = [push(1, &thousand(0), 1), push(2, &thousand(0), 1), push(3, &[1], 1), push(4, &[1], 1)];
-    let (mut full_of_rows, _callers) = queue(WIDE, rows);
-    assert_eq!(next(&mut full_of_rows), [(1, 0), (2, 0)]);
-    assert_eq!(next(&mut full_of_rows), [(3, 1), (4, 1)]);
+    let rows: Vec<u64> = (0..250).collect();
+    let full = (1..=8).map(|space| push(space, &rows, 1));
+    let (mut full_of_rows, _callers) = queue(WIDE, full.chain([push(9, &[1], 1), push(10, &[1], 1)]));
+    assert_eq!(next(&mut full_of_rows), (1..=8).map(|space| (space, 0)).collect::<Vec<_>>());
+    assert_eq!(next(&mut full_of_rows), [(9, 1), (10, 1)]);
 
-    let (mut full_of_bytes, _callers) = queue(WIDE, [push(1, &[1], 5 << 20), push(2, &[1], 5 << 20)]);
-    assert_eq!(next(&mut full_of_bytes), [(1, 1)]);
-    assert_eq!(next(&mut full_of_bytes), [(2, 1)]);
+    let (mut full_of_bytes, _callers) = queue(WIDE, (1..=4).map(|space| push(space, &[1], 1 << 20)));
+    assert_eq!(next(&mut full_of_bytes), [(1, 1), (2, 1)]);
+    assert_eq!(next(&mut full_of_bytes), [(3, 1), (4, 1)]);
+}
+
+#[test]
+fn heavy_push_has_a_batch_of_its_own_and_alternates_with_batches() {
+    let rows: Vec<u64> = (0..251).collect();
+    let jobs = [push(1, &[1], (1 << 20) + 1), push(2, &[2], 1), push(3, &rows, 1), push(4, &[4], 1)];
+    let (mut queue, mut callers) = queue(WIDE, jobs);
+    assert_eq!(next(&mut queue), [(1, 1)]);
+    assert_eq!(next(&mut queue), [(2, 2), (4, 4)], "light pushes run beside it");
+    assert_eq!(next(&mut queue), [], "one heavy push at a time");
+    release(&mut queue, &[1]);
+    assert_eq!(next(&mut queue), [(3, 0)]);
+    for (job, caller) in [push(5, &[5], 2 << 20), push(6, &[6], 1)] {
+        queue.add(job).unwrap();
+        callers.push(caller);
+    }
+    release(&mut queue, &[3]);
+    assert_eq!(next(&mut queue), [(6, 6)], "a batch follows each heavy push");
+    assert_eq!(next(&mut queue), [(5, 5)]);
+}
+
+#[test]
+fn heavy_push_that_waits_for_a_lock_does_not_hold_up_another() {
+    let (mut queue, _callers) = queue(WIDE, [push(1, &[1], 2 << 20), push(2, &[2], 2 << 20)]);
+    assert_eq!(next(&mut queue), [(1, 1)]);
+    assert_eq!(next(&mut queue), []);
+    queue.end_heavy(SpaceId::from_bytes([1; 16]));
+    assert_eq!(next(&mut queue), [(2, 2)]);
 }
 
 #[test]

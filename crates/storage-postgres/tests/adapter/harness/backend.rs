@@ -106,9 +106,20 @@ impl Backend for PostgresBackend {
                                     expires_at = expires_at - $1 * interval '1 microsecond'",
             "UPDATE rate_limit_actions SET created_at = created_at - $1 * interval '1 microsecond'",
             "UPDATE blob_uploads SET not_before = not_before - $1 * interval '1 microsecond'",
+            "UPDATE federation_signing_keys SET created_at = created_at - $1 * interval '1 microsecond',
+                                                deactivated_at = deactivated_at - $1 * interval '1 microsecond'",
+            "UPDATE federation_home_hints SET created_at = created_at - $1 * interval '1 microsecond',
+                                              expires_at = expires_at - $1 * interval '1 microsecond'",
+            "UPDATE federation_peer_state SET until = until - $1 * interval '1 microsecond'",
+            "UPDATE spaces SET rewrap_since = rewrap_since - $1 * interval '1 microsecond'",
         ] {
             sqlx::query(sql).bind(by).execute(&mut db).await.unwrap();
         }
+        // A trigger would set the time of the last change to now.
+        sqlx::query("ALTER TABLE spaces DISABLE TRIGGER spaces_updated_at").execute(&mut db).await.unwrap();
+        let spaces = "UPDATE spaces SET updated_at = updated_at - $1 * interval '1 microsecond'";
+        sqlx::query(spaces).bind(by).execute(&mut db).await.unwrap();
+        sqlx::query("ALTER TABLE spaces ENABLE TRIGGER spaces_updated_at").execute(&mut db).await.unwrap();
     }
 
     async fn pending_deletions(&self, space: SpaceId) -> Vec<(FileId, String)> {

@@ -21,7 +21,7 @@ const UCAN: (&str, Outcomes) = ("/ucan", FORBIDDEN);
 /// Every text in the params of `method`, as a JSON pointer, with its outcomes.
 pub(super) fn texts(method: Method) -> Vec<(&'static str, Outcomes)> {
     match method {
-        Method::Auth => vec![],
+        Method::Auth | Method::FedHello | Method::FedInvitation | Method::FedCancel => vec![],
         Method::Push => vec![SPACE, UCAN, ("/home_server", ["ok", "conflict"]), ("/changes/0/id", BAD)],
         Method::Pull => {
             vec![
@@ -89,6 +89,9 @@ impl Params {
             Method::Unsubscribe => params = json!({ "spaces": [space] }),
             Method::SpaceCreate
             | Method::Auth
+            | Method::FedHello
+            | Method::FedInvitation
+            | Method::FedCancel
             | Method::TokenRefresh
             | Method::InvitationCreate
             | Method::InvitationList
@@ -147,7 +150,10 @@ fn own(method: Method, member: &str, mailbox: &str, token: &str) -> Value {
         | Method::MembershipList
         | Method::InvitationList
         | Method::DeksGet
-        | Method::DeksGetFiles => json!({}),
+        | Method::DeksGetFiles
+        | Method::FedHello
+        | Method::FedInvitation
+        | Method::FedCancel => json!({}),
     }
 }
 

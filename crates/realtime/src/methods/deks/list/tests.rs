@@ -18,7 +18,11 @@ fn row(number: u8, epoch: u8) -> StoredDek {
 
 /// Numbers of the rows that are kept of these (number, epoch), within room for so many, in epoch 2.
 fn kept(rows: &[(u8, u8)], room: usize) -> Vec<u64> {
-    let mut list = DekList::new(DekKind::Record, Epoch::new(2).unwrap(), room * ROW);
+    kept_in(Some(Epoch::new(2).unwrap()), rows, room)
+}
+
+fn kept_in(key_generation: Option<Epoch>, rows: &[(u8, u8)], room: usize) -> Vec<u64> {
+    let mut list = DekList::new(DekKind::Record, key_generation, room * ROW);
     for (number, epoch) in rows {
         list.add(row(*number, *epoch));
     }
@@ -44,6 +48,15 @@ fn rows_of_the_current_epoch_go_first_out() {
 fn rows_with_the_lowest_cursors_are_kept() {
     assert_eq!(kept(&[(1, 1), (2, 1), (3, 1), (4, 1)], 3), [1, 2, 3]);
     assert_eq!(kept(&[(1, 1), (2, 2), (3, 1), (4, 1), (5, 2)], 2), [1, 3]);
+}
+
+/// Rows of the oldest epochs are kept while the key generation is unknown, so that rewraps in several rounds come to an end.
+#[test]
+fn latest_epoch_stands_for_an_unknown_generation() {
+    assert_eq!(kept_in(None, &[(1, 2), (2, 1), (3, 2), (4, 1)], 4), [1, 2, 3, 4]);
+    assert_eq!(kept_in(None, &[(1, 1), (2, 1), (3, 1)], 2), [1, 2], "all may need a rewrap");
+    assert_eq!(kept_in(None, &[(1, 2), (2, 2), (3, 1), (4, 1)], 2), [3, 4]);
+    assert_eq!(kept_in(None, &[(1, 1), (2, 2), (3, 1), (4, 2)], 2), [1, 3]);
 }
 
 /// Keys of an epoch that does not exist are not of the current one.

@@ -1,0 +1,280 @@
+//! Live events of spaces that another server holds (federation §12.4–§12.6).
+
+use less_sync_core::Permission;
+use less_sync_test_support::{
+    Cluster, FaultProxy, Member, RawClient, SharedSpace, TestServer, bytes, create, update, within,
+};
+use serde_json::{Value, json};
+
+use crate::shared::log::hashed;
+
+const SECRET: &str = "01234567890123456789012345678901";
+
+/// Server 0 is the home, the others have members.
+async fn cluster(count: usize) -> Cluster {
+    Cluster::start_with(count, |_, builder| builder.embedded().setting("FEDERATION_FST_SECRET", SECRET)).await
+}
+
+/// Connection of a new member at `server`, subscribed by way of it.
+struct Watcher {
+    client: RawClient,
+    ucan: String,
+}
+
+impl Watcher {
+    async fn connect(server: &TestServer, user: &str, space: &SharedSpace<'_>) -> Self {
+        let member = Member::random();
+        let ucan = space.invite(&member, Permission::Admin);
+        Self { client: server.raw_as(user, &member).await, ucan }
+    }
+
+    async fn subscribe(&mut self, space: &SharedSpace<'_>, since: u64, home: &str) -> Value {
+        let entry = json!({ "id": space.text(), "since": since, "ucan": self.ucan, "home_server": home });
+        let response = self.client.call("subscribe", &json!({ "spaces": [entry] })).await;
+        assert!(response["error"].is_null(), "{response}");
+        response["result"].clone()
+    }
+
+    async fn watching(server: &TestServer, user: &str, space: &SharedSpace<'_>, home: &str) -> Self {
+        let mut watcher = Self::connect(server, user, space).await;
+        let result = watcher.subscribe(space, 0, home).await;
+        assert_eq!(result["spaces"][0]["id"], space.text(), "{result}");
+        watcher
+    }
+
+    async fn push(&mut self, space: &SharedSpace<'_>, changes: &[Value]) -> Value {
+        let params = json!({ "space": space.text(), "ucan": self.ucan, "changes": changes });
+        self.client.call("push", &params).await["result"].clone()
+    }
+
+    /// Cursors of the next `count` events, with those that they continue; each is a `sync`.
+    async fn syncs(&mut self, count: usize) -> Vec<(i64, i64)> {
+        let mut syncs = Vec::new();
+        for _ in 0..count {
+            let params = self.client.receive_notification("sync").await;
+            let number = |name: &str| params[name].as_i64().unwrap();
+            syncs.push((number("prev"), number("cursor")));
+        }
+        syncs
+    }
+}
+
+async fn push(client: &mut RawClient, space: &SharedSpace<'_>, index: u128) {
+    let params = json!({ "space": space.text(), "ucan": space.root(), "changes": [create(index, "x")] });
+    let response = client.call("push", &params).await;
+    assert_eq!(response["result"]["ok"], true, "{response}");
+}
+
+fn shows(server: &TestServer, sample: &str) -> bool {
+    server.metrics().render().lines().any(|line| line == sample)
+}
+
+/// T-104, T-112, T-517, C26, federation P-3: subscribers at another server get every event in order, over one subscription at the home; the
+/// response has the state of the home and no token.
+#[tokio::test]
+async fn t_104_events_of_the_home_reach_members_elsewhere() {
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let space = SharedSpace::create(home).await;
+    let mut owner = space.owner_client().await;
+    push(&mut owner, &space, 1).await;
+    let mut bob = Watcher::connect(federated, "bob", &space).await;
+    let state = bob.subscribe(&space, 0, &cluster.name(0)).await;
+    let expected = json!({ "id": space.text(), "cursor": 1, "key_generation": 1, "epoch": 1 });
+    assert_eq!(state, json!({ "spaces": [expected] }));
+    let mut carol = Watcher::watching(federated, "carol", &space, &cluster.name(0)).await;
+    for index in 2..52 {
+        push(&mut owner, &space, index).await;
+    }
+    let expected: Vec<_> = (1..51).map(|prev| (prev, prev + 1)).collect();
+    assert_eq!(bob.syncs(50).await, expected);
+    assert_eq!(carol.syncs(50).await, expected);
+    let peer = cluster.name(1);
+    assert!(shows(home, &format!("federation_spaces_replicated{{peer=\"{peer}\",role=\"home\"}} 1")));
+    let subscribed = format!("federation_interests{{peer=\"{}\",state=\"subscribed\"}} 1", cluster.name(0));
+    assert!(shows(federated, &subscribed), "{}", federated.metrics().render());
+}
+
+/// T-105, C27, G5, INV-2: pushes through this server reach its other subscribers, in order with those at the home and each once,
+/// but not the connection that pushed.
+#[tokio::test]
+async fn t_105_forwarded_push_reaches_the_neighbours() {
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let space = SharedSpace::create(home).await;
+    let name = cluster.name(0);
+    let mut owner = space.owner_client().await;
+    let mut alice = space.owner_client().await;
+    alice.subscribe_with(&space.text(), space.root()).await;
+    let mut bob = Watcher::watching(federated, "bob", &space, &name).await;
+    let mut carol = Watcher::watching(federated, "carol", &space, &name).await;
+    let mut dave = Watcher::watching(federated, "dave", &space, &name).await;
+    for round in 0..10 {
+        assert_eq!(bob.push(&space, &[create(100 + round, "b")]).await["ok"], true);
+        push(&mut owner, &space, 200 + round).await;
+        assert_eq!(carol.push(&space, &[create(300 + round, "c")]).await["ok"], true);
+    }
+    let expected: Vec<_> = (0..30).map(|prev| (prev, prev + 1)).collect();
+    assert_eq!(dave.syncs(30).await, expected);
+    for prev in 0..30 {
+        assert_eq!(alice.receive_notification("sync").await["prev"], prev, "at the home");
+    }
+    bob.client.pending_notifications().await;
+    let changed = bob.push(&space, &[update(100, "d", 1)]).await;
+    assert_eq!(changed["cursor"], 31, "{changed}");
+    let event = dave.client.receive_notification("sync").await;
+    assert_eq!(event["records"][0]["blob"], bytes("d"), "{event}");
+    bob.client.assert_quiet().await;
+}
+
+/// Federation §12.4: log entries and revocations through this server reach its other subscribers.
+#[tokio::test]
+async fn forwarded_membership_reaches_the_neighbours() {
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let space = SharedSpace::create(home).await;
+    let name = cluster.name(0);
+    let mut bob = Watcher::watching(federated, "bob", &space, &name).await;
+    let mut carol = Watcher::watching(federated, "carol", &space, &name).await;
+    let (hash, payload) = hashed("entry");
+    let params = json!({
+        "space": space.text(), "ucan": bob.ucan, "expected_version": 0, "entry_hash": hash, "payload": payload,
+    });
+    let appended = bob.client.call("membership.append", &params).await;
+    assert_eq!(appended["result"]["chain_seq"], 1, "{appended}");
+    let event = carol.client.receive_notification("membership").await;
+    assert_eq!((&event["cursor"], &event["entries"][0]["payload"]), (&json!(1), &payload));
+    // The next event continues the cursor of the entry.
+    push(&mut space.owner_client().await, &space, 1).await;
+    assert_eq!(carol.syncs(1).await, [(1, 2)]);
+    assert_eq!(bob.syncs(1).await, [(1, 2)]);
+    let cid = less_sync_auth::ucan::cid(&carol.ucan).to_hex();
+    let params = json!({ "space": space.text(), "ucan": bob.ucan, "ucan_cid": cid });
+    assert_eq!(bob.client.call("membership.revoke", &params).await["result"], json!({}));
+    let notice = carol.client.receive_notification("revoked").await;
+    assert_eq!(notice, json!({ "space": space.text(), "reason": "ucan_revoked" }));
+    // The subscription of the removed member has ended here, too.
+    push(&mut space.owner_client().await, &space, 2).await;
+    assert_eq!(bob.syncs(1).await, [(2, 3)]);
+    carol.client.assert_quiet().await;
+    let again = carol.subscribe(&space, 0, &name).await;
+    assert_eq!(again["errors"], json!([{ "space": space.text(), "error": "forbidden" }]), "by the home");
+}
+
+/// T-108: a revocation at the home is announced to the members elsewhere, and the list of members says whom it meant.
+#[tokio::test]
+async fn t_108_revocation_at_the_home_is_announced_elsewhere() {
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let space = SharedSpace::create(home).await;
+    let mut bob = Watcher::watching(federated, "bob", &space, &cluster.name(0)).await;
+    space.revoke(&mut space.owner_client().await, &bob.ucan).await;
+    let notice = bob.client.receive_notification("revoked").await;
+    assert_eq!(notice["space"], space.text());
+    let list = json!({ "space": space.text(), "ucan": bob.ucan });
+    assert_eq!(bob.client.call("membership.list", &list).await["error"]["code"], "forbidden");
+}
+
+/// C28, CU-2, FM-6: a cut link is dialled again, and its subscribers get what they missed, in order, without doing anything.
+#[tokio::test]
+async fn cu_2_missed_events_follow_a_cut_link() {
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let proxy = FaultProxy::start(home.address()).await;
+    cluster.detour(1, 0, proxy.address());
+    let space = SharedSpace::create(home).await;
+    let mut owner = space.owner_client().await;
+    let mut bob = Watcher::watching(federated, "bob", &space, &cluster.name(0)).await;
+    push(&mut owner, &space, 1).await;
+    assert_eq!(bob.syncs(1).await, [(0, 1)]);
+    proxy.link(0).await.cut();
+    for index in 2..12 {
+        push(&mut owner, &space, index).await;
+    }
+    let expected: Vec<_> = (1..11).map(|prev| (prev, prev + 1)).collect();
+    assert_eq!(bob.syncs(10).await, expected);
+    bob.client.assert_quiet().await;
+}
+
+/// FM-3, T-303, CU-6, C30: a subscription while the home is down fails at once, for that space only, and lives once it is back.
+#[tokio::test]
+async fn fm_3_subscription_outlives_an_unreachable_home() {
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let space = SharedSpace::create(home).await;
+    let mut owner = space.owner_client().await;
+    push(&mut owner, &space, 1).await;
+    let proxy = FaultProxy::start(home.address()).await;
+    cluster.detour(1, 0, proxy.address());
+    let mut bob = Watcher::connect(federated, "bob", &space).await;
+    // The route is known before the outage.
+    let list = json!({ "space": space.text(), "ucan": bob.ucan, "home_server": cluster.name(0) });
+    assert!(bob.client.call("membership.list", &list).await["error"].is_null());
+    drop(proxy);
+    let personal = federated.space("bob");
+    let entries = json!([
+        { "id": personal, "since": 0 },
+        { "id": space.text(), "since": 0, "ucan": bob.ucan },
+    ]);
+    let result = within("the home to be unreachable", async {
+        loop {
+            let result = bob.client.call("subscribe", &json!({ "spaces": entries })).await["result"].clone();
+            if result["errors"][0]["error"] == "home_unavailable" {
+                return result;
+            }
+        }
+    })
+    .await;
+    assert_eq!(result["spaces"][0]["id"], personal, "FW-1");
+    assert_eq!(result["errors"], json!([{ "space": space.text(), "error": "home_unavailable" }]));
+    push(&mut owner, &space, 2).await;
+    cluster.detour(1, 0, home.address());
+    assert_eq!(bob.syncs(1).await, [(2, 2)], "a pull hint");
+    push(&mut owner, &space, 3).await;
+    assert_eq!(bob.syncs(1).await, [(2, 3)]);
+}
+
+/// INV-5, T-111: a server that has a space elsewhere serves it to nobody but its own users.
+#[tokio::test]
+async fn inv_5_remote_space_is_not_served_to_servers() {
+    let cluster = cluster(3).await;
+    let (home, between, far) = (cluster.server(0), cluster.server(1), cluster.server(2));
+    let space = SharedSpace::create(home).await;
+    let mut bob = Watcher::watching(between, "bob", &space, &cluster.name(0)).await;
+    let mut dora = Watcher::connect(far, "dora", &space).await;
+    // The search at the server in between finds nothing there, and pins nothing.
+    let result = dora.subscribe(&space, 0, &cluster.name(1)).await;
+    assert_eq!(result["errors"], json!([{ "space": space.text(), "error": "not_found" }]));
+    let result = dora.subscribe(&space, 0, &cluster.name(0)).await;
+    assert_eq!(result["spaces"][0]["cursor"], 0, "{result}");
+    assert_eq!(dora.push(&space, &[create(1, "d")]).await["ok"], true);
+    assert_eq!(bob.syncs(1).await, [(0, 1)]);
+}
+
+/// INV-8, CU-8, T-113: subscriptions end with their connections, and nothing is left behind.
+#[tokio::test]
+async fn t_113_interests_end_with_their_connections() {
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let space = SharedSpace::create(home).await;
+    let name = cluster.name(0);
+    for round in 0..20 {
+        let watcher = Watcher::watching(federated, "bob", &space, &name).await;
+        if round % 2 == 0 {
+            watcher.client.vanish();
+        }
+    }
+    let mut bob = Watcher::watching(federated, "bob", &space, &name).await;
+    push(&mut space.owner_client().await, &space, 1).await;
+    assert_eq!(bob.syncs(1).await, [(0, 1)]);
+    let unsubscribe = json!({ "spaces": [space.text()] });
+    bob.client.notify("unsubscribe", &unsubscribe).await;
+    push(&mut space.owner_client().await, &space, 2).await;
+    bob.client.assert_quiet().await;
+    within("the connections to end", async {
+        while !shows(federated, "broker_subscriptions 0") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

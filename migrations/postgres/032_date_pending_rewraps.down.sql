@@ -1,0 +1,2 @@
+-- The times stay until their column is dropped.
+SELECT 1;
