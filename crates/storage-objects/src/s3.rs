@@ -1,5 +1,6 @@
 //! Object store in a bucket of S3 or a compatible service (storage §4.4, §4.8).
 
+mod completions;
 mod error;
 mod http;
 mod multipart;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 use crate::object_path::ObjectPath;
 use crate::probe::{CONTENT, ProbeNames};
 use crate::{NamedObjects, Violation};
+use completions::Completions;
 use error::{blob_error, open_error};
 use multipart::{MultipartWriter, PART};
 pub use options::{InvalidS3Options, RetryPolicy, S3Options};
@@ -43,7 +45,9 @@ pub struct S3Blobs {
     probes: ProbeNames,
     /// Start of all names in the bucket: empty, or ends with `/`.
     prefix: String,
-    /// Starts and aborts of multipart uploads, which run to completion when their writer is dropped.
+    /// Requests that make an object. A deletion waits for those of its name.
+    completions: Completions,
+    /// All requests that run to completion when their writer is dropped: also starts and aborts of multipart uploads.
     background: TaskTracker,
 }
 
@@ -59,6 +63,7 @@ impl S3Blobs {
             timeouts: options.timeouts,
             probes: ProbeNames::new(instance),
             prefix: String::new(),
+            completions: Completions::default(),
             background: TaskTracker::new(),
         })
     }
@@ -82,11 +87,12 @@ impl S3Blobs {
 
     async fn create_at(&self, name: &ObjectPath, size: u64) -> Result<Box<dyn BlobWriter>, BlobError> {
         let (store, path) = (Arc::clone(&self.store), self.path(name)?);
+        let tasks = (self.completions.clone(), self.background.clone());
         if let Some(size) = usize::try_from(size).ok().filter(|size| *size <= PART) {
-            return Ok(Box::new(SingleWriter::create(store, path, size)));
+            return Ok(Box::new(SingleWriter::create(store, tasks, path, size)));
         }
-        let upload = multipart::start(store, path, &self.background).await?;
-        Ok(Box::new(MultipartWriter::create(upload, size, self.background.clone())))
+        let upload = multipart::start(store, path.clone(), &self.background).await?;
+        Ok(Box::new(MultipartWriter::create(upload, tasks, path, size)))
     }
 }
 
@@ -114,6 +120,7 @@ impl Blobs for S3Blobs {
 
     async fn delete(&self, name: &ObjectName) -> Result<(), BlobError> {
         let path = self.path(&ObjectPath::parse(name.as_str())?)?;
+        self.completions.wait(&path).await;
         match self.store.delete(&path).await.map_err(open_error) {
             Err(BlobError::NotFound) => Ok(()),
             deleted => deleted,
@@ -132,7 +139,7 @@ impl Blobs for S3Blobs {
         }
     }
 
-    /// Waits for the aborts of uploads whose writers were dropped before this call.
+    /// Waits for the requests of uploads whose writers were dropped before this call.
     async fn close(&self) {
         self.background.close();
         self.background.wait().await;

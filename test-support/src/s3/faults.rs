@@ -8,6 +8,8 @@ use tokio::sync::watch;
 pub enum Fault {
     /// Delays the request until faults are cleared.
     Hold,
+    /// Receives the request, and executes it when faults are cleared, even if the client has hung up.
+    HoldReceived,
     /// Responds with this status without executing the request.
     Status(u16),
     /// Closes the connection without a response.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use http::{Request, Response, StatusCode};
-use http_body_util::StreamBody;
-use hyper::body::{Frame, Incoming};
+use http_body_util::{Full, StreamBody};
+use hyper::body::{Body, Frame, Incoming};
 use s3s::service::S3Service;
 
 use super::faults::{Fault, FaultPlan};
@@ -17,10 +17,10 @@ use super::faults::{Fault, FaultPlan};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type StoreResponse = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Failure>>>>;
 
-/// As S3 says it.
 /// Name of the only bucket.
 pub(super) const BUCKET: &str = "blobs";
 
+/// Response of S3 to a request for an unknown bucket.
 const NO_BUCKET: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>NoSuchBucket</Code></Error>";
 
 /// A service for one connection after the other.
@@ -44,6 +44,19 @@ impl Service {
                 self.plan.hold().await;
                 self.serve(request, usize::MAX).await
             }
+            Some(Fault::HoldReceived) => {
+                let (head, body) = request.into_parts();
+                let request = Request::from_parts(
+                    head,
+                    Full::new(http_body_util::BodyExt::collect(body).await?.to_bytes()),
+                );
+                let service = self.clone();
+                let held = tokio::spawn(async move {
+                    service.plan.hold().await;
+                    service.serve(request, usize::MAX).await
+                });
+                held.await?
+            }
             Some(Fault::Status(code)) => Ok(error_response(code, "")),
             Some(Fault::HangUp) => Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
             Some(Fault::CutAfter(bytes)) => self.serve(request, bytes).await,
@@ -51,12 +64,15 @@ impl Service {
     }
 
     /// Passes the request on, and at most so many bytes of the answer back.
-    async fn serve(&self, request: Request<Incoming>, bytes: usize) -> Result<StoreResponse, Failure> {
+    async fn serve<B>(&self, request: Request<B>, bytes: usize) -> Result<StoreResponse, Failure>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Send + 'static,
+    {
         // The store below would make the bucket; a real one does not.
         if request.uri().path().split('/').nth(1) != Some(BUCKET) {
             return Ok(error_response(404, NO_BUCKET));
         }
-        let request = request.map(s3s::Body::from);
+        let request = request.map(s3s::Body::http_body_unsync);
         let response = self.store.call(request).await.map_err(|error| format!("{error:?}"))?;
         Ok(response.map(|body| frames(cut(body.map_err(Failure::from).boxed(), bytes))))
     }

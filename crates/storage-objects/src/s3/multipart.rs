@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::TaskTracker;
 
+use super::completions::Completions;
 use super::error::blob_error;
 use crate::Violation;
 
@@ -23,21 +24,36 @@ pub(super) const PART: usize = 5 << 20;
 /// Maximum parts in flight. With the one that is being filled, 15 MiB of memory per upload (storage §4.4).
 const MAX_IN_FLIGHT: usize = 2;
 
-/// Writer that sends parts concurrently. The upload is aborted on drop unless it was completed.
+/// Writer that sends parts concurrently. The upload is aborted on drop unless its completion has begun.
 pub(super) struct MultipartWriter {
-    /// `None` once the upload is completed or aborted.
+    /// `None` once the upload is aborted or its completion has begun.
     upload: Option<Box<dyn MultipartUpload>>,
     parts: JoinSet<object_store::Result<()>>,
     buffer: Vec<u8>,
     /// Announced bytes that have not been written yet.
     left: u64,
+    path: Path,
+    completions: Completions,
     background: TaskTracker,
 }
 
 impl MultipartWriter {
-    pub(super) fn create(upload: Box<dyn MultipartUpload>, size: u64, background: TaskTracker) -> Self {
+    pub(super) fn create(
+        upload: Box<dyn MultipartUpload>,
+        (completions, background): (Completions, TaskTracker),
+        path: Path,
+        size: u64,
+    ) -> Self {
         let buffer = Vec::with_capacity(PART);
-        Self { upload: Some(upload), parts: JoinSet::new(), buffer, left: size, background }
+        Self {
+            upload: Some(upload),
+            parts: JoinSet::new(),
+            buffer,
+            left: size,
+            path,
+            completions,
+            background,
+        }
     }
 
     /// Sends the buffer as a part, once fewer than the maximum are in flight.
@@ -65,12 +81,21 @@ impl MultipartWriter {
         while !self.parts.is_empty() {
             self.wait_for_part().await?;
         }
-        // Completing with a part in flight would make an object without that part, so all parts are awaited first. The
-        // upload is taken only after success: until then, dropping the writer aborts it.
-        let upload = self.upload.as_mut().ok_or(Violation::Aborted)?;
-        upload.complete().await.map_err(blob_error)?;
-        self.upload = None;
-        Ok(())
+        // Completing with a part in flight would make an object without that part, so all parts are awaited first.
+        let mut upload = self.upload.take().ok_or(Violation::Aborted)?;
+        let background = self.background.clone();
+        let complete = async move {
+            let completed = upload.complete().await;
+            if completed.is_err() {
+                background.spawn(abort(upload, JoinSet::new()));
+            }
+            completed
+        };
+        self.completions
+            .run(self.path.clone(), &self.background, complete)
+            .await?
+            .map(drop)
+            .map_err(blob_error)
     }
 
     /// Aborts the upload in the background; outside of a runtime, the lifecycle rule of the bucket has to.

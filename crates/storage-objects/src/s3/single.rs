@@ -8,13 +8,17 @@ use less_sync_storage::{BlobError, BlobWriter};
 use object_store::ObjectStoreExt;
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
+use tokio_util::task::TaskTracker;
 
+use super::completions::Completions;
 use super::error::blob_error;
 use crate::Violation;
 
 /// Writer that buffers the object and sends it when it is complete.
 pub(super) struct SingleWriter {
     store: Arc<AmazonS3>,
+    completions: Completions,
+    background: TaskTracker,
     path: Path,
     size: usize,
     /// `None` after more bytes were written than announced.
@@ -22,8 +26,13 @@ pub(super) struct SingleWriter {
 }
 
 impl SingleWriter {
-    pub(super) fn create(store: Arc<AmazonS3>, path: Path, size: usize) -> Self {
-        Self { store, path, size, buffer: Some(Vec::with_capacity(size)) }
+    pub(super) fn create(
+        store: Arc<AmazonS3>,
+        (completions, background): (Completions, TaskTracker),
+        path: Path,
+        size: usize,
+    ) -> Self {
+        Self { store, completions, background, path, size, buffer: Some(Vec::with_capacity(size)) }
     }
 }
 
@@ -44,8 +53,9 @@ impl BlobWriter for SingleWriter {
         if buffer.len() < self.size {
             return Err(Violation::TooShort.into());
         }
-        self.store.put(&self.path, buffer.into()).await.map_err(blob_error)?;
-        Ok(())
+        let (store, path) = (self.store, self.path.clone());
+        let put = async move { store.put(&path, buffer.into()).await.map_err(blob_error) };
+        self.completions.run(self.path, &self.background, put).await?.map(drop)
     }
 
     async fn abort(self: Box<Self>) {}

@@ -285,6 +285,29 @@ async fn upload_that_starts_after_cancellation_is_aborted() {
     assert_eq!(harness.server.gauge().requests, 3, "start, abort, and the check after it");
 }
 
+/// A service executes what it has received, even after the client has hung up: a deletion waits for that.
+#[tokio::test]
+async fn deletion_waits_for_an_upload_that_the_service_has_received() {
+    for size in [10, PART + 1] {
+        let harness = Harness::new().await;
+        let mut writer = harness.blobs.create(&key(), size as u64).await.unwrap();
+        write(&mut *writer, size).await.unwrap();
+        // The last request of an upload: one of one, or one after the last part.
+        let nth = if size > PART { 2 } else { 1 };
+        harness.server.fault_once(nth, Fault::HoldReceived);
+        let finish = tokio::spawn(writer.finish());
+        within("the request", harness.server.until_held(1)).await;
+        finish.abort();
+        assert!(finish.await.is_err(), "dropped");
+        let name = ObjectName::from(&key());
+        let mut deletion = harness.blobs.delete(&name);
+        assert!(deletion.as_mut().now_or_never().is_none());
+        harness.server.clear_faults();
+        deletion.await.unwrap();
+        harness.assert_nothing_left().await;
+    }
+}
+
 /// Storage §4.4: while the store accepts nothing, a writer accepts 15 MiB and then waits.
 #[tokio::test]
 async fn writer_buffers_two_parts_in_flight_and_one_more() {
