@@ -112,7 +112,7 @@ impl Federation {
             own_keys: self.own_keys.clone(),
             dialer: Arc::new(PeerDialer::new(trust.allow_private_networks, trust.ca_file.clone())),
             transfers: Arc::new(HttpTransfers::new(trust.allow_private_networks, trust.ca_file.clone())),
-            fetcher: Arc::new(HttpPeerDocuments::new(trust.allow_private_networks)),
+            fetcher: Arc::new(HttpPeerDocuments::new(trust.allow_private_networks, trust.ca_file.clone())),
             clock: clock.clone(),
             spawner: Arc::new(tasks.clone()),
             random: Arc::new(SystemRandom),
@@ -133,7 +133,7 @@ impl Federation {
         let trust = &self.config.trust;
         let keys = PeerKeyLookup::new(PeerKeyDeps {
             trust: self.trust.clone(),
-            fetcher: Arc::new(HttpPeerDocuments::new(trust.allow_private_networks)),
+            fetcher: Arc::new(HttpPeerDocuments::new(trust.allow_private_networks, trust.ca_file.clone())),
             clock: clock.clone(),
             spawner: Arc::new(tasks.clone()),
             random: Arc::new(SystemRandom),

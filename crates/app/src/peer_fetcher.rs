@@ -3,15 +3,15 @@
 mod public_address;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::{StatusCode, header};
-use less_sync_federation::fetch::{Fetch, FetchError, Fetcher};
-use reqwest::Client;
+use http::{HeaderMap, StatusCode, header};
+use less_sync_federation::fetch::{Fetch, FetchError, Fetched, Fetcher};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Certificate, Client, ClientBuilder};
 use tokio::sync::OnceCell;
 use url::{Host, Url};
 
@@ -23,31 +23,35 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fetcher without redirects, proxies and pooled connections. The resolver of the client drops private addresses, so a second
 /// resolution cannot slip past the check.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HttpPeerDocuments {
     allow_private: bool,
+    ca_file: Option<PathBuf>,
     /// By protection and scheme: guarded plain and TLS, unguarded plain and TLS.
     clients: [OnceCell<Client>; 4],
 }
 
 impl HttpPeerDocuments {
-    /// Fetcher; with `allow_private`, from addresses of private networks too.
-    pub(crate) fn new(allow_private: bool) -> Self {
-        Self { allow_private, ..Self::default() }
+    /// Fetcher; with `allow_private`, from addresses of private networks too. `ca_file`: certificates that are trusted beside
+    /// those of the system (`FEDERATION_CA_FILE`).
+    pub(crate) fn new(allow_private: bool, ca_file: Option<PathBuf>) -> Self {
+        Self { allow_private, ca_file, clients: Default::default() }
     }
 
     async fn client(&self, is_guarded: bool, is_plain: bool) -> Result<&Client, FetchError> {
         let index = if is_guarded { 0 } else { 2 } + usize::from(!is_plain);
         let cell = self.clients.get(index).ok_or(FetchError::Forbidden)?;
         let unreachable = |error| FetchError::Unreachable(error);
-        let build = async || tokio::task::spawn_blocking(move || guarded(is_guarded, is_plain)).await?;
+        let ca_file = self.ca_file.clone();
+        let build = move || document_client::build(peer_client(is_guarded, is_plain, ca_file)?);
+        let build = async || tokio::task::spawn_blocking(build).await?;
         cell.get_or_try_init(build).await.map_err(unreachable)
     }
 }
 
 #[async_trait]
 impl Fetcher for HttpPeerDocuments {
-    async fn fetch(&self, fetch: &Fetch) -> Result<Bytes, FetchError> {
+    async fn fetch(&self, fetch: &Fetch) -> Result<Fetched, FetchError> {
         let is_guarded = !self.allow_private && !fetch.is_pinned;
         let is_plain = permitted(&fetch.url, is_guarded)?;
         let client = self.client(is_guarded, is_plain).await?;
@@ -57,9 +61,21 @@ impl Fetcher for HttpPeerDocuments {
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
         }
+        let max_age = max_age(response.headers());
         let body = document_client::read_body(response, fetch.max_bytes).await.map_err(fetch_error)?;
-        body.ok_or(FetchError::TooLarge)
+        Ok(Fetched { body: body.ok_or(FetchError::TooLarge)?, max_age })
     }
+}
+
+/// First `max-age` of the headers `Cache-Control` (RFC 9111 §5.2).
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let lines = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let age = lines.flat_map(|line| line.split(',')).find_map(|directive| {
+        let (name, value) = directive.trim().split_once('=')?;
+        let is_max_age = name.eq_ignore_ascii_case("max-age");
+        is_max_age.then(|| value.trim_matches('"').parse().ok()).flatten()
+    });
+    age.map(Duration::from_secs)
 }
 
 /// Checks scheme and literal address. True for plain http, which only loopback hosts may use.
@@ -84,15 +100,26 @@ fn permitted(url: &Url, is_guarded: bool) -> Result<bool, FetchError> {
     Ok(is_plain)
 }
 
-fn guarded(is_guarded: bool, is_plain: bool) -> Result<Client, BuildError> {
-    let builder = document_client::builder(is_plain);
-    let builder = if is_guarded { builder.dns_resolver(Arc::new(PublicAddresses)) } else { builder };
-    document_client::build(builder)
+/// Builder of a client for peers. Guarded: for public addresses only. `ca_file`: certificates that are trusted beside those of the
+/// system. Blocks while the file is read.
+pub(crate) fn peer_client(
+    is_guarded: bool,
+    is_plain: bool,
+    ca_file: Option<PathBuf>,
+) -> Result<ClientBuilder, BuildError> {
+    let mut builder = document_client::builder(is_plain);
+    if is_guarded {
+        builder = builder.dns_resolver(Arc::new(PublicAddresses));
+    }
+    if let Some(file) = ca_file.filter(|_| !is_plain) {
+        builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&std::fs::read(file)?)?);
+    }
+    Ok(builder)
 }
 
 /// Resolver that returns public addresses only, and fails when none is left.
 #[derive(Debug)]
-pub(crate) struct PublicAddresses;
+struct PublicAddresses;
 
 impl Resolve for PublicAddresses {
     fn resolve(&self, name: Name) -> Resolving {
@@ -137,6 +164,21 @@ mod tests {
         assert_eq!(verdict("http://localhost/", false), Some(true));
         for url in ["http://peer.example/", "http://10.0.0.1/", "ftp://127.0.0.1/", "file:///etc/passwd"] {
             assert_eq!(verdict(url, false), None, "{url}");
+        }
+    }
+
+    /// Federation DI-4.
+    #[test]
+    fn di_4_max_age_is_read() {
+        for (text, seconds) in [
+            ("public, max-age=3600", Some(3600)),
+            ("Max-Age=\"60\"", Some(60)),
+            ("s-maxage=5, max-age=0", Some(0)),
+            ("no-store", None),
+            ("max-age=-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::CACHE_CONTROL, text.parse().unwrap())]);
+            assert_eq!(max_age(&headers), seconds.map(Duration::from_secs), "{text}");
         }
     }
 

@@ -2,19 +2,18 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use less_sync_engine::BrokenBody;
 use less_sync_federation::outbound::transfers::{NoResponse, TransferRequest, TransferResponse, Transfers};
-use reqwest::{Body, Certificate, Client};
+use reqwest::{Body, Client};
 use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use crate::document_client::{self, BuildError};
-use crate::peer_fetcher::{PublicAddresses, is_public};
+use crate::peer_fetcher::{is_public, peer_client};
 
 /// Timeout of a connection (federation §13.3).
 const CONNECT: Duration = Duration::from_secs(10);
@@ -49,14 +48,7 @@ impl HttpTransfers {
 }
 
 fn build(is_guarded: bool, is_plain: bool, ca_file: Option<PathBuf>) -> Result<Client, BuildError> {
-    let mut builder = document_client::builder(is_plain).connect_timeout(CONNECT);
-    if is_guarded {
-        builder = builder.dns_resolver(Arc::new(PublicAddresses));
-    }
-    if let Some(file) = ca_file.filter(|_| !is_plain) {
-        builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&std::fs::read(file)?)?);
-    }
-    document_client::build(builder)
+    document_client::build(peer_client(is_guarded, is_plain, ca_file)?.connect_timeout(CONNECT))
 }
 
 #[async_trait]

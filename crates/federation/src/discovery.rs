@@ -1,6 +1,8 @@
 //! Discovery documents of other servers (federation §4).
 
-use less_sync_core::CanonicalDomain;
+use std::net::IpAddr;
+
+use less_sync_core::{CanonicalDomain, PeerId};
 use serde::Deserialize;
 use url::Url;
 
@@ -93,10 +95,11 @@ fn origin_of_links(link_url: &Url) -> Option<Url> {
     Url::parse(&format!("{scheme}://{host}{port}/")).ok()
 }
 
-/// URL of a path on the server of a peer: https, with the port of its configured links or its domain (federation KY-5).
+/// URL of a path on the server of a peer, with the port of its configured links or its domain (federation KY-5): https, unless links
+/// are plain by configuration or by the form of a loopback address (federation §2.4).
 #[must_use]
 pub fn url_on_peer(domain: &CanonicalDomain, ws_url: Option<&Url>, path: &str) -> Option<Url> {
-    let is_plain = ws_url.is_some_and(|url| url.scheme() == "ws");
+    let is_plain = ws_url.map_or_else(|| is_loopback(domain.peer()), |url| url.scheme() == "ws");
     let port = match ws_url {
         Some(url) => url.port(),
         None => domain.port(),
@@ -104,6 +107,12 @@ pub fn url_on_peer(domain: &CanonicalDomain, ws_url: Option<&Url>, path: &str) -
     let scheme = if is_plain { "http" } else { "https" };
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
     Url::parse(&format!("{scheme}://{}{port}{path}", domain.peer().url_host())).ok()
+}
+
+/// Returns true for hosts whose links are plain unless configured otherwise (federation §2.4).
+pub(crate) fn is_loopback(peer: &PeerId) -> bool {
+    let is_address = peer.as_str().parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_address || peer.as_str() == "localhost"
 }
 
 #[cfg(test)]
@@ -133,6 +142,23 @@ mod tests {
             "https://k.example/f"
         );
         assert_eq!(key_set(r#","federation_jwks_uri":"ftp://k.example/f""#), default);
+    }
+
+    /// Federation DI-3, KY-5: plain HTTP is for loopback hosts, and for peers whose links are plain by configuration.
+    #[test]
+    fn ky_5_documents_are_fetched_from_the_server_of_the_links() {
+        let plain: Url = "ws://b.example:7000/api/v1/federation/ws".parse().unwrap();
+        for (domain, links, url) in [
+            ("b.example", None, "https://b.example/x"),
+            ("b.example:8443", None, "https://b.example:8443/x"),
+            ("b.example", Some(&plain), "http://b.example:7000/x"),
+            ("127.0.0.2:5381", None, "http://127.0.0.2:5381/x"),
+            ("localhost:5381", None, "http://localhost:5381/x"),
+            ("[::1]:5381", None, "http://[::1]:5381/x"),
+        ] {
+            let found = url_on_peer(&domain.parse().unwrap(), links, "/x").map(|url| url.to_string());
+            assert_eq!(found.as_deref(), Some(url));
+        }
     }
 
     /// Federation DI-2.

@@ -1,5 +1,7 @@
 //! Port to documents of peers.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use url::Url;
@@ -35,6 +37,15 @@ pub struct Fetch {
     pub is_pinned: bool,
 }
 
+/// Fetched document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Body.
+    pub body: Bytes,
+    /// `max-age` of the header `Cache-Control`; `None` without it.
+    pub max_age: Option<Duration>,
+}
+
 /// Fetcher of documents over HTTP: one GET without redirects, within 10 s.
 ///
 /// URLs are https, or http with a loopback host. The address that the socket connects to is the one that was checked
@@ -45,5 +56,5 @@ pub trait Fetcher: Send + Sync {
     ///
     /// # Errors
     /// [`FetchError`].
-    async fn fetch(&self, fetch: &Fetch) -> Result<Bytes, FetchError>;
+    async fn fetch(&self, fetch: &Fetch) -> Result<Fetched, FetchError>;
 }

@@ -155,8 +155,8 @@ impl Shared {
             KeySetLocation::Pinned(url) => (url.clone(), true),
             KeySetLocation::Discovered | KeySetLocation::Off => self.discovered(peer).await?,
         };
-        let body = self.deps.fetcher.fetch(&Fetch { url, max_bytes: MAX_KEY_SET_BYTES, is_pinned }).await?;
-        Ok(PeerKeySet::parse(&body)?)
+        let fetch = Fetch { url, max_bytes: MAX_KEY_SET_BYTES, is_pinned };
+        Ok(PeerKeySet::parse(&self.deps.fetcher.fetch(&fetch).await?.body)?)
     }
 
     /// URL of the key set by the discovery document of the peer, else the well-known one on its server (federation KY-5).
@@ -169,7 +169,7 @@ impl Shared {
             let fetch =
                 Fetch { url, max_bytes: discovery::MAX_DOCUMENT_BYTES, is_pinned: peer.ws_url.is_some() };
             let fetched = self.deps.fetcher.fetch(&fetch).await;
-            let document = fetched.ok().and_then(|body| DiscoveryDocument::parse(&body).ok());
+            let document = fetched.ok().and_then(|fetched| DiscoveryDocument::parse(&fetched.body).ok());
             if let Some(document) = document.filter(|document| is_own(&document.key_set_url)) {
                 return Ok((document.key_set_url, peer.ws_url.is_some()));
             }

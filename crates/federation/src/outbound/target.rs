@@ -1,23 +1,25 @@
 //! URL of a link: that of the peers file, else of the discovery document, else by the form of the address (federation §2.4,
 //! ID-5).
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use less_sync_core::{CanonicalDomain, PeerId};
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::discovery::{self, DiscoveryDocument, InvalidDiscovery};
-use crate::fetch::{Fetch, Fetcher};
+use crate::discovery::{self, DiscoveryDocument, InvalidDiscovery, is_loopback};
+use crate::fetch::{Fetch, Fetched, Fetcher};
 use crate::peer_keys::discovery_url;
 use crate::trust::Peer;
 
 /// Path of links.
 const PATH: &str = "/api/v1/federation/ws";
 
-/// Lifetime of a discovery document (federation DI-4).
+/// Lifetime of a discovery document without a `max-age` (federation DI-4).
 const FRESH: Duration = Duration::from_hours(1);
+
+/// Bounds of the lifetime of a document, inclusive.
+const LIFETIMES: std::ops::RangeInclusive<Duration> = Duration::from_mins(5)..=Duration::from_hours(24);
 
 /// Time for which a document is used when it cannot be refreshed.
 const STALE: Duration = Duration::from_hours(24);
@@ -43,8 +45,16 @@ pub(super) struct TargetCache(Mutex<Cached>);
 
 #[derive(Clone, Debug, Default)]
 struct Cached {
-    found: Option<(Result<Url, AcceptsNoLinks>, Instant)>,
+    found: Option<Found>,
     failed: Option<Instant>,
+}
+
+/// Outcome of a fetch.
+#[derive(Clone, Debug)]
+struct Found {
+    links: Result<Url, AcceptsNoLinks>,
+    at: Instant,
+    lifetime: Duration,
 }
 
 impl TargetCache {
@@ -64,41 +74,44 @@ impl TargetCache {
         }
         let cached = self.0.lock().clone();
         let age = |at: Instant| now.saturating_duration_since(at);
-        let is_due = cached.found.as_ref().is_none_or(|(_, at)| age(*at) >= FRESH)
+        let is_due = cached.found.as_ref().is_none_or(|found| age(found.at) >= found.lifetime)
             && cached.failed.is_none_or(|at| age(at) >= NEGATIVE);
         let found = if is_due { self.refresh(peer, fetcher, now).await } else { cached.found };
-        match found.filter(|(_, at)| age(*at) < STALE) {
-            Some((Ok(url), _)) => Ok(Some(Target { url, is_guarded: true })),
-            Some((Err(off), _)) => Err(off),
+        match found.filter(|found| age(found.at) < found.lifetime + STALE).map(|found| found.links) {
+            Some(Ok(url)) => Ok(Some(Target { url, is_guarded: true })),
+            Some(Err(off)) => Err(off),
             None => Ok(by_form),
         }
     }
 
-    async fn refresh(
-        &self,
-        peer: &Peer,
-        fetcher: &dyn Fetcher,
-        now: Instant,
-    ) -> Option<(Result<Url, AcceptsNoLinks>, Instant)> {
+    async fn refresh(&self, peer: &Peer, fetcher: &dyn Fetcher, now: Instant) -> Option<Found> {
         let document = fetch(peer, fetcher).await;
         let mut cached = self.0.lock();
         match document {
-            Some(found) => *cached = Cached { found: Some((found, now)), failed: None },
+            Some((links, max_age)) => {
+                let lifetime = max_age.unwrap_or(FRESH).clamp(*LIFETIMES.start(), *LIFETIMES.end());
+                *cached = Cached { found: Some(Found { links, at: now, lifetime }), failed: None };
+            }
             None => cached.failed = Some(now),
         }
         cached.found.clone()
     }
 }
 
-/// Fetches the document of a peer. The server that it names must be the peer itself (federation DI-8).
-async fn fetch(peer: &Peer, fetcher: &dyn Fetcher) -> Option<Result<Url, AcceptsNoLinks>> {
+/// Fetches the document of a peer, and its `max-age`. The server that it names must be the peer itself (federation DI-8).
+async fn fetch(
+    peer: &Peer,
+    fetcher: &dyn Fetcher,
+) -> Option<(Result<Url, AcceptsNoLinks>, Option<Duration>)> {
     for path in discovery::PATHS {
         let Some(url) = discovery_url(peer, path) else { continue };
         let fetch = Fetch { url, max_bytes: discovery::MAX_DOCUMENT_BYTES, is_pinned: false };
-        let Ok(body) = fetcher.fetch(&fetch).await else { continue };
+        let Ok(Fetched { body, max_age }) = fetcher.fetch(&fetch).await else { continue };
         match DiscoveryDocument::parse(&body) {
-            Ok(document) if names(peer, &document.link_url) => return Some(Ok(document.link_url)),
-            Err(InvalidDiscovery::Disabled) => return Some(Err(AcceptsNoLinks)),
+            Ok(document) if names(peer, &document.link_url) => {
+                return Some((Ok(document.link_url), max_age));
+            }
+            Err(InvalidDiscovery::Disabled) => return Some((Err(AcceptsNoLinks), max_age)),
             Ok(_)
             | Err(InvalidDiscovery::Malformed | InvalidDiscovery::Version | InvalidDiscovery::LinkUrl) => {}
         }
@@ -117,11 +130,6 @@ fn by_form(domain: &CanonicalDomain) -> Option<Url> {
     Url::parse(&format!("{scheme}://{domain}{PATH}")).ok()
 }
 
-fn is_loopback(peer: &PeerId) -> bool {
-    let is_address = peer.as_str().parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    is_address || peer.as_str() == "localhost"
-}
-
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
@@ -130,12 +138,14 @@ mod tests {
     use super::*;
     use crate::fetch::FetchError;
 
-    struct Documents(Option<String>);
+    /// Document, and its `max-age`.
+    struct Documents(Option<String>, Option<Duration>);
 
     #[async_trait]
     impl Fetcher for Documents {
-        async fn fetch(&self, _fetch: &Fetch) -> Result<Bytes, FetchError> {
-            self.0.clone().map(Bytes::from).ok_or(FetchError::TimedOut)
+        async fn fetch(&self, _fetch: &Fetch) -> Result<Fetched, FetchError> {
+            let body = self.0.clone().map(Bytes::from).ok_or(FetchError::TimedOut)?;
+            Ok(Fetched { body, max_age: self.1 })
         }
     }
 
@@ -144,10 +154,11 @@ mod tests {
     }
 
     fn document(host: &str, federation: bool) -> Documents {
-        Documents(Some(format!(
+        let text = format!(
             r#"{{"version":1,"federation":{federation},"sync_endpoint":"https://x/api/v1",
                 "federation_ws":"wss://{host}/moved"}}"#
-        )))
+        );
+        Documents(Some(text), None)
     }
 
     async fn found(peer: &Peer, documents: &Documents) -> Result<Option<String>, AcceptsNoLinks> {
@@ -163,7 +174,7 @@ mod tests {
     /// Federation §2.4.
     #[tokio::test]
     async fn id_5_url_of_the_peers_file_precedes_the_document_and_the_form() {
-        let none = Documents(None);
+        let none = Documents(None, None);
         for (domain, url) in [
             ("b.example", "wss://b.example/api/v1/federation/ws"),
             ("b.example:8443", "wss://b.example:8443/api/v1/federation/ws"),
@@ -202,7 +213,25 @@ mod tests {
         assert_eq!(at(0, &document("b.example", true)).await, "wss://b.example/moved");
         assert_eq!(at(0, &document("b.example:9", true)).await, "wss://b.example/moved");
         assert_eq!(at(1, &document("b.example:9", true)).await, "wss://b.example:9/moved");
-        assert_eq!(at(24, &Documents(None)).await, "wss://b.example:9/moved");
-        assert_eq!(at(25, &Documents(None)).await, "wss://b.example/api/v1/federation/ws");
+        assert_eq!(at(25, &Documents(None, None)).await, "wss://b.example:9/moved");
+        assert_eq!(at(26, &Documents(None, None)).await, "wss://b.example/api/v1/federation/ws");
+    }
+
+    /// Federation DI-4: the lifetime is that of the response, within five minutes and a day.
+    #[tokio::test]
+    async fn di_4_lifetime_is_the_max_age_of_the_response() {
+        for (max_age, minutes) in [(0, 5), (1800, 30), (1_000_000, 1440)] {
+            let (cache, peer, start) = (TargetCache::default(), peer("b.example"), std_now());
+            let max_age = Some(Duration::from_secs(max_age));
+            let first = Documents(document("b.example", true).0, max_age);
+            let at = async |after: Duration, documents: &Documents| {
+                let found = cache.find(&peer, documents, start + after).await;
+                found.unwrap().unwrap().url.to_string()
+            };
+            assert_eq!(at(Duration::ZERO, &first).await, "wss://b.example/moved");
+            let (lifetime, moved) = (Duration::from_mins(minutes), document("b.example:9", true));
+            assert_eq!(at(lifetime - Duration::from_secs(1), &moved).await, "wss://b.example/moved");
+            assert_eq!(at(lifetime, &moved).await, "wss://b.example:9/moved");
+        }
     }
 }

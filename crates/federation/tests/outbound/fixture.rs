@@ -14,7 +14,7 @@ use less_sync_core::wire::Empty;
 use less_sync_core::wire::federation::{FED_HELLO, FedHello};
 use less_sync_core::{ErrorCode, PeerId, SpaceId};
 use less_sync_engine::{HomeError, HomeHandle, Job, Random, RelayedBody, SpaceRouter as _, Spawner};
-use less_sync_federation::fetch::{Fetch, FetchError, Fetcher};
+use less_sync_federation::fetch::{Fetch, FetchError, Fetched, Fetcher};
 use less_sync_federation::outbound::dialer::{
     DialFailure, DialRequest, Dialer, LinkReader, LinkSocket, LinkWriter, Received, Sent, SocketLost,
 };
@@ -405,7 +405,7 @@ struct NoDocuments;
 
 #[async_trait]
 impl Fetcher for NoDocuments {
-    async fn fetch(&self, _fetch: &Fetch) -> Result<Bytes, FetchError> {
+    async fn fetch(&self, _fetch: &Fetch) -> Result<Fetched, FetchError> {
         Err(FetchError::TimedOut)
     }
 }
