@@ -3,7 +3,8 @@
 use less_sync_core::wire::Empty;
 use less_sync_core::wire::invitation as wire;
 use less_sync_core::wire::method;
-use less_sync_core::{InvitationId, MailboxId};
+use less_sync_core::{CanonicalDomain, InvitationId, MailboxId, SpaceId};
+use sha2::{Digest as _, Sha256};
 
 use crate::call::Response;
 use crate::connection::Connection;
@@ -11,6 +12,9 @@ use crate::error::CallError;
 
 /// Maximum invitations per page.
 const PAGE: i32 = 200;
+
+/// Prefix of the hashed text of a space hint, which ends with the bytes of the space (protocol §4.21).
+const HINT_LABEL: &[u8] = b"less-sync:space-hint:v1\0";
 
 /// Invitation in a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,31 @@ impl Connection {
             wire::InvitationCreateParams { mailbox_id: &mailbox_id, payload, server: None, tag: None };
         let response = self.call(method::INVITATION_CREATE, &params).await?;
         single(&response)
+    }
+
+    /// As [`Self::invite`], in a mailbox of `server`, which this server must trust. The hint about `space` lets the server of
+    /// the mailbox find the home of the space. Returns `None` when another server has the invitation, which can then not be
+    /// fetched here.
+    ///
+    /// # Errors
+    /// See [`CallError`]; `bad_request` when the server is not a trusted peer.
+    pub async fn invite_at(
+        &self,
+        server: &CanonicalDomain,
+        mailbox: MailboxId,
+        space: SpaceId,
+        payload: &str,
+    ) -> Result<Option<Invitation>, CallError> {
+        let (mailbox_id, server, tag) = (mailbox.to_hex(), server.to_string(), space_hint(space));
+        let params = wire::InvitationCreateParams {
+            mailbox_id: &mailbox_id,
+            payload,
+            server: Some(&server),
+            tag: Some(&tag),
+        };
+        let response = self.call(method::INVITATION_CREATE, &params).await?;
+        let created: wire::Invitation<'_> = response.decode()?;
+        if created.id == wire::FORWARDED { Ok(None) } else { invitation(&created).map(Some) }
     }
 
     /// Lists a page of the caller's mailbox, oldest first, after the invitation `after`; the last page is empty.
@@ -69,6 +98,14 @@ impl Connection {
         let response = self.call(method::INVITATION_DELETE, &wire::InvitationIdParams { id: &id }).await?;
         response.decode::<Empty>().map(drop)
     }
+}
+
+/// Hint about a space for the server of a mailbox: tells nothing to whoever does not know the id.
+fn space_hint(space: SpaceId) -> [u8; 16] {
+    let digest = Sha256::new().chain_update(HINT_LABEL).chain_update(space.as_bytes()).finalize();
+    let mut hint = [0; 16];
+    hint.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    hint
 }
 
 fn single(response: &Response) -> Result<Invitation, CallError> {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use less_sync_client::crypto::Identity;
 use less_sync_client::sharing::Address;
+use less_sync_core::CanonicalDomain;
 
 use crate::claims::Claims;
 use crate::failure::Failure;
@@ -15,14 +16,21 @@ use crate::target::Target;
 #[command(
     after_help = "The first call creates an identity in the key directory. Give the address to the person who invites you. It is not secret, but it must reach them unmodified."
 )]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Name of your server among its peers, for users of other servers: the host of its `FEDERATION_DOMAIN`
+    #[arg(long, value_name = "SERVER")]
+    at: Option<CanonicalDomain>,
+}
 
 /// Prints the address alone; as JSON, with its parts. Creates an identity the first time.
-pub(crate) async fn run(target: &Target, _arguments: &Arguments, json: bool) -> Result<(), Failure> {
+pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let keys = target.key_directory()?;
     let identity = keys.identity_or_create()?;
     let (_, claims) = target.token_of(&identity).await?;
-    let address = address(&identity, &claims)?;
+    let mut address = address(&identity, &claims)?;
+    if let Some(server) = &arguments.at {
+        address = address.at(server.clone());
+    }
     if json {
         let line = Fields::new()
             .with("did", address.did().as_str())

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `<!-- run -->` | runs in the shell of the session, and must succeed |
 //! | `<!-- run: fails -->` | its last command must fail |
-//! | `<!-- run: background NAME -->` | runs until the end of the session, as in a terminal of its own. `server` is one with `--dev`, `production` one without, `issuer` an issuer |
+//! | `<!-- run: background NAME -->` | runs until the end of the session, as in a terminal of its own. `server` and `other` are servers with `--dev`, `production` one without, `issuer` an issuer |
 //! | `<!-- prints -->`, `<!-- prints: NAME -->` | lines that the block before, or the one of this name, prints in this order; `…` is any text |
 //! | `<!-- not run: REASON -->` | is not run |
 //!
@@ -50,6 +50,16 @@ async fn readme_works_as_written() {
     let versions: std::collections::HashSet<_> =
         migrations.iter().map(|line| line.split("\"version\":").nth(1)).collect();
     assert_eq!(versions.len(), migrations.len(), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readme_works_with_two_servers() {
+    let mut session = Session::new(&[]);
+    session.run(&section("Two servers")).await;
+    for server in ["server", "other"] {
+        let log = session.end(server);
+        assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    }
 }
 
 /// Variables of a session that name a local PostgreSQL server.

@@ -14,6 +14,7 @@ mod demo;
 mod development_server;
 mod doctor;
 mod documents;
+mod federation;
 mod files;
 mod history_check;
 mod live;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use less_sync_client::crypto::SpaceKey;
 use less_sync_client::sharing::{Act, Address, Admission, Offer};
-use less_sync_core::{Permission, Timestamp};
+use less_sync_core::{InvitationId, Permission, Timestamp};
 
 use super::log;
 use super::rotation::list_members;
@@ -17,7 +17,7 @@ use crate::target::Target;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "`less-sync identity` prints the address of a user. An invitation expires after seven days."
+    after_help = "`less-sync identity` prints the address of a user, `less-sync identity --at SERVER` the one for users of other servers. An invitation expires after seven days."
 )]
 pub(crate) struct Arguments {
     /// Address of the user to invite
@@ -86,11 +86,27 @@ async fn invite(session: &mut SpaceSession, arguments: &Arguments) -> anyhow::Re
     session.shared.catch_up(&session.connection).await?;
     let offer = Offer::seal(&session.shared.identity, session.shared.membership(), address, &ucan);
     let offer = offer.context("there is no key for this space")?;
-    let invitation = session.connection.invite(address.mailbox(), &offer).await;
-    let invitation = invitation.context("cannot send the invitation")?;
-    Ok(Fields::new()
-        .with("invitation", invitation.id.to_string())
+    let line = match deliver(session, address, &offer).await? {
+        Some(id) => Fields::new().with("invitation", id.to_string()),
+        None => Fields::new().with("server", address.server().map(ToString::to_string).unwrap_or_default()),
+    };
+    Ok(line
         .with("member", address.did().as_str())
         .with("permission", permission_name(*permission))
         .with("expires", clock::format_timestamp(expires_at)))
+}
+
+/// Sends an offer to the mailbox of `address`. Returns its id, unless another server has it.
+async fn deliver(
+    session: &SpaceSession,
+    address: &Address,
+    offer: &str,
+) -> anyhow::Result<Option<InvitationId>> {
+    let (connection, mailbox) = (&session.connection, address.mailbox());
+    let sent = match address.server() {
+        Some(server) => connection.invite_at(server, mailbox, session.shared.space(), offer).await,
+        None => connection.invite(mailbox, offer).await.map(Some),
+    };
+    let sent = sent.context("cannot send the invitation")?;
+    Ok(sent.map(|invitation| invitation.id))
 }

@@ -30,6 +30,8 @@ pub(crate) struct Session {
     environment: Vec<(String, String)>,
     port: u16,
     issuer_port: u16,
+    /// Port of a second server, which has an address of its own.
+    other_port: u16,
     /// Blocks that have run in the shell.
     history: PathBuf,
     running: Vec<(String, Child)>,
@@ -50,7 +52,7 @@ impl Session {
             folder.path().join("README.md"),
         )
         .unwrap();
-        let [port, issuer_port] = [free_address().port(), free_address().port()];
+        let [port, issuer_port, other_port] = [(); 3].map(|()| free_address().port());
         let built = development_server::program();
         for name in ["less-sync", "less-sync-server", "less-sync-migrate"] {
             let program = built.with_file_name(name);
@@ -77,6 +79,7 @@ impl Session {
             environment: variables,
             port,
             issuer_port,
+            other_port,
             history,
             running: Vec::new(),
             blocks: 0,
@@ -89,6 +92,7 @@ impl Session {
         for (at, block) in blocks.iter().enumerate() {
             let text = block.text.replace("127.0.0.1:5379", &format!("127.0.0.1:{}", self.port));
             let text = text.replace("127.0.0.1:5380", &format!("127.0.0.1:{}", self.issuer_port));
+            let text = text.replace("127.0.0.2:5381", &format!("127.0.0.2:{}", self.other_port));
             match &block.mark {
                 Mark::Run => self.shell(&text, true).await,
                 Mark::Fails => self.shell(&text, false).await,
@@ -184,7 +188,7 @@ impl Session {
 /// Line that the block of a server prints when it is ready.
 fn ready_line(name: &str) -> Option<&'static str> {
     match name {
-        "server" => Some("less-sync is ready for development"),
+        "server" | "other" => Some("less-sync is ready for development"),
         "production" => Some("…server listening…"),
         "issuer" => Some("…issuer listening…"),
         _ => None,

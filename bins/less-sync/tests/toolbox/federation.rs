@@ -1,0 +1,3 @@
+//! Spaces of users on two servers that trust each other.
+
+mod sharing;
