@@ -1,5 +1,7 @@
 //! DER encoding of certificates.
 
+use std::net::IpAddr;
+
 const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -15,6 +17,8 @@ const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 /// Tag of a host name in a subject alternative name.
 const DNS_NAME: u8 = 0x82;
+/// Tag of an address in a subject alternative name.
+const IP_ADDRESS: u8 = 0x87;
 
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
@@ -39,7 +43,7 @@ pub(super) struct Subject<'a> {
 pub(super) enum Extension<'a> {
     /// The holder signs certificates.
     Authority,
-    /// The holder is the server of this host.
+    /// The holder is the server of this host name or address.
     Host(&'a str),
 }
 
@@ -79,7 +83,12 @@ impl Extension<'_> {
                 )
             }
             Self::Host(host) => {
-                let names = element(SEQUENCE, &element(DNS_NAME, host.as_bytes()));
+                let name = match host.parse() {
+                    Ok(IpAddr::V4(address)) => element(IP_ADDRESS, &address.octets()),
+                    Ok(IpAddr::V6(address)) => element(IP_ADDRESS, &address.octets()),
+                    Err(_) => element(DNS_NAME, host.as_bytes()),
+                };
+                let names = element(SEQUENCE, &name);
                 join_as(SEQUENCE, &[element(OID, ALTERNATIVE_NAME), element(OCTET_STRING, &names)])
             }
         }

@@ -11,7 +11,7 @@ const DEPLOYED: &str = include_str!("../../../../../deploy/proxies/nginx.conf");
 /// Directives of a location that serves everything but what a test leaves out or adds.
 const LOCATION: [&str; 6] = [
     "proxy_http_version 1.1;",
-    "proxy_set_header Host $host;",
+    "proxy_set_header Host $http_host;",
     "proxy_set_header Upgrade $http_upgrade;",
     "proxy_set_header Connection upgrade;",
     "proxy_request_buffering off; proxy_buffering off;",

@@ -8,7 +8,7 @@ use less_sync_client::crypto::Identity;
 use less_sync_client::sharing::Address;
 use less_sync_client::{AccessToken, Auth, Connection, Dialer, Endpoint, Events};
 use less_sync_core::SpaceId;
-use less_sync_test_support::{TestServer, within};
+use less_sync_test_support::{Authority, TestServer, within};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -21,10 +21,19 @@ pub(crate) struct ToolboxUser {
     pub(crate) address: Address,
     url: String,
     token: String,
+    /// Certificates that the program trusts; `None`: those of the system.
+    trusted: Option<PathBuf>,
     folder: TempDir,
 }
 
 impl ToolboxUser {
+    /// User of a server with TLS, whose certificate is one of `authority`.
+    pub(crate) fn over_tls(server: &TestServer, user: &str, authority: &Authority) -> Self {
+        let person = Self::new(server, user);
+        let url = format!("https://{}", server.address());
+        Self { url, trusted: Some(authority.certificate()), ..person }
+    }
+
     pub(crate) fn new(server: &TestServer, user: &str) -> Self {
         let identity = Identity::random();
         let mailbox = identity.mailbox(&server.issuer().url(), user);
@@ -34,6 +43,7 @@ impl ToolboxUser {
             address: Address::new(identity.did(), mailbox).unwrap(),
             url: format!("http://{}", server.address()),
             token: server.issuer().mint(&claims),
+            trusted: None,
             folder: tempfile::tempdir().unwrap(),
             identity,
         };
@@ -127,6 +137,9 @@ impl Shell for ToolboxUser {
         let mut command = program(arguments);
         command.env("LESS_SYNC_URL", &self.url).env("LESS_SYNC_TOKEN", &self.token);
         command.env("LESS_SYNC_KEYS", self.keys());
+        if let Some(trusted) = &self.trusted {
+            command.env("SSL_CERT_FILE", trusted);
+        }
         command
     }
 }
