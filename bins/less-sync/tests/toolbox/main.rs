@@ -10,6 +10,7 @@
 mod admin;
 mod bench;
 mod cli;
+mod compose;
 mod demo;
 mod development_server;
 mod doctor;
