@@ -49,6 +49,12 @@ impl<'s> SharedSpace<'s> {
         &self.owner
     }
 
+    /// The owner, without the server.
+    #[must_use]
+    pub fn into_owner(self) -> Member {
+        self.owner
+    }
+
     /// UCAN of the owner, the root of every chain.
     #[must_use]
     pub fn root(&self) -> &str {

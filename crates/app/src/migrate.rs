@@ -15,6 +15,7 @@ mod output;
 mod postgres;
 mod progress;
 mod reset_rewrap;
+mod route;
 mod schema;
 mod sqlite;
 mod verify;
@@ -68,6 +69,9 @@ fn execute(arguments: Arguments, process: &Process) -> Result<ExitCode, ExitErro
     if let Command::Bind(bind) = &command {
         return runtime.block_on(bind::bind(&connection, &process.environment, bind));
     }
+    if let Command::Route(route) = &command {
+        return runtime.block_on(route::route(&connection, &process.environment, route));
+    }
     if let Command::Backup(arguments) = &command {
         let made = backup::backup(&connection, &process.environment, process.version, arguments);
         return runtime.block_on(made);
@@ -98,6 +102,7 @@ async fn work(database: &Database, command: &Command) -> Result<ExitCode, ExitEr
             Command::Create(_)
             | Command::Blobs(_)
             | Command::Bind(_)
+            | Command::Route(_)
             | Command::Manual(_)
             | Command::Backup(_)
             | Command::Restore(_),

@@ -12,6 +12,7 @@ mod drill;
 mod fsck;
 mod maintenance;
 mod postgres;
+mod route;
 mod site;
 mod sqlite;
 mod usage;

@@ -1,13 +1,14 @@
 //! Command-line arguments of the migrator.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use less_sync_auth::TrustedIssuer;
 use less_sync_core::{Did, InvalidName, MailboxId, SpaceId};
 use less_sync_manual::Manual;
-use less_sync_storage::CursorJump;
+use less_sync_storage::{CursorJump, HomeServer, InvalidHomeServer};
 
 use crate::config::parse_duration;
 
@@ -51,6 +52,9 @@ pub(super) enum Command {
     Blobs(BlobsCommand),
     /// Bind a DID or a mailbox to an issuer, whichever it is bound to (`DID_ISSUERS`). Effective within a minute
     Bind(BindArguments),
+    /// Show or change the server that holds a space
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// End the pending rewrap of a space, whichever keys are left: shows counts, and changes nothing without --yes
     ResetRewrap(ResetRewrapArguments),
     /// Free unused space: `VACUUM` and a checkpoint of SQLite, `VACUUM (ANALYZE)` of the tables of PostgreSQL
@@ -65,6 +69,63 @@ pub(super) enum Command {
     Restore(RestoreArguments),
     #[command(flatten)]
     Manual(Manual),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RouteCommand {
+    /// Print the home of a space: `local`, or the server that holds it
+    Show {
+        /// Id of the space
+        space: SpaceId,
+    },
+    /// Set the home of a space. Effective in a running server when the space is used next
+    Set {
+        /// Id of the space
+        space: SpaceId,
+        /// Server that holds the space, as it is listed in the peers file, or `local`
+        home: Home,
+        /// Also for a space that has records, members or files here, which nobody can read then
+        #[arg(long)]
+        force: bool,
+    },
+    /// Forget the home of a space that another server holds; it is looked for when the space is used next
+    Delete {
+        /// Id of the space
+        space: SpaceId,
+    },
+}
+
+impl RouteCommand {
+    pub(super) fn space(&self) -> SpaceId {
+        let (Self::Show { space } | Self::Set { space, .. } | Self::Delete { space }) = self;
+        *space
+    }
+}
+
+/// Home of a space on the command line.
+#[derive(Clone, Debug)]
+pub(super) enum Home {
+    /// This server.
+    Own,
+    /// Another one.
+    Server(HomeServer),
+}
+
+impl Home {
+    pub(super) fn server(&self) -> Option<&HomeServer> {
+        match self {
+            Self::Own => None,
+            Self::Server(server) => Some(server),
+        }
+    }
+}
+
+impl FromStr for Home {
+    type Err = InvalidHomeServer;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHomeServer> {
+        if text == "local" { Ok(Self::Own) } else { text.parse().map(Self::Server) }
+    }
 }
 
 #[derive(Debug, Args)]
