@@ -28,6 +28,7 @@ mod issuer;
 mod log_scan;
 mod nats;
 mod notation;
+mod original_home;
 #[cfg(feature = "otel")]
 mod otlp;
 pub mod postgres;
@@ -53,6 +54,7 @@ pub use issuer::{Behaviour, Claims, Issuer};
 pub use log_scan::{LogWatch, never_logged};
 pub use nats::NatsServer;
 pub use notation::{bytes, decode, encode, hex, unhex};
+pub use original_home::OriginalHome;
 #[cfg(feature = "otel")]
 pub use otlp::OtlpCollector;
 pub use proxy::{Fault, FaultProxy, Link};

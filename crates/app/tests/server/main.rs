@@ -58,6 +58,8 @@ mod federation {
     mod key_lookup;
     mod link;
     mod live;
+    mod original_home;
+    mod original_peer;
     mod outbound;
     mod own_keys;
     mod quotas;

@@ -33,3 +33,23 @@ async fn di_1_document_names_the_links_of_a_server_that_accepts_them() {
     let document = document(&alone, "less-platform").await;
     assert_eq!((&document["federation"], &document["federation_ws"]), (&json!(false), &json!("")));
 }
+
+/// Federation §18.1, http §5: pages of every origin read the public documents, also when the API is for listed ones.
+#[tokio::test]
+async fn public_documents_are_for_pages_of_every_origin() {
+    let server = described(trusting(&[&Peer::new("b.example", 1)]))
+        .setting("CORS_ALLOWED_ORIGINS", "https://app.example")
+        .start()
+        .await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = async |path: &str| {
+        let request = http.get(format!("http://{}{path}", server.address()));
+        let response = request.header("Origin", "https://evil.example").send();
+        let response = less_sync_test_support::within("the response", response).await.unwrap();
+        response.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned())
+    };
+    for name in ["jwks.json", "less-platform", "betterbase"] {
+        assert_eq!(get(&format!("/.well-known/{name}")).await.as_deref(), Some("*"), "{name}");
+    }
+    assert_eq!(get("/api/v1/federation/trusted").await, None);
+}
