@@ -6,4 +6,5 @@ mod command;
 mod generation;
 mod lifecycle;
 mod published;
+mod rotation;
 mod usage;
