@@ -44,6 +44,13 @@ const RAISED: [(&str, &str); 9] = [
 /// Settings of every launched server: it stops without waiting for clients.
 const SHUTDOWN: [(&str, &str); 2] = [("WS_SHUTDOWN_DRAIN", "1s"), ("WS_SHUTDOWN_SPREAD", "0")];
 
+/// More settings of a server, and files in its directory, which is its working directory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) settings: Vec<(&'static str, String)>,
+    pub(crate) files: Vec<(&'static str, String)>,
+}
+
 /// Development server in a temporary directory; dropping it kills the process and removes the directory.
 #[derive(Debug)]
 pub struct LaunchedServer {
@@ -59,13 +66,26 @@ impl LaunchedServer {
     /// # Errors
     /// Missing program, or a directory or port that is not available.
     pub fn start(options: &ServerOptions, limits: Limits) -> anyhow::Result<Self> {
+        Self::start_at(free_address()?, options, limits, &Surroundings::default())
+    }
+
+    /// As [`LaunchedServer::start`], at `address` and with more settings and files.
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        options: &ServerOptions,
+        limits: Limits,
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<Self> {
         let directory = match &options.data {
             Some(parent) => tempfile::tempdir_in(parent),
             None => tempfile::tempdir(),
         };
         let directory = directory.context("cannot create a directory for the server")?;
         let program = program(options)?;
-        let address = free_address()?;
+        for (name, content) in &surroundings.files {
+            std::fs::write(directory.path().join(name), content)
+                .context("cannot write a file of the server")?;
+        }
         let log = File::create(directory.path().join(LOG))?;
         let raised: &[(&str, &str)] = match limits {
             Limits::Shipped | Limits::Unknown => &[],
@@ -78,6 +98,7 @@ impl LaunchedServer {
             .args(database)
             .envs(SHUTDOWN)
             .envs(raised.iter().copied())
+            .envs(surroundings.settings.iter().map(|(name, value)| (name, value)))
             .env_remove("LESS_SYNC_URL")
             .env_remove("LESS_SYNC_TOKEN")
             .current_dir(directory.path())

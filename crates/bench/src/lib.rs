@@ -24,6 +24,7 @@
 mod clock;
 mod connection;
 mod disk;
+mod federated_pair;
 mod figures;
 mod frames;
 mod launch;

@@ -4,6 +4,7 @@ mod churn;
 mod connect;
 mod events;
 mod fan_out;
+mod federation;
 mod files;
 mod hostile;
 mod idle;
@@ -44,6 +45,8 @@ pub enum Scenario {
     Files(files::Load),
     /// Measure the memory of idle connections
     Idle(idle::Load),
+    /// Measure pushes and deliveries by way of a second server that holds nothing
+    Federation(federation::Load),
     /// Measure the time from launch to readiness, and the memory of an idle server
     Startup(startup::Load),
     /// Measure dialling, authentication and subscription
@@ -62,6 +65,9 @@ impl Scenario {
         if let Self::Startup(load) = self {
             return startup::run(server, load).await;
         }
+        if let Self::Federation(load) = self {
+            return federation::run(server, load).await;
+        }
         let time = server.time;
         let limits = self.limits(server);
         let server = ServerUnderTest::new(url, server, limits).await?;
@@ -79,7 +85,7 @@ impl Scenario {
             Self::Churn(load) => churn::run(&server, load).await,
             Self::Stalled(load) => stalled::run(&server, load, time).await,
             Self::Hostile(load) => hostile::run(&server, load, time).await,
-            Self::Startup(_) => Ok(Figures::new("startup")),
+            Self::Startup(_) | Self::Federation(_) => Ok(Figures::new("startup")),
         };
         server.stop(figures).await
     }

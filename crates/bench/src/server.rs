@@ -62,7 +62,11 @@ impl ServerUnderTest {
     }
 
     async fn launch(options: &ServerOptions, limits: Limits) -> anyhow::Result<Self> {
-        let mut launched = LaunchedServer::start(options, limits)?;
+        Self::of(LaunchedServer::start(options, limits)?).await
+    }
+
+    /// Waits for a launched server.
+    pub(crate) async fn of(mut launched: LaunchedServer) -> anyhow::Result<Self> {
         launched.until_healthy()?;
         let url = ServerUrl::parse(&format!("http://{}", launched.address()))?;
         let (process, data) = (launched.process(), launched.directory().to_owned());

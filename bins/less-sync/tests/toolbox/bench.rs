@@ -57,6 +57,18 @@ fn push_to_shared_spaces() {
 }
 
 #[test]
+fn federation() {
+    let figures = [
+        "push_home_p50_ms",
+        "push_federated_p50_ms",
+        "live_home_events",
+        "live_federated_events",
+        "fan_out_federated_last_p99_ms",
+    ];
+    measures_all(&figures, &["federation", "--rate", "50", "--watchers", "3"]);
+}
+
+#[test]
 fn presence() {
     measures("deliveries_per_s", &["presence", "--peers", "5", "--window", "4"]);
 }
