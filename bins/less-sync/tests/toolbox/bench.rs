@@ -14,7 +14,8 @@ fn measures(figure: &str, scenario: &[&str]) {
 /// Runs an attack on a small scale, beside two bystanders; the work of the attacker must be above zero.
 fn attacks(work: &str, attack: &[&str]) {
     let scenario = [&["hostile", "--bystanders", "2"], attack].concat();
-    measures_all(&["undisturbed_pushes", "attacked_pushes", "resident_peak_mib", work], &scenario);
+    let pushes = ["undisturbed_pushes", "attacked_pushes", "attacked_p50_ratio", "attacked_p99_ratio"];
+    measures_all(&[&pushes[..], &["resident_peak_mib", work]].concat(), &scenario);
 }
 
 /// Runs a scenario under a small load; all `expected` figures must be above zero.

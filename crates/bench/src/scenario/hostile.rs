@@ -101,18 +101,19 @@ async fn measure<A: Attack>(
     let ready = attack.prepare(server).await?;
 
     let period = Period::start(time / 2);
-    let (latencies, before) =
+    let (undisturbed, before) =
         tokio::try_join!(bystanders.push(period), memory::peak(server.process(), period))?;
-    bystanders::add_to(&mut figures, "undisturbed", &latencies);
+    bystanders::add_to(&mut figures, "undisturbed", &undisturbed);
 
     let period = Period::start(time / 2);
     let meter = server.meter()?;
-    let (latencies, peak, work) = tokio::try_join!(
+    let (attacked, peak, work) = tokio::try_join!(
         bystanders.push(period),
         memory::peak(server.process(), period),
         attack.run(server, ready, period),
     )?;
-    bystanders::add_to(&mut figures, "attacked", &latencies);
+    bystanders::add_to(&mut figures, "attacked", &attacked);
+    bystanders::add_comparison(&mut figures, &undisturbed, &attacked);
     for (name, count) in work.into_counts() {
         figures.add(format!("attack_{name}"), count);
     }

@@ -24,6 +24,9 @@ const RECORD_BYTES: usize = 1024;
 /// Maximum pushes of a bystander without a response; below the number of calls that a connection may have waiting.
 const WINDOW: usize = 32;
 
+/// Attacked p99 that is good enough whatever it was undisturbed, in milliseconds.
+const ALWAYS_GOOD_MS: f64 = 8.0;
+
 /// Bystanders on a thread of their own: a thread shared with the attacker would add the attacker's own work to their latencies.
 #[derive(Debug)]
 pub(super) struct Bystanders {
@@ -90,4 +93,15 @@ impl Load {
 pub(super) fn add_to(figures: &mut Figures, phase: &str, latencies: &Latencies) {
     figures.add(format!("{phase}_pushes"), latencies.count());
     figures.add_latencies(&format!("{phase}_push"), latencies);
+}
+
+/// Adds the ratio of the attacked p50 and p99 to the undisturbed ones, and whether the p99 is within the bound: twice the
+/// undisturbed one, or [`ALWAYS_GOOD_MS`].
+pub(super) fn add_comparison(figures: &mut Figures, undisturbed: &Latencies, attacked: &Latencies) {
+    for (label, quantile) in [("p50", 0.5), ("p99", 0.99)] {
+        let ratio = attacked.quantile_ms(quantile) / undisturbed.quantile_ms(quantile).max(f64::EPSILON);
+        figures.add_decimal(format!("attacked_{label}_ratio"), ratio);
+    }
+    let (before, beside) = (undisturbed.quantile_ms(0.99), attacked.quantile_ms(0.99));
+    figures.add("within_bound", beside <= (2.0 * before).max(ALWAYS_GOOD_MS));
 }
