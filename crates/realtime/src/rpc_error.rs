@@ -227,6 +227,9 @@ impl From<EpochKeyRejection> for RpcError {
     fn from(rejection: EpochKeyRejection) -> Self {
         match rejection {
             EpochKeyRejection::InvalidEpoch => Self::new(ErrorCode::BadRequest, "invalid epoch"),
+            EpochKeyRejection::StoreFull => {
+                Self::new(ErrorCode::PayloadTooLarge, "store full").by(Rule::StoreFull)
+            }
         }
     }
 }
@@ -254,6 +257,9 @@ impl From<InvitationRejection> for RpcError {
             InvitationRejection::NotFound => Self::new(ErrorCode::NotFound, "not found"),
             InvitationRejection::MailboxFull => {
                 Self::new(ErrorCode::RateLimited, "mailbox full").by(Rule::Full)
+            }
+            InvitationRejection::StoreFull => {
+                Self::new(ErrorCode::PayloadTooLarge, "store full").by(Rule::StoreFull)
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Shares: keys of epochs, each wrapped for one member.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{Did, Epoch, Requested, SpaceId};
@@ -41,8 +43,10 @@ impl EpochKeys for SqliteStorage {
     ) -> Result<(), EpochKeyError> {
         let access = grant.access().clone();
         let rows = shares.iter().count().saturating_mul(SHARE_BYTES);
-        let load = Load::of(&access, shares.payload_bytes().saturating_add(rows));
-        self.writer.write(load, move |db| put(db, &access, epoch, &shares)).await
+        let bytes = shares.payload_bytes().saturating_add(rows);
+        let (load, reserve) = (Load::of(&access, bytes), Arc::clone(&self.reserve));
+        let has_room = move || reserve.admits(bytes);
+        self.writer.write(load, move |db| put(db, &access, epoch, &shares, &has_room)).await
     }
 
     async fn epoch_key(
@@ -70,11 +74,15 @@ fn put(
     access: &Access,
     epoch: Requested<Epoch>,
     shares: &KeyShares,
+    has_room: impl Fn() -> bool,
 ) -> Result<(), EpochKeyError> {
     let space = for_writing(db, access)?;
     let latest = space.key_generation.next().unwrap_or(space.key_generation);
     let valid = epoch.value().filter(|epoch| *epoch <= latest);
     let epoch = valid.ok_or(EpochKeyRejection::InvalidEpoch)?.get();
+    if !has_room() {
+        return Err(EpochKeyRejection::StoreFull.into());
+    }
     let id = space.id.as_bytes();
     let mut delete = db.prepare_cached(DELETE).map_err(storage_error)?;
     delete.execute(params![id, epoch]).map_err(storage_error)?;

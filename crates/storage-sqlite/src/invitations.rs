@@ -1,5 +1,7 @@
 //! Invitations in mailboxes.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use less_sync_core::{InvitationId, MailboxId, PeerId};
@@ -11,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::SqliteStorage;
 use crate::clock::{micros, now_micros};
+use crate::disk_reserve::DiskReserve;
 use crate::error::storage_error;
 
 /// Estimate of the log bytes per created or purged invitation, without its payload.
@@ -53,7 +56,9 @@ impl Invitations for SqliteStorage {
         limits: MailboxLimits,
     ) -> Result<Invitation, InvitationError> {
         let bytes = INVITATION_BYTES + invitation.payload.len();
-        self.writer.write(bytes, move |db| create(db, mailbox, &invitation, limits)).await
+        let reserve = Arc::clone(&self.reserve);
+        let create = move |db: &Connection| create(db, mailbox, &invitation, limits, &reserve);
+        self.writer.write(bytes, create).await
     }
 
     async fn invitations(
@@ -113,6 +118,7 @@ fn create(
     mailbox: MailboxId,
     invitation: &NewInvitation,
     limits: MailboxLimits,
+    reserve: &DiskReserve,
 ) -> Result<Invitation, InvitationError> {
     let (mailbox, now) = (mailbox.to_hex(), now_micros());
     let mut count = db.prepare_cached(COUNT).map_err(storage_error)?;
@@ -122,6 +128,9 @@ fn create(
     let peer_is_done = invitation.origin_peer.is_some() && from_peer as usize >= limits.from_one_peer;
     if all as usize >= limits.invitations || peer_is_done {
         return Err(InvitationRejection::MailboxFull.into());
+    }
+    if !reserve.admits(INVITATION_BYTES + invitation.payload.len()) {
+        return Err(InvitationRejection::StoreFull.into());
     }
     let NewInvitation { id, payload, origin_peer } = invitation;
     let expires = now.saturating_add(micros(limits.lifetime));

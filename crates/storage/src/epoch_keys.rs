@@ -65,6 +65,9 @@ rejections! {
         /// The epoch is below 1 or after the next one.
         #[error("epoch out of range")]
         InvalidEpoch,
+        /// The disk of an embedded database is at its reserve.
+        #[error("store full")]
+        StoreFull,
     }
 }
 
@@ -75,7 +78,8 @@ pub trait EpochKeys: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::SpaceNotFound`], [`StorageError::SpaceKindMismatch`], [`StorageError::SpaceIsRemote`],
-    /// [`StorageError::Revoked`]; [`EpochKeyRejection::InvalidEpoch`] for an epoch below 1 or after the next one.
+    /// [`StorageError::Revoked`]; [`EpochKeyRejection::InvalidEpoch`] for an epoch below 1 or after the next one;
+    /// [`EpochKeyRejection::StoreFull`].
     async fn put_epoch_keys(
         &self,
         grant: &AdminGrant,

@@ -68,6 +68,9 @@ rejections! {
         /// The mailbox, or the share of it that one peer may fill, is full.
         #[error("mailbox full")]
         MailboxFull,
+        /// The disk of an embedded database is at its reserve.
+        #[error("store full")]
+        StoreFull,
     }
 }
 
@@ -78,7 +81,7 @@ pub trait Invitations: Send + Sync {
     /// another id is another invitation.
     ///
     /// # Errors
-    /// [`InvitationRejection::MailboxFull`].
+    /// [`InvitationRejection::MailboxFull`]; [`InvitationRejection::StoreFull`].
     async fn create_invitation(
         &self,
         mailbox: MailboxId,

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, RecordId, SpaceId};
+use less_sync_core::{Cursor, InvitationId, MailboxId, RecordId, SpaceId};
 use less_sync_storage::{
-    Change, CursorAhead, DiskSpace, PullError, PullPage, PullRequest, Push, PushError, PushLimits,
+    Change, CursorAhead, DiskSpace, INVITATION_LIFETIME, InvitationRejection, Invitations as _,
+    MailboxLimits, NewInvitation, PullError, PullPage, PullRequest, Push, PushError, PushLimits,
     PushRejection, Pushed, ReadGrant, Record, RecordState, Records as _, Row, Spaces as _, StorageError,
     Volume, WriteGrant,
 };
@@ -133,10 +134,20 @@ async fn disk_at_its_reserve_takes_deletions_only() {
         matches!(created_dead, Err(StorageError::Rejected(PushRejection::StoreFull))),
         "{created_dead:?}"
     );
+    let invitation = || NewInvitation {
+        id: InvitationId::from_bytes([3; 16]),
+        payload: Bytes::from_static(&[7; 1 << 17]),
+        origin_peer: None,
+    };
+    let (mailbox, lifetime) = (MailboxId::from_bytes([2; 32]), INVITATION_LIFETIME);
+    let limits = MailboxLimits { invitations: 10, from_one_peer: 10, lifetime };
+    let invited = harness.storage.create_invitation(mailbox, invitation(), limits).await;
+    assert!(matches!(invited, Err(StorageError::Rejected(InvitationRejection::StoreFull))), "{invited:?}");
     let deleted = push(&harness.storage, space(1), 1, cursor(1), RecordState::Tombstone).await;
     assert!(is_committed(&deleted), "{deleted:?}");
     disk.0.store(1 << 30, Ordering::SeqCst);
     assert!(is_committed(&harness.push(space(1), 2, Cursor::ZERO, 2 << 20).await));
+    harness.storage.create_invitation(mailbox, invitation(), limits).await.unwrap();
     harness.storage.close().await;
 }
 

@@ -1,12 +1,15 @@
 //! Faults below operations on shared spaces: a full disk, a closed database. No operation takes effect in part, and no
 //! failure is reported as a result.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use less_sync_core::{Cid, Cursor, Dek, DekKind, RecordId, SpaceId};
 use less_sync_storage::{
-    AdminGrant, Change, Deks as _, EpochKeys as _, Epochs as _, KeyShares, ProofChain, Push, PushLimits,
-    ReadGrant, RecordState, Records as _, Revocations as _, Rewrap, RewrapGuard, SpaceKind, Spaces as _,
-    StorageError, WriteGrant,
+    AdminGrant, Change, Deks as _, DiskSpace, EpochKeyRejection, EpochKeys as _, Epochs as _, KeyShares,
+    ProofChain, Push, PushLimits, ReadGrant, RecordState, Records as _, Revocations as _, Rewrap,
+    RewrapGuard, SpaceKind, Spaces as _, StorageError, Volume, WriteGrant,
 };
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 use tempfile::TempDir;
@@ -22,9 +25,12 @@ struct Harness {
 impl Harness {
     /// A shared space in a database of so many pages.
     async fn new(max_pages: u32) -> Self {
+        Self::with(|path| SqliteOptions { max_pages: Some(max_pages), ..SqliteOptions::new(path) }).await
+    }
+
+    async fn with(options: impl FnOnce(PathBuf) -> SqliteOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("sync.db");
-        let options = SqliteOptions { max_pages: Some(max_pages), ..SqliteOptions::new(path) };
+        let options = options(directory.path().join("sync.db"));
         let storage = SqliteStorage::open(options).unwrap();
         let kind = SpaceKind::Shared { root_public_key: [2; 33] };
         storage.create_space(SPACE, &"client".parse().unwrap(), kind, None).await.unwrap();
@@ -72,6 +78,29 @@ async fn put_that_fails_leaves_the_old_shares() {
     harness.storage.put_epoch_keys(&admin(), 2.into(), shares(1, b"new")).await.unwrap();
     assert_eq!(harness.share(2, 0).await.unwrap().as_deref(), Some(&b"new"[..]));
     assert_eq!(harness.share(2, 1).await.unwrap(), None);
+    harness.storage.close().await;
+}
+
+/// Disk without any room.
+#[derive(Debug)]
+struct FullDisk;
+
+impl Volume for FullDisk {
+    fn space(&self) -> std::io::Result<DiskSpace> {
+        Ok(DiskSpace { free: 0, total: 20 << 30 })
+    }
+}
+
+/// Storage §8: below the reserve of the disk tokens can be revoked, and no key shares are stored.
+#[tokio::test]
+async fn disk_at_its_reserve_takes_revocations_and_no_shares() {
+    let volume = || Some(Arc::new(FullDisk) as Arc<dyn Volume>);
+    let harness = Harness::with(|path| SqliteOptions { volume: volume(), ..SqliteOptions::new(path) }).await;
+    let rejected = harness.storage.put_epoch_keys(&admin(), 1.into(), shares(1, b"key")).await;
+    assert!(matches!(rejected, Err(StorageError::Rejected(EpochKeyRejection::StoreFull))), "{rejected:?}");
+    assert_eq!(harness.share(1, 0).await.unwrap(), None);
+    harness.storage.revoke(&admin(), Cid::from_bytes([3; 32])).await.unwrap();
+    assert!(harness.storage.is_revoked(SPACE, Cid::from_bytes([3; 32])).await.unwrap());
     harness.storage.close().await;
 }
 
