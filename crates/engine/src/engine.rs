@@ -21,12 +21,16 @@ use crate::quota_rejections::QuotaRejections;
 use crate::random::Random;
 use crate::space_router::SpaceRouter;
 
+/// Page reads at once are divided by this for the share of one user. More of them make no flood of pulls faster where the
+/// database has the same processors, but each is a process there that the commits of others wait behind.
+const PULL_SHARE: usize = 4;
+
 /// Limits of the use cases.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineSettings {
     /// Limits of one push (`MAX_PUSH_RECORDS`, `MAX_RECORD_BLOB_SIZE`, `MAX_PUSH_BYTES`).
     pub push_limits: PushLimits,
-    /// Maximum concurrent page reads of pulls in this process, at least 1 (`MAX_CONCURRENT_PULLS`).
+    /// Maximum concurrent page reads of pulls in this process, at least 1 (`MAX_CONCURRENT_PULLS`); of these a quarter per user.
     pub pull_concurrency: usize,
     /// Limits of a membership log (`MAX_MEMBER_PAYLOAD`, `MEMBERSHIP_LOG_CAP`).
     pub member_limits: MemberLimits,
@@ -135,7 +139,10 @@ impl Engine {
             relay,
             clock,
             random,
-            page_reads: FairSemaphore::new(settings.pull_concurrency),
+            page_reads: FairSemaphore::with_share(
+                settings.pull_concurrency,
+                settings.pull_concurrency / PULL_SHARE,
+            ),
             held_blobs: HeldBlobs::default(),
             settings,
             nodes,

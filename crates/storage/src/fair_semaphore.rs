@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use crate::Flow;
 use crate::turns::Turns;
 
-/// Semaphore whose permits are shared fairly by flows: a flow holds at most all permits but one, and flows that wait get
-/// permits in turn. Cheap to clone.
+/// Semaphore whose permits are shared fairly by flows: a flow holds at most its share of them, and flows that wait get permits
+/// in turn. Cheap to clone.
 #[derive(Clone)]
 pub struct FairSemaphore(Arc<Mutex<State>>);
 
@@ -36,10 +36,16 @@ pub struct FairPermit {
 pub struct SemaphoreClosed;
 
 impl FairSemaphore {
-    /// A semaphore with so many permits; at least one.
+    /// A semaphore with so many permits; at least one. A flow holds at most all but one of several.
     #[must_use]
     pub fn new(permits: usize) -> Self {
-        let state = State { turns: Turns::new(permits), is_closed: false, closers: Vec::new() };
+        Self::with_share(permits, permits.saturating_sub(1))
+    }
+
+    /// A semaphore with so many permits, of which a flow holds at most `share`; at least one of both.
+    #[must_use]
+    pub fn with_share(permits: usize, share: usize) -> Self {
+        let state = State { turns: Turns::with_share(permits, share), is_closed: false, closers: Vec::new() };
         Self(Arc::new(Mutex::new(state)))
     }
 

@@ -1,7 +1,7 @@
 //! Turns of flows on a limited number of places (pure, no I/O).
 //!
-//! A flow has at most all places but one at a time, so a flow with many items leaves one place to the others. A place that
-//! becomes free goes to the next flow in the rotation, whichever flow has waited for longest or with most items.
+//! A flow has at most its share of the places at a time, by default all but one, so a flow with many items leaves places to the
+//! others. A place that becomes free goes to the next flow in the rotation, whichever flow has waited for longest or with most items.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,6 +11,8 @@ use crate::Flow;
 #[derive(Debug)]
 pub(crate) struct Turns<T> {
     places: usize,
+    /// Places that one flow may have.
+    share: usize,
     /// Places taken, of all flows.
     taken: usize,
     /// Places taken by each flow; no entry for none.
@@ -22,10 +24,17 @@ pub(crate) struct Turns<T> {
 }
 
 impl<T> Turns<T> {
-    /// So many places, all of them free; at least one.
-    pub(crate) fn new(places: usize) -> Self {
+    /// So many places, all of them free; at least one. A flow may have all but one.
+    #[cfg(test)]
+    fn new(places: usize) -> Self {
+        Self::with_share(places, places.saturating_sub(1))
+    }
+
+    /// So many places, all of them free, of which one flow may have `share`; at least one of both.
+    pub(crate) fn with_share(places: usize, share: usize) -> Self {
         Self {
             places: places.max(1),
+            share: share.max(1),
             taken: 0,
             held: HashMap::new(),
             waiting: HashMap::new(),
@@ -94,8 +103,7 @@ impl<T> Turns<T> {
     }
 
     fn has_place_for(&self, flow: Flow) -> bool {
-        let share = self.places.saturating_sub(1).max(1);
-        self.taken < self.places && self.held.get(&flow).copied().unwrap_or_default() < share
+        self.taken < self.places && self.held.get(&flow).copied().unwrap_or_default() < self.share
     }
 
     fn occupy(&mut self, flow: Flow) {
@@ -134,6 +142,15 @@ mod tests {
         assert_eq!((turns.taken, turns.next()), (3, None));
         assert!(turns.take(B));
         assert!(!turns.take(C));
+    }
+
+    #[test]
+    fn flow_has_at_most_its_share() {
+        let mut turns = Turns::with_share(8, 2);
+        arrive(&mut turns, &[A, A, A, B, B, B, C]);
+        assert_eq!((turns.taken, turns.next()), (5, None));
+        assert_eq!(after(&mut turns, C), None);
+        assert_eq!([A, B].map(|flow| after(&mut turns, flow)), [Some(2), Some(5)]);
     }
 
     #[test]
