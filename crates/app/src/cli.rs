@@ -148,6 +148,10 @@ fn examine(config: &Config, json: bool) -> Result<(), ExitError> {
     if report.has_failures() { Err(anyhow!("the deployment has failures").into()) } else { Ok(()) }
 }
 
+/// Tasks that a busy worker runs between two looks at the sockets. With the 61 of tokio the messages of others waited for as many
+/// requests of a flood.
+const EVENT_INTERVAL: u32 = 16;
+
 fn serve(arguments: &Arguments, environment: &Values, version: &'static str) -> Result<(), ExitError> {
     let config = configure(arguments, environment)?;
     if arguments.check_config {
@@ -156,7 +160,8 @@ fn serve(arguments: &Arguments, environment: &Values, version: &'static str) -> 
     let log = telemetry::start(&config.logging, Traces::start(config.otel.as_ref(), version)?)?;
     log_effective(&config);
     file_limit::raise()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().event_interval(EVENT_INTERVAL).build();
     let runtime = runtime.context("cannot start the runtime")?;
     let notify_socket = environment.get("NOTIFY_SOCKET").cloned();
     let overrides = Overrides {
