@@ -102,9 +102,9 @@ deb: dist
 deb-check: deb
     deploy/debian-check target/debian/*.deb
 
-# Build the image. Needs Docker or podman.
+# Build the image. Needs Docker or podman, whose own format of images has no health check.
 image engine="docker":
-    {{engine}} build --build-arg REVISION=$(git rev-parse --short=12 HEAD) -t less-sync .
+    BUILDAH_FORMAT=docker {{engine}} build --build-arg REVISION=$(git rev-parse --short=12 HEAD) -t less-sync .
 
 # Run everything that CI runs.
 ci:
