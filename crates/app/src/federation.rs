@@ -118,8 +118,10 @@ impl Federation {
             random: Arc::new(SystemRandom),
             timing: Arc::new(OutboundTiming::default()),
         };
-        let settings =
-            || OutboundSettings { own_peer: self.config.domain.as_ref().map(|domain| domain.peer().clone()) };
+        let settings = || OutboundSettings {
+            own_peer: self.config.domain.as_ref().map(|domain| domain.peer().clone()),
+            has_presence: self.config.has_presence,
+        };
         self.outbound.get_or_init(|| Outbound::new(deps(), settings()))
     }
 
@@ -155,6 +157,7 @@ impl Federation {
             quotas: self.config.home.quotas,
             status_scope: self.config.home.status_scope.clone(),
             has_discovery: trust.has_discovery,
+            has_presence: self.config.has_presence,
             own_peer: self.config.domain.as_ref().map(|domain| domain.peer().clone()),
         };
         let inbound = self.inbound.get_or_init(|| Inbound::new(deps, settings));

@@ -10,11 +10,17 @@ pub fn encode(bytes: &[u8]) -> String {
 /// Decodes exactly 64 lowercase digits into 32 bytes. Uppercase digits are rejected: equal values have equal texts.
 #[must_use]
 pub fn decode_32(text: &str) -> Option<[u8; 32]> {
+    decode(text)
+}
+
+/// Decodes exactly two lowercase digits for each of `N` bytes. Uppercase digits are rejected: equal values have equal texts.
+#[must_use]
+pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, odd) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != 32 || !odd.is_empty() {
+    if pairs.len() != N || !odd.is_empty() {
         return None;
     }
-    let mut bytes = [0; 32];
+    let mut bytes = [0; N];
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId, Timestamp};
 
+use crate::ports::{EphemeralChange, PeerName};
+
 /// Subscription of a local connection to a space of another server. `Debug` shows no chain.
 #[derive(Clone)]
 pub struct RemoteWatch {
@@ -70,4 +72,13 @@ pub trait HomeEvents: Send + Sync {
 
     /// Notifies the subscribers of `space` that they have to subscribe again.
     fn resubscribe(&self, space: SpaceId);
+
+    /// Passes presence, or an event, of a peer at the home on to the subscribers of its space (federation §15).
+    fn ephemeral(&self, change: &EphemeralChange);
+
+    /// Replaces the peers that are present at the home of `space`.
+    fn present(&self, space: SpaceId, peers: Vec<(PeerName, Bytes)>);
+
+    /// Presence of the local subscribers of `space`.
+    fn local_presence(&self, space: SpaceId) -> Vec<EphemeralChange>;
 }

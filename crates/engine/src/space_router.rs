@@ -13,6 +13,7 @@ use less_sync_storage::StorageError;
 
 use crate::HomeError;
 use crate::file_relay::{FileCall, FileRelayError, FileReply};
+use crate::ports::EphemeralChange;
 use crate::remote_rows::{RemoteDekListing, RemoteDeks, RemotePull, RemoteRows};
 use crate::remote_watch::{HomePosition, RemoteWatch};
 
@@ -63,6 +64,9 @@ pub trait RemoteHome: Send + Sync {
 
     /// Ends the interest of a local connection in a space. Never blocks; called for every departing subscriber.
     fn unwatch(&self, space: SpaceId, connection: ConnectionId);
+
+    /// Passes presence, or an event, of a local subscriber on to the home server (federation §15). Never blocks.
+    fn ephemeral(&self, change: EphemeralChange);
 }
 
 /// Shared handle of a home server.
@@ -118,6 +122,11 @@ impl HomeHandle {
     /// Ends the interest of a local connection, see [`RemoteHome::unwatch`].
     pub fn unwatch(&self, space: SpaceId, connection: ConnectionId) {
         self.0.unwatch(space, connection);
+    }
+
+    /// Passes presence, or an event, of a local subscriber on, see [`RemoteHome::ephemeral`].
+    pub fn ephemeral(&self, change: EphemeralChange) {
+        self.0.ephemeral(change);
     }
 }
 

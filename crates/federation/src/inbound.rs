@@ -1,7 +1,6 @@
 //! Links that peers dial: authentication of the upgrade, and the requests on them (federation §7, §8).
 
 mod authenticate;
-mod bucket;
 mod link;
 mod links;
 mod metrics;
@@ -44,6 +43,8 @@ pub struct InboundSettings {
     pub status_scope: Option<String>,
     /// True with `FEDERATION_KEY_DISCOVERY=jwks`.
     pub has_discovery: bool,
+    /// True with `FEDERATION_PRESENCE=true`.
+    pub has_presence: bool,
     /// Own identity (`FEDERATION_DOMAIN`); `None`: that of the primary key, else the host that the peer has dialled.
     pub own_peer: Option<PeerId>,
 }

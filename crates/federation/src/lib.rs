@@ -11,6 +11,7 @@
 //!
 //! An optional part: nothing but the composition depends on this crate, and no other edge names it.
 
+mod bucket;
 mod by_peer;
 pub mod discovery;
 pub mod fetch;

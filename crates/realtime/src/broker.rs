@@ -33,12 +33,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor, SpaceId, Timestamp};
 use less_sync_engine::Clock;
-use less_sync_engine::ports::{Deployment, SingleNode};
+use less_sync_engine::ports::{Deployment, EphemeralChange, EphemeralKind, PeerName, SingleNode};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::metrics::BrokerMetrics;
 use crate::outbox::{AfterWrite, Outbox, PendingSubscription};
-use crate::presence::PeerIds;
+use crate::presence::{LinkOwner, PeerIds};
 use crate::subscription_id::SubscriptionId;
 use channel::{SpaceChannel, SubscriptionEnd};
 pub use confirmation::{Confirmation, SubscriptionStart};
@@ -276,6 +276,32 @@ impl Broker {
         cleared.unwrap_or(0)
     }
 
+    /// Receives presence, or an event, of the client that a server knows as `peer`, over its link `connection` (federation §15).
+    pub(crate) fn receive_from_server(
+        &self,
+        space: SpaceId,
+        connection: ConnectionId,
+        (server, peer): (&str, PeerName),
+        kind: EphemeralKind,
+    ) -> usize {
+        let (max_data, data) = match &kind {
+            EphemeralKind::Present(data) => (self.deps.settings.presence_max_data, data.len()),
+            EphemeralKind::Event(data) => (self.deps.settings.event_max_data, data.len()),
+            EphemeralKind::Left => (0, 0),
+        };
+        if data > max_data {
+            return 0;
+        }
+        let change =
+            EphemeralChange { space, peer: self.deps.peer_ids.name_elsewhere(server, peer, space), kind };
+        let owner = LinkOwner { link: connection, server: server.into() };
+        let now = self.clock.instant();
+        let received = self.shard(space).update(space, &self.deps, |channel, context| {
+            channel.receive_from_server(change, owner, now, context)
+        });
+        received.unwrap_or(0)
+    }
+
     /// Sends an ephemeral event of `connection` to the other subscribers of `space`.
     pub fn send_event(&self, space: SpaceId, connection: ConnectionId, data: &[u8]) -> usize {
         if data.len() > self.deps.settings.event_max_data {
@@ -287,7 +313,18 @@ impl Broker {
     /// Presence of up to `max` peers in `space` other than `except`: peer id and data.
     #[must_use]
     pub fn peers(&self, space: SpaceId, except: ConnectionId, max: usize) -> Vec<(String, Bytes)> {
-        let peers = self.shard(space).channel(space).map(|channel| channel.peers(except, max));
+        self.peers_of_others(space, except, None, max)
+    }
+
+    /// As [`Self::peers`], without the clients of the server with the identity `server`, which is behind `except`.
+    pub(crate) fn peers_of_others(
+        &self,
+        space: SpaceId,
+        except: ConnectionId,
+        server: Option<&str>,
+        max: usize,
+    ) -> Vec<(String, Bytes)> {
+        let peers = self.shard(space).channel(space).map(|channel| channel.peers(except, server, max));
         // A single HMAC per peer, computed outside of the lock.
         let peer_id = |presenter| self.deps.peer_ids.peer_id(presenter, space);
         peers.into_iter().flatten().map(|(presenter, data)| (peer_id(presenter), data)).collect()

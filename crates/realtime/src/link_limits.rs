@@ -57,8 +57,6 @@ impl LinkLimits {
             backlog: self.max_running,
             backlog_bytes: self.max_message,
             event_queue: self.event_queue,
-            // Presence and events between servers are an optional feature (federation §15).
-            ephemeral_queue: 0,
             queue_bytes: self.event_bytes,
             ..limits.clone()
         }

@@ -86,6 +86,10 @@ pub struct Outbox {
     buffered: AtomicUsize,
     /// True: a durable event without room is dropped instead of closing the connection.
     is_lossy: AtomicBool,
+    /// True: ephemeral events are dropped.
+    refuses_ephemeral: AtomicBool,
+    /// True: presence that has not changed is left out.
+    skips_heartbeats: AtomicBool,
 }
 
 /// Producers.
@@ -98,6 +102,8 @@ impl Outbox {
             state: Mutex::default(),
             buffered: AtomicUsize::new(0),
             is_lossy: AtomicBool::new(false),
+            refuses_ephemeral: AtomicBool::new(false),
+            skips_heartbeats: AtomicBool::new(false),
         })
     }
 
@@ -169,6 +175,17 @@ impl Outbox {
         self.is_lossy.store(is_lossy, Ordering::Relaxed);
     }
 
+    /// Sets whether another server at the other end is sent presence and ephemeral events (federation §15).
+    pub(crate) fn relay_ephemeral(&self, is_relayed: bool) {
+        self.refuses_ephemeral.store(!is_relayed, Ordering::Relaxed);
+        self.skips_heartbeats.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true when the connection is sent presence that has not changed.
+    pub(crate) fn takes_heartbeats(&self) -> bool {
+        !self.skips_heartbeats.load(Ordering::Relaxed)
+    }
+
     /// Queues a durable event of `space`, or of no space. Never blocks; a full queue closes the connection with
     /// [`Close::SLOW_CONSUMER`], unless the connection is one that loses events.
     pub fn durable(&self, space: Option<SpaceId>, frame: Bytes) -> Delivered {
@@ -190,10 +207,10 @@ impl Outbox {
         Delivered::Queued
     }
 
-    /// Queues an ephemeral event of `space`. Never blocks; a full queue drops its oldest. A connection without such a queue loses
-    /// all of them.
+    /// Queues an ephemeral event of `space`. Never blocks; a full queue drops its oldest. A link without the
+    /// feature loses all of them.
     pub fn ephemeral(&self, space: SpaceId, frame: Bytes) -> Delivered {
-        if self.limits.ephemeral_frames == 0 {
+        if self.refuses_ephemeral.load(Ordering::Relaxed) {
             return Delivered::Lost;
         }
         let mut state = self.state.lock();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use less_sync_core::{ConnectionId, SpaceId, hex};
+use less_sync_core::{ConnectionId, SpaceId};
 use less_sync_engine::ports::PeerName;
 use sha2::Sha256;
 
@@ -32,21 +33,37 @@ impl PeerIds {
     pub(crate) fn name(&self, presenter: Presenter, space: SpaceId) -> PeerName {
         let connection = match presenter {
             Presenter::Connection(connection) => connection,
-            Presenter::Remote(name) => return name,
+            Presenter::Linked(name) | Presenter::Remote(name) | Presenter::AtHome(name) => return name,
         };
         let mut mac = self.keyed.clone();
         connection.with_text(|text| mac.update(text.as_bytes()));
         mac.update(&[0]);
         space.with_text(|text| mac.update(text.as_bytes()));
-        let mut name = [0; PEER_ID_LEN];
-        name.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(byte, tag)| *byte = tag);
-        PeerName(name)
+        truncated(mac)
+    }
+
+    /// Name of the client that the server `server` knows as `peer` in `space`. No server can choose the name that others see
+    /// (federation §15).
+    pub(crate) fn name_elsewhere(&self, server: &str, peer: PeerName, space: SpaceId) -> PeerName {
+        let mut mac = self.keyed.clone();
+        for part in ["fed", server, &peer.to_text()] {
+            mac.update(part.as_bytes());
+            mac.update(&[0]);
+        }
+        space.with_text(|text| mac.update(text.as_bytes()));
+        truncated(mac)
     }
 
     /// Peer id as text: 32 lowercase hex digits.
     pub(crate) fn peer_id(&self, presenter: impl Into<Presenter>, space: SpaceId) -> String {
-        hex::encode(&self.name(presenter.into(), space).0)
+        self.name(presenter.into(), space).to_text()
     }
+}
+
+fn truncated(mac: Hmac<Sha256>) -> PeerName {
+    let mut name = [0; PEER_ID_LEN];
+    name.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(byte, tag)| *byte = tag);
+    PeerName(name)
 }
 
 impl fmt::Debug for PeerIds {
@@ -60,8 +77,44 @@ impl fmt::Debug for PeerIds {
 pub(crate) enum Presenter {
     /// Connection of this node.
     Connection(ConnectionId),
+    /// Client of another server, which has sent the presence over a link of this node.
+    Linked(PeerName),
     /// Peer on another node of the deployment.
     Remote(PeerName),
+    /// Peer at the home server of the space.
+    AtHome(PeerName),
+}
+
+impl Presenter {
+    /// Returns true for peers that share one bound of the entries of a space: no other server can use up the entries of the clients
+    /// of this one.
+    fn shares_bound(self, other: Self) -> bool {
+        let class = |presenter| match presenter {
+            Self::Connection(_) | Self::Remote(_) => 0,
+            Self::Linked(_) => 1,
+            Self::AtHome(_) => 2,
+        };
+        class(self) == class(other)
+    }
+}
+
+/// Link of another server, as the owner of presence entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkOwner {
+    /// Link over which the entry came last.
+    pub(crate) link: ConnectionId,
+    /// Identity of the server.
+    pub(crate) server: Arc<str>,
+}
+
+/// New state of a presence entry.
+#[derive(Clone, Debug)]
+pub(crate) struct NewPresence<'d> {
+    pub(crate) presenter: Presenter,
+    /// Owner of an entry of another server.
+    pub(crate) owner: Option<LinkOwner>,
+    pub(crate) data: &'d [u8],
+    pub(crate) now: Instant,
 }
 
 impl From<ConnectionId> for Presenter {
@@ -79,6 +132,8 @@ pub(crate) enum PresenceUpdate {
     Replaced {
         /// Age of the replaced entry.
         set_at: Instant,
+        /// True for the same data within [`RELAY`] of the last time at which servers were told.
+        is_heartbeat: bool,
     },
     /// The set has as many entries as allowed; nothing has changed.
     Full,
@@ -88,9 +143,15 @@ pub(crate) enum PresenceUpdate {
 #[derive(Debug)]
 struct Entry {
     presenter: Presenter,
+    owner: Option<LinkOwner>,
     data: Bytes,
     set_at: Instant,
+    /// Time at which other servers were last told of the entry.
+    relayed_at: Instant,
 }
+
+/// Shortest time between two notifications of other servers about an entry that has not changed (federation §15).
+const RELAY: Duration = Duration::from_secs(20);
 
 /// Presence entries of one space: at most one per presenter, ordered by presenter.
 #[derive(Debug, Default)]
@@ -99,27 +160,29 @@ pub(crate) struct PresenceSet {
 }
 
 impl PresenceSet {
-    /// Sets the entry of `presenter` at `now`. `limit`: maximum number of entries, inclusive.
-    pub(crate) fn set(
-        &mut self,
-        presenter: Presenter,
-        data: &[u8],
-        now: Instant,
-        limit: usize,
-    ) -> PresenceUpdate {
+    /// Sets an entry. `limit`: maximum number of entries of presenters that share one bound, inclusive.
+    pub(crate) fn set(&mut self, new: NewPresence<'_>, limit: usize) -> PresenceUpdate {
+        let NewPresence { presenter, owner, data, now } = new;
         let index = self.search(presenter);
         if let Ok(index) = index
             && let Some(entry) = self.entries.get_mut(index)
         {
-            entry.data = Bytes::copy_from_slice(data);
-            return PresenceUpdate::Replaced { set_at: std::mem::replace(&mut entry.set_at, now) };
+            let is_heartbeat = entry.data == data && now.saturating_duration_since(entry.relayed_at) < RELAY;
+            if !is_heartbeat {
+                (entry.data, entry.relayed_at) = (Bytes::copy_from_slice(data), now);
+            }
+            entry.owner = owner;
+            return PresenceUpdate::Replaced {
+                set_at: std::mem::replace(&mut entry.set_at, now),
+                is_heartbeat,
+            };
         }
-        if self.entries.len() >= limit {
+        if self.entries.iter().filter(|entry| entry.presenter.shares_bound(presenter)).count() >= limit {
             return PresenceUpdate::Full;
         }
         let index = index.unwrap_or_else(|index| index);
         let data = Bytes::copy_from_slice(data);
-        self.entries.insert(index, Entry { presenter, data, set_at: now });
+        self.entries.insert(index, Entry { presenter, owner, data, set_at: now, relayed_at: now });
         PresenceUpdate::Added
     }
 
@@ -134,11 +197,19 @@ impl PresenceSet {
         Some(entry.set_at)
     }
 
-    /// Entries of up to `max` presenters other than `except`.
-    pub(crate) fn peers(&self, except: ConnectionId, max: usize) -> Vec<(Presenter, Bytes)> {
+    /// Entries of up to `max` presenters other than `except`. `server`: identity of the server behind `except`; its clients are
+    /// left out as well.
+    pub(crate) fn peers(
+        &self,
+        except: ConnectionId,
+        server: Option<&str>,
+        max: usize,
+    ) -> Vec<(Presenter, Bytes)> {
+        let is_of_server =
+            |entry: &Entry| entry.owner.as_ref().is_some_and(|owner| server == Some(&*owner.server));
         self.entries
             .iter()
-            .filter(|entry| entry.presenter != Presenter::Connection(except))
+            .filter(|entry| entry.presenter != Presenter::Connection(except) && !is_of_server(entry))
             .take(max)
             .map(|entry| (entry.presenter, entry.data.clone()))
             .collect()
@@ -150,10 +221,23 @@ impl PresenceSet {
         self.entries.get(index).map(|entry| entry.data.clone())
     }
 
-    /// Entries of the connections of this node.
+    /// Entries of the connections of this node, and of the links to it.
     pub(crate) fn local(&self) -> impl Iterator<Item = (Presenter, Bytes)> {
-        let is_local = |entry: &&Entry| matches!(entry.presenter, Presenter::Connection(_));
+        let is_local =
+            |entry: &&Entry| matches!(entry.presenter, Presenter::Connection(_) | Presenter::Linked(_));
         self.entries.iter().filter(is_local).map(|entry| (entry.presenter, entry.data.clone()))
+    }
+
+    /// Presenters of the entries that came last over `link`.
+    pub(crate) fn owned_by(&self, link: ConnectionId) -> Vec<Presenter> {
+        let is_owned = |entry: &&Entry| entry.owner.as_ref().is_some_and(|owner| owner.link == link);
+        self.entries.iter().filter(is_owned).map(|entry| entry.presenter).collect()
+    }
+
+    /// Presenters at the home server of the space.
+    pub(crate) fn at_home(&self) -> Vec<Presenter> {
+        let presenters = self.entries.iter().map(|entry| entry.presenter);
+        presenters.filter(|presenter| matches!(presenter, Presenter::AtHome(_))).collect()
     }
 
     fn search(&self, presenter: Presenter) -> Result<usize, usize> {
@@ -195,6 +279,10 @@ mod tests {
         connection(number).into()
     }
 
+    fn new(presenter: Presenter, data: &[u8], now: Instant) -> NewPresence<'_> {
+        NewPresence { presenter, owner: None, data, now }
+    }
+
     fn space(number: u8) -> SpaceId {
         SpaceId::from_bytes([number; 16])
     }
@@ -225,12 +313,15 @@ mod tests {
         let now = Instant::now();
         let mut presence = PresenceSet::default();
         for number in 0..100 {
-            assert_eq!(presence.set(presenter(number), b"here", now, 100), PresenceUpdate::Added);
+            assert_eq!(presence.set(new(presenter(number), b"here", now), 100), PresenceUpdate::Added);
         }
-        assert_eq!(presence.set(presenter(100), b"here", now, 100), PresenceUpdate::Full);
-        assert_eq!(presence.set(presenter(7), b"still", now, 100), PresenceUpdate::Replaced { set_at: now });
+        assert_eq!(presence.set(new(presenter(100), b"here", now), 100), PresenceUpdate::Full);
+        assert_eq!(
+            presence.set(new(presenter(7), b"still", now), 100),
+            PresenceUpdate::Replaced { set_at: now, is_heartbeat: false }
+        );
         assert_eq!(presence.remove(presenter(7)), Some(now));
-        assert_eq!(presence.set(presenter(100), b"here", now, 100), PresenceUpdate::Added);
+        assert_eq!(presence.set(new(presenter(100), b"here", now), 100), PresenceUpdate::Added);
     }
 
     /// P-217.
@@ -238,16 +329,16 @@ mod tests {
     fn peers_leave_out_the_asking_connection() {
         let now = Instant::now();
         let mut presence = PresenceSet::default();
-        presence.set(presenter(1), b"one", now, 100);
-        presence.set(presenter(2), b"two", now, 100);
-        assert_eq!(presence.peers(connection(1), 100), [(presenter(2), Bytes::from_static(b"two"))]);
-        assert_eq!(presence.peers(connection(3), 1).len(), 1);
+        presence.set(new(presenter(1), b"one", now), 100);
+        presence.set(new(presenter(2), b"two", now), 100);
+        assert_eq!(presence.peers(connection(1), None, 100), [(presenter(2), Bytes::from_static(b"two"))]);
+        assert_eq!(presence.peers(connection(3), None, 1).len(), 1);
     }
 
     #[test]
     fn empty_presence_set_holds_no_memory() {
         let mut presence = PresenceSet::default();
-        presence.set(presenter(1), b"one", Instant::now(), 100);
+        presence.set(new(presenter(1), b"one", Instant::now()), 100);
         presence.remove(presenter(1));
         assert_eq!(presence.remove(presenter(1)), None);
         assert_eq!(presence.entries.capacity(), 0);

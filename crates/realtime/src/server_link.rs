@@ -140,6 +140,7 @@ pub(crate) struct ServerLink {
     limits: LinkLimits,
     is_native: AtomicBool,
     has_entry_errors: AtomicBool,
+    has_presence: AtomicBool,
     /// Spaces whose coming expiry the peer was warned of.
     warned: Mutex<HashSet<SpaceId>>,
     /// Time of the next look at expiries.
@@ -156,6 +157,7 @@ impl ServerLink {
         let link = Self {
             is_native: AtomicBool::new(false),
             has_entry_errors: AtomicBool::new(false),
+            has_presence: AtomicBool::new(false),
             warned: Mutex::default(),
             next_sweep: Mutex::new(now + SWEEP),
             peer,
@@ -163,6 +165,7 @@ impl ServerLink {
             limits,
         };
         link.set_native(link.peer.is_native());
+        link.outbox.relay_ephemeral(false);
         link
     }
 
@@ -181,6 +184,9 @@ impl ServerLink {
         let both = |feature| hello.features.contains(&feature) && welcome.features.contains(&feature);
         let has_entry_errors = welcome.is_native && both(feature::ERRORS_OF_ENTRIES);
         self.has_entry_errors.store(has_entry_errors, Ordering::Relaxed);
+        let has_presence = welcome.is_native && both(feature::PRESENCE);
+        self.has_presence.store(has_presence, Ordering::Relaxed);
+        self.outbox.relay_ephemeral(has_presence);
         Ok(welcome)
     }
 
@@ -193,6 +199,11 @@ impl ServerLink {
     /// True if exceeded quotas are errors of the entries of a request.
     pub(crate) fn has_entry_errors(&self) -> bool {
         self.has_entry_errors.load(Ordering::Relaxed)
+    }
+
+    /// True if presence and ephemeral events pass the link (federation §15).
+    pub(crate) fn has_presence(&self) -> bool {
+        self.has_presence.load(Ordering::Relaxed)
     }
 
     /// Verifies a subscribe token.

@@ -24,6 +24,8 @@ pub struct FederationConfig {
     pub sealing: Option<Arc<SealingKey>>,
     /// Form of key ids in the published key set (`FEDERATION_JWKS_KID`).
     pub kid_form: KidForm,
+    /// Exchange of presence and ephemeral events with other servers (`FEDERATION_PRESENCE`). Default: off.
+    pub has_presence: bool,
     /// Trust in other servers.
     pub trust: TrustConfig,
     /// Quotas of other servers, and their subscribe tokens.
@@ -42,6 +44,7 @@ impl FederationConfig {
             domain: domain(reader),
             sealing: sealing_key(reader),
             kid_form: kid_form(reader),
+            has_presence: reader.switch("FEDERATION_PRESENCE", false),
             home: HomeConfig::read(reader, trust.accepts_links()),
             trust,
         }
@@ -90,6 +93,7 @@ impl fmt::Debug for FederationConfig {
             .field("domain", &self.domain)
             .field("is_sealing", &self.sealing.is_some())
             .field("kid_form", &self.kid_form)
+            .field("has_presence", &self.has_presence)
             .field("trust", &self.trust)
             .field("home", &self.home)
             .finish()

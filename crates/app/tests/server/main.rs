@@ -62,6 +62,7 @@ mod federation {
     mod original_peer;
     mod outbound;
     mod own_keys;
+    mod presence;
     mod quotas;
     mod remote_files;
     mod remote_order;
@@ -72,6 +73,7 @@ mod federation {
     mod subscriptions;
     mod trust;
     mod upgrade;
+    mod watcher;
 }
 
 /// Several servers on one database (decision 0033).

@@ -19,6 +19,10 @@ pub mod feature {
     pub const ERRORS_OF_ENTRIES: &str = "sub.errors";
     /// `epochKeys.*`.
     pub const EPOCH_KEYS: &str = "epoch.keys";
+    /// Presence and ephemeral events.
+    pub const PRESENCE: &str = "presence";
+    /// Files.
+    pub const FILES: &str = "files";
 }
 
 map! {
@@ -64,6 +68,34 @@ map! {
     pub struct FedCancelParams<'b> {
         /// Id of the request whose response is not needed any more.
         "id" => id: &'b str as Required,
+    }
+
+    /// Params of `presence.set` of a client or another server.
+    pub struct ForwardedPresenceSet<'b> {
+        /// Space id, in any textual UUID form.
+        "space" => space: &'b str as Required,
+        /// Pseudonym of a client of the sender, 32 hexadecimal digits; from servers only.
+        "peer" => peer: Option<&'b str> as NonEmpty,
+        /// Presence data, 0 to [`limits::PRESENCE_DATA`](crate::limits::PRESENCE_DATA) bytes; a longer frame is ignored.
+        "data" => data: &'b [u8] as Required,
+    }
+
+    /// Params of `presence.clear` of a client or another server.
+    pub struct ForwardedPresenceClear<'b> {
+        /// Space id, in any textual UUID form.
+        "space" => space: &'b str as Required,
+        /// Pseudonym of a client of the sender, 32 hexadecimal digits; from servers only.
+        "peer" => peer: Option<&'b str> as NonEmpty,
+    }
+
+    /// Params of `event.send` of a client or another server.
+    pub struct ForwardedEventSend<'b> {
+        /// Space id, in any textual UUID form.
+        "space" => space: &'b str as Required,
+        /// Pseudonym of a client of the sender, 32 hexadecimal digits; from servers only.
+        "peer" => peer: Option<&'b str> as NonEmpty,
+        /// Event data, 0 to [`limits::EVENT_DATA`](crate::limits::EVENT_DATA) bytes; a longer frame is ignored.
+        "data" => data: &'b [u8] as Required,
     }
 
     /// Members by which calls of another server are ordered and repeated, whatever the method.

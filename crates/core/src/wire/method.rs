@@ -60,11 +60,11 @@ methods! {
     /// Ends subscriptions.
     Unsubscribe, UNSUBSCRIBE = "unsubscribe" => Row::notification(Access::Connection).forwarded();
     /// Replaces the own presence data in a space.
-    PresenceSet, PRESENCE_SET = "presence.set" => Row::notification(Access::Subscription).ephemeral();
+    PresenceSet, PRESENCE_SET = "presence.set" => Row::notification(Access::Subscription).forwarded().ephemeral();
     /// Removes the own presence data from a space.
-    PresenceClear, PRESENCE_CLEAR = "presence.clear" => Row::notification(Access::Subscription).ephemeral();
+    PresenceClear, PRESENCE_CLEAR = "presence.clear" => Row::notification(Access::Subscription).forwarded().ephemeral();
     /// Sends an ephemeral event to the other subscribers of a space.
-    EventSend, EVENT_SEND = "event.send" => Row::notification(Access::Subscription).ephemeral();
+    EventSend, EVENT_SEND = "event.send" => Row::notification(Access::Subscription).forwarded().ephemeral();
     /// Authenticates the connection.
     Auth, AUTH = "auth" => Row::handshake();
     /// Replaces the access token of the connection.

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use less_sync_auth::Caller;
-use less_sync_core::{Cursor, Epoch, MailboxId, SpaceId};
+use less_sync_core::{Cursor, Epoch, MailboxId, SpaceId, hex};
 
 use sha2::{Digest as _, Sha256};
 
@@ -54,6 +54,20 @@ impl EncodedEvent {
 /// Id of a connection in a space as its peers see it: 16 bytes, written as 32 hexadecimal digits (auth §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerName(pub [u8; 16]);
+
+impl PeerName {
+    /// Peer with this id on the wire; `None` unless it has 32 lowercase hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        hex::decode(text).map(Self)
+    }
+
+    /// Id on the wire: 32 lowercase hexadecimal digits.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        hex::encode(&self.0)
+    }
+}
 
 /// Presence of a peer, or an ephemeral event from it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -45,7 +45,8 @@ impl InboundLink {
     /// Optional features of this server.
     fn features(&self) -> Vec<&'static str> {
         let by_token = self.inbound.deps.tokens.as_ref().map(|_| feature::PULL_BY_TOKEN);
-        FEATURES.into_iter().chain(by_token).collect()
+        let presence = self.inbound.settings.has_presence.then_some(feature::PRESENCE);
+        FEATURES.into_iter().chain(by_token).chain(presence).collect()
     }
 
     /// Quotas of the peer as of now.

@@ -8,7 +8,7 @@ use less_sync_core::PeerId;
 use less_sync_realtime::{QuotaExceeded, RepeatMemory, WatchedSpaces};
 use parking_lot::Mutex;
 
-use super::bucket::{Bucket, Rate};
+use crate::bucket::{Bucket, Rate};
 use crate::trust::QuotaSettings;
 
 /// Longest time for which a link is not read because of the rate of its calls; beyond it they are rejected.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use less_sync_core::cbor::{Decode as _, Encode as _};
-use less_sync_core::wire::federation::{FED_HELLO, FedHello};
+use less_sync_core::wire::federation::{FED_HELLO, FedHello, feature};
 use less_sync_core::{PeerId, Timestamp};
 
 use super::call::{OutboundCall, Repeat};
@@ -17,8 +17,14 @@ const VERSION: i64 = 1;
 /// Difference of clocks that is logged, in seconds.
 const CLOCK_SKEW: u64 = 120;
 
+/// Features of this server as a dialer, whatever its settings are.
+const FEATURES: [&str; 4] =
+    [feature::FORWARDED_CALLS, feature::IDEMPOTENCY, feature::CANCEL, feature::EPOCH_KEYS];
+
 /// Features of this server as a dialer.
-const FEATURES: [&str; 4] = ["rpc.forward", "idem", "cancel", "epoch.keys"];
+pub(super) fn features(has_presence: bool) -> Vec<&'static str> {
+    FEATURES.into_iter().chain(has_presence.then_some(feature::PRESENCE)).collect()
+}
 
 /// Outcome of the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +43,17 @@ pub(super) enum Handshake {
 }
 
 /// Request of the handshake.
-pub(super) fn request(own: &str, now: Timestamp, timing: &OutboundTiming) -> OutboundCall {
+pub(super) fn request(
+    own: &str,
+    features: &[&'static str],
+    now: Timestamp,
+    timing: &OutboundTiming,
+) -> OutboundCall {
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let hello = FedHello {
         v: VERSION,
         server: own,
-        features: FEATURES.to_vec(),
+        features: features.to_vec(),
         max_frame: count(timing.max_message),
         max_inflight: count(timing.in_flight),
         time: now.seconds(),
@@ -63,7 +74,7 @@ pub(super) fn request(own: &str, now: Timestamp, timing: &OutboundTiming) -> Out
 pub(super) fn conclude(
     attempt: Attempt,
     terms: &Terms,
-    peer: &Peer,
+    (peer, offered): (&Peer, &[&'static str]),
     now: Timestamp,
     timing: &OutboundTiming,
 ) -> Handshake {
@@ -89,7 +100,7 @@ pub(super) fn conclude(
         // Event name of federation §18.4.
         tracing::warn!(peer = %peer.id(), skew_seconds = skew, "federation.clock_skew");
     }
-    let features = hello.features.iter().filter(|feature| FEATURES.contains(feature));
+    let features = hello.features.iter().filter(|feature| offered.contains(feature));
     terms.agree(Native {
         features: features.map(|feature| (*feature).to_owned()).collect(),
         max_frame: usize::try_from(hello.max_frame).unwrap_or(timing.max_sent),

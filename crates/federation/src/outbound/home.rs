@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use less_sync_core::wire::method::Method;
 use less_sync_core::{ConnectionId, PeerId, SpaceId, limits};
+use less_sync_engine::ports::EphemeralChange;
 use less_sync_engine::{
     FileCall, FileRelayError, FileReply, HomeError, HomeEvents, HomeHandle, HomePosition, HomeQuery,
     HomeSearch, Random, RemoteCall, RemoteDekListing, RemoteDeks, RemoteHome, RemotePull, RemoteResponse,
@@ -212,6 +213,10 @@ impl RemoteHome for Home {
 
     fn unwatch(&self, space: SpaceId, connection: ConnectionId) {
         self.interests.unwatch(space, connection);
+    }
+
+    fn ephemeral(&self, change: EphemeralChange) {
+        self.interests.ephemeral(change);
     }
 }
 

@@ -7,6 +7,7 @@ mod ask;
 mod interest;
 mod keeper;
 mod notice;
+mod presence;
 mod subscribe;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 use super::links::Outbound;
 use ask::{Answer, Ask};
 use interest::{Interest, Presented};
+use presence::PresenceRelay;
 
 /// Time in which the first request of a client is to end; only then the subscription is attempted without it.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(30);
@@ -38,6 +40,7 @@ pub(super) struct Interests {
     is_kept: AtomicBool,
     /// Time of the last logged notification about another space.
     foreign_logged: Mutex<Option<Instant>>,
+    relay: PresenceRelay,
 }
 
 impl Interests {
@@ -50,6 +53,7 @@ impl Interests {
             changed: Notify::new(),
             is_kept: AtomicBool::new(false),
             foreign_logged: Mutex::default(),
+            relay: PresenceRelay::default(),
         })
     }
 
@@ -144,6 +148,7 @@ impl Interests {
             if is_trusted { interest.resume(now) } else { interest.forget() }
         }
         self.changed.notify_one();
+        self.relay.wake();
     }
 
     /// Starts the task that keeps the subscriptions, unless it runs.

@@ -96,7 +96,7 @@ impl Link {
     /// Puts a notification into the queue of the writer; drops it when the queue is full or the link has ended.
     pub(super) fn notify(&self, method: &str, params: &Bytes) {
         let frame = frame::notification(method, &RawItem(params));
-        // Only `unsubscribe` is sent: the peer ends the subscription with its token at the latest.
+        // The peer ends a subscription with its token at the latest, and presence at its age.
         let _ = self.outgoing.try_send(Outgoing { frame, mark: SendMark::default() });
     }
 

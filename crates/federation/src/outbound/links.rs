@@ -141,6 +141,16 @@ impl Outbound {
         self.link(peer).is_some_and(|link| link.terms().is_native())
     }
 
+    /// Returns true when presence and events are exchanged with homes that do so, too.
+    pub(super) fn has_presence(&self) -> bool {
+        self.shared.has_presence()
+    }
+
+    /// Returns true while the link to `peer` is open, and both servers have the feature.
+    pub(super) fn has_feature(&self, peer: &PeerId, feature: &str) -> bool {
+        self.link(peer).is_some_and(|link| link.terms().has(feature))
+    }
+
     /// Time of the next dial of `peer`; `None`: at once.
     pub(super) fn next_dial(&self, peer: &PeerId) -> Option<Instant> {
         self.peers.lock().get(peer)?.next_dial()

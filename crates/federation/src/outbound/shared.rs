@@ -21,6 +21,8 @@ use crate::trust::TrustStore;
 pub struct OutboundSettings {
     /// Own identity (`FEDERATION_DOMAIN`); `None`: that of the primary key.
     pub own_peer: Option<PeerId>,
+    /// True with `FEDERATION_PRESENCE=true`.
+    pub has_presence: bool,
 }
 
 /// Dependencies of outbound links.
@@ -71,6 +73,11 @@ impl Shared {
     /// Own identity by the configuration.
     pub(super) fn configured_name(&self) -> Option<&PeerId> {
         self.settings.own_peer.as_ref()
+    }
+
+    /// Returns true when presence and events are exchanged with homes (federation §15).
+    pub(super) fn has_presence(&self) -> bool {
+        self.settings.has_presence
     }
 
     /// Passes what happens on links on to `listener`, once.

@@ -12,6 +12,7 @@ use less_sync_core::wire::subscribe::{
     SpaceError, SpaceState, SubscribeParams, SubscribeResult, UnsubscribeParams,
 };
 use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId, Timestamp, frame};
+use less_sync_engine::ports::{EphemeralChange, PeerName};
 use less_sync_engine::{
     Clock as _, HomeChange, HomeError, HomeEvents, HomeHandle, HomePosition, RemoteWatch, SpaceRouter as _,
 };
@@ -72,6 +73,14 @@ impl HomeEvents for Recorder {
 
     fn resubscribe(&self, _space: SpaceId) {
         self.told.lock().push(Told::Resubscribe);
+    }
+
+    fn ephemeral(&self, _: &EphemeralChange) {}
+
+    fn present(&self, _: SpaceId, _: Vec<(PeerName, Bytes)>) {}
+
+    fn local_presence(&self, _: SpaceId) -> Vec<EphemeralChange> {
+        Vec::new()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Ports of the home router that a test does not look at.
 
+use bytes::Bytes;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use less_sync_core::{Cursor, MailboxId, PeerId, SpaceId};
+use less_sync_engine::ports::{EphemeralChange, PeerName};
 use less_sync_engine::{HomeChange, HomeEvents, HomePosition};
 use less_sync_storage::{
     HomeHint, HomeHints, HomeRouteError, HomeRoutes, HomeServer, NewStub, StorageError, StubOutcome,
@@ -80,4 +82,12 @@ impl HomeEvents for NoEvents {
     fn revoked(&self, _: SpaceId) {}
 
     fn resubscribe(&self, _: SpaceId) {}
+
+    fn ephemeral(&self, _: &EphemeralChange) {}
+
+    fn present(&self, _: SpaceId, _: Vec<(PeerName, Bytes)>) {}
+
+    fn local_presence(&self, _: SpaceId) -> Vec<EphemeralChange> {
+        Vec::new()
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! A channel exists while its space has a subscriber. All methods run under the lock of the shard.
 
+mod elsewhere;
 mod home;
 mod presence;
 
@@ -222,9 +223,7 @@ impl SpaceChannel {
                 self.remove(connection, context);
             }
             // The subscriber stays for its response, but is absent to its peers from now on.
-            EndOutcome::Deferred => {
-                self.clear_presence(connection, Some(connection), context);
-            }
+            EndOutcome::Deferred => self.clear_presence_of(connection, context),
             EndOutcome::NotConfirmed => {}
         }
     }
@@ -251,7 +250,7 @@ impl SpaceChannel {
 impl SpaceChannel {
     fn after_removal(&mut self, connection: ConnectionId, context: &mut Context<'_>) {
         context.deps.metrics.subscriptions.dec();
-        self.clear_presence(connection, Some(connection), context);
+        self.clear_presence_of(connection, context);
         if let Some(home) = &self.home {
             home.unwatch(self.space, connection);
         }

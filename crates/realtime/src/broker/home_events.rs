@@ -1,6 +1,8 @@
 //! Events of spaces that other servers hold, for their local subscribers (federation §12.4, §12.5).
 
+use bytes::Bytes;
 use less_sync_core::{Cursor, Epoch, SpaceId};
+use less_sync_engine::ports::{EphemeralChange, PeerName};
 use less_sync_engine::{HomeChange, HomeEvents, HomeHandle, HomePosition};
 
 use super::Broker;
@@ -61,5 +63,24 @@ impl HomeEvents for Broker {
 
     fn resubscribe(&self, space: SpaceId) {
         self.deliver(space, SpaceChannel::notify_resubscribe);
+    }
+
+    fn ephemeral(&self, change: &EphemeralChange) {
+        let now = self.clock.instant();
+        self.shard(change.space).update(change.space, &self.deps, |channel, context| {
+            channel.receive_from_home(change, now, context);
+        });
+    }
+
+    fn present(&self, space: SpaceId, peers: Vec<(PeerName, Bytes)>) {
+        let now = self.clock.instant();
+        self.shard(space).update(space, &self.deps, |channel, context| {
+            channel.replace_home_presence(&peers, now, context);
+        });
+    }
+
+    fn local_presence(&self, space: SpaceId) -> Vec<EphemeralChange> {
+        let shard = self.shard(space);
+        shard.channel(space).map(|channel| channel.local_presence(&self.deps)).unwrap_or_default()
     }
 }

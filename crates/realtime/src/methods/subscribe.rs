@@ -24,6 +24,7 @@ use crate::connection::Connection;
 use crate::context::Context;
 use crate::outbox::{AfterWrite, PendingSubscription};
 use crate::rpc_error::RpcError;
+use crate::server_link::ServerLink;
 use crate::subscription_id::SubscriptionId;
 use accepted::Accepted;
 use elsewhere::Elsewhere;
@@ -244,7 +245,7 @@ impl<'p> Progress<'p> {
         });
         match outcome {
             Ok((space, accepted)) => {
-                let is_listed = entry.presence && connection.server().is_none();
+                let is_listed = entry.presence && connection.server().is_none_or(ServerLink::has_presence);
                 let peers = if is_listed { self.peers(connection, space) } else { Vec::new() };
                 self.response.spaces.push(SubscribedSpace { id: entry.id, accepted, peers });
             }
@@ -256,7 +257,8 @@ impl<'p> Progress<'p> {
     fn peers(&mut self, connection: &Connection, space: SpaceId) -> Vec<(String, Bytes)> {
         const ENTRY_OVERHEAD: usize = 64;
         let mut listed = Vec::new();
-        for (peer, data) in connection.endpoint.broker.peers(space, connection.id, PEERS) {
+        let server = connection.server().map(|link| link.server().name());
+        for (peer, data) in connection.endpoint.broker.peers_of_others(space, connection.id, server, PEERS) {
             let size = data.len() + ENTRY_OVERHEAD;
             if self.peer_bytes + size <= limits::SUBSCRIBE_PEERS {
                 self.peer_bytes += size;

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 
 use less_sync_core::SpaceId;
+use less_sync_core::wire::federation::ForwardedPresenceClear;
 use less_sync_core::wire::method::Method;
-use less_sync_core::wire::presence::PresenceClearParams;
+
+use less_sync_engine::ports::PeerName;
 
 use crate::call::Call;
 
@@ -23,9 +25,17 @@ enum Kind {
     Event,
 }
 
+/// Frames with equal keys replace each other. A server sends those of many peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    space: SpaceId,
+    peer: Option<PeerName>,
+    kind: Kind,
+}
+
 /// Waiting frames, in the order in which their space and kind first exceeded the rate.
 #[derive(Debug, Default)]
-pub(super) struct Deferred(VecDeque<(SpaceId, Kind, Call)>);
+pub(super) struct Deferred(VecDeque<(Key, Call)>);
 
 impl Deferred {
     pub(super) fn is_empty(&self) -> bool {
@@ -34,11 +44,11 @@ impl Deferred {
 
     /// Adds a frame in place of a waiting one of its space and kind; returns the number of frames that are lost by it.
     pub(super) fn add(&mut self, call: Call) -> u64 {
-        let Some((space, kind)) = key(&call) else { return 0 };
+        let Some(key) = key(&call) else { return 0 };
         if call.message().len() > MAX_BYTES {
             return 1;
         }
-        if let Some((_, _, waiting)) = self.0.iter_mut().find(|(of, like, _)| (*of, *like) == (space, kind)) {
+        if let Some((_, waiting)) = self.0.iter_mut().find(|(of, _)| *of == key) {
             *waiting = call;
             return 1;
         }
@@ -46,13 +56,13 @@ impl Deferred {
         if is_full {
             self.0.pop_front();
         }
-        self.0.push_back((space, kind, call));
+        self.0.push_back((key, call));
         u64::from(is_full)
     }
 
     /// Removes the frame whose turn it is.
     pub(super) fn pop(&mut self) -> Option<Call> {
-        let (_, _, call) = self.0.pop_front()?;
+        let (_, call) = self.0.pop_front()?;
         if self.0.is_empty() {
             self.0 = VecDeque::new();
         }
@@ -61,9 +71,9 @@ impl Deferred {
 }
 
 /// Space and kind of a frame; `None` if it names no space, and is to be ignored.
-fn key(call: &Call) -> Option<(SpaceId, Kind)> {
+fn key(call: &Call) -> Option<Key> {
     // The params of the other methods have this member, too.
-    let space = call.params::<PresenceClearParams<'_>>().ok()?.space.parse().ok()?;
+    let ForwardedPresenceClear { space, peer } = call.params().ok()?;
     let kind = if call.method == Some(Method::EventSend) { Kind::Event } else { Kind::Presence };
-    Some((space, kind))
+    Some(Key { space: space.parse().ok()?, peer: peer.and_then(PeerName::parse), kind })
 }

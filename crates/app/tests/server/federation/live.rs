@@ -1,73 +1,10 @@
 //! Live events of spaces that another server holds (federation §12.4–§12.6).
 
-use less_sync_core::Permission;
-use less_sync_test_support::{
-    Cluster, FaultProxy, Member, RawClient, SharedSpace, TestServer, bytes, create, update, within,
-};
-use serde_json::{Value, json};
+use less_sync_test_support::{FaultProxy, SharedSpace, bytes, create, update, within};
+use serde_json::json;
 
+use super::watcher::{Watcher, cluster, push, shows};
 use crate::shared::log::hashed;
-
-const SECRET: &str = "01234567890123456789012345678901";
-
-/// Server 0 is the home, the others have members.
-async fn cluster(count: usize) -> Cluster {
-    Cluster::start_with(count, |_, builder| builder.embedded().setting("FEDERATION_FST_SECRET", SECRET)).await
-}
-
-/// Connection of a new member at `server`, subscribed by way of it.
-struct Watcher {
-    client: RawClient,
-    ucan: String,
-}
-
-impl Watcher {
-    async fn connect(server: &TestServer, user: &str, space: &SharedSpace<'_>) -> Self {
-        let member = Member::random();
-        let ucan = space.invite(&member, Permission::Admin);
-        Self { client: server.raw_as(user, &member).await, ucan }
-    }
-
-    async fn subscribe(&mut self, space: &SharedSpace<'_>, since: u64, home: &str) -> Value {
-        let entry = json!({ "id": space.text(), "since": since, "ucan": self.ucan, "home_server": home });
-        let response = self.client.call("subscribe", &json!({ "spaces": [entry] })).await;
-        assert!(response["error"].is_null(), "{response}");
-        response["result"].clone()
-    }
-
-    async fn watching(server: &TestServer, user: &str, space: &SharedSpace<'_>, home: &str) -> Self {
-        let mut watcher = Self::connect(server, user, space).await;
-        let result = watcher.subscribe(space, 0, home).await;
-        assert_eq!(result["spaces"][0]["id"], space.text(), "{result}");
-        watcher
-    }
-
-    async fn push(&mut self, space: &SharedSpace<'_>, changes: &[Value]) -> Value {
-        let params = json!({ "space": space.text(), "ucan": self.ucan, "changes": changes });
-        self.client.call("push", &params).await["result"].clone()
-    }
-
-    /// Cursors of the next `count` events, with those that they continue; each is a `sync`.
-    async fn syncs(&mut self, count: usize) -> Vec<(i64, i64)> {
-        let mut syncs = Vec::new();
-        for _ in 0..count {
-            let params = self.client.receive_notification("sync").await;
-            let number = |name: &str| params[name].as_i64().unwrap();
-            syncs.push((number("prev"), number("cursor")));
-        }
-        syncs
-    }
-}
-
-async fn push(client: &mut RawClient, space: &SharedSpace<'_>, index: u128) {
-    let params = json!({ "space": space.text(), "ucan": space.root(), "changes": [create(index, "x")] });
-    let response = client.call("push", &params).await;
-    assert_eq!(response["result"]["ok"], true, "{response}");
-}
-
-fn shows(server: &TestServer, sample: &str) -> bool {
-    server.metrics().render().lines().any(|line| line == sample)
-}
 
 /// T-104, T-112, T-517, C26, federation P-3: subscribers at another server get every event in order, over one subscription at the home; the
 /// response has the state of the home and no token.

@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use less_sync_core::cbor::{Decode as _, Encode as _};
-use less_sync_core::wire::subscribe::{SpaceState, SubscribeEntry, SubscribeParams, SubscribeResult};
+use less_sync_core::wire::subscribe::{Peer, SpaceState, SubscribeEntry, SubscribeParams, SubscribeResult};
 use less_sync_core::{Cursor, SpaceId, Timestamp, limits};
+use less_sync_engine::ports::PeerName;
 use less_sync_engine::{HomeError, HomePosition};
 
 use super::interest::{Accepted, Credential, Presented};
@@ -19,6 +20,9 @@ const REQUEST: usize = 2 * limits::MIB;
 
 /// Lifetime of a token that does not show its end.
 const UNKNOWN_LIFETIME: Duration = Duration::from_hours(1);
+
+/// Maximum peers of a space, inclusive.
+const PEERS: usize = 100;
 
 /// Position of the expiry in a subscribe token (federation §10.1).
 const EXPIRY: std::ops::Range<usize> = 65..73;
@@ -65,8 +69,8 @@ pub(super) fn batch(asks: &[Ask]) -> usize {
     asks.iter().take(limits::SPACES).take_while(fits).count().max(1)
 }
 
-/// Encoded params of a request.
-pub(super) fn params(asks: &[Ask]) -> Bytes {
+/// Encoded params of a request. `has_presence`: the peers at the home are to be listed.
+pub(super) fn params(asks: &[Ask], has_presence: bool) -> Bytes {
     let ids: Vec<String> = asks.iter().map(|ask| ask.space.to_string()).collect();
     let entry = |(ask, id): (&_, &'_ String)| {
         let ask: &Ask = ask;
@@ -82,7 +86,7 @@ pub(super) fn params(asks: &[Ask]) -> Bytes {
         since: *since,
         ucan: ucan.as_deref(),
         token: token.as_deref(),
-        presence: false,
+        presence: has_presence,
         catchup: false,
         home_server: None,
     });
@@ -126,7 +130,16 @@ fn read(state: &SpaceState<'_>, link: u64, now: Timestamp) -> Accepted {
         key_generation: state.key_generation,
         rewrap_epoch: state.rewrap_epoch,
     };
-    Accepted { position, token, link }
+    Accepted { position, token, link, peers: peers(state) }
+}
+
+/// Peers present at the home, within the bounds.
+fn peers(state: &SpaceState<'_>) -> Vec<(PeerName, Bytes)> {
+    let peer = |peer: &Peer<'_>| {
+        let data = Some(peer.data).filter(|data| data.len() <= limits::PRESENCE_DATA)?;
+        Some((PeerName::parse(peer.peer)?, Bytes::copy_from_slice(data)))
+    };
+    state.peers.iter().take(PEERS).filter_map(peer).collect()
 }
 
 /// Expiry inside a token, as original homes do not state it (federation §9.2).

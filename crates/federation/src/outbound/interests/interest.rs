@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor, Epoch, Timestamp};
+use less_sync_engine::ports::PeerName;
 use less_sync_engine::{HomePosition, RemoteWatch};
 
 /// Time from the departure of the last connection to the end of the subscription.
@@ -81,6 +83,8 @@ pub(super) struct Accepted {
     pub(super) position: HomePosition,
     pub(super) token: Option<Credential>,
     pub(super) link: u64,
+    /// Peers present at the home.
+    pub(super) peers: Vec<(PeerName, Bytes)>,
 }
 
 /// Consequence of a rejected credential.
@@ -220,6 +224,11 @@ impl Interest {
             (self.key_generation, self.rewrap_epoch) = (key_generation, rewrap_epoch);
         }
         HomePosition { cursor, key_generation: self.key_generation, rewrap_epoch: self.rewrap_epoch }
+    }
+
+    /// Returns true when the space is subscribed to over the link with this number.
+    pub(super) fn is_subscribed_over(&self, link: u64) -> bool {
+        self.state == State::Subscribed(link)
     }
 
     /// Notes that the home has accepted a subscription. Returns true when the clients are owed a pull hint.

@@ -42,6 +42,17 @@ impl Due {
 impl Interests {
     /// Runs until no interest is left.
     pub(super) async fn run(self: Arc<Self>) {
+        if !self.outbound.has_presence() {
+            return self.keep_subscriptions().await;
+        }
+        tokio::select! {
+            biased;
+            () = self.keep_subscriptions() => {}
+            () = self.relay() => {}
+        }
+    }
+
+    async fn keep_subscriptions(&self) {
         loop {
             let due = self.due();
             if due.is_empty() {

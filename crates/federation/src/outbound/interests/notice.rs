@@ -25,6 +25,7 @@ impl Interests {
             method::SYNC | method::MEMBERSHIP | method::FILE => self.changed(notice),
             method::REVOKED => self.revoked(notice),
             method::RESUBSCRIBE => self.announced(notice),
+            method::PRESENCE | method::PRESENCE_LEAVE | method::EVENT => self.of_peer(notice),
             _ => {}
         }
     }
@@ -101,7 +102,7 @@ impl Interests {
     }
 
     /// Counts a notification about a space without interest.
-    fn foreign(&self, space: SpaceId) {
+    pub(super) fn foreign(&self, space: SpaceId) {
         self.outbound.event_metrics().foreign(&self.peer);
         let now = self.outbound.clock().instant();
         let mut logged = self.foreign_logged.lock();

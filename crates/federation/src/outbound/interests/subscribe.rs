@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use less_sync_core::wire::federation::feature;
 use less_sync_core::wire::method;
 use less_sync_core::{Cursor, ErrorCode, SpaceId};
 use less_sync_engine::{HomeError, HomePosition};
@@ -53,7 +54,7 @@ impl Interests {
         self.each(asks, |interest, ask| interest.begin_catch_up(ask.since));
         let call = OutboundCall {
             method: method::SUBSCRIBE,
-            params: params(asks),
+            params: params(asks, self.outbound.has_presence()),
             timeout: TIMEOUT,
             repeat: Repeat::Always,
             feature: None,
@@ -102,6 +103,7 @@ impl Interests {
         let is_behind = ask.floor.is_some_and(|floor| position.cursor < floor);
         let mut table = self.table.lock();
         let Some(interest) = table.get_mut(&space) else { return };
+        let is_new = !interest.is_subscribed_over(accepted.link);
         let owes_hint = interest.accepted(accepted);
         let is_first = is_behind && interest.log_rollback();
         drop(table);
@@ -114,6 +116,12 @@ impl Interests {
         } else if owes_hint || (ask.floor.is_some() && self.delivered(space) < position.cursor) {
             // More than the home has sent before its answer (federation CU-4).
             self.hint(space, position);
+        }
+        if self.outbound.has_feature(&self.peer, feature::PRESENCE) {
+            self.events.present(space, accepted.peers.clone());
+            if is_new {
+                self.relay.announce(space);
+            }
         }
     }
 

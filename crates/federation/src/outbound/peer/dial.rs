@@ -126,9 +126,10 @@ impl PeerObject {
             return Ok(());
         }
         let (clock, timing) = (&self.shared.deps.clock, &self.shared.deps.timing);
-        let request = hello::request(&self.shared.own_name(&self.id), clock.now(), timing);
+        let features = hello::features(self.shared.has_presence());
+        let request = hello::request(&self.shared.own_name(&self.id), &features, clock.now(), timing);
         let attempt = link.call(&link.new_call_id(), &request).await;
-        match hello::conclude(attempt, link.terms(), peer, clock.now(), timing) {
+        match hello::conclude(attempt, link.terms(), (peer, &features), clock.now(), timing) {
             Handshake::Agreed { max_inflight } => {
                 if let Some(max) = max_inflight {
                     link.limit_in_flight(max);

@@ -12,7 +12,16 @@ use super::super::deps::{Context, Deps};
 use super::super::subscriber::Subscriber;
 use super::SpaceChannel;
 use crate::outbox::Delivered;
-use crate::presence::{PresenceUpdate, Presenter};
+use crate::presence::{NewPresence, PresenceUpdate, Presenter};
+
+/// Outcome of entered presence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entered {
+    /// Subscribers that were sent it.
+    pub(super) receivers: usize,
+    /// True for presence that other servers know.
+    pub(super) is_heartbeat: bool,
+}
 
 impl SpaceChannel {
     /// Sets the presence of `connection` at `now` and announces it to the other subscribers; returns their number. Ignored
@@ -27,36 +36,52 @@ impl SpaceChannel {
         if !self.is_subscribed(connection) {
             return 0;
         }
-        let receivers = self.enter_presence(connection.into(), Some(connection), (data, now), context);
-        if receivers.is_some() {
-            let data = || EphemeralKind::Present(Bytes::copy_from_slice(data));
-            self.tell(connection, data, context.deps);
-        }
-        receivers.unwrap_or(0)
+        let new = NewPresence { presenter: connection.into(), owner: None, data, now };
+        self.enter_presence(new, Some(connection), context).map_or(0, |entered| {
+            let present = || EphemeralKind::Present(Bytes::copy_from_slice(data));
+            self.tell(connection.into(), entered.is_heartbeat, present, context.deps);
+            entered.receivers
+        })
     }
 
-    /// Sets the presence of `presenter` and announces it to all live subscribers but `except`; returns their number. None
-    /// beyond the maximum number of entries.
-    fn enter_presence(
+    /// Sets presence and announces it to all live subscribers but `except`. None beyond the maximum number of entries.
+    pub(super) fn enter_presence(
         &mut self,
-        presenter: Presenter,
+        new: NewPresence<'_>,
         except: Option<ConnectionId>,
-        (data, now): (&[u8], Instant),
         context: &mut Context<'_>,
-    ) -> Option<usize> {
+    ) -> Option<Entered> {
         let (space, deps) = (self.space, context.deps);
-        match self.presence.set(presenter, data, now, deps.settings.presence_per_space) {
+        let (presenter, data, now) = (new.presenter, new.data, new.now);
+        let mut is_heartbeat = false;
+        match self.presence.set(new, deps.settings.presence_per_space) {
             PresenceUpdate::Full => return None,
             PresenceUpdate::Added => {
                 deps.metrics.presence_entries.inc();
             }
-            PresenceUpdate::Replaced { set_at } => context.ages.remove(set_at, space, presenter),
+            PresenceUpdate::Replaced { set_at, is_heartbeat: is_repeated } => {
+                is_heartbeat = is_repeated;
+                context.ages.remove(set_at, space, presenter);
+            }
         }
         context.ages.insert(now, space, presenter);
-        Some(self.broadcast(except, deps, || {
+        let receivers = self.broadcast(except, is_heartbeat, deps, || {
             let peer = deps.peer_ids.peer_id(presenter, space);
             frame::notification(method::PRESENCE, &Presence { space, peer: &peer, data })
-        }))
+        });
+        Some(Entered { receivers, is_heartbeat })
+    }
+
+    /// Clears the presence of `connection`, and that which has come over it, if it is the link of a server.
+    pub(in super::super) fn clear_presence_of(
+        &mut self,
+        connection: ConnectionId,
+        context: &mut Context<'_>,
+    ) {
+        self.clear_presence(connection, Some(connection), context);
+        for presenter in self.presence.owned_by(connection) {
+            self.clear_presence(presenter, Some(connection), context);
+        }
     }
 
     /// Removes the presence of `presenter`, if any, and announces that to all live subscribers but `except`; returns their
@@ -72,10 +97,8 @@ impl SpaceChannel {
         let (space, deps) = (self.space, context.deps);
         context.ages.remove(set_at, space, presenter);
         deps.metrics.presence_entries.dec();
-        if let Presenter::Connection(connection) = presenter {
-            self.tell(connection, || EphemeralKind::Left, deps);
-        }
-        self.broadcast(except, deps, || {
+        self.tell(presenter, false, || EphemeralKind::Left, deps);
+        self.broadcast(except, false, deps, || {
             let peer = deps.peer_ids.peer_id(presenter, space);
             frame::notification(method::PRESENCE_LEAVE, &PresenceLeave { space, peer: &peer })
         })
@@ -88,10 +111,11 @@ impl SpaceChannel {
         now: Instant,
         context: &mut Context<'_>,
     ) {
-        let (space, presenter) = (self.space, Presenter::Remote(change.peer));
+        let presenter = Presenter::Remote(change.peer);
         match &change.kind {
             EphemeralKind::Present(data) => {
-                if self.enter_presence(presenter, None, (data, now), context).is_some() {
+                let new = NewPresence { presenter, owner: None, data, now };
+                if self.enter_presence(new, None, context).is_some() {
                     self.remember_late(presenter);
                 }
             }
@@ -99,17 +123,14 @@ impl SpaceChannel {
                 self.clear_presence(presenter, None, context);
             }
             EphemeralKind::Event(data) => {
-                self.broadcast(None, context.deps, || {
-                    let peer = context.deps.peer_ids.peer_id(presenter, space);
-                    frame::notification(method::EVENT, &EphemeralEvent { space, peer: &peer, data })
-                });
+                self.broadcast_event(presenter, None, data, context.deps);
             }
         }
     }
 
     /// Remembers a peer for the subscribers that are not live yet: the first subscriber of a node has asked for the presence on
     /// other nodes, and the response may be under way to it.
-    fn remember_late(&mut self, presenter: Presenter) {
+    pub(super) fn remember_late(&mut self, presenter: Presenter) {
         let is_any_pending = self.subscribers.iter().any(|subscriber| !subscriber.is_live());
         if is_any_pending && !self.late_peers.contains(&presenter) {
             self.late_peers.push(presenter);
@@ -142,11 +163,30 @@ impl SpaceChannel {
         self.presence.local().map(change).collect()
     }
 
-    /// Passes presence or an event of `connection` on to other nodes.
-    fn tell(&self, connection: ConnectionId, kind: impl FnOnce() -> EphemeralKind, deps: &Deps) {
+    /// Passes presence or an event of a connection, or from a link, on to other nodes; that of a connection to the home server of
+    /// the space, too, unless it knows the presence.
+    pub(super) fn tell(
+        &self,
+        presenter: Presenter,
+        is_heartbeat: bool,
+        kind: impl FnOnce() -> EphemeralKind,
+        deps: &Deps,
+    ) {
+        let home = match presenter {
+            Presenter::Connection(_) => self.home.as_ref().filter(|_| !is_heartbeat),
+            Presenter::Linked(_) => None,
+            Presenter::Remote(_) | Presenter::AtHome(_) => return,
+        };
+        if home.is_none() && !deps.deployment.has_others() {
+            return;
+        }
+        let peer = deps.peer_ids.name(presenter, self.space);
+        let change = EphemeralChange { space: self.space, peer, kind: kind() };
+        if let Some(home) = home {
+            home.ephemeral(change.clone());
+        }
         if deps.deployment.has_others() {
-            let peer = deps.peer_ids.name(connection.into(), self.space);
-            deps.deployment.ephemeral(EphemeralChange { space: self.space, peer, kind: kind() });
+            deps.deployment.ephemeral(change);
         }
     }
 
@@ -156,10 +196,21 @@ impl SpaceChannel {
         if !self.is_subscribed(connection) {
             return 0;
         }
+        let event = || EphemeralKind::Event(Bytes::copy_from_slice(data));
+        self.tell(connection.into(), false, event, deps);
+        self.broadcast_event(connection.into(), Some(connection), data, deps)
+    }
+
+    pub(super) fn broadcast_event(
+        &self,
+        presenter: Presenter,
+        except: Option<ConnectionId>,
+        data: &[u8],
+        deps: &Deps,
+    ) -> usize {
         let space = self.space;
-        self.tell(connection, || EphemeralKind::Event(Bytes::copy_from_slice(data)), deps);
-        self.broadcast(Some(connection), deps, || {
-            let peer = deps.peer_ids.peer_id(connection, space);
+        self.broadcast(except, false, deps, || {
+            let peer = deps.peer_ids.peer_id(presenter, space);
             frame::notification(method::EVENT, &EphemeralEvent { space, peer: &peer, data })
         })
     }
@@ -173,19 +224,30 @@ impl SpaceChannel {
         }
     }
 
-    /// Presence of up to `max` peers other than `except`.
-    pub(in super::super) fn peers(&self, except: ConnectionId, max: usize) -> Vec<(Presenter, Bytes)> {
-        self.presence.peers(except, max)
+    /// Presence of up to `max` peers other than `except` and, if that is a link, than those of its server.
+    pub(in super::super) fn peers(
+        &self,
+        except: ConnectionId,
+        server: Option<&str>,
+        max: usize,
+    ) -> Vec<(Presenter, Bytes)> {
+        self.presence.peers(except, server, max)
     }
 
     /// Queues an ephemeral frame for all live subscribers but `except`, and returns their number. Encodes it only if there is
-    /// one.
-    fn broadcast(&self, except: Option<ConnectionId>, deps: &Deps, encode: impl FnOnce() -> Bytes) -> usize {
-        let mut recipients = self
-            .subscribers
-            .iter()
-            .filter(|subscriber| Some(subscriber.connection) != except && subscriber.is_live())
-            .peekable();
+    /// one. Links are not sent heartbeats.
+    fn broadcast(
+        &self,
+        except: Option<ConnectionId>,
+        is_heartbeat: bool,
+        deps: &Deps,
+        encode: impl FnOnce() -> Bytes,
+    ) -> usize {
+        let takes = |subscriber: &&Subscriber| {
+            let is_other = Some(subscriber.connection) != except && subscriber.is_live();
+            is_other && (!is_heartbeat || subscriber.outbox.takes_heartbeats())
+        };
+        let mut recipients = self.subscribers.iter().filter(takes).peekable();
         if recipients.peek().is_none() {
             return 0;
         }

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 /// Token bucket with explicit time and a limit that may change.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     used: f64,
     at: Instant,
 }
 
 /// Limit of a bucket.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     capacity: f64,
     per_second: f64,
 }
@@ -19,18 +19,18 @@ pub(super) struct Rate {
 impl Rate {
     /// As many per hour, all of them at once.
     #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^52")]
-    pub(super) fn hourly(limit: u64) -> Self {
+    pub(crate) fn hourly(limit: u64) -> Self {
         Self { capacity: limit as f64, per_second: limit as f64 / 3600.0 }
     }
 
     /// As many per second, and twice as many at once.
-    pub(super) fn per_second(limit: u32) -> Self {
+    pub(crate) fn per_second(limit: u32) -> Self {
         Self { capacity: f64::from(limit) * 2.0, per_second: f64::from(limit) }
     }
 }
 
 impl Bucket {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { used: 0.0, at: now }
     }
 
@@ -42,7 +42,7 @@ impl Bucket {
 
     /// Takes `amount`, or returns the time after which it fits. More than the capacity never fits.
     #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^52")]
-    pub(super) fn take(&mut self, amount: u64, rate: Rate, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, amount: u64, rate: Rate, now: Instant) -> Result<(), Duration> {
         self.refill(rate, now);
         let amount = amount as f64;
         if self.used + amount <= rate.capacity {
@@ -55,7 +55,7 @@ impl Bucket {
 
     /// Takes one, into debt for as long as `patience`, and returns the wait that it costs. `None`: the debt is too large, and
     /// nothing is taken.
-    pub(super) fn take_one(&mut self, rate: Rate, now: Instant, patience: Duration) -> Option<Duration> {
+    pub(crate) fn take_one(&mut self, rate: Rate, now: Instant, patience: Duration) -> Option<Duration> {
         self.refill(rate, now);
         let debt = (self.used + 1.0 - rate.capacity).max(0.0);
         let wait = Duration::from_secs_f64(debt / rate.per_second);
@@ -67,13 +67,13 @@ impl Bucket {
 
     /// Gives `amount` back.
     #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^52")]
-    pub(super) fn give_back(&mut self, amount: u64) {
+    pub(crate) fn give_back(&mut self, amount: u64) {
         self.used = (self.used - amount as f64).max(0.0);
     }
 
     /// Amount in use.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative")]
-    pub(super) fn used(&mut self, rate: Rate, now: Instant) -> u64 {
+    pub(crate) fn used(&mut self, rate: Rate, now: Instant) -> u64 {
         self.refill(rate, now);
         self.used.ceil() as u64
     }

@@ -1,0 +1,200 @@
+//! Presence and ephemeral events between local clients and the home of their space (federation §15).
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use less_sync_core::cbor::{Decode as _, Encode};
+use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave};
+use less_sync_core::wire::federation::{
+    ForwardedEventSend, ForwardedPresenceClear, ForwardedPresenceSet, feature,
+};
+use less_sync_core::wire::method;
+use less_sync_core::{SpaceId, limits};
+use less_sync_engine::ports::{EphemeralChange, EphemeralKind, PeerName};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::Interests;
+use crate::bucket::{Bucket, Rate};
+use crate::outbound::notice::Notice;
+
+/// Maximum notifications in each direction, per second; twice as many at once.
+const PER_SECOND: u32 = 50;
+
+/// Maximum changes that wait for their turn, inclusive: those of two seconds. Beyond it the oldest is dropped.
+const WAITING: usize = 100;
+
+/// Changes of local clients on their way to the home.
+#[derive(Debug, Default)]
+pub(super) struct PresenceRelay {
+    queue: Mutex<Queue>,
+    changed: Notify,
+    /// Notifications of the home within the last moments.
+    received: Mutex<Option<Bucket>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    changes: VecDeque<EphemeralChange>,
+    /// Spaces that a new link carries, whose presence the home does not know: at most as many as there are interests.
+    unknown: VecDeque<SpaceId>,
+}
+
+/// Next step of the relay.
+enum Step {
+    Send(EphemeralChange),
+    Announce(SpaceId),
+}
+
+impl PresenceRelay {
+    /// Adds a change. A newer state of a peer replaces the older one.
+    fn add(&self, change: EphemeralChange) {
+        let changes = &mut self.queue.lock().changes;
+        let is_event = |kind: &EphemeralKind| matches!(kind, EphemeralKind::Event(_));
+        if !is_event(&change.kind) {
+            let like = (change.space, change.peer);
+            changes.retain(|waiting| (waiting.space, waiting.peer) != like || is_event(&waiting.kind));
+        }
+        if changes.len() >= WAITING {
+            changes.pop_front();
+        }
+        changes.push_back(change);
+        self.changed.notify_one();
+    }
+
+    /// Sends all presence of `space` anew.
+    pub(super) fn announce(&self, space: SpaceId) {
+        let unknown = &mut self.queue.lock().unknown;
+        if !unknown.contains(&space) {
+            unknown.push_back(space);
+        }
+        self.changed.notify_one();
+    }
+
+    /// Looks at the link again.
+    pub(super) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    fn next(&self) -> Option<Step> {
+        let mut queue = self.queue.lock();
+        let change = queue.changes.pop_front().map(Step::Send);
+        change.or_else(|| queue.unknown.pop_front().map(Step::Announce))
+    }
+}
+
+impl Interests {
+    /// Passes a change of a local client on. Called under locks of the broker: nothing is sent before the task comes to it.
+    pub(in crate::outbound) fn ephemeral(&self, change: EphemeralChange) {
+        if self.outbound.has_presence() {
+            self.relay.add(change);
+        }
+    }
+
+    /// Sends the changes of local clients, at their rate, and ends the presence of the peers at the home with the link to it. Never
+    /// ends.
+    pub(super) async fn relay(&self) {
+        let clock = self.outbound.clock();
+        let mut rate = Bucket::new(clock.instant());
+        let mut had_link = false;
+        loop {
+            let has_link = self.outbound.current_link(&self.peer).is_some();
+            if had_link && !has_link {
+                self.lose_peers();
+            }
+            had_link = has_link;
+            match self.relay.next() {
+                Some(Step::Send(change)) => self.send(&change, &mut rate).await,
+                Some(Step::Announce(space)) => {
+                    for change in self.events.local_presence(space) {
+                        self.send(&change, &mut rate).await;
+                    }
+                }
+                None => self.relay.changed.notified().await,
+            }
+        }
+    }
+
+    async fn send(&self, change: &EphemeralChange, rate: &mut Bucket) {
+        if !self.outbound.has_feature(&self.peer, feature::PRESENCE) {
+            return;
+        }
+        let clock = self.outbound.clock();
+        while let Err(wait) = rate.take(1, Rate::per_second(PER_SECOND), clock.instant()) {
+            clock.sleep_until(clock.instant() + wait).await;
+        }
+        let (method, params) = encoded(change);
+        self.outbound.notify(&self.peer, method, &params);
+    }
+
+    /// Ends the presence of all peers at the home, which is not connected any more.
+    fn lose_peers(&self) {
+        let spaces: Vec<SpaceId> = self.table.lock().keys().copied().collect();
+        for space in spaces {
+            self.events.present(space, Vec::new());
+        }
+    }
+
+    /// Passes presence or an event of a peer at the home on, within the rate.
+    pub(super) fn of_peer(&self, notice: Notice<'_>) {
+        if !self.outbound.has_presence() || !self.outbound.has_feature(&self.peer, feature::PRESENCE) {
+            return;
+        }
+        let Some(change) = decoded(notice) else { return };
+        if !self.table.lock().contains_key(&change.space) {
+            return self.foreign(change.space);
+        }
+        let now = self.outbound.clock().instant();
+        let mut received = self.relay.received.lock();
+        let bucket = received.get_or_insert_with(|| Bucket::new(now));
+        // A leave removes an entry, so that there are no more of them than of entries.
+        let is_charged = change.kind != EphemeralKind::Left;
+        if is_charged && bucket.take(1, Rate::per_second(PER_SECOND), now).is_err() {
+            return;
+        }
+        drop(received);
+        self.events.ephemeral(&change);
+    }
+}
+
+/// Notification to the home.
+fn encoded(change: &EphemeralChange) -> (&'static str, Bytes) {
+    let (space, peer) = (change.space.to_string(), change.peer.to_text());
+    let (space, peer) = (space.as_str(), Some(peer.as_str()));
+    let mut params = Vec::new();
+    let method = match &change.kind {
+        EphemeralKind::Present(data) => {
+            ForwardedPresenceSet { space, peer, data }.encode(&mut params);
+            method::PRESENCE_SET
+        }
+        EphemeralKind::Left => {
+            ForwardedPresenceClear { space, peer }.encode(&mut params);
+            method::PRESENCE_CLEAR
+        }
+        EphemeralKind::Event(data) => {
+            ForwardedEventSend { space, peer, data }.encode(&mut params);
+            method::EVENT_SEND
+        }
+    };
+    (method, params.into())
+}
+
+/// Notification of the home; `None` for one beyond the bounds.
+fn decoded(notice: Notice<'_>) -> Option<EphemeralChange> {
+    let within = |data: &[u8], max: usize| (data.len() <= max).then(|| Bytes::copy_from_slice(data));
+    let (space, peer, kind) = match notice.method {
+        method::PRESENCE => {
+            let Presence { space, peer, data } = Presence::decode(notice.params).ok()?;
+            (space, peer, EphemeralKind::Present(within(data, limits::PRESENCE_DATA)?))
+        }
+        method::PRESENCE_LEAVE => {
+            let PresenceLeave { space, peer } = PresenceLeave::decode(notice.params).ok()?;
+            (space, peer, EphemeralKind::Left)
+        }
+        _ => {
+            let EphemeralEvent { space, peer, data } = EphemeralEvent::decode(notice.params).ok()?;
+            (space, peer, EphemeralKind::Event(within(data, limits::EVENT_DATA)?))
+        }
+    };
+    Some(EphemeralChange { space, peer: PeerName::parse(peer)?, kind })
+}
