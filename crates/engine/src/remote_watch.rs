@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId, Timestamp};
 
+use less_sync_storage::Row;
+
 use crate::ports::{EphemeralChange, PeerName};
 
 /// Subscription of a local connection to a space of another server. `Debug` shows no chain.
@@ -60,6 +62,17 @@ pub trait HomeEvents: Send + Sync {
 
     /// Delivers a change. Repeated and late ones are dropped, early ones wait for those before them.
     fn changed(&self, space: SpaceId, change: HomeChange);
+
+    /// Notes that the missing changes of `space` are being read from its home: until [`Self::caught_up`], gaps wait for them.
+    fn catching_up(&self, space: SpaceId);
+
+    /// Delivers rows that were read from the home: complete after what was delivered, in order, and with all rows of each cursor.
+    /// `position`: key generation of the space.
+    fn rows(&self, space: SpaceId, position: HomePosition, rows: &[Row]);
+
+    /// Ends what [`Self::catching_up`] began. A pull hint takes the place of what is missing up to `position`; returns true when it
+    /// was needed.
+    fn caught_up(&self, space: SpaceId, position: HomePosition) -> bool;
 
     /// Sends every subscriber of `space` a pull hint up to `position`.
     fn hint(&self, space: SpaceId, position: HomePosition);

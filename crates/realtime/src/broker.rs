@@ -19,6 +19,7 @@ mod home_events;
 mod notifications;
 mod position;
 mod publish;
+mod read_rows;
 mod remote;
 mod sequencer;
 mod settings;

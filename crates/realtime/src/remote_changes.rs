@@ -15,15 +15,11 @@ use less_sync_storage::{Revocations, Row, Space, Spaces};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::broker::{Broker, Position, Progress, RemoteStep};
+use crate::broker::{Broker, Position};
 use crate::comparison::Comparison;
-use crate::replay;
 
 /// Maximum number of concurrent reads.
 const READS: usize = 16;
-
-/// Maximum number of encodings of what was read, for a space to which this node publishes meanwhile.
-const ATTEMPTS: u32 = 8;
 
 /// Reader of the changes of other nodes.
 pub struct RemoteChanges {
@@ -151,15 +147,7 @@ impl RemoteChanges {
 
     /// Publishes rows that were read, between events of this node that wait for them.
     fn publish(&self, state: &Space, rows: &[Row]) {
-        for attempt in 1..=ATTEMPTS {
-            let Some(progress) = self.broker.progress(state.id) else { return };
-            let steps = steps(state, &progress, rows);
-            // Events that were published meanwhile would leave the clients a gap.
-            let expected = (attempt < ATTEMPTS).then_some(&progress);
-            if self.broker.publish_read(state.id, expected, steps) {
-                break;
-            }
-        }
+        self.broker.publish_rows(state.id, Position::from(state), rows);
         // Rows of the last changes were written again meanwhile, and are beyond this state.
         self.broker.repair(state.id, Position::from(state));
     }
@@ -175,23 +163,6 @@ impl RemoteChanges {
             }
         }
     }
-}
-
-/// Changes in `rows` that are not delivered.
-fn steps(state: &Space, progress: &Progress, rows: &[Row]) -> Vec<RemoteStep> {
-    let since = progress.delivered;
-    let missing = rows.iter().position(|row| row.cursor() > since).unwrap_or(rows.len());
-    let rows = rows.get(missing..).unwrap_or_default();
-    let mut frames = replay::frames_among(state, since, &progress.waiting, rows).into_iter().peekable();
-    let mut steps = Vec::new();
-    while let Some((cursor, frame)) = frames.next() {
-        // Records with the files that were deleted together with them.
-        let second = frames.next_if(|(next, _)| *next == cursor).map(|(_, frame)| frame);
-        let position = Position { cursor, ..Position::from(state) };
-        // The steps are complete from `since` on.
-        steps.push(RemoteStep { prev: since, position, frame, second });
-    }
-    steps
 }
 
 impl std::fmt::Debug for RemoteChanges {

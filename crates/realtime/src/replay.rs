@@ -3,22 +3,37 @@
 use bytes::Bytes;
 use less_sync_core::wire::event::{FileEntry, FileEvent, MembershipEvent, RecordEntry, Sync};
 use less_sync_core::wire::method;
-use less_sync_core::{Cursor, frame};
+use less_sync_core::{Cursor, Epoch, SpaceId, frame};
 use less_sync_storage::{Row, Space};
 
 use crate::stored_rows;
 
+/// State of a space that its notifications show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReplayedSpace {
+    pub(crate) id: SpaceId,
+    pub(crate) key_generation: Epoch,
+    pub(crate) rewrap_epoch: Option<Epoch>,
+}
+
+impl From<&Space> for ReplayedSpace {
+    fn from(space: &Space) -> Self {
+        let Space { id, key_generation, rewrap_epoch, .. } = *space;
+        Self { id, key_generation, rewrap_epoch }
+    }
+}
+
 /// The notifications for `rows`, which are in order, with their cursors: for every cursor its records, then its entry, then
 /// its files. The first `sync` continues from `since`, each later one from the notification before it.
 pub(crate) fn frames(space: &Space, since: Cursor, rows: &[Row]) -> Vec<(Cursor, Bytes)> {
-    frames_among(space, since, &[], rows)
+    frames_among(space.into(), since, &[], rows)
 }
 
 /// As [`frames`], between events that wait for an earlier one, each with the cursors that it leads from and to, ascending. A waiting
 /// event that becomes contiguous goes out before the next notification, which continues from it; rows that it covers are
 /// left out.
 pub(crate) fn frames_among(
-    space: &Space,
+    space: ReplayedSpace,
     since: Cursor,
     waiting: &[(Cursor, Cursor)],
     rows: &[Row],
@@ -55,8 +70,8 @@ fn kind(row: &Row) -> u8 {
     row.position().rank
 }
 
-fn sync(space: &Space, prev: Cursor, cursor: Cursor, rows: &[Row]) -> Bytes {
-    let Space { id, key_generation, rewrap_epoch, .. } = *space;
+fn sync(space: ReplayedSpace, prev: Cursor, cursor: Cursor, rows: &[Row]) -> Bytes {
+    let ReplayedSpace { id, key_generation, rewrap_epoch } = space;
     let records = rows.iter().filter_map(record).collect();
     frame::notification(
         method::SYNC,
@@ -70,7 +85,7 @@ fn record(row: &Row) -> Option<RecordEntry<'_>> {
     Some(RecordEntry { id: record.id, blob, cursor: record.cursor, dek, deleted })
 }
 
-fn membership(space: &Space, cursor: Cursor, rows: &[Row]) -> Bytes {
+fn membership(space: ReplayedSpace, cursor: Cursor, rows: &[Row]) -> Bytes {
     let entries = rows.iter().filter_map(|row| match row {
         Row::Member(entry) => Some(stored_rows::entry(entry)),
         Row::Record(_) | Row::File(_) => None,
@@ -79,7 +94,7 @@ fn membership(space: &Space, cursor: Cursor, rows: &[Row]) -> Bytes {
     frame::notification(method::MEMBERSHIP, &event)
 }
 
-fn files(space: &Space, cursor: Cursor, rows: &[Row]) -> Bytes {
+fn files(space: ReplayedSpace, cursor: Cursor, rows: &[Row]) -> Bytes {
     let event = FileEvent { space: space.id, cursor, files: rows.iter().filter_map(file).collect() };
     frame::notification(method::FILE, &event)
 }

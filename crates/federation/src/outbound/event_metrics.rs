@@ -37,11 +37,23 @@ impl Renewed {
     }
 }
 
+/// Outcome of a catch-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CaughtUp {
+    /// The clients were sent everything.
+    Complete,
+    /// They were sent a pull hint.
+    Hinted,
+}
+
 /// Counters of one peer.
 #[derive(Clone, Debug, Default)]
 struct OfPeer {
     foreign: Counter,
     hints: Counter,
+    complete: Counter,
+    hinted: Counter,
+    entries: Counter,
     renewals: [Counter; Renewed::ALL.len()],
 }
 
@@ -71,6 +83,23 @@ impl EventMetrics {
         }
     }
 
+    /// Counts a catch-up that has ended.
+    pub(super) fn caught_up(&self, peer: &PeerId, outcome: CaughtUp) {
+        if let Some(of_peer) = self.peers.of(peer) {
+            match outcome {
+                CaughtUp::Complete => of_peer.complete.inc(),
+                CaughtUp::Hinted => of_peer.hinted.inc(),
+            };
+        }
+    }
+
+    /// Counts rows that were read from a home in a catch-up.
+    pub(super) fn entries(&self, peer: &PeerId, count: usize) {
+        if let Some(of_peer) = self.peers.of(peer) {
+            of_peer.entries.inc_by(count as u64);
+        }
+    }
+
     /// Counts the renewal of a subscription.
     pub(super) fn renewed(&self, peer: &PeerId, outcome: Renewed) {
         let index = Renewed::ALL.iter().position(|known| *known == outcome);
@@ -90,6 +119,15 @@ impl EventMetrics {
         let hints = listed().map(|(peer, of_peer)| ([peer], of_peer.hints.clone()));
         let help = "pull hints in place of events of a home";
         registry.family("federation_pull_hints_total", help, ["peer"], hints);
+        let caught_up = listed().flat_map(|(peer, of_peer)| {
+            let counters = [("complete", of_peer.complete.clone()), ("hinted", of_peer.hinted.clone())];
+            counters.map(|(result, counter)| ([peer.clone(), result.to_owned()], counter))
+        });
+        let help = "reads of what subscribers have missed, from a home";
+        registry.family("federation_catchup_total", help, ["peer", "result"], caught_up);
+        let entries = listed().map(|(peer, of_peer)| ([peer], of_peer.entries.clone()));
+        let help = "records, log entries and files read for that";
+        registry.family("federation_catchup_entries_total", help, ["peer"], entries);
         let renewals = listed().flat_map(|(peer, of_peer)| {
             let counters = Renewed::ALL.into_iter().zip(of_peer.renewals.clone());
             counters.map(move |(outcome, counter)| ([peer.clone(), outcome.label().to_owned()], counter))

@@ -4,6 +4,7 @@
 //! its own locks.
 
 mod ask;
+mod catch_up;
 mod interest;
 mod keeper;
 mod notice;
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 
 use super::links::Outbound;
 use ask::{Answer, Ask};
+use catch_up::CatchUps;
 use interest::{Interest, Presented};
 use presence::PresenceRelay;
 
@@ -41,6 +43,7 @@ pub(super) struct Interests {
     /// Time of the last logged notification about another space.
     foreign_logged: Mutex<Option<Instant>>,
     relay: PresenceRelay,
+    catch_ups: CatchUps,
 }
 
 impl Interests {
@@ -54,6 +57,7 @@ impl Interests {
             is_kept: AtomicBool::new(false),
             foreign_logged: Mutex::default(),
             relay: PresenceRelay::default(),
+            catch_ups: CatchUps::default(),
         })
     }
 

@@ -8,16 +8,18 @@ use less_sync_core::cbor::Decode as _;
 use less_sync_core::wire::event::{
     FileEvent, MEMBERSHIP_REMOVED, MembershipEvent, Resubscribe, Revoked, Sync, TRUST_REVOKED, UCAN_REVOKED,
 };
+use less_sync_core::wire::pull::PullParams;
 use less_sync_core::wire::subscribe::{
     SpaceError, SpaceState, SubscribeParams, SubscribeResult, UnsubscribeParams,
 };
-use less_sync_core::{ConnectionId, Cursor, Epoch, SpaceId, Timestamp, frame};
+use less_sync_core::{ConnectionId, Cursor, Epoch, ErrorCode, SpaceId, Timestamp, frame};
 use less_sync_engine::ports::{EphemeralChange, PeerName};
 use less_sync_engine::{
     Clock as _, HomeChange, HomeError, HomeEvents, HomeHandle, HomePosition, RemoteWatch, SpaceRouter as _,
 };
 use less_sync_federation::outbound::dialer::Received;
 use less_sync_federation::outbound::{HomeRouter, HomeStore};
+use less_sync_storage::Row;
 use less_sync_test_support::within;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -32,6 +34,7 @@ const OTHER: SpaceId = SpaceId::from_bytes([8; 16]);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Told {
     Changed(u64, u64),
+    Row(u64),
     Hint(u64),
     Rewound(u64),
     Revoked,
@@ -55,6 +58,23 @@ impl HomeEvents for Recorder {
         self.told.lock().push(Told::Changed(change.prev.get(), change.position.cursor.get()));
         self.frames.lock().push(change.frame);
         *self.delivered.lock() = Some(change.position.cursor.get());
+    }
+
+    fn catching_up(&self, _space: SpaceId) {}
+
+    fn rows(&self, _space: SpaceId, _position: HomePosition, rows: &[Row]) {
+        for row in rows {
+            self.told.lock().push(Told::Row(row.cursor().get()));
+            *self.delivered.lock() = Some(row.cursor().get());
+        }
+    }
+
+    fn caught_up(&self, space: SpaceId, position: HomePosition) -> bool {
+        let is_missing = self.delivered(space) < Some(position.cursor);
+        if is_missing {
+            self.hint(space, position);
+        }
+        is_missing
     }
 
     fn hint(&self, _space: SpaceId, position: HomePosition) {
@@ -298,9 +318,18 @@ async fn cu_2_lost_subscription_is_renewed_by_its_token() {
     assert_eq!(watching.until_told().await, [Told::Changed(11, 14), Told::Changed(14, 17)]);
 }
 
-/// CU-4: events that the home has not sent are left to the clients.
+/// Params of the next pull at the home: its id, and its lower bound.
+async fn pulled(peer: &mut Peer) -> (String, u64) {
+    let (id, params) = peer.expect("pull").await;
+    let params = PullParams::decode(&params).unwrap();
+    let [entry] = &params.spaces[..] else { panic!("{params:?}") };
+    assert_eq!(entry.ucan, Some("ucan-1"));
+    (id, entry.since)
+}
+
+/// CU-4: events that cannot be read from the home are left to the clients, after two attempts.
 #[tokio::test]
-async fn cu_4_difference_that_is_too_large_becomes_a_pull_hint() {
+async fn cu_4_difference_that_cannot_be_read_becomes_a_pull_hint() {
     let (watching, peer) = Watching::subscribed(DAY).await;
     peer.lose().await;
     settle().await;
@@ -308,10 +337,20 @@ async fn cu_4_difference_that_is_too_large_becomes_a_pull_hint() {
     let mut peer = native(watching.fixture.dial().await).await;
     let request = subscribe(&mut peer).await;
     peer.respond_with(&request.id, &accepted(900, watching.token(2, DAY))).await;
+    for _ in 0..2 {
+        let (id, since) = pulled(&mut peer).await;
+        assert_eq!(since, 10);
+        peer.reject(&id, ErrorCode::Internal).await;
+    }
     assert_eq!(watching.until_told().await, [Told::Hint(900)]);
     // A pull hint of the home for the same, and one for more.
     peer.notify("sync", &sync(SPACE, 900, 900)).await;
     peer.notify("sync", &sync(SPACE, 950, 950)).await;
+    for _ in 0..2 {
+        let (id, since) = pulled(&mut peer).await;
+        assert_eq!(since, 900);
+        peer.reject(&id, ErrorCode::RateLimited).await;
+    }
     assert_eq!(watching.until_told().await, [Told::Hint(950)]);
 }
 

@@ -8,7 +8,7 @@ use less_sync_core::{Cursor, MailboxId, PeerId, SpaceId};
 use less_sync_engine::ports::{EphemeralChange, PeerName};
 use less_sync_engine::{HomeChange, HomeEvents, HomePosition};
 use less_sync_storage::{
-    HomeHint, HomeHints, HomeRouteError, HomeRoutes, HomeServer, NewStub, StorageError, StubOutcome,
+    HomeHint, HomeHints, HomeRouteError, HomeRoutes, HomeServer, NewStub, Row, StorageError, StubOutcome,
 };
 
 /// Database that these tests do not use.
@@ -74,6 +74,14 @@ impl HomeEvents for NoEvents {
     }
 
     fn changed(&self, _: SpaceId, _: HomeChange) {}
+
+    fn catching_up(&self, _: SpaceId) {}
+
+    fn rows(&self, _: SpaceId, _: HomePosition, _: &[Row]) {}
+
+    fn caught_up(&self, _: SpaceId, _: HomePosition) -> bool {
+        false
+    }
 
     fn hint(&self, _: SpaceId, _: HomePosition) {}
 

@@ -45,6 +45,8 @@ pub(super) struct SpaceChannel {
     late_peers: Vec<Presenter>,
     /// Server that holds the space; `None`: this one.
     home: Option<HomeHandle>,
+    /// True while missing changes are read from the home.
+    is_catching_up: bool,
 }
 
 /// Outcome of [`SpaceChannel::end`].
@@ -70,6 +72,7 @@ impl SpaceChannel {
             revocations: 0,
             late_peers: Vec::new(),
             home: None,
+            is_catching_up: false,
         }
     }
 
@@ -288,12 +291,16 @@ impl SpaceChannel {
 
     /// Marks a gap as reported. True if there is one that was not reported before.
     pub(super) fn report_gap(&mut self) -> bool {
-        self.sequencer.gap().is_some() && !std::mem::replace(&mut self.gap_reported, true)
+        let has_gap = !self.is_catching_up && self.sequencer.gap().is_some();
+        has_gap && !std::mem::replace(&mut self.gap_reported, true)
     }
 
     /// Current gap, if any: the newest position that is committed and not delivered. It may be reported again.
     pub(super) fn take_gap(&mut self) -> Option<Position> {
         self.gap_reported = false;
+        if self.is_catching_up {
+            return None;
+        }
         self.sequencer.gap().map(|cursor| Position { cursor, ..self.newest })
     }
 

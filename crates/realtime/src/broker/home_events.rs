@@ -4,9 +4,11 @@ use bytes::Bytes;
 use less_sync_core::{Cursor, Epoch, SpaceId};
 use less_sync_engine::ports::{EphemeralChange, PeerName};
 use less_sync_engine::{HomeChange, HomeEvents, HomeHandle, HomePosition};
+use less_sync_storage::Row;
 
 use super::Broker;
 use super::channel::SpaceChannel;
+use super::deps::Context;
 use super::durable_event::Broadcast;
 use super::position::Position;
 use super::sequencer::Step;
@@ -47,6 +49,22 @@ impl HomeEvents for Broker {
         self.deliver(space, |channel, context| {
             channel.publish_from_home(step, position, may_be_second, context);
         });
+    }
+
+    fn catching_up(&self, space: SpaceId) {
+        self.deliver(space, |channel, _| channel.set_catching_up(true));
+    }
+
+    fn rows(&self, space: SpaceId, position: HomePosition, rows: &[Row]) {
+        self.publish_rows(space, position.into(), rows);
+    }
+
+    fn caught_up(&self, space: SpaceId, position: HomePosition) -> bool {
+        let end = |channel: &mut SpaceChannel, context: &mut Context<'_>| {
+            channel.set_catching_up(false);
+            channel.repair(position.into(), context)
+        };
+        self.deliver(space, end).unwrap_or(false)
     }
 
     fn hint(&self, space: SpaceId, position: HomePosition) {

@@ -123,7 +123,7 @@ fn no_missed_rows_are_no_events() {
 fn notifications_continue_from_events_that_wait_between_them() {
     let at = |from: u64, to: u64| (cursor(from), cursor(to));
     let among = |waiting: &[(Cursor, Cursor)], rows: &[Row]| {
-        frames_among(&space(), cursor(2), waiting, rows)
+        frames_among((&space()).into(), cursor(2), waiting, rows)
             .iter()
             .map(|(_, frame)| described(frame))
             .collect::<Vec<_>>()

@@ -133,6 +133,45 @@ async fn cu_2_missed_events_follow_a_cut_link() {
     bob.client.assert_quiet().await;
 }
 
+/// CU-3, C28, federation P-4: what is too much for the response is read from the home once for all subscribers, who get it in order
+/// without doing anything; events that come meanwhile follow it.
+#[tokio::test]
+async fn cu_3_clients_share_one_pull_after_a_cut_link() {
+    const CLIENTS: usize = 100;
+    let cluster = cluster(2).await;
+    let (home, federated) = (cluster.server(0), cluster.server(1));
+    let proxy = FaultProxy::start(home.address()).await;
+    cluster.detour(1, 0, proxy.address());
+    let space = SharedSpace::create(home).await;
+    let mut owner = space.owner_client().await;
+    let mut watchers = Vec::new();
+    for index in 0..CLIENTS {
+        watchers.push(Watcher::watching(federated, &format!("user-{index}"), &space, &cluster.name(0)).await);
+    }
+    // The route to the home ends before the changes, and another one begins after them.
+    drop(proxy);
+    let batch = |from: u128| (from..from + 300).map(|index| create(index, "x")).collect::<Vec<_>>();
+    for from in [1, 301, 601] {
+        assert_eq!(owner.push_with(&space.text(), space.root(), &batch(from)).await["ok"], true);
+    }
+    cluster.detour(1, 0, home.address());
+    for watcher in &mut watchers {
+        assert_eq!(watcher.syncs(3).await, [(0, 1), (1, 2), (2, 3)]);
+    }
+    push(&mut owner, &space, 1000).await;
+    for watcher in &mut watchers {
+        assert_eq!(watcher.syncs(1).await, [(3, 4)]);
+    }
+    let pulls = "rpc_requests_total{method=\"pull\",outcome=\"ok\"} 1";
+    assert!(shows(home, pulls), "{}", home.metrics().render());
+    let caught_up = format!("federation_catchup_total{{peer=\"{}\",result=\"complete\"}} 1", cluster.name(0));
+    assert!(shows(federated, &caught_up), "{}", federated.metrics().render());
+    assert!(shows(
+        federated,
+        &format!("federation_catchup_entries_total{{peer=\"{}\"}} 900", cluster.name(0))
+    ));
+}
+
 /// FM-3, T-303, CU-6, C30: a subscription while the home is down fails at once, for that space only, and lives once it is back.
 #[tokio::test]
 async fn fm_3_subscription_outlives_an_unreachable_home() {

@@ -191,6 +191,11 @@ impl Interest {
         ucan.map_or(Plan::RequestClients, |ucan| Plan::Subscribe(Presented::Ucan(ucan.text.clone())))
     }
 
+    /// Text of the chain with the latest expiry.
+    pub(super) fn ucan(&self, time: Timestamp) -> Option<Arc<str>> {
+        self.best_ucan(time).map(|ucan| ucan.text.clone())
+    }
+
     /// Chain with the latest expiry.
     fn best_ucan(&self, time: Timestamp) -> Option<&Credential> {
         let ucans = self.watchers.values().flatten().filter(|ucan| ucan.expires_at > time);

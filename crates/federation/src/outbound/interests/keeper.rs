@@ -42,13 +42,12 @@ impl Due {
 impl Interests {
     /// Runs until no interest is left.
     pub(super) async fn run(self: Arc<Self>) {
-        if !self.outbound.has_presence() {
-            return self.keep_subscriptions().await;
-        }
+        let has_presence = self.outbound.has_presence();
         tokio::select! {
             biased;
             () = self.keep_subscriptions() => {}
-            () = self.relay() => {}
+            () = self.catch_up_forever() => {}
+            () = self.relay(), if has_presence => {}
         }
     }
 

@@ -52,7 +52,7 @@ impl Interests {
         if is_hint {
             // The home has shed events (federation §12.5).
             if self.delivered(space) < head.cursor {
-                self.hint(space, position);
+                self.read_missing(space, position);
             }
             return;
         }

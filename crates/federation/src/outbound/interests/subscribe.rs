@@ -113,9 +113,11 @@ impl Interests {
                 tracing::error!(peer = %self.peer, space_id = %space, "federation.rollback_detected");
             }
             self.events.rewound(space, position);
-        } else if owes_hint || (ask.floor.is_some() && self.delivered(space) < position.cursor) {
-            // More than the home has sent before its answer (federation CU-4).
+        } else if owes_hint {
             self.hint(space, position);
+        } else if ask.floor.is_some() && self.delivered(space) < position.cursor {
+            // More than the home has sent before its answer.
+            self.read_missing(space, position);
         }
         if self.outbound.has_feature(&self.peer, feature::PRESENCE) {
             self.events.present(space, accepted.peers.clone());

@@ -24,6 +24,11 @@ impl SpaceChannel {
         self.newest
     }
 
+    /// Sets whether missing changes are being read from the home: until they are, a gap is no loss.
+    pub(in super::super) fn set_catching_up(&mut self, is_catching_up: bool) {
+        self.is_catching_up = is_catching_up;
+    }
+
     /// Notes the key generation of a rotation that has begun.
     pub(in super::super) fn note_epoch(&mut self, epoch: Epoch) {
         if epoch > self.newest.key_generation {
