@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::clock::SystemRandom;
 use crate::config::{FileStore, FilesConfig};
+use crate::deployment_jobs::DeploymentJobs;
 use crate::tasks::{JobOutcome, Tasks};
 
 /// Interval of the sweeper (operations §4).
@@ -69,10 +70,12 @@ fn of_directory(directory: &Path) -> String {
     format!("cannot open file storage in {}", directory.display())
 }
 
-/// Starts the sweeper job.
-pub(crate) fn spawn_sweeper(files: &Files, tasks: &Tasks) {
-    let files = files.clone();
-    tasks.spawn_periodic("blob sweeper", SWEEP, move || sweep(files.clone()));
+/// Starts the sweeper, which runs on one process of the deployment, and the measurement of its queue, which every process does.
+pub(crate) fn spawn_sweeper(files: &Files, jobs: &DeploymentJobs, tasks: &Tasks) {
+    let swept = files.clone();
+    jobs.spawn("blob sweeper", SWEEP, move || sweep(swept.clone()));
+    let measured = files.clone();
+    tasks.spawn_periodic("blob queue", SWEEP, move || measure(measured.clone()));
 }
 
 async fn sweep(files: Files) -> JobOutcome {
@@ -85,8 +88,13 @@ async fn sweep(files: Files) -> JobOutcome {
         }
         Err(error) => tracing::warn!(error = %ErrorChain(&error), "failed to sweep unreferenced objects"),
     }
-    if let Err(error) = files.measure_queue().await {
-        tracing::warn!(error = %ErrorChain(&error), "failed to read the queue of objects");
-    }
     outcome
+}
+
+async fn measure(files: Files) -> JobOutcome {
+    let measured = files.measure_queue().await;
+    if let Err(error) = &measured {
+        tracing::warn!(error = %ErrorChain(error), "failed to read the queue of objects");
+    }
+    JobOutcome::of(&measured)
 }

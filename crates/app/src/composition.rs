@@ -25,6 +25,7 @@ use crate::blobs;
 use crate::clock::SystemRandom;
 use crate::config::{Config, DidIssuers, TokenConfig};
 use crate::deployment::DeploymentNode;
+use crate::deployment_jobs::DeploymentJobs;
 use crate::dev::{DevIssuer, PageGuard, playground};
 use crate::federation::Federation;
 use crate::key_sets::HttpKeySets;
@@ -89,9 +90,10 @@ pub(crate) fn compose(
         federation.router((&storage, &broker), &deps.clock, &deps.tasks),
     );
     let engine = Arc::new(engine(config, &storage, (&broker, &mailboxes), homes, deps));
-    jobs(config, &storage, &broker, &mailboxes, deps);
+    let shared_jobs = stores.database.deployment_jobs(&deps.tasks, &deps.clock);
+    jobs(config, &storage, (&broker, &mailboxes), &shared_jobs, deps);
     stores.database.spawn_maintenance(&deps.tasks);
-    let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, deps));
+    let files = stores.blobs.clone().map(|blobs| files(config, &engine, blobs, (&shared_jobs, deps)));
     let mut metrics = Registry::default();
     process_metrics::register(&mut metrics, deps.version);
     if let Some(files) = &files {
@@ -123,7 +125,7 @@ pub(crate) fn compose(
     }
     let links = federation.routes((&endpoint, &api), (&deps.clock, &deps.tasks), &mut metrics);
     let keys: Arc<dyn FederationKeys> = storage.clone();
-    federation.spawn_jobs(&deps.tasks, &keys);
+    federation.spawn_jobs((&deps.tasks, &shared_jobs), &keys);
     // Last: the jobs that have started.
     deps.tasks.register_metrics(&mut metrics);
     let routes = less_sync_api::router(&api).merge(links).merge(match &dev_issuer {
@@ -219,10 +221,15 @@ fn engine(
     Engine::new(deps, key, config.limits.engine)
 }
 
-fn files(config: &Config, engine: &Arc<Engine>, blobs: Arc<dyn Blobs>, deps: &Deps) -> Files {
+fn files(
+    config: &Config,
+    engine: &Arc<Engine>,
+    blobs: Arc<dyn Blobs>,
+    (jobs, deps): (&DeploymentJobs, &Deps),
+) -> Files {
     let spawner = Arc::new(deps.tasks.clone());
     let files = Files::new(engine.clone(), blobs, spawner, config.files.settings);
-    blobs::spawn_sweeper(&files, &deps.tasks);
+    blobs::spawn_sweeper(&files, jobs, &deps.tasks);
     files
 }
 
@@ -275,8 +282,8 @@ fn api(
 fn jobs(
     config: &Config,
     storage: &Arc<dyn Storage>,
-    broker: &Arc<Broker>,
-    mailboxes: &Arc<MailboxNotifier>,
+    (broker, mailboxes): (&Arc<Broker>, &Arc<MailboxNotifier>),
+    shared_jobs: &DeploymentJobs,
     deps: &Deps,
 ) {
     let limits = &config.limits.realtime;
@@ -297,5 +304,5 @@ fn jobs(
         let mailboxes = mailboxes.clone();
         async move { mailboxes.run(draining).await }
     });
-    purge::spawn(config, &deps.tasks, storage, &deps.node.live());
+    purge::spawn(config, shared_jobs, storage);
 }

@@ -23,6 +23,7 @@ use less_sync_storage::{FederationKeys, Storage};
 
 use crate::clock::SystemRandom;
 use crate::config::FederationConfig;
+use crate::deployment_jobs::DeploymentJobs;
 use crate::key_fragment::default_fragment;
 use crate::peer_dialer::PeerDialer;
 use crate::peer_fetcher::HttpPeerDocuments;
@@ -175,7 +176,11 @@ impl Federation {
     }
 
     /// Starts the jobs of federation.
-    pub(crate) fn spawn_jobs(&self, tasks: &Tasks, storage: &Arc<dyn FederationKeys>) {
+    pub(crate) fn spawn_jobs(
+        &self,
+        (tasks, jobs): (&Tasks, &DeploymentJobs),
+        storage: &Arc<dyn FederationKeys>,
+    ) {
         if let Some(outbound) = self.outbound.get().cloned() {
             let stopping = tasks.clone();
             let close = async move {
@@ -200,7 +205,7 @@ impl Federation {
             });
         }
         let storage = storage.clone();
-        tasks.spawn_periodic("federation key deletion", DELETE, move || delete_old_keys(storage.clone()));
+        jobs.spawn("federation key deletion", DELETE, move || delete_old_keys(storage.clone()));
     }
 
     /// Loads the signing keys and the peers file again, in the background (SIGHUP).

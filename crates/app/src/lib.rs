@@ -23,6 +23,7 @@ mod clock;
 mod composition;
 pub mod config;
 mod deployment;
+mod deployment_jobs;
 mod dev;
 mod doctor;
 mod document_client;

@@ -1,43 +1,30 @@
 //! Purge jobs: periodic deletion of expired invitations and home hints, unused stubs of remote spaces, and old rate-limit entries (operations §4).
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use less_sync_core::ErrorChain;
-use less_sync_engine::LiveNodes;
 use less_sync_storage::{Storage, StorageError};
 
 use crate::config::Config;
-use crate::tasks::{JobOutcome, Tasks};
-
-/// A run of a job.
-type Purge = Pin<Box<dyn Future<Output = JobOutcome> + Send>>;
+use crate::deployment_jobs::DeploymentJobs;
+use crate::tasks::JobOutcome;
 
 /// Interval of each job.
 const PERIOD: Duration = Duration::from_mins(10);
 
-/// Starts the purge jobs, whose work one node of a deployment does. Rate-limit entries are stored only with `IDENTITY_HASH_KEY`
-/// (auth §4.3).
-pub(crate) fn spawn(config: &Config, tasks: &Tasks, storage: &Arc<dyn Storage>, nodes: &LiveNodes) {
-    let once = |name, work: fn(Arc<dyn Storage>) -> Purge| {
-        let (store, nodes) = (storage.clone(), nodes.clone());
-        tasks.spawn_periodic(name, PERIOD, move || {
-            let purge = nodes.is_first().then(|| work(store.clone()));
-            async move {
-                match purge {
-                    Some(purge) => purge.await,
-                    None => JobOutcome::Ok,
-                }
-            }
-        });
-    };
-    once("invitation purge", |store| Box::pin(purge_invitations(store)));
-    once("home hint purge", |store| Box::pin(purge_home_hints(store)));
-    once("stub purge", |store| Box::pin(purge_stubs(store)));
+/// Starts the purge jobs, each of which one process of the deployment runs. Rate-limit entries are stored only with
+/// `IDENTITY_HASH_KEY` (auth §4.3).
+pub(crate) fn spawn(config: &Config, jobs: &DeploymentJobs, storage: &Arc<dyn Storage>) {
+    let store = storage.clone();
+    jobs.spawn("invitation purge", PERIOD, move || purge_invitations(store.clone()));
+    let store = storage.clone();
+    jobs.spawn("home hint purge", PERIOD, move || purge_home_hints(store.clone()));
+    let store = storage.clone();
+    jobs.spawn("stub purge", PERIOD, move || purge_stubs(store.clone()));
     if config.identity.hash_key.is_some() {
-        once("rate limit purge", |store| Box::pin(purge_rate_limits(store)));
+        let store = storage.clone();
+        jobs.spawn("rate limit purge", PERIOD, move || purge_rate_limits(store.clone()));
     }
 }
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use less_sync_disk::DirectorySync;
+use less_sync_engine::Clock;
 use less_sync_metrics::{Reading, Registry};
 use less_sync_storage::{PoolState, Storage};
 use less_sync_storage_postgres::{PostgresOptions, PostgresStorage};
 use less_sync_storage_sqlite::{SqliteOptions, SqliteStorage};
 
 use crate::config::DatabaseConfig;
+use crate::deployment_jobs::DeploymentJobs;
 use crate::tasks::{JobOutcome, Tasks};
 
 /// Interval of WAL checkpoints.
@@ -85,6 +87,15 @@ impl Store {
             Self::Sqlite(storage) => storage.pool_state(),
             Self::Postgres(storage) => storage.pool_state(),
         }
+    }
+
+    /// Starter of the jobs that one process of the deployment runs.
+    pub(crate) fn deployment_jobs(&self, tasks: &Tasks, clock: &Arc<dyn Clock>) -> DeploymentJobs {
+        let storage = match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(storage) => Some(storage.clone()),
+        };
+        DeploymentJobs::new(tasks.clone(), storage, clock.clone())
     }
 
     /// Starts the maintenance jobs of the adapter.

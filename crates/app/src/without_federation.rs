@@ -12,6 +12,7 @@ use less_sync_realtime::{Broker, Endpoint};
 use less_sync_storage::{FederationKeys, Storage};
 
 use crate::config::FederationConfig;
+use crate::deployment_jobs::DeploymentJobs;
 use crate::tasks::Tasks;
 
 /// Federation of a server that has none.
@@ -57,7 +58,12 @@ impl Federation {
         Router::new().route("/api/v1/federation/ws", any(StatusCode::NOT_FOUND))
     }
 
-    pub(crate) fn spawn_jobs(&self, _tasks: &Tasks, _storage: &Arc<dyn FederationKeys>) {}
+    pub(crate) fn spawn_jobs(
+        &self,
+        (_tasks, _jobs): (&Tasks, &DeploymentJobs),
+        _storage: &Arc<dyn FederationKeys>,
+    ) {
+    }
 
     pub(crate) fn reload(&self, _tasks: &Tasks) {}
 }

@@ -38,11 +38,6 @@ impl Peers {
         self.0.lock().len()
     }
 
-    /// True if the id of no node is less than `own`.
-    pub(crate) fn is_first(&self, own: &NodeId) -> bool {
-        self.0.lock().keys().all(|node| node > own)
-    }
-
     /// Records the identity of a node.
     pub(crate) fn greet(&self, node: NodeId, hello: &Hello, now: Instant) -> Greeting {
         let mut peers = self.0.lock();
@@ -123,10 +118,8 @@ mod tests {
         let (peers, now) = (Peers::default(), Instant::now());
         assert_eq!(peers.greet(NODE, &hello(false), now), Greeting::New);
         assert_eq!(peers.greet(NODE, &hello(false), now), Greeting::Known);
-        assert!(peers.is_first(&[0; 16]) && !peers.is_first(&[2; 16]));
         assert_eq!(peers.remove_silent(now + Duration::from_secs(15), Duration::from_secs(15)), 0);
         assert_eq!(peers.remove_silent(now + Duration::from_secs(16), Duration::from_secs(15)), 1);
-        assert!(peers.is_first(&[2; 16]));
         assert_eq!(peers.greet(NODE, &hello(false), now), Greeting::New);
         assert_eq!(peers.greet(NODE, &hello(true), now), Greeting::Left);
         assert_eq!(peers.count(), 0);

@@ -14,6 +14,11 @@ pub enum JobOutcome {
     Ok,
     /// The work failed; the next run repeats it.
     Failed,
+    /// Another process of the deployment does the work.
+    Elsewhere {
+        /// Unix time of the last success on any process, in seconds; `None`: none that is known.
+        succeeded: Option<i64>,
+    },
 }
 
 impl JobOutcome {
@@ -26,6 +31,7 @@ impl JobOutcome {
         match self {
             Self::Ok => "ok",
             Self::Failed => "failed",
+            Self::Elsewhere { .. } => "elsewhere",
         }
     }
 }
@@ -47,6 +53,7 @@ pub(super) struct JobSeries {
     is_periodic: bool,
     ok: Counter,
     failed: Counter,
+    elsewhere: Counter,
     /// Ends of the task of the job, by a panic or too early.
     pub(super) ended: Counter,
     duration: Histogram,
@@ -68,6 +75,7 @@ impl JobMetrics {
             is_periodic,
             ok: Counter::default(),
             failed: Counter::default(),
+            elsewhere: Counter::default(),
             ended: Counter::default(),
             duration: Histogram::of_durations(),
             last_success,
@@ -80,30 +88,40 @@ impl JobMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         let jobs = self.0.lock();
         let periodic = || jobs.iter().filter(|job| job.is_periodic);
-        let runs = periodic()
-            .flat_map(|job| [([job.name, "ok"], job.ok.clone()), ([job.name, "failed"], job.failed.clone())]);
+        let runs = periodic().flat_map(|job| {
+            [("ok", &job.ok), ("failed", &job.failed), ("elsewhere", &job.elsewhere)]
+                .map(|(outcome, runs)| ([job.name, outcome], runs.clone()))
+        });
         let ends = jobs.iter().map(|job| ([job.name, "ended"], job.ended.clone()));
-        let help = "runs of periodic jobs, and unexpected ends of the task of a job";
+        let help =
+            "runs of periodic jobs, runs left to another process, and unexpected ends of the task of a job";
         registry.family("job_runs_total", help, ["job", "outcome"], runs.chain(ends));
         let durations = periodic().map(|job| ([job.name], job.duration.clone()));
         registry.family("job_duration_seconds", "durations of runs of periodic jobs", ["job"], durations);
         let successes = periodic().map(|job| ([job.name], job.last_success.clone()));
-        let help =
-            "Unix time of the last successful run of a periodic job; of the start before the first one";
+        let help = "Unix time of the last successful run of a periodic job on any process; of the start before the first one";
         registry.family("job_last_success_seconds", help, ["job"], successes);
     }
 }
 
 impl JobSeries {
     pub(super) fn ran(&self, outcome: JobOutcome, duration: Duration, now: Timestamp) {
-        self.duration.observe(duration);
         match outcome {
             JobOutcome::Ok => {
+                self.duration.observe(duration);
                 self.ok.inc();
                 self.last_success.set(now.seconds());
             }
             JobOutcome::Failed => {
+                self.duration.observe(duration);
                 self.failed.inc();
+            }
+            JobOutcome::Elsewhere { succeeded } => {
+                self.elsewhere.inc();
+                // Never back to a success before the start: its age would be an alert.
+                if let Some(succeeded) = succeeded.filter(|succeeded| *succeeded > self.last_success.get()) {
+                    self.last_success.set(succeeded);
+                }
             }
         }
     }

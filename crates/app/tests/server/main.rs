@@ -80,6 +80,7 @@ mod federation {
 mod nodes {
     mod fixture;
     mod health;
+    mod jobs;
     mod live;
     mod losses;
     mod nats;

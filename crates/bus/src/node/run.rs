@@ -229,7 +229,7 @@ impl Node {
     fn count_peers(&self) {
         let count = self.peers.count();
         self.has_peers.store(count > 0, Ordering::Relaxed);
-        self.live.set(count + 1, self.peers.is_first(&self.id));
+        self.live.set(count + 1);
         self.metrics.nodes.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 

@@ -141,7 +141,7 @@ mod tests {
     fn nodes_share_the_places_of_a_user() {
         let nodes = LiveNodes::default();
         let limiter = TransferLimiter::new(32, nodes.clone());
-        nodes.set(3, true);
+        nodes.set(3);
         assert_eq!(taken_by(&limiter, &user("i", "a")).len(), 3);
     }
 }

@@ -19,6 +19,7 @@ pub(crate) const TABLES: &[&str] = &[
     "files",
     "invitations",
     "issuer_bindings",
+    "job_leases",
     "members",
     "owner_usage",
     "rate_limit_actions",

@@ -14,6 +14,7 @@ mod file_plans;
 mod half_open;
 mod harness;
 mod inspection;
+mod job_leases;
 mod original;
 mod plans;
 mod pool;

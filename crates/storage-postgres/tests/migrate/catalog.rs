@@ -34,7 +34,7 @@ async fn fingerprints_are_the_published_ones() {
     assert_eq!(fingerprint.to_string(), "ca9051e286269549484307f7f1e7eee4c4aafc294a3d940680a616030a21e2f1");
     fixture.up_to_date().await;
     let fingerprint = fixture.migrator().status().await.unwrap().fingerprint.unwrap();
-    assert_eq!(fingerprint.to_string(), "1fa7094ec357984c4dbdd605735afaaf4837c51f69b632349628f6e7ed64b9fb");
+    assert_eq!(fingerprint.to_string(), "e08eca93959af2147531201348e07827aa6ce4c98e632bba88ffc8a693d3d5bf");
 }
 
 #[tokio::test]
