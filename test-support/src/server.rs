@@ -209,9 +209,11 @@ impl TestServer {
         self.folder.path().to_owned()
     }
 
-    /// Starts another node on the same database, over `bus` or the transport of the configuration.
+    /// Starts another node on the same database and a free port, over `bus` or the transport of the configuration.
     pub async fn another_node(&self, bus: Option<Arc<dyn FanoutBus>>) -> TestNode {
-        TestNode { server: Box::pin(run_over(self.config.clone(), self.clock.as_ref(), bus)).await }
+        let mut config = self.config.clone();
+        config.server.listen.port = 0;
+        TestNode { server: Box::pin(run_over(config, self.clock.as_ref(), bus)).await }
     }
 
     /// Loads its peers and signing keys again.

@@ -112,7 +112,8 @@ pub(crate) fn compose(
         endpoint(config, engine.clone(), (broker.clone(), mailboxes), (authenticator, denials), deps);
     endpoint.register_metrics(&mut metrics);
     let changes = RemoteChanges::new(broker, engine, storage.clone(), storage.clone());
-    let events = NodeEvents { endpoint: endpoint.clone(), changes: changes.clone() };
+    let reload_trust = federation.join(deps.node.port(), &deps.tasks);
+    let events = NodeEvents { endpoint: endpoint.clone(), changes: changes.clone(), reload_trust };
     deps.node.start((Arc::new(events), changes), &deps.tasks, &mut metrics);
     let sampled = endpoint.clone();
     deps.tasks.spawn_periodic("gauges", GAUGES, move || {

@@ -8,6 +8,7 @@ use axum::Router;
 use less_sync_api::{ApiState, KeySetDocument};
 use less_sync_auth::federation::KeyId;
 use less_sync_core::ErrorChain;
+use less_sync_engine::ports::Deployment;
 use less_sync_engine::{Clock, InvitationRelay, SpaceRouter, Spawner as _};
 use less_sync_federation::inbound::{Inbound, InboundDeps, InboundSettings, PeerTokens};
 use less_sync_federation::outbound::timing::OutboundTiming;
@@ -20,6 +21,7 @@ use less_sync_federation::trust::{Reload, TrustStore};
 use less_sync_metrics::Registry;
 use less_sync_realtime::{Broker, Endpoint};
 use less_sync_storage::{FederationKeys, Storage};
+use tokio::sync::Notify;
 
 use crate::clock::SystemRandom;
 use crate::config::FederationConfig;
@@ -46,7 +48,7 @@ const DELETE: Duration = Duration::from_hours(24);
 const INACTIVE_AGE: Duration = Duration::from_hours(24 * 30);
 
 /// Federation of a server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Federation {
     config: FederationConfig,
     own_keys: Arc<OwnKeys>,
@@ -55,6 +57,8 @@ pub(crate) struct Federation {
     inbound: Arc<OnceLock<Arc<Inbound>>>,
     outbound: Arc<OnceLock<Arc<Outbound>>>,
     router: Arc<OnceLock<Arc<HomeRouter>>>,
+    /// Other nodes of the deployment.
+    deployment: Arc<OnceLock<Arc<dyn Deployment>>>,
 }
 
 impl Federation {
@@ -77,9 +81,36 @@ impl Federation {
             inbound: Arc::default(),
             outbound: Arc::default(),
             router: Arc::default(),
+            deployment: Arc::default(),
         };
         federation.publish();
         Ok(federation)
+    }
+
+    /// Announces changes to the other nodes of `deployment` from now on, and returns the receiver of theirs. However many come,
+    /// one load runs at a time.
+    pub(crate) fn join(&self, deployment: Arc<dyn Deployment>, tasks: &Tasks) -> Box<dyn Fn() + Send + Sync> {
+        let _joined_before = self.deployment.set(deployment);
+        let (federation, due) = (self.clone(), Arc::new(Notify::new()));
+        let told = due.clone();
+        tasks.spawn_job("trust of other nodes", move |draining| {
+            let (federation, due) = (federation.clone(), due.clone());
+            let reload = async move {
+                loop {
+                    due.notified().await;
+                    // Not announced: each node hears of it from the one that has learned of it first.
+                    federation.apply_trust(federation.trust.reload());
+                    federation.load_keys().await;
+                }
+            };
+            async move {
+                tokio::select! {
+                    () = draining => {}
+                    () = reload => {}
+                }
+            }
+        });
+        Box::new(move || told.notify_one())
     }
 
     /// Published key set.
@@ -201,7 +232,7 @@ impl Federation {
         if self.config.trust.source.file.is_some() {
             tasks.spawn_periodic("federation peers file", PEERS_FILE, move || {
                 let federation = federation.clone();
-                async move { federation.apply_trust(federation.trust.reload_if_modified()) }
+                async move { federation.announce_trust(federation.trust.reload_if_modified()) }
             });
         }
         let storage = storage.clone();
@@ -212,19 +243,49 @@ impl Federation {
     pub(crate) fn reload(&self, tasks: &Tasks) {
         let federation = self.clone();
         let reload = async move {
-            let _logged = (federation.apply_trust(federation.trust.reload()), federation.reload_keys().await);
+            let _logged =
+                (federation.announce_trust(federation.trust.reload()), federation.reload_keys().await);
         };
         tasks.spawn("federation reload", Box::pin(reload));
     }
 
     async fn reload_keys(&self) -> JobOutcome {
-        let reloaded = self.own_keys.reload().await;
-        match &reloaded {
-            Ok(true) => self.publish(),
-            Ok(false) => {}
-            Err(error) => tracing::error!(error = %ErrorChain(error), "failed to load the federation keys"),
+        match self.load_keys().await {
+            Some(true) => self.announce(),
+            Some(false) => {}
+            None => return JobOutcome::Failed,
         }
-        JobOutcome::of(&reloaded)
+        JobOutcome::Ok
+    }
+
+    /// Loads the signing keys again. True: others than before; `None`: failed.
+    async fn load_keys(&self) -> Option<bool> {
+        match self.own_keys.reload().await {
+            Ok(has_changed) => {
+                if has_changed {
+                    self.publish();
+                }
+                Some(has_changed)
+            }
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "failed to load the federation keys");
+                None
+            }
+        }
+    }
+
+    /// Applies what this node has learned, and tells the others.
+    fn announce_trust(&self, reload: Reload) -> JobOutcome {
+        if reload == Reload::Changed {
+            self.announce();
+        }
+        self.apply_trust(reload)
+    }
+
+    fn announce(&self) {
+        if let Some(deployment) = self.deployment.get() {
+            deployment.trust_changed();
+        }
     }
 
     /// Applies a reloaded peers file to the open links (federation TR-7).
@@ -242,6 +303,12 @@ impl Federation {
 
     fn publish(&self) {
         self.document.replace(self.own_keys.document());
+    }
+}
+
+impl std::fmt::Debug for Federation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Federation").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

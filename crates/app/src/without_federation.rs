@@ -6,6 +6,7 @@ use axum::Router;
 use axum::routing::any;
 use http::StatusCode;
 use less_sync_api::{ApiState, KeySetDocument};
+use less_sync_engine::ports::Deployment;
 use less_sync_engine::{Clock, InvitationRelay, LocalOnly, NoRelay, SpaceRouter};
 use less_sync_metrics::Registry;
 use less_sync_realtime::{Broker, Endpoint};
@@ -27,6 +28,16 @@ impl Federation {
         _clock: &dyn Clock,
     ) -> anyhow::Result<Self> {
         Ok(Self)
+    }
+
+    /// Receiver of the changes of trust that other nodes announce: there is no trust.
+    #[expect(clippy::unused_self, reason = "the same interface as with federation")]
+    pub(crate) fn join(
+        &self,
+        _deployment: Arc<dyn Deployment>,
+        _tasks: &Tasks,
+    ) -> Box<dyn Fn() + Send + Sync> {
+        Box::new(|| ())
     }
 
     /// Published key set: empty (federation BO-8).

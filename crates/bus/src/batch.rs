@@ -37,6 +37,7 @@ struct Parts<'m> {
     ephemeral: Vec<BusEphemeral<'m>>,
     wanted: Vec<&'m [u8]>,
     disconnected: Vec<&'m [u8]>,
+    has_trust_changed: bool,
 }
 
 impl<'m> Parts<'m> {
@@ -53,11 +54,21 @@ impl<'m> Parts<'m> {
             Message::Ephemeral(change) => self.ephemeral.push(ephemeral_wire(change)),
             Message::PresenceWanted(space) => self.wanted.push(space.as_bytes()),
             Message::Disconnected(actor) => self.disconnected.push(&actor.0),
+            Message::TrustChanged => self.has_trust_changed = true,
         }
     }
 
     fn encode(self, sender: Sender<'_>, sequence: u64) -> Bytes {
-        let Self { changes, revocations, purged, mailboxes, ephemeral, wanted, disconnected } = self;
+        let Self {
+            changes,
+            revocations,
+            purged,
+            mailboxes,
+            ephemeral,
+            wanted,
+            disconnected,
+            has_trust_changed,
+        } = self;
         let shard = match sender.topic {
             BusTopic::Everyone => None,
             BusTopic::Shard(shard) => Some(i64::from(shard.number())),
@@ -75,6 +86,7 @@ impl<'m> Parts<'m> {
             ephemeral,
             wanted,
             disconnected,
+            has_trust_changed,
         };
         let mut out = Vec::with_capacity(batch.size_hint());
         batch.encode(&mut out);
@@ -183,6 +195,9 @@ pub(crate) fn decode(bytes: &Bytes) -> Result<Received, Unreadable> {
     }
     for actor in &batch.disconnected {
         messages.push(Message::Disconnected(ActorDigest(fixed(actor)?)));
+    }
+    if batch.has_trust_changed {
+        messages.push(Message::TrustChanged);
     }
     let hello = batch.hello.as_ref().map(|hello| Hello {
         software: hello.software.to_owned(),

@@ -23,6 +23,8 @@ pub(crate) enum Message {
     PresenceWanted(SpaceId),
     /// Disconnection of a user by the operator.
     Disconnected(ActorDigest),
+    /// Change of the trust in other servers, or of the keys towards them.
+    TrustChanged,
 }
 
 /// Upper bounds of the encoded lengths of the members of a message, in bytes: ids with their heads and keys.
@@ -39,7 +41,7 @@ impl Message {
             Self::Changed(change) => Some(change.space),
             Self::Ephemeral(change) => Some(change.space),
             Self::Revoked(space, _) | Self::Purged(space) | Self::PresenceWanted(space) => Some(*space),
-            Self::Invitation(_) | Self::Disconnected(_) => None,
+            Self::Invitation(_) | Self::Disconnected(_) | Self::TrustChanged => None,
         }
     }
 
@@ -58,7 +60,11 @@ impl Message {
             Self::Revoked(_, revocation) => {
                 REVOCATION + revocation.member_did().map_or(0, |did| did.as_str().len())
             }
-            Self::Purged(_) | Self::PresenceWanted(_) | Self::Invitation(_) | Self::Disconnected(_) => ID,
+            Self::Purged(_)
+            | Self::PresenceWanted(_)
+            | Self::Invitation(_)
+            | Self::Disconnected(_)
+            | Self::TrustChanged => ID,
             Self::Ephemeral(change) => EPHEMERAL + data_len(&change.kind),
         }
     }

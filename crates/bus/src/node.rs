@@ -186,6 +186,10 @@ impl Deployment for Node {
         self.tell(Message::Disconnected(actor));
     }
 
+    fn trust_changed(&self) {
+        self.tell(Message::TrustChanged);
+    }
+
     fn watched(&self, space: SpaceId) {
         if self.limits.has_shards {
             self.interest.add(space, |shard| self.bus.listen(shard, true));

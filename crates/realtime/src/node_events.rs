@@ -11,12 +11,13 @@ use crate::endpoint::Endpoint;
 use crate::remote_changes::RemoteChanges;
 
 /// Receiver of the messages of other nodes.
-#[derive(Debug)]
 pub struct NodeEvents {
     /// Connections here, with their subscriptions.
     pub endpoint: Arc<Endpoint>,
     /// Reader of changes that are announced without their content.
     pub changes: Arc<RemoteChanges>,
+    /// Starts to load trust and keys again; does not block.
+    pub reload_trust: Box<dyn Fn() + Send + Sync>,
 }
 
 impl RemoteEvents for NodeEvents {
@@ -54,11 +55,21 @@ impl RemoteEvents for NodeEvents {
         tracing::info!(count, "connections of a user closed by the operator of another node");
     }
 
+    fn trust_changed(&self) {
+        (self.reload_trust)();
+    }
+
     fn presence(&self, space: SpaceId) -> Vec<EphemeralChange> {
         self.endpoint.broker.local_presence(space)
     }
 
     fn compare(&self) {
         self.changes.compare();
+    }
+}
+
+impl std::fmt::Debug for NodeEvents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeEvents").field("changes", &self.changes).finish_non_exhaustive()
     }
 }

@@ -53,7 +53,7 @@ mod events {
 #[cfg(feature = "federation")]
 mod federation {
     mod documents;
-    mod fixture;
+    pub(crate) mod fixture;
     mod forwarding;
     mod key_lookup;
     mod link;
@@ -81,10 +81,14 @@ mod nodes {
     mod fixture;
     mod health;
     mod jobs;
+    #[cfg(feature = "federation")]
+    mod links;
     mod live;
     mod losses;
     mod nats;
     mod presence;
+    #[cfg(feature = "federation")]
+    mod trust;
 }
 
 /// Files over HTTP (http §7, newer-clients §7).

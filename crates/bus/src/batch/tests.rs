@@ -39,6 +39,7 @@ fn every_kind() -> Vec<Message> {
         ephemeral(EphemeralKind::Event(Bytes::from_static(b"hello"))),
         Message::PresenceWanted(space(7)),
         Message::Disconnected(ActorDigest([8; 32])),
+        Message::TrustChanged,
     ]
 }
 

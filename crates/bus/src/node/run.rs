@@ -169,6 +169,7 @@ impl Node {
                 Message::Invitation(mailbox) => remote.invitation_stored(mailbox),
                 Message::Ephemeral(change) => remote.ephemeral(change),
                 Message::Disconnected(actor) => remote.disconnect(actor),
+                Message::TrustChanged => remote.trust_changed(),
                 Message::PresenceWanted(space) => {
                     for change in remote.presence(space) {
                         self.tell(Message::Ephemeral(change));

@@ -35,6 +35,8 @@ map! {
         "w" => wanted: Vec<&'b [u8]> as ZeroIsAbsent,
         /// Digests of users, 32 bytes each, whose connections are to be closed.
         "x" => disconnected: Vec<&'b [u8]> as ZeroIsAbsent,
+        /// True: trust in other servers, or the keys towards them, have changed.
+        "f" => has_trust_changed: bool as ZeroIsAbsent,
     }
 
     /// Identity of a node.

@@ -131,6 +131,9 @@ pub trait Deployment: Send + Sync {
     /// Announces that the operator closes all connections of a user.
     fn disconnected(&self, actor: ActorDigest);
 
+    /// Announces that this node has learned of other trust in servers, or of other keys towards them.
+    fn trust_changed(&self);
+
     /// `space` has its first watcher on this node: messages about it are wanted, and its presence on other nodes.
     fn watched(&self, space: SpaceId);
 
@@ -157,6 +160,9 @@ pub trait RemoteEvents: Send + Sync {
 
     /// Closes the connections of a user, for the operator of another node.
     fn disconnect(&self, actor: ActorDigest);
+
+    /// Loads the trust in other servers and the keys towards them again: another node has learned of a change.
+    fn trust_changed(&self);
 
     /// Presence of the peers of `space` on this node, for a node that has its first watcher.
     fn presence(&self, space: SpaceId) -> Vec<EphemeralChange>;
@@ -189,6 +195,8 @@ impl Deployment for SingleNode {
     fn ephemeral(&self, _change: EphemeralChange) {}
 
     fn disconnected(&self, _actor: ActorDigest) {}
+
+    fn trust_changed(&self) {}
 
     fn watched(&self, _space: SpaceId) {}
 
