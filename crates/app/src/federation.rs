@@ -98,7 +98,7 @@ impl Federation {
             let reload = async move {
                 loop {
                     due.notified().await;
-                    // Not announced: each node hears of it from the one that has learned of it first.
+                    // Not announced again: the node that finds a change announces it to all others.
                     federation.apply_trust(federation.trust.reload());
                     federation.load_keys().await;
                 }
