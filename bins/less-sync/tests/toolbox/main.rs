@@ -18,6 +18,7 @@ mod documents;
 mod federation;
 mod files;
 mod history_check;
+mod javascript;
 mod live;
 mod login;
 mod node_client;

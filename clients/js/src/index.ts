@@ -1,0 +1,13 @@
+/** Client of less-sync: encrypted records, files and shared spaces. README.md has the first five minutes. */
+export { Client, exportKey, type ClientOptions, type ClientStatus } from './client.js'
+export { Connection, type Socket, type SocketConstructor } from './connection.js'
+export { KeyRing } from './crypto.js'
+export * from './errors.js'
+export { deleteFile, fileDescription, getFile, putFile, type FileDescription } from './files.js'
+export { Identity, type Right } from './identity.js'
+export { type Member } from './roster.js'
+export { openInvitation, openShare, sealInvitation, sealShare } from './sealed.js'
+export { takeOver } from './rotation.js'
+export { accept, createSpace, invitations, invite, members, remove, rotate, type Invitation } from './sharing.js'
+export { Space, type Change, type FileChange, type RecordChange, type SpaceHandlers, type SpaceState, type Write } from './space.js'
+export { base64url, hex, text, unbase64, unhex, utf8, type Bytes } from './bytes.js'
