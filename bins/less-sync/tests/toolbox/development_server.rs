@@ -16,11 +16,17 @@ pub(crate) fn program() -> PathBuf {
 
 /// Starts a development server in `folder`; returns its process and its address.
 pub(crate) async fn start(folder: &Path) -> (Child, String) {
+    start_with(folder, &[]).await
+}
+
+/// As [`start`], with these additional settings in the environment.
+pub(crate) async fn start_with(folder: &Path, settings: &[(&str, &str)]) -> (Child, String) {
     let mut command = Command::new(program());
     command
         .arg("--dev")
         .current_dir(folder)
-        .envs([("LISTEN_ADDR", "127.0.0.1:0"), ("WS_AUTH_TIMEOUT", "60s")]);
+        .envs([("LISTEN_ADDR", "127.0.0.1:0"), ("WS_AUTH_TIMEOUT", "60s")])
+        .envs(settings.iter().copied());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address = within("the address of the server", async {

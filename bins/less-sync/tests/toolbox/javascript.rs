@@ -2,10 +2,13 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
+use less_sync_test_support::within;
 use pretty_assertions::assert_eq;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 use crate::development_server;
 
@@ -60,6 +63,27 @@ async fn javascript_package_and_toolbox_read_what_the_other_writes() {
     let keys = data.path().join("toolbox").display().to_string();
     let read = stdout(&folder, &["test/toolbox.js", &url, env!("CARGO_BIN_EXE_less-sync"), &keys]).await;
     assert_eq!(read, "invites the toolbox, is invited, is the same user\n");
+}
+
+/// Site of the app, on an origin of its own; its address.
+async fn todo_site() -> (Child, String) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/todo");
+    let mut site = Command::new("node");
+    site.current_dir(folder).args(["serve.js", "0"]).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut site = site.spawn().unwrap();
+    let mut lines = BufReader::new(site.stdout.take().unwrap()).lines();
+    let origin = within("the address of the site", lines.next_line()).await.unwrap().unwrap();
+    (site, origin)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn todo_app_works_offline_and_merges_edits_of_others() {
+    let (folder, data) = (package().await, tempfile::tempdir().unwrap());
+    let (_site, origin) = todo_site().await;
+    let allowed = [("CORS_ALLOWED_ORIGINS", origin.as_str())];
+    let (_server, url) = development_server::start_with(data.path(), &allowed).await;
+    let played = stdout(&folder, &["test/todo.js", &origin, &url]).await;
+    assert_eq!(played, "offline, shared, merged\n");
 }
 
 /// The README has the program as steps; a test of the book compares them.
