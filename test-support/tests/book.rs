@@ -172,6 +172,7 @@ fn steps_of_the_clients_are_the_clients_that_the_tests_run() {
     assert_steps_are_the_file("docs/client-python.md", "python", "examples/python-client/client.py");
     assert_steps_are_the_file("docs/client-javascript.md", "js", "examples/node-client/client.js");
     assert_steps_are_the_file("clients/js/README.md", "js", "clients/js/example.js");
+    assert_steps_are_the_file("clients/python/README.md", "python", "clients/python/examples/first.py");
 }
 
 #[test]

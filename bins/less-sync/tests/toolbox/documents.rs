@@ -119,8 +119,10 @@ async fn readme_works_on_postgresql() {
 fn pages() -> Vec<(String, String)> {
     let examples = ["node-client", "python-client", "openid-provider", "browser", "todo"]
         .map(|name| format!("examples/{name}"));
-    let folders =
-        ["docs", "docs/how-to", "benches", "clients/js"].map(str::to_owned).into_iter().chain(examples);
+    let folders = ["docs", "docs/how-to", "benches", "clients/js", "clients/python"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(examples);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let names = folders.flat_map(|folder| {
         let entries = std::fs::read_dir(root.join(&folder)).unwrap();

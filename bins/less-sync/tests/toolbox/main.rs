@@ -26,6 +26,7 @@ mod personal_space;
 mod process_one;
 mod program;
 mod python_client;
+mod python_package;
 mod records;
 mod sharing;
 mod terminal;
