@@ -27,7 +27,8 @@ async function personal (url, issue) {
   await rejects(first.push([{ id: record, content: utf8('too late'), expected: 1 }]), ConflictError)
   await first.push([{ id: other, content: null, expected: 2 }])
   await two.until('the deletion', () => two.versions.get(other) === 3)
-  assert(one.batches === batches, 'own changes do not come back')
+  await first.pull()
+  assert(one.batches === batches, 'changes come once, and own ones not at all')
 
   // A cut connection: changes meanwhile arrive once, from the cursor.
   const before = two.batches
@@ -69,6 +70,16 @@ async function files (one, space, other) {
   assert(error.status === 404 && one.errors.length === 0, 'a deleted file is not found')
 }
 
+/** DIDs for which a client seals the key of an epoch from now on. */
+function keyShares (client) {
+  const [dids, call] = [[], client.call.bind(client)]
+  client.call = (method, params, onChunk) => {
+    if (method === 'epochKeys.put') dids.push(...params.keys.map(share => share.member_did))
+    return call(method, params, onChunk)
+  }
+  return dids
+}
+
 /** A shared space: invitation, presence, events, rotation, removal. */
 async function shared (url, issue) {
   const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map(name => Device.create(url, issue, user(name))))
@@ -104,7 +115,9 @@ async function shared (url, issue) {
   assert(!carol.hasEnded, 'a reader who may not write is no outsider')
 
   // Bob is removed: he is told, and what follows is not for him. Carol stays.
+  const shares = keyShares(alice.client)
   await remove(space, bob.identity.did)
+  assert(shares.length === 2 && !shares.includes(bob.identity.did), 'the new key is sealed for those who stay')
   await bob.until('the end', () => bob.hasEnded)
   await rejects(his.push([{ id: id(), content: utf8('too late'), expected: 0 }]), ForbiddenError)
   await space.push([{ id: id(), content: utf8('without bob'), expected: 0 }])

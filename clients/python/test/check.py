@@ -39,7 +39,8 @@ async def personal(url):
     await first.push(Write(other, None, 2))
     await two.until("the deletion", lambda: two.versions.get(other) == 3)
     await second.pull()
-    assert one.batches == batches, "own changes do not come back"
+    await first.pull()
+    assert one.batches == batches, "changes come once, and own ones not at all"
 
     # A cut connection: changes meanwhile arrive once, from the cursor.
     before = two.batches
@@ -80,6 +81,19 @@ async def files(one, space, other):
     assert error.status == 404 and not one.errors, one.errors
 
 
+def key_shares(client):
+    """DIDs for which a client seals the key of an epoch from now on."""
+    dids, call = [], client.call
+
+    async def spy(method, params, *on_chunk):
+        if method == "epochKeys.put":
+            dids.extend(share["member_did"] for share in params["keys"])
+        return await call(method, params, *on_chunk)
+
+    client.call = spy
+    return dids
+
+
 async def shared(url):
     """A shared space: invitation, presence, events, rotation, removal."""
     alice, bob, carol = (Device(url, f"{name}-{new()}") for name in ("alice", "bob", "carol"))
@@ -117,7 +131,9 @@ async def shared(url):
     assert not carol.has_ended, "a reader who may not write is no outsider"
 
     # Bob is removed: he is told, and what follows is not for him. Carol stays.
+    shares = key_shares(alice.client)
     await less.remove(space, bob.identity.did)
+    assert len(shares) == 2 and bob.identity.did not in shares, "the new key is sealed for those who stay"
     await bob.until("the end", lambda: bob.has_ended)
     await rejects(his.push(Write(new(), b"too late")), less.ForbiddenError)
     await space.push(Write(new(), b"without bob"))
