@@ -6,6 +6,8 @@ use std::sync::Arc;
 use less_sync_storage::Volume;
 use parking_lot::Mutex;
 
+use crate::error::ReadOnlyFileSystem;
+
 /// Weight of operations between two looks at the disk, in bytes; far below the reserve.
 const INTERVAL: usize = 1024 * 1024;
 
@@ -20,6 +22,11 @@ pub(crate) struct DiskReserve {
 impl DiskReserve {
     pub(crate) fn new(volume: Arc<dyn Volume>) -> Self {
         Self { volume, left: Mutex::new(0) }
+    }
+
+    /// Fails if nothing can be written to the file system. Blocks for a system call. An unreadable state counts as writable.
+    pub(crate) fn require_writable(&self) -> Result<(), ReadOnlyFileSystem> {
+        if self.volume.is_read_only().unwrap_or(false) { Err(ReadOnlyFileSystem) } else { Ok(()) }
     }
 
     /// Returns true if an operation of this weight may be written. A disk whose space cannot be read counts as not full.

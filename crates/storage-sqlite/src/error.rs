@@ -117,12 +117,25 @@ fn is_transient(error: &rusqlite::Error) -> bool {
             ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked
                 | ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
                 | ErrorCode::SystemIoFailure
                 | ErrorCode::CannotOpen
                 | ErrorCode::OutOfMemory
                 | ErrorCode::OperationInterrupted
         )
     )
+}
+
+/// True if a write failed because the file system or the disk rejects writes. A full disk does not count, which deletions
+/// free; neither does a lock of another process.
+pub(crate) fn is_write_failure(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()).any(|error| {
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen)
+        )
+    })
 }
 
 /// Requires that a statement changed exactly the row that was compared before. This is the only writer, so any other number
@@ -133,6 +146,11 @@ pub(crate) fn one_row<R>(changed: rusqlite::Result<usize>) -> Result<(), Storage
         _ => Err(CorruptRow("record index").into()),
     }
 }
+
+/// Nothing can be written.
+#[derive(Debug, thiserror::Error)]
+#[error("file system of the database is read-only")]
+pub(crate) struct ReadOnlyFileSystem;
 
 /// The adapter was closed, or its writer thread has ended.
 #[derive(Debug, thiserror::Error)]

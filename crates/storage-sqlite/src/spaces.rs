@@ -1,5 +1,6 @@
 //! Spaces: creation, look-up and cursor.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,11 +38,19 @@ impl Spaces for SqliteStorage {
         if self.writer.is_closed() {
             return Err(Closed.into());
         }
-        let read = self.readers.read(Flow::SERVER, |db| {
+        let reserve = Arc::clone(&self.reserve);
+        let read = self.readers.read(Flow::SERVER, move |db| {
+            reserve.require_writable().map_err(unavailable)?;
             let mut select = db.prepare_cached(PING).map_err(storage_error)?;
             select.query_row([], |_| Ok(())).map_err(storage_error)
         });
-        tokio::time::timeout(PING_TIMEOUT, read).await.map_err(unavailable)?
+        let ping = async {
+            read.await?;
+            // While writes work there is none for a check, which comes every second. After a failure nothing else may write: a
+            // server that is not ready gets no requests.
+            if self.writer.is_failing() { self.writer.probe().await } else { Ok(()) }
+        };
+        tokio::time::timeout(PING_TIMEOUT, ping).await.map_err(unavailable)?
     }
 
     async fn spaces(&self, ids: &[SpaceId]) -> Result<Vec<Space>, StorageError> {

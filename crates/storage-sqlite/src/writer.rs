@@ -19,6 +19,7 @@ mod thread;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use less_sync_storage::StorageError;
 use rusqlite::Connection;
@@ -29,10 +30,13 @@ use self::operation::Write;
 use self::queue::Queue;
 use self::thread::WriterThread;
 use crate::database_file::{DatabaseFile, WrittenFiles};
-use crate::error::Closed;
+use crate::error::{Closed, storage_error};
 
 pub use self::checkpoint::Checkpoint;
 pub(crate) use self::load::Load;
+
+/// Log bytes of a probe.
+const PROBE_BYTES: usize = 4096;
 
 /// Connections that [`Writer::start`] takes.
 pub(crate) struct Connections {
@@ -46,6 +50,7 @@ pub(crate) struct Connections {
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: Arc<SendingEnd>,
+    is_failing: Arc<AtomicBool>,
 }
 
 /// Closes the queue when the last writer is dropped; the thread finishes what is queued.
@@ -64,9 +69,11 @@ impl Writer {
         let (queue, file) = (Arc::new(Queue::new(queue)), Arc::new(file));
         let checkpointer = Checkpointer::start(connections.checkpoints, Arc::clone(&file))?;
         let files = WrittenFiles::of(file.location());
-        let thread = WriterThread::new(connections.writer, checkpointer, Arc::clone(&queue), files);
+        let is_failing = Arc::<AtomicBool>::default();
+        let state = (Arc::clone(&queue), Arc::clone(&is_failing));
+        let thread = WriterThread::new(connections.writer, checkpointer, state, files);
         std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run(file))?;
-        Ok(Self { queue: Arc::new(SendingEnd(queue)) })
+        Ok(Self { queue: Arc::new(SendingEnd(queue)), is_failing })
     }
 
     /// Runs `run` in a write transaction; returns when that is durable. `run` may be
@@ -119,16 +126,35 @@ impl Writer {
         drop(closed.await);
     }
 
+    /// True if the disk or the file system has rejected a transaction since the last successful [`Writer::probe`].
+    pub(crate) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// Writes a page as it is, durably.
+    pub(crate) async fn probe(&self) -> Result<(), StorageError> {
+        self.write(PROBE_BYTES, rewrite).await?;
+        self.is_failing.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// True if no more operations are accepted: closed, or the thread has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.queue.0.is_closed()
     }
 }
 
+/// The version is in the first page, and used for nothing else.
+fn rewrite(db: &Connection) -> Result<(), StorageError> {
+    let version: i64 =
+        db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(storage_error)?;
+    db.pragma_update(None, "user_version", version).map_err(storage_error)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::sync::mpsc as blocking;
 
     use less_sync_disk::DirectorySync;
@@ -137,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::connection::open_writer;
-    use crate::error::{database, storage_error};
+    use crate::error::database;
 
     /// A writer over a table of numbers, and the file it is in.
     fn start() -> (Writer, NamedTempFile) {

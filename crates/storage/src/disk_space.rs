@@ -59,6 +59,15 @@ pub trait Volume: Send + Sync + fmt::Debug {
     /// # Errors
     /// Failures of the file system.
     fn space(&self) -> io::Result<DiskSpace>;
+
+    /// Returns true if nothing can be written to the file system, as on a mount that the kernel has made read-only after an error.
+    /// Reads no disk. Default: false.
+    ///
+    /// # Errors
+    /// Failures of the file system.
+    fn is_read_only(&self) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// File system that a file or directory is on.
@@ -80,6 +89,11 @@ impl Volume for MountedVolume {
         let found = rustix::fs::statvfs(&self.path)?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
         Ok(DiskSpace { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+    }
+
+    fn is_read_only(&self) -> io::Result<bool> {
+        let found = rustix::fs::statvfs(&self.path)?;
+        Ok(found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
     }
 }
 
@@ -115,7 +129,8 @@ mod tests {
     fn space_of_a_file_system_is_read() {
         let space = MountedVolume::of("/").space().unwrap();
         assert!(space.total > 0 && space.free <= space.total);
-        assert!(MountedVolume::of("/no such directory").space().is_err());
+        let missing = MountedVolume::of("/no such directory");
+        assert!(missing.space().is_err() && missing.is_read_only().is_err());
     }
 
     #[test]

@@ -99,6 +99,12 @@ impl ServerProcess {
         (client, user.space.to_string())
     }
 
+    /// Body of `/readyz`, and whether the server is ready.
+    pub async fn readiness(&self) -> (bool, String) {
+        let (status, body) = within("readiness", request(*self.address.borrow(), "GET", "/readyz", "")).await;
+        (status.contains(" 200 "), body)
+    }
+
     /// Kills the process for good; its data are in the directory that is left.
     ///
     /// # Panics
@@ -167,15 +173,21 @@ async fn printed_address(stdout: &mut BufReader<ChildStdout>) -> Option<SocketAd
 }
 
 async fn post(address: SocketAddr, path: &str, body: &str) -> Value {
+    let (_status, body) = request(address, "POST", path, body).await;
+    serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON: {body}"))
+}
+
+/// Status line and body of a response.
+async fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.expect("a request that is sent");
     let mut response = String::new();
     stream.read_to_string(&mut response).await.expect("a response");
-    let (_head, body) = response.split_once("\r\n\r\n").expect("a response with a body");
-    serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {response}"))
+    let (head, body) = response.split_once("\r\n\r\n").expect("a response with a body");
+    (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use less_sync_storage::StorageError;
 use rusqlite::Connection;
@@ -12,7 +13,7 @@ use super::checkpointer::{Checkpointer, log_pages, observe_log};
 use super::operation::Operation;
 use super::queue::{Batch, Queue, Receiver, Work};
 use crate::database_file::{DatabaseFile, WrittenFiles};
-use crate::error::{storage_error, unavailable};
+use crate::error::{is_write_failure, storage_error, unavailable};
 
 /// Maximum number of yields between two batches; some tens of microseconds.
 const RETURN_YIELDS: usize = 100;
@@ -40,6 +41,8 @@ pub(super) struct WriterThread {
     connection: Connection,
     checkpointer: Checkpointer,
     queue: Arc<Queue>,
+    /// See [`Writer::is_failing`](super::Writer::is_failing).
+    is_failing: Arc<AtomicBool>,
     files: WrittenFiles,
 }
 
@@ -47,11 +50,11 @@ impl WriterThread {
     pub(super) fn new(
         connection: Connection,
         checkpointer: Checkpointer,
-        queue: Arc<Queue>,
+        (queue, is_failing): (Arc<Queue>, Arc<AtomicBool>),
         files: WrittenFiles,
     ) -> Self {
         observe_log(&connection);
-        Self { connection, checkpointer, queue, files }
+        Self { connection, checkpointer, queue, is_failing, files }
     }
 
     /// Runs until the queue is closed and empty.
@@ -124,7 +127,22 @@ impl WriterThread {
         }
     }
 
+    /// Runs a batch in one transaction, and notes a failure of the disk. A success proves nothing: a transaction whose operations
+    /// were rejected has not written.
     fn transaction(&self, batch: &mut Batch, isolation: Isolation) -> Result<(), Failed> {
+        let done = self.run_in_transaction(batch, isolation);
+        let is_rejected = match &done {
+            Ok(()) => false,
+            Err(Failed::Transaction(error)) => is_write_failure(error),
+            Err(Failed::Operation(error)) => is_write_failure(error),
+        };
+        if is_rejected {
+            self.is_failing.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+
+    fn run_in_transaction(&self, batch: &mut Batch, isolation: Isolation) -> Result<(), Failed> {
         // IMMEDIATE takes the write lock at once: a deferred transaction could fail when it upgrades its snapshot later.
         self.execute("BEGIN IMMEDIATE").map_err(Failed::Transaction)?;
         let ran = batch.iter_mut().try_for_each(|operation| match isolation {

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use less_sync_core::{Cursor, InvitationId, MailboxId, RecordId, SpaceId};
+use less_sync_core::{Cursor, ErrorChain, InvitationId, MailboxId, RecordId, SpaceId};
 use less_sync_storage::{
     Change, CursorAhead, DiskSpace, INVITATION_LIFETIME, InvitationRejection, Invitations as _,
     MailboxLimits, NewInvitation, PullError, PullPage, PullRequest, Push, PushError, PushLimits,
@@ -148,6 +148,37 @@ async fn disk_at_its_reserve_takes_deletions_only() {
     disk.0.store(1 << 30, Ordering::SeqCst);
     assert!(is_committed(&harness.push(space(1), 2, Cursor::ZERO, 2 << 20).await));
     harness.storage.create_invitation(mailbox, invitation(), limits).await.unwrap();
+    harness.storage.close().await;
+}
+
+/// File system that the kernel makes read-only, as after an error of its disk.
+#[derive(Debug, Default)]
+struct Remounted(AtomicBool);
+
+impl Volume for Remounted {
+    fn space(&self) -> std::io::Result<DiskSpace> {
+        Ok(DiskSpace { free: 10 << 30, total: 20 << 30 })
+    }
+
+    fn is_read_only(&self) -> std::io::Result<bool> {
+        Ok(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Http §4: the health check fails before a client meets the fault.
+#[tokio::test]
+async fn read_only_file_system_fails_the_health_check() {
+    let disk = Arc::<Remounted>::default();
+    let volume: Arc<dyn Volume> = disk.clone();
+    let harness =
+        Harness::new(|path| SqliteOptions { volume: Some(volume), ..SqliteOptions::new(path) }).await;
+    harness.storage.ping().await.unwrap();
+    disk.0.store(true, Ordering::SeqCst);
+    let failed = harness.storage.ping().await.unwrap_err();
+    assert!(matches!(failed, StorageError::Unavailable(_)));
+    assert!(ErrorChain(&failed).to_string().ends_with("file system of the database is read-only"));
+    disk.0.store(false, Ordering::SeqCst);
+    harness.storage.ping().await.unwrap();
     harness.storage.close().await;
 }
 

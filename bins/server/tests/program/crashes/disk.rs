@@ -80,3 +80,37 @@ async fn server_starts_and_reads_on_a_full_disk() {
     disk.recover();
     client.push_ok(&space, &[create(3, "fits")]).await;
 }
+
+/// Http §4: readiness fails once a write has failed, and is back when writes work again, although no client has written
+/// meanwhile. A check of a sound disk writes nothing, and a full one is not a fault of the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_follows_a_disk_that_rejects_writes() {
+    let disk = RefusingDisk::under(Path::new(SERVER));
+    let server = ServerProcess::start(disk.program(), None).await;
+    let (mut client, space) = server.connect("alice").await;
+    client.push_ok(&space, &[create(1, "kept")]).await;
+    let until = async |expected: bool| {
+        let reached = async {
+            while server.readiness().await.0 != expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        within("readiness", reached).await;
+    };
+    until(true).await;
+    disk.fill("less-sync.db");
+    assert_eq!(client.push(&space, &[create(2, "too much")]).await["ok"], false);
+    let probes = disk.refused().len();
+    until(true).await;
+    assert!(probes > 0 && disk.refused().len() == probes, "a check has written: {:?}", disk.refused());
+    disk.recover();
+    client.push_ok(&space, &[create(2, "fits")]).await;
+    disk.refuse(100, "less-sync.db");
+    assert_eq!(client.push(&space, &[create(3, "lost")]).await["ok"], false);
+    until(false).await;
+    let (_, body) = server.readiness().await;
+    assert!(body.contains(r#""database":{"status":"failed"}"#), "{body}");
+    disk.recover();
+    until(true).await;
+    client.push_ok(&space, &[create(4, "after")]).await;
+}
