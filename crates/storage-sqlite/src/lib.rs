@@ -30,6 +30,7 @@ mod federation_keys;
 mod file_names;
 mod files;
 mod foreign_database;
+mod foreign_objects;
 mod forget_jump;
 mod home_hints;
 mod home_routes;
@@ -63,6 +64,7 @@ pub use cursor_jump::jump_cursors;
 pub use database_copy::DatabaseCopy;
 pub use error::OpenError;
 pub use file_names::Alias;
+pub use foreign_objects::ForeignObjects;
 pub use inspection::unused_indexes;
 pub use maintenance::Maintenance;
 pub use migrate::{

@@ -1,7 +1,7 @@
 //! Queue of the objects of files, and uses of objects.
 
-mod due;
-mod uses;
+pub(crate) mod due;
+pub(crate) mod uses;
 mod walk;
 
 use std::time::Duration;
@@ -14,14 +14,14 @@ use less_sync_storage::{
 };
 use rusqlite::{Connection, params};
 
-use self::uses::{is_pending_delete, object_use};
-use self::walk::Walk;
+use self::uses::is_pending_delete;
 use crate::SqliteStorage;
 use crate::clock::{micros, now_micros};
 use crate::error::storage_error;
 use crate::random;
 
 pub(crate) use self::uses::{enqueue, is_live};
+pub(crate) use self::walk::Walk;
 
 /// Estimate of the log bytes per change of an entry.
 const ENTRY_BYTES: usize = 512;
@@ -67,9 +67,7 @@ impl Objects for SqliteStorage {
 
     async fn object_uses(&self, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, StorageError> {
         let keys = keys.to_vec();
-        self.readers
-            .snapshot(Flow::SERVER, move |db| keys.iter().map(|key| object_use(db, key)).collect())
-            .await
+        self.readers.read(Flow::SERVER, move |db| uses::snapshot(db, &keys)).await
     }
 
     async fn live_objects(

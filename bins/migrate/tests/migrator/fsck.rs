@@ -1,6 +1,7 @@
 //! `blobs fsck`: objects against rows (storage §4.7, P21).
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use less_sync_test_support::postgres::TestDatabase;
 use less_sync_test_support::{TestServer, within};
@@ -164,6 +165,46 @@ async fn server_removes_what_was_marked_for_deletion() {
     };
     within("the sweeper", removed).await;
     assert_eq!(fixture.objects().len(), 3);
+}
+
+/// A check writes nothing: the database of a running server, and files that cannot be written, as in a snapshot.
+#[tokio::test]
+async fn running_server_and_snapshot_are_compared_on_sqlite() {
+    let server = TestServer::builder().embedded().files().start().await;
+    server.upload("alice", KEPT, b"ciphertext").await;
+    let (database, root) = (server.folder().join("less-sync.db"), server.folder().join("files"));
+    let fsck = |database: &Path, root: &Path, arguments: &[&str]| {
+        let environment = [
+            ("DATABASE_URL", &*format!("sqlite:{}", database.display())),
+            ("FILE_STORAGE_BACKEND", "local"),
+            ("FILE_STORAGE_PATH", root.to_str().unwrap()),
+        ];
+        migrator(&environment, &[&["blobs", "fsck", "--min-age", "0"], arguments].concat())
+    };
+    let sound = ["1 objects, 1 files, 0 findings, 0 to be removed"];
+    assert_eq!(fsck(&database, &root, &[]).succeeded().lines(), sound);
+    let said = fsck(&database, &root, &["--delete"]);
+    assert!(said.code == 1 && said.err.contains("is in use by another process"), "{}", said.err);
+    server.upload("alice", LOST, b"ciphertext").await;
+    let (mut server, sound) = (server, ["2 objects, 2 files, 0 findings, 0 to be removed"]);
+    server.drain();
+    server.stopped().await;
+    let snapshot = tempfile::tempdir().unwrap();
+    let place = snapshot.path().join("less-sync.db");
+    std::fs::copy(&database, &place).unwrap();
+    let permit = |mode| {
+        for folder in [snapshot.path(), &root] {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    permit(0o500);
+    let said = fsck(&place, &root, &[]);
+    permit(0o700);
+    assert_eq!(said.succeeded().lines(), sound);
+    let missing = snapshot.path().join("missing.db");
+    let said = fsck(&missing, &root, &[]);
+    assert!(said.code == 1 && said.err.contains("no database at"), "{}", said.err);
+    assert!(!missing.exists());
 }
 
 /// On PostgreSQL the server need not be stopped, and its uploads under way are no findings.

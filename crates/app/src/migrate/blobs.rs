@@ -1,9 +1,13 @@
 //! `blobs fsck`: compares the object store with the database (storage §4.7).
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use less_sync_disk::DirectorySync;
 use less_sync_engine::fsck::{Finding, Fsck, FsckOptions, FsckSummary};
+use less_sync_storage::Objects;
+use less_sync_storage_sqlite::ForeignObjects;
 use serde_json::{Value, json};
 
 use super::arguments::{Connection, FsckArguments};
@@ -26,23 +30,25 @@ pub(super) async fn fsck(
     if let DatabaseConfig::Postgres(options) = &mut database {
         options.run_migrations = false;
     }
-    let blobs = blobs::open(&files, &sync).await?;
+    let FsckArguments { delete, min_age, space, json } = *arguments;
+    // A check writes nothing, not even a probe: database and objects may be snapshots.
+    let blobs = if delete { blobs::open(&files, &sync).await? } else { blobs::open_to_read(&files).await? };
     let blobs = blobs.ok_or_else(|| {
         ExitError::usage(anyhow!("FILE_STORAGE_BACKEND is not set: no file storage to check"))
     })?;
-    let store = Store::open(&database, &sync).await?;
-    let FsckArguments { delete, min_age, space, json } = *arguments;
+    let objects = Opened::of(&database, &sync, delete).await?;
     let options = FsckOptions { only: space, min_age, delete };
     let mut printed = Ok(());
-    let fsck = Fsck::new(store.storage(), blobs, options);
+    let fsck = Fsck::new(objects.objects(), blobs, options);
     let summary = fsck.run(|finding| {
         if printed.is_ok() {
             printed = print(&if json { as_json(&finding).to_string() } else { as_text(&finding) });
         }
     });
     let summary = summary.await.context("failed to compare the object store with the database");
-    store.close().await;
+    let closed = objects.close().await;
     let summary = summary?;
+    closed?;
     let printed = printed.and_then(|()| {
         print(&if json { summary_as_json(&summary).to_string() } else { summary_as_text(&summary) })
     });
@@ -53,6 +59,43 @@ pub(super) async fn fsck(
             Ok(ExitCode::from(ExitError::ACTION_NEEDED))
         }
         outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Opened database.
+enum Opened {
+    /// SQLite database of a check, which a server may have open.
+    ToRead(Arc<ForeignObjects>),
+    Store(Store),
+}
+
+impl Opened {
+    async fn of(database: &DatabaseConfig, sync: &DirectorySync, delete: bool) -> anyhow::Result<Self> {
+        if let DatabaseConfig::Sqlite(options) = database {
+            // Also before objects are deleted: the command migrates no schema.
+            let objects = ForeignObjects::open(&options.path).context("cannot open the database")?;
+            if !delete {
+                return Ok(Self::ToRead(Arc::new(objects)));
+            }
+        }
+        Ok(Self::Store(Store::open(database, sync).await?))
+    }
+
+    fn objects(&self) -> Arc<dyn Objects> {
+        match self {
+            Self::ToRead(objects) => objects.clone(),
+            Self::Store(store) => store.storage(),
+        }
+    }
+
+    async fn close(&self) -> anyhow::Result<()> {
+        match self {
+            Self::ToRead(objects) => Ok(objects.require_quiet()?),
+            Self::Store(store) => {
+                store.close().await;
+                Ok(())
+            }
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn claim(db: &Connection, claim: ClaimDue) -> Result<Vec<DueObject>, 
 }
 
 /// State of the queue as seen by a sweeper with this grace.
-pub(super) fn state(db: &Connection, grace: Duration) -> Result<ObjectQueueState, StorageError> {
+pub(crate) fn state(db: &Connection, grace: Duration) -> Result<ObjectQueueState, StorageError> {
     let (now, more) = (now_micros(), beyond_shortest(grace));
     let mut count = db.prepare_cached(COUNT).map_err(storage_error)?;
     let (uploads, all, first): (u32, u32, Option<i64>) =

@@ -19,7 +19,13 @@ const ENQUEUE: &str = "\
     INSERT INTO blob_uploads (space_id, upload_id, file_id, object_key, not_before) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT DO NOTHING";
 
-pub(super) fn object_use(db: &Connection, key: &ObjectKey) -> Result<ObjectUse, StorageError> {
+/// Uses of these objects at one moment, in their order.
+pub(crate) fn snapshot(db: &Connection, keys: &[ObjectKey]) -> Result<Vec<ObjectUse>, StorageError> {
+    let snapshot = db.unchecked_transaction().map_err(storage_error)?;
+    keys.iter().map(|key| object_use(&snapshot, key)).collect()
+}
+
+fn object_use(db: &Connection, key: &ObjectKey) -> Result<ObjectUse, StorageError> {
     if let Some(size) = content(db, key)? {
         return Ok(ObjectUse::Live { size });
     }

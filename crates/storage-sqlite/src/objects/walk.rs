@@ -18,7 +18,7 @@ const SELECT: &str = "\
 
 /// Position of a walk.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// Space and file after which it continues; `None` after the last file.
     position: Option<(Vec<u8>, Vec<u8>)>,
     /// Last space of the walk.
@@ -27,20 +27,20 @@ pub(super) struct Walk {
 
 impl Walk {
     /// A walk over the files of a space, or of all, that come after a file.
-    pub(super) fn new(only: Option<SpaceId>, after: Option<(SpaceId, FileId)>) -> Self {
+    pub(crate) fn new(only: Option<SpaceId>, after: Option<(SpaceId, FileId)>) -> Self {
         let start = only.map_or((Vec::new(), Vec::new()), |space| (space.as_bytes().to_vec(), Vec::new()));
         let after = after.map(|(space, file)| (space.as_bytes().to_vec(), file.as_bytes().to_vec()));
         let position = Some(after.map_or(start.clone(), |after| after.max(start)));
         Self { position, last: only.map_or([0xff; 16], |space| *space.as_bytes()) }
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.position.is_none()
     }
 
     /// Visits the next files, about as many as are `needed`; returns the live ones among them, and the walk that continues
     /// after them.
-    pub(super) fn step(
+    pub(crate) fn step(
         mut self,
         db: &Connection,
         needed: usize,
