@@ -136,8 +136,14 @@ fn parse() -> Result<Arguments, clap::Error> {
         }
     }
     let is_given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-    let arguments = Arguments::from_arg_matches(&matches)?;
-    Ok(Arguments { is_url_given: is_given("url"), is_token_given: is_given("token"), ..arguments })
+    let Arguments { mut target, json, command, .. } = Arguments::from_arg_matches(&matches)?;
+    let (is_url_given, is_token_given) = (is_given("url"), is_given("token"));
+    // A variable without a value counts as absent. An argument without one does not: in a script whose variable is not set the
+    // command would go on as another user, that of a login or of the development server.
+    if !is_token_given {
+        target = target.without_empty_token();
+    }
+    Ok(Arguments { target, json, is_url_given, is_token_given, command })
 }
 
 /// Command line whose help shows a command only the options that it uses.

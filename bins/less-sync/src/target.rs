@@ -121,6 +121,11 @@ impl Target {
         self.token.as_deref()
     }
 
+    /// The same target, with a token from the environment left out if the variable is set to nothing.
+    pub(crate) fn without_empty_token(self) -> Self {
+        Self { token: self.token.filter(|text| !text.trim().is_empty()), ..self }
+    }
+
     /// Token request for the user and client of the command line.
     pub(crate) fn token_request(&self) -> TokenRequest {
         TokenRequest { user: self.user.clone(), client: self.client.clone(), ..TokenRequest::default() }
@@ -139,11 +144,11 @@ impl Target {
     /// Source of access tokens of the command line.
     pub(crate) fn token_source(&self) -> Result<TokenSource, Failure> {
         let names_user = self.user.is_some() || self.client.is_some();
-        match self.token.as_deref().filter(|text| !text.trim().is_empty()) {
+        match self.given_token() {
             Some(_) if names_user => {
                 Err(Failure::usage(anyhow!("--user and --client cannot be combined with --token")))
             }
-            Some(text) => Ok(TokenSource::parse(text)),
+            Some(text) => TokenSource::parse(text).map_err(Failure::usage),
             None if names_user => self.dev_token_source(),
             None => match self.login_session()? {
                 Some(session) => Ok(TokenSource::Login(session)),
@@ -308,8 +313,9 @@ pub(crate) fn space_or_personal(
     argument: &SpaceArgument,
     personal: Option<SpaceId>,
 ) -> Result<SpaceId, Failure> {
-    argument
-        .space
-        .or(personal)
-        .ok_or_else(|| Failure::usage(anyhow!("the token names no personal space: give --space")))
+    argument.space.or(personal).ok_or_else(|| {
+        Failure::usage(anyhow!(
+            "the token names no valid personal space (claim personal_space_id): give --space"
+        ))
+    })
 }

@@ -21,11 +21,14 @@ pub(crate) enum TokenSource {
 
 impl TokenSource {
     /// Parses the `--token` argument: a token, or `@` and the path of a file that contains it.
-    pub(crate) fn parse(text: &str) -> Self {
-        match text.strip_prefix('@') {
+    ///
+    /// # Errors
+    /// The text can be no token.
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
+        Ok(match text.strip_prefix('@') {
             Some(path) => Self::File(path.into()),
-            None => Self::Given(text.trim().into()),
-        }
+            None => Self::Given(claims::access_token(text, "of --token or LESS_SYNC_TOKEN")?),
+        })
     }
 
     /// Reads a token and its personal space; `None` if the token does not name one.
@@ -35,8 +38,7 @@ impl TokenSource {
             Self::File(path) => {
                 let text = tokio::fs::read_to_string(path).await;
                 let text = text.with_context(|| format!("cannot read the token in {}", path.display()))?;
-                // Editors may put a byte-order mark before a text.
-                text.trim_start_matches('\u{feff}').trim().into()
+                claims::access_token(&text, &format!("in {}", path.display()))?
             }
             Self::Login(session) => session.token().await?,
             Self::Dev { tokens, request } => {

@@ -5,6 +5,7 @@ use std::env;
 use anyhow::{Context as _, anyhow};
 use less_sync_client::ServerUrl;
 
+use crate::advised::advised;
 use crate::failure::Failure;
 
 /// Environment variable of the URL.
@@ -37,6 +38,12 @@ impl AdminTarget {
         let scheme = if url.is_encrypted() { "https" } else { "http" };
         let token = token.map(str::to_owned).or_else(|| of_environment(TOKEN));
         let token = token.map(|token| read_token(&token)).transpose().map_err(Failure::usage)?;
+        if token.as_ref().is_some_and(|token| !is_sendable(token)) {
+            let text =
+                "the admin token is empty, or has characters that ADMIN_TOKEN of the server cannot have";
+            let step = "give the ADMIN_TOKEN of the server with --token, --token @FILE or ADMIN_TOKEN";
+            return Err(Failure::usage(advised(text, step)));
+        }
         Ok(Self { base: format!("{scheme}://{}", url.authority()), token })
     }
 }
@@ -51,5 +58,11 @@ fn read_token(text: &str) -> anyhow::Result<String> {
     let Some(path) = text.strip_prefix('@') else { return Ok(text.trim().to_owned()) };
     let content =
         std::fs::read_to_string(path).with_context(|| format!("cannot read the token in {path}"))?;
-    Ok(content.trim().to_owned())
+    // Editors may put a byte-order mark before a text.
+    Ok(content.trim_start_matches('\u{feff}').trim().to_owned())
+}
+
+/// True for what the server accepts as `ADMIN_TOKEN`, whatever its length: visible ASCII characters.
+fn is_sendable(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }

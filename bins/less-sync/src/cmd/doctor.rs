@@ -22,6 +22,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::output::write_bare;
 use crate::target::Target;
+use crate::token_source::TokenSource;
 use site::Site;
 
 /// Time limit of each check but those that transfer or wait.
@@ -56,6 +57,9 @@ pub(crate) struct Arguments {
     space: Option<SpaceId>,
 }
 
+/// Token of the checks, and the personal space that it names.
+type User = (AccessToken, Option<SpaceId>);
+
 /// Examines a deployment from outside, as clients see it, and prints what was found.
 pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> Result<(), Failure> {
     let target = match &arguments.server {
@@ -69,7 +73,7 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     let port = port.parse().context("the URL has no port")?;
     if let Some(site) = reach(&target.url, (host, port), &mut report).await {
         let user = user(&target).await;
-        for finding in less_sync_doctor::run(checks(&site, &target, arguments, user.as_ref())).await {
+        for finding in less_sync_doctor::run(checks(&site, &target, arguments, &user)).await {
             report.add(finding);
         }
     }
@@ -81,9 +85,18 @@ pub(crate) async fn run(target: &Target, arguments: &Arguments, json: bool) -> R
     Ok(())
 }
 
-/// Token and personal space of the command line; a development server needs neither.
-async fn user(target: &Target) -> Option<(AccessToken, Option<SpaceId>)> {
-    target.token_source().ok()?.token_and_space().await.ok()
+/// Token and personal space of the command line or a login; those of a development server are requested, if it is one.
+///
+/// # Errors
+/// There is a token, or a login, and it cannot be used.
+async fn user(target: &Target) -> anyhow::Result<Option<User>> {
+    let source = match target.token_source() {
+        Ok(source) => source,
+        Err(failure) if target.given_token().is_some() => return Err(failure.into_error()),
+        Err(_none) => return Ok(None),
+    };
+    let found = source.token_and_space().await;
+    if matches!(source, TokenSource::Dev { .. }) { Ok(found.ok()) } else { found.map(Some) }
 }
 
 /// Makes the checks that all others need: name, address, TLS. `None` after a failure.
@@ -109,13 +122,22 @@ fn checks<'a>(
     site: &'a Site,
     target: &'a Target,
     arguments: &'a Arguments,
-    user: Option<&'a (AccessToken, Option<SpaceId>)>,
+    user: &'a anyhow::Result<Option<User>>,
 ) -> Vec<Check<'a>> {
+    let (user, unusable) = match user {
+        Ok(user) => (user.as_ref(), None),
+        Err(error) => (None, Some(error)),
+    };
     let token = user.map(|(token, _)| token);
     let idle = Duration::from_secs(arguments.idle);
     let mut checks = vec![
         Check::new("health", LIMIT, health::examine(site)),
-        Check::new("token", LIMIT, async move { token::examine(site, &file(site), token).await }),
+        Check::new("token", LIMIT, async move {
+            match unusable {
+                Some(error) => vec![token::unusable(error)],
+                None => token::examine(site, &file(site), token).await,
+            }
+        }),
         Check::new("upgrade", LIMIT * 2, websocket::upgrade(site)),
         Check::new("body-limit", LIMIT, async move {
             request_limits::bodies(site, &file(site), arguments.max_file_size).await

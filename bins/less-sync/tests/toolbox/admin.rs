@@ -138,6 +138,12 @@ async fn errors_name_the_next_step() {
         let text = stderr(&failed);
         assert!(texts.iter().all(|part| text.contains(part)) && !text.contains("secret"), "{text}");
     }
+    for token in ["", "two\nlines", "t\u{f6}ken"] {
+        let failed = run(&server, &["connections", "--url", &url, "--token", token]).await;
+        assert_eq!(failed.status.code(), Some(2));
+        let text = stderr(&failed);
+        assert!(text.contains("is empty, or has characters") && text.contains("--token @FILE"), "{text}");
+    }
     let unused = run(&server, &["connections", "--user", "alice"]).await;
     assert_eq!(unused.status.code(), Some(2), "{}", stderr(&unused));
     let filter = run(&server, &["log-filter", "debug"]).await;

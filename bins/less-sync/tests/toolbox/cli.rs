@@ -20,6 +20,9 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// Access token of no issuer: objects without members, and a signature with a text that must not be shown.
+const TOKEN: &str = "e30.e30.secret";
+
 /// Address without a listener.
 fn unreachable() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -47,7 +50,7 @@ fn usage_errors_exit_with_2_and_print_nothing_on_standard_output() {
         &["tail", "--url", "not a url"],
         &["pull", "--url", "https://sync.example"],
         &["pull", "--token", "t"],
-        &["pull", "--token", "t", "--user", "alice", "--space", record],
+        &["pull", "--token", TOKEN, "--user", "alice", "--space", record],
         &["token", "--url", "https://sync.example"],
         &["space"],
         &["space", "members", "--keys", "/nowhere"],
@@ -115,7 +118,7 @@ fn wrong_scheme_is_reported_with_the_other_one() {
         (format!("http://{encrypted}"), format!("https://{encrypted}")),
     ] {
         let space = "11111111-1111-1111-1111-111111111111";
-        for token in ["", "secret"] {
+        for token in ["", TOKEN] {
             let output = less_sync(
                 &["pull", "--space", space],
                 &[("LESS_SYNC_URL", &url), ("LESS_SYNC_TOKEN", token), ("LESS_SYNC_KEYS", "/nowhere")],
@@ -166,12 +169,60 @@ fn unreachable_server_is_named_when_the_token_was_given() {
     let space = "11111111-1111-1111-1111-111111111111";
     let output = less_sync(
         &["pull", "--space", space],
-        &[("LESS_SYNC_URL", &unreachable), ("LESS_SYNC_TOKEN", "secret")],
+        &[("LESS_SYNC_URL", &unreachable), ("LESS_SYNC_TOKEN", TOKEN)],
     );
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
     assert!(text.starts_with("error: cannot reach ws://127.0.0.1:"), "{text}");
     assert!(!text.contains("secret"), "{text}");
+}
+
+/// Every command that sends a token reports one that is none, and not what it would have named.
+#[test]
+fn text_that_is_no_token_is_reported_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let (space, keys) = ("11111111-1111-1111-1111-111111111111", folder.path().join("keys"));
+    let (keys, file) = (keys.to_str().unwrap(), folder.path().join("token"));
+    let commands = [
+        &["pull"][..],
+        &["pull", "--plain", "--space", space],
+        &["push", "--plain", "/dev/null"],
+        &["tail"],
+        &["presence"],
+        &["identity"],
+        &["space", "create"],
+        &["space", "accept"],
+        &["file", "ls"],
+        &["key", "export", "/dev/null"],
+    ];
+    let complete = |output: &Output, code, found: &str| {
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
+        assert!(stderr(output).contains(found), "{}", stderr(output));
+        assert!(!stderr(output).contains("secret") && !stderr(output).contains("personal space"));
+    };
+    for command in commands {
+        let run = |token: &str, environment: &[(&str, &str)]| {
+            let common = ["--keys", keys, "--token", token];
+            let common = if token == "-" { &common[..2] } else { &common[..] };
+            let command = [command, &["--url", "http://127.0.0.1:1"], common].concat();
+            less_sync(&command, environment)
+        };
+        complete(&run("secret", &[]), 2, "the access token of --token or LESS_SYNC_TOKEN is not a JWT");
+        complete(&run("-", &[("LESS_SYNC_TOKEN", "secret")]), 2, "LESS_SYNC_TOKEN is not a JWT");
+        complete(&run("", &[]), 2, "is empty");
+        // Another one than that of the argument decides nothing.
+        complete(&run("", &[("LESS_SYNC_TOKEN", TOKEN)]), 2, "is empty");
+        std::fs::write(&file, "Bearer secret").unwrap();
+        complete(&run(&format!("@{}", file.display()), &[]), 1, "begins with Bearer");
+        std::fs::write(&file, "").unwrap();
+        complete(&run(&format!("@{}", file.display()), &[]), 1, "token is empty");
+        // A variable without a value is as good as none: the development server is asked for a token.
+        let output = run("-", &[("LESS_SYNC_TOKEN", "")]);
+        assert!(stderr(&output).contains("no server listens"), "{command:?}: {}", stderr(&output));
+    }
+    let output = less_sync(&["pull", "--keys", keys, "--token", TOKEN], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("names no valid personal space"), "{}", stderr(&output));
 }
 
 #[test]
@@ -195,7 +246,7 @@ fn help_and_version_go_to_standard_output_and_never_show_the_token() {
         &["space", "invite", "--help"],
         &["--version"],
     ] {
-        let output = less_sync(arguments, &[("LESS_SYNC_TOKEN", "secret")]);
+        let output = less_sync(arguments, &[("LESS_SYNC_TOKEN", TOKEN)]);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{arguments:?}");
         assert!(!String::from_utf8_lossy(&output.stdout).contains("secret"), "{arguments:?}");
@@ -207,7 +258,7 @@ fn help_and_version_go_to_standard_output_and_never_show_the_token() {
 
 #[test]
 fn completions_never_contain_the_token() {
-    let output = less_sync(&["completions", "fish"], &[("LESS_SYNC_TOKEN", "secret")]);
+    let output = less_sync(&["completions", "fish"], &[("LESS_SYNC_TOKEN", TOKEN)]);
     let script = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(script.contains("history-check") && !script.contains("secret"), "{script}");

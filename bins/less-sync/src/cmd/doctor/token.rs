@@ -16,6 +16,11 @@ struct Rejection {
     error: String,
 }
 
+/// Finding for a token that was given and cannot be sent.
+pub(super) fn unusable(error: &anyhow::Error) -> Finding {
+    Finding::fail(CHECK, format!("{error:#}"), "give the text of an access token, or @FILE")
+}
+
 /// Requests a file that does not exist, with the token.
 pub(super) async fn examine(site: &Site, path: &str, token: Option<&AccessToken>) -> Vec<Finding> {
     let Some(token) = token else {

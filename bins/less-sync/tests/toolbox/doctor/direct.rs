@@ -43,6 +43,21 @@ async fn token_of_another_issuer_fails() {
     assert_eq!(found.code, 1);
 }
 
+/// What was given as a token and is none is a failure, not the absence of one.
+#[tokio::test]
+async fn text_that_is_no_token_fails() {
+    let server = server().await;
+    let url = format!("http://{}", server.address());
+    for (token, text) in
+        [("abc", "is not a JWT"), ("", "is empty"), ("@/nowhere/token", "cannot read the token")]
+    {
+        let found = Findings::of(&url, &["--token", token]).await;
+        found.assert("token", "fail", &[text]);
+        found.assert_only(&["token fail", "idle skip"]);
+        assert_eq!(found.code, 1);
+    }
+}
+
 #[tokio::test]
 async fn short_wait_without_keepalive_is_a_warning() {
     let server = TestServer::start().await;
