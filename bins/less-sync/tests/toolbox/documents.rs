@@ -10,7 +10,7 @@
 //! | `<!-- prints -->`, `<!-- prints: NAME -->` | lines that the block before, or the one of this name, prints in this order; `…` is any text |
 //! | `<!-- not run: REASON -->` | is not run |
 //!
-//! `cargo run` starts the programs that the tests have built; the ports of server and issuer are free ones.
+//! `cargo run` starts the programs that the tests have built; the ports of server, issuer and admin listener are free ones.
 
 mod script;
 mod session;

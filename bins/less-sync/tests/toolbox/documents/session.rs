@@ -28,10 +28,8 @@ const PATIENCE: Duration = DEADLINE.saturating_mul(6);
 pub(crate) struct Session {
     folder: TempDir,
     environment: Vec<(String, String)>,
-    port: u16,
-    issuer_port: u16,
-    /// Port of a second server, which has an address of its own.
-    other_port: u16,
+    /// Free ports in the place of those of the documents.
+    ports: Vec<(&'static str, u16)>,
     /// Blocks that have run in the shell.
     history: PathBuf,
     running: Vec<(String, Child)>,
@@ -52,7 +50,10 @@ impl Session {
             folder.path().join("README.md"),
         )
         .unwrap();
-        let [port, issuer_port, other_port] = [(); 3].map(|()| free_address().port());
+        // The second server has an address of its own.
+        let written = ["127.0.0.1:5379", "127.0.0.1:5380", "127.0.0.1:9090", "127.0.0.2:5381"];
+        let ports = written.map(|address| (address, free_address().port()));
+        let [(_, port), _, (_, admin_port), _] = ports;
         let built = development_server::program();
         for name in ["less-sync", "less-sync-server", "less-sync-migrate"] {
             let program = built.with_file_name(name);
@@ -66,6 +67,7 @@ impl Session {
             ("HOME".to_owned(), folder.path().display().to_string()),
             ("LISTEN_ADDR".to_owned(), format!("127.0.0.1:{port}")),
             ("LESS_SYNC_URL".to_owned(), format!("http://127.0.0.1:{port}")),
+            ("LESS_SYNC_ADMIN_URL".to_owned(), format!("http://127.0.0.1:{admin_port}")),
             // A busy machine may start the programs of a pipe late.
             ("WS_AUTH_TIMEOUT".to_owned(), "60s".to_owned()),
             // As `cargo run` sets it.
@@ -77,9 +79,7 @@ impl Session {
         Self {
             folder,
             environment: variables,
-            port,
-            issuer_port,
-            other_port,
+            ports: ports.into(),
             history,
             running: Vec::new(),
             blocks: 0,
@@ -90,9 +90,11 @@ impl Session {
     /// Runs blocks in order, and compares what they print.
     pub(crate) async fn run(&mut self, blocks: &[Block]) {
         for (at, block) in blocks.iter().enumerate() {
-            let text = block.text.replace("127.0.0.1:5379", &format!("127.0.0.1:{}", self.port));
-            let text = text.replace("127.0.0.1:5380", &format!("127.0.0.1:{}", self.issuer_port));
-            let text = text.replace("127.0.0.2:5381", &format!("127.0.0.2:{}", self.other_port));
+            let replace = |text: String, (written, port): &(&str, u16)| {
+                let (host, _) = written.split_once(':').unwrap();
+                text.replace(written, &format!("{host}:{port}"))
+            };
+            let text = self.ports.iter().fold(block.text.clone(), replace);
             match &block.mark {
                 Mark::Run => self.shell(&text, true).await,
                 Mark::Fails => self.shell(&text, false).await,
