@@ -15,7 +15,8 @@ const OUR_PREFIXES: [&str; 10] = [
 ];
 
 /// Variables of the toolbox and of tests, which may share an environment with the server.
-const FOREIGN: [&str; 4] = ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_SYNC_KEYS", "LESS_TEST_DATABASE_URL"];
+const FOREIGN: [&str; 5] =
+    ["LESS_SYNC_URL", "LESS_SYNC_TOKEN", "LESS_SYNC_KEYS", "LESS_SYNC_ADMIN_URL", "LESS_TEST_DATABASE_URL"];
 
 /// Variable that `cargo run` sets for programs with a build script; not a setting.
 const OF_CARGO: &str = "LESS_SYNC_VERSION";
@@ -135,6 +136,7 @@ mod tests {
             "HOME",
             "LESS_SYNC_TOKEN",
             "LESS_SYNC_KEYS",
+            "LESS_SYNC_ADMIN_URL",
             "LESS_SYNC_VERSION",
             "DATABASE_URL",
             "DATABASE_URL_FILE",
