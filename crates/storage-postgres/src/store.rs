@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use less_sync_metrics::Registry;
 use less_sync_storage::{JUMP_SETTING, PoolState, Quotas, StorageError};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::connector::Connector;
 use crate::migrate::{Event, Migrator, Up, latest_version, require_complete, require_none};
@@ -20,6 +20,10 @@ use crate::{OpenError, PostgresOptions};
 
 /// Pushes of one batch at most.
 const BATCH_PUSHES: usize = 512;
+
+/// Maximum duration of a close. A statement may take longer, and so may a connection that is being opened; but clients have been
+/// told by then that the server goes away, and nobody learns the outcome.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// The first and the longest pause between two attempts to reach the database at the start.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
@@ -113,10 +117,16 @@ impl PostgresStorage {
     }
 
     /// Finishes what has queued or is running, rejects everything else as `Unavailable`, and ends the sessions.
-    /// Another close does nothing.
+    /// Another close does nothing. Sessions of a database that does not respond are abandoned after ten seconds: their
+    /// outcomes stay unknown.
     pub async fn close(&self) {
-        self.pusher.close().await;
-        self.pool.close().await;
+        let closing = async {
+            self.pusher.close().await;
+            self.pool.close().await;
+        };
+        if timeout(CLOSE, closing).await.is_err() {
+            tracing::warn!("database did not respond, its sessions were abandoned");
+        }
     }
 }
 

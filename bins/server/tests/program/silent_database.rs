@@ -75,6 +75,30 @@ async fn terminated(silence: impl Fn(&FaultProxy)) -> (TestDatabase, FaultProxy,
     (database, proxy, responses.iter().any(is_acknowledged))
 }
 
+/// A database that takes connections and says nothing, on new ones either: the shutdown is complete before the end of its grace
+/// period, and the push that waits is uncertain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terminated_server_abandons_a_database_that_is_silent_on_new_connections() {
+    let silence = |proxy: &FaultProxy| {
+        (0..1000).for_each(|connection| proxy.preset(connection, Fault::Swallow));
+        proxy.fault_all(Fault::Swallow);
+    };
+    let database = TestDatabase::migrated().await;
+    let (proxy, url) = database.behind_proxy().await;
+    let mut server = ServerProcess::start(SERVER, Some(url)).await;
+    let (mut client, space) = server.connect("alice").await;
+    client.push_ok(&space, &[create(1, "x")]).await;
+    silence(&proxy);
+    let push = json!({ "space": space, "changes": [create(2, MARK)] });
+    client.request("push", &push).await;
+    let process = Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap();
+    kill_process(process, Signal::TERM).unwrap();
+    let responses = responses(&mut client).await;
+    assert_eq!(server.exit_code().await, Some(0), "{}", server.log());
+    assert!(!responses.iter().any(|response| response["result"]["ok"] == true), "{responses:?}");
+    assert_eq!(cursors(&database).await, [1]);
+}
+
 /// A push that did not reach the database is not acknowledged, and not sent again on another connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminated_server_does_not_repeat_a_push_that_was_swallowed() {
