@@ -93,8 +93,23 @@ impl Volume for MountedVolume {
 
     fn is_read_only(&self) -> io::Result<bool> {
         let found = rustix::fs::statvfs(&self.path)?;
-        Ok(found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+        if found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+            return Ok(true);
+        }
+        let device = rustix::fs::stat(&self.path)?.st_dev;
+        let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+        // Not on every system.
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        Ok(is_emergency(&mounts, &device))
     }
+}
+
+/// True if the file system on `device` rejects writes after an error. ext4 of later kernels shows this by an option of the file
+/// system alone, and goes on to report that it is mounted for writing. `mounts`: in the format of `/proc/self/mountinfo`.
+fn is_emergency(mounts: &str, device: &str) -> bool {
+    let of_device = mounts.lines().filter(|line| line.split(' ').nth(2) == Some(device));
+    let options = of_device.filter_map(|line| line.split_once(" - ")?.1.split(' ').nth(2));
+    options.flat_map(|options| options.split(',')).any(|option| option == "emergency_ro")
 }
 
 #[cfg(test)]
@@ -131,6 +146,15 @@ mod tests {
         assert!(space.total > 0 && space.free <= space.total);
         let missing = MountedVolume::of("/no such directory");
         assert!(missing.space().is_err() && missing.is_read_only().is_err());
+    }
+
+    #[test]
+    fn file_system_after_an_error_is_read_only() {
+        assert!(!MountedVolume::of("/proc/self").is_read_only().unwrap());
+        let mounts = "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/root rw,errors=remount-ro,emergency_ro\n\
+            37 35 98:1 / /srv rw - ext4 /dev/emergency_ro rw,errors=continue\n38 35 98:2";
+        assert!(is_emergency(mounts, "98:0"));
+        assert!(!["98:1", "98:2", "98:3", ""].iter().any(|device| is_emergency(mounts, device)));
     }
 
     #[test]
