@@ -9,7 +9,7 @@
 //! | ignores `since` in `subscribe`, and rejects a request without it | |
 //! | sends an empty pair of `pull.begin` and `pull.commit` when `since` is beyond its cursor | |
 //! | answers `not_found` for an unknown space | |
-//! | has no files of other servers | 404 |
+//! | has no files of other servers | 401 `missing authorization` |
 //! | sends `sync` with key generation 0, no live `file`, no keepalives | |
 //! | closes with 4001 at the end of a link's lifetime | |
 
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use futures_util::{SinkExt as _, StreamExt as _};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -39,7 +39,8 @@ const SUBPROTOCOL: &str = "betterbase-rpc-v1";
 
 /// Start of an upgrade. Every other request is one for a route that the original does not have.
 const LINKS: &[u8] = b"GET /api/v1/federation/ws";
-const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\nconnection: close\r\n\r\nnot found";
+const UNAUTHORIZED: &[u8] = b"HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n\
+    content-length: 33\r\nconnection: close\r\n\r\n{\"error\":\"missing authorization\"}";
 
 /// Maximum messages of a link that are not sent yet; more are lost, as an original home loses them.
 const MESSAGES: usize = 65_536;
@@ -107,11 +108,10 @@ impl OriginalHome {
         self.state.spaces.lock().create(space);
     }
 
-    /// Writes a record, as a user of this server; the event goes to all links that watch the space. Returns the cursor.
-    pub fn write(&self, space: &str, change: &Value) -> i64 {
-        let (cursor, event) = self.state.spaces.lock().write(space, std::slice::from_ref(change));
+    /// Writes a record, as a user of this server; the event goes to all links that watch the space.
+    pub fn write(&self, space: &str, change: &Value) {
+        let (_, event) = self.state.spaces.lock().write(space, std::slice::from_ref(change));
         self.state.notify(&event, None);
-        cursor
     }
 
     /// Forgets all but the first `cursor` changes of a space, as a restored backup does.
@@ -171,7 +171,9 @@ impl State {
         let mut start = [0; LINKS.len()];
         // The first packet of a client has its whole request line.
         if !matches!(socket.peek(&mut start).await, Ok(length) if start[..length] == *LINKS) {
-            let _gone = socket.write_all(NOT_FOUND).await;
+            // Unread bytes would make the close a reset, which may overtake the response.
+            let _request = socket.read(&mut [0; 8192]).await;
+            let _gone = socket.write_all(UNAUTHORIZED).await;
             return;
         }
         let upgrade = |request: &Request, response: Response| self.upgrade(request, response);

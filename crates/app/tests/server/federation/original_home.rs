@@ -277,7 +277,7 @@ async fn row_invitations_are_delivered() {
     );
 }
 
-/// Row "cursor_ahead": the empty pair of a home that was restored is taken for it, and the space is read from its beginning.
+/// Row `cursor_ahead`: the empty pair of a home that was restored is taken for it, and the space is read from its beginning.
 #[tokio::test]
 async fn row_cursor_ahead_is_made_of_the_empty_pair() {
     let pair = Pair::start().await;

@@ -35,7 +35,7 @@ fn chain(space: &SharedSpace<'_>) -> String {
     space.invite(&Member::random(), Permission::Write)
 }
 
-async fn subscribe(link: &mut RawClient, space: &SharedSpace<'_>, more: Value) -> Value {
+async fn subscribe(link: &mut RawClient, space: &SharedSpace<'_>, more: &Value) -> Value {
     let mut entry = json!({ "id": space.text(), "since": 0, "presence": true });
     entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     link.call("subscribe", &json!({ "spaces": [entry] })).await["result"].clone()
@@ -48,11 +48,11 @@ async fn row_subscribe_takes_a_ucan_and_then_a_token() {
     let server = home(&peer).await;
     let space = SharedSpace::create(&server).await;
     let mut link = dial(&peer, &server).await;
-    let state = subscribe(&mut link, &space, json!({ "ucan": chain(&space) })).await["spaces"][0].clone();
+    let state = subscribe(&mut link, &space, &json!({ "ucan": chain(&space) })).await["spaces"][0].clone();
     assert_eq!((&state["cursor"], &state["key_generation"]), (&json!(0), &json!(1)), "{state}");
     let token = state["token"].as_str().unwrap();
     let mut again = dial(&peer, &server).await;
-    let renewed = subscribe(&mut again, &space, json!({ "token": token, "since": 0 })).await;
+    let renewed = subscribe(&mut again, &space, &json!({ "token": token, "since": 0 })).await;
     assert_eq!(renewed["spaces"][0]["id"], space.text(), "{renewed}");
 }
 
@@ -85,7 +85,7 @@ async fn row_live_events_do_not_close_a_link_that_is_not_read() {
     let space = SharedSpace::create(&server).await;
     let mut link = dial(&peer, &server).await;
     let ucan = chain(&space);
-    subscribe(&mut link, &space, json!({ "ucan": ucan })).await;
+    subscribe(&mut link, &space, &json!({ "ucan": ucan })).await;
     let mut owner = space.owner_client().await;
     // More than the event queue and the buffers of the socket hold.
     let blob = "x".repeat(20_000);
@@ -112,7 +112,7 @@ async fn row_invitations_are_taken() {
     assert_eq!(list["result"]["invitations"][0]["payload"], "jwe", "{list}");
 }
 
-/// Row "cursor_ahead": an error of the request.
+/// Row `cursor_ahead`: an error of the request.
 #[tokio::test]
 async fn row_cursor_ahead_is_an_error_of_the_pull() {
     let peer = Peer::new("original.example", 5);
