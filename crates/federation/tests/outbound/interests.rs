@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use less_sync_core::cbor::Decode as _;
 use less_sync_core::wire::event::{
     FileEvent, MEMBERSHIP_REMOVED, MembershipEvent, Resubscribe, Revoked, Sync, TRUST_REVOKED, UCAN_REVOKED,
@@ -13,96 +12,18 @@ use less_sync_core::wire::subscribe::{
     SpaceError, SpaceState, SubscribeParams, SubscribeResult, UnsubscribeParams,
 };
 use less_sync_core::{ConnectionId, Cursor, Epoch, ErrorCode, SpaceId, Timestamp, frame};
-use less_sync_engine::ports::{EphemeralChange, PeerName};
-use less_sync_engine::{
-    Clock as _, HomeChange, HomeError, HomeEvents, HomeHandle, HomePosition, RemoteWatch, SpaceRouter as _,
-};
+use less_sync_engine::{Clock as _, HomeError, HomeHandle, HomePosition, RemoteWatch, SpaceRouter as _};
 use less_sync_federation::outbound::dialer::Received;
 use less_sync_federation::outbound::{HomeRouter, HomeStore};
-use less_sync_storage::Row;
 use less_sync_test_support::within;
-use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::fixture::{Dial, Fixture, PEER, Peer, TRUSTED, settle, start};
+use crate::recorder::{Recorder, Told};
 use crate::unused_ports::NoStore;
 
 const SPACE: SpaceId = SpaceId::from_bytes([7; 16]);
 const OTHER: SpaceId = SpaceId::from_bytes([8; 16]);
-
-/// Event as local subscribers have received it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
-    Changed(u64, u64),
-    Row(u64),
-    Hint(u64),
-    Rewound(u64),
-    Revoked,
-    Resubscribe,
-}
-
-/// Broker of the tests, which delivers everything at once.
-#[derive(Default)]
-struct Recorder {
-    told: Mutex<Vec<Told>>,
-    frames: Mutex<Vec<Bytes>>,
-    delivered: Mutex<Option<u64>>,
-}
-
-impl HomeEvents for Recorder {
-    fn delivered(&self, _space: SpaceId) -> Option<Cursor> {
-        self.delivered.lock().map(cursor)
-    }
-
-    fn changed(&self, _space: SpaceId, change: HomeChange) {
-        self.told.lock().push(Told::Changed(change.prev.get(), change.position.cursor.get()));
-        self.frames.lock().push(change.frame);
-        *self.delivered.lock() = Some(change.position.cursor.get());
-    }
-
-    fn catching_up(&self, _space: SpaceId) {}
-
-    fn rows(&self, _space: SpaceId, _position: HomePosition, rows: &[Row]) {
-        for row in rows {
-            self.told.lock().push(Told::Row(row.cursor().get()));
-            *self.delivered.lock() = Some(row.cursor().get());
-        }
-    }
-
-    fn caught_up(&self, space: SpaceId, position: HomePosition) -> bool {
-        let is_missing = self.delivered(space) < Some(position.cursor);
-        if is_missing {
-            self.hint(space, position);
-        }
-        is_missing
-    }
-
-    fn hint(&self, _space: SpaceId, position: HomePosition) {
-        self.told.lock().push(Told::Hint(position.cursor.get()));
-        *self.delivered.lock() = Some(position.cursor.get());
-    }
-
-    fn rewound(&self, _space: SpaceId, position: HomePosition) {
-        self.told.lock().push(Told::Rewound(position.cursor.get()));
-        *self.delivered.lock() = Some(position.cursor.get());
-    }
-
-    fn revoked(&self, _space: SpaceId) {
-        self.told.lock().push(Told::Revoked);
-    }
-
-    fn resubscribe(&self, _space: SpaceId) {
-        self.told.lock().push(Told::Resubscribe);
-    }
-
-    fn ephemeral(&self, _: &EphemeralChange) {}
-
-    fn present(&self, _: SpaceId, _: Vec<(PeerName, Bytes)>) {}
-
-    fn local_presence(&self, _: SpaceId) -> Vec<EphemeralChange> {
-        Vec::new()
-    }
-}
 
 /// A server whose clients watch spaces of [`PEER`].
 struct Watching {

@@ -11,5 +11,6 @@ mod invitations;
 mod lifetime;
 mod listings;
 mod pulls;
+mod recorder;
 mod trust;
 mod unused_ports;

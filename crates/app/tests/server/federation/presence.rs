@@ -70,7 +70,7 @@ async fn presence_and_events_cross_servers() {
         assert_eq!(params, json!({ "space": space.text(), "peer": peer, "data": bytes("typing") }));
     }
 
-    // Who comes later is told who is there.
+    // The response to a later subscriber lists the others.
     let mut erin = Watcher::connect(cluster.server(2), "erin", &space).await;
     let entry = json!({ "id": space.text(), "since": 0, "ucan": erin.ucan, "presence": true });
     let listed = erin.client.call("subscribe", &json!({ "spaces": [entry] })).await;
