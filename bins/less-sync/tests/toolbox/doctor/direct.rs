@@ -43,7 +43,7 @@ async fn token_of_another_issuer_fails() {
     assert_eq!(found.code, 1);
 }
 
-/// What was given as a token and is none is a failure, not the absence of one.
+/// A text that is given as a token and is none is a failure, not the absence of one.
 #[tokio::test]
 async fn text_that_is_no_token_fails() {
     let server = server().await;
