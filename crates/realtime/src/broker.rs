@@ -277,7 +277,7 @@ impl Broker {
         cleared.unwrap_or(0)
     }
 
-    /// Receives presence, or an event, of the client that a server knows as `peer`, over its link `connection` (federation §15).
+    /// Receives presence, or an event, of the client with the pseudonym `peer` at a server, over the link `connection` (federation §15).
     pub(crate) fn receive_from_server(
         &self,
         space: SpaceId,

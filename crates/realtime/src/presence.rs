@@ -42,7 +42,7 @@ impl PeerIds {
         truncated(mac)
     }
 
-    /// Name of the client that the server `server` knows as `peer` in `space`. No server can choose the name that others see
+    /// Name of the client with the pseudonym `peer` at `server` in `space`. No server can choose the name that others see
     /// (federation §15).
     pub(crate) fn name_elsewhere(&self, server: &str, peer: PeerName, space: SpaceId) -> PeerName {
         let mut mac = self.keyed.clone();
@@ -132,7 +132,7 @@ pub(crate) enum PresenceUpdate {
     Replaced {
         /// Age of the replaced entry.
         set_at: Instant,
-        /// True for the same data within [`RELAY`] of the last time at which servers were told.
+        /// True for the same data within [`RELAY`] of the last time of a notification of servers.
         is_heartbeat: bool,
     },
     /// The set has as many entries as allowed; nothing has changed.
@@ -146,7 +146,7 @@ struct Entry {
     owner: Option<LinkOwner>,
     data: Bytes,
     set_at: Instant,
-    /// Time at which other servers were last told of the entry.
+    /// Time of the last notification of other servers about the entry.
     relayed_at: Instant,
 }
 

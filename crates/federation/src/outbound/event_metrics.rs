@@ -42,7 +42,7 @@ impl Renewed {
 pub(super) enum CaughtUp {
     /// The clients were sent everything.
     Complete,
-    /// They were sent a pull hint.
+    /// The clients were sent a pull hint.
     Hinted,
 }
 

@@ -133,7 +133,7 @@ async fn cu_2_missed_events_follow_a_cut_link() {
     bob.client.assert_quiet().await;
 }
 
-/// CU-3, C28, federation P-4: what is too much for the response is read from the home once for all subscribers, who get it in order
+/// CU-3, C28, federation P-4: changes beyond the response are read from the home once for all subscribers, who get it in order
 /// without doing anything; events that come meanwhile follow it.
 #[tokio::test]
 async fn cu_3_clients_share_one_pull_after_a_cut_link() {

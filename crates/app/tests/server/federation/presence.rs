@@ -40,7 +40,7 @@ async fn left(client: &mut RawClient, peer: &Value) {
     assert_eq!(client.receive_notification("presence.leave").await["peer"], *peer);
 }
 
-/// Everybody sees everybody else once, by the same pseudonym in all that they do; only the own server knows the pseudonym that
+/// All members see each other once, each by one pseudonym; only the own server knows the pseudonym that
 /// neighbours see.
 #[tokio::test]
 async fn presence_and_events_cross_servers() {
@@ -89,7 +89,7 @@ async fn presence_and_events_cross_servers() {
     left(&mut carol.client, &near).await;
     left(&mut alice, &far).await;
     left(&mut dave.client, &far).await;
-    // Nothing of its own comes back to a server.
+    // No server gets the presence of its own clients back.
     set(&mut carol.client, &space, "carol").await;
     present(&mut alice, "carol").await;
     push(&mut alice, &space, 1).await;
@@ -147,7 +147,7 @@ async fn link(peer: &Peer, server: &TestServer, features: &[&str]) -> RawClient 
     link
 }
 
-/// INV-11: what a server claims about its clients is bounded, and needs the feature and a subscription.
+/// INV-11: claims of a server about its clients are bounded, and needs the feature and a subscription.
 #[tokio::test]
 async fn presence_of_a_server_is_bounded() {
     let peer = Peer::new("b.example", 1);

@@ -164,7 +164,7 @@ impl SpaceChannel {
     }
 
     /// Passes presence or an event of a connection, or from a link, on to other nodes; that of a connection to the home server of
-    /// the space, too, unless it knows the presence.
+    /// the space, too, unless the presence has not changed.
     pub(super) fn tell(
         &self,
         presenter: Presenter,
