@@ -25,8 +25,8 @@ async fn package() -> PathBuf {
     lock.lock().unwrap();
     let mut compile = Command::new("node");
     compile.arg(compiler.canonicalize().unwrap()).current_dir(&folder);
-    let compiled = compile.output().await.unwrap();
-    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stdout));
+    let output = compile.output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     folder
 }
 
