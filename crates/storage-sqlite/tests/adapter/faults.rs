@@ -136,7 +136,7 @@ async fn disk_at_its_reserve_takes_deletions_only() {
     );
     let invitation = || NewInvitation {
         id: InvitationId::from_bytes([3; 16]),
-        payload: Bytes::from_static(&[7; 1 << 17]),
+        payload: Bytes::from(vec![7; 1 << 17]),
         origin_peer: None,
     };
     let (mailbox, lifetime) = (MailboxId::from_bytes([2; 32]), INVITATION_LIFETIME);

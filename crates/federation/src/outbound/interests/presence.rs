@@ -96,13 +96,13 @@ impl Interests {
     pub(super) async fn relay(&self) {
         let clock = self.outbound.clock();
         let mut rate = Bucket::new(clock.instant());
-        let mut had_link = false;
+        let mut was_linked = false;
         loop {
-            let has_link = self.outbound.current_link(&self.peer).is_some();
-            if had_link && !has_link {
+            let is_linked = self.outbound.current_link(&self.peer).is_some();
+            if was_linked && !is_linked {
                 self.lose_peers();
             }
-            had_link = has_link;
+            was_linked = is_linked;
             match self.relay.next() {
                 Some(Step::Send(change)) => self.send(&change, &mut rate).await,
                 Some(Step::Announce(space)) => {
