@@ -20,6 +20,9 @@ struct Detour {
     is_tls: bool,
 }
 
+/// Ids and keys that a server pins.
+type Pins = Vec<(String, String)>;
+
 /// Servers on loopback addresses of their own, each with its own database, signing key and issuer.
 #[derive(Debug)]
 pub struct Cluster {
@@ -29,7 +32,7 @@ pub struct Cluster {
     /// Addresses at which servers are reached in place of their own, by dialling server and dialled one.
     detours: Mutex<HashMap<(usize, usize), Detour>>,
     /// Keys that a server pins in place of the key set of another, by both: ids and keys.
-    pins: Mutex<HashMap<(usize, usize), Vec<(String, String)>>>,
+    pins: Mutex<HashMap<(usize, usize), Pins>>,
     /// Certificates of TLS servers; `None`: plain HTTP.
     tls: Option<Authority>,
 }

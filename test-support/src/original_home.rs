@@ -176,6 +176,7 @@ impl State {
             let _gone = socket.write_all(UNAUTHORIZED).await;
             return;
         }
+        #[expect(clippy::result_large_err, reason = "the type of the library")]
         let upgrade = |request: &Request, response: Response| self.upgrade(request, response);
         let Ok(socket) = tokio_tungstenite::accept_hdr_async(socket, upgrade).await else { return };
         let (mut writer, mut reader) = socket.split();

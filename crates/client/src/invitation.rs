@@ -100,7 +100,7 @@ impl Connection {
     }
 }
 
-/// Hint about a space for the server of a mailbox: tells nothing to whoever does not know the id.
+/// Hint about a space for the server of a mailbox. Without the id of the space it has no meaning.
 fn space_hint(space: SpaceId) -> [u8; 16] {
     let digest = Sha256::new().chain_update(HINT_LABEL).chain_update(space.as_bytes()).finalize();
     let mut hint = [0; 16];

@@ -21,8 +21,8 @@ use crate::{OpenError, PostgresOptions};
 /// Pushes of one batch at most.
 const BATCH_PUSHES: usize = 512;
 
-/// Maximum duration of a close. A statement may take longer, and so may a connection that is being opened; but clients have been
-/// told by then that the server goes away, and nobody learns the outcome.
+/// Maximum duration of a close. A statement may take longer, and so may a connection that is being opened; but
+/// the connections of clients are closed by then.
 const CLOSE: Duration = Duration::from_secs(10);
 
 /// The first and the longest pause between two attempts to reach the database at the start.

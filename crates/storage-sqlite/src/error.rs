@@ -147,7 +147,7 @@ pub(crate) fn one_row<R>(changed: rusqlite::Result<usize>) -> Result<(), Storage
     }
 }
 
-/// Nothing can be written.
+/// Failure of all writes.
 #[derive(Debug, thiserror::Error)]
 #[error("file system of the database is read-only")]
 pub(crate) struct ReadOnlyFileSystem;

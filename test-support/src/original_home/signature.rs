@@ -40,7 +40,7 @@ pub(super) fn verify<'h>(
     for name in &names {
         let value = match *name {
             "@method" => "GET".to_owned(),
-            // Whatever was dialled: the listener sees a path only.
+            // For any dialled address: the listener sees a path only.
             "@target-uri" => format!("ws://{host}{}", uri.path_and_query().map_or("/", |path| path.as_str())),
             name => header(name).ok_or("a signed header is missing")?.to_owned(),
         };

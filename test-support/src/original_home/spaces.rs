@@ -99,7 +99,7 @@ impl Spaces {
             let id = entry["id"].as_str().unwrap_or_default();
             match self.0.get_mut(id) {
                 Some(_) if !is_authorized(&entry) => {
-                    errors.push(json!({ "space": id, "error": "forbidden" }))
+                    errors.push(json!({ "space": id, "error": "forbidden" }));
                 }
                 None => errors.push(json!({ "space": id, "error": "not_found" })),
                 Some(space) => {

@@ -84,7 +84,7 @@ pub(super) enum RouteCommand {
         space: SpaceId,
         /// Server that holds the space, as it is listed in the peers file, or `local`
         home: Home,
-        /// Also for a space that has records, members or files here, which nobody can read then
+        /// Also for a space that has records, members or files here, which are unreadable then
         #[arg(long)]
         force: bool,
     },
@@ -105,7 +105,7 @@ impl RouteCommand {
 /// Home of a space on the command line.
 #[derive(Clone, Debug)]
 pub(super) enum Home {
-    /// This server.
+    /// The own server.
     Own,
     /// Another one.
     Server(HomeServer),

@@ -53,7 +53,7 @@ fn failure(error: HomeRouteError) -> ExitError {
             "the space has records, members or files here, which would be hidden: only set --force does that"
         ),
         Ok(HomeRouteRejection::NotRemote) => {
-            anyhow!("this server holds the space: less-sync admin purge removes it")
+            anyhow!("the space is held by the own server: less-sync admin purge removes it")
         }
         Err(StorageError::SpaceNotFound) => anyhow!("space not found"),
         Err(error) => anyhow::Error::new(error).context("cannot change the route"),

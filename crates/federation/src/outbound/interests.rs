@@ -5,10 +5,12 @@
 
 mod ask;
 mod catch_up;
+mod catch_ups;
 mod interest;
 mod keeper;
 mod notice;
 mod presence;
+mod presence_relay;
 mod subscribe;
 
 use std::collections::HashMap;
@@ -24,9 +26,9 @@ use tokio::sync::Notify;
 
 use super::links::Outbound;
 use ask::{Answer, Ask};
-use catch_up::CatchUps;
+use catch_ups::CatchUps;
 use interest::{Interest, Presented};
-use presence::PresenceRelay;
+use presence_relay::PresenceRelay;
 
 /// Time in which the first request of a client is to end; only then the subscription is attempted without it.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(30);

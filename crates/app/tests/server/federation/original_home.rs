@@ -1,4 +1,4 @@
-//! This server in front of an original home: the rows of federation §20.1, "our F → original H".
+//! The server in front of an original home: the column of our F and an original H in federation §20.1.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! An original server dials this one: the rows of federation §20.1, "original F → our H".
+//! An original server dials this one: the column of an original F and our H in federation §20.1.
 //!
 //! The original signs three components with `ws`, offers `betterbase-rpc-v1` only, sends no `fed.hello`, and reads its socket only while it waits
 //! for a response.

@@ -21,8 +21,8 @@ async fn follow(watcher: &mut RawClient, cursors: std::ops::RangeInclusive<i64>)
     }
 }
 
-/// Each node has a link and a subscription of its own, every watcher gets each event once and in order, the home counts the space
-/// once, and the end of one node is none of the other's business.
+/// Links and subscriptions belong to their node: watchers of all nodes get each event once and in order, the home counts the space
+/// once, and the end of one node does not affect the other.
 #[tokio::test]
 async fn nodes_of_a_deployment_have_links_of_their_own() {
     let stores = |server: usize, builder: TestServerBuilder| {

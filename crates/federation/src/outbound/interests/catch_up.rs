@@ -1,6 +1,6 @@
 //! Changes that were missed while there was no link, read from the home once for all local subscribers (federation CU-3).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -8,8 +8,6 @@ use futures_util::stream::FuturesUnordered;
 use less_sync_core::{SpaceId, limits};
 use less_sync_engine::{HomeError, HomePosition, RemotePull, RemoteRows as _};
 use less_sync_storage::{CursorAhead, PullRequest, Row};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::Interests;
 use crate::outbound::event_metrics::CaughtUp;
@@ -29,39 +27,6 @@ const MAX_TIME: Duration = Duration::from_mins(4);
 
 /// Attempts of one catch-up; the second one continues the first.
 const ATTEMPTS: u32 = 2;
-
-/// Spaces whose missed changes are to be read, at most as many as there are interests. A space stays listed until that has ended.
-#[derive(Debug, Default)]
-pub(super) struct CatchUps {
-    listed: Mutex<HashMap<SpaceId, HomePosition>>,
-    added: Notify,
-}
-
-impl CatchUps {
-    fn add(&self, space: SpaceId, position: HomePosition) {
-        let mut listed = self.listed.lock();
-        let known = listed.entry(space).or_insert(position);
-        if known.cursor < position.cursor {
-            *known = position;
-        }
-        drop(listed);
-        self.added.notify_one();
-    }
-
-    /// A space that is not being read.
-    fn next(&self, running: &HashSet<SpaceId>) -> Option<(SpaceId, HomePosition)> {
-        let listed = self.listed.lock();
-        listed.iter().find(|(space, _)| !running.contains(*space)).map(|(space, at)| (*space, *at))
-    }
-
-    /// Removes a space, unless more has been missed since `position`.
-    fn remove(&self, space: SpaceId, position: HomePosition) {
-        let mut listed = self.listed.lock();
-        if listed.get(&space).is_some_and(|known| known.cursor <= position.cursor) {
-            listed.remove(&space);
-        }
-    }
-}
 
 /// Reason for which the clients have to read the changes themselves.
 enum Unread {
@@ -96,7 +61,7 @@ impl Interests {
                 pulls.push(self.catch_up(space, position));
             }
             tokio::select! {
-                () = self.catch_ups.added.notified() => {}
+                () = self.catch_ups.added() => {}
                 Some(space) = pulls.next() => {
                     running.remove(&space);
                 }

@@ -1,7 +1,5 @@
 //! Presence and ephemeral events between local clients and the home of their space (federation §15).
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use less_sync_core::cbor::{Decode as _, Encode};
 use less_sync_core::wire::event::{EphemeralEvent, Presence, PresenceLeave};
@@ -11,77 +9,11 @@ use less_sync_core::wire::federation::{
 use less_sync_core::wire::method;
 use less_sync_core::{SpaceId, limits};
 use less_sync_engine::ports::{EphemeralChange, EphemeralKind, PeerName};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::Interests;
-use crate::bucket::{Bucket, Rate};
+use super::presence_relay::{Step, rate};
+use crate::bucket::Bucket;
 use crate::outbound::notice::Notice;
-
-/// Maximum notifications in each direction, per second; twice as many at once.
-const PER_SECOND: u32 = 50;
-
-/// Maximum changes that wait for their turn, inclusive: those of two seconds. Beyond it the oldest is dropped.
-const WAITING: usize = 100;
-
-/// Changes of local clients on their way to the home.
-#[derive(Debug, Default)]
-pub(super) struct PresenceRelay {
-    queue: Mutex<Queue>,
-    changed: Notify,
-    /// Notifications of the home within the last moments.
-    received: Mutex<Option<Bucket>>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    changes: VecDeque<EphemeralChange>,
-    /// Spaces that a new link carries, whose presence the home does not know: at most as many as there are interests.
-    unknown: VecDeque<SpaceId>,
-}
-
-/// Next step of the relay.
-enum Step {
-    Send(EphemeralChange),
-    Announce(SpaceId),
-}
-
-impl PresenceRelay {
-    /// Adds a change. A newer state of a peer replaces the older one.
-    fn add(&self, change: EphemeralChange) {
-        let changes = &mut self.queue.lock().changes;
-        let is_event = |kind: &EphemeralKind| matches!(kind, EphemeralKind::Event(_));
-        if !is_event(&change.kind) {
-            let like = (change.space, change.peer);
-            changes.retain(|waiting| (waiting.space, waiting.peer) != like || is_event(&waiting.kind));
-        }
-        if changes.len() >= WAITING {
-            changes.pop_front();
-        }
-        changes.push_back(change);
-        self.changed.notify_one();
-    }
-
-    /// Sends all presence of `space` anew.
-    pub(super) fn announce(&self, space: SpaceId) {
-        let unknown = &mut self.queue.lock().unknown;
-        if !unknown.contains(&space) {
-            unknown.push_back(space);
-        }
-        self.changed.notify_one();
-    }
-
-    /// Looks at the link again.
-    pub(super) fn wake(&self) {
-        self.changed.notify_one();
-    }
-
-    fn next(&self) -> Option<Step> {
-        let mut queue = self.queue.lock();
-        let change = queue.changes.pop_front().map(Step::Send);
-        change.or_else(|| queue.unknown.pop_front().map(Step::Announce))
-    }
-}
 
 impl Interests {
     /// Passes a change of a local client on. Called under locks of the broker: nothing is sent before the task comes to it.
@@ -95,7 +27,7 @@ impl Interests {
     /// ends.
     pub(super) async fn relay(&self) {
         let clock = self.outbound.clock();
-        let mut rate = Bucket::new(clock.instant());
+        let mut bucket = Bucket::new(clock.instant());
         let mut was_linked = false;
         loop {
             let is_linked = self.outbound.current_link(&self.peer).is_some();
@@ -104,23 +36,23 @@ impl Interests {
             }
             was_linked = is_linked;
             match self.relay.next() {
-                Some(Step::Send(change)) => self.send(&change, &mut rate).await,
+                Some(Step::Send(change)) => self.send(&change, &mut bucket).await,
                 Some(Step::Announce(space)) => {
                     for change in self.events.local_presence(space) {
-                        self.send(&change, &mut rate).await;
+                        self.send(&change, &mut bucket).await;
                     }
                 }
-                None => self.relay.changed.notified().await,
+                None => self.relay.changed().await,
             }
         }
     }
 
-    async fn send(&self, change: &EphemeralChange, rate: &mut Bucket) {
+    async fn send(&self, change: &EphemeralChange, bucket: &mut Bucket) {
         if !self.outbound.has_feature(&self.peer, feature::PRESENCE) {
             return;
         }
         let clock = self.outbound.clock();
-        while let Err(wait) = rate.take(1, Rate::per_second(PER_SECOND), clock.instant()) {
+        while let Err(wait) = bucket.take(1, rate(), clock.instant()) {
             clock.sleep_until(clock.instant() + wait).await;
         }
         let (method, params) = encoded(change);
@@ -145,14 +77,11 @@ impl Interests {
             return self.foreign(change.space);
         }
         let now = self.outbound.clock().instant();
-        let mut received = self.relay.received.lock();
-        let bucket = received.get_or_insert_with(|| Bucket::new(now));
         // A leave removes an entry, so that there are no more of them than of entries.
         let is_charged = change.kind != EphemeralKind::Left;
-        if is_charged && bucket.take(1, Rate::per_second(PER_SECOND), now).is_err() {
+        if is_charged && !self.relay.receives(now) {
             return;
         }
-        drop(received);
         self.events.ephemeral(&change);
     }
 }
