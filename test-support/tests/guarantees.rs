@@ -32,7 +32,7 @@ fn names(page: &str) -> Vec<(&str, &str)> {
     let mut file = "";
     let mut names = Vec::new();
     for name in page.split('`').skip(1).step_by(2) {
-        if name.ends_with(".rs") {
+        if Path::new(name).extension().is_some_and(|extension| extension == "rs") {
             file = name;
         }
         names.push((file, name));

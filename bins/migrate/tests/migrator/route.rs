@@ -60,7 +60,7 @@ async fn home_of_a_space_is_shown_set_and_forgotten(store: Store) {
     kept.failed(1, NOT_EMPTY);
     owned.says(&["set", space, "local", "--force"], &local);
     let own = site.run(&["route", "delete", space]);
-    own.failed(1, "error: this server holds the space: less-sync admin purge removes it");
+    own.failed(1, "error: the space is held by the own server: less-sync admin purge removes it");
     for arguments in [&["show", UNKNOWN][..], &["set", UNKNOWN, "b.example"], &["delete", UNKNOWN]] {
         site.run(&[&["route"], arguments].concat()).failed(1, "error: space not found");
     }

@@ -295,10 +295,11 @@ async fn deletion_waits_for_an_upload_that_the_service_has_received() {
         // The last request of an upload: one of one, or one after the last part.
         let nth = if size > PART { 2 } else { 1 };
         harness.server.fault_once(nth, Fault::HoldReceived);
-        let finish = tokio::spawn(writer.finish());
-        within("the request", harness.server.until_held(1)).await;
-        finish.abort();
-        assert!(finish.await.is_err(), "dropped");
+        let held = within("the request", harness.server.until_held(1));
+        tokio::select! {
+            finished = writer.finish() => panic!("{finished:?} without its last request"),
+            () = held => {}
+        }
         let name = ObjectName::from(&key());
         let mut deletion = harness.blobs.delete(&name);
         assert!(deletion.as_mut().now_or_never().is_none());
