@@ -203,7 +203,9 @@ async fn tail_reconnects_after_a_lost_connection_and_shows_missed_records() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tail_fails_when_the_server_rejects_its_token() {
     let server = TestServer::start().await;
-    let terminal = Terminal::new(&server).with_token("no token");
+    let terminal = Terminal::new(&server);
+    let (signed, signature) = terminal.token.rsplit_once('.').unwrap();
+    let terminal = terminal.with_token(&format!("{signed}.{}", "A".repeat(signature.len())));
     for command in [&["tail"][..], &["pull"], &["file", "ls"]] {
         let (code, text) = terminal.failure(&[command, &["--space", &terminal.space]].concat()).await;
         assert_eq!(code, 1);

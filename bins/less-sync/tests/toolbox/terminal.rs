@@ -15,7 +15,7 @@ use crate::program::{Shell, Tail, program};
 /// Terminal with a working folder and a key directory.
 pub(crate) struct Terminal {
     url: String,
-    token: String,
+    pub(crate) token: String,
     pub(crate) space: String,
     folder: TempDir,
     keys: PathBuf,
