@@ -188,7 +188,7 @@ mod tests {
             let ws = ws.map(|ws| Url::parse(ws).unwrap());
             url_on_peer(&domain, ws.as_ref(), "/x").unwrap().to_string()
         };
-        assert_eq!(url(None), "https://[::1]:5379/x");
+        assert_eq!(url(None), "http://[::1]:5379/x");
         assert_eq!(url(Some("wss://[::1]/ws")), "https://[::1]/x");
         assert_eq!(url(Some("ws://[::1]:7000/ws")), "http://[::1]:7000/x");
     }

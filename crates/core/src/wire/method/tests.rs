@@ -108,7 +108,8 @@ fn methods_between_servers_are_those_of_the_specification() {
     ];
     assert_eq!(requests, expected);
     let notifications = names().filter(|(name, _)| Method::server_notification(name).is_some());
-    assert_eq!(notifications.map(|(name, _)| name).collect::<Vec<_>>(), ["unsubscribe", "fed.cancel"]);
+    let expected = ["unsubscribe", "presence.set", "presence.clear", "event.send", "fed.cancel"];
+    assert_eq!(notifications.map(|(name, _)| name).collect::<Vec<_>>(), expected);
     for name in ["fed.hello", "fed.invitation", "fed.cancel"] {
         assert_eq!((Method::request(name), Method::notification(name)), (None, None), "{name}");
     }
